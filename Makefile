@@ -1,0 +1,43 @@
+# Each command sets up what it needs in .venv and can be run again at any time.
+# Behind them are plain calls of pip, rltools, pytest, ruff and mypy.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint bench agents clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed-demo            ## the main job on the agent that comes with the package
+	$(BIN)/rltools analyze lunarlander-ppo
+
+test: $(VENV)/installed-test            ## all tests, in parallel
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/installed-lint            ## style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-bench          ## speed, as ratios to the peers in one process
+	$(BIN)/python tests/benchmarks/run.py
+
+agents: $(VENV)/installed-train         ## train the reference agents again: an hour on two cores
+	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-demo: EXTRAS := box2d,classic-control
+$(VENV)/installed-test: EXTRAS := test
+$(VENV)/installed-lint: EXTRAS := test,lint
+$(VENV)/installed-bench: EXTRAS := test,bench
+$(VENV)/installed-train: EXTRAS := train
+
+$(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e ".[$(EXTRAS)]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs dist
