@@ -1,0 +1,162 @@
+"""Reading YAML that somebody else wrote: data only, in full or not at all."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    NodeEvent,
+    ScalarEvent,
+)
+
+from rltools.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+_CORE_TAGS = {None} | {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What a YAML 1.2 file of UTF-8 text says: one mapping of plain data. Nothing in it is executed.
+
+    `1e-3` is a number and `no` is a string, as YAML 1.2 has it.
+
+    Raises:
+        ConfigError: a file that cannot be read or is larger than 1 MB, and all that `parse_yaml` refuses.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        return parse_yaml(content.decode("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def parse_yaml(text: str, where: str) -> dict[str, Any]:
+    """The mapping that YAML text holds; `where` is what errors call it.
+
+    Raises:
+        ConfigError: a syntax error, a duplicate key, an alias, an anchor, a merge key, a directive, a tag beyond the
+            core ones, several documents, more than 1 MB, more than 20 levels, or anything but a mapping.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise ConfigError(f"{where} is larger than {MAX_BYTES:,} bytes; cards and experiment files are a few thousand")
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        for fault, line in _refused(yaml, text):
+            raise ConfigError(f"{where}, line {line}: {fault}")
+        data = yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{where}, line {mark.line + 1}" if mark is not None else where
+        raise ConfigError(f"{place}: {' '.join(str(error.problem or error.context).split())}") from error
+    except (YAMLError, ValueError, LookupError, TypeError) as error:
+        # The last three come from values that do not suit their tag, and from keys that are no keys.
+        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{where} holds {type(data).__name__ if data is not None else 'nothing'}, not `key: value`s")
+    return data
+
+
+def _refused(yaml: YAML, text: str) -> Iterator[tuple[str, int]]:
+    """What is not plain data, with its line, without building any of it."""
+    depth = documents = 0
+    for event in yaml.parse(text):
+        line = event.start_mark.line + 1
+        documents += isinstance(event, DocumentStartEvent)
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if documents > 1:
+            yield "a second document begins; keep one in each file", line
+        if depth > MAX_DEPTH:
+            yield f"more than {MAX_DEPTH} levels, one inside the other", line
+        fault = _fault(event)
+        if fault:
+            yield fault, line
+
+
+def _fault(event: Event) -> str | None:
+    if isinstance(event, DocumentStartEvent):
+        return "directives (%YAML, %TAG) are not allowed" if event.version or event.tags else None
+    if isinstance(event, AliasEvent):
+        return f"the alias *{event.anchor} is not allowed; write the value out"
+    if isinstance(event, NodeEvent) and event.anchor is not None:
+        return f"the anchor &{event.anchor} is not allowed; write the value out where it is needed"
+    if isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag not in _CORE_TAGS:
+        return f"the tag {event.tag} is not allowed; this file is read as plain data"
+    if isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
+        return "the merge key << is not allowed; write the keys out"
+    return None
+
+
+def validate(model: type[M], data: Any, path: Path) -> M:
+    """`data` as a `model`, which should forbid extra keys and be strict.
+
+    Raises:
+        ConfigError: everything that is wrong, at once: each fault with its key, the value found, and for an unknown key
+            the nearest known one.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [_describe(model, data, entry) for entry in error.errors(include_url=False)]
+    if len(faults) == 1:
+        raise ConfigError(f"{path}: {faults[0]}")
+    raise ConfigError("\n".join([f"{path}: {len(faults)} faults", *(f"  {fault}" for fault in faults)]))
+
+
+def _describe(model: type[BaseModel], data: Any, entry: Any) -> str:
+    location, message = entry["loc"], entry["msg"].removeprefix("Value error, ")
+    where = _key_path(data, location, missing=entry["type"] == "missing")
+    if entry["type"] == "missing":
+        return f"{where}: missing"
+    if entry["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        return f"{where}: unknown key; {hint}"
+    value = repr(entry["input"])
+    found = "" if isinstance(entry["input"], dict) else f", not {value if len(value) <= 80 else value[:77] + '...'}"
+    return f"{where}: {message[0].lower() + message[1:]}{found}"
+
+
+def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> str:
+    """The location in the file: pydantic's also names branches of unions, which no file has."""
+    path = ""
+    for position, part in enumerate(location):
+        absent = missing and position == len(location) - 1
+        inside = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if absent or inside or (isinstance(data, dict) and part in data):
+            path += f"[{part}]" if isinstance(part, int) else f".{part}"
+            data = None if absent else data[part]
+    return path.removeprefix(".") or "the whole file"
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    models = [model]
+    for part in location:
+        annotations = [known.model_fields[part].annotation for known in models if part in known.model_fields]
+        models = [found for annotation in annotations for found in _models(annotation)] or models
+    return sorted({key for known in models for key in known.model_fields})
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that an annotation like `tuple[Entry, ...] | None` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
