@@ -1,0 +1,81 @@
+"""What a trained reinforcement-learning agent looks at, and whether that answer can be trusted.
+
+>>> import rltools
+>>> policy = rltools.load_policy("cartpole-ppo")
+>>> recording = rltools.record(policy, episodes=2)
+>>> recording = rltools.explain(recording, policy, method="shapley")
+>>> rltools.summarise(recording).top(1)[0].feature
+'pole angle'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rltools import errors as errors
+    from rltools import plots as plots
+    from rltools import testing as testing
+    from rltools.analysis import analyze as analyze
+    from rltools.differentiation import input_gradient as input_gradient
+    from rltools.experiment import run_experiment as run_experiment
+    from rltools.explanation import attribute as attribute
+    from rltools.explanation import explain as explain
+    from rltools.features import Features as Features
+    from rltools.loading import load_policy as load_policy
+    from rltools.policies.torch_policy import TorchPolicy as TorchPolicy
+    from rltools.policy import Policy as Policy
+    from rltools.recording import Attribution as Attribution
+    from rltools.recording import Episode as Episode
+    from rltools.recording import Recording as Recording
+    from rltools.recording import open_recording as open_recording
+    from rltools.replays import replay as replay
+    from rltools.rollout import record as record
+    from rltools.summary import Summary as Summary
+    from rltools.summary import summarise as summarise
+    from rltools.targets import Target as Target
+    from rltools.wrappers import AttributionWrapper as AttributionWrapper
+    from rltools.wrappers import VectorAttributionWrapper as VectorAttributionWrapper
+
+# Where each public name lives; nothing heavy is loaded before a name is used.
+_PUBLIC = {
+    "Attribution": "recording",
+    "AttributionWrapper": "wrappers",
+    "Episode": "recording",
+    "Features": "features",
+    "Policy": "policy",
+    "Recording": "recording",
+    "Summary": "summary",
+    "Target": "targets",
+    "TorchPolicy": "policies.torch_policy",
+    "VectorAttributionWrapper": "wrappers",
+    "analyze": "analysis",
+    "attribute": "explanation",
+    "explain": "explanation",
+    "input_gradient": "differentiation",
+    "load_policy": "loading",
+    "open_recording": "recording",
+    "record": "rollout",
+    "replay": "replays",
+    "run_experiment": "experiment",
+    "summarise": "summary",
+}
+_ROOMS = ("errors", "plots", "testing")
+
+__version__ = "0.1.0"
+__all__ = [*_PUBLIC, *_ROOMS]  # noqa: PLE0604  strings, all of them
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name in _PUBLIC:
+        return getattr(import_module(f"rltools.{_PUBLIC[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"rltools.{name}")
+    raise AttributeError(f"module 'rltools' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Every public name."""
+    return sorted(__all__)

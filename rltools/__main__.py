@@ -1,0 +1,5 @@
+"""`python -m rltools`."""
+
+from rltools.cli import main
+
+main()
