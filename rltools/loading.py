@@ -1,0 +1,110 @@
+"""From a name, a file, a folder or a live model to a policy."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rltools.content import find_content, list_content
+from rltools.errors import ArgumentError, ChecksumError, ModelError
+from rltools.policies import Known, find_library
+from rltools.policies._surroundings import check_match, elsewhere_note, look_at, with_arguments
+from rltools.policy import Policy
+
+if TYPE_CHECKING:
+    import torch
+
+    from rltools.cards import AgentCard
+    from rltools.environments import Environment
+
+
+def load_policy(
+    source: Any, env: Environment | None = None, *, normalize: Any = None, dtype: torch.dtype | None = None
+) -> Policy:
+    """The policy in a source. No file is executed, whatever it says.
+
+    Args:
+        source: an agent's name (`agents/<name>/agent.yaml`, here or in the package), the folder of one, a model's .zip,
+            a run folder of rl-baselines3-zoo, a live model, or a policy, which is returned as it is.
+        env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
+            environment it was trained on, where something says which.
+        normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
+            the path of a vecnormalize.pkl or a live VecNormalize.
+        dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
+
+    Raises:
+        UnknownNameError: no agent of this name; the message lists the nearest ones.
+        ChecksumError: a model that is not the one its card names.
+        ModelError: a model that is missing, damaged or not supported.
+        UnsafeFileError: a file that wants to run code; it was not run.
+        MismatchError: the environment's spaces are not the policy's; both are in the message.
+    """
+    if isinstance(source, Policy):
+        return _as_it_is(source, env, normalize, dtype)
+    known = Known(environment=None if env is None else look_at(env), normalize=normalize, dtype=dtype)
+    if isinstance(source, (str, Path)):
+        source = _place(source)
+        if (source / "agent.yaml").is_file():
+            source, known = _from_card(source, known)
+    policy = find_library(source).load(source, known)
+    if known.environment is not None:
+        check_match(policy.source.name, policy.observation_space, policy.action_space, known.environment)
+    return policy
+
+
+def _as_it_is(policy: Policy, env: Environment | None, normalize: Any, dtype: torch.dtype | None) -> Policy:
+    if normalize is not None or dtype is not None:
+        raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype where it is made")
+    if env is not None:
+        check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(env))
+    return policy
+
+
+def _place(source: str | Path) -> Path:
+    text = str(source)
+    if isinstance(source, str) and text in list_content("agents"):
+        return find_content("agents", text)
+    path = Path(source)
+    if path.exists():
+        return path
+    if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
+        raise ModelError(f"there is nothing at {path}; give the path of a model's .zip or folder, or an agent's name")
+    return find_content("agents", text)
+
+
+def _from_card(folder: Path, known: Known) -> tuple[Path, Known]:
+    from rltools.cards import read_agent_card
+
+    card = read_agent_card(folder)
+    model = folder / card.model.file
+    _check_sha256(model, card.model.sha256)
+    normalize = known.normalize
+    if card.model.normalize is not None and card.model.normalize_sha256 is not None and normalize is None:
+        normalize = folder / card.model.normalize
+        _check_sha256(normalize, card.model.normalize_sha256)
+    return model, dataclasses.replace(_in_its_environment(card, known), name=card.name, normalize=normalize)
+
+
+def _in_its_environment(card: AgentCard, known: Known) -> Known:
+    trained = card.environment
+    normalized = card.model.normalize is not None
+    if known.environment is None:
+        around = look_at(with_arguments(trained.id, trained.kwargs))
+        return dataclasses.replace(known, environment=around, normalized=normalized)
+    notes = known.notes + elsewhere_note(trained.id, trained.kwargs, known.environment)
+    return dataclasses.replace(known, normalized=normalized, notes=notes)
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    try:
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}, which its card names, cannot be read: {error.strerror or error}") from error
+    if actual != expected:
+        raise ChecksumError(
+            f"{path} is not the file its card names: sha256 {actual}, expected {expected}; fetch it again, or write "
+            f"the new sha256 into the card if the file is yours"
+        )

@@ -1,0 +1,56 @@
+"""From arrays of observations to the tensor that attributions are taken with respect to."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rltools.errors import ArgumentError, MismatchError
+
+_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+def check_dtype(dtype: torch.dtype) -> None:
+    """Refuse a dtype that policies cannot compute in.
+
+    Raises:
+        ArgumentError: neither float32 nor float64.
+    """
+    if dtype not in _NUMPY:
+        raise ArgumentError(f"policies compute in torch.float32 or torch.float64, not {dtype}")
+
+
+def encode_box(
+    observations: np.ndarray, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, name: str
+) -> Tensor:
+    """`[batch, *shape]` of any number type -> a float tensor of that shape with its own memory; floats are cast.
+
+    Raises:
+        MismatchError: another shape.
+        ArgumentError: not numbers, or integers that `dtype` cannot hold.
+    """
+    observations = np.asarray(observations)
+    if observations.shape[1:] != shape or not observations.ndim:
+        raise MismatchError(
+            f"{name} takes observations of shape [batch, {', '.join(map(str, shape))}], not {list(observations.shape)}"
+        )
+    if observations.dtype.kind not in "biuf":
+        raise ArgumentError(f"{name} takes observations of numbers, not of {observations.dtype}")
+    with np.errstate(over="ignore"):  # too large for the dtype becomes infinite, which a rollout stops at by itself
+        values = observations.astype(_NUMPY[dtype])
+    if observations.dtype.kind in "iu" and observations.dtype.itemsize > 2:
+        _check_exact(observations, values, name)
+    return torch.from_numpy(values).to(device)
+
+
+def _check_exact(observations: np.ndarray, values: np.ndarray, name: str) -> None:
+    # Compared as Python integers: a float array cast back to integers may overflow without a word.
+    limit = 2 ** (np.finfo(values.dtype).nmant + 1)
+    large = observations[(observations > limit) | (observations < -limit)]
+    lost = [int(value) for value in large.ravel() if int(values.dtype.type(value)) != int(value)]
+    if lost:
+        raise ArgumentError(
+            f"{name} computes in {values.dtype}, which cannot hold the integer {lost[0]} of an observation of "
+            f"{observations.dtype}; load the policy with dtype=torch.float64, or scale the observation"
+        )

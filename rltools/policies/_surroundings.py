@@ -1,0 +1,147 @@
+"""Where a policy is to act: the spaces of an environment, and what its card calls their entries."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import Space
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Box, Discrete
+
+from rltools.cards import EnvironmentCard, environment_card
+from rltools.environments import Environment, current_id, environment_spec, make_environment
+from rltools.errors import ArgumentError, MismatchError
+from rltools.features import Features, observation_features
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a policy needs to know of the environment it acts in.
+
+    Attributes:
+        observation_space: as the environment has it.
+        action_space: as the environment has it.
+        spec: how it is made; None where only a function or a live object makes it.
+        card: the names of its entries; None where no card fits.
+        notes: caveats, for instance that the environment asked for goes by another id today.
+    """
+
+    observation_space: Space[Any]
+    action_space: Space[Any]
+    spec: EnvSpec | None = None
+    card: EnvironmentCard | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> Features:
+        """The names of the entries of an observation."""
+        return observation_features(self.observation_space, self.card)
+
+    @property
+    def action_names(self) -> tuple[str, ...] | None:
+        """The card's names of the actions, where their number agrees."""
+        names = self.card.action_names if self.card is not None else ()
+        return names if names and len(names) == count_actions(self.action_space) else None
+
+    @property
+    def spec_json(self) -> str | None:
+        """The specification as a policy's source keeps it; None where it cannot be written down."""
+        if self.spec is None:
+            return None
+        try:
+            return self.spec.to_json()
+        except (ValueError, TypeError):
+            return None
+
+
+def look_at(env: Environment) -> Surroundings:
+    """What an environment offers. A live one is asked and left alone; any other is made and closed again.
+
+    Raises:
+        SimulationError: it cannot be made.
+    """
+    spec = environment_spec(env)
+    live = env if isinstance(env, gymnasium.Env) else make_environment(env)
+    spec = spec or environment_spec(live)
+    try:
+        spaces = live.observation_space, live.action_space
+    finally:
+        if live is not env:
+            live.close()
+    renamed = isinstance(env, str) and current_id(env)[0] != env
+    notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
+    return Surroundings(*spaces, spec, environment_card(spec) if spec is not None else None, notes)
+
+
+def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:
+    """The caveat about an environment that goes by another id today."""
+    env_id, kwargs = today
+    arguments = "".join(f", {name}={json.dumps(value)}" for name, value in kwargs.items())
+    return f"{asked} is no longer made by Gymnasium; {env_id}{arguments} stands for it and may differ"
+
+
+def elsewhere_note(env_id: str, kwargs: dict[str, Any], around: Surroundings) -> tuple[str, ...]:
+    """The caveat, or none, about a policy that acts in another environment than the one it was trained in."""
+    today, arguments = current_id(env_id)
+    spec, trained = around.spec, arguments | kwargs
+    if spec is not None and spec.id == today and trained.items() <= spec.kwargs.items():
+        return ()
+    here = "an environment of unknown id" if spec is None else f"{spec.id} {spec.kwargs or ''}".strip()
+    return (f"trained on {today} {trained or ''}".strip() + f", used on {here}",)
+
+
+def with_arguments(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
+    """The specification of an environment by id, with arguments of its own.
+
+    Raises:
+        SimulationError: no environment of this id is registered.
+    """
+    spec = environment_spec(env_id)
+    if spec is None:  # an id always has one, or an error
+        raise AssertionError(env_id)
+    return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)
+
+
+def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surroundings) -> None:
+    """Compare a policy's spaces with its environment's.
+
+    Raises:
+        MismatchError: observations of another shape, or other actions; both are in the message.
+    """
+    place = around.spec.id if around.spec is not None else "the environment"
+    if observed.shape != around.observation_space.shape:
+        raise MismatchError(
+            f"{name} observes {_shape(observed)} and {place} gives {_shape(around.observation_space)}; "
+            f"give the environment it was trained on as env="
+        )
+    if type(acted) is not type(around.action_space) or count_actions(acted) != count_actions(around.action_space):
+        raise MismatchError(
+            f"{name} chooses among {_describe(acted)} and {place} takes {_describe(around.action_space)}; "
+            f"give the environment it was trained on as env="
+        )
+
+
+def count_actions(space: Space[Any]) -> int:
+    """How many discrete actions, or dimensions of a continuous one, there are.
+
+    Raises:
+        ArgumentError: neither Discrete nor Box.
+    """
+    if isinstance(space, Discrete):
+        return int(space.n)
+    if isinstance(space, Box):
+        return int(np.prod(space.shape))
+    raise ArgumentError(f"actions of {type(space).__name__} are not supported; they must be Discrete or Box: {space}")
+
+
+def _shape(space: Space[Any]) -> str:
+    return f"shape {list(space.shape)}" if space.shape is not None else f"{space}"
+
+
+def _describe(space: Space[Any]) -> str:
+    return f"{int(space.n)} actions" if isinstance(space, Discrete) else f"{type(space).__name__} actions {space.shape}"

@@ -1,0 +1,44 @@
+"""Models of Stable-Baselines3 and sb3-contrib: zips, folders of rl-baselines3-zoo, and live ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rltools.policies import Known
+    from rltools.policies.torch_policy import TorchPolicy
+
+
+def claims(source: object) -> bool:
+    """A zip, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
+    if isinstance(source, Path):
+        from rltools.policies.sb3._zoo import model_in
+
+        return source.suffix == ".zip" or model_in(source) is not None
+    return _is_a(source, "common.base_class", "BaseAlgorithm") or _is_a(source, "common.policies", "BasePolicy")
+
+
+def load(source: Any, known: Known) -> TorchPolicy:
+    """The policy in a source that was claimed.
+
+    Raises:
+        ModelError: missing, damaged, not supported, or without the statistics it was trained with.
+        UnsafeFileError: a file that wants to run code or to exhaust the machine; nothing was run.
+        MismatchError: the environment's spaces are not the model's.
+    """
+    if not isinstance(source, Path):
+        from rltools.policies.sb3._live import load_live
+
+        return load_live(source, known)
+    from rltools.policies.sb3._files import load_file
+    from rltools.policies.sb3._zoo import model_in
+
+    return load_file(model_in(source) or source, known)
+
+
+def _is_a(source: object, module: str, name: str) -> bool:
+    # Without the library imported there can be no object of it.
+    library = sys.modules.get(f"stable_baselines3.{module}")
+    return library is not None and isinstance(source, getattr(library, name))

@@ -1,0 +1,58 @@
+"""A policy around a live model of Stable-Baselines3, which is never changed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from rltools.errors import ArgumentError
+from rltools.policies import Known
+from rltools.policies._surroundings import Surroundings, look_at
+from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
+from rltools.policies.sb3._policy import make_policy
+from rltools.policies.sb3._preprocess import is_transposed
+from rltools.policies.sb3.families import family_of
+from rltools.policies.torch_policy import TorchPolicy, fingerprint
+from rltools.policy import Source
+
+
+def load_live(model: Any, known: Known) -> TorchPolicy:
+    """The policy around a live model, or around its policy network alone.
+
+    Its parameters are read at every call, so it follows a training; statistics of observations are a frozen copy.
+
+    Raises:
+        ModelError: a policy class that is not supported.
+        MismatchError: the environment's spaces are not the model's.
+    """
+    network = getattr(model, "policy", model)
+    vector = model.get_env() if network is not model else None
+    around = known.environment
+    if around is None and vector is not None:
+        known = dataclasses.replace(known, environment=_beneath(vector, network))
+    if known.normalize is False:
+        statistics: Statistics | None = None
+    elif known.normalize is not None:
+        statistics = given_statistics(known.normalize)
+    else:
+        wrapper = model.get_vec_normalize_env() if network is not model else None
+        statistics = None if wrapper is None else live_statistics(wrapper)
+    name = type(model).__name__
+    source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
+    settings = {"exploration_rate": getattr(model, "exploration_rate", None)}
+    return make_policy(network, family_of(network), settings, statistics, source=source, known=known)
+
+
+def _beneath(vector: Any, network: Any) -> Surroundings | None:
+    """The single environment under a vector of them, where its observations are the network's, transposed or not."""
+    while hasattr(vector, "venv"):
+        vector = vector.venv
+    outer, inner = vector.observation_space, network.observation_space
+    if outer.shape != inner.shape and not is_transposed(inner, outer):
+        return None  # something between the two changes observations, a frame stack for instance
+    envs = getattr(vector, "envs", None)
+    try:
+        around = look_at(envs[0]) if envs else None
+    except ArgumentError:
+        around = None
+    return around or Surroundings(outer, vector.action_space)

@@ -1,0 +1,78 @@
+"""Families of networks with the same heads: one file each, found by its place.
+
+A family is a module with
+
+```
+CLASSES: the policy classes it knows
+INFERENCE: names of the methods its heads stand for; a subclass that overrides one of them is not of the family
+SHOWS_NORMALIZATION: whether a saved model says if it was trained on normalised observations
+def outputs(network, settings) -> Outputs: ...
+def adapt(weights) -> weights: ...              (optional) weights as older versions named them
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from torch import nn
+
+from rltools.discovery import room_modules
+from rltools.errors import ModelError
+
+if TYPE_CHECKING:
+    from rltools.policies.sb3._outputs import Outputs
+
+
+class Family(Protocol):
+    """What a module in this folder offers."""
+
+    CLASSES: tuple[type[nn.Module], ...]
+    INFERENCE: tuple[str, ...]
+    SHOWS_NORMALIZATION: bool
+
+    def outputs(self, network: Any, settings: Mapping[str, Any]) -> Outputs:
+        """The heads of a network; `settings` is what is known of its algorithm."""
+        ...
+
+
+def find_family(qualified: str, where: str) -> tuple[type[nn.Module], Family]:
+    """The policy class of this qualified name, and its family.
+
+    Raises:
+        ModelError: no family knows it.
+    """
+    for family in _families():
+        for known in family.CLASSES:
+            if f"{known.__module__}.{known.__qualname__}" == qualified:
+                return known, family
+    raise ModelError(f"{where}: the policy class {qualified} is not supported; supported are {_supported()}")
+
+
+def family_of(network: nn.Module) -> Family:
+    """The family of a live network: of its class, or of the one it derives from while it leaves inference alone.
+
+    Raises:
+        ModelError: no family knows it.
+    """
+    own = type(network)
+    for family in _families():
+        for known in family.CLASSES:
+            derived = issubclass(own, known) and not own.__module__.startswith(("stable_baselines3.", "sb3_contrib."))
+            if own is known or (derived and all(getattr(own, m) is getattr(known, m) for m in family.INFERENCE)):
+                return family
+    raise ModelError(
+        f"the policy class {own.__module__}.{own.__qualname__} is not supported; supported are {_supported()}, and "
+        f"classes derived from them that keep their inference methods. Make a TorchPolicy with your own heads instead"
+    )
+
+
+def _families() -> Iterator[Family]:
+    for name in room_modules(__name__):
+        yield cast("Family", import_module(f"{__name__}.{name}"))
+
+
+def _supported() -> str:
+    return ", ".join(f"{known.__module__}.{known.__qualname__}" for family in _families() for known in family.CLASSES)

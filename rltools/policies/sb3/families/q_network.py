@@ -1,0 +1,42 @@
+"""Networks of a value for each action: DQN and QR-DQN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sb3_contrib.qrdqn.policies import CnnPolicy as QuantileCnnPolicy
+from sb3_contrib.qrdqn.policies import QRDQNPolicy
+from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy
+from torch import Tensor
+
+from rltools.errors import ArgumentError
+from rltools.policies._choosing import epsilon_greedy, greedy
+from rltools.policies.sb3._outputs import Outputs
+
+CLASSES = (DQNPolicy, CnnPolicy, QRDQNPolicy, QuantileCnnPolicy)
+INFERENCE = ("forward", "_predict", "extract_features")
+SHOWS_NORMALIZATION = False
+
+
+def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
+    """The expected return of each action; for QR-DQN the mean over its quantiles."""
+
+    def q_values(x: Tensor) -> Tensor:
+        if hasattr(network, "q_net"):
+            values: Tensor = network.q_net.q_net(network.q_net.features_extractor(x))
+            return values
+        quantiles = network.quantile_net
+        spread: Tensor = quantiles.quantile_net(quantiles.features_extractor(x))
+        return spread.view(len(x), quantiles.n_quantiles, -1).mean(dim=1)
+
+    def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
+        if deterministic:
+            return greedy(scores)
+        epsilon = settings.get("exploration_rate")
+        if not isinstance(epsilon, (int, float)):
+            raise ArgumentError("random actions need the exploration rate, which this model does not say")
+        return epsilon_greedy(scores, epsilon, rngs)
+
+    return Outputs({"q_value": q_values}, choose)
