@@ -1,0 +1,121 @@
+// What the page carries with it, unpacked.
+
+function bytes(text) {
+  const raw = atob(text);
+  const found = new Uint8Array(raw.length);
+  for (let at = 0; at < raw.length; at++) found[at] = raw.charCodeAt(at);
+  return found;
+}
+
+function unpack(entry) {
+  if (entry === null) return null;
+  const buffer = bytes(entry.data).buffer;
+  if (entry.kind === "f4") return new Float32Array(buffer);
+  const whole = entry.kind === "i2" ? new Int16Array(buffer) : new Int8Array(buffer);
+  const nothing = entry.kind === "i2" ? -32768 : -128;
+  return Float32Array.from(whole, (value) => (value === nothing ? NaN : value * entry.scale));
+}
+
+const page = JSON.parse(document.getElementById("data").textContent);
+const STEPS = page.outcome.steps;
+const NAMES = page.features.names;
+const UNITS = page.features.units;
+const COUNT = NAMES.length;
+const observed = unpack(page.features.values);
+const deviations = unpack(page.deviations);
+const rewards = unpack(page.rewards);
+const taken = unpack(page.actions.taken);
+const scores = unpack(page.actions.scores);
+const TAKEN_WIDTH = STEPS ? taken.length / STEPS : 0;
+const SCORES_WIDTH = STEPS ? scores.length / STEPS : 0;
+
+const cumulated = new Float64Array(STEPS);
+for (let t = 0, sum = 0; t < STEPS; t++) cumulated[t] = sum += rewards[t];
+
+const probabilities = page.actions.discrete && page.actions.score === "logit" ? softmax() : null;
+
+function softmax() {
+  const found = new Float32Array(scores.length);
+  for (let t = 0; t < STEPS; t++) {
+    const row = scores.subarray(t * SCORES_WIDTH, (t + 1) * SCORES_WIDTH);
+    const top = Math.max(...row);
+    const sizes = Array.from(row, (score) => Math.exp(score - top));
+    const sum = sizes.reduce((a, b) => a + b, 0);
+    sizes.forEach((size, k) => { found[t * SCORES_WIDTH + k] = size / sum; });
+  }
+  return found;
+}
+
+function column(values, width, at) {
+  const found = new Array(STEPS);
+  for (let t = 0; t < STEPS; t++) {
+    const value = values[t * width + at];
+    found[t] = Number.isFinite(value) ? value : null;
+  }
+  return found;
+}
+
+function actionName(k) {
+  return page.actions.names[k] ?? `action ${k}`;
+}
+
+function actionTaken(t) {
+  if (page.actions.discrete && TAKEN_WIDTH === 1) return actionName(taken[t]);
+  return Array.from(taken.subarray(t * TAKEN_WIDTH, (t + 1) * TAKEN_WIDTH), brief).join(", ");
+}
+
+function featureLabel(f) {
+  return UNITS[f] ? `${NAMES[f]} (${UNITS[f]})` : NAMES[f];
+}
+
+// One explained scalar by one method: values [step, feature], the map of an image [step, y, x], the scalar itself.
+function makeViews() {
+  return page.attributions.flatMap((asked) => {
+    const all = unpack(asked.values);
+    const maps = unpack(asked.maps);
+    const explained = unpack(asked.scores);
+    const residual = unpack(asked.residual);
+    const targets = asked.labels.length;
+    return asked.labels.map((label, k) => ({
+      asked,
+      label,
+      name: viewName(asked, label),
+      plain: slice(all, targets, k, COUNT),
+      map: maps === null ? null : slice(maps, targets, k, maps.length / (STEPS * targets)),
+      mapShape: maps === null ? null : asked.maps.shape.slice(2),
+      explained: slice(explained, targets, k, 1),
+      residual: residual === null ? null : slice(residual, targets, k, 1),
+    }));
+  });
+}
+
+function viewName(asked, label) {
+  const alike = page.attributions.filter((other) => other.method === asked.method && other.target === asked.target);
+  const details = alike.length > 1 ? ` (${parameters(asked)})` : "";
+  return `${label} by ${asked.method}${details}`;
+}
+
+function parameters(asked) {
+  return Object.entries(asked.parameters).map(([name, value]) => `${name} ${value}`).join(", ") || "defaults";
+}
+
+function slice(values, targets, k, width) {
+  if (targets === 1) return values;
+  const found = new Float32Array(STEPS * width);
+  for (let t = 0; t < STEPS; t++) {
+    const from = (t * targets + k) * width;
+    found.set(values.subarray(from, from + width), t * width);
+  }
+  return found;
+}
+
+// The view's numbers as they are drawn, and the scales that hold over the whole episode.
+function drawn(view, standardised) {
+  const perUnit = view.asked.unit === "score per unit";
+  const scaled = perUnit && standardised && deviations !== null;
+  const values = scaled ? view.plain.map((value, at) => value * deviations[at % COUNT]) : view.plain;
+  const unit = scaled ? "score per standard deviation" : perUnit ? `score per unit of the ${page.features.pictures ? "observation" : "feature"}` : view.asked.unit;
+  const scale = largest(values);
+  const robust = quantile(values, 0.99) || scale;
+  return { ...view, values, unit, scale, robust, perUnit, scaled };
+}

@@ -1,0 +1,146 @@
+// The page as a whole: what is shown, and what a change of it leads to.
+
+const shown = { views: [], view: null, feature: 0, present: [] };
+
+function start() {
+  showFacts();
+  if (STEPS === 0) {
+    $("empty").textContent = "This episode has no steps.";
+    $("empty").hidden = false;
+    return;
+  }
+  shown.views = makeViews();
+  for (const id of ["moment", "timeline", "keys"]) $(id).hidden = false;
+  makeFrame();
+  if (page.features.pictures) makeObservation();
+  makeBars(select);
+  makeNow();
+  makePanels(shown.views.length > 0, select, () => show(player.step));
+  makeChoices();
+  makePlayer(show);
+  listenToTracks(seek);
+  if (shown.views.length) choose(0);
+  else withoutViews();
+  select(mostImportant());
+  new ResizeObserver(fitTracks).observe($("tracks"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  go(addressed() ?? 0);
+}
+
+function withoutViews() {
+  $("caption").textContent = "Nothing was explained in this recording yet.";
+  $("views-label").hidden = true;
+  $("explained-title").textContent = "Observation at this step";
+  $("bars").classList.add("unasked");
+}
+
+function makeChoices() {
+  shown.views.forEach((view, at) => $("views").append(new Option(clipped(view.name), at)));
+  $("views").addEventListener("change", () => choose(Number($("views").value)));
+  $("standardised").addEventListener("change", () => choose(Number($("views").value)));
+  $("overlay-label").hidden = !page.features.pictures || !shown.views.length;
+  $("overlay").addEventListener("change", () => show(player.step));
+  if (page.features.pictures) $("feature-term").textContent = "region";
+  NAMES.forEach((_, f) => $("feature").append(new Option(clipped(featureLabel(f)), f)));
+  $("feature").addEventListener("change", () => select(Number($("feature").value)));
+}
+
+function choose(at) {
+  shown.view = drawn(shown.views[at], $("standardised").checked);
+  $("standardised-label").hidden = !shown.view.perUnit || deviations === null;
+  showLegend(shown.view);
+  showHeat(shown.view);
+  heat.track.detail.textContent = `${shown.view.asked.method} of ${shown.view.label}; unit: ${shown.view.unit}`;
+  select(shown.feature);
+}
+
+function select(f) {
+  shown.feature = f;
+  $("feature").value = f;
+  markSelected(f);
+  if (shown.view) {
+    markHeat(f);
+    showTrace(shown.view, f);
+  }
+  showValue(f);
+  show(player.step);
+}
+
+function mostImportant() {
+  if (!shown.view) return 0;
+  const sums = new Float64Array(COUNT);
+  shown.view.values.forEach((value, at) => { if (Number.isFinite(value)) sums[at % COUNT] += Math.abs(value); });
+  return sums.indexOf(Math.max(...sums));
+}
+
+function recolour() {
+  ramp = makeRamp();
+  if (shown.view) showLegend(shown.view);
+  repaintTracks();
+}
+
+function makeNow() {
+  if (page.actions.discrete) shown.action = fact($("now"), "action", "");
+  shown.reward = fact($("now"), "reward", "");
+  shown.sum = fact($("now"), "cumulated", "");
+  const modes = policyModes().reverse().slice(0, 2);
+  if (!page.actions.discrete) modes.reverse();
+  $("actions").append(actionRow(element("span"), element("span", "", "each action"), modes.map((mode) => element("span", "figure", mode.name))));
+  $("actions").firstElementChild.classList.add("terms");
+  const width = Math.max(...modes.map((mode) => mode.width));
+  for (let k = 0; k < width; k++) {
+    const figures = modes.map(() => element("span", "figure"));
+    const row = actionRow(swatch(k), named("span", "", actionName(k)), figures);
+    $("actions").append(row);
+    shown.present.push({ row, figures });
+  }
+  shown.modes = modes.map((mode) => ({ ...mode, scale: spread(mode) }));
+}
+
+// How far apart the actions are at most: large scores that differ little need their digits.
+function spread({ values, width }) {
+  let found = 0;
+  for (let t = 0; t < STEPS; t++) {
+    const row = values.subarray(t * width, (t + 1) * width);
+    found = Math.max(found, width > 1 ? Math.max(...row) - Math.min(...row) : Math.abs(row[0]));
+  }
+  return found || largest(values);
+}
+
+function actionRow(mark, name, figures) {
+  const row = element("div", "action");
+  row.append(mark, name, ...figures);
+  return row;
+}
+
+function show(step) {
+  $("scrubber").value = step;
+  $("scrubber").setAttribute("aria-valuetext", `step ${step} of ${STEPS - 1}, ${actionTaken(step)}`);
+  $("clock").textContent = `step ${step} / ${STEPS - 1}`;
+  $("link").href = `#step=${step}`;
+  showFrame(step);
+  if (shown.action) shown.action.textContent = actionTaken(step);
+  shown.reward.textContent = brief(rewards[step]);
+  shown.sum.textContent = brief(cumulated[step]);
+  shown.present.forEach(({ row, figures }, k) => {
+    row.classList.toggle("taken", page.actions.discrete && TAKEN_WIDTH === 1 && taken[step] === k);
+    shown.modes.forEach(({ values, width, scale }, column) => {
+      figures[column].textContent = k < width ? fixed(values[step * width + k], scale) : "";
+    });
+  });
+  if (page.features.pictures) showObservation(shown.view, step, $("overlay").checked);
+  showBars(shown.view, step);
+  if (shown.view) showCaption(shown.view, step);
+  showPresent(shown.view, shown.feature, step);
+  markStep(step);
+}
+
+function showCaption(view, step) {
+  const value = view.explained[step];
+  const known = Number.isFinite(value) ? ` ${view.label} is ${brief(value)} at step ${step}.` : "";
+  const rest = view.residual && Number.isFinite(view.residual[step]) ? ` Left unexplained: ${brief(view.residual[step])}.` : "";
+  const sums = page.features.pictures ? " Each row is the sum over a region of the picture and its channels." : "";
+  $("caption").textContent = `${view.asked.method} of ${view.label}; unit: ${view.unit}.${known}${rest}${sums}`;
+}
+
+start();

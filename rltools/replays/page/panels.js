@@ -1,0 +1,100 @@
+// The tracks of an episode: attribution, the feature itself, what the policy thought and did, and what it got.
+
+const CROWD = 40; // beyond so many features only the selected one has a line
+const panels = { trace: null, value: null, strip: null, policy: null, reward: null, policyMode: 0, rewardMode: 0 };
+
+function makePanels(hasViews, select, changed) {
+  if (hasViews) {
+    makeHeat(select);
+    const others = COUNT <= CROWD ? NAMES.map(() => line("--faint", 1)) : [];
+    panels.trace = makeTrack({ title: "", height: 96, lines: [...others, line("--accent", 1.75)], range: withZero });
+  }
+  if (observed !== null) panels.value = makeTrack({ title: "", height: 84, lines: [line("--ink", 1.25)] });
+  if (page.actions.discrete && TAKEN_WIDTH === 1) {
+    panels.strip = makeTrack({ title: "Action", height: 26, paint: paintStrip });
+    panels.strip.box.classList.add("strip-track");
+  }
+  makePolicyPanel(changed);
+  panels.reward = makeTrack({ title: "Reward", height: 84, lines: [line("--ink", 1.25)], axis: true });
+  choice(panels.reward.extra, ["cumulated", "each step"], (mode) => { panels.rewardMode = mode; showReward(); changed(); });
+  showReward();
+}
+
+function withZero(_, low, high) {
+  return around(Math.min(low ?? 0, 0), Math.max(high ?? 0, 0));
+}
+
+function policyModes() {
+  const { score, discrete } = page.actions;
+  if (probabilities) return [{ name: "probability", values: probabilities, width: SCORES_WIDTH, range: [0, 1] }, { name: score, values: scores, width: SCORES_WIDTH }];
+  const scored = { name: score, values: scores, width: SCORES_WIDTH };
+  return discrete || score === "action" ? [scored] : [{ name: "taken", values: taken, width: TAKEN_WIDTH }, scored];
+}
+
+function makePolicyPanel(changed) {
+  const modes = policyModes();
+  const width = Math.max(...modes.map((mode) => mode.width));
+  const lines = Array.from({ length: width }, (_, k) => line(seriesColour(k), 1.5, k < SERIES.length ? undefined : [6, 4]));
+  const range = (_, low, high) => (modes[panels.policyMode].range ? [-0.03, 1.03] : around(low, high));
+  panels.policy = makeTrack({ title: page.actions.discrete ? "Scores" : "Action", height: 110, lines, range });
+  const key = element("div", "key");
+  for (let k = 0; k < Math.min(width, 12); k++) {
+    const entry = element("span", "key-entry");
+    entry.append(swatch(k), named("span", "", actionName(k)));
+    key.append(entry);
+  }
+  const show = (mode) => {
+    panels.policyMode = mode;
+    if (modes.length === 1) panels.policy.detail.textContent = modes[mode].name;
+    setLines(panels.policy, lines.map((_, k) => (k < modes[mode].width ? column(modes[mode].values, modes[mode].width, k) : new Array(STEPS).fill(null))));
+  };
+  if (modes.length > 1) choice(panels.policy.extra, modes.map((mode) => mode.name), (mode) => { show(mode); changed(); });
+  panels.policy.box.firstElementChild.append(key);
+  show(0);
+}
+
+function swatch(k) {
+  const made = element("span", "swatch");
+  made.style.background = seriesColour(k);
+  return made;
+}
+
+function paintStrip(u) {
+  const { left, top, width, height } = u.bbox;
+  for (let t = 0; t < STEPS; t++) {
+    const from = left + (t / STEPS) * width;
+    u.ctx.fillStyle = seriesColour(taken[t]);
+    u.ctx.fillRect(Math.floor(from), top, Math.ceil(left + ((t + 1) / STEPS) * width) - Math.floor(from), height);
+  }
+}
+
+function showReward() {
+  setLines(panels.reward, [Array.from(panels.rewardMode === 0 ? cumulated : rewards, (x) => (Number.isFinite(x) ? x : null))]);
+}
+
+function showTrace(view, f) {
+  const columns = COUNT <= CROWD ? NAMES.map((_, k) => column(view.values, COUNT, k)) : [];
+  panels.trace.name.textContent = NAMES[f];
+  panels.trace.name.title = NAMES[f];
+  panels.trace.detail.textContent = `attribution, ${view.unit}`;
+  setLines(panels.trace, [...columns, column(view.values, COUNT, f)]);
+}
+
+function showValue(f) {
+  if (!panels.value) return;
+  panels.value.name.textContent = NAMES[f];
+  panels.value.name.title = NAMES[f];
+  panels.value.detail.textContent = UNITS[f] ? `value, ${UNITS[f]}` : "value";
+  panels.value.detail.title = UNITS[f] ?? "";
+  setLines(panels.value, [column(observed, COUNT, f)]);
+}
+
+function showPresent(view, f, step) {
+  if (panels.trace) {
+    const value = view.values[step * COUNT + f];
+    panels.trace.now.textContent = Number.isFinite(value) ? signed(value, view.robust) : "not explained";
+  }
+  if (panels.value) panels.value.now.textContent = fixed(observed[step * COUNT + f], rows[f].scale, 3);
+  if (panels.strip) panels.strip.now.textContent = actionTaken(step);
+  panels.reward.now.textContent = brief(panels.rewardMode === 0 ? cumulated[step] : rewards[step]);
+}
