@@ -1,0 +1,207 @@
+"""The attribution of the moment: a few rows, with the action and the gradient from one graph where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Discrete
+from torch import Tensor
+
+from rltools.attributions import Method, find_method
+from rltools.attributions._derivative import derivative
+from rltools.attributions.gradient import gradient
+from rltools.attributions.input_x_gradient import input_x_gradient
+from rltools.errors import ArgumentError, FaultError, SimulationError
+from rltools.explanation._batches import explained_rows
+from rltools.explanation._references import given_reference
+from rltools.policy import Acted, Context, Policy, decide, positions
+from rltools.targets import Target, base_head, make_score, parse_target, target_labels
+
+_FROM_GRADIENT: dict[Method, Callable[[Tensor, Tensor], Tensor]] = {
+    gradient: lambda slope, x: slope,
+    input_x_gradient: torch.mul,
+}
+"""Methods that one backward pass is enough for: from the gradient `[row, target, *feature]` and x to their values."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What was done in some states, and why.
+
+    Attributes:
+        actions: `[row, *action]`, as the environment takes them.
+        values: float `[row, target, *feature]`; NaN where the method failed.
+        scores: float `[row, target]`, the explained scalars.
+    """
+
+    actions: np.ndarray
+    values: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is asked of each step; see `ask`."""
+
+    policy: Policy
+    method: Method
+    target: Target
+    reference: Tensor | None
+    settings: dict[str, Any]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each explained scalar."""
+        return target_labels(self.target, self.policy)
+
+    def explain(self, observations: np.ndarray, actions: Any) -> Moment:
+        """Explain actions that were taken in `observations [row, *observation]`.
+
+        Raises:
+            ArgumentError: actions the policy does not have.
+            GradientError: the policy is not differentiable.
+        """
+        given = _checked_actions(self.policy, actions, len(observations))
+
+        def take(scores: Tensor) -> Acted:
+            scores = scores.detach()
+            context = Context(action=positions(self.policy, given), scores=scores)
+            return Acted(given, scores.cpu().numpy(), context)
+
+        return self._moment(observations, take)
+
+    def decide(
+        self, observations: np.ndarray, *, deterministic: bool, rngs: Sequence[np.random.Generator] | None
+    ) -> Moment:
+        """Let the policy act in `observations [row, *observation]`, and explain what it does.
+
+        Raises:
+            ArgumentError: random actions without a generator for each row.
+            FaultError: scores that are not finite; no action is to be taken by them.
+            GradientError: the policy is not differentiable.
+        """
+
+        def choose(scores: Tensor) -> Acted:
+            _check_finite(self.policy, scores)
+            return decide(self.policy, scores, Context(), deterministic=deterministic, rngs=rngs)
+
+        return self._moment(observations, choose)
+
+    def any_actions(self, rows: int) -> np.ndarray:
+        """Actions `[row, *action]` for environments that take none; the first of discrete ones, else zero."""
+        space = self.policy.action_space
+        return np.full((rows, *(space.shape or ())), getattr(space, "start", 0), space.dtype)
+
+    def unexplained(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The values and the scores, NaN, of rows without an explanation; shapes and dtypes as in `Moment`."""
+        scores = torch.full((rows, len(self.labels)), torch.nan, dtype=self.policy.dtype).numpy()
+        features = self.policy.features.shape
+        values = np.full((*scores.shape, *features), np.nan, scores.dtype)
+        return values, scores
+
+    def _moment(self, observations: np.ndarray, act: Callable[[Tensor], Acted]) -> Moment:
+        # The caller may step under no_grad, as evaluation loops do; inference mode also needs leaves of its own.
+        with torch.inference_mode(False), torch.enable_grad():
+            x = self.policy.encode(observations)
+            finish = _FROM_GRADIENT.get(self.method)
+            return self._in_general(x, act) if finish is None else self._from_one_graph(x, act, finish)
+
+    def _from_one_graph(
+        self, x: Tensor, act: Callable[[Tensor], Acted], finish: Callable[[Tensor, Tensor], Tensor]
+    ) -> Moment:
+        leaf, first = x.detach().requires_grad_(), self.policy.heads[0]
+        output = self.policy.head(first, leaf, Context())
+        acted = act(output)
+        needed = {base_head(term, self.policy) for term in (self.target, self.target.minus) if term is not None}
+        outputs = {name: self.policy.head(name, leaf, Context())[:, None] for name in needed - {first}}
+        score = make_score(self.policy, self.target, acted.context)
+        scores = score.read(outputs | {first: output[:, None]})[:, 0]
+        values = finish(derivative(scores, leaf).movedim(0, 1), x[:, None]).cpu().numpy()
+        return Moment(acted.actions, _finite_or_nan(values), scores.detach().cpu().numpy())
+
+    def _in_general(self, x: Tensor, act: Callable[[Tensor], Acted]) -> Moment:
+        with torch.no_grad():
+            acted = act(self.policy.head(self.policy.heads[0], x, Context()))
+        explained = explained_rows(
+            self.policy, self.method, self.target, x, acted.context, self.reference, self.settings
+        )
+        return Moment(acted.actions, explained.columns["values"], explained.columns["scores"])
+
+
+def ask(
+    policy: Policy,
+    method: str,
+    target: str | Target | None,
+    reference: np.ndarray | Tensor | None,
+    parameters: dict[str, Any],
+) -> Live:
+    """Prepare the question, and try it on one state: what cannot be explained is refused before the first step.
+
+    Raises:
+        UnknownNameError: no such method.
+        TargetError: the policy has no such target.
+        ArgumentError: not a policy, a missing reference, or a parameter the method does not take.
+        GradientError: the policy is not differentiable.
+    """
+    if not isinstance(policy, Policy):
+        raise ArgumentError(
+            f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
+            f"rltools.TorchPolicy(...) around a network of your own"
+        )
+    found = find_method(method)
+    compared = None if reference is None else given_reference(policy, reference)
+    live = Live(policy, found, parse_target(target, policy), compared, found.settings(parameters))
+    space = policy.observation_space
+    live.explain(np.zeros((1, *(space.shape or ())), space.dtype), live.any_actions(1))
+    return live
+
+
+def known(observation: np.ndarray | None) -> np.ndarray:
+    """The observation that the next action is taken in.
+
+    Raises:
+        SimulationError: there is none yet.
+    """
+    if observation is None:
+        raise SimulationError("there is no observation that an action could be taken in; call reset() first")
+    return observation
+
+
+def _checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
+    space, given = policy.action_space, np.asarray(actions)
+    shape = (rows, *(space.shape or ()))
+    if given.size != np.prod(shape):
+        raise ArgumentError(f"{policy.source.name} takes actions of shape {list(shape)}, not {list(given.shape)}")
+    given = given.reshape(shape)
+    if isinstance(space, Discrete):
+        wrong = given[(given < space.start) | (given >= space.start + space.n)]
+        if len(wrong):
+            raise ArgumentError(
+                f"action {wrong[0]} is none of {policy.source.name}'s, which are {space.start} to "
+                f"{space.start + space.n - 1}"
+            )
+    return given
+
+
+def _finite_or_nan(values: np.ndarray) -> np.ndarray:
+    """A row's values of a target are all finite, or all NaN, as `explain` keeps them."""
+    finite = np.isfinite(values)
+    if finite.all():
+        return values
+    whole = finite.reshape(*values.shape[:2], -1).all(2)
+    return np.where(whole.reshape(*whole.shape, *[1] * (values.ndim - 2)), values, values.dtype.type(np.nan))
+
+
+def _check_finite(policy: Policy, scores: Tensor) -> None:
+    given = scores.detach().cpu().numpy()
+    wrong = np.argwhere(~np.isfinite(given))
+    if len(wrong):
+        row, at = wrong[0]
+        raise FaultError(
+            f"score '{policy.heads[0]}:{policy.action_names[at]}' of {policy.source.name} is {given[row, at]}, "
+            f"and no action was taken; look at the last observation and at the network's parameters"
+        )

@@ -1,0 +1,183 @@
+"""The wrapper of a vector environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from torch import Tensor
+
+from rltools.errors import ArgumentError, SimulationError
+from rltools.features import Features
+from rltools.policies._surroundings import Surroundings, check_match
+from rltools.policy import Policy
+from rltools.targets import Target
+from rltools.wrappers._info import extended
+from rltools.wrappers._live import Moment, ask, known
+
+Step = tuple[Any, Any, Any, Any, dict[str, Any]]
+
+
+class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
+    """Explains each action in `info["attribution"]`, from the observation that it was taken in, in every environment.
+
+    Observations, rewards, ends and the random stream stay as they are. Four entries are added to the info of each step:
+
+    - `attribution`: float `[num_envs, *feature]`, signed; `[num_envs, target, *feature]` for a target of several
+      scalars, such as "centred:all"
+    - `score`: float `[num_envs]`, the explained scalars; `[num_envs, target]` for several
+    - `_attribution` and `_score`: bool `[num_envs]`, whether there is one
+
+    Environments that reset in the step after an end (`AutoresetMode.NEXT_STEP`) take no action in that step: its rows
+    are NaN, and False in the masks. Those that reset within the step, or that the caller resets, explain every step.
+
+    Args:
+        envs: the vector environment the policy acts in; its `metadata["autoreset_mode"]` says how it resets.
+        policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
+        method: a name from `rltools list methods`.
+        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        reference: `[reference, *observation]` or a single state, which methods that compare states need.
+        parameters: of the method.
+
+    Attributes:
+        features: names, units and shape of an attribution's features.
+        labels: a label for each explained scalar.
+
+    Raises:
+        SimulationError: it is not known how the environments reset.
+        MismatchError: the policy's spaces are not those of a single environment; both are in the message.
+        ArgumentError: a missing reference, or a parameter the method does not take.
+        TargetError: the policy has no such target.
+        GradientError: the policy is not differentiable.
+
+    Example:
+        >>> import gymnasium, rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> envs = rltools.VectorAttributionWrapper(gymnasium.make_vec("CartPole-v1", num_envs=3), policy)
+        >>> observations, info = envs.reset(seed=0)
+        >>> observations, rewards, terminations, truncations, info = envs.step_policy()
+        >>> info["attribution"].shape, info["_attribution"]
+        ((3, 4), array([ True,  True,  True]))
+    """
+
+    def __init__(
+        self,
+        envs: VectorEnv[Any, Any, Any],
+        policy: Policy,
+        method: str = "gradient",
+        target: str | Target | None = None,
+        *,
+        reference: np.ndarray | Tensor | None = None,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(envs)
+        self._waits = _autoreset_mode(envs) is AutoresetMode.NEXT_STEP
+        self._live = ask(policy, method, target, reference, parameters)
+        around = Surroundings(envs.single_observation_space, envs.single_action_space, envs.spec)
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
+        self._observations: np.ndarray | None = None
+        self._only_resets = np.zeros(envs.num_envs, bool)
+
+    @property
+    def features(self) -> Features:
+        """Names, units and shape of an attribution's features."""
+        return self._live.policy.features
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each explained scalar."""
+        return self._live.labels
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environments, or those that are True in `options["reset_mask"]`; nothing is explained."""
+        mask = (options or {}).get("reset_mask")  # before the reset, because environments take it out of the dict
+        if mask is None:
+            self._observations = None  # where the reset fails, no later action is explained by an earlier episode
+        observations, info = self.env.reset(seed=seed, options=options)
+        if mask is None or self._observations is None:
+            self._observations = np.array(observations)
+            self._only_resets[:] = False
+        else:
+            self._observations[mask] = observations[mask]
+            self._only_resets[mask] = False
+        return observations, info
+
+    def step(self, actions: Any) -> Step:
+        """Step the environments and explain the actions.
+
+        Raises:
+            SimulationError: before the first reset, or the info has entries of these names already.
+            ArgumentError: an action that an environment took and the policy does not have.
+        """
+        before, acting = self._observations, ~self._only_resets
+        step = self._forward(actions)
+        before = known(before)
+        moment = self._live.explain(before[acting], np.asarray(actions)[acting]) if acting.any() else None
+        return *step[:4], extended(step[4], self._entries(moment, acting))
+
+    def step_policy(self, deterministic: bool = True, rngs: Sequence[np.random.Generator] | None = None) -> Step:
+        """Let the policy act, step, and explain; the gradient is taken through the pass that chose the actions.
+
+        Args:
+            deterministic: take the best actions; otherwise draw them as the policy does.
+            rngs: what random actions are drawn with, a generator for each environment; one whose step is only a reset
+                draws nothing.
+
+        Returns:
+            What `step` returns, with the actions taken as `info["action"]` and their mask as `info["_action"]`.
+
+        Raises:
+            ArgumentError: random actions without `rngs`, or another number of them than there are environments.
+            SimulationError: before the first reset, or the info has entries of these names already.
+            FaultError: scores that are not finite; no environment was stepped.
+        """
+        acting = ~self._only_resets
+        drawing = None if deterministic else _those(rngs, acting)
+        actions = self._live.any_actions(self.num_envs)
+        moment = None
+        if acting.any():
+            moment = self._live.decide(known(self._observations)[acting], deterministic=deterministic, rngs=drawing)
+            actions[acting] = moment.actions
+        step = self._forward(actions)
+        entries = self._entries(moment, acting) | {"action": actions, "_action": acting.copy()}
+        return *step[:4], extended(step[4], entries)
+
+    def _forward(self, actions: Any) -> Step:
+        step = self.env.step(actions)
+        observations, _, terminations, truncations, _ = step
+        self._observations = np.array(observations)
+        if self._waits:
+            self._only_resets = np.logical_or(terminations, truncations)
+        return step
+
+    def _entries(self, moment: Moment | None, acting: np.ndarray) -> dict[str, Any]:
+        """The rows that were explained among those that were not."""
+        values, scores = self._live.unexplained(self.num_envs)
+        if moment is not None:
+            values[acting], scores[acting] = moment.values, moment.scores
+        if len(self.labels) == 1:
+            values, scores = values[:, 0], scores[:, 0]
+        return {"attribution": values, "_attribution": acting.copy(), "score": scores, "_score": acting.copy()}
+
+
+def _autoreset_mode(envs: VectorEnv[Any, Any, Any]) -> AutoresetMode:
+    mode = envs.metadata.get("autoreset_mode")
+    if not isinstance(mode, AutoresetMode):
+        found = repr(mode) if "autoreset_mode" in envs.metadata else "nothing"
+        modes = ", ".join(str(known_mode) for known_mode in AutoresetMode)
+        raise SimulationError(
+            f'{envs} does not say how it resets: metadata["autoreset_mode"] has {found}, and must be one of {modes}; '
+            f"set it to what the environment does, so that no action is explained by an observation of another episode"
+        )
+    return mode
+
+
+def _those(rngs: Sequence[np.random.Generator] | None, acting: np.ndarray) -> list[np.random.Generator]:
+    if rngs is None or len(rngs) != len(acting):
+        given = "none" if rngs is None else str(len(rngs))
+        raise ArgumentError(
+            f"random actions need rngs=, a generator for each of the {len(acting)} environments; given: {given}"
+        )
+    return [rng for rng, acts in zip(rngs, acting, strict=True) if acts]
