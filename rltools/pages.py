@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 FRAMES = "frame-src 'self' file:"
 """For a page that shows other pages of its folder, from disk or from a server."""
@@ -17,6 +20,27 @@ def security_policy(styles: Sequence[str], scripts: Sequence[str] = (), *further
     parts += [f"style-src {_hashes(styles)}"] if styles else []
     parts += [f"script-src {_hashes(scripts)}"] if scripts else []
     return "; ".join([*parts, *further])
+
+
+HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>{{ title }}</title>
+<style>{{ style }}</style>
+</head>"""
+
+
+def head(title: str, style: str, policy: str) -> Markup:
+    """Everything of a page before its body; `style` is the package's own text, `title` may be anybody's."""
+    from markupsafe import Markup
+
+    return Markup(render(HEAD, title=title, style=Markup(style), policy=policy))  # noqa: S704
 
 
 def render(template: str, **values: Any) -> str:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rltools.pages import render, security_policy
+from rltools.pages import head, render, security_policy
 from rltools.recording import Recording
 from rltools.recording._files import appearing, cause_named
 from rltools.replays._data import page_data
@@ -87,10 +87,10 @@ def _page(data: dict[str, Any]) -> str:
     script = f'"use strict";\n(() => {{\n{body}\n}})();'
     return render(
         _part("page/page.html"),
-        title=f"{data['title']}, episode {data['outcome']['number']}",
-        policy=security_policy([style], [library, script]),
-        style=Markup(style),  # noqa: S704 - the package's own files, and JSON without markup
-        library=Markup(library),  # noqa: S704
+        head=head(
+            f"{data['title']}, episode {data['outcome']['number']}", style, security_policy([style], [library, script])
+        ),
+        library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704
         data=Markup(script_json(data)),  # noqa: S704
     )

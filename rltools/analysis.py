@@ -1,0 +1,145 @@
+"""From a trained agent to a page that says what it looks at."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rltools.attributions import find_method
+from rltools.explanation import explain
+from rltools.explanation._references import VISITED
+from rltools.loading import load_policy
+from rltools.recording import Outcome, Recording
+from rltools.replays import replay
+from rltools.reports import write_report
+from rltools.rollout import record
+from rltools.summary import Summary, summarise
+from rltools.targets import default_target, is_discrete
+
+if TYPE_CHECKING:
+    from rltools.environments import Environment
+    from rltools.policy import Policy
+
+EXACT_FEATURES = 12
+MOST_FORWARDS = 2e7
+"""Rows through the network for one method; beyond it an even sample of the steps is explained."""
+IMAGE_SHARE = 100
+"""A convolutional net costs about so many times as much a row: images get as many times fewer."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What `analyze` made.
+
+    Attributes:
+        recording: episodes and attributions.
+        summary: of the attribution that heads the findings.
+        page: the `index.html`.
+    """
+
+    recording: Recording
+    summary: Summary
+    page: Path
+
+
+def analyze(
+    source: Any,
+    env: Environment | None = None,
+    *,
+    episodes: int = 20,
+    seed: int = 0,
+    method: str | None = None,
+    target: str | None = None,
+    normalize: Any = None,
+    directory: str | Path | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Analysis:
+    """Record an agent, explain every step, draw it, and write a page that says what it looks at.
+
+    The gradient of the chosen action's raw score and of the default target are always recorded; Shapley values up to
+    12 features, integrated gradients above, head the findings. The median and the worst episode get replays.
+
+    Args:
+        source: as for `load_policy`.
+        env: as for `record`; None is the agent's own.
+        episodes: how many.
+        seed: of the first episode.
+        method: that heads the findings instead.
+        target: that it explains; None is "centred:chosen" for discrete actions, "action:all" for others.
+        normalize: as for `load_policy`.
+        directory: of the run; `runs/<agent>` by default. What is there already is not done again.
+        overwrite: replace a recording of other settings.
+        progress: show progress bars.
+
+    Returns:
+        The recording, its summary, and the page.
+
+    Raises:
+        RltoolsError: whatever `load_policy`, `record` and `explain` raise.
+    """
+    policy = load_policy(source, env, normalize=normalize)
+    folder = Path(directory) if directory is not None else Path("runs") / folder_name(policy.source.name)
+    kept = {"episodes": episodes, "seed": seed, "directory": folder, "progress": progress}
+    recording = record(policy, env, overwrite=overwrite, **kept)  # type: ignore[arg-type]
+    headline = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
+    for asked, of in questions(policy, headline, target):
+        every = sampled(recording, policy, asked)
+        explain(recording, policy, method=asked, target=of, every=every, progress=progress)
+    main = str(target or default_target(policy))
+    shown = notable(recording.outcomes())
+    record(policy, env, frames=[outcome.number for outcome in shown], **kept)  # type: ignore[arg-type]
+    for outcome in shown:
+        page = folder / "replays" / f"episode-{outcome.number:06d}.html"
+        replay(recording, outcome.number, page)
+    asked = {"env": env, "episodes": episodes, "seed": seed, "method": method, "target": target, "normalize": normalize}
+    return Analysis(
+        recording,
+        summarise(recording, method=headline, target=main),
+        write_report(recording, commands=(_command(source, asked),)),
+    )
+
+
+def _command(source: Any, asked: dict[str, Any]) -> str:
+    """What to type for the same page; a live model or an environment made by a function has no name to type."""
+    words = [str(source) if isinstance(source, (str, Path)) else "MODEL"]
+    for name, value in asked.items():
+        if value is False:
+            words += [f"--{name}", "none"]
+        elif value is not None:
+            words += [f"--{name}", str(value) if isinstance(value, (str, int, Path)) else name.upper()]
+    return shlex.join(["rltools", "analyze", *words])
+
+
+def questions(policy: Policy, headline: str, target: str | None) -> list[tuple[str, str]]:
+    """Pairs of method and target: the plain gradients first, then what heads the findings."""
+    default = str(default_target(policy))
+    gradients = [f"{policy.heads[0]}:chosen"] if is_discrete(policy) else []
+    wanted = [("gradient", of) for of in (*gradients, default)] + [(headline, str(target or default))]
+    return list(dict.fromkeys(wanted))
+
+
+def sampled(recording: Recording, policy: Policy, method: str) -> int:
+    """One step of how many is explained, so that the work stays within `MOST_FORWARDS`."""
+    steps = sum(outcome.steps for outcome in recording.outcomes())
+    found = find_method(method)
+    references = VISITED if "reference" in found.needs else 1
+    most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.is_image else 1)
+    return max(1, math.ceil(steps * found.forwards(policy.features.size, references) / most))
+
+
+def notable(outcomes: list[Outcome]) -> list[Outcome]:
+    """The episodes with the median and with the worst return, of those that have steps."""
+    ranked = sorted((outcome for outcome in outcomes if outcome.steps), key=lambda outcome: outcome.total_reward)
+    if not ranked:
+        return []
+    return list(dict.fromkeys([ranked[len(ranked) // 2], ranked[0]]))
+
+
+def folder_name(name: str) -> str:
+    """A policy's name as the name of a folder."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent"

@@ -1,0 +1,115 @@
+"""The page of an experiment: agents, seeds and methods side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rltools import plots
+from rltools.pages import head, render, security_policy
+from rltools.recording import Recording
+from rltools.recording._files import appearing, cause_named
+from rltools.reports._figures import Figure, drawn
+from rltools.reports._parts import caveats, closing, interval, number, part
+from rltools.summary import Summary, summarise
+
+Runs = Mapping[tuple[str, int], Recording]
+
+
+def write_comparison(
+    folder: Path, title: str, runs: Runs, *, commands: tuple[str, ...] = ()
+) -> tuple[Path, tuple[str, ...]]:
+    """Write `index.html` and `summary.csv` of an experiment.
+
+    Args:
+        folder: of the experiment; the runs lie in it.
+        title: what was asked.
+        runs: recordings by agent and seed, each explained by the same methods.
+        commands: that made it.
+
+    Returns:
+        The path of the page, and the findings as sentences.
+    """
+    summaries = {
+        run: [summarise(recording, method=a.method, target=a.target) for a in recording.questions.values()]
+        for run, recording in runs.items()
+    }
+    labels = _labels(runs)
+    findings = tuple(
+        f"{labels[run]}, {found.method} of {found.target}: {_ranking(found)}"
+        for run, made in summaries.items()
+        for found in made
+    )
+    told = list(dict.fromkeys(text for run, made in summaries.items() for text in caveats(runs[run], made)))
+    style = part("page.css")
+    with cause_named(folder):
+        _write_table(folder / "summary.csv", summaries)
+        page = render(
+            part("comparison.html"),
+            head=head(title, style, security_policy([style])),
+            title=title,
+            rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
+            figures=_figures(runs, labels, folder / "plots"),
+            closing=closing(told, commands, next(iter(runs.values())).header, policy=False),
+        )
+        path = folder / "index.html"
+        with appearing(path) as temporary:
+            temporary.write_text(page, encoding="utf-8", errors="replace")
+    return path, findings
+
+
+def _labels(runs: Runs) -> dict[tuple[str, int], str]:
+    """The agent's name, with the seed where there are several."""
+    several = len({seed for _, seed in runs}) > 1
+    return {(agent, seed): f"{agent}, seed {seed}" if several else agent for agent, seed in runs}
+
+
+def _ranking(found: Summary) -> str:
+    return ", ".join(
+        f"{ranked.feature} {interval(ranked.share, ranked.low, ranked.high, share=True)}" for ranked in found.top(3)
+    )
+
+
+def _row(recording: Recording, label: str, made: list[Summary], folder: Path) -> dict[str, Any]:
+    returns = made[0].returns
+    return {
+        "label": label,
+        "page": f"{recording.directory.relative_to(folder).as_posix()}/index.html",
+        "returns": interval(returns.mean, returns.low, returns.high),
+        "episodes": len(recording),
+        "steps": number(made[0].n_steps),
+        "findings": [(found.method, found.target, _ranking(found)) for found in made],
+    }
+
+
+def _figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[Figure]:
+    """The runs side by side, a figure for each method and target that all of them have."""
+    asked = [{(q.method, q.target) for q in recording.questions.values()} for recording in runs.values()]
+    drawings = []
+    for method, target in sorted(set.intersection(*asked)):
+        together = {labels[run]: recording for run, recording in runs.items()}
+        slug = "".join(letter if letter.isalnum() else "-" for letter in f"{method}-{target}")
+        drawings.append(
+            drawn(
+                partial(plots.importance, together, method=method, target=target),
+                f"importance-{slug}",
+                f"How much of the decision each feature carries, by {method} of {target}; the lines are 95% intervals "
+                f"from resampled episodes.",
+                folder,
+            )
+        )
+    return drawings
+
+
+def _write_table(path: Path, summaries: Mapping[tuple[str, int], list[Summary]]) -> None:
+    import pandas as pd
+
+    tables = [
+        found.table.assign(agent=agent, seed=seed, method=found.method)
+        for (agent, seed), made in summaries.items()
+        for found in made
+    ]
+    with appearing(path) as temporary:
+        pd.concat(tables).to_csv(temporary, index=False)

@@ -1,0 +1,108 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rltools import plots
+from rltools.errors import ArgumentError
+from rltools.pages import FRAMES, head, render, security_policy
+from rltools.recording import Recording
+from rltools.recording._files import appearing, cause_named
+from rltools.reports._figures import Figure, drawn
+from rltools.reports._parts import caveats, closing, facts, part, score_table
+from rltools.summary import Summary, summarise
+
+
+def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:
+    """Write `index.html` of a run: the findings in words, plots, replays, tables, caveats, and how to get it again.
+
+    Args:
+        recording: with at least one attribution; its `replays/*.html` are shown.
+        commands: that made it, for whoever wants to make it again.
+        level: of the intervals.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RecordingError: nothing was explained.
+        ArgumentError: the recording has no episodes.
+    """
+    if len(recording) == 0:
+        raise ArgumentError(f"{recording.directory} has no episodes to report on; record some first")
+    folder = recording.directory
+    main = summarise(recording, level=level)
+    others = [
+        summarise(recording, method=asked.method, target=asked.target, level=level)
+        for asked in recording.questions.values()
+        if (asked.method, asked.target) != (main.method, main.target)
+    ]
+    style, policy = part("page.css"), recording.header.policy
+    with cause_named(folder):
+        page = render(
+            part("run.html"),
+            head=head(f"{policy}: what it looks at", style, security_policy([style], (), FRAMES)),
+            policy=policy,
+            facts=facts(recording, main),
+            main=main,
+            figures=_figures(recording, main),
+            replays=_replays(recording),
+            tables=[_table(summary) for summary in [main, *others]],
+            closing=closing(caveats(recording, [main, *others]), commands, recording.header, policy=True),
+        )
+        path = folder / "index.html"
+        with appearing(path) as temporary:
+            temporary.write_text(page, encoding="utf-8", errors="replace")
+    return path
+
+
+def _figures(recording: Recording, main: Summary) -> list[Figure]:
+    asked: dict[str, Any] = {"method": main.method, "target": main.target}
+    folder = recording.directory / "plots"
+    captions = {
+        "importance": "How much of the decision each feature carries, over all explained steps. The lines are "
+        f"{main.level:.0%} intervals from resampled episodes.",
+        "beeswarm": "Each dot is one step: to the right the feature raised the explained score, to the left it lowered "
+        "it. The colour is the feature's value at that step.",
+        "timeline": "The episode with the median return, step by step: what the features were, and in colour what they "
+        "did to the score.",
+    }
+    if main.n == 0:
+        return []
+    return [
+        drawn(partial(getattr(plots, name), recording, **asked), name, caption, folder)
+        for name, caption in captions.items()
+    ]
+
+
+def _replays(recording: Recording) -> list[dict[str, Any]]:
+    """The replay pages in the run's folder; those named `episode-000012.html` come with how the episode went."""
+    by_return = sorted(recording.outcomes(), key=lambda outcome: outcome.total_reward)
+    ranks = {outcome.number: rank for rank, outcome in enumerate(by_return)}
+    found = []
+    for path in sorted((recording.directory / "replays").glob("*.html")):
+        number = path.stem.removeprefix("episode-")
+        rank = ranks.get(int(number)) if number.isdigit() else None
+        found.append(
+            {
+                "file": f"replays/{path.name}",
+                "name": path.stem,
+                "outcome": None if rank is None else by_return[rank],
+                "place": "" if rank is None else _place(rank, len(by_return)),
+            }
+        )
+    return found
+
+
+def _place(rank: int, count: int) -> str:
+    """What is special about the episode with this rank by return, from 0 for the lowest."""
+    if count == 1:
+        return ""
+    return {0: ", the worst", count // 2: ", the median", count - 1: ", the best"}.get(rank, "")
+
+
+def _table(summary: Summary) -> dict[str, Any]:
+    return {"summary": summary, "rows": score_table(summary)}
