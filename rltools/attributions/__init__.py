@@ -1,0 +1,35 @@
+"""Attribution methods: one file each, found by its place.
+
+A method is a pure function of a score and a batch of inputs, declared with `@method`; a file `name.py` here holds the
+method `name`. Other packages offer theirs under the entry-point group `rltools.attributions`.
+"""
+
+from __future__ import annotations
+
+from rltools.attributions._method import Method, Result, RowScore, method
+from rltools.discovery import load_member, others, room_modules, unknown
+from rltools.errors import MethodError
+
+__all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_names"]
+
+
+def method_names() -> list[str]:
+    """The names of all methods."""
+    own = [name for name in room_modules(__name__) if not name.startswith("_")]
+    return sorted({*own, *others(__name__)})
+
+
+def find_method(name: str) -> Method:
+    """The method of this name.
+
+    Raises:
+        UnknownNameError: there is none; the message has the nearest known ones.
+        MethodError: its file holds something else under its name.
+    """
+    if name not in method_names():
+        raise unknown("method", name, method_names())
+    theirs = others(__name__).get(name)
+    found = theirs.load() if theirs else load_member(f"{__name__}.{name}", name)
+    if not isinstance(found, Method):
+        raise MethodError(f"{name} is a {type(found).__name__}; declare it with @rltools.attributions.method(...)")
+    return found

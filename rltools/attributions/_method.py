@@ -1,0 +1,165 @@
+"""What every attribution method is: a pure function of a score and a batch of inputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from rltools.errors import ArgumentError, MethodError
+
+Unit = Literal["score per unit", "score", "probability"]
+Forwards = Callable[[int, int], int]
+
+
+class RowScore(Protocol):
+    """The explained scalars as a function of inputs; see `rltools.targets.Score`."""
+
+    feature_ndim: int
+    outputs: int
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`[batch, ..., *feature]` -> `[batch, ..., target]`."""
+        ...
+
+    def rows(self, index: Tensor) -> RowScore:
+        """The score of some of the rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method returns.
+
+    Attributes:
+        values: `[batch, target, *feature]`, signed.
+        residual: `[batch, target]`, the part of the score's difference that the values leave unexplained.
+        standard_error: `[batch, target, *feature]`, of values that were sampled.
+        complete: bool `[batch]`, whether the residual is as small as the method promises.
+    """
+
+    values: Tensor
+    residual: Tensor | None = None
+    standard_error: Tensor | None = None
+    complete: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """An attribution method with what it declares about itself.
+
+    Attributes:
+        name: of the function, and of its file.
+        unit: of the values; only "score per unit" is ever multiplied by a feature's standard deviation.
+        needs: from "gradient" and "reference".
+        axioms: what `rltools.testing.check_attribution` checks. "linear": exact for a linear score, whose weights are
+            the values in "score per unit", and weights times (state minus mean reference) in "score". "dummy": 0 for a
+            feature that the score ignores. "complete": the values of a row sum to its score minus the references' mean
+            score, but for the residual. "symmetric": equal features that are used equally get equal values.
+            "invariant": two networks that compute the same function get the same values.
+        forwards: passes through the network per row, given the numbers of features and of references.
+        largest: the most features it takes; None for any number.
+        function: what computes it.
+    """
+
+    name: str
+    unit: Unit
+    needs: frozenset[str]
+    axioms: frozenset[str]
+    forwards: Forwards
+    largest: int | None
+    function: Callable[..., Result]
+
+    @property
+    def description(self) -> str:
+        """One line, the first of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The parameters it takes beside score, x and reference, with their defaults."""
+        parameters = inspect.signature(self.function).parameters.values()
+        keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "reference"]
+        return {parameter.name: parameter.default for parameter in keyword_only}
+
+    def settings(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The defaults, changed by `parameters`.
+
+        Raises:
+            ArgumentError: a parameter the method does not take.
+        """
+        wrong = sorted(set(parameters) - set(self.defaults))
+        if wrong:
+            takes = ", ".join(self.defaults) or "none"
+            raise ArgumentError(f"{self.name} takes no parameter {', '.join(map(repr, wrong))}; it takes {takes}")
+        return self.defaults | parameters
+
+    def __call__(self, score: RowScore, x: Tensor, *, reference: Tensor | None = None, **parameters: Any) -> Result:
+        """Attribute the scores of rows `x [batch, *feature]`, and hold the method to its contract.
+
+        Raises:
+            ArgumentError: a reference is missing, or there are too many features for it.
+            MethodError: the method returned another type or shape, or wrote into its input.
+        """
+        features = prod(x.shape[1:])
+        if self.largest is not None and features > self.largest:
+            raise ArgumentError(
+                f"{self.name} takes up to {self.largest} features, and there are {features}: its cost doubles with "
+                f"each; use integrated_gradients instead"
+            )
+        if "reference" in self.needs and reference is None:
+            raise ArgumentError(
+                f"{self.name} compares each state with reference states and none were given; pass reference=, for "
+                f"instance some of the states the agent visits [reference, *feature]"
+            )
+        settings = self.settings(parameters)
+        given = {"its input": x} | ({"its reference": reference} if reference is not None else {})
+        before = {name: (tensor.detach().clone(), tensor.requires_grad) for name, tensor in given.items()}
+        with torch.enable_grad():
+            if "reference" in self.needs:
+                result = self.function(score, x, reference=reference, **settings)
+            else:
+                result = self.function(score, x, **settings)
+        for name, tensor in given.items():
+            values, required = before[name]
+            same = torch.allclose(tensor, values, rtol=0, atol=0, equal_nan=True)
+            if not same or tensor.requires_grad != required:
+                raise MethodError(f"method {self.name} wrote into {name}; it must work on a copy")
+        self._check(result, (len(x), score.outputs, *x.shape[1:]))
+        return result
+
+    def _check(self, result: Any, shape: tuple[int, ...]) -> None:
+        if not isinstance(result, Result):
+            raise MethodError(f"method {self.name} returned a {type(result).__name__}; it must return a Result")
+        rows = shape[:2]
+        wanted = {"values": shape, "standard_error": shape, "residual": rows, "complete": rows[:1]}
+        for name, expected in wanted.items():
+            part = getattr(result, name)
+            if part is None and name != "values":
+                continue
+            found = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
+            if found != expected:
+                raise MethodError(f"method {self.name} returned {name} of {found}; they must be of shape {expected}")
+            if name != "complete" and not part.is_floating_point():
+                raise MethodError(f"method {self.name} returned {name} of {part.dtype}; they must be floats")
+
+
+def method(
+    *,
+    unit: Unit,
+    needs: Collection[str] = (),
+    axioms: Collection[str] = (),
+    forwards: Forwards,
+    largest: int | None = None,
+) -> Callable[[Callable[..., Result]], Method]:
+    """Declare a function to be the method of its file; see `Method` for what the arguments mean."""
+
+    def declare(function: Callable[..., Result]) -> Method:
+        return Method(function.__name__, unit, frozenset(needs), frozenset(axioms), forwards, largest, function)
+
+    return declare

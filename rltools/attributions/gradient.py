@@ -1,0 +1,31 @@
+"""The gradient of the score."""
+
+from torch import Tensor
+
+from rltools.attributions._derivative import derivative
+from rltools.attributions._method import Result, RowScore, method
+
+
+@method(
+    unit="score per unit",
+    needs={"gradient"},
+    axioms={"linear", "dummy", "symmetric", "invariant"},
+    forwards=lambda features, references: 2,
+)
+def gradient(score: RowScore, x: Tensor) -> Result:
+    """How fast the score rises with each feature, at this very state.
+
+    Signed. Values are in score per unit of the feature, so features in different units do not compare; a summary
+    multiplies them by each feature's standard deviation.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        x: float `[batch, *feature]`.
+
+    Returns:
+        values `[batch, target, *feature]`.
+
+    Simonyan, Vedaldi, Zisserman: Deep Inside Convolutional Networks (2013), without the absolute value.
+    """
+    x = x.detach().requires_grad_()
+    return Result(derivative(score(x), x).movedim(0, 1))

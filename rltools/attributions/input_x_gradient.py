@@ -1,0 +1,31 @@
+"""The gradient times the input."""
+
+from torch import Tensor
+
+from rltools.attributions._derivative import derivative
+from rltools.attributions._method import Result, RowScore, method
+
+
+@method(
+    unit="score",
+    needs={"gradient"},
+    axioms={"linear", "dummy", "symmetric", "invariant"},
+    forwards=lambda features, references: 2,
+)
+def input_x_gradient(score: RowScore, x: Tensor) -> Result:
+    """The gradient times each feature's value: a first-order share of the score, compared with zero.
+
+    Zero is a meaningful state in many environments (a pole that stands upright), where the value says nothing: prefer
+    integrated_gradients or shapley, which compare with visited states.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        x: float `[batch, *feature]`.
+
+    Returns:
+        values `[batch, target, *feature]`.
+
+    Shrikumar, Greenside, Shcherbina, Kundaje: Not Just a Black Box (2016).
+    """
+    leaf = x.detach().requires_grad_()
+    return Result((derivative(score(leaf), leaf) * x).movedim(0, 1))
