@@ -1,0 +1,238 @@
+"""Attributions of a recording, without its environment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rltools.attributions import Method, find_method
+from rltools.errors import ArgumentError, CorruptError, MismatchError
+from rltools.explanation._batches import explained_rows
+from rltools.explanation._references import Reference, reference_id, visited_reference
+from rltools.policy import Context, Policy, positions
+from rltools.progress import progress_bar
+from rltools.recording import DamagedFileWarning, Question, Recording
+from rltools.recording._columns import read_blocks
+from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
+from rltools.recording._writers import BlockFile
+from rltools.targets import Target, parse_target, target_labels
+
+BLOCK_BYTES = 1 << 25
+"""Of observations that are read at once."""
+
+
+class FailedAttributionWarning(UserWarning):
+    """Some attributions are not finite; they are kept as NaN."""
+
+
+@torch.inference_mode(False)  # a caller's inference mode would forbid gradients
+def explain(
+    recording: Recording,
+    policy: Policy,
+    *,
+    method: str = "gradient",
+    target: str | Target | None = None,
+    reference: Reference = None,
+    every: int = 1,
+    seed: int = 0,
+    progress: bool = False,
+    **parameters: Any,
+) -> Recording:
+    """Add attributions to a recording: large batches, bounded memory, no environment; also years later.
+
+    What was explained before with the same method, target, parameters, reference and policy is not done again; another
+    choice goes into another folder.
+
+    Args:
+        recording: what the policy did.
+        policy: the policy that did it, loaded again.
+        method: a name from `rltools list methods`.
+        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        reference: for methods that compare with other states: how many visited states to draw (None: 8), or states
+            `[reference, *observation]`.
+        every: explain one step of so many, evenly.
+        seed: of what is drawn: the visited states, and a method's own draws.
+        progress: show a progress bar.
+        parameters: of the method.
+
+    Returns:
+        The recording that was given; its `attribution(method, target)` has the result.
+
+    Raises:
+        UnknownNameError: no such method.
+        TargetError: the policy has no such target.
+        ArgumentError: a parameter the method does not take.
+        MismatchError: the policy scores these observations otherwise than the one that was recorded.
+        GradientError: the policy is not differentiable.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=2)
+        >>> rltools.explain(recording, policy, target="logit:chosen").attribution().values.shape
+        (1000, 1, 4)
+    """
+    if every < 1:
+        raise ArgumentError(f"every is {every}; it must be at least 1")
+    asked = _ask(recording, policy, method, target, reference, every, seed, parameters)
+    folder = recording.directory / "attributions" / asked.key
+    with sole_writer(recording.directory), cause_named(folder):
+        missing = sorted(set(recording.numbers) - set(numbered(folder)))
+        if not missing:
+            return recording
+        states = None
+        if "reference" in asked.method.needs:
+            states = visited_reference(recording, policy, reference, seed, folder)
+        outcomes = {outcome.number: outcome for outcome in recording.outcomes()}
+        total = sum(outcomes[number].steps for number in missing if number in outcomes)
+        failed = explained = 0
+        with progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance:
+            for number in missing:
+                try:
+                    rows, of_those = _explain_episode(recording, policy, asked, states, number, folder, advance)
+                    explained, failed = explained + rows, failed + of_those
+                except CorruptError as error:
+                    warnings.warn(str(error), DamagedFileWarning, stacklevel=2)
+    if failed:
+        warnings.warn(
+            f"{failed} of {explained} steps ({failed / explained:.1%}) have attributions ({method} of {asked.target}) "
+            f"that are not finite; they are kept as NaN, and summaries leave them out",
+            FailedAttributionWarning,
+            stacklevel=2,
+        )
+    return recording
+
+
+@dataclass(frozen=True)
+class _Asked:
+    method: Method
+    target: Target
+    settings: dict[str, Any]
+    question: Question
+    key: str
+
+
+def _ask(
+    recording: Recording,
+    policy: Policy,
+    method: str,
+    target: str | Target | None,
+    reference: Reference,
+    every: int,
+    seed: int,
+    parameters: dict[str, Any],
+) -> _Asked:
+    found = find_method(method)
+    parsed = parse_target(target, policy)
+    drawn = {"seed": seed} if "seed" in found.defaults else {}
+    settings = found.settings(parameters | drawn)
+    compared = reference_id(reference, seed) if "reference" in found.needs else ""
+    question = Question(
+        method=method,
+        target=str(parsed),
+        labels=target_labels(parsed, policy),
+        unit=found.unit,
+        parameters=settings | ({"reference": compared} if compared else {}),
+        policy_sha256=recording.header.policy_sha256,
+        every=every,
+    )
+    fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{method}-{parsed}").strip("-")[:60]
+    return _Asked(found, parsed, settings, question, f"{slug}-{fingerprint}")
+
+
+def _explain_episode(
+    recording: Recording,
+    policy: Policy,
+    asked: _Asked,
+    reference: Tensor | None,
+    number: int,
+    folder: Path,
+    advance: Callable[[int], None],
+) -> tuple[int, int]:
+    """Explain one episode into one file; returns how many steps it explained, and how many of those failed."""
+    file = BlockFile(numbered_path(folder, number))
+    path = recording.episode_path(number)
+    row_bytes = max(1, policy.features.size) * torch.finfo(policy.dtype).bits // 8
+    block_rows = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
+    start = explained = failed = 0
+    try:
+        for block in read_blocks(path, ["observation", "action", "score"], block_rows):
+            rows = len(block["observation"])
+            chosen = np.arange(-(start + number) % asked.question.every, rows, asked.question.every)
+            if start == 0:
+                _check_same_policy(policy, block, recording)
+            if len(chosen):
+                failed += _explain_block(policy, asked, reference, block, chosen, start, file)
+            explained += len(chosen)
+            start += rows
+            advance(rows)
+        if not file.begun:
+            _explain_nothing(policy, asked, reference, file)
+        # Only now, so that a question that failed at its first step does not seem to be answered.
+        if not (folder / "attribution.json").is_file():
+            write_json(folder / "attribution.json", asked.question.to_json())
+        file.finish({"policy_sha256": asked.question.policy_sha256})
+    except BaseException:
+        file.abandon()
+        raise
+    return explained, failed
+
+
+def _explain_block(
+    policy: Policy,
+    asked: _Asked,
+    reference: Tensor | None,
+    block: dict[str, np.ndarray],
+    chosen: np.ndarray,
+    start: int,
+    file: BlockFile,
+) -> int:
+    x = policy.encode(block["observation"][chosen])
+    context = Context(
+        action=positions(policy, block["action"][chosen]),
+        scores=torch.as_tensor(block["score"][chosen], dtype=policy.dtype, device=policy.device),
+    )
+    explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
+    file.write({"t": (start + chosen).astype(np.int32), **explained.columns})
+    return explained.failed
+
+
+def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: Recording) -> None:
+    """Compare scores, not fingerprints: a model in memory and the file it was saved to are the same policy."""
+    first = slice(0, 16)
+    with torch.no_grad():
+        scores = policy.head(policy.heads[0], policy.encode(block["observation"][first]), Context()).cpu().numpy()
+    recorded = block["score"][first]
+    if scores.shape != recorded.shape or not np.allclose(scores, recorded, rtol=1e-3, atol=1e-4):
+        said = (
+            f"shape {scores.shape[1:]} instead of {recorded.shape[1:]}"
+            if scores.shape != recorded.shape
+            else f"differences up to {np.abs(scores - recorded).max():.3g}"
+        )
+        raise MismatchError(
+            f"{policy.source.name} is not the policy that was recorded ({recording.header.policy}): its scores of the "
+            f"recorded observations differ ({said}); load the one with sha256 "
+            f"{recording.header.policy_sha256[:12]}..., with the same normalisation statistics"
+        )
+
+
+def _explain_nothing(policy: Policy, asked: _Asked, reference: Tensor | None, file: BlockFile) -> None:
+    """An episode without steps has the same columns as the others, so that they can be read as one."""
+    space = policy.observation_space
+    x = policy.encode(np.zeros((0, *(space.shape or ())), space.dtype))
+    scores = torch.zeros(0, len(policy.action_names), dtype=policy.dtype, device=policy.device)
+    actions = np.zeros((0, *(policy.action_space.shape or ())), policy.action_space.dtype)
+    context = Context(action=positions(policy, actions), scores=scores)
+    explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
+    file.write({"t": np.zeros(0, np.int32), **explained.columns})

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+
+import rltools
+from rltools.errors import ArgumentError, MismatchError, UnknownNameError
+
+NEEDING = ["integrated_gradients", "shapley"]
+
+
+def test_a_single_state_and_a_batch_of_it(policy):
+    state = np.array([1.0, -1.0, 0.5, 2.0])
+    single = rltools.attribute(policy, state)
+    assert single.values.shape == (1, 1, 4)
+    np.testing.assert_array_equal(single.values, rltools.attribute(policy, state[None]).values)
+
+
+def test_the_chosen_action_is_the_policys_own(policy):
+    states = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    chosen = rltools.attribute(policy, states, target="logit:chosen")
+    every = rltools.attribute(policy, states, target="logit:all")
+    best = every.scores.argmax(1)
+    np.testing.assert_allclose(chosen.values[:, 0], every.values[np.arange(20), best], rtol=1e-5)
+    np.testing.assert_allclose(chosen.scores[:, 0], every.scores.max(1), rtol=1e-5)
+
+
+def test_what_comes_back_says_what_it_is(policy):
+    found = rltools.attribute(policy, np.ones((2, 4)), method="shapley", target="logit:all", reference=np.zeros(4))
+    assert (found.method, found.target, found.unit) == ("shapley", "logit:all", "score")
+    assert found.labels == ("logit:action 0", "logit:action 1", "logit:action 2")
+    assert found.reference.shape == (1, 4)
+    assert found.question.policy_sha256 == policy.source.sha256
+    assert len(found.question.parameters["reference"]) == 64
+    np.testing.assert_array_equal(found["obs[2]"], found.values[:, :, 2])
+
+
+def test_tensors_that_carry_gradients(policy):
+    x = torch.ones(2, 4, requires_grad=True)
+    found = rltools.attribute(policy, x, method="shapley", reference=torch.zeros(4, requires_grad=True))
+    expected = rltools.attribute(policy, np.ones((2, 4)), method="shapley", reference=np.zeros(4))
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("name", ["gradient", "input_x_gradient", *NEEDING])
+def test_no_states(policy, name):
+    found = rltools.attribute(policy, np.zeros((0, 4)), method=name, target="logit:all", reference=np.zeros(4))
+    assert found.values.shape == (0, 3, 4)
+    assert found.scores.shape == (0, 3)
+
+
+def test_a_state_that_is_not_finite_costs_that_row_only(policy):
+    states = np.ones((3, 4))
+    states[1, 2] = np.nan
+    found = rltools.attribute(policy, states)
+    assert np.isnan(found.values).all((1, 2)).tolist() == [False, True, False]
+
+
+def test_nothing_is_changed(policy):
+    states = np.ones((2, 4))
+    reference = np.zeros((2, 4))
+    random_state = torch.get_rng_state()
+    for name in ("gradient", *NEEDING):
+        rltools.attribute(policy, states, method=name, reference=reference)
+    assert (states == 1).all()
+    assert not reference.any()
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+@pytest.mark.parametrize("name", NEEDING)
+def test_references_are_required_as_states(policy, name):
+    with pytest.raises(ArgumentError, match=f"{name} compares each state with reference states and none were given"):
+        rltools.attribute(policy, np.ones((2, 4)), method=name)
+    with pytest.raises(ArgumentError, match="the reference is 8; only a recording has visited states"):
+        rltools.attribute(policy, np.ones((2, 4)), method=name, reference=8)
+
+
+def test_refused(policy):
+    with pytest.raises(MismatchError, match=r"takes observations of shape \[batch, 4\], not \[2, 5\]"):
+        rltools.attribute(policy, np.ones((2, 5)))
+    with pytest.raises(UnknownNameError, match="no method 'saliency'"):
+        rltools.attribute(policy, np.ones((2, 4)), method="saliency")
+    with pytest.raises(ArgumentError, match="gradient takes no parameter 'nodes'"):
+        rltools.attribute(policy, np.ones((2, 4)), nodes=8)

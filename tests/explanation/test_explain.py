@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import rltools
+from rltools.attributions import Result
+from rltools.errors import (
+    ArgumentError,
+)
+from rltools.explanation import _batches, _explain
+
+METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
+
+
+class TestTheSameEitherWay:
+    @pytest.mark.parametrize("target", ["centred:chosen", "logit:all", "probability:chosen - runner_up"])
+    @pytest.mark.parametrize("name", METHODS)
+    def test_explain_and_attribute(self, recording, policy, name, target, observations_of):
+        states = observations_of(recording)
+        reference = states[:3]
+        explained = rltools.explain(recording, policy, method=name, target=target, reference=reference).attribution()
+        direct = rltools.attribute(policy, states, method=name, target=target, reference=reference)
+        np.testing.assert_allclose(explained.values, direct.values, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(explained.scores, direct.scores, rtol=1e-4, atol=1e-6)
+        assert explained.question == direct.question
+        if name in ("gradient", "input_x_gradient"):
+            assert explained.reference is None
+            assert direct.reference is None
+        else:
+            np.testing.assert_array_equal(explained.reference, direct.reference)
+            total = explained.values.sum(2) + explained.residual
+            assert np.isfinite(total).all()
+
+    @pytest.mark.parametrize("name", METHODS)
+    def test_whatever_the_batches(self, recording, policy, name, monkeypatch, observations_of):
+        expected = rltools.explain(recording, policy, method=name).attribution()
+        monkeypatch.setattr(_batches, "MOST_FORWARDS", 1)
+        states = observations_of(recording)
+        found = rltools.attribute(policy, states, method=name, reference=expected.reference)
+        np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)
+
+    def test_whatever_the_blocks(self, tmp_path, policy, monkeypatch, Walk):
+        recording = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path)
+        whole = rltools.explain(recording, policy, every=7).attribution().values
+        again = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path / "again")
+        monkeypatch.setattr(_explain, "BLOCK_BYTES", 1)
+        parts = rltools.explain(again, policy, every=7).attribution().values
+        np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-7)
+        assert np.isfinite(whole).all((1, 2)).sum() in (42, 43)
+
+    @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+    @pytest.mark.parametrize("name", METHODS)
+    def test_in_the_callers_mode(self, recording, policy, mode, name):
+        expected = rltools.attribute(policy, np.ones((2, 4)), method=name, reference=np.zeros(4)).values
+        with mode():
+            found = rltools.attribute(policy, torch.ones(2, 4), method=name, reference=torch.zeros(4)).values
+            rltools.explain(recording, policy, method=name)
+        np.testing.assert_array_equal(found, expected)
+
+    def test_in_float64(self, tmp_path, Walk, make_policy, observations_of):
+        policy = make_policy(dtype=torch.float64)
+        recording = rltools.record(policy, Walk, episodes=2, directory=tmp_path)
+        attribution = rltools.explain(recording, policy, target="logit:chosen").attribution()
+        assert attribution.values.dtype == np.float64
+        states = observations_of(recording).astype(np.float64)
+        step = np.array([0, 1e-6, 0, 0])
+        with torch.no_grad():
+            ahead, behind, here = (
+                policy.head("logit", policy.encode(states + shift), None).numpy() for shift in (step, -step, 0 * step)
+            )
+        rows = np.arange(len(states)), here.argmax(1)
+        slope = (ahead[rows] - behind[rows]) / 2e-6
+        np.testing.assert_allclose(attribution.values[:, 0, 1], slope, rtol=1e-6, atol=1e-9)
+
+    def test_images(self, tmp_path, Walk, make_policy, observations_of):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 6, 3))
+        policy = make_policy(
+            lambda x: net(x.permute(0, 3, 1, 2) / 255), space=Walk((8, 8, 3), dtype=np.uint8).observation_space
+        )
+        recording = rltools.record(policy, lambda: Walk((8, 8, 3), dtype=np.uint8), episodes=2, directory=tmp_path)
+        for name in ("gradient", "integrated_gradients"):
+            values = rltools.explain(recording, policy, method=name, reference=2).attribution(name).values
+            assert values.shape == (14, 1, 8, 8, 3)
+            assert np.isfinite(values).all()
+        direct = rltools.attribute(policy, observations_of(recording))
+        np.testing.assert_allclose(recording.attribution("gradient").values, direct.values, rtol=1e-3, atol=1e-7)
+        with pytest.raises(ArgumentError, match="there are 192"):
+            rltools.explain(recording, policy, method="shapley")
+
+
+class TestEvery:
+    @pytest.mark.parametrize("every", [1, 2, 3, 20])
+    def test_one_step_of_so_many(self, recording, policy, every):
+        full = rltools.explain(recording, policy).attribution().values
+        thin = rltools.explain(recording, policy, every=every, method="shapley").attribution("shapley")
+        kept = np.isfinite(thin.values).all((1, 2))
+        assert kept.sum() in (28 // every, 28 // every + 1, 28 // every + 2)
+        assert thin.values.shape == full.shape
+        assert thin.complete is None
+        assert np.isfinite(thin.residual).all(1).tolist() == kept.tolist()
+
+    def test_the_kept_steps_are_the_same(self, recording, policy):
+        rltools.explain(recording, policy)
+        rltools.explain(recording, policy, every=3)
+        keys = {question.every: key for key, question in recording.questions.items()}
+        full, thin = recording.attribution_of(keys[1]).values, recording.attribution_of(keys[3]).values
+        kept = np.isfinite(thin).all((1, 2))
+        np.testing.assert_allclose(thin[kept], full[kept], rtol=1e-5, atol=1e-7)
+
+    @pytest.mark.parametrize("every", [0, -1])
+    def test_at_least_one(self, recording, policy, every):
+        with pytest.raises(ArgumentError, match=f"every is {every}"):
+            rltools.explain(recording, policy, every=every)
+
+
+def test_a_methods_own_draws_follow_the_seed(recording, policy, offering):
+    def drawn(score, x, *, seed=0):
+        return Result(torch.full((len(x), 1, 4), float(seed)))
+
+    offering(drawn)
+    for seed in (3, 5):
+        rltools.explain(recording, policy, method="drawn", seed=seed)
+    found = {question.parameters["seed"]: key for key, question in recording.questions.items()}
+    assert set(found) == {3, 5}
+    assert all((recording.attribution_of(key).values == seed).all() for seed, key in found.items())

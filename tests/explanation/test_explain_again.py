@@ -1,0 +1,102 @@
+import signal
+
+import numpy as np
+import pytest
+
+import rltools
+from rltools.errors import (
+    RecordingError,
+)
+from rltools.explanation import _explain
+
+METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
+
+
+class TestResuming:
+    def test_a_second_time_does_nothing(self, recording, policy, files_of):
+        rltools.explain(recording, policy, method="integrated_gradients")
+        before = files_of(recording)
+        rltools.explain(recording, policy, method="integrated_gradients")
+        assert files_of(recording) == before
+        assert len(before) == 5
+
+    @pytest.mark.parametrize("name", METHODS)
+    def test_only_what_is_missing(self, recording, policy, name, files_of):
+        rltools.explain(recording, policy, method=name)
+        before = files_of(recording)
+        (gone,) = (path for path in before if path.name == "000002.parquet")
+        (recording.directory / gone).unlink()
+        rltools.explain(recording, policy, method=name)
+        after = files_of(recording)
+        assert after[gone][1] == before[gone][1]
+        assert after[gone][0] != before[gone][0]
+        assert {path: entry for path, entry in after.items() if path != gone} == {
+            path: entry for path, entry in before.items() if path != gone
+        }
+
+    def test_episodes_that_were_added_use_the_same_references(self, recording, policy, Walk):
+        first = rltools.explain(recording, policy, method="shapley", reference=3).attribution()
+        more = rltools.record(policy, Walk, episodes=6, directory=recording.directory)
+        second = rltools.explain(more, policy, method="shapley", reference=3).attribution()
+        np.testing.assert_array_equal(first.reference, second.reference)
+        np.testing.assert_array_equal(first.values, second.values[: len(first)])
+        assert len(second) == 42
+
+    def test_other_questions_do_not_mix(self, recording, policy):
+        for options in (
+            {},
+            {"seed": 1},
+            {"reference": 2},
+            {"reference": np.zeros(4)},
+            {"every": 2},
+            {"tolerance": 0.5},
+        ):
+            rltools.explain(recording, policy, method="integrated_gradients", **options)
+        rltools.explain(recording, policy, method="gradient", seed=1)
+        rltools.explain(recording, policy, method="gradient", seed=2)
+        assert len(recording.questions) == 7
+
+    def test_references_are_visited_states_drawn_with_the_seed(self, recording, policy, observations_of):
+        states = {state.tobytes() for state in observations_of(recording)}
+        drawn = {}
+        for seed in (0, 1):
+            rltools.explain(recording, policy, method="shapley", seed=seed)
+        for key in recording.questions:
+            reference = recording.attribution_of(key).reference
+            assert len({state.tobytes() for state in reference}) == 8
+            assert {state.tobytes() for state in reference} <= states
+            drawn[key] = reference
+        first, second = drawn.values()
+        assert not np.array_equal(first, second)
+
+    def test_an_interrupt_keeps_what_is_finished(self, recording, policy, monkeypatch, files_of):
+        done = []
+
+        def interrupted(*arguments):
+            if len(done) == 2:
+                signal.raise_signal(signal.SIGINT)
+            done.append(1)
+            return explained(*arguments)
+
+        explained = _explain.explained_rows
+        monkeypatch.setattr(_explain, "explained_rows", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rltools.explain(recording, policy)
+        assert [path.name for path in files_of(recording)] == ["000000.parquet", "000001.parquet"]
+        assert not list(recording.directory.rglob(".unfinished*"))
+        monkeypatch.undo()
+        before = files_of(recording)
+        rltools.explain(recording, policy)
+        assert before.items() <= files_of(recording).items()
+        assert len(recording.attribution()) == 28
+
+    def test_a_question_that_failed_is_not_there(self, recording, policy, offering):
+        def failing(score, x):
+            raise RuntimeError("out of luck")
+
+        offering(failing)
+        with pytest.raises(RuntimeError, match="out of luck"):
+            rltools.explain(recording, policy, method="failing")
+        assert recording.questions == {}
+        with pytest.raises(RecordingError, match="nothing yet"):
+            recording.attribution()
