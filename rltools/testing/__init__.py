@@ -1,0 +1,26 @@
+"""The conformance suite: one check for each thing that rltools can be extended with.
+
+A third party's whole test is a loop over `check_policy`, `check_attribution`, `check_plot` or `check_card`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rltools.discovery import load_member
+
+_WHERE = {
+    "check_attribution": "_attributions",
+    "check_card": "_cards",
+    "check_plot": "_plots",
+    "check_policy": "_policies",
+    "example_recording": "_example",
+}
+
+__all__ = ["check_attribution", "check_card", "check_plot", "check_policy", "example_recording"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_member(f"{__name__}.{_WHERE[name]}", name)

@@ -1,0 +1,149 @@
+"""Whether an attribution method keeps the contract, and what it declares about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rltools.attributions import Method, Result, find_method
+from rltools.testing._axioms import AXIOMS
+from rltools.testing._networks import (
+    ACTIONS,
+    IMAGE,
+    ROWS,
+    VECTOR,
+    Case,
+    convolutional_network,
+    make_case,
+    relu_network,
+    tanh_network,
+)
+
+
+def check_attribution(method: Method | str, *, seed: int = 0, **parameters: Any) -> None:
+    """Hold an attribution method to the contract of all methods, and to the axioms that it declares.
+
+    On small random networks in float64, vectors and images, one target and several: the shape; rows that come in
+    another order, alone or not at all; each of several targets alone; nothing changed (inputs, modes, gradients,
+    buffers, torch's random state); the same values twice, to the last bit; and every declared axiom.
+
+    Args:
+        method: what `@rltools.attributions.method` declared, or the name of an installed one.
+        seed: of the networks and states.
+        parameters: of the method.
+
+    Raises:
+        AssertionError: the method breaks one of these; the message says which, and by how much.
+        MethodError: it returns another type or shape, or writes into its input.
+        UnknownNameError: no method has this name.
+
+    Example:
+        >>> from rltools.testing import check_attribution
+        >>> check_attribution("gradient")
+    """
+    found = find_method(method) if isinstance(method, str) else method
+    unknown = sorted(found.axioms - set(AXIOMS))
+    if unknown:
+        raise AssertionError(
+            f"{found.name} declares unknown axioms {', '.join(unknown)}; there are {', '.join(AXIOMS)}"
+        )
+    run = partial(explain_case, found, parameters)
+    for case in _cases(found, seed):
+        _check_repeatable(run, case)
+        _check_rows(run, case)
+        _check_nothing_changed(run, case)
+    for case in _cases(found, seed, targets=("logit:all",)):
+        _check_targets(run, case)
+    for axiom in sorted(found.axioms):
+        for shape in _shapes(found):
+            AXIOMS[axiom](found, run, shape, seed)
+
+
+Run = Callable[[Case], Result]
+
+
+def explain_case(method: Method, parameters: dict[str, Any], case: Case) -> Result:
+    """What a method says of a case, with the references only where it needs them."""
+    reference = case.reference if "reference" in method.needs else None
+    return method(case.score, case.x, reference=reference, **parameters)
+
+
+def _shapes(method: Method) -> list[tuple[int, ...]]:
+    most = method.largest or prod(IMAGE)
+    vector = (min(VECTOR[0], most),)
+    return [vector, IMAGE] if prod(IMAGE) <= most else [vector]
+
+
+def _cases(method: Method, seed: int, targets: tuple[str, ...] = ("logit:all", "centred:chosen")) -> Iterator[Case]:
+    for shape in _shapes(method):
+        builds = [tanh_network, relu_network] + ([convolutional_network] if shape == IMAGE else [])
+        for build in builds:
+            for target in targets:
+                yield make_case(build, shape, target, seed)
+
+
+def _check_repeatable(run: Run, case: Case) -> None:
+    first, second = run(case), run(case)
+    for name, part in _parts(first).items():
+        _agree(f"{name} of the same rows a second time", _parts(second)[name], part, tolerance=0.0)
+
+
+def _check_rows(run: Run, case: Case) -> None:
+    whole = run(case)
+    orders = {"in another order": torch.arange(ROWS).flip(0), "not at all": torch.arange(0)}
+    orders |= {"alone": torch.tensor([1]), "in a smaller chunk": torch.tensor([0, 3])}
+    for said, index in orders.items():
+        result = run(replace(case, x=case.x[index], action=case.action[index]))
+        for name, part in _parts(whole).items():
+            _agree(f"{name} of rows that come {said}", _parts(result)[name], part[index])
+
+
+def _check_targets(run: Run, case: Case) -> None:
+    whole = run(case).values
+    for action in range(ACTIONS):
+        single = run(replace(case, target=f"logit:{action}")).values[:, 0]
+        # Not of rounding size: integrated gradients take more nodes where any one target needs them.
+        _agree("values of one target of several, asked alone", single, whole[:, action], tolerance=0.02)
+
+
+def _check_nothing_changed(run: Run, case: Case) -> None:
+    module = case.module.train()
+    case = replace(case, x=case.x.clone(), reference=case.reference.clone())
+    parameters, random_state = list(module.parameters()), torch.get_rng_state()
+    before = [tensor.detach().clone() for tensor in (case.x, case.reference, *parameters)]
+    with torch.no_grad():
+        run(case)
+    changed = {
+        "its input, its reference or the network's parameters": any(
+            not torch.equal(tensor, kept)
+            for tensor, kept in zip((case.x, case.reference, *parameters), before, strict=True)
+        ),
+        "requires_grad or .grad of its input": case.x.requires_grad or case.x.grad is not None,
+        "requires_grad or .grad of its reference": case.reference.requires_grad or case.reference.grad is not None,
+        "the .grad of the network's parameters": any(parameter.grad is not None for parameter in parameters),
+        "requires_grad of the network's parameters": not all(parameter.requires_grad for parameter in parameters),
+        "the network's mode": not all(part.training for part in module.modules()),
+        "torch's random state, instead of drawing from a seed": not torch.equal(random_state, torch.get_rng_state()),
+    }
+    for what, did in changed.items():
+        if did:
+            raise AssertionError(f"the method changes {what}; it must leave everything as it was")
+
+
+def _parts(result: Result) -> dict[str, Tensor]:
+    return {name: part for name, part in vars(result).items() if part is not None}
+
+
+def _agree(what: str, found: Tensor, expected: Tensor, tolerance: float = 1e-9) -> None:
+    if found.shape != expected.shape:
+        raise AssertionError(f"{what}: shape {list(found.shape)} instead of {list(expected.shape)}")
+    difference = (found.double() - expected.double()).abs()
+    scale = expected.double().abs().max() if expected.numel() else torch.zeros(())
+    if not (difference <= tolerance * (1 + scale)).all():
+        raise AssertionError(f"{what} differ by {float(difference.max()):.3g}; they must be the same")
