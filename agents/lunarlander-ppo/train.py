@@ -1,4 +1,4 @@
-"""Train lunarlander-ppo from nothing: about twenty minutes on one core."""
+"""Train lunarlander-ppo from nothing: about an hour on one busy core."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
