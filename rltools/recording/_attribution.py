@@ -1,0 +1,102 @@
+"""Attributions with everything needed to read them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from rltools.features import Features
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked of a policy: which method, of which scalar, compared with what.
+
+    Attributes:
+        method: its name, as `rltools list` shows it.
+        target: as text, `centred:chosen`.
+        labels: one per scalar of the target, always resolved.
+        unit: of the values: "score per unit" (of the feature), "score" or "probability".
+        parameters: of the method, its defaults included, and what it compares with.
+        policy_sha256: the policy that was asked.
+        every: one of so many steps was explained.
+    """
+
+    method: str
+    target: str
+    labels: tuple[str, ...]
+    unit: str
+    parameters: dict[str, Any]
+    policy_sha256: str
+    every: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """As `attribution.json` keeps it."""
+        return asdict(self) | {"labels": list(self.labels)}
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Question:
+        """What `to_json` wrote."""
+        return cls(**(entry | {"labels": tuple(entry["labels"])}))
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """How much each feature had to do with a score, for many states.
+
+    Attributes:
+        values: float `[step, target, *feature]`, signed; NaN where a step was not explained or the method failed.
+        scores: float `[step, target]`, the explained scalars.
+        question: method, target, unit, parameters and policy.
+        features: names, units and shape of the last axes.
+        residual: float `[step, target]`, what the values leave unexplained; None where the method has none.
+        standard_error: float, shaped as `values`; None where the method has none.
+        complete: bool `[step]`, whether the residual is as small as the method promises; None where it has none.
+        reference: `[reference, *feature]`, the states features were compared with; None where none are needed.
+
+    `attribution["x velocity"]` is the values `[step, target]` of one feature.
+    """
+
+    values: np.ndarray
+    scores: np.ndarray
+    question: Question
+    features: Features
+    residual: np.ndarray | None = None
+    standard_error: np.ndarray | None = None
+    complete: np.ndarray | None = None
+    reference: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """How many steps it has."""
+        return len(self.values)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The values `[step, target]` of the feature of this name.
+
+        Raises:
+            UnknownNameError: no feature has this name.
+        """
+        flat = self.values.reshape(*self.values.shape[:2], -1)
+        return flat[:, :, self.features.position(name)]
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return self.question.method
+
+    @property
+    def target(self) -> str:
+        """The target as text."""
+        return self.question.target
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each explained scalar."""
+        return self.question.labels
+
+    @property
+    def unit(self) -> str:
+        """Of the values."""
+        return self.question.unit

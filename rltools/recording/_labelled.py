@@ -1,0 +1,142 @@
+"""Recordings as labelled arrays and tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from rltools.recording._attribution import Attribution
+
+if TYPE_CHECKING:
+    from rltools.recording._episode import Episode
+    from rltools.recording._recording import Recording
+
+WIDE_LIMIT = 1000
+"""Observations of more entries than this, images above all, have no columns of their own in a table."""
+
+
+def to_xarray(recording: Recording, method: str | None = None, target: str | None = None) -> xr.Dataset:
+    """One Dataset of everything recorded.
+
+    Dimensions: step (all episodes one after another, with coordinates episode and t), the features' own (feature, or
+    y, x, channel), target, output (what the policy scores), action_name where actions are vectors. Variables:
+    observation, action, reward, terminated, truncated, score (step, output), and `attribution_<method>` (step, target,
+    feature), where a target's label is always resolved and NaN stands where something was not asked.
+
+    Args:
+        recording: the recording.
+        method: only this method's attributions.
+        target: only those of this target.
+    """
+    episodes = list(recording)
+    features = recording.features
+    feature_dims = list(features.dims)
+    actions = _joined(episodes, "actions", ())
+    score = _joined(episodes, "scores", (len(recording.header.action_names),))
+    # Not "action": xarray makes coordinates of what bears the name of one of its dimensions.
+    action_dims = ["action_name"] if actions.ndim == 2 else [f"action_{axis}" for axis in range(actions.ndim - 1)]
+    variables: dict[str, tuple[list[str], np.ndarray, dict[str, str]]] = {
+        "observation": (["step", *feature_dims], _joined(episodes, "observations", features.shape), {}),
+        "action": (["step", *action_dims], actions, {}),
+        "reward": (["step"], _joined(episodes, "rewards", ()), {}),
+        "terminated": (["step"], _joined(episodes, "terminated", (), np.bool_), {}),
+        "truncated": (["step"], _joined(episodes, "truncated", (), np.bool_), {}),
+        "score": (["step", "output"], score, {"head": recording.header.score}),
+    }
+    lengths = [len(episode) for episode in episodes]
+    coordinates: dict[str, tuple[str, np.ndarray]] = {
+        "episode": ("step", np.repeat(np.array([episode.outcome.number for episode in episodes], int), lengths)),
+        "t": ("step", np.concatenate([np.arange(length) for length in lengths] or [np.arange(0)])),
+        "output": ("output", np.array(recording.header.action_names[: score.shape[1]], dtype=object)),
+    }
+    if features.dims == ("feature",):
+        coordinates["feature"] = ("feature", np.array(features.names, dtype=object))
+        coordinates["unit"] = ("feature", np.array(features.units or [""] * features.size, dtype=object))
+    if actions.ndim == 2:
+        coordinates["action_name"] = ("action_name", np.array(recording.header.action_names, dtype=object))
+    numbers = [episode.outcome.number for episode in episodes]
+    asked = _chosen(recording, method, target, numbers)
+    labels = list(dict.fromkeys(label for found in asked.values() for label in found.labels))
+    if labels:
+        coordinates["target"] = ("target", np.array(labels, dtype=object))
+    for name, found in _by_variable(asked).items():
+        dtype = np.result_type(*(part.values for part in found))
+        values = np.full((sum(lengths), len(labels), *features.shape), np.nan, dtype)
+        for part in found:
+            values[:, [labels.index(label) for label in part.labels]] = part.values
+        attributes = {"unit": found[0].unit, "method": found[0].method}
+        variables[name] = (["step", "target", *feature_dims], values, attributes)
+    return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
+
+
+def to_pandas(recording: Recording, method: str | None = None, target: str | None = None) -> pd.DataFrame:
+    """One row a step: episode, t, each feature, action, reward, each score, each attribution.
+
+    Columns are named `observation.<feature>`, `score.<action>` and `<method>.<target>.<feature>`. Observations of more
+    than 1,000 entries, images above all, and their attributions are left out: `to_xarray` has them.
+
+    Args:
+        recording: the recording.
+        method: only this method's attributions.
+        target: only those of this target.
+    """
+    labelled = to_xarray(recording, method, target)
+    wide = recording.features.size <= WIDE_LIMIT
+    columns: dict[str, np.ndarray] = {"episode": labelled["episode"].values, "t": labelled["t"].values}
+    if wide:
+        columns |= _columns("observation", labelled["observation"].values, recording.features.names)
+    columns |= _columns("action", labelled["action"].values, recording.header.action_names)
+    for name in ("reward", "terminated", "truncated"):
+        columns[name] = labelled[name].values
+    columns |= _columns("score", labelled["score"].values, tuple(labelled["output"].values))
+    for variable in map(str, labelled.data_vars) if wide else ():
+        if variable.startswith("attribution_"):
+            for at, label in enumerate(labelled["target"].values):
+                prefix = f"{variable.removeprefix('attribution_')}.{label}"
+                found = _columns(prefix, labelled[variable].values[:, at], recording.features.names)
+                columns |= {column: part for column, part in found.items() if not np.isnan(part).all()}
+    return pd.DataFrame(columns)
+
+
+def _columns(prefix: str, values: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    if values.ndim == 1:
+        return {prefix: values}
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    named = names if len(names) == flat.shape[1] else tuple(map(str, range(flat.shape[1])))
+    return {f"{prefix}.{name}": flat[:, at] for at, name in enumerate(named)}
+
+
+def _joined(episodes: list[Episode], name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+    """One field of all episodes; without any, no rows of this shape and dtype."""
+    return np.concatenate([getattr(episode, name) for episode in episodes] or [np.zeros((0, *shape), dtype)])
+
+
+def _chosen(recording: Recording, method: str | None, target: str | None, numbers: list[int]) -> dict[str, Attribution]:
+    """The attributions that fit, by the name of their folder."""
+    if method is not None or target is not None:
+        recording.find(method, target)  # says what there is where nothing fits
+    return {
+        key: recording.attribution_of(key, episodes=numbers)
+        for key, asked in recording.questions.items()
+        if method in (None, asked.method) and target in (None, asked.target)
+    }
+
+
+def _by_variable(asked: dict[str, Attribution]) -> dict[str, list[Attribution]]:
+    """A variable for each method; where one target was explained twice (other parameters), each by its own name."""
+    counts = Counter((found.method, label) for found in asked.values() for label in found.labels)
+    variables: dict[str, list[Attribution]] = {}
+    for key, found in asked.items():
+        alone = all(counts[found.method, label] == 1 for label in found.labels)
+        name = f"attribution_{found.method}" if alone else f"attribution_{key}"
+        variables.setdefault(name, []).append(found)
+    return variables
+
+
+def _attributes(recording: Recording) -> dict[str, str]:
+    header = recording.header
+    return {"policy": header.policy, "policy_sha256": header.policy_sha256, "environment": header.environment_id}

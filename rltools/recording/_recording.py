@@ -1,0 +1,242 @@
+"""A folder of immutable episodes and attributions, opened lazily."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools.errors import CorruptError, RecordingError, UnknownNameError
+from rltools.features import Features
+from rltools.recording._attribution import Attribution, Question
+from rltools.recording._columns import read_columns
+from rltools.recording._damage import damage_in
+from rltools.recording._episode import Episode, Outcome, read_episode, read_outcome
+from rltools.recording._explained import join_rows, read_question, read_rows
+from rltools.recording._files import numbered, numbered_path, read_json
+from rltools.recording._header import Header
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+HEADLINE = ("shapley", "integrated_gradients", "input_x_gradient", "gradient")
+"""Which method speaks first where several were recorded: the best predictor of what is lost without a feature."""
+
+
+class DamagedFileWarning(UserWarning):
+    """A file of a recording cannot be read; the others are used."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A folder of immutable episodes and attributions, opened lazily: nothing is read before it is asked for.
+
+    Attributes:
+        directory: where it is.
+        header: policy, environment, features and seeds.
+
+    Iterating gives the episodes; a damaged file is named in a warning and left out.
+    """
+
+    directory: Path
+    header: Header
+    keep_alive: object = field(default=None, repr=False, compare=False)
+
+    @property
+    def features(self) -> Features:
+        """Names, units and shape of an encoded observation."""
+        return self.header.features
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the episodes that are there."""
+        return numbered(self.directory / "episodes")
+
+    def __len__(self) -> int:
+        """How many episodes there are."""
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Episode]:
+        """The episodes that can be read, in order."""
+        for number in self.numbers:
+            try:
+                yield self.episode(number)
+            except CorruptError as error:
+                _name_damage(error)
+
+    def episode_path(self, number: int) -> Path:
+        """Where an episode's file is.
+
+        Raises:
+            UnknownNameError: there is no such episode.
+        """
+        path = numbered_path(self.directory / "episodes", number)
+        if not path.is_file():
+            there = (
+                f"it has {len(self)}, numbered {self.numbers[0]} to {self.numbers[-1]}" if len(self) else "it is empty"
+            )
+            raise UnknownNameError(f"no episode {number} in {self.directory}; {there}")
+        return path
+
+    def episode(self, number: int) -> Episode:
+        """One whole episode."""
+        return read_episode(self.episode_path(number))
+
+    def outcome(self, number: int) -> Outcome:
+        """How one episode went, without reading its rows."""
+        return read_outcome(self.episode_path(number))
+
+    def outcomes(self) -> list[Outcome]:
+        """How each episode went; a damaged file is named in a warning and left out."""
+        found = []
+        for number in self.numbers:
+            try:
+                found.append(self.outcome(number))
+            except CorruptError as error:
+                _name_damage(error)
+        return found
+
+    def frames(self, number: int) -> list[bytes] | None:
+        """The pictures of an episode, WebP, one drawn before each action; None where none were kept."""
+        path = numbered_path(self.directory / "frames", number)
+        return list(read_columns(path)["frame"]) if path.is_file() else None
+
+    def damaged(self) -> dict[Path, str]:
+        """Every file that cannot be read, and why; reads all of them."""
+        return damage_in(self.directory)
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        """What was explained, by the name of its folder; a damaged file is named in a warning and left out."""
+        found = {}
+        for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
+            try:
+                found[path.parent.name] = read_question(path)
+            except CorruptError as error:
+                _name_damage(error)
+        return found
+
+    def find(self, method: str | None = None, target: str | None = None) -> str:
+        """The folder name of one attribution: the only one, or the one that speaks first among those that fit.
+
+        Raises:
+            RecordingError: nothing was explained, or nothing that fits; the message lists what there is.
+        """
+        there = self.questions
+        fitting = [
+            key for key, asked in there.items() if method in (None, asked.method) and target in (None, asked.target)
+        ]
+        if not fitting:
+            wanted = " ".join(filter(None, (method, target and f"of {target}"))) or "attribution"
+            known = ", ".join(f"{asked.method} of {asked.target}" for asked in there.values()) or "nothing yet"
+            raise RecordingError(
+                f"no {wanted} in {self.directory}; explained there: {known}. Add it with rltools.explain(...) or "
+                f"`rltools explain`"
+            )
+        return min(fitting, key=lambda key: _precedence(there[key]))
+
+    def attribution(
+        self, method: str | None = None, target: str | None = None, *, episodes: Sequence[int] | None = None
+    ) -> Attribution:
+        """Attributions `[step, target, *feature]`, the episodes one after another.
+
+        Args:
+            method: which, where several were recorded; None lets the best predictor speak (`HEADLINE`).
+            target: as text, for instance "centred:chosen"; likewise.
+            episodes: their numbers; all by default.
+
+        Raises:
+            RecordingError: nothing that fits was explained.
+        """
+        return self.attribution_of(self.find(method, target), episodes=episodes)
+
+    def attribution_of(self, key: str, *, episodes: Sequence[int] | None = None) -> Attribution:
+        """The attributions in the folder of this name, for all episodes or those of some numbers.
+
+        A damaged file is named in a warning: of an episode it is left out where all were asked for, of attributions
+        there is NaN.
+        """
+        question = self.questions[key]
+        folder = self.directory / "attributions" / key
+        reference = folder / "reference.parquet"
+        parts = []
+        for number in self.numbers if episodes is None else episodes:
+            try:
+                parts.append(self._explained(folder, number))
+            except CorruptError as error:
+                if episodes is not None:
+                    raise
+                _name_damage(error)
+        joined = join_rows(parts, len(question.labels), self.features.shape)
+        return Attribution(
+            values=joined["values"],
+            scores=joined["scores"],
+            question=question,
+            features=self.features,
+            residual=joined.get("residual"),
+            standard_error=joined.get("standard_error"),
+            complete=joined.get("complete"),
+            reference=read_columns(reference)["reference"] if reference.is_file() else None,
+        )
+
+    def _explained(self, folder: Path, number: int) -> tuple[int, dict[str, np.ndarray]]:
+        """An episode's steps and the attributions of each; none of a damaged file."""
+        steps = self.outcome(number).steps
+        path = numbered_path(folder, number)
+        if not path.is_file():
+            self.episode(number)  # a damaged one is never explained, and is named here
+            raise RecordingError(
+                f"episode {number} of {self.directory} is not explained yet by {folder.name}; "
+                f"run explain again, it carries on where it stopped"
+            )
+        try:
+            return steps, read_rows(path, steps)
+        except CorruptError as error:
+            _name_damage(error)
+            return steps, {}
+
+    def to_xarray(self, method: str | None = None, target: str | None = None) -> xr.Dataset:
+        """Everything as one labelled Dataset, or one attribution of it; see `rltools.recording.to_xarray`."""
+        from rltools.recording._labelled import to_xarray
+
+        return to_xarray(self, method, target)
+
+    def to_pandas(self, method: str | None = None, target: str | None = None) -> pd.DataFrame:
+        """One row a step, one column for each number; see `rltools.recording.to_pandas`."""
+        from rltools.recording._labelled import to_pandas
+
+        return to_pandas(self, method, target)
+
+
+def _name_damage(error: CorruptError) -> None:
+    warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
+
+
+def _precedence(asked: Question) -> tuple[int, bool, str]:
+    place = HEADLINE.index(asked.method) if asked.method in HEADLINE else len(HEADLINE)
+    default = asked.target in ("centred:chosen", "action:all")
+    return place, not default, asked.target
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Open the recording in a folder, without reading its episodes.
+
+    Raises:
+        RecordingError: there is none.
+        FormatError: a newer version of rltools wrote it.
+        CorruptError: its `recording.json` is damaged.
+
+    Example:
+        >>> import rltools
+        >>> rltools.open_recording("runs/lunarlander-ppo")  # doctest: +SKIP
+    """
+    directory = Path(path)
+    header = directory / "recording.json"
+    if not header.is_file():
+        raise RecordingError(f"no recording in {directory}: {header.name} is missing; `rltools record` makes one")
+    return Recording(directory, Header.from_json(read_json(header), header))

@@ -1,0 +1,125 @@
+"""Writing an episode, and its frames, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from rltools.errors import FaultError
+from rltools.recording._columns import ColumnWriter
+from rltools.recording._episode import Episode, Outcome, episode_metadata
+from rltools.recording._files import put_in_place, temporary_name, uninterrupted
+
+Columns = Mapping[str, np.ndarray]
+
+
+class BlockFile:
+    """A file of columns that appears whole, once `finish` is called, or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = temporary_name(path)
+        self._writer: ColumnWriter | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was written."""
+        return self._writer is not None
+
+    def write(self, columns: Columns) -> None:
+        """Append a block of rows; blocks without rows fix the columns' types only."""
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = ColumnWriter(self._temporary, columns)
+        self._writer.write(columns)
+
+    def finish(self, metadata: Mapping[str, str]) -> None:
+        """Put the file in its place; Ctrl-C waits for it."""
+        if self._writer is not None:
+            with uninterrupted():
+                self._writer.close(metadata)
+                put_in_place(self._temporary, self._path)
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._writer is not None:
+            self._writer.abandon()
+        self._temporary.unlink(missing_ok=True)
+
+
+class EpisodeWriter:
+    """Keeps an episode, and its frames where there are any."""
+
+    def __init__(self, episode: Path, frames: Path | None) -> None:
+        self._episode = BlockFile(episode)
+        self._frames = BlockFile(frames) if frames else None
+
+    def write(self, columns: Columns, frames: list[bytes]) -> None:
+        """Append a block of steps, with a frame for each where frames are kept."""
+        self._episode.write(columns)
+        if self._frames:
+            self._frames.write({"frame": _objects(frames)})
+
+    def finish(self, outcome: Outcome, final_observation: np.ndarray | None, frames_per_second: float) -> None:
+        """Put the files in their place, the frames first: an episode that is there is complete."""
+        if self._frames:
+            self._frames.finish({"frames_per_second": str(frames_per_second)})
+        self._episode.finish(episode_metadata(outcome, final_observation))
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        self._episode.abandon()
+        if self._frames:
+            self._frames.abandon()
+
+
+class FrameWriter:
+    """Adds frames to an episode that is already there, after checking that it happened again exactly."""
+
+    def __init__(self, episode: Episode, frames: Path) -> None:
+        self._episode = episode
+        self._frames = BlockFile(frames)
+        self._steps = 0
+
+    def write(self, columns: Columns, frames: list[bytes]) -> None:
+        """Append a frame for each step of a block.
+
+        Raises:
+            FaultError: the block differs from the recorded one.
+        """
+        steps = len(columns["observation"])
+        recorded = self._episode.observations[self._steps : self._steps + steps]
+        if not np.array_equal(recorded, columns["observation"], equal_nan=recorded.dtype.kind == "f"):
+            raise self._another_way()
+        self._steps += steps
+        self._frames.write({"frame": _objects(frames)})
+
+    def finish(self, outcome: Outcome, final_observation: np.ndarray | None, frames_per_second: float) -> None:
+        """Put the file in its place.
+
+        Raises:
+            FaultError: the episode ended earlier than the recorded one.
+        """
+        if self._steps < len(self._episode):
+            raise self._another_way()
+        self._frames.finish({"frames_per_second": str(frames_per_second)})
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        self._frames.abandon()
+
+    def _another_way(self) -> FaultError:
+        number, seed = self._episode.outcome.number, self._episode.outcome.seed
+        return FaultError(
+            f"episode {number} went another way when it was stepped again with seed {seed} for its frames: the "
+            f"environment is not reproducible from its seed, so frames can only be kept while recording "
+            f"(frames=True from the start)"
+        )
+
+
+def _objects(frames: list[bytes]) -> np.ndarray:
+    column = np.empty(len(frames), dtype=object)
+    column[:] = frames
+    return column

@@ -1,0 +1,100 @@
+"""What a recording is of, and whether a folder already holds one of something else."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rltools.environments import current_id
+from rltools.errors import ConflictError
+from rltools.policy import Policy
+from rltools.recording import Header, open_recording
+from rltools.recording._files import numbered, write_json
+
+if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
+
+ROOMS = ("episodes", "frames", "attributions", "plots", "replays")
+
+
+def header_of(policy: Policy, spec: EnvSpec | None, seed: int, deterministic: bool, max_steps: int) -> Header:
+    """What holds for every episode of a recording of these settings."""
+    source = policy.source
+    start = getattr(policy.action_space, "start", None)
+    return Header(
+        policy=source.name,
+        policy_sha256=source.sha256,
+        library=source.library,
+        environment="" if spec is None else _as_json(spec),
+        features=policy.features,
+        action_names=policy.action_names,
+        action_start=None if start is None else int(start),
+        score=policy.heads[0],
+        seed=seed,
+        deterministic=deterministic,
+        max_steps=max_steps,
+        notes=(*source.notes, *_elsewhere(policy, spec)),
+        versions={name: version(name) for name in ("gymnasium", "numpy", "torch", "stable-baselines3")}
+        | {"python": platform.python_version(), "rltools": version("rltools-attribution")},
+    )
+
+
+def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
+    """The caveat about an environment that is not the policy's own."""
+    if spec is None or policy.source.environment is None:
+        return ()
+    try:
+        trained_on = current_id(json.loads(policy.source.environment)["id"])[0]
+    except (ValueError, KeyError, TypeError):
+        trained_on = "an environment whose specification cannot be read"
+    if trained_on.rpartition(":")[2] == spec.id.rpartition(":")[2]:
+        return ()
+    return (f"trained on {trained_on}, and recorded in {spec.id} because that was asked for",)
+
+
+def _as_json(spec: EnvSpec) -> str:
+    try:
+        return spec.to_json()
+    except Exception:  # arguments that are no JSON, such as functions: the environment can be stepped, not made again
+        return ""
+
+
+def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
+    """Write `recording.json`, or check that the one that is there says the same.
+
+    Raises:
+        ConflictError: it says something else.
+    """
+    path = folder / "recording.json"
+    if overwrite:
+        for kept in filter(Path.is_dir, (folder / room for room in ROOMS)):
+            shutil.rmtree(kept)
+        for file in (path, folder / "index.html"):
+            file.unlink(missing_ok=True)
+    if not path.is_file():
+        if numbered(folder / "episodes"):
+            raise ConflictError(
+                f"{folder} holds episodes but no {path.name} that says what they are of; choose another folder, or "
+                f"replace them with overwrite=True (--overwrite)"
+            )
+        for room in ("episodes", "attributions"):
+            (folder / room).mkdir(exist_ok=True)
+        write_json(path, header.to_json())
+        return header
+    there = open_recording(folder).header
+    passing = ("versions", "notes", "library")
+    differing = [
+        f"{name}: {getattr(there, name)!r} there, {getattr(header, name)!r} now"
+        for name in vars(header)
+        if name not in passing and getattr(there, name) != getattr(header, name)
+    ]
+    if differing:
+        raise ConflictError(
+            f"{folder} holds a recording of other settings ({'; '.join(differing)[:600]}); choose another folder, or "
+            f"replace it with overwrite=True (--overwrite)"
+        )
+    return there

@@ -1,0 +1,89 @@
+"""A recording of each format that was ever written stays readable for ever (row 39 of the table of faults).
+
+`format_1/` was written once, by the lines in `README.md`; neither it nor what is expected of it here ever changes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rltools
+
+FORMAT_1 = Path(__file__).parent / "format_1"
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> rltools.Recording:
+    return rltools.open_recording(shutil.copytree(FORMAT_1, tmp_path / "run"))
+
+
+def test_the_header(recording: rltools.Recording) -> None:
+    header = recording.header
+    assert header.policy == "golden"
+    assert header.policy_sha256 == "0" * 64
+    assert header.environment_id == "CartPole-v1"
+    assert header.features.names == ("place", "speed", "angle", "Ω")
+    assert header.features.units == ("m", "m/s", "rad", "rad/s")
+    assert header.features.shape == (4,)
+    assert header.action_names == ("left", "right")
+    assert (header.action_start, header.score, header.seed) == (0, "logit", 7)
+    assert (header.deterministic, header.max_steps) == (True, 6)
+    assert header.notes == ("a caveat",)
+    assert header.versions["rltools"] == "0.1.0"
+
+
+def test_the_episodes(recording: rltools.Recording) -> None:
+    assert recording.numbers == (0, 1)
+    assert recording.damaged() == {}
+    first, second = recording
+    assert vars(first.outcome) == {
+        "number": 0,
+        "seed": 7,
+        "steps": 6,
+        "total_reward": 6.0,
+        "ended": "limit",
+        "fault": "",
+        "outside": 0,
+    }
+    assert second.outcome.seed == 8
+    assert first.observations.dtype == np.float32
+    assert first.observations[0].tolist() == pytest.approx([0.0125095, 0.0397214, 0.0275686, -0.0274793], abs=1e-6)
+    assert first.actions.dtype == np.int64
+    assert first.actions.tolist() == [0, 0, 0, 0, 0, 0]
+    assert first.rewards.tolist() == [1.0] * 6
+    assert first.scores.shape == (6, 2)
+    assert first.scores[-1].tolist() == pytest.approx([4.3366256, -0.4252699])
+    assert not first.terminated.any()
+    assert first.final_observation is not None
+    assert first.final_observation.shape == (4,)
+
+
+def test_the_attributions(recording: rltools.Recording) -> None:
+    found = recording.attribution("gradient")
+    assert found.labels == ("logit:left", "logit:right")
+    assert found.unit == "score per unit"
+    assert found.values.shape == (12, 2, 4)
+    assert found.values[0].tolist() == [[1.0, 2.0, 3.0, 4.0], [-1.0, 0.5, 0.25, 0.0]]
+    complete = recording.attribution("integrated_gradients")
+    assert complete.reference is not None
+    assert complete.reference.shape == (8, 4)
+    assert complete.residual is not None
+    assert np.abs(complete.residual).max() < 1e-5
+
+
+def test_the_frames(recording: rltools.Recording) -> None:
+    assert recording.frames(0) is None
+    frames = recording.frames(1)
+    assert frames is not None
+    assert len(frames) == 6
+    assert frames[0][:4] == b"RIFF"
+
+
+def test_as_labelled_arrays(recording: rltools.Recording) -> None:
+    labelled = recording.to_xarray()
+    assert labelled.sizes["step"] == 12
+    assert set(labelled["target"].values) == {"logit:left", "logit:right", "centred:chosen"}

@@ -1,0 +1,136 @@
+"""Finding one's way about a recording on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rltools
+from rltools.errors import CorruptError, RecordingError, UnknownNameError
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def kept(make_policy: Make, make_env: Make, tmp_path: Path) -> Any:
+    env = make_env(length=4)
+    policy = make_policy(env)
+    return rltools.explain(rltools.record(policy, env, episodes=3, directory=tmp_path / "run"), policy)
+
+
+def test_opened_again_it_is_the_same(kept: Any) -> None:
+    again = rltools.open_recording(str(kept.directory))
+    assert again.header == kept.header
+    assert again.numbers == (0, 1, 2)
+    assert len(again) == 3
+    assert again.outcomes() == kept.outcomes()
+    assert (again.episode(1).scores == kept.episode(1).scores).all()
+    assert again.questions == kept.questions
+    assert (again.attribution().values == kept.attribution().values).all()
+
+
+def test_it_can_be_moved(kept: Any, tmp_path: Path) -> None:
+    kept.directory.rename(tmp_path / "elsewhere")
+    assert len(list(rltools.open_recording(tmp_path / "elsewhere"))) == 3
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"recording\.json is missing; `rltools record` makes one"):
+        rltools.open_recording(tmp_path)
+
+
+def test_an_episode_that_is_not_there(kept: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"no episode 7 in .*; it has 3, numbered 0 to 2"):
+        kept.episode(7)
+    for number in kept.numbers:
+        kept.episode_path(number).unlink()
+    with pytest.raises(UnknownNameError, match="it is empty"):
+        kept.outcome(0)
+
+
+def test_only_episodes_count_as_episodes(kept: Any) -> None:
+    room = kept.directory / "episodes"
+    for name in (".unfinished-000009.parquet", "7.parquet", "notes.parquet", "²³.parquet", "000008.parquet.bak"):
+        (room / name).write_text("not an episode")
+    (room / "000011.parquet").mkdir()
+    assert kept.numbers == (0, 1, 2)
+
+
+def test_some_episodes_attributions(kept: Any) -> None:
+    everything = kept.attribution().values
+    assert everything.shape == (12, 1, 3)
+    assert (kept.attribution(episodes=[2, 0]).values == everything[[8, 9, 10, 11, 0, 1, 2, 3]]).all()
+    assert kept.attribution(episodes=[]).values.shape == (0, 1, 3)
+
+
+def test_an_episode_that_is_not_explained_yet(kept: Any) -> None:
+    next((kept.directory / "attributions").glob("*/000001.parquet")).unlink()
+    with pytest.raises(RecordingError, match=r"episode 1 of .* is not explained yet"):
+        kept.attribution()
+    assert len(kept.attribution(episodes=[0, 2])) == 8
+
+
+def test_the_best_predictor_speaks_first(make_policy: Make, make_env: Make) -> None:
+    env = make_env(length=4)
+    policy = make_policy(env)
+    recording = rltools.record(policy, env, episodes=1)
+    for method in ("gradient", "input_x_gradient"):
+        rltools.explain(recording, policy, method=method, target="logit:chosen")
+    rltools.explain(recording, policy, method="input_x_gradient")
+    assert recording.attribution().question.method == "input_x_gradient"
+    assert recording.attribution().target == "centred:chosen"
+    assert recording.attribution("gradient").target == "logit:chosen"
+    with pytest.raises(RecordingError, match="no gradient of value in"):
+        recording.attribution("gradient", "value")
+
+
+def test_nothing_explained_yet(make_policy: Make, make_env: Make) -> None:
+    env = make_env()
+    with pytest.raises(RecordingError, match="explained there: nothing yet"):
+        rltools.record(make_policy(env), env, episodes=1).attribution()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda header: header.pop("seed"), "lacks 'seed'"),
+        (lambda header: header.pop("format"), "format None"),
+        (lambda header: header.update(format="1"), "format '1'"),
+        (lambda header: header.update(format=True), "format True"),
+        (lambda header: header.update(format=0), "format 0"),
+        (lambda header: header.update(action_names=5), "not as it should be"),
+        (lambda header: header["features"].update(names=["a"]), "1 names for an observation"),
+        (lambda header: header.update(features=[]), "not as it should be"),
+    ],
+)
+def test_an_edited_header(change: Callable[[Any], Any], said: str, kept: Any) -> None:
+    path = kept.directory / "recording.json"
+    header = json.loads(path.read_text())
+    change(header)
+    path.write_text(json.dumps(header))
+    with pytest.raises(CorruptError, match=said):
+        rltools.open_recording(kept.directory)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"format": 1', "\udcff"])
+def test_a_damaged_header(text: str, kept: Any) -> None:
+    (kept.directory / "recording.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(CorruptError, match=r"recording\.json"):
+        rltools.open_recording(kept.directory)
+
+
+def test_headers_keep_any_name_exactly(make_policy: Make, make_env: Make) -> None:
+    from rltools.features import Features
+
+    names = ("δ\n%s", "$x_1$ </script>", "z" * 10_000)
+    env = make_env()
+    policy = make_policy(env, features=Features((3,), ("feature",), names), name="näme % \\")
+    recording = rltools.record(policy, env, episodes=1)
+    header = rltools.open_recording(recording.directory).header
+    assert header.features.names == names
+    assert header.policy == "näme % \\"
+    assert recording.to_xarray()["feature"].values.tolist() == list(names)
