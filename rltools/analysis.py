@@ -96,18 +96,25 @@ def analyze(
     for outcome in shown:
         page = folder / "replays" / f"episode-{outcome.number:06d}.html"
         replay(recording, outcome.number, page)
-    asked = {"env": env, "episodes": episodes, "seed": seed, "method": method, "target": target, "normalize": normalize}
+    options = {
+        "env": env,
+        "episodes": episodes,
+        "seed": seed,
+        "method": method,
+        "target": target,
+        "normalize": normalize,
+    }
     return Analysis(
         recording,
         summarise(recording, method=headline, target=main),
-        write_report(recording, commands=(_command(source, asked),)),
+        write_report(recording, commands=(_command(source, options),)),
     )
 
 
-def _command(source: Any, asked: dict[str, Any]) -> str:
+def _command(source: Any, options: dict[str, Any]) -> str:
     """What to type for the same page; a live model or an environment made by a function has no name to type."""
     words = [str(source) if isinstance(source, (str, Path)) else "MODEL"]
-    for name, value in asked.items():
+    for name, value in options.items():
         if value is False:
             words += [f"--{name}", "none"]
         elif value is not None:

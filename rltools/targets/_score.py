@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import prod
 
 import torch
@@ -35,25 +34,28 @@ class Score(nn.Module):
         self._policy = policy
         self._target = target
         self._context = context
-        self._terms = (target,) if target.minus is None else (target, target.minus)
+        self._terms = tuple(
+            (base_head(term, policy), _reader(term, policy, context))
+            for term in ((target,) if target.minus is None else (target, target.minus))
+        )
+        self._heads = tuple({head for head, _ in self._terms})
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         lead = x.shape[: x.ndim - self.feature_ndim]
-        copies = prod(lead[1:])
-        flat = x.reshape(-1, *x.shape[len(lead) :])
+        flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
         # A head needs neither the action nor the scores, and copying them costs as much as a small net.
-        context = replace(self._context, action=None, scores=None).repeat(copies)
-        heads = {
+        context = Context(mask=self._context.mask).repeat(prod(lead[1:]))
+        heads = {}
+        for name in self._heads:
             # Each head has a copy: a network may write into what it is given.
-            name: _split_rows(self._policy.head(name, flat.clone(), context), lead[0], copies)
-            for name in {base_head(term, self._policy) for term in self._terms}
-        }
-        return self.read(heads).reshape(*lead, self.outputs)
+            output = self._policy.head(name, flat.clone(), context)
+            heads[name] = output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
+        return self.read(heads)
 
     def read(self, heads: dict[str, Tensor]) -> Tensor:
-        """The scalars `[batch, copies, target]` in outputs `[batch, copies, k]` of the heads they need."""
-        parts = [_read(term, heads[base_head(term, self._policy)], self._policy, self._context) for term in self._terms]
+        """The scalars `[batch, ..., target]` in outputs `[batch, ..., k]` of the heads they need."""
+        parts = [read(heads[head]) for head, read in self._terms]
         return parts[0] if len(parts) == 1 else parts[0] - parts[1]
 
     def rows(self, index: Tensor) -> Score:
@@ -61,33 +63,35 @@ class Score(nn.Module):
         return Score(self._policy, self._target, self._context.rows(index))
 
 
-def _split_rows(output: Tensor, batch: int, copies: int) -> Tensor:
-    return output.reshape(batch, copies, *output.shape[1:])
-
-
 def make_score(policy: Policy, target: Target, context: Context) -> Score:
     """The score of one chunk of rows; `context` holds what these rows need, in their order."""
     return Score(policy, target, context)
 
 
-def _read(target: Target, output: Tensor, policy: Policy, context: Context) -> Tensor:
-    allowed = None if context.mask is None else context.mask[:, None]
-    scores = _SCORES[target.score](output, allowed) if target.score in _SCORES else output
+def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
+    """From the output `[batch, ..., k]` of a head to the scalars of a plain target."""
+    transform, mask = _SCORES.get(target.score), context.mask
+    select = _selection(target, policy, context)
+    if transform is None:
+        return select
+    return lambda output: select(transform(output, None if mask is None else _beside(mask, output)))
+
+
+def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
+    """From scores of all actions `[batch, ..., k]` to those of the target's."""
     names = policy.action_names
     if target.score in STATE_SCORES or is_several(target, policy):
-        return scores
-    if target.action in names:
-        return scores[..., names.index(target.action), None]
-    if target.action == "chosen":
-        return _gather(scores, _chosen(context))
-    if target.action == "runner_up":
-        return _gather(scores, _runner_up(context))
-    return scores[..., int(target.action), None]
+        return lambda scores: scores
+    if target.action not in names and target.action in ("chosen", "runner_up"):
+        action = (_chosen(context) if target.action == "chosen" else _runner_up(context))[:, None]
+        return lambda scores: scores.gather(-1, _beside(action, scores).expand(*scores.shape[:-1], 1))
+    position = names.index(target.action) if target.action in names else int(target.action)
+    return lambda scores: scores[..., position, None]
 
 
-def _gather(scores: Tensor, action: Tensor) -> Tensor:
-    """`scores [batch, copies, k]` of each row's own action `[batch]`."""
-    return scores.gather(-1, action[:, None, None].expand(-1, scores.shape[1], 1))
+def _beside(rows: Tensor, output: Tensor) -> Tensor:
+    """`rows [batch, n]` with the axes of `output [batch, ..., k]` between, of length 1."""
+    return rows if output.ndim == 2 else rows.reshape(len(rows), *[1] * (output.ndim - 2), rows.shape[1])
 
 
 def _chosen(context: Context) -> Tensor:
