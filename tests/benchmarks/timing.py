@@ -1,0 +1,30 @@
+"""Interleaved medians: every case once a round, so that a slow moment of the machine hits all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was measured, the figure, and the bar it is held against."""
+
+    what: str
+    figure: str
+    bar: str
+
+
+def medians(cases: Mapping[str, Callable[[], object]], rounds: int, calls: int = 1) -> dict[str, float]:
+    """Seconds per call of each case: the median over rounds, after one round to warm up."""
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for round_ in range(rounds + 1):
+        for name, call in cases.items():
+            start = perf_counter()
+            for _ in range(calls):
+                call()
+            if round_:
+                times[name].append((perf_counter() - start) / calls)
+    return {name: median(found) for name, found in times.items()}
