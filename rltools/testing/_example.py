@@ -24,6 +24,7 @@ def example_recording(
     method: str = "gradient",
     labels: Sequence[str] = ("centred:chosen",),
     unit: str = "score per unit",
+    every: int = 1,
     residuals: Sequence[np.ndarray] | None = None,
     seed: int = 0,
 ) -> Recording:
@@ -40,6 +41,7 @@ def example_recording(
         method: the attribution's.
         labels: one per target; the target as text is the only one, else `centred:all`.
         unit: of the values.
+        every: one of so many steps is said to be explained.
         residuals: for each episode, `[step, target]`.
         seed: of the draws.
     """
@@ -47,7 +49,7 @@ def example_recording(
     shape = values[0].shape[2:] if values else (2,)
     features = features or Features(shape, axis_names(shape))
     target = labels[0] if len(labels) == 1 else f"{labels[0].split(':')[0]}:all"
-    question = Question(method, target, tuple(labels), unit, {}, "0" * 64)
+    question = Question(method, target, tuple(labels), unit, {}, "0" * 64, every)
     episodes, explained = [], []
     for number, part in enumerate(values):
         steps = len(part)

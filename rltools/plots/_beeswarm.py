@@ -1,0 +1,135 @@
+"""How the value of a feature and its attribution go together, a dot for each step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools.plots.style import (
+    GREY,
+    PALE,
+    about,
+    canvas,
+    feature_mark,
+    frameless,
+    heading,
+    label_note,
+    measure,
+    say_nothing_there,
+    some_of,
+    strongest_label,
+    value_colours,
+    x_label,
+)
+from rltools.plots.text import inches, plain, with_unit, y_labels
+from rltools.summary import sample_steps, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from rltools.recording import Recording
+
+TOP = 10
+DOTS = 2000
+"""At most so many for a feature."""
+_BINS = 120
+
+
+def beeswarm(
+    recording: Recording,
+    *,
+    axes: Axes | None = None,
+    method: str | None = None,
+    target: str | None = None,
+    label: str | None = None,
+    standardised: bool | None = None,
+    top: int | None = TOP,
+) -> Axes:
+    """Signed attributions of the features that matter most, one dot a step, coloured by the feature's value.
+
+    Args:
+        recording: with at least one attribution.
+        axes: where to draw; a new figure by default.
+        method: which, where several were recorded.
+        target: as text, likewise.
+        label: which scalar of a target that has several; by default the one with the largest attributions.
+        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        top: how many features; None for all.
+
+    Raises:
+        RecordingError: nothing that fits was explained.
+        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+    """
+    summary = summarise(recording, method=method, target=target)
+    shown = measure(summary, standardised)
+    at_label = strongest_label(summary, label)
+    stride = max(1, -(-summary.n // DOTS))
+    key = recording.find(summary.method, summary.target)
+    sample = sample_steps(recording, key, label=at_label, stride=stride, scale=shown.scale)
+    order = [found.position for found in summary.top(top)]
+    labels = [with_unit(summary.features[at], summary.units[at]) for at in order]
+    axes, width = canvas(axes, 1.7 + 0.36 * max(len(order), 3), 1.2 + inches(labels))
+    x_label(axes, width, f"{shown.name} of {plain(summary.labels[at_label], 30)} ({shown.unit})")
+    frameless(axes, "bottom")
+    drawn = f"{len(sample.values):,} evenly spread steps drawn" if stride > 1 else ""
+    which = (label_note(summary, label), some_of(len(order), len(summary.features)), drawn)
+    heading(axes, width, "How each feature moves the score", *about(summary), *which)
+    if len(sample.values) == 0:
+        say_nothing_there(axes)
+        return axes
+    axes.axvline(0, color=GREY, linewidth=0.8, zorder=1)
+    axes.hlines(range(len(order)), 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6, zorder=0)
+    span = np.ptp(sample.attributions[:, order]) or 1.0
+    for row, at in enumerate(order):
+        _swarm(axes, row, sample.attributions[:, at], sample.values[:, at], span)
+        feature_mark(axes, row, at)
+    y_labels(axes, labels)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0, pad=8)
+    _value_scale(axes)
+    return axes
+
+
+def _swarm(axes: Axes, row: int, attributions: np.ndarray, values: np.ndarray, span: float) -> None:
+    low, high = np.percentile(values, [5, 95])
+    colours = np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(len(values), 0.5)
+    axes.scatter(
+        attributions,
+        row + _offsets(attributions, span),
+        c=colours,
+        cmap=value_colours(),
+        vmin=0,
+        vmax=1,
+        s=5,
+        linewidths=0,
+        zorder=2,
+        rasterized=True,
+    )
+
+
+def _offsets(attributions: np.ndarray, span: float) -> np.ndarray:
+    """Dots of about the same attribution spread to both sides, to 0.4 of a row where they are most crowded.
+
+    The width grows with the root of their number, so that a crowd at zero leaves the tails a shape.
+    """
+    bins = np.floor((attributions - attributions.min()) / span * _BINS).astype(np.int64)
+    order = np.argsort(bins, kind="stable")
+    counts = np.bincount(bins)
+    place = np.empty(len(bins))
+    place[order] = np.arange(len(bins)) - np.searchsorted(bins[order], bins[order], side="left")
+    width = np.minimum(0.4 * np.sqrt(counts / counts.max()), 0.025 * (counts - 1))
+    offsets: np.ndarray = width[bins] * (2 * (place + 0.5) / counts[bins] - 1)
+    return offsets
+
+
+def _value_scale(axes: Axes) -> None:
+    beside = axes.inset_axes((1.03, 0.1, 0.018, 0.8))
+    beside.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=value_colours(), extent=(0, 1, 0, 1))
+    beside.set_xticks([])
+    beside.set_yticks([0, 1], labels=["low", "high"], fontsize="small")
+    beside.yaxis.tick_right()
+    beside.yaxis.set_label_position("right")
+    beside.set_ylabel("value of the feature", fontsize="small")
+    beside.tick_params(length=0)
+    frameless(beside)

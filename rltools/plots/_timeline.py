@@ -1,0 +1,148 @@
+"""One episode: what was observed, what mattered, what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools.plots.panels import action_labels, action_panel, colour_scale, draw_feature, feature_panel, score_panel
+from rltools.plots.style import (
+    about,
+    canvas,
+    frameless,
+    heading,
+    label_note,
+    measure,
+    say_nothing_there,
+    some_of,
+    strongest_label,
+)
+from rltools.plots.text import inches, plain, with_unit
+from rltools.summary import episode_steps, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from rltools.recording import Header, Outcome, Recording
+    from rltools.summary import EpisodeSteps, Summary
+
+TOP = 6
+
+
+def timeline(
+    recording: Recording,
+    episode: int | None = None,
+    *,
+    axes: Axes | None = None,
+    method: str | None = None,
+    target: str | None = None,
+    label: str | None = None,
+    features: Sequence[str] | None = None,
+    standardised: bool | None = None,
+    top: int = TOP,
+) -> Axes:
+    """The explained score, the actions taken, and the features that matter most over the steps of one episode.
+
+    Each feature's value is a line, its attribution the colours beneath it.
+
+    Args:
+        recording: with at least one attribution.
+        episode: its number; by default the one of median return.
+        axes: where to draw, all panels within its place; a new figure by default.
+        method: which, where several were recorded.
+        target: as text, likewise.
+        label: which scalar of a target that has several; by default the one with the largest attributions.
+        features: names of those to show, in this order; by default the ones that matter most in the whole recording.
+        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        top: how many features by default.
+
+    Raises:
+        RecordingError: nothing that fits was explained.
+        UnknownNameError: no such episode, or no such feature.
+        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    summary = summarise(recording, method=method, target=target)
+    shown = measure(summary, standardised)
+    at_label = strongest_label(summary, label)
+    order = _order(summary, features, top)
+    number = _median(recording.outcomes()) if episode is None else episode
+    outcome = None if number is None else recording.outcome(number)
+    name = plain(summary.labels[at_label], 30)
+    labels = [with_unit(summary.features[at], summary.units[at]) for at in order]
+    axes, width = canvas(axes, 2.4 + 0.66 * max(len(order), 2), _beside([*labels, name], recording.header))
+    axes.set_xlabel("step")
+    axes.set_yticks([])
+    frameless(axes, "bottom")
+    key = recording.find(summary.method, summary.target)
+    notes = [
+        label_note(summary, label),
+        some_of(len(order), len(summary.features)) if features is None else "",
+        f"1 of {every} steps explained" if (every := recording.questions[key].every) > 1 else "",
+    ]
+    said = (*about(summary)[:2], *_how_it_went(outcome, median=episode is None), f"colours: {shown.name} of {name}")
+    heading(axes, width, "What mattered when", *said, *notes)
+    if number is None or outcome is None or outcome.steps == 0:
+        say_nothing_there(axes)
+        return axes
+    steps = episode_steps(recording, key, number, label=at_label, scale=shown.scale)
+    axes.set_xlim(-0.5, outcome.steps - 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _draw(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, shown.unit))
+    return axes
+
+
+def _draw(axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: Header, said: tuple[str, str]) -> None:
+    """All panels; `rows` are labels and positions of features, `said` the score's name and the unit."""
+    discrete = header.action_start is not None
+    places = _places([1.4, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
+    score_panel(axes, places[0], steps.scores, said[0])
+    action_panel(axes, places[1], steps.actions, header.action_names, header.action_start)
+    largest = _largest(steps.attributions[:, [at for _, at in rows]])
+    for place, (label, at) in zip(places[2:], rows, strict=True):
+        panel = feature_panel(axes, place, at, label)
+        draw_feature(panel, steps.values[:, at], steps.attributions[:, at], largest)
+    low, high = places[-1][0], places[2][0] + places[2][1]
+    colour_scale(axes, (low, high - low), largest, said[1])
+
+
+def _beside(labels: list[str], header: Header) -> float:
+    """Inches for the names on the left, and for those of the actions or the scale on the right."""
+    legend = 0.5 + inches(action_labels(header.action_names), points=8.3)
+    return 0.8 + inches(labels, points=8.3) + max(1.2, legend)
+
+
+def _order(summary: Summary, features: Sequence[str] | None, top: int) -> list[int]:
+    if features is None:
+        return [found.position for found in summary.top(top)]
+    return [summary.position(name) for name in features]
+
+
+def _median(outcomes: list[Outcome]) -> int | None:
+    """The number of the episode of median return; of the lower one where there are two."""
+    walked = sorted((outcome.total_reward, outcome.number) for outcome in outcomes if outcome.steps)
+    return walked[(len(walked) - 1) // 2][1] if walked else None
+
+
+def _how_it_went(outcome: Outcome | None, *, median: bool) -> tuple[str, ...]:
+    if outcome is None:
+        return ("n = 0 steps",)
+    which = f"episode {outcome.number}{', the one of median return' if median else ''}"
+    steps = f"n = {outcome.steps:,} step{'s' if outcome.steps != 1 else ''}"
+    return which, steps, f"return {outcome.total_reward:.4g}", outcome.ended
+
+
+def _largest(attributions: np.ndarray) -> float:
+    """Where the colours end: beyond all but one percent of the magnitudes, so that one spike does not fade the rest."""
+    sizes = np.abs(attributions[np.isfinite(attributions)])
+    return float(np.percentile(sizes, 99)) or float(sizes.max()) or 1.0 if len(sizes) else 1.0
+
+
+def _places(heights: list[float], gap: float = 0.22) -> list[tuple[float, float]]:
+    """Bottom and height of panels one beneath another, in parts of the whole height."""
+    whole = sum(heights) + gap * len(heights)
+    tops = 1 - (np.cumsum([0.0, *heights[:-1]]) + gap * np.arange(len(heights))) / whole
+    return [(float(top - height / whole), height / whole) for top, height in zip(tops, heights, strict=True)]

@@ -1,0 +1,91 @@
+"""Names as people can read them in a figure, whatever they hold."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LONGEST = 26
+_VISIBLE = {"\n": "↵", "\r": "↵", "\t": "⇥"}
+
+
+def plain(text: str, limit: int = LONGEST) -> str:
+    """One line of at most `limit` characters, the middle left out; what cannot be drawn is shown by its code.
+
+    Draw it with `parse_math=False`: `$` and `%` are characters like others.
+    """
+    if len(text) > limit:
+        # Cut first: a name of 10,000 characters needs no fonts looked up for all of them.
+        head = (limit - 1) * 2 // 3
+        text = f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
+    return "".join(_VISIBLE.get(character) or _drawn(character, _fonts()) for character in text)
+
+
+def with_unit(name: str, unit: str) -> str:
+    """`x velocity (m/s)`, on two lines where one would be long."""
+    if not unit:
+        return plain(name)
+    label = f"{plain(name)} ({plain(unit)})"
+    return label if len(label) <= LONGEST else f"{plain(name)}\n({plain(unit)})"
+
+
+def inches(labels: Iterable[str], *, points: float = 10) -> float:
+    """How wide the widest line of them is in a font of this size."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=points)
+    lines = {line for label in labels for line in label.split("\n")}
+    widths = (text_to_path.get_text_width_height_descent(line, font, ismath=False)[0] for line in lines)
+    return max(widths, default=0.0) / 72
+
+
+def number(value: float) -> str:
+    """Three digits, with a minus sign and not a hyphen."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def wrapped(parts: Iterable[str], width: int) -> str:
+    """Parts joined by a middle dot, broken between parts where a line would be longer than `width` characters."""
+    lines: list[str] = []
+    for part in filter(None, parts):
+        if lines and len(lines[-1]) + 3 + len(part) <= width:
+            lines[-1] += f" · {part}"
+        else:
+            lines += textwrap.wrap(part, max(width, 10)) or [part]
+    return "\n".join(lines)
+
+
+def y_labels(axes: Axes, labels: Sequence[str]) -> None:
+    """Tick labels at 0, 1, ... drawn as they are; smaller where one of them takes two lines."""
+    axes.set_yticks(range(len(labels)), labels=labels, parse_math=False, fontsize=label_size(labels))
+
+
+def label_size(labels: Iterable[str]) -> str:
+    """Two lines only fit a row in a smaller font."""
+    return "small" if any("\n" in label for label in labels) else "medium"
+
+
+def _fonts() -> tuple[str, ...]:
+    from matplotlib import font_manager, rcParams
+    from matplotlib.font_manager import FontProperties
+
+    families = rcParams["font.family"]
+    return tuple(font_manager.findfont(FontProperties(family=[family])) for family in families)
+
+
+@lru_cache(maxsize=4096)
+def _drawn(character: str, fonts: tuple[str, ...]) -> str:
+    from matplotlib.font_manager import get_font
+
+    if unicodedata.category(character)[0] == "C" or not any(
+        get_font(font).get_char_index(ord(character)) for font in fonts
+    ):
+        return f"\\u{ord(character):04x}"
+    return character

@@ -1,0 +1,146 @@
+"""Explained steps, an episode at a time, by feature; of images by region and channel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools.errors import CorruptError
+from rltools.recording import Attribution, DamagedFileWarning, Episode, Recording
+
+Groups = Sequence[tuple[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some of the explained steps.
+
+    Attributes:
+        values: float `[step, group]`, what was observed; the mean over the entries of a region.
+        attributions: float `[step, group]`, of one label; their sum over the entries of a region.
+    """
+
+    values: np.ndarray
+    attributions: np.ndarray
+
+
+@dataclass(frozen=True)
+class EpisodeSteps:
+    """One episode as a timeline shows it.
+
+    Attributes:
+        values: float `[step, group]`, what was observed; the mean over the entries of a region.
+        attributions: float `[step, group]`, of one label; NaN where a step was not explained or the method failed.
+        scores: float `[step]`, the explained scalar.
+        actions: `[step, *action]`, as the environment took them.
+    """
+
+    values: np.ndarray
+    attributions: np.ndarray
+    scores: np.ndarray
+    actions: np.ndarray
+
+
+def explained(recording: Recording, key: str) -> Iterator[tuple[Episode, Attribution]]:
+    """Each episode with its attributions, one in memory at a time; a damaged one is named in a warning and left out.
+
+    Raises:
+        RecordingError: an episode is not explained yet.
+    """
+    for number in recording.numbers:
+        try:
+            yield recording.episode(number), recording.attribution_of(key, episodes=[number])
+        except CorruptError as error:
+            warnings.warn(str(error), DamagedFileWarning, stacklevel=2)
+
+
+def flat(values: np.ndarray, axes: int) -> np.ndarray:
+    """The axes beyond the first ones as a single one, also where there are no rows."""
+    return values.reshape(*values.shape[:axes], int(np.prod(values.shape[axes:])))
+
+
+def grouped(values: np.ndarray, groups: Groups) -> np.ndarray:
+    """`[..., entry]` summed over the entries of each group: float64 `[..., group]`."""
+    return np.stack([values[..., entries].sum(axis=-1, dtype=np.float64) for _, entries in groups], axis=-1)
+
+
+def usable(values: np.ndarray) -> np.ndarray:
+    """Bool `[step]`: the rows of `[step, ...]` without a NaN or an infinity."""
+    finite: np.ndarray = np.isfinite(flat(values, 1)).all(axis=1)
+    return finite
+
+
+def state_deviation(recording: Recording) -> np.ndarray:
+    """Standard deviation of each entry over all recorded states: float64 `[entry]`, NaN where there are none.
+
+    One episode in memory at a time; the parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact where
+    a mean is large beside its deviation.
+    """
+    size = recording.features.size
+    count, mean, squares = 0, np.zeros(size), np.zeros(size)
+    for episode in recording:
+        states = flat(episode.observations, 1).astype(np.float64)
+        states = states[usable(states)]
+        if len(states) == 0:
+            continue
+        centre = states.mean(axis=0)
+        step = centre - mean
+        total = count + len(states)
+        squares += ((states - centre) ** 2).sum(axis=0) + step**2 * count * len(states) / total
+        mean += step * len(states) / total
+        count = total
+    return np.sqrt(squares / count) if count else np.full(size, np.nan)
+
+
+def episode_steps(
+    recording: Recording, key: str, number: int, *, label: int = 0, scale: np.ndarray | None = None
+) -> EpisodeSteps:
+    """Every step of one episode, by feature; the arguments are those of `sample_steps`.
+
+    Where one of so many steps was explained, it stands for those that follow.
+    """
+    episode, found = recording.episode(number), recording.attribution_of(key, episodes=[number])
+    values, attributions = _by_group(episode, found, slice(None), label=label, scale=scale)
+    scores = found.scores[:, label]
+    steps = np.arange(len(scores))
+    before = np.maximum.accumulate(np.where(np.isfinite(scores), steps, -1)) if len(steps) else steps
+    held = np.where((before >= 0) & (steps - before < found.question.every), before, steps)
+    return EpisodeSteps(values, attributions[held], scores[held], episode.actions)
+
+
+def sample_steps(
+    recording: Recording, key: str, *, label: int = 0, stride: int = 1, scale: np.ndarray | None = None
+) -> Sample:
+    """One of every `stride` explained steps.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        label: position of the label whose attributions are taken.
+        stride: counted over all episodes, so that long ones weigh as much as they do in the summary.
+        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
+    """
+    nothing = np.zeros((0, len(recording.features.groups())))
+    values, attributions = [nothing], [nothing]
+    seen = 0
+    for episode, found in explained(recording, key):
+        rows = np.flatnonzero(usable(found.values))
+        taken = rows[(seen + np.arange(len(rows))) % stride == 0]
+        seen += len(rows)
+        parts = _by_group(episode, found, taken, label=label, scale=scale)
+        values.append(parts[0])
+        attributions.append(parts[1])
+    return Sample(np.concatenate(values), np.concatenate(attributions))
+
+
+def _by_group(
+    episode: Episode, found: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    groups = found.features.groups()
+    sizes = np.array([len(entries) for _, entries in groups])
+    of_label = flat(found.values[:, label], 1)[rows]
+    values = grouped(flat(episode.observations, 1)[rows], groups) / sizes
+    return values, grouped(of_label if scale is None else of_label * scale, groups)

@@ -1,0 +1,110 @@
+"""Sums per episode: all that a summary needs of a recording, whatever its length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools.recording import Episode, Recording
+from rltools.summary._steps import explained, flat, grouped, usable
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over the explained steps of each episode. The first category is every step, the others one action each.
+
+    Attributes:
+        counts: int `[episode, category]`, explained steps.
+        totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and,
+            where there is a deviation, the same two standardised.
+        states: float `[episode, 3, group]`, of all recorded states: how many, and the sums of their distances and
+            squared distances from the first one; None for images, and where nothing is standardised.
+        zero: int `[episode]`, explained steps at which every attribution is exactly 0.
+        failed: int `[episode]`, steps whose score is known and whose attribution is not finite.
+        steps: int `[episode]`, all recorded steps.
+        residuals: float `[step, target]`, None where the method has none.
+        scores: float `[step, target]`, of the same steps.
+        incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
+    """
+
+    counts: np.ndarray
+    totals: np.ndarray
+    states: np.ndarray | None
+    zero: np.ndarray
+    failed: np.ndarray
+    steps: np.ndarray
+    residuals: np.ndarray | None
+    scores: np.ndarray
+    incomplete: int | None
+
+
+def collect(recording: Recording, key: str, deviation: np.ndarray | None) -> Sums:
+    """Go through a recording once, one episode in memory at a time.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        deviation: `[entry]`, what standardised attributions are multiplied with; None for none.
+    """
+    groups = recording.features.groups()
+    labels = len(recording.questions[key].labels)
+    categories = 1 + len(named_actions(recording))
+    kinds = 2 if deviation is None else 4
+    counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
+    origin: np.ndarray | None = None
+    for episode, found in explained(recording, key):
+        rows = usable(found.values)
+        values = flat(found.values, 2)[rows]
+        chosen = _categories(recording, episode)[rows]
+        parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
+        kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
+        counts.append([len(values), *np.bincount(chosen, minlength=categories)[1:]])
+        by_action = [kinded[chosen == category].sum(axis=0) for category in range(1, categories)]
+        totals.append(np.stack([kinded.sum(axis=0), *by_action]))
+        zero.append(int((flat(values, 1) == 0).all(axis=1).sum()))
+        failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
+        steps.append(len(episode))
+        scores.append(found.scores[rows])
+        if found.residual is not None:
+            residuals.append(found.residual[rows])
+        if found.complete is not None:
+            complete.append(found.complete[rows])
+        if deviation is not None and not recording.features.is_image:
+            observed = flat(episode.observations, 1).astype(np.float64)
+            observed = observed[usable(observed)]
+            origin = observed[0] if origin is None and len(observed) else origin
+            states.append(_moments(observed if origin is None else observed - origin))
+    shape = (categories, kinds, labels, len(groups))
+    return Sums(
+        counts=np.array(counts, dtype=np.int64).reshape(-1, categories),
+        totals=np.stack(totals) if totals else np.zeros((0, *shape)),
+        states=np.stack(states) if states else None,
+        zero=np.array(zero, dtype=np.int64),
+        failed=np.array(failed, dtype=np.int64),
+        steps=np.array(steps, dtype=np.int64),
+        residuals=np.concatenate(residuals) if residuals else None,
+        scores=np.concatenate(scores) if scores else np.zeros((0, labels)),
+        incomplete=int((~np.concatenate(complete)).sum()) if complete else None,
+    )
+
+
+def named_actions(recording: Recording) -> tuple[str, ...]:
+    """The actions that steps can be told apart by: of one discrete choice; none otherwise."""
+    return recording.header.action_names if recording.header.action_start is not None else ()
+
+
+def action_positions(recording: Recording, episode: Episode) -> np.ndarray:
+    """Which of `named_actions` was taken: int64 `[step]`."""
+    return episode.actions.astype(np.int64) - int(recording.header.action_start or 0)
+
+
+def _categories(recording: Recording, episode: Episode) -> np.ndarray:
+    if not named_actions(recording):
+        return np.zeros(len(episode), np.int64)
+    return 1 + action_positions(recording, episode)
+
+
+def _moments(distances: np.ndarray) -> np.ndarray:
+    count = np.full(distances.shape[1], float(len(distances)))
+    return np.stack([count, distances.sum(axis=0), (distances**2).sum(axis=0)])

@@ -1,0 +1,53 @@
+"""A summary as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rltools.summary._estimates import Interval, Statistics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rltools.summary._summarise import Summary
+
+PER_TARGET = (
+    "mean",
+    "mean_absolute",
+    "share",
+    "standardised_mean",
+    "standardised_mean_absolute",
+    "standardised_share",
+)
+
+
+def to_table(summary: Summary) -> pd.DataFrame:
+    """One row for each feature, target and action; the columns of statistics the method does not have are left out."""
+    import pandas as pd
+
+    rows = [
+        {
+            "feature": feature,
+            "unit": unit,
+            "target": label,
+            "action": action,
+            "n": statistics.n,
+            "episodes": statistics.episodes,
+            **_numbers(statistics, target, group),
+        }
+        for action, statistics in {"": summary.overall, **summary.by_action}.items()
+        for target, label in enumerate(summary.labels)
+        for group, (feature, unit) in enumerate(zip(summary.features, summary.units, strict=True))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _numbers(statistics: Statistics, target: int, group: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in PER_TARGET:
+        interval: Interval | None = getattr(statistics, name)
+        if interval is not None:
+            found[name] = float(interval.value[target, group])
+            found[f"{name}_low"] = float(interval.low[target, group])
+            found[f"{name}_high"] = float(interval.high[target, group])
+    return found

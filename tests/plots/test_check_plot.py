@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from rltools.plots import importance
+from rltools.testing import check_plot, example_recording
+
+
+@pytest.fixture
+def recording(tmp_path):
+    values = [np.random.default_rng(0).normal(size=(9, 1, 3)) for _ in range(3)]
+    return example_recording(tmp_path / "recording", values)
+
+
+def test_a_good_plot_passes(recording):
+    check_plot(importance, recording)
+
+
+def _not_axes(recording, axes=None):
+    return importance(recording, axes=axes).figure
+
+
+def _no_label(recording, axes=None):
+    axes = importance(recording, axes=axes)
+    axes.set_xlabel("")
+    return axes
+
+
+def _another_method(recording, axes=None):
+    axes = importance(recording, axes=axes)
+    axes.set_xlabel("occlusion of centred:chosen")
+    return axes
+
+
+def _another_target(recording, axes=None):
+    axes = importance(recording, axes=axes)
+    axes.set_xlabel("gradient of something")
+    return axes
+
+
+def _overlapping(recording, axes=None):
+    axes = importance(recording, axes=axes)
+    for place in (0.5, 0.51):
+        axes.text(place, 0.5, "over one another", transform=axes.transAxes)
+    return axes
+
+
+def _cut_off(recording, axes=None):
+    axes = importance(recording, axes=axes)
+    axes.text(0.5, 0.5, "too long " * 50, transform=axes.transAxes).set_in_layout(False)
+    return axes
+
+
+def _elsewhere(recording, axes=None):
+    return importance(recording)
+
+
+def _more_axes(recording, axes=None):
+    axes = importance(recording, axes=axes)
+    if len(axes.figure.axes) > 1:
+        axes.figure.add_axes((0, 0, 0.1, 0.1))
+    return axes
+
+
+def _through_pyplot(recording, axes=None):
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    plt.figure()
+    return importance(recording, axes=axes)
+
+
+def _writes(recording, axes=None):
+    (recording.directory / "cache").write_text("x")
+    return importance(recording, axes=axes)
+
+
+def _needs_steps(recording, axes=None):
+    axes = importance(recording, axes=axes)
+    for text in list(axes.texts):
+        if text.get_text() == "no steps":
+            text.remove()
+    return axes
+
+
+BAD = {
+    _not_axes: "returns matplotlib Axes",
+    _no_label: "x axis has no label",
+    _another_method: "no method is named",
+    _another_target: "none of the targets",
+    _overlapping: "overlap",
+    _cut_off: "cut off",
+    _elsewhere: "returned others",
+    _more_axes: "added axes",
+    _through_pyplot: "pyplot",
+    _writes: "changed files",
+    _needs_steps: "y axis has no label|no steps",
+}
+
+
+@pytest.mark.parametrize(("plot", "reason"), BAD.items(), ids=lambda case: getattr(case, "__name__", ""))
+def test_a_bad_plot_is_told_why(recording, plot, reason):
+    try:
+        with pytest.raises(AssertionError, match=reason):
+            check_plot(plot, recording)
+    finally:
+        import matplotlib.pyplot as plt
+
+        plt.close("all")

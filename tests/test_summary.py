@@ -1,0 +1,263 @@
+import dataclasses
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rltools.errors import ArgumentError, RecordingError
+from rltools.features import Features
+from rltools.recording import DamagedFileWarning
+from rltools.summary import sample_steps, summarise
+from rltools.summary._steps import state_deviation
+from rltools.testing import example_recording
+
+
+def _values(*episodes):
+    """Each episode a list of rows; a row is one number per feature of one target."""
+    return [np.array(rows, dtype=float).reshape(len(rows), 1, -1) for rows in episodes]
+
+
+def _drawn(seed=0, lengths=(30, 20, 25), targets=1, shape=(3,)):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(length, targets, *shape)) * np.arange(1, shape[-1] + 1) for length in lengths]
+
+
+def test_numbers_are_those_of_the_pooled_steps(tmp_path):
+    values = _drawn()
+    recording = example_recording(tmp_path / "r", values, unit="score")
+    pooled = np.concatenate(values)[:, 0].astype(np.float32)
+    found = summarise(recording).overall
+    absolute = np.abs(pooled).mean(axis=0)
+    assert found.n == len(pooled) == 75
+    np.testing.assert_allclose(found.mean.value[0], pooled.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(found.mean_absolute.value[0], absolute, rtol=1e-5)
+    np.testing.assert_allclose(found.share.value[0], absolute / absolute.sum(), rtol=1e-5)
+    assert found.standardised_share is None
+
+
+def test_standardised_numbers_are_multiplied_by_the_deviation_of_the_states(tmp_path):
+    values = _drawn()
+    states = [np.random.default_rng(1).normal(1e4, [1, 10, 0.1], (len(part), 3)) for part in values]
+    found = summarise(example_recording(tmp_path / "r", values, observations=states))
+    deviation = np.concatenate(states).std(axis=0)
+    absolute = np.abs(np.concatenate(values)[:, 0]).mean(axis=0) * deviation
+    np.testing.assert_allclose(found.deviation, deviation, rtol=1e-6)
+    np.testing.assert_allclose(found.overall.standardised_mean_absolute.value[0], absolute, rtol=1e-5)
+    np.testing.assert_allclose(found.overall.standardised_share.value[0], absolute / absolute.sum(), rtol=1e-5)
+    assert [ranked.feature for ranked in found.top(2)] == ["obs[1]", "obs[0]"]
+
+
+def test_only_scores_per_unit_are_standardised(tmp_path):
+    found = summarise(example_recording(tmp_path / "r", _drawn(), unit="probability"))
+    assert found.deviation is None
+    assert not [column for column in found.table.columns if column.startswith("standardised")]
+
+
+def test_intervals_are_percentiles_over_resampled_episodes(tmp_path):
+    values = _values([[1.0, 0.0]] * 4, [[2.0, 0.0]] * 4, [[6.0, 0.0]] * 4)
+    found = summarise(example_recording(tmp_path / "r", values, unit="score"), resamples=4000)
+    mean = found.overall.mean
+    # Of the 27 draws, the smallest (1, 1, 1) and the largest (6, 6, 6) have 1/27 each, more than 2.5 %.
+    assert mean.value[0, 0] == pytest.approx(3)
+    assert (mean.low[0, 0], mean.high[0, 0]) == (pytest.approx(1), pytest.approx(6))
+    narrow = summarise(example_recording(tmp_path / "s", values, unit="score"), level=0.5).overall.mean
+    assert mean.low[0, 0] < narrow.low[0, 0] < narrow.high[0, 0] < mean.high[0, 0]
+
+
+def test_a_ratio_is_drawn_with_its_episodes_and_not_averaged_over_them(tmp_path):
+    """A long episode weighs as many steps as it has."""
+    values = _values([[1.0]] * 1, [[0.0]] * 99)
+    found = summarise(example_recording(tmp_path / "r", values, unit="score")).overall.mean
+    assert found.value[0, 0] == pytest.approx(0.01)
+    assert (found.low[0, 0], found.high[0, 0]) == (0, 1)
+
+
+def test_the_deviation_is_drawn_anew_with_the_episodes(tmp_path):
+    """A feature that is constant within an episode has a deviation that rests on few episodes, and so has its share."""
+    ones = [np.ones((5, 1, 2)) for _ in range(12)]
+    rng = np.random.default_rng(0)
+    states = [np.stack([np.full(5, rng.normal()), rng.normal(size=5)], axis=1) for _ in ones]
+    found = summarise(example_recording(tmp_path / "r", ones, observations=states)).overall
+    wide = found.standardised_share.high - found.standardised_share.low
+    assert wide[0, 0] > 0.1
+    assert (found.share.high - found.share.low)[0, 0] == pytest.approx(0)
+
+
+def test_the_same_seed_gives_the_same_intervals(tmp_path):
+    recording = example_recording(tmp_path / "r", _drawn(lengths=range(5, 17)))
+    first, again, other = (summarise(recording, seed=seed).overall.mean.low for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_one_episode_has_no_interval_and_says_so(tmp_path):
+    found = summarise(example_recording(tmp_path / "r", _drawn(lengths=(9,))))
+    assert np.isnan(found.overall.share.low).all()
+    assert np.isfinite(found.overall.share.value).all()
+    assert any("no intervals" in note for note in found.notes)
+
+
+def test_episodes_without_steps_are_not_resampled(tmp_path):
+    found = summarise(example_recording(tmp_path / "r", _drawn(lengths=(9, 0))))
+    assert found.overall.episodes == 1
+    assert np.isnan(found.overall.share.low).all()
+
+
+@pytest.mark.parametrize("lengths", [(), (0,), (0, 0)])
+def test_no_steps_are_n_0(tmp_path, lengths):
+    found = summarise(example_recording(tmp_path / "r", _drawn(lengths=lengths)))
+    assert found.n == found.n_steps == 0
+    assert found.findings[0].startswith("n = 0")
+    assert np.isnan(found.all_zero)
+    assert np.isnan(found.table["mean"]).all()
+
+
+def test_steps_that_were_not_explained_or_failed_are_left_out_and_counted(tmp_path):
+    values = _values([[1.0, 1.0], [np.nan, np.nan], [3.0, np.nan]], [[np.inf, 1.0], [2.0, 2.0]])
+    found = summarise(example_recording(tmp_path / "r", values, unit="score"))
+    assert (found.n, found.n_steps, found.non_finite) == (2, 5, 2)
+    assert found.overall.mean.value[0].tolist() == [1.5, 1.5]
+    assert any("3 of 5 steps are left out" in note for note in found.notes)
+
+
+def test_all_zero_steps_are_counted_and_a_share_of_0_in_0_is_nan(tmp_path):
+    some = summarise(example_recording(tmp_path / "r", _values([[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 2.0]])))
+    assert some.all_zero == 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        none = summarise(example_recording(tmp_path / "s", _values([[0.0, 0.0]] * 3, [[0.0, 0.0]] * 3)))
+    assert none.all_zero == 1
+    assert np.isnan(none.overall.share.value).all()
+    assert np.isnan(none.overall.share.low).all()
+    assert "every attribution is exactly 0" in none.findings[0]
+
+
+def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
+    values = _values([[1.0], [5.0]], [[3.0], [7.0]])
+    recording = example_recording(
+        tmp_path / "r", values, actions=[np.array([-1, 0]), np.array([-1, 0])], action_start=-1, unit="score"
+    )
+    found = summarise(recording)
+    assert {name: part.mean.value.item() for name, part in found.by_action.items()} == {"left": 2.0, "right": 6.0}
+    table = found.table.set_index(["action", "feature"])
+    assert table.loc[("right", "obs[0]"), "mean_low"] == pytest.approx(5)
+
+
+def test_an_action_that_only_one_episode_took_has_no_interval(tmp_path):
+    actions = [np.array([0, 0]), np.array([0, 1])]
+    found = summarise(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[1.0], [1.0]]), actions=actions))
+    assert found.by_action["right"].episodes == 1
+    assert np.isnan(found.by_action["right"].mean.low).all()
+    assert np.isfinite(found.by_action["left"].mean.low).all()
+
+
+def test_continuous_actions_have_no_names_to_group_by(tmp_path):
+    labels = ("action:hip", "action:knee")
+    found = summarise(
+        example_recording(
+            tmp_path / "r", _drawn(targets=2), action_names=("hip", "knee"), action_start=None, labels=labels
+        )
+    )
+    assert found.by_action == {}
+    assert found.target == "action:all"
+
+
+def test_several_targets_are_pooled_by_their_magnitudes(tmp_path):
+    rows = [[[4.0, 0.0], [-1.0, 5.0]]] * 3
+    labels = ("centred:left", "centred:right")
+    found = summarise(example_recording(tmp_path / "r", [np.array(rows)] * 2, labels=labels, unit="score"))
+    assert found.overall.share.value.tolist() == [[1, 0], [pytest.approx(1 / 6), pytest.approx(5 / 6)]]
+    assert [(ranked.feature, ranked.share) for ranked in found.top()] == [("obs[0]", 0.5), ("obs[1]", 0.5)]
+    assert len(found.table[found.table["action"] == ""]) == 4
+
+
+def test_an_image_is_summarised_by_region_and_channel(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=(4, 1, 8, 8, 3)) for _ in range(2)]
+    pictures = [rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8) for _ in range(2)]
+    found = summarise(example_recording(tmp_path / "r", values, observations=pictures))
+    assert len(found.features) == 4 * 4 * 3
+    at = found.features.index("y 2-3, x 4-5, channel 1")
+    region = np.concatenate(values)[:, 0, 2:4, 4:6, 1].astype(np.float32)
+    deviation = np.concatenate(pictures).std(axis=0)[2:4, 4:6, 1]
+    assert found.overall.mean.value[0, at] == pytest.approx(region.sum(axis=(1, 2)).mean(), rel=1e-5)
+    standardised = np.abs((region * deviation).sum(axis=(1, 2))).mean()
+    assert found.overall.standardised_mean_absolute.value[0, at] == pytest.approx(standardised, rel=1e-5)
+
+
+def test_residuals_are_relative_to_the_spread_of_the_score(tmp_path):
+    residuals = [np.array([[0.0], [1e-4], [-0.5]], np.float32), np.zeros((2, 1), np.float32)]
+    recording = example_recording(tmp_path / "r", _drawn(lengths=(3, 2)), residuals=residuals, unit="score")
+    scores = recording.attribution().scores
+    found = summarise(recording)
+    assert found.residuals.over == 1
+    assert found.residuals.largest == pytest.approx(0.5 / scores.std(), rel=1e-5)
+    assert any("unexplained at 1 of 5 steps" in sentence for sentence in found.findings)
+
+
+def test_returns_come_with_an_interval_over_episodes(tmp_path):
+    returns = summarise(example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))).returns
+    assert (returns.mean, returns.n) == (20, 3)
+    assert 10 <= returns.low < 20 < returns.high <= 30
+
+
+def test_findings_are_sentences_with_numbers(tmp_path):
+    names = Features((2,), ("feature",), ("y velocity", "angle"))
+    values = _values([[3.0, 1.0]] * 3, [[3.0, 1.0]] * 3)
+    found = summarise(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
+    assert found.findings[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centred:chosen)."
+    assert found.findings[1] == "Next: angle with 25 % [25, 25]."
+    assert "Mean return 3 [3, 3] over 2 episodes." in found.findings
+
+
+def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):
+    table = summarise(example_recording(tmp_path / "r", _drawn())).table
+    assert isinstance(table, pd.DataFrame)
+    assert list(table.columns[:6]) == ["feature", "unit", "target", "action", "n", "episodes"]
+    for name in ("mean", "mean_absolute", "share", "standardised_mean", "standardised_share"):
+        assert (table[f"{name}_low"] <= table[name]).all()
+        assert (table[name] <= table[f"{name}_high"]).all()
+    assert set(table["action"]) == {"", "left", "right"}
+
+
+def test_a_damaged_episode_is_named_left_out_and_said(tmp_path):
+    recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
+    recording.episode_path(1).write_bytes(b"not a file of columns")
+    with pytest.warns(DamagedFileWarning, match="000001"):
+        found = summarise(recording)
+    assert (found.n, found.episodes) == (40, 2)
+    assert any("1 of 3 episodes cannot be read" in note for note in found.notes)
+
+
+def test_nothing_explained_says_what_to_do(tmp_path):
+    recording = example_recording(tmp_path / "r", _drawn())
+    with pytest.raises(RecordingError, match="shapley"):
+        summarise(recording, method="shapley")
+
+
+@pytest.mark.parametrize("wrong", [{"level": 95}, {"level": 0}, {"resamples": 0}])
+def test_arguments_that_cannot_be_meant(tmp_path, wrong):
+    with pytest.raises(ArgumentError, match="level"):
+        summarise(example_recording(tmp_path / "r", _drawn()), **wrong)
+
+
+def test_a_summary_cannot_be_changed(tmp_path):
+    found = summarise(example_recording(tmp_path / "r", _drawn()))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.n = 0
+
+
+def test_deviation_joins_episodes_exactly(tmp_path):
+    states = [np.random.default_rng(part).normal(1e6, 1e-1, (length, 2)) for part, length in enumerate((7, 1, 90))]
+    recording = example_recording(tmp_path / "r", _drawn(lengths=(7, 1, 90), shape=(2,)), observations=states)
+    np.testing.assert_allclose(state_deviation(recording), np.concatenate(states).std(axis=0), rtol=1e-6)
+
+
+def test_a_sample_is_spread_over_all_explained_steps(tmp_path):
+    values = _values([[1.0], [np.nan], [2.0], [3.0]], [[4.0], [5.0], [6.0]])
+    recording = example_recording(tmp_path / "r", values)
+    key = recording.find()
+    assert sample_steps(recording, key).attributions.ravel().tolist() == [1, 2, 3, 4, 5, 6]
+    assert sample_steps(recording, key, stride=2).attributions.ravel().tolist() == [1, 3, 5]
+    assert sample_steps(recording, key, stride=4, scale=np.array([10.0])).attributions.ravel().tolist() == [10, 50]
