@@ -1,0 +1,157 @@
+"""An experiment file: what it may say, and reading it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator
+
+from rltools.cards import Card, Count, EnvironmentChoice, Text
+from rltools.content import find_content, list_content
+from rltools.errors import ConfigError
+from rltools.strict_yaml import parse_yaml, read_yaml, validate
+
+
+class MethodChoice(Card):
+    """A method, and its parameters where they are not its defaults."""
+
+    name: Text
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _there(cls, name: str) -> str:
+        from rltools.attributions import find_method
+
+        find_method(name)
+        return name
+
+    @field_validator("parameters")
+    @classmethod
+    def _taken(cls, parameters: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
+        from rltools.attributions import find_method
+
+        if "name" in info.data:
+            find_method(info.data["name"]).settings(parameters)
+        return parameters
+
+
+def _named(method: Any) -> Any:
+    return {"name": method} if isinstance(method, str) else method
+
+
+def _there(agent: str) -> str:
+    known = list_content("agents")
+    if agent in known or Path(agent).exists():
+        return agent
+    raise ValueError(f"input should be the name of an agent or the path of a model ({_near(agent, known)})")
+
+
+def _scored(target: str) -> str:
+    """Only what needs no agent; before anything is recorded the agents themselves are asked."""
+    from rltools.targets import SCORES
+
+    score = target.partition(":")[0].partition(" - ")[0].strip()
+    if score in SCORES:
+        return target
+    raise ValueError(f"input should begin with a score ({_near(score, SCORES)})")
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)) or 'none'}"
+
+
+def _some(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not entries:
+        raise ValueError("input should have at least one entry")
+    return entries
+
+
+# Not `min_length`, which also counts entries that were refused, and then complains twice.
+SOME = AfterValidator(_some)
+
+
+class Experiment(Card):
+    """Agents x methods x targets x seeds in one environment.
+
+    Attributes:
+        description: what is asked, one line.
+        agents: names, or paths of models; a path is read from the working directory.
+        environment: None is each agent's own.
+        methods: names, or mappings of name and parameters.
+        targets: as text; None stands for each agent's default.
+        episodes: of each agent and seed.
+        seeds: of the first episodes; so far apart that no two of them share an episode.
+        max_steps: of an episode; None is the environment's own limit.
+        deterministic: the policy's best action, or one drawn from its distribution.
+    """
+
+    description: Text
+    agents: Annotated[tuple[Annotated[Text, AfterValidator(_there)], ...], Field(strict=False), SOME]
+    environment: EnvironmentChoice | None = None
+    methods: Annotated[tuple[Annotated[MethodChoice, BeforeValidator(_named)], ...], Field(strict=False), SOME]
+    targets: Annotated[tuple[Annotated[Text, AfterValidator(_scored)] | None, ...], Field(strict=False), SOME] = (None,)
+    episodes: Count = 20
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False), SOME] = (0,)
+    max_steps: Count | None = None
+    deterministic: bool = True
+
+    @field_validator("seeds")
+    @classmethod
+    def _apart(cls, seeds: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        episodes = info.data.get("episodes", 1)
+        for first, second in combinations(sorted(seeds), 2):
+            if second - first < episodes:
+                raise ValueError(
+                    f"seeds {first} and {second} share episodes, because episode i has seed + i: with {episodes} "
+                    f"episodes put seeds at least {episodes} apart"
+                )
+        return seeds
+
+
+def experiment_file(experiment: str | Path) -> Path:
+    """Where an experiment's file is; `experiments/NAME.yaml` is also found where no such folder is.
+
+    Raises:
+        UnknownNameError: nowhere.
+    """
+    path = Path(experiment)
+    named = str(experiment) == path.name or path.parent == Path("experiments")
+    if path.is_file() or not named:
+        return path
+    return find_content("experiments", path.stem if path.suffix == ".yaml" else path.name)
+
+
+def read_experiment(path: str | Path, changes: Sequence[str] = ()) -> Experiment:
+    """An experiment file, changed by `key=value` texts.
+
+    Raises:
+        ConfigError: faults; all of them are listed.
+    """
+    place = Path(path)
+    return validate(Experiment, changed(read_yaml(place), changes), place)
+
+
+def changed(content: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """`content` with `key=value` or `key.inner=value` put in; values are YAML: numbers, texts, lists.
+
+    Raises:
+        ConfigError: a text without `=`, or a value that is no YAML.
+    """
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"{change!r} is no change; write key=value, for instance episodes=5")
+        *outer, last = key.split(".")
+        place = content
+        for name in outer:
+            place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"{change!r}: {name} holds {place!r}, which has no keys")
+        place[last] = parse_yaml(f"value: {value}", f"the change {change!r}")["value"]
+    return content

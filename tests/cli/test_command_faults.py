@@ -1,0 +1,203 @@
+"""What can go wrong at the command line: one line with the cause and the next step, and a non-zero exit."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rltools import open_recording
+from rltools.content import find_content
+from rltools.recording._columns import read_columns
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("analyze", "cartpole-poo"), "did you mean 'cartpole-ppo'"),
+        (("analyze", "gone.zip"), "there is nothing at gone.zip"),
+        (("analyze", "../../etc"), "there is nothing at ../../etc"),
+        (("analyze", "no name"), "one part of a path"),
+        (("analyze", "cartpole-ppo", "--env", "CartPol-v1"), "did you mean 'CartPole-v1'"),
+        (("analyze", "cartpole-ppo", "--env", "Acrobot-v1"), "observes shape [4] and Acrobot-v1 gives shape [6]"),
+        (("analyze", "cartpole-ppo", "--env", "poles:ShortPole-v0"), "--import poles"),
+        (("analyze", "cartpole-ppo", "--env", "ShortPole-v0"), "--import PACKAGE"),
+        (("analyze", "cartpole-ppo", "--import", "no_such_module"), "'no_such_module' cannot be imported"),
+        (("analyze", "cartpole-ppo", "--normalize", "gone.pkl"), "gone.pkl cannot be read"),
+        (("record", "cartpole-ppo", "--out", "poles.py"), "cannot write to poles.py"),
+        (("record", "cartpole-ppo", "--out", "poles.py/deeper"), "cannot write to poles.py/deeper"),
+        (("explain", "gone", "cartpole-ppo"), "no recording in gone"),
+        (("plot", "gone", "importance"), "no recording in gone"),
+        (("plot", "gone", "importanc"), "did you mean importance"),
+        (("replay", "gone", "0"), "no recording in gone"),
+        (("list", "agentz"), "did you mean agents"),
+        (("inspect", "gone"), "gone is no model's .zip"),
+        (("inspect", "gone.zip"), "gone.zip cannot be read"),
+        (("run", "cartpol"), "did you mean 'cartpole'"),
+        (("run", "experiments/cartpol.yaml"), "did you mean 'cartpole'"),
+        (("run", "elsewhere/mine.yaml"), "elsewhere/mine.yaml cannot be read"),
+        (("run", "cartpole", "episodes"), "write key=value"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it_and_nothing_is_made(rltools, project, arguments, said):
+    ran = rltools(*arguments)
+    assert ran.code == 1
+    assert said in ran.fault
+    assert sorted(path.name for path in project.iterdir() if path.name != "__pycache__") == ["poles.py"]
+
+
+@pytest.mark.parametrize("said", ["line one\nline two", ""])
+def test_an_unexpected_fault_is_one_line_too(rltools, monkeypatch, said):
+    def fail(_):
+        raise LookupError(said)
+
+    monkeypatch.setattr("rltools.cli._listing.listing", fail)
+    ran = rltools("list")
+    assert ran.code == 1
+    assert "LookupError" in ran.fault
+    assert "RLTOOLS_DEBUG=1" in ran.fault
+
+
+def test_with_debugging_an_unexpected_fault_is_shown_whole(rltools, monkeypatch):
+    monkeypatch.setattr("rltools.cli._listing.listing", lambda _: 1 / 0)
+    monkeypatch.setenv("RLTOOLS_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        rltools("list")
+
+
+def test_an_environment_that_gives_nan_ends_the_command_and_what_came_before_is_kept(rltools):
+    ran = rltools(
+        "record", "cartpole-ppo", "--env", "BrokenPole-v0", "--import", "poles", "--episodes", "5", "--out", "r"
+    )
+    assert ran.code == 1
+    assert "'obs[2]' is nan after 7 steps" in ran.fault
+    assert "Three in a row" in ran.fault
+    kept = open_recording("r").outcomes()
+    assert [(outcome.ended, outcome.steps) for outcome in kept] == [("fault", 7)] * len(kept)
+    shown = rltools("inspect", "r")
+    assert shown.code == 0
+    assert "'obs[2]' is nan after 7 steps" in shown.out
+
+
+def test_an_environment_that_raises_ends_the_command_without_a_page(rltools):
+    ran = rltools(
+        "analyze", "cartpole-ppo", "--env", "RaisingPole-v0", "--import", "poles", "--episodes", "2", "--out", "r"
+    )
+    assert ran.code == 1
+    assert "RuntimeError: the motor broke in two" in ran.fault
+    assert "--import" not in ran.err
+    assert not Path("r/index.html").exists()
+
+
+def test_an_unreadable_model_is_named_and_not_used(rltools, project):
+    whole = find_content("agents", "cartpole-ppo") / "model.zip"
+    for name, content in {"cut.zip": whole.read_bytes()[:20_000], "empty.zip": b"", "text.zip": b"no zip"}.items():
+        (project / name).write_bytes(content)
+        for arguments in (("analyze", name), ("inspect", name)):
+            ran = rltools(*arguments)
+            assert ran.code == 1
+            assert name in ran.fault
+
+
+def test_a_model_that_is_not_the_one_its_card_names_is_refused(rltools, project):
+    shutil.copytree(find_content("agents", "cartpole-ppo"), project / "agents" / "mine")
+    model = project / "agents" / "mine" / "model.zip"
+    content = bytearray(model.read_bytes())
+    content[1000] ^= 1
+    model.write_bytes(content)
+    ran = rltools("analyze", "mine")
+    assert ran.code == 1
+    assert len(re.findall(r"\b[0-9a-f]{64}\b", ran.fault)) == 2
+
+
+def test_damage_is_named_by_inspect_and_the_rest_is_shown(rltools, short):
+    assert rltools("inspect", short).code == 0
+    first = short / "episodes" / "000000.parquet"
+    first.write_bytes(first.read_bytes()[:-100])
+    ran = rltools("inspect", short)
+    assert ran.code == 1
+    assert str(first) in ran.out
+    assert re.search(r"episodes +1 \(1 truncated\)", ran.out)
+    again = rltools("explain", short, "cartpole-ppo", "--target", "logit:chosen")
+    assert str(first) in again.err
+
+
+def test_a_recording_of_a_newer_format_or_without_sense_is_refused(rltools, short):
+    path = short / "recording.json"
+    for changes, said in (({"format": 99}, "update rltools"), ({"format": 1, "policy": ...}, "recording.json")):
+        header = json.loads(path.read_text()) | changes
+        path.write_text(json.dumps({key: value for key, value in header.items() if value is not ...}))
+        ran = rltools("inspect", short)
+        assert ran.code == 1
+        assert said in ran.fault
+    path.write_text("{")
+    assert "not readable JSON" in rltools("inspect", short).fault
+
+
+def test_other_settings_are_refused_until_replaced(rltools, short):
+    given = ("--env", "ShortPole-v0", "--import", "poles", "--episodes", "2", "--out", short)
+    before = [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))]
+    other = rltools("record", "cartpole-ppo", *given, "--seed", "7")
+    assert other.code == 1
+    assert "seed: 0 there, 7 now" in other.fault
+    assert "--overwrite" in other.fault
+    assert rltools("record", "cartpole-ppo", *given).code == 0
+    assert [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))] == before
+    assert rltools("record", "cartpole-ppo", *given, "--seed", "7", "--overwrite").code == 0
+    assert open_recording(short).header.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; it can end in"),
+        (("plot", "short", "importance", "--out", "x"), "it can end in"),
+        (("plot", "short", "importance", "--method", "shapley"), "no shapley in short"),
+        (("plot", "short", "importance", "--out", "poles.py/x.png"), "cannot write to poles.py"),
+        (("replay", "short", "9"), "no episode 9 in short; it has 2, numbered 0 to 1"),
+        (("replay", "short", "0", "--out", "poles.py/x.html"), "poles.py"),
+        (("explain", "short", "cartpole-ppo", "--method", "shaply"), "did you mean shapley"),
+        (("explain", "short", "cartpole-ppo", "--target", "logit:up"), "'push left', 'push right'"),
+    ],
+)
+def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said):
+    ran = rltools(*arguments)
+    assert ran.code == 1
+    assert said in ran.fault
+
+
+def test_ctrl_c_says_what_is_saved_and_leaves_only_whole_episodes(tmp_path):
+    command = [sys.executable, "-m", "rltools", "record", "cartpole-ppo", "--episodes", "5000", "--out", "run"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        until = time.monotonic() + 120
+        while not list((tmp_path / "run" / "episodes").glob("0*.parquet")) and running.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    said = [line for line in err.splitlines() if line.startswith("rltools: ")]
+    assert len(said) == 1
+    assert "every finished episode is saved" in said[0]
+    assert "Traceback" not in err
+    assert out == ""
+    kept = sorted((tmp_path / "run" / "episodes").iterdir())
+    assert kept
+    assert all(path.suffix == ".parquet" and len(read_columns(path)["reward"]) == 500 for path in kept)
+
+
+def test_output_that_nobody_reads_is_no_fault():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "rltools", "list", "envs"]
+    try:
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -1,0 +1,153 @@
+"""What each command does when all is well."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from rltools import open_recording
+from rltools.content import find_content
+
+POLES = ("--import", "poles")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A model of Stable-Baselines3 that nothing describes, trained for no step."""
+    from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+    from stable_baselines3 import PPO
+
+    path = tmp_path_factory.mktemp("saved") / "mine.zip"
+    PPO("MlpPolicy", CartPoleEnv(), seed=0, device="cpu", policy_kwargs={"net_arch": [4]}).save(path)
+    return path
+
+
+def test_a_users_own_model_in_an_environment_of_their_own_module(rltools, project, saved):
+    ran = rltools("analyze", saved, "--env", "ShortPole-v0", *POLES, "--episodes", "2", "--out", "here")
+    assert ran.code == 0, ran.err
+    assert "of the decision" in ran.out
+    assert "Open here/index.html" in ran.out
+    recording = open_recording("here")
+    assert recording.header.environment_id == "ShortPole-v0"
+    assert {asked.method for asked in recording.questions.values()} == {"gradient", "shapley"}
+    assert "<script" not in (project / "here" / "index.html").read_text()
+
+
+def test_without_out_a_recording_goes_into_runs_under_the_agents_name(rltools, project):
+    ran = rltools("record", "cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "3", "--seed", "4")
+    assert ran.code == 0
+    assert "3 episodes, 36 steps, mean return 12.0" in ran.out
+    recording = open_recording(project / "runs" / "cartpole-ppo")
+    assert [outcome.seed for outcome in recording.outcomes()] == [4, 5, 6]
+
+
+def test_frames_are_kept_where_they_are_asked_for(rltools):
+    ran = rltools(
+        "record", "cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--frames", "--out", "r"
+    )
+    assert ran.code == 0
+    assert len(open_recording("r").frames(0)) == 12
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        (None, "centred:chosen"),
+        ("logit:push left", "logit:push left"),
+        ("logit:chosen - logit:runner_up", "logit:chosen - runner_up"),
+        (" value", "value"),
+    ],
+)
+def test_a_target_is_explained_however_it_is_written(rltools, short, target, kept):
+    given = () if target is None else ("--target", target)
+    ran = rltools("explain", short, "cartpole-ppo", "--method", "input_x_gradient", *given)
+    assert ran.code == 0
+    assert f"(input_x_gradient, {kept})" in ran.out
+    values = open_recording(short).attribution("input_x_gradient", kept).values
+    assert values.shape == (24, 1, 4)
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf", "PNG"])
+def test_a_plot_goes_where_it_is_asked_for_in_the_format_of_its_name(rltools, short, project, ending):
+    ran = rltools("plot", short, "importance", "--out", f"new/shown.{ending}")
+    assert ran.code == 0, ran.err
+    (drawn,) = (project / "new").iterdir()
+    begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    assert drawn.name == f"shown.{ending}"
+    assert drawn.read_bytes().startswith(begins[ending.lower()])
+
+
+def test_without_out_plots_and_replays_lie_beside_the_recording(rltools, short):
+    assert rltools("plot", short, "timeline").code == 0
+    assert (short / "plots" / "timeline.png").is_file()
+    ran = rltools("replay", short, "1")
+    assert "Open short/replays/episode-000001.html" in ran.out
+    assert (short / "replays" / "episode-000001.html").is_file()
+
+
+def test_statistics_of_observations_are_given_or_denied_by_name(rltools, project, saved):
+    from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+    wrapped = VecNormalize(DummyVecEnv([CartPoleEnv]))
+    wrapped.obs_rms.mean[:] = 3.0
+    wrapped.save(str(project / "vecnormalize.pkl"))
+    given = ("record", saved, "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--out")
+    scores = {}
+    for asked in ("vecnormalize.pkl", "none"):
+        assert rltools(*given, asked[:4], "--normalize", asked).code == 0
+        scores[asked] = open_recording(asked[:4]).episode(0).scores[0]
+    assert not np.allclose(scores["none"], scores["vecnormalize.pkl"])
+
+
+def test_inspect_says_what_a_model_an_agent_and_a_recording_are(rltools, short):
+    model = rltools("inspect", find_content("agents", "cartpole-ppo") / "model.zip")
+    agent = rltools("inspect", "cartpole-ppo")
+    recording = rltools("inspect", short)
+    assert (model.code, agent.code, recording.code) == (0, 0, 0)
+    assert "Discrete(2)" in model.out
+    assert re.search(r"return +500\.0 ± 0\.0 over 100 episodes", agent.out)
+    assert "gradient of centred:chosen" in recording.out
+    assert re.search(r"steps +24", recording.out)
+
+
+def test_list_shows_a_line_for_everything_and_the_users_own_first(rltools, project):
+    (project / "experiments").mkdir()
+    (project / "experiments" / "mine.yaml").write_text("description: my question\nagents: [cartpole-ppo]\nmethods: [x]")
+    (project / "agents" / "broken").mkdir(parents=True)
+    (project / "agents" / "broken" / "agent.yaml").write_text("name: broken")
+    shown = rltools("list").out
+    for word in ("cartpole-ppo", "LunarLander-v3", "shapley", "beeswarm"):
+        assert word in shown
+    assert re.search(r"mine +cannot be read: .*no method 'x'", shown)
+    assert re.search(r"broken +cannot be read", shown)
+    assert "cartpole-ppo" in rltools("list", "agents").out
+    assert "shapley" not in rltools("list", "agents").out
+
+
+def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be_drawn(rltools, project):
+    (project / "asked.yaml").write_text(
+        "description: what matters?\nagents: [cartpole-ppo]\nmethods: [gradient]\nepisodes: 9\n"
+        "environment: {id: BlindPole-v0}\n"
+    )
+    ran = rltools("run", "asked.yaml", "episodes=2", *POLES, "--out", "found")
+    assert ran.code == 0
+    assert "BlindPole-v0 cannot be made" in ran.fault
+    assert "the replays have no pictures" in ran.fault
+    assert "cartpole-ppo, gradient of centred:chosen: " in ran.out
+    assert "Open found/index.html" in ran.out
+    assert len(open_recording("found/cartpole-ppo-seed-0")) == 2
+    assert (project / "found" / "cartpole-ppo-seed-0" / "replays").is_dir()
+
+
+def test_faults_of_an_experiment_are_listed_below_its_path(rltools, project):
+    (project / "asked.yaml").write_text("description: x\nagents: [cartpole]\nmethods: [gradients]\nepisodes: 0\n")
+    ran = rltools("run", "asked.yaml", "sedes=[1]")
+    assert ran.code == 1
+    first, *faults = ran.err.splitlines()
+    assert first == "rltools: asked.yaml: 4 faults"
+    assert [fault.split(":")[0].strip() for fault in faults] == ["agents[0]", "methods[0]", "episodes", "sedes"]
+    assert not (project / "runs").exists()

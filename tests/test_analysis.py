@@ -1,0 +1,192 @@
+"""From an agent to a page, end to end."""
+
+import json
+import re
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete
+
+from rltools import analyze, load_policy, open_recording
+from rltools.analysis import folder_name, notable, questions, sampled
+from rltools.attributions import find_method
+from rltools.errors import ArgumentError
+from rltools.recording import Outcome
+from rltools.replaying import NoPicturesWarning
+
+
+@pytest.fixture(scope="module")
+def short_pole():
+    """CartPole that ends after at most 12 steps."""
+    entry = "gymnasium.envs.classic_control.cartpole:CartPoleEnv"
+    gymnasium.register("TwelvePole-v0", entry, max_episode_steps=12)
+    yield "TwelvePole-v0"
+    gymnasium.registry.pop("TwelvePole-v0")
+
+
+@pytest.fixture(scope="module")
+def analyzed(short_pole, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("analysis") / "run"
+    return analyze("cartpole-ppo", short_pole, episodes=2, directory=folder), folder
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_folder_holds_what_the_page_shows(analyzed):
+    made, folder = analyzed
+    slugs = {re.sub("-[0-9a-f]{8}/", "/", name) for name in files(folder)}
+    explained = ("gradient-centred-chosen", "gradient-logit-chosen", "shapley-centred-chosen")
+    expected = {"index.html", "recording.json", "replays/episode-000000.html", "replays/episode-000001.html"}
+    expected |= {f"{room}/00000{number}.parquet" for room in ("episodes", "frames") for number in (0, 1)}
+    expected |= {f"plots/{name}.{kind}" for name in ("importance", "beeswarm", "timeline") for kind in ("png", "svg")}
+    expected |= {f"attributions/{key}/00000{number}.parquet" for key in explained for number in (0, 1)}
+    expected |= {f"attributions/{key}/attribution.json" for key in explained}
+    assert slugs - {".lock"} == expected | {"attributions/shapley-centred-chosen/reference.parquet"}
+    assert made.page == folder / "index.html"
+    assert made.summary.method == "shapley"
+    page = made.page.read_text()
+    for finding in made.summary.findings:
+        assert finding in page
+    assert "trained on CartPole-v1" in page
+
+
+def test_nothing_is_done_twice(analyzed, short_pole):
+    made, folder = analyzed
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+    page = made.page.read_bytes()
+    again = analyze("cartpole-ppo", short_pole, episodes=2, directory=folder)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")} == before
+    assert again.page.read_bytes() == page
+    assert again.summary.findings == made.summary.findings
+
+
+def test_continuous_actions_are_explained_as_the_environment_receives_them(make_policy, tmp_path):
+    policy = make_policy("Pendulum-v1", kwargs={"g": 9.81})
+    gymnasium.register("ShortPendulum-v0", "gymnasium.envs.classic_control:PendulumEnv", max_episode_steps=8)
+    try:
+        made = analyze(policy, "ShortPendulum-v0", episodes=2, directory=tmp_path / "run")
+    finally:
+        gymnasium.registry.pop("ShortPendulum-v0")
+    assert {asked.target for asked in made.recording.questions.values()} == {"action:all"}
+    assert made.recording.attribution("shapley").values.shape == (16, 1, 3)
+    assert made.page.is_file()
+
+
+class Picture(gymnasium.Env):
+    """Random pictures."""
+
+    observation_space = Box(0, 255, (36, 36, 3), np.uint8)
+    action_space = Discrete(2)
+    render_mode = "rgb_array"
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.left = 4
+        return self.observe(), {}
+
+    def observe(self):
+        return self.np_random.integers(0, 256, (36, 36, 3), np.uint8)
+
+    def step(self, action):
+        self.left -= 1
+        return self.observe(), 1.0, self.left == 0, False, {}
+
+    def render(self):
+        return np.zeros((20, 20, 3), np.uint8)
+
+
+def test_pictures_of_a_live_model_are_explained_and_more_rows_than_the_limit_are_sampled_and_said(
+    tmp_path, monkeypatch
+):
+    from stable_baselines3 import PPO
+
+    model = PPO("CnnPolicy", Picture(), seed=0, device="cpu", n_steps=8, batch_size=8)
+    # 8 steps of integrated gradients cost more rows than this, those of the gradient do not.
+    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", 100 * 8 * find_method("gradient").forwards(1, 1))
+    made = analyze(model, Picture, episodes=2, directory=tmp_path / "run")
+    every = {asked.method: asked.every for asked in made.recording.questions.values()}
+    assert every["gradient"] == 1
+    assert every["integrated_gradients"] > 1
+    page = made.page.read_text()
+    assert f"one step in {every['integrated_gradients']} is explained" in page
+    values = made.recording.attribution("integrated_gradients").values
+    assert values.shape == (8, 1, 36, 36, 3)
+    assert 0 < np.isfinite(values).all(axis=(1, 2, 3, 4)).sum() < 8
+
+
+@pytest.mark.parametrize(("rows", "every"), [(10, 1), (100, 1), (101, 2), (1000, 10)], ids=str)
+def test_one_step_of_so_many_is_explained_that_the_work_stays_below_the_limit(analyzed, monkeypatch, rows, every):
+    made, _ = analyzed
+    policy = load_policy("cartpole-ppo")
+    assert sum(outcome.steps for outcome in made.recording.outcomes()) == 24
+    each = find_method("gradient").forwards(4, 1)
+    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", 24 * each * 100 / rows)
+    assert sampled(made.recording, policy, "gradient") == every
+
+
+def test_what_is_asked_of_each_kind_of_policy(cartpole, make_policy):
+    assert questions(cartpole, "shapley", None) == [
+        ("gradient", "logit:chosen"),
+        ("gradient", "centred:chosen"),
+        ("shapley", "centred:chosen"),
+    ]
+    assert questions(cartpole, "gradient", "value") == [
+        ("gradient", "logit:chosen"),
+        ("gradient", "centred:chosen"),
+        ("gradient", "value"),
+    ]
+    assert questions(make_policy("Pendulum-v1"), "gradient", None) == [("gradient", "action:all")]
+
+
+def outcome(number, total_reward, steps=3):
+    return Outcome(number, number, steps, total_reward, "terminated", "", 0)
+
+
+def test_the_median_and_the_worst_episode_are_shown():
+    assert notable([]) == []
+    assert notable([outcome(0, 1.0, steps=0)]) == []
+    assert notable([outcome(0, 1.0)]) == [outcome(0, 1.0)]
+    several = [outcome(number, reward) for number, reward in enumerate((5.0, 1.0, 3.0, 4.0, 2.0))]
+    assert [each.total_reward for each in notable(several)] == [3.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("a b/c", "a-b-c"), ("../../etc", "etc"), ("..", "agent"), ("", "agent"), ("é", "agent"), ("x\0y", "x-y")],
+)
+def test_a_policys_name_never_leads_out_of_the_folder_of_runs(name, folder):
+    assert folder_name(name) == folder
+
+
+def test_the_recording_says_it_was_another_environment(analyzed):
+    _, folder = analyzed
+    header = json.loads((folder / "recording.json").read_text())
+    assert any("TwelvePole-v0" in note for note in header["notes"])
+    assert open_recording(folder).header.environment_id == "TwelvePole-v0"
+
+
+@pytest.mark.xfail(strict=True, reason="asked only after everything was recorded and explained")
+@pytest.mark.parametrize("asked", [{"method": "shaply"}, {"target": "logit:up"}])
+def test_what_the_agent_cannot_do_is_said_before_anything_is_recorded(short_pole, tmp_path, asked):
+    with pytest.raises(ArgumentError):
+        analyze("cartpole-ppo", short_pole, episodes=1, directory=tmp_path / "run", **asked)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="drawing stops the analysis; replay_episodes does not")
+def test_an_environment_that_cannot_be_drawn_has_a_page_too(make_env, make_policy, tmp_path):
+    env = make_env(length=3, render_mode=None)
+    with pytest.warns(NoPicturesWarning):
+        made = analyze(make_policy(env), env, episodes=1, method="gradient", directory=tmp_path / "run")
+    assert made.page.is_file()
+
+
+@pytest.mark.xfail(strict=True, reason="the summary is looked up under the target as it was written")
+def test_a_target_is_summarised_however_it_is_written(make_env, make_policy, tmp_path):
+    env = make_env(length=3)
+    target = "logit:chosen - logit:runner_up"
+    made = analyze(make_policy(env), env, episodes=1, method="gradient", target=target, directory=tmp_path / "run")
+    assert made.summary.target == "logit:chosen - runner_up"

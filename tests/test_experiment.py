@@ -1,0 +1,207 @@
+"""Experiment files: what they may say, and that running one again gives the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rltools import run_experiment
+from rltools.content import list_content
+from rltools.errors import ConfigError, ConflictError, SimulationError, UnknownNameError
+from rltools.experiment import read_experiment
+
+PLAIN = """
+description: does it hold?
+agents: [cartpole-ppo]
+methods: [gradient]
+episodes: 2
+max_steps: 30
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def written(project):
+    def write(text=PLAIN):
+        path = project / "asked.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+FAULTS = {
+    "description: [1]": ["description: input should be a valid string"],
+    "agents: []": ["agents: input should have at least one entry"],
+    "agents: [cartpole-pp, /etc/none]": [
+        "agents[0]: input should be the name of an agent or the path of a model (did you mean cartpole-ppo?)",
+        "not '/etc/none'",
+    ],
+    "methods: [shaply]": ["methods[0]: no method 'shaply'; did you mean shapley?"],
+    "methods: [{name: gradient, parameters: {nodes: 3}}]": ["gradient takes no parameter 'nodes'"],
+    "methods: [{name: gradient, parameter: {}}]": ["methods[0].parameter: unknown key; did you mean 'parameters'?"],
+    "targets: ['logits:chosen']": ["targets[0]: input should begin with a score (did you mean logit?)"],
+    "episodes: 0": ["episodes: input should be greater than or equal to 1, not 0"],
+    "episodes: -2": ["episodes: input should be greater than or equal to 1, not -2"],
+    "episodes: 2.5": ["episodes: input should be a valid integer, not 2.5"],
+    "episodes: .nan": ["episodes: input should be a", "nan"],
+    "episodes: '20'": ["episodes: input should be a valid integer, not '20'"],
+    "episodes: true": ["episodes: input should be a valid integer, not True"],
+    "max_steps: .inf": ["max_steps: input should be a", "inf"],
+    "seeds: [0, 1]": ["seeds 0 and 1 share episodes", "at least 20 apart"],
+    "seeds: [5, 5]": ["seeds 5 and 5 share episodes"],
+    "seeds: [-1]": ["seeds[0]: input should be greater than or equal to 0, not -1"],
+    "deterministic: maybe": ["deterministic: input should be a valid boolean"],
+    "environment: CartPole-v1": ["environment: input should be a valid dictionary"],
+    "environment: {kwargs: {}}": ["environment.id: missing"],
+    "episdes: 3": ["episdes: unknown key; did you mean 'episodes'?"],
+}
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_each_fault_is_named_with_its_key_and_value(written, line):
+    key = line.partition(":")[0]
+    kept = [
+        entry
+        for entry in "description: x\nagents: [cartpole-ppo]\nmethods: [gradient]".splitlines()
+        if not entry.startswith(key)
+    ]
+    with pytest.raises(ConfigError) as refused:
+        read_experiment(written("\n".join([*kept, line])))
+    said = str(refused.value)
+    assert "asked.yaml" in said
+    assert not [part for part in FAULTS[line] if part not in said], said
+    assert "at least 1 item" not in said
+
+
+def test_all_faults_come_at_once_and_nothing_is_run(written, project):
+    firsts = {line.partition(":")[0]: line for line in FAULTS}
+    path = written("\n".join(firsts.values()))
+    with pytest.raises(ConfigError) as refused:
+        run_experiment(path)
+    for key in firsts:
+        assert re.search(rf"^  {key}\b", str(refused.value), re.MULTILINE), key
+    assert sorted(project.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["episodes: 1\nepisodes: 2", "agents: [", "- 1", "a: &x 1", "a: !!python/name:os 1"])
+def test_what_is_no_plain_mapping_is_refused_alone(written, text):
+    with pytest.raises(ConfigError, match=r"asked\.yaml"):
+        read_experiment(written(text))
+
+
+def test_changes_are_yaml_and_reach_inner_keys(written):
+    changes = (
+        "episodes=5",
+        "seeds=[0, 100]",
+        "environment.id=CartPole-v0",
+        "environment.kwargs.x=1e-3",
+        "targets=[null]",
+    )
+    plan = read_experiment(written(), changes)
+    assert (plan.episodes, plan.seeds, plan.targets) == (5, (0, 100), (None,))
+    assert plan.environment.id == "CartPole-v0"
+    assert plan.environment.kwargs == {"x": 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("episodes", "write key=value"),
+        ("=5", "write key=value"),
+        ("episodes=[", "the change"),
+        ("episodes.x=5", "episodes holds 2"),
+        ("episodes=", "episodes: input should be a valid integer"),
+        ("episodse=5", "did you mean 'episodes'"),
+    ],
+)
+def test_a_change_that_cannot_be_meant_is_refused(written, change, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        read_experiment(written(), [change])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (["targets=['logit:up', 'q_value:chosen', 'logit:chosen']"], ["'logit:up'", "'q_value:chosen'"]),
+        (["agents=[cartpole-ppo, other/cartpole-ppo]"], ["two are called cartpole-ppo"]),
+    ],
+)
+def test_what_the_agents_cannot_do_is_said_before_anything_is_recorded(written, project, changes, said):
+    (project / "other").mkdir()
+    (project / "other" / "cartpole-ppo").symlink_to(list_content("agents")["cartpole-ppo"])
+    with pytest.raises(ConfigError, match="nothing was recorded") as refused:
+        run_experiment(written(), changes)
+    assert not [part for part in said if part not in str(refused.value)]
+    assert "'logit:chosen'" not in str(refused.value)
+    assert not (project / "runs").exists()
+
+
+def test_a_method_for_fewer_features_is_refused_before_anything_is_recorded(written, project, monkeypatch):
+    import dataclasses
+
+    from rltools.attributions import find_method
+    from rltools.experiment import _run
+
+    monkeypatch.setattr(_run, "find_method", lambda name: dataclasses.replace(find_method(name), largest=3))
+    with pytest.raises(ConfigError, match="gradient takes up to 3 features, and cartpole-ppo observes 4"):
+        run_experiment(written())
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize("env_id", ["antigravity:CartPole-v1", "NoSuch-v0"])
+def test_an_environment_is_not_imported_on_the_files_word(written, project, env_id):
+    import sys
+
+    with pytest.raises(SimulationError, match="--import"):
+        run_experiment(written(), [f"environment.id={env_id}"])
+    assert "antigravity" not in sys.modules
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize("asked", ["cartpol", "experiments/cartpol.yaml"])
+def test_an_unknown_name_is_answered_with_the_nearest(project, asked):
+    with pytest.raises(UnknownNameError, match="did you mean 'cartpole'"):
+        run_experiment(asked)
+
+
+def test_a_path_that_leads_nowhere_is_named(project):
+    with pytest.raises(ConfigError, match=r"far/away\.yaml cannot be read"):
+        run_experiment("far/away.yaml")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    kept = [*folder.rglob("episodes/*.parquet"), *folder.rglob("attributions/*/*.parquet"), folder / "summary.csv"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+
+
+def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, project):
+    path = written()
+    first = run_experiment(path)
+    second = run_experiment(path, directory=project / "again")
+    there = content(project / "runs" / "asked")
+    assert there == content(project / "again")
+    assert {name.partition("/")[0] for name in there} == {"cartpole-ppo-seed-0", "summary.csv"}
+    assert len(there) == 2 + 2 + 1
+    assert first.findings == second.findings
+    assert len(first.recordings["cartpole-ppo", 0]) == 2
+
+    before = {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("*.parquet")}
+    again = run_experiment(path)
+    assert {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("*.parquet")} == before
+    assert again.findings == first.findings
+
+    with pytest.raises(ConflictError, match="max_steps: 30 there, 8 now"):
+        run_experiment(path, ["max_steps=8"])
+    shorter = run_experiment(path, ["max_steps=8", "seeds=[0, 100]"], overwrite=True)
+    steps = {run: [each.steps for each in made.outcomes()] for run, made in shorter.recordings.items()}
+    assert steps == {("cartpole-ppo", 0): [8, 8], ("cartpole-ppo", 100): [8, 8]}
+    page = shorter.page.read_text()
+    assert "rltools run" in page
+    assert "max_steps=8" in page
+    assert 'href="cartpole-ppo-seed-100/index.html"' in page
