@@ -14,11 +14,11 @@ from rltools.explanation import explain
 from rltools.explanation._references import VISITED
 from rltools.loading import load_policy
 from rltools.recording import Outcome, Recording
-from rltools.replays import replay
+from rltools.replaying import replay_episodes
 from rltools.reports import write_report
 from rltools.rollout import record
 from rltools.summary import Summary, summarise
-from rltools.targets import default_target, is_discrete
+from rltools.targets import default_target, is_discrete, parse_target
 
 if TYPE_CHECKING:
     from rltools.environments import Environment
@@ -83,22 +83,19 @@ def analyze(
         RltoolsError: whatever `load_policy`, `record` and `explain` raise.
     """
     policy = load_policy(source, env, normalize=normalize)
-    folder = Path(directory) if directory is not None else Path("runs") / folder_name(policy.source.name)
-    kept = {"episodes": episodes, "seed": seed, "directory": folder, "progress": progress}
-    recording = record(policy, env, overwrite=overwrite, **kept)  # type: ignore[arg-type]
     headline = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
-    for asked, of in questions(policy, headline, target):
-        every = sampled(recording, policy, asked)
-        explain(recording, policy, method=asked, target=of, every=every, progress=progress)
-    main = str(target or default_target(policy))
-    shown = notable(recording.outcomes())
-    record(policy, env, frames=[outcome.number for outcome in shown], **kept)  # type: ignore[arg-type]
-    for outcome in shown:
-        page = folder / "replays" / f"episode-{outcome.number:06d}.html"
-        replay(recording, outcome.number, page)
+    main = str(parse_target(target, policy))
+    # Asked before anything is recorded, which can take hours.
+    wanted = [(find_method(name).name, of) for name, of in questions(policy, headline, main)]
+    folder = Path(directory) if directory is not None else Path("runs") / folder_name(policy.source.name)
+    kept: dict[str, Any] = {"episodes": episodes, "seed": seed, "directory": folder, "progress": progress}
+    recording = record(policy, env, overwrite=overwrite, **kept)
+    for name, of in wanted:
+        explain(recording, policy, method=name, target=of, every=sampled(recording, policy, name), progress=progress)
+    replay_episodes(recording, policy, env, notable(recording.outcomes()), **kept)
     options = {
         "env": env,
-        "episodes": episodes,
+        "episodes": len(recording),  # a folder that held more than asked for is reported whole
         "seed": seed,
         "method": method,
         "target": target,
@@ -130,13 +127,13 @@ def questions(policy: Policy, headline: str, target: str | None) -> list[tuple[s
     return list(dict.fromkeys(wanted))
 
 
-def sampled(recording: Recording, policy: Policy, method: str) -> int:
+def sampled(recording: Recording, policy: Policy, method: str, references: int | None = None) -> int:
     """One step of how many is explained, so that the work stays within `MOST_FORWARDS`."""
     steps = sum(outcome.steps for outcome in recording.outcomes())
     found = find_method(method)
-    references = VISITED if "reference" in found.needs else 1
+    compared = (references or VISITED) if "reference" in found.needs else 1
     most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.is_image else 1)
-    return max(1, math.ceil(steps * found.forwards(policy.features.size, references) / most))
+    return max(1, math.ceil(steps * found.forwards(policy.features.size, compared) / most))
 
 
 def notable(outcomes: list[Outcome]) -> list[Outcome]:

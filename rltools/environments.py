@@ -88,6 +88,20 @@ def environment_spec(env: Environment) -> EnvSpec | None:
     return None
 
 
+def spec_to_json(spec: EnvSpec) -> str | None:
+    """A specification as text; None where an argument cannot be written down.
+
+    An environment that was registered with its class keeps its id: the class is written as the text that names it.
+    """
+    entry = spec.entry_point
+    if entry is not None and not isinstance(entry, str):
+        spec = dataclasses.replace(spec, entry_point=f"{entry.__module__}:{getattr(entry, '__qualname__', 'made')}")
+    try:
+        return spec.to_json()
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
 def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSpec:
     """A specification out of somebody's file, as `EnvSpec.to_json()` writes it.
 

@@ -168,7 +168,6 @@ def test_the_recording_says_it_was_another_environment(analyzed):
     assert open_recording(folder).header.environment_id == "TwelvePole-v0"
 
 
-@pytest.mark.xfail(strict=True, reason="asked only after everything was recorded and explained")
 @pytest.mark.parametrize("asked", [{"method": "shaply"}, {"target": "logit:up"}])
 def test_what_the_agent_cannot_do_is_said_before_anything_is_recorded(short_pole, tmp_path, asked):
     with pytest.raises(ArgumentError):
@@ -176,7 +175,6 @@ def test_what_the_agent_cannot_do_is_said_before_anything_is_recorded(short_pole
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="drawing stops the analysis; replay_episodes does not")
 def test_an_environment_that_cannot_be_drawn_has_a_page_too(make_env, make_policy, tmp_path):
     env = make_env(length=3, render_mode=None)
     with pytest.warns(NoPicturesWarning):
@@ -184,7 +182,6 @@ def test_an_environment_that_cannot_be_drawn_has_a_page_too(make_env, make_polic
     assert made.page.is_file()
 
 
-@pytest.mark.xfail(strict=True, reason="the summary is looked up under the target as it was written")
 def test_a_target_is_summarised_however_it_is_written(make_env, make_policy, tmp_path):
     env = make_env(length=3)
     target = "logit:chosen - logit:runner_up"

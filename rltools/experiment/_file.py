@@ -17,10 +17,16 @@ from rltools.strict_yaml import parse_yaml, read_yaml, validate
 
 
 class MethodChoice(Card):
-    """A method, and its parameters where they are not its defaults."""
+    """A method, and its parameters where they are not its defaults.
+
+    Attributes:
+        parameters: of the method.
+        references: how many visited states features are compared with, for methods that need some; None for eight.
+    """
 
     name: Text
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    references: Count | None = None
 
     @field_validator("name")
     @classmethod

@@ -87,13 +87,14 @@ def run_experiment(
             }
             recording = record(policy, env, overwrite=overwrite, **settings)
             for method in plan.methods:
-                every = sampled(recording, policy, method.name)
+                every = sampled(recording, policy, method.name, method.references)
                 parameters: dict[str, Any] = dict(method.parameters)
                 for target in plan.targets:
                     explain(
                         recording,
                         policy,
                         method=method.name,
+                        reference=method.references,
                         target=target,
                         every=every,
                         progress=progress,

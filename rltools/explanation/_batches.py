@@ -42,8 +42,11 @@ def explained_rows(
     """Attributions of rows `x [row, *feature]`; `context` is theirs. NaN where a method failed, and counted."""
     parts = []
     for rows, result in _chunks(policy, method, target, x, context, reference, parameters):
-        with torch.no_grad():
-            scores = make_score(policy, target, context.rows(rows))(x[rows])
+        score = make_score(policy, target, context.rows(rows))
+        scores = score.known()
+        if scores is None:
+            with torch.no_grad():
+                scores = score(x[rows])
         parts.append(_columns(scores, result))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     values = columns["values"]

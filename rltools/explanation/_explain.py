@@ -99,7 +99,9 @@ def explain(
         with progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance:
             for number in missing:
                 try:
-                    rows, of_those = _explain_episode(recording, policy, asked, states, number, folder, advance)
+                    rows, of_those = _explain_episode(
+                        recording, policy, asked, states, number, folder, advance, check=explained == 0
+                    )
                     explained, failed = explained + rows, failed + of_those
                 except CorruptError as error:
                     warnings.warn(str(error), DamagedFileWarning, stacklevel=2)
@@ -159,6 +161,8 @@ def _explain_episode(
     number: int,
     folder: Path,
     advance: Callable[[int], None],
+    *,
+    check: bool,
 ) -> tuple[int, int]:
     """Explain one episode into one file; returns how many steps it explained, and how many of those failed."""
     file = BlockFile(numbered_path(folder, number))
@@ -170,7 +174,7 @@ def _explain_episode(
         for block in read_blocks(path, ["observation", "action", "score"], block_rows):
             rows = len(block["observation"])
             chosen = np.arange(-(start + number) % asked.question.every, rows, asked.question.every)
-            if start == 0:
+            if check and start == 0:
                 _check_same_policy(policy, block, recording)
             if len(chosen):
                 failed += _explain_block(policy, asked, reference, block, chosen, start, file)

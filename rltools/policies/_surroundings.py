@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
 
 from rltools.cards import EnvironmentCard, environment_card
-from rltools.environments import Environment, current_id, environment_spec, make_environment
+from rltools.environments import Environment, current_id, environment_spec, make_environment, spec_to_json
 from rltools.errors import ArgumentError, MismatchError
 from rltools.features import Features, observation_features
 
@@ -51,12 +51,7 @@ class Surroundings:
     @property
     def spec_json(self) -> str | None:
         """The specification as a policy's source keeps it; None where it cannot be written down."""
-        if self.spec is None:
-            return None
-        try:
-            return self.spec.to_json()
-        except (ValueError, TypeError):
-            return None
+        return None if self.spec is None else spec_to_json(self.spec)
 
 
 def look_at(env: Environment) -> Surroundings:

@@ -132,7 +132,7 @@ class Recording:
             key for key, asked in there.items() if method in (None, asked.method) and target in (None, asked.target)
         ]
         if not fitting:
-            wanted = " ".join(filter(None, (method, target and f"of {target}"))) or "attribution"
+            wanted = f"{method or 'attribution'}{f' of {target}' if target else ''}"
             known = ", ".join(f"{asked.method} of {asked.target}" for asked in there.values()) or "nothing yet"
             raise RecordingError(
                 f"no {wanted} in {self.directory}; explained there: {known}. Add it with rltools.explain(...) or "

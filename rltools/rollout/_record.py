@@ -173,9 +173,11 @@ def _drain(rollout: Rollout, missing: list[int], advance: Callable[[int], None],
         )
     if faults:
         first = faults[0]
+        # Episodes that ended in the same round as the third fault are kept too.
+        ended = sum(bool(outcome.fault) for outcome in recording.outcomes() if outcome.number in missing)
         stopped = " Three in a row: stopped." if in_a_row == FAULTS_IN_A_ROW else ""
         raise FaultError(
-            f"{len(faults)} of {len(missing)} episodes ended by a fault; the first, episode {first.number} (seed "
+            f"{ended} of {len(missing)} episodes ended by a fault; the first, episode {first.number} (seed "
             f"{first.seed}): {first.fault}.{stopped} {len(recording)} episodes are kept in {recording.directory}, "
             f"those with a fault up to there and marked"
         )

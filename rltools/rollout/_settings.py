@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltools.environments import current_id
+from rltools.environments import current_id, spec_to_json
 from rltools.errors import ConflictError
 from rltools.policy import Policy
 from rltools.recording import Header, open_recording
@@ -29,7 +29,7 @@ def header_of(policy: Policy, spec: EnvSpec | None, seed: int, deterministic: bo
         policy=source.name,
         policy_sha256=source.sha256,
         library=source.library,
-        environment="" if spec is None else _as_json(spec),
+        environment=(spec and spec_to_json(spec)) or "",
         features=policy.features,
         action_names=policy.action_names,
         action_start=None if start is None else int(start),
@@ -54,13 +54,6 @@ def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
     if trained_on.rpartition(":")[2] == spec.id.rpartition(":")[2]:
         return ()
     return (f"trained on {trained_on}, and recorded in {spec.id} because that was asked for",)
-
-
-def _as_json(spec: EnvSpec) -> str:
-    try:
-        return spec.to_json()
-    except Exception:  # arguments that are no JSON, such as functions: the environment can be stepped, not made again
-        return ""
 
 
 def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:

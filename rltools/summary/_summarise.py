@@ -238,7 +238,7 @@ def _notes(recording: Recording, sums: Sums, overall: Statistics, outcomes: list
     said = {
         "n = 0: there are no explained steps": overall.n == 0,
         "no intervals: only one episode has explained steps, and episodes are what is resampled": overall.episodes == 1,
-        f"the intervals rest on {overall.episodes} episodes and tend to be too narrow": 2 <= overall.episodes < 10,
+        f"the intervals rest on {overall.episodes} episodes and tend to be too narrow": 2 <= overall.episodes < 20,
         f"{skipped} of {sums.steps.sum()} steps are left out: not explained, or without a finite attribution": skipped,
         f"{damaged} of {len(recording)} episodes cannot be read and are left out": damaged,
         f"{faults} of {len(outcomes)} episodes were ended by a fault; their returns do not count": faults,

@@ -58,6 +58,15 @@ class Score(nn.Module):
         parts = [read(heads[head]) for head, read in self._terms]
         return parts[0] if len(parts) == 1 else parts[0] - parts[1]
 
+    def known(self) -> Tensor | None:
+        """The scalars `[batch, target]` of the rows themselves, without a forward pass: from the context's scores.
+
+        None where another head than the policy's first one computes them.
+        """
+        if self._context.scores is None or self._heads != self._policy.heads[:1]:
+            return None
+        return self.read({self._heads[0]: self._context.scores})
+
     def rows(self, index: Tensor) -> Score:
         """The score of some of the rows, in the order of `index`."""
         return Score(self._policy, self._target, self._context.rows(index))

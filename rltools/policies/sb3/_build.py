@@ -85,9 +85,18 @@ def _arguments(saved: Saved, policy_class: type[nn.Module]) -> dict[str, Any]:
         kwargs["use_sde"] = True
     if "ortho_init" in known:
         kwargs["ortho_init"] = False  # costly, and overwritten at once
+    if "optimizer_class" in known:
+        kwargs["optimizer_class"] = _NoOptimizer
     if "lr_schedule" in known:
         kwargs["lr_schedule"] = lambda _: 0.0
     return kwargs
+
+
+class _NoOptimizer:
+    """Stands where a policy wants an optimizer: nothing is trained, and making a real one imports torch's compiler."""
+
+    def __init__(self, parameters: Any, lr: float, **rest: Any) -> None:
+        """Take what an optimizer takes, and drop it."""
 
 
 def _plain(value: Any) -> Any:
