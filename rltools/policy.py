@@ -142,7 +142,7 @@ def decide(
     """What a policy does with scores `[batch, k]` of its first head; most policies' `act` ends here."""
     scores = scores.detach()
     actions = policy.choose(scores, deterministic=deterministic, rngs=rngs)
-    context = replace(context, action=positions(policy, actions), scores=scores)
+    context = Context(positions(policy, actions), scores, context.mask)
     return Acted(actions=actions, scores=scores.cpu().numpy(), context=context)
 
 

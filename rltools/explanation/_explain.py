@@ -22,9 +22,9 @@ from rltools.explanation._references import Reference, reference_id, visited_ref
 from rltools.policy import Context, Policy, positions
 from rltools.progress import progress_bar
 from rltools.recording import DamagedFileWarning, Question, Recording
+from rltools.recording._background import BackgroundFile, BackgroundFiles
 from rltools.recording._columns import read_blocks
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
-from rltools.recording._writers import BlockFile
 from rltools.targets import Target, parse_target, target_labels
 
 BLOCK_BYTES = 1 << 25
@@ -96,11 +96,14 @@ def explain(
         outcomes = {outcome.number: outcome for outcome in recording.outcomes()}
         total = sum(outcomes[number].steps for number in missing if number in outcomes)
         failed = explained = 0
-        with progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance:
+        with (
+            progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance,
+            BackgroundFiles() as files,
+        ):
             for number in missing:
                 try:
                     rows, of_those = _explain_episode(
-                        recording, policy, asked, states, number, folder, advance, check=explained == 0
+                        recording, policy, asked, states, number, folder, files, advance, check=explained == 0
                     )
                     explained, failed = explained + rows, failed + of_those
                 except CorruptError as error:
@@ -160,12 +163,13 @@ def _explain_episode(
     reference: Tensor | None,
     number: int,
     folder: Path,
+    files: BackgroundFiles,
     advance: Callable[[int], None],
     *,
     check: bool,
 ) -> tuple[int, int]:
     """Explain one episode into one file; returns how many steps it explained, and how many of those failed."""
-    file = BlockFile(numbered_path(folder, number))
+    file = files.open(numbered_path(folder, number))
     path = recording.episode_path(number)
     row_bytes = max(1, policy.features.size) * torch.finfo(policy.dtype).bits // 8
     block_rows = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
@@ -181,10 +185,11 @@ def _explain_episode(
             explained += len(chosen)
             start += rows
             advance(rows)
-        if not file.begun:
+        if not explained:
             _explain_nothing(policy, asked, reference, file)
         # Only now, so that a question that failed at its first step does not seem to be answered.
         if not (folder / "attribution.json").is_file():
+            folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "attribution.json", asked.question.to_json())
         file.finish({"policy_sha256": asked.question.policy_sha256})
     except BaseException:
@@ -200,7 +205,7 @@ def _explain_block(
     block: dict[str, np.ndarray],
     chosen: np.ndarray,
     start: int,
-    file: BlockFile,
+    file: BackgroundFile,
 ) -> int:
     x = policy.encode(block["observation"][chosen])
     context = Context(
@@ -231,7 +236,7 @@ def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: 
         )
 
 
-def _explain_nothing(policy: Policy, asked: _Asked, reference: Tensor | None, file: BlockFile) -> None:
+def _explain_nothing(policy: Policy, asked: _Asked, reference: Tensor | None, file: BackgroundFile) -> None:
     """An episode without steps has the same columns as the others, so that they can be read as one."""
     space = policy.observation_space
     x = policy.encode(np.zeros((0, *(space.shape or ())), space.dtype))

@@ -54,8 +54,12 @@ class Surroundings:
         return None if self.spec is None else spec_to_json(self.spec)
 
 
-def look_at(env: Environment) -> Surroundings:
+def look_at(env: Environment, *, names: bool = True) -> Surroundings:
     """What an environment offers. A live one is asked and left alone; any other is made and closed again.
+
+    Args:
+        env: an id, a specification, an environment or a function that makes one.
+        names: whether to look for its card, which is a file to read.
 
     Raises:
         SimulationError: it cannot be made.
@@ -70,7 +74,7 @@ def look_at(env: Environment) -> Surroundings:
             live.close()
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
-    return Surroundings(*spaces, spec, environment_card(spec) if spec is not None else None, notes)
+    return Surroundings(*spaces, spec, environment_card(spec) if names and spec is not None else None, notes)
 
 
 def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from rltools.errors import ArgumentError, MismatchError
 from rltools.features import Features, observation_features
 from rltools.policies import Known
+from rltools.policies._chain import chain
 from rltools.policies._choosing import categorical, greedy
 from rltools.policies._encoding import check_dtype, encode_box
 from rltools.policies._modes import evaluating
@@ -72,7 +73,8 @@ class TorchPolicy:
         check_dtype(dtype)
         count = count_actions(action_space)
         self._modules = tuple(module.modules()) if isinstance(module, nn.Module) else ()
-        self._heads = dict(heads or {"logit" if isinstance(action_space, Discrete) else "action": module})
+        itself = chain(module) if isinstance(module, nn.Module) else module
+        self._heads = dict(heads or {"logit" if isinstance(action_space, Discrete) else "action": itself})
         unknown = [head for head in self._heads if head not in HEADS]
         if unknown or next(iter(self._heads)) == "value":
             raise ArgumentError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,12 +14,14 @@ import torch
 
 from rltools.policy import Policy
 from rltools.recording import Outcome
+from rltools.recording._files import uninterrupted
 from rltools.rollout._acting import act, padded_rows
 from rltools.rollout._faults import exact, observation_fault, score_fault
 from rltools.rollout._frames import draw, frames_per_second
 
 BLOCK_BYTES = 1 << 18
 """Of observations that are held per episode before they are written."""
+WRITERS = 4
 
 
 class Writer(Protocol):
@@ -90,6 +93,7 @@ class Rollout:
         }
         self._fill = np.zeros(num_envs, np.int64)
         self._running: list[Running] = []
+        self._slots = np.zeros(0, np.int64)
         self._free = list(range(num_envs))
         self._padding_rng = np.random.default_rng(0)  # rows that only fill a block draw nothing from an episode's own
 
@@ -116,24 +120,24 @@ class Rollout:
             row = len(self._running)
             self._running.append(episode)
             self._fill[episode.slot] = 0
+            self._note_slots()
             try:
                 observation, _ = episode.env.reset(seed=seed)
                 self._receive(row, observation)
             except Exception as error:
-                yield self._end(episode, "fault", f"reset failed: {type(error).__name__}: {error}", None)
+                fault = f"reset failed: {type(error).__name__}: {error}"
+                yield from self._end({row: ("fault", fault)}, observed=False)
                 continue
             if fault := observation_fault(self._policy, self._current[row], 0):
-                yield self._end(episode, "fault", fault, self._current[row].copy())
+                yield from self._end({row: ("fault", fault)})
 
     def _round(self) -> Iterator[Outcome]:
         count = len(self._running)
         rows = padded_rows(self._policy, count)
-        rngs = [episode.rng for episode in self._running]
-        rngs += [self._padding_rng] * (rows - count)
+        rngs = [episode.rng for episode in self._running] + [self._padding_rng] * (rows - count)
         actions, scores = act(self._policy, self._current[:rows], deterministic=self._deterministic, rngs=rngs)
         actions, scores = actions[:count], scores[:count]
-        slots = np.fromiter((episode.slot for episode in self._running), np.int64, count)
-        fill = self._fill[slots]
+        slots, fill = self._slots, self._fill[self._slots]
         self._keep(slots, fill, observation=self._current[:count], action=actions, score=scores)
         ended: dict[int, tuple[str, str]] = {}
         if not np.isfinite(scores).all():
@@ -141,55 +145,53 @@ class Rollout:
                 if fault := score_fault(self._policy, scores[row], episode.steps):
                     ended[row] = ("fault", fault)
         self._step(actions, slots, fill, ended)
-        for row in map(int, np.flatnonzero(self._fill[slots] == self._block)):
-            self._flush(self._running[row])
-        # From the back, because ending moves later rows; and all of them before the caller may stop at one.
-        outcomes = [
-            self._end(self._running[row], ending, fault, self._current[row].copy())
-            for row, (ending, fault) in sorted(ended.items(), reverse=True)
-        ]
-        yield from reversed(outcomes)
+        if fill.max() + 1 >= self._block:
+            for row in map(int, np.flatnonzero(self._fill[slots] == self._block)):
+                self._flush(self._running[row])
+        if ended:
+            yield from self._end(ended)
 
     def _step(
         self, actions: np.ndarray, slots: np.ndarray, fill: np.ndarray, ended: dict[int, tuple[str, str]]
     ) -> None:
         """Step every episode that is not in `ended`, and add to it those that end."""
         count = len(actions)
-        rewards, terminated, truncated = [0.0] * count, [False] * count, [False] * count
-        stepped = np.ones(count, bool)
+        rewards, terminated, truncated, failed = [0.0] * count, [False] * count, [False] * count, set(ended)
         for row, episode in enumerate(self._running):
-            if row in ended:
-                stepped[row] = False
+            if row in failed:
                 continue
             try:
                 if episode.drawn:
                     episode.frames.append(draw(episode.env))
                 observation, reward, at_end, cut, _ = episode.env.step(actions[row])
-                rewards[row], terminated[row], truncated[row] = float(reward), bool(at_end), bool(cut)
+                rewards[row] = reward = float(reward)
                 self._receive(row, observation)
             except Exception as error:
-                stepped[row] = False
+                rewards[row] = 0.0
+                failed.add(row)
                 del episode.frames[int(fill[row]) :]
                 ended[row] = ("fault", f"step {episode.steps} failed: {type(error).__name__}: {error}")
                 continue
             episode.steps += 1
-            episode.total_reward += rewards[row]
-            if terminated[row]:
-                ended[row] = ("terminated", "")
-            elif truncated[row]:
-                ended[row] = ("truncated", "")
+            episode.total_reward += reward
+            if at_end or cut:
+                terminated[row], truncated[row] = bool(at_end), bool(cut)
+                ended[row] = ("terminated" if at_end else "truncated", "")
             elif episode.steps >= self._max_steps:
                 ended[row] = ("limit", "")
         received = np.array(rewards)
-        self._keep(slots, fill, reward=received, terminated=np.array(terminated), truncated=np.array(truncated))
-        self._fill[slots[stepped]] += 1
-        self._find_faults(received, stepped, ended)
+        self._keep(slots, fill, reward=received)
+        if ended:  # until then the buffers hold what a step that ends nothing has
+            self._keep(slots, fill, terminated=np.array(terminated), truncated=np.array(truncated))
+        stepped = slots if not failed else slots[[row not in failed for row in range(count)]]
+        self._fill[stepped] += 1
+        self._find_faults(received, failed, ended)
 
-    def _find_faults(self, rewards: np.ndarray, stepped: np.ndarray, ended: dict[int, tuple[str, str]]) -> None:
+    def _find_faults(self, rewards: np.ndarray, failed: set[int], ended: dict[int, tuple[str, str]]) -> None:
         current = self._current[: len(rewards)]
         if np.isfinite(rewards).all() and (current.dtype.kind != "f" or np.isfinite(current).all()):
             return
-        for row in map(int, np.flatnonzero(stepped)):
+        for row in sorted(set(range(len(rewards))) - failed):
             steps = self._running[row].steps
             if fault := observation_fault(self._policy, current[row], steps):
                 ended[row] = ("fault", fault)
@@ -198,11 +200,14 @@ class Rollout:
 
     def _receive(self, row: int, observation: Any) -> None:
         """Copy on receipt: an environment may return the same array every step."""
-        place = self._current[row]
-        if type(observation) is np.ndarray and observation.dtype == place.dtype and observation.shape == place.shape:
-            place[...] = observation
-        else:
-            self._current[row] = exact(observation, self._current.shape[1:], self._current.dtype)
+        current = self._current
+        if (
+            type(observation) is not np.ndarray
+            or observation.dtype != current.dtype
+            or observation.shape != current.shape[1:]
+        ):
+            observation = exact(observation, current.shape[1:], current.dtype)
+        current[row] = observation
 
     def _keep(self, slots: np.ndarray, fill: np.ndarray, **columns: np.ndarray) -> None:
         for name, values in columns.items():
@@ -217,22 +222,44 @@ class Rollout:
             episode.outside += int(outside.reshape(fill, -1).any(1).sum()) if fill else 0
         episode.writer.write(block, episode.frames)
         episode.frames = []
+        block["terminated"][:] = block["truncated"][:] = False
         self._fill[episode.slot] = 0
 
-    def _end(self, episode: Running, ending: str, fault: str, final: np.ndarray | None) -> Outcome:
-        self._flush(episode)
-        outcome = Outcome(
-            episode.number, episode.seed, episode.steps, episode.total_reward, ending, fault, episode.outside
-        )
-        episode.writer.finish(outcome, final, episode.frames_per_second)
-        _close(episode.env)
-        row = self._running.index(episode)
-        last = self._running.pop()
-        if last is not episode:
-            self._running[row] = last
-            self._current[row] = self._current[len(self._running)]
-        self._free.append(episode.slot)
-        return outcome
+    def _end(self, ended: dict[int, tuple[str, str]], *, observed: bool = True) -> list[Outcome]:
+        """Keep the episodes of some rows, all of them before the caller may stop at one; their places are free then.
+
+        Episodes that end in one round are written side by side, because a disk takes them no slower than one.
+        """
+
+        def keep(row: int) -> Outcome:
+            episode, (ending, fault) = self._running[row], ended[row]
+            self._flush(episode)
+            outcome = Outcome(
+                episode.number, episode.seed, episode.steps, episode.total_reward, ending, fault, episode.outside
+            )
+            final = self._current[row].copy() if observed else None
+            episode.writer.finish(outcome, final, episode.frames_per_second)
+            return outcome
+
+        rows = sorted(ended)
+        if len(rows) == 1:
+            outcomes = [keep(rows[0])]
+        else:
+            with uninterrupted(), ThreadPoolExecutor(WRITERS) as pool:
+                outcomes = list(pool.map(keep, rows))
+        for row in reversed(rows):  # from the back, because the last row moves into a freed one
+            episode = self._running[row]
+            _close(episode.env)
+            last = self._running.pop()
+            if last is not episode:
+                self._running[row] = last
+                self._current[row] = self._current[len(self._running)]
+            self._free.append(episode.slot)
+        self._note_slots()
+        return outcomes
+
+    def _note_slots(self) -> None:
+        self._slots = np.array([episode.slot for episode in self._running], np.int64)
 
 
 def _close(env: gymnasium.Env[Any, Any]) -> None:

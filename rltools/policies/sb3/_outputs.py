@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from gymnasium import Space
-from torch import Tensor
+from stable_baselines3.common.torch_layers import FlattenExtractor
+from torch import Tensor, nn
 
 from rltools.policies.torch_policy import Choose, Head
 
@@ -24,6 +25,11 @@ class Outputs:
 
     heads: Mapping[str, Head]
     choose: Choose | None = None
+
+
+def layers(extractor: nn.Module) -> tuple[nn.Module, ...]:
+    """What a features extractor does, as modules that `chain` may know."""
+    return (extractor.flatten,) if type(extractor) is FlattenExtractor else (extractor,)
 
 
 def unscale(space: Space[Any]) -> Head:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from gymnasium.spaces import Discrete
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy
+from stable_baselines3.common.torch_layers import MlpExtractor
 from torch import Tensor
 
 from rltools.errors import ArgumentError
+from rltools.policies._chain import chain
 from rltools.policies._choosing import gaussian
-from rltools.policies.sb3._outputs import Outputs, clip, unscale
+from rltools.policies.sb3._outputs import Outputs, clip, layers, unscale
 
 CLASSES = (ActorCriticPolicy, ActorCriticCnnPolicy)
 INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_get_action_dist_from_latent")
@@ -22,15 +24,13 @@ SHOWS_NORMALIZATION = True
 
 def outputs(network: ActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
     """Logits or the mean of a Gaussian, the action it becomes, and the value of the state."""
-
-    def actor(x: Tensor) -> Tensor:
-        latent = network.mlp_extractor.forward_actor(network.pi_features_extractor(x))
-        scores: Tensor = network.action_net(latent)
-        return scores
-
-    def critic(x: Tensor) -> Tensor:
-        value: Tensor = network.value_net(network.mlp_extractor.forward_critic(network.vf_features_extractor(x)))
-        return value
+    towers = network.mlp_extractor
+    if type(towers) is MlpExtractor:
+        actor = chain(*layers(network.pi_features_extractor), towers.policy_net, network.action_net)
+        critic = chain(*layers(network.vf_features_extractor), towers.value_net, network.value_net)
+    else:  # somebody's own
+        actor = _in_turn(network.pi_features_extractor, towers.forward_actor, network.action_net)
+        critic = _in_turn(network.vf_features_extractor, towers.forward_critic, network.value_net)
 
     space = network.action_space
     if isinstance(space, Discrete):
@@ -52,3 +52,12 @@ def outputs(network: ActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
         return received(scores).cpu().numpy()
 
     return Outputs({"mean": actor, "action": lambda x: received(actor(x)), "value": critic}, choose)
+
+
+def _in_turn(*parts: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def call(x: Tensor) -> Tensor:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return call

@@ -12,8 +12,9 @@ from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy
 from torch import Tensor
 
 from rltools.errors import ArgumentError
+from rltools.policies._chain import chain
 from rltools.policies._choosing import epsilon_greedy, greedy
-from rltools.policies.sb3._outputs import Outputs
+from rltools.policies.sb3._outputs import Outputs, layers
 
 CLASSES = (DQNPolicy, CnnPolicy, QRDQNPolicy, QuantileCnnPolicy)
 INFERENCE = ("forward", "_predict", "extract_features")
@@ -22,14 +23,13 @@ SHOWS_NORMALIZATION = False
 
 def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     """The expected return of each action; for QR-DQN the mean over its quantiles."""
+    quantiles = None if hasattr(network, "q_net") else network.quantile_net
+    inner = network.q_net if quantiles is None else quantiles
+    net = chain(*layers(inner.features_extractor), inner.q_net if quantiles is None else quantiles.quantile_net)
 
     def q_values(x: Tensor) -> Tensor:
-        if hasattr(network, "q_net"):
-            values: Tensor = network.q_net.q_net(network.q_net.features_extractor(x))
-            return values
-        quantiles = network.quantile_net
-        spread: Tensor = quantiles.quantile_net(quantiles.features_extractor(x))
-        return spread.view(len(x), quantiles.n_quantiles, -1).mean(dim=1)
+        values = net(x)
+        return values if quantiles is None else values.view(len(x), quantiles.n_quantiles, -1).mean(dim=1)
 
     def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
         if deterministic:
