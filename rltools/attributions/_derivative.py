@@ -22,12 +22,9 @@ def derivative(outputs: Tensor, x: Tensor) -> Tensor:
     targets = outputs.shape[-1]
     gradients = []
     for target in range(targets):
-        # A mask in place of a sum: it adds no node to the graph, and small nets are all nodes.
-        chosen = torch.zeros_like(outputs)
-        chosen[..., target] = 1
-        (gradient,) = torch.autograd.grad(
-            outputs, x, grad_outputs=chosen, retain_graph=target < targets - 1, allow_unused=True
-        )
+        # A sum, not a mask as grad_outputs: that would import torch's symbolic shapes, and they sympy, for a second.
+        total = (outputs if targets == 1 else outputs[..., target]).sum()
+        (gradient,) = torch.autograd.grad(total, x, retain_graph=target < targets - 1, allow_unused=True)
         if gradient is None:
             raise GradientError(_INDEPENDENT)
         gradients.append(gradient)

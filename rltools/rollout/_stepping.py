@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Protocol
 
 import gymnasium
@@ -76,7 +77,8 @@ class Rollout:
         self._policy, self._open_env, self._open_writer = policy, open_env, open_writer
         self._seed, self._deterministic, self._max_steps = seed, deterministic, max_steps
         space = policy.observation_space
-        shape, dtype = tuple(space.shape or ()), np.dtype(space.dtype or np.float32)
+        self._shape = shape = tuple(space.shape or ())
+        self._dtype = dtype = np.dtype(space.dtype or np.float32)
         row_bytes = max(1, int(np.prod(shape)) * dtype.itemsize)
         self._block = int(np.clip(BLOCK_BYTES // row_bytes, 16, 1024))
         self._current = np.zeros((padded_rows(policy, num_envs), *shape), dtype)
@@ -157,15 +159,16 @@ class Rollout:
         """Step every episode that is not in `ended`, and add to it those that end."""
         count = len(actions)
         rewards, terminated, truncated, failed = [0.0] * count, [False] * count, [False] * count, set(ended)
-        for row, episode in enumerate(self._running):
-            if row in failed:
+        receive, most = self._receive, self._max_steps
+        for row, (episode, action) in enumerate(zip(self._running, actions, strict=True)):
+            if failed and row in failed:
                 continue
             try:
                 if episode.drawn:
                     episode.frames.append(draw(episode.env))
-                observation, reward, at_end, cut, _ = episode.env.step(actions[row])
+                observation, reward, at_end, cut, _ = episode.env.step(action)
                 rewards[row] = reward = float(reward)
-                self._receive(row, observation)
+                receive(row, observation)
             except Exception as error:
                 rewards[row] = 0.0
                 failed.add(row)
@@ -177,7 +180,7 @@ class Rollout:
             if at_end or cut:
                 terminated[row], truncated[row] = bool(at_end), bool(cut)
                 ended[row] = ("terminated" if at_end else "truncated", "")
-            elif episode.steps >= self._max_steps:
+            elif episode.steps >= most:
                 ended[row] = ("limit", "")
         received = np.array(rewards)
         self._keep(slots, fill, reward=received)
@@ -189,7 +192,8 @@ class Rollout:
 
     def _find_faults(self, rewards: np.ndarray, failed: set[int], ended: dict[int, tuple[str, str]]) -> None:
         current = self._current[: len(rewards)]
-        if np.isfinite(rewards).all() and (current.dtype.kind != "f" or np.isfinite(current).all()):
+        # A sum is finite where all its terms are, or nearly so; what is not is looked at one by one.
+        if isfinite(rewards.sum()) and (self._dtype.kind != "f" or np.isfinite(current).all()):
             return
         for row in sorted(set(range(len(rewards))) - failed):
             steps = self._running[row].steps
@@ -200,14 +204,10 @@ class Rollout:
 
     def _receive(self, row: int, observation: Any) -> None:
         """Copy on receipt: an environment may return the same array every step."""
-        current = self._current
-        if (
-            type(observation) is not np.ndarray
-            or observation.dtype != current.dtype
-            or observation.shape != current.shape[1:]
-        ):
-            observation = exact(observation, current.shape[1:], current.dtype)
-        current[row] = observation
+        plain = (
+            type(observation) is np.ndarray and observation.dtype is self._dtype and observation.shape == self._shape
+        )
+        self._current[row] = observation if plain else exact(observation, self._shape, self._dtype)
 
     def _keep(self, slots: np.ndarray, fill: np.ndarray, **columns: np.ndarray) -> None:
         for name, values in columns.items():
