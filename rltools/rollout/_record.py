@@ -20,8 +20,9 @@ from rltools.recording import Outcome, Recording
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer
 from rltools.recording._writers import EpisodeWriter, FrameWriter
 from rltools.rollout._acting import reproducible
+from rltools.rollout._running import Writer
 from rltools.rollout._settings import header_of, settle
-from rltools.rollout._stepping import Rollout, Writer
+from rltools.rollout._stepping import Rollout
 
 STEP_LIMIT = 10_000
 """For environments that name none of their own."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -19,44 +18,11 @@ from rltools.recording._files import uninterrupted
 from rltools.rollout._acting import act, padded_rows
 from rltools.rollout._faults import exact, observation_fault, score_fault
 from rltools.rollout._frames import draw, frames_per_second
+from rltools.rollout._running import Running, Writer
 
 BLOCK_BYTES = 1 << 18
 """Of observations that are held per episode before they are written."""
 WRITERS = 4
-
-
-class Writer(Protocol):
-    """What keeps the steps of one episode."""
-
-    def write(self, columns: dict[str, np.ndarray], frames: list[bytes]) -> None:
-        """Append a block of steps."""
-        ...
-
-    def finish(self, outcome: Outcome, final_observation: np.ndarray | None, frames_per_second: float) -> None:
-        """The episode has ended."""
-        ...
-
-    def abandon(self) -> None:
-        """The episode will not end."""
-        ...
-
-
-@dataclass
-class Running:
-    """An episode under way; `slot` is its place in the buffers."""
-
-    number: int
-    seed: int
-    env: gymnasium.Env[Any, Any]
-    writer: Writer
-    drawn: bool
-    slot: int
-    rng: np.random.Generator
-    frames_per_second: float
-    steps: int = 0
-    total_reward: float = 0.0
-    outside: int = 0
-    frames: list[bytes] = field(default_factory=list)
 
 
 class Rollout:

@@ -14,7 +14,7 @@ from timing import Row
 import rltools
 
 EPISODES = 48
-ROUNDS = 5
+ROUNDS = 7
 
 
 def measure() -> list[Row]:

@@ -1,0 +1,45 @@
+"""An episode under way, and what keeps its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+
+from rltools.recording import Outcome
+
+
+class Writer(Protocol):
+    """What keeps the steps of one episode."""
+
+    def write(self, columns: dict[str, np.ndarray], frames: list[bytes]) -> None:
+        """Append a block of steps."""
+        ...
+
+    def finish(self, outcome: Outcome, final_observation: np.ndarray | None, frames_per_second: float) -> None:
+        """The episode has ended."""
+        ...
+
+    def abandon(self) -> None:
+        """The episode will not end."""
+        ...
+
+
+@dataclass
+class Running:
+    """An episode under way; `slot` is its place in the buffers."""
+
+    number: int
+    seed: int
+    env: gymnasium.Env[Any, Any]
+    writer: Writer
+    drawn: bool
+    slot: int
+    rng: np.random.Generator
+    frames_per_second: float
+    steps: int = 0
+    total_reward: float = 0.0
+    outside: int = 0
+    frames: list[bytes] = field(default_factory=list)
