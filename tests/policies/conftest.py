@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -106,13 +104,3 @@ def draw() -> Callable[..., np.ndarray]:
         return rng.standard_normal((rows, *space.shape)).astype(np.float32)
 
     return draw
-
-
-@pytest.fixture(scope="session")
-def zoo() -> Path:
-    """The folder of real agents."""
-    default = Path(__file__).parents[2].parent / "shared" / "zoo"
-    folder = Path(os.environ.get("RLTOOLS_ZOO", default))
-    if not folder.is_dir():
-        pytest.skip(f"no real agents at {folder}; set RLTOOLS_ZOO")
-    return folder
