@@ -93,8 +93,8 @@ def explain(
         states = None
         if "reference" in asked.method.needs:
             states = visited_reference(recording, policy, reference, seed, folder)
-        outcomes = {outcome.number: outcome for outcome in recording.outcomes()}
-        total = sum(outcomes[number].steps for number in missing if number in outcomes)
+        # Only a bar needs to know how much there is to do: finding out opens every file once more.
+        total = sum(outcome.steps for outcome in recording.outcomes() if outcome.number in missing) if progress else 0
         failed = explained = 0
         with (
             progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance,

@@ -1,29 +1,48 @@
-"""Gradients of recorded states: an MLP 8-64-64-4 with tanh, as PPO has on LunarLander."""
+"""Gradients of recorded states: lunarlander-ppo, an MLP 8-64-64-4 with tanh."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import torch
 from captum.attr import Saliency
-from gymnasium.spaces import Box, Discrete
+from stable_baselines3 import PPO
+from stable_baselines3.common.policies import ActorCriticPolicy
 from timing import Row, medians
 from torch import nn
 
+import rltools
 from rltools.attributions import find_method
-from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Context
 from rltools.targets import make_score, parse_target
 
 
+class Actor(nn.Module):
+    """The logits of an actor-critic policy, as Stable-Baselines3 computes them."""
+
+    def __init__(self, policy: ActorCriticPolicy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`[batch, feature]` -> `[batch, action]`."""
+        features = self.policy.pi_features_extractor(x)
+        logits: torch.Tensor = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features))
+        return logits
+
+
 def measure() -> list[Row]:
     """The gradient of the chosen action's logit against a forward without gradients, and against Captum, batched."""
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(8, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 4)).eval()
-    policy = TorchPolicy(net, Box(-np.inf, np.inf, (8,)), Discrete(4))
+    model = PPO.load(Path("agents") / "lunarlander-ppo" / "model.zip", device="cpu")
+    net = Actor(model.policy).eval()
+    policy = rltools.load_policy("lunarlander-ppo")
     target, gradient = parse_target("logit:chosen", policy), find_method("gradient")
+    recording = rltools.record(policy, episodes=20)
+    recorded = np.concatenate([episode.observations for episode in recording])
     rows = []
     for batch in (256, 4096):
-        observations = np.random.default_rng(0).normal(size=(batch, 8)).astype(np.float32)
+        observations = recorded[:batch]
         x, acted = policy.encode(observations), policy.act(observations, Context())
         context = acted.context
         chosen = context.action
