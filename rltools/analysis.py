@@ -92,7 +92,6 @@ def analyze(
     recording = record(policy, env, overwrite=overwrite, **kept)
     for name, of in wanted:
         explain(recording, policy, method=name, target=of, every=sampled(recording, policy, name), progress=progress)
-    replay_episodes(recording, policy, env, notable(recording.outcomes()), **kept)
     options = {
         "env": env,
         "episodes": len(recording),  # a folder that held more than asked for is reported whole
@@ -101,10 +100,12 @@ def analyze(
         "target": target,
         "normalize": normalize,
     }
+    command = _command(source, options)
+    # Before the pictures too: a renderer that fails can take the whole process with it, and the numbers are there.
+    write_report(recording, commands=(command,))
+    replay_episodes(recording, policy, env, notable(recording.outcomes()), **kept)
     return Analysis(
-        recording,
-        summarise(recording, method=headline, target=main),
-        write_report(recording, commands=(_command(source, options),)),
+        recording, summarise(recording, method=headline, target=main), write_report(recording, commands=(command,))
     )
 
 
@@ -141,7 +142,7 @@ def notable(outcomes: list[Outcome]) -> list[Outcome]:
     ranked = sorted((outcome for outcome in outcomes if outcome.steps), key=lambda outcome: outcome.total_reward)
     if not ranked:
         return []
-    return list(dict.fromkeys([ranked[len(ranked) // 2], ranked[0]]))
+    return list(dict.fromkeys([ranked[len(ranked) // 2], ranked[0]]))  # the higher of two medians, as in `timeline`
 
 
 def folder_name(name: str) -> str:

@@ -46,6 +46,8 @@ _WRAPPERS_FROM_FILES = (
 )
 # The one of the required libraries that trained agents of rl-baselines3-zoo depend on.
 _TIME_FEATURE = "sb3_contrib.common.wrappers.time_feature:TimeFeatureWrapper"
+# Stable-Baselines3 puts it around every environment it is given; it changes nothing that is observed or done.
+_ONLY_WATCHING = ("stable_baselines3.common.monitor:Monitor",)
 # These make whatever environment of the old `gym` their arguments name.
 _MAKERS_OF_OTHERS = ("GymV21Environment-v0", "GymV26Environment-v0")
 _EXTRAS = {
@@ -119,7 +121,11 @@ def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSp
     try:
         said = json.loads(text)
         env_id, kwargs, limit = said["id"], said["kwargs"], said["max_episode_steps"]
-        wrappers = [(wrapper["entry_point"], wrapper["kwargs"] or {}) for wrapper in said["additional_wrappers"]]
+        wrappers = [
+            (wrapper["entry_point"], wrapper["kwargs"] or {})
+            for wrapper in said["additional_wrappers"]
+            if wrapper["entry_point"] not in _ONLY_WATCHING
+        ]
         well_formed = (
             isinstance(env_id, str)
             and isinstance(kwargs, dict)

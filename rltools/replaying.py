@@ -34,7 +34,8 @@ def replay_episodes(
     """
     numbers = [outcome.number for outcome in outcomes]
     try:
-        record(policy, env, frames=numbers, **settings)
+        # The folder may hold more episodes than were asked for this time, and one of those may be shown.
+        record(policy, env, frames=numbers, **(settings | {"episodes": len(recording)}))
     except (SimulationError, FaultError) as error:
         # The same episodes were stepped without pictures before, so only drawing can have failed.
         warnings.warn(f"the replays have no pictures: {error}", NoPicturesWarning, stacklevel=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,9 @@ def zoo() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real agents at {folder}; set RLTOOLS_ZOO")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard() -> None:
+    """Tests that were started in the background inherit that Ctrl-C is ignored; those of Ctrl-C need it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

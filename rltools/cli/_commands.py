@@ -141,6 +141,7 @@ def plot(
     from matplotlib.backend_bases import FigureCanvasBase
 
     from rltools import plots
+    from rltools.analysis import folder_name
     from rltools.discovery import unknown
     from rltools.errors import ArgumentError
     from rltools.recording import open_recording
@@ -148,7 +149,7 @@ def plot(
 
     if name not in plots.plot_names():
         raise unknown("plot", name, plots.plot_names())
-    path = out or run / "plots" / f"{name}.png"
+    path = out or run / "plots" / f"{folder_name('-'.join(filter(None, (name, method, target))))}.png"
     kind, known = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
     if kind not in known:
         raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(known))}")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rltools.attributions import Method, Result
 from rltools.policy import Context, Policy
-from rltools.targets import Target, make_score
+from rltools.targets import Score, Target, make_score
 
 MOST_FORWARDS = 1 << 15
 """Rows that go through the network at once: more would leave the processor's caches and gain nothing."""
@@ -41,8 +41,7 @@ def explained_rows(
 ) -> Explained:
     """Attributions of rows `x [row, *feature]`; `context` is theirs. NaN where a method failed, and counted."""
     parts = []
-    for rows, result in _chunks(policy, method, target, x, context, reference, parameters):
-        score = make_score(policy, target, context.rows(rows))
+    for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters):
         scores = score.known()
         if scores is None:
             with torch.no_grad():
@@ -63,7 +62,7 @@ def _chunks(
     context: Context,
     reference: Tensor | None,
     parameters: dict[str, Any],
-) -> Iterator[tuple[slice, Result]]:
+) -> Iterator[tuple[slice, Score, Result]]:
     size = chunk_rows(method, x, reference)
     start, tries = 0, 0
     while start < max(len(x), 1):
@@ -77,7 +76,7 @@ def _chunks(
                 raise
             size = max(1, size // 4)
             continue
-        yield rows, result
+        yield rows, score, result
         start += size
 
 

@@ -122,9 +122,9 @@ def _order(summary: Summary, features: Sequence[str] | None, top: int) -> list[i
 
 
 def _median(outcomes: list[Outcome]) -> int | None:
-    """The number of the episode of median return; of the lower one where there are two."""
+    """The number of the episode of median return; of the higher one where there are two."""
     walked = sorted((outcome.total_reward, outcome.number) for outcome in outcomes if outcome.steps)
-    return walked[(len(walked) - 1) // 2][1] if walked else None
+    return walked[len(walked) // 2][1] if walked else None
 
 
 def _how_it_went(outcome: Outcome | None, *, median: bool) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def action_colour(position: int) -> str:
 
 def signed_colours() -> Colormap:
     """Orange below zero, white at zero, purple above; grey where nothing was explained."""
-    return _part_of("PuOr", 0.1, 0.9).with_extremes(bad="#c4c4c4")
+    return _part_of("PuOr_r", 0.1, 0.9).with_extremes(bad="#c4c4c4")
 
 
 def value_colours() -> Colormap:

@@ -103,7 +103,8 @@ def _left_unfinished(folder: Path) -> list[Path]:
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let Ctrl-C wait until the block has ended, so that a write that has begun is finished."""
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as for a job in the background
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield
         return
     arrived: list[FrameType | None] = []

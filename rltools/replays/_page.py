@@ -54,7 +54,8 @@ def replay(
     data = page_data(recording, episode, _shown(recording, method, target), title)
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
-    source = f"rltools.open_recording({recording.directory.name!r})"
+    folder = recording.directory.name if recording.directory.is_absolute() else recording.directory.as_posix()
+    source = f"rltools.open_recording({folder!r})"
     page = _page(data | {"again": f"rltools.replay({source}, {episode}, {path.name!r}{options})"})
     with cause_named(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -107,7 +107,10 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[str]:
                 f"within 1 % of its spread (at worst {percent(summary.residuals.largest)})."
             )
         if "reference" in asked.parameters:
-            found.append(f"{name}: features are compared with {asked.parameters['reference']}.")
+            found.append(
+                f"{name}: features are compared with {asked.parameters['reference']}. Another draw of these states can "
+                f"move a share by several points, which the intervals do not show."
+            )
         found += [f"{name}: {note}." for note in summary.notes if asked.every == 1 or "left out" not in note]
     if any(summary.unit == "score per unit" for summary in summaries):
         found.append(

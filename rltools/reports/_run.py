@@ -101,7 +101,7 @@ def _place(rank: int, count: int) -> str:
     """What is special about the episode with this rank by return, from 0 for the lowest."""
     if count == 1:
         return ""
-    return {0: ", the worst", count // 2: ", the median", count - 1: ", the best"}.get(rank, "")
+    return {count - 1: ", the best", count // 2: ", the median", 0: ", the worst"}.get(rank, "")
 
 
 def _table(summary: Summary) -> dict[str, Any]:

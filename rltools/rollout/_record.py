@@ -83,6 +83,11 @@ def record(
         >>> [outcome.total_reward for outcome in recording.outcomes()]
         [500.0, 500.0]
     """
+    if not isinstance(policy, Policy):
+        raise ArgumentError(
+            f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
+            f"rltools.TorchPolicy(...) around a network of your own"
+        )
     for name, number in (("episodes", episodes), ("num_envs", num_envs), ("max_steps", max_steps)):
         if number is not None and number < 1:
             raise ArgumentError(f"{name} is {number}; it must be at least 1")
@@ -112,13 +117,17 @@ def record(
             deterministic=deterministic,
             max_steps=max_steps,
         )
-        with progress_bar(f"record {policy.source.name}", len(missing), shown=progress) as advance:
+        with progress_bar(_doing(policy, missing, there), len(missing), shown=progress) as advance:
             try:
                 _drain(rollout, missing, advance, recording)
             except FaultError as error:
                 error.recording = recording
                 raise
     return recording
+
+
+def _doing(policy: Policy, missing: list[int], there: set[int]) -> str:
+    return f"{'draw' if missing and there >= set(missing) else 'record'} {policy.source.name}"
 
 
 def _temporary_folder() -> tuple[Path, _Removed]:

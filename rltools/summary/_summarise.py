@@ -207,7 +207,7 @@ def summarise(
         by_action={name: estimate(sums, 1 + at, bootstrap) for at, name in enumerate(named_actions(recording))},
         deviation=deviation,
         level=level,
-        notes=_notes(recording, sums, overall, outcomes),
+        notes=_notes(recording, sums, overall, outcomes, question.every),
     )
 
 
@@ -231,15 +231,19 @@ def _returns(outcomes: list[Outcome], bootstrap: Bootstrap) -> Returns:
     return Returns(float(found.value), float(found.low), float(found.high), len(rewards))
 
 
-def _notes(recording: Recording, sums: Sums, overall: Statistics, outcomes: list[Outcome]) -> tuple[str, ...]:
+def _notes(
+    recording: Recording, sums: Sums, overall: Statistics, outcomes: list[Outcome], every: int
+) -> tuple[str, ...]:
     faults = sum(outcome.ended == "fault" for outcome in outcomes)
     damaged = len(recording) - len(sums.steps)
     skipped = int(sums.steps.sum()) - overall.n
+    one_in = f"one in {every} is explained, evenly, to bound the work"
+    why = one_in if every > 1 else "not explained, or without a finite attribution"
     said = {
         "n = 0: there are no explained steps": overall.n == 0,
         "no intervals: only one episode has explained steps, and episodes are what is resampled": overall.episodes == 1,
         f"the intervals rest on {overall.episodes} episodes and tend to be too narrow": 2 <= overall.episodes < 20,
-        f"{skipped} of {sums.steps.sum()} steps are left out: not explained, or without a finite attribution": skipped,
+        f"{skipped} of {sums.steps.sum()} steps are left out: {why}": skipped,
         f"{damaged} of {len(recording)} episodes cannot be read and are left out": damaged,
         f"{faults} of {len(outcomes)} episodes were ended by a fault; their returns do not count": faults,
     }
