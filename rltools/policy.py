@@ -140,10 +140,11 @@ def decide(
     rngs: Sequence[np.random.Generator] | None = None,
 ) -> Acted:
     """What a policy does with scores `[batch, k]` of its first head; most policies' `act` ends here."""
-    scores = scores.detach()
+    if scores.requires_grad:
+        scores = scores.detach()
     actions = policy.choose(scores, deterministic=deterministic, rngs=rngs)
     context = Context(positions(policy, actions), scores, context.mask)
-    return Acted(actions=actions, scores=scores.cpu().numpy(), context=context)
+    return Acted(actions, scores.numpy(force=True), context)
 
 
 def positions(policy: Policy, actions: np.ndarray) -> Tensor:
@@ -151,5 +152,7 @@ def positions(policy: Policy, actions: np.ndarray) -> Tensor:
     start = getattr(policy.action_space, "start", None)
     if start is None:
         return torch.tensor(actions, dtype=policy.dtype, device=policy.device).reshape(len(actions), -1)
-    found = torch.from_numpy(actions).to(policy.device, torch.int64)
+    found = torch.from_numpy(actions)
+    if actions.dtype != np.int64 or policy.device.type != "cpu":
+        found = found.to(policy.device, torch.int64)
     return found - int(start) if start else found

@@ -63,7 +63,8 @@ def _chunks(
     reference: Tensor | None,
     parameters: dict[str, Any],
 ) -> Iterator[tuple[slice, Score, Result]]:
-    size = chunk_rows(method, x, reference)
+    references = 0 if reference is None else len(reference)
+    size = chunk_rows(method, prod(x.shape[1:]), x.element_size(), references)
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
@@ -80,12 +81,11 @@ def _chunks(
         start += size
 
 
-def chunk_rows(method: Method, x: Tensor, reference: Tensor | None) -> int:
-    """How many rows a method is given at once, with all their perturbed copies."""
-    features = max(1, prod(x.shape[1:]))
-    references = 0 if reference is None else len(reference)
+def chunk_rows(method: Method, features: int, item_bytes: int, references: int) -> int:
+    """How many rows of so many features a method is given at once, with all their perturbed copies."""
+    features = max(1, features)
     forwards = max(1, method.forwards(features, references) // max(1, references))  # methods take references in turn
-    most = min(MOST_FORWARDS, MOST_BYTES // (features * x.element_size()))
+    most = min(MOST_FORWARDS, MOST_BYTES // (features * item_bytes))
     return max(1, most // forwards)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, find_method
-from rltools.errors import ArgumentError, CorruptError, MismatchError
-from rltools.explanation._batches import explained_rows
+from rltools.errors import ArgumentError, MismatchError
+from rltools.explanation._batches import chunk_rows, explained_rows
+from rltools.explanation._pieces import Piece, batches
 from rltools.explanation._references import Reference, reference_id, visited_reference
 from rltools.policy import Context, Policy, positions
 from rltools.progress import progress_bar
 from rltools.recording import DamagedFileWarning, Question, Recording
-from rltools.recording._background import BackgroundFile, BackgroundFiles
-from rltools.recording._columns import read_blocks
+from rltools.recording._background import BackgroundFiles
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
 from rltools.targets import Target, parse_target, target_labels
 
@@ -100,14 +100,10 @@ def explain(
             progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance,
             BackgroundFiles() as files,
         ):
-            for number in missing:
-                try:
-                    rows, of_those = _explain_episode(
-                        recording, policy, asked, states, number, folder, files, advance, check=explained == 0
-                    )
-                    explained, failed = explained + rows, failed + of_those
-                except CorruptError as error:
-                    warnings.warn(str(error), DamagedFileWarning, stacklevel=2)
+            for batch in _batches(recording, policy, asked, missing, states):
+                rows, of_those = _explain_batch(recording, policy, asked, states, batch, folder, files, explained == 0)
+                explained, failed = explained + rows, failed + of_those
+                advance(sum(piece.read for piece in batch))
     if failed:
         warnings.warn(
             f"{failed} of {explained} steps ({failed / explained:.1%}) have attributions ({method} of {asked.target}) "
@@ -156,65 +152,57 @@ def _ask(
     return _Asked(found, parsed, settings, question, f"{slug}-{fingerprint}")
 
 
-def _explain_episode(
+def _batches(
+    recording: Recording, policy: Policy, asked: _Asked, missing: list[int], reference: Tensor | None
+) -> Iterator[list[Piece]]:
+    """A batch is what a method works off at once: more would only delay what the progress bar says."""
+    references = 0 if reference is None else len(reference)
+    rows = chunk_rows(asked.method, policy.features.size, policy.dtype.itemsize, references)
+    row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
+    most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
+    return batches(recording, missing, asked.question.every, min(rows, most), most)
+
+
+def _explain_batch(
     recording: Recording,
     policy: Policy,
     asked: _Asked,
     reference: Tensor | None,
-    number: int,
+    batch: list[Piece],
     folder: Path,
     files: BackgroundFiles,
-    advance: Callable[[int], None],
-    *,
-    check: bool,
+    first: bool,
 ) -> tuple[int, int]:
-    """Explain one episode into one file; returns how many steps it explained, and how many of those failed."""
-    file = files.open(numbered_path(folder, number))
-    path = recording.episode_path(number)
-    row_bytes = max(1, policy.features.size) * torch.finfo(policy.dtype).bits // 8
-    block_rows = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
-    start = explained = failed = 0
-    try:
-        for block in read_blocks(path, ["observation", "action", "score"], block_rows):
-            rows = len(block["observation"])
-            chosen = np.arange(-(start + number) % asked.question.every, rows, asked.question.every)
-            if check and start == 0:
-                _check_same_policy(policy, block, recording)
-            if len(chosen):
-                failed += _explain_block(policy, asked, reference, block, chosen, start, file)
-            explained += len(chosen)
-            start += rows
-            advance(rows)
-        if not explained:
-            _explain_nothing(policy, asked, reference, file)
-        # Only now, so that a question that failed at its first step does not seem to be answered.
-        if not (folder / "attribution.json").is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / "attribution.json", asked.question.to_json())
-        file.finish({"policy_sha256": asked.question.policy_sha256})
-    except BaseException:
-        file.abandon()
-        raise
-    return explained, failed
-
-
-def _explain_block(
-    policy: Policy,
-    asked: _Asked,
-    reference: Tensor | None,
-    block: dict[str, np.ndarray],
-    chosen: np.ndarray,
-    start: int,
-    file: BackgroundFile,
-) -> int:
-    x = policy.encode(block["observation"][chosen])
+    """Explain pieces of episodes, each into its own file; returns how many steps, and how many of those failed."""
+    for piece in batch:
+        if piece.damage is not None:
+            files.abandon(numbered_path(folder, piece.number))
+            warnings.warn(str(piece.damage), DamagedFileWarning, stacklevel=4)
+    batch = [piece for piece in batch if piece.damage is None]
+    if not batch:
+        return 0, 0
+    columns = {name: np.concatenate([piece.columns[name] for piece in batch]) for name in batch[0].columns}
+    if first:
+        _check_same_policy(policy, columns, recording)
     context = Context(
-        action=positions(policy, block["action"][chosen]),
-        scores=torch.as_tensor(block["score"][chosen], dtype=policy.dtype, device=policy.device),
+        action=positions(policy, columns["action"]),
+        scores=torch.tensor(columns["score"], dtype=policy.dtype, device=policy.device),
     )
+    x = policy.encode(columns["observation"])
     explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
-    file.write({"t": (start + chosen).astype(np.int32), **explained.columns})
-    return explained.failed
+    # Only now, so that a question that failed at its first step does not seem to be answered.
+    if not (folder / "attribution.json").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "attribution.json", asked.question.to_json())
+    start = 0
+    for piece in batch:
+        rows = slice(start, start + len(piece.t))
+        path = numbered_path(folder, piece.number)
+        files.write(path, {"t": piece.t, **{name: values[rows] for name, values in explained.columns.items()}})
+        if piece.last:
+            files.finish(path, {"policy_sha256": asked.question.policy_sha256})
+        start = rows.stop
+    return start, explained.failed
 
 
 def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: Recording) -> None:
@@ -234,14 +222,3 @@ def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: 
             f"recorded observations differ ({said}); load the one with sha256 "
             f"{recording.header.policy_sha256[:12]}..., with the same normalisation statistics"
         )
-
-
-def _explain_nothing(policy: Policy, asked: _Asked, reference: Tensor | None, file: BackgroundFile) -> None:
-    """An episode without steps has the same columns as the others, so that they can be read as one."""
-    space = policy.observation_space
-    x = policy.encode(np.zeros((0, *(space.shape or ())), space.dtype))
-    scores = torch.zeros(0, len(policy.action_names), dtype=policy.dtype, device=policy.device)
-    actions = np.zeros((0, *(policy.action_space.shape or ())), policy.action_space.dtype)
-    context = Context(action=positions(policy, actions), scores=scores)
-    explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
-    file.write({"t": np.zeros(0, np.int32), **explained.columns})

@@ -31,6 +31,9 @@ def encode_box(
         ArgumentError: not numbers, or integers that `dtype` cannot hold.
     """
     observations = np.asarray(observations)
+    if observations.dtype == _NUMPY[dtype] and observations.shape[1:] == shape and observations.ndim:
+        common = torch.from_numpy(observations.copy())  # the common case, at every step
+        return common if device.type == "cpu" else common.to(device)
     if observations.shape[1:] != shape or not observations.ndim:
         raise MismatchError(
             f"{name} takes observations of shape [batch, {', '.join(map(str, shape))}], not {list(observations.shape)}"

@@ -84,6 +84,12 @@ class TorchPolicy:
         self.features = features or observation_features(observation_space)
         self.observation_space = observation_space
         self.action_space = action_space
+        # Looked up once: a space's own attributes are properties, and acting is a matter of microseconds.
+        self._action = (
+            int(getattr(action_space, "start", 0)),
+            np.dtype(action_space.dtype or np.float32),
+            tuple(action_space.shape or ()),
+        )
         self.action_names = tuple(action_names or (f"action {position}" for position in range(count)))
         if len(self.action_names) != count:
             raise ArgumentError(f"{len(self.action_names)} action names for {count} actions: {self.action_names}")
@@ -132,10 +138,13 @@ class TorchPolicy:
         Raises:
             ArgumentError: random actions without a generator for each row, or from scores that have no distribution.
         """
-        actions = self._choose(scores.detach(), deterministic, rngs)
-        if isinstance(self.action_space, Discrete) and self.action_space.start != 0:
-            actions = actions + int(self.action_space.start)
-        return actions.astype(self.action_space.dtype, copy=False).reshape(-1, *(self.action_space.shape or ()))
+        actions = self._choose(scores.detach() if scores.requires_grad else scores, deterministic, rngs)
+        start, dtype, shape = self._action
+        if start:
+            actions = actions + start
+        if actions.dtype != dtype:
+            actions = actions.astype(dtype)
+        return actions.reshape(-1, *shape) if actions.shape[1:] != shape else actions
 
     def act(
         self,

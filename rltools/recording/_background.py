@@ -11,20 +11,23 @@ from typing import Self
 
 from rltools.recording._writers import BlockFile, Columns
 
-AHEAD = 8
-"""Calls that may wait; more would hold the memory of what they write."""
+AHEAD_BYTES = 1 << 26
+"""Of columns that may wait; more than one block waits only below this."""
 
 
 class BackgroundFiles:
     """Writes files one after another in a thread of its own; leaving the block waits for all of them.
 
     Writing is compression and waiting for the disk, neither of which needs the thread that computes. An error of a
-    write is raised by one of the next calls, or on leaving.
+    write is raised by one of the next calls, or on leaving. A file appears whole, once its `finish` has been worked
+    off, or not at all.
     """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1)
-        self._waiting: deque[Future[None]] = deque()
+        self._waiting: deque[tuple[Future[None], int]] = deque()
+        self._bytes = 0
+        self._files: dict[Path, BlockFile] = {}
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -33,35 +36,35 @@ class BackgroundFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for everything, and raise what went wrong with it unless something else already did."""
+        """Wait for everything, drop what was not finished, and raise what went wrong unless something already did."""
+        for file in self._files.values():
+            self._pool.submit(file.abandon)
         self._pool.shutdown()
         while self._waiting and error is None:
-            self._waiting.popleft().result()
+            self._settle_first()
 
-    def open(self, path: Path) -> BackgroundFile:
-        """A file that appears whole, once its `finish` has been worked off, or not at all."""
-        return BackgroundFile(BlockFile(path), self._later)
+    def write(self, path: Path, columns: Columns) -> None:
+        """Append a block of rows, whose arrays must not change any more, to the file that will be at `path`."""
+        file = self._files.setdefault(path, BlockFile(path))
+        self._later(lambda: file.write(columns), sum(values.nbytes for values in columns.values()))
 
-    def _later(self, call: Callable[[], None]) -> None:
-        while len(self._waiting) >= AHEAD or (self._waiting and self._waiting[0].done()):
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(call))
-
-
-class BackgroundFile:
-    """`BlockFile`, later."""
-
-    def __init__(self, file: BlockFile, later: Callable[[Callable[[], None]], None]) -> None:
-        self._file, self._later = file, later
-
-    def write(self, columns: Columns) -> None:
-        """Append a block of rows, whose arrays must not change any more."""
-        self._later(lambda: self._file.write(columns))
-
-    def finish(self, metadata: Mapping[str, str]) -> None:
+    def finish(self, path: Path, metadata: Mapping[str, str]) -> None:
         """Put the file in its place."""
-        self._later(lambda: self._file.finish(metadata))
+        file = self._files.pop(path)
+        self._later(lambda: file.finish(metadata))
 
-    def abandon(self) -> None:
-        """Leave nothing behind."""
-        self._later(self._file.abandon)
+    def abandon(self, path: Path) -> None:
+        """Leave nothing behind of a file, if it was begun."""
+        if path in self._files:
+            self._later(self._files.pop(path).abandon)
+
+    def _later(self, call: Callable[[], None], size: int = 0) -> None:
+        while self._waiting and (self._waiting[0][0].done() or self._bytes + size > AHEAD_BYTES):
+            self._settle_first()
+        self._waiting.append((self._pool.submit(call), size))
+        self._bytes += size
+
+    def _settle_first(self) -> None:
+        written, size = self._waiting.popleft()
+        self._bytes -= size
+        written.result()

@@ -32,18 +32,39 @@ def padded_rows(policy: Policy, rows: int) -> int:
 
 
 def act(
-    policy: Policy, observations: np.ndarray, *, deterministic: bool, rngs: Sequence[np.random.Generator]
+    policy: Policy,
+    current: np.ndarray,
+    slots: slice | np.ndarray,
+    generators: Sequence[np.random.Generator] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Actions and scores for `observations [rows, *observation]`; `rows` as `padded_rows` says."""
-    if len(policy.features.shape) != 1 or len(observations) == BLOCK:
-        acted = _act(policy, observations, deterministic, rngs)
+    """Actions and scores of the observations in some slots of `current`; random with generators, one for each slot.
+
+    Vectors go through the network with whatever else is in `current`, filled up to whole blocks.
+    """
+    if len(policy.features.shape) != 1:
+        acted = _act(policy, current[slots], generators)
         return acted.actions, acted.scores
+    if isinstance(slots, slice):
+        count = slots.stop
+        observations = current if len(current) == BLOCK else current[: padded_rows(policy, count)]
+    else:
+        count = len(slots)
+        observations = current[np.concatenate([slots, slots[np.zeros(padded_rows(policy, count) - count, np.int64)]])]
+    if generators is not None:  # rows that only fill a block draw nothing from an episode's own
+        generators = [*generators, *[_FILLING] * (len(observations) - count)]
+    if len(observations) == BLOCK:
+        acted = _act(policy, observations, generators)
+        return acted.actions[:count], acted.scores[:count]
     parts = [
-        _act(policy, observations[start : start + BLOCK], deterministic, rngs[start : start + BLOCK])
-        for start in range(0, len(observations), BLOCK)
+        _act(policy, observations[rows], None if generators is None else generators[rows])
+        for rows in (slice(start, start + BLOCK) for start in range(0, len(observations), BLOCK))
     ]
-    return np.concatenate([part.actions for part in parts]), np.concatenate([part.scores for part in parts])
+    actions, scores = (np.concatenate([getattr(part, name) for part in parts]) for name in ("actions", "scores"))
+    return actions[:count], scores[:count]
 
 
-def _act(policy: Policy, observations: np.ndarray, deterministic: bool, rngs: Sequence[np.random.Generator]) -> Acted:
-    return policy.act(observations, Context(), deterministic=deterministic, rngs=None if deterministic else rngs)
+_FILLING = np.random.default_rng(0)
+
+
+def _act(policy: Policy, observations: np.ndarray, generators: Sequence[np.random.Generator] | None) -> Acted:
+    return policy.act(observations, Context(), deterministic=generators is None, rngs=generators)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,7 +30,11 @@ class Writer(Protocol):
 
 @dataclass
 class Running:
-    """An episode under way; `slot` is its place in the buffers."""
+    """An episode under way.
+
+    `slot` is its place in the buffers, `begun` the round of its first step, `flushed` how many of its steps the writer
+    has.
+    """
 
     number: int
     seed: int
@@ -39,7 +44,16 @@ class Running:
     slot: int
     rng: np.random.Generator
     frames_per_second: float
+    begun: int
     steps: int = 0
+    flushed: int = 0
     total_reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
     outside: int = 0
     frames: list[bytes] = field(default_factory=list)
+    step: Callable[[Any], tuple[Any, Any, Any, Any, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look up what is called at every step."""
+        self.step = self.env.step

@@ -26,7 +26,10 @@ WRITERS = 4
 
 
 class Rollout:
-    """Runs episodes side by side; each is the same whatever runs beside it."""
+    """Runs episodes side by side; each is the same whatever runs beside it.
+
+    What is kept lies in buffers `[round % block, slot, ...]`: a round writes one row of each, whatever episodes run.
+    """
 
     def __init__(
         self,
@@ -49,21 +52,18 @@ class Rollout:
         self._block = int(np.clip(BLOCK_BYTES // row_bytes, 16, 1024))
         self._current = np.zeros((padded_rows(policy, num_envs), *shape), dtype)
         self._low, self._high = getattr(space, "low", None), getattr(space, "high", None)
-        rows = (num_envs, self._block)
+        rows = (self._block, num_envs)
         scores = torch.zeros(0, dtype=policy.dtype).numpy().dtype
         self._buffers = {
             "observation": np.zeros((*rows, *shape), dtype),
             "action": np.zeros((*rows, *(policy.action_space.shape or ())), policy.action_space.dtype),
             "score": np.zeros((*rows, len(policy.action_names)), scores),
             "reward": np.zeros(rows),
-            "terminated": np.zeros(rows, bool),
-            "truncated": np.zeros(rows, bool),
         }
-        self._fill = np.zeros(num_envs, np.int64)
+        self._round, self._full = 0, self._block
         self._running: list[Running] = []
-        self._slots = np.zeros(0, np.int64)
-        self._free = list(range(num_envs))
-        self._padding_rng = np.random.default_rng(0)  # rows that only fill a block draw nothing from an episode's own
+        self._free = list(reversed(range(num_envs)))
+        self._slots: slice | np.ndarray = slice(0, 0)
 
     def run(self, numbers: list[int]) -> Generator[Outcome, None, None]:
         """Run the episodes of these numbers; yields each one's outcome once it is kept."""
@@ -71,7 +71,7 @@ class Rollout:
         try:
             yield from self._start(waiting)
             while self._running:
-                yield from self._round()
+                yield from self._step_all()
                 yield from self._start(waiting)
         finally:
             for episode in self._running:
@@ -84,148 +84,154 @@ class Rollout:
             seed = self._seed + number
             rng = np.random.default_rng([seed, 1])  # not the environment's own stream
             env = self._open_env(drawn)
-            episode = Running(number, seed, env, writer, drawn, self._free.pop(), rng, frames_per_second(env))
-            row = len(self._running)
+            episode = Running(
+                number, seed, env, writer, drawn, self._free.pop(), rng, frames_per_second(env), self._round
+            )
             self._running.append(episode)
-            self._fill[episode.slot] = 0
             self._note_slots()
             try:
                 observation, _ = episode.env.reset(seed=seed)
-                self._receive(row, observation)
+                self._receive(episode.slot, observation)
             except Exception as error:
                 fault = f"reset failed: {type(error).__name__}: {error}"
-                yield from self._end({row: ("fault", fault)}, observed=False)
+                yield from self._end({episode.slot: ("fault", fault)}, observed=False)
                 continue
-            if fault := observation_fault(self._policy, self._current[row], 0):
-                yield from self._end({row: ("fault", fault)})
+            if fault := observation_fault(self._policy, self._current[episode.slot], 0):
+                yield from self._end({episode.slot: ("fault", fault)})
 
-    def _round(self) -> Iterator[Outcome]:
-        count = len(self._running)
-        rows = padded_rows(self._policy, count)
-        rngs = [episode.rng for episode in self._running] + [self._padding_rng] * (rows - count)
-        actions, scores = act(self._policy, self._current[:rows], deterministic=self._deterministic, rngs=rngs)
-        actions, scores = actions[:count], scores[:count]
-        slots, fill = self._slots, self._fill[self._slots]
-        self._keep(slots, fill, observation=self._current[:count], action=actions, score=scores)
+    def _step_all(self) -> Iterator[Outcome]:
+        """One round: every running episode acts once, and steps."""
+        at, slots = self._round % self._block, self._slots
+        generators = None if self._deterministic else [episode.rng for episode in self._running]
+        actions, scores = act(self._policy, self._current, slots, generators)
+        self._buffers["observation"][at, slots] = self._current[slots]
+        self._buffers["action"][at, slots] = actions
+        self._buffers["score"][at, slots] = scores
         ended: dict[int, tuple[str, str]] = {}
-        if not np.isfinite(scores).all():
+        if not isfinite(scores.sum()):
             for row, episode in enumerate(self._running):
                 if fault := score_fault(self._policy, scores[row], episode.steps):
-                    ended[row] = ("fault", fault)
-        self._step(actions, slots, fill, ended)
-        if fill.max() + 1 >= self._block:
-            for row in map(int, np.flatnonzero(self._fill[slots] == self._block)):
-                self._flush(self._running[row])
+                    ended[episode.slot] = ("fault", fault)
+        rewards = self._step_each(actions, ended)
+        self._buffers["reward"][at, slots] = rewards
+        self._find_faults(rewards, ended)
+        self._round += 1
+        if self._round >= self._full:
+            self._flush_full()
         if ended:
             yield from self._end(ended)
 
-    def _step(
-        self, actions: np.ndarray, slots: np.ndarray, fill: np.ndarray, ended: dict[int, tuple[str, str]]
-    ) -> None:
+    def _step_each(self, actions: np.ndarray, ended: dict[int, tuple[str, str]]) -> list[float]:
         """Step every episode that is not in `ended`, and add to it those that end."""
-        count = len(actions)
-        rewards, terminated, truncated, failed = [0.0] * count, [False] * count, [False] * count, set(ended)
-        receive, most = self._receive, self._max_steps
-        for row, (episode, action) in enumerate(zip(self._running, actions, strict=True)):
-            if failed and row in failed:
+        rewards: list[float] = []
+        keep, receive, most, failed = rewards.append, self._receive, self._max_steps, set(ended)
+        for episode, action in zip(self._running, actions, strict=True):
+            if failed and episode.slot in failed:
+                keep(0.0)
                 continue
             try:
                 if episode.drawn:
                     episode.frames.append(draw(episode.env))
-                observation, reward, at_end, cut, _ = episode.env.step(action)
-                rewards[row] = reward = float(reward)
-                receive(row, observation)
+                observation, reward, at_end, cut, _ = episode.step(action)
+                reward = float(reward)
+                receive(episode.slot, observation)
             except Exception as error:
-                rewards[row] = 0.0
-                failed.add(row)
-                del episode.frames[int(fill[row]) :]
-                ended[row] = ("fault", f"step {episode.steps} failed: {type(error).__name__}: {error}")
+                keep(0.0)
+                del episode.frames[episode.steps - episode.flushed :]
+                ended[episode.slot] = ("fault", f"step {episode.steps} failed: {type(error).__name__}: {error}")
                 continue
+            keep(reward)
             episode.steps += 1
             episode.total_reward += reward
             if at_end or cut:
-                terminated[row], truncated[row] = bool(at_end), bool(cut)
-                ended[row] = ("terminated" if at_end else "truncated", "")
+                episode.terminated, episode.truncated = bool(at_end), bool(cut)
+                ended[episode.slot] = ("terminated" if at_end else "truncated", "")
             elif episode.steps >= most:
-                ended[row] = ("limit", "")
-        received = np.array(rewards)
-        self._keep(slots, fill, reward=received)
-        if ended:  # until then the buffers hold what a step that ends nothing has
-            self._keep(slots, fill, terminated=np.array(terminated), truncated=np.array(truncated))
-        stepped = slots if not failed else slots[[row not in failed for row in range(count)]]
-        self._fill[stepped] += 1
-        self._find_faults(received, failed, ended)
+                ended[episode.slot] = ("limit", "")
+        return rewards
 
-    def _find_faults(self, rewards: np.ndarray, failed: set[int], ended: dict[int, tuple[str, str]]) -> None:
-        current = self._current[: len(rewards)]
+    def _find_faults(self, rewards: list[float], ended: dict[int, tuple[str, str]]) -> None:
         # A sum is finite where all its terms are, or nearly so; what is not is looked at one by one.
-        if isfinite(rewards.sum()) and (self._dtype.kind != "f" or np.isfinite(current).all()):
+        if isfinite(sum(rewards)) and (self._dtype.kind != "f" or isfinite(self._current.sum())):
             return
-        for row in sorted(set(range(len(rewards))) - failed):
-            steps = self._running[row].steps
-            if fault := observation_fault(self._policy, current[row], steps):
-                ended[row] = ("fault", fault)
-            elif not np.isfinite(rewards[row]):
-                ended[row] = ("fault", f"reward {rewards[row]} at step {steps - 1}")
+        for episode, reward in zip(self._running, rewards, strict=True):
+            if ended.get(episode.slot, ("", ""))[0] == "fault":
+                continue
+            if fault := observation_fault(self._policy, self._current[episode.slot], episode.steps):
+                ended[episode.slot] = ("fault", fault)
+            elif not isfinite(reward):
+                ended[episode.slot] = ("fault", f"reward {reward} at step {episode.steps - 1}")
 
-    def _receive(self, row: int, observation: Any) -> None:
+    def _receive(self, slot: int, observation: Any) -> None:
         """Copy on receipt: an environment may return the same array every step."""
         plain = (
             type(observation) is np.ndarray and observation.dtype is self._dtype and observation.shape == self._shape
         )
-        self._current[row] = observation if plain else exact(observation, self._shape, self._dtype)
+        self._current[slot] = observation if plain else exact(observation, self._shape, self._dtype)
 
-    def _keep(self, slots: np.ndarray, fill: np.ndarray, **columns: np.ndarray) -> None:
-        for name, values in columns.items():
-            self._buffers[name][slots, fill] = values
+    def _flush_full(self) -> None:
+        """Hand on the steps of episodes whose block is full; each counts its blocks from its own first step."""
+        for episode in self._running:
+            if episode.steps - episode.flushed >= self._block:
+                self._flush(episode)
+        self._note_full()
+
+    def _note_full(self) -> None:
+        """The round in which the first block is full."""
+        oldest = min((episode.begun + episode.flushed for episode in self._running), default=self._round)
+        self._full = oldest + self._block
 
     def _flush(self, episode: Running) -> None:
-        fill = int(self._fill[episode.slot])
-        block = {name: values[episode.slot, :fill] for name, values in self._buffers.items()}
+        """Hand the steps since the last time to the writer."""
+        at = np.arange(episode.begun + episode.flushed, episode.begun + episode.steps) % self._block
+        block = {name: values[at, episode.slot] for name, values in self._buffers.items()}
+        for name, last in (("terminated", episode.terminated), ("truncated", episode.truncated)):
+            block[name] = np.zeros(len(at), bool)
+            block[name][-1:] = last
         if self._low is not None:
             observed = block["observation"]
             outside = (observed < self._low) | (observed > self._high)
-            episode.outside += int(outside.reshape(fill, -1).any(1).sum()) if fill else 0
+            episode.outside += int(outside.reshape(len(at), -1).any(1).sum()) if len(at) else 0
         episode.writer.write(block, episode.frames)
-        episode.frames = []
-        block["terminated"][:] = block["truncated"][:] = False
-        self._fill[episode.slot] = 0
+        episode.frames, episode.flushed = [], episode.steps
 
     def _end(self, ended: dict[int, tuple[str, str]], *, observed: bool = True) -> list[Outcome]:
-        """Keep the episodes of some rows, all of them before the caller may stop at one; their places are free then.
+        """Keep the episodes in some slots, all of them before the caller may stop at one; their slots are free then.
 
         Episodes that end in one round are written side by side, because a disk takes them no slower than one.
         """
 
-        def keep(row: int) -> Outcome:
-            episode, (ending, fault) = self._running[row], ended[row]
+        def keep(episode: Running) -> Outcome:
+            ending, fault = ended[episode.slot]
             self._flush(episode)
             outcome = Outcome(
                 episode.number, episode.seed, episode.steps, episode.total_reward, ending, fault, episode.outside
             )
-            final = self._current[row].copy() if observed else None
+            final = self._current[episode.slot].copy() if observed else None
             episode.writer.finish(outcome, final, episode.frames_per_second)
             return outcome
 
-        rows = sorted(ended)
-        if len(rows) == 1:
-            outcomes = [keep(rows[0])]
+        leaving = [episode for episode in self._running if episode.slot in ended]
+        if len(leaving) == 1:
+            outcomes = [keep(leaving[0])]
         else:
             with uninterrupted(), ThreadPoolExecutor(WRITERS) as pool:
-                outcomes = list(pool.map(keep, rows))
-        for row in reversed(rows):  # from the back, because the last row moves into a freed one
-            episode = self._running[row]
+                outcomes = list(pool.map(keep, leaving))
+        for episode in leaving:
             _close(episode.env)
-            last = self._running.pop()
-            if last is not episode:
-                self._running[row] = last
-                self._current[row] = self._current[len(self._running)]
+            self._current[episode.slot] = 0  # what is left there takes part in sums
             self._free.append(episode.slot)
+        self._running = [episode for episode in self._running if episode.slot not in ended]
         self._note_slots()
         return outcomes
 
     def _note_slots(self) -> None:
-        self._slots = np.array([episode.slot for episode in self._running], np.int64)
+        """Running episodes in the order of their slots, which are a slice where none between them is free."""
+        self._running.sort(key=lambda episode: episode.slot)
+        slots = [episode.slot for episode in self._running]
+        dense = slots == list(range(len(slots)))
+        self._slots = slice(0, len(slots)) if dense else np.array(slots, np.int64)
+        self._note_full()
 
 
 def _close(env: gymnasium.Env[Any, Any]) -> None:

@@ -7,7 +7,7 @@ import rltools
 from rltools.errors import (
     RecordingError,
 )
-from rltools.explanation import _explain
+from rltools.explanation import _batches, _explain
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 
@@ -80,6 +80,7 @@ class TestResuming:
 
         explained = _explain.explained_rows
         monkeypatch.setattr(_explain, "explained_rows", interrupted)
+        monkeypatch.setattr(_batches, "MOST_FORWARDS", 7)  # one episode in a batch
         with pytest.raises(KeyboardInterrupt):
             rltools.explain(recording, policy)
         assert [path.name for path in files_of(recording)] == ["000000.parquet", "000001.parquet"]

@@ -74,7 +74,7 @@ class TestFaults:
         ("function", "said"),
         [
             (lambda score, x: Result(x.zero_()[:, None]), "wrote into its input"),
-            (lambda score, x: Result(x), r"returned values of \(7, 4\); they must be of shape \(7, 1, 4\)"),
+            (lambda score, x: Result(x), r"returned values of \(28, 4\); they must be of shape \(28, 1, 4\)"),
             (lambda score, x: x, "returned a Tensor; it must return a Result"),
             (lambda score, x: Result(None), "returned values of NoneType"),
         ],
@@ -101,7 +101,7 @@ class TestFaults:
             rltools.explain(recording, policy, method="hungry")
             assert len(recording.attribution()) == 28
             assert sum(asked[failures:]) == 28
-            assert asked[1] == 7  # more rows were allowed than there are
+            assert asked[0] == 28  # all four episodes at once
         else:
             with pytest.raises(torch.cuda.OutOfMemoryError):
                 rltools.explain(recording, policy, method="hungry")
