@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
@@ -14,8 +15,6 @@ from rltools.strict_yaml import read_yaml, validate
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-# Wrappers that keep the number of entries and change what a number means.
-_RESCALING = ("NormalizeObservation", "RescaleObservation", "TransformObservation")
 PLAIN_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1)]
@@ -140,15 +139,89 @@ class ImageObservation(Card):
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)
 
 
+class Factor(Card):
+    """One of the things that a value of a choice stands for at once."""
+
+    name: Text
+    values: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+
+
+class Choice(Card):
+    """Something that is one of several values: a Discrete observation, or an entry of a MultiDiscrete one.
+
+    Attributes:
+        name: short, as it stands on an axis; its entries are then called `name=value`.
+        meaning: a sentence.
+        values: a name for each value, from the lowest on.
+        factors: where a value stands for several things at once, each of them, the last one counting fastest; the names
+            of the values are made of theirs. Given exactly where `values` is not.
+    """
+
+    name: Text
+    meaning: Text
+    values: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    factors: Annotated[tuple[Factor, ...], Field(strict=False)] = ()
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """A name for each value."""
+        if self.values:
+            return self.values
+        named = [[f"{factor.name} {value}" for value in factor.values] for factor in self.factors]
+        return tuple(", ".join(parts) for parts in product(*named))
+
+    @model_validator(mode="after")
+    def _values_or_factors(self) -> Self:
+        if bool(self.values) == bool(self.factors):
+            raise ValueError("give either values or factors")
+        return self
+
+
+class TextObservation(Card):
+    """An observation that is a text: it is recorded, and no number stands for it."""
+
+    meaning: Text
+
+
+class ObservationCard(Card):
+    """What one array of an observation holds: exactly one of these is given.
+
+    Attributes:
+        observation: numbers, one entry for each, in row-major order.
+        image: a picture.
+        choices: of a Discrete one, or one for each entry of a MultiDiscrete one.
+        text: a text.
+    """
+
+    observation: Annotated[tuple[Entry, ...], Field(strict=False)] = ()
+    image: ImageObservation | None = None
+    choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()
+    text: TextObservation | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(map(bool, (self.observation, self.image, self.choices, self.text))) != 1:
+            raise ValueError("give exactly one of observation, image, choices and text")
+        return self
+
+    @field_validator("observation")
+    @classmethod
+    def _names_differ(cls, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        return _different(entries)
+
+
 class EnvironmentCard(Card):
     """What the entries of an environment's observation and its actions are called.
 
     Attributes:
         environments: the ids and arguments it describes; arguments not named here do not matter to it.
         source: address of the documentation it was written from.
-        observation: one for each entry, in row-major order; empty for a picture.
-        image: the picture; None for everything else.
-        actions: one for each discrete action, or for each dimension of a continuous one.
+        observation: see `ObservationCard`; for an observation that is one array.
+        image: likewise.
+        choices: likewise.
+        parts: for a Dict or a Tuple, what each of its arrays holds, by its path: `camera/0`.
+        actions: one for each discrete action, for each dimension of a continuous one, or for each value of each entry
+            of a MultiDiscrete or MultiBinary one.
     """
 
     environments: Annotated[tuple[EnvironmentChoice, ...], Field(strict=False, min_length=1)]
@@ -156,6 +229,8 @@ class EnvironmentCard(Card):
     source: Annotated[str, Field(pattern=r"^https?://")]
     observation: Annotated[tuple[Entry, ...], Field(strict=False)] = ()
     image: ImageObservation | None = None
+    choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()
+    parts: dict[str, ObservationCard] = {}
     actions: Annotated[tuple[ActionEntry, ...], Field(strict=False, min_length=1)]
 
     @property
@@ -163,20 +238,34 @@ class EnvironmentCard(Card):
         """The names of the actions, in order."""
         return tuple(action.name for action in self.actions)
 
+    def leaf(self, name: str) -> ObservationCard | None:
+        """What the card says of one array of the observation, by its path; "" for an observation that is one array."""
+        if name:
+            return self.parts.get(name)
+        if self.parts:
+            return None
+        return ObservationCard(observation=self.observation, image=self.image, choices=self.choices)
+
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if bool(self.observation) == (self.image is not None):
-            raise ValueError("give either observation, one entry for each number, or image; not both")
+    def _one_kind(self) -> Self:
+        if sum(map(bool, (self.observation, self.image, self.choices, self.parts))) != 1:
+            raise ValueError(
+                "give exactly one of observation (an entry for each number), image, choices and parts (of a Dict)"
+            )
         return self
 
     @field_validator("observation", "actions")
     @classmethod
     def _names_differ(cls, entries: tuple[Entry | ActionEntry, ...]) -> tuple[Entry | ActionEntry, ...]:
-        names = [entry.name for entry in entries]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"names must differ; given more than once: {', '.join(map(repr, twice))}")
-        return entries
+        return _different(entries)
+
+
+def _different(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    names = [entry.name for entry in entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"names must differ; given more than once: {', '.join(map(repr, twice))}")
+    return entries
 
 
 def read_agent_card(folder: Path) -> AgentCard:
@@ -203,7 +292,7 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
 
     A card fits when it lists the environment's id with arguments the environment has; other arguments of the
     environment do not matter. The card that lists most arguments wins, and of equals the one of the working directory.
-    Where a wrapper rescales the observation, the entries keep their names and lose their units and ranges.
+    It speaks of the environment inside all wrappers.
 
     Raises:
         ConfigError: a card that mentions the id has faults, or two cards of one folder fit equally well.
@@ -223,14 +312,7 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
         raise ConfigError(f"{best[0][0].parent}: {' and '.join(rivals)} both describe {spec.id}; keep one of them")
     if not best:
         return None
-    card = best[0][1]
-    rescaled = any(wrapper.name in _RESCALING for wrapper in spec.additional_wrappers)
-    return _without_units(card) if rescaled else card
-
-
-def _without_units(card: EnvironmentCard) -> EnvironmentCard:
-    entries = tuple(entry.model_copy(update={"unit": "", "range": (None, None)}) for entry in card.observation)
-    return card.model_copy(update={"observation": entries})
+    return best[0][1]
 
 
 def _mentions(path: Path, env_id: str) -> bool:

@@ -6,36 +6,47 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rltools.errors import ArgumentError, UnknownNameError
+from rltools.observations import Leaf, leaves, map_leaves, nest, pick
+from rltools.regions import axis_label, image_regions
 
 if TYPE_CHECKING:
     from gymnasium import Space
-
-    from rltools.cards import EnvironmentCard
-
-IMAGE_REGIONS = 4
-"""Images are summarised over a grid of this many regions a side."""
 
 
 @dataclass(frozen=True)
 class Features:
     """Names, units and shape of the entries of an encoded observation.
 
+    An observation that is one array keeps its shape; the leaves of a Dict or Tuple become one flat vector, in their
+    order, and `unflatten` gives each its shape back. Choices are one-hot: an entry for each value, 1 for the one that
+    was seen.
+
     Attributes:
         shape: of one encoded observation.
-        dims: a name for each of its axes: ("feature",) for a vector, ("y", "x", "channel") for an image.
+        dims: a name for each of its axes: ("feature",) for a vector, ("y", "x", "channel") for an image,
+            ("lag", "feature") for a stack of vectors.
         given_names: one per entry in row-major order; empty where nothing names them (`names` then numbers them).
         units: one per entry, "" where there is none; empty where nothing says.
+        leaves: the arrays of the observation; empty for one array of numbers.
+        leaf_dims: the axes of each leaf, as `dims`; empty for those that their shapes suggest.
+        choices: what is chosen, for each entry of each leaf that holds choices, in order; empty where nothing says.
+        channels: what each channel of a picture holds, for each leaf, or for the one array; empty where nothing says.
     """
 
     shape: tuple[int, ...]
     dims: tuple[str, ...] = ("feature",)
     given_names: tuple[str, ...] = ()
     units: tuple[str, ...] = field(default=())
+    leaves: tuple[Leaf, ...] = ()
+    leaf_dims: tuple[tuple[str, ...], ...] = ()
+    choices: tuple[str, ...] = ()
+    channels: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         size = self.size
@@ -52,19 +63,39 @@ class Features:
     @property
     def size(self) -> int:
         """How many entries an encoded observation has."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     @property
     def is_image(self) -> bool:
-        """Whether the entries have a place in a picture."""
+        """Whether the entries have a place in a picture; a picture inside a Dict is one of its `parts`."""
         return {"y", "x"} <= set(self.dims)
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether an observation is a Dict or a Tuple."""
+        return bool(self.leaves) and bool(self.leaves[0].path)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The arrays of an observation as pieces of the encoded one; those without numbers are left out."""
+        channels = self.channels or ((),) * max(1, len(self.leaves))
+        if not self.leaves:
+            whole = Leaf((), "number", self.shape, "float32")
+            return (Part(whole, 0, self.shape, self.dims, channels[0]),)
+        dims = self.leaf_dims or tuple(axis_names(leaf.encoded_shape) for leaf in self.leaves)
+        if not self.is_nested:
+            return (Part(self.leaves[0], 0, self.shape, self.dims),)
+        starts = np.concatenate([[0], np.cumsum([leaf.size for leaf in self.leaves])])
+        return tuple(
+            Part(leaf, int(start), leaf.encoded_shape, axes, held)
+            for leaf, start, axes, held in zip(self.leaves, starts[:-1], dims, channels, strict=True)
+            if leaf.kind != "text"
+        )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """One name per entry in row-major order: the given ones, else `obs[0]`, `obs[2, 5, 0]`."""
-        if self.given_names:
-            return self.given_names
-        return tuple(f"obs[{', '.join(map(str, index))}]" for index in np.ndindex(self.shape))
+        """One name per entry in row-major order: the given ones, else `obs[2, 5]`, `cell=5`, `camera/0/3`."""
+        return self.given_names or tuple(name for part in self.parts for name in part.numbered())
 
     def label(self, position: int) -> str:
         """The name with its unit, for an axis: `x velocity (m/s)`."""
@@ -83,73 +114,182 @@ class Features:
             close = difflib.get_close_matches(name, self.names, n=3) or list(self.names[:10])
             raise UnknownNameError(f"no feature {name!r}; there are {', '.join(map(repr, close))}") from None
 
-    def unflatten(self, values: np.ndarray) -> np.ndarray:
-        """`[..., size]` -> `[..., *shape]`."""
-        return values.reshape(*values.shape[:-1], *self.shape)
+    def encode(self, observations: Any) -> np.ndarray:
+        """A batch of observations as the environment gives them -> `[batch, *shape]`, the numbers they become.
 
-    def groups(self) -> list[tuple[str, np.ndarray]]:
+        Raises:
+            MismatchError: a key is missing.
+            ArgumentError: a choice that is none of its values.
+        """
+        if not self.leaves:
+            return np.asarray(observations)
+        parts = [part.leaf.encode(np.asarray(pick(observations, part.leaf))) for part in self.parts]
+        if not self.is_nested:
+            return parts[0].reshape(len(parts[0]), *self.shape)
+        flat = [values.reshape(len(values), -1) for values in parts]
+        return np.concatenate(flat, axis=1) if flat else np.zeros((_rows(observations, self.leaves), 0), np.float32)
+
+    def unflatten(self, values: Any) -> Any:
+        """`[..., *shape]`, or `[..., size]` -> the former; of a Dict or Tuple a structure like it.
+
+        Arrays and tensors alike; leaves without numbers are left out.
+        """
+        lead = values.shape[: -len(self.shape)] if self._ends_with_shape(values) else values.shape[:-1]
+        if not self.is_nested:
+            return values.reshape(*lead, *self.shape)
+        return nest(
+            [(part.leaf, values[..., part.start : part.stop].reshape(*lead, *part.shape)) for part in self.parts]
+        )
+
+    def _ends_with_shape(self, values: Any) -> bool:
+        return bool(self.shape) and tuple(values.shape[-len(self.shape) :]) == self.shape
+
+    def groups(self, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
         """What a summary has a row for: each entry of a vector; each region and channel of an image.
+
+        Args:
+            merged: a choice as one row, the sum of its one-hot entries, instead of one for each of its values.
 
         Returns:
             Pairs of a name and the row-major positions of the entries that belong to it.
         """
-        if not self.is_image:
-            return [(name, np.array([position])) for position, name in enumerate(self.names)]
-        return _image_regions(self.shape, self.dims)
+        found: list[tuple[str, np.ndarray]] = []
+        for part in self.parts:
+            if {"y", "x"} <= set(part.dims):
+                prefix = f"{part.leaf.name}: " if part.leaf.name else ""
+                found += [(prefix + name, part.start + at) for name, at in part.regions()]
+            elif merged and part.leaf.kind == "choice" and part.shape == part.leaf.encoded_shape:
+                found += self._merged(part)
+            else:
+                places = np.arange(part.start, part.stop)
+                found += [(self.names[place], np.array([place])) for place in places]
+        return found
+
+    def _merged(self, part: Part) -> list[tuple[str, np.ndarray]]:
+        """A row for each choice of a leaf."""
+        choices = [choice for other in self.parts if other.leaf.kind == "choice" for choice in other.choice_names()]
+        before = sum(len(other.leaf.sizes) for other in self.parts if other.start < part.start)
+        names = self.choices or tuple(choices)
+        ends = part.start + np.cumsum(part.leaf.sizes)
+        return [
+            (names[before + at], np.arange(end - size, end))
+            for at, (end, size) in enumerate(zip(ends, part.leaf.sizes, strict=True))
+        ]
+
+    def windowed(self, lags: int) -> Features:
+        """The features of so many observations in a row, the last one last, as one input `[lag, *feature]`."""
+        ago = [f", {lags - 1 - lag} steps ago" if lag < lags - 1 else ", now" for lag in range(lags)]
+        return Features(
+            (lags, *self.shape),
+            ("lag", *self.dims),
+            tuple(f"{name}{when}" for when in ago for name in self.names),
+            self.units * lags,
+            channels=() if self.leaves else self.channels,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As `recording.json` keeps it."""
-        return {
+        plain: dict[str, Any] = {
             "shape": list(self.shape),
             "dims": list(self.dims),
             "names": list(self.given_names),
             "units": list(self.units),
         }
+        if self.channels:
+            plain["channels"] = [list(held) for held in self.channels]
+        if self.leaves:
+            plain["leaves"] = [leaf.to_json() for leaf in self.leaves]
+            plain |= {"leaf_dims": [list(dims) for dims in self.leaf_dims], "choices": list(self.choices)}
+        return plain
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Features:
         """What `to_json` wrote."""
-        return cls(tuple(entry["shape"]), tuple(entry["dims"]), tuple(entry["names"]), tuple(entry["units"]))
+        shape = tuple(entry["shape"])
+        kept = tuple(Leaf.from_json(leaf) for leaf in entry.get("leaves", ()))
+        return cls(
+            shape,
+            tuple(entry["dims"]),
+            tuple(entry["names"]),
+            tuple(entry["units"]),
+            kept,
+            tuple(tuple(dims) for dims in entry.get("leaf_dims", ())),
+            tuple(entry.get("choices", ())),
+            tuple(tuple(held) for held in entry.get("channels", ())),
+        )
 
 
-def _image_regions(shape: Sequence[int], dims: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    places = np.arange(int(np.prod(shape))).reshape(shape)
-    y_axis, x_axis = dims.index("y"), dims.index("x")
-    channels = shape[dims.index("channel")] if "channel" in dims else 1
-    found = []
-    for rows in np.array_split(np.arange(shape[y_axis]), min(IMAGE_REGIONS, shape[y_axis])):
-        for columns in np.array_split(np.arange(shape[x_axis]), min(IMAGE_REGIONS, shape[x_axis])):
-            region = places.take(rows, y_axis).take(columns, x_axis)
-            name = f"y {rows[0]}-{rows[-1]}, x {columns[0]}-{columns[-1]}"
-            if channels == 1:
-                found.append((name, region.ravel()))
-                continue
-            for channel in range(channels):
-                entries = region.take(channel, dims.index("channel")).ravel()
-                found.append((f"{name}, channel {channel}", entries))
-    return found
+@dataclass(frozen=True)
+class Part:
+    """A leaf as a piece of the encoded observation: its numbers are `[start, stop)` in row-major order."""
+
+    leaf: Leaf
+    start: int
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+
+    @property
+    def stop(self) -> int:
+        """Where the next one begins."""
+        return self.start + prod(self.shape)
+
+    def numbered(self) -> list[str]:
+        """Names for its entries where nothing else names them."""
+        name = self.leaf.name
+        if self.leaf.kind == "choice" and self.shape == self.leaf.encoded_shape:
+            return [
+                f"{choice}={start + value}"
+                for choice, size, start in zip(self.choice_names(), self.leaf.sizes, self.leaf.starts, strict=True)
+                for value in range(size)
+            ]
+        if name:
+            return ["/".join([name, *map(str, index)]) for index in np.ndindex(self.shape)]
+        return [f"obs[{', '.join(map(str, index))}]" for index in np.ndindex(self.shape)]
+
+    def regions(self) -> list[tuple[str, np.ndarray]]:
+        """Of a picture: see `image_regions`."""
+        return image_regions(self.shape, self.dims, self.channels)
+
+    def places(self) -> list[str]:
+        """Each entry by its place on each axis: `y 3, x 5, red`."""
+        of = list(zip(self.dims, self.shape, strict=True))
+        return [
+            ", ".join(axis_label(name, at, size, self.channels) for (name, size), at in zip(of, index, strict=True))
+            for index in np.ndindex(self.shape)
+        ]
+
+    def choice_names(self) -> list[str]:
+        """A name for each of its choices where nothing else names them."""
+        name = self.leaf.name
+        if not self.leaf.shape:
+            return [name or "obs"]
+        places = np.ndindex(self.leaf.shape)
+        if name:
+            return ["/".join([name, *map(str, index)]) for index in places]
+        return [f"obs[{', '.join(map(str, index))}]" for index in places]
 
 
-def observation_features(space: Space[Any], card: EnvironmentCard | None = None) -> Features:
-    """The features of a Box space: named by the environment's card where its counts agree, else numbered.
+def space_features(space: Space[Any]) -> Features:
+    """The features of a space, numbered.
 
     Raises:
-        ArgumentError: a space other than Box.
-    """
-    from gymnasium.spaces import Box
+        ArgumentError: a space that is not supported.
 
-    if not isinstance(space, Box):
-        raise ArgumentError(f"observations of {type(space).__name__} are not supported; they must be a Box: {space}")
-    shape = tuple(int(length) for length in space.shape)
-    if card is not None and len(card.observation) == int(np.prod(shape)):
-        names = tuple(entry.name for entry in card.observation)
-        units = tuple(entry.unit for entry in card.observation)
-        return Features(shape, axis_names(shape), names, units)
-    return Features(shape, axis_names(shape))
+    >>> from gymnasium.spaces import Box, Dict, Discrete
+    >>> space_features(Dict(camera=Box(0, 255, (1, 2)), cell=Discrete(3))).names
+    ('camera/0/0', 'camera/0/1', 'cell=0', 'cell=1', 'cell=2')
+    """
+    found = leaves(space)
+    if len(found) == 1 and not found[0].path:
+        (leaf,) = found
+        shape = leaf.encoded_shape
+        return Features(shape, axis_names(shape), leaves=() if leaf.kind == "number" else found)
+    return Features((sum(leaf.size for leaf in found),), ("feature",), leaves=found)
 
 
 def axis_names(shape: Sequence[int]) -> tuple[str, ...]:
-    """A name for each axis of an observation. In three dimensions the shortest one holds the channels.
+    """A name for each axis of an array. In three dimensions the shortest one holds the channels.
 
     >>> axis_names((8,)), axis_names((96, 96, 3)), axis_names((4, 84, 84))
     (('feature',), ('y', 'x', 'channel'), ('channel', 'y', 'x'))
@@ -159,3 +299,9 @@ def axis_names(shape: Sequence[int]) -> tuple[str, ...]:
     if len(shape) == 3:
         return ("channel", "y", "x") if shape[0] < shape[2] else ("y", "x", "channel")
     return ("feature",) if len(shape) == 1 else tuple(f"axis_{axis}" for axis in range(len(shape)))
+
+
+def _rows(observations: Any, of: Sequence[Leaf]) -> int:
+    counts: list[int] = []
+    map_leaves(lambda _, value: counts.append(len(value)), observations, of)
+    return counts[0] if counts else 0

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rltools.errors import ArgumentError
+
 if TYPE_CHECKING:
     from gymnasium import Space
 
@@ -40,15 +42,18 @@ class Context:
     """What each row needs beside its observation. An entry is None where the policy, or the moment, has none.
 
     Attributes:
-        action: the action chosen: int64 `[batch]`, a position from 0, for discrete actions; float `[batch, k]`, as the
-            environment received it, for continuous ones.
+        action: the action chosen: int64 `[batch]`, a position from 0, for discrete actions, `[batch, branch]` where
+            several are chosen at once; float `[batch, k]`, as the environment received it, for continuous ones.
         scores: `[batch, k]`, of the policy's first head at the observation itself; what "runner_up" is read from.
         mask: bool `[batch, k]`, the actions that were allowed.
+        state: float `[batch, state]`, what a recurrent policy remembered before the observation; zeros at the start of
+            an episode.
     """
 
     action: Tensor | None = None
     scores: Tensor | None = None
     mask: Tensor | None = None
+    state: Tensor | None = None
 
     def rows(self, index: slice | Tensor) -> Context:
         """The context of some rows, in the order of `index`."""
@@ -59,7 +64,7 @@ class Context:
         return self if times == 1 else self._map(lambda entry: entry.repeat_interleave(times, dim=0))
 
     def _map(self, change: Any) -> Context:
-        entries = {name: getattr(self, name) for name in ("action", "scores", "mask")}
+        entries = {name: getattr(self, name) for name in ("action", "scores", "mask", "state")}
         return replace(self, **{name: change(entry) for name, entry in entries.items() if entry is not None})
 
 
@@ -71,11 +76,13 @@ class Acted:
         actions: `[batch, *action]`, in the action space's dtype, ready for `env.step(actions[row])`.
         scores: float `[batch, k]`, of the policy's first head.
         context: the context given, with `action` and `scores` filled in.
+        state: float `[batch, state]`, what a recurrent policy remembers now; None for others.
     """
 
     actions: np.ndarray
     scores: np.ndarray
     context: Context
+    state: Tensor | None = None
 
 
 @runtime_checkable
@@ -86,8 +93,12 @@ class Policy(Protocol):
 
     Attributes:
         features: names, units and shape of an encoded observation.
-        action_names: one per discrete action, or per dimension of a continuous one.
+        action_names: one per discrete action, or per dimension of a continuous one; where several actions are chosen at
+            once (MultiDiscrete, MultiBinary), one per value of each, the branches one after another.
+        branches: how many values each discrete choice has: `(n,)` for Discrete; empty for continuous actions.
         heads: the scores it has, from "logit", "q_value", "mean", "action" and "value"; the first one decides.
+        state_size: how many numbers a recurrent policy remembers; 0 for others.
+        masked: whether it takes which actions are allowed into account.
         dtype: of encoded observations and scores.
     """
 
@@ -95,16 +106,21 @@ class Policy(Protocol):
     observation_space: Space[Any]
     action_space: Space[Any]
     action_names: tuple[str, ...]
+    branches: tuple[int, ...]
     heads: tuple[str, ...]
+    state_size: int
+    masked: bool
     source: Source
     dtype: torch.dtype
     device: torch.device
 
-    def encode(self, observations: np.ndarray) -> Tensor:
-        """`[batch, *observation]` as the environment gives it -> float `[batch, *feature]`, in the environment's units.
+    def encode(self, observations: Any) -> Tensor:
+        """Observations `[batch, ...]` as the environment gives them -> float `[batch, *feature]`, in its own units.
+
+        Of a Dict or a Tuple each array has the batch in front; choices become one-hot (see `Features`).
 
         Raises:
-            MismatchError: another shape than the policy was trained on.
+            MismatchError: another shape than the policy was trained on, or a key that is missing.
             ArgumentError: integers that the policy's dtype cannot hold.
         """
         ...
@@ -114,20 +130,34 @@ class Policy(Protocol):
         ...
 
     def choose(
-        self, scores: Tensor, *, deterministic: bool = True, rngs: Sequence[np.random.Generator] | None = None
+        self,
+        scores: Tensor,
+        *,
+        deterministic: bool = True,
+        rngs: Sequence[np.random.Generator] | None = None,
+        mask: Tensor | None = None,
     ) -> np.ndarray:
         """The actions that scores `[batch, k]` of the first head lead to, as `env.step` takes them."""
         ...
 
     def act(
         self,
-        observations: np.ndarray,
+        observations: Any,
         context: Context,
         *,
         deterministic: bool = True,
         rngs: Sequence[np.random.Generator] | None = None,
     ) -> Acted:
         """Decide for each row, with one forward pass; `rngs` has a random generator for each row."""
+        ...
+
+
+@runtime_checkable
+class Recurrent(Protocol):
+    """What a policy with a `state_size` has besides."""
+
+    def advance(self, x: Tensor, context: Context) -> Tensor:
+        """`x [batch, *feature]` and `context.state` -> the next state `[batch, state]`, differentiable."""
         ...
 
 
@@ -138,21 +168,36 @@ def decide(
     *,
     deterministic: bool = True,
     rngs: Sequence[np.random.Generator] | None = None,
+    state: Tensor | None = None,
 ) -> Acted:
     """What a policy does with scores `[batch, k]` of its first head; most policies' `act` ends here."""
     if scores.requires_grad:
         scores = scores.detach()
-    actions = policy.choose(scores, deterministic=deterministic, rngs=rngs)
-    context = Context(positions(policy, actions), scores, context.mask)
-    return Acted(actions, scores.numpy(force=True), context)
+    actions = policy.choose(scores, deterministic=deterministic, rngs=rngs, mask=context.mask)
+    context = Context(positions(policy, actions), scores, context.mask, context.state)
+    return Acted(actions, scores.numpy(force=True), context, state)
+
+
+def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
+    """What a recurrent policy remembers after `x [batch, *feature]`: `[batch, state]`, differentiable.
+
+    Raises:
+        ArgumentError: the policy remembers nothing.
+    """
+    if not policy.state_size or not isinstance(policy, Recurrent):
+        raise ArgumentError(f"{policy.source.name} is not recurrent; it remembers nothing from step to step")
+    return policy.advance(x, context)
 
 
 def positions(policy: Policy, actions: np.ndarray) -> Tensor:
-    """Actions as the environment takes them -> `Context.action`: Discrete ones count from 0, whatever its start."""
-    start = getattr(policy.action_space, "start", None)
-    if start is None:
+    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start."""
+    if not policy.branches:
         return torch.tensor(actions, dtype=policy.dtype, device=policy.device).reshape(len(actions), -1)
-    found = torch.from_numpy(actions)
-    if actions.dtype != np.int64 or policy.device.type != "cpu":
+    start = getattr(policy.action_space, "start", 0)
+    counted = actions if isinstance(start, int) and start == 0 else actions - start
+    if len(policy.branches) > 1 or counted.ndim > 1:
+        counted = counted.reshape(len(actions), -1)
+    found = torch.from_numpy(counted)
+    if counted.dtype != np.int64 or policy.device.type != "cpu":
         found = found.to(policy.device, torch.int64)
-    return found - int(start) if start else found
+    return found

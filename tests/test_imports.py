@@ -19,27 +19,30 @@ ROOT = Path(rltools.__file__).parent
 # What each room may use of the others. A folder is one room, and so is a file beside them; a room that is not named
 # here may be used by nobody but those that say so.
 BASE = {"errors", "discovery", "progress", "strict_yaml"}
-CONTENT = BASE | {"content", "cards", "features", "environments"}
+CONTENT = BASE | {"content", "cards", "observations", "features", "environments"}
 POLICY = CONTENT | {"policy"}
-RECORDING = BASE | {"features", "recording"}
+RECORDING = BASE | {"observations", "features", "recording"}
 ALLOWED = {
     "errors": {"recording"},  # the type of an attribute, for type checkers only
     "discovery": {"errors"},
     "progress": set(),
     "strict_yaml": {"errors"},
     "content": BASE,
-    "features": BASE | {"cards"},
+    "observations": {"errors"},
+    "regions": set(),
+    "features": {"errors", "observations", "regions"},
+    "naming": {"errors", "observations", "features", "cards", "environments"},
     "cards": BASE | {"content"},
     "environments": BASE,
     "policy": {"errors", "features"},
-    "policies": POLICY,
+    "policies": POLICY | {"naming"},
     "loading": POLICY | {"policies"},
     "targets": {"errors", "policy", "features"},
     "attributions": {"errors", "discovery"},
     "differentiation": {"errors"},
-    "recording": {"errors", "features"},
+    "recording": {"errors", "observations", "features"},
     "rollout": POLICY | {"policies", "recording"},
-    "explanation": BASE | {"features", "policy", "targets", "attributions", "recording"},
+    "explanation": BASE | {"observations", "features", "policy", "targets", "attributions", "recording"},
     "summary": RECORDING,
     "plots": RECORDING | {"summary"},
     "pages": {"errors"},

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from rltools.attributions import find_method
 from rltools.explanation._batches import explained_rows
-from rltools.explanation._references import as_array, given_reference, reference_id
+from rltools.explanation._references import as_batch, given_reference, reference_id
 from rltools.policy import Context, Policy
 from rltools.recording import Attribution, Question
 from rltools.targets import Target, parse_target, target_labels
@@ -19,22 +17,25 @@ from rltools.targets import Target, parse_target, target_labels
 @torch.inference_mode(False)  # a caller's inference mode would forbid gradients
 def attribute(
     policy: Policy,
-    observations: np.ndarray | Tensor,
+    observations: Any,
     *,
     method: str = "gradient",
     target: str | Target | None = None,
-    reference: np.ndarray | Tensor | None = None,
+    reference: Any = None,
+    context: Context | None = None,
     **parameters: Any,
 ) -> Attribution:
     """Attributions of observations from anywhere; the chosen action is the one the policy would choose there.
 
     Args:
         policy: what chooses; see `load_policy` and `TorchPolicy`.
-        observations: `[state, *observation]`, in the environment's units, or a single one.
+        observations: `[state, *observation]`, in the environment's units, or a single one; of a Dict or Tuple a
+            structure like it with such an array at each leaf.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
         reference: `[reference, *observation]` or a single state, which methods that compare states need; others
             ignore it.
+        context: of each state, where the policy needs it: which actions are allowed, what a recurrent one remembers.
         parameters: of the method.
 
     Returns:
@@ -55,11 +56,9 @@ def attribute(
     """
     found = find_method(method)
     parsed = parse_target(target, policy)
-    states = as_array(observations)
-    if states.ndim == len(policy.features.shape):
-        states = states[None]
+    states = as_batch(policy, observations)
     x = policy.encode(states)
-    acted = policy.act(states, Context())
+    acted = policy.act(states, context or Context())
     settings, asked, compared = found.settings(parameters), {}, None
     if reference is not None and "reference" in found.needs:
         compared, asked = given_reference(policy, reference), {"reference": reference_id(reference, seed=0)}

@@ -18,11 +18,12 @@ from torch import Tensor
 from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, MismatchError
 from rltools.explanation._batches import chunk_rows, explained_rows
+from rltools.explanation._context import needed_columns, recorded_context
 from rltools.explanation._pieces import Piece, batches
 from rltools.explanation._references import Reference, reference_id, visited_reference
-from rltools.policy import Context, Policy, positions
+from rltools.policy import Policy
 from rltools.progress import progress_bar
-from rltools.recording import DamagedFileWarning, Question, Recording
+from rltools.recording import DamagedFileWarning, Question, Recording, nested_observations
 from rltools.recording._background import BackgroundFiles
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
 from rltools.targets import Target, parse_target, target_labels
@@ -160,7 +161,8 @@ def _batches(
     rows = chunk_rows(asked.method, policy.features.size, policy.dtype.itemsize, references)
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
-    return batches(recording, missing, asked.question.every, min(rows, most), most)
+    names = needed_columns(recording, policy)
+    return batches(recording, missing, names, asked.question.every, min(rows, most), most)
 
 
 def _explain_batch(
@@ -184,11 +186,8 @@ def _explain_batch(
     columns = {name: np.concatenate([piece.columns[name] for piece in batch]) for name in batch[0].columns}
     if first:
         _check_same_policy(policy, columns, recording)
-    context = Context(
-        action=positions(policy, columns["action"]),
-        scores=torch.tensor(columns["score"], dtype=policy.dtype, device=policy.device),
-    )
-    x = policy.encode(columns["observation"])
+    context = recorded_context(policy, columns)
+    x = policy.encode(nested_observations(columns, policy.features))
     explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
     # Only now, so that a question that failed at its first step does not seem to be answered.
     if not (folder / "attribution.json").is_file():
@@ -207,10 +206,11 @@ def _explain_batch(
 
 def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: Recording) -> None:
     """Compare scores, not fingerprints: a model in memory and the file it was saved to are the same policy."""
-    first = slice(0, 16)
+    first = {name: values[:16] for name, values in block.items()}
     with torch.no_grad():
-        scores = policy.head(policy.heads[0], policy.encode(block["observation"][first]), Context()).cpu().numpy()
-    recorded = block["score"][first]
+        x, context = policy.encode(nested_observations(first, policy.features)), recorded_context(policy, first)
+        scores = policy.head(policy.heads[0], x, context).cpu().numpy()
+    recorded = first["score"]
     if scores.shape != recorded.shape or not np.allclose(scores, recorded, rtol=1e-3, atol=1e-4):
         said = (
             f"shape {scores.shape[1:]} instead of {recorded.shape[1:]}"

@@ -12,8 +12,6 @@ from rltools.errors import CorruptError
 from rltools.recording import Recording
 from rltools.recording._columns import read_blocks, read_columns
 
-COLUMNS = ("observation", "action", "score")
-
 
 @dataclass(frozen=True)
 class Piece:
@@ -22,7 +20,7 @@ class Piece:
     Attributes:
         number: of the episode.
         t: int32 `[row]`, which steps of it.
-        columns: their observations, actions and scores, `[row, ...]`.
+        columns: their observations, actions and scores, `[row, ...]`, and what else the policy needs.
         read: how many steps were read, explained or not.
         last: whether the episode ends with it.
         damage: why no more of the episode can be read; None where all is well.
@@ -36,7 +34,9 @@ class Piece:
     damage: CorruptError | None = None
 
 
-def batches(recording: Recording, numbers: Sequence[int], every: int, rows: int, most: int) -> Iterator[list[Piece]]:
+def batches(
+    recording: Recording, numbers: Sequence[int], names: Sequence[str], every: int, rows: int, most: int
+) -> Iterator[list[Piece]]:
     """Pieces of the episodes of these numbers, in order, `rows` rows or somewhat more together.
 
     A method's call costs the same for a hundred rows as for one, and a short episode has not many more than that.
@@ -44,13 +44,14 @@ def batches(recording: Recording, numbers: Sequence[int], every: int, rows: int,
     Args:
         recording: whose episodes.
         numbers: of the episodes.
+        names: of the columns that are needed.
         every: one step of so many, evenly over all episodes.
         rows: after which a batch is full.
         most: rows of an episode that are read at once.
     """
     batch: list[Piece] = []
     for number in numbers:
-        for piece in _pieces(recording.episode_path(number), number, every, most):
+        for piece in _pieces(recording.episode_path(number), number, names, every, most):
             batch.append(piece)
             if sum(len(part.t) for part in batch) >= rows:
                 yield batch
@@ -59,19 +60,19 @@ def batches(recording: Recording, numbers: Sequence[int], every: int, rows: int,
         yield batch
 
 
-def _pieces(path: Path, number: int, every: int, most: int) -> Iterator[Piece]:
+def _pieces(path: Path, number: int, names: Sequence[str], every: int, most: int) -> Iterator[Piece]:
     start, before = 0, None
     try:
-        for block in read_blocks(path, COLUMNS, most):
+        for block in read_blocks(path, names, most):
             if before is not None:
                 yield before
-            read = len(block["observation"])
+            read = len(block["score"])
             chosen = np.arange(-(start + number) % every, read, every)
             kept = block if every == 1 else {name: values[chosen] for name, values in block.items()}
             before = Piece(number, (start + chosen).astype(np.int32), kept, read, last=False)
             start += read
         if before is None:
-            before = Piece(number, np.zeros(0, np.int32), read_columns(path, COLUMNS), 0, last=False)
+            before = Piece(number, np.zeros(0, np.int32), read_columns(path, names), 0, last=False)
     except CorruptError as damage:
         yield Piece(number, np.zeros(0, np.int32), {}, 0, last=True, damage=damage)
         return

@@ -3,54 +3,78 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError, CorruptError
+from rltools.observations import map_leaves, pick
 from rltools.policy import Policy
-from rltools.recording import Recording
+from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording._columns import ColumnWriter, read_blocks, read_columns
 from rltools.recording._files import appearing
 
 VISITED = 8
 """Exact Shapley values of 8 features cost 2 s with 1 reference, 8 s with 8 and 63 s with 64, for 6,000 states."""
-Reference = int | np.ndarray | Tensor | None
+Reference = int | np.ndarray | Tensor | Mapping[str, Any] | tuple[Any, ...] | None
 
 
 def reference_id(reference: Reference, seed: int) -> str:
     """What tells one choice of references from another, before they are drawn."""
     if reference is None or isinstance(reference, int):
         return f"{VISITED if reference is None else reference} visited states, seed {seed}"
-    given = np.ascontiguousarray(as_array(reference))
-    return hashlib.sha256(f"{given.shape} {given.dtype}".encode() + given.tobytes()).hexdigest()
+    digest = hashlib.sha256()
+    for given in _arrays(reference):
+        digest.update(f"{given.shape} {given.dtype}".encode() + given.tobytes())
+    return digest.hexdigest()
 
 
-def as_array(states: np.ndarray | Tensor) -> np.ndarray:
+def _arrays(reference: Any) -> Iterator[np.ndarray]:
+    """The arrays of one observation after another, in order."""
+    parts = reference.values() if isinstance(reference, Mapping) else reference if isinstance(reference, tuple) else ()
+    if not isinstance(reference, Mapping | tuple):
+        yield np.ascontiguousarray(as_array(reference))
+    for part in parts:
+        yield from _arrays(part)
+
+
+def as_array(states: Any) -> np.ndarray:
     """States as an array, also those that are on another device or carry a gradient."""
     return states.detach().cpu().numpy() if isinstance(states, Tensor) else np.asarray(states)
 
 
-def given_reference(policy: Policy, reference: np.ndarray | Tensor) -> Tensor:
+def as_batch(policy: Policy, observations: Any) -> Any:
+    """Observations as arrays `[row, ...]`, also a single one; of a Dict or Tuple each of its leaves.
+
+    Raises:
+        MismatchError: a leaf is missing.
+    """
+    kept = recorded_leaves(policy.features)
+    arrays = map_leaves(lambda _, values: as_array(values), observations, kept)
+    single = pick(arrays, kept[0]).ndim == len(kept[0].shape)
+    return map_leaves(lambda _, values: values[None], arrays, kept) if single else arrays
+
+
+def given_reference(policy: Policy, reference: Any) -> Tensor:
     """References `[reference, *observation]`, or a single one, as the method takes them.
 
     Raises:
         MismatchError: they have another shape than the policy's observations.
         ArgumentError: there are none, or they are a count.
     """
-    states = as_array(reference)
-    if states.ndim == 0 and policy.features.shape:
+    if np.ndim(reference) == 0 and isinstance(reference, int | np.integer):
         raise ArgumentError(
             f"the reference is {reference}; only a recording has visited states to draw so many from: give states "
             f"[reference, *observation]"
         )
-    if states.ndim == len(policy.features.shape):
-        states = states[None]
-    if len(states) == 0:
+    encoded = policy.encode(as_batch(policy, reference))
+    if len(encoded) == 0:
         raise ArgumentError("the reference has no states; give at least one [reference, *observation]")
-    return policy.encode(states)
+    return encoded
 
 
 def visited_reference(recording: Recording, policy: Policy, reference: Reference, seed: int, folder: Path) -> Tensor:
@@ -78,8 +102,8 @@ def visited_reference(recording: Recording, policy: Policy, reference: Reference
     return states
 
 
-def draw_visited(recording: Recording, count: int, seed: int) -> np.ndarray:
-    """Observations `[count, *observation]` drawn evenly from all recorded steps, without repeating; fewer if fewer."""
+def draw_visited(recording: Recording, count: int, seed: int) -> Any:
+    """Observations `[count, ...]` drawn evenly from all recorded steps, without repeating; fewer if fewer."""
     if count < 1:
         raise ArgumentError(f"{count} reference states; give at least 1")
     outcomes = recording.outcomes()
@@ -88,17 +112,19 @@ def draw_visited(recording: Recording, count: int, seed: int) -> np.ndarray:
     if total == 0:
         raise ArgumentError(f"{recording.directory} has no steps to draw reference states from; record episodes first")
     drawn = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
-    found = []
+    names = [observation_column(leaf) for leaf in recorded_leaves(recording.features)]
+    found: list[dict[str, np.ndarray]] = []
     for outcome, end in zip(outcomes, ends, strict=True):
         wanted = drawn[(drawn >= end - outcome.steps) & (drawn < end)] - (end - outcome.steps)
-        found += [_state(recording.episode_path(outcome.number), int(at)) for at in wanted]
-    return np.stack(found)
+        found += [_state(recording.episode_path(outcome.number), names, int(at)) for at in wanted]
+    columns = {name: np.stack([np.asarray(state[name]) for state in found]) for name in found[0]}
+    return nested_observations(columns, recording.features)
 
 
-def _state(path: Path, at: int) -> np.ndarray:
-    for block in read_blocks(path, ["observation"], 4096):
-        rows = len(block["observation"])
+def _state(path: Path, names: list[str], at: int) -> dict[str, np.ndarray]:
+    for block in read_blocks(path, names, 4096):
+        rows = len(block[names[0]])
         if at < rows:
-            return np.asarray(block["observation"][at])
+            return {name: np.array(values[at], dtype=values.dtype) for name, values in block.items()}
         at -= rows
     raise CorruptError(f"{path} has fewer steps than it says; delete it and record again")

@@ -52,3 +52,18 @@ def epsilon_greedy(scores: Tensor, epsilon: float, rngs: Generators | None) -> n
         if rng.random() < epsilon:
             actions[row] = rng.integers(scores.shape[1])
     return actions
+
+
+def in_branches(
+    scores: Tensor, branches: Sequence[int], deterministic: bool, rngs: Generators | None, mask: Tensor | None
+) -> np.ndarray:
+    """`[batch, k]` -> int64 positions `[batch]`, or `[batch, branch]` where several are chosen at once.
+
+    The highest score of those allowed, or a draw with the probabilities of the logits.
+    """
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    if len(branches) == 1:
+        return greedy(scores) if deterministic else categorical(scores, rngs)
+    parts = torch.split(scores, list(branches), dim=1)
+    return np.stack([greedy(part) if deterministic else categorical(part, rngs) for part in parts], axis=1)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError, MismatchError
+from rltools.features import Features
+from rltools.observations import pick
 
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
@@ -21,8 +25,43 @@ def check_dtype(dtype: torch.dtype) -> None:
         raise ArgumentError(f"policies compute in torch.float32 or torch.float64, not {dtype}")
 
 
+def encode(observations: Any, features: Features, dtype: torch.dtype, device: torch.device, name: str) -> Tensor:
+    """Observations `[batch, ...]` as the environment gives them -> float `[batch, *feature]`.
+
+    Raises:
+        MismatchError: another shape, or a key that is missing.
+        ArgumentError: not numbers, integers that `dtype` cannot hold, or a choice that is none of its values.
+    """
+    if not features.leaves:
+        return encode_box(observations, features.shape, dtype, device, name)
+    parts = []
+    for part in features.parts:
+        values = pick(observations, part.leaf)
+        if part.leaf.kind == "choice":
+            check_shape(np.asarray(values), part.leaf.shape, name, part.leaf.name)
+            parts.append(torch.from_numpy(part.leaf.encode(np.asarray(values))).to(device, dtype))
+        else:
+            parts.append(encode_box(values, part.leaf.shape, dtype, device, name, part.leaf.name).flatten(1))
+    if not features.is_nested:
+        return parts[0].reshape(len(parts[0]), *features.shape)
+    return torch.cat(parts, dim=1)
+
+
+def check_shape(values: np.ndarray, shape: tuple[int, ...], name: str, leaf: str) -> None:
+    """Compare the shape of a batch with that of one observation.
+
+    Raises:
+        MismatchError: another one.
+    """
+    if values.shape[1:] != shape or not values.ndim:
+        what = f"{leaf} " if leaf else "observations "
+        raise MismatchError(
+            f"{name} takes {what}of shape [{', '.join(map(str, ('batch', *shape)))}], not {list(values.shape)}"
+        )
+
+
 def encode_box(
-    observations: np.ndarray, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, name: str
+    observations: Any, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, name: str, leaf: str = ""
 ) -> Tensor:
     """`[batch, *shape]` of any number type -> a float tensor of that shape with its own memory; floats are cast.
 
@@ -34,12 +73,9 @@ def encode_box(
     if observations.dtype == _NUMPY[dtype] and observations.shape[1:] == shape and observations.ndim:
         common = torch.from_numpy(observations.copy())  # the common case, at every step
         return common if device.type == "cpu" else common.to(device)
-    if observations.shape[1:] != shape or not observations.ndim:
-        raise MismatchError(
-            f"{name} takes observations of shape [batch, {', '.join(map(str, shape))}], not {list(observations.shape)}"
-        )
+    check_shape(observations, shape, name, leaf)
     if observations.dtype.kind not in "biuf":
-        raise ArgumentError(f"{name} takes observations of numbers, not of {observations.dtype}")
+        raise ArgumentError(f"{name} takes {leaf or 'observations'} of numbers, not of {observations.dtype}")
     with np.errstate(over="ignore"):  # too large for the dtype becomes infinite, which a rollout stops at by itself
         values = observations.astype(_NUMPY[dtype])
     if observations.dtype.kind in "iu" and observations.dtype.itemsize > 2:

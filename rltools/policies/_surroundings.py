@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
-import numpy as np
 from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Discrete
 
 from rltools.cards import EnvironmentCard, environment_card
 from rltools.environments import Environment, current_id, environment_spec, make_environment, spec_to_json
-from rltools.errors import ArgumentError, MismatchError
-from rltools.features import Features, observation_features
+from rltools.errors import MismatchError
+from rltools.features import Features
+from rltools.naming import observed_features
+from rltools.observations import Leaf, leaves
+from rltools.policies._actions import count_actions
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Surroundings:
         observation_space: as the environment has it.
         action_space: as the environment has it.
         spec: how it is made; None where only a function or a live object makes it.
-        card: the names of its entries; None where no card fits.
+        card: the names of its actions; None where no card fits.
+        features: the names of the entries of an observation; None where nobody asked for them.
         notes: caveats, for instance that the environment asked for goes by another id today.
     """
 
@@ -36,11 +39,7 @@ class Surroundings:
     spec: EnvSpec | None = None
     card: EnvironmentCard | None = None
     notes: tuple[str, ...] = ()
-
-    @property
-    def features(self) -> Features:
-        """The names of the entries of an observation."""
-        return observation_features(self.observation_space, self.card)
+    features: Features | None = None
 
     @property
     def action_names(self) -> tuple[str, ...] | None:
@@ -67,14 +66,16 @@ def look_at(env: Environment, *, names: bool = True) -> Surroundings:
     spec = environment_spec(env)
     live = env if isinstance(env, gymnasium.Env) else make_environment(env)
     spec = spec or environment_spec(live)
+    card = environment_card(spec) if names and spec is not None else None
     try:
         spaces = live.observation_space, live.action_space
+        features = observed_features(live, card) if names else None
     finally:
         if live is not env:
             live.close()
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
-    return Surroundings(*spaces, spec, environment_card(spec) if names and spec is not None else None, notes)
+    return Surroundings(*spaces, spec, card, notes, features)
 
 
 def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:
@@ -113,7 +114,7 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surr
         MismatchError: observations of another shape, or other actions; both are in the message.
     """
     place = around.spec.id if around.spec is not None else "the environment"
-    if observed.shape != around.observation_space.shape:
+    if _entries(observed) != _entries(around.observation_space):
         raise MismatchError(
             f"{name} observes {_shape(observed)} and {place} gives {_shape(around.observation_space)}; "
             f"give the environment it was trained on as env="
@@ -125,21 +126,22 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surr
         )
 
 
-def count_actions(space: Space[Any]) -> int:
-    """How many discrete actions, or dimensions of a continuous one, there are.
-
-    Raises:
-        ArgumentError: neither Discrete nor Box.
-    """
-    if isinstance(space, Discrete):
-        return int(space.n)
-    if isinstance(space, Box):
-        return int(np.prod(space.shape))
-    raise ArgumentError(f"actions of {type(space).__name__} are not supported; they must be Discrete or Box: {space}")
+def _entries(space: Space[Any]) -> list[tuple[Any, ...]]:
+    """What must agree of two spaces of observations: where each array is and its shape, and of choices how many."""
+    return [(leaf.path, leaf.shape, leaf.kind == "text", leaf.sizes) for leaf in leaves(space)]
 
 
 def _shape(space: Space[Any]) -> str:
-    return f"shape {list(space.shape)}" if space.shape is not None else f"{space}"
+    found = leaves(space)
+    if len(found) > 1 or found[0].path:
+        return "{" + ", ".join(f"{leaf.name}: {_leaf_shape(leaf)}" for leaf in found) + "}"
+    return _leaf_shape(found[0])
+
+
+def _leaf_shape(leaf: Leaf) -> str:
+    if leaf.kind == "choice":
+        return f"one of {leaf.sizes[0]} values" if not leaf.shape else f"choices among {list(leaf.sizes)} values"
+    return f"shape {list(leaf.shape)}" if leaf.kind == "number" else "a text"
 
 
 def _describe(space: Space[Any]) -> str:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
+import copy
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, MismatchError
-from rltools.features import Features, observation_features
+from rltools.features import Features, space_features
 from rltools.policies import Known
+from rltools.policies._actions import branches, count_actions, default_names
 from rltools.policies._chain import chain
-from rltools.policies._choosing import categorical, greedy
-from rltools.policies._encoding import check_dtype, encode_box
+from rltools.policies._choosing import gaussian, in_branches
+from rltools.policies._encoding import check_dtype, encode
+from rltools.policies._identity import device_of, source_of
+from rltools.policies._memory import Memory
 from rltools.policies._modes import evaluating
-from rltools.policies._surroundings import count_actions
+from rltools.policies._normalization import Normalization
 from rltools.policy import Acted, Context, Source, decide
 
 if TYPE_CHECKING:
     from gymnasium import Space
     from gymnasium.envs.registration import EnvSpec
 
-Head = Callable[[Tensor], Tensor]
+Head = Callable[[Any], Tensor]
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
 HEADS = ("logit", "q_value", "mean", "action", "value")
 
@@ -37,18 +41,26 @@ class TorchPolicy:
 
     Args:
         module: `x [batch, *observation] -> [batch, k]`. x is float, in the environment's own layout and units: an image
-            comes as 0..255, and scaling it is the module's business.
-        observation_space: a Box.
-        action_space: a Discrete or a Box.
+            comes as 0..255, and scaling it is the module's business. A choice (Discrete, MultiDiscrete) comes one-hot.
+            Of a Dict or Tuple, x is a dict or tuple of such tensors, without its texts.
+        observation_space: a Box, Discrete, MultiDiscrete or MultiBinary, or a Dict or Tuple of these and of Text.
+        action_space: a Discrete, MultiDiscrete, MultiBinary or Box.
         heads: name -> function `x -> [batch, k]`, with the names "logit", "q_value", "mean", "action" and "value"; the
-            first one decides. The module itself by default, as "logit" for Discrete and as "action" for Box.
+            first one decides. The module itself by default, as "action" for Box and as "logit" for others, where k is
+            the number of values of all choices, one choice after another; a bit of a MultiBinary has two, off and on.
+            Beside the actions of a Box, "q_value" is a function of `(x, action [batch, dimension])`, with k = 1.
         name: what to call it on pages and in files; the name of the module's class by default.
-        action_names: one per discrete action, or per dimension of a continuous one; "action 0", ... by default.
+        action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
+            "action 0", ... or "action[0]=2", ... by default.
         features: names and units of the observation's entries; numbered by default.
         environment: the specification it was trained on.
         dtype: torch.float32 or torch.float64, which the module must compute in.
         choose: (scores `[batch, k]` of the first head, deterministic, rngs) -> positions `[batch]` from 0 for Discrete,
             values `[batch, k]` for Box. By default the highest score or a draw from the logits; the bounded score.
+        deviation: x -> `[batch, k]`, of the first head's scores, for random actions of a Box.
+        memory: of a recurrent network; heads are then functions of what it recalls, and so is the deviation.
+        normalization: of observations, before anything else the network does; None where it takes them as they are.
+        masked: whether it was trained to choose among those actions only that are allowed.
         source: replaces name and environment where more is known.
 
     Raises:
@@ -68,60 +80,117 @@ class TorchPolicy:
         environment: EnvSpec | None = None,
         dtype: torch.dtype = torch.float32,
         choose: Choose | None = None,
+        deviation: Head | None = None,
+        memory: Memory | None = None,
+        normalization: Normalization | None = None,
+        masked: bool = False,
         source: Source | None = None,
     ) -> None:
         check_dtype(dtype)
         count = count_actions(action_space)
+        self.branches = branches(action_space)
         self._modules = tuple(module.modules()) if isinstance(module, nn.Module) else ()
         itself = chain(module) if isinstance(module, nn.Module) else module
-        self._heads = dict(heads or {"logit" if isinstance(action_space, Discrete) else "action": itself})
+        self._heads = dict(heads or {"logit" if self.branches else "action": itself})
         unknown = [head for head in self._heads if head not in HEADS]
         if unknown or next(iter(self._heads)) == "value":
             raise ArgumentError(
                 f"heads are {', '.join(HEADS)}, the deciding one first; given: {', '.join(self._heads)}"
             )
-        self._choose = choose or self._choose_plainly
-        self.features = features or observation_features(observation_space)
+        self._choose, self._deviation, self._memory = choose, deviation, memory
+        self._normalization, self.units = normalization, "environment"
+        self.state_size = 0 if memory is None else memory.size
+        self.masked = masked
+        self.features = features or space_features(observation_space)
         self.observation_space = observation_space
         self.action_space = action_space
         # Looked up once: a space's own attributes are properties, and acting is a matter of microseconds.
         self._action = (
-            int(getattr(action_space, "start", 0)),
+            getattr(action_space, "start", None) if np.any(getattr(action_space, "start", 0)) else None,
             np.dtype(action_space.dtype or np.float32),
             tuple(action_space.shape or ()),
         )
-        self.action_names = tuple(action_names or (f"action {position}" for position in range(count)))
+        self.action_names = tuple(action_names or default_names(action_space))
         if len(self.action_names) != count:
             raise ArgumentError(f"{len(self.action_names)} action names for {count} actions: {self.action_names}")
         self.heads = tuple(self._heads)
-        self.source = source or _source(module, name, environment)
+        self.source = source or source_of(module, name, environment)
         self.dtype = dtype
-        self.device = _device(module)
+        self.device = device_of(module)
 
-    def encode(self, observations: np.ndarray) -> Tensor:
+    def encode(self, observations: Any) -> Tensor:
         """See `Policy.encode`."""
-        shape = self.observation_space.shape or ()
-        return encode_box(observations, shape, self.dtype, self.device, self.source.name)
+        x = encode(observations, self.features, self.dtype, self.device, self.source.name)
+        if self._normalization is None or self.units == "environment":
+            return x
+        return self._normalization.apply(x)
+
+    def in_network_units(self) -> TorchPolicy:
+        """The same policy with observations normalised where they are encoded: their unit is the network's.
+
+        Raises:
+            ArgumentError: it normalises nothing, so that its network's units are the environment's.
+        """
+        if self._normalization is None:
+            raise ArgumentError(
+                f"{self.source.name} takes observations as the environment gives them; its network has no other units"
+            )
+        if self.units == "network":
+            return self
+        same = copy.copy(self)
+        same.units, same.features = "network", self._normalization.units(self.features)
+        return same
+
+    def clipped(self, x: Tensor) -> Tensor | None:
+        """`x [batch, *feature]` -> bool of that shape, the entries that normalisation clips; None without any."""
+        if self._normalization is None:
+            return None
+        return self._normalization.clipped(x) if self.units == "environment" else self._normalization.reached(x)
 
     def head(self, name: str, x: Tensor, context: Context) -> Tensor:
         """See `Policy.head`.
 
         Raises:
-            ArgumentError: no such head.
+            ArgumentError: no such head, or one that needs what the context does not hold.
             MismatchError: the network cannot take x, or its output is not `[batch, k]`.
         """
         if name not in self._heads:
             raise ArgumentError(f"{self.source.name} has no head {name!r}; it has {', '.join(self.heads)}")
+        return self._scored(name, x, lambda: self._heads[name](*self._given(name, x, context)))
+
+    def _given(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
+        """What a head is a function of."""
+        inputs = self._inputs(x)
+        if self._memory is not None:
+            return (self._memory.recall(name, inputs, self._remembered(x, context)),)
+        if name != "q_value" or self.branches:
+            return (inputs,)
+        if context.action is None:
+            raise ArgumentError(f"the q_value of {self.source.name} is that of an action, and none is known here")
+        return inputs, context.action
+
+    def _inputs(self, x: Tensor) -> Any:
+        """What the network takes for x."""
+        if self._normalization is not None and self.units == "environment":
+            x = self._normalization.apply(x)
+        return self.features.unflatten(x) if self.features.is_nested else x
+
+    def _remembered(self, x: Tensor, context: Context) -> Tensor:
+        return x.new_zeros(len(x), self.state_size) if context.state is None else context.state
+
+    def _scored(self, name: str, x: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+        """What a head gives, in eval mode and checked."""
         try:
             with evaluating(self._modules):
-                scores = self._heads[name](x)
+                scores = compute()
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, IndexError) as error:
             raise MismatchError(
                 f"the {name} head of {self.source.name} cannot take observations {list(x.shape)} of {x.dtype}: {error}"
             ) from error
-        expected = (len(x), 1 if name == "value" else len(self.action_names))
+        single = name == "value" or (name == "q_value" and not self.branches)
+        expected = (len(x), 1 if single else len(self.action_names))
         if not isinstance(scores, Tensor) or scores.shape != expected:
             found = f"shape {list(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
             raise MismatchError(
@@ -131,24 +200,33 @@ class TorchPolicy:
         return scores
 
     def choose(
-        self, scores: Tensor, *, deterministic: bool = True, rngs: Sequence[np.random.Generator] | None = None
+        self,
+        scores: Tensor,
+        *,
+        deterministic: bool = True,
+        rngs: Sequence[np.random.Generator] | None = None,
+        mask: Tensor | None = None,
     ) -> np.ndarray:
         """See `Policy.choose`.
 
         Raises:
             ArgumentError: random actions without a generator for each row, or from scores that have no distribution.
         """
-        actions = self._choose(scores.detach() if scores.requires_grad else scores, deterministic, rngs)
+        scores = scores.detach() if scores.requires_grad else scores
+        if self._choose is not None:
+            actions = self._choose(scores, deterministic, rngs)
+        else:
+            actions = self._choose_plainly(scores, deterministic, rngs, mask if self.masked else None)
         start, dtype, shape = self._action
-        if start:
+        if actions.shape[1:] != shape:
+            actions = actions.reshape(-1, *shape)
+        if start is not None:
             actions = actions + start
-        if actions.dtype != dtype:
-            actions = actions.astype(dtype)
-        return actions.reshape(-1, *shape) if actions.shape[1:] != shape else actions
+        return actions if actions.dtype == dtype else actions.astype(dtype)
 
     def act(
         self,
-        observations: np.ndarray,
+        observations: Any,
         context: Context,
         *,
         deterministic: bool = True,
@@ -156,18 +234,62 @@ class TorchPolicy:
     ) -> Acted:
         """See `Policy.act`."""
         with torch.no_grad():
-            scores = self.head(self.heads[0], self.encode(observations), context)
-        return decide(self, scores, context, deterministic=deterministic, rngs=rngs)
+            x = self.encode(observations)
+            if self._memory is not None:
+                recalled, state = self._advance(x, context)
+                scores = self._scored(self.heads[0], x, lambda: self._heads[self.heads[0]](recalled))
+            else:
+                recalled, state = None, None
+                scores = self.head(self.heads[0], x, context)
+            if not deterministic and self._deviation is not None:
+                return self._draw(self._inputs(x) if recalled is None else recalled, scores, context, rngs, state)
+        return decide(self, scores, context, deterministic=deterministic, rngs=rngs, state=state)
+
+    def _advance(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        """What the first head is a function of, and the next state."""
+        assert self._memory is not None
+        with evaluating(self._modules):
+            return self._memory.advance(self._inputs(x), self._remembered(x, context))
+
+    def advance(self, x: Tensor, context: Context) -> Tensor:
+        """`x [batch, *feature]` -> the state `[batch, state]` after it, differentiable; of a recurrent policy only.
+
+        Raises:
+            ArgumentError: the policy remembers nothing.
+        """
+        if self._memory is None:
+            raise ArgumentError(f"{self.source.name} is not recurrent; it remembers nothing from step to step")
+        return self._advance(x, context)[1]
+
+    def _draw(
+        self,
+        given: Any,
+        scores: Tensor,
+        context: Context,
+        rngs: Sequence[np.random.Generator] | None,
+        state: Tensor | None,
+    ) -> Acted:
+        """A decision by scores drawn around those of the first head, which are the ones that are kept."""
+        assert self._deviation is not None
+        with evaluating(self._modules):
+            drawn = gaussian(scores, self._deviation(given), rngs)
+        decided = decide(self, drawn, context, state=state)
+        kept = dataclasses.replace(decided.context, scores=scores)
+        return Acted(decided.actions, scores.numpy(force=True), kept, state)
 
     def _choose_plainly(
-        self, scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None
+        self,
+        scores: Tensor,
+        deterministic: bool,
+        rngs: Sequence[np.random.Generator] | None,
+        mask: Tensor | None,
     ) -> np.ndarray:
         if not deterministic and self.heads[0] != "logit":
             raise ArgumentError(f"{self.source.name} has no distribution to draw from, only a {self.heads[0]} head")
         if isinstance(self.action_space, Box):
             low, high = self.action_space.low.reshape(-1), self.action_space.high.reshape(-1)
             return np.asarray(np.clip(scores.cpu().numpy(), low, high))
-        return greedy(scores) if deterministic else categorical(scores, rngs)
+        return in_branches(scores, self.branches, deterministic, rngs, mask)
 
 
 def claims(source: object) -> bool:
@@ -198,27 +320,3 @@ def load(source: nn.Module, known: Known) -> TorchPolicy:
         environment=around.spec,
         dtype=known.dtype or torch.float32,
     )
-
-
-def fingerprint(module: nn.Module) -> str:
-    """The sha256 of a module's parameters and buffers: their names, types, shapes and bytes."""
-    digest = hashlib.sha256(type(module).__qualname__.encode())
-    for name, value in module.state_dict().items():
-        if isinstance(value, Tensor):
-            digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _source(module: object, name: str | None, environment: EnvSpec | None) -> Source:
-    spec = None if environment is None else environment.to_json()
-    if isinstance(module, nn.Module):
-        return Source(name or type(module).__name__, fingerprint(module), spec)
-    qualified = str(getattr(module, "__qualname__", type(module).__qualname__))
-    note = "a function cannot be fingerprinted: the sha256 is that of its name only"
-    return Source(name or qualified, hashlib.sha256(qualified.encode()).hexdigest(), spec, notes=(note,))
-
-
-def _device(module: object) -> torch.device:
-    parameter = next(module.parameters(), None) if isinstance(module, nn.Module) else None
-    return torch.device("cpu") if parameter is None else parameter.device

@@ -1,7 +1,13 @@
 """Episodes and attributions, on disk and in memory."""
 
 from rltools.recording._attribution import Attribution, Question
-from rltools.recording._episode import Episode, Outcome
+from rltools.recording._episode import (
+    Episode,
+    Outcome,
+    nested_observations,
+    observation_column,
+    recorded_leaves,
+)
 from rltools.recording._header import Header
 from rltools.recording._recording import DamagedFileWarning, Recording, open_recording
 
@@ -13,5 +19,8 @@ __all__ = [
     "Outcome",
     "Question",
     "Recording",
+    "nested_observations",
+    "observation_column",
     "open_recording",
+    "recorded_leaves",
 ]

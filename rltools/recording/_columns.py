@@ -29,6 +29,8 @@ def column_type(shape: Sequence[int], dtype: np.dtype[Any]) -> pa.DataType:
 
 def column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     """`[rows, *shape]` as an Arrow array of the type that `column_type` gives."""
+    if values.dtype == np.object_:
+        return pa.array([value.encode() if isinstance(value, str) else value for value in values], kind)
     if values.ndim == 1:
         return pa.array(values, kind)
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
@@ -116,6 +118,16 @@ def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[
         _metadata(file)
         for batch in file.iter_batches(rows, columns=names, use_threads=False):
             yield {name: array(pa.chunked_array([batch[name]])) for name in names or batch.schema.names}
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """The columns that a file has.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    with damage_named(path), pq.ParquetFile(path) as file:
+        return tuple(file.schema_arrow.names)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rltools.features import Features
+from rltools.observations import Leaf, nest
 from rltools.recording._columns import damage_named, read_file, read_metadata
 
 ENDINGS = ("terminated", "truncated", "limit", "fault")
@@ -45,23 +48,35 @@ class Episode:
 
     Attributes:
         outcome: seed, length, return and how it ended.
-        observations: `[step, *observation]`, as the environment gave them.
+        observations: `[step, *observation]`, as the environment gave them; of a Dict or Tuple a structure like it, with
+            such an array, or texts, at each leaf.
+        features: names, units and shape of what they become; see `states`.
         actions: `[step, *action]`, as the environment took them.
         rewards: float64 `[step]`.
         scores: float `[step, k]`, of the policy's first head.
         terminated: bool `[step]`, as given.
         truncated: bool `[step]`, as given.
         final_observation: `[*observation]`, after the last action; None where a fault kept it from coming.
+        masks: bool `[step, k]`, which actions were allowed; None where the policy does not ask.
+        memories: float `[step, state]`, what a recurrent policy remembered before each step; None for others.
     """
 
     outcome: Outcome
-    observations: np.ndarray
+    observations: Any
     actions: np.ndarray
     rewards: np.ndarray
     scores: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
-    final_observation: np.ndarray | None
+    final_observation: Any
+    features: Features
+    masks: np.ndarray | None = None
+    memories: np.ndarray | None = None
+
+    @property
+    def states(self) -> np.ndarray:
+        """`[step, *feature]`: the observations as the numbers they become, choices one-hot, a Dict flat."""
+        return self.features.encode(self.observations)
 
     def __len__(self) -> int:
         """How many actions were taken."""
@@ -78,7 +93,22 @@ def read_outcome(path: Path) -> Outcome:
         return Outcome(**json.loads(read_metadata(path)["outcome"]))
 
 
-def read_episode(path: Path) -> Episode:
+def observation_column(leaf: Leaf) -> str:
+    """The column of an episode's file that holds a leaf of its observations."""
+    return f"observation/{leaf.name}" if leaf.path else "observation"
+
+
+def recorded_leaves(features: Features) -> tuple[Leaf, ...]:
+    """The leaves of the observations that a recording of these features holds."""
+    return features.leaves or (Leaf((), "number", features.shape, ""),)
+
+
+def nested_observations(columns: Mapping[str, np.ndarray], features: Features) -> Any:
+    """Observations `[row, ...]` out of the columns of a file."""
+    return nest([(leaf, _texts_or_numbers(leaf, columns)) for leaf in recorded_leaves(features)])
+
+
+def read_episode(path: Path, features: Features) -> Episode:
     """A whole episode.
 
     Raises:
@@ -88,29 +118,51 @@ def read_episode(path: Path) -> Episode:
     with damage_named(path):
         return Episode(
             outcome=Outcome(**json.loads(metadata["outcome"])),
-            observations=columns["observation"],
+            observations=nested_observations(columns, features),
             actions=columns["action"],
             rewards=columns["reward"],
             scores=columns["score"],
             terminated=columns["terminated"],
             truncated=columns["truncated"],
-            final_observation=_from_text(metadata["final_observation"], columns["observation"]),
+            final_observation=_from_text(metadata["final_observation"], columns, features),
+            features=features,
+            masks=columns.get("mask"),
+            memories=columns.get("state"),
         )
 
 
-def episode_metadata(outcome: Outcome, final_observation: np.ndarray | None) -> dict[str, str]:
-    """What stands beside an episode's rows."""
+def episode_metadata(outcome: Outcome, final_observation: Mapping[str, Any] | None) -> dict[str, str]:
+    """What stands beside an episode's rows; the final observation comes by column."""
+    kept = None if final_observation is None else {name: _to_text(value) for name, value in final_observation.items()}
+    only = kept is not None and list(kept) == ["observation"]
     return {
         "outcome": json.dumps(vars(outcome)),
-        "final_observation": "" if final_observation is None else _to_text(final_observation),
+        "final_observation": "" if kept is None else kept["observation"] if only else json.dumps(kept),
     }
 
 
-def _to_text(values: np.ndarray[Any, Any]) -> str:
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
+def _texts_or_numbers(leaf: Leaf, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    values = columns[observation_column(leaf)]
+    if leaf.kind != "text":
+        return values
+    return np.array([text.decode() for text in values], dtype=object)
 
 
-def _from_text(text: str, like: np.ndarray) -> np.ndarray | None:
+def _to_text(value: Any) -> str:
+    values = np.asarray(value)
+    content = str(values).encode() if values.dtype.kind in "OU" else np.ascontiguousarray(values).tobytes()
+    return base64.b64encode(content).decode("ascii")
+
+
+def _from_text(text: str, columns: Mapping[str, np.ndarray], features: Features) -> Any:
     if not text:
         return None
-    return np.frombuffer(base64.b64decode(text), like.dtype).reshape(like.shape[1:])
+    kept = json.loads(text) if text.startswith("{") else {"observation": text}
+    found = []
+    for leaf in recorded_leaves(features):
+        name = observation_column(leaf)
+        content, like = base64.b64decode(kept[name]), columns[name]
+        text_leaf = leaf.kind == "text"
+        value = content.decode() if text_leaf else np.frombuffer(content, like.dtype).reshape(like.shape[1:])
+        found.append((leaf, value))
+    return nest(found)

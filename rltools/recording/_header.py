@@ -10,7 +10,9 @@ from typing import Any
 from rltools.errors import CorruptError, FormatError
 from rltools.features import Features
 
-FORMAT = 1
+FORMAT = 2
+PLAIN_FORMAT = 1
+"""Of recordings without what format 2 brought: observations of several arrays or of choices, several actions a step."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,15 @@ class Header:
         environment: its specification as JSON, beneath any attribution wrapper; "" for one made by a function.
         features: of an encoded observation.
         action_names: one per discrete action, or per dimension of a continuous one.
-        action_start: the value of the first discrete action; None for continuous ones.
+        action_start: the value of the first discrete action; None for continuous ones, and where several are chosen at
+            once.
         score: the head that the recorded scores come from.
         seed: of the first episode's seeds.
         deterministic: whether the policy's best action was taken, or one drawn.
         max_steps: after how many steps an episode was ended.
         notes: caveats about the policy.
         versions: of the libraries that took part.
+        branches: how many values each discrete choice has; empty for continuous actions.
     """
 
     policy: str
@@ -46,6 +50,7 @@ class Header:
     max_steps: int
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    branches: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As `recording.json` keeps it."""
@@ -53,8 +58,9 @@ class Header:
             "features": self.features.to_json(),
             "action_names": list(self.action_names),
             "notes": list(self.notes),
+            "branches": list(self.branches),
         }
-        return {"format": FORMAT, **plain}
+        return {"format": FORMAT if self.features.leaves or len(self.branches) > 1 else PLAIN_FORMAT, **plain}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any], path: Path) -> Header:
@@ -70,7 +76,8 @@ class Header:
         if written > FORMAT:
             raise FormatError(f"{path} has format {written!r}, and this version reads up to {FORMAT}; update rltools")
         try:
-            known = {name: entry[name] for name in cls.__dataclass_fields__}
+            known = {name: entry[name] for name in cls.__dataclass_fields__ if name != "branches"}
+            known["branches"] = tuple(entry.get("branches", ()))  # older ones do not say
             known["features"] = Features.from_json(known["features"])
             known["action_names"] = tuple(known["action_names"])
             known["notes"] = tuple(known["notes"])

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from rltools.features import Part
+from rltools.observations import pick
 from rltools.recording._attribution import Attribution
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     Dimensions: step (all episodes one after another, with coordinates episode and t), the features' own (feature, or
     y, x, channel), target, output (what the policy scores), action_name where actions are vectors. Variables:
     observation, action, reward, terminated, truncated, score (step, output), and `attribution_<method>` (step, target,
-    feature), where a target's label is always resolved and NaN stands where something was not asked.
+    feature), where a target's label is always resolved and NaN stands where something was not asked. A Dict or Tuple is
+    flat along feature; its pictures are also there in their own shape, as `observation_<leaf>` and
+    `attribution_<method>_<leaf>`.
 
     Args:
         recording: the recording.
@@ -40,7 +44,7 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     # Not "action": xarray makes coordinates of what bears the name of one of its dimensions.
     action_dims = ["action_name"] if actions.ndim == 2 else [f"action_{axis}" for axis in range(actions.ndim - 1)]
     variables: dict[str, tuple[list[str], np.ndarray, dict[str, str]]] = {
-        "observation": (["step", *feature_dims], _joined(episodes, "observations", features.shape), {}),
+        "observation": (["step", *feature_dims], _joined(episodes, "states", features.shape), {}),
         "action": (["step", *action_dims], actions, {}),
         "reward": (["step"], _joined(episodes, "rewards", ()), {}),
         "terminated": (["step"], _joined(episodes, "terminated", (), np.bool_), {}),
@@ -57,7 +61,23 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
         coordinates["feature"] = ("feature", np.array(features.names, dtype=object))
         coordinates["unit"] = ("feature", np.array(features.units or [""] * features.size, dtype=object))
     if actions.ndim == 2:
-        coordinates["action_name"] = ("action_name", np.array(recording.header.action_names, dtype=object))
+        names = recording.header.action_names
+        if len(names) != actions.shape[1]:  # the values of several choices, not the choices
+            names = tuple(f"action[{branch}]" for branch in range(actions.shape[1]))
+        coordinates["action_name"] = ("action_name", np.array(names, dtype=object))
+    for leaf in features.leaves:
+        if leaf.kind == "text":
+            texts = [pick(episode.observations, leaf) for episode in episodes]
+            said = np.concatenate([np.zeros(0, object), *texts])
+            variables[f"observation_{leaf.name}".rstrip("_")] = (["step"], said, {})
+    for part in features.parts if features.is_nested else ():
+        if len(part.shape) > 1:
+            dims = [f"{part.leaf.name}_{axis}" for axis in part.dims]
+            variables[f"observation_{part.leaf.name}"] = (
+                ["step", *dims],
+                _of_part(variables["observation"][1], part),
+                {},
+            )
     numbers = [episode.outcome.number for episode in episodes]
     asked = _chosen(recording, method, target, numbers)
     labels = list(dict.fromkeys(label for found in asked.values() for label in found.labels))
@@ -66,10 +86,14 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     for name, found in _by_variable(asked).items():
         dtype = np.result_type(*(part.values for part in found))
         values = np.full((sum(lengths), len(labels), *features.shape), np.nan, dtype)
-        for part in found:
-            values[:, [labels.index(label) for label in part.labels]] = part.values
+        for one in found:
+            values[:, [labels.index(label) for label in one.labels]] = one.values
         attributes = {"unit": found[0].unit, "method": found[0].method}
         variables[name] = (["step", "target", *feature_dims], values, attributes)
+        for part in features.parts if features.is_nested else ():
+            if len(part.shape) > 1:
+                dims = ["step", "target", *(f"{part.leaf.name}_{axis}" for axis in part.dims)]
+                variables[f"{name}_{part.leaf.name}"] = (dims, _of_part(values, part), attributes)
     return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
 
 
@@ -100,6 +124,11 @@ def to_pandas(recording: Recording, method: str | None = None, target: str | Non
                 found = _columns(prefix, labelled[variable].values[:, at], recording.features.names)
                 columns |= {column: part for column, part in found.items() if not np.isnan(part).all()}
     return pd.DataFrame(columns)
+
+
+def _of_part(values: np.ndarray, part: Part) -> np.ndarray:
+    """The entries of one leaf, `[..., entry]`, in its own shape."""
+    return values[..., part.start : part.stop].reshape(*values.shape[:-1], *part.shape)
 
 
 def _columns(prefix: str, values: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -85,7 +85,7 @@ class Recording:
 
     def episode(self, number: int) -> Episode:
         """One whole episode."""
-        return read_episode(self.episode_path(number))
+        return read_episode(self.episode_path(number), self.features)
 
     def outcome(self, number: int) -> Outcome:
         """How one episode went, without reading its rows."""

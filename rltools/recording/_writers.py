@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rltools.errors import FaultError
+from rltools.observations import pick
 from rltools.recording._columns import ColumnWriter
-from rltools.recording._episode import Episode, Outcome, episode_metadata
+from rltools.recording._episode import (
+    Episode,
+    Outcome,
+    episode_metadata,
+    nested_observations,
+    recorded_leaves,
+)
 from rltools.recording._files import put_in_place, temporary_name, uninterrupted
 
 Columns = Mapping[str, np.ndarray]
@@ -62,7 +70,7 @@ class EpisodeWriter:
         if self._frames:
             self._frames.write({"frame": _objects(frames)})
 
-    def finish(self, outcome: Outcome, final_observation: np.ndarray | None, frames_per_second: float) -> None:
+    def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
         """Put the files in their place, the frames first: an episode that is there is complete."""
         if self._frames:
             self._frames.finish({"frames_per_second": str(frames_per_second)})
@@ -89,14 +97,16 @@ class FrameWriter:
         Raises:
             FaultError: the block differs from the recorded one.
         """
-        steps = len(columns["observation"])
-        recorded = self._episode.observations[self._steps : self._steps + steps]
-        if not np.array_equal(recorded, columns["observation"], equal_nan=recorded.dtype.kind == "f"):
-            raise self._another_way()
+        steps = len(columns["reward"])
+        now = nested_observations(columns, self._episode.features)
+        for leaf in recorded_leaves(self._episode.features):
+            recorded = pick(self._episode.observations, leaf)[self._steps : self._steps + steps]
+            if not np.array_equal(recorded, pick(now, leaf), equal_nan=recorded.dtype.kind == "f"):
+                raise self._another_way()
         self._steps += steps
         self._frames.write({"frame": _objects(frames)})
 
-    def finish(self, outcome: Outcome, final_observation: np.ndarray | None, frames_per_second: float) -> None:
+    def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
         """Put the file in its place.
 
         Raises:

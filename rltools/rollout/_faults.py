@@ -10,9 +10,9 @@ from rltools.errors import SimulationError
 from rltools.policy import Policy
 
 
-def observation_fault(policy: Policy, observation: np.ndarray, steps: int) -> str:
-    """What is wrong with an observation `[*observation]` that came after `steps` steps; "" where nothing is."""
-    values = observation.reshape(-1)
+def observation_fault(policy: Policy, observations: Any, steps: int) -> str:
+    """What is wrong with an observation, a batch of one, that came after `steps` steps; "" where nothing is."""
+    values = policy.features.encode(observations).reshape(-1)
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return ""
     at = int(np.flatnonzero(~np.isfinite(values))[0])

@@ -19,7 +19,9 @@ class Writer(Protocol):
         """Append a block of steps."""
         ...
 
-    def finish(self, outcome: Outcome, final_observation: np.ndarray | None, frames_per_second: float) -> None:
+    def finish(
+        self, outcome: Outcome, final_observation: dict[str, np.ndarray] | None, frames_per_second: float
+    ) -> None:
         """The episode has ended."""
         ...
 

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rltools.environments import current_id, spec_to_json
 from rltools.errors import ConflictError
 from rltools.policy import Policy
@@ -25,6 +27,7 @@ def header_of(policy: Policy, spec: EnvSpec | None, seed: int, deterministic: bo
     """What holds for every episode of a recording of these settings."""
     source = policy.source
     start = getattr(policy.action_space, "start", None)
+    start = int(start) if isinstance(start, int | np.integer) else None  # several choices have one each
     return Header(
         policy=source.name,
         policy_sha256=source.sha256,
@@ -32,15 +35,22 @@ def header_of(policy: Policy, spec: EnvSpec | None, seed: int, deterministic: bo
         environment=(spec and spec_to_json(spec)) or "",
         features=policy.features,
         action_names=policy.action_names,
-        action_start=None if start is None else int(start),
+        action_start=start,
         score=policy.heads[0],
         seed=seed,
         deterministic=deterministic,
         max_steps=max_steps,
-        notes=(*source.notes, *_elsewhere(policy, spec)),
+        notes=(*source.notes, *_elsewhere(policy, spec), *_texts(policy)),
         versions={name: version(name) for name in ("gymnasium", "numpy", "torch", "stable-baselines3")}
         | {"python": platform.python_version(), "rltools": version("rltools-attribution")},
+        branches=policy.branches,
     )
+
+
+def _texts(policy: Policy) -> tuple[str, ...]:
+    """The caveat about texts, which no number stands for."""
+    names = [leaf.name or "the observation" for leaf in policy.features.leaves if leaf.kind == "text"]
+    return (f"text is recorded and not explained: {', '.join(names)}",) if names else ()
 
 
 def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
@@ -79,7 +89,7 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
         write_json(path, header.to_json())
         return header
     there = open_recording(folder).header
-    passing = ("versions", "notes", "library")
+    passing = ("versions", "notes", "library", "branches")
     differing = [
         f"{name}: {getattr(there, name)!r} there, {getattr(header, name)!r} now"
         for name in vars(header)

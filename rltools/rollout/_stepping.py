@@ -16,8 +16,10 @@ from rltools.policy import Policy
 from rltools.recording import Outcome
 from rltools.recording._files import uninterrupted
 from rltools.rollout._acting import act, padded_rows
-from rltools.rollout._faults import exact, observation_fault, score_fault
+from rltools.rollout._faults import observation_fault, score_fault
 from rltools.rollout._frames import draw, frames_per_second
+from rltools.rollout._masks import allowed_actions
+from rltools.rollout._observed import Observed
 from rltools.rollout._running import Running, Writer
 
 BLOCK_BYTES = 1 << 18
@@ -45,21 +47,25 @@ class Rollout:
         """Prepare; `open_writer` gives an episode's writer, and whether its frames are drawn."""
         self._policy, self._open_env, self._open_writer = policy, open_env, open_writer
         self._seed, self._deterministic, self._max_steps = seed, deterministic, max_steps
-        space = policy.observation_space
-        self._shape = shape = tuple(space.shape or ())
-        self._dtype = dtype = np.dtype(space.dtype or np.float32)
-        row_bytes = max(1, int(np.prod(shape)) * dtype.itemsize)
-        self._block = int(np.clip(BLOCK_BYTES // row_bytes, 16, 1024))
-        self._current = np.zeros((padded_rows(policy, num_envs), *shape), dtype)
-        self._low, self._high = getattr(space, "low", None), getattr(space, "high", None)
+        slots, count = padded_rows(policy, num_envs), len(policy.action_names)
+        self._observed = observed = Observed(policy.observation_space, slots)
+        self._block = int(np.clip(BLOCK_BYTES // observed.row_bytes, 16, 1024))
         rows = (self._block, num_envs)
         scores = torch.zeros(0, dtype=policy.dtype).numpy().dtype
         self._buffers = {
-            "observation": np.zeros((*rows, *shape), dtype),
+            **observed.buffers(*rows),
             "action": np.zeros((*rows, *(policy.action_space.shape or ())), policy.action_space.dtype),
-            "score": np.zeros((*rows, len(policy.action_names)), scores),
+            "score": np.zeros((*rows, count), scores),
             "reward": np.zeros(rows),
         }
+        # What a row of a few policies needs beside its observation, by the name of its column.
+        self._beside: dict[str, np.ndarray] = {}
+        if policy.masked:
+            self._beside["mask"] = np.ones((slots, count), bool)
+        if policy.state_size:
+            self._beside["state"] = np.zeros((slots, policy.state_size), scores)
+        for name, values in self._beside.items():
+            self._buffers[name] = np.zeros((*rows, *values.shape[1:]), values.dtype)
         self._round, self._full = 0, self._block
         self._running: list[Running] = []
         self._free = list(reversed(range(num_envs)))
@@ -90,21 +96,25 @@ class Rollout:
             self._running.append(episode)
             self._note_slots()
             try:
-                observation, _ = episode.env.reset(seed=seed)
-                self._receive(episode.slot, observation)
+                observation, info = episode.env.reset(seed=seed)
+                self._receive(episode, observation, info)
             except Exception as error:
                 fault = f"reset failed: {type(error).__name__}: {error}"
                 yield from self._end({episode.slot: ("fault", fault)}, observed=False)
                 continue
-            if fault := observation_fault(self._policy, self._current[episode.slot], 0):
+            if not self._observed.seem_finite() and (fault := self._observation_fault(episode)):
                 yield from self._end({episode.slot: ("fault", fault)})
 
     def _step_all(self) -> Iterator[Outcome]:
         """One round: every running episode acts once, and steps."""
         at, slots = self._round % self._block, self._slots
         generators = None if self._deterministic else [episode.rng for episode in self._running]
-        actions, scores = act(self._policy, self._current, slots, generators)
-        self._buffers["observation"][at, slots] = self._current[slots]
+        actions, scores, state = act(self._policy, self._observed, slots, generators, self._beside)
+        self._observed.keep(self._buffers, at, slots)
+        for name, values in self._beside.items():
+            self._buffers[name][at, slots] = values[slots]
+        if state is not None:
+            self._beside["state"][slots] = state
         self._buffers["action"][at, slots] = actions
         self._buffers["score"][at, slots] = scores
         ended: dict[int, tuple[str, str]] = {}
@@ -132,9 +142,9 @@ class Rollout:
             try:
                 if episode.drawn:
                     episode.frames.append(draw(episode.env))
-                observation, reward, at_end, cut, _ = episode.step(action)
+                observation, reward, at_end, cut, info = episode.step(action)
                 reward = float(reward)
-                receive(episode.slot, observation)
+                receive(episode, observation, info)
             except Exception as error:
                 keep(0.0)
                 del episode.frames[episode.steps - episode.flushed :]
@@ -152,22 +162,25 @@ class Rollout:
 
     def _find_faults(self, rewards: list[float], ended: dict[int, tuple[str, str]]) -> None:
         # A sum is finite where all its terms are, or nearly so; what is not is looked at one by one.
-        if isfinite(sum(rewards)) and (self._dtype.kind != "f" or isfinite(self._current.sum())):
+        if isfinite(sum(rewards)) and self._observed.seem_finite():
             return
         for episode, reward in zip(self._running, rewards, strict=True):
             if ended.get(episode.slot, ("", ""))[0] == "fault":
                 continue
-            if fault := observation_fault(self._policy, self._current[episode.slot], episode.steps):
+            if fault := self._observation_fault(episode):
                 ended[episode.slot] = ("fault", fault)
             elif not isfinite(reward):
                 ended[episode.slot] = ("fault", f"reward {reward} at step {episode.steps - 1}")
 
-    def _receive(self, slot: int, observation: Any) -> None:
-        """Copy on receipt: an environment may return the same array every step."""
-        plain = (
-            type(observation) is np.ndarray and observation.dtype is self._dtype and observation.shape == self._shape
-        )
-        self._current[slot] = observation if plain else exact(observation, self._shape, self._dtype)
+    def _observation_fault(self, episode: Running) -> str:
+        rows = np.array([episode.slot])
+        return observation_fault(self._policy, self._observed.batch(rows), episode.steps)
+
+    def _receive(self, episode: Running, observation: Any, info: dict[str, Any]) -> None:
+        self._observed.receive(episode.slot, observation)
+        if self._policy.masked:
+            count = len(self._policy.action_names)
+            self._beside["mask"][episode.slot] = allowed_actions(episode.env, info, count)
 
     def _flush_full(self) -> None:
         """Hand on the steps of episodes whose block is full; each counts its blocks from its own first step."""
@@ -188,10 +201,7 @@ class Rollout:
         for name, last in (("terminated", episode.terminated), ("truncated", episode.truncated)):
             block[name] = np.zeros(len(at), bool)
             block[name][-1:] = last
-        if self._low is not None:
-            observed = block["observation"]
-            outside = (observed < self._low) | (observed > self._high)
-            episode.outside += int(outside.reshape(len(at), -1).any(1).sum()) if len(at) else 0
+        episode.outside += self._observed.outside(block)
         episode.writer.write(block, episode.frames)
         episode.frames, episode.flushed = [], episode.steps
 
@@ -207,7 +217,7 @@ class Rollout:
             outcome = Outcome(
                 episode.number, episode.seed, episode.steps, episode.total_reward, ending, fault, episode.outside
             )
-            final = self._current[episode.slot].copy() if observed else None
+            final = self._observed.of(episode.slot) if observed else None
             episode.writer.finish(outcome, final, episode.frames_per_second)
             return outcome
 
@@ -219,7 +229,9 @@ class Rollout:
                 outcomes = list(pool.map(keep, leaving))
         for episode in leaving:
             _close(episode.env)
-            self._current[episode.slot] = 0  # what is left there takes part in sums
+            self._observed.clear(episode.slot)
+            if "state" in self._beside:
+                self._beside["state"][episode.slot] = 0
             self._free.append(episode.slot)
         self._running = [episode for episode in self._running if episode.slot not in ended]
         self._note_slots()

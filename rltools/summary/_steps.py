@@ -82,7 +82,7 @@ def state_deviation(recording: Recording) -> np.ndarray:
     size = recording.features.size
     count, mean, squares = 0, np.zeros(size), np.zeros(size)
     for episode in recording:
-        states = flat(episode.observations, 1).astype(np.float64)
+        states = flat(episode.states, 1).astype(np.float64)
         states = states[usable(states)]
         if len(states) == 0:
             continue
@@ -142,5 +142,5 @@ def _by_group(
     groups = found.features.groups()
     sizes = np.array([len(entries) for _, entries in groups])
     of_label = flat(found.values[:, label], 1)[rows]
-    values = grouped(flat(episode.observations, 1)[rows], groups) / sizes
+    values = grouped(flat(episode.states, 1)[rows], groups) / sizes
     return values, grouped(of_label if scale is None else of_label * scale, groups)

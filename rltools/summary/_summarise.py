@@ -195,7 +195,7 @@ def summarise(
         unit=question.unit,
         labels=question.labels,
         features=names,
-        units=features.units if features.units and not features.is_image else ("",) * len(names),
+        units=tuple(features.units[at[0]] if features.units and len(at) == 1 else "" for _, at in features.groups()),
         n=overall.n,
         n_steps=int(sums.steps.sum()),
         episodes=len(sums.steps),

@@ -70,8 +70,8 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None) -> Sum
             residuals.append(found.residual[rows])
         if found.complete is not None:
             complete.append(found.complete[rows])
-        if deviation is not None and not recording.features.is_image:
-            observed = flat(episode.observations, 1).astype(np.float64)
+        if deviation is not None and len(groups) == recording.features.size:
+            observed = flat(episode.states, 1).astype(np.float64)
             observed = observed[usable(observed)]
             origin = observed[0] if origin is None and len(observed) else origin
             states.append(_moments(observed if origin is None else observed - origin))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rltools.errors import TargetError
 from rltools.policy import Context, Policy
-from rltools.targets._target import STATE_SCORES, Target, is_several, target_labels
+from rltools.targets._target import Target, branch_of, is_of_state, is_several, target_labels
 
 
 def base_head(target: Target, policy: Policy) -> str:
@@ -39,13 +39,15 @@ class Score(nn.Module):
             for term in ((target,) if target.minus is None else (target, target.minus))
         )
         self._heads = tuple({head for head, _ in self._terms})
+        # Copying what no head needs would cost as much as a small net.
+        of_action = "q_value" in self._heads and not policy.branches
+        self._needed = Context(action=context.action if of_action else None, state=context.state)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         lead = x.shape[: x.ndim - self.feature_ndim]
         flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
-        # A head needs neither the action nor the scores, and copying them costs as much as a small net.
-        context = Context(mask=self._context.mask).repeat(prod(lead[1:]))
+        context = self._needed.repeat(prod(lead[1:]))
         heads = {}
         for name in self._heads:
             # Each head has a copy: a network may write into what it is given.
@@ -83,17 +85,21 @@ def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tenso
     select = _selection(target, policy, context)
     if transform is None:
         return select
-    return lambda output: select(transform(output, None if mask is None else _beside(mask, output)))
+    return lambda output: select(transform(output, policy.branches, None if mask is None else _beside(mask, output)))
 
 
 def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
     """From scores of all actions `[batch, ..., k]` to those of the target's."""
     names = policy.action_names
-    if target.score in STATE_SCORES or is_several(target, policy):
+    if is_of_state(target.score, policy) or is_several(target, policy):
         return lambda scores: scores
-    if target.action not in names and target.action in ("chosen", "runner_up"):
-        action = (_chosen(context) if target.action == "chosen" else _runner_up(context))[:, None]
-        return lambda scores: scores.gather(-1, _beside(action, scores).expand(*scores.shape[:-1], 1))
+    keyword, branch = branch_of(target.action, policy)
+    if keyword:
+        action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context)
+        if branch is not None:
+            action = action[:, branch, None]
+        count = action.shape[1]
+        return lambda scores: scores.gather(-1, _beside(action, scores).expand(*scores.shape[:-1], count))
     position = names.index(target.action) if target.action in names else int(target.action)
     return lambda scores: scores[..., position, None]
 
@@ -103,20 +109,47 @@ def _beside(rows: Tensor, output: Tensor) -> Tensor:
     return rows if output.ndim == 2 else rows.reshape(len(rows), *[1] * (output.ndim - 2), rows.shape[1])
 
 
-def _chosen(context: Context) -> Tensor:
+def _chosen(policy: Policy, context: Context) -> Tensor:
+    """int64 `[batch, branch]`, where the chosen action of each choice is among all scores."""
     if context.action is None:
         raise TargetError("the target names the chosen action, and no action is known for these observations")
-    return context.action
+    if len(policy.branches) == 1:
+        return context.action[:, None]
+    starts = torch.tensor([0, *policy.branches[:-1]], device=context.action.device).cumsum(0)
+    return context.action + starts
 
 
-def _runner_up(context: Context) -> Tensor:
-    chosen = _chosen(context)
-    if context.scores is None or context.scores.shape[1] < 2:
+def _runner_up(policy: Policy, context: Context) -> Tensor:
+    """The best action of each choice other than the chosen one, of those allowed."""
+    chosen = _chosen(policy, context)
+    if context.scores is None or min(policy.branches) < 2:
         raise TargetError("runner_up needs a policy with at least two actions to choose from")
-    others = context.scores.scatter(1, chosen[:, None], -torch.inf)
-    if context.mask is not None:
-        others = others.masked_fill(~context.mask, -torch.inf)
-    return others.argmax(dim=1)
+    others = context.scores if context.mask is None else context.scores.masked_fill(~context.mask, -torch.inf)
+    others = others.scatter(1, chosen, -torch.inf)
+    found, start = [], 0
+    for size in policy.branches:
+        found.append(start + others[:, start : start + size].argmax(dim=1))
+        start += size
+    return torch.stack(found, dim=1)
+
+
+Transform = Callable[[Tensor, tuple[int, ...], Tensor | None], Tensor]
+
+
+def _each_branch(transform: Callable[[Tensor, Tensor | None], Tensor]) -> Transform:
+    """A function of the scores of one choice, applied to each choice's own."""
+
+    def each(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) -> Tensor:
+        if len(branches) <= 1:
+            return transform(output, allowed)
+        parts, start = [], 0
+        for size in branches:
+            of_branch = slice(start, start + size)
+            parts.append(transform(output[..., of_branch], None if allowed is None else allowed[..., of_branch]))
+            start += size
+        return torch.cat(parts, dim=-1)
+
+    return each
 
 
 def _centred(output: Tensor, allowed: Tensor | None) -> Tensor:
@@ -134,15 +167,16 @@ def _probability(output: Tensor, allowed: Tensor | None) -> Tensor:
     return _log_probability(output, allowed).exp()
 
 
-def _entropy(output: Tensor, allowed: Tensor | None) -> Tensor:
+def _entropy(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) -> Tensor:
+    """Of all choices together, which are made independently."""
     # Written out, because entr's derivative is infinite where a probability underflows to 0.
-    logs = _log_probability(output, allowed)
+    logs = _each_branch(_log_probability)(output, branches, allowed)
     return -(logs.exp() * logs).sum(dim=-1, keepdim=True)
 
 
-_SCORES: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
-    "centred": _centred,
-    "log_probability": _log_probability,
-    "probability": _probability,
+_SCORES: dict[str, Transform] = {
+    "centred": _each_branch(_centred),
+    "log_probability": _each_branch(_log_probability),
+    "probability": _each_branch(_probability),
     "entropy": _entropy,
 }

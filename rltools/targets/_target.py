@@ -23,7 +23,8 @@ class Target:
     Attributes:
         score: one of `SCORES`.
         action: "chosen", "runner_up" (the best other than the chosen one), "all", an action's name or its position;
-            "" for the scores of a state ("value", "entropy").
+            "" for the scores of a state ("value", "entropy"). Where several choices are made at once, "chosen" and
+            "runner_up" are one scalar for each, and `chosen[1]` is that of one.
         minus: what is subtracted; None for a plain score.
     """
 
@@ -79,7 +80,9 @@ def _parse(text: str, policy: Policy) -> Target | None:
     for at in (i for i in range(len(text)) if text.startswith(" - ", i)):
         first = _parse_plain(text[:at], policy, inherited=None)
         second = _parse_plain(text[at + 3 :], policy, first.score) if first else None
-        if first and second and not (is_several(first, policy) or is_several(second, policy)):
+        if first is None or second is None or is_several(first, policy) or is_several(second, policy):
+            continue
+        if count_scalars(first, policy) == count_scalars(second, policy):
             return Target(first.score, first.action, second)
     return None
 
@@ -89,20 +92,45 @@ def is_several(target: Target, policy: Policy) -> bool:
     return target.action == "all" and "all" not in policy.action_names
 
 
+def branch_of(action: str, policy: Policy) -> tuple[str, int | None]:
+    """A keyword, and which choice it is of where several are made at once: `chosen[1]`; None for all of them.
+
+    ("", None) where it is none of "chosen" and "runner_up".
+    """
+    keyword, bracket, rest = action.partition("[")
+    if action in policy.action_names or keyword not in ("chosen", "runner_up"):
+        return "", None
+    if not bracket:
+        return keyword, None
+    inside = rest.removesuffix("]")
+    if rest != f"{inside}]" or len(policy.branches) < 2 or not _is_position(inside, len(policy.branches)):
+        return "", None
+    return keyword, int(inside)
+
+
+def count_scalars(target: Target, policy: Policy) -> int:
+    """How many scalars a target stands for."""
+    if is_several(target, policy):
+        return len(policy.action_names)
+    keyword, branch = branch_of(target.action, policy)
+    return len(policy.branches) if keyword and branch is None else 1
+
+
 def _parse_plain(text: str, policy: Policy, inherited: str | None) -> Target | None:
     score, colon, action = text.partition(":")
-    if inherited is not None and inherited not in STATE_SCORES and _is_action(text, policy):
+    if inherited is not None and not is_of_state(inherited, policy) and _is_action(text, policy):
         score, action = inherited, text
-    elif not colon and score in STATE_SCORES and score in available_scores(policy):
+    elif not colon and is_of_state(score, policy) and score in available_scores(policy):
         return Target(score)
-    if score in STATE_SCORES or score not in available_scores(policy) or not _is_action(action, policy):
+    if is_of_state(score, policy) or score not in available_scores(policy) or not _is_action(action, policy):
         return None
     return Target(score, action)
 
 
 def _is_action(text: str, policy: Policy) -> bool:
     keywords = KEYWORDS if is_discrete(policy) else ("all",)
-    return text in policy.action_names or text in keywords or _is_position(text, len(policy.action_names))
+    known = text in policy.action_names or text in keywords or _is_position(text, len(policy.action_names))
+    return known or (is_discrete(policy) and branch_of(text, policy)[0] != "")
 
 
 def _is_position(text: str, count: int) -> bool:
@@ -110,8 +138,8 @@ def _is_position(text: str, count: int) -> bool:
 
 
 def is_discrete(policy: Policy) -> bool:
-    """Whether the policy chooses one of several actions by their scores."""
-    return policy.heads[0] in ("logit", "q_value")
+    """Whether the policy chooses among several actions by their scores."""
+    return bool(policy.branches)
 
 
 def available_scores(policy: Policy) -> tuple[str, ...]:
@@ -121,12 +149,17 @@ def available_scores(policy: Policy) -> tuple[str, ...]:
     return (*policy.heads, *centred, *of_logits)
 
 
+def is_of_state(score: str, policy: Policy) -> bool:
+    """Whether a score is one number for a state: its value, its entropy, or the value of a continuous action in it."""
+    return score in STATE_SCORES or (score == "q_value" and not is_discrete(policy))
+
+
 def _refusal(text: str, policy: Policy) -> str:
     scores = available_scores(policy)
-    of_actions = [score for score in scores if score not in STATE_SCORES]
+    of_actions = [score for score in scores if not is_of_state(score, policy)]
     keywords = ", ".join(KEYWORDS if is_discrete(policy) else ("all",))
     names = ", ".join(map(repr, policy.action_names))
-    of_states = ", ".join(score for score in scores if score in STATE_SCORES) or "none"
+    of_states = ", ".join(score for score in scores if is_of_state(score, policy)) or "none"
     return (
         f"{policy.source.name} has no target {text!r}. A target is SCORE:ACTION, with a score of "
         f"{', '.join(of_actions)} and an action of {keywords}, a position below {len(policy.action_names)} or a name "
@@ -137,6 +170,15 @@ def _refusal(text: str, policy: Policy) -> str:
 
 def target_labels(target: Target, policy: Policy) -> tuple[str, ...]:
     """A label for each scalar of a target, always resolved: `action:all` -> `action:main engine`, ..."""
-    if not is_several(target, policy):
+    if is_several(target, policy):
+        return tuple(f"{target.score}:{name}" for name in policy.action_names)
+    if count_scalars(target, policy) == 1:
         return (str(target),)
-    return tuple(f"{target.score}:{name}" for name in policy.action_names)
+    return tuple(str(_of_branch(target, branch, policy)) for branch in range(len(policy.branches)))
+
+
+def _of_branch(target: Target, branch: int, policy: Policy) -> Target:
+    """A target of every choice as that of one of them."""
+    action = f"{target.action}[{branch}]" if branch_of(target.action, policy)[0] else target.action
+    minus = target.minus and _of_branch(target.minus, branch, policy)
+    return Target(target.score, action, minus)

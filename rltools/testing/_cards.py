@@ -9,7 +9,8 @@ import numpy as np
 from rltools.cards import EnvironmentCard, EnvironmentChoice, read_agent_card, read_environment_card
 from rltools.environments import make_environment
 from rltools.loading import load_policy
-from rltools.policies._surroundings import count_actions, with_arguments
+from rltools.policies._actions import count_actions
+from rltools.policies._surroundings import with_arguments
 from rltools.rollout import record
 
 STEPS = 200

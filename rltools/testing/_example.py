@@ -69,6 +69,7 @@ def example_recording(
             terminated=flags,
             truncated=flags,
             final_observation=None,
+            features=features,
         )
         episodes.append(episode)
         residual = None if residuals is None else residuals[number]

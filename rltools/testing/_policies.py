@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from rltools.environments import Environment
 from rltools.errors import ArgumentError, MismatchError
-from rltools.policies._surroundings import check_match, count_actions, look_at
+from rltools.policies._actions import count_actions
+from rltools.policies._surroundings import check_match, look_at
 from rltools.policies.torch_policy import HEADS
 from rltools.policy import Context, Policy, positions
 from rltools.testing._derivatives import check_derivatives

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from rltools.observations import map_leaves, pick
 from rltools.recording import Attribution, Episode, Header, Question, Recording, open_recording
-from rltools.recording._episode import episode_metadata
+from rltools.recording._episode import episode_metadata, observation_column, recorded_leaves
 from rltools.recording._files import numbered_path, write_json
 from rltools.recording._writers import BlockFile
 
@@ -45,14 +46,17 @@ def write_recording(
         _write(
             numbered_path(directory / "episodes", episode.outcome.number),
             {
-                "observation": episode.observations,
+                **{
+                    observation_column(leaf): pick(episode.observations, leaf)
+                    for leaf in recorded_leaves(episode.features)
+                },
                 "action": episode.actions,
                 "reward": episode.rewards,
                 "score": episode.scores,
                 "terminated": episode.terminated,
                 "truncated": episode.truncated,
             },
-            episode_metadata(episode.outcome, episode.final_observation),
+            episode_metadata(episode.outcome, _by_column(episode)),
         )
     for key, found in explained.items():
         folder = directory / "attributions" / key
@@ -75,11 +79,21 @@ def shortened(recording: Recording, directory: Path, *, episodes: int, steps: in
     return write_recording(directory, recording.header, kept, explained)
 
 
+def _by_column(episode: Episode) -> dict[str, Any] | None:
+    """The final observation, leaf by leaf."""
+    if episode.final_observation is None:
+        return None
+    kept = recorded_leaves(episode.features)
+    return {observation_column(leaf): pick(episode.final_observation, leaf) for leaf in kept}
+
+
 def _first_steps(episode: Episode, steps: int) -> Episode:
-    rows = {
-        name: getattr(episode, name)[:steps]
-        for name in ("observations", "actions", "rewards", "scores", "terminated", "truncated")
+    rows: dict[str, Any] = {
+        name: getattr(episode, name)[:steps] for name in ("actions", "rewards", "scores", "terminated", "truncated")
     }
+    rows["observations"] = map_leaves(
+        lambda _, values: values[:steps], episode.observations, recorded_leaves(episode.features)
+    )
     outcome = replace(episode.outcome, steps=len(rows["rewards"]), total_reward=float(rows["rewards"].sum()))
     return replace(episode, outcome=outcome, **rows)
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Discrete
 from torch import Tensor
 
 from rltools.attributions import Method, find_method
 from rltools.attributions._derivative import derivative
 from rltools.attributions.gradient import gradient
 from rltools.attributions.input_x_gradient import input_x_gradient
-from rltools.errors import ArgumentError, FaultError, SimulationError
+from rltools.errors import ArgumentError, FaultError
 from rltools.explanation._batches import explained_rows
 from rltools.explanation._references import given_reference
-from rltools.policy import Acted, Context, Policy, decide, positions
+from rltools.observations import blank_observations
+from rltools.policy import Acted, Context, Policy, advanced, decide, positions
 from rltools.targets import Target, base_head, make_score, parse_target, target_labels
 
 _FROM_GRADIENT: dict[Method, Callable[[Tensor, Tensor], Tensor]] = {
@@ -36,11 +36,13 @@ class Moment:
         actions: `[row, *action]`, as the environment takes them.
         values: float `[row, target, *feature]`; NaN where the method failed.
         scores: float `[row, target]`, the explained scalars.
+        state: what a recurrent policy remembers now; None for others.
     """
 
     actions: np.ndarray
     values: np.ndarray
     scores: np.ndarray
+    state: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -58,24 +60,28 @@ class Live:
         """A label for each explained scalar."""
         return target_labels(self.target, self.policy)
 
-    def explain(self, observations: np.ndarray, actions: Any) -> Moment:
+    def explain(self, observations: Any, context: Context, actions: Any) -> Moment:
         """Explain actions that were taken in `observations [row, *observation]`.
 
         Raises:
             ArgumentError: actions the policy does not have.
             GradientError: the policy is not differentiable.
         """
-        given = _checked_actions(self.policy, actions, len(observations))
 
         def take(scores: Tensor) -> Acted:
-            scores = scores.detach()
-            context = Context(action=positions(self.policy, given), scores=scores)
-            return Acted(given, scores.cpu().numpy(), context)
+            given, scores = _checked_actions(self.policy, actions, len(scores)), scores.detach()
+            taken = Context(positions(self.policy, given), scores, context.mask, context.state)
+            return Acted(given, scores.numpy(force=True), taken)
 
-        return self._moment(observations, take)
+        return self._moment(observations, context, take)
 
     def decide(
-        self, observations: np.ndarray, *, deterministic: bool, rngs: Sequence[np.random.Generator] | None
+        self,
+        observations: Any,
+        context: Context,
+        *,
+        deterministic: bool,
+        rngs: Sequence[np.random.Generator] | None,
     ) -> Moment:
         """Let the policy act in `observations [row, *observation]`, and explain what it does.
 
@@ -87,13 +93,13 @@ class Live:
 
         def choose(scores: Tensor) -> Acted:
             _check_finite(self.policy, scores)
-            return decide(self.policy, scores, Context(), deterministic=deterministic, rngs=rngs)
+            return decide(self.policy, scores, context, deterministic=deterministic, rngs=rngs)
 
-        return self._moment(observations, choose)
+        return self._moment(observations, context, choose)
 
     def any_actions(self, rows: int) -> np.ndarray:
         """Actions `[row, *action]` for environments that take none; the first of discrete ones, else zero."""
-        space = self.policy.action_space
+        space: Any = self.policy.action_space
         return np.full((rows, *(space.shape or ())), getattr(space, "start", 0), space.dtype)
 
     def unexplained(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -103,29 +109,41 @@ class Live:
         values = np.full((*scores.shape, *features), np.nan, scores.dtype)
         return values, scores
 
-    def _moment(self, observations: np.ndarray, act: Callable[[Tensor], Acted]) -> Moment:
+    def _moment(self, observations: Any, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
         # The caller may step under no_grad, as evaluation loops do; inference mode also needs leaves of its own.
         with torch.inference_mode(False), torch.enable_grad():
             x = self.policy.encode(observations)
             finish = _FROM_GRADIENT.get(self.method)
-            return self._in_general(x, act) if finish is None else self._from_one_graph(x, act, finish)
+            if finish is None:
+                moment = self._in_general(x, context, act)
+            else:
+                moment = self._from_one_graph(x, context, act, finish)
+            return self._remembering(moment, x, context) if self.policy.state_size else moment
+
+    def _remembering(self, moment: Moment, x: Tensor, context: Context) -> Moment:
+        with torch.no_grad():
+            return replace(moment, state=advanced(self.policy, x.detach(), context))
 
     def _from_one_graph(
-        self, x: Tensor, act: Callable[[Tensor], Acted], finish: Callable[[Tensor, Tensor], Tensor]
+        self,
+        x: Tensor,
+        context: Context,
+        act: Callable[[Tensor], Acted],
+        finish: Callable[[Tensor, Tensor], Tensor],
     ) -> Moment:
         leaf, first = x.detach().requires_grad_(), self.policy.heads[0]
-        output = self.policy.head(first, leaf, Context())
+        output = self.policy.head(first, leaf, context)
         acted = act(output)
         needed = {base_head(term, self.policy) for term in (self.target, self.target.minus) if term is not None}
-        outputs = {name: self.policy.head(name, leaf, Context())[:, None] for name in needed - {first}}
+        outputs = {name: self.policy.head(name, leaf, acted.context)[:, None] for name in needed - {first}}
         score = make_score(self.policy, self.target, acted.context)
         scores = score.read(outputs | {first: output[:, None]})[:, 0]
         values = finish(derivative(scores, leaf).movedim(0, 1), x[:, None]).cpu().numpy()
         return Moment(acted.actions, _finite_or_nan(values), scores.detach().cpu().numpy())
 
-    def _in_general(self, x: Tensor, act: Callable[[Tensor], Acted]) -> Moment:
+    def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
         with torch.no_grad():
-            acted = act(self.policy.head(self.policy.heads[0], x, Context()))
+            acted = act(self.policy.head(self.policy.heads[0], x, context))
         explained = explained_rows(
             self.policy, self.method, self.target, x, acted.context, self.reference, self.settings
         )
@@ -155,20 +173,8 @@ def ask(
     found = find_method(method)
     compared = None if reference is None else given_reference(policy, reference)
     live = Live(policy, found, parse_target(target, policy), compared, found.settings(parameters))
-    space = policy.observation_space
-    live.explain(np.zeros((1, *(space.shape or ())), space.dtype), live.any_actions(1))
+    live.explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
     return live
-
-
-def known(observation: np.ndarray | None) -> np.ndarray:
-    """The observation that the next action is taken in.
-
-    Raises:
-        SimulationError: there is none yet.
-    """
-    if observation is None:
-        raise SimulationError("there is no observation that an action could be taken in; call reset() first")
-    return observation
 
 
 def _checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
@@ -177,12 +183,15 @@ def _checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
     if given.size != np.prod(shape):
         raise ArgumentError(f"{policy.source.name} takes actions of shape {list(shape)}, not {list(given.shape)}")
     given = given.reshape(shape)
-    if isinstance(space, Discrete):
-        wrong = given[(given < space.start) | (given >= space.start + space.n)]
+    if policy.branches:
+        low = np.broadcast_to(getattr(space, "start", 0), shape[1:])
+        high = low + np.reshape(policy.branches, shape[1:]) - 1
+        wrong = np.argwhere((given < low) | (given > high))
         if len(wrong):
+            _, *place = wrong[0]
             raise ArgumentError(
-                f"action {wrong[0]} is none of {policy.source.name}'s, which are {space.start} to "
-                f"{space.start + space.n - 1}"
+                f"action {given[tuple(wrong[0])]} is none of {policy.source.name}'s, which are {low[tuple(place)]} to "
+                f"{high[tuple(place)]}"
             )
     return given
 

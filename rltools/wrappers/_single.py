@@ -11,13 +11,18 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError
 from rltools.features import Features
+from rltools.observations import map_leaves
 from rltools.policies._surroundings import check_match, look_at
 from rltools.policy import Policy
+from rltools.recording import recorded_leaves
+from rltools.rollout._masks import allowed_actions
 from rltools.targets import Target
 from rltools.wrappers._info import extended
-from rltools.wrappers._live import Moment, ask, known
+from rltools.wrappers._live import Moment, ask
+from rltools.wrappers._situation import Situation
 
 Step = tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]
+_ONLY = np.ones(1, bool)
 
 
 class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -78,7 +83,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         self._live = ask(policy, method, target, reference, parameters)
         check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(env))
-        self._observation: np.ndarray | None = None
+        self._situation = Situation(policy, 1)
 
     @property
     def features(self) -> Features:
@@ -97,9 +102,9 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment; nothing is explained."""
-        self._observation = None  # where the reset fails, no later action is explained by an earlier episode
+        self._situation.forget()
         observation, info = self.env.reset(seed=seed, options=options)
-        self._observation = np.array(observation)
+        self._situation.begin(self._batch(observation), self._masks(info))
         return observation, info
 
     def step(self, action: Any) -> Step:
@@ -109,10 +114,13 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             SimulationError: before the first reset, or the info has entries of these names already.
             ArgumentError: an action that the environment took and the policy does not have.
         """
-        before = self._observation
+        if not self._situation.begun:
+            self.env.step(action)  # most environments say themselves that they want a reset
+        before, context = self._situation.taken_in(_ONLY)
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._observation = np.array(observation)
-        moment = self._live.explain(known(before)[None], action)
+        self._move(observation, info, ended=bool(terminated or truncated))
+        moment = self._live.explain(before, context, action)
+        self._remember(moment, ended=bool(terminated or truncated))
         return observation, reward, terminated, truncated, extended(info, self._entries(moment))
 
     def step_policy(self, deterministic: bool = True, rng: np.random.Generator | None = None) -> Step:
@@ -133,12 +141,32 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         if not deterministic and rng is None:
             raise ArgumentError("random actions need rng=, for instance numpy.random.default_rng(0)")
         rngs = None if rng is None else [rng]
-        moment = self._live.decide(known(self._observation)[None], deterministic=deterministic, rngs=rngs)
+        before, context = self._situation.taken_in(_ONLY)
+        moment = self._live.decide(before, context, deterministic=deterministic, rngs=rngs)
         action = moment.actions[0]
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._observation = np.array(observation)
+        self._move(observation, info, ended=bool(terminated or truncated))
+        self._remember(moment, ended=bool(terminated or truncated))
         entries = self._entries(moment) | {"action": action}
         return observation, reward, terminated, truncated, extended(info, entries)
+
+    def _batch(self, observation: Any) -> Any:
+        """A batch of one."""
+        return map_leaves(
+            lambda _, value: np.asarray(value)[None], observation, recorded_leaves(self._live.policy.features)
+        )
+
+    def _masks(self, info: dict[str, Any]) -> np.ndarray | None:
+        policy = self._live.policy
+        return allowed_actions(self.env, info, len(policy.action_names))[None] if policy.masked else None
+
+    def _move(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
+        masks = None if ended else self._masks(info)  # after the end nothing need be allowed
+        self._situation.move(self._batch(observation), masks, np.array([ended]))
+
+    def _remember(self, moment: Moment, *, ended: bool) -> None:
+        if not ended:
+            self._situation.remember(moment.state, _ONLY)
 
     def _entries(self, moment: Moment) -> dict[str, Any]:
         if len(self.labels) == 1:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+import torch
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from torch import Tensor
 
 from rltools.errors import ArgumentError, SimulationError
@@ -15,7 +16,8 @@ from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policy import Policy
 from rltools.targets import Target
 from rltools.wrappers._info import extended
-from rltools.wrappers._live import Moment, ask, known
+from rltools.wrappers._live import Moment, ask
+from rltools.wrappers._situation import Situation
 
 Step = tuple[Any, Any, Any, Any, dict[str, Any]]
 
@@ -77,7 +79,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         self._live = ask(policy, method, target, reference, parameters)
         around = Surroundings(envs.single_observation_space, envs.single_action_space, envs.spec)
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
-        self._observations: np.ndarray | None = None
+        self._situation = Situation(policy, envs.num_envs)
         self._only_resets = np.zeros(envs.num_envs, bool)
 
     @property
@@ -94,14 +96,10 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         """Reset the environments, or those that are True in `options["reset_mask"]`; nothing is explained."""
         mask = (options or {}).get("reset_mask")  # before the reset, because environments take it out of the dict
         if mask is None:
-            self._observations = None  # where the reset fails, no later action is explained by an earlier episode
+            self._situation.forget()
         observations, info = self.env.reset(seed=seed, options=options)
-        if mask is None or self._observations is None:
-            self._observations = np.array(observations)
-            self._only_resets[:] = False
-        else:
-            self._observations[mask] = observations[mask]
-            self._only_resets[mask] = False
+        self._situation.begin(observations, self._masks(info), mask)
+        self._only_resets[slice(None) if mask is None else mask] = False
         return observations, info
 
     def step(self, actions: Any) -> Step:
@@ -111,10 +109,11 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
             SimulationError: before the first reset, or the info has entries of these names already.
             ArgumentError: an action that an environment took and the policy does not have.
         """
-        before, acting = self._observations, ~self._only_resets
+        acting = ~self._only_resets
+        before, context = self._situation.taken_in(acting)
         step = self._forward(actions)
-        before = known(before)
-        moment = self._live.explain(before[acting], np.asarray(actions)[acting]) if acting.any() else None
+        moment = self._live.explain(before, context, np.asarray(actions)[acting]) if acting.any() else None
+        self._remember(moment, acting, step)
         return *step[:4], extended(step[4], self._entries(moment, acting))
 
     def step_policy(self, deterministic: bool = True, rngs: Sequence[np.random.Generator] | None = None) -> Step:
@@ -138,19 +137,44 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         actions = self._live.any_actions(self.num_envs)
         moment = None
         if acting.any():
-            moment = self._live.decide(known(self._observations)[acting], deterministic=deterministic, rngs=drawing)
+            before, context = self._situation.taken_in(acting)
+            moment = self._live.decide(before, context, deterministic=deterministic, rngs=drawing)
             actions[acting] = moment.actions
         step = self._forward(actions)
+        self._remember(moment, acting, step)
         entries = self._entries(moment, acting) | {"action": actions, "_action": acting.copy()}
         return *step[:4], extended(step[4], entries)
 
     def _forward(self, actions: Any) -> Step:
         step = self.env.step(actions)
-        observations, _, terminations, truncations, _ = step
-        self._observations = np.array(observations)
+        observations, _, terminations, truncations, info = step
+        ended = np.logical_or(terminations, truncations)
+        self._situation.move(observations, self._masks(info), ended)
         if self._waits:
-            self._only_resets = np.logical_or(terminations, truncations)
+            self._only_resets = ended
         return step
+
+    def _masks(self, info: dict[str, Any]) -> np.ndarray | None:
+        """Which actions are allowed where: from the environments' method `action_masks`, else from the info."""
+        policy = self._live.policy
+        if not policy.masked:
+            return None
+        said = info.get("action_mask")
+        if said is None and isinstance(self.env, SyncVectorEnv):
+            said = self.env.call("action_masks")
+        if said is None:
+            raise SimulationError(
+                f"{policy.source.name} chooses among those actions only that are allowed, and {self.env} does not say "
+                f"which: it needs an info['action_mask']"
+            )
+        return np.asarray(said, dtype=bool).reshape(self.num_envs, -1)
+
+    def _remember(self, moment: Moment | None, acting: np.ndarray, step: Step) -> None:
+        """What a recurrent policy remembers, but of episodes that have ended."""
+        if moment is not None and moment.state is not None:
+            going_on = ~np.logical_or(step[2], step[3])
+            kept = torch.from_numpy(going_on[acting])
+            self._situation.remember(moment.state[kept], acting & going_on)
 
     def _entries(self, moment: Moment | None, acting: np.ndarray) -> dict[str, Any]:
         """The rows that were explained among those that were not."""

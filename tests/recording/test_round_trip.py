@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from rltools.features import Features
 from rltools.recording import Outcome
 from rltools.recording._columns import ColumnWriter, read_blocks, read_columns, read_metadata
 from rltools.recording._episode import episode_metadata, read_episode, read_outcome
@@ -117,8 +118,8 @@ def test_an_outcome_and_a_final_observation(
     outcome = Outcome(3, 5, 4, reward, "fault", fault, 2)
     file = BlockFile(path)
     file.write(episode_columns(4, (2, 3)))
-    file.finish(episode_metadata(outcome, final))
-    episode = read_episode(path)
+    file.finish(episode_metadata(outcome, None if final is None else {"observation": final}))
+    episode = read_episode(path, Features((2, 3)))
     assert repr(episode.outcome) == repr(outcome) == repr(read_outcome(path))
     assert (episode.final_observation is None) == (final is None)
     if final is not None and episode.final_observation is not None:

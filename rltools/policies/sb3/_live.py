@@ -7,12 +7,13 @@ from typing import Any
 
 from rltools.errors import ArgumentError
 from rltools.policies import Known
+from rltools.policies._identity import fingerprint
 from rltools.policies._surroundings import Surroundings, look_at
 from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
 from rltools.policies.sb3._policy import make_policy
 from rltools.policies.sb3._preprocess import is_transposed
 from rltools.policies.sb3.families import family_of
-from rltools.policies.torch_policy import TorchPolicy, fingerprint
+from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Source
 
 

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.features import observation_features
+from rltools.features import space_features
 from rltools.policies import Known
 from rltools.policies._encoding import check_dtype
 from rltools.policies._surroundings import Surroundings, check_match
@@ -57,7 +57,7 @@ def make_policy(
     around, dtype = known.environment, known.dtype or torch.float32
     check_dtype(dtype)
     outer = _outer_space(source.name, inner, actions, around)
-    features = observation_features(outer, around.card if around is not None else None)
+    features = around.features if around is not None and around.features is not None else space_features(outer)
     preprocess = preprocessing(inner, outer, network.normalize_images, statistics)
     outputs = family.outputs(network, settings)
     heads = {name: _at_dtype(network, dtype, _after(preprocess, head)) for name, head in outputs.heads.items()}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Box, Dict
+from gymnasium.spaces.utils import flatdim
 
 from rltools.errors import UnsafeFileError
-from rltools.policies._surroundings import count_actions
+from rltools.policies._actions import count_actions
 from rltools.policies.sb3._saved import Saved
+from rltools.policies.sb3._unpickle import shown
+
+# Arguments that say how many of something are made, each with weights of its own.
+_COUNTS = ("n_critics", "n_lstm_layers")
 
 
 def check_size(saved: Saved, kwargs: dict[str, Any]) -> None:
@@ -22,29 +30,65 @@ def check_size(saved: Saved, kwargs: dict[str, Any]) -> None:
     Raises:
         UnsafeFileError: a layer is larger than all weights together, or there are more layers than weights.
     """
-    there = sum(value.numel() for value in saved.weights.values())
-    extractor = kwargs.get("features_extractor_class")
-    named = "NatureCNN" if extractor is None and "Cnn" in saved.policy_class else getattr(extractor, "__name__", "")
-    inputs = 1 if named == "NatureCNN" else int(np.prod(saved.observation_space.shape))
+    there, tensors = sum(value.numel() for value in saved.weights.values()), len(saved.weights)
+    for name, value in _plain(kwargs):
+        if isinstance(value, (list, tuple, dict)):
+            _check(saved, len(value) > max(tensors, 16), f"{name} of {len(value):,} entries")
+        elif type(value) is int:
+            _check(saved, value > max(there, 16), f"{name} of {shown(value)[:40]}")
+    for name in _COUNTS:
+        _check(saved, int(kwargs.get(name, 1)) > tensors, f"{name} of {shown(kwargs.get(name))}")
     outputs = count_actions(saved.action_space) * int(kwargs.get("n_quantiles", 1))
+    _check(saved, outputs > there, f"{outputs:,} outputs")
     parts = kwargs.get("net_arch") or []
+    first = 1 if _has_images(saved, kwargs) else flatdim(saved.observation_space)
     for part, widths in parts.items() if isinstance(parts, dict) else [("pi", parts)]:
-        last = (outputs,) if part == "pi" else ()
-        layers = [int(first) * int(second) for first, second in pairwise((inputs, *widths, *last))]
-        _check(saved, max(layers, default=0) > there or len(layers) > len(saved.weights), f"layers {widths[:8]}")
-    _check(saved, outputs > there, f"{outputs} outputs")
-    _check(saved, int(kwargs.get("n_critics", 1)) > len(saved.weights), f"{kwargs.get('n_critics')} critics")
-    if named == "NatureCNN":
-        features = int((kwargs.get("features_extractor_kwargs") or {}).get("features_dim", 512))
-        _check(saved, _convolved(saved.observation_space.shape) * features > there, f"{features} features of an image")
+        layers = [int(one) * int(other) for one, other in pairwise((first, *widths))]
+        layers += [int(widths[-1]) * outputs] if part == "pi" and widths else []
+        _check(saved, max(layers, default=0) > there, f"layers {shown(widths[:8])}")
+    hidden = int(kwargs.get("lstm_hidden_size", 0))
+    _check(saved, 4 * hidden * hidden > there, f"a memory of {hidden:,}")
+    chosen = kwargs.get("features_extractor_kwargs") or {}
+    for shape in _image_shapes(saved.observation_space) if _has_images(saved, kwargs) else ():
+        default, name = (256, "cnn_output_dim") if isinstance(saved.observation_space, Dict) else (512, "features_dim")
+        features = int(chosen.get(name, default))
+        _check(saved, _convolved(shape) * features > there, f"{features:,} features of an image of shape {shape}")
+
+
+def _plain(kwargs: Any, name: str = "policy_kwargs") -> Iterator[tuple[str, Any]]:
+    """Everything in the arguments, with the name of the argument it belongs to."""
+    yield name, kwargs
+    if isinstance(kwargs, dict):
+        for key, value in kwargs.items():
+            yield from _plain(value, str(key))
+    elif isinstance(kwargs, (list, tuple)):
+        for value in kwargs:
+            yield from _plain(value, name)
 
 
 def _check(saved: Saved, excessive: bool, what: str) -> None:
     if excessive:
-        raise UnsafeFileError(f"{saved.path} asks for {what}, more than it has weights for; its network was not made")
+        raise UnsafeFileError(
+            f"{saved.path} asks for {what}, more than it has weights for; its network was not made. Save the model "
+            f"again"
+        )
+
+
+def _has_images(saved: Saved, kwargs: dict[str, Any]) -> bool:
+    extractor = kwargs.get("features_extractor_class")
+    if extractor is None:
+        return "Cnn" in saved.policy_class or "MultiInput" in saved.policy_class
+    return getattr(extractor, "__name__", "") in ("NatureCNN", "CombinedExtractor")
+
+
+def _image_shapes(space: Space[Any]) -> list[tuple[int, ...]]:
+    if not isinstance(space, Dict):
+        return [space.shape] if space.shape is not None and len(space.shape) == 3 else []
+    boxes = [part for part in space.spaces.values() if isinstance(part, Box)]
+    return [box.shape for box in boxes if len(box.shape) == 3 and box.dtype == np.uint8]
 
 
 def _convolved(shape: tuple[int, ...]) -> int:
     """How many numbers leave the convolutions of NatureCNN (kernels 8, 4, 3 with strides 4, 2, 1)."""
-    sides = [max(((side - 8) // 4 + 1 - 4) // 2 - 1, 0) for side in shape[1:]]
-    return 64 * int(np.prod(sides))
+    height, width = (max(((side - 8) // 4 + 1 - 4) // 2 - 1, 0) for side in shape[1:])
+    return 64 * height * width

@@ -1,0 +1,51 @@
+"""The regions of a picture that a summary has a row for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+REGIONS = 4
+"""A side; a picture is summarised over a grid of so many."""
+
+
+def image_regions(
+    shape: Sequence[int], dims: Sequence[str], channels: Sequence[str] = ()
+) -> list[tuple[str, np.ndarray]]:
+    """A name, and the row-major positions of its entries, for each region and channel of a picture."""
+    places = np.arange(prod(shape)).reshape(tuple(shape))
+    y_axis, x_axis = dims.index("y"), dims.index("x")
+    other = [axis for axis, name in enumerate(dims) if name not in ("y", "x")]
+    found = []
+    for rows in np.array_split(np.arange(shape[y_axis]), min(REGIONS, shape[y_axis])):
+        for columns in np.array_split(np.arange(shape[x_axis]), min(REGIONS, shape[x_axis])):
+            region = places.take(rows, y_axis).take(columns, x_axis)
+            name = f"y {rows[0]}-{rows[-1]}, x {columns[0]}-{columns[-1]}"
+            lengths = [shape[axis] for axis in other]
+            if prod(lengths) == 1:
+                found.append((name, region.ravel()))
+                continue
+            for index in np.ndindex(*lengths):
+                entries = region
+                for axis, at in reversed(list(zip(other, index, strict=True))):
+                    entries = entries.take(at, axis)
+                which = ", ".join(
+                    axis_label(dims[axis], at, shape[axis], channels) for axis, at in zip(other, index, strict=True)
+                )
+                found.append((f"{name}, {which}", entries.ravel()))
+    return found
+
+
+def axis_label(name: str, at: int, size: int, channels: Sequence[str] = ()) -> str:
+    """What a position on an axis is called: the channel's own name, `2 steps ago`, else `y 3`.
+
+    >>> axis_label("channel", 0, 3, ("red", "green", "blue")), axis_label("lag", 3, 4), axis_label("x", 7, 9)
+    ('red', 'now', 'x 7')
+    """
+    if name == "channel" and len(channels) == size:
+        return channels[at]
+    if name == "lag":
+        return f"{size - 1 - at} steps ago" if at < size - 1 else "now"
+    return f"{name} {at}"
