@@ -178,7 +178,8 @@ class Features:
 
     def windowed(self, lags: int) -> Features:
         """The features of so many observations in a row, the last one last, as one input `[lag, *feature]`."""
-        ago = [f", {lags - 1 - lag} steps ago" if lag < lags - 1 else ", now" for lag in range(lags)]
+        behind = [lags - 1 - lag for lag in range(lags)]
+        ago = [", now" if lag == 0 else f", {lag} step{'s' if lag > 1 else ''} ago" for lag in behind]
         return Features(
             (lags, *self.shape),
             ("lag", *self.dims),

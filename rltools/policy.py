@@ -48,12 +48,15 @@ class Context:
         mask: bool `[batch, k]`, the actions that were allowed.
         state: float `[batch, state]`, what a recurrent policy remembered before the observation; zeros at the start of
             an episode.
+        before: int64 `[batch]`, where a row is a window of observations: how many of them would lie before the episode
+            began. None for single observations.
     """
 
     action: Tensor | None = None
     scores: Tensor | None = None
     mask: Tensor | None = None
     state: Tensor | None = None
+    before: Tensor | None = None
 
     def rows(self, index: slice | Tensor) -> Context:
         """The context of some rows, in the order of `index`."""
@@ -64,7 +67,7 @@ class Context:
         return self if times == 1 else self._map(lambda entry: entry.repeat_interleave(times, dim=0))
 
     def _map(self, change: Any) -> Context:
-        entries = {name: getattr(self, name) for name in ("action", "scores", "mask", "state")}
+        entries = {name: getattr(self, name) for name in ("action", "scores", "mask", "state", "before")}
         return replace(self, **{name: change(entry) for name, entry in entries.items() if entry is not None})
 
 

@@ -18,12 +18,13 @@ from torch import Tensor
 from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, MismatchError
 from rltools.explanation._batches import chunk_rows, explained_rows
-from rltools.explanation._context import needed_columns, recorded_context
+from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
 from rltools.explanation._pieces import Piece, batches
 from rltools.explanation._references import Reference, reference_id, visited_reference
+from rltools.explanation._windows import Window
 from rltools.policy import Policy
 from rltools.progress import progress_bar
-from rltools.recording import DamagedFileWarning, Question, Recording, nested_observations
+from rltools.recording import DamagedFileWarning, Question, Recording
 from rltools.recording._background import BackgroundFiles
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
 from rltools.targets import Target, parse_target, target_labels
@@ -44,6 +45,7 @@ def explain(
     method: str = "gradient",
     target: str | Target | None = None,
     reference: Reference = None,
+    window: int = 0,
     every: int = 1,
     seed: int = 0,
     progress: bool = False,
@@ -61,6 +63,9 @@ def explain(
         target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
         reference: for methods that compare with other states: how many visited states to draw (None: 8), or states
             `[reference, *observation]`.
+        window: of a recurrent policy, how many of the last observations are explained, each through what is remembered
+            of it: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the observation of the
+            moment, with what the policy remembers held.
         every: explain one step of so many, evenly.
         seed: of what is drawn: the visited states, and a method's own draws.
         progress: show a progress bar.
@@ -85,7 +90,8 @@ def explain(
     """
     if every < 1:
         raise ArgumentError(f"every is {every}; it must be at least 1")
-    asked = _ask(recording, policy, method, target, reference, every, seed, parameters)
+    policy = Window(policy, window) if window else policy
+    asked = _ask(recording, policy, method, target, reference, every, seed, parameters, window)
     folder = recording.directory / "attributions" / asked.key
     with sole_writer(recording.directory), cause_named(folder):
         missing = sorted(set(recording.numbers) - set(numbered(folder)))
@@ -101,7 +107,7 @@ def explain(
             progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance,
             BackgroundFiles() as files,
         ):
-            for batch in _batches(recording, policy, asked, missing, states):
+            for batch in _batches(recording, policy, asked, missing, states, window):
                 rows, of_those = _explain_batch(recording, policy, asked, states, batch, folder, files, explained == 0)
                 explained, failed = explained + rows, failed + of_those
                 advance(sum(piece.read for piece in batch))
@@ -133,6 +139,7 @@ def _ask(
     every: int,
     seed: int,
     parameters: dict[str, Any],
+    window: int,
 ) -> _Asked:
     found = find_method(method)
     parsed = parse_target(target, policy)
@@ -144,17 +151,18 @@ def _ask(
         target=str(parsed),
         labels=target_labels(parsed, policy),
         unit=found.unit,
-        parameters=settings | ({"reference": compared} if compared else {}),
+        parameters=settings | ({"reference": compared} if compared else {}) | ({"window": window} if window else {}),
         policy_sha256=recording.header.policy_sha256,
         every=every,
     )
     fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{method}-{parsed}").strip("-")[:60]
+    named = f"{method}-{parsed}" + (f"-window-{window}" if window else "")
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
     return _Asked(found, parsed, settings, question, f"{slug}-{fingerprint}")
 
 
 def _batches(
-    recording: Recording, policy: Policy, asked: _Asked, missing: list[int], reference: Tensor | None
+    recording: Recording, policy: Policy, asked: _Asked, missing: list[int], reference: Tensor | None, window: int
 ) -> Iterator[list[Piece]]:
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
     references = 0 if reference is None else len(reference)
@@ -162,7 +170,7 @@ def _batches(
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
     names = needed_columns(recording, policy)
-    return batches(recording, missing, names, asked.question.every, min(rows, most), most)
+    return batches(recording, missing, names, asked.question.every, min(rows, most), most, window)
 
 
 def _explain_batch(
@@ -187,7 +195,7 @@ def _explain_batch(
     if first:
         _check_same_policy(policy, columns, recording)
     context = recorded_context(policy, columns)
-    x = policy.encode(nested_observations(columns, policy.features))
+    x = recorded_inputs(policy, columns)
     explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
     # Only now, so that a question that failed at its first step does not seem to be answered.
     if not (folder / "attribution.json").is_file():
@@ -208,7 +216,7 @@ def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: 
     """Compare scores, not fingerprints: a model in memory and the file it was saved to are the same policy."""
     first = {name: values[:16] for name, values in block.items()}
     with torch.no_grad():
-        x, context = policy.encode(nested_observations(first, policy.features)), recorded_context(policy, first)
+        x, context = recorded_inputs(policy, first), recorded_context(policy, first)
         scores = policy.head(policy.heads[0], x, context).cpu().numpy()
     recorded = first["score"]
     if scores.shape != recorded.shape or not np.allclose(scores, recorded, rtol=1e-3, atol=1e-4):

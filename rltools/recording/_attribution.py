@@ -32,6 +32,11 @@ class Question:
     policy_sha256: str
     every: int = 1
 
+    @property
+    def window(self) -> int:
+        """How many observations of a recurrent policy were explained together; 0 for the one of the moment alone."""
+        return int(self.parameters.get("window", 0))
+
     def to_json(self) -> dict[str, Any]:
         """As `attribution.json` keeps it."""
         return asdict(self) | {"labels": list(self.labels)}

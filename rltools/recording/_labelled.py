@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rltools.recording._episode import Episode
     from rltools.recording._recording import Recording
 
+Variables = dict[str, tuple[list[str], np.ndarray, dict[str, str]]]
 WIDE_LIMIT = 1000
 """Observations of more entries than this, images above all, have no columns of their own in a table."""
 
@@ -27,7 +28,8 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     Dimensions: step (all episodes one after another, with coordinates episode and t), the features' own (feature, or
     y, x, channel), target, output (what the policy scores), action_name where actions are vectors. Variables:
     observation, action, reward, terminated, truncated, score (step, output), and `attribution_<method>` (step, target,
-    feature), where a target's label is always resolved and NaN stands where something was not asked. A Dict or Tuple is
+    feature), where a target's label is always resolved and NaN stands where something was not asked; over a window,
+    `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now. A Dict or Tuple is
     flat along feature; its pictures are also there in their own shape, as `observation_<leaf>` and
     `attribution_<method>_<leaf>`.
 
@@ -43,7 +45,7 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     score = _joined(episodes, "scores", (len(recording.header.action_names),))
     # Not "action": xarray makes coordinates of what bears the name of one of its dimensions.
     action_dims = ["action_name"] if actions.ndim == 2 else [f"action_{axis}" for axis in range(actions.ndim - 1)]
-    variables: dict[str, tuple[list[str], np.ndarray, dict[str, str]]] = {
+    variables: Variables = {
         "observation": (["step", *feature_dims], _joined(episodes, "states", features.shape), {}),
         "action": (["step", *action_dims], actions, {}),
         "reward": (["step"], _joined(episodes, "rewards", ()), {}),
@@ -84,24 +86,36 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     if labels:
         coordinates["target"] = ("target", np.array(labels, dtype=object))
     for name, found in _by_variable(asked).items():
-        dtype = np.result_type(*(part.values for part in found))
-        values = np.full((sum(lengths), len(labels), *features.shape), np.nan, dtype)
-        for one in found:
-            values[:, [labels.index(label) for label in one.labels]] = one.values
-        attributes = {"unit": found[0].unit, "method": found[0].method}
-        variables[name] = (["step", "target", *feature_dims], values, attributes)
-        for part in features.parts if features.is_nested else ():
-            if len(part.shape) > 1:
-                dims = ["step", "target", *(f"{part.leaf.name}_{axis}" for axis in part.dims)]
-                variables[f"{name}_{part.leaf.name}"] = (dims, _of_part(values, part), attributes)
+        variables |= _attributed(name, found, labels)
+        if window := found[0].question.window:
+            coordinates[f"lag_of_{window}"] = (f"lag_of_{window}", np.arange(1 - window, 1))
     return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
+
+
+def _attributed(name: str, found: list[Attribution], labels: list[str]) -> Variables:
+    """The variable of one method, and one for each picture in a Dict or Tuple."""
+    features, window = found[0].features, found[0].question.window
+    values = np.full(
+        (len(found[0].values), len(labels), *features.shape), np.nan, np.result_type(*(one.values for one in found))
+    )
+    for one in found:
+        values[:, [labels.index(label) for label in one.labels]] = one.values
+    attributes = {"unit": found[0].unit, "method": found[0].method}
+    dims = [f"lag_of_{window}", *features.dims[1:]] if window else list(features.dims)
+    variables: Variables = {name: (["step", "target", *dims], values, attributes)}
+    for part in features.parts if features.is_nested else ():
+        if len(part.shape) > 1:
+            dims = ["step", "target", *(f"{part.leaf.name}_{axis}" for axis in part.dims)]
+            variables[f"{name}_{part.leaf.name}"] = (dims, _of_part(values, part), attributes)
+    return variables
 
 
 def to_pandas(recording: Recording, method: str | None = None, target: str | None = None) -> pd.DataFrame:
     """One row a step: episode, t, each feature, action, reward, each score, each attribution.
 
     Columns are named `observation.<feature>`, `score.<action>` and `<method>.<target>.<feature>`. Observations of more
-    than 1,000 entries, images above all, and their attributions are left out: `to_xarray` has them.
+    than 1,000 entries, images above all, and their attributions are left out, and so are those over windows:
+    `to_xarray` has them.
 
     Args:
         recording: the recording.
@@ -118,7 +132,11 @@ def to_pandas(recording: Recording, method: str | None = None, target: str | Non
         columns[name] = labelled[name].values
     columns |= _columns("score", labelled["score"].values, tuple(labelled["output"].values))
     for variable in map(str, labelled.data_vars) if wide else ():
-        if variable.startswith("attribution_"):
+        if variable.startswith("attribution_") and labelled[variable].dims == (
+            "step",
+            "target",
+            *recording.features.dims,
+        ):
             for at, label in enumerate(labelled["target"].values):
                 prefix = f"{variable.removeprefix('attribution_')}.{label}"
                 found = _columns(prefix, labelled[variable].values[:, at], recording.features.names)
@@ -157,11 +175,12 @@ def _chosen(recording: Recording, method: str | None, target: str | None, number
 
 def _by_variable(asked: dict[str, Attribution]) -> dict[str, list[Attribution]]:
     """A variable for each method; where one target was explained twice (other parameters), each by its own name."""
-    counts = Counter((found.method, label) for found in asked.values() for label in found.labels)
+    counts = Counter((found.method, found.question.window, label) for found in asked.values() for label in found.labels)
     variables: dict[str, list[Attribution]] = {}
     for key, found in asked.items():
-        alone = all(counts[found.method, label] == 1 for label in found.labels)
-        name = f"attribution_{found.method}" if alone else f"attribution_{key}"
+        alone = all(counts[found.method, found.question.window, label] == 1 for label in found.labels)
+        over = f"_window_{found.question.window}" if found.question.window else ""
+        name = f"attribution_{found.method}{over}" if alone else f"attribution_{key}"
         variables.setdefault(name, []).append(found)
     return variables
 

@@ -121,7 +121,24 @@ class Recording:
                 _name_damage(error)
         return found
 
-    def find(self, method: str | None = None, target: str | None = None) -> str:
+    def features_of(self, key: str) -> Features:
+        """The features of one attribution: those of an observation, or of a window of them."""
+        window = self.questions[key].window
+        return self.features.windowed(window) if window else self.features
+
+    def states_of(self, key: str, episode: Episode) -> np.ndarray:
+        """What one attribution explains of an episode, as numbers: `[step, *feature]`.
+
+        Of windows `[step, lag, *feature]`, with the first observation in the place of those before it.
+        """
+        states, window = episode.states, self.questions[key].window
+        if not window:
+            return states
+        reach = np.arange(len(states))[:, None] + np.arange(1 - window, 1)
+        windows: np.ndarray = states[np.maximum(reach, 0)]
+        return windows
+
+    def find(self, method: str | None = None, target: str | None = None, window: int = 0) -> str:
         """The folder name of one attribution: the only one, or the one that speaks first among those that fit.
 
         Raises:
@@ -129,11 +146,14 @@ class Recording:
         """
         there = self.questions
         fitting = [
-            key for key, asked in there.items() if method in (None, asked.method) and target in (None, asked.target)
+            key
+            for key, asked in there.items()
+            if method in (None, asked.method) and target in (None, asked.target) and asked.window == window
         ]
         if not fitting:
-            wanted = f"{method or 'attribution'}{f' of {target}' if target else ''}"
-            known = ", ".join(f"{asked.method} of {asked.target}" for asked in there.values()) or "nothing yet"
+            wanted = f"{method or 'attribution'}{f' of {target}' if target else ''}{_over(window)}"
+            known = ", ".join(f"{asked.method} of {asked.target}{_over(asked.window)}" for asked in there.values())
+            known = known or "nothing yet"
             raise RecordingError(
                 f"no {wanted} in {self.directory}; explained there: {known}. Add it with rltools.explain(...) or "
                 f"`rltools explain`"
@@ -141,19 +161,27 @@ class Recording:
         return min(fitting, key=lambda key: _precedence(there[key]))
 
     def attribution(
-        self, method: str | None = None, target: str | None = None, *, episodes: Sequence[int] | None = None
+        self,
+        method: str | None = None,
+        target: str | None = None,
+        *,
+        window: int = 0,
+        episodes: Sequence[int] | None = None,
     ) -> Attribution:
         """Attributions `[step, target, *feature]`, the episodes one after another.
+
+        Over a window `[step, target, lag, *feature]`.
 
         Args:
             method: which, where several were recorded; None lets the best predictor speak (`HEADLINE`).
             target: as text, for instance "centred:chosen"; likewise.
+            window: over so many observations of a recurrent policy; 0 for the one of the moment.
             episodes: their numbers; all by default.
 
         Raises:
             RecordingError: nothing that fits was explained.
         """
-        return self.attribution_of(self.find(method, target), episodes=episodes)
+        return self.attribution_of(self.find(method, target, window), episodes=episodes)
 
     def attribution_of(self, key: str, *, episodes: Sequence[int] | None = None) -> Attribution:
         """The attributions in the folder of this name, for all episodes or those of some numbers.
@@ -172,12 +200,13 @@ class Recording:
                 if episodes is not None:
                     raise
                 _name_damage(error)
-        joined = join_rows(parts, len(question.labels), self.features.shape)
+        features = self.features_of(key)
+        joined = join_rows(parts, len(question.labels), features.shape)
         return Attribution(
             values=joined["values"],
             scores=joined["scores"],
             question=question,
-            features=self.features,
+            features=features,
             residual=joined.get("residual"),
             standard_error=joined.get("standard_error"),
             complete=joined.get("complete"),
@@ -215,6 +244,10 @@ class Recording:
 
 def _name_damage(error: CorruptError) -> None:
     warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
+
+
+def _over(window: int) -> str:
+    return f" over {window} observations" if window else ""
 
 
 def _precedence(asked: Question) -> tuple[int, bool, str]:

@@ -73,16 +73,18 @@ def usable(values: np.ndarray) -> np.ndarray:
     return finite
 
 
-def state_deviation(recording: Recording) -> np.ndarray:
+def state_deviation(recording: Recording, key: str | None = None) -> np.ndarray:
     """Standard deviation of each entry over all recorded states: float64 `[entry]`, NaN where there are none.
+
+    Those that the attribution of this key explains, windows for instance; observations by default.
 
     One episode in memory at a time; the parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact where
     a mean is large beside its deviation.
     """
-    size = recording.features.size
+    size = (recording.features if key is None else recording.features_of(key)).size
     count, mean, squares = 0, np.zeros(size), np.zeros(size)
     for episode in recording:
-        states = flat(episode.states, 1).astype(np.float64)
+        states = flat(episode.states if key is None else recording.states_of(key, episode), 1).astype(np.float64)
         states = states[usable(states)]
         if len(states) == 0:
             continue
@@ -103,7 +105,7 @@ def episode_steps(
     Where one of so many steps was explained, it stands for those that follow.
     """
     episode, found = recording.episode(number), recording.attribution_of(key, episodes=[number])
-    values, attributions = _by_group(episode, found, slice(None), label=label, scale=scale)
+    values, attributions = _by_group(recording.states_of(key, episode), found, slice(None), label=label, scale=scale)
     scores = found.scores[:, label]
     steps = np.arange(len(scores))
     before = np.maximum.accumulate(np.where(np.isfinite(scores), steps, -1)) if len(steps) else steps
@@ -123,24 +125,24 @@ def sample_steps(
         stride: counted over all episodes, so that long ones weigh as much as they do in the summary.
         scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
     """
-    nothing = np.zeros((0, len(recording.features.groups())))
+    nothing = np.zeros((0, len(recording.features_of(key).groups())))
     values, attributions = [nothing], [nothing]
     seen = 0
     for episode, found in explained(recording, key):
         rows = np.flatnonzero(usable(found.values))
         taken = rows[(seen + np.arange(len(rows))) % stride == 0]
         seen += len(rows)
-        parts = _by_group(episode, found, taken, label=label, scale=scale)
+        parts = _by_group(recording.states_of(key, episode), found, taken, label=label, scale=scale)
         values.append(parts[0])
         attributions.append(parts[1])
     return Sample(np.concatenate(values), np.concatenate(attributions))
 
 
 def _by_group(
-    episode: Episode, found: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
+    states: np.ndarray, found: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     groups = found.features.groups()
     sizes = np.array([len(entries) for _, entries in groups])
     of_label = flat(found.values[:, label], 1)[rows]
-    values = grouped(flat(episode.states, 1)[rows], groups) / sizes
+    values = grouped(flat(states, 1)[rows], groups) / sizes
     return values, grouped(of_label if scale is None else of_label * scale, groups)

@@ -68,6 +68,7 @@ class Summary:
     """How much each feature matters, pooled over steps, with intervals from resampled episodes.
 
     Attributes:
+        key: the folder name of the attribution in its recording.
         policy: the agent's name.
         environment: its id; "" for one made by a function.
         method: of the attribution.
@@ -91,6 +92,7 @@ class Summary:
         notes: caveats that belong beside every number.
     """
 
+    key: str
     policy: str
     environment: str
     method: str
@@ -154,6 +156,7 @@ def summarise(
     *,
     method: str | None = None,
     target: str | None = None,
+    window: int = 0,
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
@@ -164,6 +167,7 @@ def summarise(
         recording: with at least one attribution.
         method: which, where several were recorded; None takes the one that predicts best.
         target: as text, likewise.
+        window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
         level: of the intervals, between 0 and 1.
         resamples: how often the episodes are drawn anew.
         seed: of these draws.
@@ -179,15 +183,16 @@ def summarise(
             f"level={level!r} and resamples={resamples!r}: the level is between 0 and 1, for instance 0.95, and there "
             f"is at least 1 resample, for instance 2000"
         )
-    key = recording.find(method, target)
-    question, features = recording.questions[key], recording.features
-    deviation = state_deviation(recording) if question.unit == "score per unit" else None
+    key = recording.find(method, target, window)
+    question, features = recording.questions[key], recording.features_of(key)
+    deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
     sums = collect(recording, key, deviation)
     bootstrap = Bootstrap(level, resamples, seed)
     overall = estimate(sums, 0, bootstrap)
     names = tuple(name for name, _ in features.groups())
     outcomes = recording.outcomes()
     return Summary(
+        key=key,
         policy=recording.header.policy,
         environment=recording.header.environment_id,
         method=question.method,

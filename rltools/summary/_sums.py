@@ -47,7 +47,8 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None) -> Sum
         key: the folder name of an attribution in it.
         deviation: `[entry]`, what standardised attributions are multiplied with; None for none.
     """
-    groups = recording.features.groups()
+    features = recording.features_of(key)
+    groups = features.groups()
     labels = len(recording.questions[key].labels)
     categories = 1 + len(named_actions(recording))
     kinds = 2 if deviation is None else 4
@@ -70,8 +71,8 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None) -> Sum
             residuals.append(found.residual[rows])
         if found.complete is not None:
             complete.append(found.complete[rows])
-        if deviation is not None and len(groups) == recording.features.size:
-            observed = flat(episode.states, 1).astype(np.float64)
+        if deviation is not None and len(groups) == features.size:
+            observed = flat(recording.states_of(key, episode), 1).astype(np.float64)
             observed = observed[usable(observed)]
             origin = observed[0] if origin is None and len(observed) else origin
             states.append(_moments(observed if origin is None else observed - origin))

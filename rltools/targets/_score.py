@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import torch
@@ -41,7 +42,7 @@ class Score(nn.Module):
         self._heads = tuple({head for head, _ in self._terms})
         # Copying what no head needs would cost as much as a small net.
         of_action = "q_value" in self._heads and not policy.branches
-        self._needed = Context(action=context.action if of_action else None, state=context.state)
+        self._needed = replace(context, action=context.action if of_action else None, scores=None, mask=None)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
