@@ -1,0 +1,42 @@
+"""The examples run, and show what they say."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import rltools
+from rltools.policy import Context
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_each_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if path.stem == "tensordict_actor":
+        pytest.importorskip("tensordict")
+    runpy.run_path(str(path), run_name="__main__")
+    assert capsys.readouterr().out.strip()
+
+
+def test_a_cleanrl_agent_is_the_one_its_weights_came_from(tmp_path: Path) -> None:
+    shown: dict[str, Any] = runpy.run_path(str(EXAMPLES / "cleanrl_agent.py"))
+    ours, reference = shown["policy"], rltools.load_policy("cartpole-ppo")
+    observations = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    np.testing.assert_allclose(
+        ours.act(observations, Context()).scores, reference.act(observations, Context()).scores, rtol=1e-5, atol=1e-5
+    )
+    x = ours.encode(observations)
+    torch.testing.assert_close(ours.head("value", x, Context()), reference.head("value", x, Context()))
+    action, *_ = shown["agent"].get_action_and_value(x)
+    assert action.shape == (50,)
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file(shown["agent"].state_dict(), tmp_path / "agent.safetensors")
+    again = shown["Agent"](4, 2)
+    again.load_state_dict(safetensors.load_file(tmp_path / "agent.safetensors"))
+    torch.testing.assert_close(again.actor(x), shown["agent"].actor(x))
