@@ -1,6 +1,6 @@
 """Which scalar is explained: a score of an action, or the difference of two."""
 
-from rltools.targets._score import Score, base_head, make_score
+from rltools.targets._score import Score, base_head, make_score, read_scalars
 from rltools.targets._target import (
     SCORES,
     Target,
@@ -21,5 +21,6 @@ __all__ = [
     "is_discrete",
     "make_score",
     "parse_target",
+    "read_scalars",
     "target_labels",
 ]

@@ -35,11 +35,8 @@ class Score(nn.Module):
         self._policy = policy
         self._target = target
         self._context = context
-        self._terms = tuple(
-            (base_head(term, policy), _reader(term, policy, context))
-            for term in ((target,) if target.minus is None else (target, target.minus))
-        )
-        self._heads = tuple({head for head, _ in self._terms})
+        self._heads = tuple({base_head(term, policy) for term in _terms(target)})
+        self._read = read_scalars(policy, target, context)
         # Copying what no head needs would cost as much as a small net.
         of_action = "q_value" in self._heads and not policy.branches
         self._needed = replace(context, action=context.action if of_action else None, scores=None, mask=None)
@@ -54,12 +51,7 @@ class Score(nn.Module):
             # Each head has a copy: a network may write into what it is given.
             output = self._policy.head(name, flat.clone(), context)
             heads[name] = output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
-        return self.read(heads)
-
-    def read(self, heads: dict[str, Tensor]) -> Tensor:
-        """The scalars `[batch, ..., target]` in outputs `[batch, ..., k]` of the heads they need."""
-        parts = [read(heads[head]) for head, read in self._terms]
-        return parts[0] if len(parts) == 1 else parts[0] - parts[1]
+        return self._read(heads)
 
     def known(self) -> Tensor | None:
         """The scalars `[batch, target]` of the rows themselves, without a forward pass: from the context's scores.
@@ -68,11 +60,25 @@ class Score(nn.Module):
         """
         if self._context.scores is None or self._heads != self._policy.heads[:1]:
             return None
-        return self.read({self._heads[0]: self._context.scores})
+        return self._read({self._heads[0]: self._context.scores})
 
     def rows(self, index: Tensor) -> Score:
         """The score of some of the rows, in the order of `index`."""
         return Score(self._policy, self._target, self._context.rows(index))
+
+
+def read_scalars(policy: Policy, target: Target, context: Context) -> Callable[[dict[str, Tensor]], Tensor]:
+    """From outputs `[batch, ..., k]` of the heads that a target needs to its scalars `[batch, ..., target]`."""
+    read = [(base_head(term, policy), _reader(term, policy, context)) for term in _terms(target)]
+    if len(read) == 1:
+        ((head, only),) = read
+        return lambda heads: only(heads[head])
+    (head, first), (other, second) = read
+    return lambda heads: first(heads[head]) - second(heads[other])
+
+
+def _terms(target: Target) -> tuple[Target, ...]:
+    return (target,) if target.minus is None else (target, target.minus)
 
 
 def make_score(policy: Policy, target: Target, context: Context) -> Score:

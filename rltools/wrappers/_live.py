@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from rltools.explanation._batches import explained_rows
 from rltools.explanation._references import given_reference
 from rltools.observations import blank_observations
 from rltools.policy import Acted, Context, Policy, advanced, decide, positions
-from rltools.targets import Target, base_head, make_score, parse_target, target_labels
+from rltools.targets import Target, base_head, parse_target, read_scalars, target_labels
 
 _FROM_GRADIENT: dict[Method, Callable[[Tensor, Tensor], Tensor]] = {
     gradient: lambda slope, x: slope,
@@ -134,12 +135,13 @@ class Live:
         leaf, first = x.detach().requires_grad_(), self.policy.heads[0]
         output = self.policy.head(first, leaf, context)
         acted = act(output)
-        needed = {base_head(term, self.policy) for term in (self.target, self.target.minus) if term is not None}
-        outputs = {name: self.policy.head(name, leaf, acted.context)[:, None] for name in needed - {first}}
-        score = make_score(self.policy, self.target, acted.context)
-        scores = score.read(outputs | {first: output[:, None]})[:, 0]
-        values = finish(derivative(scores, leaf).movedim(0, 1), x[:, None]).cpu().numpy()
-        return Moment(acted.actions, _finite_or_nan(values), scores.detach().cpu().numpy())
+        outputs = {first: output}
+        for term in (self.target, self.target.minus):
+            if term is not None and (name := base_head(term, self.policy)) not in outputs:
+                outputs[name] = self.policy.head(name, leaf, acted.context)
+        scores = read_scalars(self.policy, self.target, acted.context)(outputs)
+        values = finish(derivative(scores, leaf).movedim(0, 1), x[:, None]).numpy(force=True)
+        return Moment(acted.actions, _finite_or_nan(values), scores.numpy(force=True))
 
     def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
         with torch.no_grad():
@@ -206,7 +208,9 @@ def _finite_or_nan(values: np.ndarray) -> np.ndarray:
 
 
 def _check_finite(policy: Policy, scores: Tensor) -> None:
-    given = scores.detach().cpu().numpy()
+    given = scores.numpy(force=True)
+    if isfinite(given.sum()):  # what is not is looked at one by one
+        return
     wrong = np.argwhere(~np.isfinite(given))
     if len(wrong):
         row, at = wrong[0]

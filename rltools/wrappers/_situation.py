@@ -13,6 +13,8 @@ from rltools.observations import map_leaves, pick
 from rltools.policy import Context, Policy
 from rltools.recording import recorded_leaves
 
+_NOTHING = Context()
+
 
 class Situation:
     """One row for each environment."""
@@ -48,7 +50,8 @@ class Situation:
     def move(self, observations: Any, masks: np.ndarray | None, ended: np.ndarray) -> None:
         """A step has been taken; environments may return the same arrays every time."""
         self._observations = map_leaves(lambda _, values: np.array(values), observations, self._leaves)
-        self._state[torch.from_numpy(ended)] = 0
+        if self._policy.state_size:
+            self._state[torch.from_numpy(ended)] = 0
         if masks is not None:
             self._masks[:] = masks
 
@@ -65,9 +68,12 @@ class Situation:
         """
         if self._observations is None:
             raise SimulationError("there is no observation that an action could be taken in; call reset() first")
-        index = torch.from_numpy(rows)
-        context = Context(
-            mask=torch.from_numpy(self._masks[rows]).to(self._policy.device) if self._policy.masked else None,
-            state=self._state[index] if self._policy.state_size else None,
-        )
+        context = _NOTHING
+        if self._policy.masked or self._policy.state_size:
+            context = Context(
+                mask=torch.from_numpy(self._masks[rows]).to(self._policy.device) if self._policy.masked else None,
+                state=self._state[torch.from_numpy(rows)] if self._policy.state_size else None,
+            )
+        if rows.all():
+            return self._observations, context  # replaced by the next step, never written to
         return map_leaves(lambda _, values: values[rows], self._observations, self._leaves), context
