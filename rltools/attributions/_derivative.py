@@ -23,7 +23,9 @@ def derivative(outputs: Tensor, x: Tensor) -> Tensor:
     gradients = []
     for target in range(targets):
         # A sum, not a mask as grad_outputs: that would import torch's symbolic shapes, and they sympy, for a second.
-        total = (outputs if targets == 1 else outputs[..., target]).sum()
+        total = outputs if targets == 1 else outputs[..., target]
+        if total.numel() != 1:
+            total = total.sum()
         (gradient,) = torch.autograd.grad(total, x, retain_graph=target < targets - 1, allow_unused=True)
         if gradient is None:
             raise GradientError(_INDEPENDENT)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -21,6 +23,7 @@ from rltools.explanation._references import given_reference
 from rltools.observations import blank_observations
 from rltools.policy import Acted, Context, Policy, advanced, decide, positions
 from rltools.targets import Target, base_head, parse_target, read_scalars, target_labels
+from rltools.wrappers._linear import linear_weights
 
 _FROM_GRADIENT: dict[Method, Callable[[Tensor, Tensor], Tensor]] = {
     gradient: lambda slope, x: slope,
@@ -55,8 +58,9 @@ class Live:
     target: Target
     reference: Tensor | None
     settings: dict[str, Any]
+    weights: Tensor | None
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """A label for each explained scalar."""
         return target_labels(self.target, self.policy)
@@ -112,7 +116,7 @@ class Live:
 
     def _moment(self, observations: Any, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
         # The caller may step under no_grad, as evaluation loops do; inference mode also needs leaves of its own.
-        with torch.inference_mode(False), torch.enable_grad():
+        with _differentiating():
             x = self.policy.encode(observations)
             finish = _FROM_GRADIENT.get(self.method)
             if finish is None:
@@ -132,15 +136,27 @@ class Live:
         act: Callable[[Tensor], Acted],
         finish: Callable[[Tensor, Tensor], Tensor],
     ) -> Moment:
-        leaf, first = x.detach().requires_grad_(), self.policy.heads[0]
+        leaf, first = x.requires_grad_(), self.policy.heads[0]
         output = self.policy.head(first, leaf, context)
         acted = act(output)
+        if self.weights is not None and acted.context.action is not None:
+            weights = self.weights if len(self.weights) == 1 else self.weights[acted.context.action]
+            if weights.shape[1] == 1:
+                scores = (output * weights[:, 0]).sum(1, keepdim=True)
+            else:
+                scores = (output[:, None] * weights).sum(2)
+            return self._finished(acted, scores, leaf, x, finish)
         outputs = {first: output}
         for term in (self.target, self.target.minus):
             if term is not None and (name := base_head(term, self.policy)) not in outputs:
                 outputs[name] = self.policy.head(name, leaf, acted.context)
         scores = read_scalars(self.policy, self.target, acted.context)(outputs)
-        values = finish(derivative(scores, leaf).movedim(0, 1), x[:, None]).numpy(force=True)
+        return self._finished(acted, scores, leaf, x, finish)
+
+    def _finished(
+        self, acted: Acted, scores: Tensor, leaf: Tensor, x: Tensor, finish: Callable[[Tensor, Tensor], Tensor]
+    ) -> Moment:
+        values = finish(derivative(scores, leaf).transpose(0, 1), x[:, None]).numpy(force=True)
         return Moment(acted.actions, _finite_or_nan(values), scores.numpy(force=True))
 
     def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
@@ -174,9 +190,22 @@ def ask(
         )
     found = find_method(method)
     compared = None if reference is None else given_reference(policy, reference)
-    live = Live(policy, found, parse_target(target, policy), compared, found.settings(parameters))
+    parsed = parse_target(target, policy)
+    live = Live(policy, found, parsed, compared, found.settings(parameters), linear_weights(policy, parsed))
     live.explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
     return live
+
+
+def _differentiating() -> AbstractContextManager[Any]:
+    if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+        return _AS_IT_IS
+    contexts = ExitStack()
+    contexts.enter_context(torch.inference_mode(False))
+    contexts.enter_context(torch.enable_grad())
+    return contexts
+
+
+_AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 
 def _checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
@@ -200,9 +229,9 @@ def _checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
 
 def _finite_or_nan(values: np.ndarray) -> np.ndarray:
     """A row's values of a target are all finite, or all NaN, as `explain` keeps them."""
-    finite = np.isfinite(values)
-    if finite.all():
+    if isfinite(values.sum()):  # so are all its terms
         return values
+    finite = np.isfinite(values)
     whole = finite.reshape(*values.shape[:2], -1).all(2)
     return np.where(whole.reshape(*whole.shape, *[1] * (values.ndim - 2)), values, values.dtype.type(np.nan))
 

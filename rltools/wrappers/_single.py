@@ -14,7 +14,6 @@ from rltools.features import Features
 from rltools.observations import map_leaves
 from rltools.policies._surroundings import check_match, look_at
 from rltools.policy import Policy
-from rltools.recording import recorded_leaves
 from rltools.rollout._masks import allowed_actions
 from rltools.targets import Target
 from rltools.wrappers._info import extended
@@ -152,9 +151,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _batch(self, observation: Any) -> Any:
         """A batch of one."""
-        return map_leaves(
-            lambda _, value: np.asarray(value)[None], observation, recorded_leaves(self._live.policy.features)
-        )
+        return map_leaves(lambda _, value: np.asarray(value)[None], observation, self._situation.leaves)
 
     def _masks(self, info: dict[str, Any]) -> np.ndarray | None:
         policy = self._live.policy

@@ -21,7 +21,7 @@ class Situation:
 
     def __init__(self, policy: Policy, rows: int) -> None:
         self._policy, self._rows = policy, rows
-        self._leaves = recorded_leaves(policy.features)
+        self.leaves = recorded_leaves(policy.features)
         self._observations: Any = None
         self._masks = np.ones((rows, len(policy.action_names)), bool)
         self._state = torch.zeros(rows, policy.state_size, dtype=policy.dtype, device=policy.device)
@@ -38,10 +38,10 @@ class Situation:
     def begin(self, observations: Any, masks: np.ndarray | None, which: np.ndarray | None = None) -> None:
         """An episode has begun in these rows, or in all of them."""
         if which is None or self._observations is None:
-            self._observations = map_leaves(lambda _, values: np.array(values), observations, self._leaves)
+            self._observations = map_leaves(lambda _, values: np.array(values), observations, self.leaves)
             which = np.ones(self._rows, bool)
         else:
-            for leaf in self._leaves:
+            for leaf in self.leaves:
                 pick(self._observations, leaf)[which] = np.asarray(pick(observations, leaf))[which]
         self._state[torch.from_numpy(which)] = 0
         if masks is not None:
@@ -49,7 +49,7 @@ class Situation:
 
     def move(self, observations: Any, masks: np.ndarray | None, ended: np.ndarray) -> None:
         """A step has been taken; environments may return the same arrays every time."""
-        self._observations = map_leaves(lambda _, values: np.array(values), observations, self._leaves)
+        self._observations = map_leaves(lambda _, values: np.array(values), observations, self.leaves)
         if self._policy.state_size:
             self._state[torch.from_numpy(ended)] = 0
         if masks is not None:
@@ -76,4 +76,4 @@ class Situation:
             )
         if rows.all():
             return self._observations, context  # replaced by the next step, never written to
-        return map_leaves(lambda _, values: values[rows], self._observations, self._leaves), context
+        return map_leaves(lambda _, values: values[rows], self._observations, self.leaves), context
