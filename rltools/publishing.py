@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rltools.environments import wrapped_spec
 from rltools.loading import load_policy
+from rltools.policies._surroundings import with_arguments
 from rltools.rollout import record
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def publish_agent(
     folder: str | Path,
     *,
     environment: str,
+    wrappers: Sequence[Mapping[str, Any]] = (),
     description: str,
     hyperparameters: Mapping[str, Any],
     steps: int,
@@ -42,6 +45,8 @@ def publish_agent(
         model: trained; it is left as it is.
         folder: `agents/<name>`; its name becomes the agent's.
         environment: the id it was trained on.
+        wrappers: what that was wrapped in, from the inside outwards: `{"name": ..., "kwargs": {...}}` each, with names
+            of `rltools.environments.wrapper_names()`; those of the training alone, such as a Monitor, are left out.
         description: one line for `rltools list`.
         hyperparameters: plain numbers and texts, for the card.
         steps: of training.
@@ -61,15 +66,17 @@ def publish_agent(
     if statistics is not None:
         files["normalize"] = place / "vecnormalize.pkl"
         statistics.save(str(files["normalize"]))
-    policy = load_policy(files["model"], environment, normalize=files.get("normalize"))
-    recording = record(policy, environment, episodes=MEASURED_EPISODES, seed=MEASURED_SEED, progress=True)
+    worn = [(wrapper["name"], wrapper.get("kwargs", {})) for wrapper in wrappers]
+    spec = wrapped_spec(with_arguments(environment, {}), worn)
+    policy = load_policy(files["model"], spec, normalize=files.get("normalize"))
+    recording = record(policy, spec, episodes=MEASURED_EPISODES, seed=MEASURED_SEED, progress=True)
     returns = np.array([outcome.total_reward for outcome in recording.outcomes()])
     card = {
         "name": place.resolve().name,
         "description": description,
-        "library": f"stable-baselines3 {version('stable-baselines3')}",
+        "library": f"{_library(model)} {version(_library(model))}",
         "algorithm": type(model).__name__,
-        "environment": {"id": environment},
+        "environment": {"id": environment} | ({"wrappers": [dict(worn) for worn in wrappers]} if wrappers else {}),
         "model": _named(files),
         "training": {
             "steps": steps,
@@ -90,6 +97,10 @@ def publish_agent(
     with (place / "agent.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(card, file)
     return place / "agent.yaml"
+
+
+def _library(model: BaseAlgorithm) -> str:
+    return "sb3-contrib" if type(model).__module__.startswith("sb3_contrib.") else "stable-baselines3"
 
 
 def _named(files: Mapping[str, Path]) -> dict[str, str]:

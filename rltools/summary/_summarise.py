@@ -157,6 +157,7 @@ def summarise(
     method: str | None = None,
     target: str | None = None,
     window: int = 0,
+    merged: bool = False,
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
@@ -168,6 +169,7 @@ def summarise(
         method: which, where several were recorded; None takes the one that predicts best.
         target: as text, likewise.
         window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
+        merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot entries.
         level: of the intervals, between 0 and 1.
         resamples: how often the episodes are drawn anew.
         seed: of these draws.
@@ -186,10 +188,11 @@ def summarise(
     key = recording.find(method, target, window)
     question, features = recording.questions[key], recording.features_of(key)
     deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
-    sums = collect(recording, key, deviation)
+    sums = collect(recording, key, deviation, merged=merged)
     bootstrap = Bootstrap(level, resamples, seed)
     overall = estimate(sums, 0, bootstrap)
-    names = tuple(name for name, _ in features.groups())
+    groups = features.groups(merged=merged)
+    names = tuple(name for name, _ in groups)
     outcomes = recording.outcomes()
     return Summary(
         key=key,
@@ -200,7 +203,7 @@ def summarise(
         unit=question.unit,
         labels=question.labels,
         features=names,
-        units=tuple(features.units[at[0]] if features.units and len(at) == 1 else "" for _, at in features.groups()),
+        units=tuple(features.units[at[0]] if features.units and len(at) == 1 else "" for _, at in groups),
         n=overall.n,
         n_steps=int(sums.steps.sum()),
         episodes=len(sums.steps),

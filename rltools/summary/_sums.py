@@ -39,16 +39,17 @@ class Sums:
     incomplete: int | None
 
 
-def collect(recording: Recording, key: str, deviation: np.ndarray | None) -> Sums:
+def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, merged: bool = False) -> Sums:
     """Go through a recording once, one episode in memory at a time.
 
     Args:
         recording: where from.
         key: the folder name of an attribution in it.
         deviation: `[entry]`, what standardised attributions are multiplied with; None for none.
+        merged: a choice as one feature, the sum of its one-hot entries.
     """
     features = recording.features_of(key)
-    groups = features.groups()
+    groups = features.groups(merged=merged)
     labels = len(recording.questions[key].labels)
     categories = 1 + len(named_actions(recording))
     kinds = 2 if deviation is None else 4

@@ -263,3 +263,17 @@ class TestMemory:
             env.reset(seed=0)
             live = [env.step_policy()[4]["attribution"] for _ in range(5)]
             np.testing.assert_allclose(np.array(live), values[:5], atol=1e-12)
+
+
+def test_a_choice_is_one_feature_when_asked(recording: rltools.Recording) -> None:
+    rltools.explain(recording, make_policy(), method="integrated_gradients")
+    apart, together = (rltools.summarise(recording, merged=merged) for merged in (False, True))
+    assert {"cell=2", "arms/1/0=1"} <= set(apart.features)
+    assert {"cell", "arms/1/0", "arms/1/1"} <= set(together.features)
+    assert "cell=2" not in together.features
+    places = [apart.position(f"cell={value}") for value in range(1, 5)]
+    np.testing.assert_allclose(
+        together.overall.mean.value[:, together.position("cell")],
+        apart.overall.mean.value[:, places].sum(1),
+        atol=1e-12,
+    )

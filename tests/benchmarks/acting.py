@@ -1,0 +1,83 @@
+"""What acting through a policy costs beside its bare network, and what the live wrapper adds to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from timing import Row, medians
+from torch import nn
+
+import rltools
+from rltools.policy import Context
+
+STEPS = 3000
+
+
+def measure() -> list[Row]:
+    """Batches of states on lunarlander-ppo and on hopper-ppo, whose observations are normalised; one step at a time."""
+    rows = []
+    for name, head in (("lunarlander-ppo", "action_net"), ("hopper-ppo", "action_net")):
+        policy = rltools.load_policy(name)
+        network: Any = policy.module
+        net = nn.Sequential(*network.mlp_extractor.policy_net, getattr(network, head))
+        for batch, bar in ((16, 2.0), (64, 1.5), (256, 1.5)):
+            space = policy.observation_space
+            observations = np.random.default_rng(0).normal(size=(batch, *space.shape)).astype(space.dtype)
+            x = torch.as_tensor(observations, dtype=torch.float32)
+            times = medians(
+                {"bare": _bare(net, x), "act": lambda o=observations, p=policy: p.act(o, Context())},
+                rounds=31,
+                calls=50,
+            )
+            rows.append(
+                Row(
+                    f"{name}: act, times its bare network, batch {batch}",
+                    f"{times['act'] / times['bare']:.2f} x",
+                    f"<= {bar} x",
+                )
+            )
+    added, acting = _live()
+    rows.append(
+        Row("live wrapper: what it adds to a step, times act, batch 1, MLP", f"{added / acting:.2f} x", "<= 3.2 x")
+    )
+    return rows
+
+
+def _bare(net: nn.Module, x: torch.Tensor) -> Callable[[], object]:
+    def forward() -> object:
+        with torch.no_grad():
+            return net(x)
+
+    return forward
+
+
+def _live() -> tuple[float, float]:
+    """Seconds that `step_policy` takes beyond `env.step`, and that `act` takes; medians over steps in turn."""
+    policy = rltools.load_policy("cartpole-ppo")
+    plain, live = gymnasium.make("CartPole-v1"), rltools.AttributionWrapper(gymnasium.make("CartPole-v1"), policy)
+    observation, _ = plain.reset(seed=0)
+    live.reset(seed=0)
+    acting, stepping, explaining = [], [], []
+    for _ in range(STEPS):
+        start = perf_counter()
+        action = policy.act(observation[None], Context()).actions[0]
+        acted = perf_counter()
+        observation, _, terminated, truncated, _ = plain.step(action)
+        stepped = perf_counter()
+        if terminated or truncated:
+            observation, _ = plain.reset()
+        begun = perf_counter()
+        _, _, live_terminated, live_truncated, _ = live.step_policy()
+        explained = perf_counter()
+        if live_terminated or live_truncated:
+            live.reset()
+        acting.append(acted - start)
+        stepping.append(stepped - acted)
+        explaining.append(explained - begun)
+    return median(explaining) - median(stepping), median(acting)
