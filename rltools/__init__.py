@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rltools.summary import summarise as summarise
     from rltools.targets import Target as Target
     from rltools.wrappers import AttributionWrapper as AttributionWrapper
+    from rltools.wrappers import SelectFeatures as SelectFeatures
     from rltools.wrappers import VectorAttributionWrapper as VectorAttributionWrapper
 
 # Where each public name lives; nothing heavy is loaded before a name is used.
@@ -46,6 +47,7 @@ _PUBLIC = {
     "Features": "features",
     "Policy": "policy",
     "Recording": "recording",
+    "SelectFeatures": "wrappers",
     "Summary": "summary",
     "Target": "targets",
     "TorchPolicy": "policies.torch_policy",

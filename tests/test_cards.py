@@ -1,11 +1,13 @@
 import gymnasium
 import pytest
-from gymnasium.envs.registration import EnvSpec, WrapperSpec
+from gymnasium.envs.registration import EnvSpec
 from pydantic import ValidationError
 
 from rltools.cards import environment_card, read_agent_card, read_environment_card
+from rltools.content import find_content
 from rltools.environments import environment_spec
 from rltools.errors import ConfigError
+from rltools.naming import observed_features
 
 SHA = "0123456789abcdef" * 4
 
@@ -128,7 +130,7 @@ def test_an_environments_card_is_read(project):
     ("old", "new", "fault"),
     [
         ("name: speed", "name: height", "observation: names must differ; given more than once: 'height'"),
-        ("observation:", "image: {layout: 'y,x', channels: [grey], meaning: m}\nobservation:", "not both"),
+        ("observation:", "image: {layout: 'y,x', channels: [grey], meaning: m}\nobservation:", "give exactly one of"),
         ("range: [0, null]", "range: [0]", r"observation\[0\]\.range\[1\]: missing"),
         ("https://example.org/", "javascript:alert(1)", "source: string should match pattern"),
         ("  - id: Mine-v0", "  []", "environments: .* at least 1 item"),
@@ -187,10 +189,96 @@ def test_only_cards_that_mention_the_environment_are_read(project):
         environment_card(mine())
 
 
-def test_units_are_not_said_of_a_rescaled_observation(project):
-    spec = environment_spec("CartPole-v1")
-    assert environment_card(spec).observation[0].unit == "m"
-    for wrapper, unit in ((gymnasium.wrappers.NormalizeObservation, ""), (gymnasium.wrappers.ClipReward, "m")):
-        spec.additional_wrappers = (WrapperSpec(wrapper.__name__, "", {}),)
-        first = environment_card(spec).observation[0]
-        assert (first.name, first.unit) == ("cart position", unit)
+@pytest.mark.parametrize(
+    ("wrapper", "label"),
+    [
+        (gymnasium.wrappers.NormalizeObservation, "cart position (deviations)"),
+        (lambda env: gymnasium.wrappers.TransformObservation(env, lambda said: 2 * said, None), "cart position"),
+        (lambda env: gymnasium.wrappers.ClipReward(env, 0), "cart position (m)"),
+    ],
+)
+def test_units_are_not_said_of_a_rescaled_observation(wrapper, label):
+    env = wrapper(gymnasium.make("CartPole-v1"))
+    assert observed_features(env, environment_card(environment_spec("CartPole-v1"))).label(0) == label
+
+
+def test_an_agents_environment_lists_its_wrappers(tmp_path):
+    listed = "kwargs: {}, wrappers: [{name: SelectFeatures, kwargs: {keep: [0, 2]}}, {name: FlattenObservation}]"
+    wrappers = read_agent_card(agent(tmp_path, AGENT.replace("kwargs: {}", listed, 1))).environment.wrappers
+    assert [(wrapper.name, wrapper.kwargs) for wrapper in wrappers] == [
+        ("SelectFeatures", {"keep": [0, 2]}),
+        ("FlattenObservation", {}),
+    ]
+    with pytest.raises(ConfigError, match=r"environment\.wrappers"):
+        read_agent_card(agent(tmp_path, AGENT.replace("kwargs: {}", "wrappers: FlattenObservation", 1)))
+
+
+PATTERNS = """
+environments:
+  - {id: "Mine-*"}
+description: pattern
+source: https://example.org/
+image: {layout: "x,y,channel", channels: [kind], meaning: what is there}
+"""
+
+
+def test_a_pattern_speaks_of_every_id_that_matches(project):
+    card(project, "pattern", PATTERNS)
+    assert environment_card(mine()).description == "pattern"
+    assert environment_card(EnvSpec("Mine-Big-v3")).action_names == ()
+    assert environment_card(EnvSpec("NotMine-v0")) is None
+
+
+def test_an_id_comes_before_a_pattern_and_a_longer_pattern_before_a_shorter(project):
+    card(project, "pattern", PATTERNS)
+    card(
+        project,
+        "longer",
+        PATTERNS.replace("description: pattern", "description: longer").replace("Mine-*", "Mine-Big-*"),
+    )
+    card(project, "mine", ENVIRONMENT)
+    assert environment_card(mine()).description == "a test"
+    assert environment_card(EnvSpec("Mine-Big-v3")).description == "longer"
+    assert environment_card(EnvSpec("Mine-Small-v3")).description == "pattern"
+
+
+def test_the_users_pattern_wins_over_the_packages_id(project):
+    card(project, "mine", PATTERNS.replace("Mine-*", "CartPole-*"))
+    assert environment_card(environment_spec("CartPole-v1")).description == "pattern"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("values: [a, b]", "values: [a, b], factors: [{name: row, values: [a]}]", "either values or factors"),
+        ("values: [a, b]", "", "either values or factors"),
+        ("{choices:", "{text: {meaning: m}, choices:", "exactly one of observation, image, choices and text"),
+    ],
+)
+def test_faults_of_a_nested_card(old, new, fault, project):
+    nested = """
+environments: [{id: Mine-v0}]
+description: a test
+source: https://example.org/
+parts:
+  gear: {choices: [{name: gear, meaning: which one, values: [a, b]}]}
+"""
+    assert read_environment_card(card(project, "mine", nested)).leaf("gear").choices[0].value_names == ("a", "b")
+    with pytest.raises(ConfigError, match=fault):
+        read_environment_card(card(project, "mine", nested.replace(old, new)))
+
+
+def test_a_card_says_in_a_few_words_what_is_observed():
+    said = {
+        name: read_environment_card(find_content("envs", name)).observes for name in ("cartpole", "taxi", "carracing")
+    }
+    assert said == {"cartpole": "4 features", "taxi": "500 values", "carracing": "an image"}
+    assert read_environment_card(find_content("envs", "minigrid")).observes == "direction, image and mission"
+    assert read_environment_card(find_content("envs", "blackjack")).observes == "3 parts"
+
+
+def test_a_card_that_was_changed_is_read_again(project):
+    card(project, "mine", ENVIRONMENT)
+    assert environment_card(mine()).description == "a test"
+    card(project, "mine", described(ENVIRONMENT, "another description"))
+    assert environment_card(mine()).description == "another description"

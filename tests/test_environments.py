@@ -1,11 +1,28 @@
+import importlib
 import json
+import subprocess
 import sys
+import types
 
 import gymnasium
 import pytest
+from sb3_contrib.common.wrappers import TimeFeatureWrapper
+from stable_baselines3.common.atari_wrappers import AtariWrapper, WarpFrame
+from stable_baselines3.common.monitor import Monitor
 
-from rltools import environments
-from rltools.environments import current_id, environment_spec, import_modules, make_environment, spec_from_json
+from rltools.environments import (
+    _wrappers,
+    current_id,
+    environment_spec,
+    import_modules,
+    make_environment,
+    registered_ids,
+    spec_from_json,
+    spec_to_json,
+    wrapped_spec,
+    wrapper_names,
+)
+from rltools.environments._ids import RENAMED
 from rltools.errors import ArgumentError, SimulationError
 
 
@@ -60,7 +77,7 @@ def test_a_renamed_environment_is_known_under_both_names(old, today, kwargs):
     assert (spec.id, spec.kwargs) == (today, kwargs)
 
 
-@pytest.mark.parametrize("today", [today for today, _ in environments._RENAMED.values()])
+@pytest.mark.parametrize("today", [today for today, _ in RENAMED.values()])
 def test_a_renamed_environment_exists_today(today):
     assert today in gymnasium.registry
 
@@ -110,7 +127,7 @@ def test_a_function_makes_an_environment():
     ("env", "said"),
     [
         ("CartPoel-v1", "no environment 'CartPoel-v1' is registered; did you mean 'CartPole-v1'"),
-        ("ALE/Pong-v5", "import that package first"),
+        ("Somebody/Game-v0", "import that package first"),
         ("CartPole", "did you mean 'CartPole-v1'"),
         ("not_imported_module:Env-v0", "import it first, or name it on the command line: --import not_imported_module"),
         (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
@@ -203,9 +220,119 @@ def test_wrappers_named_by_a_file_are_gymnasiums_own(entry_point, project):
     assert not (project / "trace").exists()
 
 
-@pytest.mark.parametrize("name", environments._WRAPPERS_FROM_FILES.split())
+@pytest.mark.parametrize("name", wrapper_names())
 def test_a_wrapper_that_a_file_may_name_exists(name):
-    assert issubclass(getattr(gymnasium.wrappers, name), gymnasium.Wrapper)
+    (wrapper,) = wrapped_spec(environment_spec("CartPole-v1"), [(name, {})]).additional_wrappers
+    module, _, qualified = wrapper.entry_point.partition(":")
+    if module.partition(".")[0] == "minigrid":
+        pytest.importorskip("minigrid")
+    found = getattr(importlib.import_module(module), qualified)
+    assert issubclass(found, gymnasium.Wrapper)
+    assert (found.__module__, found.__name__) == (module, name)
+
+
+def test_wrappers_are_put_on_from_the_inside_outwards():
+    spec = wrapped_spec(
+        environment_spec("CartPole-v1"),
+        [("SelectFeatures", {"keep": ["pole angle", 0]}), ("FrameStackObservation", {"stack_size": 4})],
+    )
+    made = make_environment(spec)
+    assert made.observation_space.shape == (4, 2)
+    again = make_environment(spec_from_json(spec_to_json(made.spec)))
+    assert again.observation_space == made.observation_space
+    assert make_environment(made).observation_space == made.observation_space
+
+
+def test_a_shape_in_a_file_is_a_list():
+    spec = wrapped_spec(environment_spec("CartPole-v1"), [("ReshapeObservation", {"shape": [2, 2]})])
+    assert make_environment(spec_from_json(spec_to_json(spec))).observation_space.shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["FrameStck", "RecordVideo", "TransformObservation", "os:system", ""])
+def test_a_wrapper_that_a_card_may_not_name_is_refused(name):
+    with pytest.raises(SimulationError, match=f"no wrapper {name!r} may be named by a file"):
+        wrapped_spec(environment_spec("CartPole-v1"), [(name, {})])
+
+
+def test_what_a_file_does_not_say_of_a_wrapper_is_its_defaults():
+    given = TimeFeatureWrapper(Monitor(gymnasium.make("CartPole-v1")))
+    assert given.spec.additional_wrappers[-1].kwargs is None
+    again = spec_from_json(spec_to_json(given.spec))
+    assert [(wrapper.name, wrapper.kwargs) for wrapper in again.additional_wrappers] == [("TimeFeatureWrapper", {})]
+
+
+def test_what_a_live_wrapper_holds_need_not_be_recorded():
+    given = TimeFeatureWrapper(Monitor(gymnasium.make("CartPole-v1")), test_mode=True)
+    made = make_environment(gymnasium.wrappers.FlattenObservation(given))
+    assert (made.env._test_mode, made.env._max_steps) == (True, 500)
+    pytest.importorskip("cv2")
+    small = WarpFrame(gymnasium.make("CarRacing-v3"), width=20, height=30)
+    assert make_environment(small).observation_space.shape == (30, 20, 1)
+
+
+class Unsaid(gymnasium.ObservationWrapper):
+    """Its two arguments are not recorded, and one of them is kept nowhere."""
+
+    def __init__(self, env, entries=2):
+        super().__init__(env)
+        self.observation_space = gymnasium.spaces.Box(-9, 9, (entries,))
+
+
+def test_a_second_environment_that_comes_out_different_is_refused(monkeypatch):
+    monkeypatch.setitem(_wrappers._OTHERS, "Unsaid", f"{__name__}:Unsaid")
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or types.SimpleNamespace(Unsaid=Unsaid))
+    with pytest.raises(SimulationError, match="does not record what it was made with"):
+        make_environment(Unsaid(gymnasium.make("CartPole-v1"), 3))
+    assert make_environment(Unsaid(gymnasium.make("CartPole-v1"))).observation_space.shape == (2,)
+
+
+def test_the_wrappers_that_atari_wrapper_puts_on_are_put_on_once():
+    pytest.importorskip("ale_py")
+    pytest.importorskip("cv2")
+    given = AtariWrapper(gymnasium.make("ALE/Breakout-v5", frameskip=1), frame_skip=3, terminal_on_life_loss=False)
+    parts = ["NoopResetEnv", "MaxAndSkipEnv", "FireResetEnv", "WarpFrame", "ClipRewardEnv"]
+    for made in (make_environment(given), make_environment(spec_from_json(spec_to_json(given.spec)))):
+        assert [wrapper.name for wrapper in made.spec.additional_wrappers][-5:] == parts
+    skipping = make_environment(given).env.env.env
+    assert (type(skipping).__name__, skipping._skip) == ("MaxAndSkipEnv", 3)
+    alone = make_environment(wrapped_spec(environment_spec("ALE/Breakout-v5"), [("AtariWrapper", {"frame_skip": 1})]))
+    assert type(alone).__name__ == "AtariWrapper"
+
+
+@pytest.mark.parametrize(
+    ("env_id", "package"),
+    [("MiniGrid-Empty-5x5-v0", "minigrid"), ("ALE/Pong-v5", "ale_py"), ("PongNoFrameskip-v4", "ale_py")],
+)
+def test_a_known_package_is_imported_for_its_ids(env_id, package):
+    pytest.importorskip(package)
+    code = f"""
+import sys
+from rltools.environments import environment_spec, spec_from_json
+assert {package!r} not in sys.modules
+text = '{{"id": "{env_id}", "kwargs": {{}}, "max_episode_steps": null, "additional_wrappers": []}}'
+assert spec_from_json(text).id == environment_spec({env_id!r}).id == {env_id!r}
+assert {package!r} in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_known_package_that_is_missing_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "minigrid", None)  # puts back afterwards what was there
+    del sys.modules["minigrid"]
+    monkeypatch.setattr(gymnasium, "registry", {})
+    monkeypatch.setattr(importlib, "import_module", absent)
+    for env_id, command in (("MiniGrid-Empty-5x5-v0", "pip install minigrid"), ("BabyAI-X-v0", "pip install minigrid")):
+        with pytest.raises(SimulationError, match=command):
+            environment_spec(env_id)
+
+
+def absent(name):
+    raise ImportError(f"no {name}")
+
+
+def test_ids_by_pattern():
+    assert registered_ids("CartPole-*") == ("CartPole-v0", "CartPole-v1")
+    assert registered_ids("Nothing-*") == ()
 
 
 def test_an_environment_that_makes_others_is_not_taken_from_a_file():
@@ -247,3 +374,20 @@ def test_a_module_that_cannot_be_imported_is_said(name, project):
     (project / "broken_module.py").write_text("1 / 0")
     with pytest.raises(SimulationError, match=f"the module {name!r} cannot be imported"):
         import_modules([name])
+
+
+def test_a_missing_mujoco_is_said_with_the_command_that_installs_it():
+    code = """
+import sys
+sys.modules["mujoco"] = None
+from rltools.environments import make_environment
+from rltools.errors import SimulationError
+try:
+    make_environment("Hopper-v5")
+except SimulationError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "Hopper-v5 cannot be made" in said
+    assert "mujoco" in said.lower()
+    assert 'pip install "gymnasium[mujoco]"' in said

@@ -71,9 +71,7 @@ def unnamed(space: Space[Any]) -> Found:
 
 def fitted(found: Mapping[Path, Named], space: Space[Any]) -> Found:
     """The leaves of a space, in its order, with those names whose number fits."""
-    return {
-        path: _fit(found[path], plain.leaf) if path in found else plain for path, plain in unnamed(space).items()
-    }
+    return {path: _fit(found[path], plain.leaf) if path in found else plain for path, plain in unnamed(space).items()}
 
 
 def put_together(found: Found, space: Space[Any]) -> Features:
@@ -135,8 +133,6 @@ def _different(every: list[Named]) -> tuple[str, ...]:
     if len(set(names)) == len(names):
         return names
     longer = tuple(
-        f"{of.leaf.name}: {name}" if of.names else name
-        for of, own in zip(every, numbered, strict=True)
-        for name in own
+        f"{of.leaf.name}: {name}" if of.names else name for of, own in zip(every, numbered, strict=True) for name in own
     )
     return longer if len(set(longer)) == len(longer) else ()

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from rltools.features import Features
+from rltools.naming._atari import memory_names
 from rltools.naming._card import card_names
+from rltools.naming._handing_on import hand_on
 from rltools.naming._layers import layers
 from rltools.naming._mujoco import model_names, other_model
 from rltools.naming._named import Found, put_together, unnamed
-from rltools.naming.wrappers import hand_on
 
 if TYPE_CHECKING:
     from rltools.cards import EnvironmentCard
@@ -38,6 +39,7 @@ def observed_features(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None
 def _innermost(env: gymnasium.Env[Any, Any], plain: Found, card: EnvironmentCard | None) -> Found:
     """What the card says; where it says nothing that fits, what the simulation's own model says."""
     found = card_names(plain, card) if card is not None and not other_model(env, card) else plain
-    if () in found and not found[()].names:
-        return model_names(env, found[()])
+    for names in (model_names, memory_names):
+        if () in found and not found[()].names:
+            found = names(env, found[()])
     return found

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from rltools.cards import EnvironmentCard, EnvironmentChoice, read_agent_card, read_environment_card
-from rltools.environments import make_environment
+from rltools.cards import EnvironmentCard, ObservationCard, read_agent_card, read_environment_card
+from rltools.environments import make_environment, registered_ids
 from rltools.loading import load_policy
+from rltools.naming import action_names
+from rltools.observations import Leaf, leaves, pick
 from rltools.policies._actions import count_actions
 from rltools.policies._surroundings import with_arguments
 from rltools.rollout import record
 
 STEPS = 200
+SOME = 2
 
 
 def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
     """Compare a card with what it describes.
 
     An agent's: its model has the sha256 it names and is read, the folder has the agent's name, and the returns of a few
-    episodes are as the card says. An environment's: for each environment it lists the numbers of entries and actions,
-    and states visited by random actions lie in the ranges.
+    episodes are as the card says. An environment's: for each environment it lists (a few for a pattern), kinds and
+    numbers of entries and actions are right, and states visited by random actions lie in the ranges.
 
     Args:
         path: the folder of an agent, or the .yaml file of an environment's card.
@@ -45,7 +49,17 @@ def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
         return
     card = read_environment_card(place)
     for choice in card.environments:
-        _check_environment(card, choice, seed)
+        for env_id in _some_ids(choice.id):
+            _check_environment(card, env_id, choice.kwargs, seed)
+
+
+def _some_ids(pattern: str) -> tuple[str, ...]:
+    """The id itself; of a pattern a few that match it, because there may be hundreds."""
+    if "*" not in pattern:
+        return (pattern,)
+    found = registered_ids(pattern)
+    assert found, f"no environment is registered whose id matches {pattern!r}"
+    return tuple(dict.fromkeys(found[at] for at in np.linspace(0, len(found), SOME, endpoint=False).astype(int)))
 
 
 def _check_agent(folder: Path, episodes: int) -> None:
@@ -63,21 +77,21 @@ def _check_agent(folder: Path, episodes: int) -> None:
     )
 
 
-def _check_environment(card: EnvironmentCard, choice: EnvironmentChoice, seed: int) -> None:
-    env = make_environment(with_arguments(choice.id, choice.kwargs))
+def _check_environment(card: EnvironmentCard, env_id: str, kwargs: dict[str, Any], seed: int) -> None:
+    env = make_environment(with_arguments(env_id, kwargs))
     try:
-        count = count_actions(env.action_space)
-        assert len(card.actions) == count, f"{choice.id} has {count} actions, and its card names {len(card.actions)}"
-        if card.image is not None:
-            return
-        entries = int(np.prod(env.observation_space.shape or ()))
-        assert len(card.observation) == entries, (
-            f"{choice.id} gives {entries} entries, and its card names {len(card.observation)}"
-        )
+        count, names = count_actions(env.action_space), action_names(env, card)
+        assert len(names) == count, f"{env_id} has {count} actions, and its card names {len(names)}"
+        found = leaves(env.observation_space)
+        unknown = sorted(set(card.parts) - {leaf.name for leaf in found})
+        assert not unknown, f"{env_id} has no {', '.join(map(repr, unknown))} to observe, which its card describes"
+        for leaf in found:
+            _check_kind(card.leaf(leaf.name), leaf, env_id)
         env.action_space.seed(seed)
         observation, _ = env.reset(seed=seed)
         for step in range(STEPS):
-            _check_ranges(card, choice.id, np.asarray(observation, float).ravel())
+            for leaf in found:
+                _check_ranges(card.leaf(leaf.name), pick(observation, leaf), env_id)
             observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
             if terminated or truncated:
                 observation, _ = env.reset(seed=seed + step + 1)
@@ -85,9 +99,40 @@ def _check_environment(card: EnvironmentCard, choice: EnvironmentChoice, seed: i
         env.close()
 
 
-def _check_ranges(card: EnvironmentCard, env_id: str, values: np.ndarray) -> None:
-    for entry, value in zip(card.observation, values, strict=True):
-        low, high = entry.range
-        slack = 1e-5 * max(1.0, abs(value))
-        inside = (low is None or value >= low - slack) and (high is None or value <= high + slack)
-        assert inside, f"{env_id}: {entry.name!r} is {value:.6g}, outside of the card's range {list(entry.range)}"
+def _check_kind(card: ObservationCard | None, leaf: Leaf, env_id: str) -> None:
+    where = f"{env_id}: {leaf.name!r}" if leaf.name else env_id
+    assert card is not None, f"{where} is observed, and the card says nothing of it"
+    if leaf.kind == "text":
+        assert card.text is not None, f"{where} is a text, and the card says otherwise"
+    elif leaf.kind == "choice":
+        said = tuple(len(choice.value_names) for choice in card.choices)
+        assert said == leaf.sizes, f"{where} is a choice among {list(leaf.sizes)} values; the card says {list(said)}"
+    elif card.image is not None:
+        axes = card.image.layout.split(",")
+        held = leaf.shape[axes.index("channel")] if "channel" in axes and len(axes) == len(leaf.shape) else 1
+        fits = len(axes) == len(leaf.shape) and held == len(card.image.channels)
+        assert fits, (
+            f"{where} has shape {list(leaf.shape)}; the card says {axes} with {len(card.image.channels)} channels"
+        )
+    else:
+        assert len(card.observation) == leaf.size, (
+            f"{where} gives {leaf.size} entries, and its card names {len(card.observation)}"
+        )
+
+
+def _check_ranges(card: ObservationCard | None, values: Any, env_id: str) -> None:
+    if card is None or card.text is not None or card.choices:
+        return
+    if card.image is not None:
+        for value in (values.min(), values.max()):
+            _check_range("a pixel", card.image.range, float(value), env_id)
+        return
+    for entry, value in zip(card.observation, np.asarray(values, float).ravel(), strict=True):
+        _check_range(repr(entry.name), entry.range, value, env_id)
+
+
+def _check_range(name: str, within: tuple[float | None, float | None], value: float, env_id: str) -> None:
+    low, high = within
+    slack = 1e-5 * max(1.0, abs(value))
+    inside = (low is None or value >= low - slack) and (high is None or value <= high + slack)
+    assert inside, f"{env_id}: {name} is {value:.6g}, outside of the card's range {list(within)}"

@@ -1,0 +1,83 @@
+"""The card of an agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from rltools.cards._card import Card, Count, Text, WrappedEnvironment
+from rltools.strict_yaml import read_yaml, validate
+
+PLAIN_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=PLAIN_NAME)]
+
+
+class ModelFile(Card):
+    """A model beside its card.
+
+    Attributes:
+        file: name of the model file in the card's folder.
+        sha256: of that file.
+        normalize: name of the file of VecNormalize statistics in the same folder; None where there are none.
+        normalize_sha256: of those statistics; given exactly when `normalize` is.
+    """
+
+    file: FileName
+    sha256: Sha256
+    normalize: FileName | None = None
+    normalize_sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.normalize is None) != (self.normalize_sha256 is None):
+            raise ValueError("normalize and normalize_sha256 belong together: give both or neither")
+        return self
+
+
+class Training(Card):
+    """How an agent was trained.
+
+    Attributes:
+        steps: of the environment.
+        versions: of the libraries, by name.
+    """
+
+    steps: Count
+    seed: int
+    hyperparameters: dict[str, JsonValue] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Returns(Card):
+    """Undiscounted returns of a trained agent over whole episodes."""
+
+    mean: float
+    deviation: Annotated[float, Field(ge=0)]
+    episodes: Count
+    seed: int
+
+
+class AgentCard(Card):
+    """What agent.yaml says about the model beside it."""
+
+    name: Text
+    description: Text
+    library: Text
+    algorithm: Text
+    environment: WrappedEnvironment
+    model: ModelFile
+    training: Training
+    returns: Returns
+
+
+def read_agent_card(folder: Path) -> AgentCard:
+    """The card in an agent's folder.
+
+    Raises:
+        ConfigError: no agent.yaml, or one with faults; all of them are listed.
+    """
+    path = folder / "agent.yaml"
+    return validate(AgentCard, read_yaml(path), path)

@@ -1,0 +1,58 @@
+"""What all cards have in common, and how they name an environment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Card(BaseModel):
+    """What every card has in common: nothing unknown, nothing converted, nothing changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class EnvironmentChoice(Card):
+    """An environment and the arguments it is made with.
+
+    Attributes:
+        id: as registered with Gymnasium; in an environment's card, `*` stands for anything: `MiniGrid-*`.
+        kwargs: arguments of the environment; in an environment's card, those that decide whether the card fits.
+    """
+
+    id: Text
+    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class WrapperChoice(Card):
+    """A wrapper and the arguments it is made with.
+
+    Attributes:
+        name: of its class, one of those that a file may name (`rltools.environments.wrapper_names`).
+        kwargs: its arguments.
+    """
+
+    name: Text
+    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class WrappedEnvironment(EnvironmentChoice):
+    """An environment as an agent was trained in it.
+
+    Attributes:
+        wrappers: what it was wrapped in, from the inside outwards.
+    """
+
+    wrappers: Annotated[tuple[WrapperChoice, ...], Field(strict=False)] = ()
+
+
+def different(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    names = [entry.name for entry in entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"names must differ; given more than once: {', '.join(map(repr, twice))}")
+    return entries

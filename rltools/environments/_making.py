@@ -1,0 +1,84 @@
+"""Making environments."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+from gymnasium import Space, spaces
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import DependencyNotInstalled
+
+from rltools.environments._ids import Environment, environment_spec
+from rltools.errors import ArgumentError, SimulationError
+
+_EXTRAS = {
+    "box2d": "box2d",
+    "classic_control": "classic-control",
+    "mujoco": "mujoco",
+    "phys2d": "jax",
+    "tabular": "jax",
+    "toy_text": "toy-text",
+}
+
+
+def make_environment(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """A new environment: by id, by specification, like the one given, or from the function given.
+
+    Raises:
+        ArgumentError: none of these was given.
+        SimulationError: it cannot be made, cannot be drawn in this render mode, or comes out unlike the one given.
+    """
+    spec = environment_spec(env)
+    if spec is not None:
+        if render_mode is not None:
+            spec = dataclasses.replace(spec, kwargs=spec.kwargs | {"render_mode": render_mode})
+        try:
+            made = gymnasium.make(spec, disable_env_checker=True)
+        except Exception as error:
+            raise SimulationError(f"{spec.id} cannot be made: {error}{_next_step(spec, error)}") from error
+        if isinstance(env, gymnasium.Env) and not _alike(env.observation_space, made.observation_space):
+            raise SimulationError(
+                f"a second {env} would give {made.observation_space} instead of {env.observation_space}: one of its "
+                f"wrappers does not record what it was made with; give a function that makes the environment"
+            )
+        return made
+    if isinstance(env, gymnasium.Env):
+        raise SimulationError(
+            f"{env} has no specification, so no second one can be made; give a function that makes one"
+        )
+    if not callable(env):
+        raise ArgumentError(f"an environment is an id, a specification or a function that makes one, not {env!r}")
+    return _made_by(env, render_mode)
+
+
+def _alike(one: Space[Any], other: Space[Any]) -> bool:
+    """Whether two spaces have the same arrays, whatever their bounds."""
+    if isinstance(one, spaces.Dict) and isinstance(other, spaces.Dict):
+        return one.keys() == other.keys() and all(_alike(part, other[key]) for key, part in one.items())
+    return type(one) is type(other) and one.shape == other.shape
+
+
+def _made_by(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | None) -> gymnasium.Env[Any, Any]:
+    try:
+        env = factory()
+    except Exception as error:
+        raise SimulationError(f"{factory!r} did not make an environment: {type(error).__name__}: {error}") from error
+    if not isinstance(env, gymnasium.Env):
+        raise SimulationError(f"{factory!r} made {type(env).__name__}; it must return a gymnasium.Env")
+    if render_mode is not None and env.render_mode != render_mode:
+        raise SimulationError(
+            f"frames need an environment made with render_mode={render_mode!r}; {factory!r} made one with "
+            f"render_mode={env.render_mode!r}"
+        )
+    return env
+
+
+def _next_step(spec: EnvSpec, error: Exception) -> str:
+    parts = str(spec.entry_point).split(".")
+    extra = _EXTRAS.get(parts[2]) if parts[:2] == ["gymnasium", "envs"] else None
+    if extra is None or not isinstance(error, (ImportError, DependencyNotInstalled)):
+        return ""
+    return f'. Install what it needs: pip install "gymnasium[{extra}]"'

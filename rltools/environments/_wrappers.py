@@ -1,0 +1,147 @@
+"""The wrappers that a file may name, and how they are made again."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec, WrapperSpec
+
+from rltools.errors import SimulationError
+
+# Those that change what is observed, done or rewarded, from plain numbers alone. Not those that write files, open
+# windows or take a function.
+_GYMNASIUM = (
+    "AddWhiteNoise AtariPreprocessing ClipAction ClipReward DelayObservation DiscretizeAction DiscretizeObservation "
+    "DtypeObservation FilterObservation FlattenObservation FrameStackObservation GrayscaleObservation "
+    "MaxAndSkipObservation NormalizeObservation NormalizeReward ObstructView OrderEnforcing PassiveEnvChecker "
+    "RecordEpisodeStatistics RepeatAction RescaleAction RescaleObservation ReshapeObservation ResizeObservation "
+    "StickyAction TimeAwareObservation TimeLimit"
+)
+_MINIGRID = (
+    "DictObservationSpaceWrapper DirectionObsWrapper FlatObsWrapper FullyObsWrapper ImgObsWrapper "
+    "OneHotPartialObsWrapper RGBImgObsWrapper RGBImgPartialObsWrapper SymbolicObsWrapper ViewSizeWrapper"
+)
+_ATARI = "StickyActionEnv NoopResetEnv MaxAndSkipEnv EpisodicLifeEnv FireResetEnv WarpFrame ClipRewardEnv"
+_ATARI_MODULE = "stable_baselines3.common.atari_wrappers"
+_ATARI_CHAIN = f"{_ATARI_MODULE}:AtariWrapper"
+# Of those that do not record what they were made with, by the names of their classes.
+_OTHERS = {
+    **{name: f"minigrid.wrappers:{name}" for name in _MINIGRID.split()},
+    **{name: f"{_ATARI_MODULE}:{name}" for name in _ATARI.split()},
+    "AtariWrapper": _ATARI_CHAIN,
+    "TimeFeatureWrapper": "sb3_contrib.common.wrappers.time_feature:TimeFeatureWrapper",
+}
+# Stable-Baselines3 puts it around every environment it is given; it changes nothing that is observed or done.
+ONLY_WATCHING = "stable_baselines3.common.monitor:Monitor"
+_RLTOOLS = {"SelectFeatures": "rltools.wrappers._select:SelectFeatures"}
+
+
+def wrapper_names() -> tuple[str, ...]:
+    """The classes of wrappers that a file may name."""
+    return tuple(sorted([*_GYMNASIUM.split(), *_OTHERS, *_RLTOOLS]))
+
+
+def wrapped_spec(spec: EnvSpec, wrappers: Iterable[tuple[str, Mapping[str, Any]]]) -> EnvSpec:
+    """The specification of an environment in more wrappers.
+
+    Args:
+        spec: of the environment.
+        wrappers: the class's name, see `wrapper_names`, and the arguments of each, from the inside outwards.
+
+    Raises:
+        SimulationError: a wrapper that a file may not name.
+    """
+    more = []
+    for name, kwargs in wrappers:
+        entry_point = _entry_point(name)
+        if entry_point is None:
+            near = difflib.get_close_matches(name, wrapper_names(), n=3)
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise SimulationError(
+                f"no wrapper {name!r} may be named by a file; {hint}there are {', '.join(wrapper_names())}. For any "
+                f"other, make the environment yourself and give the function that makes it"
+            )
+        more.append(_specified(name, entry_point, kwargs))
+    return dataclasses.replace(spec, additional_wrappers=(*spec.additional_wrappers, *more))
+
+
+def known_wrapper(entry_point: str, kwargs: dict[str, Any]) -> WrapperSpec:
+    """A wrapper out of somebody's file.
+
+    Raises:
+        SimulationError: one that a file may not name.
+    """
+    name = entry_point.rpartition(":")[2]
+    if _entry_point(name) != entry_point:
+        raise SimulationError(
+            f"the file's environment is wrapped in {entry_point!r}, which is not imported on a file's word; make the "
+            f"environment yourself and give the function that makes it"
+        )
+    return _specified(name, entry_point, kwargs)
+
+
+def remakeable(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
+    """Wrappers as they were recorded, made fit to be made again.
+
+    Those of MiniGrid, Stable-Baselines3 and sb3-contrib do not record their arguments: their defaults stand for them.
+    AtariWrapper is left out after those that it puts on by itself, and so is Monitor, which only watches.
+    """
+    found: list[WrapperSpec] = []
+    for wrapper in wrappers:
+        parts = bool(found) and found[-1].entry_point.startswith(f"{_ATARI_MODULE}:")
+        if wrapper.entry_point == ONLY_WATCHING or (wrapper.entry_point == _ATARI_CHAIN and parts):
+            continue
+        silent = wrapper.kwargs is None and wrapper.entry_point in _OTHERS.values()
+        found.append(dataclasses.replace(wrapper, kwargs={}) if silent else wrapper)
+    return tuple(found)
+
+
+def with_arguments_of(env: gymnasium.Env[Any, Any], wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
+    """The recorded wrappers of a live environment, with the arguments that they did not record but still hold.
+
+    Args:
+        env: the environment, in these wrappers.
+        wrappers: from the inside outwards, as its specification lists them.
+    """
+    found: list[WrapperSpec] = []
+    for wrapper in reversed(wrappers):
+        while isinstance(env, gymnasium.Wrapper) and _place(env) != wrapper.entry_point:
+            env = env.env
+        silent = wrapper.kwargs is None and wrapper.entry_point in _OTHERS.values()
+        found.append(dataclasses.replace(wrapper, kwargs=_held(env)) if silent else wrapper)
+        env = env.env if isinstance(env, gymnasium.Wrapper) else env
+    return tuple(reversed(found))
+
+
+def _place(wrapper: gymnasium.Env[Any, Any]) -> str:
+    return f"{type(wrapper).__module__}:{type(wrapper).__name__}"
+
+
+def _held(wrapper: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """The plain arguments of a wrapper's constructor that it keeps under their names."""
+    missing = object()
+    held = {
+        name: vars(wrapper).get(name, vars(wrapper).get(f"_{name}", missing))
+        for name in inspect.signature(type(wrapper)).parameters
+    }
+    return {name: value for name, value in held.items() if isinstance(value, str | int | float)}
+
+
+def _entry_point(name: str) -> str | None:
+    if name in _GYMNASIUM.split():
+        return f"{getattr(gymnasium.wrappers, name).__module__}:{name}"
+    return _OTHERS.get(name) or _RLTOOLS.get(name)
+
+
+def _specified(name: str, entry_point: str, kwargs: Mapping[str, Any]) -> WrapperSpec:
+    # Neither JSON nor YAML has tuples, and these two insist on one.
+    made = {
+        key: tuple(value) if key == "shape" and name in ("ReshapeObservation", "ResizeObservation") else value
+        for key, value in kwargs.items()
+    }
+    return WrapperSpec(name, entry_point, made)

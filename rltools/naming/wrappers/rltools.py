@@ -1,0 +1,23 @@
+"""The wrappers of rltools itself that change what is observed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from rltools.naming._handing_on import Rule
+from rltools.naming._named import Found
+
+
+def _selected(wrapper: Any, inner: Found) -> Found:
+    of = inner[()]
+    return {
+        (): dataclasses.replace(
+            of,
+            names=tuple(of.entry_names()[at] for at in wrapper.positions),
+            units=tuple(of.units[at] for at in wrapper.positions) if of.units else (),
+        )
+    }
+
+
+RULES: dict[str, Rule] = {"SelectFeatures": _selected}
