@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltools.content import find_content, list_content
 from rltools.errors import ArgumentError, ChecksumError, ModelError
 from rltools.policies import Known, find_library
+from rltools.policies._hub import fetch, is_hub
 from rltools.policies._surroundings import check_match, elsewhere_note, look_at, with_arguments
+from rltools.policies.trusted import trusting
 from rltools.policy import Policy
 
 if TYPE_CHECKING:
@@ -21,33 +24,49 @@ if TYPE_CHECKING:
 
 
 def load_policy(
-    source: Any, env: Environment | None = None, *, normalize: Any = None, dtype: torch.dtype | None = None
+    source: Any,
+    env: Environment | None = None,
+    *,
+    normalize: Any = None,
+    dtype: torch.dtype | None = None,
+    trust: str | Iterable[str] | None = None,
 ) -> Policy:
-    """The policy in a source. No file is executed, whatever it says.
+    """The policy in a source. No file is executed, whatever it says, unless it is trusted by its very sha256.
 
     Args:
         source: an agent's name (`agents/<name>/agent.yaml`, here or in the package), the folder of one, a model's .zip,
-            a run folder of rl-baselines3-zoo, a live model, or a policy, which is returned as it is.
+            a run folder of rl-baselines3-zoo, a model of a hub (`hf:org/name`, `hf:org/name/file.zip`,
+            `hf:org/name@revision`), a live model, or a policy, which is returned as it is. Of the models in a run
+            folder `<Env>_1` it is `<Env>.zip`, else `best_model.zip`, else the latest checkpoint.
         env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
             environment it was trained on, where something says which.
         normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
             the path of a vecnormalize.pkl or a live VecNormalize.
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
+        trust: the sha256 of each file, model or statistics, that its own library shall load, which runs what it holds.
+            Whatever is not named is read without running anything, and nothing is trusted because that failed.
 
     Raises:
         UnknownNameError: no agent of this name; the message lists the nearest ones.
-        ChecksumError: a model that is not the one its card names.
+        ChecksumError: a model that is not the one its card names, or not the trusted one.
         ModelError: a model that is missing, damaged or not supported.
         UnsafeFileError: a file that wants to run code; it was not run.
         MismatchError: the environment's spaces are not the policy's; both are in the message.
     """
+    if trust is not None and not isinstance(source, (str, Path)):
+        raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
     if isinstance(source, Policy):
         return _as_it_is(source, env, normalize, dtype)
     known = Known(environment=None if env is None else look_at(env), normalize=normalize, dtype=dtype)
-    if isinstance(source, (str, Path)):
+    if is_hub(source):
+        fetched = fetch(source)
+        source, known = fetched.path, dataclasses.replace(known, name=fetched.name, notes=(fetched.note,))
+    elif isinstance(source, (str, Path)):
         source = _place(source)
         if (source / "agent.yaml").is_file():
             source, known = _from_card(source, known)
+    if trust is not None:
+        source = trusting(source, trust)
     policy = find_library(source).load(source, known)
     if known.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, known.environment)
@@ -70,7 +89,10 @@ def _place(source: str | Path) -> Path:
     if path.exists():
         return path
     if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
-        raise ModelError(f"there is nothing at {path}; give the path of a model's .zip or folder, or an agent's name")
+        raise ModelError(
+            f"there is nothing at {path}; give the path of a model's .zip or folder, an agent's name, or hf:ORG/NAME "
+            f"for a model of a hub"
+        )
     return find_content("agents", text)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gymnasium import Space
     from gymnasium.envs.registration import EnvSpec
 
-Head = Callable[[Any], Tensor]
+Head = Callable[..., Tensor]
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
 HEADS = ("logit", "q_value", "mean", "action", "value")
 
@@ -63,6 +63,9 @@ class TorchPolicy:
         masked: whether it was trained to choose among those actions only that are allowed.
         source: replaces name and environment where more is known.
 
+    Attributes:
+        module: as given; parameters that are changed in it are used from the next call on.
+
     Raises:
         ArgumentError: spaces other than these, an unknown head, or another number of names than actions.
     """
@@ -89,6 +92,7 @@ class TorchPolicy:
         check_dtype(dtype)
         count = count_actions(action_space)
         self.branches = branches(action_space)
+        self.module = module
         self._modules = tuple(module.modules()) if isinstance(module, nn.Module) else ()
         itself = chain(module) if isinstance(module, nn.Module) else module
         self._heads = dict(heads or {"logit" if self.branches else "action": itself})
@@ -183,7 +187,7 @@ class TorchPolicy:
         try:
             with evaluating(self._modules):
                 scores = compute()
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, ArgumentError):
             raise
         except (RuntimeError, ValueError, IndexError) as error:
             raise MismatchError(

@@ -13,7 +13,7 @@ from rltools.policy import Context, Policy
 DIRECTIONS = 8
 
 
-def check_derivatives(policy: Policy, name: str, x: Tensor, seed: int) -> None:
+def check_derivatives(policy: Policy, name: str, x: Tensor, context: Context, seed: int) -> None:
     """Compare the slope of a head along random directions with what its gradient says of it.
 
     The middle one of many comparisons counts: at a kink, or where rounding is all there is, single ones may differ.
@@ -22,6 +22,7 @@ def check_derivatives(policy: Policy, name: str, x: Tensor, seed: int) -> None:
         policy: has the head.
         name: of the head.
         x: `[batch, *feature]`, encoded observations.
+        context: of these rows.
         seed: of the directions.
 
     Raises:
@@ -36,11 +37,11 @@ def check_derivatives(policy: Policy, name: str, x: Tensor, seed: int) -> None:
         drawn = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
         step = drawn / drawn.flatten(1).norm(dim=1).reshape(scale.shape) * scale * eps ** (1 / 3)
         with torch.no_grad():
-            ahead = policy.head(name, x + step, Context())
-            behind = policy.head(name, x - step, Context())
+            ahead = policy.head(name, x + step, context)
+            behind = policy.head(name, x - step, context)
         weights = torch.randn(ahead.shape[1], generator=generator, dtype=torch.float64).to(x)
         gradient = input_gradient(
-            lambda inputs: policy.head(name, inputs, Context()), x, reduce=partial(_weighted, weights)
+            lambda inputs: policy.head(name, inputs, context), x, reduce=partial(_weighted, weights)
         )
         predicted = 2 * (gradient * step).flatten(1).sum(1)
         seen = ((ahead - behind) * weights).sum(1)

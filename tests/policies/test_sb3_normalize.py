@@ -131,24 +131,28 @@ def test_statistics_of_another_shape_are_refused_with_both(trained, tmp_path):
         wrapper.save(tmp_path / "vecnormalize.pkl")
     finally:
         wrapper.obs_rms = rms
-    with pytest.raises(MismatchError, match=r"\[4\].*\[5\]"):
+    with pytest.raises(MismatchError, match=r"of shape \[4\], and the observations have all of it of shape \[5\]"):
         load_policy(path)
 
 
-def test_images_are_normalised_in_either_layout(make_model, draw):
+@pytest.mark.parametrize("known", [True, False])
+def test_images_are_normalised_in_either_layout(make_model, draw, known):
     env = make_model("PPO cnn").get_env()
     beneath = env.venv
     assert isinstance(env, VecTransposeImage)
     assert isinstance(beneath, DummyVecEnv)
-    model = PPO("MlpPolicy", VecNormalize(env), seed=0, device="cpu")
-    model.get_vec_normalize_env().obs_rms.update(env.observation_space.sample()[None])
-    frames = draw(beneath.observation_space)
-    policy = load_policy(model)
-    expected = model.predict(
-        model.get_vec_normalize_env().normalize_obs(frames.transpose(0, 3, 1, 2)), deterministic=True
-    )
-    # The network's space is no image once it is normalised, so it keeps the layout it was given.
-    np.testing.assert_array_equal(policy.act(frames.transpose(0, 3, 1, 2), Context()).actions, expected[0])
+    model = PPO("MlpPolicy", VecNormalize(env), policy_kwargs={"net_arch": [4]}, seed=0, device="cpu")
+    wrapper = model.get_vec_normalize_env()
+    frames = draw(beneath.observation_space, rows=20)
+    wrapper.obs_rms.update(frames[:10].transpose(0, 3, 1, 2))
+    expected = model.predict(wrapper.normalize_obs(frames.transpose(0, 3, 1, 2)), deterministic=True)[0]
+    if known:
+        policy, given = load_policy(model), frames
+        assert policy.features.shape == (36, 40, 3)
+    else:
+        policy, given = load_policy(model.policy, normalize=wrapper), frames.transpose(0, 3, 1, 2)
+        assert policy.features.shape == (3, 36, 40)
+    np.testing.assert_array_equal(policy.act(given, Context()).actions, expected)
 
 
 @pytest.mark.parametrize("normalize", [True, 3])

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, Sequence, Tuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from rltools.errors import ArgumentError, MismatchError
 from rltools.features import Features
-from rltools.policies.torch_policy import TorchPolicy, fingerprint
+from rltools.policies._identity import fingerprint
+from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Context, Policy
 
 VECTOR = Box(-np.inf, np.inf, (3,), np.float32)
@@ -189,8 +190,8 @@ def test_a_network_that_cannot_take_the_observation_is_named_with_its_shape():
         ({"heads": {"value": network()}}, "the deciding one first"),
         ({"action_names": ["left"]}, "1 action names for 3 actions"),
         ({"dtype": torch.float16}, "float16"),
-        ({"action_space": MultiDiscrete([2, 2])}, "must be Discrete or Box"),
-        ({"observation_space": Discrete(4)}, "must be a Box"),
+        ({"action_space": Tuple([Discrete(2)])}, "actions of Tuple are not supported"),
+        ({"observation_space": Sequence(VECTOR)}, "observations of Sequence are not supported"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(changes, message):

@@ -41,7 +41,7 @@ _ACTIVATIONS = frozenset(
         nn.Tanhshrink,
     }
 )
-_EXTRACTORS = ("FlattenExtractor", "NatureCNN")
+_EXTRACTORS = ("FlattenExtractor", "NatureCNN", "CombinedExtractor")
 _UNUSED = ("device", "optimizer_class", "optimizer_kwargs")  # where it was trained, and how
 _SHARED = ("pi_features_extractor.", "vf_features_extractor.")
 

@@ -3,70 +3,142 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from rltools.errors import ModelError
+from torch import nn
+
+from rltools.errors import ChecksumError, ModelError
 from rltools.policies import Known
 from rltools.policies._surroundings import elsewhere_note
 from rltools.policies.sb3._build import build
-from rltools.policies.sb3._normalize import Statistics, find_statistics, given_statistics, read_statistics
+from rltools.policies.sb3._normalize import MAX_BYTES, given_statistics
 from rltools.policies.sb3._policy import make_policy
-from rltools.policies.sb3._saved import Saved, read_saved
-from rltools.policies.sb3._zoo import read_record
+from rltools.policies.sb3._saved import read_saved
+from rltools.policies.sb3._trusted import trusted_model, trusted_statistics
+from rltools.policies.sb3._zip import MAX_FILE, read_file
+from rltools.policies.sb3._zoo import ZooRecord, other_models_note, read_record
 from rltools.policies.sb3._zoo_environment import zoo_environment
-from rltools.policies.sb3.families import Family
+from rltools.policies.sb3._zoo_statistics import find_statistics, later_statistics_note
+from rltools.policies.sb3.families import Family, family_of
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Source
 
 LIBRARY = "Stable-Baselines3"
 
 
-def load_file(path: Path, known: Known) -> TorchPolicy:
-    """The policy in a model's zip; nothing in it, or beside it, is executed.
+@dataclasses.dataclass(frozen=True)
+class _Network:
+    """A network out of a file, in eval mode and frozen."""
+
+    network: Any
+    family: Family
+    settings: Mapping[str, Any]
+    sha256: str
+
+
+def load_file(path: Path, known: Known, trust: Collection[str] = ()) -> TorchPolicy:
+    """The policy in a model's zip; nothing in it, or beside it, is executed unless it is trusted.
+
+    Args:
+        path: the zip.
+        known: see `Known`.
+        trust: the sha256 of each file that is loaded by its own library, which runs what it holds.
 
     Raises:
         ModelError: missing, damaged, not supported, or without the statistics it was trained with.
+        ChecksumError: a file that is not the trusted one; nothing was run.
         UnsafeFileError: it wants to run code or to exhaust the machine.
         MismatchError: the environment's spaces are not the model's.
     """
-    saved = read_saved(path)
     record = read_record(path)
-    # What a card says of statistics is the whole truth; without one they are looked for.
-    folders = () if known.normalized is False else (path.parent / path.stem, path.parent)
-    if record is not None:
-        folders = (record.folder, *folders)
-        around = known.environment
-        if around is None:
-            around, notes = zoo_environment(record)
-        else:
-            notes = elsewhere_note(record.environment, record.kwargs, around)
-        known = dataclasses.replace(known, environment=around, notes=known.notes + notes, normalized=record.normalized)
-    network, family = build(saved)
+    statistics_path = _statistics_path(path, record, known)
+    trusted = _trusted_files(path, statistics_path, trust)
+    known = _with_notes(known, [_trust_note(file, sha256) for file, sha256 in trusted.items()])
+    known = _with_notes(_in_its_environment(record, known), other_models_note(path))
+    made = _trusted_network(path, trusted[path]) if path in trusted else _safe_network(path)
     if known.dtype is not None:
-        network.to(known.dtype)
-    statistics, note = _statistics(saved, family, known, folders)
-    source = Source(known.name or path.stem, saved.sha256, library=LIBRARY, notes=note)
-    return make_policy(network, family, saved.settings, statistics, source=source, known=known)
+        made.network.to(known.dtype)
+    if statistics_path is not None:
+        known = _with_notes(known, later_statistics_note(statistics_path, path))
+        live = trusted_statistics(statistics_path, trusted.get(statistics_path))
+        statistics = given_statistics(statistics_path if live is None else live)
+    elif known.normalize is not None and known.normalize is not False:
+        statistics = given_statistics(known.normalize)
+    else:
+        statistics, known = None, _with_notes(known, _without_statistics(path, made, known))
+    source = Source(known.name or path.stem, made.sha256, library=LIBRARY)
+    return make_policy(made.network, made.family, made.settings, statistics, source=source, known=known)
 
 
-def _statistics(
-    saved: Saved, family: Family, known: Known, folders: tuple[Path, ...]
-) -> tuple[Statistics | None, tuple[str, ...]]:
+def _with_notes(known: Known, notes: Iterable[str]) -> Known:
+    return dataclasses.replace(known, notes=(*known.notes, *notes))
+
+
+def _in_its_environment(record: ZooRecord | None, known: Known) -> Known:
+    if record is None:
+        return known
+    if known.environment is None:
+        around, notes = zoo_environment(record)
+    else:
+        around, notes = known.environment, elsewhere_note(record.environment, record.kwargs, known.environment)
+    return dataclasses.replace(_with_notes(known, notes), environment=around, normalized=record.normalized)
+
+
+def _safe_network(path: Path) -> _Network:
+    saved = read_saved(path)
+    network, family = build(saved)
+    return _Network(network, family, saved.settings, saved.sha256)
+
+
+def _trusted_network(path: Path, sha256: str) -> _Network:
+    model, settings = trusted_model(path, sha256)
+    network: nn.Module = model.policy
+    return _Network(network.eval().requires_grad_(False), family_of(network), settings, sha256)
+
+
+def _statistics_path(path: Path, record: ZooRecord | None, known: Known) -> Path | None:
+    if isinstance(known.normalize, (str, Path)):
+        return Path(known.normalize)
+    # What a card says of statistics is the whole truth; without one they are looked for.
+    if known.normalize is not None or known.normalized is False:
+        return None
+    return find_statistics(path, record)
+
+
+def _trusted_files(path: Path, statistics: Path | None, trust: Collection[str]) -> dict[Path, str]:
+    """The files that are trusted, with their sha256; every sha256 must be a file's."""
+    if not trust:
+        return {}
+    sizes = {path: MAX_FILE} | ({statistics: MAX_BYTES} if statistics is not None else {})
+    hashes = {file: hashlib.sha256(read_file(file, most)).hexdigest() for file, most in sizes.items()}
+    strangers = sorted(set(trust) - set(hashes.values()))
+    if strangers:
+        there = " and ".join(f"{file} has the sha256 {sha256}" for file, sha256 in hashes.items())
+        raise ChecksumError(
+            f"what is trusted is not what is there: trusted was the sha256 {', '.join(strangers)}, and {there}; "
+            f"nothing was loaded. If another file was meant, give its path; trust this one only if you know who made it"
+        )
+    return {file: sha256 for file, sha256 in hashes.items() if sha256 in trust}
+
+
+def _trust_note(file: Path, sha256: str) -> str:
+    return f"{file.name} was loaded by {LIBRARY} itself, trusted by its sha256 {sha256}"
+
+
+def _without_statistics(path: Path, made: _Network, known: Known) -> tuple[str, ...]:
     if known.normalize is False:
-        return None, ("observations are not normalised, as asked",)
-    if known.normalize is not None:
-        return given_statistics(known.normalize), ()
-    found = find_statistics(folders)
-    if found is not None:
-        return read_statistics(found), ()
+        return ("observations are not normalised, as asked",)
     # Only these algorithms keep the observation beneath VecNormalize exactly when there is one.
-    shown = family.SHOWS_NORMALIZATION and "_last_original_obs" in saved.settings
-    normalized = known.normalized or (shown and saved.settings["_last_original_obs"] is not None)
+    shown = made.family.SHOWS_NORMALIZATION and "_last_original_obs" in made.settings
+    normalized = known.normalized or (shown and made.settings["_last_original_obs"] is not None)
     if normalized:
         raise ModelError(
-            f"{saved.path} was trained on normalised observations and their statistics are missing; put "
-            f"vecnormalize.pkl into {saved.path.with_suffix('')}, give it as normalize=PATH, or say normalize=False"
+            f"{path} was trained on normalised observations and their statistics are missing; put "
+            f"vecnormalize.pkl into {path.with_suffix('')}, give it as normalize=PATH, or say normalize=False"
         )
     if known.normalized is None and not shown:
-        return None, ("whether it was trained on normalised observations is not known; none are normalised",)
-    return None, ()
+        return ("whether it was trained on normalised observations is not known; none are normalised",)
+    return ()

@@ -11,7 +11,7 @@ from rltools.policies._identity import fingerprint
 from rltools.policies._surroundings import Surroundings, look_at
 from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
 from rltools.policies.sb3._policy import make_policy
-from rltools.policies.sb3._preprocess import is_transposed
+from rltools.policies.sb3._preprocess import fits
 from rltools.policies.sb3.families import family_of
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Source
@@ -45,15 +45,20 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
 
 
 def _beneath(vector: Any, network: Any) -> Surroundings | None:
-    """The single environment under a vector of them, where its observations are the network's, transposed or not."""
-    while hasattr(vector, "venv"):
-        vector = vector.venv
-    outer, inner = vector.observation_space, network.observation_space
-    if outer.shape != inner.shape and not is_transposed(inner, outer):
-        return None  # something between the two changes observations, a frame stack for instance
-    envs = getattr(vector, "envs", None)
+    """What is under a vector of environments, as far down as observations are the network's, transposed or not."""
+    levels = [vector]
+    while hasattr(levels[-1], "venv"):
+        levels.append(levels[-1].venv)
+    found = next((level for level in reversed(levels) if _gives(level, network)), None)
+    if found is None:
+        return None
+    # Further up something changes observations, a frame stack for instance, and no single environment has them.
+    envs = getattr(found, "envs", None) if found is levels[-1] else None
+    return look_at(envs[0]) if envs else Surroundings(found.observation_space, found.action_space)
+
+
+def _gives(vector: Any, network: Any) -> bool:
     try:
-        around = look_at(envs[0]) if envs else None
+        return fits(network.observation_space, vector.observation_space)
     except ArgumentError:
-        around = None
-    return around or Surroundings(outer, vector.action_space)
+        return False

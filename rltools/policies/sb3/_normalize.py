@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.errors import ArgumentError, ModelError
+from rltools.errors import ArgumentError, MismatchError, ModelError
+from rltools.features import Features
+from rltools.observations import Path
+from rltools.policies._normalization import Normalization
 from rltools.policies.sb3._decode import decode_array
 from rltools.policies.sb3._saved import meaning
 from rltools.policies.sb3._unpickle import Record, unpickle
@@ -22,41 +26,82 @@ MAX_BYTES = 64 * MIB
 
 
 @dataclass(frozen=True)
+class Moments:
+    """The mean and the variance of an array, float64 and of its shape."""
+
+    mean: Tensor
+    var: Tensor
+
+    def oriented(self, shape: tuple[int, ...]) -> Moments | None:
+        """As of an array of this shape, which may be an image with its channels elsewhere; None of any other."""
+        if tuple(self.mean.shape) == shape:
+            return self
+        for axes in ((1, 2, 0), (2, 0, 1)):
+            if self.mean.ndim == 3 and len(shape) == 3 and self.mean.permute(axes).shape == shape:
+                return Moments(self.mean.permute(axes), self.var.permute(axes))
+        return None
+
+
+@dataclass(frozen=True)
 class Statistics:
     """`clip((x - mean) / sqrt(var + epsilon), -clip, clip)`, frozen.
 
     Attributes:
-        mean: float64, of the observation's shape.
-        var: float64, of the observation's shape.
+        moments: of the arrays that are normalised, by where they are in the observation: () for all of it, (key,) for
+            one of a Dict's.
         epsilon: keeps the division finite.
         clip: the largest normalised value.
         origin: where they come from, for people.
     """
 
-    mean: Tensor
-    var: Tensor
+    moments: Mapping[Path, Moments]
     epsilon: float
     clip: float
     origin: str
 
-    def apply(self, x: Tensor) -> Tensor:
-        """Normalise `[batch, *observation]`, in double precision as the library does; the result has x's dtype."""
-        mean, deviation = self.mean.to(x.device), torch.sqrt(self.var.to(x.device) + self.epsilon)
-        return torch.clamp((x.double() - mean) / deviation, -self.clip, self.clip).to(x.dtype)
+    def of(self, features: Features) -> Normalization:
+        """As of encoded observations; arrays that are not normalised stay as they are.
+
+        Raises:
+            MismatchError: statistics of another shape, or of a key that there is none of.
+        """
+        mean = torch.zeros(features.size, dtype=torch.float64)
+        deviation, limit = torch.ones_like(mean), torch.full_like(mean, torch.inf)
+        parts = {part.leaf.path: part for part in features.parts if part.leaf.kind == "number"}
+        for path, moments in self.moments.items():
+            part = parts.get(path)
+            found = None if part is None else moments.oriented(part.shape)
+            if part is None or found is None:
+                raise MismatchError(self._refusal(path, moments, features))
+            entries = slice(part.start, part.stop)
+            mean[entries], limit[entries] = found.mean.reshape(-1), self.clip
+            deviation[entries] = torch.sqrt(found.var.reshape(-1) + self.epsilon)
+        return Normalization(*(entry.reshape(features.shape) for entry in (mean, deviation, limit)))
 
     def fingerprint(self) -> bytes:
         """A digest of the numbers."""
-        numbers = (self.mean.numpy(), self.var.numpy(), np.array([self.epsilon, self.clip]))
-        return hashlib.sha256(b"".join(array.tobytes() for array in numbers)).digest()
+        digest = hashlib.sha256()
+        for path, moments in self.moments.items():
+            digest.update("/".join(map(str, path)).encode())
+            digest.update(moments.mean.numpy().tobytes() + moments.var.numpy().tobytes())
+        digest.update(np.array([self.epsilon, self.clip]).tobytes())
+        return digest.digest()
+
+    def _refusal(self, path: Path, moments: Moments, features: Features) -> str:
+        there = [f"{part.leaf.name or 'all of it'} of shape {list(part.shape)}" for part in features.parts]
+        return (
+            f"the statistics of {self.origin} are of {'/'.join(map(str, path)) or 'all of it'} of shape "
+            f"{list(moments.mean.shape)}, and the observations have {', '.join(there)}; give the statistics the agent "
+            f"was trained with as normalize="
+        )
 
 
-def read_statistics(path: Path) -> Statistics | None:
+def read_statistics(path: FilePath) -> Statistics | None:
     """The statistics in a vecnormalize.pkl; None where it normalises rewards only.
 
     Raises:
         ModelError: missing or damaged.
         UnsafeFileError: it wants to run code; nothing was run.
-        ArgumentError: statistics of a Dict observation.
     """
     record = unpickle(read_file(path, MAX_BYTES), "the pickle", str(path))
     if not isinstance(record, Record) or not record.qualified.endswith(".VecNormalize"):
@@ -65,18 +110,12 @@ def read_statistics(path: Path) -> Statistics | None:
 
 
 def live_statistics(wrapper: Any) -> Statistics | None:
-    """A frozen copy of a live VecNormalize's statistics; None where it normalises rewards only.
-
-    Raises:
-        ArgumentError: statistics of a Dict observation.
-    """
+    """A frozen copy of a live VecNormalize's statistics; None where it normalises rewards only."""
     if not wrapper.norm_obs:
         return None
-    if isinstance(wrapper.obs_rms, dict):
-        raise ArgumentError("VecNormalize of Dict observations is not supported; observations must be a Box")
-    return _checked(
-        wrapper.obs_rms.mean, wrapper.obs_rms.var, wrapper.epsilon, wrapper.clip_obs, "the model's own VecNormalize"
-    )
+    running = _by_path(wrapper.obs_rms, wrapper.norm_obs_keys)
+    moments = {path: (entry.mean, entry.var) for path, entry in running.items()}
+    return _checked(moments, wrapper.epsilon, wrapper.clip_obs, "the model's own VecNormalize")
 
 
 def given_statistics(normalize: Any) -> Statistics | None:
@@ -85,33 +124,39 @@ def given_statistics(normalize: Any) -> Statistics | None:
     Raises:
         ArgumentError: neither of them.
     """
-    if isinstance(normalize, (str, Path)):
-        return read_statistics(Path(normalize))
+    if isinstance(normalize, (str, FilePath)):
+        return read_statistics(FilePath(normalize))
     library = sys.modules.get("stable_baselines3.common.vec_env.vec_normalize")
     if library is not None and isinstance(normalize, library.VecNormalize):
         return live_statistics(normalize)
     raise ArgumentError(f"normalize is the path of a vecnormalize.pkl, a live VecNormalize or False, not {normalize!r}")
 
 
-def find_statistics(folders: tuple[Path, ...]) -> Path | None:
-    """The vecnormalize.pkl in the first of these folders that has one."""
-    places = (folder / "vecnormalize.pkl" for folder in folders)
-    return next((place for place in places if place.is_file()), None)
-
-
 def _statistics(state: Any, origin: str) -> Statistics | None:
     if state.get("norm_obs") is not True:
         return None
-    moments = state["obs_rms"]
-    if isinstance(moments, dict):
-        raise ArgumentError("VecNormalize of Dict observations is not supported; observations must be a Box")
-    mean, var = (decode_array(moments.state[name]) for name in ("mean", "var"))
-    return _checked(mean, var, decode_array(state["epsilon"]), decode_array(state["clip_obs"]), origin)
+    running, moments = state["obs_rms"], {}
+    for path, entry in _by_path(running, state.get("norm_obs_keys")).items():
+        moments[path] = (decode_array(entry.state["mean"]), decode_array(entry.state["var"]))
+    return _checked(moments, decode_array(state["epsilon"]), decode_array(state["clip_obs"]), origin)
 
 
-def _checked(mean: Any, var: Any, epsilon: Any, clip: Any, origin: str) -> Statistics:
-    mean, var = (torch.tensor(np.asarray(moment, dtype=np.float64)) for moment in (mean, var))
-    sane = mean.shape == var.shape and bool(torch.isfinite(mean).all()) and bool((var >= 0).all())
-    if not sane or not float(epsilon) >= 0 or not float(clip) > 0:
-        raise ValueError(f"its numbers make no sense: shapes {list(mean.shape)}, {list(var.shape)}, clip {clip}")
-    return Statistics(mean, var, float(epsilon), float(clip), origin)
+def _by_path(running: Any, keys: Any) -> dict[Path, Any]:
+    if not isinstance(running, dict):
+        return {(): running}
+    named = list(running) if keys is None else list(keys)  # old versions normalised every key
+    if not named or not all(isinstance(key, str) for key in named):
+        raise ValueError("statistics by key, of no keys")
+    return {(key,): running[key] for key in named}
+
+
+def _checked(moments: Mapping[Path, tuple[Any, Any]], epsilon: Any, clip: Any, origin: str) -> Statistics:
+    found = {}
+    for path, pair in moments.items():
+        mean, var = (torch.tensor(np.asarray(moment, dtype=np.float64)) for moment in pair)
+        if mean.shape != var.shape or not bool(torch.isfinite(mean).all()) or not bool((var >= 0).all()):
+            raise ValueError(f"its numbers make no sense: shapes {list(mean.shape)}, {list(var.shape)}")
+        found[path] = Moments(mean, var)
+    if not float(epsilon) >= 0 or not float(clip) > 0:
+        raise ValueError(f"its numbers make no sense: epsilon {epsilon}, clip {clip}")
+    return Statistics(found, float(epsilon), float(clip), origin)

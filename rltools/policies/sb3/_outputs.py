@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from gymnasium import Space
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import Tensor, nn
 
+from rltools.policies._memory import Memory
 from rltools.policies.torch_policy import Choose, Head
 
 
@@ -19,12 +20,19 @@ class Outputs:
     """The heads of a network, and how it chooses.
 
     Attributes:
-        heads: name -> function of the preprocessed input `[batch, ...]`, differentiable; the first one decides.
+        heads: name -> function of the preprocessed input `[batch, ...]`, differentiable; the first one decides. With a
+            memory, of what is recalled; the "q_value" of continuous actions, of the input and the action received.
         choose: as `TorchPolicy` takes it; None for the highest score, or a draw from the logits.
+        deviation: as `TorchPolicy` takes it, of what the first head is a function of.
+        memory: of a recurrent network, as functions of the preprocessed input and the state.
+        masked: whether it was trained with actions that are not allowed.
     """
 
     heads: Mapping[str, Head]
     choose: Choose | None = None
+    deviation: Head | None = None
+    memory: Memory | None = None
+    masked: bool = False
 
 
 def layers(extractor: nn.Module) -> tuple[nn.Module, ...]:
@@ -32,10 +40,27 @@ def layers(extractor: nn.Module) -> tuple[nn.Module, ...]:
     return (extractor.flatten,) if type(extractor) is FlattenExtractor else (extractor,)
 
 
+def in_turn(*parts: Callable[[Any], Any]) -> Head:
+    """A function that does what calling the parts in turn does."""
+
+    def call(x: Any) -> Any:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return call
+
+
 def unscale(space: Space[Any]) -> Head:
     """From [-1, 1] to the bounds of a Box, as the environment receives it."""
     low, high = _bounds(space)
     return lambda action: low.to(action) + (0.5 * (action + 1.0) * (high.to(action) - low.to(action)))
+
+
+def scale(space: Space[Any]) -> Head:
+    """From the bounds of a Box to [-1, 1]."""
+    low, high = _bounds(space)
+    return lambda action: 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
 
 
 def clip(space: Space[Any]) -> Head:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium import Space
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
 from rltools.features import space_features
+from rltools.observations import leaves
 from rltools.policies import Known
 from rltools.policies._encoding import check_dtype
+from rltools.policies._memory import Memory
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policies.sb3._normalize import Statistics
-from rltools.policies.sb3._preprocess import is_transposed, preprocessing
+from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing
 from rltools.policies.sb3.families import Family
-from rltools.policies.torch_policy import Head, TorchPolicy
+from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Source
+
+Function = Callable[..., Any]
 
 
 def make_policy(
@@ -43,24 +48,19 @@ def make_policy(
         known: see `Known`.
 
     Raises:
-        ArgumentError: spaces that are not supported.
-        MismatchError: the environment's spaces are not the network's.
+        ArgumentError: observations or actions that do not count from 0, or a network that is not supported.
+        MismatchError: the environment's spaces are not the network's, or the statistics are of others.
     """
     inner, actions = network.observation_space, network.action_space
-    if not isinstance(inner, Box) or not isinstance(actions, (Box, Discrete)):
-        raise ArgumentError(
-            f"{source.name} has observations in {type(inner).__name__} and actions in {type(actions).__name__}; "
-            f"supported are observations in Box, and actions in Box or Discrete"
-        )
-    if isinstance(actions, Discrete) and actions.start != 0:
-        raise ArgumentError(f"{source.name} has actions from {actions.start}; Stable-Baselines3 counts them from 0")
     around, dtype = known.environment, known.dtype or torch.float32
     check_dtype(dtype)
     outer = _outer_space(source.name, inner, actions, around)
     features = around.features if around is not None and around.features is not None else space_features(outer)
-    preprocess = preprocessing(inner, outer, network.normalize_images, statistics)
     outputs = family.outputs(network, settings)
-    heads = {name: _at_dtype(network, dtype, _after(preprocess, head)) for name, head in outputs.heads.items()}
+    prepare = preprocessing(inner, outer, network.normalize_images)
+    before = prepare if outputs.memory is None else None  # else it comes before what is recalled
+    heads = {name: _at_dtype(network, dtype, _after(before, head)) for name, head in outputs.heads.items()}
+    deviation = None if outputs.deviation is None else _at_dtype(network, dtype, _after(before, outputs.deviation))
     return TorchPolicy(
         network,
         outer,
@@ -70,20 +70,23 @@ def make_policy(
         features=features,
         dtype=dtype,
         choose=outputs.choose,
+        deviation=deviation,
+        memory=_memory_at_dtype(network, dtype, prepare, outputs.memory),
+        normalization=None if statistics is None else statistics.of(features),
+        masked=outputs.masked,
         source=_complete(source, statistics, around, known),
     )
 
 
-def _outer_space(name: str, inner: Box, actions: Box | Discrete, around: Surroundings | None) -> Box:
-    if around is None:
-        return inner
-    outer = around.observation_space
-    if isinstance(outer, Box) and is_transposed(inner, outer):
-        check_match(name, outer, actions, around)
-        return outer
-    check_match(name, inner, actions, around)
-    if not isinstance(outer, Box):  # of a Box's shape, but counted or chosen from
-        raise ArgumentError(f"{name} observes a Box and its environment gives {outer}; observations must be a Box")
+def _outer_space(name: str, inner: Space[Any], actions: Space[Any], around: Surroundings | None) -> Space[Any]:
+    outer = inner if around is None else around.observation_space
+    if around is not None:
+        check_match(name, as_given(inner, outer), actions, around)
+    starts = [leaf.name or "observations" for space in (inner, outer) for leaf in leaves(space) if any(leaf.starts)]
+    if np.any(getattr(actions, "start", 0)):
+        starts.append("actions")
+    if starts:
+        raise ArgumentError(f"{name} has {starts[0]} that do not count from 0, as Stable-Baselines3 does")
     return outer
 
 
@@ -100,34 +103,45 @@ def _complete(source: Source, statistics: Statistics | None, around: Surrounding
     return dataclasses.replace(source, sha256=sha256, environment=environment, notes=tuple(dict.fromkeys(notes)))
 
 
-def _after(preprocess: Head, head: Head) -> Head:
-    return lambda x: head(preprocess(x))
+def _after(prepare: Prepare | None, head: Function) -> Function:
+    return head if prepare is None else lambda x, *rest: head(prepare(x), *rest)
+
+
+def _memory_at_dtype(
+    network: nn.Module, dtype: torch.dtype, prepare: Prepare | None, memory: Memory | None
+) -> Memory | None:
+    if memory is None:
+        return None
+    advance = _at_dtype(network, dtype, _after(prepare, memory.advance))
+    recall = _at_dtype(
+        network, dtype, lambda name, x, state: memory.recall(name, x if prepare is None else prepare(x), state)
+    )
+    return Memory(memory.size, recall, advance)
 
 
 class _Call(nn.Module):
-    """A head as a module's forward, so that its parameters can be replaced for the length of a call."""
+    """A function as a module's forward, so that its parameters can be replaced for the length of a call."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, head: Head, x: Tensor) -> Tensor:
+    def forward(self, function: Function, *given: Any) -> Any:
         """See the class."""
-        return head(x)
+        return function(*given)
 
 
-def _at_dtype(network: nn.Module, dtype: torch.dtype, head: Head) -> Head:
-    """The head computed in `dtype`, whatever the network's parameters are in; they stay as they are."""
+def _at_dtype(network: nn.Module, dtype: torch.dtype, function: Function) -> Function:
+    """The function computed in `dtype`, whatever the network's parameters are in; they stay as they are."""
     parameter = next(network.parameters(), None)
     if parameter is None or parameter.dtype == dtype:
-        return head
+        return function
     call = _Call(network)
 
-    def cast(x: Tensor) -> Tensor:
+    def cast(*given: Any) -> Any:
         # Without tie_weights, and each module once: one that is shared under several names would be put back wrong.
         as_dtype = {name: value.to(dtype) for name, value in _floats(call)}
-        scores: Tensor = torch.func.functional_call(call, as_dtype, (head, x), tie_weights=False)
-        return scores
+        return torch.func.functional_call(call, as_dtype, (function, *given), tie_weights=False)
 
     return cast
 

@@ -1,57 +1,83 @@
-"""From the environment's layout and units to what a network takes, differentiably.
+"""From the environment's layout to what a network takes, differentiably.
 
-The library's own preprocessing casts to float32 and runs outside the graph, so it is written out here.
+The library's own preprocessing casts to float32, and turns integers into one-hot vectors where no gradient passes; here
+choices are one-hot before a gradient is asked for (see `rltools.observations`), and the rest is written out.
 """
 
 from __future__ import annotations
 
-from gymnasium.spaces import Box
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from gymnasium import Space
+from gymnasium.spaces import Box, Dict
 from stable_baselines3.common.preprocessing import is_image_space
 from torch import Tensor
 
-from rltools.errors import MismatchError
-from rltools.policies.sb3._normalize import Statistics
-from rltools.policies.torch_policy import Head
+from rltools.observations import leaves
+
+Prepare = Callable[[Any], Any]
 
 CHANNELS_FIRST = (2, 0, 1)
 
 
-def is_transposed(inner: Box, outer: Box) -> bool:
+def is_transposed(inner: Space[Any], outer: Space[Any]) -> bool:
     """Whether a network's space `inner` is an environment's image `outer` with its channels put first."""
-    if outer.shape == inner.shape or len(outer.shape) != 3 or not is_image_space(inner):
+    if not isinstance(inner, Box) or not isinstance(outer, Box):
+        return False
+    # One of them is enough: statistics make numbers of the network's image.
+    if outer.shape == inner.shape or len(outer.shape) != 3 or not (is_image_space(inner) or is_image_space(outer)):
         return False
     return tuple(outer.shape[axis] for axis in CHANNELS_FIRST) == inner.shape
 
 
-def preprocessing(inner: Box, outer: Box, scales_images: bool, statistics: Statistics | None) -> Head:
-    """A function `x [batch, *outer] -> [batch, *inner]`: statistics, channels first, images to 0..1.
+def as_given(inner: Space[Any], outer: Space[Any]) -> Space[Any]:
+    """A network's space in the layout of its environment: its images, and the order of the keys of a Dict."""
+    if isinstance(inner, Dict) and isinstance(outer, Dict) and set(inner.spaces) == set(outer.spaces):
+        return Dict(OrderedDict((key, as_given(inner[key], part)) for key, part in outer.spaces.items()))
+    return outer if is_transposed(inner, outer) else inner
+
+
+def fits(inner: Space[Any], outer: Space[Any]) -> bool:
+    """Whether a network's observations are an environment's, but for the layout of images.
+
+    Raises:
+        ArgumentError: observations that are not supported.
+    """
+    same = [
+        [(leaf.path, leaf.shape, leaf.sizes) for leaf in leaves(space)] for space in (as_given(inner, outer), outer)
+    ]
+    return same[0] == same[1]
+
+
+def preprocessing(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prepare | None:
+    """From encoded observations of `outer` to what a network takes: images channels first, and in 0..1.
 
     Args:
         inner: the space of the network.
-        outer: the space of the environment, of the same shape or transposed.
+        outer: the space of the environment, which `inner` fits.
         scales_images: whether the network wants images divided by 255.
-        statistics: of observations, in the layout of either space.
 
-    Raises:
-        MismatchError: statistics of another shape.
+    Returns:
+        A function of `x [batch, *feature]`, of a Dict one of its arrays by key; None where nothing is to be done.
     """
+    if not isinstance(inner, Dict) or not isinstance(outer, Dict):
+        return _of_array(inner, outer, scales_images)
+    steps = {key: _of_array(part, outer[key], scales_images) for key, part in inner.spaces.items()}
+    # In the network's own order, which somebody's extractor may go by.
+    return lambda x: {key: x[key] if step is None else step(x[key]) for key, step in steps.items()}
+
+
+def _of_array(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prepare | None:
     transposed = is_transposed(inner, outer)
-    early = statistics if statistics is not None and tuple(statistics.mean.shape) == outer.shape else None
-    late = statistics if early is None else None
-    if late is not None and tuple(late.mean.shape) != inner.shape:
-        raise MismatchError(
-            f"the statistics of {late.origin} are of shape {list(late.mean.shape)} and the observations of shape "
-            f"{list(outer.shape)}; give the statistics the agent was trained with as normalize="
-        )
     scaled = scales_images and is_image_space(inner)
+    if not transposed and not scaled:
+        return None
 
     def preprocess(x: Tensor) -> Tensor:
-        if early is not None:
-            x = early.apply(x)
         if transposed:
             x = x.permute(0, 3, 1, 2)
-        if late is not None:
-            x = late.apply(x)
         return x / 255.0 if scaled else x
 
     return preprocess

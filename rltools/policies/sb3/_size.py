@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import Space
-from gymnasium.spaces import Box, Dict
+from gymnasium.spaces import Box, Dict, MultiBinary
 from gymnasium.spaces.utils import flatdim
 
 from rltools.errors import UnsafeFileError
@@ -18,6 +18,7 @@ from rltools.policies.sb3._unpickle import shown
 
 # Arguments that say how many of something are made, each with weights of its own.
 _COUNTS = ("n_critics", "n_lstm_layers")
+_UNMADE = ("renorm_warmup_steps",)  # numbers of steps, of which nothing is made
 
 
 def check_size(saved: Saved, kwargs: dict[str, Any]) -> None:
@@ -34,19 +35,20 @@ def check_size(saved: Saved, kwargs: dict[str, Any]) -> None:
     for name, value in _plain(kwargs):
         if isinstance(value, (list, tuple, dict)):
             _check(saved, len(value) > max(tensors, 16), f"{name} of {len(value):,} entries")
-        elif type(value) is int:
+        elif type(value) is int and name not in _UNMADE:
             _check(saved, value > max(there, 16), f"{name} of {shown(value)[:40]}")
     for name in _COUNTS:
         _check(saved, int(kwargs.get(name, 1)) > tensors, f"{name} of {shown(kwargs.get(name))}")
-    outputs = count_actions(saved.action_space) * int(kwargs.get("n_quantiles", 1))
+    outputs = _outputs(saved) * int(kwargs.get("n_quantiles", 1))
     _check(saved, outputs > there, f"{outputs:,} outputs")
     parts = kwargs.get("net_arch") or []
-    first = 1 if _has_images(saved, kwargs) else flatdim(saved.observation_space)
+    remembers = "Recurrent" in saved.policy_class  # its layers come after the memory
+    first = 1 if remembers or _has_images(saved, kwargs) else flatdim(saved.observation_space)
     for part, widths in parts.items() if isinstance(parts, dict) else [("pi", parts)]:
         layers = [int(one) * int(other) for one, other in pairwise((first, *widths))]
         layers += [int(widths[-1]) * outputs] if part == "pi" and widths else []
         _check(saved, max(layers, default=0) > there, f"layers {shown(widths[:8])}")
-    hidden = int(kwargs.get("lstm_hidden_size", 0))
+    hidden = int(kwargs.get("lstm_hidden_size", 256 if remembers else 0))
     _check(saved, 4 * hidden * hidden > there, f"a memory of {hidden:,}")
     chosen = kwargs.get("features_extractor_kwargs") or {}
     for shape in _image_shapes(saved.observation_space) if _has_images(saved, kwargs) else ():
@@ -72,6 +74,12 @@ def _check(saved: Saved, excessive: bool, what: str) -> None:
             f"{saved.path} asks for {what}, more than it has weights for; its network was not made. Save the model "
             f"again"
         )
+
+
+def _outputs(saved: Saved) -> int:
+    """How many scores a network has: a bit's is that it is on, unless it is masked."""
+    counted = count_actions(saved.action_space)
+    return counted // 2 if isinstance(saved.action_space, MultiBinary) and "Mask" not in saved.policy_class else counted
 
 
 def _has_images(saved: Saved, kwargs: dict[str, Any]) -> bool:

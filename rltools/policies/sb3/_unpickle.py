@@ -6,15 +6,19 @@ No class of another library is imported, called or given state here. What the re
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
-import pickletools
 import re
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rltools.errors import ModelError, UnsafeFileError
+from rltools.policies._trust import how_to_trust
+from rltools.policies.sb3._opcodes import MAX_NODES, names_in
+
+MAX_DEPTH = 40
 
 _MOVED = (("gym.", "gymnasium."), ("numpy._core.", "numpy.core."))
 
@@ -57,55 +61,81 @@ class Record:
         self.state = state
 
 
-def unpickle(content: bytes, entry: str, where: str) -> Any:
+def unpickle(content: bytes, entry: str, where: str, sha256: str | None = None) -> Any:
     """Plain data and records from a pickle.
 
     Args:
         content: the pickle.
         entry: which part of the file this is, for errors.
         where: the file, for errors.
+        sha256: of the file, for errors; None where the pickle is the whole file.
 
     Raises:
         UnsafeFileError: it names something that is not on the list; nothing has been run.
-        ModelError: it is damaged.
+        ModelError: it is damaged, or larger than what it stands for.
     """
     try:
-        _check_opcodes(content)
-        return _Unpickler(io.BytesIO(content), entry, where).load()
+        for name in names_in(content):
+            if name not in _HARMLESS and not _ALLOWED.fullmatch(today(name)):
+                raise UnsafeFileError(
+                    f"{where}: {entry} wants {shown(name)}, which a plain model does not need; it was NOT run. "
+                    + how_to_trust(sha256 or hashlib.sha256(content).hexdigest())
+                )
+        loaded = _Unpickler(io.BytesIO(content)).load()
+        _check_tree(loaded, 4 * len(content) + 2**20)
     except UnsafeFileError:
         raise
     # A damaged or hostile stream can make the unpickler fail in any of Python's ways.
     except Exception as error:
         raise ModelError(
-            f"{where}: {entry} is damaged ({type(error).__name__}: {error}); save the model again"
+            f"{where}: {entry} is damaged ({type(error).__name__}: {shown(error)}); save the model again"
         ) from error
+    return loaded
 
 
-def _check_opcodes(content: bytes) -> None:
-    # The memo is an array in the C unpickler: one opcode with a huge index would claim gigabytes.
-    for opcode, argument, _ in pickletools.genops(content):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
-            raise ValueError(f"memo index {argument}")
+def today(name: str) -> str:
+    """The name that something goes by in today's libraries."""
+    for old, new in _MOVED:
+        if name.startswith(old):
+            name = new + name.removeprefix(old)
+    return name
+
+
+def shown(said: object) -> str:
+    """What a file says, fit to be printed: short, on one line, and nothing a terminal would obey."""
+    text = str(said)
+    return ascii(text[:300])[1:-1] + ("..." if len(text) > 300 else "")
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, entry: str, where: str) -> None:
-        super().__init__(file)
-        self._entry, self._where = entry, where
-
     def find_class(self, module: str, name: str) -> Any:
         """A stand-in for what the pickle asks for; never the thing itself."""
         asked = f"{module}.{name}"
-        for old, new in _MOVED:
-            asked = new + asked.removeprefix(old) if asked.startswith(old) else asked
         if asked in _HARMLESS:
             return _HARMLESS[asked]
-        if not _ALLOWED.fullmatch(asked):
-            raise UnsafeFileError(
-                f"{self._where}: {self._entry} wants {module}.{name}, which a plain model does not need; it was NOT "
-                f"run. If you trust this file, load the model yourself and give that: load_policy(PPO.load(...))"
-            )
-        return type(name, (Record,), {"qualified": asked})
+        if not _ALLOWED.fullmatch(today(asked)):  # it was read from the opcodes already; this is the lock itself
+            raise ValueError(f"{asked} appears only when it is unpickled")
+        return type(name, (Record,), {"qualified": today(asked)})
+
+
+def _check_tree(loaded: Any, most_text: int) -> None:
+    # An object in several places is counted in each: whoever copies, prints or compares it goes there every time.
+    nodes, text, waiting = 0, 0, [(loaded, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        nodes += 1
+        parts: list[Any] = []
+        if isinstance(value, dict):
+            parts = [*value.keys(), *value.values()]
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            parts = list(value)
+        elif isinstance(value, Record):
+            parts = [value.args, value.state]
+        elif isinstance(value, (str, bytes, bytearray)):
+            text += len(value)
+        if nodes + len(waiting) + len(parts) > MAX_NODES or text > most_text or depth > MAX_DEPTH:
+            raise ValueError("it grows far beyond its size when it is read")
+        waiting += [(part, depth + 1) for part in parts]
 
 
 def _encode(text: str, encoding: str) -> bytes:

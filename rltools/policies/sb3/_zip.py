@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rltools.errors import ModelError, UnsafeFileError
@@ -20,6 +22,7 @@ _DIRECTORY_PER_MEMBER = 512
 _END, _LOCATOR64, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _END_SIZE, _LOCATOR64_SIZE, _END64_SIZE = 22, 20, 56
 _END_REACH = _END_SIZE + 65535
+_ODD = "which no saved model has; nothing was read. Save the model again, or do without this file"
 
 
 def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
@@ -27,26 +30,34 @@ def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
 
     Raises:
         ModelError: it cannot be read.
-        UnsafeFileError: it is larger.
+        UnsafeFileError: it is larger, or a pipe or a device.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}; give the path of a model file") from error
-    if len(content) > limit:
-        raise UnsafeFileError(f"{path} is larger than {limit // MIB} MiB, which no model of this kind is; not read")
+        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        with os.fdopen(
+            os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+        ) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise UnsafeFileError(f"{path} is a pipe or a device, not a file; not read. Give a model's file")
+            content = file.read(limit + 1) if found.st_size <= limit else None
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ModelError(f"{path} cannot be read: {reason}; give the path of a model file") from error
+    if content is None or len(content) > limit:
+        raise UnsafeFileError(
+            f"{path} is larger than {limit / MIB:.3g} MiB, which no file of this kind is; not read. Give another file"
+        )
     return content
 
 
-def read_members(content: bytes, where: str, wanted: Collection[str], limits: dict[str, int]) -> dict[str, bytes]:
-    """The members named in `wanted`, with their checksums verified.
+def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[str, bytes]:
+    """The members named in `limits`, with their checksums verified.
 
     Args:
         content: the whole zip.
         where: what errors call it.
-        wanted: names that must be there.
-        limits: the largest size of a member in bytes, by name.
+        limits: the largest size in bytes of each member that must be there.
 
     Raises:
         ModelError: not a zip, cut short, damaged, or a wanted member is missing.
@@ -54,20 +65,17 @@ def read_members(content: bytes, where: str, wanted: Collection[str], limits: di
     """
     with open_zip(content, where) as archive:
         names = [member.filename for member in archive.infolist()]
-        missing = sorted(set(wanted) - set(names))
+        missing = sorted(set(limits) - set(names))
         if missing:
             raise ModelError(
                 f"{where} is not a model saved by Stable-Baselines3, or is cut short: it lacks "
-                f"{', '.join(map(repr, missing))} and holds {', '.join(map(repr, names[:8])) or 'nothing'}"
+                f"{', '.join(map(repr, missing))} and holds {', '.join(map(ascii, names[:8])) or 'nothing'}; "
+                f"save it again"
             )
         for name in names:
             if "/" in name or "\\" in name or ".." in name or "\0" in name:
-                raise UnsafeFileError(f"{where} holds {name!r}, a path where a plain name belongs; nothing was read")
-        for name in wanted:
-            size, limit = archive.getinfo(name).file_size, limits[name]
-            if size > limit:
-                raise UnsafeFileError(f"{where}: {name} would unpack to {size:,} bytes, above {limit:,}; not read")
-        return {name: _read(archive, name, where) for name in wanted}
+                raise UnsafeFileError(f"{where} holds {name[:120]!a}, a path where a plain name belongs, {_ODD}")
+        return {name: read_member(archive, name, where, limit) for name, limit in limits.items()}
 
 
 def open_zip(content: bytes, where: str) -> zipfile.ZipFile:
@@ -85,18 +93,40 @@ def open_zip(content: bytes, where: str) -> zipfile.ZipFile:
             f"{where} is not a readable zip: {error}. It may be cut short; fetch or save it again"
         ) from error
     members = archive.infolist()
-    names = [member.filename for member in members]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if len(members) > MAX_MEMBERS:
+        raise UnsafeFileError(f"{where} has {len(members):,} members, {_ODD}")
+    twice = [name for name, count in Counter(member.filename for member in members).items() if count > 1]
     if twice:
-        raise UnsafeFileError(f"{where} holds {twice[0]!r} more than once; nothing was read")
+        raise UnsafeFileError(f"{where} holds {twice[0][:120]!a} more than once, {_ODD}")
     total = sum(member.file_size for member in members)
     if total > MAX_TOTAL:
-        raise UnsafeFileError(f"{where} would unpack to {total:,} bytes, above {MAX_TOTAL:,}; nothing was read")
+        raise UnsafeFileError(f"{where} would unpack to {total:,} bytes, above {MAX_TOTAL:,}, {_ODD}")
     for member in members:
         fault = _fault(member)
         if fault:
-            raise UnsafeFileError(f"{where}: {member.filename!r} {fault}; nothing was read")
+            raise UnsafeFileError(f"{where}: {member.filename[:120]!a} {fault}, {_ODD}")
     return archive
+
+
+def read_member(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> bytes:
+    """One member of at most `limit` bytes, its checksum verified.
+
+    Raises:
+        ModelError: missing or damaged.
+        UnsafeFileError: larger.
+    """
+    try:
+        size = archive.getinfo(name).file_size
+        if size > limit:
+            raise UnsafeFileError(f"{where}: {name} would unpack to {size:,} bytes, above {limit:,}, {_ODD}")
+        with archive.open(name) as member:
+            # Asked for everything, Python's reader unpacks all there is before it looks at the size that was said.
+            content = member.read(size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, OSError, RuntimeError) as error:
+        raise ModelError(f"{where} is damaged at {name!r}: {error}. Fetch or save it again") from error
+    if len(content) != size:
+        raise ModelError(f"{where} is damaged at {name!r}: {len(content):,} bytes of {size:,}. Fetch or save it again")
+    return content
 
 
 def _check_directory(content: bytes, where: str) -> None:
@@ -104,16 +134,20 @@ def _check_directory(content: bytes, where: str) -> None:
     end = content.rfind(_END, max(0, len(content) - _END_REACH))
     if end < 0 or len(content) - end < _END_SIZE:
         raise ModelError(f"{where} is not a zip, or is cut short: its directory is missing. Fetch or save it again")
-    size = int.from_bytes(content[end + 12 : end + 16], "little")
+    size, start = (int.from_bytes(content[at : at + 4], "little") for at in (end + 12, end + 16))
     locator = end - _LOCATOR64_SIZE
     if locator >= 0 and content.startswith(_LOCATOR64, locator):  # torch writes every zip as a large one
         end64 = locator - _END64_SIZE
         said = int.from_bytes(content[locator + 8 : locator + 16], "little")
         if said != end64 or not content.startswith(_END64, end64):
             raise ModelError(f"{where} is damaged: its directory is not where it says. Fetch or save it again")
-        size = int.from_bytes(content[end64 + 40 : end64 + 48], "little")
+        size, start = (int.from_bytes(content[at : at + 8], "little") for at in (end64 + 40, end64 + 48))
+        end = end64
     if size > MAX_MEMBERS * _DIRECTORY_PER_MEMBER:
-        raise UnsafeFileError(f"{where} has a directory of {size:,} bytes: far too many members; nothing was read")
+        raise UnsafeFileError(f"{where} has a directory of {size:,} bytes: far too many members, {_ODD}")
+    # Where the two do not agree, two readers of one file see different members.
+    if start + size != end:
+        raise ModelError(f"{where} is damaged: its directory is not where it says. Fetch or save it again")
 
 
 def _fault(member: zipfile.ZipInfo) -> str | None:
@@ -123,13 +157,8 @@ def _fault(member: zipfile.ZipInfo) -> str | None:
         return "is encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return f"is packed with method {member.compress_type}"
+    if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
+        return f"is not packed, and is said to be of {member.compress_size:,} and of {member.file_size:,} bytes"
     if member.file_size > MIB and member.file_size > MAX_RATIO * member.compress_size:
         return f"would unpack from {member.compress_size:,} to {member.file_size:,} bytes"
     return None
-
-
-def _read(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
-    try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{where} is damaged at {name!r}: {error}. Fetch or save it again") from error

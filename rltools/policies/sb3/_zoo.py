@@ -1,4 +1,8 @@
-"""Folders as rl-baselines3-zoo writes them: `<algo>/<Env>_1/<Env>.zip` with `<Env>/args.yml` and `config.yml`."""
+"""Folders as rl-baselines3-zoo writes them.
+
+On disk a run is `<algo>/<Env>_1/<Env>.zip`, with `<Env>/args.yml`, `config.yml` and `vecnormalize.pkl` in it, and
+perhaps `best_model.zip` and checkpoints `rl_model_<steps>_steps.zip`. On a model hub all of it lies in one folder.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from rltools.errors import ModelError
+from rltools.policies.sb3._beside import inside, is_there
+from rltools.policies.sb3._unpickle import shown
+from rltools.policies.sb3._zoo_yaml import read_zoo_yaml
 
-from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.sb3._zip import read_file
-
-MAX_BYTES = 1_000_000
-MAX_DEPTH = 20
 _RUN = re.compile(r"(?P<name>.+)_\d+")
+CHECKPOINT = re.compile(r"(?P<prefix>.+)_(?P<steps>\d+)_steps")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class ZooRecord:
         environment: the id it was trained on.
         kwargs: arguments of the environment.
         wrappers: what the environment was wrapped in: names with their arguments.
+        frame_stack: how many observations the network saw at once; 1 for the current one alone.
         normalized: whether it was trained on normalised observations.
         unknown: what else changes the environment, in words; nothing of it is done.
     """
@@ -37,17 +38,37 @@ class ZooRecord:
     environment: str
     kwargs: dict[str, Any] = field(default_factory=dict)
     wrappers: tuple[tuple[str, dict[str, Any]], ...] = ()
+    frame_stack: int = 1
     normalized: bool = False
     unknown: tuple[str, ...] = ()
 
 
+def models_in(folder: Path) -> tuple[Path, ...]:
+    """The models of a run folder `<Env>_1`, the one it stands for first; none for any other folder.
+
+    The model at the end of the training comes first, as `enjoy` of the zoo has it, then the best one, then checkpoints,
+    latest first.
+    """
+    run = _RUN.fullmatch(folder.absolute().name)
+    if run is None or not folder.is_dir():
+        return ()
+    checkpoints = [path for path in folder.glob("*_steps.zip") if CHECKPOINT.fullmatch(path.stem)]
+    candidates = [folder / f"{run['name']}.zip", folder / "best_model.zip", *sorted(checkpoints, key=_steps)]
+    return tuple(path for path in candidates if path.is_file())
+
+
 def model_in(folder: Path) -> Path | None:
-    """The model of a zoo's run folder `<Env>_1`; None for any other folder."""
-    run = _RUN.fullmatch(folder.name)
-    if run is None:
-        return None
-    candidates = (folder / f"{run['name']}.zip", folder / "best_model.zip")
-    return next((path for path in candidates if path.is_file()), None)
+    """The model that a run folder `<Env>_1` stands for; None for any other folder."""
+    return next(iter(models_in(folder)), None)
+
+
+def other_models_note(model: Path) -> tuple[str, ...]:
+    """The caveat, or none, that a run folder holds more models than the one it stands for."""
+    others = [path.name for path in models_in(model.parent) if path != model]
+    if not others:
+        return ()
+    listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    return (f"this is {model.name}; {model.parent.name} also holds {listed}, to be had by their paths",)
 
 
 def read_record(model: Path) -> ZooRecord | None:
@@ -57,75 +78,42 @@ def read_record(model: Path) -> ZooRecord | None:
         ModelError: a file that is not as the zoo writes it.
         UnsafeFileError: a file that wants to run code, or to exhaust the machine.
     """
-    run = _RUN.fullmatch(model.parent.name)
-    folder = model.parent / run["name"] if run is not None else model.parent
-    if run is None or not (folder / "config.yml").is_file():
+    run = _RUN.fullmatch(model.absolute().parent.name)
+    folder, name = model.parent, model.stem.partition("-")[2]
+    if run is not None and is_there(folder / run["name"] / "config.yml"):
+        folder, name = folder / run["name"], run["name"]
+    elif not (is_there(folder / "config.yml") and is_there(folder / "args.yml")):
         return None
-    config = read_zoo_yaml(folder / "config.yml")
-    args = read_zoo_yaml(folder / "args.yml") if (folder / "args.yml").is_file() else {}
-    environment = args.get("env", run["name"])
+    config, args, given = ({} if not is_there(path) else read_zoo_yaml(inside(path, model)) for path in _files(folder))
+    environment = args.get("env", name)
     if not isinstance(environment, str):
-        raise ModelError(f"{folder / 'args.yml'}: env is {environment!r}; it must be the id of an environment")
-    kwargs, unknown = {}, []
-    for given in (config.get("env_kwargs"), args.get("env_kwargs")):
-        if isinstance(given, dict):
-            kwargs.update(given)
-        elif given:
-            unknown.append(f"the arguments {given!r}")
-    if config.get("frame_stack"):
-        unknown.append(f"frame_stack={config['frame_stack']!r}")
+        raise ModelError(
+            f"{folder / 'args.yml'}: env is {shown(environment)}; it must be the id of an environment. Mend it, or "
+            f"move the model out of this folder"
+        )
+    unknown = [f"{key} {shown(config[key])}" for key in ("vec_env_wrapper",) if config.get(key)]
+    kwargs: dict[str, Any] = {}
+    for said in (config.get("env_kwargs"), args.get("env_kwargs"), given):
+        if isinstance(said, dict) and all(isinstance(key, str) for key in said):
+            kwargs.update(said)
+        elif said:
+            unknown.append(f"the arguments {shown(said)}")
+    stacked = config.get("frame_stack") or 1
+    if type(stacked) is not int or not 1 <= stacked <= 1000:
+        unknown.append(f"frame_stack {shown(stacked)}")
+        stacked = 1
+    wrappers = tuple(_wrappers(config.get("env_wrapper")))
     return ZooRecord(
-        folder,
-        environment,
-        kwargs,
-        tuple(_wrappers(config.get("env_wrapper"))),
-        _normalized(config.get("normalize")),
-        tuple(unknown),
+        folder, environment, kwargs, wrappers, stacked, _normalized(config.get("normalize")), tuple(unknown)
     )
 
 
-def read_zoo_yaml(path: Path) -> dict[str, Any]:
-    """The `key: value`s of a zoo's file. Of all tags only the OrderedDict it is wrapped in means anything.
-
-    Raises:
-        ModelError: a file that is not as the zoo writes it.
-        UnsafeFileError: another tag, an alias, or more than 1 MB or 20 levels.
-    """
-    text = read_file(path, MAX_BYTES).decode("utf-8", "replace")
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _ZooConstructor
-    try:
-        _check_events(yaml, text, path)
-        data = yaml.load(text)
-    except ConstructorError as error:
-        raise UnsafeFileError(f"{path} wants more than plain data: {error.problem}; it was NOT run") from error
-    except (YAMLError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ModelError(f"{path} is not as rl-baselines3-zoo writes it: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise ModelError(f"{path} holds no `key: value`s; rl-baselines3-zoo writes some")
-    return data
+def _files(folder: Path) -> tuple[Path, Path, Path]:
+    return folder / "config.yml", folder / "args.yml", folder / "env_kwargs.yml"
 
 
-class _ZooConstructor(SafeConstructor):
-    """Safe YAML, with the one tag that the zoo's files carry."""
-
-    def ordered_dict(self, node: Any) -> dict[Any, Any]:
-        """The pairs that an OrderedDict was written as."""
-        (pairs,) = self.construct_sequence(node, deep=True)
-        return dict(pairs)
-
-
-_ZooConstructor.add_constructor(
-    "tag:yaml.org,2002:python/object/apply:collections.OrderedDict", _ZooConstructor.ordered_dict
-)
-
-
-def _check_events(yaml: YAML, text: str, path: Path) -> None:
-    depth = 0
-    for event in yaml.parse(text):
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if isinstance(event, AliasEvent) or depth > MAX_DEPTH:
-            raise UnsafeFileError(f"{path} has an alias or more than {MAX_DEPTH} levels, which the zoo never writes")
+def _steps(path: Path) -> int:
+    return -int(path.stem.split("_")[-2])
 
 
 def _wrappers(said: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -9,6 +9,22 @@ SHOWS_NORMALIZATION: whether a saved model says if it was trained on normalised 
 def outputs(network, settings) -> Outputs: ...
 def adapt(weights) -> weights: ...              (optional) weights as older versions named them
 ```
+
+What there is, of Stable-Baselines3 and sb3-contrib:
+
+| algorithm | actions | heads | observations |
+|---|---|---|---|
+| PPO, A2C, TRPO | Discrete, MultiDiscrete, MultiBinary | logit, value | all |
+| the same | Box, with gSDE and squashed too | mean, action, value | all |
+| MaskablePPO | Discrete, MultiDiscrete, MultiBinary | logit, value | all |
+| RecurrentPPO | as PPO | as PPO, of an observation and what is remembered | all |
+| DQN, QR-DQN | Discrete | q_value | all |
+| SAC, TQC, CrossQ | Box, with gSDE too | mean, action, q_value | all, CrossQ no Dict |
+| TD3, DDPG | Box | mean, action, q_value | all |
+| ARS | Discrete; Box | logit; mean, action | all but Dict |
+
+Observations are Box, images among them, Discrete, MultiDiscrete, MultiBinary, and a Dict of these. "mean" is before a
+tanh or the bounds, "action" what the environment receives. Extractors of features may be shared or not.
 """
 
 from __future__ import annotations

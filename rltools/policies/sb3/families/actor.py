@@ -1,46 +1,77 @@
-"""Actors whose action is squashed into [-1, 1]: TD3, DDPG, SAC, TQC and CrossQ."""
+"""Actors whose action is squashed into [-1, 1], and their critics: TD3, DDPG, SAC, TQC and CrossQ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from sb3_contrib.crossq.policies import CrossQPolicy
 from sb3_contrib.tqc.policies import CnnPolicy as TQCCnnPolicy
+from sb3_contrib.tqc.policies import MultiInputPolicy as TQCMultiInputPolicy
 from sb3_contrib.tqc.policies import TQCPolicy
 from stable_baselines3.sac.policies import CnnPolicy as SACCnnPolicy
+from stable_baselines3.sac.policies import MultiInputPolicy as SACMultiInputPolicy
 from stable_baselines3.sac.policies import SACPolicy
 from stable_baselines3.td3.policies import CnnPolicy as TD3CnnPolicy
+from stable_baselines3.td3.policies import MultiInputPolicy as TD3MultiInputPolicy
 from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor
 
-from rltools.errors import ArgumentError
-from rltools.policies.sb3._outputs import Outputs, unscale
+from rltools.policies._chain import chain
+from rltools.policies.sb3._deciding import LOG_STD_MAX, LOG_STD_MIN, choose_from, exploring
+from rltools.policies.sb3._outputs import Outputs, layers, scale, unscale
+from rltools.policies.torch_policy import Head
 
-CLASSES = (TD3Policy, TD3CnnPolicy, SACPolicy, SACCnnPolicy, TQCPolicy, TQCCnnPolicy, CrossQPolicy)
+CLASSES = (
+    *(TD3Policy, TD3CnnPolicy, TD3MultiInputPolicy),
+    *(SACPolicy, SACCnnPolicy, SACMultiInputPolicy),
+    *(TQCPolicy, TQCCnnPolicy, TQCMultiInputPolicy),
+    CrossQPolicy,
+)
 INFERENCE = ("forward", "_predict", "extract_features")
 SHOWS_NORMALIZATION = False
 
 
 def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
-    """The mean before it is squashed, and the action the environment receives."""
+    """The mean before it is squashed, the action the environment receives, and the value of an action in a state."""
     actor, bounded = network.actor, unscale(network.action_space)
-    # These two draw nothing: their mean is all there is.
+    # These draw nothing: their mean is all there is.
     certain = isinstance(network, TD3Policy)
+    before = layers(actor.features_extractor)
+    mean = chain(*before, *actor.mu[:-1]) if certain else chain(*before, actor.latent_pi, actor.mu)
 
-    def mean(x: Tensor) -> Tensor:
-        features = actor.features_extractor(x)
-        scores: Tensor = actor.mu[:-1](features) if certain else actor.mu(actor.latent_pi(features))
-        return scores
+    def received(scores: Tensor) -> Tensor:
+        action: Tensor = bounded(torch.tanh(scores))
+        return action
 
-    def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
-        if not deterministic and not certain:
-            raise ArgumentError(
-                "random actions of an actor whose deviation depends on the state are not supported; act with "
-                "deterministic=True"
-            )
-        return bounded(torch.tanh(scores)).cpu().numpy()
+    heads = {"mean": mean, "action": lambda x: received(mean(x)), "q_value": _q_value(network)}
+    if certain:
+        return Outputs(heads, lambda scores, deterministic, rngs: received(scores).cpu().numpy())
+    latent = chain(*before, actor.latent_pi)
 
-    return Outputs({"mean": mean, "action": lambda x: bounded(torch.tanh(mean(x)))}, choose)
+    def deviation(x: Any) -> Tensor:
+        if actor.use_sde:
+            return exploring(actor, latent(x))
+        return torch.clamp(actor.log_std(latent(x)), LOG_STD_MIN, LOG_STD_MAX).exp()
+
+    return Outputs(heads, choose_from(received), deviation)
+
+
+def _q_value(network: Any) -> Head:
+    """`(x, action [batch, k] as the environment received it) -> [batch, 1]`, the critics' estimate of the return.
+
+    There are several. The lowest counts where the algorithm learns from the lowest (TD3, DDPG, SAC, CrossQ); for TQC,
+    which averages, the mean over all critics and their quantiles. Nothing here goes through a critic's `forward`, which
+    runs a features extractor that is shared with the actor without a graph.
+    """
+    critic, scaled = network.critic, scale(network.action_space)
+    see = chain(*layers(critic.features_extractor))
+
+    def q_value(x: Any, action: Tensor) -> Tensor:
+        features = see(x)
+        joined = torch.cat([features, scaled(action.to(features))], dim=1)
+        values = torch.cat([estimate(joined) for estimate in critic.q_networks], dim=1)
+        return values.mean(1, keepdim=True) if isinstance(network, TQCPolicy) else values.amin(1, keepdim=True)
+
+    return q_value

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+import torch
 from gymnasium.spaces import Discrete
 from sb3_contrib.ars.policies import ARSLinearPolicy, ARSPolicy
 from torch import Tensor
 
+from rltools.policies._chain import chain
 from rltools.policies._choosing import greedy
-from rltools.policies.sb3._outputs import Outputs, clip, unscale
+from rltools.policies.sb3._outputs import Outputs, clip, layers, unscale
 
 CLASSES = (ARSPolicy, ARSLinearPolicy)
 INFERENCE = ("forward", "_predict", "extract_features")
@@ -25,18 +26,18 @@ def adapt(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def outputs(network: ARSPolicy, settings: Mapping[str, Any]) -> Outputs:
-    """A score for each action, or the action itself; nothing about it is random."""
-
-    def scores(x: Tensor) -> Tensor:
-        output: Tensor = network.action_net(network.features_extractor(x))
-        return output
-
-    space = network.action_space
+    """A score for each action; or the mean, before it is bounded, and the action. Nothing about it is random."""
+    before, space = layers(network.features_extractor), network.action_space
     if isinstance(space, Discrete):
-        return Outputs({"logit": scores}, lambda output, deterministic, rngs: greedy(output))
-    bounded = unscale(space) if network.squash_output else clip(space)
+        return Outputs({"logit": chain(*before, network.action_net)}, lambda scores, *_: greedy(scores))
+    squashed = network.squash_output
+    last = len(network.action_net) - squashed
+    mean = chain(*before, network.action_net[:last])
+    bounded = unscale(space) if squashed else clip(space)
 
-    def choose(action: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
-        return action.cpu().numpy()
+    def received(scores: Tensor) -> Tensor:
+        action: Tensor = bounded(torch.tanh(scores) if squashed else scores)
+        return action
 
-    return Outputs({"action": lambda x: bounded(scores(x))}, choose)
+    heads = {"mean": mean, "action": lambda x: received(mean(x))}
+    return Outputs(heads, lambda scores, *_: received(scores).cpu().numpy())

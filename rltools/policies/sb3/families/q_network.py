@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from sb3_contrib.qrdqn.policies import CnnPolicy as QuantileCnnPolicy
+from sb3_contrib.qrdqn.policies import MultiInputPolicy as QuantileMultiInputPolicy
 from sb3_contrib.qrdqn.policies import QRDQNPolicy
-from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy
+from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy, MultiInputPolicy
 from torch import Tensor
 
 from rltools.errors import ArgumentError
@@ -16,7 +17,7 @@ from rltools.policies._chain import chain
 from rltools.policies._choosing import epsilon_greedy, greedy
 from rltools.policies.sb3._outputs import Outputs, layers
 
-CLASSES = (DQNPolicy, CnnPolicy, QRDQNPolicy, QuantileCnnPolicy)
+CLASSES = (DQNPolicy, CnnPolicy, MultiInputPolicy, QRDQNPolicy, QuantileCnnPolicy, QuantileMultiInputPolicy)
 INFERENCE = ("forward", "_predict", "extract_features")
 SHOWS_NORMALIZATION = False
 
@@ -27,9 +28,9 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     inner = network.q_net if quantiles is None else quantiles
     net = chain(*layers(inner.features_extractor), inner.q_net if quantiles is None else quantiles.quantile_net)
 
-    def q_values(x: Tensor) -> Tensor:
+    def q_values(x: Any) -> Tensor:
         values = net(x)
-        return values if quantiles is None else values.view(len(x), quantiles.n_quantiles, -1).mean(dim=1)
+        return values if quantiles is None else values.view(len(values), quantiles.n_quantiles, -1).mean(dim=1)
 
     def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
         if deterministic:

@@ -1,0 +1,54 @@
+"""Normalisation that belongs to a policy: the environment gives plain observations, the network takes others."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rltools.features import Features
+
+UNIT = "deviations"
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """`clip((x - mean) / deviation, -limit, limit)` of each entry of an encoded observation, with frozen numbers.
+
+    An entry that is taken as it is has mean 0, deviation 1 and no limit.
+
+    Attributes:
+        mean: float64 `[*feature]`.
+        deviation: float64 `[*feature]`.
+        limit: float64 `[*feature]`, the largest normalised magnitude; infinite where nothing is clipped.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    limit: Tensor
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Normalise `[batch, *feature]`, in double precision; the result has x's dtype."""
+        limit = self.limit.to(x.device)
+        return torch.clamp(self._scaled(x), -limit, limit).to(x.dtype)
+
+    def clipped(self, x: Tensor) -> Tensor:
+        """`x [batch, *feature]` -> bool of that shape: where only the limit is left of an entry, and no gradient."""
+        return self._scaled(x).abs() > self.limit.to(x.device)
+
+    def reached(self, x: Tensor) -> Tensor:
+        """The same of an `x` that is normalised already."""
+        return x.double().abs() >= self.limit.to(x.device).to(x.dtype)
+
+    def units(self, features: Features) -> Features:
+        """The features of normalised observations: those that are counted in deviations have that unit."""
+        plain = features.units or ("",) * features.size
+        scaled = torch.isfinite(self.limit).flatten().tolist()
+        units = tuple(UNIT if of_network else unit for of_network, unit in zip(scaled, plain, strict=True))
+        return dataclasses.replace(features, units=units)
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        # In double precision, which the mean has.
+        return (x - self.mean.to(x.device)) / self.deviation.to(x.device)

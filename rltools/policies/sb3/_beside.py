@@ -1,0 +1,29 @@
+"""Files that lie beside a model and were found there, not given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rltools.errors import UnsafeFileError
+
+
+def is_there(path: Path) -> bool:
+    """Whether this is no folder, and there: a pipe, a device or a link is to be refused, not passed over."""
+    return path.is_symlink() or (path.exists() and not path.is_dir())
+
+
+def inside(path: Path, model: Path) -> Path:
+    """A path beside a model, where it is no link that leads away from there.
+
+    Raises:
+        UnsafeFileError: it is one.
+    """
+    folder = model.parent
+    # A hub's cache keeps files in `blobs` and links to them in `snapshots/<revision>`.
+    allowed = (folder, folder.parent.parent / "blobs") if folder.parent.name == "snapshots" else (folder,)
+    target = path.resolve()
+    if not any(target.is_relative_to(place.resolve()) for place in allowed):
+        raise UnsafeFileError(
+            f"{path} is a link to {target}, away from the model it lies beside; not read. Put the file itself there"
+        )
+    return path

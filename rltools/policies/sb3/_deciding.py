@@ -1,0 +1,84 @@
+"""From the raw scores of an actor to heads and actions, for each space of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import MultiBinary
+from torch import Tensor
+
+from rltools.errors import ArgumentError
+from rltools.policies._actions import branches
+from rltools.policies._choosing import gaussian
+from rltools.policies._memory import Memory
+from rltools.policies.sb3._outputs import Outputs, clip, unscale
+from rltools.policies.torch_policy import Choose, Head
+
+# As distributions.StateDependentNoiseDistribution and the actors of SAC, TQC and CrossQ have it.
+LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
+
+
+def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: Memory | None = None) -> Outputs:
+    """The outputs of an actor-critic network.
+
+    Args:
+        network: of `ActorCriticPolicy` or a class derived from it.
+        actor: -> the raw output of `action_net`.
+        latent: -> what `action_net` is a function of.
+        critic: -> the value of the state.
+        memory: of a recurrent network.
+    """
+    space = network.action_space
+    if isinstance(space, MultiBinary):
+        return Outputs({"logit": lambda x: off_and_on(actor(x)), "value": critic}, memory=memory)
+    if branches(space):
+        return Outputs({"logit": actor, "value": critic}, memory=memory)
+    squashed, bounded = network.squash_output, unscale(space) if network.squash_output else clip(space)
+
+    def received(mean: Tensor) -> Tensor:
+        action: Tensor = bounded(torch.tanh(mean) if squashed else mean)
+        return action
+
+    heads = {"mean": actor, "action": lambda x: received(actor(x)), "value": critic}
+    if network.use_sde:
+        return Outputs(heads, choose_from(received), lambda x: exploring(network, latent(x)), memory)
+
+    def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
+        if not deterministic:
+            scores = gaussian(scores, network.log_std.detach().exp().to(scores), rngs)
+        return received(scores).cpu().numpy()
+
+    return Outputs(heads, choose, memory=memory)
+
+
+def off_and_on(logits: Tensor) -> Tensor:
+    """The logits `[batch, n]` of bits that are on -> scores `[batch, 2 n]`, each bit's for off and for on."""
+    return torch.stack([torch.zeros_like(logits), logits], dim=2).flatten(1)
+
+
+def choose_from(received: Head) -> Choose:
+    """A choice among continuous actions whose deviation depends on the observation, or that have none."""
+
+    def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
+        if not deterministic:
+            raise ArgumentError(
+                "scores alone do not say how far this actor strays from its mean: let act(deterministic=False) draw "
+                "from the observations, or choose with deterministic=True"
+            )
+        return received(scores).cpu().numpy()
+
+    return choose
+
+
+def exploring(actor: Any, latent: Tensor) -> Tensor:
+    """The deviation `[batch, k]` of a step's action under state-dependent exploration (gSDE).
+
+    The library keeps one draw of its exploration matrix for several steps; here each step has its own, so the noise of
+    one step is the same and that of several steps in a row is not.
+    """
+    distribution = actor.action_dist
+    variance = (latent**2) @ (distribution.get_std(actor.log_std) ** 2)
+    return torch.sqrt(variance + distribution.epsilon)

@@ -1,0 +1,96 @@
+"""What a pickle would do, told from its opcodes alone: nothing is unpickled, imported or built here."""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+MAX_OPCODES = 200_000
+MAX_NODES = 300_000
+
+_PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
+_GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
+# Copies of the top of the stack, and numbers in place of names: no pickler writes them.
+_NEVER = frozenset({"DUP", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
+
+
+@dataclass(frozen=True)
+class _Item:
+    """What is known of an object on the stack: its text, and how many objects it is made of, shared ones repeated."""
+
+    nodes: int = 1
+    text: str = ""
+
+
+@dataclass
+class _Stack:
+    items: list[_Item | None] = field(default_factory=list)  # None is a mark
+    memo: dict[int, _Item] = field(default_factory=dict)
+
+    def pop(self) -> _Item:
+        item = self.items.pop()
+        if item is None:
+            raise ValueError("a mark where an object belongs")
+        return item
+
+    def pop_to_mark(self) -> list[_Item]:
+        popped = []
+        while (item := self.items.pop()) is not None:
+            popped.append(item)
+        return popped
+
+
+def names_in(content: bytes | IO[bytes], steps: Iterator[int] | None = None) -> Iterator[str]:
+    """The names, `module.name`, that a pickle asks for, up to its end.
+
+    It is followed without being obeyed, so that nothing that grows out of proportion ever reaches the unpickler: it
+    hashes a tuple of tuples of the same tuple once for each path into it, and makes room for any index it is told.
+
+    Args:
+        content: the pickle; an open file is left behind the pickle's end.
+        steps: one is taken for each opcode; None gives `MAX_OPCODES`.
+
+    Raises:
+        ValueError: not a pickle, or one that no pickler would write.
+        IndexError: it takes more from its stack than is there.
+        KeyError: it asks for what it never kept.
+    """
+    stack, steps = _Stack(), steps or iter(range(MAX_OPCODES))
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        if next(steps, None) is None:
+            raise ValueError("too many steps")
+        if opcode.name in _NEVER:
+            raise ValueError(f"the step {opcode.name}, which no model needs")
+        if opcode.name in _PUT:
+            index = len(stack.memo) if argument is None else int(argument)
+            if index > count:
+                raise ValueError(f"a place {index} for its object number {count}")
+            stack.memo[index] = stack.items[-1] or _Item()
+        elif opcode.name in _GET:
+            stack.items.append(stack.memo[int(argument or 0)])
+        elif opcode.name == "POP":
+            stack.items.pop()
+        else:
+            popped = _step(stack, opcode, argument)
+            if opcode.name in ("GLOBAL", "INST"):
+                yield str(argument).replace(" ", ".", 1)
+            elif opcode.name == "STACK_GLOBAL":
+                yield f"{popped[1].text}.{popped[0].text}"
+
+
+def _step(stack: _Stack, opcode: pickletools.OpcodeInfo, argument: object) -> list[_Item]:
+    before = opcode.stack_before
+    popped = []
+    if pickletools.markobject in before:
+        popped = stack.pop_to_mark()
+        before = before[: before.index(pickletools.markobject)]
+    popped += [stack.pop() for _ in before]
+    nodes = 1 + sum(item.nodes for item in popped)
+    if nodes > MAX_NODES:
+        raise ValueError(f"one object made of more than {MAX_NODES:,}")
+    for kind in opcode.stack_after:
+        is_mark = kind is pickletools.markobject
+        stack.items.append(None if is_mark else _Item(nodes, argument if isinstance(argument, str) else ""))
+    return popped

@@ -1,0 +1,86 @@
+"""Loads the files it is told of, one per line of its input, and says what happened meanwhile; run as a script.
+
+An audit hook cannot be taken away again, so the watching is done in this process of its own.
+"""
+
+import json
+import os
+import pickle
+import sys
+import time
+from pathlib import Path
+
+ALARMING = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "os.fork", "subprocess.", "socket.")
+ALARMING += ("pickle.find_class", "ctypes.", "shutil.", "webbrowser.", "urllib.", "ftplib.", "smtplib.", "pty.")
+ALARMING += ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate")
+EXPECTED = {"rltools", "torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "ruamel", "pydantic", "cv2"}
+EXPECTED |= set(sys.stdlib_module_names)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+PLACES = tuple({sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[2] / "rltools"), "<frozen"})
+
+seen: list[str] = []
+
+
+def hook(event, arguments):
+    if event == "open":
+        path, mode, flags = arguments
+        if (mode and set(mode) & set("wax+")) or (flags or 0) & WRITING:
+            seen.append(f"open {path}")
+    elif event == "import":
+        if str(arguments[0]).partition(".")[0] not in EXPECTED:
+            seen.append(f"import {arguments[0]}")
+    elif event in ("exec", "compile"):
+        name = getattr(arguments[0], "co_filename", "<string>") if event == "exec" else str(arguments[1])
+        if not name.startswith(PLACES):
+            seen.append(f"{event} {name}")
+    elif event.startswith(ALARMING):
+        seen.append(event)
+
+
+def highest():
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def watched(task):
+    Path("/proc/self/clear_refs").write_text("5")  # the highest use of memory starts again from here
+    before, started, error, policy = highest(), time.perf_counter(), None, None
+    seen.clear()
+    try:
+        if task["do"] == "unpickle":
+            pickle.loads(Path(task["path"]).read_bytes())
+        elif task["do"] == "inspect":
+            inspection(task["path"])
+        else:
+            policy = load_policy(task["path"], **task["arguments"])
+    except BaseException as caught:
+        error = caught
+    events, seconds = list(seen), time.perf_counter() - started
+    return {
+        "error": type(error).__name__ if error else None,
+        "ours": isinstance(error, RltoolsError),
+        "message": str(error) if error else "",
+        "notes": policy.source.notes if policy else (),
+        "events": events,
+        "seconds": seconds,
+        "memory": highest() - before,
+    }
+
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+import sb3_contrib  # noqa: E402, F401
+import stable_baselines3  # noqa: E402, F401
+
+from rltools.cli._inspecting import inspection  # noqa: E402
+from rltools.errors import RltoolsError  # noqa: E402
+from rltools.loading import load_policy  # noqa: E402
+
+load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
+inspection(sys.argv[1])
+sys.addaudithook(hook)
+print("ready", flush=True)
+for line in sys.stdin:
+    print(json.dumps(watched(json.loads(line))), flush=True)
