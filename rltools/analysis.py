@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltools.attributions import find_method
+from rltools.environments import import_modules
+from rltools.errors import ArgumentError
 from rltools.explanation import explain
 from rltools.explanation._references import VISITED
+from rltools.folders import RUNS, run_name
 from rltools.loading import load_policy
 from rltools.recording import Outcome, Recording
 from rltools.replaying import replay_episodes
@@ -45,6 +48,10 @@ class Analysis:
     summary: Summary
     page: Path
 
+    def __repr__(self) -> str:
+        """What was found first, and where all of it is."""
+        return f"Analysis({self.summary.findings[0]!r}, page={str(self.page)!r})"
+
 
 def analyze(
     source: Any,
@@ -54,7 +61,11 @@ def analyze(
     seed: int = 0,
     method: str | None = None,
     target: str | None = None,
+    references: int | None = None,
     normalize: Any = None,
+    trust: str | Iterable[str] | None = None,
+    frames: bool = True,
+    modules: Sequence[str] = (),
     directory: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
@@ -71,8 +82,14 @@ def analyze(
         seed: of the first episode.
         method: that heads the findings instead.
         target: that it explains; None is "centred:chosen" for discrete actions, "action:all" for others.
+        references: how many visited states features are compared with, by methods that compare; None is 8.
         normalize: as for `load_policy`.
-        directory: of the run; `runs/<agent>` by default. What is there already is not done again.
+        trust: as for `load_policy`.
+        frames: whether the replays show the environment; it is drawn in a process of its own where it has a
+            specification.
+        modules: to import for environments that they register.
+        directory: of the run; by default `runs/<agent>`, and for a model without a card
+            `runs/<its folder>-<its name>-<first digits of its sha256>`. What is there already is not done again.
         overwrite: replace a recording of other settings.
         progress: show progress bars.
 
@@ -82,42 +99,62 @@ def analyze(
     Raises:
         RltoolsError: whatever `load_policy`, `record` and `explain` raise.
     """
-    policy = load_policy(source, env, normalize=normalize)
+    if references is not None and references < 1:
+        raise ArgumentError(f"references is {references}; it must be at least 1")
+    import_modules(modules)
+    trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
+    policy = load_policy(source, env, normalize=normalize, trust=trusted)
     headline = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
     main = str(parse_target(target, policy))
     # Asked before anything is recorded, which can take hours.
     wanted = [(find_method(name).name, of) for name, of in questions(policy, headline, main)]
-    folder = Path(directory) if directory is not None else Path("runs") / folder_name(policy.source.name)
-    kept: dict[str, Any] = {"episodes": episodes, "seed": seed, "directory": folder, "progress": progress}
-    recording = record(policy, env, overwrite=overwrite, **kept)
+    folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
+    recording = record(
+        policy, env, episodes=episodes, seed=seed, directory=folder, overwrite=overwrite, progress=progress
+    )
     for name, of in wanted:
-        explain(recording, policy, method=name, target=of, every=sampled(recording, policy, name), progress=progress)
+        every = sampled(recording, policy, name, references)
+        explain(recording, policy, method=name, target=of, reference=references, every=every, progress=progress)
     options = {
         "env": env,
         "episodes": len(recording),  # a folder that held more than asked for is reported whole
         "seed": seed,
         "method": method,
         "target": target,
+        "references": references,
         "normalize": normalize,
+        "out": directory,
     }
-    command = _command(source, options)
-    # Before the pictures too: a renderer that fails can take the whole process with it, and the numbers are there.
+    words = [*_options(options), *([] if frames else ["--no-frames"])]
+    named = str(source) if isinstance(source, (str, Path)) else "MODEL"
+    command = shlex.join(
+        [
+            "rltools",
+            "analyze",
+            named,
+            *words,
+            *(f"--trust={sha256}" for sha256 in trusted or ()),
+            *(f"--import={name}" for name in modules),
+        ]
+    )
+    # Before the pictures too: drawing can take long, and the numbers are there.
     write_report(recording, commands=(command,))
-    replay_episodes(recording, policy, env, notable(recording.outcomes()), **kept)
+    numbers = [outcome.number for outcome in notable(recording.outcomes())]
+    replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
     return Analysis(
         recording, summarise(recording, method=headline, target=main), write_report(recording, commands=(command,))
     )
 
 
-def _command(source: Any, options: dict[str, Any]) -> str:
-    """What to type for the same page; a live model or an environment made by a function has no name to type."""
-    words = [str(source) if isinstance(source, (str, Path)) else "MODEL"]
+def _options(options: dict[str, Any]) -> list[str]:
+    """What to type for the same page; a live object or an environment made by a function has no name to type."""
+    words = []
     for name, value in options.items():
         if value is False:
             words += [f"--{name}", "none"]
         elif value is not None:
             words += [f"--{name}", str(value) if isinstance(value, (str, int, Path)) else name.upper()]
-    return shlex.join(["rltools", "analyze", *words])
+    return words
 
 
 def questions(policy: Policy, headline: str, target: str | None) -> list[tuple[str, str]]:
@@ -143,8 +180,3 @@ def notable(outcomes: list[Outcome]) -> list[Outcome]:
     if not ranked:
         return []
     return list(dict.fromkeys([ranked[len(ranked) // 2], ranked[0]]))  # the higher of two medians, as in `timeline`
-
-
-def folder_name(name: str) -> str:
-    """A policy's name as the name of a folder."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent"

@@ -125,7 +125,7 @@ def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
         shape, dtype = tuple(map(int, space.shape)), np.dtype(space.dtype or np.int64).name
         sizes, starts = space.nvec.reshape(-1), space.start.reshape(-1)
         yield Leaf(path, "choice", shape, dtype, tuple(map(int, sizes)), tuple(map(int, starts)))
-    elif isinstance(space, spaces.Text):
+    elif isinstance(space, spaces.Text) or np.dtype(space.dtype).kind == "U":  # other packages have texts of their own
         yield Leaf(path, "text", (), "object")
     else:
         where = f" at {'/'.join(map(str, path))!r}" if path else ""

@@ -1,7 +1,9 @@
 """From an agent to a page, end to end."""
 
+import html
 import json
 import re
+import sys
 
 import gymnasium
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from rltools import analyze, load_policy, open_recording
-from rltools.analysis import folder_name, notable, questions, sampled
+from rltools.analysis import notable, questions, sampled
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.recording import Outcome
@@ -153,14 +155,6 @@ def test_the_median_and_the_worst_episode_are_shown():
     assert [each.total_reward for each in notable(several)] == [3.0, 1.0]
 
 
-@pytest.mark.parametrize(
-    ("name", "folder"),
-    [("a b/c", "a-b-c"), ("../../etc", "etc"), ("..", "agent"), ("", "agent"), ("é", "agent"), ("x\0y", "x-y")],
-)
-def test_a_policys_name_never_leads_out_of_the_folder_of_runs(name, folder):
-    assert folder_name(name) == folder
-
-
 def test_the_recording_says_it_was_another_environment(analyzed):
     _, folder = analyzed
     header = json.loads((folder / "recording.json").read_text())
@@ -187,3 +181,39 @@ def test_a_target_is_summarised_however_it_is_written(make_env, make_policy, tmp
     target = "logit:chosen - logit:runner_up"
     made = analyze(make_policy(env), env, episodes=1, method="gradient", target=target, directory=tmp_path / "run")
     assert made.summary.target == "logit:chosen - runner_up"
+
+
+def test_the_command_on_the_page_makes_the_same_page(make_env, make_policy, short_pole, tmp_path, monkeypatch):
+    (tmp_path / "modul.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    settings = {"episodes": 1, "seed": 3, "method": "gradient", "references": 2, "modules": ["modul"], "frames": False}
+    made = analyze("cartpole-ppo", short_pole, directory="a run", **settings)
+    asked = "--episodes 1 --seed 3 --method gradient --references 2 --out 'a run' --no-frames --import=modul"
+    command = f"rltools analyze cartpole-ppo --env TwelvePole-v0 {asked}"
+    assert f"<pre>{html.escape(command, quote=True)}</pre>".replace("&#x27;", "&#39;") in made.page.read_text()
+    assert made.recording.frames(0) is None
+    assert [path.name for path in (tmp_path / "a run" / "replays").iterdir()] == ["episode-000000.html"]
+
+
+def test_features_are_compared_with_as_many_states_as_asked(make_env, make_policy, tmp_path):
+    env = make_env(length=5)
+    made = analyze(make_policy(env), env, episodes=2, references=3, frames=False, directory=tmp_path / "run")
+    assert len(made.recording.attribution("shapley").reference) == 3
+    assert "3 visited states" in made.page.read_text()
+    with pytest.raises(ArgumentError, match="references is 0"):
+        analyze(make_policy(env), env, references=0, directory=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_was_made_says_what_was_found_and_where(analyzed):
+    made, folder = analyzed
+    assert repr(made) == f"Analysis({made.summary.findings[0]!r}, page='{folder / 'index.html'}')"
+
+
+def test_the_page_says_in_plain_words_what_was_asked(analyzed):
+    page = analyzed[0].page.read_text()
+    assert "centred:chosen is the raw score of the action taken, less the mean of all actions" in page
+    assert page.count("logit:chosen is the raw score of the action taken, before") == 1
+    assert "2 episodes" in page
+    assert "24 explained steps" in page

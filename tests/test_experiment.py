@@ -1,6 +1,7 @@
 """Experiment files: what they may say, and that running one again gives the same."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from rltools import run_experiment
 from rltools.content import list_content
 from rltools.errors import ConfigError, ConflictError, SimulationError, UnknownNameError
-from rltools.experiment import read_experiment
+from rltools.experiment import Experiment, read_experiment
+from rltools.experiment._file import keys
 
 PLAIN = """
 description: does it hold?
@@ -57,7 +59,8 @@ FAULTS = {
     "seeds: [5, 5]": ["seeds 5 and 5 share episodes"],
     "seeds: [-1]": ["seeds[0]: input should be greater than or equal to 0, not -1"],
     "deterministic: maybe": ["deterministic: input should be a valid boolean"],
-    "environment: CartPole-v1": ["environment: input should be a valid dictionary"],
+    "environment: 3": ["environment: input should be a valid dictionary"],
+    "references: 0": ["references: input should be greater than or equal to 1, not 0"],
     "environment: {kwargs: {}}": ["environment.id: missing"],
     "episdes: 3": ["episdes: unknown key; did you mean 'episodes'?"],
 }
@@ -107,6 +110,22 @@ def test_changes_are_yaml_and_reach_inner_keys(written):
     assert (plan.episodes, plan.seeds, plan.targets) == (5, (0, 100), (None,))
     assert plan.environment.id == "CartPole-v0"
     assert plan.environment.kwargs == {"x": 1e-3}
+
+
+def test_an_environment_is_an_id_or_a_mapping(written):
+    short = read_experiment(written(f"{PLAIN}environment: CartPole-v0\n"))
+    long = read_experiment(written(f"{PLAIN}environment: {{id: CartPole-v0}}\n"))
+    assert short == long
+    assert short.environment.id == "CartPole-v0"
+    assert read_experiment(written(), ["environment=CartPole-v0"]) == long
+
+
+def test_the_keys_are_those_that_are_read_and_each_has_a_meaning():
+    rows = dict(keys())
+    assert list(rows) == list(Experiment.model_fields)
+    assert all(len(meaning) > 10 for meaning in rows.values())
+    assert rows["agents"].endswith("(required)")
+    assert rows["episodes"].endswith("(default 20)")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +192,30 @@ def test_an_unknown_name_is_answered_with_the_nearest(project, asked):
 def test_a_path_that_leads_nowhere_is_named(project):
     with pytest.raises(ConfigError, match=r"far/away\.yaml cannot be read"):
         run_experiment("far/away.yaml")
+
+
+def test_models_of_one_name_are_told_apart_by_their_place(written, project):
+    for folder in ("first", "second"):
+        (project / folder).mkdir()
+        shutil.copy(list_content("agents")["cartpole-ppo"] / "model.zip", project / folder / "best_model.zip")
+    models = "agents=[first/best_model.zip, second/best_model.zip]"
+    ran = run_experiment(written(), [models, "environment=CartPole-v1", "episodes=1", "max_steps=5"])
+    names = [agent.rpartition("-")[0] for agent, _ in ran.recordings]
+    assert names == ["first-best_model", "second-best_model"]
+    assert repr(ran).startswith("Ran(first-best_model-")
+
+
+def test_references_are_the_experiments_where_a_method_has_none_of_its_own(written):
+    own = "methods=[shapley, {name: integrated_gradients, references: 3}]"
+    ran = run_experiment(written(), [own, "references=2", "episodes=2", "max_steps=5"])
+    recording = ran.recordings["cartpole-ppo", 0]
+    assert len(recording.attribution("shapley").reference) == 2
+    assert len(recording.attribution("integrated_gradients").reference) == 3
+    page = ran.page.read_text()
+    assert "Rank agreement over 4 features" in page
+    assert ran.findings[-1].startswith("Rank agreement over 4 features")
+    assert re.search(r"leads by .*shapley of centred:chosen \(\d+ % \[", page)
+    assert "centred:chosen is the raw score of the action taken" in page
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -34,18 +34,20 @@ def guarded(run: Callable[[], object]) -> int:
 
     import typer
 
+    from rltools.cli._words import as_typed
     from rltools.errors import ConfigError, RltoolsError
 
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _once()
             result = run()
         if result == INTERRUPTED:  # what typer makes of Ctrl-C
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except RltoolsError as error:
         listed = isinstance(error, ConfigError)  # a line for each fault
-        return _say(str(error) if listed else _one_line(str(error)), 1)
+        said = as_typed(str(error))
+        return _say(said if listed else _one_line(said), 1)
     except typer.TyperException as error:
         return _say(_usage(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -81,7 +83,19 @@ def _usage(error: Any) -> str:
     return said and f"{said}{'' if said.endswith(('.', '?')) else '.'} See `{command} --help`"
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *place: object, **rest: object) -> None:
-    """Our own warnings as one line, without the place in the code; other people's are for developers."""
-    if category.__module__.startswith("rltools"):
-        print(f"rltools: {_one_line(str(message))}", file=sys.stderr)
+def _once() -> Callable[..., None]:
+    """Shows our own warnings as one line each, without the place in the code; other people's are for developers.
+
+    A damaged file is met by each of several readers, and named once.
+    """
+    from rltools.cli._words import as_typed
+
+    said = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: object, **rest: object) -> None:
+        text = _one_line(as_typed(str(message)))
+        if category.__module__.startswith("rltools") and text not in said:
+            said.add(text)
+            print(f"rltools: {text}", file=sys.stderr)
+
+    return show

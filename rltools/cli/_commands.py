@@ -7,30 +7,46 @@ from typing import Annotated
 
 import typer
 
+from rltools.cli._options import (
+    Agent,
+    Env,
+    Episodes,
+    Import,
+    Method,
+    NoFrames,
+    Normalize,
+    OfEpisode,
+    Overwrite,
+    PageOut,
+    PlotOut,
+    References,
+    Run,
+    RunOut,
+    Seed,
+    Shown,
+    ShownTarget,
+    Target,
+    Top,
+    Trust,
+    Version,
+    imported,
+    statistics,
+)
+from rltools.cli._run_help import WithKeys
+from rltools.cli._words import counted
+
 app = typer.Typer(
     name="rltools",
-    help="What a trained reinforcement-learning agent looks at, and whether that answer can be trusted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 
-Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, or a run folder of rl-zoo.")]
-Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
-Env = Annotated[str | None, typer.Option(help="Environment id; the agent's own by default.")]
-Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others follow.")]
-Method = Annotated[str | None, typer.Option(help="Attribution method; see `rltools list methods`.")]
-Target = Annotated[str | None, typer.Option(help="What is explained, for instance centred:chosen or logit:left.")]
-Normalize = Annotated[
-    str | None, typer.Option(metavar="PATH", help="VecNormalize statistics; `none` where there are none on purpose.")
-]
-Out = Annotated[Path | None, typer.Option(help="Where the result goes.")]
-Import = Annotated[
-    list[str] | None, typer.Option("--import", metavar="MODULE", help="Module that registers your environments.")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace recordings of other settings.")]
+
+@app.callback()
+def rltools(*, version: Version = False) -> None:
+    """What a trained reinforcement-learning agent looks at, and whether that answer can be trusted."""
 
 
 @app.command(epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -42,15 +58,17 @@ def analyze(
     seed: Seed = 0,
     method: Method = None,
     target: Target = None,
+    references: References = None,
     normalize: Normalize = None,
-    out: Out = None,
+    trust: Trust = None,
+    out: RunOut = None,
     modules: Import = None,
+    no_frames: NoFrames = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Record an agent, explain every step, and write a page that says what it looks at."""
     from rltools.analysis import analyze as run_analysis
 
-    _import(modules)
     made = run_analysis(
         agent,
         env,
@@ -58,7 +76,11 @@ def analyze(
         seed=seed,
         method=method,
         target=target,
-        normalize=_statistics(normalize),
+        references=references,
+        normalize=statistics(normalize),
+        trust=trust,
+        frames=not no_frames,
+        modules=modules or (),
         directory=out,
         overwrite=overwrite,
         progress=True,
@@ -75,19 +97,20 @@ def record(
     episodes: Episodes = 20,
     seed: Seed = 0,
     normalize: Normalize = None,
-    out: Out = None,
+    trust: Trust = None,
+    out: RunOut = None,
     modules: Import = None,
     frames: Annotated[bool, typer.Option("--frames", help="Keep pictures of every step.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Let an agent act, and keep whole episodes."""
-    from rltools.analysis import folder_name
+    from rltools.folders import RUNS, run_name
     from rltools.loading import load_policy
     from rltools.rollout import record as run_record
 
-    _import(modules)
-    policy = load_policy(agent, env, normalize=_statistics(normalize))
-    folder = out or Path("runs") / folder_name(policy.source.name)
+    imported(modules)
+    policy = load_policy(agent, env, normalize=statistics(normalize), trust=trust)
+    folder = out or RUNS / run_name(agent, policy)
     recording = run_record(
         policy,
         env,
@@ -100,7 +123,8 @@ def record(
     )
     outcomes = recording.outcomes()
     mean = sum(outcome.total_reward for outcome in outcomes) / max(1, len(outcomes))
-    typer.echo(f"{len(outcomes)} episodes, {sum(o.steps for o in outcomes):,} steps, mean return {mean:.1f}")
+    steps = sum(outcome.steps for outcome in outcomes)
+    typer.echo(f"{counted(len(outcomes), 'episode')}, {counted(steps, 'step')}, mean return {mean:.1f}")
     typer.echo(f"Kept in {folder}")
 
 
@@ -111,7 +135,9 @@ def explain(
     *,
     method: Annotated[str, typer.Option(help="Attribution method; see `rltools list methods`.")] = "gradient",
     target: Target = None,
+    references: References = None,
     normalize: Normalize = None,
+    trust: Trust = None,
     modules: Import = None,
 ) -> None:
     """Add attributions to a recording, without its environment."""
@@ -121,11 +147,11 @@ def explain(
     from rltools.summary import summarise
     from rltools.targets import parse_target
 
-    _import(modules)
+    imported(modules)
     recording = open_recording(run)
-    policy = load_policy(agent, normalize=_statistics(normalize))
+    policy = load_policy(agent, normalize=statistics(normalize), trust=trust)
     asked = str(parse_target(target, policy))
-    run_explain(recording, policy, method=method, target=asked, progress=True)
+    run_explain(recording, policy, method=method, target=asked, reference=references, progress=True)
     typer.echo("\n".join(summarise(recording, method=method, target=asked).findings))
 
 
@@ -133,63 +159,65 @@ def explain(
 def plot(
     run: Run,
     name: Annotated[str, typer.Argument(help="See `rltools list plots`.")],
-    method: Method = None,
-    target: Target = None,
-    out: Out = None,
+    *,
+    method: Shown = None,
+    target: ShownTarget = None,
+    episode: OfEpisode = None,
+    top: Top = None,
+    out: PlotOut = None,
 ) -> None:
     """Draw a plot of a recording; the ending of --out decides the format (png, svg, pdf)."""
-    from matplotlib.backend_bases import FigureCanvasBase
+    from rltools.cli._plotting import drawn
 
-    from rltools import plots
-    from rltools.analysis import folder_name
-    from rltools.discovery import unknown
-    from rltools.errors import ArgumentError
-    from rltools.recording import open_recording
-    from rltools.recording._files import appearing, cause_named
-
-    if name not in plots.plot_names():
-        raise unknown("plot", name, plots.plot_names())
-    path = out or run / "plots" / f"{folder_name('-'.join(filter(None, (name, method, target))))}.png"
-    kind, known = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
-    if kind not in known:
-        raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(known))}")
-    figure = getattr(plots, name)(open_recording(run), method=method, target=target).get_figure(root=True)
-    with cause_named(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with appearing(path) as temporary:
-            figure.savefig(temporary, format=kind, dpi=200)
-    typer.echo(f"Drawn in {path}")
+    options = {"method": method, "target": target, "episode": episode, "top": top}
+    typer.echo(f"Drawn in {drawn(run, name, out, options)}")
 
 
 @app.command(epilog="Example: `rltools replay runs/lunarlander-ppo 3 --out landing.html`")
 def replay(
     run: Run,
     episode: Annotated[int, typer.Argument(help="Number of the episode.")],
-    method: Method = None,
-    target: Target = None,
-    out: Out = None,
+    *,
+    method: Shown = None,
+    target: ShownTarget = None,
+    out: PageOut = None,
+    modules: Import = None,
+    no_frames: NoFrames = False,
 ) -> None:
-    """Write one episode as a page to play and scrub through."""
+    """Write one episode as a page to play and scrub through; its pictures are drawn where there are none yet."""
     from rltools.recording import open_recording
-    from rltools.replays import replay as write_replay
+    from rltools.replaying import replay_episode
 
-    path = out or run / "replays" / f"episode-{episode:06d}.html"
-    typer.echo(f"Open {write_replay(open_recording(run), episode, path, method=method, target=target)}")
+    imported(modules)
+    recording = open_recording(run)
+    path = replay_episode(
+        recording, episode, out, method=method, target=target, frames=not no_frames, modules=modules or ()
+    )
+    typer.echo(f"Open {path}")
 
 
-@app.command(epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")
+@app.command(cls=WithKeys, epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")
 def run(
     experiment: Annotated[str, typer.Argument(help="An experiment file, or the name of one.")],
-    changes: Annotated[list[str] | None, typer.Argument(help="Changes to it, key=value.")] = None,
-    out: Out = None,
+    changes: Annotated[
+        list[str] | None, typer.Argument(help="Changes to it, key=value, for the keys below.", show_default=False)
+    ] = None,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT")] = None,
     modules: Import = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiment import run_experiment
 
-    _import(modules)
-    made = run_experiment(experiment, tuple(changes or ()), directory=out, overwrite=overwrite, progress=True)
+    made = run_experiment(
+        experiment,
+        changes or (),
+        modules=modules or (),
+        directory=out,
+        overwrite=overwrite,
+        progress=True,
+    )
     typer.echo("\n".join(made.findings))
     typer.echo(f"Open {made.page}")
 
@@ -217,16 +245,3 @@ def inspect(
     typer.echo(text)
     if not whole:
         raise typer.Exit(1)
-
-
-def _import(modules: list[str] | None) -> None:
-    if modules:
-        from rltools.environments import import_modules
-
-        import_modules(modules)
-
-
-def _statistics(normalize: str | None) -> Path | bool | None:
-    if normalize is None:
-        return None
-    return False if normalize == "none" else Path(normalize)

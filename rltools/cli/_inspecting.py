@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from rltools.cli._words import counted
 from rltools.content import find_content, list_content
 from rltools.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from rltools.policies.sb3._saved import Saved
+
 Rows = list[tuple[str, str]]
+MOST = 600
+"""Characters of a model's own words that are shown."""
 
 
 def inspection(name: str) -> tuple[str, bool]:
@@ -18,31 +25,51 @@ def inspection(name: str) -> tuple[str, bool]:
         ArgumentError: it is neither.
         ModelError: a model that cannot be read.
     """
-    path = find_content("agents", name) if name in list_content("agents") else Path(name)
-    if (path / "recording.json").is_file():
-        rows, whole = _recording(path)
-    elif (path / "agent.yaml").is_file():
-        rows, whole = _agent(path), True
-    elif path.suffix == ".zip":
-        rows, whole = _model(path), True
+    from rltools.policies._hub import fetch, is_hub
+
+    if is_hub(name):
+        fetched = fetch(name)
+        rows, whole = [("source", fetched.note), *_model(fetched.path)], True
     else:
-        raise ArgumentError(
-            f"{name} is no model's .zip, no folder of a recording and no agent; see `rltools list agents`"
-        )
+        rows, whole = _inspected(find_content("agents", name) if name in list_content("agents") else Path(name))
     width = max(len(term) for term, _ in rows)
     return "\n".join(f"{term:<{width}}  {value}" for term, value in rows), whole
 
 
+def _inspected(path: Path) -> tuple[Rows, bool]:
+    if (path / "recording.json").is_file():
+        return _recording(path)
+    if (path / "agent.yaml").is_file():
+        return _agent(path), True
+    if path.suffix == ".zip":
+        return _model(path), True
+    from rltools.policies.sb3._zoo import model_in, other_models_note
+
+    model = model_in(path)
+    if model is None:
+        raise ArgumentError(
+            f"{path} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no agent; see "
+            f"`rltools list agents`"
+        )
+    return [*_model(model), *(("note", note) for note in other_models_note(model))], True
+
+
 def _agent(folder: Path) -> Rows:
     from rltools.cards import read_agent_card
+    from rltools.policies.sb3._saved import read_saved
 
     card = read_agent_card(folder)
+    saved = read_saved(folder / card.model.file)
+    steps = saved.settings.get("num_timesteps")
+    trained = f"{counted(card.training.steps, 'step')}, seed {card.training.seed}"
+    if type(steps) is int and steps != card.training.steps:  # the best of several evaluations is an earlier one
+        trained += f"; this model was saved at step {_shortened(f'{steps:,}')}"
     return [
         ("agent", f"{card.name}: {card.description}"),
         ("environment", " ".join([card.environment.id, *(f"{k}={v}" for k, v in card.environment.kwargs.items())])),
-        ("return", f"{card.returns.mean} ± {card.returns.deviation} over {card.returns.episodes} episodes"),
-        ("trained", f"{card.training.steps:,} steps, seed {card.training.seed}"),
-        *_model(folder / card.model.file),
+        ("return", f"{card.returns.mean} ± {card.returns.deviation} over {counted(card.returns.episodes, 'episode')}"),
+        ("trained", trained),
+        *_saved(saved),
     ]
 
 
@@ -50,20 +77,61 @@ def _model(path: Path) -> Rows:
     from rltools.policies.sb3._saved import read_saved
 
     saved = read_saved(path)
-    numbers = {
+    steps, planned = (saved.settings.get(key) for key in ("num_timesteps", "_total_timesteps"))
+    trained = []
+    if type(steps) is int:
+        earlier = type(planned) is int and planned > steps
+        trained = [("trained", f"{steps:,} of {planned:,} steps" if earlier else counted(steps, "step"))]
+    return [*_surroundings(path), *((term, _shortened(text)) for term, text in trained), *_saved(saved)]
+
+
+def _surroundings(path: Path) -> Rows:
+    """What the files beside a model say of it."""
+    from rltools.policies.sb3._zoo import read_record
+    from rltools.policies.sb3._zoo_statistics import find_statistics
+
+    record = read_record(path)
+    statistics = find_statistics(path, record)
+    rows = [("statistics", str(statistics))] if statistics is not None else []
+    if record is None:
+        return rows
+    stacked = [f"frame_stack={record.frame_stack}"] if record.frame_stack > 1 else []
+    said = [record.environment, *(f"{key}={value}" for key, value in record.kwargs.items())]
+    wrapped = [*(name for name, _ in record.wrappers), *stacked, *record.unknown]
+    rows = [("environment", _shortened(" ".join(said))), *rows]
+    return rows + ([("wrapped in", _shortened(", ".join(wrapped)))] if wrapped else [])
+
+
+def _saved(saved: Saved) -> Rows:
+    from rltools.policies.sb3._saved import DECODED
+
+    steps = ("num_timesteps", "_total_timesteps")
+    plain = {
         key: value
         for key, value in saved.settings.items()
-        if isinstance(value, (int, float, str)) and not key.startswith("_")
+        if isinstance(value, (int, float, str)) and not key.startswith("_") and key not in steps
     }
+    packed = [key for key, value in saved.settings.items() if _is_packed(value) and key not in DECODED]
     return [
-        ("model", str(path)),
+        ("model", str(saved.path)),
         ("sha256", saved.sha256),
-        ("policy", saved.policy_class),
-        ("observations", str(saved.observation_space)),
-        ("actions", str(saved.action_space)),
-        ("weights", f"{sum(w.numel() for w in saved.weights.values()):,} in {len(saved.weights)} tensors"),
-        ("settings", ", ".join(f"{key}={value}" for key, value in sorted(numbers.items()))[:600]),
+        ("policy", _shortened(saved.policy_class)),
+        ("observations", _shortened(str(saved.observation_space))),
+        ("actions", _shortened(str(saved.action_space))),
+        ("weights", f"{sum(w.numel() for w in saved.weights.values()):,} in {counted(len(saved.weights), 'tensor')}"),
+        ("settings", _shortened(", ".join(f"{key}={value}" for key, value in sorted(plain.items())))),
+        ("not decoded", _shortened(", ".join(sorted(packed)) or "nothing")),
     ]
+
+
+def _is_packed(value: Any) -> bool:
+    return isinstance(value, dict) and ":serialized:" in value
+
+
+def _shortened(text: str) -> str:
+    """A model's own words on one line, with nothing in them that a terminal would obey."""
+    plain = "".join(char if char.isprintable() else " " for char in text[: MOST + 1])
+    return " ".join(plain.split()) if len(plain) <= MOST else f"{plain[:MOST]}..."
 
 
 def _recording(folder: Path) -> tuple[Rows, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
+from rltools.cli._words import counted
 from rltools.content import list_content
 from rltools.discovery import unknown
 from rltools.errors import RltoolsError
@@ -51,8 +52,8 @@ def _environments() -> Rows:
             rows.append((name, f"cannot be read: {str(error).splitlines()[0]}"))
             continue
         made = [" ".join([e.id, *(f"{k}={v}" for k, v in e.kwargs.items())]) for e in card.environments]
-        features = f"{len(card.observation)} features" if card.observation else "image"
-        rows.append((made[0], f"{features}, {len(card.actions)} actions. {card.description}"))
+        features = counted(len(card.observation), "feature") if card.observation else "image"
+        rows.append((made[0], f"{features}, {counted(len(card.actions), 'action')}. {card.description}"))
         rows += [(other, f"as {made[0]}") for other in made[1:]]
     return rows
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import re
 from collections.abc import Collection, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +23,7 @@ class MethodChoice(Card):
 
     Attributes:
         parameters: of the method.
-        references: how many visited states features are compared with, for methods that need some; None for eight.
+        references: how many visited states features are compared with; None is what the experiment says.
     """
 
     name: Text
@@ -48,6 +50,10 @@ class MethodChoice(Card):
 
 def _named(method: Any) -> Any:
     return {"name": method} if isinstance(method, str) else method
+
+
+def _placed(environment: Any) -> Any:
+    return {"id": environment} if isinstance(environment, str) else environment
 
 
 def _there(agent: str) -> str:
@@ -88,22 +94,24 @@ class Experiment(Card):
     Attributes:
         description: what is asked, one line.
         agents: names, or paths of models; a path is read from the working directory.
-        environment: None is each agent's own.
-        methods: names, or mappings of name and parameters.
-        targets: as text; None stands for each agent's default.
+        environment: an id, or a mapping of id and kwargs; by default each agent's own.
+        methods: names, or mappings of name, parameters and references.
+        targets: as text, for instance [centred:chosen]; null, as by default, is each agent's own default.
         episodes: of each agent and seed.
         seeds: of the first episodes; so far apart that no two of them share an episode.
-        max_steps: of an episode; None is the environment's own limit.
+        references: how many visited states features are compared with, where a method does not say; by default 8.
+        max_steps: of an episode; by default the environment's own limit.
         deterministic: the policy's best action, or one drawn from its distribution.
     """
 
     description: Text
     agents: Annotated[tuple[Annotated[Text, AfterValidator(_there)], ...], Field(strict=False), SOME]
-    environment: EnvironmentChoice | None = None
+    environment: Annotated[EnvironmentChoice | None, BeforeValidator(_placed)] = None
     methods: Annotated[tuple[Annotated[MethodChoice, BeforeValidator(_named)], ...], Field(strict=False), SOME]
     targets: Annotated[tuple[Annotated[Text, AfterValidator(_scored)] | None, ...], Field(strict=False), SOME] = (None,)
     episodes: Count = 20
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False), SOME] = (0,)
+    references: Count | None = None
     max_steps: Count | None = None
     deterministic: bool = True
 
@@ -118,6 +126,20 @@ class Experiment(Card):
                     f"episodes put seeds at least {episodes} apart"
                 )
         return seeds
+
+
+def keys() -> list[tuple[str, str]]:
+    """The keys an experiment file takes, each with what it means and its default, as the class above says it."""
+    text = inspect.getdoc(Experiment) or ""
+    entries = re.findall(r"^    (\w+): (.+)$", text.partition("Attributes:")[2], re.MULTILINE)
+    said = dict(entries)
+    rows = []
+    for name, field in Experiment.model_fields.items():
+        default = field.get_default()
+        shown = str(list(default) if isinstance(default, tuple) else default).lower()
+        ending = " (required)" if field.is_required() else "" if "none" in shown else f" (default {shown})"
+        rows.append((name, f"{said[name].rstrip('.')}{ending}"))
+    return rows
 
 
 def experiment_file(experiment: str | Path) -> Path:

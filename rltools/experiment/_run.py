@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rltools.analysis import folder_name, notable, sampled
+from rltools.analysis import notable, sampled
 from rltools.attributions import find_method
+from rltools.environments import import_modules
 from rltools.errors import ConfigError, TargetError
 from rltools.experiment._file import Experiment, experiment_file, read_experiment
 from rltools.explanation import explain
+from rltools.folders import RUNS, folder_name, run_name
 from rltools.loading import load_policy
 from rltools.policies._surroundings import with_arguments
 from rltools.policy import Policy
@@ -31,18 +33,24 @@ class Ran:
     Attributes:
         page: its `index.html`.
         recordings: by agent and seed.
-        findings: a sentence for each agent, seed, method and target.
+        findings: a sentence for each agent, seed, method and target, and how well these agree.
     """
 
     page: Path
     recordings: dict[tuple[str, int], Recording]
     findings: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        """How much was run, and where all of it is."""
+        runs = ", ".join(f"{agent} from seed {seed}" for agent, seed in self.recordings)
+        return f"Ran({runs}; page={str(self.page)!r})"
+
 
 def run_experiment(
     experiment: str | Path,
     changes: Sequence[str] = (),
     *,
+    modules: Sequence[str] = (),
     directory: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
@@ -54,6 +62,7 @@ def run_experiment(
     Args:
         experiment: path of its file, or its name in experiments/.
         changes: `key=value` texts that change the file's content.
+        modules: to import for environments that they register.
         directory: of the results; `runs/<name of the file>` by default.
         overwrite: replace recordings of other settings.
         progress: show progress bars.
@@ -69,52 +78,71 @@ def run_experiment(
     """
     path = experiment_file(experiment)
     plan = read_experiment(path, changes)
-    folder = Path(directory) if directory is not None else Path("runs") / folder_name(path.stem)
+    import_modules(modules)
+    folder = Path(directory) if directory is not None else RUNS / folder_name(path.stem)
     env = None if plan.environment is None else with_arguments(plan.environment.id, plan.environment.kwargs)
-    policies = [load_policy(agent, env) for agent in dict.fromkeys(plan.agents)]
-    _check_possible(plan, path, policies)
-    command = shlex.join(["rltools", "run", str(experiment), *changes])
+    loaded = {agent: load_policy(agent, env) for agent in dict.fromkeys(plan.agents)}
+    _check_possible(plan, path, loaded)
+    out = [] if directory is None else ["--out", str(directory)]
+    command = shlex.join(["rltools", "run", str(experiment), *changes, *out, *(f"--import={name}" for name in modules)])
     recordings: dict[tuple[str, int], Recording] = {}
-    for policy in policies:
+    for label, policy in zip(_labels(loaded), loaded.values(), strict=True):
         for seed in plan.seeds:
-            settings: dict[str, Any] = {
-                "episodes": plan.episodes,
-                "seed": seed,
-                "directory": folder / f"{folder_name(policy.source.name)}-seed-{seed}",
-                "deterministic": plan.deterministic,
-                "max_steps": plan.max_steps,
-                "progress": progress,
-            }
-            recording = record(policy, env, overwrite=overwrite, **settings)
-            for method in plan.methods:
-                every = sampled(recording, policy, method.name, method.references)
-                parameters: dict[str, Any] = dict(method.parameters)
-                for target in plan.targets:
-                    explain(
-                        recording,
-                        policy,
-                        method=method.name,
-                        reference=method.references,
-                        target=target,
-                        every=every,
-                        progress=progress,
-                        **parameters,
-                    )
-            replay_episodes(recording, policy, env, notable(recording.outcomes())[:1], **settings)
+            recording = record(
+                policy,
+                env,
+                episodes=plan.episodes,
+                seed=seed,
+                directory=folder / f"{folder_name(label)}-seed-{seed}",
+                deterministic=plan.deterministic,
+                max_steps=plan.max_steps,
+                overwrite=overwrite,
+                progress=progress,
+            )
+            _explain_all(plan, recording, policy, progress=progress)
+            shown = [outcome.number for outcome in notable(recording.outcomes())[:1]]
+            replay_episodes(recording, shown, env, modules=modules, progress=progress)
             write_report(recording, commands=(command,))
-            recordings[policy.source.name, seed] = recording
+            recordings[label, seed] = recording
     page, findings = write_comparison(folder, plan.description, recordings, commands=(command,))
     return Ran(page, recordings, findings)
 
 
-def _check_possible(plan: Experiment, path: Path, policies: Sequence[Policy]) -> None:
+def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, progress: bool) -> None:
+    for method in plan.methods:
+        references = method.references or plan.references
+        every = sampled(recording, policy, method.name, references)
+        parameters: dict[str, Any] = dict(method.parameters)
+        for target in plan.targets:
+            explain(
+                recording,
+                policy,
+                method=method.name,
+                reference=references,
+                target=target,
+                every=every,
+                progress=progress,
+                **parameters,
+            )
+
+
+def _labels(loaded: Mapping[str, Policy]) -> list[str]:
+    """What each agent is called: its name; the place and the sha256 of its model where two have the same name."""
+    names = Counter(folder_name(policy.source.name) for policy in loaded.values())
+    return [
+        run_name(agent, policy) if names[folder_name(policy.source.name)] > 1 else policy.source.name
+        for agent, policy in loaded.items()
+    ]
+
+
+def _check_possible(plan: Experiment, path: Path, loaded: Mapping[str, Policy]) -> None:
     """Ask every agent before anything is recorded, which can take hours.
 
     Raises:
         ConfigError: all that they cannot do.
     """
     faults = []
-    for policy in policies:
+    for policy in loaded.values():
         name = policy.source.name
         for target in plan.targets:
             try:
@@ -127,10 +155,10 @@ def _check_possible(plan: Experiment, path: Path, policies: Sequence[Policy]) ->
                     f"methods: {method.name} takes up to {method.largest} features, and {name} observes "
                     f"{policy.features.size}; use integrated_gradients instead"
                 )
-    for first, second in combinations(policies, 2):
-        if folder_name(first.source.name) == folder_name(second.source.name):
-            faults.append(
-                f"agents: two are called {second.source.name}, and their results would be mixed up; rename one's file"
-            )
+    faults += [
+        f"agents: two are called {label}, and their results would be mixed up; rename one of them, or leave one out"
+        for label, times in Counter(_labels(loaded)).items()
+        if times > 1
+    ]
     if faults:
         raise ConfigError("\n  ".join([f"{path}: these agents cannot do it; nothing was recorded", *faults]))

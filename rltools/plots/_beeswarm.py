@@ -65,7 +65,7 @@ def beeswarm(
     shown = measure(summary, standardised)
     at_label = strongest_label(summary, label)
     stride = max(1, -(-summary.n // DOTS))
-    key = recording.find(summary.method, summary.target)
+    key = summary.key
     sample = sample_steps(recording, key, label=at_label, stride=stride, scale=shown.scale)
     order = [found.position for found in summary.top(top)]
     labels = [with_unit(summary.features[at], summary.units[at]) for at in order]

@@ -77,7 +77,7 @@ def timeline(
     axes.set_xlabel("step")
     axes.set_yticks([])
     frameless(axes, "bottom")
-    key = recording.find(summary.method, summary.target)
+    key = summary.key
     notes = [
         label_note(summary, label),
         some_of(len(order), len(summary.features)) if features is None else "",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +29,6 @@ CHARACTERS_PER_INCH = 15
 """Of small print."""
 # Okabe and Ito (2008), told apart with any colour vision; yellow last, because it is faint on white.
 _FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5D5D5D", "#E3D128")
-# Paul Tol's light scheme, so that no action looks like a feature.
-_ACTIONS = ("#77AADD", "#EE8866", "#EEDD88", "#44BB99", "#FFAABB", "#99DDFF", "#BBCC33", "#AAAA00")
 
 
 def feature_colour(position: int) -> tuple[float, float, float]:
@@ -41,12 +42,21 @@ def feature_colour(position: int) -> tuple[float, float, float]:
 
 
 def action_colour(position: int) -> str:
-    """The colour of an action, by its position."""
-    return _ACTIONS[position % len(_ACTIONS)]
+    """The colour of an action, by its position, in every plot and in replays."""
+    colours = _action_colours()
+    return colours[position % len(colours)]
+
+
+@cache
+def _action_colours() -> tuple[str, ...]:
+    """From the style sheet that replays use: neither room may import the other."""
+    return tuple(
+        re.findall(r"--action-\d+: (#[0-9a-f]{6})", files("rltools").joinpath("palette.css").read_text("utf-8"))
+    )
 
 
 def signed_colours() -> Colormap:
-    """Orange below zero, white at zero, purple above; grey where nothing was explained."""
+    """Purple below zero, white at zero, orange above; grey where nothing was explained."""
     return _part_of("PuOr_r", 0.1, 0.9).with_extremes(bad="#c4c4c4")
 
 

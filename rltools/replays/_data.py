@@ -93,12 +93,10 @@ def _features(features: Features, episode: Episode) -> dict[str, Any]:
             "pictures": pictures(episode.observations, features.dims),
             "size": shape,
         }
-    flat = _rows(episode.observations)
     return {
         "names": list(features.names),
         "units": list(features.units),
-        # An observation that was encoded into something else has no value for each feature.
-        "values": packed(flat) if flat.shape[1] == features.size else None,
+        "values": packed(_rows(episode.states)),
         "pictures": None,
         "size": None,
     }
@@ -126,10 +124,8 @@ def _attribution(found: Attribution) -> dict[str, Any]:
 
 
 def _deviations(recording: Recording) -> dict[str, Any] | None:
-    """The standard deviation of each feature over all recorded states; None where observations have other entries."""
-    size = recording.features.size
-    parts = [_rows(episode.observations) for episode in recording if len(episode)]
-    parts = [part.astype(np.float64) for part in parts if part.shape[1] == size]
+    """The standard deviation of each feature over all recorded states; None where there are none."""
+    parts = [_rows(episode.states).astype(np.float64) for episode in recording if len(episode)]
     if not parts:
         return None
     counts = np.array([len(part) for part in parts])[:, None]

@@ -12,8 +12,8 @@ from rltools.recording._files import appearing, cause_named
 from rltools.replays._data import page_data
 from rltools.replays._packing import script_json
 
-_STYLES = ("vendor/uPlot.min.css", "page/page.css")
-_LIBRARY = "vendor/uPlot.iife.min.js"
+_STYLES = ("replays/vendor/uPlot.min.css", "palette.css", "replays/page/page.css")
+_LIBRARY = "replays/vendor/uPlot.iife.min.js"
 _SCRIPTS = ("numbers", "data", "colours", "facts", "bars", "picture", "tracks", "heat", "panels", "player", "page")
 
 
@@ -66,8 +66,11 @@ def replay(
 
 
 def _shown(recording: Recording, method: str | None, target: str | None) -> list[str]:
-    """The names of the attributions to show, the one that speaks first at the front."""
-    questions = recording.questions
+    """The names of the attributions to show, the one that speaks first at the front.
+
+    Those over a window of past observations are left out: at a step they have a value for each of several moments.
+    """
+    questions = {key: asked for key, asked in recording.questions.items() if not asked.window}
     if not questions and method is None and target is None:
         return []
     first = recording.find(method, target)
@@ -84,10 +87,10 @@ def _page(data: dict[str, Any]) -> str:
 
     style = "\n".join(map(_part, _STYLES))
     library = _part(_LIBRARY)
-    body = "\n".join(_part(f"page/{name}.js") for name in _SCRIPTS)
+    body = "\n".join(_part(f"replays/page/{name}.js") for name in _SCRIPTS)
     script = f'"use strict";\n(() => {{\n{body}\n}})();'
     return render(
-        _part("page/page.html"),
+        _part("replays/page/page.html"),
         head=head(
             f"{data['title']}, episode {data['outcome']['number']}", style, security_policy([style], [library, script])
         ),
@@ -98,4 +101,4 @@ def _page(data: dict[str, Any]) -> str:
 
 
 def _part(name: str) -> str:
-    return files("rltools.replays").joinpath(name).read_text(encoding="utf-8").strip()
+    return files("rltools").joinpath(name).read_text(encoding="utf-8").strip()

@@ -11,8 +11,10 @@ from rltools import plots
 from rltools.pages import head, render, security_policy
 from rltools.recording import Recording
 from rltools.recording._files import appearing, cause_named
+from rltools.reports._answers import agreement, leading
 from rltools.reports._figures import Figure, drawn
 from rltools.reports._parts import caveats, closing, interval, number, part
+from rltools.reports._words import meaning
 from rltools.summary import Summary, summarise
 
 Runs = Mapping[tuple[str, int], Recording]
@@ -30,10 +32,10 @@ def write_comparison(
         commands: that made it.
 
     Returns:
-        The path of the page, and the findings as sentences.
+        The path of the page, and the findings as sentences: of each run, and how well they agree.
     """
     summaries = {
-        run: [summarise(recording, method=a.method, target=a.target) for a in recording.questions.values()]
+        run: [summarise(recording, method=method, target=target) for method, target in _asked(recording)]
         for run, recording in runs.items()
     }
     labels = _labels(runs)
@@ -42,6 +44,8 @@ def write_comparison(
         for run, made in summaries.items()
         for found in made
     )
+    agreed = agreement(summaries)
+    targets = dict.fromkeys(found.target for made in summaries.values() for found in made)
     told = list(dict.fromkeys(text for run, made in summaries.items() for text in caveats(runs[run], made)))
     style = part("page.css")
     with cause_named(folder):
@@ -50,6 +54,8 @@ def write_comparison(
             part("comparison.html"),
             head=head(title, style, security_policy([style])),
             title=title,
+            answers=[*leading(labels, summaries), *agreed],
+            meanings=list(filter(None, map(meaning, targets))),
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
             figures=_figures(runs, labels, folder / "plots"),
             closing=closing(told, commands, next(iter(runs.values())).header, policy=False),
@@ -57,7 +63,13 @@ def write_comparison(
         path = folder / "index.html"
         with appearing(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
-    return path, findings
+    return path, (*findings, *agreed)
+
+
+def _asked(recording: Recording) -> list[tuple[str, str]]:
+    """Methods and targets, of attributions of the moment: those of past observations have other features."""
+    asked = (question for question in recording.questions.values() if not question.window)
+    return list(dict.fromkeys((question.method, question.target) for question in asked))
 
 
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
@@ -86,7 +98,7 @@ def _row(recording: Recording, label: str, made: list[Summary], folder: Path) ->
 
 def _figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[Figure]:
     """The runs side by side, a figure for each method and target that all of them have."""
-    asked = [{(q.method, q.target) for q in recording.questions.values()} for recording in runs.values()]
+    asked = [set(_asked(recording)) for recording in runs.values()]
     drawings = []
     for method, target in sorted(set.intersection(*asked)):
         together = {labels[run]: recording for run, recording in runs.items()}

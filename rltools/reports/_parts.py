@@ -34,6 +34,11 @@ def percent(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.0f} %"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 step`, `1,200 steps`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def interval(value: float, low: float, high: float, *, share: bool = False) -> str:
     """`231.4 [205.1, 252.0]`, or without the brackets where there is no interval."""
     shown = percent if share else number
@@ -41,6 +46,13 @@ def interval(value: float, low: float, high: float, *, share: bool = False) -> s
         return shown(value)
     ends = ", ".join(shown(end).removesuffix(" %") for end in (low, high))
     return f"{shown(value)} [{ends}]"
+
+
+def asked_of(recording: Recording, summary: Summary) -> str:
+    """`shapley of centred:chosen`, and over how many observations where these are several."""
+    window = recording.questions[summary.key].window
+    over = f" over {counted(window, 'observation')}" if window else ""
+    return f"{summary.method} of {summary.target}{over}"
 
 
 def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
@@ -87,14 +99,16 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[str]:
     found = list(recording.header.notes)
     outside = sum(outcome.outside for outcome in recording.outcomes())
     if outside:
-        found.append(f"{outside} observations lay outside the space that the environment declares; kept as they came.")
+        found.append(
+            f"{counted(outside, 'observation')} lay outside the space that the environment declares; kept as they came."
+        )
     for summary in summaries:
         name = f"{summary.method} of {summary.target}"
-        asked = recording.questions[recording.find(summary.method, summary.target)]
+        asked = recording.questions[summary.key]
         if asked.every > 1:
             found.append(
-                f"{name}: one step in {asked.every} is explained, evenly: all {summary.n_steps:,} steps would have "
-                f"taken more work than the limit."
+                f"{name}: one step in {asked.every} is explained, evenly: all {counted(summary.n_steps, 'step')} "
+                f"would have taken more work than the limit."
             )
         if summary.all_zero > 0:
             found.append(

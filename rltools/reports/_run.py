@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from rltools.pages import FRAMES, head, render, security_policy
 from rltools.recording import Recording
 from rltools.recording._files import appearing, cause_named
 from rltools.reports._figures import Figure, drawn
-from rltools.reports._parts import caveats, closing, facts, part, score_table
+from rltools.reports._parts import asked_of, caveats, closing, counted, facts, part, score_table
+from rltools.reports._words import meaning
 from rltools.summary import Summary, summarise
 
 
@@ -35,11 +37,12 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
         raise ArgumentError(f"{recording.directory} has no episodes to report on; record some first")
     folder = recording.directory
     main = summarise(recording, level=level)
-    others = [
-        summarise(recording, method=asked.method, target=asked.target, level=level)
-        for asked in recording.questions.values()
-        if (asked.method, asked.target) != (main.method, main.target)
+    asked = [
+        summarise(recording, method=question.method, target=question.target, window=question.window, level=level)
+        for question in recording.questions.values()
     ]
+    others = {summary.key: summary for summary in asked if summary.key != main.key}
+    summaries = [main, *others.values()]
     style, policy = part("page.css"), recording.header.policy
     with cause_named(folder):
         page = render(
@@ -48,10 +51,12 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             policy=policy,
             facts=facts(recording, main),
             main=main,
+            meaning=meaning(main.target),
+            counted=counted,
             figures=_figures(recording, main),
             replays=_replays(recording),
-            tables=[_table(summary) for summary in [main, *others]],
-            closing=closing(caveats(recording, [main, *others]), commands, recording.header, policy=True),
+            tables=_tables(recording, summaries),
+            closing=closing(caveats(recording, summaries), commands, recording.header, policy=True),
         )
         path = folder / "index.html"
         with appearing(path) as temporary:
@@ -104,5 +109,13 @@ def _place(rank: int, count: int) -> str:
     return {count - 1: ", the best", count // 2: ", the median", 0: ", the worst"}.get(rank, "")
 
 
-def _table(summary: Summary) -> dict[str, Any]:
-    return {"summary": summary, "rows": score_table(summary)}
+def _tables(recording: Recording, summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """A table for each; what a target means is said where it comes first, and that of the findings is said there."""
+    told = {summaries[0].target}
+    tables = []
+    for summary in summaries:
+        explained = "" if summary.target in told else meaning(summary.target)
+        told.add(summary.target)
+        shown = {"name": asked_of(recording, summary), "summary": summary, "rows": score_table(summary)}
+        tables.append(shown | {"meaning": explained})
+    return tables

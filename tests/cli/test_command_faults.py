@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rltools import open_recording
+from rltools.cli._words import as_typed
 from rltools.content import find_content
 from rltools.recording._columns import read_columns
 
@@ -29,6 +30,7 @@ from rltools.recording._columns import read_columns
         (("analyze", "cartpole-ppo", "--env", "poles:ShortPole-v0"), "--import poles"),
         (("analyze", "cartpole-ppo", "--env", "ShortPole-v0"), "--import PACKAGE"),
         (("analyze", "cartpole-ppo", "--import", "no_such_module"), "'no_such_module' cannot be imported"),
+        (("analyze", "cartpole-ppo", "--trust", "ab"), "ab"),
         (("analyze", "cartpole-ppo", "--normalize", "gone.pkl"), "gone.pkl cannot be read"),
         (("record", "cartpole-ppo", "--out", "poles.py"), "cannot write to poles.py"),
         (("record", "cartpole-ppo", "--out", "poles.py/deeper"), "cannot write to poles.py/deeper"),
@@ -159,6 +161,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; it can end in"),
         (("plot", "short", "importance", "--out", "x"), "it can end in"),
         (("plot", "short", "importance", "--method", "shapley"), "no shapley in short"),
+        (("plot", "short", "importance", "--episode", "1"), "importance has no --episode; these have: timeline"),
         (("plot", "short", "importance", "--out", "poles.py/x.png"), "cannot write to poles.py"),
         (("replay", "short", "9"), "no episode 9 in short; it has 2, numbered 0 to 1"),
         (("replay", "short", "0", "--out", "poles.py/x.html"), "poles.py"),
@@ -170,6 +173,43 @@ def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said
     ran = rltools(*arguments)
     assert ran.code == 1
     assert said in ran.fault
+
+
+def test_what_is_wrong_is_said_in_options_not_in_arguments(rltools, project, short):
+    other = rltools("analyze", "cartpole-ppo", "--env", "Acrobot-v1")
+    assert other.fault.endswith("give the environment it was trained on as --env ID")
+    assert "env=" not in other.fault
+    other = rltools("record", "cartpole-ppo", "--env", "ShortPole-v0", "--seed", "7", "--out", short)
+    assert "--overwrite" in other.fault
+    assert "overwrite=True" not in other.fault
+    nothing = rltools("plot", short, "importance", "--method", "shapley")
+    assert nothing.fault.endswith("Add it with `rltools explain`")
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("give it as normalize=PATH, or say normalize=False", "give it as --normalize PATH, or say --normalize none"),
+        ("trained with as normalize=", "trained with as --normalize PATH"),
+        ("name one: env= or --env", "name one: --env ID"),
+        ("replace it with overwrite=True (--overwrite)", "replace it with --overwrite"),
+        ("(frames=True from the start)", "(--frames from the start)"),
+        ("pass reference=, for instance", "pass --references N, for instance"),
+        (f'with trust="{64 * "a"}" (--trust {64 * "a"})', f"with --trust {64 * 'a'}"),
+        ("nothing at 'env=.zip' and my-env=3/env= x", "nothing at 'env=.zip' and my-env=3/env= x"),
+        ("made one with render_mode=None", "made one with render_mode=None"),
+    ],
+)
+def test_arguments_are_rewritten_and_names_are_left(message, said):
+    assert as_typed(message) == said
+
+
+def test_a_damaged_file_is_named_once(rltools, short):
+    first = short / "episodes" / "000000.parquet"
+    first.write_bytes(first.read_bytes()[:-100])
+    ran = rltools("plot", short, "importance")
+    assert ran.code == 0
+    assert str(first) in ran.fault
 
 
 def test_ctrl_c_says_what_is_saved_and_leaves_only_whole_episodes(tmp_path):

@@ -1,6 +1,7 @@
 """The help of every command, and that asking for it loads nothing heavy."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -38,6 +39,37 @@ def test_no_command_is_answered_with_the_help(rltools):
     assert ran.code == 2
     assert "analyze" in ran.out
     assert ran.err == ""
+
+
+def test_the_version_is_said(rltools):
+    import rltools as package
+
+    ran = rltools("--version")
+    assert (ran.code, ran.out, ran.err) == (0, f"rltools {package.__version__}\n", "")
+
+
+def test_the_help_of_run_lists_the_keys_of_an_experiment(rltools):
+    from rltools.experiment import Experiment
+
+    shown = rltools("run", "--help").out
+    for key in Experiment.model_fields:
+        assert f"{key}: " in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("analyze", {"env", "episodes", "seed", "method", "target", "references", "normalize", "out"}),
+        ("explain", {"method", "target", "references", "normalize"}),
+        ("plot", {"method", "target", "episode", "top", "out"}),
+        ("replay", {"method", "target", "out"}),
+        ("run", {"out"}),
+    ],
+)
+def test_the_help_says_what_holds_where_an_option_is_not_given(rltools, command, options):
+    blocks = re.split(r"--(?=[a-z])", rltools(command, "--help").out.partition("Options")[2])
+    found = {block.split()[0] for block in blocks[1:] if "[default: " in block}
+    assert options <= found
 
 
 @pytest.mark.parametrize("command", COMMANDS)

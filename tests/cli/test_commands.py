@@ -43,6 +43,55 @@ def test_without_out_a_recording_goes_into_runs_under_the_agents_name(rltools, p
     assert [outcome.seed for outcome in recording.outcomes()] == [4, 5, 6]
 
 
+def test_without_out_a_model_without_a_card_goes_by_its_place_and_its_content(rltools, project, saved):
+    (project / "first").mkdir()
+    (project / "first" / "best_model.zip").write_bytes(saved.read_bytes())
+    given = ("--env", "ShortPole-v0", *POLES, "--episodes", "1")
+    ran = rltools("record", "first/best_model.zip", *given)
+    assert ran.code == 0, ran.err
+    assert "1 episode, 12 steps" in ran.out
+    (folder,) = (project / "runs").iterdir()
+    assert re.fullmatch("first-best_model-[0-9a-f]{8}", folder.name)
+
+
+def test_a_page_without_pictures_and_the_command_that_makes_it(rltools, project):
+    given = ("--env", "ShortPole-v0", *POLES, "--episodes", "2", "--out", "here", "--references", "3", "--no-frames")
+    ran = rltools("analyze", "cartpole-ppo", *given)
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    assert open_recording("here").frames(0) is None
+    assert len(open_recording("here").attribution("shapley").reference) == 3
+    page = (project / "here" / "index.html").read_text()
+    assert "--references 3 --out here --no-frames --import=poles" in page
+
+
+def test_explain_compares_with_as_many_states_as_asked(rltools, short):
+    assert rltools("explain", short, "cartpole-ppo", "--method", "shapley", "--references", "2").code == 0
+    assert len(open_recording(short).attribution("shapley").reference) == 2
+
+
+def test_a_plot_shows_the_episode_and_as_many_features_as_asked(rltools, short):
+    from PIL import Image
+
+    assert rltools("plot", short, "timeline", "--episode", "1", "--top", "2").code == 0
+    assert rltools("plot", short, "timeline", "--top", "4").code == 0
+    heights = []
+    for name in ("timeline-1-2", "timeline-4"):
+        with Image.open(short / "plots" / f"{name}.png") as picture:
+            heights.append(picture.height)
+    assert heights[0] < heights[1]
+
+
+def test_a_replay_is_drawn_now_where_it_was_not(rltools, short, project):
+    assert open_recording(short).frames(1) is None
+    ran = rltools("replay", short, "1", *POLES, "--no-frames", "--out", "plain.html")
+    assert (ran.code, ran.err) == (0, "")
+    assert open_recording(short).frames(1) is None
+    ran = rltools("replay", short, "1", *POLES)
+    assert (ran.code, ran.err) == (0, "")
+    assert len(open_recording(short).frames(1)) == 12
+
+
 def test_frames_are_kept_where_they_are_asked_for(rltools):
     ran = rltools(
         "record", "cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--frames", "--out", "r"
@@ -122,6 +171,7 @@ def test_list_shows_a_line_for_everything_and_the_users_own_first(rltools, proje
     shown = rltools("list").out
     for word in ("cartpole-ppo", "LunarLander-v3", "shapley", "beeswarm"):
         assert word in shown
+    assert not re.search(r"\b1 (actions|features)", shown)
     assert re.search(r"mine +cannot be read: .*no method 'x'", shown)
     assert re.search(r"broken +cannot be read", shown)
     assert "cartpole-ppo" in rltools("list", "agents").out
@@ -136,7 +186,7 @@ def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be
     ran = rltools("run", "asked.yaml", "episodes=2", *POLES, "--out", "found")
     assert ran.code == 0
     assert "BlindPole-v0 cannot be made" in ran.fault
-    assert "the replays have no pictures" in ran.fault
+    assert "frames could not be drawn (" in ran.fault
     assert "cartpole-ppo, gradient of centred:chosen: " in ran.out
     assert "Open found/index.html" in ran.out
     assert len(open_recording("found/cartpole-ppo-seed-0")) == 2

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gymnasium.spaces import Box, Discrete
+from torch import nn
 
 import rltools
 from rltools.errors import FaultError
@@ -154,9 +156,6 @@ def test_the_heatmap_is_painted(browser: Any, page: Path) -> None:
 
 
 def test_no_name_becomes_markup(browser: Any, tmp_path: Path) -> None:
-    from gymnasium.spaces import Box, Discrete
-    from torch import nn
-
     policy = rltools.TorchPolicy(
         nn.Linear(4, 2),
         Box(-9, 9, (4,)),

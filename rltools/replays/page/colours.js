@@ -1,6 +1,7 @@
 // Colours live in the style sheet; here they become what a canvas needs.
 
-const SERIES = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999"]; // Paul Tol, "bright"
+const SERIES = []; // of actions, as in the plots
+while (css(`--action-${SERIES.length}`)) SERIES.push(css(`--action-${SERIES.length}`));
 const LEVELS = 127;
 let ramp = makeRamp();
 

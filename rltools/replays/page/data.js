@@ -76,7 +76,7 @@ function makeViews() {
     const explained = unpack(asked.scores);
     const residual = unpack(asked.residual);
     const targets = asked.labels.length;
-    return asked.labels.map((label, k) => ({
+    return asked.labels.map((label, k) => withStart({
       asked,
       label,
       name: viewName(asked, label),
@@ -87,6 +87,13 @@ function makeViews() {
       residual: residual === null ? null : slice(residual, targets, k, 1),
     }));
   });
+}
+
+// The bars of a method that compares start from the references' mean score: what neither they nor the residual explain.
+function withStart(view) {
+  if (view.residual === null || !("reference" in view.asked.parameters)) return { ...view, start: null, sum: null };
+  const sum = Float64Array.from({ length: STEPS }, (_, t) => view.plain.subarray(t * COUNT, (t + 1) * COUNT).reduce((a, b) => a + b, 0));
+  return { ...view, sum, start: sum.map((total, t) => view.explained[t] - total - view.residual[t]) };
 }
 
 function viewName(asked, label) {

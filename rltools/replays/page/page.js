@@ -137,10 +137,17 @@ function show(step) {
 
 function showCaption(view, step) {
   const value = view.explained[step];
-  const known = Number.isFinite(value) ? ` ${view.label} is ${brief(value)} at step ${step}.` : "";
-  const rest = view.residual && Number.isFinite(view.residual[step]) ? ` Left unexplained: ${brief(view.residual[step])}.` : "";
   const sums = page.features.pictures ? " Each row is the sum over a region of the picture and its channels." : "";
-  $("caption").textContent = `${view.asked.method} of ${view.label}; unit: ${view.unit}.${known}${rest}${sums}`;
+  $("caption").textContent = `${view.asked.method} of ${view.label}; unit: ${view.unit}.${Number.isFinite(value) ? composed(view, step, value) : ""}${sums}`;
+}
+
+// The explained scalar, and where it can be told, of what it is made.
+function composed(view, step, value) {
+  const residual = view.residual ? view.residual[step] : NaN;
+  const rest = Number.isFinite(residual) ? ` Left unexplained: ${brief(residual)}.` : "";
+  if (view.start === null || !Number.isFinite(view.start[step])) return ` ${view.label} is ${brief(value)} at step ${step}.${rest}`;
+  const [from, by] = [view.start[step], view.sum[step]].map((part) => fixed(part, Math.max(Math.abs(value), Math.abs(part), view.robust), 3));
+  return ` ${view.label} is ${brief(value)} at step ${step}: it starts from ${from}, the mean score of the references, and the bars add ${by}.${rest}`;
 }
 
 start();

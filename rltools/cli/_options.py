@@ -1,0 +1,99 @@
+"""Arguments and options that several commands share, with their words of help, and what some of them stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
+
+Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, or a run folder of rl-zoo.")]
+Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
+Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="the agent's own")]
+Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others follow.")]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        help="Attribution method; see `rltools list methods`.",
+        show_default="shapley up to 12 features, integrated_gradients beyond",
+    ),
+]
+Shown = Annotated[
+    str | None,
+    typer.Option(help="Attribution method, of those recorded.", show_default="the best predictor among them"),
+]
+ShownTarget = Annotated[
+    str | None,
+    typer.Option(help="What was explained, for instance logit:chosen.", show_default="the default one, if recorded"),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="What is explained, for instance centred:chosen or logit:left.",
+        show_default="centred:chosen; action:all for continuous actions",
+    ),
+]
+References = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="How many visited states shapley and the like compare with.", show_default="8"
+    ),
+]
+Normalize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="VecNormalize statistics; `none` where there are none on purpose.",
+        show_default="looked for beside the model",
+    ),
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SHA256", help="Load the file with this sha256 though it runs code; none is by default."),
+]
+RunOut = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default=RUN_FOLDER)]
+PlotOut = Annotated[Path | None, typer.Option(help="Where the plot goes.", show_default="RUN/plots/NAME.png")]
+PageOut = Annotated[
+    Path | None, typer.Option(help="Where the page goes.", show_default="RUN/replays/episode-NUMBER.html")
+]
+OfEpisode = Annotated[
+    int | None,
+    typer.Option(min=0, help="Of a plot of one episode: its number.", show_default="the one of median return"),
+]
+Top = Annotated[int | None, typer.Option(min=1, help="How many features.", show_default="the plot's own")]
+Import = Annotated[
+    list[str] | None, typer.Option("--import", metavar="MODULE", help="Module that registers your environments.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace recordings of other settings.")]
+NoFrames = Annotated[bool, typer.Option("--no-frames", help="Leave out the pictures of the environment.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from rltools import __version__
+
+        typer.echo(f"rltools {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version it is.")
+]
+
+
+def imported(modules: list[str] | None) -> None:
+    """Import what `--import` names."""
+    if modules:
+        from rltools.environments import import_modules
+
+        import_modules(modules)
+
+
+def statistics(normalize: str | None) -> Path | bool | None:
+    """What `--normalize` says, as `load_policy` takes it."""
+    if normalize is None:
+        return None
+    return False if normalize == "none" else Path(normalize)

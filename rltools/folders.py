@@ -1,0 +1,43 @@
+"""What the folder of a run is called where nobody says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rltools.content import list_content
+
+if TYPE_CHECKING:
+    from rltools.policy import Policy
+
+RUNS = Path("runs")
+DIGITS = 8
+"""Of a sha256: two models that lie in folders of the same name hardly ever share them."""
+
+
+def run_name(source: Any, policy: Policy) -> str:
+    """What to call the run of a policy: the same for the same model, and another for any other.
+
+    An agent with a card goes by its name. A model's file or folder goes by the folder it lies in, its own name and the
+    first digits of its sha256, because many are called `best_model`: `ppo-LunarLander-v2_1-3f9a01c2`. A live model has
+    no place, only a name and a sha256.
+
+    Args:
+        source: as it was given to `load_policy`.
+        policy: that came of it.
+    """
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        if str(source) in list_content("agents") or (path / "agent.yaml").is_file():
+            return folder_name(policy.source.name)
+        name = path.stem if path.suffix == ".zip" else path.absolute().name
+        parts = [path.absolute().parent.name, name]
+    else:
+        parts = [policy.source.name]
+    return folder_name("-".join(filter(None, [*parts, policy.source.sha256[:DIGITS]])))
+
+
+def folder_name(name: str) -> str:
+    """Any name as the name of a folder."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent"

@@ -1,0 +1,104 @@
+"""What an experiment answers, in sentences: which features lead, and how well methods, agents and seeds agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from rltools.reports._parts import interval
+from rltools.summary import Summary
+
+Run = tuple[str, int]
+MOST_NAMED = 6
+"""Runs that get a sentence each; of more only how often a feature leads is said."""
+FEWEST_RANKED = 3
+"""Two features have only two orders: their ranks agree by chance half the time."""
+
+
+def leading(labels: Mapping[Run, str], summaries: Mapping[Run, Sequence[Summary]]) -> tuple[str, ...]:
+    """Which feature leads each run by each method, with intervals; of many runs only how often it does.
+
+    Args:
+        labels: what each run, an agent and a seed, is called.
+        summaries: of each run, one for each method and target.
+    """
+    if len(summaries) > MOST_NAMED:
+        return tuple(_counts(summaries))
+    return tuple(filter(None, (_leads(labels[run], made) for run, made in summaries.items())))
+
+
+def agreement(summaries: Mapping[Run, Sequence[Summary]]) -> tuple[str, ...]:
+    """Spearman's rank correlation of the shares of all features, over pairs that differ in one thing only.
+
+    One sentence for methods, targets, agents and seeds; none where nothing can be compared.
+    """
+    found: dict[str, list[float]] = {}
+    sizes = set()
+    flat = [(run, one) for run, made in summaries.items() for one in made]
+    for (run, one), (other_run, other) in combinations(flat, 2):
+        kind = _difference((*run, one.method, one.target), (*other_run, other.method, other.target))
+        agrees = _spearman(one, other) if kind else None
+        if agrees is not None:
+            found.setdefault(kind, []).append(agrees)
+            sizes.add(len(one.features))
+    if not found:
+        return ()
+    said = [f"between {kind} {_range(values)}" for kind, values in found.items()]
+    size = f"{sizes.pop()} features" if len(sizes) == 1 else "all features"
+    return (
+        f"Rank agreement over {size} (Spearman's correlation of their shares: 1 is the same order, 0 an unrelated "
+        f"one): {_and(said)}.",
+    )
+
+
+def _leads(label: str, made: Sequence[Summary]) -> str:
+    by_feature: dict[str, list[str]] = {}
+    for found in made:
+        first, *others = found.top(2)
+        if np.isnan(first.share):
+            continue
+        unsure = f", an interval that overlaps {others[0].feature}'s" if others and others[0].high > first.low else ""
+        share = interval(first.share, first.low, first.high, share=True)
+        said = f"{found.method} of {found.target} ({share}{unsure})"
+        by_feature.setdefault(first.feature, []).append(said)
+    if not by_feature:
+        return ""
+    return f"{label}: " + "; ".join(f"{name} leads by {_and(said)}" for name, said in by_feature.items()) + "."
+
+
+def _counts(summaries: Mapping[Run, Sequence[Summary]]) -> Iterator[str]:
+    tops = [found.top(1)[0] for made in summaries.values() for found in made]
+    leaders = Counter(first.feature for first in tops if not np.isnan(first.share))
+    if leaders:
+        said = [f"{name} in {count}" for name, count in leaders.most_common(MOST_NAMED)]
+        yield f"Of {leaders.total()} rankings, by run, method and target, this feature leads: {_and(said)}."
+
+
+def _difference(first: tuple[object, ...], second: tuple[object, ...]) -> str:
+    kinds = ("agents", "seeds", "methods", "targets")
+    differing = [kind for kind, one, other in zip(kinds, first, second, strict=True) if one != other]
+    return differing[0] if len(differing) == 1 else ""
+
+
+def _spearman(one: Summary, other: Summary) -> float | None:
+    """None where the features differ or are too few, or where no order is seen."""
+    from scipy.stats import spearmanr
+
+    shares = [summary.overall.importance.value for summary in (one, other)]
+    if one.features != other.features or len(one.features) < FEWEST_RANKED:
+        return None
+    if any(np.isnan(share).any() or np.ptp(share) == 0 for share in shares):
+        return None
+    return float(spearmanr(shares[0].tolist(), shares[1].tolist()).statistic)
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = (f"{end:.2f}".replace("-", "−") for end in (min(values), max(values)))
+    return low if len(values) == 1 else f"{low} to {high} in {len(values)} pairs"
+
+
+def _and(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -1,0 +1,83 @@
+"""What the page of an experiment says in sentences."""
+
+import numpy as np
+import pytest
+
+from rltools.reports._answers import agreement, leading
+from rltools.reports._words import meaning
+from rltools.summary import summarise
+from rltools.targets import SCORES
+from rltools.testing import example_recording
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Gives the summary of a recording whose features have these mean magnitudes in each of its episodes."""
+
+    def make(name, *sizes, method="shapley", labels=("centred:chosen",)):
+        values = [np.tile(np.array(size, float), (6, 1, 1)) for size in sizes]
+        recording = example_recording(tmp_path / name, values, unit="score", method=method, labels=labels)
+        return summarise(recording)
+
+    return make
+
+
+def test_the_leading_feature_is_named_with_its_share_and_interval(made):
+    run = ("a", 0)
+    clear, close = made("clear", (1, 3, 0), (1, 3, 0)), made("close", (3, 1, 0), (1, 2, 0), method="gradient")
+    said = leading({run: "agent a"}, {run: [clear, close]})
+    assert len(said) == 1
+    assert said[0].startswith("agent a: obs[1] leads by shapley of centred:chosen (75 % [75, 75]); ")
+    assert "obs[0] leads by gradient of centred:chosen (57 % [33, 75], an interval that overlaps obs[1]'s)." in said[0]
+
+
+def test_of_many_runs_it_is_counted_how_often_a_feature_leads(made):
+    first, second = made("first", (1, 3, 0)), made("second", (3, 1, 0))
+    summaries = {("a", seed): [first if seed < 5 else second] for seed in range(7)}
+    labels = dict.fromkeys(summaries, "a")
+    assert leading(labels, summaries) == (
+        "Of 7 rankings, by run, method and target, this feature leads: obs[1] in 5 and obs[0] in 2.",
+    )
+
+
+def test_nothing_leads_where_nothing_matters(made):
+    run = ("a", 0)
+    assert leading({run: "a"}, {run: [made("zero", (0, 0, 0))]}) == ()
+    assert agreement({run: [made("flat", (1, 1, 1)), made("flat too", (1, 1, 1), method="gradient")]}) == ()
+
+
+def test_ranks_are_compared_where_one_thing_differs(made):
+    same, turned = made("same", (1, 2, 3, 4)), made("turned", (4, 3, 2, 1), method="gradient")
+    swapped = made("swapped", (1, 2, 4, 3))
+    summaries = {("a", 0): [same, turned], ("a", 50): [swapped], ("b", 50): [same]}
+    (said,) = agreement(summaries)
+    assert "over 4 features" in said
+    assert "between methods −1.00" in said
+    assert "between seeds 0.80" in said
+    assert "between agents 0.80" in said
+    assert "targets" not in said
+
+
+def test_several_pairs_have_a_range(made):
+    same, swapped = made("same", (1, 2, 3, 4)), made("swapped", (1, 2, 4, 3))
+    summaries = {("a", 0): [same], ("a", 50): [same], ("a", 100): [swapped]}
+    assert agreement(summaries)[0].endswith("between seeds 0.80 to 1.00 in 3 pairs.")
+
+
+def test_two_features_and_different_ones_are_not_ranked(made):
+    two, three = made("two", (1, 2)), made("three", (1, 2, 3))
+    assert agreement({("a", 0): [two], ("b", 0): [two]}) == ()
+    assert agreement({("a", 0): [two], ("b", 0): [three]}) == ()
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("action", ["chosen", "runner_up", "all", "left", "0", "chosen - runner_up"])
+def test_every_target_has_a_meaning(score, action):
+    target = score if score in ("value", "entropy") else f"{score}:{action}"
+    assert meaning(target).startswith(f"{target} is ")
+    assert meaning(target).endswith(".")
+
+
+def test_what_is_not_known_has_none():
+    assert meaning("charm:chosen") == ""
+    assert meaning("logit:chosen - value") == ""
