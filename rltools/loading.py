@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltools.content import find_content, list_content
+from rltools.environments import wrapped_spec
 from rltools.errors import ArgumentError, ChecksumError, ModelError
 from rltools.policies import Known, find_library
 from rltools.policies._hub import fetch, is_hub
@@ -113,9 +114,11 @@ def _in_its_environment(card: AgentCard, known: Known) -> Known:
     trained = card.environment
     normalized = card.model.normalize is not None
     if known.environment is None:
-        around = look_at(with_arguments(trained.id, trained.kwargs))
+        worn = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
+        around = look_at(wrapped_spec(with_arguments(trained.id, trained.kwargs), worn))
         return dataclasses.replace(known, environment=around, normalized=normalized)
-    notes = known.notes + elsewhere_note(trained.id, trained.kwargs, known.environment)
+    names = [wrapper.name for wrapper in trained.wrappers]
+    notes = known.notes + elsewhere_note(trained.id, trained.kwargs, known.environment, names)
     return dataclasses.replace(known, normalized=normalized, notes=notes)
 
 

@@ -25,7 +25,7 @@ HYPERPARAMETERS = {
     "n_epochs": 4,
     "ent_coef": 0.01,
     "learning_rate": 5e-4,
-    "cnn_output_dim": 32,
+    "features_extractor_kwargs": {"cnn_output_dim": 32},
     "kept": "best of the evaluations every 20,000 steps over 30 episodes",
 }
 

@@ -52,8 +52,8 @@ def _environments() -> Rows:
             rows.append((name, f"cannot be read: {str(error).splitlines()[0]}"))
             continue
         made = [" ".join([e.id, *(f"{k}={v}" for k, v in e.kwargs.items())]) for e in card.environments]
-        features = counted(len(card.observation), "feature") if card.observation else "image"
-        rows.append((made[0], f"{features}, {counted(len(card.actions), 'action')}. {card.description}"))
+        said = [card.observes, *([counted(len(card.actions), "action")] if card.actions else [])]
+        rows.append((made[0], f"{', '.join(said)}. {card.description}"))
         rows += [(other, f"as {made[0]}") for other in made[1:]]
     return rows
 

@@ -21,6 +21,7 @@ from rltools.explanation._batches import chunk_rows, explained_rows
 from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
 from rltools.explanation._pieces import Piece, batches
 from rltools.explanation._references import Reference, reference_id, visited_reference
+from rltools.explanation._units import Units, clipped_entries, explained_unit, in_units
 from rltools.explanation._windows import Window
 from rltools.policy import Policy
 from rltools.progress import progress_bar
@@ -46,6 +47,7 @@ def explain(
     target: str | Target | None = None,
     reference: Reference = None,
     window: int = 0,
+    units: Units = "environment",
     every: int = 1,
     seed: int = 0,
     progress: bool = False,
@@ -66,6 +68,8 @@ def explain(
         window: of a recurrent policy, how many of the last observations are explained, each through what is remembered
             of it: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the observation of the
             moment, with what the policy remembers held.
+        units: "network" explains what the network is given where a policy normalises its observations: gradients are
+            then per deviation, and the score's own units stay.
         every: explain one step of so many, evenly.
         seed: of what is drawn: the visited states, and a method's own draws.
         progress: show a progress bar.
@@ -90,8 +94,10 @@ def explain(
     """
     if every < 1:
         raise ArgumentError(f"every is {every}; it must be at least 1")
+    policy = in_units(policy, units)
     policy = Window(policy, window) if window else policy
-    asked = _ask(recording, policy, method, target, reference, every, seed, parameters, window)
+    chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
+    asked = _ask(recording, policy, method, target, reference, every, seed, chosen)
     folder = recording.directory / "attributions" / asked.key
     with sole_writer(recording.directory), cause_named(folder):
         missing = sorted(set(recording.numbers) - set(numbered(folder)))
@@ -138,25 +144,25 @@ def _ask(
     reference: Reference,
     every: int,
     seed: int,
-    parameters: dict[str, Any],
-    window: int,
+    chosen: dict[str, Any],
 ) -> _Asked:
     found = find_method(method)
     parsed = parse_target(target, policy)
     drawn = {"seed": seed} if "seed" in found.defaults else {}
-    settings = found.settings(parameters | drawn)
+    beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
+    settings = found.settings({name: value for name, value in chosen.items() if name not in beside} | drawn)
     compared = reference_id(reference, seed) if "reference" in found.needs else ""
     question = Question(
         method=method,
         target=str(parsed),
         labels=target_labels(parsed, policy),
-        unit=found.unit,
-        parameters=settings | ({"reference": compared} if compared else {}) | ({"window": window} if window else {}),
+        unit=explained_unit(found.unit, chosen.get("units", "environment")),
+        parameters=settings | ({"reference": compared} if compared else {}) | beside,
         policy_sha256=recording.header.policy_sha256,
         every=every,
     )
     fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
-    named = f"{method}-{parsed}" + (f"-window-{window}" if window else "")
+    named = "-".join([f"{method}-{parsed}", *(f"{name}-{value}" for name, value in beside.items())])
     slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
     return _Asked(found, parsed, settings, question, f"{slug}-{fingerprint}")
 
@@ -197,6 +203,7 @@ def _explain_batch(
     context = recorded_context(policy, columns)
     x = recorded_inputs(policy, columns)
     explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
+    found = explained.columns | clipped_entries(policy, x)
     # Only now, so that a question that failed at its first step does not seem to be answered.
     if not (folder / "attribution.json").is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -205,7 +212,7 @@ def _explain_batch(
     for piece in batch:
         rows = slice(start, start + len(piece.t))
         path = numbered_path(folder, piece.number)
-        files.write(path, {"t": piece.t, **{name: values[rows] for name, values in explained.columns.items()}})
+        files.write(path, {"t": piece.t, **{name: values[rows] for name, values in found.items()}})
         if piece.last:
             files.finish(path, {"policy_sha256": asked.question.policy_sha256})
         start = rows.stop

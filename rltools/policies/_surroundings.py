@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 
-from rltools.cards import EnvironmentCard, environment_card
+from rltools.cards import environment_card
 from rltools.environments import Environment, current_id, environment_spec, make_environment, spec_to_json
 from rltools.errors import MismatchError
 from rltools.features import Features
-from rltools.naming import observed_features
+from rltools.naming import action_names, observed_features
 from rltools.observations import Leaf, leaves
-from rltools.policies._actions import count_actions
+from rltools.policies._actions import branches, count_actions
 
 
 @dataclass(frozen=True)
@@ -29,23 +30,23 @@ class Surroundings:
         observation_space: as the environment has it.
         action_space: as the environment has it.
         spec: how it is made; None where only a function or a live object makes it.
-        card: the names of its actions; None where no card fits.
-        features: the names of the entries of an observation; None where nobody asked for them.
         notes: caveats, for instance that the environment asked for goes by another id today.
+        features: the names of the entries of an observation; None where nobody asked for them.
+        named_actions: what the innermost environment calls its actions; empty where nothing names them.
     """
 
     observation_space: Space[Any]
     action_space: Space[Any]
     spec: EnvSpec | None = None
-    card: EnvironmentCard | None = None
     notes: tuple[str, ...] = ()
     features: Features | None = None
+    named_actions: tuple[str, ...] = ()
 
     @property
     def action_names(self) -> tuple[str, ...] | None:
-        """The card's names of the actions, where their number agrees."""
-        names = self.card.action_names if self.card is not None else ()
-        return names if names and len(names) == count_actions(self.action_space) else None
+        """The names of the actions, where their number agrees with that of the actions there are."""
+        fits = self.named_actions and len(self.named_actions) == count_actions(self.action_space)
+        return self.named_actions if fits else None
 
     @property
     def spec_json(self) -> str | None:
@@ -70,12 +71,13 @@ def look_at(env: Environment, *, names: bool = True) -> Surroundings:
     try:
         spaces = live.observation_space, live.action_space
         features = observed_features(live, card) if names else None
+        named = action_names(live, card) if names else ()
     finally:
         if live is not env:
             live.close()
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
-    return Surroundings(*spaces, spec, card, notes, features)
+    return Surroundings(*spaces, spec, notes, features, named)
 
 
 def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:
@@ -85,12 +87,16 @@ def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:
     return f"{asked} is no longer made by Gymnasium; {env_id}{arguments} stands for it and may differ"
 
 
-def elsewhere_note(env_id: str, kwargs: dict[str, Any], around: Surroundings) -> tuple[str, ...]:
+def elsewhere_note(
+    env_id: str, kwargs: dict[str, Any], around: Surroundings, wrappers: Sequence[str] = ()
+) -> tuple[str, ...]:
     """The caveat, or none, about a policy that acts in another environment than the one it was trained in."""
     today, arguments = current_id(env_id)
     spec, trained = around.spec, arguments | kwargs
     if spec is not None and spec.id == today and trained.items() <= spec.kwargs.items():
-        return ()
+        worn = [wrapper.name for wrapper in spec.additional_wrappers]
+        missing = [name for name in wrappers if name not in worn]
+        return (f"trained in {', '.join(missing)}, used without",) if missing else ()
     here = "an environment of unknown id" if spec is None else f"{spec.id} {spec.kwargs or ''}".strip()
     return (f"trained on {today} {trained or ''}".strip() + f", used on {here}",)
 
@@ -119,7 +125,9 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surr
             f"{name} observes {_shape(observed)} and {place} gives {_shape(around.observation_space)}; "
             f"give the environment it was trained on as env="
         )
-    if type(acted) is not type(around.action_space) or count_actions(acted) != count_actions(around.action_space):
+    taken = around.action_space
+    differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)
+    if type(acted) is not type(taken) or differs:
         raise MismatchError(
             f"{name} chooses among {_describe(acted)} and {place} takes {_describe(around.action_space)}; "
             f"give the environment it was trained on as env="
@@ -145,4 +153,7 @@ def _leaf_shape(leaf: Leaf) -> str:
 
 
 def _describe(space: Space[Any]) -> str:
-    return f"{int(space.n)} actions" if isinstance(space, Discrete) else f"{type(space).__name__} actions {space.shape}"
+    if isinstance(space, Discrete):
+        return f"{int(space.n)} actions"
+    several = f" of {list(branches(space))} values" if not isinstance(space, Box) else ""
+    return f"{type(space).__name__} actions {space.shape}{several}"

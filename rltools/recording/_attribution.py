@@ -59,6 +59,8 @@ class Attribution:
         residual: float `[step, target]`, what the values leave unexplained; None where the method has none.
         standard_error: float, shaped as `values`; None where the method has none.
         complete: bool `[step]`, whether the residual is as small as the method promises; None where it has none.
+        clipped: float `[step]`, how many entries of the observation a normalisation clips, so that no gradient passes
+            through them; None where none can be.
         reference: `[reference, *feature]`, the states features were compared with; None where none are needed.
 
     `attribution["x velocity"]` is the values `[step, target]` of one feature.
@@ -71,6 +73,7 @@ class Attribution:
     residual: np.ndarray | None = None
     standard_error: np.ndarray | None = None
     complete: np.ndarray | None = None
+    clipped: np.ndarray | None = None
     reference: np.ndarray | None = None
 
     def __len__(self) -> int:

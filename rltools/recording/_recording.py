@@ -32,7 +32,7 @@ class DamagedFileWarning(UserWarning):
     """A file of a recording cannot be read; the others are used."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording:
     """A folder of immutable episodes and attributions, opened lazily: nothing is read before it is asked for.
 
@@ -56,6 +56,14 @@ class Recording:
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the episodes that are there."""
         return numbered(self.directory / "episodes")
+
+    def __repr__(self) -> str:
+        """What it is of, in one line."""
+        explained = ", ".join(f"{asked.method} of {asked.target}" for asked in self.questions.values()) or "nothing"
+        return (
+            f"Recording({str(self.directory)!r}: {len(self)} episodes of {self.header.policy} in "
+            f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
+        )
 
     def __len__(self) -> int:
         """How many episodes there are."""
@@ -158,7 +166,9 @@ class Recording:
                 f"no {wanted} in {self.directory}; explained there: {known}. Add it with rltools.explain(...) or "
                 f"`rltools explain`"
             )
-        return min(fitting, key=lambda key: _precedence(there[key]))
+        # Of equals, say with other references, the newest.
+        written = {key: (self.directory / "attributions" / key / "attribution.json").stat().st_mtime for key in fitting}
+        return min(fitting, key=lambda key: (*_precedence(there[key]), -written[key]))
 
     def attribution(
         self,
@@ -210,6 +220,7 @@ class Recording:
             residual=joined.get("residual"),
             standard_error=joined.get("standard_error"),
             complete=joined.get("complete"),
+            clipped=joined.get("clipped"),
             reference=read_columns(reference)["reference"] if reference.is_file() else None,
         )
 

@@ -140,8 +140,10 @@ def _environment(policy: Policy, env: Environment | None) -> Environment:
     if env is not None:
         return env
     if policy.source.environment is None:
+        why = [note for note in policy.source.notes if "environment" in note or note.startswith("trained on")]
         raise ArgumentError(
-            f"{policy.source.name} does not say which environment it was trained on; name one: env= or --env"
+            f"{policy.source.name} has no environment to act in; name one: env= or --env"
+            + (f" ({'; '.join(why)})" if why else ", because nothing says which it was trained on")
         )
     return spec_from_json(policy.source.environment)
 

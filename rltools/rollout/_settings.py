@@ -7,7 +7,7 @@ import platform
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,13 +91,33 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
     there = open_recording(folder).header
     passing = ("versions", "notes", "library", "branches")
     differing = [
-        f"{name}: {getattr(there, name)!r} there, {getattr(header, name)!r} now"
+        f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(there, name))} there and "
+        f"{_short(getattr(header, name))} asked for"
         for name in vars(header)
         if name not in passing and getattr(there, name) != getattr(header, name)
     ]
     if differing:
         raise ConflictError(
-            f"{folder} holds a recording of other settings ({'; '.join(differing)[:600]}); choose another folder, or "
-            f"replace it with overwrite=True (--overwrite)"
+            f"{folder} holds a recording of {there.policy} in {there.environment_id or 'an environment without an id'} "
+            f"with other settings: {', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace "
+            f"it with overwrite=True (--overwrite)"
         )
     return there
+
+
+_SETTINGS = {"policy_sha256": "model with sha256", "environment": "environment with"}
+
+
+def _short(value: Any) -> str:
+    """Hashes and specifications as far as one reads them."""
+    text = value if isinstance(value, str) else f"{value!r}"
+    if len(text) == 64 and text.isalnum():
+        return f"{text[:8]}..."
+    try:
+        spec = json.loads(text) if text.startswith("{") else None
+    except ValueError:
+        spec = None
+    if isinstance(spec, dict) and "id" in spec:
+        wrappers = [wrapper["name"] for wrapper in spec.get("additional_wrappers", ())]
+        return f"{spec['id']} {spec.get('kwargs') or ''} {wrappers or ''}".strip()
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -17,7 +17,7 @@ _MATTER = {"action": "action", "mean": "action", "value": "value", "entropy": "e
 def findings(summary: Summary) -> tuple[str, ...]:
     """What matters most, what the agent reaches, and what to be careful about; the most important first."""
     if summary.n == 0:
-        return (f"n = 0: no explained steps in {summary.episodes} episodes ({_how(summary)}).",)
+        return (f"n = 0: no explained steps in {_episodes(summary.episodes)} ({_how(summary)}).",)
     return (
         *_leading(summary),
         *_per_action(summary),
@@ -80,7 +80,11 @@ def _reached(summary: Summary) -> list[str]:
     if reached.n == 0:
         return []
     interval = "" if math.isnan(reached.low) else f" [{reached.low:.4g}, {reached.high:.4g}]"
-    return [f"Mean return {reached.mean:.4g}{interval} over {reached.n} episodes."]
+    return [f"Mean return {reached.mean:.4g}{interval} over {_episodes(reached.n)}."]
+
+
+def _episodes(count: int) -> str:
+    return f"{count} episode{'' if count == 1 else 's'}"
 
 
 def _careful(summary: Summary) -> list[str]:

@@ -252,6 +252,8 @@ def _notes(
         "no intervals: only one episode has explained steps, and episodes are what is resampled": overall.episodes == 1,
         f"the intervals rest on {overall.episodes} episodes and tend to be too narrow": 2 <= overall.episodes < 20,
         f"{skipped} of {sums.steps.sum()} steps are left out: {why}": skipped,
+        f"at {sums.clipped} of {overall.n} explained steps the normalisation clips an entry of the observation, "
+        "which no gradient passes through": sums.clipped,
         f"{damaged} of {len(recording)} episodes cannot be read and are left out": damaged,
         f"{faults} of {len(outcomes)} episodes were ended by a fault; their returns do not count": faults,
     }

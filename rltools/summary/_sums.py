@@ -26,6 +26,7 @@ class Sums:
         residuals: float `[step, target]`, None where the method has none.
         scores: float `[step, target]`, of the same steps.
         incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
+        clipped: steps with an entry that a normalisation clips.
     """
 
     counts: np.ndarray
@@ -37,6 +38,7 @@ class Sums:
     residuals: np.ndarray | None
     scores: np.ndarray
     incomplete: int | None
+    clipped: int
 
 
 def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, merged: bool = False) -> Sums:
@@ -55,6 +57,7 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
     kinds = 2 if deviation is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
+    clipped = 0
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         values = flat(found.values, 2)[rows]
@@ -72,6 +75,8 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
             residuals.append(found.residual[rows])
         if found.complete is not None:
             complete.append(found.complete[rows])
+        if found.clipped is not None:
+            clipped += int((found.clipped[rows] > 0).sum())
         if deviation is not None and len(groups) == features.size:
             observed = flat(recording.states_of(key, episode), 1).astype(np.float64)
             observed = observed[usable(observed)]
@@ -88,6 +93,7 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         residuals=np.concatenate(residuals) if residuals else None,
         scores=np.concatenate(scores) if scores else np.zeros((0, labels)),
         incomplete=int((~np.concatenate(complete)).sum()) if complete else None,
+        clipped=clipped,
     )
 
 

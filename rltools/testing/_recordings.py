@@ -104,7 +104,7 @@ def _first_rows(attribution: Attribution, steps: int) -> Attribution:
 
 
 def _rows(attribution: Attribution) -> dict[str, np.ndarray]:
-    names = ("values", "scores", "residual", "standard_error", "complete")
+    names = ("values", "scores", "residual", "standard_error", "complete", "clipped")
     columns = {name: getattr(attribution, name) for name in names}
     return {name: column for name, column in columns.items() if column is not None}
 

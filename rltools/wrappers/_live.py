@@ -95,10 +95,14 @@ class Live:
             FaultError: scores that are not finite; no action is to be taken by them.
             GradientError: the policy is not differentiable.
         """
+        if not deterministic:  # some distributions are no function of the scores alone
+            drawn = self.policy.act(observations, context, deterministic=False, rngs=rngs)
+            _check_finite(self.policy, torch.as_tensor(drawn.scores))
+            return self.explain(observations, context, drawn.actions)
 
         def choose(scores: Tensor) -> Acted:
             _check_finite(self.policy, scores)
-            return decide(self.policy, scores, context, deterministic=deterministic, rngs=rngs)
+            return decide(self.policy, scores, context)
 
         return self._moment(observations, context, choose)
 

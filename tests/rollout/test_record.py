@@ -113,7 +113,7 @@ def test_arguments_in_a_specification_count(make_policy: Make) -> None:
 
 def test_no_environment_at_all(make_policy: Make) -> None:
     policy = make_policy("CartPole-v1", environment=None)
-    with pytest.raises(ArgumentError, match="does not say which environment"):
+    with pytest.raises(ArgumentError, match="has no environment to act in"):
         rltools.record(policy, episodes=1)
 
 

@@ -55,9 +55,9 @@ def test_nothing_to_do_is_fine(make_policy: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ({"seed": 1}, "seed: 0 there, 1 now"),
-        ({"max_steps": 31}, "max_steps: 30 there, 31 now"),
-        ({"deterministic": False}, "deterministic: True there, False now"),
+        ({"seed": 1}, "seed 0 there and 1 asked for"),
+        ({"max_steps": 31}, "max steps 30 there and 31 asked for"),
+        ({"deterministic": False}, "deterministic True there and False asked for"),
     ],
 )
 def test_other_settings_are_refused_with_what_differs(choice: Any, said: str, cartpole: Any, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_other_settings_are_refused_with_what_differs(choice: Any, said: str, ca
 
 def test_another_policy_is_refused(cartpole: Any, make_policy: Make, tmp_path: Path) -> None:
     rltools.record(cartpole, episodes=1, max_steps=5, directory=tmp_path)
-    with pytest.raises(ConflictError, match="policy_sha256"):
+    with pytest.raises(ConflictError, match="model with sha256"):
         rltools.record(make_policy("CartPole-v1", seed=5), episodes=1, max_steps=5, directory=tmp_path)
 
 
