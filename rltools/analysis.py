@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rltools.policy import Policy
 
 EXACT_FEATURES = 12
+WINDOW = 8
+"""So many observations of a recurrent policy are explained through what it remembers of them."""
 MOST_FORWARDS = 2e7
 """Rows through the network for one method; beyond it an even sample of the steps is explained."""
 IMAGE_SHARE = 100
@@ -73,7 +75,8 @@ def analyze(
     """Record an agent, explain every step, draw it, and write a page that says what it looks at.
 
     The gradient of the chosen action's raw score and of the default target are always recorded; Shapley values up to
-    12 features, integrated gradients above, head the findings. The median and the worst episode get replays.
+    12 features, integrated gradients above, head the findings. Of a recurrent policy the gradient is also taken through
+    its memory, over the last 8 observations. The median and the worst episode get replays.
 
     Args:
         source: as for `load_policy`.
@@ -115,6 +118,9 @@ def analyze(
     for name, of in wanted:
         every = sampled(recording, policy, name, references)
         explain(recording, policy, method=name, target=of, reference=references, every=every, progress=progress)
+    if policy.state_size:
+        every = sampled(recording, policy, "gradient") * WINDOW
+        explain(recording, policy, target=default_target(policy), window=WINDOW, every=every, progress=progress)
     options = {
         "env": env,
         "episodes": len(recording),  # a folder that held more than asked for is reported whole
@@ -170,7 +176,7 @@ def sampled(recording: Recording, policy: Policy, method: str, references: int |
     steps = sum(outcome.steps for outcome in recording.outcomes())
     found = find_method(method)
     compared = (references or VISITED) if "reference" in found.needs else 1
-    most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.is_image else 1)
+    most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.has_images else 1)
     return max(1, math.ceil(steps * found.forwards(policy.features.size, compared) / most))
 
 

@@ -71,6 +71,11 @@ class Features:
         return {"y", "x"} <= set(self.dims)
 
     @property
+    def has_images(self) -> bool:
+        """Whether it is a picture, or a Dict or Tuple with one."""
+        return any({"y", "x"} <= set(part.dims) for part in self.parts)
+
+    @property
     def is_nested(self) -> bool:
         """Whether an observation is a Dict or a Tuple."""
         return bool(self.leaves) and bool(self.leaves[0].path)

@@ -28,7 +28,9 @@ from rltools.cli._options import (
     Target,
     Top,
     Trust,
+    Units,
     Version,
+    Window,
     imported,
     statistics,
 )
@@ -136,6 +138,8 @@ def explain(
     method: Annotated[str, typer.Option(help="Attribution method; see `rltools list methods`.")] = "gradient",
     target: Target = None,
     references: References = None,
+    window: Window = 0,
+    units: Units = "environment",
     normalize: Normalize = None,
     trust: Trust = None,
     modules: Import = None,
@@ -151,8 +155,17 @@ def explain(
     recording = open_recording(run)
     policy = load_policy(agent, normalize=statistics(normalize), trust=trust)
     asked = str(parse_target(target, policy))
-    run_explain(recording, policy, method=method, target=asked, reference=references, progress=True)
-    typer.echo("\n".join(summarise(recording, method=method, target=asked).findings))
+    run_explain(
+        recording,
+        policy,
+        method=method,
+        target=asked,
+        reference=references,
+        window=window,
+        units=units,
+        progress=True,
+    )
+    typer.echo("\n".join(summarise(recording, method=method, target=asked, window=window).findings))
 
 
 @app.command(epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")

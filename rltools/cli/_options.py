@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
 
-Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, or a run folder of rl-zoo.")]
+Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, a run folder of rl-zoo, or hf:ORG/NAME.")]
 Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
 Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="the agent's own")]
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
@@ -41,6 +41,16 @@ References = Annotated[
     typer.Option(
         min=1, metavar="N", help="How many visited states shapley and the like compare with.", show_default="8"
     ),
+]
+Window = Annotated[
+    int,
+    typer.Option(
+        min=0, metavar="N", help="Of a recurrent policy: so many observations, through memory; 0: that of the moment."
+    ),
+]
+Units = Annotated[
+    Literal["environment", "network"],
+    typer.Option(help="Of features: the environment's, or a network's whose observations are normalised."),
 ]
 Normalize = Annotated[
     str | None,

@@ -42,7 +42,8 @@ def with_interval(found: Ranked) -> str:
 
 def _how(summary: Summary) -> str:
     scaled = f"{summary.method} x standard deviation" if summary.deviation is not None else summary.method
-    return f"{scaled}, {summary.target}"
+    over = f", through memory over {summary.window} observations" if summary.window else ""
+    return f"{scaled}, {summary.target}{over}"
 
 
 def _leading(summary: Summary) -> list[str]:
