@@ -195,7 +195,8 @@ def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
 def positions(policy: Policy, actions: np.ndarray) -> Tensor:
     """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start."""
     if not policy.branches:
-        return torch.tensor(actions, dtype=policy.dtype, device=policy.device).reshape(len(actions), -1)
+        taken = torch.from_numpy(actions.reshape(len(actions), -1).copy())
+        return taken.to(policy.device, policy.dtype)
     start = getattr(policy.action_space, "start", 0)
     counted = actions if isinstance(start, int) and start == 0 else actions - start
     if len(policy.branches) > 1 or counted.ndim > 1:

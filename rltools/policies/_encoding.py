@@ -12,6 +12,7 @@ from rltools.errors import ArgumentError, MismatchError
 from rltools.features import Features
 from rltools.observations import pick
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -70,9 +71,9 @@ def encode_box(
         ArgumentError: not numbers, or integers that `dtype` cannot hold.
     """
     observations = np.asarray(observations)
-    if observations.dtype == _NUMPY[dtype] and observations.shape[1:] == shape and observations.ndim:
+    if observations.dtype in _FLOATS and observations.shape[1:] == shape and observations.ndim:
         common = torch.from_numpy(observations.copy())  # the common case, at every step
-        return common if device.type == "cpu" else common.to(device)
+        return common if device.type == "cpu" and common.dtype == dtype else common.to(device, dtype)
     check_shape(observations, shape, name, leaf)
     if observations.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} takes {leaf or 'observations'} of numbers, not of {observations.dtype}")

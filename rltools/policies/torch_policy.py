@@ -17,7 +17,7 @@ from rltools.features import Features, space_features
 from rltools.policies import Known
 from rltools.policies._actions import branches, count_actions, default_names
 from rltools.policies._chain import chain
-from rltools.policies._choosing import gaussian, in_branches
+from rltools.policies._choosing import clipping, gaussian, in_branches
 from rltools.policies._encoding import check_dtype, encode
 from rltools.policies._identity import device_of, source_of
 from rltools.policies._memory import Memory
@@ -291,8 +291,7 @@ class TorchPolicy:
         if not deterministic and self.heads[0] != "logit":
             raise ArgumentError(f"{self.source.name} has no distribution to draw from, only a {self.heads[0]} head")
         if isinstance(self.action_space, Box):
-            low, high = self.action_space.low.reshape(-1), self.action_space.high.reshape(-1)
-            return np.asarray(np.clip(scores.cpu().numpy(), low, high))
+            return clipping(self.action_space)(scores)
         return in_branches(scores, self.branches, deterministic, rngs, mask)
 
 

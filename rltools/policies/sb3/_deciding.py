@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError
 from rltools.policies._actions import branches
-from rltools.policies._choosing import gaussian
+from rltools.policies._choosing import clipping, gaussian
 from rltools.policies._memory import Memory
 from rltools.policies.sb3._outputs import Outputs, clip, unscale
 from rltools.policies.torch_policy import Choose, Head
@@ -46,10 +46,12 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
     if network.use_sde:
         return Outputs(heads, choose_from(received), lambda x: exploring(network, latent(x)), memory)
 
+    clipped = clipping(space)
+
     def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
         if not deterministic:
             scores = gaussian(scores, network.log_std.detach().exp().to(scores), rngs)
-        return received(scores).cpu().numpy()
+        return received(scores).cpu().numpy() if squashed else clipped(scores)
 
     return Outputs(heads, choose, memory=memory)
 
