@@ -23,7 +23,7 @@ lint: $(VENV)/installed-lint            ## style, formatting and types
 bench: $(VENV)/installed-bench          ## speed, as ratios to the peers in one process
 	$(BIN)/python tests/benchmarks/run.py
 
-agents: $(VENV)/installed-train         ## train the reference agents again: an hour on two cores
+agents: $(VENV)/installed-train         ## train the reference agents again: some hours
 	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done
 
 $(VENV)/bin/python:

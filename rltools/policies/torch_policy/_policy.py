@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, MismatchError
 from rltools.features import Features, space_features
-from rltools.policies import Known
 from rltools.policies._actions import branches, count_actions, default_names
 from rltools.policies._chain import chain
 from rltools.policies._choosing import clipping, gaussian, in_branches
@@ -293,33 +292,3 @@ class TorchPolicy:
         if isinstance(self.action_space, Box):
             return clipping(self.action_space)(scores)
         return in_branches(scores, self.branches, deterministic, rngs, mask)
-
-
-def claims(source: object) -> bool:
-    """Any module; libraries with modules of their own come before this one."""
-    return isinstance(source, nn.Module)
-
-
-def load(source: nn.Module, known: Known) -> TorchPolicy:
-    """A policy around a module, with the spaces of its environment.
-
-    Raises:
-        ArgumentError: no environment given, or statistics, which a plain module has none of.
-    """
-    around = known.environment
-    if around is None:
-        raise ArgumentError(
-            f"a {type(source).__name__} does not say what it observes; give env=, or make a TorchPolicy with its spaces"
-        )
-    if known.normalize not in (None, False):
-        raise ArgumentError("normalize is for models of libraries that keep statistics; put it into the module itself")
-    return TorchPolicy(
-        source,
-        around.observation_space,
-        around.action_space,
-        name=known.name,
-        features=around.features,
-        action_names=around.action_names,
-        environment=around.spec,
-        dtype=known.dtype or torch.float32,
-    )

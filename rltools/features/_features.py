@@ -1,4 +1,4 @@
-"""What the entries of an observation are called."""
+"""Names, units and shape of the entries of an encoded observation."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rltools.errors import ArgumentError, UnknownNameError
-from rltools.observations import Leaf, leaves, map_leaves, nest, pick
-from rltools.regions import axis_label, image_regions
-
-if TYPE_CHECKING:
-    from gymnasium import Space
+from rltools.features._part import Part, axis_names
+from rltools.observations import Leaf, map_leaves, nest, pick
 
 
 @dataclass(frozen=True)
@@ -223,88 +220,6 @@ class Features:
             tuple(entry.get("choices", ())),
             tuple(tuple(held) for held in entry.get("channels", ())),
         )
-
-
-@dataclass(frozen=True)
-class Part:
-    """A leaf as a piece of the encoded observation: its numbers are `[start, stop)` in row-major order."""
-
-    leaf: Leaf
-    start: int
-    shape: tuple[int, ...]
-    dims: tuple[str, ...]
-    channels: tuple[str, ...] = ()
-
-    @property
-    def stop(self) -> int:
-        """Where the next one begins."""
-        return self.start + prod(self.shape)
-
-    def numbered(self) -> list[str]:
-        """Names for its entries where nothing else names them."""
-        name = self.leaf.name
-        if self.leaf.kind == "choice" and self.shape == self.leaf.encoded_shape:
-            return [
-                f"{choice}={start + value}"
-                for choice, size, start in zip(self.choice_names(), self.leaf.sizes, self.leaf.starts, strict=True)
-                for value in range(size)
-            ]
-        if name:
-            return ["/".join([name, *map(str, index)]) for index in np.ndindex(self.shape)]
-        return [f"obs[{', '.join(map(str, index))}]" for index in np.ndindex(self.shape)]
-
-    def regions(self) -> list[tuple[str, np.ndarray]]:
-        """Of a picture: see `image_regions`."""
-        return image_regions(self.shape, self.dims, self.channels)
-
-    def places(self) -> list[str]:
-        """Each entry by its place on each axis: `y 3, x 5, red`."""
-        of = list(zip(self.dims, self.shape, strict=True))
-        return [
-            ", ".join(axis_label(name, at, size, self.channels) for (name, size), at in zip(of, index, strict=True))
-            for index in np.ndindex(self.shape)
-        ]
-
-    def choice_names(self) -> list[str]:
-        """A name for each of its choices where nothing else names them."""
-        name = self.leaf.name
-        if not self.leaf.shape:
-            return [name or "obs"]
-        places = np.ndindex(self.leaf.shape)
-        if name:
-            return ["/".join([name, *map(str, index)]) for index in places]
-        return [f"obs[{', '.join(map(str, index))}]" for index in places]
-
-
-def space_features(space: Space[Any]) -> Features:
-    """The features of a space, numbered.
-
-    Raises:
-        ArgumentError: a space that is not supported.
-
-    >>> from gymnasium.spaces import Box, Dict, Discrete
-    >>> space_features(Dict(camera=Box(0, 255, (1, 2)), cell=Discrete(3))).names
-    ('camera/0/0', 'camera/0/1', 'cell=0', 'cell=1', 'cell=2')
-    """
-    found = leaves(space)
-    if len(found) == 1 and not found[0].path:
-        (leaf,) = found
-        shape = leaf.encoded_shape
-        return Features(shape, axis_names(shape), leaves=() if leaf.kind == "number" else found)
-    return Features((sum(leaf.size for leaf in found),), ("feature",), leaves=found)
-
-
-def axis_names(shape: Sequence[int]) -> tuple[str, ...]:
-    """A name for each axis of an array. In three dimensions the shortest one holds the channels.
-
-    >>> axis_names((8,)), axis_names((96, 96, 3)), axis_names((4, 84, 84))
-    (('feature',), ('y', 'x', 'channel'), ('channel', 'y', 'x'))
-    """
-    if len(shape) == 2:
-        return ("y", "x")
-    if len(shape) == 3:
-        return ("channel", "y", "x") if shape[0] < shape[2] else ("y", "x", "channel")
-    return ("feature",) if len(shape) == 1 else tuple(f"axis_{axis}" for axis in range(len(shape)))
 
 
 def _rows(observations: Any, of: Sequence[Leaf]) -> int:
