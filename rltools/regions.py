@@ -14,7 +14,11 @@ REGIONS = 4
 def image_regions(
     shape: Sequence[int], dims: Sequence[str], channels: Sequence[str] = ()
 ) -> list[tuple[str, np.ndarray]]:
-    """A name, and the row-major positions of its entries, for each region and channel of a picture."""
+    """A name, and the row-major positions of its entries, for each region and channel of a picture.
+
+    >>> [name for name, _ in image_regions((2, 1, 2), ("y", "x", "channel"), ("red", "green"))]
+    ['y0 x0 red', 'y0 x0 green', 'y1 x0 red', 'y1 x0 green']
+    """
     places = np.arange(prod(shape)).reshape(tuple(shape))
     y_axis, x_axis = dims.index("y"), dims.index("x")
     other = [axis for axis, name in enumerate(dims) if name not in ("y", "x")]
@@ -22,7 +26,7 @@ def image_regions(
     for rows in np.array_split(np.arange(shape[y_axis]), min(REGIONS, shape[y_axis])):
         for columns in np.array_split(np.arange(shape[x_axis]), min(REGIONS, shape[x_axis])):
             region = places.take(rows, y_axis).take(columns, x_axis)
-            name = f"y {rows[0]}-{rows[-1]}, x {columns[0]}-{columns[-1]}"
+            name = f"y{_span(rows)} x{_span(columns)}"
             lengths = [shape[axis] for axis in other]
             if prod(lengths) == 1:
                 found.append((name, region.ravel()))
@@ -31,11 +35,16 @@ def image_regions(
                 entries = region
                 for axis, at in reversed(list(zip(other, index, strict=True))):
                     entries = entries.take(at, axis)
-                which = ", ".join(
-                    axis_label(dims[axis], at, shape[axis], channels) for axis, at in zip(other, index, strict=True)
-                )
-                found.append((f"{name}, {which}", entries.ravel()))
+                # When it was comes last, as in the names of other entries: `y0-4 x0-5 red, 2 steps ago`.
+                of = sorted(zip(other, index, strict=True), key=lambda pair: dims[pair[0]] == "lag")
+                which = ", ".join(axis_label(dims[axis], at, shape[axis], channels) for axis, at in of)
+                found.append((f"{name} {which}", entries.ravel()))
     return found
+
+
+def _span(positions: np.ndarray) -> str:
+    first, last = positions[0], positions[-1]
+    return f"{first}-{last}" if last > first else f"{first}"
 
 
 def axis_label(name: str, at: int, size: int, channels: Sequence[str] = ()) -> str:

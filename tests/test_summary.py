@@ -178,7 +178,7 @@ def test_an_image_is_summarised_by_region_and_channel(tmp_path):
     pictures = [rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8) for _ in range(2)]
     found = summarise(example_recording(tmp_path / "r", values, observations=pictures))
     assert len(found.features) == 4 * 4 * 3
-    at = found.features.index("y 2-3, x 4-5, channel 1")
+    at = found.features.index("y2-3 x4-5 channel 1")
     region = np.concatenate(values)[:, 0, 2:4, 4:6, 1].astype(np.float32)
     deviation = np.concatenate(pictures).std(axis=0)[2:4, 4:6, 1]
     assert found.overall.mean.value[0, at] == pytest.approx(region.sum(axis=(1, 2)).mean(), rel=1e-5)

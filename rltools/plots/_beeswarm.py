@@ -22,7 +22,7 @@ from rltools.plots.style import (
     value_colours,
     x_label,
 )
-from rltools.plots.text import inches, plain, with_unit, y_labels
+from rltools.plots.text import feature_labels, inches, plain, y_labels
 from rltools.summary import sample_steps, summarise
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def beeswarm(
     key = summary.key
     sample = sample_steps(recording, key, label=at_label, stride=stride, scale=shown.scale)
     order = [found.position for found in summary.top(top)]
-    labels = [with_unit(summary.features[at], summary.units[at]) for at in order]
+    labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
     axes, width = canvas(axes, 1.7 + 0.36 * max(len(order), 3), 1.2 + inches(labels))
     x_label(axes, width, f"{shown.name} of {plain(summary.labels[at_label], 30)} ({shown.unit})")
     frameless(axes, "bottom")
@@ -93,6 +93,8 @@ def beeswarm(
 
 def _swarm(axes: Axes, row: int, attributions: np.ndarray, values: np.ndarray, span: float) -> None:
     low, high = np.percentile(values, [5, 95])
+    if high <= low:  # one of many choices is 1 at few steps, and these are what is asked for
+        low, high = values.min(), values.max()
     colours = np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(len(values), 0.5)
     axes.scatter(
         attributions,

@@ -21,7 +21,7 @@ from rltools.plots.style import (
     some_of,
     x_label,
 )
-from rltools.plots.text import inches, plain, with_unit, y_labels
+from rltools.plots.text import feature_labels, inches, plain, y_labels
 from rltools.summary import Interval, Summary, summarise
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def importance(
     means = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     order = [int(at) for at in np.argsort(-means, kind="stable")[:top]]
     units = {name: unit for one in series.values() for name, unit in zip(one.features, one.units, strict=True)}
-    labels = [with_unit(names[at], units[names[at]]) for at in order]
+    labels = feature_labels([names[at] for at in order], [units[names[at]] for at in order])
     height = 1.5 + 0.32 * len(order) * (1 + 0.25 * (len(series) - 1))
     axes, width = canvas(axes, height, 0.4 + inches(labels))
     x_label(axes, width, _shown(series, standardised))

@@ -19,7 +19,7 @@ from rltools.plots.style import (
     some_of,
     strongest_label,
 )
-from rltools.plots.text import inches, plain, with_unit
+from rltools.plots.text import feature_labels, inches, plain
 from rltools.summary import episode_steps, summarise
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def timeline(
     number = _median(recording.outcomes()) if episode is None else episode
     outcome = None if number is None else recording.outcome(number)
     name = plain(summary.labels[at_label], 30)
-    labels = [with_unit(summary.features[at], summary.units[at]) for at in order]
+    labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
     axes, width = canvas(axes, 2.4 + 0.66 * max(len(order), 2), _beside([*labels, name], recording.header))
     axes.set_xlabel("step")
     axes.set_yticks([])

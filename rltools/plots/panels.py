@@ -131,7 +131,9 @@ def _line(panel: Axes, values: np.ndarray, colour: str) -> None:
     width = 1.0 if len(values) <= 200 else 0.7
     # A value between two gaps has no line to be seen by.
     marked = len(values) == 1 or bool(np.isnan(values).any())
-    panel.plot(values, color=colour, linewidth=width, marker="." if marked else None, markersize=3)
+    # What is either 0 or 1 is nothing between.
+    steps = "steps-mid" if np.isin(values, (0, 1)).all() else "default"
+    panel.plot(values, color=colour, linewidth=width, marker="." if marked else None, markersize=3, drawstyle=steps)
 
 
 def _two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:

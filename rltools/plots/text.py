@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LONGEST = 26
+LONGEST = 36
+"""A line of a label has at most so many characters, a label at most two lines."""
 _VISIBLE = {"\n": "↵", "\r": "↵", "\t": "⇥"}
 
 
@@ -20,19 +21,49 @@ def plain(text: str, limit: int = LONGEST) -> str:
 
     Draw it with `parse_math=False`: `$` and `%` are characters like others.
     """
-    if len(text) > limit:
-        # Cut first: a name of 10,000 characters needs no fonts looked up for all of them.
-        head = (limit - 1) * 2 // 3
-        text = f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
-    return "".join(_VISIBLE.get(character) or _drawn(character, _fonts()) for character in text)
+    # Cut first: a name of 10,000 characters needs no fonts looked up for all of them.
+    return "".join(_VISIBLE.get(character) or _drawn(character, _fonts()) for character in _cut(text, limit))
 
 
-def with_unit(name: str, unit: str) -> str:
-    """`x velocity (m/s)`, on two lines where one would be long."""
-    if not unit:
-        return plain(name)
-    label = f"{plain(name)} ({plain(unit)})"
-    return label if len(label) <= LONGEST else f"{plain(name)}\n({plain(unit)})"
+def _cut(text: str, limit: int) -> str:
+    head = (limit - 1) * 2 // 3
+    return text if len(text) <= limit else f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
+
+
+def feature_labels(names: Sequence[str], units: Sequence[str]) -> list[str]:
+    """`x velocity (m/s)` for each feature, on two lines where one would be long.
+
+    Names that are too long for two lines and alike where they are shown get their number, counted from 1.
+    """
+    labels = [_label(name, unit) for name, unit in zip(names, units, strict=True)]
+    return [
+        _label(name, unit, f" #{at + 1}") if labels.count(label) > 1 else label
+        for at, (name, unit, label) in enumerate(zip(names, units, labels, strict=True))
+    ]
+
+
+def _label(name: str, unit: str, number: str = "") -> str:
+    measured = f"({_short(unit, LONGEST - 2)})" if unit else ""
+    ending = f"{number} {measured}".rstrip()
+    shown = _short(name, 2 * LONGEST - len(ending))
+    if len(shown + ending) <= LONGEST:
+        return shown + ending
+    if unit and len(shown + number) <= LONGEST:
+        return f"{shown}{number}\n{measured}"
+    return _halved(shown + ending)
+
+
+def _short(text: str, limit: int) -> str:
+    """As `plain`, and no longer than that either where a character is shown by its code."""
+    return _cut(plain(text, limit), limit)
+
+
+def _halved(text: str) -> str:
+    """On two lines, broken at a space where there is one near the middle."""
+    low, high = max(0, len(text) - LONGEST - 1), LONGEST
+    at = min((at for at in range(low, high + 1) if text[at] == " "), key=lambda at: abs(2 * at - len(text)), default=-1)
+    middle = (len(text) + 1) // 2
+    return f"{text[:at]}\n{text[at + 1 :]}" if at > 0 else f"{text[:middle]}\n{text[middle:]}"
 
 
 def inches(labels: Iterable[str], *, points: float = 10) -> float:

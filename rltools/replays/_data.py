@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from rltools.features import Features
+from rltools.features import Features, Part
+from rltools.observations import pick
 from rltools.recording import Attribution, Episode, Recording
 from rltools.recording._columns import read_metadata
 from rltools.recording._files import numbered_path
 from rltools.replays._packing import packed
-from rltools.replays._pictures import maps, over_channels, pictures, regions, webp_uri
+from rltools.replays._pictures import maps, pictures, webp_uri
+from rltools.replays._rows import Row, deviations, is_picture, rows_of, summed
 
 _USUAL_SPEED = 30.0
 _ENDINGS = {
@@ -34,7 +36,9 @@ def page_data(recording: Recording, number: int, keys: list[str], title: str | N
     header, episode = recording.header, recording.episode(number)
     found = [recording.attribution_of(key, episodes=[number]) for key in keys]
     speed = _frames_per_second(recording, number)
-    standardised = not recording.features.is_image and any(part.unit == "score per unit" for part in found)
+    spread = deviations(recording) if any(asked.unit == "score per unit" for asked in found) else None
+    pictured = recording.features.has_images
+    rows = rows_of(recording.features)
     return {
         "title": title or header.policy,
         "policy": header.policy,
@@ -50,9 +54,10 @@ def page_data(recording: Recording, number: int, keys: list[str], title: str | N
         "speed_known": speed is not None,
         "rewards": packed(episode.rewards),
         "actions": _actions(recording, episode),
-        "features": _features(recording.features, episode),
-        "deviations": _deviations(recording) if standardised else None,
-        "attributions": [_attribution(part) for part in found] if len(episode) else [],
+        "features": _features(recording.features, episode, rows),
+        "texts": _texts(recording.features, episode),
+        "deviations": None if spread is None or pictured else packed(spread),
+        "attributions": [_attribution(asked, rows, spread) for asked in found] if len(episode) else [],
         "frames": _frames(recording.frames(number)),
     }
 
@@ -82,29 +87,42 @@ def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
     }
 
 
-def _features(features: Features, episode: Episode) -> dict[str, Any]:
-    """Names and units of what bars, heatmap and traces have a row for, and the observed values where there is one."""
-    if features.is_image:
-        shape = tuple(features.shape[features.dims.index(axis)] for axis in ("y", "x"))
-        return {
-            "names": [name for name, _ in regions(shape)],
-            "units": [],
-            "values": None,
-            "pictures": pictures(episode.observations, features.dims),
-            "size": shape,
-        }
+def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:
+    """What bars, heatmap and traces have a row for; what was observed, where it is a number; and the pictures."""
+    single = [row.entries[0] for row in rows if row.kind != "region"]
     return {
-        "names": list(features.names),
-        "units": list(features.units),
-        "values": packed(_rows(episode.states)),
-        "pictures": None,
-        "size": None,
+        "names": [row.name for row in rows],
+        "units": [row.unit for row in rows],
+        "kinds": [row.kind for row in rows],
+        "values": packed(_rows(episode.states)[:, single]),
+        "pictures": [
+            pictures(_observed(part, episode), part) for part in features.parts if is_picture(part) and len(episode)
+        ],
     }
 
 
-def _attribution(found: Attribution) -> dict[str, Any]:
-    question, features = found.question, found.features
-    entry = {
+def _observed(part: Part, episode: Episode) -> np.ndarray:
+    """`[step, *part.shape]`, in the environment's own type."""
+    values = part.leaf.encode(np.asarray(pick(episode.observations, part.leaf)))
+    return values.reshape(len(values), *part.shape)
+
+
+def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
+    """What an observation says in words."""
+    leaves = [leaf for leaf in features.leaves if leaf.kind == "text"]
+    return [{"name": leaf.name, "values": list(map(str, pick(episode.observations, leaf)))} for leaf in leaves]
+
+
+def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None) -> dict[str, Any]:
+    """Where there are pictures, `scaled` is the same times the standard deviation of each entry.
+
+    The page multiplies the rows of other observations itself; of a region only the sum is left.
+    """
+    question, values = found.question, found.values.reshape(*found.values.shape[:2], -1)
+    both = question.unit == "score per unit" and spread is not None and found.features.has_images
+    shown = [values, values * spread] if both else [values]
+    plain, *scaled = [_shown(part, rows, found.features, len(shown)) for part in shown]
+    return {
         "method": question.method,
         "target": question.target,
         "labels": list(question.labels),
@@ -113,25 +131,18 @@ def _attribution(found: Attribution) -> dict[str, Any]:
         "every": question.every,
         "scores": packed(found.scores),
         "residual": None if found.residual is None else packed(found.residual),
-        "maps": maps(found.values, features) if features.is_image else None,
+        "plain": plain,
+        "scaled": scaled[0] if scaled else None,
     }
-    if features.is_image:
-        plain = over_channels(found.values, features)
-        flat = plain.reshape(*plain.shape[:2], -1)
-        sums = [flat[:, :, positions].sum(axis=2) for _, positions in regions(plain.shape[2:])]
-        return entry | {"values": packed(np.stack(sums, axis=2))}
-    return entry | {"values": packed(found.values.reshape(*found.values.shape[:2], -1))}
 
 
-def _deviations(recording: Recording) -> dict[str, Any] | None:
-    """The standard deviation of each feature over all recorded states; None where there are none."""
-    parts = [_rows(episode.states).astype(np.float64) for episode in recording if len(episode)]
-    if not parts:
-        return None
-    counts = np.array([len(part) for part in parts])[:, None]
-    means, variances = np.array([part.mean(0) for part in parts]), np.array([part.var(0) for part in parts])
-    mean = (counts * means).sum(0) / counts.sum()
-    return packed(np.sqrt((counts * (variances + (means - mean) ** 2)).sum(0) / counts.sum()))
+def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
+    """`[step, target, entry]` by row, and over each picture."""
+    shown = [part for part in features.parts if is_picture(part)]
+    return {
+        "values": packed(summed(values, rows)),
+        "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(shown)) for part in shown],
+    }
 
 
 def _rows(values: np.ndarray) -> np.ndarray:

@@ -1,33 +1,43 @@
-"""Image observations as pictures, and their attributions as maps small enough for a page."""
+"""Observations that are pictures, and their attributions as maps small enough for a page."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from rltools.features import Features
+from rltools.features import Part
 from rltools.replays._packing import base64_of, quantised
+from rltools.replays._rows import plane
 
-_MAP_ENTRIES = 2_000_000
+MAP_ENTRIES = 2_000_000
 """All maps of one attribution have at most about so many entries together, one byte each."""
 _SIDES = (12, 84)
 """The smallest and the largest side of a map."""
 _QUALITY = 75
+_LOSSLESS = 64 * 64
+"""Pictures of at most so many pixels are kept as they are: a grid of cells would smear."""
+_DARK = 31
+"""Bytes that go no further are numbers of things, and not how bright they are."""
+_COLOURS = ("red", "green", "blue")
 
 
-def pictures(observations: np.ndarray, dims: Sequence[str]) -> list[str]:
-    """`[step, *image]` as one WebP data URI each: colours where there are three, the newest of stacked ones else."""
-    from PIL import Image
+def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
+    """What a page shows of a part: name, size, and a picture of each of `[step, *part.shape]` as a WebP data URI.
 
-    found = []
-    for picture in _bytes(_visible(observations, dims)):
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "WEBP", quality=_QUALITY)
-        found.append(webp_uri(buffer.getvalue()))
-    return found
+    `note` says what of it is seen where not all is: the newest of a stack, what the colours mean.
+    """
+    values, note = _visible(observations, part)
+    size = values.shape[1:3]
+    lossless = size[0] * size[1] <= _LOSSLESS
+    return {
+        "name": part.leaf.name,
+        "size": list(size),
+        "note": note,
+        "stacked": "lag" in part.dims,
+        "pictures": [_webp(picture, lossless) for picture in values],
+    }
 
 
 def webp_uri(content: bytes) -> str:
@@ -35,39 +45,60 @@ def webp_uri(content: bytes) -> str:
     return f"data:image/webp;base64,{base64_of(content)}"
 
 
-def _visible(observations: np.ndarray, dims: Sequence[str]) -> np.ndarray:
-    if "channel" not in dims:
-        return observations
-    last = np.moveaxis(observations, 1 + dims.index("channel"), -1)
-    return last if last.shape[-1] == 3 else last[..., -1]
+def _webp(picture: np.ndarray, lossless: bool) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "WEBP", quality=_QUALITY, lossless=lossless)
+    return webp_uri(buffer.getvalue())
 
 
-def _bytes(values: np.ndarray) -> np.ndarray:
-    if values.dtype == np.uint8:
-        return values
+def _visible(observations: np.ndarray, part: Part) -> tuple[np.ndarray, str]:
+    """Bytes `[step, y, x]`, or `[step, y, x, 3]` in colours, and what is to say of them."""
+    values, dims, notes = observations, list(part.dims), []
+    for axis in [name for name in dims if name not in ("y", "x", "channel")]:
+        # Of several moments the newest.
+        values = values.take(-1, 1 + dims.index(axis))
+        lags = part.shape[part.dims.index(axis)]
+        notes += [f"the newest of {lags} is seen, the colours are the sum over all {lags}"] if lags > 1 else []
+        dims.remove(axis)
+    order = ["y", "x", *(["channel"] if "channel" in dims else [])]
+    values = values.transpose(0, *(1 + dims.index(axis) for axis in order))
+    if values.ndim == 3:
+        return _bytes(values, (1, 2)), "; ".join(notes)
+    named = part.channels if len(part.channels) == values.shape[-1] else ()
+    if values.shape[-1] == 3 and named in ((), _COLOURS):
+        return _bytes(values, (1, 2, 3), as_they_are=True), "; ".join(notes)
+    if values.shape[-1] == 3:
+        seen = ", ".join(f"{name} as {colour}" for name, colour in zip(named, _COLOURS, strict=True))
+        return _bytes(values, (1, 2)), "; ".join([seen, *notes])
+    if named and values.shape[-1] > 1:
+        notes.insert(0, f"how bright is which of the {len(named)} channels is largest")
+        return _bytes(values.argmax(axis=-1), (1, 2)), "; ".join(notes)
+    if values.shape[-1] > 1:
+        notes.insert(0, f"the last of {values.shape[-1]} channels is seen, the colours are the sum over all")
+    return _bytes(values[..., -1], (1, 2)), "; ".join(notes)
+
+
+def _bytes(values: np.ndarray, axes: tuple[int, ...], *, as_they_are: bool = False) -> np.ndarray:
+    """Bytes that use the whole range over the episode, alike along `axes`."""
+    if values.dtype == np.uint8 and (as_they_are or values.max(initial=0) > _DARK):
+        return np.ascontiguousarray(values)
     plain = np.nan_to_num(values.astype(np.float32))
-    low, high = min(float(plain.min(initial=0)), 0.0), float(plain.max(initial=0))
-    return np.asarray(np.rint((plain - low) / (high - low or 1) * 255), np.uint8)
+    low = np.minimum(plain.min(axis=(0, *axes), initial=0, keepdims=True), 0)
+    span = plain.max(axis=(0, *axes), initial=0, keepdims=True) - low
+    return np.asarray(np.rint((plain - low) / np.where(span > 0, span, 1) * 255), np.uint8)
 
 
-def maps(values: np.ndarray, features: Features) -> dict[str, Any]:
-    """`[step, target, *image]` as one map each, summed over channels, shrunk by sums over blocks, in 8 bits."""
-    flat = over_channels(values, features)
+def maps(values: np.ndarray, part: Part, *, of: int = 1) -> dict[str, Any]:
+    """`[step, target, entry]` of a part as one map each, `[step, target, y, x]` in 8 bits.
+
+    Summed over channels and lags; shrunk by sums over blocks, so that `of` such arrays are small enough together.
+    """
+    flat = values[..., plane(part)].sum(axis=-1)
     steps, targets, height, width = flat.shape
-    side = int(np.clip(np.sqrt(_MAP_ENTRIES / max(steps * targets, 1)), *_SIDES))
+    side = int(np.clip(np.sqrt(MAP_ENTRIES / max(steps * targets * of, 1)), *_SIDES))
     rows = np.linspace(0, height, min(side, height) + 1).astype(int)[:-1]
     columns = np.linspace(0, width, min(side, width) + 1).astype(int)[:-1]
     small = np.add.reduceat(np.add.reduceat(flat, rows, axis=2), columns, axis=3)
     return quantised(small, np.dtype("i1"))
-
-
-def over_channels(values: np.ndarray, features: Features) -> np.ndarray:
-    """`[step, target, *image]` -> `[step, target, y, x]`."""
-    if "channel" in features.dims:
-        values = values.sum(axis=2 + features.dims.index("channel"))
-    return values
-
-
-def regions(shape: Sequence[int]) -> list[tuple[str, np.ndarray]]:
-    """Names and row-major positions of the parts of a picture `(y, x)` whose sums are shown over time."""
-    return Features(tuple(shape), ("y", "x")).groups()

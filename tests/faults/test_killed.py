@@ -55,7 +55,7 @@ def test_row_09_kill_9_loses_no_finished_episode(script: Callable[..., Any], tmp
     for kill, numbers in enumerate(acknowledged):
         recording = rltools.open_recording(tmp_path / str(kill))
         assert set(numbers) <= set(recording.numbers)
-        assert len(recording) - len(numbers) <= 1, "an episode that is there and was not acknowledged yet"
+        assert len(recording) - len(numbers) <= 4, "more than end in one round, which are acknowledged together"
         assert recording.damaged() == {}
         for number in recording.numbers:
             episode = recording.episode(number)

@@ -91,7 +91,7 @@ def test_a_warped_frame_is_grey():
     assert (features.shape, features.dims, features.channels) == ((84, 84, 1), ("y", "x", "channel"), (("grey",),))
     stacked = observed_features(FrameStackObservation(AtariWrapper(env), 4), card)
     assert stacked.dims == ("lag", "y", "x", "channel")
-    assert stacked.groups()[3][0] == "y 0-20, x 0-20, now, grey"
+    assert stacked.groups()[3][0] == "y0-20 x0-20 grey, now"
 
 
 def test_an_atari_game_names_its_buttons_and_its_bytes():

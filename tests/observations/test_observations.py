@@ -95,7 +95,7 @@ def test_groups_merge_choices_when_asked() -> None:
 
 def test_pictures_in_a_dict_have_regions() -> None:
     groups = dict(space_features(NESTED).groups())
-    assert groups["camera: y 0-0, x 0-1, channel 2"].tolist() == [2, 5]
+    assert groups["camera: y0 x0-1 channel 2"].tolist() == [2, 5]
     assert sum(len(places) for places in groups.values()) == space_features(NESTED).size
 
 

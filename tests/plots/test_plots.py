@@ -3,13 +3,15 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rltools import plots
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.features import Features
 from rltools.plots import beeswarm, importance, timeline
 from rltools.plots.style import feature_colour
-from rltools.plots.text import plain, with_unit, wrapped
+from rltools.plots.text import feature_labels, plain, wrapped
 from rltools.testing import example_recording
 
 
@@ -183,15 +185,52 @@ def test_text_is_drawn_as_it_is():
     assert plain("\x00\u202e") == "\\u0000\\u202e"
     assert plain("速") in ("速", "\\u901f")
     short = plain("begin" + "x" * 10_000 + "end")
-    assert len(short) == 26
+    assert len(short) == 36
     assert short.startswith("begin")
     assert short.endswith("end")
 
 
 def test_units_go_to_a_second_line_where_they_are_long():
-    assert with_unit("angle", "rad") == "angle (rad)"
-    assert with_unit("angle", "") == "angle"
-    assert with_unit("y velocity of the hull", "lengths per second") == "y velocity of the hull\n(lengths per second)"
+    names, units = ("angle", "direction", "y velocity of the hull"), ("rad", "", "lengths per second")
+    assert feature_labels(names, units) == ["angle (rad)", "direction", "y velocity of the hull\n(lengths per second)"]
+
+
+def test_names_of_regions_and_of_choices_are_whole():
+    region = "image: y22-31 x11-21 green"
+    stacked = "camera: y22-31 x11-21 green, 3 steps ago"
+    choice = "state=row 3, column 3, passenger in the taxi, destination yellow"
+    labels = feature_labels((region, stacked, choice), ("", "", ""))
+    assert labels[0] == region
+    assert [label.replace("\n", " ") for label in labels] == [region, stacked, choice]
+    assert max(len(line) for label in labels for line in label.split("\n")) <= 36
+
+
+def test_names_that_differ_only_in_their_middle_are_told_apart():
+    names = ["a" * 200 + middle + "a" * 200 for middle in "bcd"]
+    labels = feature_labels(names, ["m", "m", "m"])
+    assert len(set(labels)) == 3
+    assert labels[1].endswith(" #2 (m)")
+    assert all(len(line) <= 36 for label in labels for line in label.split("\n"))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text("ab \0", max_size=200), st.sampled_from(["", "m", "lengths per second"]))
+def test_a_label_has_two_lines_at_most(name, unit):
+    (label,) = feature_labels([name], [unit])
+    assert label.count("\n") <= 1
+    assert all(len(line) <= 36 for line in label.split("\n"))
+
+
+def test_the_few_steps_at_which_a_choice_was_made_stand_out(tmp_path):
+    from rltools.plots.style import value_colours
+
+    values = np.random.default_rng(0).normal(size=(50, 1, 1))
+    recording = example_recording(tmp_path / "r", [values] * 2, observations=[np.eye(50)[:, :1]] * 2)
+    (dots,) = [dots for dots in beeswarm(recording).collections if dots.get_offsets().size > 2]
+    dots.figure.draw_without_rendering()
+    colours = [tuple(colour) for colour in dots.get_facecolors()]
+    assert [at for at, colour in enumerate(colours) if colour == value_colours()(1.0)] == [0, 50]
+    assert colours.count(value_colours()(0.0)) == 98
 
 
 def test_subtitles_break_between_their_parts():

@@ -205,7 +205,7 @@ def test_an_episode_without_steps_says_so(browser: Any, scripted: Callable[[int]
 def test_an_image_has_its_attribution_over_it(browser: Any, images: rltools.Recording, tmp_path: Path) -> None:
     opened(browser, rltools.replay(images, 0, tmp_path / "page.html"), "#step=3")
     colourful = (
-        "(() => { const c = document.getElementById('canvas');"
+        "(() => { const c = document.querySelector('.canvas');"
         "const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0;"
         "for (let i = 0; i < p.length; i += 4) n += Math.abs(p[i] - p[i + 2]) > 40; return n; })()"
     )

@@ -100,7 +100,9 @@ def test_the_page_carries_the_recording(cartpole: Made, tmp_path: Path, data_of:
     first = data["attributions"][0]
     assert (first["method"], first["target"]) == ("shapley", "centred:chosen")  # the best predictor speaks first
     assert len(data["attributions"]) == 3
-    np.testing.assert_array_equal(numbers(first["values"]), recording.attribution("shapley", episodes=[0]).values)
+    np.testing.assert_array_equal(
+        numbers(first["plain"]["values"]), recording.attribution("shapley", episodes=[0]).values
+    )
     states = np.concatenate([part.observations for part in recording])
     np.testing.assert_allclose(numbers(data["deviations"]), states.astype(float).std(axis=0), rtol=1e-5)
 
@@ -133,7 +135,9 @@ def test_frames_are_only_where_they_were_kept(cartpole: Made, tmp_path: Path, da
 def test_steps_that_were_not_explained_are_gaps(scripted: Callable[[int], Made], tmp_path: Path, data_of: Data) -> None:
     recording, policy = scripted(10)
     rltools.explain(recording, policy, every=4)
-    values = numbers(data_of(rltools.replay(recording, 0, tmp_path / "page.html"))["attributions"][0]["values"])
+    values = numbers(
+        data_of(rltools.replay(recording, 0, tmp_path / "page.html"))["attributions"][0]["plain"]["values"]
+    )
     assert np.isfinite(values).all(axis=(1, 2)).tolist() == [t % 4 == 0 for t in range(10)]
 
 
@@ -157,16 +161,17 @@ def test_nothing_explained_is_no_reason_to_show_nothing(
 def test_images_are_maps_that_keep_their_sums(images: rltools.Recording, tmp_path: Path, data_of: Data) -> None:
     data = data_of(rltools.replay(images, 0, tmp_path / "page.html"))
     values = images.attribution().values
-    asked, features = data["attributions"][0], data["features"]
-    assert asked["maps"]["shape"] == [12, 1, 20, 24]
+    asked, features = data["attributions"][0]["plain"], data["features"]
+    assert [entry["shape"] for entry in asked["maps"]] == [[12, 1, 20, 24]]
     largest = np.abs(values.sum(axis=2)).max()
-    np.testing.assert_allclose(numbers(asked["maps"]), values.sum(axis=2), atol=largest / 250)
+    np.testing.assert_allclose(numbers(asked["maps"][0]), values.sum(axis=2), atol=largest / 250)
     assert len(features["names"]) == 16
-    assert features["names"][0] == "y 0-4, x 0-5"
+    assert features["names"][0] == "y0-4 x0-5"
     regions = numbers(asked["values"])
     np.testing.assert_allclose(regions.sum(axis=2), values.sum(axis=(2, 3, 4)), atol=1e-6)
     np.testing.assert_allclose(regions[:, :, 0], values[..., :5, :6].sum(axis=(2, 3, 4)), atol=1e-6)
-    assert len(features["pictures"]) == 12
+    (picture,) = features["pictures"]
+    assert (picture["name"], picture["size"], len(picture["pictures"])) == ("", [20, 24], 12)
     assert data["deviations"] is None
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from typing import Any
 
@@ -9,12 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
-
-from rltools.features import Features
 from rltools.replays import _packing
 from rltools.replays._packing import packed, quantised, script_json
-from rltools.replays._pictures import maps, pictures
 
 
 @settings(deadline=None, max_examples=30)
@@ -54,35 +49,3 @@ def test_only_big_arrays_are_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_infinity_becomes_a_gap() -> None:
     entry = packed(np.array([1.0, np.inf]))
     assert np.isnan(np.frombuffer(base64.b64decode(entry["data"]), "<f4")).tolist() == [False, True]
-
-
-def test_maps_shrink_with_the_number_of_steps() -> None:
-    features = Features((30, 24), ("y", "x"))
-    values = np.random.default_rng(0).normal(size=(2000, 4, 30, 24)).astype(np.float32)
-    entry = maps(values, features)
-    assert entry["shape"] == [2000, 4, 15, 15]
-    whole = np.frombuffer(base64.b64decode(entry["data"]), "i1").reshape(entry["shape"])
-    sums = (whole * entry["scale"]).sum(axis=(2, 3))
-    np.testing.assert_allclose(sums, values.sum(axis=(2, 3), dtype=float), atol=15 * 15 * entry["scale"] / 2)
-
-
-@pytest.mark.parametrize(
-    ("shape", "dims", "mode"),
-    [
-        ((8, 9), ("y", "x"), "L"),
-        ((8, 9, 3), ("y", "x", "channel"), "RGB"),
-        ((3, 8, 9), ("channel", "y", "x"), "RGB"),
-        ((4, 8, 9), ("channel", "y", "x"), "L"),
-    ],
-)
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_every_image_observation_has_a_picture(shape: tuple[int, ...], dims: tuple[str, ...], mode: str, dtype) -> None:
-    observations = (np.random.default_rng(0).random((2, *shape)) * (255 if dtype == np.uint8 else 1)).astype(dtype)
-    for uri in pictures(observations, dims):
-        kind, content = uri.split(",")
-        assert kind == "data:image/webp;base64"
-        picture = Image.open(io.BytesIO(base64.b64decode(content)))
-        assert picture.size == (9, 8)
-    if mode == "L":
-        grey = np.asarray(picture.convert("RGB")).astype(int)
-        assert np.abs(grey[..., 0] - grey[..., 2]).max() <= 3

@@ -20,7 +20,10 @@ const page = JSON.parse(document.getElementById("data").textContent);
 const STEPS = page.outcome.steps;
 const NAMES = page.features.names;
 const UNITS = page.features.units;
+const KINDS = page.features.kinds;
 const COUNT = NAMES.length;
+const WHAT = KINDS.every((kind) => kind === "region") && COUNT ? "regions" : KINDS.includes("region") ? "features and regions" : "features";
+const PICTURES = page.features.pictures;
 const observed = unpack(page.features.values);
 const deviations = unpack(page.deviations);
 const rewards = unpack(page.rewards);
@@ -46,6 +49,14 @@ function softmax() {
   return found;
 }
 
+// Regions have no value of their own; the columns of the others stand side by side.
+const OBSERVED_AT = KINDS.map((kind, f) => (kind === "region" ? -1 : KINDS.slice(0, f).filter((other) => other !== "region").length));
+const OBSERVED_WIDTH = KINDS.filter((kind) => kind !== "region").length;
+
+function valueAt(t, f) {
+  return OBSERVED_AT[f] < 0 ? NaN : observed[t * OBSERVED_WIDTH + OBSERVED_AT[f]];
+}
+
 function column(values, width, at) {
   const found = new Array(STEPS);
   for (let t = 0; t < STEPS; t++) {
@@ -68,11 +79,10 @@ function featureLabel(f) {
   return UNITS[f] ? `${NAMES[f]} (${UNITS[f]})` : NAMES[f];
 }
 
-// One explained scalar by one method: values [step, feature], the map of an image [step, y, x], the scalar itself.
+// One explained scalar by one method: values [step, feature], a map of each picture [step, y, x], the scalar itself.
 function makeViews() {
   return page.attributions.flatMap((asked) => {
-    const all = unpack(asked.values);
-    const maps = unpack(asked.maps);
+    const parts = [asked.plain, asked.scaled].map((part) => part && { values: unpack(part.values), maps: part.maps.map(unpack) });
     const explained = unpack(asked.scores);
     const residual = unpack(asked.residual);
     const targets = asked.labels.length;
@@ -80,9 +90,11 @@ function makeViews() {
       asked,
       label,
       name: viewName(asked, label),
-      plain: slice(all, targets, k, COUNT),
-      map: maps === null ? null : slice(maps, targets, k, maps.length / (STEPS * targets)),
-      mapShape: maps === null ? null : asked.maps.shape.slice(2),
+      parts: parts.map((part) => part && {
+        values: slice(part.values, targets, k, COUNT),
+        maps: part.maps.map((map) => slice(map, targets, k, map.length / (STEPS * targets))),
+      }),
+      mapShapes: asked.plain.maps.map((map) => map.shape.slice(2)),
       explained: slice(explained, targets, k, 1),
       residual: residual === null ? null : slice(residual, targets, k, 1),
     }));
@@ -92,7 +104,7 @@ function makeViews() {
 // The bars of a method that compares start from the references' mean score: what neither they nor the residual explain.
 function withStart(view) {
   if (view.residual === null || !("reference" in view.asked.parameters)) return { ...view, start: null, sum: null };
-  const sum = Float64Array.from({ length: STEPS }, (_, t) => view.plain.subarray(t * COUNT, (t + 1) * COUNT).reduce((a, b) => a + b, 0));
+  const sum = Float64Array.from({ length: STEPS }, (_, t) => view.parts[0].values.subarray(t * COUNT, (t + 1) * COUNT).reduce((a, b) => a + b, 0));
   return { ...view, sum, start: sum.map((total, t) => view.explained[t] - total - view.residual[t]) };
 }
 
@@ -119,10 +131,16 @@ function slice(values, targets, k, width) {
 // The view's numbers as they are drawn, and the scales that hold over the whole episode.
 function drawn(view, standardised) {
   const perUnit = view.asked.unit === "score per unit";
-  const scaled = perUnit && standardised && deviations !== null;
-  const values = scaled ? view.plain.map((value, at) => value * deviations[at % COUNT]) : view.plain;
-  const unit = scaled ? "score per standard deviation" : perUnit ? `score per unit of the ${page.features.pictures ? "observation" : "feature"}` : view.asked.unit;
-  const scale = largest(values);
-  const robust = quantile(values, 0.99) || scale;
-  return { ...view, values, unit, scale, robust, perUnit, scaled };
+  const scaled = perUnit && standardised && canBeScaled(view);
+  const [plain, ready] = view.parts;
+  const part = !scaled ? plain : ready ?? { values: plain.values.map((value, at) => value * deviations[at % COUNT]), maps: [] };
+  const unit = scaled ? "score per standard deviation" : perUnit ? `score per unit of the ${PICTURES.length ? "observation" : "feature"}` : view.asked.unit;
+  const scale = largest(part.values);
+  const robust = quantile(part.values.filter((value) => value !== 0), 0.99) || scale; // of many choices most have nothing to say
+  const mapScales = part.maps.map((map) => quantile(map, 0.999) || 1);
+  return { ...view, ...part, mapScales, unit, scale, robust, perUnit, scaled };
+}
+
+function canBeScaled(view) {
+  return deviations !== null || view.parts[1] !== null;
 }

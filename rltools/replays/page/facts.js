@@ -17,8 +17,9 @@ function named(tag, className, text) {
   return made;
 }
 
+// The middle of a long name is left out: what tells it from others is as often at its end.
 function clipped(text) {
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  return text.length > 72 ? `${text.slice(0, 40)}…${text.slice(-31)}` : text;
 }
 
 function fact(list, term, value) {

@@ -1,57 +1,83 @@
 // All features over the whole episode, as colours.
 
-const heat = { track: null, labels: null, view: null, canvas: document.createElement("canvas") };
+const heat = { track: null, labels: null, view: null, features: [], select: () => {}, canvas: document.createElement("canvas") };
 
 function makeHeat(select) {
-  const height = Math.max(24, Math.min(520, COUNT * (COUNT <= ALL_SHOWN ? 20 : COUNT <= 60 ? 9 : 3)));
-  heat.track = makeTrack({ title: page.features.pictures ? "All regions" : "All features", height, axis: true, paint: paintHeat });
+  const long = NAMES.some((name) => name.length > LONG);
+  const each = COUNT > CROWD ? 28 : COUNT > ALL_SHOWN ? 13 : long ? 28 : 20;
+  const height = Math.max(24, each * Math.min(COUNT, COUNT > CROWD ? LARGEST : COUNT));
+  heat.select = select;
+  heat.track = makeTrack({ title: "", height, axis: true, paint: paintHeat });
   heat.track.box.classList.add("heat");
   heat.track.host.setAttribute("role", "img");
-  if (COUNT > ALL_SHOWN) return;
   heat.labels = element("div", "labels");
-  for (let f = 0; f < COUNT; f++) {
-    const label = named("span", "label", NAMES[f]);
-    label.addEventListener("click", () => select(f));
-    heat.labels.append(label);
-  }
+  heat.labels.classList.toggle("long", each === 28);
+  heat.labels.classList.toggle("dense", each === 13);
   heat.labels.setAttribute("aria-hidden", "true"); // the bars and the list of features say the same
   heat.labels.style.height = `${height - 6}px`;
   heat.track.host.append(heat.labels);
 }
 
+// Of a crowd those that matter most over the episode have a row and a name, all of them only a row.
+function heatFeatures(view) {
+  const every = NAMES.map((_, f) => f);
+  if (!crowded()) return every;
+  const sums = magnitudes(view);
+  return every.sort((a, b) => sums[b] - sums[a]).slice(0, LARGEST).sort((a, b) => a - b);
+}
+
+function magnitudes(view) {
+  const sums = new Float64Array(COUNT);
+  view.values.forEach((value, at) => { if (Number.isFinite(value)) sums[at % COUNT] += Math.abs(value); });
+  return sums;
+}
+
 function showHeat(view) {
   heat.view = view;
-  heat.track.host.setAttribute("aria-label", `Attribution of ${COUNT} features over ${STEPS} steps, ${view.unit}`);
+  heat.features = heatFeatures(view);
+  const some = heat.features.length < COUNT;
+  heat.track.name.textContent = some ? `The ${heat.features.length} of ${COUNT} ${WHAT} that matter most` : `All ${WHAT}`;
+  const readable = some || COUNT <= CROWD;
+  heat.labels.replaceChildren(...(readable ? heat.features.map(heatLabel) : []));
+  heat.track.host.setAttribute("aria-label", `Attribution of ${heat.features.length} ${WHAT} over ${STEPS} steps, ${view.unit}`);
   heat.track.plot.redraw(false, false);
 }
 
+function heatLabel(f) {
+  const label = named("span", "label", "");
+  label.title = NAMES[f];
+  label.dataset.feature = f;
+  label.append(element("span", "", clipped(NAMES[f])));
+  label.addEventListener("click", () => heat.select(f));
+  return label;
+}
+
 function markHeat(f) {
-  if (heat.labels) [...heat.labels.children].forEach((label, k) => label.classList.toggle("selected", k === f));
+  [...heat.labels.children].forEach((label) => label.classList.toggle("selected", Number(label.dataset.feature) === f));
 }
 
 function paintHeat(u) {
-  const { view, canvas } = heat;
+  const { view, features, canvas } = heat;
   if (!view) return;
   const { left, top, width, height } = u.bbox;
   canvas.width = Math.max(1, Math.min(Math.round(width), 4000));
-  canvas.height = COUNT;
+  canvas.height = features.length;
   const paint = canvas.getContext("2d");
-  const image = paint.createImageData(canvas.width, COUNT);
+  const image = paint.createImageData(canvas.width, features.length);
   for (let x = 0; x < canvas.width; x++) {
     const from = Math.floor((x / canvas.width) * STEPS);
     const to = Math.max(from + 1, Math.floor(((x + 1) / canvas.width) * STEPS));
-    for (let f = 0; f < COUNT; f++) {
-      image.data.set([...colourOf(strongest(view.values, f, from, to), view.robust), 255], (f * canvas.width + x) * 4);
-    }
+    features.forEach((f, row) => {
+      image.data.set([...colourOf(strongest(view.values, f, from, to), view.robust), 255], (row * canvas.width + x) * 4);
+    });
   }
   paint.putImageData(image, 0, 0);
   u.ctx.save();
   u.ctx.imageSmoothingEnabled = false;
   u.ctx.drawImage(canvas, left, top, width, height);
-  if (heat.labels) {
-    u.ctx.fillStyle = css("--paper");
-    for (let f = 1; f < COUNT; f++) u.ctx.fillRect(left, Math.round(top + (f / COUNT) * height), width, 1);
-  }
+  u.ctx.fillStyle = css("--paper");
+  const lines = heat.labels.childElementCount;
+  for (let row = 1; row < lines; row++) u.ctx.fillRect(left, Math.round(top + (row / lines) * height), width, 1);
   u.ctx.restore();
 }
 

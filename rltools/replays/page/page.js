@@ -1,6 +1,6 @@
 // The page as a whole: what is shown, and what a change of it leads to.
 
-const shown = { views: [], view: null, feature: 0, present: [] };
+const shown = { views: [], view: null, feature: 0, present: [], texts: [] };
 
 function start() {
   showFacts();
@@ -12,7 +12,7 @@ function start() {
   shown.views = makeViews();
   for (const id of ["moment", "timeline", "keys"]) $(id).hidden = false;
   makeFrame();
-  if (page.features.pictures) makeObservation();
+  makeObservations();
   makeBars(select);
   makeNow();
   makePanels(shown.views.length > 0, select, () => show(player.step));
@@ -38,16 +38,21 @@ function makeChoices() {
   shown.views.forEach((view, at) => $("views").append(new Option(clipped(view.name), at)));
   $("views").addEventListener("change", () => choose(Number($("views").value)));
   $("standardised").addEventListener("change", () => choose(Number($("views").value)));
-  $("overlay-label").hidden = !page.features.pictures || !shown.views.length;
+  $("overlay-label").hidden = !PICTURES.length || !shown.views.length;
   $("overlay").addEventListener("change", () => show(player.step));
-  if (page.features.pictures) $("feature-term").textContent = "region";
+  $("all").addEventListener("change", () => {
+    bars.all = $("all").checked;
+    if (shown.view) showHeat(shown.view);
+    select(shown.feature);
+  });
+  if (WHAT === "regions") $("feature-term").textContent = "region";
   NAMES.forEach((_, f) => $("feature").append(new Option(clipped(featureLabel(f)), f)));
   $("feature").addEventListener("change", () => select(Number($("feature").value)));
 }
 
 function choose(at) {
   shown.view = drawn(shown.views[at], $("standardised").checked);
-  $("standardised-label").hidden = !shown.view.perUnit || deviations === null;
+  $("standardised-label").hidden = !shown.view.perUnit || !canBeScaled(shown.view);
   showLegend(shown.view);
   showHeat(shown.view);
   heat.track.detail.textContent = `${shown.view.asked.method} of ${shown.view.label}; unit: ${shown.view.unit}`;
@@ -57,7 +62,6 @@ function choose(at) {
 function select(f) {
   shown.feature = f;
   $("feature").value = f;
-  markSelected(f);
   if (shown.view) {
     markHeat(f);
     showTrace(shown.view, f);
@@ -68,8 +72,7 @@ function select(f) {
 
 function mostImportant() {
   if (!shown.view) return 0;
-  const sums = new Float64Array(COUNT);
-  shown.view.values.forEach((value, at) => { if (Number.isFinite(value)) sums[at % COUNT] += Math.abs(value); });
+  const sums = magnitudes(shown.view);
   return sums.indexOf(Math.max(...sums));
 }
 
@@ -83,6 +86,7 @@ function makeNow() {
   if (page.actions.discrete) shown.action = fact($("now"), "action", "");
   shown.reward = fact($("now"), "reward", "");
   shown.sum = fact($("now"), "cumulated", "");
+  shown.texts = page.texts.map(({ name }) => fact($("texts"), name || "observation", ""));
   const modes = policyModes().reverse().slice(0, 2);
   if (!page.actions.discrete) modes.reverse();
   $("actions").append(actionRow(element("span"), element("span", "", "each action"), modes.map((mode) => element("span", "figure", mode.name))));
@@ -128,7 +132,8 @@ function show(step) {
       figures[column].textContent = k < width ? fixed(values[step * width + k], scale) : "";
     });
   });
-  if (page.features.pictures) showObservation(shown.view, step, $("overlay").checked);
+  showObservations(shown.view, step, $("overlay").checked);
+  shown.texts.forEach((entry, at) => { entry.textContent = entry.title = page.texts[at].values[step]; });
   showBars(shown.view, step);
   if (shown.view) showCaption(shown.view, step);
   showPresent(shown.view, shown.feature, step);
@@ -137,7 +142,7 @@ function show(step) {
 
 function showCaption(view, step) {
   const value = view.explained[step];
-  const sums = page.features.pictures ? " Each row is the sum over a region of the picture and its channels." : "";
+  const sums = PICTURES.length ? ` ${WHAT === "regions" ? "Each row" : "The row of a region"} is the sum over ${WHAT === "regions" ? "a region" : "it"}, all channels${PICTURES.some(({ stacked }) => stacked) ? " and moments" : ""} together.` : "";
   $("caption").textContent = `${view.asked.method} of ${view.label}; unit: ${view.unit}.${Number.isFinite(value) ? composed(view, step, value) : ""}${sums}`;
 }
 

@@ -1,15 +1,15 @@
 // The tracks of an episode: attribution, the feature itself, what the policy thought and did, and what it got.
 
-const CROWD = 40; // beyond so many features only the selected one has a line
 const panels = { trace: null, value: null, strip: null, policy: null, reward: null, policyMode: 0, rewardMode: 0 };
 
 function makePanels(hasViews, select, changed) {
   if (hasViews) {
     makeHeat(select);
+    // Of a crowd only the selected one has a line.
     const others = COUNT <= CROWD ? NAMES.map(() => line("--faint", 1)) : [];
     panels.trace = makeTrack({ title: "", height: 96, lines: [...others, line("--accent", 1.75)], range: withZero });
   }
-  if (observed !== null) panels.value = makeTrack({ title: "", height: 84, lines: [line("--ink", 1.25)] });
+  if (OBSERVED_WIDTH) panels.value = makeTrack({ title: "", height: 84, lines: [line("--ink", 1.25)] });
   if (page.actions.discrete && TAKEN_WIDTH === 1) {
     panels.strip = makeTrack({ title: "Action", height: 26, paint: paintStrip });
     panels.strip.box.classList.add("strip-track");
@@ -72,21 +72,28 @@ function showReward() {
   setLines(panels.reward, [Array.from(panels.rewardMode === 0 ? cumulated : rewards, (x) => (Number.isFinite(x) ? x : null))]);
 }
 
+function nameTrack({ name }, f) {
+  name.textContent = NAMES[f];
+  name.title = NAMES[f];
+  name.classList.toggle("long", NAMES[f].length > LONG);
+}
+
 function showTrace(view, f) {
   const columns = COUNT <= CROWD ? NAMES.map((_, k) => column(view.values, COUNT, k)) : [];
-  panels.trace.name.textContent = NAMES[f];
-  panels.trace.name.title = NAMES[f];
+  nameTrack(panels.trace, f);
   panels.trace.detail.textContent = `attribution, ${view.unit}`;
   setLines(panels.trace, [...columns, column(view.values, COUNT, f)]);
 }
 
 function showValue(f) {
   if (!panels.value) return;
-  panels.value.name.textContent = NAMES[f];
-  panels.value.name.title = NAMES[f];
+  panels.value.box.hidden = KINDS[f] === "region";
+  if (panels.value.box.hidden) return;
+  fitTracks(); // one that was hidden has no width
+  nameTrack(panels.value, f);
   panels.value.detail.textContent = UNITS[f] ? `value, ${UNITS[f]}` : "value";
   panels.value.detail.title = UNITS[f] ?? "";
-  setLines(panels.value, [column(observed, COUNT, f)]);
+  setLines(panels.value, [column(observed, OBSERVED_WIDTH, OBSERVED_AT[f])]);
 }
 
 function showPresent(view, f, step) {
@@ -94,7 +101,7 @@ function showPresent(view, f, step) {
     const value = view.values[step * COUNT + f];
     panels.trace.now.textContent = Number.isFinite(value) ? signed(value, view.robust) : "not explained";
   }
-  if (panels.value) panels.value.now.textContent = fixed(observed[step * COUNT + f], rows[f].scale, 3);
+  if (panels.value) panels.value.now.textContent = valueText(step, f);
   if (panels.strip) panels.strip.now.textContent = actionTaken(step);
   panels.reward.now.textContent = brief(panels.rewardMode === 0 ? cumulated[step] : rewards[step]);
 }
