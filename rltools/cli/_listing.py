@@ -35,7 +35,8 @@ def _agents() -> Rows:
 
     def line(name: str) -> str:
         card = read_agent_card(list_content("agents")[name])
-        returns = f"{card.returns.mean:.0f} ± {card.returns.deviation:.0f}"
+        digits = 0 if abs(card.returns.mean) >= 10 else 2
+        returns = f"{card.returns.mean:.{digits}f} ± {card.returns.deviation:.{digits}f}"
         return f"{card.algorithm} on {card.environment.id}, return {returns}. {card.description}"
 
     return [(name, _or_fault(line, name)) for name in sorted(list_content("agents"))]

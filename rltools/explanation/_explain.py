@@ -150,6 +150,7 @@ def _ask(
     parsed = parse_target(target, policy)
     drawn = {"seed": seed} if "seed" in found.defaults else {}
     beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
+    held = {"memory": "held"} if policy.state_size and "window" not in beside else {}
     settings = found.settings({name: value for name, value in chosen.items() if name not in beside} | drawn)
     compared = reference_id(reference, seed) if "reference" in found.needs else ""
     question = Question(
@@ -157,7 +158,7 @@ def _ask(
         target=str(parsed),
         labels=target_labels(parsed, policy),
         unit=explained_unit(found.unit, chosen.get("units", "environment")),
-        parameters=settings | ({"reference": compared} if compared else {}) | beside,
+        parameters=settings | ({"reference": compared} if compared else {}) | beside | held,
         policy_sha256=recording.header.policy_sha256,
         every=every,
     )

@@ -37,6 +37,13 @@ class Question:
         """How many observations of a recurrent policy were explained together; 0 for the one of the moment alone."""
         return int(self.parameters.get("window", 0))
 
+    @property
+    def effect(self) -> str:
+        """Of a recurrent policy, which effect of an observation this is, in words; "" of others."""
+        if self.window:
+            return f"through memory over {self.window} observations"
+        return "the observation of the moment, memory held" if self.parameters.get("memory") == "held" else ""
+
     def to_json(self) -> dict[str, Any]:
         """As `attribution.json` keeps it."""
         return asdict(self) | {"labels": list(self.labels)}

@@ -42,8 +42,7 @@ def with_interval(found: Ranked) -> str:
 
 def _how(summary: Summary) -> str:
     scaled = f"{summary.method} x standard deviation" if summary.deviation is not None else summary.method
-    over = f", through memory over {summary.window} observations" if summary.window else ""
-    return f"{scaled}, {summary.target}{over}"
+    return ", ".join(filter(None, (scaled, summary.target, summary.effect)))
 
 
 def _leading(summary: Summary) -> list[str]:

@@ -73,7 +73,7 @@ class Summary:
         environment: its id; "" for one made by a function.
         method: of the attribution.
         target: as text.
-        window: over so many observations of a recurrent policy; 0 for the one of the moment.
+        effect: of a recurrent policy, which effect of an observation this is, in words; "" of others.
         unit: of the attribution.
         labels: one per explained scalar; the first axis of every statistic.
         features: the second axis: each entry of a vector, each region and channel of an image.
@@ -98,7 +98,7 @@ class Summary:
     environment: str
     method: str
     target: str
-    window: int
+    effect: str
     unit: str
     labels: tuple[str, ...]
     features: tuple[str, ...]
@@ -202,7 +202,7 @@ def summarise(
         environment=recording.header.environment_id,
         method=question.method,
         target=question.target,
-        window=question.window,
+        effect=question.effect,
         unit=question.unit,
         labels=question.labels,
         features=names,
