@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rltools.replays import _packing
 from rltools.replays._packing import packed, quantised, script_json
 

@@ -10,10 +10,12 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium import Space
+from gymnasium.spaces import Box, Dict, Discrete, Text
 from torch import nn
 
 import rltools
+from rltools.features import Features, space_features
 from rltools.policy import Context, positions
 
 Made = tuple[rltools.Recording, rltools.Policy]
@@ -76,7 +78,7 @@ def test_names_and_units_are_whole_where_the_page_is_narrow(browser: Any, page: 
 def test_an_observation_of_several_parts_has_a_row_for_each_number(browser: Any, tmp_path: Path) -> None:
     space = Dict(cell=Discrete(3), place=Box(-9, 9, (2,), np.float32))
     policy = rltools.TorchPolicy(Joined(), space, Discrete(2))
-    recording = rltools.record(policy, Parts, episodes=1, directory=tmp_path / "run")
+    recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
     rltools.explain(recording, policy)
     opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1")
     names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
@@ -85,26 +87,114 @@ def test_an_observation_of_several_parts_has_a_row_for_each_number(browser: Any,
     assert [number(text) for text in shown] == pytest.approx(recording.episode(0).states[1].tolist(), abs=0.01)
 
 
-class Joined(nn.Module):
-    """A linear layer on all parts of an observation."""
+def test_a_picture_among_other_parts_is_a_picture(browser: Any, tmp_path: Path) -> None:
+    _, path = pictured(tmp_path)
+    opened(browser, path, "#step=1")
+    names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
+    assert len(names) == 16 + 3
+    assert names[0] == "camera: y0-1 x0-2"
+    assert names[-3:] == ["cell=0", "cell=1", "cell=2"]
+    shown = browser.run("[...document.querySelectorAll('#bars .value')].map((cell) => cell.textContent)")
+    assert shown == [""] * 16 + ["0", "1", "0"]
+    assert browser.text(".observation figcaption") == "camera"
+    assert browser.text("#texts dd") == "go to 1"
+    # The second pixel of the third row is the brightest of all, and the largest of the map.
+    at = (
+        "(() => { const c = document.querySelector('.canvas');"
+        "return [...c.getContext('2d').getImageData(c.width * 1.5 / 9, c.height * 2.5 / 8, 1, 1).data]; })()"
+    )
+    browser.run("document.getElementById('overlay').click()")
+    browser.wait_for(f"{at}[0] === 200 && {at}[2] === 200")
+    browser.run("document.getElementById('overlay').click()")
+    browser.wait_for(f"Math.abs({at}[0] - {at}[2]) > 40")
+    # A region has no value of its own to be drawn over time.
+    titles = (
+        "[...document.querySelectorAll('.track')].filter((track) => !track.hidden).map((track) => track.textContent)"
+    )
+    assert not any("value" in text for text in browser.run(titles)[2:])
 
-    def __init__(self) -> None:
+
+def test_rows_of_pictures_and_others_are_standardised_alike(browser: Any, tmp_path: Path) -> None:
+    recording, path = pictured(tmp_path)
+    opened(browser, path, "#step=1")
+    states = np.concatenate([episode.states for episode in recording]).astype(float)
+    values = recording.attribution("gradient", episodes=[0]).values[1, 0]
+    numbers = "[...document.querySelectorAll('#bars .number')].map((cell) => cell.textContent)"
+    for found in (values * states.std(axis=0), values):
+        drawn, near = [number(text) for text in browser.run(numbers)], 0.006 * float(np.abs(found).max())
+        picture = found[:72].reshape(8, 9)
+        assert drawn[0] == pytest.approx(float(picture[:2, :3].sum()), abs=near)
+        assert drawn[-3:] == pytest.approx(found[72:].tolist(), abs=near)
+        browser.run("document.getElementById('standardised').click()")
+    assert browser.complaints() == []
+
+
+def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_path: Path) -> None:
+    space = Discrete(300)
+    torch.manual_seed(0)
+    names = tuple(f"state=row {at}, column 3, passenger in the taxi, destination yellow" for at in range(300))
+    features = Features((300,), given_names=names, leaves=space_features(space).leaves)
+    policy = rltools.TorchPolicy(nn.Linear(300, 2), space, Discrete(2), features=features)
+    recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
+    rltools.explain(recording, policy, method="integrated_gradients")
+    opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1", height=2000)
+    rows = "[...document.querySelectorAll('#bars .row')].filter((row) => !row.hidden)"
+    listed = browser.run(f"{rows}.map((row) => row.querySelector('.feature').firstChild.textContent)")
+    assert names[1] in listed
+    assert len(listed) <= 4  # one for each state that was ever seen
+    assert browser.run(f"{rows}.map((row) => row.querySelector('.value').textContent)").count("1") == 1
+    assert browser.text("#listed").startswith(f"{len(listed)} of 300 features")
+    browser.press("ArrowRight")
+    assert names[2] in browser.run(f"{rows}.map((row) => row.querySelector('.feature').firstChild.textContent)")
+    labels = browser.run("[...document.querySelectorAll('.label > span')].map((label) => label.textContent)")
+    assert len(labels) == 16
+    assert set(names[:3]) <= set(labels)
+    spans = "[...document.querySelectorAll('.feature > span, .label > span, .track-head h3')]"
+    cut = browser.run(f"{spans}.filter((x) => x.scrollHeight > x.clientHeight + 1).map((x) => x.textContent)")
+    assert cut == []
+    browser.run("document.getElementById('all').click()")
+    assert browser.run(f"{rows}.length") == 300
+    browser.run("document.getElementById('all').click()")
+    assert browser.run(f"{rows}.length") == len(listed)
+    assert browser.complaints() == []
+
+
+def pictured(tmp_path: Path) -> tuple[rltools.Recording, Path]:
+    """A recording of a Dict with a picture and a text, and its replay."""
+    space = Dict(camera=Box(0, 255, (8, 9), np.uint8), cell=Discrete(3), mission=Text(20))
+    torch.manual_seed(0)
+    policy = rltools.TorchPolicy(Joined(72 + 3, ("camera", "cell")), space, Discrete(2))
+    recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
+    rltools.explain(recording, policy)
+    return recording, rltools.replay(recording, 0, tmp_path / "page.html")
+
+
+class Joined(nn.Module):
+    """A linear layer on some parts of an observation."""
+
+    def __init__(self, size: int = 5, parts: tuple[str, ...] = ("cell", "place")) -> None:
         super().__init__()
-        self.layer = nn.Linear(5, 2)
+        self.parts = parts
+        self.layer = nn.Linear(size, 2)
 
     def forward(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.layer(torch.cat([parts["cell"], parts["place"]], dim=1))
+        return self.layer(torch.cat([parts[name].flatten(1) for name in self.parts], dim=1))
 
 
-class Parts(gymnasium.Env[Any, Any]):
-    """Observations of two parts, for three steps."""
+class Counting(gymnasium.Env[Any, Any]):
+    """Observations that count three steps, whatever their space."""
 
-    def __init__(self) -> None:
-        self.observation_space = Dict(cell=Discrete(3), place=Box(-9, 9, (2,), np.float32))
+    def __init__(self, space: Space[Any]) -> None:
+        self.observation_space = space
         self.action_space = Discrete(2)
 
-    def _observation(self) -> dict[str, Any]:
-        return {"cell": self._t % 3, "place": np.full(2, self._t, np.float32)}
+    def _observation(self) -> Any:
+        camera = np.full((8, 9), 10 * self._t, np.uint8)
+        camera[2, 1] = 200 * (self._t % 2)
+        every = {"camera": camera, "cell": self._t % 3, "place": np.full(2, self._t, np.float32)}
+        if not isinstance(self.observation_space, Dict):
+            return self._t
+        return {name: every.get(name, f"go to {self._t}") for name in self.observation_space}
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)

@@ -5,13 +5,14 @@ const ALL_SHOWN = 24; // beyond so many the list scrolls
 const CROWD = 40; // beyond so many the largest are shown, and the rest when asked for
 const LARGEST = 16;
 const LONG = 32; // a longer name takes two lines
+const longNames = NAMES.some((name) => name.length > LONG);
 const scales = [];
 const bars = { all: false, select: () => {} };
 
 function makeBars(select) {
   bars.select = select;
   if (COUNT > ALL_SHOWN) $("bars").tabIndex = 0;
-  $("bars").classList.toggle("long", NAMES.some((name) => name.length > LONG));
+  $("bars").classList.toggle("long", longNames);
   if (COUNT <= CROWD) return;
   $("all-label").hidden = false;
   $("all-label").append(` all ${COUNT} ${WHAT}`);

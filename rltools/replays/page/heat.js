@@ -3,8 +3,7 @@
 const heat = { track: null, labels: null, view: null, features: [], select: () => {}, canvas: document.createElement("canvas") };
 
 function makeHeat(select) {
-  const long = NAMES.some((name) => name.length > LONG);
-  const each = COUNT > CROWD ? 28 : COUNT > ALL_SHOWN ? 13 : long ? 28 : 20;
+  const each = COUNT > ALL_SHOWN && COUNT <= CROWD ? 13 : longNames ? 28 : 20;
   const height = Math.max(24, each * Math.min(COUNT, COUNT > CROWD ? LARGEST : COUNT));
   heat.select = select;
   heat.track = makeTrack({ title: "", height, axis: true, paint: paintHeat });

@@ -4,7 +4,7 @@ const RIGHT = 14;
 const tracks = [];
 
 function gutter() {
-  return $("tracks").clientWidth < 640 ? 96 : 208;
+  return $("tracks").clientWidth < 640 ? 96 : longNames ? 240 : 208;
 }
 
 function increments() {

@@ -1,0 +1,93 @@
+"""What bars, heatmap and traces have a row for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+
+import numpy as np
+
+from rltools.features import Features, Part
+from rltools.recording import Recording
+
+_AT_ONCE = 256
+"""So many observations are widened to float64 at a time: a long episode of pictures is large."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry of the observation, or a region of a picture in it.
+
+    Attributes:
+        name: of it.
+        unit: "" where there is none.
+        kind: "number", "choice" or "region".
+        entries: row-major positions in the encoded observation.
+    """
+
+    name: str
+    unit: str
+    kind: str
+    entries: np.ndarray
+
+
+def rows_of(features: Features) -> list[Row]:
+    """A row for each entry of an observation; of a picture for each region, over all of its channels and lags."""
+    units = features.units or ("",) * features.size
+    found: list[Row] = []
+    for part in features.parts:
+        if is_picture(part):
+            prefix = f"{part.leaf.name}: " if part.leaf.name else ""
+            found += [Row(prefix + name, "", "region", part.start + at) for name, at in _regions(part)]
+        else:
+            places = range(part.start, part.stop)
+            found += [Row(features.names[at], units[at], part.leaf.kind, np.array([at])) for at in places]
+    return found
+
+
+def is_picture(part: Part) -> bool:
+    """Whether its entries have a place in a picture."""
+    return {"y", "x"} <= set(part.dims)
+
+
+def plane(part: Part) -> np.ndarray:
+    """The positions of a picture's entries in its own numbers, those of one pixel side by side: `[y, x, entry]`."""
+    height, width = (part.shape[part.dims.index(axis)] for axis in ("y", "x"))
+    places = np.arange(prod(part.shape)).reshape(part.shape)
+    in_front = np.moveaxis(places, [part.dims.index("y"), part.dims.index("x")], [0, 1])
+    return in_front.reshape(height, width, -1)
+
+
+def _regions(part: Part) -> list[tuple[str, np.ndarray]]:
+    pixels = plane(part)
+    grid = Features(pixels.shape[:2], ("y", "x")).groups()
+    return [(name, pixels.reshape(-1, pixels.shape[2])[at].ravel()) for name, at in grid]
+
+
+def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
+    """`[..., entry]` -> float64 `[..., row]`, summed over the entries of each row."""
+    if not rows:
+        return np.zeros((*values.shape[:-1], 0))
+    order = np.concatenate([row.entries for row in rows])
+    starts = [0, *accumulate(len(row.entries) for row in rows[:-1])]
+    sums: np.ndarray = np.add.reduceat(values[..., order], starts, axis=-1, dtype=np.float64)
+    return sums
+
+
+def deviations(recording: Recording) -> np.ndarray | None:
+    """The standard deviation of each entry over all recorded states: float64 `[entry]`; None where there are none.
+
+    The parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact beside a large mean.
+    """
+    count, mean, squares = 0, np.zeros(recording.features.size), np.zeros(recording.features.size)
+    for episode in recording:
+        states = episode.states.reshape(len(episode), recording.features.size)
+        for start in range(0, len(states), _AT_ONCE):
+            part = states[start : start + _AT_ONCE].astype(np.float64)
+            step, total = part.mean(axis=0) - mean, count + len(part)
+            squares += part.var(axis=0) * len(part) + step**2 * count * len(part) / total
+            mean += step * len(part) / total
+            count = total
+    return np.sqrt(squares / count) if count else None
