@@ -56,5 +56,14 @@ def axis_label(name: str, at: int, size: int, channels: Sequence[str] = ()) -> s
     if name == "channel" and len(channels) == size:
         return channels[at]
     if name == "lag":
-        return f"{size - 1 - at} steps ago" if at < size - 1 else "now"
+        return ago(size - 1 - at)
     return f"{name} {at}"
+
+
+def ago(steps: int) -> str:
+    """When an observation of a stack was made.
+
+    >>> ago(0), ago(1), ago(2)
+    ('now', '1 step ago', '2 steps ago')
+    """
+    return "now" if steps == 0 else f"{steps} step{'s' if steps > 1 else ''} ago"

@@ -31,7 +31,7 @@ ALLOWED = {
     "observations": {"errors"},
     "regions": set(),
     "features": {"errors", "observations", "regions"},
-    "naming": {"errors", "observations", "features", "cards", "environments"},
+    "naming": {"errors", "observations", "regions", "features", "cards", "environments"},
     "cards": BASE | {"content"},
     "environments": BASE,
     "policy": {"errors", "features"},

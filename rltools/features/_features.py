@@ -14,6 +14,7 @@ import numpy as np
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.features._part import Part, axis_names
 from rltools.observations import Leaf, map_leaves, nest, pick
+from rltools.regions import ago
 
 
 @dataclass(frozen=True)
@@ -180,12 +181,11 @@ class Features:
 
     def windowed(self, lags: int) -> Features:
         """The features of so many observations in a row, the last one last, as one input `[lag, *feature]`."""
-        behind = [lags - 1 - lag for lag in range(lags)]
-        ago = [", now" if lag == 0 else f", {lag} step{'s' if lag > 1 else ''} ago" for lag in behind]
+        when = [ago(lags - 1 - lag) for lag in range(lags)]
         return Features(
             (lags, *self.shape),
             ("lag", *self.dims),
-            tuple(f"{name}{when}" for when in ago for name in self.names),
+            tuple(f"{name}, {then}" for then in when for name in self.names),
             self.units * lags,
             channels=() if self.leaves else self.channels,
         )

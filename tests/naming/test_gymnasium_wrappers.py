@@ -69,7 +69,7 @@ def test_a_stack_names_the_lag(told, moved, kind, lag):
     env, card = told(kind)
     plain = {name: moved(env, card, change) for name, change in CHANGES[kind].items()}
     stacked = w.FrameStackObservation(env, 3, padding_type="zero")
-    when = f", {lag} steps ago" if lag else ", now"
+    when = f", {lag} step{'s' if lag > 1 else ''} ago" if lag else ", now"
     for name, change in CHANGES[kind].items():
         found = moved(stacked, card, change, steps=lag)
         # A stack of several choices has their numbers: those of the choices and not of their values.
@@ -91,7 +91,7 @@ def test_a_stack_of_vectors_is_lag_by_feature(told):
     env, card = told("vector")
     features = observed_features(w.FrameStackObservation(env, 2), card)
     assert (features.shape, features.dims) == ((2, 3), ("lag", "feature"))
-    assert features.names[:4] == ("height, 1 steps ago", "lean, 1 steps ago", "load, 1 steps ago", "height, now")
+    assert features.names[:4] == ("height, 1 step ago", "lean, 1 step ago", "load, 1 step ago", "height, now")
     assert features.units == ("m", "rad", "") * 2
 
 
@@ -99,7 +99,7 @@ def test_a_stack_of_pictures_has_regions_by_time_and_channel(told):
     env, card = told("picture")
     features = observed_features(w.FrameStackObservation(env, 2), card)
     assert features.dims == ("lag", "y", "x", "channel")
-    assert features.groups()[0][0] == "y0-1 x0-2 red, 1 steps ago"
+    assert features.groups()[0][0] == "y0-1 x0-2 red, 1 step ago"
 
 
 @pytest.mark.parametrize("kind", ["nested", "pair", "multi", "discrete", "bits"])
@@ -227,7 +227,7 @@ def test_wrappers_on_wrappers(told, moved):
     env, card = told("nested")
     env = w.FilterObservation(w.TimeAwareObservation(w.TimeLimit(env, 8), flatten=False), ["pose", "time"])
     env = w.FrameStackObservation(w.FlattenObservation(env), 2, padding_type="zero")
-    assert moved(env, card, put(("pose", 1)), steps=1) == {"lean, 1 steps ago"}
+    assert moved(env, card, put(("pose", 1)), steps=1) == {"lean, 1 step ago"}
 
 
 class Doubled(w.TransformObservation):

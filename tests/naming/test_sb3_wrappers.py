@@ -60,7 +60,7 @@ def test_time_in_a_dict_and_under_other_wrappers(told):
     )
     env, card = told("vector")
     stacked = FrameStackObservation(TimeFeatureWrapper(TimeLimit(env, 5)), 2)
-    assert observed_features(stacked, card).names[3] == "time left, 1 steps ago"
+    assert observed_features(stacked, card).names[3] == "time left, 1 step ago"
 
 
 def test_wrappers_that_change_nothing_keep_names_and_units(told):

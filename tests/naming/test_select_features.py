@@ -31,7 +31,7 @@ def test_the_entries_that_are_kept_are_those_that_were_asked_for(keep):
 def test_the_names_stay_right_through_other_wrappers():
     env = rltools.SelectFeatures(NormalizeObservation(gymnasium.make("CartPole-v1")), ["pole angle"])
     features = observed_features(FrameStackObservation(env, 2), CARD)
-    assert features.label(0) == "pole angle, 1 steps ago (deviations)"
+    assert features.label(0) == "pole angle, 1 step ago (deviations)"
     again = rltools.SelectFeatures(rltools.SelectFeatures(gymnasium.make("CartPole-v1"), [3, 2, 1]), ["cart velocity"])
     assert again.positions == (2,)
     assert observed_features(again, CARD).names == ("cart velocity",)

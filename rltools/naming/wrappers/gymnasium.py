@@ -13,6 +13,7 @@ from rltools.naming._named import Found, Named
 from rltools.naming._pictures import picture
 from rltools.naming._stacked import earlier, stacked
 from rltools.observations import Leaf, Path
+from rltools.regions import ago
 
 
 def _unchanged(wrapper: Any, inner: Found) -> Found:
@@ -36,7 +37,7 @@ def _transformed(wrapper: Any, inner: Found) -> Found:
 
 
 def _delayed(wrapper: Any, inner: Found) -> Found:
-    return {path: earlier(of, f", {wrapper.delay} steps ago") if wrapper.delay else of for path, of in inner.items()}
+    return {path: earlier(of, f", {ago(wrapper.delay)}") if wrapper.delay else of for path, of in inner.items()}
 
 
 def _filtered(wrapper: Any, inner: Found) -> Found:
