@@ -213,7 +213,7 @@ def test_what_was_made_says_what_was_found_and_where(analyzed):
 
 def test_the_page_says_in_plain_words_what_was_asked(analyzed):
     page = analyzed[0].page.read_text()
-    assert "centred:chosen is the raw score of the action taken, less the mean of all actions" in page
+    assert "centred:chosen is the raw score of the action taken, less the mean over the allowed actions" in page
     assert page.count("logit:chosen is the raw score of the action taken, before") == 1
     assert "2 episodes" in page
     assert "24 explained steps" in page

@@ -8,6 +8,7 @@ from rltools.content import find_content
 from rltools.environments import environment_spec
 from rltools.errors import ConfigError
 from rltools.naming import observed_features
+from rltools.policies._surroundings import look_at
 
 SHA = "0123456789abcdef" * 4
 
@@ -282,3 +283,15 @@ def test_a_card_that_was_changed_is_read_again(project):
     assert environment_card(mine()).description == "a test"
     card(project, "mine", described(ENVIRONMENT, "another description"))
     assert environment_card(mine()).description == "another description"
+
+
+def test_a_card_with_another_number_of_entries_is_said(tmp_path, monkeypatch):
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "pole.yaml").write_text(
+        "environments: [{id: CartPole-v1}]\ndescription: d\nsource: https://example.org\n"
+        "observation: [{name: a, meaning: m}, {name: b, meaning: m}]\nactions: [{name: x, meaning: m}]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    around = look_at("CartPole-v1")
+    assert around.features.names[0] == "obs[0]"
+    assert around.notes == ("the environment's card names 2 entries and there are 4: not used",)

@@ -113,8 +113,8 @@ def import_modules(names: Iterable[str]) -> None:
     Raises:
         SimulationError: one cannot be imported.
     """
-    here = str(Path.cwd())
-    if here not in sys.path:
+    names, here = list(names), str(Path.cwd())
+    if names and here not in sys.path:
         sys.path.append(here)
     for name in names:
         try:

@@ -102,6 +102,8 @@ def explain(
     with sole_writer(recording.directory), cause_named(folder):
         missing = sorted(set(recording.numbers) - set(numbered(folder)))
         if not missing:
+            if policy.source.sha256 != recording.header.policy_sha256:
+                _check_one(recording, policy)
             return recording
         states = None
         if "reference" in asked.method.needs:
@@ -218,6 +220,16 @@ def _explain_batch(
             files.finish(path, {"policy_sha256": asked.question.policy_sha256})
         start = rows.stop
     return start, explained.failed
+
+
+def _check_one(recording: Recording, policy: Policy) -> None:
+    """Compare scores where nothing is left to explain: what is there may be another policy's."""
+    window = policy.lags if isinstance(policy, Window) else 0
+    names = needed_columns(recording, policy)
+    for piece, *_ in batches(recording, recording.numbers[:1], names, 1, 1, 16, window):
+        if piece.damage is None and len(piece.t):
+            _check_same_policy(policy, piece.columns, recording)
+        break
 
 
 def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: Recording) -> None:

@@ -13,9 +13,9 @@ from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
 
-from rltools.cards import environment_card
+from rltools.cards import EnvironmentCard, environment_card
 from rltools.environments import Environment, current_id, environment_spec, make_environment, spec_to_json
-from rltools.errors import MismatchError
+from rltools.errors import MismatchError, SimulationError
 from rltools.features import Features
 from rltools.naming import action_names, observed_features
 from rltools.observations import Leaf, leaves
@@ -72,12 +72,34 @@ def look_at(env: Environment, *, names: bool = True) -> Surroundings:
         spaces = live.observation_space, live.action_space
         features = observed_features(live, card) if names else None
         named = action_names(live, card) if names else ()
+        misfit = _misfit(live, card) if names else ()
     finally:
         if live is not env:
             live.close()
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
-    return Surroundings(*spaces, spec, notes, features, named)
+    return Surroundings(*spaces, spec, notes + misfit, features, named)
+
+
+def names_in(spec: EnvSpec, observed: Space[Any], acted: Space[Any]) -> tuple[Features | None, tuple[str, ...] | None]:
+    """What an environment calls entries and actions of these spaces; None where it cannot be made or has others."""
+    try:
+        around = look_at(spec)
+    except SimulationError:
+        return None, None
+    same = around.features is not None and _entries(around.observation_space) == _entries(observed)
+    fits = type(acted) is type(around.action_space) and count_actions(acted) == count_actions(around.action_space)
+    return around.features if same else None, around.action_names if fits else None
+
+
+def _misfit(live: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tuple[str, ...]:
+    """The caveat about a card that names another number of entries than there are."""
+    if card is None or not card.observation:
+        return ()
+    inner = observed_features(live.unwrapped, card)
+    if inner.given_names or inner.size == len(card.observation):
+        return ()
+    return (f"the environment's card names {len(card.observation)} entries and there are {inner.size}: not used",)
 
 
 def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:

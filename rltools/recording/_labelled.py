@@ -62,6 +62,11 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     if features.dims == ("feature",):
         coordinates["feature"] = ("feature", np.array(features.names, dtype=object))
         coordinates["unit"] = ("feature", np.array(features.units or [""] * features.size, dtype=object))
+    if features.dims == ("lag", "feature") and features.given_names:
+        lags, count = features.shape
+        now = [name.removesuffix(", now") for name in features.names[-count:]]
+        coordinates["lag"] = ("lag", np.arange(1 - lags, 1))
+        coordinates["feature"] = ("feature", np.array(now, dtype=object))
     if actions.ndim == 2:
         names = recording.header.action_names
         if len(names) != actions.shape[1]:  # the values of several choices, not the choices

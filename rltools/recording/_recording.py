@@ -60,8 +60,9 @@ class Recording:
     def __repr__(self) -> str:
         """What it is of, in one line."""
         explained = ", ".join(f"{asked.method} of {asked.target}" for asked in self.questions.values()) or "nothing"
+        episodes = f"{len(self)} episode{'' if len(self) == 1 else 's'}"
         return (
-            f"Recording({str(self.directory)!r}: {len(self)} episodes of {self.header.policy} in "
+            f"Recording({str(self.directory)!r}: {episodes} of {self.header.policy} in "
             f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
         )
 
@@ -146,6 +147,18 @@ class Recording:
         windows: np.ndarray = states[np.maximum(reach, 0)]
         return windows
 
+    def complete(self, key: str) -> bool:
+        """Whether an attribution is there of every episode that can be read: more may have been recorded since."""
+        missing = set(self.numbers) - set(numbered(self.directory / "attributions" / key))
+        return not any(self._readable(number) for number in missing)
+
+    def _readable(self, number: int) -> bool:
+        try:
+            self.outcome(number)
+        except CorruptError:
+            return False
+        return True
+
     def find(self, method: str | None = None, target: str | None = None, window: int = 0) -> str:
         """The folder name of one attribution: the only one, or the one that speaks first among those that fit.
 
@@ -166,9 +179,9 @@ class Recording:
                 f"no {wanted} in {self.directory}; explained there: {known}. Add it with rltools.explain(...) or "
                 f"`rltools explain`"
             )
-        # Of equals, say with other references, the newest.
+        # Those of all episodes before others; of equals, say with other references, the newest.
         written = {key: (self.directory / "attributions" / key / "attribution.json").stat().st_mtime for key in fitting}
-        return min(fitting, key=lambda key: (*_precedence(there[key]), -written[key]))
+        return min(fitting, key=lambda key: (not self.complete(key), *_precedence(there[key]), -written[key]))
 
     def attribution(
         self,
@@ -231,8 +244,8 @@ class Recording:
         if not path.is_file():
             self.episode(number)  # a damaged one is never explained, and is named here
             raise RecordingError(
-                f"episode {number} of {self.directory} is not explained yet by {folder.name}; "
-                f"run explain again, it carries on where it stopped"
+                f"episode {number} of {self.directory} is not explained yet by {_named(self.questions[folder.name])}; "
+                f"run explain again with these, it carries on where it stopped"
             )
         try:
             return steps, read_rows(path, steps)
@@ -255,6 +268,12 @@ class Recording:
 
 def _name_damage(error: CorruptError) -> None:
     warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
+
+
+def _named(asked: Question) -> str:
+    """What to ask for to get an attribution again."""
+    window = f", window {asked.window} (--window)" if asked.window else ""
+    return f"method {asked.method} (--method) and target {asked.target} (--target){window}"
 
 
 def _over(window: int) -> str:

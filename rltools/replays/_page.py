@@ -70,7 +70,9 @@ def _shown(recording: Recording, method: str | None, target: str | None) -> list
 
     Those over a window of past observations are left out: at a step they have a value for each of several moments.
     """
-    questions = {key: asked for key, asked in recording.questions.items() if not asked.window}
+    questions = {
+        key: asked for key, asked in recording.questions.items() if not asked.window and recording.complete(key)
+    }
     if not questions and method is None and target is None:
         return []
     first = recording.find(method, target)

@@ -68,7 +68,9 @@ def write_comparison(
 
 def _asked(recording: Recording) -> list[tuple[str, str]]:
     """Methods and targets, of attributions of the moment: those of past observations have other features."""
-    asked = (question for question in recording.questions.values() if not question.window)
+    asked = (
+        question for key, question in recording.questions.items() if not question.window and recording.complete(key)
+    )
     return list(dict.fromkeys((question.method, question.target) for question in asked))
 
 

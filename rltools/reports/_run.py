@@ -39,7 +39,8 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
     main = summarise(recording, level=level)
     asked = [
         summarise(recording, method=question.method, target=question.target, window=question.window, level=level)
-        for question in recording.questions.values()
+        for key, question in recording.questions.items()
+        if recording.complete(key)
     ]
     others = {summary.key: summary for summary in asked if summary.key != main.key}
     summaries = [main, *others.values()]

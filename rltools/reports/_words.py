@@ -5,7 +5,7 @@ from __future__ import annotations
 _SCORES = {
     "logit": "the raw score of {}, before scores become probabilities",
     "q_value": "the return that the network expects of {}",
-    "centred": "the raw score of {}, less the mean of all actions' raw scores, because what they share decides nothing",
+    "centred": "the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
     "log_probability": "the logarithm of the probability of {}",
     "probability": "the probability of {}",
     "action": "{}, as it is sent to the environment",

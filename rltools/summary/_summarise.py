@@ -257,6 +257,7 @@ def _notes(
         f"{skipped} of {sums.steps.sum()} steps are left out: {why}": skipped,
         f"at {sums.clipped} of {overall.n} explained steps the normalisation clips an entry of the observation, "
         "which no gradient passes through": sums.clipped,
+        f"at {sums.forced} of {overall.n} steps only one action was allowed, so nothing decides": sums.forced,
         f"{damaged} of {len(recording)} episodes cannot be read and are left out": damaged,
         f"{faults} of {len(outcomes)} episodes were ended by a fault; their returns do not count": faults,
     }

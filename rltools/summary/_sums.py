@@ -20,13 +20,14 @@ class Sums:
             where there is a deviation, the same two standardised.
         states: float `[episode, 3, group]`, of all recorded states: how many, and the sums of their distances and
             squared distances from the first one; None for images, and where nothing is standardised.
-        zero: int `[episode]`, explained steps at which every attribution is exactly 0.
+        zero: int `[episode]`, explained steps at which every attribution is exactly 0, though there was a choice.
         failed: int `[episode]`, steps whose score is known and whose attribution is not finite.
         steps: int `[episode]`, all recorded steps.
         residuals: float `[step, target]`, None where the method has none.
         scores: float `[step, target]`, of the same steps.
         incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
         clipped: steps with an entry that a normalisation clips.
+        forced: steps at which only one action was allowed.
     """
 
     counts: np.ndarray
@@ -39,6 +40,7 @@ class Sums:
     scores: np.ndarray
     incomplete: int | None
     clipped: int
+    forced: int
 
 
 def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, merged: bool = False) -> Sums:
@@ -57,7 +59,7 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
     kinds = 2 if deviation is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
-    clipped = 0
+    clipped = forced = 0
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         values = flat(found.values, 2)[rows]
@@ -67,7 +69,9 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         counts.append([len(values), *np.bincount(chosen, minlength=categories)[1:]])
         by_action = [kinded[chosen == category].sum(axis=0) for category in range(1, categories)]
         totals.append(np.stack([kinded.sum(axis=0), *by_action]))
-        zero.append(int((flat(values, 1) == 0).all(axis=1).sum()))
+        alone = _forced(recording, episode)[rows]
+        forced += int(alone.sum())
+        zero.append(int(((flat(values, 1) == 0).all(axis=1) & ~alone).sum()))
         failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         scores.append(found.scores[rows])
@@ -94,7 +98,16 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         scores=np.concatenate(scores) if scores else np.zeros((0, labels)),
         incomplete=int((~np.concatenate(complete)).sum()) if complete else None,
         clipped=clipped,
+        forced=forced,
     )
+
+
+def _forced(recording: Recording, episode: Episode) -> np.ndarray:
+    """Bool `[step]`: where nothing was left to decide, because one action was allowed (of each choice)."""
+    if episode.masks is None:
+        return np.zeros(len(episode), bool)
+    forced: np.ndarray = episode.masks.sum(axis=1) == max(1, len(recording.header.branches))
+    return forced
 
 
 def named_actions(recording: Recording) -> tuple[str, ...]:

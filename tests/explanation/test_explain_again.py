@@ -101,3 +101,22 @@ class TestResuming:
         assert recording.questions == {}
         with pytest.raises(RecordingError, match="nothing yet"):
             recording.attribution()
+
+
+class TestWhatWasThereBefore:
+    def test_more_episodes_than_an_old_question_has(self, recording, policy, Walk):
+        rltools.explain(recording, policy, target="logit:chosen", method="integrated_gradients")
+        more = rltools.record(policy, Walk, episodes=6, directory=recording.directory)
+        rltools.explain(more, policy)
+        old, new = (more.find(name) for name in ("integrated_gradients", "gradient"))
+        assert (more.complete(old), more.complete(new)) == (False, True)
+        assert more.find() == new
+        with pytest.raises(rltools.errors.RecordingError, match=r"method integrated_gradients \(--method\) and target"):
+            more.attribution("integrated_gradients")
+        assert rltools.replay(more, 5, more.directory / "page.html").is_file()
+
+    def test_another_policy_is_refused_though_nothing_is_left_to_do(self, recording, policy, make_policy):
+        rltools.explain(recording, policy)
+        rltools.explain(recording, policy)
+        with pytest.raises(rltools.errors.MismatchError, match="is not the policy that was recorded"):
+            rltools.explain(recording, make_policy(seed=5))

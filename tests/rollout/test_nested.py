@@ -277,3 +277,27 @@ def test_a_choice_is_one_feature_when_asked(recording: rltools.Recording) -> Non
         apart.overall.mean.value[:, places].sum(1),
         atol=1e-12,
     )
+
+
+def test_steps_with_one_allowed_action_are_no_dead_units(tmp_path: Any) -> None:
+    policy = rltools.load_policy("taxi-masked-ppo")
+    recording = rltools.record(policy, episodes=4, directory=tmp_path)
+    rltools.explain(recording, policy)
+    forced = sum(int((episode.masks.sum(1) == 1).sum()) for episode in recording)
+    summary = rltools.summarise(recording)
+    assert summary.all_zero == 0
+    assert any(f"at {forced} of" in note for note in summary.notes) == bool(forced)
+
+
+def test_a_stack_keeps_its_names_in_labelled_arrays() -> None:
+    env = gymnasium.wrappers.FrameStackObservation(gymnasium.make("CartPole-v1"), 3)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    policy = rltools.TorchPolicy(net, env.observation_space, env.action_space, environment=env.spec)
+    assert policy.features.names[2] == "pole angle, 2 steps ago"
+    assert policy.action_names == ("push left", "push right")
+    recording = rltools.record(policy, episodes=1, max_steps=4)
+    data = rltools.explain(recording, policy).to_xarray()
+    weights = net[1].weight.detach().numpy()
+    now = data["attribution_gradient"].sel(feature="pole angle", lag=0, target="centred:chosen").values
+    chosen = recording.episode(0).actions
+    np.testing.assert_allclose(now, weights[chosen, 10] - weights[:, 10].mean(), rtol=1e-4, atol=1e-6)

@@ -40,7 +40,7 @@ def trusted_model(path: Path, sha256: str) -> tuple[Any, dict[str, Any]]:
             faults.append(f"{algorithm.__name__} ({type(error).__name__}: {shown(error)})")
     raise ModelError(
         f"{path} is trusted, and its own library cannot load it: {'; '.join(faults)}. Import the modules that define "
-        f"its classes first, or load it yourself and give the live model"
+        f"its classes first (--import MODULE), or load it yourself and give the live model"
     )
 
 

@@ -22,6 +22,7 @@ from rltools.policies._identity import device_of, source_of
 from rltools.policies._memory import Memory
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
+from rltools.policies._surroundings import names_in
 from rltools.policy import Acted, Context, Source, decide
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class TorchPolicy:
         name: what to call it on pages and in files; the name of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
-        features: names and units of the observation's entries; numbered by default.
+        features: names and units of the observation's entries; by default those of the environment, else numbered.
         environment: the specification it was trained on.
         dtype: torch.float32 or torch.float64, which the module must compute in.
         choose: (scores `[batch, k]` of the first head, deterministic, rngs) -> positions `[batch]` from 0 for Discrete,
@@ -104,6 +105,9 @@ class TorchPolicy:
         self._normalization, self.units = normalization, "environment"
         self.state_size = 0 if memory is None else memory.size
         self.masked = masked
+        if environment is not None and (features is None or action_names is None):
+            named, actions = names_in(environment, observation_space, action_space)
+            features, action_names = features or named, action_names or actions
         self.features = features or space_features(observation_space)
         self.observation_space = observation_space
         self.action_space = action_space
@@ -188,7 +192,7 @@ class TorchPolicy:
                 scores = compute()
         except (torch.OutOfMemoryError, ArgumentError):
             raise
-        except (RuntimeError, ValueError, IndexError) as error:
+        except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
             raise MismatchError(
                 f"the {name} head of {self.source.name} cannot take observations {list(x.shape)} of {x.dtype}: {error}"
             ) from error
