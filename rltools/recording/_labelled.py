@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -179,15 +178,23 @@ def _chosen(recording: Recording, method: str | None, target: str | None, number
 
 
 def _by_variable(asked: dict[str, Attribution]) -> dict[str, list[Attribution]]:
-    """A variable for each method; where one target was explained twice (other parameters), each by its own name."""
-    counts = Counter((found.method, found.question.window, label) for found in asked.values() for label in found.labels)
+    """A variable for each method and window; where a scalar was asked in several ways, each by its own name."""
+    ways: dict[tuple[str, int, str], set[str]] = {}
+    for found in asked.values():
+        for label in found.labels:
+            ways.setdefault((found.method, found.question.window, label), set()).add(_way(found))
     variables: dict[str, list[Attribution]] = {}
     for key, found in asked.items():
-        alone = all(counts[found.method, found.question.window, label] == 1 for label in found.labels)
         over = f"_window_{found.question.window}" if found.question.window else ""
+        alone = all(len(ways[found.method, found.question.window, label]) == 1 for label in found.labels)
         name = f"attribution_{found.method}{over}" if alone else f"attribution_{key}"
         variables.setdefault(name, []).append(found)
     return variables
+
+
+def _way(found: Attribution) -> str:
+    """All that was asked beside the target; two targets may share a scalar, whose attribution is then the same."""
+    return f"{sorted(found.question.parameters.items())} {found.question.every}"
 
 
 def _attributes(recording: Recording) -> dict[str, str]:

@@ -201,3 +201,12 @@ def test_without_episodes(explained: bool, make_policy: Make, make_env: Make, tm
     assert recording.outcomes() == []
     if explained:
         assert recording.attribution().values.shape == (0, 1, 3)
+
+
+def test_two_targets_that_share_a_scalar_share_a_variable():
+    policy = rltools.load_policy("pendulum-sac")
+    recording = rltools.record(policy, episodes=1, max_steps=5)
+    for target in ("action:all", "action:torque"):
+        rltools.explain(recording, policy, target=target)
+    values = recording.to_xarray()["attribution_gradient"].sel(target="action:torque").values
+    assert np.isfinite(values).all()
