@@ -199,9 +199,9 @@ def positions(policy: Policy, actions: np.ndarray) -> Tensor:
         return taken.to(policy.device, policy.dtype)
     start = getattr(policy.action_space, "start", 0)
     counted = actions if isinstance(start, int) and start == 0 else actions - start
-    if len(policy.branches) > 1 or counted.ndim > 1:
-        counted = counted.reshape(len(actions), -1)
-    found = torch.from_numpy(counted)
+    if counted.ndim > 1:  # one choice that comes in an array is a choice like any other
+        counted = counted.reshape(len(actions), -1) if len(policy.branches) > 1 else counted.reshape(len(actions))
+    found = torch.from_numpy(counted if counted.flags.writeable else counted.copy())  # those of a file are not
     if counted.dtype != np.int64 or policy.device.type != "cpu":
         found = found.to(policy.device, torch.int64)
     return found

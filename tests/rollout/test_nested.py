@@ -301,3 +301,37 @@ def test_a_stack_keeps_its_names_in_labelled_arrays() -> None:
     now = data["attribution_gradient"].sel(feature="pole angle", lag=0, target="centred:chosen").values
     chosen = recording.episode(0).actions
     np.testing.assert_allclose(now, weights[chosen, 10] - weights[:, 10].mean(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("acted", "scores", "labels"),
+    [
+        (spaces.MultiDiscrete([3]), 3, ("centred:chosen",)),
+        (spaces.MultiBinary(1), 2, ("centred:chosen",)),
+        (spaces.MultiDiscrete([[2, 3]]), 5, ("centred:chosen[0]", "centred:chosen[1]")),
+    ],
+)
+def test_choices_in_arrays_of_any_shape(
+    acted: spaces.Space[Any], scores: int, labels: tuple[str, ...], tmp_path: Any
+) -> None:
+    class Chosen(Wander):
+        action_space = acted
+
+        def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+            assert acted.contains(action)
+            return super().step(action)
+
+    torch.manual_seed(0)
+    net = nn.Linear(4, scores)
+    policy = rltools.TorchPolicy(net, Chosen.observation_space, acted)
+    recording = rltools.record(policy, Chosen, episodes=1, max_steps=6, directory=tmp_path)
+    found = rltools.explain(recording, policy).attribution()
+    assert found.labels == labels
+    first = recording.episode(0).actions.reshape(6, -1)[:, 0]
+    size = 3 if scores == 3 else 2
+    weights = net.weight.detach().numpy()
+    np.testing.assert_allclose(found.values[:, 0], weights[first] - weights[:size].mean(0), rtol=1e-4, atol=1e-6)
+    env = rltools.AttributionWrapper(Chosen(), policy)
+    env.reset(seed=0)
+    by_hand = env.step(recording.episode(0).actions[0])[4]["attribution"]
+    np.testing.assert_allclose(by_hand.reshape(-1, 4)[0], found.values[0, 0], rtol=1e-4, atol=1e-6)
