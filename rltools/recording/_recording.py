@@ -19,13 +19,11 @@ from rltools.recording._episode import Episode, Outcome, read_episode, read_outc
 from rltools.recording._explained import join_rows, read_question, read_rows
 from rltools.recording._files import numbered, numbered_path, read_json
 from rltools.recording._header import Header
+from rltools.recording._questions import asked_again, chosen_key, question_path
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-HEADLINE = ("shapley", "integrated_gradients", "input_x_gradient", "gradient")
-"""Which method speaks first where several were recorded: the best predictor of what is lost without a feature."""
 
 
 class DamagedFileWarning(UserWarning):
@@ -130,9 +128,22 @@ class Recording:
                 _name_damage(error)
         return found
 
+    def question(self, key: str) -> Question:
+        """What the attribution in the folder of this name answers.
+
+        Raises:
+            UnknownNameError: there is no such folder.
+            CorruptError: its `attribution.json` is damaged.
+        """
+        path = question_path(self.directory, key)
+        if not path.is_file():
+            known = ", ".join(self.questions) or "none"
+            raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {known}")
+        return read_question(path)
+
     def features_of(self, key: str) -> Features:
         """The features of one attribution: those of an observation, or of a window of them."""
-        window = self.questions[key].window
+        window = self.question(key).window
         return self.features.windowed(window) if window else self.features
 
     def states_of(self, key: str, episode: Episode) -> np.ndarray:
@@ -140,7 +151,7 @@ class Recording:
 
         Of windows `[step, lag, *feature]`, with the first observation in the place of those before it.
         """
-        states, window = episode.states, self.questions[key].window
+        states, window = episode.states, self.question(key).window
         if not window:
             return states
         reach = np.arange(len(states))[:, None] + np.arange(1 - window, 1)
@@ -165,23 +176,7 @@ class Recording:
         Raises:
             RecordingError: nothing was explained, or nothing that fits; the message lists what there is.
         """
-        there = self.questions
-        fitting = [
-            key
-            for key, asked in there.items()
-            if method in (None, asked.method) and target in (None, asked.target) and asked.window == window
-        ]
-        if not fitting:
-            wanted = f"{method or 'attribution'}{f' of {target}' if target else ''}{_over(window)}"
-            known = ", ".join(f"{asked.method} of {asked.target}{_over(asked.window)}" for asked in there.values())
-            known = known or "nothing yet"
-            raise RecordingError(
-                f"no {wanted} in {self.directory}; explained there: {known}. Add it with rltools.explain(...) or "
-                f"`rltools explain`"
-            )
-        # Those of all episodes before others; of equals, say with other references, the newest.
-        written = {key: (self.directory / "attributions" / key / "attribution.json").stat().st_mtime for key in fitting}
-        return min(fitting, key=lambda key: (not self.complete(key), *_precedence(there[key]), -written[key]))
+        return chosen_key(self.directory, self.questions, self.complete, method, target, window)
 
     def attribution(
         self,
@@ -196,7 +191,7 @@ class Recording:
         Over a window `[step, target, lag, *feature]`.
 
         Args:
-            method: which, where several were recorded; None lets the best predictor speak (`HEADLINE`).
+            method: which, where several were recorded; None lets the best predictor speak (`_questions.HEADLINE`).
             target: as text, for instance "centred:chosen"; likewise.
             window: over so many observations of a recurrent policy; 0 for the one of the moment.
             episodes: their numbers; all by default.
@@ -212,7 +207,7 @@ class Recording:
         A damaged file is named in a warning: of an episode it is left out where all were asked for, of attributions
         there is NaN.
         """
-        question = self.questions[key]
+        question = self.question(key)
         folder = self.directory / "attributions" / key
         reference = folder / "reference.parquet"
         parts = []
@@ -244,8 +239,8 @@ class Recording:
         if not path.is_file():
             self.episode(number)  # a damaged one is never explained, and is named here
             raise RecordingError(
-                f"episode {number} of {self.directory} is not explained yet by {_named(self.questions[folder.name])}; "
-                f"run explain again with these, it carries on where it stopped"
+                f"episode {number} of {self.directory} is not explained yet by "
+                f"{asked_again(self.question(folder.name))}; run explain again with these to carry on"
             )
         try:
             return steps, read_rows(path, steps)
@@ -268,22 +263,6 @@ class Recording:
 
 def _name_damage(error: CorruptError) -> None:
     warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
-
-
-def _named(asked: Question) -> str:
-    """What to ask for to get an attribution again."""
-    window = f", window {asked.window} (--window)" if asked.window else ""
-    return f"method {asked.method} (--method) and target {asked.target} (--target){window}"
-
-
-def _over(window: int) -> str:
-    return f" over {window} observations" if window else ""
-
-
-def _precedence(asked: Question) -> tuple[int, bool, str]:
-    place = HEADLINE.index(asked.method) if asked.method in HEADLINE else len(HEADLINE)
-    default = asked.target in ("centred:chosen", "action:all")
-    return place, not default, asked.target
 
 
 def open_recording(path: str | Path) -> Recording:

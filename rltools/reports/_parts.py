@@ -50,7 +50,7 @@ def interval(value: float, low: float, high: float, *, share: bool = False) -> s
 
 def asked_of(recording: Recording, summary: Summary) -> str:
     """`shapley of centred:chosen`, and over how many observations where these are several."""
-    window = recording.questions[summary.key].window
+    window = recording.question(summary.key).window
     over = f" over {counted(window, 'observation')}" if window else ""
     return f"{summary.method} of {summary.target}{over}"
 
@@ -104,7 +104,7 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[str]:
         )
     for summary in summaries:
         name = f"{summary.method} of {summary.target}"
-        asked = recording.questions[summary.key]
+        asked = recording.question(summary.key)
         if asked.every > 1:
             found.append(
                 f"{name}: one step in {asked.every} is explained, evenly: all {counted(summary.n_steps, 'step')} "

@@ -188,7 +188,7 @@ def summarise(
             f"is at least 1 resample, for instance 2000"
         )
     key = recording.find(method, target, window)
-    question, features = recording.questions[key], recording.features_of(key)
+    question, features = recording.question(key), recording.features_of(key)
     deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
     sums = collect(recording, key, deviation, merged=merged)
     bootstrap = Bootstrap(level, resamples, seed)

@@ -54,7 +54,7 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
     """
     features = recording.features_of(key)
     groups = features.groups(merged=merged)
-    labels = len(recording.questions[key].labels)
+    labels = len(recording.question(key).labels)
     categories = 1 + len(named_actions(recording))
     kinds = 2 if deviation is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
