@@ -1,4 +1,4 @@
-"""From arrays of observations to the tensor that attributions are taken with respect to."""
+"""From observations to the numbers that attributions are taken with respect to."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from rltools.errors import ArgumentError, MismatchError
 from rltools.features import Features
 from rltools.observations import pick
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+_NUMPY: dict[torch.dtype, np.dtype[np.floating[Any]]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 
 
 def check_dtype(dtype: torch.dtype) -> None:
@@ -26,26 +27,27 @@ def check_dtype(dtype: torch.dtype) -> None:
         raise ArgumentError(f"policies compute in torch.float32 or torch.float64, not {dtype}")
 
 
-def encode(observations: Any, features: Features, dtype: torch.dtype, device: torch.device, name: str) -> Tensor:
-    """Observations `[batch, ...]` as the environment gives them -> float `[batch, *feature]`.
+def encode(observations: Any, features: Features, dtype: torch.dtype, name: str) -> np.ndarray:
+    """Observations `[batch, ...]` as the environment gives them -> float `[batch, *feature]`, in memory of its own.
 
     Raises:
         MismatchError: another shape, or a key that is missing.
         ArgumentError: not numbers, integers that `dtype` cannot hold, or a choice that is none of its values.
     """
     if not features.leaves:
-        return encode_box(observations, features.shape, dtype, device, name)
+        return encode_box(observations, features.shape, dtype, name)
     parts = []
     for part in features.parts:
         values = pick(observations, part.leaf)
         if part.leaf.kind == "choice":
             check_shape(np.asarray(values), part.leaf.shape, name, part.leaf.name)
-            parts.append(torch.from_numpy(part.leaf.encode(np.asarray(values))).to(device, dtype))
+            parts.append(part.leaf.encode(np.asarray(values)).astype(_NUMPY[dtype]))
         else:
-            parts.append(encode_box(values, part.leaf.shape, dtype, device, name, part.leaf.name).flatten(1))
+            numbers = encode_box(values, part.leaf.shape, dtype, name, part.leaf.name)
+            parts.append(numbers.reshape(len(numbers), part.leaf.size))
     if not features.is_nested:
         return parts[0].reshape(len(parts[0]), *features.shape)
-    return torch.cat(parts, dim=1)
+    return np.concatenate(parts, axis=1)
 
 
 def check_shape(values: np.ndarray, shape: tuple[int, ...], name: str, leaf: str) -> None:
@@ -61,27 +63,24 @@ def check_shape(values: np.ndarray, shape: tuple[int, ...], name: str, leaf: str
         )
 
 
-def encode_box(
-    observations: Any, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, name: str, leaf: str = ""
-) -> Tensor:
-    """`[batch, *shape]` of any number type -> a float tensor of that shape with its own memory; floats are cast.
+def encode_box(given: Any, shape: tuple[int, ...], dtype: torch.dtype, name: str, leaf: str = "") -> np.ndarray:
+    """`[batch, *shape]` of any number type -> a float array of that shape with its own memory; floats are cast.
 
     Raises:
         MismatchError: another shape.
         ArgumentError: not numbers, or integers that `dtype` cannot hold.
     """
-    observations = np.asarray(observations)
-    if observations.dtype in _FLOATS and observations.shape[1:] == shape and observations.ndim:
-        common = torch.from_numpy(observations.copy())  # the common case, at every step
-        return common if device.type == "cpu" and common.dtype == dtype else common.to(device, dtype)
+    observations: np.ndarray = np.asarray(given)
+    if observations.dtype == _NUMPY[dtype] and observations.shape[1:] == shape and observations.ndim:
+        return observations.copy()  # the common case, at every step
     check_shape(observations, shape, name, leaf)
     if observations.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} takes {leaf or 'observations'} of numbers, not of {observations.dtype}")
     with np.errstate(over="ignore"):  # too large for the dtype becomes infinite, which a rollout stops at by itself
-        values = observations.astype(_NUMPY[dtype])
+        values: np.ndarray = observations.astype(_NUMPY[dtype])
     if observations.dtype.kind in "iu" and observations.dtype.itemsize > 2:
         _check_exact(observations, values, name)
-    return torch.from_numpy(values).to(device)
+    return values
 
 
 def _check_exact(observations: np.ndarray, values: np.ndarray, name: str) -> None:

@@ -33,17 +33,18 @@ class Normalization:
 
     def apply(self, x: Tensor) -> Tensor:
         """Normalise `[batch, *feature]`, in double precision; the result has x's dtype."""
-        if not x.requires_grad and x.device.type == "cpu":
-            return self._apply_without_graph(x)
         limit = self.limit.to(x.device)
         return torch.clamp(self._scaled(x), -limit, limit).to(x.dtype)
 
-    def _apply_without_graph(self, x: Tensor) -> Tensor:
-        """The same for acting, where NumPy's smaller price for each of the same operations counts."""
+    def apply_to_array(self, values: np.ndarray) -> np.ndarray:
+        """The same, to the last bit, for acting: NumPy does it to a few rows in half of torch's time."""
         mean, deviation, low, high = self._arrays
-        values = x.numpy()
-        scaled = (values - mean) / deviation
-        return torch.from_numpy(np.minimum(np.maximum(scaled, low), high).astype(values.dtype))
+        scaled = values.astype(np.float64)
+        scaled -= mean
+        scaled /= deviation
+        np.maximum(scaled, low, out=scaled)
+        np.minimum(scaled, high, out=scaled)
+        return scaled.astype(values.dtype)
 
     @cached_property
     def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

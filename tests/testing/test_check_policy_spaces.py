@@ -201,7 +201,7 @@ def test_a_memory_that_is_not_announced():
     policy = with_memory()
     original = policy.act
     policy.state_size = 0
-    policy._remembered = lambda x, context: torch.zeros(len(x), 5)
+    policy._remembered = lambda rows, context: torch.zeros(rows, 5)
     assert original is not None
     with pytest.raises(AssertionError, match="state_size is 0, and act remembers something"):
         check_policy(policy)

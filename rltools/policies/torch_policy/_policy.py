@@ -127,10 +127,14 @@ class TorchPolicy:
 
     def encode(self, observations: Any) -> Tensor:
         """See `Policy.encode`."""
-        x = encode(observations, self.features, self.dtype, self.device, self.source.name)
-        if self._normalization is None or self.units == "environment":
-            return x
-        return self._normalization.apply(x)
+        values = encode(observations, self.features, self.dtype, self.source.name)
+        if self._normalization is not None and self.units == "network":
+            values = self._normalization.apply_to_array(values)
+        return self._tensor(values)
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        x = torch.from_numpy(values)
+        return x if self.device.type == "cpu" else x.to(self.device)
 
     def in_network_units(self) -> TorchPolicy:
         """The same policy with observations normalised where they are encoded: their unit is the network's.
@@ -163,13 +167,13 @@ class TorchPolicy:
         """
         if name not in self._heads:
             raise ArgumentError(f"{self.source.name} has no head {name!r}; it has {', '.join(self.heads)}")
-        return self._scored(name, x, lambda: self._heads[name](*self._given(name, x, context)))
+        return self._scored(name, x.shape, lambda: self._heads[name](*self._given(name, x, context)))
 
     def _given(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
         """What a head is a function of."""
         inputs = self._inputs(x)
         if self._memory is not None:
-            return (self._memory.recall(name, inputs, self._remembered(x, context)),)
+            return (self._memory.recall(name, inputs, self._remembered(len(x), context)),)
         if name != "q_value" or self.branches:
             return (inputs,)
         if context.action is None:
@@ -182,11 +186,21 @@ class TorchPolicy:
             x = self._normalization.apply(x)
         return self.features.unflatten(x) if self.features.is_nested else x
 
-    def _remembered(self, x: Tensor, context: Context) -> Tensor:
-        return x.new_zeros(len(x), self.state_size) if context.state is None else context.state
+    def _observed(self, observations: Any) -> tuple[Any, Sequence[int]]:
+        """What the network takes for observations, and the shape of x."""
+        values = encode(observations, self.features, self.dtype, self.source.name)
+        if self._normalization is not None:
+            values = self._normalization.apply_to_array(values)
+        x = self._tensor(values)
+        return self.features.unflatten(x) if self.features.is_nested else x, values.shape
 
-    def _scored(self, name: str, x: Tensor, compute: Callable[[], Tensor]) -> Tensor:
-        """What a head gives, in eval mode and checked."""
+    def _remembered(self, rows: int, context: Context) -> Tensor:
+        if context.state is not None:
+            return context.state
+        return torch.zeros(rows, self.state_size, dtype=self.dtype, device=self.device)
+
+    def _scored(self, name: str, shape: Sequence[int], compute: Callable[[], Tensor]) -> Tensor:
+        """What a head gives for an x of this shape, in eval mode and checked."""
         try:
             with evaluating(self._modules):
                 scores = compute()
@@ -194,15 +208,15 @@ class TorchPolicy:
             raise
         except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
             raise MismatchError(
-                f"the {name} head of {self.source.name} cannot take observations {list(x.shape)} of {x.dtype}: {error}"
+                f"the {name} head of {self.source.name} cannot take observations {list(shape)} of {self.dtype}: {error}"
             ) from error
         single = name == "value" or (name == "q_value" and not self.branches)
-        expected = (len(x), 1 if single else len(self.action_names))
+        expected = (shape[0], 1 if single else len(self.action_names))
         if not isinstance(scores, Tensor) or scores.shape != expected:
             found = f"shape {list(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
             raise MismatchError(
                 f"the {name} head of {self.source.name} must give shape {list(expected)}, [batch, k], for observations "
-                f"{list(x.shape)}; it gives {found}"
+                f"{list(shape)}; it gives {found}"
             )
         return scores
 
@@ -241,22 +255,20 @@ class TorchPolicy:
     ) -> Acted:
         """See `Policy.act`."""
         with torch.no_grad():
-            x = self.encode(observations)
+            given, shape = self._observed(observations)
+            first, state = self._heads[self.heads[0]], None
             if self._memory is not None:
-                recalled, state = self._advance(x, context)
-                scores = self._scored(self.heads[0], x, lambda: self._heads[self.heads[0]](recalled))
-            else:
-                recalled, state = None, None
-                scores = self.head(self.heads[0], x, context)
+                given, state = self._advance(given, shape[0], context)
+            scores = self._scored(self.heads[0], shape, lambda: first(given))
             if not deterministic and self._deviation is not None:
-                return self._draw(self._inputs(x) if recalled is None else recalled, scores, context, rngs, state)
+                return self._draw(given, scores, context, rngs, state)
         return decide(self, scores, context, deterministic=deterministic, rngs=rngs, state=state)
 
-    def _advance(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+    def _advance(self, inputs: Any, rows: int, context: Context) -> tuple[Tensor, Tensor]:
         """What the first head is a function of, and the next state."""
         assert self._memory is not None
         with evaluating(self._modules):
-            return self._memory.advance(self._inputs(x), self._remembered(x, context))
+            return self._memory.advance(inputs, self._remembered(rows, context))
 
     def advance(self, x: Tensor, context: Context) -> Tensor:
         """`x [batch, *feature]` -> the state `[batch, state]` after it, differentiable; of a recurrent policy only.
@@ -266,7 +278,7 @@ class TorchPolicy:
         """
         if self._memory is None:
             raise ArgumentError(f"{self.source.name} is not recurrent; it remembers nothing from step to step")
-        return self._advance(x, context)[1]
+        return self._advance(self._inputs(x), len(x), context)[1]
 
     def _draw(
         self,
