@@ -177,7 +177,7 @@ def sampled(recording: Recording, policy: Policy, method: str, references: int |
     found = find_method(method)
     compared = (references or VISITED) if "reference" in found.needs else 1
     most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.has_images else 1)
-    return max(1, math.ceil(steps * found.forwards(policy.features.size, compared) / most))
+    return max(1, math.ceil(steps * found.forwards(policy.features.size, compared, found.defaults) / most))
 
 
 def notable(outcomes: list[Outcome]) -> list[Outcome]:

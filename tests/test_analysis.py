@@ -107,7 +107,7 @@ def test_pictures_of_a_live_model_are_explained_and_more_rows_than_the_limit_are
 
     model = PPO("CnnPolicy", Picture(), seed=0, device="cpu", n_steps=8, batch_size=8)
     # 8 steps of integrated gradients cost more rows than this, those of the gradient do not.
-    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", 100 * 8 * find_method("gradient").forwards(1, 1))
+    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", 100 * 8 * find_method("gradient").forwards(1, 1, {}))
     made = analyze(model, Picture, episodes=2, directory=tmp_path / "run")
     every = {asked.method: asked.every for asked in made.recording.questions.values()}
     assert every["gradient"] == 1
@@ -124,7 +124,7 @@ def test_one_step_of_so_many_is_explained_that_the_work_stays_below_the_limit(an
     made, _ = analyzed
     policy = load_policy("cartpole-ppo")
     assert sum(outcome.steps for outcome in made.recording.outcomes()) == 24
-    each = find_method("gradient").forwards(4, 1)
+    each = find_method("gradient").forwards(4, 1, {})
     monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", 24 * each * 100 / rows)
     assert sampled(made.recording, policy, "gradient") == every
 

@@ -37,7 +37,7 @@ ALLOWED = {
     "policy": {"errors", "features"},
     "policies": POLICY | {"naming"},
     "loading": POLICY | {"policies"},
-    "targets": {"errors", "policy", "features"},
+    "targets": {"errors", "policy", "features", "differentiation"},
     "attributions": {"errors", "discovery"},
     "differentiation": {"errors"},
     "recording": {"errors", "observations", "features"},

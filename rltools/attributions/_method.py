@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, MethodError
 
-Unit = Literal["score per unit", "score", "probability"]
-Forwards = Callable[[int, int], int]
+Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
+Forwards = Callable[[int, int, Mapping[str, Any]], int]
+NEEDS = ("gradient", "reference", "image", "actions", "decision", "network", "convolution")
 
 
 class RowScore(Protocol):
-    """The explained scalars as a function of inputs; see `rltools.targets.Score`."""
+    """The explained scalars as a function of inputs; see `rltools.targets.Score`.
+
+    Attributes:
+        feature_ndim: how many axes a row's features have.
+        dims: their names, "y" and "x" those of a picture.
+        outputs: how many scalars there are, the targets.
+        categorical: whether the scalars name what was decided, so that two of them are equal or not, and no more.
+        most_copies: of a row's features, how many may go through the network at once.
+    """
 
     feature_ndim: int
+    dims: tuple[str, ...]
     outputs: int
+    categorical: bool
+    most_copies: int
+
+    @property
+    def network(self) -> nn.Module | None:
+        """What is hooked by methods that look inside; None where the policy is a function."""
+        ...
 
     def __call__(self, x: Tensor) -> Tensor:
         """`[batch, ..., *feature]` -> `[batch, ..., target]`."""
         ...
 
+    def differentiate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The scalars `[batch, ..., target]` and their gradients `[target, batch, ..., *feature]`, without a graph."""
+        ...
+
     def rows(self, index: Tensor) -> RowScore:
         """The score of some of the rows."""
+        ...
+
+    def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of a policy that chooses one of several actions: their scores, and the one that was chosen in each row.
+
+        `[batch, ..., *feature]` -> `[batch, ..., action]` and int64 `[batch]`.
+        """
         ...
 
 
@@ -57,14 +85,19 @@ class Method:
     Attributes:
         name: of the function, and of its file.
         unit: of the values; only "score per unit" is ever multiplied by a feature's standard deviation.
-        needs: from "gradient" and "reference".
+        needs: from "gradient"; "reference", states to compare with; "image", a picture; "actions", a choice among
+            several actions; "decision", the target `decision`; "network", a module to look inside; "convolution", one
+            with a convolution.
         axioms: what `rltools.testing.check_attribution` checks. "linear": exact for a linear score, whose weights are
             the values in "score per unit", and weights times (state minus mean reference) in "score". "dummy": 0 for a
             feature that the score ignores. "complete": the values of a row sum to its score minus the references' mean
             score, but for the residual. "symmetric": equal features that are used equally get equal values.
             "invariant": two networks that compute the same function get the same values.
-        forwards: passes through the network per row, given the numbers of features and of references.
-        largest: the most features it takes; None for any number.
+        forwards: passes through the network per row, given the numbers of features (or groups) and of references, and
+            its parameters.
+        copies: of a row, how many the method holds at once, given the same; it is given as few rows at once as that
+            asks for, and splits more than `score.most_copies` itself.
+        largest: the most features (or groups) it takes; None for any number.
         function: what computes it.
     """
 
@@ -73,6 +106,7 @@ class Method:
     needs: frozenset[str]
     axioms: frozenset[str]
     forwards: Forwards
+    copies: Forwards
     largest: int | None
     function: Callable[..., Result]
 
@@ -106,18 +140,18 @@ class Method:
             ArgumentError: a reference is missing, or there are too many features for it.
             MethodError: the method returned another type or shape, or wrote into its input.
         """
-        features = prod(x.shape[1:])
-        if self.largest is not None and features > self.largest:
+        settings = self.settings(parameters)
+        players = len(settings.get("groups") or ()) or prod(x.shape[1:])
+        if self.largest is not None and players > self.largest:
             raise ArgumentError(
-                f"{self.name} takes up to {self.largest} features, and there are {features}: its cost doubles with "
-                f"each; use integrated_gradients instead"
+                f"{self.name} takes up to {self.largest} features, and there are {players}: its cost doubles with "
+                f"each; use integrated_gradients instead, or groups= of features"
             )
         if "reference" in self.needs and reference is None:
             raise ArgumentError(
                 f"{self.name} compares each state with reference states and none were given; pass reference=, for "
                 f"instance some of the states the agent visits [reference, *feature]"
             )
-        settings = self.settings(parameters)
         given = {"its input": x} | ({"its reference": reference} if reference is not None else {})
         before = {name: (tensor.detach().clone(), tensor.requires_grad) for name, tensor in given.items()}
         with torch.enable_grad():
@@ -156,11 +190,23 @@ def method(
     needs: Collection[str] = (),
     axioms: Collection[str] = (),
     forwards: Forwards,
+    copies: Forwards | None = None,
     largest: int | None = None,
 ) -> Callable[[Callable[..., Result]], Method]:
     """Declare a function to be the method of its file; see `Method` for what the arguments mean."""
 
     def declare(function: Callable[..., Result]) -> Method:
-        return Method(function.__name__, unit, frozenset(needs), frozenset(axioms), forwards, largest, function)
+        if unknown := sorted(set(needs) - set(NEEDS)):
+            raise MethodError(f"method {function.__name__} needs {', '.join(unknown)}; methods need {', '.join(NEEDS)}")
+        return Method(
+            function.__name__,
+            unit,
+            frozenset(needs),
+            frozenset(axioms),
+            forwards,
+            copies or forwards,
+            largest,
+            function,
+        )
 
     return declare

@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from rltools.attributions._derivative import derivative
 from rltools.attributions._method import Result, RowScore, method
 
 
@@ -10,7 +9,7 @@ from rltools.attributions._method import Result, RowScore, method
     unit="score per unit",
     needs={"gradient"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
-    forwards=lambda features, references: 2,
+    forwards=lambda features, references, settings: 2,
 )
 def gradient(score: RowScore, x: Tensor) -> Result:
     """How fast the score rises with each feature, at this very state.
@@ -27,5 +26,4 @@ def gradient(score: RowScore, x: Tensor) -> Result:
 
     Simonyan, Vedaldi, Zisserman: Deep Inside Convolutional Networks (2013), without the absolute value.
     """
-    x = x.detach().requires_grad_()
-    return Result(derivative(score(x), x).movedim(0, 1))
+    return Result(score.differentiate(x)[1].movedim(0, 1))

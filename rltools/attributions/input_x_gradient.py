@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from rltools.attributions._derivative import derivative
 from rltools.attributions._method import Result, RowScore, method
 
 
@@ -10,7 +9,7 @@ from rltools.attributions._method import Result, RowScore, method
     unit="score",
     needs={"gradient"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
-    forwards=lambda features, references: 2,
+    forwards=lambda features, references, settings: 2,
 )
 def input_x_gradient(score: RowScore, x: Tensor) -> Result:
     """The gradient times each feature's value: a first-order share of the score, compared with zero.
@@ -27,5 +26,4 @@ def input_x_gradient(score: RowScore, x: Tensor) -> Result:
 
     Shrikumar, Greenside, Shcherbina, Kundaje: Not Just a Black Box (2016).
     """
-    leaf = x.detach().requires_grad_()
-    return Result((derivative(score(leaf), leaf) * x).movedim(0, 1))
+    return Result((score.differentiate(x)[1] * x).movedim(0, 1))

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.attributions._derivative import derivative
 from rltools.attributions._method import Result, RowScore, method
 from rltools.errors import ArgumentError
 
@@ -13,7 +12,8 @@ from rltools.errors import ArgumentError
     unit="score",
     needs={"gradient", "reference"},
     axioms={"linear", "dummy", "complete", "symmetric", "invariant"},
-    forwards=lambda features, references: 2 * 16 * references,
+    forwards=lambda features, references, settings: 2 * settings["nodes"] * references,
+    copies=lambda features, references, settings: 2 * settings["nodes"],
 )
 def integrated_gradients(
     score: RowScore, x: Tensor, *, reference: Tensor, nodes: int = 16, most_nodes: int = 64, tolerance: float = 0.01
@@ -74,8 +74,8 @@ def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> Tens
     total = torch.zeros(len(x), score.outputs, *x.shape[1:], dtype=x.dtype, device=x.device)
     for start in reference:
         way = x - start
-        path = (start + place.reshape(1, -1, *flat) * way[:, None]).requires_grad_()
-        gradients = derivative(score(path), path)  # [target, batch, node, *feature]
+        path = start + place.reshape(1, -1, *flat) * way[:, None]
+        gradients = score.differentiate(path)[1]  # [target, batch, node, *feature]
         mean = (gradients * weight.reshape(1, 1, -1, *flat)).sum(2)
         total += (mean * way).movedim(0, 1)
     return total / len(reference)

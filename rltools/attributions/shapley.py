@@ -13,7 +13,8 @@ from rltools.attributions._method import Result, RowScore, method
     unit="score",
     needs={"reference"},
     axioms={"linear", "dummy", "complete", "symmetric", "invariant"},
-    forwards=lambda features, references: 2**features * references,
+    forwards=lambda features, references, settings: 2**features * references,
+    copies=lambda features, references, settings: 2**features,
     largest=12,
 )
 def shapley(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:

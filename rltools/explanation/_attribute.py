@@ -8,6 +8,7 @@ import torch
 
 from rltools.attributions import find_method
 from rltools.explanation._batches import explained_rows
+from rltools.explanation._groups import with_groups
 from rltools.explanation._references import as_batch, given_reference, reference_id
 from rltools.policy import Context, Policy
 from rltools.recording import Attribution, Question
@@ -23,6 +24,7 @@ def attribute(
     target: str | Target | None = None,
     reference: Any = None,
     context: Context | None = None,
+    max_batch: int | None = None,
     **parameters: Any,
 ) -> Attribution:
     """Attributions of observations from anywhere; the chosen action is the one the policy would choose there.
@@ -36,7 +38,8 @@ def attribute(
         reference: `[reference, *observation]` or a single state, which methods that compare states need; others
             ignore it.
         context: of each state, where the policy needs it: which actions are allowed, what a recurrent one remembers.
-        parameters: of the method.
+        max_batch: see `explain`.
+        parameters: of the method; see `explain` for `groups`.
 
     Returns:
         An attribution with `values [state, target, *feature]` in the environment's units.
@@ -62,7 +65,8 @@ def attribute(
     settings, asked, compared = found.settings(parameters), {}, None
     if reference is not None and "reference" in found.needs:
         compared, asked = given_reference(policy, reference), {"reference": reference_id(reference, seed=0)}
-    explained = explained_rows(policy, found, parsed, x, acted.context, compared, settings)
+    taken = with_groups(found, settings, policy.features)
+    explained = explained_rows(policy, found, parsed, x, acted.context, compared, taken, max_batch)
     question = Question(
         method=method,
         target=str(parsed),

@@ -13,10 +13,8 @@ from torch import Tensor
 
 from rltools.attributions import Method, Result
 from rltools.policy import Context, Policy
-from rltools.targets import Score, Target, make_score
+from rltools.targets import MOST_COPIES, Score, Target, make_score
 
-MOST_FORWARDS = 1 << 15
-"""Rows that go through the network at once: more would leave the processor's caches and gain nothing."""
 MOST_BYTES = 1 << 26
 """Of float inputs that are held at once, for large observations."""
 SMALLER_BATCHES = 3
@@ -38,10 +36,11 @@ def explained_rows(
     context: Context,
     reference: Tensor | None,
     parameters: dict[str, Any],
+    max_batch: int | None = None,
 ) -> Explained:
     """Attributions of rows `x [row, *feature]`; `context` is theirs. NaN where a method failed, and counted."""
     parts = []
-    for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters):
+    for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters, max_batch):
         scores = score.known()
         if scores is None:
             with torch.no_grad():
@@ -62,31 +61,37 @@ def _chunks(
     context: Context,
     reference: Tensor | None,
     parameters: dict[str, Any],
+    max_batch: int | None,
 ) -> Iterator[tuple[slice, Score, Result]]:
     references = 0 if reference is None else len(reference)
-    size = chunk_rows(method, prod(x.shape[1:]), x.element_size(), references)
+    most = most_copies(prod(x.shape[1:]), x.element_size(), max_batch)
+    size = chunk_rows(method, prod(x.shape[1:]), references, parameters, most)
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
-        score = make_score(policy, target, context.rows(rows))
+        score = make_score(policy, target, context.rows(rows), most_copies=most)
         try:
             result = method(score, x[rows], reference=reference, **parameters)
         except torch.cuda.OutOfMemoryError:
             tries += 1
             if tries > SMALLER_BATCHES:
                 raise
-            size = max(1, size // 4)
+            size, most = max(1, size // 4), max(1, most // 4)
             continue
         yield rows, score, result
         start += size
 
 
-def chunk_rows(method: Method, features: int, item_bytes: int, references: int) -> int:
-    """How many rows of so many features a method is given at once, with all their perturbed copies."""
-    features = max(1, features)
-    forwards = max(1, method.forwards(features, references) // max(1, references))  # methods take references in turn
-    most = min(MOST_FORWARDS, MOST_BYTES // (features * item_bytes))
-    return max(1, most // forwards)
+def most_copies(features: int, item_bytes: int, max_batch: int | None) -> int:
+    """How many rows go through the network at once, where nobody says."""
+    return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // (max(1, features) * item_bytes)))
+
+
+def chunk_rows(method: Method, features: int, references: int, parameters: dict[str, Any], most: int) -> int:
+    """How many rows of so many features a method is given at once, with all the copies it makes of them."""
+    settings = method.settings(parameters)
+    players = len(settings.get("groups") or ()) or max(1, features)
+    return max(1, most // max(1, method.copies(players, references, settings)))
 
 
 def _columns(scores: Tensor, result: Result) -> dict[str, np.ndarray]:

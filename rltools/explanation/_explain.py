@@ -17,8 +17,9 @@ from torch import Tensor
 
 from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, MismatchError
-from rltools.explanation._batches import chunk_rows, explained_rows
+from rltools.explanation._batches import chunk_rows, explained_rows, most_copies
 from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
+from rltools.explanation._groups import with_groups
 from rltools.explanation._pieces import Piece, batches
 from rltools.explanation._references import Reference, reference_id, visited_reference
 from rltools.explanation._units import Units, clipped_entries, explained_unit, in_units
@@ -50,6 +51,7 @@ def explain(
     units: Units = "environment",
     every: int = 1,
     seed: int = 0,
+    max_batch: int | None = None,
     progress: bool = False,
     **parameters: Any,
 ) -> Recording:
@@ -72,8 +74,10 @@ def explain(
             then per deviation, and the score's own units stay.
         every: explain one step of so many, evenly.
         seed: of what is drawn: the visited states, and a method's own draws.
+        max_batch: rows that go through the network at once, copies of a state included; None chooses by their size.
+            Results do not depend on it.
         progress: show a progress bar.
-        parameters: of the method.
+        parameters: of the method. `groups` are `{name: [feature, ...]}`, or "summary" for what a summary has a row for.
 
     Returns:
         The recording that was given; its `attribution(method, target)` has the result.
@@ -92,8 +96,9 @@ def explain(
         >>> rltools.explain(recording, policy, target="logit:chosen").attribution().values.shape
         (1000, 1, 4)
     """
-    if every < 1:
-        raise ArgumentError(f"every is {every}; it must be at least 1")
+    for name, count in (("every", every), ("max_batch", max_batch)):
+        if count is not None and count < 1:
+            raise ArgumentError(f"{name} is {count}; it must be at least 1")
     policy = in_units(policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
@@ -115,8 +120,10 @@ def explain(
             progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance,
             BackgroundFiles() as files,
         ):
-            for batch in _batches(recording, policy, asked, missing, states, window):
-                rows, of_those = _explain_batch(recording, policy, asked, states, batch, folder, files, explained == 0)
+            for batch in _batches(recording, policy, asked, missing, states, window, max_batch):
+                rows, of_those = _explain_batch(
+                    recording, policy, asked, states, batch, folder, files, explained == 0, max_batch
+                )
                 explained, failed = explained + rows, failed + of_those
                 advance(sum(piece.read for piece in batch))
     if failed:
@@ -167,15 +174,22 @@ def _ask(
     fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
     named = "-".join([f"{method}-{parsed}", *(f"{name}-{value}" for name, value in beside.items())])
     slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
-    return _Asked(found, parsed, settings, question, f"{slug}-{fingerprint}")
+    return _Asked(found, parsed, with_groups(found, settings, policy.features), question, f"{slug}-{fingerprint}")
 
 
 def _batches(
-    recording: Recording, policy: Policy, asked: _Asked, missing: list[int], reference: Tensor | None, window: int
+    recording: Recording,
+    policy: Policy,
+    asked: _Asked,
+    missing: list[int],
+    reference: Tensor | None,
+    window: int,
+    max_batch: int | None,
 ) -> Iterator[list[Piece]]:
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
     references = 0 if reference is None else len(reference)
-    rows = chunk_rows(asked.method, policy.features.size, policy.dtype.itemsize, references)
+    copies = most_copies(policy.features.size, policy.dtype.itemsize, max_batch)
+    rows = chunk_rows(asked.method, policy.features.size, references, asked.settings, copies)
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
     names = needed_columns(recording, policy)
@@ -191,6 +205,7 @@ def _explain_batch(
     folder: Path,
     files: BackgroundFiles,
     first: bool,
+    max_batch: int | None,
 ) -> tuple[int, int]:
     """Explain pieces of episodes, each into its own file; returns how many steps, and how many of those failed."""
     for piece in batch:
@@ -205,7 +220,7 @@ def _explain_batch(
         _check_same_policy(policy, columns, recording)
     context = recorded_context(policy, columns)
     x = recorded_inputs(policy, columns)
-    explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings)
+    explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings, max_batch)
     found = explained.columns | clipped_entries(policy, x)
     # Only now, so that a question that failed at its first step does not seem to be answered.
     if not (folder / "attribution.json").is_file():

@@ -1,6 +1,7 @@
 """Which scalar is explained: a score of an action, or the difference of two."""
 
-from rltools.targets._score import Score, base_head, make_score, read_scalars
+from rltools.targets._reading import base_head, read_scalars
+from rltools.targets._score import MOST_COPIES, Score, make_score
 from rltools.targets._target import (
     SCORES,
     Target,
@@ -12,6 +13,7 @@ from rltools.targets._target import (
 )
 
 __all__ = [
+    "MOST_COPIES",
     "SCORES",
     "Score",
     "Target",

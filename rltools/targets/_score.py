@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
-from rltools.errors import TargetError
+from rltools.differentiation import derivative
+from rltools.errors import ArgumentError
 from rltools.policy import Context, Policy
-from rltools.targets._target import Target, branch_of, is_of_state, is_several, target_labels
-
-
-def base_head(target: Target, policy: Policy) -> str:
-    """The head of the policy that a target's first score is computed from."""
-    if target.score in policy.heads:
-        return target.score
-    return policy.heads[0] if target.score == "centred" else "logit"
+from rltools.targets._reading import base_head, read_scalars, terms
+from rltools.targets._target import Target, is_discrete, target_labels
 
 
 class Score(nn.Module):
@@ -28,14 +22,17 @@ class Score(nn.Module):
     of a row and are free; the rows and their order are those of the context it was made with.
     """
 
-    def __init__(self, policy: Policy, target: Target, context: Context) -> None:
+    def __init__(self, policy: Policy, target: Target, context: Context, most_copies: int) -> None:
         super().__init__()
         self.feature_ndim = len(policy.features.shape)
+        self.dims = policy.features.dims
+        self.categorical = target.score == "decision" and is_discrete(policy)
+        self.most_copies = most_copies
         self.outputs = len(target_labels(target, policy))
         self._policy = policy
         self._target = target
         self._context = context
-        self._heads = tuple({base_head(term, policy) for term in _terms(target)})
+        self._heads = tuple({base_head(term, policy) for term in terms(target)})
         self._read = read_scalars(policy, target, context)
         # Copying what no head needs would cost as much as a small net.
         of_action = "q_value" in self._heads and not policy.branches
@@ -43,15 +40,15 @@ class Score(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
+        return self._read({name: self._outputs(name, x) for name in self._heads})
+
+    def _outputs(self, head: str, x: Tensor) -> Tensor:
+        """`x [batch, ..., *feature]` -> `[batch, ..., k]`, what a head gives."""
         lead = x.shape[: x.ndim - self.feature_ndim]
         flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
-        context = self._needed.repeat(prod(lead[1:]))
-        heads = {}
-        for name in self._heads:
-            # Each head has a copy: a network may write into what it is given.
-            output = self._policy.head(name, flat.clone(), context)
-            heads[name] = output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
-        return self._read(heads)
+        # A copy: a network may write into what it is given.
+        output = self._policy.head(head, flat.clone(), self._needed.repeat(prod(lead[1:])))
+        return output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
 
     def known(self) -> Tensor | None:
         """The scalars `[batch, target]` of the rows themselves, without a forward pass: from the context's scores.
@@ -64,126 +61,43 @@ class Score(nn.Module):
 
     def rows(self, index: Tensor) -> Score:
         """The score of some of the rows, in the order of `index`."""
-        return Score(self._policy, self._target, self._context.rows(index))
+        return Score(self._policy, self._target, self._context.rows(index), self.most_copies)
+
+    def differentiate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `rltools.attributions.RowScore`.
+
+        Raises:
+            GradientError: the scalars do not depend on x in a differentiable way.
+        """
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            scalars = self(leaf)
+            return scalars.detach(), derivative(scalars, leaf)
+
+    def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `rltools.attributions.RowScore`.
+
+        Raises:
+            ArgumentError: the policy does not choose one of several actions, or none was chosen.
+        """
+        if len(self._policy.branches) != 1 or self._context.action is None:
+            raise ArgumentError(
+                f"{self._policy.source.name} does not choose one of several actions at these observations, which this "
+                f"method is about; take another method"
+            )
+        return self._outputs(self._policy.heads[0], x), self._context.action
+
+    @property
+    def network(self) -> nn.Module | None:
+        """The policy's module; None where it is a function. Not an attribute, or it would be a part of the score."""
+        module = getattr(self._policy, "module", None)
+        return module if isinstance(module, nn.Module) else None
 
 
-def read_scalars(policy: Policy, target: Target, context: Context) -> Callable[[dict[str, Tensor]], Tensor]:
-    """From outputs `[batch, ..., k]` of the heads that a target needs to its scalars `[batch, ..., target]`."""
-    read = [(base_head(term, policy), _reader(term, policy, context)) for term in _terms(target)]
-    if len(read) == 1:
-        ((head, only),) = read
-        return lambda heads: only(heads[head])
-    (head, first), (other, second) = read
-    return lambda heads: first(heads[head]) - second(heads[other])
+MOST_COPIES = 1 << 15
+"""Rows that go through the network at once: more would leave the processor's caches and gain nothing."""
 
 
-def _terms(target: Target) -> tuple[Target, ...]:
-    return (target,) if target.minus is None else (target, target.minus)
-
-
-def make_score(policy: Policy, target: Target, context: Context) -> Score:
+def make_score(policy: Policy, target: Target, context: Context, *, most_copies: int = MOST_COPIES) -> Score:
     """The score of one chunk of rows; `context` holds what these rows need, in their order."""
-    return Score(policy, target, context)
-
-
-def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
-    """From the output `[batch, ..., k]` of a head to the scalars of a plain target."""
-    transform, mask = _SCORES.get(target.score), context.mask
-    select = _selection(target, policy, context)
-    if transform is None:
-        return select
-    return lambda output: select(transform(output, policy.branches, None if mask is None else _beside(mask, output)))
-
-
-def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
-    """From scores of all actions `[batch, ..., k]` to those of the target's."""
-    names = policy.action_names
-    if is_of_state(target.score, policy) or is_several(target, policy):
-        return lambda scores: scores
-    keyword, branch = branch_of(target.action, policy)
-    if keyword:
-        action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context)
-        if branch is not None:
-            action = action[:, branch, None]
-        count = action.shape[1]
-        return lambda scores: scores.gather(-1, _beside(action, scores).expand(*scores.shape[:-1], count))
-    position = names.index(target.action) if target.action in names else int(target.action)
-    return lambda scores: scores[..., position, None]
-
-
-def _beside(rows: Tensor, output: Tensor) -> Tensor:
-    """`rows [batch, n]` with the axes of `output [batch, ..., k]` between, of length 1."""
-    return rows if output.ndim == 2 else rows.reshape(len(rows), *[1] * (output.ndim - 2), rows.shape[1])
-
-
-def _chosen(policy: Policy, context: Context) -> Tensor:
-    """int64 `[batch, branch]`, where the chosen action of each choice is among all scores."""
-    if context.action is None:
-        raise TargetError("the target names the chosen action, and no action is known for these observations")
-    if len(policy.branches) == 1:
-        return context.action[:, None]
-    starts = torch.tensor([0, *policy.branches[:-1]], device=context.action.device).cumsum(0)
-    return context.action + starts
-
-
-def _runner_up(policy: Policy, context: Context) -> Tensor:
-    """The best action of each choice other than the chosen one, of those allowed."""
-    chosen = _chosen(policy, context)
-    if context.scores is None or min(policy.branches) < 2:
-        raise TargetError("runner_up needs a policy with at least two actions to choose from")
-    others = context.scores if context.mask is None else context.scores.masked_fill(~context.mask, -torch.inf)
-    others = others.scatter(1, chosen, -torch.inf)
-    found, start = [], 0
-    for size in policy.branches:
-        found.append(start + others[:, start : start + size].argmax(dim=1))
-        start += size
-    return torch.stack(found, dim=1)
-
-
-Transform = Callable[[Tensor, tuple[int, ...], Tensor | None], Tensor]
-
-
-def _each_branch(transform: Callable[[Tensor, Tensor | None], Tensor]) -> Transform:
-    """A function of the scores of one choice, applied to each choice's own."""
-
-    def each(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) -> Tensor:
-        if len(branches) <= 1:
-            return transform(output, allowed)
-        parts, start = [], 0
-        for size in branches:
-            of_branch = slice(start, start + size)
-            parts.append(transform(output[..., of_branch], None if allowed is None else allowed[..., of_branch]))
-            start += size
-        return torch.cat(parts, dim=-1)
-
-    return each
-
-
-def _centred(output: Tensor, allowed: Tensor | None) -> Tensor:
-    if allowed is None:
-        return output - output.mean(dim=-1, keepdim=True)
-    weights = allowed.to(output.dtype)
-    return output - (output * weights).sum(dim=-1, keepdim=True) / weights.sum(dim=-1, keepdim=True)
-
-
-def _log_probability(output: Tensor, allowed: Tensor | None) -> Tensor:
-    return torch.log_softmax(output if allowed is None else output.masked_fill(~allowed, -1e8), dim=-1)
-
-
-def _probability(output: Tensor, allowed: Tensor | None) -> Tensor:
-    return _log_probability(output, allowed).exp()
-
-
-def _entropy(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) -> Tensor:
-    """Of all choices together, which are made independently."""
-    # Written out, because entr's derivative is infinite where a probability underflows to 0.
-    logs = _each_branch(_log_probability)(output, branches, allowed)
-    return -(logs.exp() * logs).sum(dim=-1, keepdim=True)
-
-
-_SCORES: dict[str, Transform] = {
-    "centred": _each_branch(_centred),
-    "log_probability": _each_branch(_log_probability),
-    "probability": _each_branch(_probability),
-    "entropy": _entropy,
-}
+    return Score(policy, target, context, most_copies)

@@ -14,10 +14,11 @@ _WHERE = {
     "check_card": "_cards",
     "check_plot": "_plots",
     "check_policy": "_policies",
+    "PlainScore": "_scores",
     "example_recording": "_example",
 }
 
-__all__ = ["check_attribution", "check_card", "check_plot", "check_policy", "example_recording"]
+__all__ = ["PlainScore", "check_attribution", "check_card", "check_plot", "check_policy", "example_recording"]
 
 
 def __getattr__(name: str) -> Any:

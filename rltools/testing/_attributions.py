@@ -58,7 +58,7 @@ def check_attribution(method: Method | str, *, seed: int = 0, **parameters: Any)
         _check_repeatable(run, case)
         _check_rows(run, case)
         _check_nothing_changed(run, case)
-    for case in _cases(found, seed, targets=("logit:all",)):
+    for case in () if "decision" in found.needs else _cases(found, seed, targets=("logit:all",)):
         _check_targets(run, case)
     for axiom in sorted(found.axioms):
         for shape in _shapes(found):
@@ -76,14 +76,16 @@ def explain_case(method: Method, parameters: dict[str, Any], case: Case) -> Resu
 
 def _shapes(method: Method) -> list[tuple[int, ...]]:
     most = method.largest or prod(IMAGE)
-    vector = (min(VECTOR[0], most),)
-    return [vector, IMAGE] if prod(IMAGE) <= most else [vector]
+    vectors: list[tuple[int, ...]] = [] if method.needs & {"image", "convolution"} else [(min(VECTOR[0], most),)]
+    return [*vectors, IMAGE] if prod(IMAGE) <= most else vectors
 
 
 def _cases(method: Method, seed: int, targets: tuple[str, ...] = ("logit:all", "centred:chosen")) -> Iterator[Case]:
+    if "decision" in method.needs:
+        targets = ("decision",)
     for shape in _shapes(method):
-        builds = [tanh_network, relu_network] + ([convolutional_network] if shape == IMAGE else [])
-        for build in builds:
+        layered = [] if "convolution" in method.needs else [tanh_network, relu_network]
+        for build in [*layered, *([convolutional_network] if shape == IMAGE else [])]:
             for target in targets:
                 yield make_case(build, shape, target, seed)
 

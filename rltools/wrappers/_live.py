@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, find_method
-from rltools.attributions._derivative import derivative
 from rltools.attributions.gradient import gradient
 from rltools.attributions.input_x_gradient import input_x_gradient
+from rltools.differentiation import derivative
 from rltools.errors import ArgumentError, FaultError
 from rltools.explanation._batches import explained_rows
+from rltools.explanation._groups import with_groups
 from rltools.explanation._references import given_reference
 from rltools.observations import blank_observations
 from rltools.policy import Acted, Context, Policy, advanced, decide, positions
@@ -195,7 +196,8 @@ def ask(
     found = find_method(method)
     compared = None if reference is None else given_reference(policy, reference)
     parsed = parse_target(target, policy)
-    live = Live(policy, found, parsed, compared, found.settings(parameters), linear_weights(policy, parsed))
+    settings = with_groups(found, found.settings(parameters), policy.features)
+    live = Live(policy, found, parsed, compared, settings, linear_weights(policy, parsed))
     live.explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
     return live
 

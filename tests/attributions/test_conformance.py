@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from rltools.attributions import Result, find_method, method, method_names
-from rltools.attributions._derivative import derivative
+from rltools.differentiation import derivative
 from rltools.errors import MethodError, UnknownNameError
 from rltools.testing import check_attribution
 
@@ -18,7 +18,7 @@ def test_every_method_describes_itself(name):
     found = find_method(name)
     assert found.name == name
     assert found.description.endswith(".")
-    assert found.forwards(8, 8) >= 1
+    assert found.forwards(8, 8, found.defaults) >= 1
     assert found.needs <= {"gradient", "reference"}
     assert set(found.settings({})) == set(found.defaults)
 
@@ -29,7 +29,7 @@ def slopes(score, x):
 
 
 def declared(function, axioms=(), unit="score per unit", needs=("gradient",)):
-    return method(unit=unit, needs=needs, axioms=axioms, forwards=lambda features, references: 2)(function)
+    return method(unit=unit, needs=needs, axioms=axioms, forwards=lambda features, references, settings: 2)(function)
 
 
 def absolute(score, x):

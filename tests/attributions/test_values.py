@@ -9,6 +9,7 @@ from torch import nn
 
 from rltools.attributions import Result, find_method, method
 from rltools.errors import ArgumentError, GradientError, MethodError, UnknownNameError
+from rltools.testing import PlainScore
 
 quick = settings(deadline=None, max_examples=15)
 gradient = find_method("gradient")
@@ -17,22 +18,8 @@ integrated = find_method("integrated_gradients")
 shapley = find_method("shapley")
 
 
-class Plain:
-    """Any function of rows as a score that is the same for every row."""
-
-    def __init__(self, function, feature_ndim=1, outputs=None):
-        self.function, self.feature_ndim = function, feature_ndim
-        self.outputs = outputs or 2
-        self.seen = []
-
-    def __call__(self, x):
-        lead, feature = x.shape[: x.ndim - self.feature_ndim], x.shape[x.ndim - self.feature_ndim :]
-        self.seen.append(tuple(lead))
-        flat = self.function(x.reshape(-1, *feature))
-        return flat.reshape(*lead, flat.shape[1])
-
-    def rows(self, index):
-        return self
+def Plain(function, feature_ndim=1, outputs=2):
+    return PlainScore(function, outputs, dims=("channel", "y", "x")[:feature_ndim])
 
 
 def mlp(features, activation=nn.Tanh, seed=0, outputs=2):
@@ -244,7 +231,7 @@ class TestCalling:
         [("residual", torch.zeros(2)), ("standard_error", torch.zeros(2, 3)), ("complete", torch.zeros(3).bool())],
     )
     def test_every_part_of_a_result_is_checked(self, part, wrong):
-        @method(unit="score", forwards=lambda features, references: 1)
+        @method(unit="score", forwards=lambda features, references, settings: 1)
         def partly(score, x):
             return Result(torch.zeros(2, 2, 3), **{part: wrong})
 

@@ -35,7 +35,7 @@ class TestTheSameEitherWay:
     @pytest.mark.parametrize("name", METHODS)
     def test_whatever_the_batches(self, recording, policy, name, monkeypatch, observations_of):
         expected = rltools.explain(recording, policy, method=name).attribution()
-        monkeypatch.setattr(_batches, "MOST_FORWARDS", 1)
+        monkeypatch.setattr(_batches, "MOST_COPIES", 1)
         states = observations_of(recording)
         found = rltools.attribute(policy, states, method=name, reference=expected.reference)
         np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)

@@ -80,7 +80,7 @@ class TestResuming:
 
         explained = _explain.explained_rows
         monkeypatch.setattr(_explain, "explained_rows", interrupted)
-        monkeypatch.setattr(_batches, "MOST_FORWARDS", 7)  # one episode in a batch
+        monkeypatch.setattr(_batches, "MOST_COPIES", 7)  # one episode in a batch
         with pytest.raises(KeyboardInterrupt):
             rltools.explain(recording, policy)
         assert [path.name for path in files_of(recording)] == ["000000.parquet", "000001.parquet"]

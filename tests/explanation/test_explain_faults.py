@@ -108,7 +108,7 @@ class TestFaults:
             assert len(asked) == 4
 
     def test_a_smaller_batch_each_time(self, policy, monkeypatch, make_policy):
-        monkeypatch.setattr(_batches, "MOST_FORWARDS", 64)
+        monkeypatch.setattr(_batches, "MOST_COPIES", 64)
         asked = []
 
         def forward(x):

@@ -1,0 +1,137 @@
+"""From the outputs of a policy's heads to the scalars of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rltools.errors import TargetError
+from rltools.policy import Context, Policy
+from rltools.targets._target import Target, branch_of, is_of_state, is_several
+
+
+def base_head(target: Target, policy: Policy) -> str:
+    """The head of the policy that a target's first score is computed from."""
+    if target.score in policy.heads:
+        return target.score
+    return policy.heads[0] if target.score == "centred" else "logit"
+
+
+def read_scalars(policy: Policy, target: Target, context: Context) -> Callable[[dict[str, Tensor]], Tensor]:
+    """From outputs `[batch, ..., k]` of the heads that a target needs to its scalars `[batch, ..., target]`."""
+    read = [(base_head(term, policy), _reader(term, policy, context)) for term in terms(target)]
+    if len(read) == 1:
+        ((head, only),) = read
+        return lambda heads: only(heads[head])
+    (head, first), (other, second) = read
+    return lambda heads: first(heads[head]) - second(heads[other])
+
+
+def terms(target: Target) -> tuple[Target, ...]:
+    """A target, and what is subtracted from it."""
+    return (target,) if target.minus is None else (target, target.minus)
+
+
+def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
+    """From the output `[batch, ..., k]` of a head to the scalars of a plain target."""
+    transform, mask = _SCORES.get(target.score), context.mask
+    select = _selection(target, policy, context)
+    if transform is None:
+        return select
+    return lambda output: select(transform(output, policy.branches, None if mask is None else _beside(mask, output)))
+
+
+def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
+    """From scores of all actions `[batch, ..., k]` to those of the target's."""
+    names = policy.action_names
+    if is_of_state(target.score, policy) or is_several(target, policy):
+        return lambda scores: scores
+    keyword, branch = branch_of(target.action, policy)
+    if keyword:
+        action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context)
+        if branch is not None:
+            action = action[:, branch, None]
+        count = action.shape[1]
+        return lambda scores: scores.gather(-1, _beside(action, scores).expand(*scores.shape[:-1], count))
+    position = names.index(target.action) if target.action in names else int(target.action)
+    return lambda scores: scores[..., position, None]
+
+
+def _beside(rows: Tensor, output: Tensor) -> Tensor:
+    """`rows [batch, n]` with the axes of `output [batch, ..., k]` between, of length 1."""
+    return rows if output.ndim == 2 else rows.reshape(len(rows), *[1] * (output.ndim - 2), rows.shape[1])
+
+
+def _chosen(policy: Policy, context: Context) -> Tensor:
+    """int64 `[batch, branch]`, where the chosen action of each choice is among all scores."""
+    if context.action is None:
+        raise TargetError("the target names the chosen action, and no action is known for these observations")
+    if len(policy.branches) == 1:
+        return context.action[:, None]
+    starts = torch.tensor([0, *policy.branches[:-1]], device=context.action.device).cumsum(0)
+    return context.action + starts
+
+
+def _runner_up(policy: Policy, context: Context) -> Tensor:
+    """The best action of each choice other than the chosen one, of those allowed."""
+    chosen = _chosen(policy, context)
+    if context.scores is None or min(policy.branches) < 2:
+        raise TargetError("runner_up needs a policy with at least two actions to choose from")
+    others = context.scores if context.mask is None else context.scores.masked_fill(~context.mask, -torch.inf)
+    others = others.scatter(1, chosen, -torch.inf)
+    found, start = [], 0
+    for size in policy.branches:
+        found.append(start + others[:, start : start + size].argmax(dim=1))
+        start += size
+    return torch.stack(found, dim=1)
+
+
+Transform = Callable[[Tensor, tuple[int, ...], Tensor | None], Tensor]
+
+
+def _each_branch(transform: Callable[[Tensor, Tensor | None], Tensor]) -> Transform:
+    """A function of the scores of one choice, applied to each choice's own."""
+
+    def each(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) -> Tensor:
+        if len(branches) <= 1:
+            return transform(output, allowed)
+        parts, start = [], 0
+        for size in branches:
+            of_branch = slice(start, start + size)
+            parts.append(transform(output[..., of_branch], None if allowed is None else allowed[..., of_branch]))
+            start += size
+        return torch.cat(parts, dim=-1)
+
+    return each
+
+
+def _centred(output: Tensor, allowed: Tensor | None) -> Tensor:
+    if allowed is None:
+        return output - output.mean(dim=-1, keepdim=True)
+    weights = allowed.to(output.dtype)
+    return output - (output * weights).sum(dim=-1, keepdim=True) / weights.sum(dim=-1, keepdim=True)
+
+
+def _log_probability(output: Tensor, allowed: Tensor | None) -> Tensor:
+    return torch.log_softmax(output if allowed is None else output.masked_fill(~allowed, -1e8), dim=-1)
+
+
+def _probability(output: Tensor, allowed: Tensor | None) -> Tensor:
+    return _log_probability(output, allowed).exp()
+
+
+def _entropy(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) -> Tensor:
+    """Of all choices together, which are made independently."""
+    # Written out, because entr's derivative is infinite where a probability underflows to 0.
+    logs = _each_branch(_log_probability)(output, branches, allowed)
+    return -(logs.exp() * logs).sum(dim=-1, keepdim=True)
+
+
+_SCORES: dict[str, Transform] = {
+    "centred": _each_branch(_centred),
+    "log_probability": _each_branch(_log_probability),
+    "probability": _each_branch(_probability),
+    "entropy": _entropy,
+}

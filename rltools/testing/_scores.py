@@ -1,0 +1,82 @@
+"""Any function of rows as a score, to try a method on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rltools.differentiation import derivative
+
+
+class PlainScore:
+    """A function `[batch, *feature] -> [batch, k]` as the score of rows that all have the same one.
+
+    Args:
+        function: what is explained; of an nn.Module also its network.
+        outputs: k.
+        dims: names of the axes of a row's features, for instance ("channel", "y", "x") of a picture.
+        chosen: int64 `[batch]`, the actions chosen, where the function gives the scores of actions.
+        categorical: whether the outputs name decisions.
+        most_copies: how many rows may go through the function at once.
+
+    Attributes:
+        seen: how many rows, and copies of them, each call was given.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Tensor], Tensor],
+        outputs: int,
+        *,
+        dims: Sequence[str] = ("feature",),
+        chosen: Tensor | None = None,
+        categorical: bool = False,
+        most_copies: int = 1 << 15,
+    ) -> None:
+        self.function, self.outputs, self.dims = function, outputs, tuple(dims)
+        self.feature_ndim = len(self.dims)
+        self.categorical, self.most_copies = categorical, most_copies
+        self.seen: list[tuple[int, ...]] = []
+        self._chosen = chosen
+
+    @property
+    def network(self) -> nn.Module | None:
+        """The function, where it is a module."""
+        return self.function if isinstance(self.function, nn.Module) else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`[batch, ..., *feature]` -> `[batch, ..., k]`."""
+        lead, feature = x.shape[: x.ndim - self.feature_ndim], x.shape[x.ndim - self.feature_ndim :]
+        self.seen.append(tuple(lead))
+        flat = self.function(x.reshape(-1, *feature))
+        return flat.reshape(*lead, flat.shape[1])
+
+    def differentiate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `rltools.attributions.RowScore`."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            scalars = self(leaf)
+            return scalars.detach(), derivative(scalars, leaf)
+
+    def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs as scores of actions, and the chosen ones; the best ones where none were given."""
+        scores = self(x)
+        return scores, scores.reshape(len(x), -1, self.outputs)[:, 0].argmax(
+            1
+        ) if self._chosen is None else self._chosen
+
+    def rows(self, index: Tensor) -> PlainScore:
+        """The score of some of the rows."""
+        chosen = None if self._chosen is None else self._chosen[index]
+        some = PlainScore(
+            self.function,
+            self.outputs,
+            dims=self.dims,
+            chosen=chosen,
+            categorical=self.categorical,
+            most_copies=self.most_copies,
+        )
+        some.seen = self.seen
+        return some
