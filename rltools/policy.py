@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -99,7 +99,8 @@ class Policy(Protocol):
         action_names: one per discrete action, or per dimension of a continuous one; where several actions are chosen at
             once (MultiDiscrete, MultiBinary), one per value of each, the branches one after another.
         branches: how many values each discrete choice has: `(n,)` for Discrete; empty for continuous actions.
-        heads: the scores it has, from "logit", "q_value", "mean", "action" and "value"; the first one decides.
+        heads: the scores it has, from "logit", "q_value", "advantage", "mean", "action" and "value"; the first one
+            decides.
         state_size: how many numbers a recurrent policy remembers; 0 for others.
         masked: whether it takes which actions are allowed into account.
         dtype: of encoded observations and scores.
@@ -162,6 +163,27 @@ class Recurrent(Protocol):
     def advance(self, x: Tensor, context: Context) -> Tensor:
         """`x [batch, *feature]` and `context.state` -> the next state `[batch, state]`, differentiable."""
         ...
+
+
+Back = Callable[[Tensor], Tensor]
+
+
+class Pulling(Protocol):
+    """What a policy may have besides: gradients without a graph, for networks whose layers it knows."""
+
+    def pull(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
+        """What a head gives for `x [batch, *feature]`, and the way back; None where there is none.
+
+        The way back is a function of `g [..., batch, k]`, gradients of the head's outputs, that gives those of x,
+        `[..., batch, *feature]`. Neither writes into x, and both leave everything as it was.
+        """
+        ...
+
+
+def pulled(policy: Policy, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
+    """See `Pulling`; None of a policy that has no such thing."""
+    pull = getattr(policy, "pull", None)  # asked at every live step, where isinstance of a protocol takes 20 us
+    return None if pull is None else pull(name, x, context)
 
 
 def decide(

@@ -216,7 +216,7 @@ class TestGrammar:
 
     def test_scores_follow_from_the_heads(self):
         probabilities = ("log_probability", "probability", "entropy")
-        assert available_scores(three) == ("logit", "value", "centred", *probabilities)
+        assert available_scores(three) == ("logit", "value", "centred", *probabilities, "kl")
         assert available_scores(policy_with(["a", "b"], heads=("q_value",))) == ("q_value", "centred")
         assert available_scores(continuous) == ("action", "mean", "value")
         assert available_scores(policy_with(["a", "b"], heads=("action", "q_value"))) == ("action", "q_value")

@@ -36,6 +36,11 @@ class Normalization:
         limit = self.limit.to(x.device)
         return torch.clamp(self._scaled(x), -limit, limit).to(x.dtype)
 
+    def back(self, x: Tensor, g: Tensor) -> Tensor:
+        """From `g [..., batch, *feature]`, gradients of what `apply` gives, to those of `x [batch, *feature]`."""
+        inside = self._scaled(x).abs() <= self.limit.to(x.device)
+        return (g * inside / self.deviation.to(x.device)).to(g.dtype)
+
     def apply_to_array(self, values: np.ndarray) -> np.ndarray:
         """The same, to the last bit, for acting: NumPy does it to a few rows in half of torch's time."""
         mean, deviation, low, high = self._arrays

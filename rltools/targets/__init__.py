@@ -1,6 +1,9 @@
-"""Which scalar is explained: a score of an action, or the difference of two."""
+"""Which scalar is explained: a score of an action, the difference of two, or several of these together."""
 
-from rltools.targets._reading import base_head, read_scalars
+from rltools.targets._asking import fitting_target, parse_target
+from rltools.targets._decision import unbounded_action
+from rltools.targets._pulling import pulled_back
+from rltools.targets._reading import base_head, read_scalars, terms
 from rltools.targets._score import MOST_COPIES, Score, make_score
 from rltools.targets._target import (
     SCORES,
@@ -8,9 +11,9 @@ from rltools.targets._target import (
     available_scores,
     default_target,
     is_discrete,
-    parse_target,
     target_labels,
 )
+from rltools.targets._weights import linear_weights
 
 __all__ = [
     "MOST_COPIES",
@@ -20,9 +23,14 @@ __all__ = [
     "available_scores",
     "base_head",
     "default_target",
+    "fitting_target",
     "is_discrete",
+    "linear_weights",
     "make_score",
     "parse_target",
+    "pulled_back",
     "read_scalars",
     "target_labels",
+    "terms",
+    "unbounded_action",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rltools.errors import TargetError
 from rltools.policy import Context, Policy
+from rltools.targets._decision import DECISION, decided
 from rltools.targets._target import Target, branch_of, is_of_state, is_several
 
 
@@ -16,11 +17,24 @@ def base_head(target: Target, policy: Policy) -> str:
     """The head of the policy that a target's first score is computed from."""
     if target.score in policy.heads:
         return target.score
-    return policy.heads[0] if target.score == "centred" else "logit"
+    return policy.heads[0] if target.score in ("centred", DECISION) else "logit"
 
 
 def read_scalars(policy: Policy, target: Target, context: Context) -> Callable[[dict[str, Tensor]], Tensor]:
     """From outputs `[batch, ..., k]` of the heads that a target needs to its scalars `[batch, ..., target]`."""
+    parts = [_difference(part, policy, context) for part in target.parts]
+    if len(parts) == 1:
+        return parts[0]
+    return lambda heads: torch.cat([part(heads) for part in parts], dim=-1)
+
+
+def terms(target: Target) -> tuple[Target, ...]:
+    """The scores that a target is made of: each that is asked for, and what is subtracted from it."""
+    return tuple(term for part in target.parts for term in (part, part.minus) if term is not None)
+
+
+def _difference(target: Target, policy: Policy, context: Context) -> Callable[[dict[str, Tensor]], Tensor]:
+    """From outputs to the scalars of a plain target, or of the difference of two."""
     read = [(base_head(term, policy), _reader(term, policy, context)) for term in terms(target)]
     if len(read) == 1:
         ((head, only),) = read
@@ -29,14 +43,13 @@ def read_scalars(policy: Policy, target: Target, context: Context) -> Callable[[
     return lambda heads: first(heads[head]) - second(heads[other])
 
 
-def terms(target: Target) -> tuple[Target, ...]:
-    """A target, and what is subtracted from it."""
-    return (target,) if target.minus is None else (target, target.minus)
-
-
 def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
     """From the output `[batch, ..., k]` of a head to the scalars of a plain target."""
     transform, mask = _SCORES.get(target.score), context.mask
+    if target.score == DECISION:
+        return lambda output: decided(policy, _allowed_only(output, None if mask is None else _beside(mask, output)))
+    if target.score == "kl":
+        return _divergence(policy, context)
     select = _selection(target, policy, context)
     if transform is None:
         return select
@@ -86,6 +99,28 @@ def _runner_up(policy: Policy, context: Context) -> Tensor:
         found.append(start + others[:, start : start + size].argmax(dim=1))
         start += size
     return torch.stack(found, dim=1)
+
+
+def _divergence(policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
+    """From logits `[batch, ..., k]` to how far their distribution is from the one of the recorded observation.
+
+    KL(recorded || these), of all choices together, which are made independently.
+    """
+    if context.scores is None:
+        raise TargetError("kl compares with the scores at the observation itself, and none are known here")
+    logs, mask = _each_branch(_log_probability), context.mask
+    recorded = logs(context.scores, policy.branches, mask)
+
+    def divergence(output: Tensor) -> Tensor:
+        there = _beside(recorded, output)
+        here = logs(output, policy.branches, None if mask is None else _beside(mask, output))
+        return (there.exp() * (there - here)).sum(dim=-1, keepdim=True)
+
+    return divergence
+
+
+def _allowed_only(output: Tensor, allowed: Tensor | None) -> Tensor:
+    return output if allowed is None else output.masked_fill(~allowed, -torch.inf)
 
 
 Transform = Callable[[Tensor, tuple[int, ...], Tensor | None], Tensor]

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from rltools.errors import TargetError
 from rltools.policy import Policy
+from rltools.targets._decision import DECISION, decision_labels, unbounded_action
 
-DISCRETE_SCORES = ("logit", "q_value", "centred", "log_probability", "probability")
+DISCRETE_SCORES = ("logit", "q_value", "advantage", "centred", "log_probability", "probability")
 CONTINUOUS_SCORES = ("action", "mean")
-STATE_SCORES = ("value", "entropy")
-SCORES = DISCRETE_SCORES + CONTINUOUS_SCORES + STATE_SCORES
+STATE_SCORES = ("value", "entropy", "kl")
+SCORES = (*DISCRETE_SCORES, *CONTINUOUS_SCORES, *STATE_SCORES, DECISION)
 KEYWORDS = ("chosen", "runner_up", "all")
+LESS, AND = " - ", " & "
 
 
 @dataclass(frozen=True)
 class Target:
     """A scalar, or several, that a policy computes from one observation.
 
-    As text: `centred:chosen`, `logit:left`, `action:all`, `value`, `logit:chosen - runner_up`.
+    As text: `centred:chosen`, `logit:left`, `action:all`, `value`, `logit:chosen - runner_up`, `logit:all & value`.
 
     Attributes:
         score: one of `SCORES`.
         action: "chosen", "runner_up" (the best other than the chosen one), "all", an action's name or its position;
-            "" for the scores of a state ("value", "entropy"). Where several choices are made at once, "chosen" and
-            "runner_up" are one scalar for each, and `chosen[1]` is that of one.
+            "" for the scores of a state ("value", "entropy", "kl") and for "decision". Where several choices are made
+            at once, "chosen" and "runner_up" are one scalar for each, and `chosen[1]` is that of one.
         minus: what is subtracted; None for a plain score.
+        also: what else is asked in the same pass, its scalars after these; None for nothing.
     """
 
     score: str
     action: str = ""
     minus: Target | None = None
+    also: Target | None = None
 
     def __str__(self) -> str:
         text = f"{self.score}:{self.action}" if self.action else self.score
-        if self.minus is None:
-            return text
-        same = self.minus.score == self.score and self.minus.action
-        return f"{text} - {self.minus.action if same else self.minus}"
+        if self.minus is not None:
+            same = self.minus.score == self.score and self.minus.action
+            text = f"{text}{LESS}{self.minus.action if same else self.minus}"
+        return text if self.also is None else f"{text}{AND}{self.also}"
+
+    @property
+    def parts(self) -> tuple[Target, ...]:
+        """The targets that are asked together, each alone."""
+        return (self,) if self.also is None else (replace(self, also=None), *self.also.parts)
 
 
 def default_target(policy: Policy) -> Target:
@@ -49,42 +58,72 @@ def default_target(policy: Policy) -> Target:
     return Target("centred", "chosen") if is_discrete(policy) else Target("action", "all")
 
 
-def parse_target(text: str | Target | None, policy: Policy) -> Target:
-    """A target as text, checked against what this policy has; None is the default one.
+def read_target(text: str, policy: Policy) -> Target | None:
+    """What a text asks of this policy; None where it is no target.
 
-    An exact action name wins over a keyword or a position, and a name may itself contain ` - `.
-
-    Raises:
-        TargetError: no such score, or no such action; the message lists those the policy has.
+    An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
     """
-    if text is None:
-        return default_target(policy)
-    asked = str(text)
-    found = _parse(asked, policy) or _parse(asked.strip(), policy)  # a name may begin or end with a space
-    if found is None:
-        raise TargetError(_refusal(asked, policy))
-    # Files and folders know a target by its text, so no other target may have the same.
-    if _parse(str(found), policy) != found or (isinstance(text, Target) and found != text):
-        raise TargetError(
-            f"the target {asked!r} can be read in two ways, because of the names of the actions of "
-            f"{policy.source.name} ({', '.join(map(repr, policy.action_names))}); name the actions by their positions, "
-            f"for instance {found.score}:0 - 1"
-        )
-    return found
+    if text == DECISION:
+        return None if unbounded_action(policy) else Target(DECISION)
+    return _read_joint(text, policy)
 
 
-def _parse(text: str, policy: Policy) -> Target | None:
-    plain = _parse_plain(text, policy, inherited=None)
+def _read_joint(text: str, policy: Policy) -> Target | None:
+    single = _read_single(text, policy)
+    if single is not None:
+        return single
+    for first, second in _halves(text, AND):
+        single = _read_single(first, policy)
+        also = _read_joint(second, policy) if single else None
+        if single is not None and also is not None:
+            return replace(single, also=also)
+    return None
+
+
+def _read_single(text: str, policy: Policy) -> Target | None:
+    plain = _read_plain(text, policy, inherited=None)
     if plain is not None:
         return plain
-    for at in (i for i in range(len(text)) if text.startswith(" - ", i)):
-        first = _parse_plain(text[:at], policy, inherited=None)
-        second = _parse_plain(text[at + 3 :], policy, first.score) if first else None
+    for one, other in _halves(text, LESS):
+        first = _read_plain(one, policy, inherited=None)
+        second = _read_plain(other, policy, first.score) if first else None
         if first is None or second is None or is_several(first, policy) or is_several(second, policy):
             continue
         if count_scalars(first, policy) == count_scalars(second, policy):
             return Target(first.score, first.action, second)
     return None
+
+
+def _halves(text: str, between: str) -> Iterator[tuple[str, str]]:
+    """What comes before and after each of the places where a text has something."""
+    for at in range(len(text)):
+        if text.startswith(between, at):
+            yield text[:at], text[at + len(between) :]
+
+
+def _read_plain(text: str, policy: Policy, inherited: str | None) -> Target | None:
+    score, colon, action = text.partition(":")
+    if inherited is not None and not is_of_state(inherited, policy) and _is_action(text, policy):
+        score, action = inherited, text
+    elif not colon and is_of_state(score, policy) and score in available_scores(policy):
+        return Target(score)
+    if is_of_state(score, policy) or score not in available_scores(policy) or not _is_action(action, policy):
+        return None
+    return Target(score, action)
+
+
+def _is_action(text: str, policy: Policy) -> bool:
+    known = text in policy.action_names or text in keywords(policy) or _is_position(text, len(policy.action_names))
+    return known or (is_discrete(policy) and branch_of(text, policy)[0] != "")
+
+
+def _is_position(text: str, count: int) -> bool:
+    return text.isascii() and text.isdigit() and int(text) < count
+
+
+def keywords(policy: Policy) -> tuple[str, ...]:
+    """What stands for actions without naming them."""
+    return KEYWORDS if is_discrete(policy) else ("all",)
 
 
 def is_several(target: Target, policy: Policy) -> bool:
@@ -109,32 +148,11 @@ def branch_of(action: str, policy: Policy) -> tuple[str, int | None]:
 
 
 def count_scalars(target: Target, policy: Policy) -> int:
-    """How many scalars a target stands for."""
+    """How many scalars a single target, the difference of two or the score of one, stands for."""
     if is_several(target, policy):
         return len(policy.action_names)
     keyword, branch = branch_of(target.action, policy)
     return len(policy.branches) if keyword and branch is None else 1
-
-
-def _parse_plain(text: str, policy: Policy, inherited: str | None) -> Target | None:
-    score, colon, action = text.partition(":")
-    if inherited is not None and not is_of_state(inherited, policy) and _is_action(text, policy):
-        score, action = inherited, text
-    elif not colon and is_of_state(score, policy) and score in available_scores(policy):
-        return Target(score)
-    if is_of_state(score, policy) or score not in available_scores(policy) or not _is_action(action, policy):
-        return None
-    return Target(score, action)
-
-
-def _is_action(text: str, policy: Policy) -> bool:
-    keywords = KEYWORDS if is_discrete(policy) else ("all",)
-    known = text in policy.action_names or text in keywords or _is_position(text, len(policy.action_names))
-    return known or (is_discrete(policy) and branch_of(text, policy)[0] != "")
-
-
-def _is_position(text: str, count: int) -> bool:
-    return text.isascii() and text.isdigit() and int(text) < count
 
 
 def is_discrete(policy: Policy) -> bool:
@@ -143,10 +161,12 @@ def is_discrete(policy: Policy) -> bool:
 
 
 def available_scores(policy: Policy) -> tuple[str, ...]:
-    """The scores a target of this policy can name."""
+    """The scores a target of this policy can name, beside its decision."""
     centred = ("centred",) if is_discrete(policy) else ()
     of_logits = ("log_probability", "probability", "entropy") if "logit" in policy.heads else ()
-    return (*policy.heads, *centred, *of_logits)
+    # What a step is recorded with are the scores of the first head.
+    compared = ("kl",) if policy.heads[0] == "logit" else ()
+    return (*policy.heads, *centred, *of_logits, *compared)
 
 
 def is_of_state(score: str, policy: Policy) -> bool:
@@ -154,27 +174,32 @@ def is_of_state(score: str, policy: Policy) -> bool:
     return score in STATE_SCORES or (score == "q_value" and not is_discrete(policy))
 
 
-def _refusal(text: str, policy: Policy) -> str:
-    scores = available_scores(policy)
-    of_actions = [score for score in scores if not is_of_state(score, policy)]
-    keywords = ", ".join(KEYWORDS if is_discrete(policy) else ("all",))
-    names = ", ".join(map(repr, policy.action_names))
-    of_states = ", ".join(score for score in scores if is_of_state(score, policy)) or "none"
-    return (
-        f"{policy.source.name} has no target {text!r}. A target is SCORE:ACTION, with a score of "
-        f"{', '.join(of_actions)} and an action of {keywords}, a position below {len(policy.action_names)} or a name "
-        f"({names}); or a score of the state ({of_states}); or the difference of two single ones, for instance "
-        f"{default_target(policy)}" + (f" or {of_actions[0]}:chosen - runner_up" if is_discrete(policy) else "")
-    )
-
-
 def target_labels(target: Target, policy: Policy) -> tuple[str, ...]:
     """A label for each scalar of a target, always resolved: `action:all` -> `action:main engine`, ..."""
+    return tuple(label for part in target.parts for label in _labels(part, policy))
+
+
+def _labels(target: Target, policy: Policy) -> tuple[str, ...]:
+    if target.score == DECISION:
+        return decision_labels(policy)
     if is_several(target, policy):
         return tuple(f"{target.score}:{name}" for name in policy.action_names)
     if count_scalars(target, policy) == 1:
-        return (str(target),)
+        return (str(_named(target, policy)),)
     return tuple(str(_of_branch(target, branch, policy)) for branch in range(len(policy.branches)))
+
+
+def _named(target: Target, policy: Policy) -> Target:
+    """A target with the names of its actions for their positions, where that does not mean something else."""
+    named = _with_names(target, policy)
+    return target if named == target or read_target(str(named), policy) != named else named
+
+
+def _with_names(target: Target, policy: Policy) -> Target:
+    names, action = policy.action_names, target.action
+    known = action in names or not _is_position(action, len(names))
+    minus = target.minus and _with_names(target.minus, policy)
+    return Target(target.score, action if known else names[int(action)], minus)
 
 
 def _of_branch(target: Target, branch: int, policy: Policy) -> Target:

@@ -58,6 +58,7 @@ def check_attribution(method: Method | str, *, seed: int = 0, **parameters: Any)
         _check_repeatable(run, case)
         _check_rows(run, case)
         _check_nothing_changed(run, case)
+        _check_residual(found, run, case)
     for case in () if "decision" in found.needs else _cases(found, seed, targets=("logit:all",)):
         _check_targets(run, case)
     for axiom in sorted(found.axioms):
@@ -104,6 +105,21 @@ def _check_rows(run: Run, case: Case) -> None:
         result = run(replace(case, x=case.x[index], action=case.action[index]))
         for name, part in _parts(whole).items():
             _agree(f"{name} of rows that come {said}", _parts(result)[name], part[index])
+
+
+def _check_residual(method: Method, run: Run, case: Case) -> None:
+    """What a method says it leaves unexplained, of the score's difference from the references' mean score."""
+    result = run(case)
+    if result.residual is None or "reference" not in method.needs:
+        return
+    with torch.no_grad():
+        starts = case.score(case.reference.expand(len(case.x), *case.reference.shape)).mean(1)
+        unexplained = case.score(case.x) - starts - result.values.flatten(2).sum(2)
+    _agree(
+        "the residual, against the score's difference from the references that the values leave",
+        result.residual,
+        unexplained,
+    )
 
 
 def _check_targets(run: Run, case: Case) -> None:

@@ -53,12 +53,11 @@ class PlainScore:
         flat = self.function(x.reshape(-1, *feature))
         return flat.reshape(*lead, flat.shape[1])
 
-    def differentiate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def gradients(self, x: Tensor) -> Tensor:
         """See `rltools.attributions.RowScore`."""
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
-            scalars = self(leaf)
-            return scalars.detach(), derivative(scalars, leaf)
+            return derivative(self(leaf), leaf)
 
     def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The outputs as scores of actions, and the chosen ones; the best ones where none were given."""

@@ -203,7 +203,7 @@ def test_a_head_that_is_not_differentiable():
 @pytest.mark.parametrize(
     ("attribute", "value", "said"),
     [
-        ("heads", ("logit", "advantage"), "are not all of"),
+        ("heads", ("logit", "utility"), "are not all of"),
         ("heads", ("value", "logit"), "the first must decide"),
         ("heads", ("action",), "the deciding head is 'action' in Discrete"),
         ("action_names", ("a", "b"), "must be 3 different names"),

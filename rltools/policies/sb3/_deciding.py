@@ -12,9 +12,10 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError
 from rltools.policies._actions import branches
+from rltools.policies._chain import Chain
 from rltools.policies._choosing import clipping, gaussian
 from rltools.policies._memory import Memory
-from rltools.policies.sb3._outputs import Outputs, clip, unscale
+from rltools.policies.sb3._outputs import Outputs, bounding
 from rltools.policies.torch_policy import Choose, Head
 
 # As distributions.StateDependentNoiseDistribution and the actors of SAC, TQC and CrossQ have it.
@@ -36,13 +37,8 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
         return Outputs({"logit": lambda x: off_and_on(actor(x)), "value": critic}, memory=memory)
     if branches(space):
         return Outputs({"logit": actor, "value": critic}, memory=memory)
-    squashed, bounded = network.squash_output, unscale(space) if network.squash_output else clip(space)
-
-    def received(mean: Tensor) -> Tensor:
-        action: Tensor = bounded(torch.tanh(mean) if squashed else mean)
-        return action
-
-    heads = {"mean": actor, "action": lambda x: received(actor(x)), "value": critic}
+    squashed, received = network.squash_output, bounding(space, squashed=network.squash_output)
+    heads: dict[str, Head] = {"mean": actor, "action": Chain(actor, received), "value": critic}
     if network.use_sde:
         return Outputs(heads, choose_from(received), lambda x: exploring(network, latent(x)), memory)
 

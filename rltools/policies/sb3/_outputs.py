@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from gymnasium import Space
-from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.torch_layers import FlattenExtractor, NatureCNN
 from torch import Tensor, nn
 
+from rltools.policies._chain import Chain
+from rltools.policies._layers import Clipped, Tanh, Unscaled
 from rltools.policies._memory import Memory
 from rltools.policies.torch_policy import Choose, Head
 
@@ -36,25 +38,10 @@ class Outputs:
 
 
 def layers(extractor: nn.Module) -> tuple[nn.Module, ...]:
-    """What a features extractor does, as modules that `chain` may know."""
+    """What a features extractor does, as modules whose layers may be known."""
+    if type(extractor) is NatureCNN:
+        return extractor.cnn, extractor.linear
     return (extractor.flatten,) if type(extractor) is FlattenExtractor else (extractor,)
-
-
-def in_turn(*parts: Callable[[Any], Any]) -> Head:
-    """A function that does what calling the parts in turn does."""
-
-    def call(x: Any) -> Any:
-        for part in parts:
-            x = part(x)
-        return x
-
-    return call
-
-
-def unscale(space: Space[Any]) -> Head:
-    """From [-1, 1] to the bounds of a Box, as the environment receives it."""
-    low, high = _bounds(space)
-    return lambda action: low.to(action) + (0.5 * (action + 1.0) * (high.to(action) - low.to(action)))
 
 
 def scale(space: Space[Any]) -> Head:
@@ -63,10 +50,10 @@ def scale(space: Space[Any]) -> Head:
     return lambda action: 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
 
 
-def clip(space: Space[Any]) -> Head:
-    """Into the bounds of a Box; outside of them no gradient passes."""
-    low, high = _bounds(space)
-    return lambda action: torch.clamp(action, low.to(action), high.to(action))
+def bounding(space: Space[Any], *, squashed: bool) -> Chain:
+    """From the mean of a continuous actor to the action that the environment receives: squashed, or clipped."""
+    bounds = _bounds(space)
+    return Chain(Tanh(), Unscaled(*bounds)) if squashed else Chain(Clipped(*bounds))
 
 
 def _bounds(space: Any) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from rltools.errors import ArgumentError
 from rltools.features import space_features
 from rltools.observations import leaves
 from rltools.policies import Known
+from rltools.policies._chain import Chain
 from rltools.policies._encoding import check_dtype
 from rltools.policies._memory import Memory
 from rltools.policies._surroundings import Surroundings, check_match
@@ -104,6 +105,8 @@ def _complete(source: Source, statistics: Statistics | None, around: Surrounding
 
 
 def _after(prepare: Prepare | None, head: Function) -> Function:
+    if isinstance(head, Chain) and isinstance(prepare, Chain):
+        return Chain(prepare, head)
     return head if prepare is None else lambda x, *rest: head(prepare(x), *rest)
 
 

@@ -13,9 +13,10 @@ from typing import Any
 from gymnasium import Space
 from gymnasium.spaces import Box, Dict
 from stable_baselines3.common.preprocessing import is_image_space
-from torch import Tensor
 
 from rltools.observations import leaves
+from rltools.policies._chain import Chain
+from rltools.policies._layers import Divided, Reordered
 
 Prepare = Callable[[Any], Any]
 
@@ -75,9 +76,5 @@ def _of_array(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prep
     if not transposed and not scaled:
         return None
 
-    def preprocess(x: Tensor) -> Tensor:
-        if transposed:
-            x = x.permute(0, 3, 1, 2)
-        return x / 255.0 if scaled else x
-
-    return preprocess
+    reordered = [Reordered((0, *(1 + axis for axis in CHANNELS_FIRST)))] if transposed else []
+    return Chain(*reordered, *([Divided(255.0)] if scaled else []))

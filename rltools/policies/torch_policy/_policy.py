@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rltools.errors import ArgumentError, MismatchError
 from rltools.features import Features, space_features
 from rltools.policies._actions import branches, count_actions, default_names
-from rltools.policies._chain import chain
+from rltools.policies._chain import Chain
 from rltools.policies._choosing import clipping, gaussian, in_branches
 from rltools.policies._encoding import check_dtype, encode
 from rltools.policies._identity import device_of, source_of
@@ -23,7 +23,7 @@ from rltools.policies._memory import Memory
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies._surroundings import names_in
-from rltools.policy import Acted, Context, Source, decide
+from rltools.policy import Acted, Back, Context, Source, decide
 
 if TYPE_CHECKING:
     from gymnasium import Space
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Head = Callable[..., Tensor]
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
-HEADS = ("logit", "q_value", "mean", "action", "value")
+HEADS = ("logit", "q_value", "advantage", "mean", "action", "value")
 
 
 class TorchPolicy:
@@ -45,10 +45,11 @@ class TorchPolicy:
             Of a Dict or Tuple, x is a dict or tuple of such tensors, without its texts.
         observation_space: a Box, Discrete, MultiDiscrete or MultiBinary, or a Dict or Tuple of these and of Text.
         action_space: a Discrete, MultiDiscrete, MultiBinary or Box.
-        heads: name -> function `x -> [batch, k]`, with the names "logit", "q_value", "mean", "action" and "value"; the
-            first one decides. The module itself by default, as "action" for Box and as "logit" for others, where k is
-            the number of values of all choices, one choice after another; a bit of a MultiBinary has two, off and on.
-            Beside the actions of a Box, "q_value" is a function of `(x, action [batch, dimension])`, with k = 1.
+        heads: name -> function `x -> [batch, k]`, with the names "logit", "q_value", "advantage" of duelling networks,
+            "mean", "action" and "value"; the first one decides. The module itself by default, as "action" for Box and
+            as "logit" for others, where k is the number of values of all choices, one choice after another; a bit of a
+            MultiBinary has two, off and on. Beside the actions of a Box, "q_value" is a function of
+            `(x, action [batch, dimension])`, with k = 1.
         name: what to call it on pages and in files; the name of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
@@ -94,7 +95,7 @@ class TorchPolicy:
         self.branches = branches(action_space)
         self.module = module
         self._modules = tuple(module.modules()) if isinstance(module, nn.Module) else ()
-        itself = chain(module) if isinstance(module, nn.Module) else module
+        itself = Chain(module) if isinstance(module, nn.Module) else module
         self._heads = dict(heads or {"logit" if self.branches else "action": itself})
         unknown = [head for head in self._heads if head not in HEADS]
         if unknown or next(iter(self._heads)) == "value":
@@ -125,6 +126,13 @@ class TorchPolicy:
         self.dtype = dtype
         self.device = device_of(module)
 
+    def __repr__(self) -> str:
+        """Its name, and what goes in and comes out."""
+        return (
+            f"{type(self).__name__}({self.source.name!r}, {self.features.size} features, {len(self.action_names)} "
+            f"actions, heads {', '.join(self.heads)})"
+        )
+
     def encode(self, observations: Any) -> Tensor:
         """See `Policy.encode`."""
         values = encode(observations, self.features, self.dtype, self.source.name)
@@ -152,6 +160,15 @@ class TorchPolicy:
         same.units, same.features = "network", self._normalization.units(self.features)
         return same
 
+    def compiled(self) -> TorchPolicy:
+        """The same policy with its heads compiled by torch: some seconds for each shape, then a faster forward."""
+        same = copy.copy(self)
+        same._heads = {
+            name: head.compiled() if isinstance(head, Chain) else torch.compile(head)
+            for name, head in self._heads.items()
+        }
+        return same
+
     def clipped(self, x: Tensor) -> Tensor | None:
         """`x [batch, *feature]` -> bool of that shape, the entries that normalisation clips; None without any."""
         if self._normalization is None:
@@ -168,6 +185,22 @@ class TorchPolicy:
         if name not in self._heads:
             raise ArgumentError(f"{self.source.name} has no head {name!r}; it has {', '.join(self.heads)}")
         return self._scored(name, x.shape, lambda: self._heads[name](*self._given(name, x, context)))
+
+    def pull(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
+        """See `rltools.policy.Pulling`; None where the head is not made of known layers."""
+        head = self._heads.get(name)
+        if not isinstance(head, Chain) or not head.is_known or self._memory is not None or self.features.is_nested:
+            return None
+        normalization = self._normalization if self.units == "environment" else None
+        ways: list[Back] = []
+
+        def compute() -> Tensor:
+            output, way = head.pull(x if normalization is None else normalization.apply(x))
+            ways.append(way)
+            return output
+
+        output, (back,) = self._scored(name, x.shape, compute), ways
+        return output, back if normalization is None else lambda g: normalization.back(x, back(g))
 
     def _given(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
         """What a head is a function of."""

@@ -18,9 +18,9 @@ from stable_baselines3.td3.policies import MultiInputPolicy as TD3MultiInputPoli
 from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor
 
-from rltools.policies._chain import chain
+from rltools.policies._chain import Chain
 from rltools.policies.sb3._deciding import LOG_STD_MAX, LOG_STD_MIN, choose_from, exploring
-from rltools.policies.sb3._outputs import Outputs, layers, scale, unscale
+from rltools.policies.sb3._outputs import Outputs, bounding, layers, scale
 from rltools.policies.torch_policy import Head
 
 CLASSES = (
@@ -35,20 +35,16 @@ SHOWS_NORMALIZATION = False
 
 def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     """The mean before it is squashed, the action the environment receives, and the value of an action in a state."""
-    actor, bounded = network.actor, unscale(network.action_space)
+    actor, received = network.actor, bounding(network.action_space, squashed=True)
     # These draw nothing: their mean is all there is.
     certain = isinstance(network, TD3Policy)
     before = layers(actor.features_extractor)
-    mean = chain(*before, *actor.mu[:-1]) if certain else chain(*before, actor.latent_pi, actor.mu)
+    mean = Chain(*before, *actor.mu[:-1]) if certain else Chain(*before, actor.latent_pi, actor.mu)
 
-    def received(scores: Tensor) -> Tensor:
-        action: Tensor = bounded(torch.tanh(scores))
-        return action
-
-    heads = {"mean": mean, "action": lambda x: received(mean(x)), "q_value": _q_value(network)}
+    heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
     if certain:
         return Outputs(heads, lambda scores, deterministic, rngs: received(scores).cpu().numpy())
-    latent = chain(*before, actor.latent_pi)
+    latent = Chain(*before, actor.latent_pi)
 
     def deviation(x: Any) -> Tensor:
         if actor.use_sde:
@@ -66,7 +62,7 @@ def _q_value(network: Any) -> Head:
     runs a features extractor that is shared with the actor without a graph.
     """
     critic, scaled = network.critic, scale(network.action_space)
-    see = chain(*layers(critic.features_extractor))
+    see = Chain(*layers(critic.features_extractor))
 
     def q_value(x: Any, action: Tensor) -> Tensor:
         features = see(x)

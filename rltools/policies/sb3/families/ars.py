@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from gymnasium.spaces import Discrete
 from sb3_contrib.ars.policies import ARSLinearPolicy, ARSPolicy
 from torch import Tensor
 
-from rltools.policies._chain import chain
+from rltools.policies._chain import Chain
 from rltools.policies._choosing import greedy
-from rltools.policies.sb3._outputs import Outputs, clip, layers, unscale
+from rltools.policies.sb3._outputs import Outputs, bounding, layers
+from rltools.policies.torch_policy import Head
 
 CLASSES = (ARSPolicy, ARSLinearPolicy)
 INFERENCE = ("forward", "_predict", "extract_features")
@@ -29,15 +29,10 @@ def outputs(network: ARSPolicy, settings: Mapping[str, Any]) -> Outputs:
     """A score for each action; or the mean, before it is bounded, and the action. Nothing about it is random."""
     before, space = layers(network.features_extractor), network.action_space
     if isinstance(space, Discrete):
-        return Outputs({"logit": chain(*before, network.action_net)}, lambda scores, *_: greedy(scores))
+        return Outputs({"logit": Chain(*before, network.action_net)}, lambda scores, *_: greedy(scores))
     squashed = network.squash_output
     last = len(network.action_net) - squashed
-    mean = chain(*before, network.action_net[:last])
-    bounded = unscale(space) if squashed else clip(space)
-
-    def received(scores: Tensor) -> Tensor:
-        action: Tensor = bounded(torch.tanh(scores) if squashed else scores)
-        return action
-
-    heads = {"mean": mean, "action": lambda x: received(mean(x))}
+    mean = Chain(*before, network.action_net[:last])
+    received = bounding(space, squashed=squashed)
+    heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received)}
     return Outputs(heads, lambda scores, *_: received(scores).cpu().numpy())

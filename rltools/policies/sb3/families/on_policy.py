@@ -8,9 +8,9 @@ from typing import Any
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
 from stable_baselines3.common.torch_layers import MlpExtractor
 
-from rltools.policies._chain import chain
+from rltools.policies._chain import Chain
 from rltools.policies.sb3._deciding import actor_critic
-from rltools.policies.sb3._outputs import Outputs, in_turn, layers
+from rltools.policies.sb3._outputs import Outputs, layers
 from rltools.policies.torch_policy import Head
 
 CLASSES = (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy)
@@ -26,10 +26,8 @@ def outputs(network: ActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
 def towers(network: Any) -> tuple[Head, Head, Head]:
     """The raw scores of the actor, what its last layer takes, and the value of the state; see `actor_critic`."""
     both = network.mlp_extractor
-    join = chain if type(both) is MlpExtractor else in_turn  # somebody's own has methods, and no layers to be known
-    to_actor, to_critic = (
-        (both.policy_net, both.value_net) if join is chain else (both.forward_actor, both.forward_critic)
-    )
-    before = (*layers(network.pi_features_extractor), to_actor)
-    critic = join(*layers(network.vf_features_extractor), to_critic, network.value_net)
-    return join(*before, network.action_net), join(*before), critic
+    known = type(both) is MlpExtractor  # somebody's own has methods, and no layers to be known
+    to_actor, to_critic = (both.policy_net, both.value_net) if known else (both.forward_actor, both.forward_critic)
+    latent = Chain(*layers(network.pi_features_extractor), to_actor)
+    critic = Chain(*layers(network.vf_features_extractor), to_critic, network.value_net)
+    return Chain(latent, network.action_net), latent, critic

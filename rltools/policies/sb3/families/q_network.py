@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from sb3_contrib.qrdqn.policies import CnnPolicy as QuantileCnnPolicy
 from sb3_contrib.qrdqn.policies import MultiInputPolicy as QuantileMultiInputPolicy
 from sb3_contrib.qrdqn.policies import QRDQNPolicy
@@ -13,9 +15,10 @@ from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy, MultiInputPolic
 from torch import Tensor
 
 from rltools.errors import ArgumentError
-from rltools.policies._chain import chain
+from rltools.policies._chain import Chain
 from rltools.policies._choosing import epsilon_greedy, greedy
 from rltools.policies.sb3._outputs import Outputs, layers
+from rltools.policy import Back
 
 CLASSES = (DQNPolicy, CnnPolicy, MultiInputPolicy, QRDQNPolicy, QuantileCnnPolicy, QuantileMultiInputPolicy)
 INFERENCE = ("forward", "_predict", "extract_features")
@@ -26,11 +29,11 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     """The expected return of each action; for QR-DQN the mean over its quantiles."""
     quantiles = None if hasattr(network, "q_net") else network.quantile_net
     inner = network.q_net if quantiles is None else quantiles
-    net = chain(*layers(inner.features_extractor), inner.q_net if quantiles is None else quantiles.quantile_net)
-
-    def q_values(x: Any) -> Tensor:
-        values = net(x)
-        return values if quantiles is None else values.view(len(values), quantiles.n_quantiles, -1).mean(dim=1)
+    before = layers(inner.features_extractor)
+    if quantiles is None:
+        q_values = Chain(*before, inner.q_net)
+    else:
+        q_values = Chain(*before, quantiles.quantile_net, _MeanOfQuantiles(quantiles.n_quantiles))
 
     def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
         if deterministic:
@@ -41,3 +44,16 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
         return epsilon_greedy(scores, epsilon, rngs)
 
     return Outputs({"q_value": q_values}, choose)
+
+
+@dataclass(frozen=True)
+class _MeanOfQuantiles:
+    """`[batch, count * action]` -> `[batch, action]`; see `rltools.policies._layers.Layer`."""
+
+    count: int
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.view(len(x), self.count, -1).mean(dim=1)
+
+    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+        return self(x), lambda g: torch.cat([g / self.count] * self.count, dim=-1)

@@ -19,10 +19,10 @@ from sb3_contrib.common.recurrent.policies import (
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.policies._chain import chain
+from rltools.policies._chain import Chain
 from rltools.policies._memory import Memory
 from rltools.policies.sb3._deciding import actor_critic
-from rltools.policies.sb3._outputs import Outputs, in_turn, layers
+from rltools.policies.sb3._outputs import Outputs, layers
 
 CLASSES = (RecurrentActorCriticPolicy, RecurrentActorCriticCnnPolicy, RecurrentMultiInputActorCriticPolicy)
 INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_get_action_dist_from_latent", "predict")
@@ -32,8 +32,8 @@ SHOWS_NORMALIZATION = True
 def outputs(network: RecurrentActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
     """As of a network without a memory, each a function of what its LSTM recalls."""
     both = network.mlp_extractor
-    actor = in_turn(both.forward_actor, network.action_net)
-    critic = in_turn(both.forward_critic, network.value_net)
+    actor = Chain(both.forward_actor, network.action_net)
+    critic = Chain(both.forward_critic, network.value_net)
     return actor_critic(network, actor, both.forward_actor, critic, _memory(network))
 
 
@@ -42,8 +42,8 @@ def _memory(network: Any) -> Memory:
     for lstm in (actor, own):
         if lstm is not None and (lstm.bidirectional or lstm.proj_size):
             raise ArgumentError(f"an LSTM that looks both ways, or with a projection, is not supported: {lstm}")
-    seen = chain(*layers(network.pi_features_extractor))
-    valued = chain(*layers(network.vf_features_extractor))
+    seen = Chain(*layers(network.pi_features_extractor))
+    valued = Chain(*layers(network.vf_features_extractor))
     size = 2 * actor.num_layers * actor.hidden_size
 
     def recall(name: str, x: Any, state: Tensor) -> Tensor:
