@@ -1,7 +1,8 @@
 """Attribution methods: one file each, found by its place.
 
 A method is a pure function of a score and a batch of inputs, declared with `@method`; a file `name.py` here holds the
-method `name`. Other packages offer theirs under the entry-point group `rltools.attributions`.
+method `name`. Other packages offer theirs under the entry-point group `rltools.attributions`, and `captum:<Name>` is a
+class of Captum.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ __all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_name
 
 
 def method_names() -> list[str]:
-    """The names of all methods."""
+    """The names of all methods, but for those of Captum."""
     own = [name for name in room_modules(__name__) if not name.startswith("_")]
     return sorted({*own, *others(__name__)})
 
 
 def find_method(name: str) -> Method:
-    """The method of this name.
+    """The method of this name, or of the class of Captum in `captum:<Name>`.
 
     Raises:
         UnknownNameError: there is none; the message has the nearest known ones.
+        ArgumentError: Captum is not installed, or what the class explains is not the observation.
         MethodError: its file holds something else under its name.
     """
+    if name.startswith("captum:"):
+        from rltools.attributions._captum import captum_method
+
+        return captum_method(name)
     if name not in method_names():
         raise unknown("method", name, method_names())
     theirs = others(__name__).get(name)

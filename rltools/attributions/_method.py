@@ -45,8 +45,8 @@ class RowScore(Protocol):
         """`[batch, ..., *feature]` -> `[batch, ..., target]`."""
         ...
 
-    def differentiate(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The scalars `[batch, ..., target]` and their gradients `[target, batch, ..., *feature]`, without a graph."""
+    def gradients(self, x: Tensor) -> Tensor:
+        """Those of the scalars, `[target, batch, ..., *feature]`, without a graph."""
         ...
 
     def rows(self, index: Tensor) -> RowScore:
@@ -98,6 +98,7 @@ class Method:
         copies: of a row, how many the method holds at once, given the same; it is given as few rows at once as that
             asks for, and splits more than `score.most_copies` itself.
         largest: the most features (or groups) it takes; None for any number.
+        control: whether it looks at nothing that the policy does, and is there to be compared with.
         function: what computes it.
     """
 
@@ -108,6 +109,7 @@ class Method:
     forwards: Forwards
     copies: Forwards
     largest: int | None
+    control: bool
     function: Callable[..., Result]
 
     @property
@@ -145,7 +147,7 @@ class Method:
         if self.largest is not None and players > self.largest:
             raise ArgumentError(
                 f"{self.name} takes up to {self.largest} features, and there are {players}: its cost doubles with "
-                f"each; use integrated_gradients instead, or groups= of features"
+                f"each; use sampled_shapley or integrated_gradients instead, or groups= of features"
             )
         if "reference" in self.needs and reference is None:
             raise ArgumentError(
@@ -153,17 +155,14 @@ class Method:
                 f"instance some of the states the agent visits [reference, *feature]"
             )
         given = {"its input": x} | ({"its reference": reference} if reference is not None else {})
-        before = {name: (tensor.detach().clone(), tensor.requires_grad) for name, tensor in given.items()}
+        before = {name: (_writes(tensor), tensor.requires_grad) for name, tensor in given.items()}
         with torch.enable_grad():
             if "reference" in self.needs:
                 result = self.function(score, x, reference=reference, **settings)
             else:
                 result = self.function(score, x, **settings)
         for name, tensor in given.items():
-            values, required = before[name]
-            # torch.equal is quick, and says that NaN differs from NaN.
-            same = torch.equal(tensor, values) or torch.allclose(tensor, values, rtol=0, atol=0, equal_nan=True)
-            if not same or tensor.requires_grad != required:
+            if (_writes(tensor), tensor.requires_grad) != before[name]:
                 raise MethodError(f"method {self.name} wrote into {name}; it must work on a copy")
         self._check(result, (len(x), score.outputs, *x.shape[1:]))
         return result
@@ -184,6 +183,14 @@ class Method:
                 raise MethodError(f"method {self.name} returned {name} of {part.dtype}; they must be floats")
 
 
+def _writes(tensor: Tensor) -> int:
+    """How often a tensor was written into, as torch counts; a comparison with a copy would cost as much as a small net.
+
+    What is written behind torch's back is for `rltools.testing.check_attribution` to find.
+    """
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def method(
     *,
     unit: Unit,
@@ -192,6 +199,7 @@ def method(
     forwards: Forwards,
     copies: Forwards | None = None,
     largest: int | None = None,
+    control: bool = False,
 ) -> Callable[[Callable[..., Result]], Method]:
     """Declare a function to be the method of its file; see `Method` for what the arguments mean."""
 
@@ -199,14 +207,15 @@ def method(
         if unknown := sorted(set(needs) - set(NEEDS)):
             raise MethodError(f"method {function.__name__} needs {', '.join(unknown)}; methods need {', '.join(NEEDS)}")
         return Method(
-            function.__name__,
-            unit,
-            frozenset(needs),
-            frozenset(axioms),
-            forwards,
-            copies or forwards,
-            largest,
-            function,
+            name=function.__name__,
+            unit=unit,
+            needs=frozenset(needs),
+            axioms=frozenset(axioms),
+            forwards=forwards,
+            copies=copies or forwards,
+            largest=largest,
+            control=control,
+            function=function,
         )
 
     return declare

@@ -26,4 +26,4 @@ def gradient(score: RowScore, x: Tensor) -> Result:
 
     Simonyan, Vedaldi, Zisserman: Deep Inside Convolutional Networks (2013), without the absolute value.
     """
-    return Result(score.differentiate(x)[1].movedim(0, 1))
+    return Result(score.gradients(x).movedim(0, 1))

@@ -26,4 +26,4 @@ def input_x_gradient(score: RowScore, x: Tensor) -> Result:
 
     Shrikumar, Greenside, Shcherbina, Kundaje: Not Just a Black Box (2016).
     """
-    return Result((score.differentiate(x)[1] * x).movedim(0, 1))
+    return Result((score.gradients(x) * x).movedim(0, 1))

@@ -44,7 +44,10 @@ def integrated_gradients(
         raise ArgumentError(f"nodes is {nodes}; it must be at least 1")
     with torch.no_grad():
         ends = score(x)
-        starts = score(_beside(x, reference))
+        starts = torch.cat(
+            [score(states.expand(len(x), *states.shape)) for states in torch.split(reference, _at_once(score, x))],
+            dim=1,
+        )
     difference = ends - starts.mean(1)
     spread = starts.std(1) if len(reference) > 1 and len(x) else difference.abs()
     values = _integral(score, x, reference, nodes)
@@ -60,9 +63,9 @@ def integrated_gradients(
         values = values.index_copy(0, missing, _integral(score.rows(missing), x[missing], reference, nodes))
 
 
-def _beside(x: Tensor, reference: Tensor) -> Tensor:
-    """The references as perturbed copies of every row, `[batch, reference, *feature]`."""
-    return reference.expand(len(x), *reference.shape)
+def _at_once(score: RowScore, x: Tensor) -> int:
+    """Copies of each row; each target has gradients of its own, which are as large as the copies."""
+    return max(1, score.most_copies // max(1, len(x) * score.outputs))
 
 
 def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> Tensor:
@@ -70,12 +73,12 @@ def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> Tens
     places, weights = np.polynomial.legendre.leggauss(nodes)
     place = torch.as_tensor((places + 1) / 2, dtype=x.dtype, device=x.device)
     weight = torch.as_tensor(weights / 2, dtype=x.dtype, device=x.device)
-    flat = [1] * (x.ndim - 1)
-    total = torch.zeros(len(x), score.outputs, *x.shape[1:], dtype=x.dtype, device=x.device)
+    flat, block = [1] * (x.ndim - 1), _at_once(score, x)
+    total = torch.zeros(score.outputs, len(x), *x.shape[1:], dtype=x.dtype, device=x.device)
     for start in reference:
         way = x - start
-        path = start + place.reshape(1, -1, *flat) * way[:, None]
-        gradients = score.differentiate(path)[1]  # [target, batch, node, *feature]
-        mean = (gradients * weight.reshape(1, 1, -1, *flat)).sum(2)
-        total += (mean * way).movedim(0, 1)
-    return total / len(reference)
+        for part, of_part in zip(torch.split(place, block), torch.split(weight, block), strict=True):
+            path = start + part.reshape(1, -1, *flat) * way[:, None]
+            gradients = score.gradients(path)  # [target, batch, node, *feature]
+            total += (gradients * of_part.reshape(1, 1, -1, *flat)).sum(2) * way
+    return total.movedim(0, 1) / len(reference)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rltools.attributions import find_method
-from rltools.explanation._batches import explained_rows
+from rltools.errors import ArgumentError
+from rltools.explanation._batches import explained_rows, most_copies
+from rltools.explanation._compiling import compiled
 from rltools.explanation._groups import with_groups
 from rltools.explanation._references import as_batch, given_reference, reference_id
+from rltools.observations import map_leaves
 from rltools.policy import Context, Policy
-from rltools.recording import Attribution, Question
-from rltools.targets import Target, parse_target, target_labels
+from rltools.recording import Attribution, Question, recorded_leaves
+from rltools.targets import Target, fitting_target, target_labels
 
 
 @torch.inference_mode(False)  # a caller's inference mode would forbid gradients
@@ -25,6 +30,7 @@ def attribute(
     reference: Any = None,
     context: Context | None = None,
     max_batch: int | None = None,
+    compile: bool = False,  # noqa: A002  # as torch calls it
     **parameters: Any,
 ) -> Attribution:
     """Attributions of observations from anywhere; the chosen action is the one the policy would choose there.
@@ -39,6 +45,7 @@ def attribute(
             ignore it.
         context: of each state, where the policy needs it: which actions are allowed, what a recurrent one remembers.
         max_batch: see `explain`.
+        compile: see `explain`.
         parameters: of the method; see `explain` for `groups`.
 
     Returns:
@@ -57,16 +64,19 @@ def attribute(
         >>> rltools.attribute(policy, np.stack([upright, leaning]))["pole angle"].shape
         (2, 1)
     """
+    if max_batch is not None and max_batch < 1:
+        raise ArgumentError(f"max_batch is {max_batch}; it must be at least 1")
+    policy = compiled(policy) if compile else policy
     found = find_method(method)
-    parsed = parse_target(target, policy)
+    parsed = fitting_target(method, found.needs, target, policy)
     states = as_batch(policy, observations)
     x = policy.encode(states)
-    acted = policy.act(states, context or Context())
+    decided = _decided(policy, states, context or Context(), x, max_batch)
     settings, asked, compared = found.settings(parameters), {}, None
     if reference is not None and "reference" in found.needs:
         compared, asked = given_reference(policy, reference), {"reference": reference_id(reference, seed=0)}
     taken = with_groups(found, settings, policy.features)
-    explained = explained_rows(policy, found, parsed, x, acted.context, compared, taken, max_batch)
+    explained = explained_rows(policy, found, parsed, x, decided, compared, taken, max_batch)
     question = Question(
         method=method,
         target=str(parsed),
@@ -81,3 +91,19 @@ def attribute(
         reference=None if compared is None else compared.cpu().numpy(),
         **explained.columns,
     )
+
+
+def _decided(policy: Policy, states: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:
+    """The context with the actions that the policy chooses; not of all states at once, which may be many pictures."""
+    kept = recorded_leaves(policy.features)
+    most = most_copies(policy.features.size, x.element_size(), max_batch)
+    found = []
+    for start in range(0, max(1, len(x)), most):
+        rows = slice(start, start + most)
+        some = map_leaves(lambda _, values: values[rows], states, kept)  # noqa: B023  # used before the next round
+        found.append(policy.act(some, context.rows(rows)).context)
+    if len(found) == 1:
+        return found[0]
+    actions = [part.action for part in found if part.action is not None]
+    scores = [part.scores for part in found if part.scores is not None]
+    return replace(context, action=torch.cat(actions), scores=torch.cat(scores))

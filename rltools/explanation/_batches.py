@@ -39,14 +39,16 @@ def explained_rows(
     max_batch: int | None = None,
 ) -> Explained:
     """Attributions of rows `x [row, *feature]`; `context` is theirs. NaN where a method failed, and counted."""
-    parts = []
+    columns: dict[str, np.ndarray] = {}
     for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters, max_batch):
         scores = score.known()
         if scores is None:
             with torch.no_grad():
                 scores = score(x[rows])
-        parts.append(_columns(scores, result))
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for name, part in _columns(scores, result).items():
+            if name not in columns:
+                columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
+            columns[name][rows] = part
     values = columns["values"]
     finite = np.isfinite(values).all(tuple(range(2, values.ndim)))
     values[~finite] = np.nan

@@ -18,6 +18,7 @@ from torch import Tensor
 from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, MismatchError
 from rltools.explanation._batches import chunk_rows, explained_rows, most_copies
+from rltools.explanation._compiling import compiled
 from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
 from rltools.explanation._groups import with_groups
 from rltools.explanation._pieces import Piece, batches
@@ -29,7 +30,7 @@ from rltools.progress import progress_bar
 from rltools.recording import DamagedFileWarning, Question, Recording
 from rltools.recording._background import BackgroundFiles
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
-from rltools.targets import Target, parse_target, target_labels
+from rltools.targets import Target, fitting_target, target_labels
 
 BLOCK_BYTES = 1 << 25
 """Of observations that are read at once."""
@@ -52,6 +53,7 @@ def explain(
     every: int = 1,
     seed: int = 0,
     max_batch: int | None = None,
+    compile: bool = False,  # noqa: A002  # as torch calls it
     progress: bool = False,
     **parameters: Any,
 ) -> Recording:
@@ -76,6 +78,8 @@ def explain(
         seed: of what is drawn: the visited states, and a method's own draws.
         max_batch: rows that go through the network at once, copies of a state included; None chooses by their size.
             Results do not depend on it.
+        compile: compile the network with torch: some seconds for each shape, then a faster forward. Results agree to
+            rounding.
         progress: show a progress bar.
         parameters: of the method. `groups` are `{name: [feature, ...]}`, or "summary" for what a summary has a row for.
 
@@ -99,7 +103,7 @@ def explain(
     for name, count in (("every", every), ("max_batch", max_batch)):
         if count is not None and count < 1:
             raise ArgumentError(f"{name} is {count}; it must be at least 1")
-    policy = in_units(policy, units)
+    policy = in_units(compiled(policy) if compile else policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
     asked = _ask(recording, policy, method, target, reference, every, seed, chosen)
@@ -156,7 +160,7 @@ def _ask(
     chosen: dict[str, Any],
 ) -> _Asked:
     found = find_method(method)
-    parsed = parse_target(target, policy)
+    parsed = fitting_target(method, found.needs, target, policy)
     drawn = {"seed": seed} if "seed" in found.defaults else {}
     beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
     held = {"memory": "held"} if policy.state_size and "window" not in beside else {}

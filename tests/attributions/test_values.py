@@ -198,7 +198,7 @@ class TestShapley:
         x = draw(1, 12)
         found = shapley(score, x, reference=torch.zeros(1, 12).double())
         torch.testing.assert_close(found.values[:, 0], x)
-        with pytest.raises(ArgumentError, match=r"up to 12 features, and there are 13.*use integrated_gradients"):
+        with pytest.raises(ArgumentError, match=r"up to 12 features, and there are 13.*use sampled_shapley"):
             shapley(score, draw(1, 13), reference=draw(1, 13))
         with pytest.raises(ArgumentError, match="there are 13"):
             shapley(score, draw(0, 13), reference=draw(1, 13))

@@ -1,0 +1,87 @@
+"""Pictures among observations: where their axes are, blurring them, and maps over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rltools.errors import ArgumentError
+
+TRUNCATED = 4.0
+"""Standard deviations after which a blur's Gaussian ends; what the papers' code has."""
+
+
+def is_picture(dims: Sequence[str]) -> bool:
+    """Whether the axes of a row's features are those of a picture."""
+    return {"y", "x"} <= set(dims)
+
+
+def picture_axes(dims: Sequence[str]) -> tuple[int, int]:
+    """Which axes of a row's features are "y" and "x".
+
+    Raises:
+        ArgumentError: it is no picture.
+    """
+    if not is_picture(dims):
+        raise ArgumentError(
+            f"places and blurring are for pictures, with axes y and x; these observations have {', '.join(dims)}: take "
+            f"occlusion, or replacement='resample'"
+        )
+    return dims.index("y"), dims.index("x")
+
+
+def picture_size(x: Tensor, dims: Sequence[str]) -> tuple[int, int]:
+    """How many pixels rows `x [batch, *feature]` have along y and x.
+
+    Raises:
+        ArgumentError: they are no pictures.
+    """
+    y, across = picture_axes(dims)
+    return x.shape[1 + y], x.shape[1 + across]
+
+
+def blurred(x: Tensor, dims: Sequence[str], deviation: float) -> Tensor:
+    """`x [batch, *feature]` with every channel and frame blurred by a Gaussian; pictures go on mirrored at their edges.
+
+    Raises:
+        ArgumentError: it is no picture, or the Gaussian's standard deviation, in pixels, is not above 0.
+    """
+    if not deviation > 0:
+        raise ArgumentError(f"blur is {deviation}; it is a standard deviation in pixels and must be above 0")
+    axes = [axis - len(dims) for axis in picture_axes(dims)]
+    maps = x.movedim(axes, (-2, -1))
+    along_y, along_x = (_blurring(maps.shape[axis], deviation).to(x) for axis in (-2, -1))
+    return stretched(maps, along_y, along_x).movedim((-2, -1), axes)
+
+
+def _blurring(size: int, deviation: float) -> Tensor:
+    """The weights `[size, size]` of the pixels of a line in each of its blurred ones, float64."""
+    reach = int(TRUNCATED * deviation + 0.5)
+    away = torch.arange(-reach, reach + 1)
+    weight = torch.exp(-0.5 * (away.double() / deviation) ** 2)
+    beyond = (torch.arange(size)[:, None] + away) % (2 * size)
+    mirrored = torch.where(beyond < size, beyond, 2 * size - 1 - beyond)
+    rows = (weight / weight.sum()).expand(size, -1)
+    return torch.zeros(size, size, dtype=torch.float64).scatter_add_(1, mirrored, rows)
+
+
+def interpolating(at: Tensor, points: int) -> Tensor:
+    """The weights `[..., points]` of the points 0, 1, 2, ... in what lies between them linearly, at places `at`."""
+    numbers = torch.arange(points, dtype=at.dtype, device=at.device)
+    return (1 - (at[..., None] - numbers).abs()).clamp(min=0)
+
+
+def stretched(maps: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
+    """Maps `[..., i, j]` as `[..., y, x]`, by the weights `[..., y, i]` and `[..., x, j]` along each axis."""
+    return along_y @ maps @ along_x.transpose(-1, -2)
+
+
+def beside_features(maps: Tensor, dims: Sequence[str]) -> Tensor:
+    """Maps `[..., y, x]` as `[..., *feature]`, where all axes but y and x have length 1."""
+    y, x = picture_axes(dims)
+    in_order = maps if y < x else maps.transpose(-1, -2)
+    sizes = [1] * len(dims)
+    sizes[y], sizes[x] = maps.shape[-2:]
+    return in_order.reshape(*maps.shape[:-2], *sizes)

@@ -1,0 +1,57 @@
+"""How often the decision is another one without a feature."""
+
+import torch
+from torch import Tensor
+
+from rltools.attributions._coalitions import Groups
+from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._parts import entry_parts
+from rltools.attributions._replacing import scores_without
+
+
+@method(
+    unit="share",
+    needs={"reference", "decision"},
+    axioms={"dummy"},
+    forwards=lambda features, references, settings: (features + 1) * references,
+    copies=lambda features, references, settings: features + 1,
+)
+def decision_change(score: RowScore, x: Tensor, *, reference: Tensor, groups: Groups | None = None) -> Result:
+    """How often the decision is another one when a feature has the values that it has in visited states instead.
+
+    Each feature alone takes its value of each reference in turn. Of a choice among actions, the result is the share of
+    the references with which another action is the best one; of continuous actions, the mean distance by which the
+    action moves, as a share of how far it can range. So it is never below 0 and has no direction, and the values of
+    several features do not add up to anything.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`, of the target `decision`.
+        x: float `[batch, *feature]`.
+        reference: float `[reference, *feature]`.
+        groups: positions in row-major order of the entries that are replaced together; None for each by itself. A
+            group's value is spread evenly over its entries.
+
+    Returns:
+        values `[batch, target, *feature]` from 0 to 1; their standard error over the references, where there are at
+        least two.
+
+    Which features an agent needs was measured by taking them away during whole episodes: this predicts the lost return
+    best. Replaced one at a time by values of other states as in permutation importance (Breiman: Random Forests, 2001).
+    """
+    parts = entry_parts(x, groups)
+    with torch.no_grad():
+        with_each = []
+        for start in reference:  # one at a time, to bound the memory
+            blocks = scores_without(score, x, start[None], parts, score.most_copies)
+            with_each.append(torch.cat([_moved(whole, decided, score.categorical) for whole, decided in blocks], 1))
+        changes = torch.stack(with_each).transpose(2, 3)  # [reference, batch, target, part]
+        mean, count = changes.mean(0), len(changes)
+        if count < 2:
+            return Result(parts.spread(mean))
+        variance = (changes - mean).square().sum(0) / (count - 1)
+    return Result(parts.spread(mean), standard_error=parts.spread((variance / count).sqrt()))
+
+
+def _moved(before: Tensor, decided: Tensor, categorical: bool) -> Tensor:
+    distance = (decided - before).abs()
+    return torch.where(distance > 0, 1.0, distance) if categorical else distance  # what is NaN stays so

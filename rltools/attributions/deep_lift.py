@@ -1,0 +1,53 @@
+"""Differences from a reference, handed back through the network layer by layer."""
+
+import torch
+from torch import Tensor
+
+from rltools.attributions._captum_calls import attributed, reference_scores
+from rltools.attributions._method import Result, RowScore, method
+
+TOLERANCE = 0.01
+
+
+@method(
+    unit="score",
+    needs={"gradient", "reference", "network"},
+    axioms={"linear", "dummy", "complete", "symmetric"},
+    forwards=lambda features, references, settings: 4 * references,
+    copies=lambda features, references, settings: 2,
+)
+def deep_lift(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
+    """What each feature adds to the score, with each activation's change shared out over the changes before it.
+
+    The rescale rule; the mean over the references is taken. The values of a row sum to its score minus the mean score
+    of the references, up to the residual, which is of rounding alone unless an observation or an action is clipped.
+    One backward pass for each reference, where integrated gradients take sixteen or more; two networks that compute
+    the same function can have different values.
+
+    Computed by Captum (extra `captum`), through hooks on modules; where hooks would miss what bends, it refuses.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`, of a network.
+        x: float `[batch, *feature]`.
+        reference: float `[reference, *feature]`.
+
+    Returns:
+        values `[batch, target, *feature]` in units of the score; residual `[batch, target]`; complete `[batch]`,
+        whether the residual is at most 1 % of the score's standard deviation over the references (of the score's
+        difference, where there is one reference).
+
+    Raises:
+        ArgumentError: Captum is missing; an activation is a function or a module called twice, or one without a rule;
+            the policy is a function.
+
+    Shrikumar, Greenside, Kundaje: Learning Important Features Through Propagating Activation Differences (2017).
+    """
+    values = attributed("DeepLift", score, x, reference)
+    starts = reference_scores(score, x, reference)
+    with torch.no_grad():
+        difference = score(x) - starts.mean(1)
+    residual = difference - values.flatten(2).sum(2)
+    spread = starts.std(1) if len(reference) > 1 and len(x) else difference.abs()
+    rounding = 100 * torch.finfo(x.dtype).eps * (difference.abs() + starts.abs().amax(1))
+    complete = (residual.abs() <= TOLERANCE * spread + rounding).all(1)
+    return Result(values, residual=residual, complete=complete)

@@ -1,0 +1,24 @@
+"""A control: importance that knows the states, and not the network."""
+
+from torch import Tensor
+
+from rltools.attributions._method import Result, RowScore, method
+
+
+@method(unit="rank", needs={"reference"}, forwards=lambda features, references, settings: 0, control=True)
+def deviation(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
+    """Control: how much each feature varies over the references, the same at every state.
+
+    It does not know the network, so a method that does no better has told how features vary, and not what the agent
+    makes of them. Only the order means anything. Many references make it steady: `explain(reference=1000)`.
+
+    Args:
+        score: says how many targets there are; never called.
+        x: float `[batch, *feature]`.
+        reference: float `[reference, *feature]`.
+
+    Returns:
+        values `[batch, target, *feature]`, the standard deviation, in units of the feature; 0 for one reference.
+    """
+    spread = reference.std(0, correction=0)
+    return Result(spread.expand(len(x), score.outputs, *spread.shape).clone())

@@ -1,0 +1,36 @@
+"""The gradient, with what ReLUs would pass back as negative left out."""
+
+from torch import Tensor
+
+from rltools.attributions._captum_calls import attributed
+from rltools.attributions._method import Result, RowScore, method
+
+
+@method(
+    unit="score per unit",
+    needs={"gradient", "network"},
+    axioms={"linear", "dummy", "symmetric"},
+    forwards=lambda features, references, settings: 2,
+)
+def guided_backprop(score: RowScore, x: Tensor) -> Result:
+    """The gradient with every ReLU passing back only what is positive: what excites, drawn sharply.
+
+    Sharper than the gradient, and less about the decision: much of the picture is the same whatever is explained, even
+    for a network with random weights. A network without ReLUs has its plain gradient here.
+
+    Computed by Captum (extra `captum`), through hooks on modules; where hooks would miss a ReLU it refuses.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`, of a network.
+        x: float `[batch, *feature]`.
+
+    Returns:
+        values `[batch, target, *feature]` in score per unit of the feature.
+
+    Raises:
+        ArgumentError: Captum is missing; a ReLU is a function or a module called twice; the policy is a function.
+
+    Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity (2014); Adebayo, Gilmer, Muelly, Goodfellow,
+    Hardt, Kim: Sanity Checks for Saliency Maps (2018) for what it does not show.
+    """
+    return Result(attributed("GuidedBackprop", score, x))

@@ -1,0 +1,52 @@
+"""What the score loses without a feature."""
+
+import torch
+from torch import Tensor
+
+from rltools.attributions._coalitions import Groups
+from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._parts import entry_parts
+from rltools.attributions._replacing import copies_for, lost_without, stand_ins
+
+
+@method(
+    unit="score",
+    needs={"reference"},
+    axioms={"linear", "dummy", "symmetric", "invariant"},
+    forwards=lambda features, references, settings: (
+        copies_for(features) * (references if settings["replacement"] == "resample" else 1)
+    ),
+    copies=lambda features, references, settings: copies_for(features),
+)
+def occlusion(
+    score: RowScore, x: Tensor, *, reference: Tensor, replacement: str = "resample", groups: Groups | None = None
+) -> Result:
+    """What the score loses when a feature, or a group of them, is replaced by other values.
+
+    Signed: positive where the score falls without the feature. One feature at a time, the others as they are: where
+    features belong together the state may be one that no episode has, so its replacement belongs to every result.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        x: float `[batch, *feature]`.
+        reference: float `[reference, *feature]`.
+        replacement: "resample", the values of each reference, of which the mean loss is taken; "mean", the mean of the
+            references; "zero", which leaves them unused.
+        groups: positions in row-major order of the entries that are replaced together; None for each by itself. A
+            group's value is spread evenly over its entries.
+
+    Returns:
+        values `[batch, target, *feature]` in units of the score.
+
+    Raises:
+        ArgumentError: another replacement; an entry in no group, or in two.
+
+    Zeiler, Fergus: Visualizing and Understanding Convolutional Networks (2014).
+    """
+    parts = entry_parts(x, groups)
+    replaced = stand_ins(x, reference, replacement)
+    with torch.no_grad():
+        lost = torch.zeros(len(x), score.outputs, parts.count, dtype=x.dtype, device=x.device)
+        for stand_in in replaced:  # one at a time, to bound the memory
+            lost += lost_without(score, x, stand_in, parts, score.most_copies)
+        return Result(parts.spread(lost / len(replaced)))

@@ -1,0 +1,94 @@
+"""How specific and relevant a feature is to the chosen action."""
+
+import torch
+from torch import Tensor
+
+from rltools.attributions._coalitions import Groups
+from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._parts import entry_parts, place_parts
+from rltools.attributions._picture import is_picture
+from rltools.attributions._replacing import copies_for, scores_without, stand_ins_or_blur
+
+
+@method(
+    unit="share",
+    needs={"actions", "reference"},
+    axioms={"invariant"},
+    forwards=lambda features, references, settings: (
+        1 + copies_for(features) * (1 if settings["replacement"] in ("blur", "mean", "zero") else references)
+    ),
+    copies=lambda features, references, settings: copies_for(features),
+)
+def sarfa(
+    score: RowScore,
+    x: Tensor,
+    *,
+    reference: Tensor,
+    replacement: str | None = None,
+    groups: Groups | None = None,
+    stride: int = 5,
+    radius: float = 5.0,
+    blur: float = 3.0,
+) -> Result:
+    """How much a feature matters to the chosen action in particular, and not to the other ones.
+
+    The harmonic mean of two numbers between 0 and 1: how far the probability of the chosen action falls when the
+    feature is replaced, and how little the others change among themselves, 1 / (1 + the divergence of their
+    probabilities). Probabilities are the softmax of the scores of the actions. As in the paper it is 0, and never
+    negative, where the probability does not fall.
+
+    It is about the chosen action, whatever the target is: every target has the same values. Of a picture the places of
+    `blur_saliency` are taken, of a vector the features.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`, of a policy that chooses one of several actions.
+        x: float `[batch, *feature]`.
+        reference: float `[reference, *feature]`, which "blur" and "zero" leave unused.
+        replacement: "blur", the picture blurred; "resample", the values of each reference, of which the mean is taken;
+            "mean", the mean of the references; "zero". None is "blur" for pictures and "resample" for others.
+        groups: positions in row-major order of the entries that are replaced together; None for each by itself, or for
+            the places of a picture. A group's value is spread evenly over its entries.
+        stride: of a picture without groups, pixels from one place to the next.
+        radius: likewise, standard deviation in pixels of the Gaussian mask around a place.
+        blur: standard deviation in pixels of the Gaussian that blurs a picture.
+
+    Returns:
+        values `[batch, target, *feature]` between 0 and 1. Those of a group, or of a pixel's channels and frames, sum
+        to its share.
+
+    Raises:
+        ArgumentError: the policy does not choose one of several actions; another replacement; a stride below 1; a
+            radius or blur that is not above 0.
+
+    Puri, Verma, Gupta, Kayastha, Deshmukh, Krishnamurthy, Singh: Explain Your Move (2020).
+    """
+    by_place = groups is None and is_picture(score.dims)
+    parts = place_parts(x, score.dims, stride, radius) if by_place else entry_parts(x, groups)
+    replaced = stand_ins_or_blur(x, score.dims, reference, replacement, blur)
+    with torch.no_grad():
+        _, chosen = score.actions(x)
+        total = torch.zeros(len(x), parts.count, dtype=x.dtype, device=x.device)
+        for stand_in in replaced:
+            blocks = scores_without(lambda copies: score.actions(copies)[0], x, stand_in, parts, score.most_copies)
+            total += torch.cat([_relevance(whole, without, chosen) for whole, without in blocks], 1)
+        values = parts.spread((total / len(replaced))[:, None])
+        return Result(values.repeat(1, score.outputs, *[1] * (x.ndim - 1)))
+
+
+def _relevance(whole: Tensor, without: Tensor, chosen: Tensor) -> Tensor:
+    """Scores of all actions `[batch, 1, action]` and `[batch, part, action]` -> `[batch, part]`."""
+    action = chosen[:, None, None]
+    numbers = torch.arange(whole.shape[-1] - 1, device=whole.device)
+    others = numbers + (numbers >= action)  # all but the chosen one
+
+    def probability(scores: Tensor) -> Tensor:
+        return scores.softmax(-1).gather(-1, action.expand(*scores.shape[:-1], 1))[..., 0]
+
+    def logs_of_others(scores: Tensor) -> Tensor:
+        return scores.gather(-1, others.expand(*scores.shape[:-1], len(numbers))).log_softmax(-1)
+
+    # Clamped and not selected, so that what is not a number stays so.
+    fall = (probability(whole) - probability(without)).clamp(min=0)
+    before, after = logs_of_others(whole), logs_of_others(without)
+    alike = 1 / (1 + (before.exp() * (before - after)).sum(-1))
+    return 2 * alike * fall / (alike + fall)

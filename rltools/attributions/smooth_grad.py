@@ -1,0 +1,68 @@
+"""The gradient, averaged over noise."""
+
+import torch
+from torch import Tensor
+
+from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._noise import check_noise, shifts, spread
+
+
+@method(
+    unit="score per unit",
+    needs={"gradient", "reference"},
+    axioms={"linear", "dummy", "invariant"},
+    forwards=lambda features, references, settings: 4 * settings["samples"],
+    copies=lambda features, references, settings: 2 * settings["samples"],
+)
+def smooth_grad(
+    score: RowScore, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 16, seed: int = 0
+) -> Result:
+    """How fast the score rises with each feature, on average over states near this one.
+
+    Near means Gaussian noise in each feature's own units: a part of its standard deviation over the references, which
+    are used for nothing else. A feature that never changes among them gets no noise, and so keeps to what the agent
+    has seen; the pixels of a channel share one deviation. Each draw is used with both signs, which cancels the slope
+    of the gradient itself; all rows share the draws, and so their errors.
+
+    Two features that the score treats alike have the same values only within the standard error, since each has noise
+    of its own.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        x: float `[batch, *feature]`.
+        reference: float `[reference, *feature]`, at least two that differ.
+        noise: standard deviation of the noise, in standard deviations of each feature; 0 is the gradient itself.
+        samples: draws of the noise; two gradients are taken for each.
+        seed: of the draws.
+
+    Returns:
+        values `[batch, target, *feature]` in score per unit of the feature; standard_error likewise, where there are
+        at least two samples.
+
+    Raises:
+        ArgumentError: negative noise, no samples, or noise and references that do not differ.
+
+    Smilkov, Thorat, Kim, Viégas, Wattenberg: SmoothGrad: Removing Noise by Adding Noise (2017), where the noise is a
+    part of the range of a picture's pixels.
+    """
+    scale = spread(score, reference)
+    check_noise(noise, scale, samples, least=1)
+    if noise == 0:
+        exact = score.gradients(x).movedim(0, 1)
+        return Result(exact, standard_error=torch.zeros_like(exact) if samples > 1 else None)
+    first: Tensor | None = None
+    total = squares = torch.zeros((), dtype=x.dtype, device=x.device)
+    for shift in shifts(score, x, noise * scale, samples, seed):
+        rising, falling = (score.gradients(x[:, None] + signed) for signed in (shift, -shift))
+        slopes = (rising + falling) / 2  # [target, batch, copy, *feature]
+        first = slopes[:, :, 0] if first is None else first
+        # Away from the first, because squares of nearly equal numbers would leave their rounding.
+        away = slopes - first[:, :, None]
+        total, squares = total + away.sum(2), squares + away.square().sum(2)
+    assert first is not None
+    mean = total / samples
+    values = (first + mean).movedim(0, 1)
+    if samples == 1:
+        return Result(values)
+    variance = (squares / samples - mean.square()).clamp(min=0) / (samples - 1)
+    return Result(values, standard_error=variance.sqrt().movedim(0, 1))

@@ -1,0 +1,58 @@
+"""How much the gradient varies under noise."""
+
+import torch
+from torch import Tensor
+
+from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._noise import check_noise, shifts, spread
+
+
+@method(
+    unit="squared score",
+    needs={"gradient", "reference"},
+    axioms={"dummy", "invariant"},
+    forwards=lambda features, references, settings: 2 * settings["samples"],
+    copies=lambda features, references, settings: settings["samples"],
+)
+def var_grad(
+    score: RowScore, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 64, seed: int = 0
+) -> Result:
+    """How much the score's slope along each feature varies among states near this one.
+
+    A variance, so never negative: it says where the gradient is not to be relied upon, not in which direction a feature
+    moves the score, and it is 0 for a linear one. Slopes are per standard deviation of the feature over the references,
+    which makes features in different units comparable: values are in squared units of the score. Noise is as in
+    smooth_grad. A feature that never changes among the references gets 0: give more of them, they cost nothing here.
+
+    Args:
+        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        x: float `[batch, *feature]`.
+        reference: float `[reference, *feature]`, at least two that differ.
+        noise: standard deviation of the noise, in standard deviations of each feature.
+        samples: draws of the noise, at least 2; a gradient is taken for each.
+        seed: of the draws.
+
+    Returns:
+        values `[batch, target, *feature]`, at least 0, in squared units of the score: an estimate without bias;
+        standard_error likewise.
+
+    Raises:
+        ArgumentError: negative noise, fewer than two samples, or references that do not differ.
+
+    Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim: Sanity Checks for Saliency Maps (2018), where slopes are per unit.
+    """
+    scale = spread(score, reference)
+    check_noise(noise, scale, samples, least=2)
+    first: Tensor | None = None
+    sums = torch.zeros((), dtype=x.dtype, device=x.device)
+    for shift in shifts(score, x, noise * scale, samples, seed):
+        slopes = score.gradients(x[:, None] + shift) * scale  # [target, batch, copy, *feature]
+        first = slopes[:, :, 0] if first is None else first
+        # Away from the first, because powers of nearly equal numbers would leave their rounding.
+        away = slopes - first[:, :, None]
+        sums = sums + torch.stack([away.pow(power).sum(2) for power in (1, 2, 3, 4)])
+    mean, second, third, fourth = sums / samples
+    central = (fourth - 4 * mean * third + 6 * mean.square() * second - 3 * mean.pow(4)).clamp(min=0)
+    variance = (second - mean.square()).clamp(min=0) * samples / (samples - 1)
+    error = ((central - variance.square() * (samples - 3) / (samples - 1)) / samples).clamp(min=0).sqrt()
+    return Result(variance.movedim(0, 1), standard_error=error.movedim(0, 1))

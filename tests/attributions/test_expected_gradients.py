@@ -1,0 +1,242 @@
+import re
+from collections import Counter
+from math import prod
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import nn
+
+import rltools
+from rltools.attributions import find_method
+from rltools.attributions.expected_gradients import _draw
+from rltools.errors import ArgumentError
+from rltools.policy import Context
+from rltools.targets import make_score, parse_target
+from rltools.testing import PlainScore
+
+quick = settings(deadline=None, max_examples=15)
+expected_gradients = find_method("expected_gradients")
+integrated_gradients = find_method("integrated_gradients")
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def plain(features=3, activation=nn.Tanh, seed=0, **choices):
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(features, 8), activation(), nn.Linear(8, 2)).double()
+    return PlainScore(net, 2, **choices)
+
+
+def integral(score, x, reference):
+    return integrated_gradients(score, x, reference=reference, nodes=128, most_nodes=128).values
+
+
+def by_loops(score, x, reference, samples, seed):
+    """Draw after draw: `[draw, batch, target, feature]`."""
+    used, place, _ = _draw(len(reference), samples, seed)
+    found = torch.zeros(len(used), len(x), 2, x.shape[1], dtype=x.dtype)
+    for number, (which, part) in enumerate(zip(used.tolist(), place.tolist(), strict=True)):
+        for row in range(len(x)):
+            for target in range(2):
+                way = x[row] - reference[which]
+                leaf = (reference[which] + part * way).requires_grad_()
+                (slope,) = torch.autograd.grad(score.function(leaf[None])[0, target], leaf)
+                found[number, row, target] = slope * way
+    return found
+
+
+class TestDraws:
+    @given(references=st.integers(1, 12), samples=st.integers(1, 60), seed=st.integers(0, 2**16))
+    @quick
+    def test_every_reference_equally_often_and_every_part_of_the_way_once(self, references, samples, seed):
+        used, place, chain = _draw(references, samples, seed)
+        drawn = len(used)
+        assert drawn <= samples
+        assert set(Counter(used.tolist()).values()) == {max(1, samples // references)}
+        assert len(set(used.tolist())) == min(samples, references)
+        assert sorted((place * drawn).floor().long().tolist()) == list(range(drawn))
+        for chained, places in zip(used.split(chain), place.split(chain), strict=True):
+            assert (places.diff() > 0).all()
+            if samples >= 2 * references:  # a reference's own way has a place in each of its parts
+                assert len(set(chained.tolist())) == 1
+                assert (places * chain).floor().long().tolist() == list(range(chain))
+
+    def test_every_pair_of_reference_and_part_is_equally_likely(self):
+        """Which is what makes the values right on average."""
+        count = torch.zeros(3, 6)
+        for seed in range(3000):
+            used, place, _ = _draw(3, 6, seed)
+            count.index_put_((used, (place * 6).long()), torch.ones(6), accumulate=True)
+        expected = 3000 / 3
+        assert (count - expected).abs().max() < 5 * (3000 * 1 / 3 * 2 / 3) ** 0.5
+
+
+class TestValues:
+    @given(
+        features=st.integers(1, 4),
+        references=st.integers(1, 4),
+        samples=st.integers(1, 9),
+        seed=st.integers(0, 2**16),
+    )
+    @quick
+    def test_against_loops(self, features, references, samples, seed):
+        score = plain(features, nn.Tanh, seed)
+        x, reference = draw(3, features, seed=seed), draw(references, features, seed=seed + 1)
+        found = expected_gradients(score, x, reference=reference, samples=samples, seed=seed)
+        drawn = by_loops(score, x, reference, samples, seed)
+        torch.testing.assert_close(found.values, drawn.mean(0))
+        with torch.no_grad():
+            missing = score(x) - score(reference).mean(0) - found.values.sum(2)
+        torch.testing.assert_close(found.residual, missing)
+        _, _, chain = _draw(references, samples, seed)
+        if chain == 1:
+            assert found.standard_error is None
+            return
+        order = min(2, chain - 1)
+        squares = [np.diff(part, order, axis=0) ** 2 for part in np.split(drawn.numpy(), len(drawn) // chain)]
+        variance = np.concatenate(squares).mean(0) / {1: 2, 2: 6}[order]
+        np.testing.assert_allclose(found.standard_error, np.sqrt(variance / len(drawn)), rtol=1e-6, atol=1e-12)
+
+    @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
+    @pytest.mark.parametrize(("references", "samples"), [(1, 64), (6, 96), (6, 20), (40, 20)])
+    def test_within_its_error_of_integrated_gradients(self, activation, references, samples):
+        score, x, reference = plain(4, activation, 3), draw(20, 4), draw(references, 4, seed=1)
+        exact = integral(score, x, reference)
+        within = []
+        for seed in range(10):
+            found = expected_gradients(score, x, reference=reference, samples=samples, seed=seed)
+            within.append(((found.values - exact).abs() <= 4 * found.standard_error + 1e-9).double().mean())
+        assert torch.stack(within).mean() > 0.97
+
+    def test_right_on_average_where_references_are_left_out(self):
+        score, x, reference = plain(), draw(4, 3), draw(9, 3, seed=1)
+        runs = torch.stack(
+            [expected_gradients(score, x, reference=reference, samples=4, seed=seed).values for seed in range(400)]
+        )
+        error = runs.std(0) / len(runs) ** 0.5
+        assert ((runs.mean(0) - integral(score, x, reference)).abs() < 4.5 * error).all()
+
+    def test_far_better_than_independent_draws(self):
+        score, x, reference = plain(), draw(20, 3), draw(8, 3, seed=1)
+        exact = integral(score, x, reference)
+        ours, theirs = [], []
+        for seed in range(30):
+            found = expected_gradients(score, x, reference=reference, seed=seed).values
+            ours.append((found - exact).square().mean())
+            generator = torch.Generator().manual_seed(seed)
+            used = torch.randint(8, (32,), generator=generator)
+            way = x[:, None] - reference[used]
+            place = torch.rand(32, 1, generator=generator, dtype=torch.float64)
+            slopes = score.gradients(reference[used] + place * way)
+            theirs.append(((slopes * way).mean(2).movedim(0, 1) - exact).square().mean())
+        assert 20 * torch.stack(ours).mean() < torch.stack(theirs).mean()
+
+    def test_of_one_feature_the_sum_is_all_there_is(self):
+        score, x, reference = plain(1), draw(5, 1), draw(3, 1, seed=1)
+        found = expected_gradients(score, x, reference=reference)
+        difference = (score(x) - score(reference).mean(0)).detach()
+        torch.testing.assert_close(found.values[..., 0] + found.residual, difference)
+        assert ((found.values[..., 0] - difference).abs() <= 4 * found.standard_error[..., 0]).all()
+
+    def test_a_linear_score_leaves_neither_residual_nor_error(self):
+        score = PlainScore(nn.Linear(3, 2).double(), 2)
+        found = expected_gradients(score, draw(4, 3), reference=draw(5, 3, seed=1), samples=17)
+        assert found.residual.abs().max() < 1e-12
+        assert found.standard_error.max() < 1e-12
+
+    def test_at_its_only_reference_a_state_has_nothing_to_explain(self):
+        x = draw(1, 3)
+        assert not expected_gradients(plain(), x, reference=x).values.any()
+
+    def test_against_captum_on_a_real_agent(self):
+        attr = pytest.importorskip("captum.attr")
+        policy = rltools.load_policy("cartpole-ppo")
+        states = (draw(36, 4) * torch.tensor([0.5, 0.2, 0.02, 0.2])).float()
+        x, reference = states[:6], states[6:]
+        target = "logit:0"
+        asked = {"target": target, "reference": reference.numpy(), "samples": 240}
+        found = rltools.attribute(policy, x.numpy(), method="expected_gradients", **asked)
+        score = make_score(policy, parse_target(target, policy), Context())
+        peer = attr.GradientShap(score)
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        runs = torch.stack(
+            [
+                peer.attribute(x.clone().requires_grad_(), baselines=reference, n_samples=60, stdevs=0.0, target=0)
+                for _ in range(20)
+            ]
+        ).detach()
+        error = (torch.as_tensor(found.standard_error[:, 0]).square() + runs.var(0) / len(runs)).sqrt()
+        assert ((torch.as_tensor(found.values[:, 0]) - runs.mean(0)).abs() < 4.5 * error).all()
+
+
+class TestCalling:
+    @pytest.mark.parametrize("most", [1, 3, 7, 40])
+    @pytest.mark.parametrize(("references", "samples"), [(2, 8), (2, 4), (5, 5), (9, 4), (1, 1)])
+    def test_blocks_change_nothing_and_are_kept_to(self, most, references, samples):
+        x, reference = draw(3, 3), draw(references, 3, seed=1)
+        score = plain(most_copies=most)
+        found = expected_gradients(score, x, reference=reference, samples=samples)
+        whole = expected_gradients(plain(), x, reference=reference, samples=samples)
+        for name, part in vars(whole).items():
+            torch.testing.assert_close(getattr(found, name), part)
+        assert max(map(prod, score.seen)) <= max(most, len(x))
+
+    def test_what_is_declared_is_what_is_done(self):
+        score = plain()
+        expected_gradients(score, draw(2, 3), reference=draw(4, 3, seed=1), samples=8)
+        rows = [prod(lead) // 2 for lead in score.seen]
+        assert rows == [8, 4, 1]
+        assert expected_gradients.forwards(3, 4, {"samples": 8}) == 2 * 8 + 4 + 1  # a gradient costs two passes
+
+    def test_the_seed_and_nothing_else_draws(self):
+        score, x, reference = plain(), draw(3, 3), draw(4, 3, seed=1)
+        first = expected_gradients(score, x, reference=reference, seed=3).values
+        assert torch.equal(expected_gradients(score, x, reference=reference, seed=3).values, first)
+        assert not torch.equal(expected_gradients(score, x, reference=reference, seed=4).values, first)
+
+    def test_float32_has_the_same_draws(self):
+        score, x, reference = plain(), draw(3, 3), draw(4, 3, seed=1)
+        exact = expected_gradients(score, x, reference=reference).values
+        score.function.float()
+        found = expected_gradients(score, x.float(), reference=reference.float()).values
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-5)
+
+    def test_no_samples(self):
+        with pytest.raises(ArgumentError, match="samples is 0; it must be at least 1"):
+            expected_gradients(plain(), draw(2, 3), reference=draw(4, 3), samples=0)
+
+
+class TestPage:
+    page = (Path(__file__).parents[2] / "docs" / "methods" / "gradients.md").read_text(encoding="utf-8")
+
+    def test_its_code_runs(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        names = {}
+        for block in re.findall(r"```python\n(.*?)```", self.page, re.DOTALL):
+            exec(block, names)
+        said = capsys.readouterr().out
+        assert said.count("of the decision") == 3
+        assert "left unexplained" in said
+
+    @pytest.mark.parametrize("name", ["smooth_grad", "var_grad", "expected_gradients", "integrated_gradients"])
+    def test_its_costs_are_those_declared(self, name):
+        method = find_method(name)
+        (row,) = [line for line in self.page.splitlines() if line.startswith(f"| `{name}`")]
+        cost = row.split("|")[4]
+        assert method.unit == row.split("|")[3].strip()
+        assert re.search(rf"\b{method.forwards(8, 8, method.defaults)}\b", cost), cost
+
+    def test_a_jacobian_is_the_gradient_of_all_actions(self):
+        policy = rltools.load_policy("cartpole-ppo")
+        x = draw(3, 4).float()
+        found = rltools.attribute(policy, x.numpy(), target="logit:all").values
+        rows = torch.autograd.functional.jacobian(lambda x: policy.head("logit", x, Context()).sum(0), x)
+        np.testing.assert_allclose(found, rows.movedim(0, 1), rtol=1e-5, atol=1e-5)

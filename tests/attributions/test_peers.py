@@ -1,0 +1,129 @@
+"""The same numbers as other libraries', where both are defined, on real agents."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import FeatureAblation, IntegratedGradients, Saliency
+from torch import nn
+
+import rltools
+from rltools.policy import Context
+
+REFERENCE = ("lunarlander-ppo", "lunarlander-dqn", "hopper-ppo", "pendulum-sac", "lavagap-cnn-ppo")
+REAL = (
+    "a2c/Acrobot-v1",
+    "ars/CartPole-v1",
+    "dqn/LunarLander-v2",
+    "ppo/LunarLander-v2",
+    "ppo/MountainCar-v0",
+    "qrdqn/CartPole-v1",
+    "sac/Pendulum-v1",
+    "trpo/Hopper-v3",
+)
+ROWS, TOLERANCE = 12, 1e-5
+
+
+class Head(nn.Module):
+    """The outputs that decide, and nothing else of ours."""
+
+    def __init__(self, policy):
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, x):
+        return self.policy.head(self.policy.heads[0], x, Context())
+
+
+@pytest.fixture(params=[*REFERENCE, *REAL])
+def agent(request):
+    """A policy in float64, and states around those that it sees."""
+    source = request.param
+    if "/" in source:
+        source = request.getfixturevalue("zoo") / f"{source}_1"
+    policy = rltools.load_policy(source, dtype=torch.float64)
+    rng = np.random.default_rng(0)
+    shape = policy.observation_space.shape
+    if len(shape) == 3:
+        states = rng.integers(0, 256, (ROWS + 1, *shape)).astype(policy.observation_space.dtype)
+    else:
+        states = 0.3 * rng.standard_normal((ROWS + 1, *shape))
+    return policy, states[:ROWS], states[ROWS:]
+
+
+def ours(policy, states, method, reference=None, **parameters):
+    target = f"{policy.heads[0]}:all"
+    return rltools.attribute(policy, states, method=method, target=target, reference=reference, **parameters).values
+
+
+def theirs(policy, states, explain):
+    """Each output in turn, `[state, output, *feature]`."""
+    x, head = policy.encode(states), Head(policy)
+    found = [explain(head, x.clone().requires_grad_(), at) for at in range(len(policy.action_names))]
+    return torch.stack(found, dim=1).detach().numpy()
+
+
+def assert_same(found, expected):
+    assert found.shape == expected.shape
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE * np.abs(expected).max())
+
+
+def test_gradients_are_captums(agent):
+    policy, states, _ = agent
+    expected = theirs(policy, states, lambda head, x, at: Saliency(head).attribute(x, target=at, abs=False))
+    assert_same(ours(policy, states, "gradient"), expected)
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_gradients_in_single_precision_are_captums(name):
+    policy = rltools.load_policy(name)
+    space = policy.observation_space
+    states = np.random.default_rng(0).uniform(0, 1, (ROWS, *space.shape)).astype(space.dtype)
+    expected = theirs(policy, states, lambda head, x, at: Saliency(head).attribute(x, target=at, abs=False))
+    assert_same(ours(policy, states, "gradient"), expected)
+
+
+def test_integrated_gradients_are_captums(agent):
+    policy, states, reference = agent
+    baseline = policy.encode(reference)
+    expected = theirs(
+        policy,
+        states,
+        lambda head, x, at: IntegratedGradients(head).attribute(x, baselines=baseline, target=at, n_steps=16),
+    )
+    assert_same(ours(policy, states, "integrated_gradients", reference, nodes=16, most_nodes=16), expected)
+
+
+def test_occlusion_is_captums_ablation(agent):
+    policy, states, reference = agent
+    if policy.features.size > 100:
+        pytest.skip("one pass for each of a picture's pixels")
+    baseline = policy.encode(reference)
+    expected = theirs(
+        policy, states, lambda head, x, at: FeatureAblation(head).attribute(x, baselines=baseline, target=at)
+    )
+    assert_same(ours(policy, states, "occlusion", reference, replacement="mean"), expected)
+
+
+def test_shapley_values_are_shaps(agent):
+    policy, states, _ = agent
+    if policy.features.size > 12:
+        pytest.skip("more features than all coalitions can be computed of")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+
+        references, head = states[:3], Head(policy)
+
+        def scores(rows):
+            with torch.no_grad():
+                return head(torch.from_numpy(np.asarray(rows, np.float64))).numpy()
+
+        encoded = policy.encode(references).numpy()
+        exact = shap.explainers.Exact(scores, shap.maskers.Independent(encoded, max_samples=len(encoded)))
+        expected = exact(policy.encode(states[3:6]).numpy(), silent=True).values
+    if expected.ndim == 2:
+        expected = expected[:, :, None]
+    assert_same(ours(policy, states[3:6], "shapley", references), np.moveaxis(expected, 2, 1))

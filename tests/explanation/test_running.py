@@ -1,0 +1,93 @@
+"""How the work is done changes nothing in what comes out: batches, compilation, the device."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import rltools
+from rltools.attributions import find_method, method_names
+from rltools.errors import ArgumentError
+
+OF_VECTORS = [name for name in method_names() if not find_method(name).needs & {"image", "convolution"}]
+LARGEST = 32
+
+
+@pytest.fixture(scope="module")
+def states():
+    return 0.3 * np.random.default_rng(0).standard_normal((20, 4))
+
+
+@pytest.mark.parametrize("name", OF_VECTORS)
+def test_smaller_batches_give_the_same(name, states, monkeypatch):
+    policy = rltools.load_policy("cartpole-ppo", dtype=torch.float64)
+    whole = rltools.attribute(policy, states, method=name, reference=states[:4]).values
+    seen, head = [], policy.head
+
+    def counting(which, x, context):
+        seen.append(len(x))
+        return head(which, x, context)
+
+    monkeypatch.setattr(policy, "head", counting)
+    parts = rltools.attribute(policy, states, method=name, reference=states[:4], max_batch=LARGEST).values
+    np.testing.assert_allclose(parts, whole, rtol=1e-9, atol=1e-12)
+    # A row may stand beside its copies so that both are rounded alike.
+    assert max(seen, default=0) <= 2 * LARGEST
+
+
+def test_a_batch_of_none_is_refused(states):
+    with pytest.raises(ArgumentError, match="max_batch is 0; it must be at least 1"):
+        rltools.attribute(rltools.load_policy("cartpole-ppo"), states, max_batch=0)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++, and there is none")
+@pytest.mark.filterwarnings("ignore")  # of torch's own compiler
+@pytest.mark.parametrize("name", ["gradient", "shapley"])
+def test_a_compiled_network_says_the_same(name, states):
+    policy = rltools.load_policy("cartpole-ppo")
+    plain, compiled = (
+        rltools.attribute(policy, states, method=name, reference=states[:1], compile=how).values
+        for how in (False, True)
+    )
+    np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-5)
+
+
+def test_what_cannot_be_compiled_says_so(states):
+    policy = rltools.load_policy("cartpole-ppo")
+
+    class Plain:
+        def __getattr__(self, name):
+            if name == "compiled":
+                raise AttributeError(name)
+            return getattr(policy, name)
+
+    with pytest.raises(ArgumentError, match="cannot be compiled; leave compile=True out"):
+        rltools.attribute(Plain(), states, compile=True)
+
+
+def test_a_device(states):
+    policy = rltools.load_policy("cartpole-ppo", device="cpu")
+    assert policy.device.type == "cpu"
+    assert np.isfinite(rltools.attribute(policy, states).values).all()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+def test_a_device_that_is_not_there():
+    with pytest.raises(ArgumentError, match="device='cuda' cannot be used here"):
+        rltools.load_policy("cartpole-ppo", device="cuda")
+
+
+def test_a_live_model_is_not_moved():
+    with pytest.raises(ArgumentError, match="is for files; move the Linear there yourself"):
+        rltools.load_policy(torch.nn.Linear(2, 2), device="cpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", ["gradient", "integrated_gradients", "shapley", "smooth_grad", "decision_change"])
+def test_on_a_gpu_it_is_the_same(name, states):
+    plain, moved = (
+        rltools.attribute(rltools.load_policy("cartpole-ppo", device=d), states, method=name, reference=states[:4])
+        for d in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(moved.values, plain.values, rtol=1e-5, atol=1e-5)
