@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from rltools.attributions import find_method
 from rltools.environments import import_modules
 from rltools.errors import ArgumentError
 from rltools.explanation import explain
+from rltools.explanation._groups import SUMMARY, with_groups
 from rltools.explanation._references import VISITED
 from rltools.folders import RUNS, run_name
 from rltools.loading import load_policy
@@ -21,13 +22,18 @@ from rltools.replaying import replay_episodes
 from rltools.reports import write_report
 from rltools.rollout import record
 from rltools.summary import Summary, summarise
-from rltools.targets import default_target, is_discrete, parse_target
+from rltools.summary._findings import decision_sentences
+from rltools.targets import default_target, fitting_target, is_discrete, unbounded_action
 
 if TYPE_CHECKING:
     from rltools.environments import Environment
     from rltools.policy import Policy
 
 EXACT_FEATURES = 12
+DECISION = "decision_change"
+"""The method that predicts best what is lost without a feature; it stands beside the one that heads the findings."""
+COMPARED = 32
+"""So many visited states tell how often a decision changes; each costs as many passes as there are features."""
 WINDOW = 8
 """So many observations of a recurrent policy are explained through what it remembers of them."""
 MOST_FORWARDS = 2e7
@@ -44,15 +50,23 @@ class Analysis:
         recording: episodes and attributions.
         summary: of the attribution that heads the findings.
         page: the `index.html`.
+        decisions: how often the decision is another one without a feature; None where the summary is of just that, and
+            where an action has no bounds, so that a change of it has no measure.
     """
 
     recording: Recording
     summary: Summary
     page: Path
+    decisions: Summary | None = None
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was found, in short sentences: what changes the decision, then what the summary says."""
+        return (*(() if self.decisions is None else decision_sentences(self.decisions)), *self.summary.findings)
 
     def __repr__(self) -> str:
         """What was found first, and where all of it is."""
-        return f"Analysis({self.summary.findings[0]!r}, page={str(self.page)!r})"
+        return f"Analysis({self.findings[0]!r}, page={str(self.page)!r})"
 
 
 def analyze(
@@ -75,8 +89,9 @@ def analyze(
     """Record an agent, explain every step, draw it, and write a page that says what it looks at.
 
     The gradient of the chosen action's raw score and of the default target are always recorded; Shapley values up to
-    12 features, integrated gradients above, head the findings. Of a recurrent policy the gradient is also taken through
-    its memory, over the last 8 observations. The median and the worst episode get replays.
+    12 features, integrated gradients above, head the findings, and beside them how often the decision is another one
+    when a feature has its value of another visited state. Of a recurrent policy the gradient is also taken through its
+    memory, over the last 8 observations. The median and the worst episode get replays.
 
     Args:
         source: as for `load_policy`.
@@ -85,7 +100,8 @@ def analyze(
         seed: of the first episode.
         method: that heads the findings instead.
         target: that it explains; None is "centred:chosen" for discrete actions, "action:all" for others.
-        references: how many visited states features are compared with, by methods that compare; None is 8.
+        references: how many visited states features are compared with, by methods that compare; None is 8, and 32 for
+            changes of the decision.
         normalize: as for `load_policy`.
         trust: as for `load_policy`.
         frames: whether the replays show the environment; it is drawn in a process of its own where it has a
@@ -108,7 +124,7 @@ def analyze(
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
     policy = load_policy(source, env, normalize=normalize, trust=trusted)
     headline = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
-    main = str(parse_target(target, policy))
+    main = str(fitting_target(headline, find_method(headline).needs, target, policy))
     # Asked before anything is recorded, which can take hours.
     wanted = [(find_method(name).name, of) for name, of in questions(policy, headline, main)]
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
@@ -116,8 +132,10 @@ def analyze(
         policy, env, episodes=episodes, seed=seed, directory=folder, overwrite=overwrite, progress=progress
     )
     for name, of in wanted:
-        every = sampled(recording, policy, name, references)
-        explain(recording, policy, method=name, target=of, reference=references, every=every, progress=progress)
+        chosen: dict[str, Any] = {"groups": SUMMARY} if name == DECISION else {}
+        compared = references or (COMPARED if name == DECISION else None)
+        every = sampled(recording, policy, name, compared, chosen)
+        explain(recording, policy, method=name, target=of, reference=compared, every=every, progress=progress, **chosen)
     if policy.state_size:
         every = sampled(recording, policy, "gradient") * WINDOW
         explain(recording, policy, target=default_target(policy), window=WINDOW, every=every, progress=progress)
@@ -147,9 +165,12 @@ def analyze(
     write_report(recording, commands=(command,))
     numbers = [outcome.number for outcome in notable(recording.outcomes())]
     replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
-    return Analysis(
-        recording, summarise(recording, method=headline, target=main), write_report(recording, commands=(command,))
-    )
+    page = write_report(recording, commands=(command,))
+    summary = summarise(recording, method=headline, target=main, merged=headline == DECISION)
+    decisions = None
+    if headline != DECISION and any(name == DECISION for name, _ in wanted):
+        decisions = summarise(recording, method=DECISION, merged=True)
+    return Analysis(recording, summary, page, decisions)
 
 
 def _options(options: dict[str, Any]) -> list[str]:
@@ -164,20 +185,29 @@ def _options(options: dict[str, Any]) -> list[str]:
 
 
 def questions(policy: Policy, headline: str, target: str | None) -> list[tuple[str, str]]:
-    """Pairs of method and target: the plain gradients first, then what heads the findings."""
+    """Pairs of method and target: the plain gradients, what heads the findings, and how the decision changes."""
     default = str(default_target(policy))
     gradients = [f"{policy.heads[0]}:chosen"] if is_discrete(policy) else []
     wanted = [("gradient", of) for of in (*gradients, default)] + [(headline, str(target or default))]
+    wanted += [] if unbounded_action(policy) else [(DECISION, "decision")]
     return list(dict.fromkeys(wanted))
 
 
-def sampled(recording: Recording, policy: Policy, method: str, references: int | None = None) -> int:
+def sampled(
+    recording: Recording,
+    policy: Policy,
+    method: str,
+    references: int | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> int:
     """One step of how many is explained, so that the work stays within `MOST_FORWARDS`."""
     steps = sum(outcome.steps for outcome in recording.outcomes())
     found = find_method(method)
     compared = (references or VISITED) if "reference" in found.needs else 1
     most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.has_images else 1)
-    return max(1, math.ceil(steps * found.forwards(policy.features.size, compared, found.defaults) / most))
+    settings = with_groups(found, found.settings(dict(parameters or {})), policy.features)
+    players = len(settings.get("groups") or ()) or policy.features.size
+    return max(1, math.ceil(steps * found.forwards(players, compared, settings) / most))
 
 
 def notable(outcomes: list[Outcome]) -> list[Outcome]:

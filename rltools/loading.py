@@ -31,6 +31,7 @@ def load_policy(
     normalize: Any = None,
     dtype: torch.dtype | None = None,
     trust: str | Iterable[str] | None = None,
+    device: str | None = None,
 ) -> Policy:
     """The policy in a source. No file is executed, whatever it says, unless it is trusted by its very sha256.
 
@@ -46,6 +47,7 @@ def load_policy(
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
         trust: the sha256 of each file, model or statistics, that its own library shall load, which runs what it holds.
             Whatever is not named is read without running anything, and nothing is trusted because that failed.
+        device: where a model out of a file computes, for instance "cuda"; None is the CPU. Live ones stay as they are.
 
     Raises:
         UnknownNameError: no agent of this name; the message lists the nearest ones.
@@ -56,6 +58,8 @@ def load_policy(
     """
     if trust is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
+    if device is not None and not isinstance(source, (str, Path)):
+        raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
     if isinstance(source, Policy):
         return _as_it_is(source, env, normalize, dtype)
     known = Known(environment=None if env is None else look_at(env), normalize=normalize, dtype=dtype)
@@ -71,6 +75,21 @@ def load_policy(
     policy = find_library(source).load(source, known)
     if known.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, known.environment)
+    return policy if device is None else _moved(policy, device)
+
+
+def _moved(policy: Policy, name: str) -> Policy:
+    """A policy whose network nobody else has, on a device."""
+    import torch
+
+    module = getattr(policy, "module", None)
+    if not isinstance(module, torch.nn.Module):
+        raise ArgumentError(f"{policy.source.name} has no network that could be moved to {name}; leave device= out")
+    try:
+        policy.device = torch.device(name)
+        module.to(policy.device)
+    except (RuntimeError, AssertionError) as error:
+        raise ArgumentError(f"device={name!r} cannot be used here: {str(error).splitlines()[0]}") from error
     return policy
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from rltools import analyze, load_policy, open_recording
+from rltools import analyze, explain, load_policy, open_recording, record
 from rltools.analysis import notable, questions, sampled
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.recording import Outcome
 from rltools.replaying import NoPicturesWarning
+from rltools.summary import summarise
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +41,23 @@ def files(folder):
 def test_the_folder_holds_what_the_page_shows(analyzed):
     made, folder = analyzed
     slugs = {re.sub("-[0-9a-f]{8}/", "/", name) for name in files(folder)}
-    explained = ("gradient-centred-chosen", "gradient-logit-chosen", "shapley-centred-chosen")
+    explained = (
+        "gradient-centred-chosen",
+        "gradient-logit-chosen",
+        "shapley-centred-chosen",
+        "decision-change-decision",
+    )
     expected = {"index.html", "recording.json", "replays/episode-000000.html", "replays/episode-000001.html"}
     expected |= {f"{room}/00000{number}.parquet" for room in ("episodes", "frames") for number in (0, 1)}
     expected |= {f"plots/{name}.{kind}" for name in ("importance", "beeswarm", "timeline") for kind in ("png", "svg")}
     expected |= {f"attributions/{key}/00000{number}.parquet" for key in explained for number in (0, 1)}
     expected |= {f"attributions/{key}/attribution.json" for key in explained}
-    assert slugs - {".lock"} == expected | {"attributions/shapley-centred-chosen/reference.parquet"}
+    compared = {f"attributions/{key}/reference.parquet" for key in explained[2:]}
+    assert slugs - {".lock"} == expected | compared
     assert made.page == folder / "index.html"
     assert made.summary.method == "shapley"
     page = made.page.read_text()
-    for finding in made.summary.findings:
+    for finding in made.findings:
         assert finding in page
     assert "trained on CartPole-v1" in page
 
@@ -72,7 +79,8 @@ def test_continuous_actions_are_explained_as_the_environment_receives_them(make_
         made = analyze(policy, "ShortPendulum-v0", episodes=2, directory=tmp_path / "run")
     finally:
         gymnasium.registry.pop("ShortPendulum-v0")
-    assert {asked.target for asked in made.recording.questions.values()} == {"action:all"}
+    assert {asked.target for asked in made.recording.questions.values()} == {"action:all", "decision"}
+    assert "moves the action by" in made.findings[0]
     assert made.recording.attribution("shapley").values.shape == (16, 1, 3)
     assert made.page.is_file()
 
@@ -117,6 +125,8 @@ def test_pictures_of_a_live_model_are_explained_and_more_rows_than_the_limit_are
     values = made.recording.attribution("integrated_gradients").values
     assert values.shape == (8, 1, 36, 36, 3)
     assert 0 < np.isfinite(values).all(axis=(1, 2, 3, 4)).sum() < 8
+    each = find_method("decision_change").forwards(4 * 4 * 3, 32, {})
+    assert every["decision_change"] == 8 * each / (8 * 2), "of regions and channels, not of pixels"
 
 
 @pytest.mark.parametrize(("rows", "every"), [(10, 1), (100, 1), (101, 2), (1000, 10)], ids=str)
@@ -134,13 +144,54 @@ def test_what_is_asked_of_each_kind_of_policy(cartpole, make_policy):
         ("gradient", "logit:chosen"),
         ("gradient", "centred:chosen"),
         ("shapley", "centred:chosen"),
+        ("decision_change", "decision"),
     ]
     assert questions(cartpole, "gradient", "value") == [
         ("gradient", "logit:chosen"),
         ("gradient", "centred:chosen"),
         ("gradient", "value"),
+        ("decision_change", "decision"),
     ]
-    assert questions(make_policy("Pendulum-v1"), "gradient", None) == [("gradient", "action:all")]
+    decision = ("decision_change", "decision")
+    assert questions(cartpole, "decision_change", "decision").count(decision) == 1
+    assert questions(make_policy("Pendulum-v1"), "gradient", None) == [("gradient", "action:all"), decision]
+
+
+def test_where_an_action_has_no_bounds_nothing_is_asked_of_the_decision(make_env, make_policy, tmp_path):
+    env = make_env(action_space=Box(-np.inf, np.inf, (1,)), length=3)
+    policy = make_policy(env)
+    assert questions(policy, "gradient", None) == [("gradient", "action:all")]
+    made = analyze(policy, env, episodes=1, method="gradient", frames=False, directory=tmp_path / "run")
+    assert made.decisions is None
+    assert made.findings == made.summary.findings
+
+
+def test_the_decision_comes_first_and_the_summary_of_the_score_after_it(analyzed):
+    made, _ = analyzed
+    assert made.decisions.method == "decision_change"
+    assert len(made.recording.attribution("decision_change").reference) == 24, "32, of those there are"
+    assert made.findings[0].startswith("Replacing ")
+    assert made.findings[-len(made.summary.findings) :] == made.summary.findings
+
+
+def test_the_decision_may_head_the_findings_itself(make_env, make_policy, tmp_path):
+    env = make_env(length=12)
+    made = analyze(
+        make_policy(env), env, episodes=2, method="decision_change", frames=False, directory=tmp_path / "run"
+    )
+    assert (made.summary.method, made.summary.target, made.decisions) == ("decision_change", "decision", None)
+    with pytest.raises(ArgumentError, match="is about what"):
+        analyze(make_policy(env), env, method="decision_change", target="entropy", directory=tmp_path / "none")
+
+
+def test_a_choice_is_one_feature_of_the_decision(tmp_path):
+    policy = load_policy("taxi-masked-ppo")
+    recording = record(policy, episodes=2, max_steps=10, directory=tmp_path / "run")
+    explain(recording, policy, method="decision_change", groups="summary", reference=8)
+    found = summarise(recording, merged=True)
+    assert found.features == ("state",)
+    assert found.findings[0].startswith("Replacing state by that of another visited state changes the action in ")
+    assert sampled(recording, policy, "decision_change", 8, {"groups": "summary"}) == 1
 
 
 def outcome(number, total_reward, steps=3):
@@ -208,7 +259,7 @@ def test_features_are_compared_with_as_many_states_as_asked(make_env, make_polic
 
 def test_what_was_made_says_what_was_found_and_where(analyzed):
     made, folder = analyzed
-    assert repr(made) == f"Analysis({made.summary.findings[0]!r}, page='{folder / 'index.html'}')"
+    assert repr(made) == f"Analysis({made.findings[0]!r}, page='{folder / 'index.html'}')"
 
 
 def test_the_page_says_in_plain_words_what_was_asked(analyzed):

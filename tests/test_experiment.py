@@ -44,7 +44,7 @@ FAULTS = {
         "agents[0]: input should be the name of an agent or the path of a model (did you mean cartpole-ppo?)",
         "not '/etc/none'",
     ],
-    "methods: [shaply]": ["methods[0]: no method 'shaply'; did you mean shapley?"],
+    "methods: [shaply]": ["methods[0]: no method 'shaply'; did you mean shapley"],
     "methods: [{name: gradient, parameters: {nodes: 3}}]": ["gradient takes no parameter 'nodes'"],
     "methods: [{name: gradient, parameter: {}}]": ["methods[0].parameter: unknown key; did you mean 'parameters'?"],
     "targets: ['logits:chosen']": ["targets[0]: input should begin with a score (did you mean logit?)"],
@@ -216,6 +216,14 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
     assert ran.findings[-1].startswith("Rank agreement over 4 features")
     assert re.search(r"leads by .*shapley of centred:chosen \(\d+ % \[", page)
     assert "centred:chosen is the raw score of the action taken" in page
+
+
+def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
+    changes = ["methods=[gradient, decision_change]", "targets=[entropy, value]", "episodes=2", "max_steps=20"]
+    ran = run_experiment(written(), changes)
+    asked = {(found.method, found.target) for found in ran.recordings["cartpole-ppo", 0].questions.values()}
+    assert asked == {("gradient", "entropy"), ("gradient", "value"), ("decision_change", "decision")}
+    assert "leads by decision_change (changes the action in" in ran.page.read_text()
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from rltools.errors import ArgumentError, RecordingError
 from rltools.features import Features
 from rltools.recording import DamagedFileWarning
 from rltools.summary import sample_steps, summarise
+from rltools.summary._findings import decision_sentences
 from rltools.summary._steps import state_deviation
 from rltools.testing import example_recording
 
@@ -209,6 +210,74 @@ def test_findings_are_sentences_with_numbers(tmp_path):
     assert found.findings[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centred:chosen)."
     assert found.findings[1] == "Next: angle with 25 % [25, 25]."
     assert "Mean return 3 [3, 3] over 2 episodes." in found.findings
+
+
+def _changes(folder, *episodes, labels=("decision",), **more):
+    """A summary of how the decision changes; each episode is a list of steps, a step `[target, feature]`."""
+    values = [np.array(rows, dtype=float).reshape(len(rows), len(labels), -1) for rows in episodes]
+    names = Features((values[0].shape[2],), ("feature",), ("angle", "height", "fuel")[: values[0].shape[2]])
+    recording = example_recording(
+        folder / "r", values, features=names, unit="share", method="decision_change", labels=labels, **more
+    )
+    return dataclasses.replace(summarise(recording), target="decision")
+
+
+def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
+    found = _changes(tmp_path, [[0.25, 0.5, 0.0]] * 4, [[0.25, 0.7, 0.0]] * 4)
+    assert found.findings[:2] == (
+        "Replacing height by that of another visited state changes the action in 60 % [50, 70] of the steps "
+        "(decision_change).",
+        "Next: angle in 25 % [25, 25].",
+    )
+    assert decision_sentences(found) == found.findings[:2]
+    assert found.top(1)[0].share == pytest.approx(0.6 / 0.85)
+
+
+def test_what_changes_the_decision_at_one_action(tmp_path):
+    values = [[[0.1, 0.9]] * 4 + [[0.8, 0.0]] * 2] * 2
+    found = _changes(tmp_path, *values, actions=[np.array([0, 0, 0, 0, 1, 1])] * 2)
+    assert "When it takes 'right' (4 steps), angle changes that most often: 80 % [80, 80]." in found.findings
+
+
+def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path):
+    found = _changes(tmp_path, [[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.0], [0.5, 0.0]])
+    assert "At 50 % of the steps no feature changes the decision alone." in found.findings
+    assert not any("saturation" in sentence for sentence in found.findings)
+    none = _changes(tmp_path / "none", [[0.0, 0.0]], [[0.0, 0.0]])
+    assert none.findings[0].startswith("No feature changes the decision when it alone is that of another visited state")
+
+
+def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
+    single = _changes(tmp_path / "one", *[[[0.12, 0.05]] * 3] * 2, labels=("decision:torque",), action_start=None)
+    assert single.findings[:2] == (
+        "Replacing angle by that of another visited state moves the action by 12 % [12, 12] of its range "
+        "(decision_change).",
+        "Next: height by 5 % [5, 5].",
+    )
+    rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
+    several = _changes(tmp_path, rows, rows, labels=("decision:hip", "decision:knee"), action_start=None)
+    assert several.findings[0].startswith(
+        "Replacing angle by that of another visited state moves knee by 30 % [30, 30]"
+    )
+    assert several.findings[1] == "Next: height by 20 % [20, 20] (hip)."
+
+
+def test_of_several_choices_the_one_that_changes_most_is_named(tmp_path):
+    rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
+    found = _changes(tmp_path, rows, rows, labels=("decision[0]", "decision[1]"))
+    assert "changes choice 1 in 30 % [30, 30] of the steps" in found.findings[0]
+
+
+def test_without_steps_nothing_is_said_of_the_decision(tmp_path):
+    found = dataclasses.replace(summarise(example_recording(tmp_path / "r", _drawn(lengths=(0,)))), target="decision")
+    assert decision_sentences(found) == ()
+
+
+def test_several_targets_together_are_no_decision(tmp_path):
+    labels = ("centred:chosen", "value")
+    found = summarise(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
+    found = dataclasses.replace(found, target="centred:chosen & value")
+    assert "of the explained scores (gradient, centred:chosen & value)." in found.findings[0]
 
 
 def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):

@@ -9,15 +9,21 @@ import typer
 
 from rltools.cli._options import (
     Agent,
+    Compile,
+    Device,
+    DrawSeed,
     Env,
     Episodes,
+    Every,
     Import,
+    MaxBatch,
     Method,
     NoFrames,
     Normalize,
     OfEpisode,
     Overwrite,
     PageOut,
+    Parameters,
     PlotOut,
     References,
     Run,
@@ -32,6 +38,7 @@ from rltools.cli._options import (
     Version,
     Window,
     imported,
+    parameters,
     statistics,
 )
 from rltools.cli._run_help import WithKeys
@@ -87,7 +94,7 @@ def analyze(
         overwrite=overwrite,
         progress=True,
     )
-    typer.echo("\n".join(made.summary.findings))
+    typer.echo("\n".join(made.findings))
     typer.echo(f"Open {made.page}")
 
 
@@ -140,21 +147,28 @@ def explain(
     references: References = None,
     window: Window = 0,
     units: Units = "environment",
+    every: Every = 1,
+    seed: DrawSeed = 0,
+    settings: Parameters = None,
+    max_batch: MaxBatch = None,
+    compile_: Compile = False,
+    device: Device = None,
     normalize: Normalize = None,
     trust: Trust = None,
     modules: Import = None,
 ) -> None:
     """Add attributions to a recording, without its environment."""
+    from rltools.attributions import find_method
     from rltools.explanation import explain as run_explain
     from rltools.loading import load_policy
     from rltools.recording import open_recording
     from rltools.summary import summarise
-    from rltools.targets import parse_target
+    from rltools.targets import fitting_target
 
     imported(modules)
     recording = open_recording(run)
-    policy = load_policy(agent, normalize=statistics(normalize), trust=trust)
-    asked = str(parse_target(target, policy))
+    policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
+    asked = str(fitting_target(method, find_method(method).needs, target, policy))
     run_explain(
         recording,
         policy,
@@ -163,7 +177,12 @@ def explain(
         reference=references,
         window=window,
         units=units,
+        every=every,
+        seed=seed,
+        max_batch=max_batch,
+        compile=compile_,
         progress=True,
+        **parameters(settings),
     )
     typer.echo("\n".join(summarise(recording, method=method, target=asked, window=window).findings))
 

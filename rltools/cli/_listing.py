@@ -68,14 +68,22 @@ def _experiments() -> Rows:
     ]
 
 
+EXAMPLE = (8, 8)
+"""Features, and states to compare with, for which costs are said."""
+
+
 def _methods() -> Rows:
     from rltools.attributions import find_method, method_names
 
     rows = []
     for name in method_names():
         found = find_method(name)
-        needs = f"needs {' and '.join(sorted(found.needs))}" if found.needs else "needs nothing"
-        rows.append((name, f"{found.description} In {found.unit}; {needs}."))
+        needs = f"needs {', '.join(sorted(found.needs))}" if found.needs else "needs nothing"
+        passes = found.forwards(*EXAMPLE, found.defaults)
+        cost = f"{passes:,} pass{'' if passes == 1 else 'es'} a state"
+        axioms = f"; axioms: {', '.join(sorted(found.axioms))}" if found.axioms else ""
+        rows.append((name, f"{found.description} In {found.unit}; {needs}; {cost}{axioms}."))
+    rows.append(("", f"Passes are those for {EXAMPLE[0]} features and, where there are any, {EXAMPLE[1]} references."))
     return rows
 
 

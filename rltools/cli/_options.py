@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+from rltools.errors import ArgumentError
 
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
 
@@ -14,6 +17,9 @@ Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instan
 Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="the agent's own")]
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others follow.")]
+DrawSeed = Annotated[
+    int, typer.Option("--seed", min=0, help="Of what is drawn: references, and what the method draws.")
+]
 Method = Annotated[
     str | None,
     typer.Option(
@@ -52,6 +58,19 @@ Units = Annotated[
     Literal["environment", "network"],
     typer.Option(help="Of features: the environment's, or a network's whose observations are normalised."),
 ]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A parameter of the method, for instance samples=64 or groups=summary."
+    ),
+]
+Every = Annotated[int, typer.Option(min=1, metavar="N", help="Explain one step of so many, evenly.")]
+MaxBatch = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Rows that go through the network at once.", show_default="by their size"),
+]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network with torch first: seconds to a minute.")]
+Device = Annotated[str | None, typer.Option(help="Where the network computes, for instance cuda.", show_default="cpu")]
 Normalize = Annotated[
     str | None,
     typer.Option(
@@ -107,3 +126,24 @@ def statistics(normalize: str | None) -> Path | bool | None:
     if normalize is None:
         return None
     return False if normalize == "none" else Path(normalize)
+
+
+def parameters(given: list[str] | None) -> dict[str, Any]:
+    """What `--set` says: values are JSON where they can be, and texts otherwise.
+
+    Raises:
+        ArgumentError: not NAME=VALUE.
+
+    >>> parameters(["samples=64", "groups=summary"])
+    {'samples': 64, 'groups': 'summary'}
+    """
+    found: dict[str, Any] = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set samples=64")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found

@@ -67,7 +67,7 @@ def _scored(target: str) -> str:
     """Only what needs no agent; before anything is recorded the agents themselves are asked."""
     from rltools.targets import SCORES
 
-    score = target.partition(":")[0].partition(" - ")[0].strip()
+    score = target.partition(":")[0].partition(" - ")[0].partition(" & ")[0].strip()
     if score in SCORES:
         return target
     raise ValueError(f"input should begin with a score ({_near(score, SCORES)})")

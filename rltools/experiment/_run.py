@@ -23,7 +23,7 @@ from rltools.recording import Recording
 from rltools.replaying import replay_episodes
 from rltools.reports import write_comparison, write_report
 from rltools.rollout import record
-from rltools.targets import parse_target
+from rltools.targets import fitting_target
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def run_experiment(
 def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, progress: bool) -> None:
     for method in plan.methods:
         references = method.references or plan.references
-        every = sampled(recording, policy, method.name, references)
         parameters: dict[str, Any] = dict(method.parameters)
-        for target in plan.targets:
+        every = sampled(recording, policy, method.name, references, parameters)
+        for target in (None,) if "decision" in find_method(method.name).needs else plan.targets:
             explain(
                 recording,
                 policy,
@@ -144,12 +144,20 @@ def _check_possible(plan: Experiment, path: Path, loaded: Mapping[str, Policy]) 
     faults = []
     for policy in loaded.values():
         name = policy.source.name
-        for target in plan.targets:
+        methods = [find_method(choice.name) for choice in plan.methods]
+        # A method about the decision is asked about nothing else: the targets are those of the others.
+        scoring = [method for method in methods if "decision" not in method.needs]
+        for target in plan.targets if scoring else ():
             try:
-                parse_target(target, policy)
+                fitting_target(scoring[0].name, scoring[0].needs, target, policy)
             except TargetError as error:
                 faults.append(f"targets: {error}")
-        for method in map(find_method, (choice.name for choice in plan.methods)):
+        for method in (method for method in methods if "decision" in method.needs):
+            try:
+                fitting_target(method.name, method.needs, None, policy)
+            except TargetError as error:
+                faults.append(f"methods: {error}")
+        for method in methods:
             if method.largest is not None and policy.features.size > method.largest:
                 faults.append(
                     f"methods: {method.name} takes up to {method.largest} features, and {name} observes "

@@ -89,7 +89,8 @@ def _tried(t: int, act: Any) -> Any:
     except RltoolsError:
         raise
     except Exception as error:
-        raise SimulationError(f"{type(error).__name__} at step {t}: {error}") from error
+        said = f": {error}" if str(error) else ""
+        raise SimulationError(f"{type(error).__name__} at step {t}{said}") from error
 
 
 def _same(observation: Any, episode: Episode, t: int) -> bool:

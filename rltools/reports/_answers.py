@@ -10,6 +10,7 @@ import numpy as np
 
 from rltools.reports._parts import interval
 from rltools.summary import Summary
+from rltools.summary._findings import DECISION, effect, foremost
 
 Run = tuple[str, int]
 MOST_NAMED = 6
@@ -57,12 +58,13 @@ def agreement(summaries: Mapping[Run, Sequence[Summary]]) -> tuple[str, ...]:
 def _leads(label: str, made: Sequence[Summary]) -> str:
     by_feature: dict[str, list[str]] = {}
     for found in made:
-        first, *others = found.top(2)
-        if np.isnan(first.share):
+        first, *others = foremost(found)
+        if not first.share > 0:
             continue
         unsure = f", an interval that overlaps {others[0].feature}'s" if others and others[0].high > first.low else ""
         share = interval(first.share, first.low, first.high, share=True)
-        said = f"{found.method} of {found.target} ({share}{unsure})"
+        how = f"{found.method} ({effect(found, first)}" if found.target == DECISION else ""
+        said = f"{how or f'{found.method} of {found.target} ({share}'}{unsure})"
         by_feature.setdefault(first.feature, []).append(said)
     if not by_feature:
         return ""
@@ -70,8 +72,8 @@ def _leads(label: str, made: Sequence[Summary]) -> str:
 
 
 def _counts(summaries: Mapping[Run, Sequence[Summary]]) -> Iterator[str]:
-    tops = [found.top(1)[0] for made in summaries.values() for found in made]
-    leaders = Counter(first.feature for first in tops if not np.isnan(first.share))
+    tops = [foremost(found)[0] for made in summaries.values() for found in made]
+    leaders = Counter(first.feature for first in tops if first.share > 0)
     if leaders:
         said = [f"{name} in {count}" for name, count in leaders.most_common(MOST_NAMED)]
         yield f"Of {leaders.total()} rankings, by run, method and target, this feature leads: {_and(said)}."

@@ -16,6 +16,7 @@ from rltools.reports._figures import Figure, drawn
 from rltools.reports._parts import caveats, closing, interval, number, part
 from rltools.reports._words import meaning
 from rltools.summary import Summary, summarise
+from rltools.summary._findings import foremost
 
 Runs = Mapping[tuple[str, int], Recording]
 
@@ -82,7 +83,8 @@ def _labels(runs: Runs) -> dict[tuple[str, int], str]:
 
 def _ranking(found: Summary) -> str:
     return ", ".join(
-        f"{ranked.feature} {interval(ranked.share, ranked.low, ranked.high, share=True)}" for ranked in found.top(3)
+        f"{ranked.feature} {interval(ranked.share, ranked.low, ranked.high, share=True)}"
+        for ranked in foremost(found)[:3]
     )
 
 

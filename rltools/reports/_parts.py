@@ -110,7 +110,7 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[str]:
                 f"{name}: one step in {asked.every} is explained, evenly: all {counted(summary.n_steps, 'step')} "
                 f"would have taken more work than the limit."
             )
-        if summary.all_zero > 0:
+        if summary.all_zero > 0 and summary.target != "decision":  # there it says that nothing changes the decision
             found.append(
                 f"{name}: at {percent(summary.all_zero)} of the steps every feature's value is exactly 0: the network "
                 f"is saturated there, and the method says nothing."

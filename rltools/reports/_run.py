@@ -16,6 +16,7 @@ from rltools.reports._figures import Figure, drawn
 from rltools.reports._parts import asked_of, caveats, closing, counted, facts, part, score_table
 from rltools.reports._words import meaning
 from rltools.summary import Summary, summarise
+from rltools.summary._findings import DECISION, decision_sentences
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:
@@ -38,7 +39,14 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
     folder = recording.directory
     main = summarise(recording, level=level)
     asked = [
-        summarise(recording, method=question.method, target=question.target, window=question.window, level=level)
+        summarise(
+            recording,
+            method=question.method,
+            target=question.target,
+            window=question.window,
+            merged=question.parameters.get("groups") == "summary",  # what was replaced together
+            level=level,
+        )
         for key, question in recording.questions.items()
         if recording.complete(key)
     ]
@@ -52,6 +60,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             policy=policy,
             facts=facts(recording, main),
             main=main,
+            findings=[*_decisions(main, summaries), *main.findings],
             meaning=meaning(main.target),
             counted=counted,
             figures=_figures(recording, main),
@@ -63,6 +72,12 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
         with appearing(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
     return path
+
+
+def _decisions(main: Summary, summaries: Sequence[Summary]) -> tuple[str, ...]:
+    """What changes the decision, the best predictor of what is lost without a feature; the main findings may say it."""
+    about = (summary for summary in summaries if summary.target == DECISION and main.target != DECISION)
+    return next((decision_sentences(summary) for summary in about), ())
 
 
 def _figures(recording: Recording, main: Summary) -> list[Figure]:

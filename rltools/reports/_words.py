@@ -5,6 +5,7 @@ from __future__ import annotations
 _SCORES = {
     "logit": "the raw score of {}, before scores become probabilities",
     "q_value": "the return that the network expects of {}",
+    "advantage": "how much better than the state's value the network expects {} to be",
     "centred": "the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
     "log_probability": "the logarithm of the probability of {}",
     "probability": "the probability of {}",
@@ -12,6 +13,8 @@ _SCORES = {
     "mean": "the mean that {} is drawn around",
     "value": "the return that the network expects from a state on",
     "entropy": "how undecided the policy is",
+    "kl": "how far the policy's distribution is from the one at the recorded state",
+    "decision": "what the policy does",
 }
 _ACTIONS = {"chosen": "the action taken", "runner_up": "the best action other than the one taken", "all": "each action"}
 

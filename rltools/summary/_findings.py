@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
 NAMED = 3
 """So many features get a sentence."""
 
-_MATTER = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy"}
+DECISION = "decision"
+"""The target that is no score: how much of it a feature changes is no share of a whole."""
+_MATTER = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy", "kl": "divergence"}
 
 
 def findings(summary: Summary) -> tuple[str, ...]:
@@ -25,6 +28,69 @@ def findings(summary: Summary) -> tuple[str, ...]:
         *_careful(summary),
         *(f"{note[0].upper()}{note[1:]}." for note in summary.notes),
     )
+
+
+def decision_sentences(summary: Summary) -> tuple[str, ...]:
+    """What changes the decision most often, or moves it furthest; of a summary of the target `decision`."""
+    if summary.n == 0:
+        return ()
+    changes = [change for change in foremost(summary)[:NAMED] if change.share > 0]
+    if not changes:
+        return (f"No feature changes the decision when it alone is that of another visited state ({_how(summary)}).",)
+    first, *others = changes
+    said = effect(summary, first)
+    sentences = [f"Replacing {first.feature} by that of another visited state {said} ({_how(summary)})."]
+    if others:
+        preposition = "by" if _is_continuous(summary) else "in"
+        named = [
+            f"{change.feature} {preposition} {with_interval(change)}{_where(summary, change)}" for change in others
+        ]
+        sentences += [f"Next: {' and '.join(named)}.", *_overlap(first, others[0])]
+    return tuple(sentences)
+
+
+def effect(summary: Summary, change: Ranked) -> str:
+    """What replacing a feature does to the decision, one of `foremost`: `changes the action in 31 % of the steps`."""
+    changed = _changed(summary, change.position) or "the action"
+    if _is_continuous(summary):
+        return f"moves {changed} by {with_interval(change)} of its range"
+    return f"changes {changed} in {with_interval(change)} of the steps"
+
+
+def foremost(summary: Summary, action: str = "") -> tuple[Ranked, ...]:
+    """All features, those that matter most first, as `Summary.top`.
+
+    What changes a decision is no share of a whole: of the target `decision` each feature has as its share how much it
+    changes the choice, or the dimension of the action, that it changes most.
+    """
+    if summary.target != DECISION:
+        return summary.top(action=action)
+    mean, found = (summary.by_action[action] if action else summary.overall).mean, []
+    for ranked in summary.top(action=action):
+        at = (_most_changed(summary, ranked.position), ranked.position)
+        found.append(replace(ranked, share=float(mean.value[at]), low=float(mean.low[at]), high=float(mean.high[at])))
+    return tuple(sorted(found, key=lambda change: -change.share))
+
+
+def _most_changed(summary: Summary, position: int) -> int:
+    return int(summary.overall.mean.value[:, position].argmax())
+
+
+def _changed(summary: Summary, position: int) -> str:
+    """The choice, or the dimension of the action, that a feature changes most; "" of the only one."""
+    label = _most_changed(summary, position)
+    if len(summary.labels) == 1:
+        return ""
+    return summary.labels[label].removeprefix(f"{DECISION}:") if _is_continuous(summary) else f"choice {label}"
+
+
+def _where(summary: Summary, change: Ranked) -> str:
+    changed = _changed(summary, change.position)
+    return f" ({changed})" if changed else ""
+
+
+def _is_continuous(summary: Summary) -> bool:
+    return summary.labels[0].startswith(f"{DECISION}:")
 
 
 def percent(share: float) -> str:
@@ -42,35 +108,41 @@ def with_interval(found: Ranked) -> str:
 
 def _how(summary: Summary) -> str:
     scaled = f"{summary.method} x standard deviation" if summary.deviation is not None else summary.method
-    return ", ".join(filter(None, (scaled, summary.target, summary.effect)))
+    target = "" if summary.target == DECISION else summary.target
+    return ", ".join(filter(None, (scaled, target, summary.effect)))
 
 
 def _leading(summary: Summary) -> list[str]:
+    if summary.target == DECISION:
+        return list(decision_sentences(summary))
     ranked = [found for found in summary.top(NAMED) if not math.isnan(found.share)]
     if not ranked:
         return [f"No feature matters: every attribution is exactly 0 ({_how(summary)})."]
-    matter = _MATTER.get(summary.target.split(":")[0], "decision")
+    joint = len(summary.labels) > 1 and " & " in summary.target
+    matter = "explained scores" if joint else _MATTER.get(summary.target.split(":")[0], "decision")
     sentences = [f"{ranked[0].feature} carries {with_interval(ranked[0])} of the {matter} ({_how(summary)})."]
     if len(ranked) > 1:
         others = " and ".join(f"{found.feature} with {with_interval(found)}" for found in ranked[1:])
-        sentences.append(f"Next: {others}.")
-        if ranked[1].high > ranked[0].low:
-            sentences.append(
-                f"The intervals of {ranked[0].feature} and {ranked[1].feature} overlap: which comes first is uncertain."
-            )
+        sentences += [f"Next: {others}.", *_overlap(*ranked[:2])]
     return sentences
 
 
+def _overlap(first: Ranked, second: Ranked) -> list[str]:
+    if not second.high > first.low:
+        return []
+    return [f"The intervals of {first.feature} and {second.feature} overlap: which comes first is uncertain."]
+
+
 def _per_action(summary: Summary) -> list[str]:
-    first = summary.top(1)[0]
-    sentences = []
+    first, sentences = foremost(summary)[0], []
     for action, statistics in summary.by_action.items():
         if statistics.episodes < 2:
             continue
-        best = summary.top(1, action=action)[0]
+        best = foremost(summary, action)[0]
         if best.feature != first.feature and not math.isnan(best.share):
+            matters = "changes that most often" if summary.target == DECISION else "matters most"
             sentences.append(
-                f"When it takes {action!r} ({statistics.n} steps), {best.feature} matters most: {with_interval(best)}."
+                f"When it takes {action!r} ({statistics.n} steps), {best.feature} {matters}: {with_interval(best)}."
             )
     return sentences
 
@@ -93,7 +165,9 @@ def _careful(summary: Summary) -> list[str]:
         sentences.append(
             f"{summary.non_finite} of {summary.n_steps} steps gave no finite attribution and are left out."
         )
-    if summary.all_zero > 0:
+    if summary.all_zero > 0 and summary.target == DECISION:
+        sentences.append(f"At {percent(summary.all_zero)} of the steps no feature changes the decision alone.")
+    elif summary.all_zero > 0:
         sentences.append(
             f"At {percent(summary.all_zero)} of the steps no feature has any influence (exactly 0): dead units or "
             f"saturation."

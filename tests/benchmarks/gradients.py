@@ -1,81 +1,74 @@
-"""Gradients of recorded states: lunarlander-ppo, an MLP 8-64-64-4 with tanh."""
+"""Gradients with respect to states: of one action's logit, and of all."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import torch
 from captum.attr import Saliency
-from stable_baselines3 import PPO
-from stable_baselines3.common.policies import ActorCriticPolicy
+from nets import forward, leaf, mlp, nature_cnn, score_of, states
 from timing import Row, medians
-from torch import nn
 
-import rltools
 from rltools.attributions import find_method
-from rltools.policy import Context
-from rltools.targets import make_score, parse_target
 
-
-class Actor(nn.Module):
-    """The logits of an actor-critic policy, as Stable-Baselines3 computes them."""
-
-    def __init__(self, policy: ActorCriticPolicy) -> None:
-        super().__init__()
-        self.policy = policy
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """`[batch, feature]` -> `[batch, action]`."""
-        features = self.policy.pi_features_extractor(x)
-        logits: torch.Tensor = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features))
-        return logits
+gradient = find_method("gradient")
 
 
 def measure() -> list[Row]:
-    """The gradient of the chosen action's logit against a forward without gradients, and against Captum, batched."""
-    model = PPO.load(Path("agents") / "lunarlander-ppo" / "model.zip", device="cpu")
-    net = Actor(model.policy).eval()
-    policy = rltools.load_policy("lunarlander-ppo")
-    target, gradient = parse_target("logit:chosen", policy), find_method("gradient")
-    recording = rltools.record(policy, episodes=20)
-    recorded = np.concatenate([episode.observations for episode in recording])
+    """Against a forward without gradients, and against Captum's Saliency, batched."""
+    return [
+        *_chosen("MLP", 256, 20),
+        *_chosen("MLP", 4096, 3),
+        *_chosen("CNN", 32, 1),
+        *_chosen("CNN", 256, 1),
+        *_all(),
+    ]
+
+
+def _chosen(kind: str, batch: int, calls: int) -> list[Row]:
+    policy, net = mlp() if kind == "MLP" else nature_cnn()
+    x, context = states(policy, batch)
+    score, saliency, action = score_of(policy, "logit:chosen", context), Saliency(net), context.action
+    times = medians(
+        {
+            "forward": forward(net, x),
+            "ours": lambda: gradient(score, x),
+            "captum": lambda: saliency.attribute(leaf(x), target=action, abs=False),
+        },
+        rounds=31 if kind == "MLP" else 9,
+        calls=calls,
+    )
+    theirs = saliency.attribute(leaf(x), target=action, abs=False)
+    difference = float((gradient(score, x).values[:, 0] - theirs).abs().max() / theirs.abs().max())
+    what, most, least = f"gradient, {kind}, batch {batch}", *((2.0, 5.0) if kind == "MLP" else (4.5, 1.0))
+    return [
+        Row(f"{what}: times a forward", f"{times['ours'] / times['forward']:.2f} x", f"<= {most} x"),
+        Row(
+            f"{what}: faster than Captum's Saliency, batched (largest difference {difference:.0e})",
+            f"{times['captum'] / times['ours']:.1f} x",
+            f">= {least:g} x",
+        ),
+    ]
+
+
+def _all() -> list[Row]:
     rows = []
-    for batch in (256, 4096):
-        observations = recorded[:batch]
-        x, acted = policy.encode(observations), policy.act(observations, Context())
-        context = acted.context
-        chosen = context.action
-        assert chosen is not None
-        score, saliency = make_score(policy, target, context), Saliency(net)
+    for kind, batch, most, calls, rounds in (("MLP", 256, 4, 10, 21), ("CNN", 32, 50, 1, 5)):
+        policy, net = mlp() if kind == "MLP" else nature_cnn()
+        x, context = states(policy, batch)
+        actions = len(policy.action_names)
+        score, saliency = score_of(policy, "logit:all", context), Saliency(net)
 
-        def forward(x: torch.Tensor = x) -> object:
-            with torch.no_grad():
-                return net(x)
+        def loop(saliency=saliency, x=x, actions=actions) -> object:
+            return torch.stack([saliency.attribute(leaf(x), target=action, abs=False) for action in range(actions)])
 
-        times = medians(
-            {
-                "forward": forward,
-                "ours": lambda score=score, x=x: gradient(score, x),
-                "captum": lambda s=saliency, x=x, a=chosen: s.attribute(_leaf(x), target=a, abs=False),
-            },
-            rounds=31,
-            calls=20 if batch == 256 else 3,
-        )
-        ours = gradient(score, x).values[:, 0]
-        theirs = saliency.attribute(_leaf(x), target=chosen, abs=False)
-        difference = float((ours - theirs).abs().max())
-        what = f"gradient, MLP, batch {batch}"
-        rows += [
-            Row(f"{what}: times a forward", f"{times['ours'] / times['forward']:.2f} x", "<= 2.5 x"),
+        cases = {"forward": forward(net, x), "ours": lambda score=score, x=x: gradient(score, x), "captum": loop}
+        times = medians(cases, rounds=rounds, calls=calls)
+        what = f"Jacobian, {actions} actions, {kind}, batch {batch}"
+        rows.append(Row(f"{what}: times a forward", f"{times['ours'] / times['forward']:.2f} x", f"<= {most} x"))
+        rows.append(
             Row(
-                f"{what}: faster than Captum's Saliency, batched (largest difference {difference:.0e})",
+                f"{what}: faster than Captum's loop over targets",
                 f"{times['captum'] / times['ours']:.1f} x",
-                ">= 4 x",
-            ),
-        ]
+                ">= 10 x" if kind == "MLP" else "",
+            )
+        )
     return rows
-
-
-def _leaf(x: torch.Tensor) -> torch.Tensor:
-    return x.clone().requires_grad_()

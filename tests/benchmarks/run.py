@@ -16,7 +16,9 @@ def main() -> None:
     """Measure what is named on the command line, or everything here."""
     torch.set_num_threads(1)
     here = Path(__file__).parent
-    names = sys.argv[1:] or sorted(path.stem for path in here.glob("*.py") if path.stem not in ("run", "timing"))
+    names = sys.argv[1:] or sorted(
+        path.stem for path in here.glob("*.py") if path.stem not in ("nets", "run", "timing")
+    )
     table = Table("what", "figure", "bar")
     for name in track(names, "benchmarks", console=Console(stderr=True)):
         for row in import_module(name).measure():

@@ -31,7 +31,7 @@ def test_a_users_own_model_in_an_environment_of_their_own_module(rltools, projec
     assert "Open here/index.html" in ran.out
     recording = open_recording("here")
     assert recording.header.environment_id == "ShortPole-v0"
-    assert {asked.method for asked in recording.questions.values()} == {"gradient", "shapley"}
+    assert {asked.method for asked in recording.questions.values()} == {"gradient", "shapley", "decision_change"}
     assert "<script" not in (project / "here" / "index.html").read_text()
 
 

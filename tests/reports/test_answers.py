@@ -40,6 +40,15 @@ def test_of_many_runs_it_is_counted_how_often_a_feature_leads(made):
     )
 
 
+def test_of_the_decision_it_is_said_what_changes_it(made):
+    run = ("a", 0)
+    changing = made("changing", (0.1, 0.3, 0), (0.1, 0.4, 0), method="decision_change", labels=("decision",))
+    (said,) = leading({run: "agent a"}, {run: [changing]})
+    assert said == "agent a: obs[1] leads by decision_change (changes the action in 35 % [30, 40] of the steps)."
+    never = made("never", (0, 0), (0, 0), method="decision_change", labels=("decision",))
+    assert leading({run: "agent a"}, {run: [never]}) == ()
+
+
 def test_nothing_leads_where_nothing_matters(made):
     run = ("a", 0)
     assert leading({run: "a"}, {run: [made("zero", (0, 0, 0))]}) == ()
@@ -73,7 +82,7 @@ def test_two_features_and_different_ones_are_not_ranked(made):
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("action", ["chosen", "runner_up", "all", "left", "0", "chosen - runner_up"])
 def test_every_target_has_a_meaning(score, action):
-    target = score if score in ("value", "entropy") else f"{score}:{action}"
+    target = score if score in ("value", "entropy", "kl", "decision") else f"{score}:{action}"
     assert meaning(target).startswith(f"{target} is ")
     assert meaning(target).endswith(".")
 

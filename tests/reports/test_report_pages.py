@@ -163,3 +163,15 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
     page = Page(write_report(recording).read_text(encoding="utf-8"))
     assert "the network is saturated there" in page.text
     assert np.array_equal(recording.attribution("gradient").values, np.zeros((4, 1, 3), np.float32))
+
+
+def test_what_changes_the_decision_comes_first(cartpole, tmp_path):
+    recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
+    explain(recording, cartpole)
+    explain(recording, cartpole, method="decision_change", groups="summary")
+    page = write_report(recording).read_text(encoding="utf-8")
+    first, second = re.findall(r"<li>(.*?)</li>", page)[:2]
+    assert "(decision_change)" in first
+    assert "(gradient x standard deviation, centred:chosen)" in page
+    assert "saturated" not in page
+    assert first != second

@@ -1,0 +1,18 @@
+"""The picture of docs/methods/gradients.md: `python docs/methods/gradients.py [PICTURE]`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import rltools
+
+METHODS = ["gradient", "smooth_grad", "input_x_gradient", "expected_gradients", "integrated_gradients"]
+picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
+policy = rltools.load_policy("lunarlander-ppo")
+with tempfile.TemporaryDirectory() as folder:
+    recording = rltools.record(policy, episodes=6, directory=folder)
+    for method in METHODS:
+        rltools.explain(recording, policy, method=method, reference=32)
+        print(rltools.summarise(recording, method=method).findings[0])
+    figure = rltools.plots.importance(recording, method=METHODS).figure
+figure.savefig(picture, dpi=150)
