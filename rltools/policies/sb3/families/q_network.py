@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,11 +45,11 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     return Outputs({"q_value": q_values}, choose)
 
 
-@dataclass(frozen=True)
 class _MeanOfQuantiles:
     """`[batch, count * action]` -> `[batch, action]`; see `rltools.policies._layers.Layer`."""
 
-    count: int
+    def __init__(self, count: int) -> None:
+        self.count = count
 
     def __call__(self, x: Tensor) -> Tensor:
         return x.view(len(x), self.count, -1).mean(dim=1)
