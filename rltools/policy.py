@@ -217,8 +217,11 @@ def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
 def positions(policy: Policy, actions: np.ndarray) -> Tensor:
     """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start."""
     if not policy.branches:
-        taken = torch.from_numpy(actions.reshape(len(actions), -1).copy())
-        return taken.to(policy.device, policy.dtype)
+        taken = torch.from_numpy(actions.copy())  # the environment may write into its own
+        if taken.ndim != 2:
+            taken = taken.reshape(len(actions), -1)
+        same = taken.dtype is policy.dtype and taken.device == policy.device
+        return taken if same else taken.to(policy.device, policy.dtype)
     start = getattr(policy.action_space, "start", 0)
     counted = actions if isinstance(start, int) and start == 0 else actions - start
     if counted.ndim > 1:  # one choice that comes in an array is a choice like any other

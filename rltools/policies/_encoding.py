@@ -76,8 +76,7 @@ def encode_box(given: Any, shape: tuple[int, ...], dtype: torch.dtype, name: str
     check_shape(observations, shape, name, leaf)
     if observations.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} takes {leaf or 'observations'} of numbers, not of {observations.dtype}")
-    with np.errstate(over="ignore"):  # too large for the dtype becomes infinite, which a rollout stops at by itself
-        values: np.ndarray = observations.astype(_NUMPY[dtype])
+    values: np.ndarray = observations.astype(_NUMPY[dtype])
     if observations.dtype.kind in "iu" and observations.dtype.itemsize > 2:
         _check_exact(observations, values, name)
     return values

@@ -118,7 +118,7 @@ class Flatten:
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
-        return x.flatten(self.start, self.end)
+        return x if x.ndim == 2 and self.start == 1 else x.flatten(self.start, self.end)
 
     def pull(self, x: Tensor) -> tuple[Tensor, Back]:
         """See `Layer`."""

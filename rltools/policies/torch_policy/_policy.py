@@ -232,11 +232,11 @@ class TorchPolicy:
             return context.state
         return torch.zeros(rows, self.state_size, dtype=self.dtype, device=self.device)
 
-    def _scored(self, name: str, shape: Sequence[int], compute: Callable[[], Tensor]) -> Tensor:
+    def _scored(self, name: str, shape: Sequence[int], compute: Callable[..., Tensor], *given: Any) -> Tensor:
         """What a head gives for an x of this shape, in eval mode and checked."""
         try:
             with evaluating(self._modules):
-                scores = compute()
+                scores = compute(*given)
         except (torch.OutOfMemoryError, ArgumentError):
             raise
         except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
@@ -289,10 +289,10 @@ class TorchPolicy:
         """See `Policy.act`."""
         with torch.no_grad():
             given, shape = self._observed(observations)
-            first, state = self._heads[self.heads[0]], None
+            state = None
             if self._memory is not None:
                 given, state = self._advance(given, shape[0], context)
-            scores = self._scored(self.heads[0], shape, lambda: first(given))
+            scores = self._scored(self.heads[0], shape, self._heads[self.heads[0]], given)
             if not deterministic and self._deviation is not None:
                 return self._draw(given, scores, context, rngs, state)
         return decide(self, scores, context, deterministic=deterministic, rngs=rngs, state=state)
