@@ -23,7 +23,8 @@ def main() -> None:
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("MPLBACKEND", "Agg")
-    from rltools.cli._commands import app
+    from rltools.cli import _commands, _showing  # noqa: F401 - they add themselves to the app
+    from rltools.cli._app import app
 
     sys.exit(guarded(lambda: app(prog_name="rltools", standalone_mode=False)))
 

@@ -1,4 +1,4 @@
-"""The commands; each only calls what a script would call."""
+"""The commands that record and explain; each only calls what a script would call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rltools.cli._app import app
 from rltools.cli._options import (
     Agent,
     Compile,
@@ -20,22 +21,15 @@ from rltools.cli._options import (
     Method,
     NoFrames,
     Normalize,
-    OfEpisode,
     Overwrite,
-    PageOut,
     Parameters,
-    PlotOut,
     References,
     Run,
     RunOut,
     Seed,
-    Shown,
-    ShownTarget,
     Target,
-    Top,
     Trust,
     Units,
-    Version,
     Window,
     imported,
     parameters,
@@ -43,19 +37,6 @@ from rltools.cli._options import (
 )
 from rltools.cli._run_help import WithKeys
 from rltools.cli._words import counted
-
-app = typer.Typer(
-    name="rltools",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-)
-
-
-@app.callback()
-def rltools(*, version: Version = False) -> None:
-    """What a trained reinforcement-learning agent looks at, and whether that answer can be trusted."""
 
 
 @app.command(epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -187,47 +168,6 @@ def explain(
     typer.echo("\n".join(summarise(recording, method=method, target=asked, window=window).findings))
 
 
-@app.command(epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")
-def plot(
-    run: Run,
-    name: Annotated[str, typer.Argument(help="See `rltools list plots`.")],
-    *,
-    method: Shown = None,
-    target: ShownTarget = None,
-    episode: OfEpisode = None,
-    top: Top = None,
-    out: PlotOut = None,
-) -> None:
-    """Draw a plot of a recording; the ending of --out decides the format (png, svg, pdf)."""
-    from rltools.cli._plotting import drawn
-
-    options = {"method": method, "target": target, "episode": episode, "top": top}
-    typer.echo(f"Drawn in {drawn(run, name, out, options)}")
-
-
-@app.command(epilog="Example: `rltools replay runs/lunarlander-ppo 3 --out landing.html`")
-def replay(
-    run: Run,
-    episode: Annotated[int, typer.Argument(help="Number of the episode.")],
-    *,
-    method: Shown = None,
-    target: ShownTarget = None,
-    out: PageOut = None,
-    modules: Import = None,
-    no_frames: NoFrames = False,
-) -> None:
-    """Write one episode as a page to play and scrub through; its pictures are drawn where there are none yet."""
-    from rltools.recording import open_recording
-    from rltools.replaying import replay_episode
-
-    imported(modules)
-    recording = open_recording(run)
-    path = replay_episode(
-        recording, episode, out, method=method, target=target, frames=not no_frames, modules=modules or ()
-    )
-    typer.echo(f"Open {path}")
-
-
 @app.command(cls=WithKeys, epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")
 def run(
     experiment: Annotated[str, typer.Argument(help="An experiment file, or the name of one.")],
@@ -252,28 +192,3 @@ def run(
     )
     typer.echo("\n".join(made.findings))
     typer.echo(f"Open {made.page}")
-
-
-@app.command("list", epilog="Example: `rltools list methods`")
-def list_(
-    room: Annotated[
-        str | None, typer.Argument(help="agents, envs, experiments, methods or plots; all by default.")
-    ] = None,
-) -> None:
-    """Show agents, environments, experiments, methods and plots, one line each."""
-    from rltools.cli._listing import listing
-
-    typer.echo(listing(room))
-
-
-@app.command(epilog="Example: `rltools inspect model.zip`")
-def inspect(
-    path: Annotated[str, typer.Argument(help="A model's .zip, the folder of a recording, or an agent's name.")],
-) -> None:
-    """Say what is in a model or in a recording, without executing anything."""
-    from rltools.cli._inspecting import inspection
-
-    text, whole = inspection(path)
-    typer.echo(text)
-    if not whole:
-        raise typer.Exit(1)
