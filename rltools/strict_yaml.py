@@ -28,6 +28,23 @@ _CORE_TAGS = {None} | {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "s
 
 M = TypeVar("M", bound=BaseModel)
 
+_WHOLE, _LIST, _MAPPING = "must be a whole number", "must be a list", "must be `key: value`s"
+_PLAIN = {
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), _WHOLE),
+    **dict.fromkeys(("list_type", "tuple_type"), _LIST),
+    **dict.fromkeys(("dict_type", "model_type"), _MAPPING),
+    **dict.fromkeys(("string_too_short", "too_short"), "must not be empty"),
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "too_long": "must have no more than {max_length} entries",
+    "invalid-json-value": "must be a text, a number, true, false, null, a list or `key: value`s",
+}
+"""Plain words for pydantic's types of faults. Where something has a least length, it is 1."""
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """What a YAML 1.2 file of UTF-8 text says: one mapping of plain data. Nothing in it is executed.
@@ -120,7 +137,8 @@ def validate(model: type[M], data: Any, path: Path) -> M:
 
 
 def _describe(model: type[BaseModel], data: Any, entry: Any) -> str:
-    location, message = entry["loc"], entry["msg"].removeprefix("Value error, ")
+    location, plain = entry["loc"], _PLAIN.get(entry["type"])
+    message = plain.format(**entry.get("ctx", {})) if plain else entry["msg"].removeprefix("Value error, ")
     where = _key_path(data, location, missing=entry["type"] == "missing")
     if entry["type"] == "missing":
         return f"{where}: missing"
@@ -130,7 +148,8 @@ def _describe(model: type[BaseModel], data: Any, entry: Any) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
         return f"{where}: unknown key; {hint}"
     value = repr(entry["input"])
-    found = "" if isinstance(entry["input"], dict) else f", not {value if len(value) <= 80 else value[:77] + '...'}"
+    said = isinstance(entry["input"], dict) or value in message
+    found = "" if said else f", not {value if len(value) <= 80 else value[:77] + '...'}"
     return f"{where}: {message[0].lower() + message[1:]}{found}"
 
 

@@ -1,12 +1,12 @@
 import contextlib
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from rltools.errors import ConfigError
 from rltools.strict_yaml import MAX_BYTES, MAX_DEPTH, parse_yaml, read_yaml, validate
@@ -100,11 +100,22 @@ class Part(Strict):
     width: float | None = None
 
 
+def known(name: str) -> str:
+    raise ValueError(f"no name {name!r}; did you mean 'left'?" if name else "must be known")
+
+
 class Whole(Strict):
     count: Annotated[int, Field(ge=0)]
     parts: Annotated[tuple[Part, ...], Field(strict=False)] = ()
     best: Part | None = None
     named: dict[str, Part] = {}
+    side: Literal["left", "right"] = "left"
+    called: Annotated[str, AfterValidator(known)] = ""
+    ends: Annotated[tuple[float, float], Field(strict=False)] = (0, 1)
+    title: Annotated[str, Field(min_length=1)] = "x"
+    listed: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (1,)
+    sure: bool = True
+    beside: dict[str, JsonValue] = {}
 
 
 HERE = Path("whole.yaml")
@@ -127,14 +138,42 @@ def test_all_faults_come_at_once_with_key_value_and_nearest_key():
     first, *faults = str(refusal.value).splitlines()
     assert first == "whole.yaml: 7 faults"
     assert sorted(fault.strip() for fault in faults) == [
-        "count: input should be greater than or equal to 0, not -1",
+        "count: must be at least 0, not -1",
         "cuont: unknown key; did you mean 'count'?",
-        "named.a.length: input should be a valid number, not True",
-        "parts[0].length: input should be a valid number, not '1'",
-        "parts[1].length: input should be a finite number, not nan",
+        "named.a.length: must be a number, not True",
+        "parts[0].length: must be a number, not '1'",
+        "parts[1].length: must be a finite number, not nan",
         "parts[1].widht: unknown key; did you mean 'width'?",
         "parts[2].length: missing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("count: 2.5", "count: must be a whole number, not 2.5"),
+        ("count: '3'", "count: must be a whole number, not '3'"),
+        ("count: true", "count: must be a whole number, not True"),
+        ("best: 3", "best: must be `key: value`s, not 3"),
+        ("named: [1]", "named: must be `key: value`s, not [1]"),
+        ("parts: 3", "parts: must be a list, not 3"),
+        ("parts: [x]", "parts[0]: must be `key: value`s, not 'x'"),
+        ("side: up", "side: must be 'left' or 'right', not 'up'"),
+        ("called: lefft", "called: no name 'lefft'; did you mean 'left'?"),
+        ("called: ''", "called: must be known, not ''"),
+        ("called: 1", "called: must be a text, not 1"),
+        ("ends: [1, 2, 3]", "ends: must have no more than 2 entries, not [1, 2, 3]"),
+        ("title: ''", "title: must not be empty, not ''"),
+        ("listed: []", "listed: must not be empty, not []"),
+        ("sure: no", "sure: must be true or false, not 'no'"),
+        ("beside: {at: 2024-01-01}", "beside.at: must be a text, a number, true, false, null, a list or"),
+    ],
+)
+def test_a_fault_is_said_in_plain_words_and_once(line, said):
+    with pytest.raises(ConfigError) as refusal:
+        validate(Whole, {"count": 1} | parse_yaml(line, "x"), HERE)
+    assert str(refusal.value).startswith(f"whole.yaml: {said}")
+    assert "`key: value`s" in said or "beside" in said or str(refusal.value) == f"whole.yaml: {said}"
 
 
 def test_one_fault_is_one_line():

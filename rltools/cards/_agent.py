@@ -7,12 +7,17 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from rltools.cards._card import Card, Count, Text, WrappedEnvironment
+from rltools.cards._card import Card, Count, Text, WrappedEnvironment, matching
 from rltools.strict_yaml import read_yaml, validate
 
-PLAIN_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=PLAIN_NAME)]
+Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
+FileName = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9_-][A-Za-z0-9_.-]*",
+        "the name of a file in the card's folder: letters, digits, '_', '-' and '.', not beginning with '.'",
+    ),
+]
 
 
 class ModelFile(Card):

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from rltools.cards._card import Card, EnvironmentChoice, Text, different
+from rltools.cards._card import Card, EnvironmentChoice, Text, different, matching
 from rltools.cards._observation import Choice, Entry, ImageObservation, ObservationCard
 from rltools.strict_yaml import read_yaml, validate
 
@@ -37,7 +37,7 @@ class EnvironmentCard(Card):
 
     environments: Annotated[tuple[EnvironmentChoice, ...], Field(strict=False, min_length=1)]
     description: Text
-    source: Annotated[str, Field(pattern=r"^https?://")]
+    source: Annotated[str, matching(r"(?s)https?://.*", "an address that begins with http:// or https://")]
     observation: Annotated[tuple[Entry, ...], Field(strict=False)] = ()
     image: ImageObservation | None = None
     choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()

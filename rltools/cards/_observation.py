@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -37,7 +37,7 @@ class ImageObservation(Card):
         range: of one pixel.
     """
 
-    layout: Annotated[str, Field(pattern=r"^(y,x|y,x,channel|channel,y,x|x,y,channel)$")]
+    layout: Literal["y,x", "y,x,channel", "channel,y,x", "x,y,channel"]
     channels: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     meaning: Text
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -67,7 +67,7 @@ def _chunks(
 ) -> Iterator[tuple[slice, Score, Result]]:
     references = 0 if reference is None else len(reference)
     most = most_copies(prod(x.shape[1:]), x.element_size(), max_batch)
-    size = chunk_rows(method, prod(x.shape[1:]), references, parameters, most)
+    size = chunk_rows(method, x.shape[1:], policy.features.dims, references, parameters, most)
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
@@ -89,11 +89,11 @@ def most_copies(features: int, item_bytes: int, max_batch: int | None) -> int:
     return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // (max(1, features) * item_bytes)))
 
 
-def chunk_rows(method: Method, features: int, references: int, parameters: dict[str, Any], most: int) -> int:
-    """How many rows of so many features a method is given at once, with all the copies it makes of them."""
-    settings = method.settings(parameters)
-    players = len(settings.get("groups") or ()) or max(1, features)
-    return max(1, most // max(1, method.copies(players, references, settings)))
+def chunk_rows(
+    method: Method, shape: Sequence[int], dims: Sequence[str], references: int, parameters: dict[str, Any], most: int
+) -> int:
+    """How many rows of this shape a method is given at once, with all the copies it makes of them."""
+    return max(1, most // max(1, method.held(shape, dims, references, method.settings(parameters))))
 
 
 def _columns(scores: Tensor, result: Result) -> dict[str, np.ndarray]:

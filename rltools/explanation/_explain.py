@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.attributions import Method, find_method
-from rltools.errors import ArgumentError, MismatchError
+from rltools.errors import ArgumentError
+from rltools.explanation._asking import Asked, ask
 from rltools.explanation._batches import chunk_rows, explained_rows, most_copies
 from rltools.explanation._compiling import compiled
 from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
-from rltools.explanation._groups import with_groups
 from rltools.explanation._pieces import Piece, batches
-from rltools.explanation._references import Reference, reference_id, visited_reference
-from rltools.explanation._units import Units, clipped_entries, explained_unit, in_units
+from rltools.explanation._references import Reference, visited_reference
+from rltools.explanation._same_policy import check_one, check_same_policy
+from rltools.explanation._units import Units, clipped_entries, in_units
 from rltools.explanation._windows import Window
 from rltools.policy import Policy
 from rltools.progress import progress_bar
-from rltools.recording import DamagedFileWarning, Question, Recording
+from rltools.recording import DamagedFileWarning, Recording
 from rltools.recording._background import BackgroundFiles
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
-from rltools.targets import Target, fitting_target, target_labels
+from rltools.targets import Target
 
 BLOCK_BYTES = 1 << 25
 """Of observations that are read at once."""
@@ -106,13 +102,13 @@ def explain(
     policy = in_units(compiled(policy) if compile else policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
-    asked = _ask(recording, policy, method, target, reference, every, seed, chosen)
+    asked = ask(recording, policy, method, target, reference, every, seed, chosen)
     folder = recording.directory / "attributions" / asked.key
     with sole_writer(recording.directory), cause_named(folder):
         missing = sorted(set(recording.numbers) - set(numbered(folder)))
         if not missing:
             if policy.source.sha256 != recording.header.policy_sha256:
-                _check_one(recording, policy)
+                check_one(recording, policy)
             return recording
         states = None
         if "reference" in asked.method.needs:
@@ -140,51 +136,10 @@ def explain(
     return recording
 
 
-@dataclass(frozen=True)
-class _Asked:
-    method: Method
-    target: Target
-    settings: dict[str, Any]
-    question: Question
-    key: str
-
-
-def _ask(
-    recording: Recording,
-    policy: Policy,
-    method: str,
-    target: str | Target | None,
-    reference: Reference,
-    every: int,
-    seed: int,
-    chosen: dict[str, Any],
-) -> _Asked:
-    found = find_method(method)
-    parsed = fitting_target(method, found.needs, target, policy)
-    drawn = {"seed": seed} if "seed" in found.defaults else {}
-    beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
-    held = {"memory": "held"} if policy.state_size and "window" not in beside else {}
-    settings = found.settings({name: value for name, value in chosen.items() if name not in beside} | drawn)
-    compared = reference_id(reference, seed) if "reference" in found.needs else ""
-    question = Question(
-        method=method,
-        target=str(parsed),
-        labels=target_labels(parsed, policy),
-        unit=explained_unit(found.unit, chosen.get("units", "environment")),
-        parameters=settings | ({"reference": compared} if compared else {}) | beside | held,
-        policy_sha256=recording.header.policy_sha256,
-        every=every,
-    )
-    fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
-    named = "-".join([f"{method}-{parsed}", *(f"{name}-{value}" for name, value in beside.items())])
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
-    return _Asked(found, parsed, with_groups(found, settings, policy.features), question, f"{slug}-{fingerprint}")
-
-
 def _batches(
     recording: Recording,
     policy: Policy,
-    asked: _Asked,
+    asked: Asked,
     missing: list[int],
     reference: Tensor | None,
     window: int,
@@ -193,7 +148,8 @@ def _batches(
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
     references = 0 if reference is None else len(reference)
     copies = most_copies(policy.features.size, policy.dtype.itemsize, max_batch)
-    rows = chunk_rows(asked.method, policy.features.size, references, asked.settings, copies)
+    shape, dims = policy.features.shape, policy.features.dims
+    rows = chunk_rows(asked.method, shape, dims, references, asked.settings, copies)
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
     names = needed_columns(recording, policy)
@@ -203,7 +159,7 @@ def _batches(
 def _explain_batch(
     recording: Recording,
     policy: Policy,
-    asked: _Asked,
+    asked: Asked,
     reference: Tensor | None,
     batch: list[Piece],
     folder: Path,
@@ -221,7 +177,7 @@ def _explain_batch(
         return 0, 0
     columns = {name: np.concatenate([piece.columns[name] for piece in batch]) for name in batch[0].columns}
     if first:
-        _check_same_policy(policy, columns, recording)
+        check_same_policy(policy, columns, recording)
     context = recorded_context(policy, columns)
     x = recorded_inputs(policy, columns)
     explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings, max_batch)
@@ -239,33 +195,3 @@ def _explain_batch(
             files.finish(path, {"policy_sha256": asked.question.policy_sha256})
         start = rows.stop
     return start, explained.failed
-
-
-def _check_one(recording: Recording, policy: Policy) -> None:
-    """Compare scores where nothing is left to explain: what is there may be another policy's."""
-    window = policy.lags if isinstance(policy, Window) else 0
-    names = needed_columns(recording, policy)
-    for piece, *_ in batches(recording, recording.numbers[:1], names, 1, 1, 16, window):
-        if piece.damage is None and len(piece.t):
-            _check_same_policy(policy, piece.columns, recording)
-        break
-
-
-def _check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: Recording) -> None:
-    """Compare scores, not fingerprints: a model in memory and the file it was saved to are the same policy."""
-    first = {name: values[:16] for name, values in block.items()}
-    with torch.no_grad():
-        x, context = recorded_inputs(policy, first), recorded_context(policy, first)
-        scores = policy.head(policy.heads[0], x, context).cpu().numpy()
-    recorded = first["score"]
-    if scores.shape != recorded.shape or not np.allclose(scores, recorded, rtol=1e-3, atol=1e-4):
-        said = (
-            f"shape {scores.shape[1:]} instead of {recorded.shape[1:]}"
-            if scores.shape != recorded.shape
-            else f"differences up to {np.abs(scores - recorded).max():.3g}"
-        )
-        raise MismatchError(
-            f"{policy.source.name} is not the policy that was recorded ({recording.header.policy}): its scores of the "
-            f"recorded observations differ ({said}); load the one with sha256 "
-            f"{recording.header.policy_sha256[:12]}..., with the same normalisation statistics"
-        )

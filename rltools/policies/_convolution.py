@@ -19,7 +19,7 @@ def convolution_back(of: nn.Conv2d, shape: Sequence[int], g: Tensor) -> Tensor:
     Args:
         of: the convolution.
         shape: of its input, with any batch.
-        g: float.
+        g: float `[n, channel, y, x]`, of the parameters' dtype; n may be several batches.
     """
     (kernel, across), (stride, also) = of.kernel_size, of.stride
     square = kernel == across and stride == also

@@ -50,7 +50,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Convolution:
-    """`nn.Conv2d`."""
+    """`nn.Conv2d` of `[batch, channel, y, x]`."""
 
     of: nn.Conv2d
 
@@ -111,7 +111,7 @@ class Same:
 
 @dataclass(frozen=True)
 class Flatten:
-    """`nn.Flatten`."""
+    """`nn.Flatten`: the axes from `start` to `end`, both included, as one."""
 
     start: int
     end: int
@@ -145,7 +145,7 @@ class Reordered:
 
 @dataclass(frozen=True)
 class Divided:
-    """Everything divided by a number."""
+    """Everything divided by a number, for instance by 255, the largest of a pixel."""
 
     by: float
 
@@ -160,7 +160,7 @@ class Divided:
 
 @dataclass(frozen=True)
 class Clipped:
-    """Each entry within its bounds; outside of them no gradient passes."""
+    """Each entry of `[batch, entry]` within its bounds `[entry]`; outside of them no gradient passes."""
 
     low: Tensor
     high: Tensor
@@ -177,7 +177,7 @@ class Clipped:
 
 @dataclass(frozen=True)
 class Unscaled:
-    """From [-1, 1] to bounds."""
+    """Each entry of `[batch, entry]` from [-1, 1] to its bounds `[entry]`."""
 
     low: Tensor
     high: Tensor

@@ -20,6 +20,7 @@ from rltools.features import Features
 from rltools.naming import action_names, observed_features
 from rltools.observations import Leaf, leaves
 from rltools.policies._actions import branches, count_actions
+from rltools.policies._stacking import stacking_hint
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def elsewhere_note(
     env_id: str, kwargs: dict[str, Any], around: Surroundings, wrappers: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """The caveat, or none, about a policy that acts in another environment than the one it was trained in."""
-    today, arguments = current_id(env_id)
+    today, arguments = current_id(env_id.rpartition(":")[2])  # without the module that registers it
     spec, trained = around.spec, arguments | kwargs
     if spec is not None and spec.id == today and trained.items() <= spec.kwargs.items():
         worn = [wrapper.name for wrapper in spec.additional_wrappers]
@@ -145,7 +146,7 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surr
     if _entries(observed) != _entries(around.observation_space):
         raise MismatchError(
             f"{name} observes {_shape(observed)} and {place} gives {_shape(around.observation_space)}; "
-            f"give the environment it was trained on as env="
+            f"{stacking_hint(observed, around.observation_space)}give the environment it was trained on as env="
         )
     taken = around.action_space
     differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)

@@ -9,7 +9,9 @@ from rltools.recording._episode import (
     recorded_leaves,
 )
 from rltools.recording._header import Header
-from rltools.recording._recording import DamagedFileWarning, Recording, open_recording
+from rltools.recording._opening import open_recording
+from rltools.recording._recording import Recording
+from rltools.recording._warning import DamagedFileWarning
 
 __all__ = [
     "Attribution",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -115,3 +116,7 @@ class Attribution:
     def unit(self) -> str:
         """Of the values."""
         return self.question.unit
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""
+        return str(import_module("rltools.notebooks").attribution_html(self))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.errors import CorruptError
-from rltools.recording._attribution import Question
+from rltools.errors import CorruptError, RecordingError
+from rltools.recording._attribution import Attribution, Question
 from rltools.recording._columns import read_columns
-from rltools.recording._files import read_json
+from rltools.recording._files import numbered_path, read_json
+from rltools.recording._questions import asked_again
+from rltools.recording._warning import name_damage
+
+if TYPE_CHECKING:
+    from rltools.recording._recording import Recording
 
 Columns = dict[str, np.ndarray]
 
@@ -28,6 +34,63 @@ def read_question(path: Path) -> Question:
         raise CorruptError(
             f"{path} is not as `explain` writes it ({error}); explain again once it is deleted"
         ) from error
+
+
+def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *, skip: bool) -> Attribution:
+    """The attributions in the folder of this name, for episodes of some numbers.
+
+    Args:
+        recording: that they were added to.
+        key: the name of the folder.
+        episodes: their numbers.
+        skip: leave out a damaged episode, named in a warning. A damaged file of attributions is always named in one,
+            and there is NaN in its place.
+
+    Raises:
+        UnknownNameError: no such folder, or no such episode.
+        RecordingError: an episode is not explained yet.
+        CorruptError: an episode is damaged and not skipped, or `attribution.json` is damaged.
+    """
+    question, features = recording.question(key), recording.features_of(key)
+    folder = recording.directory / "attributions" / key
+    reference = folder / "reference.parquet"
+    parts = []
+    for number in episodes:
+        try:
+            parts.append(_episode_rows(recording, folder, number))
+        except CorruptError as error:
+            if not skip:
+                raise
+            name_damage(error, stacklevel=4)
+    joined = join_rows(parts, len(question.labels), features.shape)
+    return Attribution(
+        values=joined["values"],
+        scores=joined["scores"],
+        question=question,
+        features=features,
+        residual=joined.get("residual"),
+        standard_error=joined.get("standard_error"),
+        complete=joined.get("complete"),
+        clipped=joined.get("clipped"),
+        reference=read_columns(reference)["reference"] if reference.is_file() else None,
+    )
+
+
+def _episode_rows(recording: Recording, folder: Path, number: int) -> tuple[int, Columns]:
+    """An episode's steps and the attributions of each; none of a damaged file."""
+    steps = recording.outcome(number).steps
+    path = numbered_path(folder, number)
+    if not path.is_file():
+        recording.episode(number)  # a damaged one is never explained, and is named here
+        raise RecordingError(
+            f"episode {number} of {recording.directory} is not explained yet by "
+            f"{asked_again(recording.question(folder.name))}; run explain again with these to carry on"
+        )
+    try:
+        return steps, read_rows(path, steps)
+    except CorruptError as error:
+        name_damage(error, stacklevel=5)
+        return steps, {}
 
 
 def read_rows(path: Path, steps: int) -> Columns:

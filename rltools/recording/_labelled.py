@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from rltools.features import Part
+from rltools.features import Features, Part
 from rltools.observations import pick
 from rltools.recording._attribution import Attribution
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from rltools.recording._recording import Recording
 
 Variables = dict[str, tuple[list[str], np.ndarray, dict[str, str]]]
-WIDE_LIMIT = 1000
-"""Observations of more entries than this, images above all, have no columns of their own in a table."""
 
 
 def to_xarray(recording: Recording, method: str | None = None, target: str | None = None) -> xr.Dataset:
@@ -28,24 +27,34 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     y, x, channel), target, output (what the policy scores), action_name where actions are vectors. Variables:
     observation, action, reward, terminated, truncated, score (step, output), and `attribution_<method>` (step, target,
     feature), where a target's label is always resolved and NaN stands where something was not asked; over a window,
-    `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now. A Dict or Tuple is
-    flat along feature; its pictures are also there in their own shape, as `observation_<leaf>` and
-    `attribution_<method>_<leaf>`.
+    `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now. A Dict or Tuple is flat along
+    feature, but for its pictures, which are in their own shape, as `observation_<leaf>` and
+    `attribution_<method>_<leaf>`. In the names of variables there is `_` for what files take no names of: the method
+    `captum:Saliency` is in `attribution_captum_Saliency`, whose attribute `method` has the true name, and `leaf` has
+    that of a leaf.
 
     Args:
         recording: the recording.
         method: only this method's attributions.
         target: only those of this target.
     """
+    return labelled_arrays(recording, method, target, pictures_apart=True)
+
+
+def labelled_arrays(
+    recording: Recording, method: str | None, target: str | None, *, pictures_apart: bool
+) -> xr.Dataset:
+    """See `to_xarray`; the pictures of a Dict or Tuple in their own shape, or flat with all else along feature."""
     episodes = list(recording)
     features = recording.features
-    feature_dims = list(features.dims)
+    pictures = _pictures(features) if pictures_apart else {}
+    kept = _beside(pictures, features.size)
     actions = _joined(episodes, "actions", ())
     score = _joined(episodes, "scores", (len(recording.header.action_names),))
     # Not "action": xarray makes coordinates of what bears the name of one of its dimensions.
     action_dims = ["action_name"] if actions.ndim == 2 else [f"action_{axis}" for axis in range(actions.ndim - 1)]
     variables: Variables = {
-        "observation": (["step", *feature_dims], _joined(episodes, "states", features.shape), {}),
+        **_spread("observation", ["step", *features.dims], _joined(episodes, "states", features.shape), {}, pictures),
         "action": (["step", *action_dims], actions, {}),
         "reward": (["step"], _joined(episodes, "rewards", ()), {}),
         "terminated": (["step"], _joined(episodes, "terminated", (), np.bool_), {}),
@@ -58,9 +67,10 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
         "t": ("step", np.concatenate([np.arange(length) for length in lengths] or [np.arange(0)])),
         "output": ("output", np.array(recording.header.action_names[: score.shape[1]], dtype=object)),
     }
-    if features.dims == ("feature",):
-        coordinates["feature"] = ("feature", np.array(features.names, dtype=object))
-        coordinates["unit"] = ("feature", np.array(features.units or [""] * features.size, dtype=object))
+    if features.dims == ("feature",) and kept.any():
+        units = features.units or [""] * features.size
+        coordinates["feature"] = ("feature", np.array(features.names, dtype=object)[kept])
+        coordinates["unit"] = ("feature", np.array(units, dtype=object)[kept])
     if features.dims == ("lag", "feature") and features.given_names:
         lags, count = features.shape
         now = [name.removesuffix(", now") for name in features.names[-count:]]
@@ -71,94 +81,84 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
         if len(names) != actions.shape[1]:  # the values of several choices, not the choices
             names = tuple(f"action[{branch}]" for branch in range(actions.shape[1]))
         coordinates["action_name"] = ("action_name", np.array(names, dtype=object))
+    leaves = safe_names(leaf.name for leaf in features.leaves)
     for leaf in features.leaves:
         if leaf.kind == "text":
             texts = [pick(episode.observations, leaf) for episode in episodes]
             said = np.concatenate([np.zeros(0, object), *texts])
-            variables[f"observation_{leaf.name}".rstrip("_")] = (["step"], said, {})
-    for part in features.parts if features.is_nested else ():
-        if len(part.shape) > 1:
-            dims = [f"{part.leaf.name}_{axis}" for axis in part.dims]
-            variables[f"observation_{part.leaf.name}"] = (
-                ["step", *dims],
-                _of_part(variables["observation"][1], part),
-                {},
-            )
+            name = f"observation_{leaves[leaf.name]}" if leaf.name else "observation"
+            variables[name] = (["step"], said, {"leaf": leaf.name})
     numbers = [episode.outcome.number for episode in episodes]
     asked = _chosen(recording, method, target, numbers)
     labels = list(dict.fromkeys(label for found in asked.values() for label in found.labels))
     if labels:
         coordinates["target"] = ("target", np.array(labels, dtype=object))
-    for name, found in _by_variable(asked).items():
-        variables |= _attributed(name, found, labels)
+    by_name = _by_name(asked)
+    names_of = safe_names(by_name)
+    for name, found in by_name.items():
+        dims, values, attributes = _attributed(found, labels)
+        variables |= _spread(f"attribution_{names_of[name]}", dims, values, attributes, pictures)
         if window := found[0].question.window:
             coordinates[f"lag_of_{window}"] = (f"lag_of_{window}", np.arange(1 - window, 1))
     return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
 
 
-def _attributed(name: str, found: list[Attribution], labels: list[str]) -> Variables:
-    """The variable of one method, and one for each picture in a Dict or Tuple."""
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """Names of letters, digits, `_` and `-` for names that may hold anything; others for others."""
+    found: dict[str, str] = {}
+    for name in names:
+        safe = re.sub(r"[^\w-]", "_", name)
+        while safe in found.values():
+            safe += "_"
+        found[name] = safe
+    return found
+
+
+def _attributed(found: list[Attribution], labels: list[str]) -> tuple[list[str], np.ndarray, dict[str, str]]:
+    """The variable of one method."""
     features, window = found[0].features, found[0].question.window
     values = np.full(
         (len(found[0].values), len(labels), *features.shape), np.nan, np.result_type(*(one.values for one in found))
     )
     for one in found:
         values[:, [labels.index(label) for label in one.labels]] = one.values
-    attributes = {"unit": found[0].unit, "method": found[0].method}
     dims = [f"lag_of_{window}", *features.dims[1:]] if window else list(features.dims)
-    variables: Variables = {name: (["step", "target", *dims], values, attributes)}
-    for part in features.parts if features.is_nested else ():
-        if len(part.shape) > 1:
-            dims = ["step", "target", *(f"{part.leaf.name}_{axis}" for axis in part.dims)]
-            variables[f"{name}_{part.leaf.name}"] = (dims, _of_part(values, part), attributes)
-    return variables
+    return ["step", "target", *dims], values, {"unit": found[0].unit, "method": found[0].method}
 
 
-def to_pandas(recording: Recording, method: str | None = None, target: str | None = None) -> pd.DataFrame:
-    """One row a step: episode, t, each feature, action, reward, each score, each attribution.
+def _pictures(features: Features) -> dict[str, Part]:
+    """The pictures in a Dict or Tuple, by what their variables are called."""
+    if not features.is_nested:
+        return {}
+    names = safe_names(leaf.name for leaf in features.leaves)
+    return {names[part.leaf.name]: part for part in features.parts if len(part.shape) > 1}
 
-    Columns are named `observation.<feature>`, `score.<action>` and `<method>.<target>.<feature>`. Observations of more
-    than 1,000 entries, images above all, and their attributions are left out, and so are those over windows:
-    `to_xarray` has them.
 
-    Args:
-        recording: the recording.
-        method: only this method's attributions.
-        target: only those of this target.
-    """
-    labelled = to_xarray(recording, method, target)
-    wide = recording.features.size <= WIDE_LIMIT
-    columns: dict[str, np.ndarray] = {"episode": labelled["episode"].values, "t": labelled["t"].values}
-    if wide:
-        columns |= _columns("observation", labelled["observation"].values, recording.features.names)
-    columns |= _columns("action", labelled["action"].values, recording.header.action_names)
-    for name in ("reward", "terminated", "truncated"):
-        columns[name] = labelled[name].values
-    columns |= _columns("score", labelled["score"].values, tuple(labelled["output"].values))
-    for variable in map(str, labelled.data_vars) if wide else ():
-        if variable.startswith("attribution_") and labelled[variable].dims == (
-            "step",
-            "target",
-            *recording.features.dims,
-        ):
-            for at, label in enumerate(labelled["target"].values):
-                prefix = f"{variable.removeprefix('attribution_')}.{label}"
-                found = _columns(prefix, labelled[variable].values[:, at], recording.features.names)
-                columns |= {column: part for column, part in found.items() if not np.isnan(part).all()}
-    return pd.DataFrame(columns)
+def _beside(pictures: Mapping[str, Part], size: int) -> np.ndarray:
+    """What is in no picture, bool `[feature]`."""
+    kept = np.ones(size, bool)
+    for part in pictures.values():
+        kept[part.start : part.stop] = False
+    return kept
+
+
+def _spread(
+    name: str, dims: list[str], values: np.ndarray, attributes: dict[str, str], pictures: Mapping[str, Part]
+) -> Variables:
+    """A variable without the pictures in it, unless nothing else is, and one for each picture in its own shape."""
+    if not pictures:
+        return {name: (dims, values, attributes)}
+    kept = _beside(pictures, values.shape[-1])
+    found: Variables = {name: (dims, values[..., kept], attributes)} if kept.any() else {}
+    for leaf, part in pictures.items():
+        own = [f"{leaf}_{axis}" for axis in part.dims]
+        found[f"{name}_{leaf}"] = ([*dims[:-1], *own], _of_part(values, part), attributes | {"leaf": part.leaf.name})
+    return found
 
 
 def _of_part(values: np.ndarray, part: Part) -> np.ndarray:
     """The entries of one leaf, `[..., entry]`, in its own shape."""
     return values[..., part.start : part.stop].reshape(*values.shape[:-1], *part.shape)
-
-
-def _columns(prefix: str, values: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    if values.ndim == 1:
-        return {prefix: values}
-    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
-    named = names if len(names) == flat.shape[1] else tuple(map(str, range(flat.shape[1])))
-    return {f"{prefix}.{name}": flat[:, at] for at, name in enumerate(named)}
 
 
 def _joined(episodes: list[Episode], name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
@@ -177,8 +177,8 @@ def _chosen(recording: Recording, method: str | None, target: str | None, number
     }
 
 
-def _by_variable(asked: dict[str, Attribution]) -> dict[str, list[Attribution]]:
-    """A variable for each method and window; where a scalar was asked in several ways, each by its own name."""
+def _by_name(asked: dict[str, Attribution]) -> dict[str, list[Attribution]]:
+    """The method and window, for each; where a scalar was asked in several ways, each by the name of its folder."""
     ways: dict[tuple[str, int, str], set[str]] = {}
     for found in asked.values():
         for label in found.labels:
@@ -187,8 +187,7 @@ def _by_variable(asked: dict[str, Attribution]) -> dict[str, list[Attribution]]:
     for key, found in asked.items():
         over = f"_window_{found.question.window}" if found.question.window else ""
         alone = all(len(ways[found.method, found.question.window, label]) == 1 for label in found.labels)
-        name = f"attribution_{found.method}{over}" if alone else f"attribution_{key}"
-        variables.setdefault(name, []).append(found)
+        variables.setdefault(f"{found.method}{over}" if alone else key, []).append(found)
     return variables
 
 

@@ -65,7 +65,8 @@ def _over(window: int) -> str:
     return f" over {window} observations" if window else ""
 
 
-def _precedence(asked: Question) -> tuple[int, bool, str]:
+def _precedence(asked: Question) -> tuple[bool, int, bool, str]:
+    """What speaks first; a control, which has just an order, last of all."""
     place = HEADLINE.index(asked.method) if asked.method in HEADLINE else len(HEADLINE)
     default = asked.target in ("centred:chosen", "action:all")
-    return place, not default, asked.target
+    return asked.unit == "rank", place, not default, asked.target

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.errors import CorruptError, RecordingError, UnknownNameError
+from rltools.errors import CorruptError, UnknownNameError
 from rltools.features import Features
 from rltools.recording._attribution import Attribution, Question
 from rltools.recording._columns import read_columns
 from rltools.recording._damage import damage_in
 from rltools.recording._episode import Episode, Outcome, read_episode, read_outcome
-from rltools.recording._explained import join_rows, read_question, read_rows
-from rltools.recording._files import numbered, numbered_path, read_json
+from rltools.recording._explained import read_attribution, read_question
+from rltools.recording._files import numbered, numbered_path
 from rltools.recording._header import Header
-from rltools.recording._questions import asked_again, chosen_key, question_path
+from rltools.recording._questions import chosen_key, question_path
+from rltools.recording._warning import name_damage
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-
-class DamagedFileWarning(UserWarning):
-    """A file of a recording cannot be read; the others are used."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,6 +61,10 @@ class Recording:
             f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
         )
 
+    def _repr_html_(self) -> str:
+        """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""
+        return str(import_module("rltools.notebooks").recording_html(self))
+
     def __len__(self) -> int:
         """How many episodes there are."""
         return len(self.numbers)
@@ -74,7 +75,7 @@ class Recording:
             try:
                 yield self.episode(number)
             except CorruptError as error:
-                _name_damage(error)
+                name_damage(error)
 
     def episode_path(self, number: int) -> Path:
         """Where an episode's file is.
@@ -105,7 +106,7 @@ class Recording:
             try:
                 found.append(self.outcome(number))
             except CorruptError as error:
-                _name_damage(error)
+                name_damage(error)
         return found
 
     def frames(self, number: int) -> list[bytes] | None:
@@ -125,7 +126,7 @@ class Recording:
             try:
                 found[path.parent.name] = read_question(path)
             except CorruptError as error:
-                _name_damage(error)
+                name_damage(error)
         return found
 
     def question(self, key: str) -> Question:
@@ -207,46 +208,7 @@ class Recording:
         A damaged file is named in a warning: of an episode it is left out where all were asked for, of attributions
         there is NaN.
         """
-        question = self.question(key)
-        folder = self.directory / "attributions" / key
-        reference = folder / "reference.parquet"
-        parts = []
-        for number in self.numbers if episodes is None else episodes:
-            try:
-                parts.append(self._explained(folder, number))
-            except CorruptError as error:
-                if episodes is not None:
-                    raise
-                _name_damage(error)
-        features = self.features_of(key)
-        joined = join_rows(parts, len(question.labels), features.shape)
-        return Attribution(
-            values=joined["values"],
-            scores=joined["scores"],
-            question=question,
-            features=features,
-            residual=joined.get("residual"),
-            standard_error=joined.get("standard_error"),
-            complete=joined.get("complete"),
-            clipped=joined.get("clipped"),
-            reference=read_columns(reference)["reference"] if reference.is_file() else None,
-        )
-
-    def _explained(self, folder: Path, number: int) -> tuple[int, dict[str, np.ndarray]]:
-        """An episode's steps and the attributions of each; none of a damaged file."""
-        steps = self.outcome(number).steps
-        path = numbered_path(folder, number)
-        if not path.is_file():
-            self.episode(number)  # a damaged one is never explained, and is named here
-            raise RecordingError(
-                f"episode {number} of {self.directory} is not explained yet by "
-                f"{asked_again(self.question(folder.name))}; run explain again with these to carry on"
-            )
-        try:
-            return steps, read_rows(path, steps)
-        except CorruptError as error:
-            _name_damage(error)
-            return steps, {}
+        return read_attribution(self, key, self.numbers if episodes is None else episodes, skip=episodes is None)
 
     def to_xarray(self, method: str | None = None, target: str | None = None) -> xr.Dataset:
         """Everything as one labelled Dataset, or one attribution of it; see `rltools.recording.to_xarray`."""
@@ -256,29 +218,6 @@ class Recording:
 
     def to_pandas(self, method: str | None = None, target: str | None = None) -> pd.DataFrame:
         """One row a step, one column for each number; see `rltools.recording.to_pandas`."""
-        from rltools.recording._labelled import to_pandas
+        from rltools.recording._tabular import to_pandas
 
         return to_pandas(self, method, target)
-
-
-def _name_damage(error: CorruptError) -> None:
-    warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
-
-
-def open_recording(path: str | Path) -> Recording:
-    """Open the recording in a folder, without reading its episodes.
-
-    Raises:
-        RecordingError: there is none.
-        FormatError: a newer version of rltools wrote it.
-        CorruptError: its `recording.json` is damaged.
-
-    Example:
-        >>> import rltools
-        >>> rltools.open_recording("runs/lunarlander-ppo")  # doctest: +SKIP
-    """
-    directory = Path(path)
-    header = directory / "recording.json"
-    if not header.is_file():
-        raise RecordingError(f"no recording in {directory}: {header.name} is missing; `rltools record` makes one")
-    return Recording(directory, Header.from_json(read_json(header), header))

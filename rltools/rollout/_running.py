@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,3 +60,12 @@ class Running:
     def __post_init__(self) -> None:
         """Look up what is called at every step."""
         self.step = self.env.step
+
+    def outcome(self, ended: str, fault: str) -> Outcome:
+        """How it went, now that it has ended."""
+        return Outcome(self.number, self.seed, self.steps, self.total_reward, ended, fault, self.outside)
+
+    def close(self) -> None:
+        """Close its environment; one that has failed often fails again here, when its episode is kept already."""
+        with suppress(Exception):
+            self.env.close()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from math import isfinite
 from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 
 from rltools.policy import Policy
 from rltools.recording import Outcome
 from rltools.recording._files import uninterrupted
 from rltools.rollout._acting import act, padded_rows
+from rltools.rollout._buffers import beside_observations, step_buffers
 from rltools.rollout._faults import observation_fault, score_fault
 from rltools.rollout._frames import draw, frames_per_second
 from rltools.rollout._masks import allowed_actions
@@ -47,25 +46,11 @@ class Rollout:
         """Prepare; `open_writer` gives an episode's writer, and whether its frames are drawn."""
         self._policy, self._open_env, self._open_writer = policy, open_env, open_writer
         self._seed, self._deterministic, self._max_steps = seed, deterministic, max_steps
-        slots, count = padded_rows(policy, num_envs), len(policy.action_names)
+        slots = padded_rows(policy, num_envs)
         self._observed = observed = Observed(policy.observation_space, slots)
         self._block = int(np.clip(BLOCK_BYTES // observed.row_bytes, 16, 1024))
-        rows = (self._block, num_envs)
-        scores = torch.zeros(0, dtype=policy.dtype).numpy().dtype
-        self._buffers = {
-            **observed.buffers(*rows),
-            "action": np.zeros((*rows, *(policy.action_space.shape or ())), policy.action_space.dtype),
-            "score": np.zeros((*rows, count), scores),
-            "reward": np.zeros(rows),
-        }
-        # What a row of a few policies needs beside its observation, by the name of its column.
-        self._beside: dict[str, np.ndarray] = {}
-        if policy.masked:
-            self._beside["mask"] = np.ones((slots, count), bool)
-        if policy.state_size:
-            self._beside["state"] = np.zeros((slots, policy.state_size), scores)
-        for name, values in self._beside.items():
-            self._buffers[name] = np.zeros((*rows, *values.shape[1:]), values.dtype)
+        self._beside = beside_observations(policy, slots)
+        self._buffers = step_buffers(policy, observed, self._beside, (self._block, num_envs))
         self._round, self._full = 0, self._block
         self._running: list[Running] = []
         self._free = list(reversed(range(num_envs)))
@@ -81,7 +66,7 @@ class Rollout:
                 yield from self._start(waiting)
         finally:
             for episode in self._running:
-                _close(episode.env)
+                episode.close()
                 episode.writer.abandon()
 
     def _start(self, waiting: Iterator[int]) -> Iterator[Outcome]:
@@ -214,9 +199,7 @@ class Rollout:
         def keep(episode: Running) -> Outcome:
             ending, fault = ended[episode.slot]
             self._flush(episode)
-            outcome = Outcome(
-                episode.number, episode.seed, episode.steps, episode.total_reward, ending, fault, episode.outside
-            )
+            outcome = episode.outcome(ending, fault)
             final = self._observed.of(episode.slot) if observed else None
             episode.writer.finish(outcome, final, episode.frames_per_second)
             return outcome
@@ -228,7 +211,7 @@ class Rollout:
             with uninterrupted(), ThreadPoolExecutor(WRITERS) as pool:
                 outcomes = list(pool.map(keep, leaving))
         for episode in leaving:
-            _close(episode.env)
+            episode.close()
             self._observed.clear(episode.slot)
             if "state" in self._beside:
                 self._beside["state"][episode.slot] = 0
@@ -244,9 +227,3 @@ class Rollout:
         dense = slots == list(range(len(slots)))
         self._slots = slice(0, len(slots)) if dense else np.array(slots, np.int64)
         self._note_full()
-
-
-def _close(env: gymnasium.Env[Any, Any]) -> None:
-    """Close an environment; one that has failed often fails again here, when its episode is kept already."""
-    with suppress(Exception):
-        env.close()

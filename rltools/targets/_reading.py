@@ -12,6 +12,9 @@ from rltools.policy import Context, Policy
 from rltools.targets._decision import DECISION, decided
 from rltools.targets._target import Target, branch_of, is_of_state, is_several
 
+FORBIDDEN = -1e8
+"""The score of an action that is not allowed where probabilities are computed: probability 0, and no NaN anywhere."""
+
 
 def base_head(target: Target, policy: Policy) -> str:
     """The head of the policy that a target's first score is computed from."""
@@ -47,13 +50,13 @@ def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tenso
     """From the output `[batch, ..., k]` of a head to the scalars of a plain target."""
     transform, mask = _SCORES.get(target.score), context.mask
     if target.score == DECISION:
-        return lambda output: decided(policy, _allowed_only(output, None if mask is None else _beside(mask, output)))
+        return lambda output: decided(policy, _allowed_only(output, None if mask is None else beside(mask, output)))
     if target.score == "kl":
         return _divergence(policy, context)
     select = _selection(target, policy, context)
     if transform is None:
         return select
-    return lambda output: select(transform(output, policy.branches, None if mask is None else _beside(mask, output)))
+    return lambda output: select(transform(output, policy.branches, None if mask is None else beside(mask, output)))
 
 
 def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
@@ -67,12 +70,12 @@ def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Te
         if branch is not None:
             action = action[:, branch, None]
         count = action.shape[1]
-        return lambda scores: scores.gather(-1, _beside(action, scores).expand(*scores.shape[:-1], count))
+        return lambda scores: scores.gather(-1, beside(action, scores).expand(*scores.shape[:-1], count))
     position = names.index(target.action) if target.action in names else int(target.action)
     return lambda scores: scores[..., position, None]
 
 
-def _beside(rows: Tensor, output: Tensor) -> Tensor:
+def beside(rows: Tensor, output: Tensor) -> Tensor:
     """`rows [batch, n]` with the axes of `output [batch, ..., k]` between, of length 1."""
     return rows if output.ndim == 2 else rows.reshape(len(rows), *[1] * (output.ndim - 2), rows.shape[1])
 
@@ -80,7 +83,10 @@ def _beside(rows: Tensor, output: Tensor) -> Tensor:
 def _chosen(policy: Policy, context: Context) -> Tensor:
     """int64 `[batch, branch]`, where the chosen action of each choice is among all scores."""
     if context.action is None:
-        raise TargetError("the target names the chosen action, and no action is known for these observations")
+        raise TargetError(
+            "the target names the chosen action, and no action is known for these observations; give them one with "
+            f"Context(action=...), or name one of {policy.source.name}'s: {', '.join(policy.action_names)}"
+        )
     if len(policy.branches) == 1:
         return context.action[:, None]
     starts = torch.tensor([0, *policy.branches[:-1]], device=context.action.device).cumsum(0)
@@ -90,8 +96,16 @@ def _chosen(policy: Policy, context: Context) -> Tensor:
 def _runner_up(policy: Policy, context: Context) -> Tensor:
     """The best action of each choice other than the chosen one, of those allowed."""
     chosen = _chosen(policy, context)
-    if context.scores is None or min(policy.branches) < 2:
-        raise TargetError("runner_up needs a policy with at least two actions to choose from")
+    if min(policy.branches) < 2:
+        raise TargetError(
+            f"runner_up is the best of the other actions, and {policy.source.name} has a choice of one action only "
+            f"({', '.join(policy.action_names)}); ask for chosen"
+        )
+    if context.scores is None:
+        raise TargetError(
+            "runner_up is read from the scores at the observation itself, and none are known here; give them with "
+            "Context(scores=...), or name the action"
+        )
     others = context.scores if context.mask is None else context.scores.masked_fill(~context.mask, -torch.inf)
     others = others.scatter(1, chosen, -torch.inf)
     found, start = [], 0
@@ -107,13 +121,16 @@ def _divergence(policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
     KL(recorded || these), of all choices together, which are made independently.
     """
     if context.scores is None:
-        raise TargetError("kl compares with the scores at the observation itself, and none are known here")
+        raise TargetError(
+            "kl compares with the scores at the observation itself, and none are known here; give them with "
+            "Context(scores=...)"
+        )
     logs, mask = _each_branch(_log_probability), context.mask
     recorded = logs(context.scores, policy.branches, mask)
 
     def divergence(output: Tensor) -> Tensor:
-        there = _beside(recorded, output)
-        here = logs(output, policy.branches, None if mask is None else _beside(mask, output))
+        there = beside(recorded, output)
+        here = logs(output, policy.branches, None if mask is None else beside(mask, output))
         return (there.exp() * (there - here)).sum(dim=-1, keepdim=True)
 
     return divergence
@@ -150,7 +167,7 @@ def _centred(output: Tensor, allowed: Tensor | None) -> Tensor:
 
 
 def _log_probability(output: Tensor, allowed: Tensor | None) -> Tensor:
-    return torch.log_softmax(output if allowed is None else output.masked_fill(~allowed, -1e8), dim=-1)
+    return torch.log_softmax(output if allowed is None else output.masked_fill(~allowed, FORBIDDEN), dim=-1)
 
 
 def _probability(output: Tensor, allowed: Tensor | None) -> Tensor:

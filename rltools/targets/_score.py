@@ -13,7 +13,7 @@ from rltools.differentiation import derivative
 from rltools.errors import ArgumentError
 from rltools.policy import Back, Context, Policy, pulled
 from rltools.targets._pulling import pulled_back
-from rltools.targets._reading import base_head, read_scalars, terms
+from rltools.targets._reading import FORBIDDEN, base_head, beside, read_scalars, terms
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import linear_weights
 
@@ -23,6 +23,13 @@ class Score(nn.Module):
 
     `score(x [batch, ..., *feature]) -> [batch, ..., target]`. The axes between batch and feature hold perturbed copies
     of a row and are free; the rows and their order are those of the context it was made with.
+
+    Attributes:
+        feature_ndim: how many axes a feature has.
+        dims: their names, as in `Features.dims`.
+        categorical: whether the scalars are positions of actions, which can be the same or not and nothing between.
+        most_copies: rows that go through the network at once.
+        outputs: how many scalars there are.
     """
 
     def __init__(self, policy: Policy, target: Target, context: Context, most_copies: int) -> None:
@@ -114,8 +121,7 @@ class Score(nn.Module):
             )
         scores, mask = self._outputs(self._policy.heads[0], x), self._context.mask
         if mask is not None and self._policy.masked:
-            allowed = mask.reshape(len(mask), *[1] * (scores.ndim - 2), mask.shape[1])
-            scores = scores.masked_fill(~allowed, FORBIDDEN)
+            scores = scores.masked_fill(~beside(mask, scores), FORBIDDEN)
         return scores, self._context.action
 
     @property
@@ -124,9 +130,6 @@ class Score(nn.Module):
         module = getattr(self._policy, "module", None)
         return module if isinstance(module, nn.Module) else None
 
-
-FORBIDDEN = -1e8
-"""The score of an action that is not allowed, as in `log_probability`: probability 0, and no NaN anywhere."""
 
 MOST_COPIES = 1 << 13
 """Rows that go through the network at once: of a small network 32,768 take a quarter longer each, out of the caches."""

@@ -6,32 +6,20 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.attributions import Method, find_method
+from rltools.attributions import Method
 from rltools.attributions.gradient import gradient
 from rltools.attributions.input_x_gradient import input_x_gradient
 from rltools.differentiation import derivative
-from rltools.errors import ArgumentError, FaultError
 from rltools.explanation._batches import explained_rows
-from rltools.explanation._groups import with_groups
-from rltools.explanation._references import given_reference
-from rltools.observations import blank_observations
 from rltools.policy import Acted, Context, Policy, advanced, decide, positions, pulled
-from rltools.targets import (
-    Target,
-    base_head,
-    fitting_target,
-    linear_weights,
-    read_scalars,
-    target_labels,
-    terms,
-)
+from rltools.targets import Target, base_head, read_scalars, target_labels, terms
+from rltools.wrappers._checks import check_finite, checked_actions, finite_or_nan
 
 _FROM_GRADIENT: dict[Method, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     gradient: lambda slope, x: slope,
@@ -59,7 +47,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Live:
-    """What is asked of each step; see `ask`."""
+    """What is asked of each step; `ask` makes it."""
 
     policy: Policy
     method: Method
@@ -82,7 +70,7 @@ class Live:
         """
 
         def take(scores: Tensor) -> Acted:
-            given, scores = _checked_actions(self.policy, actions, len(scores)), scores.detach()
+            given, scores = checked_actions(self.policy, actions, len(scores)), scores.detach()
             taken = Context(positions(self.policy, given), scores, context.mask, context.state)
             return Acted(given, scores.numpy(force=True), taken)
 
@@ -105,11 +93,11 @@ class Live:
         """
         if not deterministic:  # some distributions are no function of the scores alone
             drawn = self.policy.act(observations, context, deterministic=False, rngs=rngs)
-            _check_finite(self.policy, torch.as_tensor(drawn.scores))
+            check_finite(self.policy, torch.as_tensor(drawn.scores))
             return self.explain(observations, context, drawn.actions)
 
         def choose(scores: Tensor) -> Acted:
-            _check_finite(self.policy, scores)
+            check_finite(self.policy, scores)
             return decide(self.policy, scores, context)
 
         return self._moment(observations, context, choose)
@@ -186,7 +174,7 @@ class Live:
         finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> Moment:
         slopes = gradients[0][:, None] if len(gradients) == 1 else np.stack(gradients, axis=1)
-        return Moment(acted.actions, _finite_or_nan(finish(slopes, x.numpy(force=True)[:, None])), scores)
+        return Moment(acted.actions, finite_or_nan(finish(slopes, x.numpy(force=True)[:, None])), scores)
 
     def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
         with torch.no_grad():
@@ -195,42 +183,6 @@ class Live:
             self.policy, self.method, self.target, x, acted.context, self.reference, self.settings
         )
         return Moment(acted.actions, explained.columns["values"], explained.columns["scores"])
-
-
-def ask(
-    policy: Policy,
-    method: str,
-    target: str | Target | None,
-    reference: np.ndarray | Tensor | None,
-    parameters: dict[str, Any],
-) -> Live:
-    """Prepare the question, and try it on one state: what cannot be explained is refused before the first step.
-
-    Raises:
-        UnknownNameError: no such method.
-        TargetError: the policy has no such target.
-        ArgumentError: not a policy, a missing reference, or a parameter the method does not take.
-        GradientError: the policy is not differentiable.
-    """
-    if not isinstance(policy, Policy):
-        raise ArgumentError(
-            f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
-            f"rltools.TorchPolicy(...) around a network of your own"
-        )
-    found = find_method(method)
-    compared = None if reference is None else given_reference(policy, reference)
-    parsed = fitting_target(method, found.needs, target, policy)
-    settings = with_groups(found, found.settings(parameters), policy.features)
-    live = Live(policy, found, parsed, compared, settings, _of_deciding_head(policy, parsed))
-    live.explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
-    return live
-
-
-def _of_deciding_head(policy: Policy, target: Target) -> np.ndarray | None:
-    """The target's weights in the outputs of the head that decides; None where it is no sum of those."""
-    weights = linear_weights(policy, target)
-    of_first = all(base_head(term, policy) == policy.heads[0] for term in terms(target))
-    return weights.numpy(force=True) if of_first and weights is not None else None
 
 
 def _differentiating() -> AbstractContextManager[Any]:
@@ -243,44 +195,3 @@ def _differentiating() -> AbstractContextManager[Any]:
 
 
 _AS_IT_IS: AbstractContextManager[None] = nullcontext()
-
-
-def _checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
-    space, given = policy.action_space, np.asarray(actions)
-    shape = (rows, *(space.shape or ()))
-    if given.size != np.prod(shape):
-        raise ArgumentError(f"{policy.source.name} takes actions of shape {list(shape)}, not {list(given.shape)}")
-    given = given.reshape(shape)
-    if policy.branches:
-        low = np.broadcast_to(getattr(space, "start", 0), shape[1:])
-        high = low + np.reshape(policy.branches, shape[1:]) - 1
-        wrong = np.argwhere((given < low) | (given > high))
-        if len(wrong):
-            _, *place = wrong[0]
-            raise ArgumentError(
-                f"action {given[tuple(wrong[0])]} is none of {policy.source.name}'s, which are {low[tuple(place)]} to "
-                f"{high[tuple(place)]}"
-            )
-    return given
-
-
-def _finite_or_nan(values: np.ndarray) -> np.ndarray:
-    """A row's values of a target are all finite, or all NaN, as `explain` keeps them."""
-    if isfinite(values.sum()):  # so are all its terms
-        return values
-    finite = np.isfinite(values)
-    whole = finite.reshape(*values.shape[:2], -1).all(2)
-    return np.where(whole.reshape(*whole.shape, *[1] * (values.ndim - 2)), values, values.dtype.type(np.nan))
-
-
-def _check_finite(policy: Policy, scores: Tensor) -> None:
-    given = scores.numpy(force=True)
-    if isfinite(given.sum()):  # what is not is looked at one by one
-        return
-    wrong = np.argwhere(~np.isfinite(given))
-    if len(wrong):
-        row, at = wrong[0]
-        raise FaultError(
-            f"score '{policy.heads[0]}:{policy.action_names[at]}' of {policy.source.name} is {given[row, at]}, "
-            f"and no action was taken; look at the last observation and at the network's parameters"
-        )

@@ -16,8 +16,9 @@ from rltools.policies._surroundings import check_match, look_at
 from rltools.policy import Policy
 from rltools.rollout._masks import allowed_actions
 from rltools.targets import Target
+from rltools.wrappers._asking import ask
 from rltools.wrappers._info import extended
-from rltools.wrappers._live import Moment, ask
+from rltools.wrappers._live import Moment
 from rltools.wrappers._situation import Situation
 
 Step = tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]

@@ -15,8 +15,9 @@ from rltools.features import Features
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policy import Policy
 from rltools.targets import Target
+from rltools.wrappers._asking import ask
 from rltools.wrappers._info import extended
-from rltools.wrappers._live import Moment, ask
+from rltools.wrappers._live import Moment
 from rltools.wrappers._situation import Situation
 
 Step = tuple[Any, Any, Any, Any, dict[str, Any]]

@@ -7,7 +7,7 @@ from torch import nn
 
 import rltools
 from rltools.attributions import method
-from rltools.explanation import _explain
+from rltools.explanation import _asking
 
 
 class Walk(gymnasium.Env):
@@ -90,6 +90,6 @@ def offering(monkeypatch):
         found = method(unit="score", needs=needs, forwards=lambda features, references, settings: 1, **declared)(
             function
         )
-        monkeypatch.setattr(_explain, "find_method", lambda name: found)
+        monkeypatch.setattr(_asking, "find_method", lambda name: found)
 
     return offer

@@ -53,7 +53,7 @@ def test_row_30_scores_that_do_not_depend_on_the_observation(scores: Any, make_e
 class Score:
     """Two scalars of three features."""
 
-    feature_ndim, outputs = 1, 2
+    feature_ndim, outputs, dims = 1, 2, ("feature",)
 
     def __call__(self, x: Tensor) -> Tensor:
         return x[..., :2] * 2

@@ -1,6 +1,7 @@
 """Observations that a model was trained on normalised."""
 
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -87,14 +88,22 @@ def test_the_gradient_is_in_the_units_of_the_environment(trained):
 
 def test_missing_statistics_are_an_error_unless_none_are_wanted(trained, tmp_path):
     path = save(trained, tmp_path)
-    with pytest.raises(
-        ModelError, match=r"statistics are missing; put vecnormalize\.pkl into .*model.*normalize=False"
-    ):
+    advised = (
+        f"statistics are missing; put the file vecnormalize.pkl into {tmp_path}, give its path as normalize=PATH, or "
+        "say normalize=False"
+    )
+    with pytest.raises(ModelError, match=re.escape(advised)):
         load_policy(path)
     policy = load_policy(path, normalize=False)
     raw = trained.predict(observations(), deterministic=True)[0]
     np.testing.assert_array_equal(policy.act(observations(), Context()).actions, raw)
     assert policy.source.notes == ("observations are not normalised, as asked",)
+
+
+def test_the_folder_of_statistics_is_no_file_of_them(trained, tmp_path):
+    path = save(trained, tmp_path)
+    with pytest.raises(ModelError, match=f"{re.escape(str(tmp_path))} is a folder; give the file in it"):
+        load_policy(path, normalize=tmp_path)
 
 
 def test_a_model_that_shows_it_needs_none_has_no_caveat(make_model, tmp_path):

@@ -1,6 +1,7 @@
 """Run folders of rl-baselines3-zoo as they lie on disk: which model, which statistics, which environment."""
 
 import pickle
+import sys
 
 import gymnasium
 import numpy as np
@@ -11,7 +12,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize, VecTransposeImage
 
 from rltools.cli._inspecting import inspection
-from rltools.environments import wrapped_spec
+from rltools.environments import import_modules, wrapped_spec
 from rltools.loading import load_policy
 from rltools.policies.sb3._zoo_wrappers import stacked, todays_wrapper
 
@@ -110,6 +111,31 @@ def test_inspect_shows_the_run(run):
         assert part in text
     model, _ = inspection(str(folder / "best_model.zip"))
     assert "best_model.zip" in model
+
+
+@pytest.fixture
+def pole_module(tmp_path, monkeypatch):
+    """A module that registers an environment, to be imported from the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    register = "import gymnasium\ngymnasium.register('Pole-v0', 'gymnasium.envs.classic_control:CartPoleEnv')\n"
+    (tmp_path / "pole_module.py").write_text(register)
+    yield "pole_module"
+    sys.modules.pop("pole_module", None)
+    gymnasium.registry.pop("Pole-v0", None)
+
+
+def test_an_environment_with_its_module_is_made_once_the_user_imported_that(run, pole_module):
+    folder = run("CartPole-v1.zip", args="env: pole_module:Pole-v0\n")
+    before = load_policy(folder)
+    assert before.source.environment is None
+    assert "--import pole_module" in before.source.notes[0]
+    assert pole_module not in sys.modules
+    import_modules([pole_module])
+    policy = load_policy(folder)
+    assert EnvSpec.from_json(policy.source.environment).id == "Pole-v0"
+    assert policy.source.notes == ()
+    assert load_policy(folder, "Pole-v0").source.notes == ()
 
 
 def test_inspect_of_another_folder_is_refused(tmp_path):

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from gymnasium.spaces import Box
 
 import rltools
 from rltools.errors import RecordingError
 from rltools.features import Features
+from rltools.recording._labelled import safe_names
 
 Make = Callable[..., Any]
 NAMED = Features((3,), ("feature",), ("height", "speed %", "Ω\n$x_1$"), ("m", "", "rad"))
@@ -210,3 +212,30 @@ def test_two_targets_that_share_a_scalar_share_a_variable():
         rltools.explain(recording, policy, target=target)
     values = recording.to_xarray()["attribution_gradient"].sel(target="action:torque").values
     assert np.isfinite(values).all()
+
+
+def test_every_name_can_be_written_to_a_file_and_the_true_one_is_kept(
+    make_policy: Make, make_env: Make, tmp_path: Path
+) -> None:
+    env = make_env(length=4)
+    policy = named(make_policy, env)
+    recording = rltools.record(policy, env, episodes=2, directory=tmp_path / "run")
+    for method in ("captum:Saliency", "gradient"):
+        rltools.explain(recording, policy, method=method)
+    labelled = recording.to_xarray()
+    assert labelled["attribution_captum_Saliency"].attrs["method"] == "captum:Saliency"
+    assert all(str(name).isidentifier() for name in labelled.data_vars)
+    labelled.to_netcdf(tmp_path / "run.nc", engine="scipy")
+    with xr.open_dataset(tmp_path / "run.nc", engine="scipy") as again:
+        xr.testing.assert_equal(again["attribution_captum_Saliency"], labelled["attribution_captum_Saliency"])
+    assert "captum:Saliency.centred:chosen.height" in recording.to_pandas().columns
+    assert "gradient.centred:chosen.height" in recording.to_pandas().columns
+
+
+def test_names_that_differ_differ_afterwards() -> None:
+    assert safe_names(["a:b", "a_b", "a b", "cämera/0"]) == {
+        "a:b": "a_b",
+        "a_b": "a_b_",
+        "a b": "a_b__",
+        "cämera/0": "cämera_0",
+    }

@@ -120,8 +120,46 @@ def test_labelled_arrays_keep_pictures_and_texts(recording: rltools.Recording) -
     assert data["observation_camera"].dims == ("step", "camera_y", "camera_x", "camera_channel")
     assert data["attribution_gradient_camera"].shape == (18, 2, 4, 5, 3)
     assert data["observation_note"].shape == (18,)
+    assert data["observation_note"].attrs == {"leaf": "note"}
+    assert data["observation"].shape == (18, 12), "the picture is not there once more"
+    assert data["attribution_gradient"].shape == (18, 2, 12)
+    whole, (camera, *_) = recording.attribution().values, recording.features.parts
+    apart = data["attribution_gradient_camera"].values
+    assert (apart.reshape(18, 2, 60) == whole[..., camera.start : camera.stop]).all()
+    assert data["feature"].values.tolist() == [
+        name for name in recording.features.names if not name.startswith("camera/")
+    ]
     assert data["attribution_gradient"].sel(feature="cell=2", target="centred:chosen[1]").shape == (18,)
-    assert len(recording.to_pandas()) == 18
+    table = recording.to_pandas()
+    assert len(table) == 18
+    assert sum(column.startswith("observation.") for column in table.columns) == recording.features.size == 72
+
+
+def test_labelled_arrays_of_pictures_alone(tmp_path: Any) -> None:
+    eyes = spaces.Dict(left=spaces.Box(0, 255, (2, 3, 1), np.uint8), right=spaces.Box(0, 255, (2, 2, 1), np.uint8))
+
+    class Eyes(nn.Module):
+        def forward(self, x: Any) -> Tensor:
+            return torch.stack([x["left"].flatten(1).sum(1), x["right"].flatten(1).sum(1)], 1)
+
+    class Looking(gymnasium.Env[Any, Any]):
+        observation_space, action_space = eyes, spaces.Discrete(2)
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+            super().reset(seed=seed)
+            return {"left": np.ones((2, 3, 1), np.uint8), "right": np.zeros((2, 2, 1), np.uint8)}, {}
+
+        def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+            return *self.reset()[:1], 0.0, True, False, {}
+
+    policy = rltools.TorchPolicy(Eyes(), eyes, spaces.Discrete(2))
+    recording = rltools.record(policy, Looking, episodes=2, directory=tmp_path)
+    data = rltools.explain(recording, policy).to_xarray()
+    assert "observation" not in data
+    assert "feature" not in data.sizes
+    assert data["observation_left"].values.shape == (2, 2, 3, 1)
+    assert (data["attribution_gradient_left"] == 0.5).all()
+    assert (data["attribution_gradient_right"] == -0.5).all()
 
 
 def test_an_observation_outside_its_space_is_a_fault(tmp_path: Any) -> None:

@@ -137,7 +137,7 @@ def _without_statistics(path: Path, made: _Network, known: Known) -> tuple[str, 
     if normalized:
         raise ModelError(
             f"{path} was trained on normalised observations and their statistics are missing; put "
-            f"vecnormalize.pkl into {path.with_suffix('')}, give it as normalize=PATH, or say normalize=False"
+            f"the file vecnormalize.pkl into {path.parent}, give its path as normalize=PATH, or say normalize=False"
         )
     if known.normalized is None and not shown:
         return ("whether it was trained on normalised observations is not known; none are normalised",)

@@ -1,0 +1,75 @@
+"""What is asked of a recording, and the folder its answer goes into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from rltools.attributions import Method, find_method
+from rltools.explanation._groups import with_groups
+from rltools.explanation._references import Reference, reference_id
+from rltools.explanation._units import explained_unit
+from rltools.policy import Policy
+from rltools.recording import Question, Recording
+from rltools.targets import Target, fitting_target, target_labels
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about a recording.
+
+    Attributes:
+        method: that is asked.
+        target: the scalar, or scalars, that are explained.
+        settings: what the method takes: its own parameters with their defaults.
+        question: what is written beside the answer.
+        key: the name of the answer's folder: a slug, and a hash of the question.
+    """
+
+    method: Method
+    target: Target
+    settings: dict[str, Any]
+    question: Question
+    key: str
+
+
+def ask(
+    recording: Recording,
+    policy: Policy,
+    method: str,
+    target: str | Target | None,
+    reference: Reference,
+    every: int,
+    seed: int,
+    chosen: dict[str, Any],
+) -> Asked:
+    """Put the question, and name its folder; for the arguments see `explain`, `chosen` are its parameters.
+
+    Raises:
+        UnknownNameError: no such method.
+        TargetError: the policy has no such target.
+        ArgumentError: a parameter the method does not take.
+    """
+    found = find_method(method)
+    parsed = fitting_target(method, found.needs, target, policy)
+    drawn = {"seed": seed} if "seed" in found.defaults else {}
+    beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
+    held = {"memory": "held"} if policy.state_size and "window" not in beside else {}
+    settings = found.settings({name: value for name, value in chosen.items() if name not in beside} | drawn)
+    compared = reference_id(reference, seed) if "reference" in found.needs else ""
+    question = Question(
+        method=method,
+        target=str(parsed),
+        labels=target_labels(parsed, policy),
+        unit=explained_unit(found.unit, chosen.get("units", "environment")),
+        parameters=settings | ({"reference": compared} if compared else {}) | beside | held,
+        policy_sha256=recording.header.policy_sha256,
+        every=every,
+    )
+    fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
+    named = "-".join([f"{method}-{parsed}", *(f"{name}-{value}" for name, value in beside.items())])
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
+    return Asked(found, parsed, with_groups(found, settings, policy.features), question, f"{slug}-{fingerprint}")

@@ -1,0 +1,29 @@
+"""Opening a folder as a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rltools.errors import RecordingError
+from rltools.recording._files import read_json
+from rltools.recording._header import Header
+from rltools.recording._recording import Recording
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Open the recording in a folder, without reading its episodes.
+
+    Raises:
+        RecordingError: there is none.
+        FormatError: a newer version of rltools wrote it.
+        CorruptError: its `recording.json` is damaged.
+
+    Example:
+        >>> import rltools
+        >>> rltools.open_recording("runs/lunarlander-ppo")  # doctest: +SKIP
+    """
+    directory = Path(path)
+    header = directory / "recording.json"
+    if not header.is_file():
+        raise RecordingError(f"no recording in {directory}: {header.name} is missing; `rltools record` makes one")
+    return Recording(directory, Header.from_json(read_json(header), header))
