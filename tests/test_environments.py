@@ -200,6 +200,12 @@ def test_a_module_named_by_a_file_is_imported_only_when_the_user_named_it(projec
         assert not (project / "trace").exists()
     spec = spec_from_json(text, allowed_modules=["traced_module"])
     assert (spec.id, (project / "trace").exists()) == ("Traced-v0", True)
+    assert spec_from_json(text).id == "Traced-v0"  # now that it is imported, nothing more would run
+
+
+def test_a_module_that_is_imported_registers_no_more_for_a_files_word(project):
+    with pytest.raises(SimulationError, match="no environment 'Nothing-v0' is registered"):
+        spec_from_json(written(id="json:Nothing-v0"))
 
 
 @pytest.mark.parametrize(
@@ -391,3 +397,14 @@ except SimulationError as error:
     assert "Hopper-v5 cannot be made" in said
     assert "mujoco" in said.lower()
     assert 'pip install "gymnasium[mujoco]"' in said
+
+
+def test_a_robot_that_walks_stays_in_the_picture():
+    mujoco = pytest.importorskip("mujoco")
+    renderer = make_environment("Hopper-v5", render_mode="rgb_array").unwrapped.mujoco_renderer
+    assert mujoco.mj_id2name(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, renderer.camera_id) == "track"
+    chosen = gymnasium.spec("Hopper-v5")
+    chosen.kwargs["default_camera_config"] = {"distance": 9.0}
+    assert make_environment(chosen, render_mode="rgb_array").unwrapped.mujoco_renderer.camera_id == -1
+    without = make_environment("InvertedPendulum-v5", render_mode="rgb_array").unwrapped.mujoco_renderer
+    assert without.camera_id == -1

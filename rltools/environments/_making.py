@@ -11,9 +11,11 @@ from gymnasium import Space, spaces
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
 
+from rltools.environments._camera import follow
 from rltools.environments._ids import Environment, environment_spec
 from rltools.errors import ArgumentError, SimulationError
 
+_CAMERA = {"camera_id", "camera_name", "default_camera_config"}
 _EXTRAS = {
     "box2d": "box2d",
     "classic_control": "classic-control",
@@ -44,6 +46,8 @@ def make_environment(env: Environment, *, render_mode: str | None = None) -> gym
                 f"a second {env} would give {made.observation_space} instead of {env.observation_space}: one of its "
                 f"wrappers does not record what it was made with; give a function that makes the environment"
             )
+        if render_mode is not None and not _CAMERA & spec.kwargs.keys():
+            follow(made)
         return made
     if isinstance(env, gymnasium.Env):
         raise SimulationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Collection
 
 from gymnasium.envs.registration import EnvSpec
@@ -38,7 +39,8 @@ def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSp
 
     Args:
         text: JSON.
-        allowed_modules: modules that may be imported for an id `module:Name-v0`, because the user named them.
+        allowed_modules: modules that may be imported for an id `module:Name-v0`, because the user named them. One
+            that is imported already, for instance by `--import`, needs no naming.
 
     Raises:
         SimulationError: text that is no specification, an environment that is not registered, or a wrapper or a module
@@ -65,7 +67,7 @@ def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSp
     module, colon, name = env_id.rpartition(":")
     if colon and module in allowed_modules:
         import_modules([module])
-    elif colon:
+    elif colon and module not in sys.modules:  # what is imported already runs nothing more
         raise SimulationError(
             f"the file's environment {env_id!r} wants the module {module!r} to be imported, which is not done on a "
             f"file's word; if you trust that module, name it yourself: --import {module}"
