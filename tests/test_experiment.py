@@ -4,12 +4,14 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from rltools import run_experiment
 from rltools.content import list_content
 from rltools.errors import ConfigError, ConflictError, SimulationError, UnknownNameError
-from rltools.experiment import Experiment, read_experiment
+from rltools.experiment import Experiment, _run, read_experiment
+from rltools.experiment._controls import compared_methods
 from rltools.experiment._file import keys
 
 PLAIN = """
@@ -38,29 +40,30 @@ def written(project):
 
 
 FAULTS = {
-    "description: [1]": ["description: input should be a valid string"],
-    "agents: []": ["agents: input should have at least one entry"],
+    "description: [1]": ["description: must be a text"],
+    "agents: []": ["agents: must have at least one entry"],
     "agents: [cartpole-pp, /etc/none]": [
-        "agents[0]: input should be the name of an agent or the path of a model (did you mean cartpole-ppo?)",
+        "agents[0]: must be the name of an agent or the path of a model (did you mean cartpole-ppo?)",
         "not '/etc/none'",
     ],
     "methods: [shaply]": ["methods[0]: no method 'shaply'; did you mean shapley"],
     "methods: [{name: gradient, parameters: {nodes: 3}}]": ["gradient takes no parameter 'nodes'"],
     "methods: [{name: gradient, parameter: {}}]": ["methods[0].parameter: unknown key; did you mean 'parameters'?"],
-    "targets: ['logits:chosen']": ["targets[0]: input should begin with a score (did you mean logit?)"],
-    "episodes: 0": ["episodes: input should be greater than or equal to 1, not 0"],
-    "episodes: -2": ["episodes: input should be greater than or equal to 1, not -2"],
-    "episodes: 2.5": ["episodes: input should be a valid integer, not 2.5"],
-    "episodes: .nan": ["episodes: input should be a", "nan"],
-    "episodes: '20'": ["episodes: input should be a valid integer, not '20'"],
-    "episodes: true": ["episodes: input should be a valid integer, not True"],
-    "max_steps: .inf": ["max_steps: input should be a", "inf"],
+    "targets: ['logits:chosen']": ["targets[0]: must begin with a score (did you mean logit?)"],
+    "episodes: 0": ["episodes: must be at least 1, not 0"],
+    "episodes: -2": ["episodes: must be at least 1, not -2"],
+    "episodes: 2.5": ["episodes: must be a whole number, not 2.5"],
+    "episodes: .nan": ["episodes: must be a whole number, not nan"],
+    "episodes: '20'": ["episodes: must be a whole number, not '20'"],
+    "episodes: true": ["episodes: must be a whole number, not True"],
+    "max_steps: .inf": ["max_steps: must be a whole number, not inf"],
     "seeds: [0, 1]": ["seeds 0 and 1 share episodes", "at least 20 apart"],
     "seeds: [5, 5]": ["seeds 5 and 5 share episodes"],
-    "seeds: [-1]": ["seeds[0]: input should be greater than or equal to 0, not -1"],
-    "deterministic: maybe": ["deterministic: input should be a valid boolean"],
-    "environment: 3": ["environment: input should be a valid dictionary"],
-    "references: 0": ["references: input should be greater than or equal to 1, not 0"],
+    "seeds: [-1]": ["seeds[0]: must be at least 0, not -1"],
+    "controls: maybe": ["controls: must be true or false"],
+    "deterministic: maybe": ["deterministic: must be true or false"],
+    "environment: 3": ["environment: must be `key: value`s"],
+    "references: 0": ["references: must be at least 1, not 0"],
     "environment: {kwargs: {}}": ["environment.id: missing"],
     "episdes: 3": ["episdes: unknown key; did you mean 'episodes'?"],
 }
@@ -135,7 +138,7 @@ def test_the_keys_are_those_that_are_read_and_each_has_a_meaning():
         ("=5", "write key=value"),
         ("episodes=[", "the change"),
         ("episodes.x=5", "episodes holds 2"),
-        ("episodes=", "episodes: input should be a valid integer"),
+        ("episodes=", "episodes: must be a whole number"),
         ("episodse=5", "did you mean 'episodes'"),
     ],
 )
@@ -165,11 +168,32 @@ def test_a_method_for_fewer_features_is_refused_before_anything_is_recorded(writ
     import dataclasses
 
     from rltools.attributions import find_method
-    from rltools.experiment import _run
+    from rltools.experiment import _possible
 
-    monkeypatch.setattr(_run, "find_method", lambda name: dataclasses.replace(find_method(name), largest=3))
-    with pytest.raises(ConfigError, match="gradient takes up to 3 features, and cartpole-ppo observes 4"):
+    monkeypatch.setattr(_possible, "find_method", lambda name: dataclasses.replace(find_method(name), largest=3))
+    said = (
+        "methods: gradient takes up to 3 features, and cartpole-ppo observes 4; set the method to sampled_shapley or "
+        "integrated_gradients, which take any number"
+    )
+    with pytest.raises(ConfigError, match=f"{re.escape(said)}$"):
         run_experiment(written())
+    with pytest.raises(ConfigError, match=r"or its parameters to groups of features$"):
+        run_experiment(written(), ["methods=[occlusion]"])
+    assert not (project / "runs").exists()
+    grouped = "{groups: {both: [cart position, cart velocity]}}"
+    run_experiment(written(), [f"methods=[{{name: occlusion, parameters: {grouped}}}]", "episodes=1", "max_steps=3"])
+
+
+def test_groups_are_recommended_where_those_of_a_summary_are_few_enough(written, project):
+    changes = ["agents=[lavagap-cnn-ppo]", "methods=[shapley]"]
+    with pytest.raises(ConfigError, match=r"observes 5292; .*or its parameters to groups of features$"):
+        run_experiment(written(), changes)
+    changes = ["agents=[taxi-masked-ppo]", "methods=[shapley]"]
+    with pytest.raises(ConfigError, match=r"observes 500; .*or its parameters to \{groups: summary\}, which are 1$"):
+        run_experiment(written(), changes)
+    wrong = "methods=[{name: shapley, parameters: {groups: {both: [cart]}}}]"
+    with pytest.raises(ConfigError, match="methods: shapley of cartpole-ppo: no feature 'cart'"):
+        run_experiment(written(), [wrong])
     assert not (project / "runs").exists()
 
 
@@ -213,7 +237,7 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
     assert len(recording.attribution("integrated_gradients").reference) == 3
     page = ran.page.read_text()
     assert "Rank agreement over 4 features" in page
-    assert ran.findings[-1].startswith("Rank agreement over 4 features")
+    assert ran.findings[-3].startswith("Rank agreement over 4 features")
     assert re.search(r"leads by .*shapley of centred:chosen \(\d+ % \[", page)
     assert "centred:chosen is the raw score of the action taken" in page
 
@@ -224,6 +248,57 @@ def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
     asked = {(found.method, found.target) for found in ran.recordings["cartpole-ppo", 0].questions.values()}
     assert asked == {("gradient", "entropy"), ("gradient", "value"), ("decision_change", "decision")}
     assert "leads by decision_change (changes the action in" in ran.page.read_text()
+
+
+COMPARED = "methods=[shapley, decision_change, integrated_gradients]"
+
+
+def test_methods_are_compared_with_controls_that_are_named_so(written, project):
+    ran = run_experiment(written(), [COMPARED, "targets=[centred:chosen, value]"])
+    recording = ran.recordings["cartpole-ppo", 0]
+    asked = {(found.method, found.target): found for found in recording.questions.values()}
+    targets = ("centred:chosen", "value")
+    assert {(name, target) for name in ("random", "deviation") for target in targets} <= asked.keys()
+    assert len(recording.attribution("deviation", target="value").reference) == sum(
+        outcome.steps for outcome in recording.outcomes()
+    )
+    page = ran.page.read_text()
+    assert "<td>random (control)</td><td>value</td>" in page
+    assert "<td>random</td>" not in page
+    assert page.index("<td>shapley</td>") < page.index("<td>deviation (control)</td>")
+    assert "Rank agreement with the controls, which know nothing of the agent: " in page
+    assert "leads by random" not in page
+    assert not [text for text in ran.findings[:-3] if "random" in text or "deviation" in text]
+    figures = {path.stem for path in (project / "runs" / "asked" / "plots").iterdir()}
+    assert {"controls-cartpole-ppo-value", "importance-shapley-value"} <= figures
+    assert not [name for name in figures if name.startswith(("importance-random", "importance-deviation"))]
+    table = pd.read_csv(project / "runs" / "asked" / "summary.csv")
+    assert set(table[table.control].method) == {"random", "deviation"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "controls"),
+    [
+        ([COMPARED], ["random", "deviation"]),
+        ([COMPARED, "controls=false"], []),
+        (["methods=[gradient, decision_change]"], []),
+        (["methods=[random, gradient]"], ["random"]),
+        (["methods=[{name: random, parameters: {seed: 3}}, gradient, shapley]"], ["random", "deviation"]),
+    ],
+)
+def test_controls_stand_beside_what_is_compared_and_come_last(written, changes, controls):
+    plan = read_experiment(written(), changes)
+    made = compared_methods(plan)
+    assert [choice.name for choice in made[len(made) - len(controls) :]] == controls
+    assert {choice.name for choice in made} == {choice.name for choice in plan.methods} | set(controls)
+    assert all(choice in made for choice in plan.methods)
+
+
+def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, monkeypatch):
+    monkeypatch.setattr(_run, "sampled", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
+    ran = run_experiment(written(), ["methods=[shapley, gradient]", "max_steps=10"])
+    every = {found.method: found.every for found in ran.recordings["cartpole-ppo", 0].questions.values()}
+    assert every == {"shapley": 5, "gradient": 1, "random": 5, "deviation": 5}
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rltools.attributions._captum_calls import DRAWN_BY_ROW, HOOKED, attributed, captum, reference_scores
-from rltools.attributions._method import Method, Result, RowScore, Unit
+from rltools.attributions._blocks import copies_at_once
+from rltools.attributions._captum_calls import DRAWN_BY_ROW, HOOKED, attributed, captum
+from rltools.attributions._completeness import reference_scores, residual_of
+from rltools.attributions._method import Method, Result, RowScore, Unit, every_feature
 from rltools.discovery import unknown
 from rltools.errors import ArgumentError
 
@@ -69,9 +71,10 @@ def captum_method(name: str) -> Method:
             _passes(short, features, settings) * (1 + gradient) * (references if compared else 1)
         ),
         lambda features, references, settings: {"DeepLift": 2, "DeepLiftShap": 2 * references}.get(short, 1),
+        every_feature,
         _MOST_ORDERED if short == "ShapleyValues" else None,
         False,
-        _function(short, kind),
+        _function(name, short, kind),
     )
 
 
@@ -85,7 +88,7 @@ def _is_plain(kind: Any) -> bool:
     return required in (["forward_func"], ["model"]) and {"inputs", "target"} <= called_with.keys()
 
 
-def _function(short: str, kind: Any) -> Any:
+def _function(name: str, short: str, kind: Any) -> Any:
     """The function of a method, with the parameters of the class's `attribute` that a file can hold."""
     takes = inspect.signature(kind.attribute).parameters
     # Without a default it takes a distribution of baselines, and with one a single baseline.
@@ -93,12 +96,12 @@ def _function(short: str, kind: Any) -> Any:
 
     def attribute(score: RowScore, x: Tensor, *, reference: Tensor | None = None, **settings: Any) -> Result:
         arguments = _settled(short, takes, settings, score, 1 if short in DRAWN_BY_ROW else max(1, len(x)))
-        values = attributed(short, score, x, reference, several=several, **arguments)
+        values = attributed(name, short, score, x, reference, several=several, **arguments)
         if reference is None or "return_convergence_delta" not in takes:
             return Result(values)
+        starts = reference_scores(score, x, reference)
         with torch.no_grad():
-            difference = score(x) - reference_scores(score, x, reference).mean(1)
-        return Result(values, residual=difference - values.flatten(2).sum(2))
+            return Result(values, residual=residual_of(values, score(x), starts))
 
     attribute.__doc__ = f"{short}, as Captum computes it.\n\n{inspect.getdoc(kind)}"
     attribute.__signature__ = _signature(short, takes)  # type: ignore[attr-defined]
@@ -131,7 +134,7 @@ def _settled(
     if "internal_batch_size" in takes:
         arguments["internal_batch_size"] = max(rows, score.most_copies)
     if "perturbations_per_eval" in takes:
-        arguments["perturbations_per_eval"] = max(1, score.most_copies // rows)
+        arguments["perturbations_per_eval"] = copies_at_once(score.most_copies, rows)
     return arguments
 
 

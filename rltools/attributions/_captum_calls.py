@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -66,6 +67,7 @@ def captum(name: str) -> Any:
 
 def attributed(
     name: str,
+    short: str,
     score: RowScore,
     x: Tensor,
     reference: Tensor | None = None,
@@ -75,10 +77,11 @@ def attributed(
     groups: Groups | None = None,
     **arguments: Any,
 ) -> Tensor:
-    """What the class of this name in `captum.attr` says, `[batch, target, *feature]`.
+    """What a class of `captum.attr` says, `[batch, target, *feature]`.
 
     Args:
-        name: of the class.
+        name: of the method, for messages.
+        short: the name of the class.
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: `[batch, *feature]`.
         reference: `[reference, *feature]`, for classes that take baselines; the mean over them is taken.
@@ -91,15 +94,15 @@ def attributed(
         ArgumentError: Captum is missing, or its hooks would not see all of the network.
         MethodError: Captum refuses.
     """
-    kind = getattr(captum(name), name)
+    kind = getattr(captum(name), short)
     if len(x) == 0:
         return x.new_zeros(0, score.outputs, *x.shape[1:])
     owner = owners(x, groups)
     if groups is not None:
         arguments["feature_mask"] = owner.reshape(1, *x.shape[1:])
     numbers = torch.arange(len(x), device=x.device)
-    rows = torch.split(numbers, 1 if name in DRAWN_BY_ROW else len(x))
-    with _hooks(name, score, x):
+    rows = torch.split(numbers, 1 if short in DRAWN_BY_ROW else len(x))
+    with _hooks(name, short, score, x), _refusals_named(name, short):
         method = kind(ScoreModule(score))
         parts = [
             torch.cat([_mean(method, x[row], row, reference, target, several, seed, arguments) for row in rows])
@@ -110,19 +113,26 @@ def attributed(
     return found if groups is None else found / torch.bincount(owner)[owner].reshape(x.shape[1:])
 
 
-def reference_scores(score: RowScore, x: Tensor, reference: Tensor) -> Tensor:
-    """The scores of the references in each row's place, `[batch, reference, target]`."""
-    with torch.no_grad():
-        return torch.stack([score(start.expand_as(x)) for start in reference], 1)
-
-
-def _hooks(name: str, score: RowScore, x: Tensor) -> AbstractContextManager[None]:
-    if name not in HOOKED:
+def _hooks(name: str, short: str, score: RowScore, x: Tensor) -> AbstractContextManager[None]:
+    if short not in HOOKED:
         return nullcontext()
-    kinds, bends = HOOKED[name]
+    kinds, bends = HOOKED[short]
     check_hooks(name, score, x, kinds, bends)
     assert score.network is not None
     return own_inputs(score.network, kinds)
+
+
+@contextmanager
+def _refusals_named(name: str, short: str) -> Iterator[None]:
+    try:
+        yield
+    except (RltoolsError, torch.cuda.OutOfMemoryError):
+        raise
+    # Its methods refuse in many ways, all of them about what they were given.
+    except Exception as error:
+        raise MethodError(
+            f"{name} cannot explain this score; {short} of Captum says {type(error).__name__}: {error}"
+        ) from error
 
 
 def _mean(
@@ -155,13 +165,5 @@ def _asked(method: Any, x: Tensor, numbers: Tensor, target: int, seed: int | Non
     with warnings.catch_warnings(), nullcontext() if seed is None else seeded(seed, x.device):
         # It announces hooks that are gone when it returns.
         warnings.filterwarnings("ignore", r"Setting (forward, )?backward hooks", UserWarning)
-        try:
-            found: Tensor = method.attribute(given, target=target, additional_forward_args=(numbers,), **arguments)
-        except RltoolsError:
-            raise
-        # Its methods refuse in many ways, all of them about what they were given.
-        except Exception as error:
-            raise MethodError(
-                f"{type(method).__name__} of Captum cannot explain this score: {type(error).__name__}: {error}"
-            ) from error
+        found: Tensor = method.attribute(given, target=target, additional_forward_args=(numbers,), **arguments)
     return found.detach().to(x)

@@ -8,6 +8,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._method import RowScore
 from rltools.errors import ArgumentError
 
@@ -16,8 +17,6 @@ Coalitions = Callable[[Tensor], Tensor]
 """From numbers int64 `[coalition]` of coalitions to who is in each, bool `[coalition, player]`."""
 CACHED = 1 << 12
 """Copies at once that a processor keeps in its caches: a fifth faster than 8 times as many."""
-EVEN = 4
-"""A matrix product rounds a row by where it lies in memory: of many copies in one call, those this far apart alike."""
 
 
 def owners(x: Tensor, groups: Groups | None) -> Tensor:
@@ -64,7 +63,7 @@ def worths(score: RowScore, x: Tensor, start: Tensor, coalitions: Coalitions, co
     rest = start if start.ndim < x.ndim else start[:, None]
     at_once = min(score.most_copies, CACHED) if x.device.type == "cpu" else score.most_copies
     found = []
-    for block in torch.split(torch.arange(count, device=x.device), max(1, at_once // max(1, len(x)))):
+    for block in torch.split(torch.arange(count, device=x.device), copies_at_once(at_once, len(x))):
         kept = coalitions(block)[:, owner].view(-1, *x.shape[1:])
         found.append(score(torch.where(kept, x[:, None], rest)))
     return torch.cat(found, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -16,6 +16,8 @@ from rltools.errors import ArgumentError, MethodError
 
 Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
 Forwards = Callable[[int, int, Mapping[str, Any]], int]
+Settings = Mapping[str, Any]
+Fitting = Callable[[Sequence[int], Sequence[str], Settings], tuple[int, Settings]]
 NEEDS = ("gradient", "reference", "image", "actions", "decision", "network", "convolution")
 
 
@@ -93,12 +95,16 @@ class Method:
             feature that the score ignores. "complete": the values of a row sum to its score minus the references' mean
             score, but for the residual. "symmetric": equal features that are used equally get equal values.
             "invariant": two networks that compute the same function get the same values.
-        forwards: passes through the network per row, given the numbers of features (or groups) and of references, and
-            its parameters.
+        forwards: passes through the network per row, given the numbers of players and of references, and its
+            parameters.
         copies: of a row, how many the method holds at once, given the same; it is given as few rows at once as that
             asks for, and splits more than `score.most_copies` itself.
-        largest: the most features (or groups) it takes; None for any number.
-        control: whether it looks at nothing that the policy does, and is there to be compared with.
+        fitting: what rows of a shape mean to it, given that, the names of its axes, and the parameters: how many
+            features, groups of them or places it tells apart, its players, and the parameters with those filled in
+            that follow from the shape.
+        largest: the most players it takes; None for any number.
+        control: whether it looks at nothing that the policy does, and is there to be compared with; just these have
+            the unit "rank".
         function: what computes it.
     """
 
@@ -108,6 +114,7 @@ class Method:
     axioms: frozenset[str]
     forwards: Forwards
     copies: Forwards
+    fitting: Fitting
     largest: int | None
     control: bool
     function: Callable[..., Result]
@@ -135,6 +142,16 @@ class Method:
             raise ArgumentError(f"{self.name} takes no parameter {', '.join(map(repr, wrong))}; it takes {takes}")
         return self.defaults | parameters
 
+    def passes(self, shape: Sequence[int], dims: Sequence[str], references: int, settings: Settings) -> int:
+        """How often the network is asked for one row of this shape, whose axes have these names."""
+        players, settled = self.fitting(shape, dims, settings)
+        return self.forwards(players, references, settled)
+
+    def held(self, shape: Sequence[int], dims: Sequence[str], references: int, settings: Settings) -> int:
+        """How many copies of such a row are held at once."""
+        players, settled = self.fitting(shape, dims, settings)
+        return self.copies(players, references, settled)
+
     def __call__(self, score: RowScore, x: Tensor, *, reference: Tensor | None = None, **parameters: Any) -> Result:
         """Attribute the scores of rows `x [batch, *feature]`, and hold the method to its contract.
 
@@ -143,11 +160,11 @@ class Method:
             MethodError: the method returned another type or shape, or wrote into its input.
         """
         settings = self.settings(parameters)
-        players = len(settings.get("groups") or ()) or prod(x.shape[1:])
+        players, _ = self.fitting(x.shape[1:], score.dims, settings)
         if self.largest is not None and players > self.largest:
             raise ArgumentError(
-                f"{self.name} takes up to {self.largest} features, and there are {players}: its cost doubles with "
-                f"each; use sampled_shapley or integrated_gradients instead, or groups= of features"
+                f"{self.name} takes up to {self.largest} features, and there are {players}; use sampled_shapley or "
+                f"integrated_gradients, which take any number, or groups= of features"
             )
         if "reference" in self.needs and reference is None:
             raise ArgumentError(
@@ -191,6 +208,11 @@ def _writes(tensor: Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 
+def every_feature(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> tuple[int, Settings]:
+    """Each feature by itself, or each group of them where these are given; see `Method.fitting`."""
+    return len(settings.get("groups") or ()) or prod(shape), settings
+
+
 def method(
     *,
     unit: Unit,
@@ -198,6 +220,7 @@ def method(
     axioms: Collection[str] = (),
     forwards: Forwards,
     copies: Forwards | None = None,
+    fitting: Fitting = every_feature,
     largest: int | None = None,
     control: bool = False,
 ) -> Callable[[Callable[..., Result]], Method]:
@@ -206,6 +229,11 @@ def method(
     def declare(function: Callable[..., Result]) -> Method:
         if unknown := sorted(set(needs) - set(NEEDS)):
             raise MethodError(f"method {function.__name__} needs {', '.join(unknown)}; methods need {', '.join(NEEDS)}")
+        if control != (unit == "rank"):
+            raise MethodError(
+                f"method {function.__name__} has the unit {unit!r} and control={control}; only the order of a "
+                f"control's values means anything, so controls, and no other methods, have the unit 'rank'"
+            )
         return Method(
             name=function.__name__,
             unit=unit,
@@ -213,6 +241,7 @@ def method(
             axioms=frozenset(axioms),
             forwards=forwards,
             copies=copies or forwards,
+            fitting=fitting,
             largest=largest,
             control=control,
             function=function,

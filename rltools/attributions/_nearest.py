@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._method import RowScore
 from rltools.errors import ArgumentError
 
@@ -40,8 +41,7 @@ def starts(score: RowScore, x: Tensor, reference: Tensor, nearest: int) -> list[
         return list(reference)
     deviation = reference.std(0, correction=0)
     scale = torch.where(deviation > 0, 1 / deviation, 0)
-    per_block = max(1, score.most_copies // max(1, len(x)))
-    blocks = torch.split(reference, per_block)
+    blocks = torch.split(reference, copies_at_once(score.most_copies, len(x)))
     distances = [((x[:, None] - block) * scale).square().flatten(2).sum(2) for block in blocks]
     order = torch.cat(distances, 1).argsort(dim=1, stable=True)
     return [reference[order[:, place]] for place in range(nearest)]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rltools.attributions._blocks import gradients_at_once
 from rltools.attributions._method import RowScore
 from rltools.errors import ArgumentError
 
@@ -26,8 +27,7 @@ def shifts(score: RowScore, x: Tensor, deviation: Tensor, samples: int, seed: in
     Drawn one after another in float64, so that neither the blocks nor the rows nor the dtype change them.
     """
     generator = torch.Generator().manual_seed(seed)
-    # Each target has gradients of its own, which are as large as the copies.
-    per_block = max(1, score.most_copies // max(1, len(x) * score.outputs))
+    per_block = gradients_at_once(score, x)
     for start in range(0, samples, per_block):
         draws = range(start, min(start + per_block, samples))
         normal = [torch.randn(deviation.shape, generator=generator, dtype=torch.float64) for _ in draws]

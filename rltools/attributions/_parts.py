@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups, owners, spread
-from rltools.attributions._picture import beside_features, interpolating, picture_size, stretched
+from rltools.attributions._method import Settings, every_feature
+from rltools.attributions._picture import beside_features, interpolating, is_picture, picture_size, stretched
 from rltools.errors import ArgumentError
 
 
@@ -53,7 +54,7 @@ def pixel_parts(x: Tensor, dims: Sequence[str]) -> Parts:
     Raises:
         ArgumentError: it is no picture.
     """
-    size = picture_size(x, dims)
+    size = picture_size(x.shape[1:], dims)
     return Parts(
         prod(size),
         lambda weights: beside_features(weights.reshape(len(weights), *size), dims),
@@ -81,7 +82,7 @@ def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> P
     if not radius > 0:
         raise ArgumentError(f"radius is {radius}; it is a standard deviation in pixels and must be above 0")
     around, between, grid = [], [], []
-    for length in picture_size(x, dims):
+    for length in picture_size(x.shape[1:], dims):
         pixels = torch.arange(length, dtype=torch.float64)
         places = pixels[::stride]
         around.append(torch.exp(-0.5 * ((pixels[:, None] - places) / radius) ** 2).to(x))
@@ -93,6 +94,16 @@ def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> P
         lambda weights: beside_features(stretched(weights.reshape(len(weights), *grid), *around), dims),
         lambda values: _over_channels(stretched(values.reshape(*values.shape[:2], *grid), *between), x, dims),
     )
+
+
+def every_place(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> tuple[int, Settings]:
+    """Each place of `place_parts`; where there are groups, or no picture, each of these or each feature.
+
+    As `Method.fitting`; a stride that `place_parts` refuses counts as 1.
+    """
+    if settings.get("groups") or not is_picture(dims):
+        return every_feature(shape, dims, settings)
+    return prod(-(-length // max(1, settings["stride"])) for length in picture_size(shape, dims)), settings
 
 
 def _over_channels(maps: Tensor, x: Tensor, dims: Sequence[str]) -> Tensor:

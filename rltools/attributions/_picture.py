@@ -32,14 +32,14 @@ def picture_axes(dims: Sequence[str]) -> tuple[int, int]:
     return dims.index("y"), dims.index("x")
 
 
-def picture_size(x: Tensor, dims: Sequence[str]) -> tuple[int, int]:
-    """How many pixels rows `x [batch, *feature]` have along y and x.
+def picture_size(shape: Sequence[int], dims: Sequence[str]) -> tuple[int, int]:
+    """How many pixels rows of this shape have along y and x.
 
     Raises:
         ArgumentError: they are no pictures.
     """
     y, across = picture_axes(dims)
-    return x.shape[1 + y], x.shape[1 + across]
+    return shape[y], shape[across]
 
 
 def blurred(x: Tensor, dims: Sequence[str], deviation: float) -> Tensor:

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
-from rltools.attributions._coalitions import EVEN
+from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._parts import Parts
 from rltools.attributions._picture import blurred, is_picture
 from rltools.errors import ArgumentError
 
 REPLACEMENTS = ("resample", "mean", "zero")
+EVEN = 4
+"""A matrix product rounds a row by where it lies in memory: of many copies in one call, those this far apart alike."""
 
 
 def stand_ins(x: Tensor, reference: Tensor, replacement: str) -> Tensor:
@@ -44,8 +46,13 @@ def stand_ins_or_blur(
     Raises:
         ArgumentError: another replacement, or what is no picture is to be blurred.
     """
-    chosen = replacement or ("blur" if is_picture(dims) else "resample")
+    chosen = replacement or usual_replacement(dims)
     return blurred(x, dims, blur)[None] if chosen == "blur" else stand_ins(x, reference, chosen)
+
+
+def usual_replacement(dims: Sequence[str]) -> str:
+    """What `stand_ins_or_blur` takes where nobody says."""
+    return "blur" if is_picture(dims) else "resample"
 
 
 def copies_for(parts: int) -> int:
@@ -68,7 +75,7 @@ def scores_without(
     Yields:
         Of the rows as they are, `[batch, 1 or part, k]`, and with each part replaced, `[batch, part, k]`.
     """
-    room = most_copies // max(1, len(x)) // EVEN * EVEN
+    room = copies_at_once(most_copies, len(x)) // EVEN * EVEN
     if room < 2 * EVEN:
         whole = evaluate(x[:, None])
         for number in range(parts.count):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._method import Result, RowScore, method
-from rltools.attributions._parts import place_parts
+from rltools.attributions._parts import every_place, place_parts
 from rltools.attributions._picture import blurred
 from rltools.attributions._replacing import copies_for, lost_without
 
@@ -13,8 +13,8 @@ from rltools.attributions._replacing import copies_for, lost_without
     unit="score",
     needs={"image"},
     axioms={"invariant"},
-    # Of a picture with one channel; how many there are is not known here.
-    forwards=lambda features, references, settings: copies_for(-(-features // settings["stride"] ** 2)),
+    forwards=lambda places, references, settings: copies_for(places),
+    fitting=every_place,
 )
 def blur_saliency(score: RowScore, x: Tensor, *, stride: int = 5, radius: float = 5.0, blur: float = 3.0) -> Result:
     """What the score loses when the picture is blurred around each place.

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._captum_calls import attributed, reference_scores
+from rltools.attributions._captum_calls import attributed
+from rltools.attributions._completeness import is_complete, reference_scores, residual_of
 from rltools.attributions._method import Result, RowScore, method
-
-TOLERANCE = 0.01
 
 
 @method(
@@ -42,12 +41,9 @@ def deep_lift(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
 
     Shrikumar, Greenside, Kundaje: Learning Important Features Through Propagating Activation Differences (2017).
     """
-    values = attributed("DeepLift", score, x, reference)
+    values = attributed("deep_lift", "DeepLift", score, x, reference)
     starts = reference_scores(score, x, reference)
     with torch.no_grad():
-        difference = score(x) - starts.mean(1)
-    residual = difference - values.flatten(2).sum(2)
-    spread = starts.std(1) if len(reference) > 1 and len(x) else difference.abs()
-    rounding = 100 * torch.finfo(x.dtype).eps * (difference.abs() + starts.abs().amax(1))
-    complete = (residual.abs() <= TOLERANCE * spread + rounding).all(1)
-    return Result(values, residual=residual, complete=complete)
+        ends = score(x)
+    residual = residual_of(values, ends, starts)
+    return Result(values, residual=residual, complete=is_complete(residual, ends, starts))

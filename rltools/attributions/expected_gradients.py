@@ -5,6 +5,8 @@ from math import comb
 import torch
 from torch import Tensor
 
+from rltools.attributions._blocks import gradients_at_once
+from rltools.attributions._completeness import reference_scores, residual_of
 from rltools.attributions._method import Result, RowScore, method
 from rltools.errors import ArgumentError
 
@@ -48,8 +50,7 @@ def expected_gradients(score: RowScore, x: Tensor, *, reference: Tensor, samples
     used, place, chain = _draw(len(reference), samples, seed)
     drawn = len(used)
     flat = [1] * (x.ndim - 1)
-    # Each target has gradients of its own, which are as large as the copies.
-    per_block = max(1, score.most_copies // max(1, len(x) * score.outputs))
+    per_block = gradients_at_once(score, x)
     # A second difference along a chain sees no trend, which drawing evenly does away with too.
     order = min(2, chain - 1)
     total = squares = torch.zeros((), dtype=x.dtype, device=x.device)
@@ -73,7 +74,9 @@ def expected_gradients(score: RowScore, x: Tensor, *, reference: Tensor, samples
     if order:
         variance = squares / (drawn // chain * (chain - order)) / comb(2 * order, order)
         error = (variance / drawn).sqrt().movedim(0, 1)
-    return Result(values, _difference(score, x, reference, per_block) - values.flatten(2).sum(2), error)
+    starts = reference_scores(score, x, reference)
+    with torch.no_grad():
+        return Result(values, residual_of(values, score(x), starts), error)
 
 
 def _draw(references: int, samples: int, seed: int) -> tuple[Tensor, Tensor, int]:
@@ -92,13 +95,3 @@ def _draw(references: int, samples: int, seed: int) -> tuple[Tensor, Tensor, int
         part = torch.stack([turn + at * references for at, turn in enumerate(turns)], dim=1).flatten()
         used = torch.arange(references).repeat_interleave(chain)
     return used, (part + torch.rand(len(part), generator=generator, dtype=torch.float64)) / len(part), chain
-
-
-def _difference(score: RowScore, x: Tensor, reference: Tensor, per_block: int) -> Tensor:
-    """The score minus the mean score of the references, `[batch, target]`."""
-    with torch.no_grad():
-        total = torch.zeros((), dtype=x.dtype, device=x.device)
-        for start in range(0, len(reference), per_block):
-            block = reference[start : start + per_block]
-            total = total + score(block.expand(len(x), *block.shape)).sum(1)
-        return score(x) - total / len(reference)

@@ -33,4 +33,4 @@ def guided_backprop(score: RowScore, x: Tensor) -> Result:
     Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity (2014); Adebayo, Gilmer, Muelly, Goodfellow,
     Hardt, Kim: Sanity Checks for Saliency Maps (2018) for what it does not show.
     """
-    return Result(attributed("GuidedBackprop", score, x))
+    return Result(attributed("guided_backprop", "GuidedBackprop", score, x))

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rltools.attributions._blocks import gradients_at_once
+from rltools.attributions._completeness import TOLERANCE, is_complete, reference_scores, residual_of
 from rltools.attributions._method import Result, RowScore, method
 from rltools.errors import ArgumentError
 
@@ -16,7 +18,13 @@ from rltools.errors import ArgumentError
     copies=lambda features, references, settings: 2 * settings["nodes"],
 )
 def integrated_gradients(
-    score: RowScore, x: Tensor, *, reference: Tensor, nodes: int = 16, most_nodes: int = 64, tolerance: float = 0.01
+    score: RowScore,
+    x: Tensor,
+    *,
+    reference: Tensor,
+    nodes: int = 16,
+    most_nodes: int = 64,
+    tolerance: float = TOLERANCE,
 ) -> Result:
     """What each feature adds to the score on the straight way from visited states to this one.
 
@@ -44,18 +52,11 @@ def integrated_gradients(
         raise ArgumentError(f"nodes is {nodes}; it must be at least 1")
     with torch.no_grad():
         ends = score(x)
-        starts = torch.cat(
-            [score(states.expand(len(x), *states.shape)) for states in torch.split(reference, _at_once(score, x))],
-            dim=1,
-        )
-    difference = ends - starts.mean(1)
-    spread = starts.std(1) if len(reference) > 1 and len(x) else difference.abs()
+    starts = reference_scores(score, x, reference)
     values = _integral(score, x, reference, nodes)
     while True:
-        residual = difference - values.flatten(2).sum(2)
-        # Below the dtype's own rounding there is nothing left to gain.
-        rounding = 100 * torch.finfo(x.dtype).eps * (ends.abs() + starts.abs().amax(1))
-        complete = (residual.abs() <= tolerance * spread + rounding).all(1)
+        residual = residual_of(values, ends, starts)
+        complete = is_complete(residual, ends, starts, tolerance)
         nodes *= 2
         missing = (~complete).nonzero()[:, 0]
         if nodes > most_nodes or len(missing) == 0:
@@ -63,17 +64,12 @@ def integrated_gradients(
         values = values.index_copy(0, missing, _integral(score.rows(missing), x[missing], reference, nodes))
 
 
-def _at_once(score: RowScore, x: Tensor) -> int:
-    """Copies of each row; each target has gradients of its own, which are as large as the copies."""
-    return max(1, score.most_copies // max(1, len(x) * score.outputs))
-
-
 def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> Tensor:
     """The mean over references, one at a time to bound the memory; `[batch, target, *feature]`."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
     place = torch.as_tensor((places + 1) / 2, dtype=x.dtype, device=x.device)
     weight = torch.as_tensor(weights / 2, dtype=x.dtype, device=x.device)
-    flat, block = [1] * (x.ndim - 1), _at_once(score, x)
+    flat, block = [1] * (x.ndim - 1), gradients_at_once(score, x)
     total = torch.zeros(score.outputs, len(x), *x.shape[1:], dtype=x.dtype, device=x.device)
     for start in reference:
         way = x - start

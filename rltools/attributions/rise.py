@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._coalitions import Groups
 from rltools.attributions._masks import part_masks, pixel_masks
 from rltools.attributions._method import Result, RowScore, method
@@ -71,12 +72,12 @@ def rise(
     dims = score.dims
     if groups is None and is_picture(dims):
         parts = pixel_parts(x, dims)
-        drawn = pixel_masks(masks, picture_size(x, dims), cells, shown, seed, like=x)
+        drawn = pixel_masks(masks, picture_size(x.shape[1:], dims), cells, shown, seed, like=x)
     else:
         parts = entry_parts(x, groups)
         drawn = part_masks(masks, parts.count, shown, seed, like=x)
     replaced = stand_ins_or_blur(x, dims, reference, replacement, blur)
-    blocks = torch.split(torch.arange(masks, device=x.device), max(1, score.most_copies // max(1, len(x))))
+    blocks = torch.split(torch.arange(masks, device=x.device), copies_at_once(score.most_copies, len(x)))
     with torch.no_grad():
         seen = []
         for numbers in blocks:

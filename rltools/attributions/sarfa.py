@@ -1,23 +1,31 @@
 """How specific and relevant a feature is to the chosen action."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups
-from rltools.attributions._method import Result, RowScore, method
-from rltools.attributions._parts import entry_parts, place_parts
+from rltools.attributions._method import Result, RowScore, Settings, method
+from rltools.attributions._parts import entry_parts, every_place, place_parts
 from rltools.attributions._picture import is_picture
-from rltools.attributions._replacing import copies_for, scores_without, stand_ins_or_blur
+from rltools.attributions._replacing import copies_for, scores_without, stand_ins_or_blur, usual_replacement
+
+
+def _fitting(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> tuple[int, Settings]:
+    parts, _ = every_place(shape, dims, settings)
+    return parts, {**settings, "replacement": settings["replacement"] or usual_replacement(dims)}
 
 
 @method(
     unit="share",
     needs={"actions", "reference"},
     axioms={"invariant"},
-    forwards=lambda features, references, settings: (
-        1 + copies_for(features) * (1 if settings["replacement"] in ("blur", "mean", "zero") else references)
+    forwards=lambda parts, references, settings: (
+        1 + copies_for(parts) * (1 if settings["replacement"] in ("blur", "mean", "zero") else references)
     ),
-    copies=lambda features, references, settings: copies_for(features),
+    copies=lambda parts, references, settings: copies_for(parts),
+    fitting=_fitting,
 )
 def sarfa(
     score: RowScore,

@@ -60,7 +60,7 @@ def _there(agent: str) -> str:
     known = list_content("agents")
     if agent in known or Path(agent).exists():
         return agent
-    raise ValueError(f"input should be the name of an agent or the path of a model ({_near(agent, known)})")
+    raise ValueError(f"must be the name of an agent or the path of a model ({_near(agent, known)})")
 
 
 def _scored(target: str) -> str:
@@ -70,7 +70,7 @@ def _scored(target: str) -> str:
     score = target.partition(":")[0].partition(" - ")[0].partition(" & ")[0].strip()
     if score in SCORES:
         return target
-    raise ValueError(f"input should begin with a score ({_near(score, SCORES)})")
+    raise ValueError(f"must begin with a score ({_near(score, SCORES)})")
 
 
 def _near(name: str, known: Collection[str]) -> str:
@@ -80,7 +80,7 @@ def _near(name: str, known: Collection[str]) -> str:
 
 def _some(entries: tuple[Any, ...]) -> tuple[Any, ...]:
     if not entries:
-        raise ValueError("input should have at least one entry")
+        raise ValueError("must have at least one entry")
     return entries
 
 
@@ -96,6 +96,7 @@ class Experiment(Card):
         agents: names, or paths of models; a path is read from the working directory.
         environment: an id, or a mapping of id and kwargs; by default each agent's own.
         methods: names, or mappings of name, parameters and references.
+        controls: beside two methods or more of a score, explain by the controls too, which know nothing of the agent.
         targets: as text, for instance [centred:chosen]; null, as by default, is each agent's own default.
         episodes: of each agent and seed.
         seeds: of the first episodes; so far apart that no two of them share an episode.
@@ -108,6 +109,7 @@ class Experiment(Card):
     agents: Annotated[tuple[Annotated[Text, AfterValidator(_there)], ...], Field(strict=False), SOME]
     environment: Annotated[EnvironmentChoice | None, BeforeValidator(_placed)] = None
     methods: Annotated[tuple[Annotated[MethodChoice, BeforeValidator(_named)], ...], Field(strict=False), SOME]
+    controls: bool = True
     targets: Annotated[tuple[Annotated[Text, AfterValidator(_scored)] | None, ...], Field(strict=False), SOME] = (None,)
     episodes: Count = 20
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False), SOME] = (0,)

@@ -12,8 +12,9 @@ from typing import Any
 from rltools.analysis import notable, sampled
 from rltools.attributions import find_method
 from rltools.environments import import_modules
-from rltools.errors import ConfigError, TargetError
+from rltools.experiment._controls import compared_methods
 from rltools.experiment._file import Experiment, experiment_file, read_experiment
+from rltools.experiment._possible import check_possible
 from rltools.explanation import explain
 from rltools.folders import RUNS, folder_name, run_name
 from rltools.loading import load_policy
@@ -23,7 +24,6 @@ from rltools.recording import Recording
 from rltools.replaying import replay_episodes
 from rltools.reports import write_comparison, write_report
 from rltools.rollout import record
-from rltools.targets import fitting_target
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Ran:
     Attributes:
         page: its `index.html`.
         recordings: by agent and seed.
-        findings: a sentence for each agent, seed, method and target, and how well these agree.
+        findings: a sentence for each agent, seed, method and target, but for controls; then how well these agree, and
+            the methods with the controls.
     """
 
     page: Path
@@ -82,11 +83,12 @@ def run_experiment(
     folder = Path(directory) if directory is not None else RUNS / folder_name(path.stem)
     env = None if plan.environment is None else with_arguments(plan.environment.id, plan.environment.kwargs)
     loaded = {agent: load_policy(agent, env) for agent in dict.fromkeys(plan.agents)}
-    _check_possible(plan, path, loaded)
+    labels = _labels(loaded)
+    check_possible(plan, path, list(loaded.values()), labels)
     out = [] if directory is None else ["--out", str(directory)]
     command = shlex.join(["rltools", "run", str(experiment), *changes, *out, *(f"--import={name}" for name in modules)])
     recordings: dict[tuple[str, int], Recording] = {}
-    for label, policy in zip(_labels(loaded), loaded.values(), strict=True):
+    for label, policy in zip(labels, loaded.values(), strict=True):
         for seed in plan.seeds:
             recording = record(
                 policy,
@@ -109,15 +111,19 @@ def run_experiment(
 
 
 def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, progress: bool) -> None:
-    for method in plan.methods:
-        references = method.references or plan.references
-        parameters: dict[str, Any] = dict(method.parameters)
-        every = sampled(recording, policy, method.name, references, parameters)
-        for target in (None,) if "decision" in find_method(method.name).needs else plan.targets:
+    most_apart = 1
+    for choice in compared_methods(plan):
+        method = find_method(choice.name)
+        references = choice.references or plan.references
+        parameters: dict[str, Any] = dict(choice.parameters)
+        # A control costs nothing but space, and says the same at every state: it has the steps of what it is there for.
+        every = most_apart if method.control else sampled(recording, policy, choice.name, references, parameters)
+        most_apart = max(most_apart, every)
+        for target in (None,) if "decision" in method.needs else plan.targets:
             explain(
                 recording,
                 policy,
-                method=method.name,
+                method=choice.name,
                 reference=references,
                 target=target,
                 every=every,
@@ -133,40 +139,3 @@ def _labels(loaded: Mapping[str, Policy]) -> list[str]:
         run_name(agent, policy) if names[folder_name(policy.source.name)] > 1 else policy.source.name
         for agent, policy in loaded.items()
     ]
-
-
-def _check_possible(plan: Experiment, path: Path, loaded: Mapping[str, Policy]) -> None:
-    """Ask every agent before anything is recorded, which can take hours.
-
-    Raises:
-        ConfigError: all that they cannot do.
-    """
-    faults = []
-    for policy in loaded.values():
-        name = policy.source.name
-        methods = [find_method(choice.name) for choice in plan.methods]
-        # A method about the decision is asked about nothing else: the targets are those of the others.
-        scoring = [method for method in methods if "decision" not in method.needs]
-        for target in plan.targets if scoring else ():
-            try:
-                fitting_target(scoring[0].name, scoring[0].needs, target, policy)
-            except TargetError as error:
-                faults.append(f"targets: {error}")
-        for method in (method for method in methods if "decision" in method.needs):
-            try:
-                fitting_target(method.name, method.needs, None, policy)
-            except TargetError as error:
-                faults.append(f"methods: {error}")
-        for method in methods:
-            if method.largest is not None and policy.features.size > method.largest:
-                faults.append(
-                    f"methods: {method.name} takes up to {method.largest} features, and {name} observes "
-                    f"{policy.features.size}; use integrated_gradients instead"
-                )
-    faults += [
-        f"agents: two are called {label}, and their results would be mixed up; rename one of them, or leave one out"
-        for label, times in Counter(_labels(loaded)).items()
-        if times > 1
-    ]
-    if faults:
-        raise ConfigError("\n  ".join([f"{path}: these agents cannot do it; nothing was recorded", *faults]))

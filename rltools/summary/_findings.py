@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rltools.summary._agreement import is_control
+from rltools.summary._pooling import scores_of
+from rltools.summary._summary import Ranked
+
 if TYPE_CHECKING:
-    from rltools.summary._summarise import Ranked, Summary
+    from rltools.summary._summary import Summary
 
 NAMED = 3
 """So many features get a sentence."""
+
+MOST_APART = 6
+"""Of so many targets in one pass each gets a few words of its own."""
 
 DECISION = "decision"
 """The target that is no score: how much of it a feature changes is no share of a whole."""
@@ -21,13 +31,21 @@ def findings(summary: Summary) -> tuple[str, ...]:
     """What matters most, what the agent reaches, and what to be careful about; the most important first."""
     if summary.n == 0:
         return (f"n = 0: no explained steps in {_episodes(summary.episodes)} ({_how(summary)}).",)
+    if is_control(summary.unit):
+        return (*_of_control(summary), *_reached(summary), *_sentences(summary.notes))
     return (
         *_leading(summary),
+        *_apart(summary),
         *_per_action(summary),
         *_reached(summary),
         *_careful(summary),
-        *(f"{note[0].upper()}{note[1:]}." for note in summary.notes),
+        *_sentences(summary.notes),
     )
+
+
+def named_method(summary: Summary) -> str:
+    """The method, with what it is where it says nothing about the agent: `random (control)`."""
+    return f"{summary.method} (control)" if is_control(summary.unit) else summary.method
 
 
 def decision_sentences(summary: Summary) -> tuple[str, ...]:
@@ -104,6 +122,36 @@ def with_interval(found: Ranked) -> str:
         return percent(found.share)
     low, high = (percent(end).removesuffix(" %") for end in (found.low, found.high))
     return f"{percent(found.share)} [{low}, {high}]"
+
+
+def _sentences(notes: Iterable[str]) -> Iterator[str]:
+    return (f"{note[0].upper()}{note[1:]}." for note in notes)
+
+
+def _of_control(summary: Summary) -> tuple[str, str]:
+    """Never what the agent looks at: no shares, which mean nothing here."""
+    ranked = [found.feature for found in summary.top(NAMED) if found.share > 0]
+    order = ", then ".join(ranked)
+    said = f"the order is {order}" if ranked else "no feature comes first: all have 0"
+    return (
+        f"By the control {summary.method}, which knows nothing of the agent, {said}.",
+        "That is no finding: a method whose order of the features is much like it says nothing of the agent either.",
+    )
+
+
+def _apart(summary: Summary) -> list[str]:
+    """What leads each of several targets, where shares over all of them are of different scores."""
+    scores = list(dict.fromkeys(scores_of(summary.labels)))
+    if len(scores) < 2 or len(summary.labels) > MOST_APART:
+        return []
+    found, leading = summary.overall.standardised_share or summary.overall.share, []
+    for target, label in enumerate(summary.labels):
+        share, low, high = (part[target] for part in (found.value, found.low, found.high))
+        if np.isfinite(share).any():
+            at = int(np.nanargmax(share))
+            first = Ranked(summary.features[at], at, float(share[at]), float(low[at]), float(high[at]))
+            leading.append(f"of {label} alone {first.feature} carries {with_interval(first)}")
+    return [f"Shares are the means of those of {' and '.join(scores)}, which count alike: {', '.join(leading)}."]
 
 
 def _how(summary: Summary) -> str:

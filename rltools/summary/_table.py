@@ -9,7 +9,7 @@ from rltools.summary._estimates import Interval, Statistics
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rltools.summary._summarise import Summary
+    from rltools.summary._summary import Summary
 
 PER_TARGET = (
     "mean",

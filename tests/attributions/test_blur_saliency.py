@@ -146,3 +146,13 @@ def test_of_an_agent_that_sees_pictures():
     assert found.values.shape == (2, len(policy.action_names), *policy.features.shape)
     np.testing.assert_allclose(found.values.sum(1), 0, atol=1e-5)  # centred scores change by 0 together
     assert np.abs(found.values).max() > 1e-4
+
+
+@pytest.mark.parametrize(("dims", "stride"), [(("channel", "y", "x"), 2), (("y", "x", "channel"), 3)])
+def test_as_many_passes_as_it_says(dims, stride):
+    shape = tuple({"channel": 2, "y": 7, "x": 9}[name] for name in dims)
+    score = PlainScore(network(126), 2, dims=dims)
+    blur_saliency(score, draw(3, *shape), stride=stride)
+    settings = blur_saliency.defaults | {"stride": stride}
+    assert [copies for _, copies in score.seen] == [blur_saliency.passes(shape, dims, 0, settings)]
+    assert blur_saliency.held(shape, dims, 0, settings) == score.seen[0][1]

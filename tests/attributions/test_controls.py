@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from rltools.attributions import find_method, method_names
+from rltools.attributions import find_method, method, method_names
+from rltools.errors import MethodError
 from rltools.testing import PlainScore
 
 random = find_method("random")
@@ -21,6 +22,15 @@ def test_controls_say_so_and_others_do_not():
     named = {name for name in method_names() if find_method(name).description.startswith("Control: ")}
     assert named == {"random", "deviation"}
     assert {find_method(name).unit for name in named} == {"rank"}
+
+
+def test_only_controls_say_no_more_than_an_order():
+    """What is on disk tells a control by its unit."""
+    controls = {name for name in method_names() if find_method(name).control}
+    assert controls == {name for name in method_names() if find_method(name).unit == "rank"} == {"random", "deviation"}
+    for unit, control in (("rank", False), ("score", True)):
+        with pytest.raises(MethodError, match=f"unit '{unit}' and control={control}"):
+            method(unit=unit, control=control, forwards=lambda features, references, settings: 0)(print)
 
 
 def test_neither_asks_the_network(score):

@@ -1,6 +1,3 @@
-import re
-from pathlib import Path
-
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -255,14 +252,3 @@ class TestOfAPolicy:
         contacts = found.values[:, 0, 6:]
         assert not contacts.any(), "they are the same in every state"
         assert found.values[:, 0, :6].mean(0).min() > 0
-
-
-def test_the_page_about_it_runs(tmp_path, monkeypatch, capsys):
-    page = (Path(__file__).parents[2] / "docs" / "methods" / "decisions.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 2
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    for block in blocks:
-        exec(block, names)
-    assert "of the steps (decision_change)." in capsys.readouterr().out

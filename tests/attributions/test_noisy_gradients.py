@@ -11,6 +11,7 @@ from rltools.errors import ArgumentError
 from rltools.testing import PlainScore
 
 quick = settings(deadline=None, max_examples=15)
+few, noises, seeds = st.integers(1, 4), st.floats(0.01, 2), st.integers(0, 2**16)
 gradient, smooth_grad, var_grad = map(find_method, ("gradient", "smooth_grad", "var_grad"))
 both = pytest.mark.parametrize("noisy", [smooth_grad, var_grad], ids=lambda noisy: noisy.name)
 
@@ -50,11 +51,11 @@ def noise_by_hand(reference, noise, samples, seed):
 
 class TestSmoothGrad:
     @given(
-        features=st.integers(1, 4),
+        features=few,
         samples=st.integers(1, 6),
-        noise=st.floats(0.01, 2),
+        noise=noises,
         activation=st.sampled_from([nn.Tanh, nn.ReLU]),
-        seed=st.integers(0, 2**16),
+        seed=seeds,
     )
     @quick
     def test_against_loops(self, features, samples, noise, activation, seed):
@@ -135,12 +136,7 @@ class TestSmoothGrad:
 
 
 class TestVarGrad:
-    @given(
-        features=st.integers(1, 4),
-        samples=st.integers(2, 7),
-        noise=st.floats(0.01, 2),
-        seed=st.integers(0, 2**16),
-    )
+    @given(features=few, samples=st.integers(2, 7), noise=noises, seed=seeds)
     @quick
     def test_against_loops(self, features, samples, noise, seed):
         score = plain(features, nn.Tanh, seed)

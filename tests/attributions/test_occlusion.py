@@ -139,16 +139,7 @@ def test_what_cannot_be_meant():
 class TestThePage:
     page = (Path(__file__).parents[2] / "docs" / "methods" / "perturbation.md").read_text(encoding="utf-8")
 
-    def test_its_code_runs(self, tmp_path, monkeypatch, capsys):
-        monkeypatch.chdir(tmp_path)
-        names = {}
-        for block in re.findall(r"```python\n(.*?)```", self.page, re.DOTALL):
-            exec(block, names)
-        said = capsys.readouterr().out
-        assert said.count("of the decision") == 3
-        assert "typical error" in said
-
-    @pytest.mark.parametrize(("name", "features"), [("occlusion", 8), ("blur_saliency", 17 * 17 * 25), ("rise", 8)])
+    @pytest.mark.parametrize(("name", "features"), [("occlusion", 8), ("blur_saliency", 17 * 17), ("rise", 8)])
     def test_its_costs_are_those_declared(self, name, features):
         found = find_method(name)
         (row,) = [line for line in self.page.splitlines() if line.startswith(f"| `{name}`")]

@@ -11,7 +11,8 @@ from torch import nn
 import rltools
 from rltools.policy import Context
 
-REFERENCE = ("lunarlander-ppo", "lunarlander-dqn", "hopper-ppo", "pendulum-sac", "lavagap-cnn-ppo")
+VECTORS = ("lunarlander-ppo", "lunarlander-dqn", "hopper-ppo", "pendulum-sac")
+REFERENCE = (*VECTORS, "lavagap-cnn-ppo")
 REAL = (
     "a2c/Acrobot-v1",
     "ars/CartPole-v1",
@@ -23,6 +24,8 @@ REAL = (
     "trpo/Hopper-v3",
 )
 ROWS, TOLERANCE = 12, 1e-5
+few_features = pytest.mark.parametrize("agent", [*VECTORS, *REAL], indirect=True)
+"""Agents with so few features that there is a pass for each of them, or for each coalition of them."""
 
 
 class Head(nn.Module):
@@ -96,10 +99,9 @@ def test_integrated_gradients_are_captums(agent):
     assert_same(ours(policy, states, "integrated_gradients", reference, nodes=16, most_nodes=16), expected)
 
 
+@few_features
 def test_occlusion_is_captums_ablation(agent):
     policy, states, reference = agent
-    if policy.features.size > 100:
-        pytest.skip("one pass for each of a picture's pixels")
     baseline = policy.encode(reference)
     expected = theirs(
         policy, states, lambda head, x, at: FeatureAblation(head).attribute(x, baselines=baseline, target=at)
@@ -107,10 +109,9 @@ def test_occlusion_is_captums_ablation(agent):
     assert_same(ours(policy, states, "occlusion", reference, replacement="mean"), expected)
 
 
+@few_features
 def test_shapley_values_are_shaps(agent):
     policy, states, _ = agent
-    if policy.features.size > 12:
-        pytest.skip("more features than all coalitions can be computed of")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import shap

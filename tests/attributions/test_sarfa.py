@@ -166,3 +166,23 @@ def test_what_cannot_be_meant():
     continuous = rltools.TorchPolicy(nn.Linear(3, 2), Box(-1, 1, (3,)), Box(-1, 1, (2,)))
     with pytest.raises(ArgumentError, match="does not choose one of several actions"):
         rltools.attribute(continuous, x.float().numpy(), method="sarfa", reference=x.float().numpy())
+
+
+@pytest.mark.parametrize("replacement", [None, "blur", "resample", "mean"])
+def test_as_many_passes_as_it_says_of_a_picture(replacement):
+    dims, shape = ("channel", "y", "x"), (2, 7, 9)
+    score = PlainScore(network(126, 3), 3, dims=dims)
+    given = {"stride": 2, "replacement": replacement}
+    sarfa(score, draw(4, *shape), reference=draw(3, *shape, seed=1), **given)
+    asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]
+    assert sum(asked) == sarfa.passes(shape, dims, 3, sarfa.defaults | given)
+    assert max(asked) == sarfa.held(shape, dims, 3, sarfa.defaults | given)
+
+
+def test_as_many_passes_as_it_says_of_a_vector_or_groups():
+    for shape, dims, groups in (((6,), ("feature",), None), ((1, 2, 3), ("channel", "y", "x"), ((0, 1, 2, 3), (4, 5)))):
+        score = PlainScore(network(6, 3), 3, dims=dims)
+        given = {"groups": groups, "replacement": None if groups is None else "resample"}
+        sarfa(score, draw(4, *shape), reference=draw(3, *shape, seed=1), **given)
+        asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]
+        assert sum(asked) == sarfa.passes(shape, dims, 3, sarfa.defaults | given)

@@ -1,0 +1,157 @@
+"""One step: what was decided, and what pushed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools.errors import ArgumentError
+from rltools.recording import Attribution, Episode, Recording
+from rltools.summary._steps import explained, flat, grouped, usable
+from rltools.summary._sums import action_positions, named_actions
+
+CONTRAST = " - "
+"""What a target that compares two scores has in its text."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One explained step.
+
+    Attributes:
+        number: of its episode.
+        step: its place there, from 0.
+        steps: of the episode.
+        action: name of the one taken; "" where it is no choice among named ones.
+        runner_up: name of the allowed one that came next; "" likewise, and where there was no other.
+        gap: score of the action less that of the runner-up; NaN likewise.
+        score: the explained scalar.
+        residual: what the method states that it leaves unexplained; None where it states nothing.
+        values: float `[group]`, what was observed; the mean over the entries of a region.
+        attributions: float `[group]`, of one label.
+    """
+
+    number: int
+    step: int
+    steps: int
+    action: str
+    runner_up: str
+    gap: float
+    score: float
+    residual: float | None
+    values: np.ndarray
+    attributions: np.ndarray
+
+    @property
+    def baseline(self) -> float | None:
+        """What score the attributions start from, the references' mean; None where they do not add up."""
+        return None if self.residual is None else float(self.score - self.attributions.sum() - self.residual)
+
+
+def contrast_key(recording: Recording, method: str | None, target: str | None) -> str:
+    """The attribution asked for; of several one that compares the chosen action with another, if there is any.
+
+    Raises:
+        RecordingError: nothing that fits was explained.
+    """
+    if target is None:
+        fitting = [asked for asked in recording.questions.values() if method in (None, asked.method)]
+        fitting = [asked for asked in fitting if CONTRAST in asked.target and not asked.window]
+        if fitting:
+            of_runner_up = [asked for asked in fitting if "runner_up" in asked.target.partition(CONTRAST)[2]]
+            return recording.find(method, min((of_runner_up or fitting), key=lambda asked: asked.target).target)
+    return recording.find(method, target)
+
+
+def decision_at(
+    recording: Recording,
+    key: str,
+    *,
+    label: int = 0,
+    scale: np.ndarray | None = None,
+    episode: int | None = None,
+    step: int | None = None,
+) -> Decision | None:
+    """One explained step: by default that whose attributions have the largest sum, up or down; None without steps.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        label: position of the label whose attributions are taken.
+        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
+        episode: its number; by default any, with `step` the first one.
+        step: its place in the episode.
+
+    Raises:
+        UnknownNameError: no such episode.
+        ArgumentError: no such step, or it was not explained.
+    """
+    if step is not None:
+        number = recording.numbers[0] if episode is None else episode
+        found = recording.attribution_of(key, episodes=[number])
+        _check_step(found, number, step)
+        return _decision(recording, key, recording.episode(number), found, step, label, scale)
+    if episode is None:
+        walked = explained(recording, key)
+    else:
+        walked = iter([(recording.episode(episode), recording.attribution_of(key, episodes=[episode]))])
+    best: tuple[float, Episode, Attribution, int] | None = None
+    for of, found in walked:
+        rows = np.flatnonzero(usable(found.values))
+        values = flat(found.values[:, label], 1)[rows]
+        pushed = np.abs((values if scale is None else values * scale).sum(axis=1, dtype=np.float64))
+        if len(rows) and (best is None or pushed.max() > best[0]):
+            best = float(pushed.max()), of, found, int(rows[pushed.argmax()])
+    return None if best is None else _decision(recording, key, *best[1:], label, scale)
+
+
+def _check_step(found: Attribution, number: int, step: int) -> None:
+    rows = usable(found.values)
+    if 0 <= step < len(rows) and rows[step]:
+        return
+    there = np.flatnonzero(rows)
+    near = f"the nearest explained one is {there[np.abs(there - step).argmin()]}" if len(there) else "none is explained"
+    raise ArgumentError(f"step={step}: episode {number} has {len(rows)} steps, and this one is not explained; {near}")
+
+
+def _decision(
+    recording: Recording,
+    key: str,
+    episode: Episode,
+    found: Attribution,
+    step: int,
+    label: int,
+    scale: np.ndarray | None,
+) -> Decision:
+    groups = found.features.groups()
+    sizes = np.array([len(entries) for _, entries in groups])
+    state = flat(recording.states_of(key, episode), 1)[step]
+    of_label = found.values[step, label].ravel()
+    action, runner_up, gap = _choice(recording, episode, step)
+    return Decision(
+        number=episode.outcome.number,
+        step=step,
+        steps=len(episode),
+        action=action,
+        runner_up=runner_up,
+        gap=gap,
+        score=float(found.scores[step, label]),
+        residual=None if found.residual is None else float(found.residual[step, label]),
+        values=grouped(state, groups) / sizes,
+        attributions=grouped(of_label if scale is None else of_label * scale, groups),
+    )
+
+
+def _choice(recording: Recording, episode: Episode, step: int) -> tuple[str, str, float]:
+    names = named_actions(recording)
+    if not names or episode.scores.shape[1] != len(names):
+        return "", "", float("nan")
+    taken = int(action_positions(recording, episode)[step])
+    scores = episode.scores[step].astype(np.float64)
+    allowed = np.isfinite(scores) if episode.masks is None else episode.masks[step].astype(bool) & np.isfinite(scores)
+    allowed[taken] = False
+    if not allowed.any():
+        return names[taken], "", float("nan")
+    second = int(np.where(allowed, scores, -np.inf).argmax())
+    return names[taken], names[second], float(scores[taken] - scores[second])

@@ -1,0 +1,98 @@
+"""How a feature's attribution goes with its value, and which other feature it depends on besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools.summary._bins import binned_means, sums_of
+from rltools.summary._estimates import Bootstrap, Interval
+from rltools.summary._points import Points
+
+BINS = 20
+IN_A_BIN = 25
+"""Steps, at least; with fewer the bins are wider."""
+FEW_VALUES = 12
+"""A feature of at most so many different values, each seen several times, has a bin for each."""
+SEVERAL = 5
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """The mean attribution of a feature along its values.
+
+    Attributes:
+        at: float `[bin]`, the mean value of the steps of each bin.
+        mean: `[bin]`, their mean attribution.
+        few: whether each bin is one value of the few that the feature takes.
+        other: the position of the feature that goes most with the attribution otherwise; None where none does.
+        correlation: magnitude of their rank correlation within a bin, from 0 to 1.
+        by_action: the correlation ratio of the attribution's ranks within a bin with the action taken, from 0 to 1,
+            which is that correlation's magnitude where there are two actions; 0 where there is no discrete action.
+    """
+
+    at: np.ndarray
+    mean: Interval
+    few: bool
+    other: int | None
+    correlation: float
+    by_action: float
+
+
+def value_dependence(points: Points, position: int, *, level: float = 0.95, seed: int = 0) -> Dependence:
+    """The mean attribution of the feature at this position along its values, and what else it depends on.
+
+    Bins hold about equally many steps. What else matters is what goes with the attribution within a bin, where the
+    feature's own value hardly changes; magnitudes are averaged over the bins, so that an influence counts that turns
+    its sign along the values.
+
+    Args:
+        points: explained steps.
+        position: of the feature.
+        level: of the intervals, over resampled episodes.
+        seed: of the draws.
+    """
+    values, attributions = points.values[:, position], points.attributions[:, [position]]
+    bins, few = _bins_of(values)
+    number = int(bins.max()) + 1 if len(bins) else 0
+    counts = np.bincount(bins, minlength=number)
+    mean = binned_means(sums_of(bins, points.episodes, attributions, number), Bootstrap(level, 2000, seed))
+    correlations, by_action = _associations_within(bins, points, attributions[:, 0])
+    correlations[position] = 0
+    other = int(correlations.argmax())
+    flat = Interval(mean.value[:, 0], mean.low[:, 0], mean.high[:, 0])
+    found = other if correlations[other] > 0 else None
+    at = np.bincount(bins, weights=values, minlength=number) / np.maximum(counts, 1)
+    return Dependence(at, flat, few, found, float(correlations[other]), by_action)
+
+
+def _bins_of(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Int64 `[step]`, the bin of each step, all of them used; and whether each is a single value."""
+    different = np.unique(values)
+    if len(different) <= min(FEW_VALUES, len(values) // SEVERAL):
+        return np.searchsorted(different, values), True
+    number = min(BINS, max(1, len(values) // IN_A_BIN))
+    inner = np.quantile(values, np.linspace(0, 1, number + 1)[1:-1])
+    # A value that is there very often fills several bins: those between are empty, and go.
+    _, bins = np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)
+    return bins.reshape(values.shape), False
+
+
+def _associations_within(bins: np.ndarray, points: Points, attributions: np.ndarray) -> tuple[np.ndarray, float]:
+    """Of each feature, float `[group]`, and of the action: magnitudes within bins, averaged over the steps."""
+    from scipy.stats import rankdata
+
+    found, by_action = np.zeros(points.values.shape[1]), 0.0
+    for at in np.unique(bins):
+        rows = bins == at
+        others, own = (rankdata(part[rows], axis=0) for part in (points.values, attributions))
+        others, own = others - others.mean(axis=0), own - own.mean()
+        spread = float((own**2).sum())
+        size = np.sqrt((others**2).sum(axis=0) * spread)
+        found += rows.mean() * np.divide(np.abs(own @ others), size, out=np.zeros_like(size), where=size > 0)
+        if points.action_names and spread > 0:
+            _, action, counts = np.unique(points.actions[rows], return_inverse=True, return_counts=True)
+            between = float((np.bincount(action, weights=own) ** 2 / counts).sum())
+            by_action += rows.mean() * float(np.sqrt(between / spread))
+    return found, by_action

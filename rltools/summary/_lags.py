@@ -1,0 +1,106 @@
+"""How much each moment matters to an agent that sees, or remembers, several."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools.features import Features
+from rltools.recording import Recording
+from rltools.summary._estimates import Bootstrap, Interval
+from rltools.summary._steps import state_deviation
+from rltools.summary._sums import collect
+
+_MOMENT = re.compile(r"(, | )(now|1 step ago|\d+ steps ago)$")
+"""How the names of a stack end; see `rltools.regions.ago`."""
+
+
+@dataclass(frozen=True)
+class Lags:
+    """The importance of features at each moment that an input holds.
+
+    Attributes:
+        features: names without their moment.
+        units: of them.
+        lags: how many steps ago each moment was; the last one is 0.
+        share: `[feature, lag]`, of the importance of all; NaN where there is no such entry.
+        of_lag: `[lag]`, the share of all features of a moment together.
+    """
+
+    features: tuple[str, ...]
+    units: tuple[str, ...]
+    lags: tuple[int, ...]
+    share: Interval
+    of_lag: Interval
+
+
+def lagged_key(recording: Recording, method: str | None, target: str | None, window: int | None) -> str:
+    """The attribution asked for; by default one over the longest window, where a recurrent policy's was explained.
+
+    Raises:
+        RecordingError: nothing that fits was explained.
+    """
+    if window is None:
+        asked = recording.questions.values()
+        fitting = [one for one in asked if method in (None, one.method) and target in (None, one.target)]
+        window = max((one.window for one in fitting), default=0)
+    return recording.find(method, target, window)
+
+
+def lag_shares(recording: Recording, key: str, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Lags:
+    """Shares of the mean magnitudes by feature and by moment, with intervals over episodes.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        level: of the intervals.
+        resamples: how often the episodes are drawn anew.
+        seed: of the draws.
+    """
+    features, question = recording.features_of(key), recording.question(key)
+    deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
+    # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
+    size = collect(recording, key, deviation).totals[:, 0, -1].sum(axis=1)
+    size = size[size.sum(axis=1) > 0]
+    places = _places(features)
+    names = list(dict.fromkeys(name for name, _ in places))
+    lags = sorted({lag for _, lag in places}, reverse=True)
+    row = np.array([names.index(name) for name, _ in places])
+    column = np.array([lags.index(lag) for _, lag in places])
+
+    def shares(weights: np.ndarray) -> dict[str, np.ndarray]:
+        total = weights @ size
+        whole = total.sum(axis=1, keepdims=True)
+        part = np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)
+        cells = np.full((len(part), len(names), len(lags)), np.nan)
+        cells[:, row, column] = part
+        return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(size) else cells[:, 0]}
+
+    found = Bootstrap(level, resamples, seed).intervals(shares, len(size))
+    units = _units(features, names, places)
+    return Lags(tuple(names), units, tuple(lags), found["share"], found["of_lag"])
+
+
+def _places(features: Features) -> list[tuple[str, int]]:
+    """Of each group the name without its moment, and how long ago it was."""
+    found = []
+    for name, entries in features.groups():
+        part = next(part for part in features.parts if part.start <= entries[0] < part.stop)
+        if "lag" not in part.dims:
+            found.append((name, 0))
+            continue
+        axis = part.dims.index("lag")
+        at = int(np.unravel_index(entries[0] - part.start, part.shape)[axis])
+        lag = part.shape[axis] - 1 - at
+        found.append((_MOMENT.sub("", name), lag))
+    return found
+
+
+def _units(features: Features, names: list[str], places: list[tuple[str, int]]) -> tuple[str, ...]:
+    units = dict.fromkeys(names, "")
+    for (name, _), (_, entries) in zip(places, features.groups(), strict=True):
+        if features.units and len(entries) == 1:
+            units[name] = features.units[entries[0]]
+    return tuple(units.values())

@@ -1,0 +1,35 @@
+"""Statistics that are computed when somebody looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from rltools.summary._estimates import Statistics
+
+
+class ByName(Mapping[str, Statistics]):
+    """Statistics of each name, made at first sight: a bootstrap of 500 features takes a second, and few look at all.
+
+    Args:
+        names: in their order.
+        made: from the position of a name to its statistics.
+    """
+
+    def __init__(self, names: Sequence[str], made: Callable[[int], Statistics]) -> None:
+        self._positions = {name: at for at, name in enumerate(names)}
+        self._made = made
+        self._known: dict[str, Statistics] = {}
+
+    def __getitem__(self, name: str) -> Statistics:
+        """The statistics of a name."""
+        if name not in self._known:
+            self._known[name] = self._made(self._positions[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._positions)
+
+    def __len__(self) -> int:
+        """How many names there are."""
+        return len(self._positions)

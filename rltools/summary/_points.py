@@ -1,0 +1,82 @@
+"""Explained steps as points: what was observed, what mattered, what was done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools.recording import Recording
+from rltools.summary._steps import explained, flat, grouped, usable
+from rltools.summary._sums import action_positions, named_actions
+
+MOST = 20_000
+"""So many points are enough for a picture, and for the averages in it."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Explained steps of all episodes, one after another.
+
+    Attributes:
+        values: float `[step, group]`, what was observed; the mean over the entries of a region.
+        attributions: float `[step, group]`, of one label; their sum over the entries of a region.
+        scores: float `[step]`, the explained scalar.
+        actions: int64 `[step]`, positions among `action_names`; -1 where actions are not one discrete choice.
+        episodes: int64 `[step]`, which episode each belongs to, counted from 0.
+        action_names: those that steps can be told apart by; empty where actions are not one discrete choice.
+        n: explained steps; more than there are points where every `stride`-th was taken.
+    """
+
+    values: np.ndarray
+    attributions: np.ndarray
+    scores: np.ndarray
+    actions: np.ndarray
+    episodes: np.ndarray
+    action_names: tuple[str, ...]
+    n: int
+
+
+def explained_points(
+    recording: Recording, key: str, *, label: int = 0, stride: int = 1, scale: np.ndarray | None = None
+) -> Points:
+    """One of every `stride` explained steps, with the action taken in it.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        label: position of the label whose attributions are taken.
+        stride: counted over all episodes.
+        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
+
+    Raises:
+        RecordingError: an episode is not explained yet.
+    """
+    groups = recording.features_of(key).groups()
+    sizes = np.array([len(entries) for _, entries in groups])
+    nothing = np.zeros((0, len(groups)))
+    parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    names = named_actions(recording)
+    seen = 0
+    for number, (episode, found) in enumerate(explained(recording, key)):
+        rows = np.flatnonzero(usable(found.values))
+        taken = rows[(seen + np.arange(len(rows))) % stride == 0]
+        seen += len(rows)
+        of_label = flat(found.values[:, label], 1)[taken]
+        actions = action_positions(recording, episode) if names else np.full(len(episode), -1)
+        parts.append(
+            (
+                grouped(flat(recording.states_of(key, episode), 1)[taken], groups) / sizes,
+                grouped(of_label if scale is None else of_label * scale, groups),
+                found.scores[taken, label].astype(np.float64),
+                actions[taken],
+                np.full(len(taken), number),
+            )
+        )
+    values, attributions, scores, done, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Points(values, attributions, scores, done, episodes, names, seen)
+
+
+def stride_for(steps: int, most: int = MOST) -> int:
+    """Every how many-th step to take so that of so many `steps` there are at most `most`."""
+    return max(1, -(-steps // most))

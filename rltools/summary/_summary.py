@@ -1,0 +1,152 @@
+"""What a summary of a recording says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools.discovery import unknown
+from rltools.summary._estimates import Statistics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One feature among those that matter most.
+
+    Attributes:
+        feature: its name.
+        position: its place among `Summary.features`.
+        share: of the importance of all features, from 0 to 1.
+        low: lower end of the interval; NaN with fewer than two episodes.
+        high: upper end; likewise.
+    """
+
+    feature: str
+    position: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Returns:
+    """The mean undiscounted return of the episodes that were not ended by a fault, with its interval."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What a method leaves unexplained, relative to the score's standard deviation over the explained steps.
+
+    Attributes:
+        largest: magnitude; infinite where the score never changes and a residual is left.
+        over: at how many steps the residual is larger than the method promises; than 1 % where it promises nothing.
+    """
+
+    largest: float
+    over: int
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """How much each feature matters, pooled over steps, with intervals from resampled episodes.
+
+    Attributes:
+        key: the folder name of the attribution in its recording.
+        policy: the agent's name.
+        environment: its id; "" for one made by a function.
+        method: of the attribution.
+        target: as text.
+        effect: of a recurrent policy, which effect of an observation this is, in words; "" of others.
+        unit: of the attribution.
+        labels: one per explained scalar; the first axis of every statistic.
+        features: the second axis: each entry of a vector, each region and channel of an image.
+        units: of the features, "" where there is none.
+        n: explained steps, which is what was used.
+        n_steps: recorded steps.
+        episodes: recorded ones that can be read.
+        non_finite: steps whose attribution came out as NaN or infinite; they are left out.
+        all_zero: share of the used steps at which the attribution is exactly 0 for every feature; NaN without steps.
+        residuals: None where the method has none.
+        returns: of the episodes.
+        overall: the statistics of all used steps.
+        by_action: those of the steps at which each action was taken; empty for continuous actions.
+        deviation: `[entry]`, standard deviation of the observations, which standardised attributions are multiplied
+            with; for images it is taken as known when intervals are made. None where the unit is not "score per unit".
+        level: of the intervals.
+        notes: caveats that belong beside every number.
+    """
+
+    key: str
+    policy: str
+    environment: str
+    method: str
+    target: str
+    effect: str
+    unit: str
+    labels: tuple[str, ...]
+    features: tuple[str, ...]
+    units: tuple[str, ...]
+    n: int
+    n_steps: int
+    episodes: int
+    non_finite: int
+    all_zero: float
+    residuals: Residuals | None
+    returns: Returns
+    overall: Statistics
+    by_action: Mapping[str, Statistics]
+    deviation: np.ndarray | None
+    level: float
+    notes: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""
+        return str(import_module("rltools.notebooks").summary_html(self))
+
+    def position(self, feature: str) -> int:
+        """The place of a feature, or of a region of an image, among `features`.
+
+        Raises:
+            UnknownNameError: there is none of this name.
+        """
+        if feature not in self.features:
+            raise unknown("feature", feature, self.features)
+        return self.features.index(feature)
+
+    def top(self, k: int | None = None, *, action: str = "") -> tuple[Ranked, ...]:
+        """The k features that matter most, over all targets together; all by default.
+
+        Ranked by the standardised share where the unit is "score per unit", else by the share.
+        """
+        found = (self.by_action[action] if action else self.overall).importance
+        order = np.argsort(-found.value, kind="stable")  # NaN comes last
+        return tuple(
+            Ranked(self.features[at], int(at), float(found.value[at]), float(found.low[at]), float(found.high[at]))
+            for at in order[:k]
+        )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each feature, target and action ("" is every action), each statistic with its interval."""
+        from rltools.summary._table import to_table
+
+        return to_table(self)
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What it says, in short sentences."""
+        from rltools.summary._findings import findings
+
+        return findings(self)
