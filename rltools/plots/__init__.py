@@ -12,11 +12,36 @@ from typing import TYPE_CHECKING, Any
 from rltools.discovery import load_member, others, room_modules, unknown
 
 if TYPE_CHECKING:
+    from rltools.plots._action_matrix import action_matrix
+    from rltools.plots._agreement import agreement
     from rltools.plots._beeswarm import beeswarm
+    from rltools.plots._decision import decision
+    from rltools.plots._dependence import dependence
+    from rltools.plots._episode_grid import episode_grid
+    from rltools.plots._images import images
     from rltools.plots._importance import importance
+    from rltools.plots._lags import lags
+    from rltools.plots._phases import phases
+    from rltools.plots._state_map import state_map
     from rltools.plots._timeline import timeline
+    from rltools.plots._training import training
 
-__all__ = ["beeswarm", "importance", "plot_names", "timeline"]
+__all__ = [
+    "action_matrix",
+    "agreement",
+    "beeswarm",
+    "decision",
+    "dependence",
+    "episode_grid",
+    "images",
+    "importance",
+    "lags",
+    "phases",
+    "plot_names",
+    "state_map",
+    "timeline",
+    "training",
+]
 
 
 def plot_names() -> list[str]:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.plots.colours import GREY, PALE, value_colours
 from rltools.plots.style import (
-    GREY,
-    PALE,
     about,
     canvas,
     feature_mark,
@@ -19,7 +18,6 @@ from rltools.plots.style import (
     say_nothing_there,
     some_of,
     strongest_label,
-    value_colours,
     x_label,
 )
 from rltools.plots.text import feature_labels, inches, plain, y_labels

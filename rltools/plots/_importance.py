@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.style import (
-    GREY,
-    INK,
-    PALE,
-    about,
-    canvas,
-    feature_colour,
-    frameless,
-    heading,
-    measure,
-    say_nothing_there,
-    some_of,
-    x_label,
-)
+from rltools.plots.colours import GREY, INK, PALE, feature_colour
+from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of, x_label
 from rltools.plots.text import feature_labels, inches, plain, y_labels
 from rltools.summary import Interval, Summary, summarise
+from rltools.summary._agreement import is_control
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,13 +52,16 @@ def importance(
     names = list(dict.fromkeys(name for summary in series.values() for name in summary.features))
     shares = {label: _by_name(summary, names, standardised) for label, summary in series.items()}
     values = np.stack([share.value for share in shares.values()])
-    known = np.isfinite(values)
-    means = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    controls = [is_control(summary.unit) for summary in series.values()]
+    ranking = values if all(controls) else values[~np.array(controls)]
+    known = np.isfinite(ranking)
+    means = np.where(known, ranking, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     order = [int(at) for at in np.argsort(-means, kind="stable")[:top]]
     units = {name: unit for one in series.values() for name, unit in zip(one.features, one.units, strict=True)}
     labels = feature_labels([names[at] for at in order], [units[names[at]] for at in order])
     height = 1.5 + 0.32 * len(order) * (1 + 0.25 * (len(series) - 1))
-    axes, width = canvas(axes, height, 0.4 + inches(labels))
+    beside = 0.4 + inches(list(series)) if len(series) > 1 else 0.0
+    axes, width = canvas(axes, height, 0.4 + inches(labels) + beside)
     x_label(axes, width, _shown(series, standardised))
     frameless(axes, "bottom", "left")
     agents = len(recording) if isinstance(recording, Mapping) else 1
@@ -80,7 +72,7 @@ def importance(
     if len(series) == 1:
         _bars(axes, next(iter(shares.values())), order)
     else:
-        _dots(axes, shares, order)
+        _dots(axes, shares, order, controls)
     y_labels(axes, labels)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(0, max(axes.get_xlim()[1], 1))
@@ -101,9 +93,14 @@ def _series(
     for label, one in recordings.items():
         for name in methods:
             summary = summarise(one, method=name, target=target, level=level)
-            how = measure(summary, standardised).name if len(methods) > 1 else ""
+            how = _named(summary, standardised) if len(methods) > 1 else ""
             series[", ".join(filter(None, (label, how)))] = summary
     return series
+
+
+def _named(summary: Summary, standardised: bool | None) -> str:
+    control = " (control)" if is_control(summary.unit) else ""
+    return f"{measure(summary, standardised).name}{control}"
 
 
 def _by_name(summary: Summary, names: list[str], standardised: bool | None) -> Interval:
@@ -130,20 +127,26 @@ def _bars(axes: Axes, share: Interval, order: list[int]) -> None:
     axes.margins(x=0.12)
 
 
-def _dots(axes: Axes, shares: dict[str, Interval], order: list[int]) -> None:
+def _dots(axes: Axes, shares: dict[str, Interval], order: list[int], controls: list[bool]) -> None:
+    """A marker for each series in a lane of its own; those of controls are hollow."""
     from matplotlib.lines import Line2D
 
     lanes = np.linspace(-0.5, 0.5, len(shares)) * min(0.65, 0.3 * (len(shares) - 1))
     markers = [_MARKERS[at % len(_MARKERS)] for at in range(len(shares))]
     rows = np.arange(len(order))
     axes.hlines(rows[1:] - 0.5, 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6)
-    for lane, share, marker in zip(lanes, shares.values(), markers, strict=True):
+    for lane, share, marker, control in zip(lanes, shares.values(), markers, controls, strict=True):
         _whiskers(axes, share, order, rows + lane)
         for row, at in zip(rows, order, strict=True):
-            axes.plot(share.value[at], row + lane, marker, color=feature_colour(at), markersize=5, zorder=3)
-    handles = [Line2D([], [], linestyle="", marker=marker, color=GREY) for marker in markers]
+            colour = feature_colour(at)
+            inside = "white" if control else colour
+            axes.plot(share.value[at], row + lane, marker, color=colour, markerfacecolor=inside, markersize=5, zorder=3)
+    handles = [
+        Line2D([], [], linestyle="", marker=marker, color=GREY, markerfacecolor="white" if control else GREY)
+        for marker, control in zip(markers, controls, strict=True)
+    ]
     legend = axes.legend(
-        handles, [""] * len(shares), loc="lower right", fontsize="small", frameon=True, framealpha=0.9, edgecolor=PALE
+        handles, [""] * len(shares), loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small", frameon=False
     )
     for text, label in zip(legend.get_texts(), shares, strict=True):
         text.set_parse_math(False)
@@ -169,7 +172,7 @@ def _said(series: Series, standardised: bool | None, agents: int, level: float) 
     interval = f"{100 * level:g} % interval over episodes" if sure else "fewer than two episodes: no interval"
     if len(series) == 1:
         return "What the agent looks at", *about(first), pooled, interval
-    methods = " and ".join(dict.fromkeys(measure(summary, standardised).name for summary in series.values()))
+    methods = " and ".join(dict.fromkeys(_named(summary, standardised) for summary in series.values()))
     counts = sorted({summary.n for summary in series.values()})
     steps = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
     title, whose = "What the agent looks at", about(first)[:2]

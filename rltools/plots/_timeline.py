@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.plots.colours import colour_limit
 from rltools.plots.panels import action_labels, action_panel, colour_scale, draw_feature, feature_panel, score_panel
 from rltools.plots.style import (
     about,
@@ -21,6 +22,7 @@ from rltools.plots.style import (
 )
 from rltools.plots.text import feature_labels, inches, plain
 from rltools.summary import episode_steps, summarise
+from rltools.summary._spread import median_episode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +71,7 @@ def timeline(
     shown = measure(summary, standardised)
     at_label = strongest_label(summary, label)
     order = _order(summary, features, top)
-    number = _median(recording.outcomes()) if episode is None else episode
+    number = median_episode(recording.outcomes()) if episode is None else episode
     outcome = None if number is None else recording.outcome(number)
     name = plain(summary.labels[at_label], 30)
     labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
@@ -101,7 +103,7 @@ def _draw(axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: 
     places = _places([1.4, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
     score_panel(axes, places[0], steps.scores, said[0])
     action_panel(axes, places[1], steps.actions, header.action_names, header.action_start)
-    largest = _largest(steps.attributions[:, [at for _, at in rows]])
+    largest = colour_limit(steps.attributions[:, [at for _, at in rows]])
     for place, (label, at) in zip(places[2:], rows, strict=True):
         panel = feature_panel(axes, place, at, label)
         draw_feature(panel, steps.values[:, at], steps.attributions[:, at], largest)
@@ -121,24 +123,12 @@ def _order(summary: Summary, features: Sequence[str] | None, top: int) -> list[i
     return [summary.position(name) for name in features]
 
 
-def _median(outcomes: list[Outcome]) -> int | None:
-    """The number of the episode of median return; of the higher one where there are two."""
-    walked = sorted((outcome.total_reward, outcome.number) for outcome in outcomes if outcome.steps)
-    return walked[len(walked) // 2][1] if walked else None
-
-
 def _how_it_went(outcome: Outcome | None, *, median: bool) -> tuple[str, ...]:
     if outcome is None:
         return ("n = 0 steps",)
     which = f"episode {outcome.number}{', the one of median return' if median else ''}"
     steps = f"n = {outcome.steps:,} step{'s' if outcome.steps != 1 else ''}"
     return which, steps, f"return {outcome.total_reward:.4g}", outcome.ended
-
-
-def _largest(attributions: np.ndarray) -> float:
-    """Where the colours end: beyond all but one percent of the magnitudes, so that one spike does not fade the rest."""
-    sizes = np.abs(attributions[np.isfinite(attributions)])
-    return float(np.percentile(sizes, 99)) or float(sizes.max()) or 1.0 if len(sizes) else 1.0
 
 
 def _places(heights: list[float], gap: float = 0.22) -> list[tuple[float, float]]:

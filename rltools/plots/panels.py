@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.style import GREY, INK, action_colour, feature_colour, frameless, signed_colours
+from rltools.plots.colours import GREY, INK, action_colour, feature_colour, signed_colours
+from rltools.plots.style import frameless
 from rltools.plots.text import number, plain
 
 if TYPE_CHECKING:

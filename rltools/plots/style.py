@@ -1,91 +1,98 @@
-"""What all plots have in common: colours, canvas, titles, and what is said of a summary."""
+"""What all plots have in common: canvas, titles, and what is said of a summary.
+
+Plots are drawn for a screen; for a paper they are drawn and saved within `printed`:
+
+```python
+from rltools.plots.style import printed
+
+with printed():
+    rltools.plots.importance(recording).figure.savefig("importance.pdf")
+```
+"""
 
 from __future__ import annotations
 
-import re
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools.errors import ArgumentError
+from rltools.plots.colours import GREY, INK, feature_colour
 from rltools.plots.text import plain, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
 
     from rltools.summary import Summary
 
-INK, GREY, PALE = "#222222", "#666666", "#dddddd"
+SCREEN_POINTS, PRINT_POINTS = 10.0, 8.0
+"""Sizes of text; all lengths in inches here are those of a screen."""
 DATA_INCHES = 4.3
 """Width of the data in a plot's own figure, whatever the names beside it."""
 PART_FOR_DATA = 0.6
 """Of given axes: names and scales take the rest, how much is known only once all is laid out."""
 CHARACTERS_PER_INCH = 15
 """Of small print."""
-# Okabe and Ito (2008), told apart with any colour vision; yellow last, because it is faint on white.
-_FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5D5D5D", "#E3D128")
+TITLE_CHARACTERS_PER_INCH = 13
+SMALL_PRINT = "small print: "
+"""What the label of the text beneath a title begins with; nobody sees it, and its parts follow."""
 
 
-def feature_colour(position: int) -> tuple[float, float, float]:
-    """The colour of a feature, by its position, in every plot; lighter, then darker, beyond the first eight."""
-    from matplotlib.colors import to_rgb
+@contextmanager
+def printed(points: float = PRINT_POINTS) -> Iterator[None]:
+    """Within it plots are drawn for a paper: smaller text in a smaller figure, and text that stays text in a PDF.
 
-    colour = np.array(to_rgb(_FEATURES[position % len(_FEATURES)]))
-    turn = position // len(_FEATURES) % 3
-    red, green, blue = (colour, 1 - (1 - colour) * 0.5, colour * 0.6)[turn]
-    return float(red), float(green), float(blue)
+    Whatever else was set in matplotlib holds again afterwards. Save within it, too: ticks are made when they are drawn.
 
+    Args:
+        points: size of the text; a figure shrinks with it, from that of a screen with 10 points.
+    """
+    from matplotlib import rc_context
 
-def action_colour(position: int) -> str:
-    """The colour of an action, by its position, in every plot and in replays."""
-    colours = _action_colours()
-    return colours[position % len(colours)]
-
-
-@cache
-def _action_colours() -> tuple[str, ...]:
-    """From the style sheet that replays use: neither room may import the other."""
-    return tuple(
-        re.findall(r"--action-\d+: (#[0-9a-f]{6})", files("rltools").joinpath("palette.css").read_text("utf-8"))
-    )
-
-
-def signed_colours() -> Colormap:
-    """Purple below zero, white at zero, orange above; grey where nothing was explained."""
-    return _part_of("PuOr_r", 0.1, 0.9).with_extremes(bad="#c4c4c4")
+    with rc_context(
+        {
+            "font.size": points,
+            "axes.linewidth": 0.6,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "savefig.dpi": 300,
+            # Type 42 is TrueType: many journals refuse Type 3, matplotlib's own choice.
+            "pdf.fonttype": 42,
+            "ps.fonttype": 42,
+        }
+    ):
+        yield
 
 
-def value_colours() -> Colormap:
-    """From low, dark violet, to high, yellow."""
-    return _part_of("viridis", 0.0, 0.93)
+def _text_scale() -> float:
+    from matplotlib import rcParams
 
-
-def _part_of(name: str, low: float, high: float) -> Colormap:
-    from matplotlib import colormaps
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list(f"{name} {low}-{high}", colormaps[name](np.linspace(low, high, 256)))
+    return float(rcParams["font.size"]) / SCREEN_POINTS
 
 
 def canvas(axes: Axes | None, height: float, beside: float) -> tuple[Axes, float]:
     """The given axes, or those of a new figure that no global state knows of, and about how wide the data will be.
 
+    All in inches for text of 10 points: a new figure grows and shrinks with the text.
+
     Args:
         axes: given, or None.
-        height: of a new figure, in inches.
-        beside: how many inches of a new figure go to what stands beside the data, which so keeps its width.
+        height: of a new figure.
+        beside: how much of a new figure's width goes to what stands beside the data, which so keeps its width.
     """
+    scale = _text_scale()
     if axes is not None:
         figure = axes.get_figure(root=True)
-        return axes, PART_FOR_DATA * axes.get_position().width * (figure.get_figwidth() if figure else 0)
+        inches = axes.get_position().width * (figure.get_figwidth() if figure else 0)
+        return axes, PART_FOR_DATA * inches / scale
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(DATA_INCHES + beside, height), layout="constrained").subplots(), DATA_INCHES
+    size = ((DATA_INCHES + beside) * scale, height * scale)
+    return Figure(figsize=size, layout="constrained").subplots(), DATA_INCHES
 
 
 def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
@@ -95,7 +102,7 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
     text = wrapped(parts, int(CHARACTERS_PER_INCH * inches))
     lines = text.count("\n") + 1 if text else 0
     size = FontProperties(size="small").get_size_in_points()
-    axes.annotate(
+    beneath = axes.annotate(
         text,
         (0, 1),
         xytext=(0, 5),
@@ -107,8 +114,11 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         linespacing=1.25,
         parse_math=False,
     )
+    beneath.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
     pad = 7 + lines * size * 1.3
-    axes.set_title(title, loc="left", fontsize="medium", fontweight="bold", color=INK, pad=pad, parse_math=False)
+    broken = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
+    font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
+    axes.set_title(broken, font, loc="left", color=INK, pad=pad, parse_math=False)
 
 
 def x_label(axes: Axes, inches: float, text: str) -> None:

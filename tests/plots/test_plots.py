@@ -10,7 +10,7 @@ from rltools import plots
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.features import Features
 from rltools.plots import beeswarm, importance, timeline
-from rltools.plots.style import feature_colour
+from rltools.plots.colours import feature_colour
 from rltools.plots.text import feature_labels, plain, wrapped
 from rltools.testing import example_recording
 
@@ -222,7 +222,7 @@ def test_a_label_has_two_lines_at_most(name, unit):
 
 
 def test_the_few_steps_at_which_a_choice_was_made_stand_out(tmp_path):
-    from rltools.plots.style import value_colours
+    from rltools.plots.colours import value_colours
 
     values = np.random.default_rng(0).normal(size=(50, 1, 1))
     recording = example_recording(tmp_path / "r", [values] * 2, observations=[np.eye(50)[:, :1]] * 2)

@@ -1,0 +1,13 @@
+"""Which features push the agent towards each of its actions, and which away from it."""
+
+import sys
+
+import rltools
+from rltools.plots import action_matrix
+
+policy = rltools.load_policy("lunarlander-ppo")
+recording = rltools.record(policy, episodes=10)
+recording = rltools.explain(recording, policy, method="shapley")
+
+axes = action_matrix(recording)
+axes.figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "action_matrix.png", dpi=150)

@@ -1,0 +1,13 @@
+"""What each value of a feature does to the score of the action taken, and what else that depends on."""
+
+import sys
+
+import rltools
+from rltools.plots import dependence
+
+policy = rltools.load_policy("lunarlander-ppo")
+recording = rltools.record(policy, episodes=6)
+recording = rltools.explain(recording, policy, method="shapley")
+
+axes = dependence(recording, "y velocity")
+axes.figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "dependence.png", dpi=150)

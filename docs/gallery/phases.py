@@ -1,0 +1,13 @@
+"""What matters before and after the lander touches the ground."""
+
+import sys
+
+import rltools
+from rltools.plots import phases
+
+policy = rltools.load_policy("lunarlander-ppo")
+recording = rltools.record(policy, episodes=10)
+recording = rltools.explain(recording, policy, method="shapley")
+
+axes = phases(recording, event=("left leg contact", 0.5), event_name="touchdown")
+axes.figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "phases.png", dpi=150)

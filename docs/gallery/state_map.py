@@ -1,0 +1,13 @@
+"""Where the agent goes, what it does there, and which way its score rises."""
+
+import sys
+
+import rltools
+from rltools.plots import state_map
+
+policy = rltools.load_policy("lunarlander-ppo")
+recording = rltools.record(policy, episodes=8)
+recording = rltools.explain(recording, policy, method="gradient")
+
+axes = state_map(recording, ("y position", "y velocity"))
+axes.figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "state_map.png", dpi=150)

@@ -1,0 +1,156 @@
+"""How the attribution of one feature goes with its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools.plots.colours import GREY, INK, feature_colour
+from rltools.plots.dots import MOST, Colour, colour_by_action, colour_by_value, draw_dots
+from rltools.plots.style import (
+    about,
+    canvas,
+    frameless,
+    heading,
+    label_note,
+    measure,
+    say_nothing_there,
+    strongest_label,
+)
+from rltools.plots.text import feature_labels, number, plain
+from rltools.summary import explained_points, stride_for, summarise, value_dependence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from rltools.recording import Recording
+    from rltools.summary import Dependence, Summary
+
+ACTION = -1
+"""In the place of a feature's position: the action taken."""
+_ROOM_FOR_TICK = 0.1
+"""Of the axis."""
+
+
+def dependence(
+    recording: Recording,
+    feature: str | None = None,
+    *,
+    axes: Axes | None = None,
+    method: str | None = None,
+    target: str | None = None,
+    label: str | None = None,
+    coloured_by: str | None = None,
+    standardised: bool | None = None,
+    level: float = 0.95,
+) -> Axes:
+    """Attributions of one feature against its value, a dot a step, with their mean along the values.
+
+    The colours say what else the attribution goes with, by default what explains most of what the feature's own value
+    leaves open: the feature with the largest rank correlation with the attribution among steps of about the same value,
+    or the action taken, where its correlation ratio is larger still.
+
+    Args:
+        recording: with at least one attribution.
+        feature: its name; by default the one that matters most.
+        axes: where to draw; a new figure by default.
+        method: which, where several were recorded.
+        target: as text, likewise.
+        label: which scalar of a target that has several; by default the one with the largest attributions.
+        coloured_by: name of another feature, or "action" for the one taken, where that is one discrete choice.
+        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        level: of the interval of the mean, over resampled episodes.
+
+    Raises:
+        RecordingError: nothing that fits was explained.
+        UnknownNameError: no such feature, also for colours by a discrete action that is not there.
+        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+    """
+    summary = summarise(recording, method=method, target=target, level=level)
+    shown = measure(summary, standardised)
+    at_label = strongest_label(summary, label)
+    position = summary.top(1)[0].position if feature is None else summary.position(feature)
+    stride = stride_for(summary.n)
+    points = explained_points(recording, summary.key, label=at_label, stride=stride, scale=shown.scale)
+    found = value_dependence(points, position, level=level)
+    other = _others(summary, found, coloured_by)
+    drawn = slice(None, None, stride_for(len(points.values), MOST))
+    values, attributions = points.values[drawn], points.attributions[drawn, position]
+    axes, width = canvas(axes, 3.7, 2.0)
+    axes.set_xlabel(_name(summary, position), parse_math=False)
+    of = f"{shown.name} of this feature\non {plain(summary.labels[at_label], 30)} ({shown.unit})"
+    axes.set_ylabel(of, parse_math=False)
+    frameless(axes, "bottom", "left")
+    notes = (
+        label_note(summary, label),
+        f"{len(values):,} evenly spread steps drawn" if len(values) < points.n else "",
+        *_said(summary, found, other if coloured_by is None else None, level),
+    )
+    heading(axes, width, f"What {plain(summary.features[position], 30)} does, by its value", *about(summary), *notes)
+    if len(values) == 0:
+        say_nothing_there(axes)
+        return axes
+    axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+    at = values[:, position]
+    if found.few:
+        gap = float(np.diff(found.at).min()) if len(found.at) > 1 else 1.0
+        # Dots of one of few values lie side by side.
+        at = at + 0.25 * gap * np.random.default_rng(0).uniform(-1, 1, len(at))
+        axes.set_xlim(found.at[0] - gap / 2, found.at[-1] + gap / 2)
+        if gap > _ROOM_FOR_TICK * np.ptp(found.at):
+            axes.set_xticks(found.at, labels=[number(value) for value in found.at])
+    if other == ACTION:
+        colours: Sequence[Colour] = colour_by_action(axes, points.actions[drawn], points.action_names)
+    elif other is None:
+        colours = [feature_colour(position)] * len(at)
+    else:
+        colours = colour_by_value(axes, values[:, other], _name(summary, other))
+    draw_dots(axes, at, attributions, colours)
+    _mean(axes, found)
+    return axes
+
+
+def _others(summary: Summary, found: Dependence, coloured_by: str | None) -> int | None:
+    """The position of the feature that gives the colours, or ACTION; None for neither."""
+    if coloured_by is None:
+        return ACTION if found.by_action > found.correlation else found.other
+    if coloured_by == "action" and summary.by_action and "action" not in summary.features:
+        return ACTION
+    return summary.position(coloured_by)
+
+
+def _name(summary: Summary, position: int) -> str:
+    (name,) = feature_labels([summary.features[position]], [summary.units[position]])
+    return name
+
+
+def _said(summary: Summary, found: Dependence, chosen: int | None, level: float) -> tuple[str, ...]:
+    """What the line is, and why the colours are those of the feature, or the action, that was chosen here."""
+    interval = (
+        f", {100 * level:g} % interval over episodes" if summary.overall.episodes > 1 else ", one episode: no interval"
+    )
+    line = f"black: mean{interval}"
+    if chosen is None:
+        return (line,)
+    how = (
+        f"correlation ratio {found.by_action:.2f}"
+        if chosen == ACTION
+        else f"|rank correlation| {found.correlation:.2f}"
+    )
+    return line, f"colours: what matters most besides ({how})"
+
+
+def _mean(axes: Axes, found: Dependence) -> None:
+    from matplotlib.patheffects import Normal, Stroke
+
+    seen = [Stroke(linewidth=2.3, foreground="white"), Normal()]
+    mean = found.mean
+    if found.few:
+        axes.vlines(found.at, mean.low, mean.high, color=INK, linewidth=1.6, zorder=4, path_effects=seen)
+        axes.plot(found.at, mean.value, "D", color=INK, markeredgecolor="white", markersize=6, zorder=5)
+        return
+    axes.fill_between(found.at, mean.low, mean.high, color=INK, alpha=0.28, linewidth=0, zorder=3)
+    axes.plot(found.at, mean.value, color=INK, linewidth=1.5, zorder=4, path_effects=seen)
+    axes.plot(found.at, mean.value, "D" if len(found.at) == 1 else ".", color=INK, markersize=4, zorder=4)

@@ -1,0 +1,69 @@
+"""A dot for each step, coloured by what was done or seen in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools.plots.colours import GREY, action_colour, value_colours
+from rltools.plots.panels import MOST_ACTIONS
+from rltools.plots.scales import colour_bar, legend_beside
+from rltools.plots.text import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST = 4000
+"""At most so many are drawn."""
+Colour = tuple[float, ...] | str
+
+
+def draw_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colours: Sequence[Colour]) -> None:
+    """Draw the steps in an order of chance, so that no colour covers the others."""
+    order = np.random.default_rng(0).permutation(len(x))
+    mixed = [colours[at] for at in order]
+    size = 10 if len(x) < 1000 else 6
+    axes.scatter(x[order], y[order], c=mixed, s=size, linewidths=0, zorder=2, rasterized=True)
+
+
+def colour_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> list[Colour]:
+    """The colour of the action taken at each step, with a legend on the right; rare ones of many share a colour.
+
+    Args:
+        axes: the plot's.
+        positions: int64 `[step]`, among the names.
+        names: of the actions.
+    """
+    from matplotlib.lines import Line2D
+
+    counts = np.bincount(positions, minlength=len(names))
+    taken = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
+    named = sorted(taken[:MOST_ACTIONS].tolist())
+    colours = {at: action_colour(at) for at in named}
+    labels = [plain(names[at], 20) for at in named]
+    rest = len(taken) - len(named)
+    if rest:
+        labels.append(f"{rest} other{'s' if rest > 1 else ''}")
+    handles = [Line2D([], [], linestyle="", marker="o", color=colour) for colour in (*colours.values(), GREY)]
+    legend_beside(axes, "action taken", handles[: len(labels)], labels)
+    return [colours.get(at, GREY) for at in positions.tolist()]
+
+
+def colour_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Colour]:
+    """The colour of each value, with a scale on the right.
+
+    Colours end beyond all but five percent at each side, or at the extremes of what is rarely another value.
+
+    Args:
+        axes: the plot's.
+        values: float `[step]`.
+        name: of what they are, with its unit.
+    """
+    low, high = (float(end) for end in np.percentile(values, [5, 95]))
+    ends = ("≤ {}", "≥ {}")
+    if high <= low:
+        low, high, ends = float(values.min()), float(values.max()), ("{}", "{}")
+    colour_bar(axes, value_colours(), (low, high) if high > low else (low - 1, low + 1), name, ends)
+    return [tuple(colour) for colour in value_colours()((values - low) / ((high - low) or 1.0))]

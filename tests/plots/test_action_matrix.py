@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from rltools.features import Features
+from rltools.plots import action_matrix
+from rltools.testing import example_recording
+
+NAMES = Features((3,), ("feature",), ("height", "speed", "contact"), ("m", "m/s", ""))
+
+
+def _recording(folder, **given):
+    """Attributions are 3, -2 when left is taken, -3, 2 when right is; the third turns its sign with the episode."""
+    rng = np.random.default_rng(0)
+    actions = [rng.integers(0, 2, 40) for _ in range(6)]
+    values = [
+        np.where(part[:, None], -1, 1) * [3, -2, 0] + [0, 0, 1e-3 * (-1) ** at] for at, part in enumerate(actions)
+    ]
+    given = {"action_names": ("left", "right", "up")} | given
+    return example_recording(
+        folder, [part[:, None] for part in values], features=NAMES, actions=actions, unit="score", **given
+    )
+
+
+def _cells(axes):
+    return np.array([text.get_text() for text in axes.texts][1:]).reshape(axes.images[0].get_array().shape)
+
+
+def test_a_column_for_each_action_taken(tmp_path):
+    axes = action_matrix(_recording(tmp_path / "r"))
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert [label.split("\n")[0] for label in labels] == ["left", "right"]
+    assert sum(int(label.split("n = ")[1]) for label in labels) == 240
+    assert axes.get_xlabel() == "action taken"
+    assert "1 action never taken" in axes.texts[0].get_text()
+    np.testing.assert_allclose(axes.images[0].get_array()[:2], [[3, -3], [-2, 2]], atol=1e-5)
+    assert _cells(axes)[:2].tolist() == [["3.00", "−3.00"], ["−2.00", "2.00"]]
+
+
+def test_the_colours_are_centred_on_zero(tmp_path):
+    low, high = action_matrix(_recording(tmp_path / "r")).images[0].get_clim()
+    assert (low, high) == (pytest.approx(-3), pytest.approx(3))
+
+
+def test_what_may_be_zero_is_hatched_and_that_is_said(tmp_path):
+    axes = action_matrix(_recording(tmp_path / "r"))
+    hatched = [(patch.get_x() + 0.5, patch.get_y() + 0.5) for patch in axes.patches if patch.get_hatch()]
+    assert hatched == [(0, 2), (1, 2)]
+    assert "hatched: 95 % interval over episodes holds 0" in axes.texts[0].get_text()
+
+
+def test_one_episode_has_nothing_hatched(tmp_path):
+    axes = action_matrix(example_recording(tmp_path / "r", [np.ones((9, 1, 3))], unit="score"))
+    assert not [patch for patch in axes.patches if patch.get_hatch()]
+    assert "no interval" in axes.texts[0].get_text()
+
+
+def test_a_column_for_each_dimension_of_a_continuous_action(tmp_path):
+    joints = ("hip", "knee")
+    recording = example_recording(
+        tmp_path / "r",
+        [np.ones((9, 2, 2)) * [[1], [-4]]] * 2,
+        labels=("action:hip", "action:knee"),
+        action_names=joints,
+        action_start=None,
+        unit="score",
+    )
+    axes = action_matrix(recording)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["hip", "knee"]
+    assert axes.get_xlabel() == "dimension of the action"
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[1, -4]] * 2)
+
+
+def test_numbers_are_left_out_where_they_have_no_room(tmp_path):
+    names = tuple(f"a long name of action {at}" for at in range(30))
+    rng = np.random.default_rng(0)
+    recording = example_recording(tmp_path / "r", [rng.normal(size=(200, 1, 3))] * 2, action_names=names)
+    from matplotlib.figure import Figure
+
+    small = action_matrix(recording, axes=Figure(figsize=(4, 3)).subplots())
+    assert len(small.texts) == 1
+    assert len(small.get_xticklabels()) == 10
+    assert "20 rarer actions left out" in small.texts[0].get_text().replace("\n", " ")
+    assert {label.get_rotation() for label in small.get_xticklabels()} == {90}
+
+
+def test_the_top_features_are_shown_and_that_is_said(tmp_path):
+    axes = action_matrix(_recording(tmp_path / "r"), top=1)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["height (m)"]
+    assert "top 1 of 3 features" in axes.texts[0].get_text()

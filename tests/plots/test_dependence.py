@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from rltools.errors import UnknownNameError
+from rltools.features import Features
+from rltools.plots import dependence
+from rltools.plots.colours import action_colour
+from rltools.testing import example_recording
+
+NAMES = Features((3,), ("feature",), ("height", "speed", "contact"), ("m", "m/s", ""))
+
+
+def _recording(folder, *, actions=None, continuous=False, contact=False, steps=60):
+    """The attribution of `height` is 3 times its value, with the sign of `speed`, which is also the action taken.
+
+    That of `contact` is 5 where it is 1, if it is the one that matters.
+    """
+    rng = np.random.default_rng(0)
+    states = [rng.normal(size=(steps, 3)) for _ in range(4)]
+    for part in states:
+        part[:, 2] = part[:, 2] > 0
+    values = [part * [3, 0.01, 0.01] for part in states]
+    for part, state in zip(values, states, strict=True):
+        part[:, 0] *= np.sign(state[:, 1])
+        if contact:
+            part[:, 0], part[:, 2] = 0, 5 * state[:, 2]
+    given = {"action_start": None, "labels": ("action:torque",), "action_names": ("torque",)} if continuous else {}
+    return example_recording(
+        folder,
+        [part[:, None] for part in values],
+        features=NAMES,
+        observations=[part.astype(np.float32) for part in states],
+        actions=actions and [(part[:, 1] > 0).astype(int) for part in states],
+        unit="score",
+        method="shapley",
+        **given,
+    )
+
+
+def _dots(axes):
+    return next(found for found in axes.collections if len(found.get_offsets()) > 20)
+
+
+def _said(axes):
+    return " ".join(text.get_text() for text in axes.texts).replace("\n", " ")
+
+
+def test_a_dot_for_each_step_of_the_most_important_feature(tmp_path):
+    axes = dependence(_recording(tmp_path / "r"))
+    assert axes.get_xlabel() == "height (m)"
+    assert "shapley" in axes.get_ylabel()
+    x, y = _dots(axes).get_offsets().T
+    np.testing.assert_allclose(np.abs(y), 3 * np.abs(x), rtol=1e-5)
+    assert len(x) == 240
+
+
+def test_what_explains_the_rest_gives_the_colours(tmp_path):
+    by_feature = dependence(_recording(tmp_path / "feature", continuous=True))
+    assert [panel.get_ylabel() for panel in by_feature.child_axes] == ["speed (m/s)"]
+    assert "what matters most besides (|rank correlation| 0.7" in _said(by_feature)
+    by_action = dependence(_recording(tmp_path / "action", actions=True))
+    assert [text.get_text() for text in by_action.get_legend().get_texts()] == ["left", "right"]
+    assert "correlation ratio" in _said(by_action)
+    x, y = _dots(by_action).get_offsets().T
+    from matplotlib.colors import to_rgb
+
+    colours = [tuple(colour[:3]) for colour in _dots(by_action).get_facecolors()]
+    right = np.array([colour == pytest.approx(to_rgb(action_colour(1))) for colour in colours])
+    np.testing.assert_array_equal(right, x * y > 0)
+
+
+def test_the_colours_can_be_chosen(tmp_path):
+    recording = _recording(tmp_path / "r", actions=True)
+    axes = dependence(recording, "speed", coloured_by="contact")
+    assert axes.get_xlabel() == "speed (m/s)"
+    assert [panel.get_ylabel() for panel in axes.child_axes] == ["contact"]
+    assert "besides" not in _said(axes)
+    assert dependence(recording, coloured_by="action").get_legend() is not None
+    with pytest.raises(UnknownNameError, match="wind"):
+        dependence(recording, "wind")
+    with pytest.raises(UnknownNameError, match="action"):
+        dependence(_recording(tmp_path / "continuous", continuous=True), coloured_by="action")
+
+
+def test_few_values_are_ticks_with_their_means(tmp_path):
+    axes = dependence(_recording(tmp_path / "r", contact=True))
+    assert axes.get_xlabel() == "contact"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1"]
+    (means,) = [line for line in axes.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(means.get_ydata(), [0, 5])
+    x, _ = _dots(axes).get_offsets().T
+    assert np.abs(x - np.round(x)).max() <= 0.25
+
+
+def test_many_steps_are_thinned_and_that_is_said(tmp_path):
+    axes = dependence(_recording(tmp_path / "r", steps=1500))
+    assert len(_dots(axes).get_offsets()) == 3000
+    assert "3,000 evenly spread steps drawn" in _said(axes)

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from rltools.plots import episode_grid
+from rltools.recording import Outcome
+from rltools.summary._spread import median_episode, spread_outcomes
+from rltools.testing import example_recording
+
+
+@pytest.fixture
+def recording(tmp_path):
+    values = [np.random.default_rng(at).normal(size=(10 + at, 1, 6)) for at in range(20)]
+    return example_recording(tmp_path / "recording", values, unit="score", method="shapley")
+
+
+def _outcomes(*returns):
+    return [Outcome(at, at, 1 if total else 0, total, "terminated") for at, total in enumerate(returns)]
+
+
+def _small_print(axes):
+    return " ".join(text.get_text().replace("\n", " ") for text in axes.texts)
+
+
+def _cells(axes):
+    return [cell for cell in axes.child_axes if cell.get_title(loc="left")]
+
+
+def test_the_best_and_the_worst_are_among_those_spread():
+    chosen = spread_outcomes(_outcomes(5, 1, 9, 7, 3, 0), 3, "return")
+    assert [outcome.total_reward for outcome in chosen] == [9, 5, 1]
+    assert [outcome.number for outcome in spread_outcomes(_outcomes(5, 1, 9), 2, "number")] == [0, 1]
+
+
+def test_the_median_is_of_those_that_have_steps():
+    assert median_episode(_outcomes(5, 1, 9, 0)) == 0
+    assert median_episode(_outcomes(0)) is None
+
+
+def test_it_says_how_many_episodes_and_features_are_left_out(recording):
+    axes = episode_grid(recording)
+    assert len(_cells(axes)) == 12
+    assert "12 of 20 episodes" in _small_print(axes)
+    assert "top 4 of 6 features" in _small_print(axes)
+    assert _cells(axes)[0].get_title(loc="left") == "#19: return 29"
+    assert _cells(axes)[-1].get_title(loc="left") == "#0: return 10"
+
+
+def test_all_cells_share_their_colours_and_their_steps(recording):
+    cells = _cells(episode_grid(recording, most=4))
+    limits = {image.get_clim() for cell in cells for image in cell.images}
+    assert len(limits) == 1
+    low, high = limits.pop()
+    assert low == -high
+    assert len({cell.get_xlim() for cell in cells}) == 1
+
+
+def test_rows_are_the_features_in_their_order_and_the_mark_is_at_the_end(recording):
+    from rltools.summary import summarise
+
+    order = [found.position for found in summarise(recording).top(3)]
+    cell = _cells(episode_grid(recording, by="number", top=3))[2]
+    drawn = np.concatenate([image.get_array() for image in cell.images])
+    values = recording.attribution(episodes=[2]).values[:, 0, order].T
+    assert np.allclose(drawn, values)
+    (mark,) = cell.lines
+    assert mark.get_xdata()[0] > len(values[0]) - 1

@@ -1,0 +1,66 @@
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from rltools.plots import importance, timeline
+from rltools.plots.alt import alt_text
+from rltools.plots.colours import colour_limit
+from rltools.plots.style import printed
+from rltools.testing import example_recording
+
+
+@pytest.fixture
+def recording(tmp_path):
+    values = [np.random.default_rng(at).normal(size=(9, 1, 7)) for at in range(2)]
+    return example_recording(tmp_path / "recording", values)
+
+
+def test_a_printed_figure_is_smaller_in_all(recording):
+    screen = importance(recording).figure.get_size_inches()
+    with printed():
+        axes = importance(recording)
+        axes.figure.draw_without_rendering()
+    assert axes.figure.get_size_inches() == pytest.approx(0.8 * screen)
+    assert axes.xaxis.label.get_size() == 8
+    assert {label.get_size() for label in axes.get_xticklabels()} == {8}
+
+
+def test_printing_leaves_nothing_behind(recording):
+    before = dict(mpl.rcParams)
+    with printed(6):
+        assert mpl.rcParams["font.size"] == 6
+    assert dict(mpl.rcParams) == before
+    assert importance(recording).xaxis.label.get_size() == 10
+
+
+def test_a_printed_pdf_holds_truetype(recording, tmp_path):
+    with printed():
+        importance(recording).figure.savefig(tmp_path / "plot.pdf")
+    content = (tmp_path / "plot.pdf").read_bytes()
+    assert b"/Type3" not in content
+    assert b"/CIDFontType2" in content
+
+
+def test_alt_text_is_sentences_of_what_is_written(recording):
+    text = alt_text(importance(recording))
+    assert text.startswith("What the agent looks at. example, n = 18 steps of 2 episodes, 95 % interval over episodes.")
+    assert "Horizontally: share of mean |gradient × std| of centred:chosen (%)." in text
+    assert "Vertically: obs[" in text
+    assert text.endswith("and 2 more.")
+
+
+def test_alt_text_names_the_panels(recording):
+    assert "Vertically: score centred:chosen, action, obs[" in alt_text(timeline(recording))
+
+
+def test_alt_text_leaves_numbers_out(recording):
+    axes = importance(recording)
+    axes.set_yticks([0, 1], labels=["−3", "2.5"])
+    assert "Vertically" not in alt_text(axes)
+
+
+def test_one_spike_does_not_fade_the_rest():
+    values = np.append(np.linspace(-1, 1, 999), [100, np.nan])
+    assert 0.9 < colour_limit(values) < 1.1
+    assert colour_limit(np.zeros(3)) == 1
+    assert colour_limit(np.full(3, np.nan)) == 1
