@@ -1,4 +1,4 @@
-"""Replay pages of a recording's episodes, with pictures where the environment can be drawn."""
+"""Replay pages and videos of a recording's episodes, with pictures where the environment can be drawn."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from rltools.recording._files import numbered
 from rltools.replaying._drawing import draw_episode, drawing_in
 from rltools.replaying._process import draw_elsewhere
 from rltools.replays import replay
+from rltools.replays._beside import same_seeds
+from rltools.videos import check_possible, video
 
 if TYPE_CHECKING:
     from rltools.environments import Environment
@@ -51,22 +53,24 @@ def replay_episodes(
 
 def replay_episode(
     recording: Recording,
-    number: int,
+    number: int | Sequence[int],
     path: Path | None = None,
     *,
     method: str | None = None,
     target: str | None = None,
+    beside: Recording | None = None,
     frames: bool = True,
     modules: Sequence[str] = (),
 ) -> Path:
-    """Write the replay of one episode, with pictures that are drawn now where there are none.
+    """Write the replay of one or several episodes, with pictures that are drawn now where there are none.
 
     Args:
-        recording: where the episode is.
-        number: of the episode.
+        recording: where the episodes are.
+        number: of the episode; of several their numbers.
         path: of the page; in `replays` of the recording by default.
         method: as for `replay`.
         target: as for `replay`.
+        beside: as for `replay`.
         frames: whether to draw the environment where it was not yet.
         modules: to import for environments that they register.
 
@@ -76,14 +80,60 @@ def replay_episode(
     Raises:
         RltoolsError: whatever `replay` raises; that an environment cannot be drawn is a warning.
     """
-    recording.outcome(number)  # an episode that is not there is no matter of drawing
+    numbers = [number] if isinstance(number, int) else list(number)
+    for one in numbers:
+        recording.outcome(one)  # an episode that is not there is no matter of drawing
+    others = [] if beside is None else same_seeds(recording, numbers, beside)
     if frames:
-        _draw(recording, [number], None, modules, progress=False)
-    return replay(recording, number, path or _path(recording, number), method=method, target=target)
+        _draw(recording, numbers, None, modules, progress=False)
+    if frames and beside is not None:
+        _draw(beside, others, None, modules, progress=False)
+    path = path or _path(recording, *numbers, beside=beside)
+    return replay(recording, number, path, method=method, target=target, beside=beside)
 
 
-def _path(recording: Recording, number: int) -> Path:
-    return recording.directory / "replays" / f"episode-{number:06d}.html"
+def film_episode(
+    recording: Recording,
+    number: int,
+    path: Path,
+    *,
+    method: str | None = None,
+    target: str | None = None,
+    speed: float = 1.0,
+    frames: bool = True,
+    modules: Sequence[str] = (),
+    progress: bool = False,
+) -> Path:
+    """Write the video of one episode, with pictures that are drawn now where there are none.
+
+    Args:
+        recording: where the episode is.
+        number: of the episode.
+        path: as for `video`.
+        method: as for `video`.
+        target: as for `video`.
+        speed: as for `video`.
+        frames: whether to draw the environment where it was not yet.
+        modules: to import for environments that they register.
+        progress: show progress bars.
+
+    Returns:
+        The path.
+
+    Raises:
+        RltoolsError: whatever `video` raises; that an environment cannot be drawn is a warning.
+    """
+    check_possible(path)  # before pictures are drawn, which takes longer than the video
+    recording.outcome(number)
+    if frames:
+        _draw(recording, [number], None, modules, progress=progress)
+    return video(recording, number, path, method=method, target=target, speed=speed, progress=progress)
+
+
+def _path(recording: Recording, *numbers: int, beside: Recording | None = None) -> Path:
+    which = f"episode{'s' if len(numbers) > 1 else ''}-{'-'.join(f'{number:06d}' for number in numbers)}"
+    other = "" if beside is None else f"-beside-{beside.directory.resolve().name}"
+    return recording.directory / "replays" / f"{which}{other}.html"
 
 
 def _draw(

@@ -1,4 +1,4 @@
-"""Replays: one self-contained HTML page per episode."""
+"""Replays: one self-contained HTML page of an episode, of several, or of two agents side by side."""
 
 from rltools.replays._page import replay
 

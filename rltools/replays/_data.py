@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from rltools.observations import pick
 from rltools.recording import Attribution, Episode, Recording
 from rltools.recording._columns import read_metadata
 from rltools.recording._files import numbered_path
-from rltools.replays._packing import packed
+from rltools.replays._fitting import fitted
+from rltools.replays._moments import moments
+from rltools.replays._packing import packed, quantised
 from rltools.replays._pictures import maps, pictures, webp_uri
 from rltools.replays._rows import Row, deviations, is_picture, rows_of, summed
 
 _USUAL_SPEED = 30.0
-_ENDINGS = {
+ENDINGS = {
     "terminated": "terminated by the environment",
     "truncated": "truncated by the environment",
     "limit": "stopped at the step limit",
@@ -33,10 +36,26 @@ def page_data(recording: Recording, number: int, keys: list[str], title: str | N
         RecordingError: the episode is not explained by one of them.
         CorruptError: a file is damaged.
     """
+    return next(episodes_data(recording, [number], keys, title))
+
+
+def episodes_data(
+    recording: Recording, numbers: Sequence[int], keys: list[str], title: str | None
+) -> Iterator[dict[str, Any]]:
+    """`page_data` of several episodes, one after another."""
+    per_unit = any(recording.question(key).unit == "score per unit" for key in keys)
+    spread = deviations(recording) if per_unit else None
+    for number in numbers:
+        yield _episode_data(recording, number, keys, title, spread)
+
+
+def _episode_data(
+    recording: Recording, number: int, keys: list[str], title: str | None, spread: np.ndarray | None
+) -> dict[str, Any]:
     header, episode = recording.header, recording.episode(number)
     found = [recording.attribution_of(key, episodes=[number]) for key in keys]
-    speed = _frames_per_second(recording, number)
-    spread = deviations(recording) if any(asked.unit == "score per unit" for asked in found) else None
+    known_speed = frames_per_second(recording, number)
+    speed = known_speed or _USUAL_SPEED
     pictured = recording.features.has_images
     rows = rows_of(recording.features)
     return {
@@ -50,8 +69,9 @@ def page_data(recording: Recording, number: int, keys: list[str], title: str | N
         "recording": recording.directory.name,
         "deterministic": header.deterministic,
         "outcome": _outcome(episode),
-        "speed": speed or _USUAL_SPEED,
-        "speed_known": speed is not None,
+        "speed": speed,
+        "speed_known": known_speed is not None,
+        "moments": [vars(moment) for moment in moments(episode, header, found[0] if found else None, spread, speed)],
         "rewards": packed(episode.rewards),
         "actions": _actions(recording, episode),
         "features": _features(recording.features, episode, rows),
@@ -62,7 +82,7 @@ def page_data(recording: Recording, number: int, keys: list[str], title: str | N
     }
 
 
-def _frames_per_second(recording: Recording, number: int) -> float | None:
+def frames_per_second(recording: Recording, number: int) -> float | None:
     """At which the frames are real time, as the environment said; None where no frames were kept."""
     path = numbered_path(recording.directory / "frames", number)
     text = read_metadata(path).get("frames_per_second") if path.is_file() else None
@@ -72,7 +92,7 @@ def _frames_per_second(recording: Recording, number: int) -> float | None:
 def _outcome(episode: Episode) -> dict[str, Any]:
     outcome = episode.outcome
     total = outcome.total_reward if math.isfinite(outcome.total_reward) else None
-    return vars(outcome) | {"total_reward": total, "steps": len(episode), "ended": _ENDINGS[outcome.ended]}
+    return vars(outcome) | {"total_reward": total, "steps": len(episode), "ended": ENDINGS[outcome.ended]}
 
 
 def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
@@ -84,7 +104,15 @@ def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
         "taken": packed(flat - (header.action_start or 0)),
         "score": header.score,
         "scores": packed(_rows(episode.scores)),
+        "allowed": _allowed(episode),
     }
+
+
+def _allowed(episode: Episode) -> dict[str, Any] | None:
+    """1 for an action that was allowed, where each score has such a mark."""
+    if episode.masks is None or episode.masks.shape != episode.scores.shape:
+        return None
+    return quantised(_rows(episode.masks).astype(np.float64), np.dtype("i1"))
 
 
 def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:
@@ -154,6 +182,7 @@ def _frames(frames: list[bytes] | None) -> dict[str, Any] | None:
         return None
     from PIL import Image
 
-    with Image.open(io.BytesIO(frames[0])) as first:
+    fitting = fitted(frames)
+    with Image.open(io.BytesIO(fitting[0])) as first:
         size = first.size
-    return {"size": list(size), "pictures": [webp_uri(frame) for frame in frames]}
+    return {"size": list(size), "pictures": [webp_uri(frame) for frame in fitting]}

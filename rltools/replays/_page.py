@@ -1,62 +1,81 @@
-"""One self-contained HTML page per episode."""
+"""One self-contained HTML page of an episode, of several, or of two agents side by side."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from rltools.errors import ArgumentError
 from rltools.pages import head, render, security_policy
 from rltools.recording import Recording
 from rltools.recording._files import appearing, cause_named
-from rltools.replays._data import page_data
+from rltools.replays._beside import same_seeds
+from rltools.replays._data import episodes_data
 from rltools.replays._packing import script_json
 
 _STYLES = ("replays/vendor/uPlot.min.css", "palette.css", "replays/page/page.css")
 _LIBRARY = "replays/vendor/uPlot.iife.min.js"
-_SCRIPTS = ("numbers", "data", "colours", "facts", "bars", "picture", "tracks", "heat", "panels", "player", "page")
+_COMMON = ("numbers", "packing", "document", "colours")
+_SIDE = ("data", "facts", "span", "bars", "picture", "tracks", "ribbons", "heat", "panels", "moments", "side")
+_PAGE = ("tip", "clock", "address", "theme", "keys", "page")
+_PARTS = (_COMMON, _SIDE, _PAGE)
 
 
 def replay(
     recording: Recording,
-    episode: int,
+    episode: int | Sequence[int],
     path: str | Path,
     *,
     method: str | None = None,
     target: str | None = None,
     title: str | None = None,
+    beside: Recording | None = None,
 ) -> Path:
-    """Write an episode as one HTML page that needs no network: frames, attributions, features, scores and rewards.
+    """Write episodes as one HTML page that needs no network: frames, attributions, features, scores and rewards.
 
-    `page.html#step=120` opens it at a step.
+    `page.html#step=120` opens it at a step, `page.html#episode=3&step=120` at a step of one of several episodes.
 
     Args:
-        recording: where the episode is.
-        episode: its number.
+        recording: where the episodes are.
+        episode: its number; of several their numbers, the first is shown first.
         path: of the page, which appears whole or not at all; its folder is made where there is none.
         method: only attributions of this method; None shows all that were recorded, the best predictor first.
         target: only those of this target, as text.
         title: of the page; the policy's name by default.
+        beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
+            step by step.
 
     Returns:
         The path.
 
     Raises:
         UnknownNameError: no such episode.
-        RecordingError: no attribution that fits, or none of this episode yet; or the folder cannot be written to.
-        CorruptError: a file of the recording is damaged.
+        ArgumentError: no episode is named.
+        RecordingError: no attribution that fits, or none of this episode yet; the other recording has no episode with
+            the same seed; or the folder cannot be written to.
+        CorruptError: a file of a recording is damaged.
 
     Example:
         >>> import rltools
-        >>> rltools.replay(rltools.open_recording("runs/lander"), 0, "lander.html")  # doctest: +SKIP
+        >>> rltools.replay(rltools.open_recording("runs/lander"), [0, 3], "lander.html")  # doctest: +SKIP
     """
     path = Path(path)
-    data = page_data(recording, episode, _shown(recording, method, target), title)
+    numbers = [episode] if isinstance(episode, int) else list(dict.fromkeys(episode))
+    if not numbers:
+        raise ArgumentError("a replay needs at least one episode, and the list of their numbers is empty")
+    shown = [(recording, numbers)]
+    if beside is not None:
+        shown.append((beside, same_seeds(recording, numbers, beside)))
+    sides = [list(episodes_data(one, of, _keys(one, method, target), title)) for one, of in shown]
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
-    folder = recording.directory.name if recording.directory.is_absolute() else recording.directory.as_posix()
-    source = f"rltools.open_recording({folder!r})"
-    page = _page(data | {"again": f"rltools.replay({source}, {episode}, {path.name!r}{options})"})
+    options += "" if beside is None else f", beside={_source(beside)}"
+    asked = numbers[0] if isinstance(episode, int) else numbers
+    call = f"rltools.replay({_source(recording)}, {asked}, {path.name!r}{options})"
+    name = title or " beside ".join(dict.fromkeys(one.header.policy for one, _ in shown))
+    page = _page(name, call, sides)
     with cause_named(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with appearing(path) as temporary:
@@ -65,7 +84,12 @@ def replay(
     return path
 
 
-def _shown(recording: Recording, method: str | None, target: str | None) -> list[str]:
+def _source(recording: Recording) -> str:
+    folder = recording.directory.name if recording.directory.is_absolute() else recording.directory.as_posix()
+    return f"rltools.open_recording({folder!r})"
+
+
+def _keys(recording: Recording, method: str | None, target: str | None) -> list[str]:
     """The names of the attributions to show, the one that speaks first at the front.
 
     Those over a window of past observations are left out: at a step they have a value for each of several moments.
@@ -84,22 +108,36 @@ def _shown(recording: Recording, method: str | None, target: str | None) -> list
     return [first, *fitting]
 
 
-def _page(data: dict[str, Any]) -> str:
+def _page(title: str, again: str, sides: list[list[dict[str, Any]]]) -> str:
     from markupsafe import Markup
 
     style = "\n".join(map(_part, _STYLES))
     library = _part(_LIBRARY)
-    body = "\n".join(_part(f"replays/page/{name}.js") for name in _SCRIPTS)
-    script = f'"use strict";\n(() => {{\n{body}\n}})();'
+    script = _script()
+    first = sides[0][0]
+    outcomes = [[episode["outcome"] for episode in side] for side in sides]
+    index = {
+        "title": title,
+        "again": again,
+        "speed": first["speed"],
+        "speed_known": first["speed_known"],
+        "sides": outcomes,
+    }
+    numbers = f", episode {outcomes[0][0]['number']}" if len(outcomes[0]) == 1 else ""
     return render(
         _part("replays/page/page.html"),
-        head=head(
-            f"{data['title']}, episode {data['outcome']['number']}", style, security_policy([style], [library, script])
-        ),
+        head=head(f"{title}{numbers}", style, security_policy([style], [library, script])),
         library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704
-        data=Markup(script_json(data)),  # noqa: S704
+        data=Markup(script_json(index)),  # noqa: S704
+        episodes=[Markup(script_json(episode)) for side in sides for episode in side],  # noqa: S704
     )
+
+
+def _script() -> str:
+    """What a side of the page needs stands within one function, called once for each episode that is opened."""
+    common, side, page = ("\n".join(_part(f"replays/page/{name}.js") for name in names) for names in _PARTS)
+    return f'"use strict";\n(() => {{\n{common}\nfunction makeSide(root, page, hub) {{\n{side}\n}}\n{page}\n}})();'
 
 
 def _part(name: str) -> str:

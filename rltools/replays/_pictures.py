@@ -28,7 +28,7 @@ def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
 
     `note` says what of it is seen where not all is: the newest of a stack, what the colours mean.
     """
-    values, note = _visible(observations, part)
+    values, note = visible(observations, part)
     size = values.shape[1:3]
     lossless = size[0] * size[1] <= _LOSSLESS
     return {
@@ -53,7 +53,7 @@ def _webp(picture: np.ndarray, lossless: bool) -> str:
     return webp_uri(buffer.getvalue())
 
 
-def _visible(observations: np.ndarray, part: Part) -> tuple[np.ndarray, str]:
+def visible(observations: np.ndarray, part: Part) -> tuple[np.ndarray, str]:
     """Bytes `[step, y, x]`, or `[step, y, x, 3]` in colours, and what is to say of them."""
     values, dims, notes = observations, list(part.dims), []
     for axis in [name for name in dims if name not in ("y", "x", "channel")]:

@@ -105,8 +105,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> rltools.Recording:
 
 
 def embedded(page: str) -> dict[str, Any]:
-    """The numbers a page carries with it."""
-    start = page.index('id="data">') + len('id="data">')
+    """The numbers a page carries with it: of its first episode, and what holds for the whole page."""
+    first, index = (_script(page, opening) for opening in ('class="episode-data">', 'id="data">'))
+    return index | first
+
+
+def _script(page: str, opening: str) -> dict[str, Any]:
+    start = page.index(opening) + len(opening)
     return json.loads(page[start : page.index("</script>", start)])
 
 
@@ -199,9 +204,10 @@ class Browser:
 
     def press(self, key: str, *, shift: bool = False) -> None:
         code = {" ": "Space"}.get(key, key)
-        number = {" ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Tab": 9}[key]
+        named = {" ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Tab": 9, "Escape": 27}
+        number = named[key] if key in named else ord(key.upper())
         common = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": 8 if shift else 0}
-        self.call("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": " "} if key == " " else {}))
+        self.call("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": key} if len(key) == 1 else {}))
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def complaints(self) -> list[str]:

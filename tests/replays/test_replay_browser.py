@@ -39,13 +39,13 @@ def test_the_address_names_a_step(browser: Any, page: Path, cartpole: Made) -> N
     opened(browser, page, "#step=3")
     episode = cartpole[0].episode(0)
     assert browser.text("#clock") == f"step 3 / {len(episode) - 1}"
-    assert browser.text("#now .fact dd") == ("left", "right")[episode.actions[3]]
-    shown = browser.run("[...document.querySelectorAll('#bars .value')].map((cell) => cell.textContent)")
+    assert browser.text(".now .fact dd") == ("left", "right")[episode.actions[3]]
+    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
     assert [number(text) for text in shown] == pytest.approx(episode.observations[3].tolist(), abs=0.0051)
     values = cartpole[0].attribution("shapley", episodes=[0]).values[3, 0]
-    drawn = browser.run("[...document.querySelectorAll('#bars .number')].map((cell) => cell.textContent)")
+    drawn = browser.run("[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)")
     assert [number(text) for text in drawn] == pytest.approx(values.tolist(), abs=0.0051)
-    signs = browser.run("[...document.querySelectorAll('#bars .fill')].map((bar) => bar.className.split(' ')[1])")
+    signs = browser.run("[...document.querySelectorAll('.bars .fill')].map((bar) => bar.className.split(' ')[1])")
     assert signs == ["negative" if value < 0 else "positive" for value in values]
 
 
@@ -79,19 +79,24 @@ def test_the_keyboard_is_enough(browser: Any, page: Path, cartpole: Made) -> Non
     browser.wait_for("document.getElementById('play').getAttribute('aria-label') === 'Play'")
     assert step() == last
     reached = set()
-    for _ in range(12):
+    for _ in range(26):
         browser.press("Tab")
-        reached.add(browser.run("document.activeElement.id || document.activeElement.textContent"))
-    assert {"play", "scrubber", "slow", "link", "views", "feature", "logit"} <= reached
+        kind = "document.activeElement.id || document.activeElement.className || document.activeElement.textContent"
+        reached.add(browser.run(kind))
+        seen = "document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle"
+        assert browser.run(seen) != "none", sorted(reached)
+    every = {"theme", "ask", "play", "scrubber", "1/2", "link", "views", "closer", "chosen-feature", "logit"}
+    assert every <= reached
+    assert any("largest change of attribution" in name for name in reached)
 
 
 def test_the_frame_follows_the_step(browser: Any, page: Path, data_of: Callable[[Path], Any]) -> None:
     pictures = data_of(page)["frames"]["pictures"]
     opened(browser, page, "#step=2")
-    assert browser.run("document.getElementById('picture').src") == pictures[2]
+    assert browser.run("document.querySelector('.picture').src") == pictures[2]
     browser.press("ArrowRight")
-    assert browser.run("document.getElementById('picture').src") == pictures[3]
-    browser.wait_for("document.getElementById('picture').naturalWidth > 0")
+    assert browser.run("document.querySelector('.picture').src") == pictures[3]
+    browser.wait_for("document.querySelector('.picture').naturalWidth > 0")
 
 
 def test_a_click_into_a_plot_goes_there(browser: Any, page: Path, cartpole: Made) -> None:
@@ -121,16 +126,16 @@ def change(browser: Any, selector: str, value: int) -> None:
 
 def test_each_explained_scalar_can_be_chosen(browser: Any, page: Path, cartpole: Made) -> None:
     opened(browser, page, "#step=1")
-    names = browser.run("[...document.querySelectorAll('#views option')].map((option) => option.textContent)")
+    names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
     assert names[0] == "centred:chosen by shapley"
     assert set(names[1:]) == {"centred:chosen by gradient", "logit:left by gradient", "logit:right by gradient"}
-    assert browser.run("document.getElementById('standardised-label').hidden") is True
-    change(browser, "#views", names.index("logit:right by gradient"))
+    assert browser.run("document.querySelector('.standardised-label').hidden") is True
+    change(browser, ".views", names.index("logit:right by gradient"))
     values = cartpole[0].attribution("gradient", "logit:all", episodes=[0]).values[1, 1]
-    assert "score per standard deviation" in browser.text("#caption")
-    browser.run("document.getElementById('standardised').click()")
-    assert "score per unit of the feature" in browser.text("#caption")
-    drawn = browser.run("[...document.querySelectorAll('#bars .number')].map((cell) => cell.textContent)")
+    assert "score per standard deviation" in browser.text(".caption")
+    browser.run("document.querySelector('.standardised').click()")
+    assert "score per unit of the feature" in browser.text(".caption")
+    drawn = browser.run("[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)")
     assert [number(text) for text in drawn] == pytest.approx(values.tolist(), abs=0.006)
     assert browser.complaints() == []
 
@@ -168,12 +173,12 @@ def test_no_name_becomes_markup(browser: Any, tmp_path: Path) -> None:
     rltools.explain(recording, policy)
     path = rltools.replay(recording, 0, tmp_path / "page.html", title="</title><script>hurt=1</script>\u2028&amp;")
     raw = path.read_text(encoding="utf-8")
-    assert raw.count("<script") == 3
-    assert raw.count("</script") == 3
+    assert raw.count("<script") == 4
+    assert raw.count("</script") == 4
     assert "<img src=x" not in raw
     opened(browser, path, width=400)
     assert browser.run("typeof hurt") == "undefined"
-    assert browser.run("document.querySelectorAll('b, i, #bars img, h1 *').length") == 0
+    assert browser.run("document.querySelectorAll('b, i, .bars img, h1 *').length") == 0
     names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
     assert names == list(HOSTILE)
     assert browser.run("document.documentElement.scrollWidth") <= 400
@@ -184,12 +189,12 @@ def test_steps_without_an_explanation_say_so(browser: Any, scripted: Callable[[i
     rltools.explain(recording, policy, every=4)
     path = rltools.replay(recording, 0, tmp_path / "page.html")
     opened(browser, path, "#step=4")
-    assert browser.run("document.getElementById('missing').hidden") is True
-    assert browser.run("document.getElementById('frame').hidden") is True  # no frames, no empty box
+    assert browser.run("document.querySelector('.missing').hidden") is True
+    assert browser.run("document.querySelector('.frame').hidden") is True  # no frames, no empty box
     browser.press("ArrowRight")
-    assert browser.text("#missing") == "This step is not explained."
-    assert browser.run("document.getElementById('missing').hidden") is False
-    assert "not explained" in browser.text("#legend")
+    assert browser.text(".missing") == "This step is not explained."
+    assert browser.run("document.querySelector('.missing').hidden") is False
+    assert "not explained" in browser.text(".legend")
 
 
 def test_an_episode_without_steps_says_so(browser: Any, scripted: Callable[[int], Made], tmp_path: Path) -> None:
@@ -197,9 +202,9 @@ def test_an_episode_without_steps_says_so(browser: Any, scripted: Callable[[int]
         scripted(0)
     path = rltools.replay(rltools.open_recording(tmp_path / "scripted-0"), 0, tmp_path / "page.html")
     opened(browser, path, "#step=4")
-    assert browser.text("#empty") == "This episode has no steps."
+    assert browser.text(".empty") == "This episode has no steps."
     assert "motor broke" in browser.text("#facts")
-    assert browser.run("document.getElementById('timeline').hidden") is True
+    assert browser.run("document.querySelector('.timeline').hidden") is True
 
 
 def test_an_image_has_its_attribution_over_it(browser: Any, images: rltools.Recording, tmp_path: Path) -> None:
@@ -210,5 +215,5 @@ def test_an_image_has_its_attribution_over_it(browser: Any, images: rltools.Reco
         "for (let i = 0; i < p.length; i += 4) n += Math.abs(p[i] - p[i + 2]) > 40; return n; })()"
     )
     browser.wait_for(f"{colourful} > 500")
-    browser.run("document.getElementById('overlay').click()")
+    browser.run("document.querySelector('.overlay').click()")
     browser.wait_for(f"{colourful} === 0")

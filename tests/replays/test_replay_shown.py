@@ -39,7 +39,7 @@ def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page
     recording, policy = cartpole
     opened(browser, page, "#step=4")
     words = r"starts from (\S+), the mean score of the references, and the bars add (\S+)\."
-    said = re.search(words, browser.text("#caption"))
+    said = re.search(words, browser.text(".caption"))
     assert said is not None
     found = recording.attribution("shapley", episodes=[0])
     acted = Context(action=positions(policy, recording.episode(0).actions[4:5]))
@@ -49,19 +49,19 @@ def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page
     start, added = (number(text) for text in said.groups())
     assert start == pytest.approx(float(centred.mean()), abs=0.0006)
     assert added == pytest.approx(float(found.values[4, 0].sum()), abs=0.0006)
-    names = browser.run("[...document.querySelectorAll('#views option')].map((option) => option.textContent)")
+    names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
     browser.run(
-        f"(() => {{ const list = document.querySelector('#views'); list.value = "
+        f"(() => {{ const list = document.querySelector('.views'); list.value = "
         f"{names.index('centred:chosen by gradient')}; list.dispatchEvent(new Event('change')); }})()"
     )
-    assert "references" not in browser.text("#caption")
+    assert "references" not in browser.text(".caption")
 
 
 def test_an_action_has_the_colour_that_it_has_in_the_plots(browser: Any, page: Path) -> None:
-    from rltools.plots.style import action_colour
+    from rltools.plots.colours import action_colour
 
     opened(browser, page)
-    shown = browser.run("[...document.querySelectorAll('#actions .swatch')].map((mark) => mark.style.background)")
+    shown = browser.run("[...document.querySelectorAll('.actions .swatch')].map((mark) => mark.style.background)")
     expected = [f"rgb({', '.join(str(int(action_colour(at)[i : i + 2], 16)) for i in (1, 3, 5))})" for at in range(2)]
     assert shown == expected
 
@@ -83,7 +83,7 @@ def test_an_observation_of_several_parts_has_a_row_for_each_number(browser: Any,
     opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1")
     names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
     assert names == ["cell=0", "cell=1", "cell=2", "place/0", "place/1"]
-    shown = browser.run("[...document.querySelectorAll('#bars .value')].map((cell) => cell.textContent)")
+    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
     assert [number(text) for text in shown] == pytest.approx(recording.episode(0).states[1].tolist(), abs=0.01)
 
 
@@ -94,18 +94,18 @@ def test_a_picture_among_other_parts_is_a_picture(browser: Any, tmp_path: Path) 
     assert len(names) == 16 + 3
     assert names[0] == "camera: y0-1 x0-2"
     assert names[-3:] == ["cell=0", "cell=1", "cell=2"]
-    shown = browser.run("[...document.querySelectorAll('#bars .value')].map((cell) => cell.textContent)")
+    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
     assert shown == [""] * 16 + ["0", "1", "0"]
     assert browser.text(".observation figcaption") == "camera"
-    assert browser.text("#texts dd") == "go to 1"
+    assert browser.text(".texts dd") == "go to 1"
     # The second pixel of the third row is the brightest of all, and the largest of the map.
     at = (
         "(() => { const c = document.querySelector('.canvas');"
         "return [...c.getContext('2d').getImageData(c.width * 1.5 / 9, c.height * 2.5 / 8, 1, 1).data]; })()"
     )
-    browser.run("document.getElementById('overlay').click()")
+    browser.run("document.querySelector('.overlay').click()")
     browser.wait_for(f"{at}[0] === 200 && {at}[2] === 200")
-    browser.run("document.getElementById('overlay').click()")
+    browser.run("document.querySelector('.overlay').click()")
     browser.wait_for(f"Math.abs({at}[0] - {at}[2]) > 40")
     # A region has no value of its own to be drawn over time.
     titles = (
@@ -119,13 +119,13 @@ def test_rows_of_pictures_and_others_are_standardised_alike(browser: Any, tmp_pa
     opened(browser, path, "#step=1")
     states = np.concatenate([episode.states for episode in recording]).astype(float)
     values = recording.attribution("gradient", episodes=[0]).values[1, 0]
-    numbers = "[...document.querySelectorAll('#bars .number')].map((cell) => cell.textContent)"
+    numbers = "[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)"
     for found in (values * states.std(axis=0), values):
         drawn, near = [number(text) for text in browser.run(numbers)], 0.006 * float(np.abs(found).max())
         picture = found[:72].reshape(8, 9)
         assert drawn[0] == pytest.approx(float(picture[:2, :3].sum()), abs=near)
         assert drawn[-3:] == pytest.approx(found[72:].tolist(), abs=near)
-        browser.run("document.getElementById('standardised').click()")
+        browser.run("document.querySelector('.standardised').click()")
     assert browser.complaints() == []
 
 
@@ -138,12 +138,12 @@ def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_p
     recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
     rltools.explain(recording, policy, method="integrated_gradients")
     opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1", height=2000)
-    rows = "[...document.querySelectorAll('#bars .row')].filter((row) => !row.hidden)"
+    rows = "[...document.querySelectorAll('.bars .row')].filter((row) => !row.hidden)"
     listed = browser.run(f"{rows}.map((row) => row.querySelector('.feature').firstChild.textContent)")
     assert names[1] in listed
     assert len(listed) <= 4  # one for each state that was ever seen
     assert browser.run(f"{rows}.map((row) => row.querySelector('.value').textContent)").count("1") == 1
-    assert browser.text("#listed").startswith(f"{len(listed)} of 300 features")
+    assert browser.text(".listed").startswith(f"{len(listed)} of 300 features")
     browser.press("ArrowRight")
     assert names[2] in browser.run(f"{rows}.map((row) => row.querySelector('.feature').firstChild.textContent)")
     labels = browser.run("[...document.querySelectorAll('.label > span')].map((label) => label.textContent)")
@@ -152,9 +152,9 @@ def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_p
     spans = "[...document.querySelectorAll('.feature > span, .label > span, .track-head h3')]"
     cut = browser.run(f"{spans}.filter((x) => x.scrollHeight > x.clientHeight + 1).map((x) => x.textContent)")
     assert cut == []
-    browser.run("document.getElementById('all').click()")
+    browser.run("document.querySelector('.all').click()")
     assert browser.run(f"{rows}.length") == 300
-    browser.run("document.getElementById('all').click()")
+    browser.run("document.querySelector('.all').click()")
     assert browser.run(f"{rows}.length") == len(listed)
     assert browser.complaints() == []
 

@@ -47,8 +47,15 @@ function newRow() {
   row.append(name, value, bar, number);
   const made = { row, name, value, fill, number, feature: -1 };
   row.addEventListener("click", () => bars.select(made.feature));
+  row.addEventListener("pointermove", (event) => showTip(event.clientX, event.clientY, barTip(made.feature)));
+  row.addEventListener("pointerleave", hideTip);
   $("bars").append(row);
   rows.push(made);
+}
+
+function barTip(f) {
+  const explained = shown.view ? [["attribution", attributionText(shown.view, shown.step, f)]] : [];
+  return [[NAMES[f], ""], ...valueLine(shown.step, f), ...explained];
 }
 
 function nameRow(made, f) {

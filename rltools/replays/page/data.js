@@ -1,22 +1,5 @@
-// What the page carries with it, unpacked.
+// What the page carries of one episode, unpacked.
 
-function bytes(text) {
-  const raw = atob(text);
-  const found = new Uint8Array(raw.length);
-  for (let at = 0; at < raw.length; at++) found[at] = raw.charCodeAt(at);
-  return found;
-}
-
-function unpack(entry) {
-  if (entry === null) return null;
-  const buffer = bytes(entry.data).buffer;
-  if (entry.kind === "f4") return new Float32Array(buffer);
-  const whole = entry.kind === "i2" ? new Int16Array(buffer) : new Int8Array(buffer);
-  const nothing = entry.kind === "i2" ? -32768 : -128;
-  return Float32Array.from(whole, (value) => (value === nothing ? NaN : value * entry.scale));
-}
-
-const page = JSON.parse(document.getElementById("data").textContent);
 const STEPS = page.outcome.steps;
 const NAMES = page.features.names;
 const UNITS = page.features.units;
@@ -31,6 +14,7 @@ const taken = unpack(page.actions.taken);
 const scores = unpack(page.actions.scores);
 const TAKEN_WIDTH = STEPS ? taken.length / STEPS : 0;
 const SCORES_WIDTH = STEPS ? scores.length / STEPS : 0;
+const allowed = unpack(page.actions.allowed); // null where every action always is
 
 const cumulated = new Float64Array(STEPS);
 for (let t = 0, sum = 0; t < STEPS; t++) cumulated[t] = sum += rewards[t];
@@ -40,7 +24,8 @@ const probabilities = page.actions.discrete && page.actions.score === "logit" ? 
 function softmax() {
   const found = new Float32Array(scores.length);
   for (let t = 0; t < STEPS; t++) {
-    const row = scores.subarray(t * SCORES_WIDTH, (t + 1) * SCORES_WIDTH);
+    const row = scores.slice(t * SCORES_WIDTH, (t + 1) * SCORES_WIDTH);
+    if (allowed) row.forEach((_, k) => { if (!allowed[t * SCORES_WIDTH + k]) row[k] = -Infinity; });
     const top = Math.max(...row);
     const sizes = Array.from(row, (score) => Math.exp(score - top));
     const sum = sizes.reduce((a, b) => a + b, 0);

@@ -6,7 +6,7 @@ function makeHeat(select) {
   const each = COUNT > ALL_SHOWN && COUNT <= CROWD ? 13 : longNames ? 28 : 20;
   const height = Math.max(24, each * Math.min(COUNT, COUNT > CROWD ? LARGEST : COUNT));
   heat.select = select;
-  heat.track = makeTrack({ title: "", height, axis: true, paint: paintHeat });
+  heat.track = makeTrack({ title: "", height, axis: true, paint: paintHeat, tip: heatTip });
   heat.track.box.classList.add("heat");
   heat.track.host.setAttribute("role", "img");
   heat.labels = element("div", "labels");
@@ -55,6 +55,11 @@ function markHeat(f) {
   [...heat.labels.children].forEach((label) => label.classList.toggle("selected", Number(label.dataset.feature) === f));
 }
 
+function heatTip(step, y) {
+  const f = heat.features[Math.max(0, Math.min(heat.features.length - 1, Math.floor(y * heat.features.length)))];
+  return [[NAMES[f], attributionText(heat.view, step, f)], ...valueLine(step, f)];
+}
+
 function paintHeat(u) {
   const { view, features, canvas } = heat;
   if (!view) return;
@@ -64,8 +69,8 @@ function paintHeat(u) {
   const paint = canvas.getContext("2d");
   const image = paint.createImageData(canvas.width, features.length);
   for (let x = 0; x < canvas.width; x++) {
-    const from = Math.floor((x / canvas.width) * STEPS);
-    const to = Math.max(from + 1, Math.floor(((x + 1) / canvas.width) * STEPS));
+    const [from, to] = stepsBehind(x, canvas.width);
+    if (from >= STEPS) break;
     features.forEach((f, row) => {
       image.data.set([...colourOf(strongest(view.values, f, from, to), view.robust), 255], (row * canvas.width + x) * 4);
     });

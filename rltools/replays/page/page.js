@@ -1,158 +1,112 @@
-// The page as a whole: what is shown, and what a change of it leads to.
+// The page as a whole: one side or two, and which episode is open.
 
-const shown = { views: [], view: null, feature: 0, present: [], texts: [] };
+const index = JSON.parse(byId("data").textContent);
+const carried = [...document.getElementsByClassName("episode-data")];
+const opened = { episode: 0, sides: [] };
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+// The text of one episode; it is read when the episode is opened, so that a page of several opens as soon as one of one.
+function read(side, at) {
+  return JSON.parse(carried[side * index.sides[0].length + at].textContent);
+}
+
+function open(at) {
+  pause();
+  const before = opened.sides;
+  for (const side of before) side.end();
+  byId("found").replaceChildren();
+  opened.episode = at;
+  const extent = Math.max(...index.sides.map((outcomes) => outcomes[at].steps));
+  const alone = index.sides.length === 1;
+  opened.sides = index.sides.map((_, k) => {
+    const root = byId("sides").children[k];
+    root.append(byId("side").content.cloneNode(true));
+    return makeSide(root, read(k, at), { ...hub, extent, facts: alone ? byId("facts") : null });
+  });
+  clock.steps = extent;
+  byId("transport").hidden = clock.steps === 0;
+  byId("scrubber").max = clock.steps - 1;
+  byId("episode").value = at;
+  markFound();
+  go(before.length ? Math.min(clock.step, clock.steps - 1) : 0);
+}
+
+function openBy(by) {
+  const at = opened.episode + by;
+  if (at >= 0 && at < index.sides[0].length) open(at);
+}
+
+function showAll(step) {
+  byId("scrubber").value = step;
+  byId("scrubber").setAttribute("aria-valuetext", `step ${step} of ${clock.steps - 1}, ${opened.sides.map((side) => side.said(step)).join("; ")}`);
+  byId("clock").textContent = `step ${step} / ${clock.steps - 1}`;
+  byId("link").href = addressOf(step);
+  for (const side of opened.sides) side.show(step);
+}
+
+// Marks above the scrubber; the keyboard reaches the same moments by `[` and `]`, and by the list in words.
+function markFound() {
+  for (const { step, text } of opened.sides.flatMap((side) => side.moments)) {
+    const mark = element("button", "found-mark");
+    mark.type = "button";
+    mark.tabIndex = -1;
+    mark.title = `step ${step}: ${text}`;
+    mark.setAttribute("aria-hidden", "true");
+    mark.style.left = `${(step / Math.max(1, clock.steps - 1)) * 100}%`;
+    mark.addEventListener("click", () => seek(step));
+    byId("found").append(mark);
+  }
+}
+
+function toMoment(by) {
+  const steps = opened.sides.flatMap((side) => side.moments.map(({ step }) => step)).sort((a, b) => by * (a - b));
+  const next = steps.find((step) => by * (step - clock.step) > 0);
+  if (next !== undefined) seek(next);
+}
+
+function following(by) {
+  const name = opened.sides[0].following(by);
+  if (name !== undefined) chooseAll(name);
+}
+
+function chooseAll(name) {
+  for (const side of opened.sides) side.choose(name);
+}
+
+function zoomAll(factor, around) {
+  for (const side of opened.sides) side.zoom(factor, around);
+}
+
+const hub = {
+  seek,
+  choose: chooseAll,
+  select: (name) => opened.sides.forEach((side) => side.select(name)),
+  zoom: zoomAll,
+};
+
+function episodeLabel({ number, steps, total_reward: total }) {
+  return `${number}: return ${brief(total)}, ${steps} steps`;
+}
 
 function start() {
-  showFacts();
-  if (STEPS === 0) {
-    $("empty").textContent = "This episode has no steps.";
-    $("empty").hidden = false;
-    return;
-  }
-  shown.views = makeViews();
-  for (const id of ["moment", "timeline", "keys"]) $(id).hidden = false;
-  makeFrame();
-  makeObservations();
-  makeBars(select);
-  makeNow();
-  makePanels(shown.views.length > 0, select, () => show(player.step));
-  makeChoices();
-  makePlayer(show);
-  listenToTracks(seek);
-  if (shown.views.length) choose(0);
-  else withoutViews();
-  select(mostImportant());
-  new ResizeObserver(fitTracks).observe($("tracks"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
-  go(addressed() ?? 0);
-}
-
-function withoutViews() {
-  $("caption").textContent = "Nothing was explained in this recording yet.";
-  $("views-label").hidden = true;
-  $("explained-title").textContent = "Observation at this step";
-  $("bars").classList.add("unasked");
-}
-
-function makeChoices() {
-  shown.views.forEach((view, at) => $("views").append(new Option(clipped(view.name), at)));
-  $("views").addEventListener("change", () => choose(Number($("views").value)));
-  $("standardised").addEventListener("change", () => choose(Number($("views").value)));
-  $("overlay-label").hidden = !PICTURES.length || !shown.views.length;
-  $("overlay").addEventListener("change", () => show(player.step));
-  $("all").addEventListener("change", () => {
-    bars.all = $("all").checked;
-    if (shown.view) showHeat(shown.view);
-    select(shown.feature);
-  });
-  if (WHAT === "regions") $("feature-term").textContent = "region";
-  NAMES.forEach((_, f) => $("feature").append(new Option(clipped(featureLabel(f)), f)));
-  $("feature").addEventListener("change", () => select(Number($("feature").value)));
-}
-
-function choose(at) {
-  shown.view = drawn(shown.views[at], $("standardised").checked);
-  $("standardised-label").hidden = !shown.view.perUnit || !canBeScaled(shown.view);
-  showLegend(shown.view);
-  showHeat(shown.view);
-  heat.track.detail.textContent = `${shown.view.asked.method} of ${shown.view.label}; unit: ${shown.view.unit}`;
-  select(shown.feature);
-}
-
-function select(f) {
-  shown.feature = f;
-  $("feature").value = f;
-  if (shown.view) {
-    markHeat(f);
-    showTrace(shown.view, f);
-  }
-  showValue(f);
-  show(player.step);
-}
-
-function mostImportant() {
-  if (!shown.view) return 0;
-  const sums = magnitudes(shown.view);
-  return sums.indexOf(Math.max(...sums));
-}
-
-function recolour() {
-  ramp = makeRamp();
-  if (shown.view) showLegend(shown.view);
-  repaintTracks();
-}
-
-function makeNow() {
-  if (page.actions.discrete) shown.action = fact($("now"), "action", "");
-  shown.reward = fact($("now"), "reward", "");
-  shown.sum = fact($("now"), "cumulated", "");
-  shown.texts = page.texts.map(({ name }) => fact($("texts"), name || "observation", ""));
-  const modes = policyModes().reverse().slice(0, 2);
-  if (!page.actions.discrete) modes.reverse();
-  $("actions").append(actionRow(element("span"), element("span", "", "each action"), modes.map((mode) => element("span", "figure", mode.name))));
-  $("actions").firstElementChild.classList.add("terms");
-  const width = Math.max(...modes.map((mode) => mode.width));
-  for (let k = 0; k < width; k++) {
-    const figures = modes.map(() => element("span", "figure"));
-    const row = actionRow(swatch(k), named("span", "", actionName(k)), figures);
-    $("actions").append(row);
-    shown.present.push({ row, figures });
-  }
-  shown.modes = modes.map((mode) => ({ ...mode, scale: spread(mode) }));
-}
-
-// How far apart the actions are at most: large scores that differ little need their digits.
-function spread({ values, width }) {
-  let found = 0;
-  for (let t = 0; t < STEPS; t++) {
-    const row = values.subarray(t * width, (t + 1) * width);
-    found = Math.max(found, width > 1 ? Math.max(...row) - Math.min(...row) : Math.abs(row[0]));
-  }
-  return found || largest(values);
-}
-
-function actionRow(mark, name, figures) {
-  const row = element("div", "action");
-  row.append(mark, name, ...figures);
-  return row;
-}
-
-function show(step) {
-  $("scrubber").value = step;
-  $("scrubber").setAttribute("aria-valuetext", `step ${step} of ${STEPS - 1}, ${actionTaken(step)}`);
-  $("clock").textContent = `step ${step} / ${STEPS - 1}`;
-  $("link").href = `#step=${step}`;
-  showFrame(step);
-  if (shown.action) shown.action.textContent = actionTaken(step);
-  shown.reward.textContent = brief(rewards[step]);
-  shown.sum.textContent = brief(cumulated[step]);
-  shown.present.forEach(({ row, figures }, k) => {
-    row.classList.toggle("taken", page.actions.discrete && TAKEN_WIDTH === 1 && taken[step] === k);
-    shown.modes.forEach(({ values, width, scale }, column) => {
-      figures[column].textContent = k < width ? fixed(values[step * width + k], scale) : "";
-    });
-  });
-  showObservations(shown.view, step, $("overlay").checked);
-  shown.texts.forEach((entry, at) => { entry.textContent = entry.title = page.texts[at].values[step]; });
-  showBars(shown.view, step);
-  if (shown.view) showCaption(shown.view, step);
-  showPresent(shown.view, shown.feature, step);
-  markStep(step);
-}
-
-function showCaption(view, step) {
-  const value = view.explained[step];
-  const sums = PICTURES.length ? ` ${WHAT === "regions" ? "Each row" : "The row of a region"} is the sum over ${WHAT === "regions" ? "a region" : "it"}, all channels${PICTURES.some(({ stacked }) => stacked) ? " and moments" : ""} together.` : "";
-  $("caption").textContent = `${view.asked.method} of ${view.label}; unit: ${view.unit}.${Number.isFinite(value) ? composed(view, step, value) : ""}${sums}`;
-}
-
-// The explained scalar, and where it can be told, of what it is made.
-function composed(view, step, value) {
-  const residual = view.residual ? view.residual[step] : NaN;
-  const rest = Number.isFinite(residual) ? ` Left unexplained: ${brief(residual)}.` : "";
-  if (view.start === null || !Number.isFinite(view.start[step])) return ` ${view.label} is ${brief(value)} at step ${step}.${rest}`;
-  const [from, by] = [view.start[step], view.sum[step]].map((part) => fixed(part, Math.max(Math.abs(value), Math.abs(part), view.robust), 3));
-  return ` ${view.label} is ${brief(value)} at step ${step}: it starts from ${from}, the mean score of the references, and the bars add ${by}.${rest}`;
+  byId("title").textContent = byId("title").title = index.title;
+  fact(byId("made"), "make again", index.again);
+  index.sides.forEach(() => byId("sides").append(element("article", "side")));
+  byId("main").classList.toggle("pair", index.sides.length > 1);
+  document.body.classList.toggle("wide", index.sides.length > 1);
+  index.sides[0].forEach((outcome, at) => byId("episode").append(new Option(episodeLabel(outcome), at)));
+  byId("episode-label").hidden = index.sides[0].length === 1;
+  byId("episode").addEventListener("change", () => open(Number(byId("episode").value)));
+  byId("speed").title = `1× is ${brief(index.speed)} steps a second${index.speed_known ? "" : ", assumed"}; < and > change it`;
+  makeTheme();
+  makeClock();
+  makeKeys();
+  open(0);
+  followAddress();
+  addEventListener("hashchange", followAddress);
 }
 
 start();

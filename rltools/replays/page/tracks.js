@@ -46,7 +46,8 @@ function line(colour, width, dash) {
   return { stroke, width, dash, points: { show: () => false, filter: lonely, size: 2 * width + 3, fill: stroke } };
 }
 
-function makeTrack({ title, height, lines = [], range = null, axis = false, paint = null }) {
+// `paint(plot)` fills the ground; `tip(step, y)` says what is at a place, `y` from 0 at the top to 1.
+function makeTrack({ title, height, lines = [], range = null, axis = false, paint = null, tip = () => [] }) {
   const box = element("div", "track");
   const head = element("div", "track-head");
   const name = element("h3", "name", title);
@@ -57,24 +58,24 @@ function makeTrack({ title, height, lines = [], range = null, axis = false, pain
   const host = element("div", "plot");
   box.append(head, host);
   $("tracks").append(box);
-  const full = height + (axis ? 24 : 2);
+  const full = height + (axis ? 24 : 8);
   const times = Float64Array.from({ length: STEPS }, (_, t) => t);
   const plot = new uPlot({
     width: Math.max(host.clientWidth, 200),
     height: full,
-    padding: [6, RIGHT, 0, 0],
+    padding: [6, RIGHT, axis ? 0 : 6, 0], // half a line of text above and beneath
     cursor: { show: false },
     legend: { show: false },
-    scales: { x: { time: false, range: [-0.5, STEPS - 0.5] }, y: { range: range ?? ((_, low, high) => around(low, high)) } },
-    axes: [xAxis(axis), yAxis(paint === null)],
-    series: [{}, ...(paint ? [{ show: false }] : lines)],
+    scales: { x: { time: false, range: () => [span.from - 0.5, span.to - 0.5] }, y: { range: range ?? ((_, low, high) => around(low, high)) } },
+    axes: [xAxis(axis), yAxis(lines.length > 0)],
+    series: [{}, ...(lines.length ? lines : [{ show: false }])],
     hooks: { drawAxes: paint ? [paint] : [] },
-  }, [times, ...(paint ? [times] : lines.map(() => new Array(STEPS).fill(null)))], host);
+  }, [times, ...(!lines.length ? [times] : lines.map(() => new Array(STEPS).fill(null)))], host);
   const mark = element("div", "mark");
   const ghost = element("div", "ghost");
   ghost.hidden = true;
   plot.over.append(ghost, mark);
-  const track = { box, host, name, detail, now, extra, plot, full, mark, ghost, times };
+  const track = { box, host, name, detail, now, extra, plot, full, mark, ghost, times, tip };
   tracks.push(track);
   return track;
 }
@@ -90,14 +91,18 @@ function setLines(track, columns) {
 }
 
 function markStep(step) {
-  for (const { mark } of tracks) mark.style.left = `${((step + 0.5) / STEPS) * 100}%`;
+  const left = place(step);
+  for (const { mark } of tracks) {
+    mark.style.left = `${left}%`;
+    mark.hidden = left < 0 || left > 100;
+  }
 }
 
 function hover(step) {
   for (const { ghost } of tracks) {
     ghost.hidden = step === null;
     if (step !== null) {
-      ghost.style.left = `${((step + 0.5) / STEPS) * 100}%`;
+      ghost.style.left = `${place(step)}%`;
       ghost.dataset.step = step;
     }
   }
@@ -111,21 +116,41 @@ function repaintTracks() {
   for (const { plot } of tracks) plot.redraw(false, true);
 }
 
-function listenToTracks(seek) {
-  const stepAt = (over, event) => {
-    const place = over.getBoundingClientRect();
-    return Math.max(0, Math.min(STEPS - 1, Math.floor(((event.clientX - place.left) / place.width) * STEPS)));
-  };
-  for (const { plot: { over } } of tracks) {
+// A press goes to a step, a drag scrubs, with shift it marks out what to zoom into.
+function listenToTracks() {
+  for (const { plot: { over }, tip } of tracks) {
+    const at = (event) => {
+      const box = over.getBoundingClientRect();
+      return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    };
+    let marked = null;
     over.addEventListener("pointerdown", (event) => {
       over.setPointerCapture(event.pointerId);
-      seek(stepAt(over, event));
+      const step = stepAt(at(event)[0]);
+      marked = event.shiftKey ? step : null;
+      if (marked === null) hub.seek(step);
     });
     over.addEventListener("pointermove", (event) => {
-      const step = stepAt(over, event);
-      if (event.buttons & 1) seek(step);
-      hover(event.buttons & 1 ? null : step);
+      const [x, y] = at(event);
+      const step = stepAt(x);
+      if (event.buttons & 1 && marked === null) hub.seek(step);
+      hover(step);
+      showTip(event.clientX, event.clientY, [["step", String(step)], ...tip(step, y)]);
     });
-    over.addEventListener("pointerleave", () => hover(null));
+    over.addEventListener("pointerup", (event) => {
+      const step = stepAt(at(event)[0]);
+      if (marked !== null && step !== marked) showSpan(Math.min(step, marked), Math.max(step, marked) + 1);
+      marked = null;
+    });
+    over.addEventListener("pointerleave", () => {
+      hover(null);
+      hideTip();
+    });
+    over.addEventListener("dblclick", () => hub.zoom(0));
+    over.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey) return; // the page scrolls
+      event.preventDefault();
+      zoom(Math.exp(-event.deltaY / 200), stepAt(at(event)[0]));
+    }, { passive: false });
   }
 }

@@ -1,0 +1,125 @@
+"""Several episodes in one page, and two agents side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rltools
+from rltools.errors import ArgumentError, RecordingError, UnknownNameError
+
+Made = tuple[rltools.Recording, rltools.Policy]
+Data = Callable[[Path], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def other(cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> rltools.Recording:
+    """Episodes with the seeds 6 and 7 of another agent: the first of them is the second of the other's."""
+    directory = tmp_path_factory.mktemp("other") / "run"
+    recording = rltools.record(cartpole[1], "CartPole-v1", episodes=2, seed=6, directory=directory)
+    return rltools.explain(recording, cartpole[1], method="gradient")
+
+
+def test_no_episode_is_an_error(cartpole: Made, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="at least one episode"):
+        rltools.replay(cartpole[0], [], tmp_path / "page.html")
+    with pytest.raises(UnknownNameError, match="no episode 9"):
+        rltools.replay(cartpole[0], [0, 9], tmp_path / "page.html")
+
+
+def test_the_other_recording_must_have_the_seed(cartpole: Made, other: rltools.Recording, tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"episode 0 has seed 5, .*\(its seeds: 6, 7\); record one with seed=5"):
+        rltools.replay(cartpole[0], [1, 0], tmp_path / "page.html", beside=other)
+
+
+def test_the_other_recording_must_be_of_the_environment(
+    cartpole: Made, images: rltools.Recording, tmp_path: Path
+) -> None:
+    with pytest.raises(RecordingError, match=r"of CartPole-v1, and .* of one made by a function"):
+        rltools.replay(cartpole[0], 0, tmp_path / "page.html", beside=images)
+
+
+def test_how_to_make_it_again_names_everything(
+    cartpole: Made, other: rltools.Recording, tmp_path: Path, data_of: Data
+) -> None:
+    page = rltools.replay(cartpole[0], [1], tmp_path / "page.html", beside=other, title="two")
+    again = data_of(page)["again"]
+    expected = (
+        "replay(rltools.open_recording('run'), [1], 'page.html', title='two', beside=rltools.open_recording('run'))"
+    )
+    assert again == f"rltools.{expected}"
+
+
+def opened(browser: Any, path: Path, fragment: str = "", **options: Any) -> None:
+    browser.open(path, fragment, **options)
+    assert browser.complaints() == []
+    assert [url for url in browser.requests() if not url.startswith("data:")] == [path.resolve().as_uri()]
+
+
+def test_episodes_are_switched_by_list_key_and_address(browser: Any, cartpole: Made, tmp_path: Path) -> None:
+    path = rltools.replay(cartpole[0], [1, 0], tmp_path / "page.html")
+    lengths = [len(cartpole[0].episode(number)) for number in (1, 0)]
+    opened(browser, path, "#episode=0&step=4")
+    assert browser.text("#clock") == f"step 4 / {lengths[1] - 1}"
+    assert browser.run("document.querySelector('.frame').hidden") is False
+    assert browser.run("document.getElementById('link').hash") == "#episode=0&step=4"
+    browser.press("p")
+    assert browser.text("#clock").endswith(f"/ {lengths[0] - 1}")
+    assert browser.run("document.querySelector('.frame').hidden") is True  # frames were kept of the other alone
+    assert browser.run("document.querySelectorAll('.timeline').length") == 1
+    browser.press("p")  # there is none before
+    labels = browser.run("[...document.querySelectorAll('#episode option')].map((option) => option.textContent)")
+    assert [label.split(":")[0] for label in labels] == ["1", "0"]
+    browser.run(
+        "(() => { const list = document.getElementById('episode'); list.value = 1;"
+        "list.dispatchEvent(new Event('change')); })()"
+    )
+    assert browser.text("#clock").endswith(f"/ {lengths[1] - 1}")
+    browser.run(
+        "new Promise((done) => { addEventListener('hashchange', () => setTimeout(done), { once: true });"
+        "location.hash = '#episode=1&step=2'; })"
+    )
+    assert browser.text("#clock") == f"step 2 / {lengths[0] - 1}"
+    assert browser.complaints() == []
+
+
+def test_two_agents_go_step_by_step(browser: Any, cartpole: Made, other: rltools.Recording, tmp_path: Path) -> None:
+    path = rltools.replay(cartpole[0], 1, tmp_path / "page.html", beside=other)
+    opened(browser, path, "#step=3")
+    episodes = [cartpole[0].episode(1), other.episode(0)]
+    assert [episode.outcome.seed for episode in episodes] == [6, 6]
+    taken = browser.run("[...document.querySelectorAll('.side')].map((x) => x.querySelector('.now dd').textContent)")
+    assert taken == [("left", "right")[episode.actions[3]] for episode in episodes]
+    names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
+    assert names == ["centred:chosen by shapley", "centred:chosen by gradient"]
+    browser.press("m")  # what both have is chosen on both
+    names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
+    assert names == ["centred:chosen by gradient"] * 2
+    browser.run("document.querySelectorAll('.side')[1].querySelectorAll('.row')[2].click()")
+    selected = browser.run("[...document.querySelectorAll('.row.selected .feature span')].map((x) => x.textContent)")
+    assert selected == ["pole angle", "rad"] * 2
+    browser.press("End")
+    marks = browser.run("[...document.querySelectorAll('.mark')].map((mark) => mark.style.left)")
+    assert len(marks) == 12
+    assert len(set(marks)) == 1
+    tops = "[...document.querySelectorAll('.side')].map((side) => side.getBoundingClientRect().top)"
+    first, second = browser.run(tops)
+    assert first == second
+    opened(browser, path, width=400)
+    first, second = browser.run(tops)
+    assert second > first + 800
+    assert browser.run("document.documentElement.scrollWidth") <= 400
+
+
+def test_the_shorter_of_two_says_that_it_is_over(browser: Any, cartpole: Made, tmp_path: Path) -> None:
+    short = rltools.record(cartpole[1], "CartPole-v1", episodes=1, seed=5, max_steps=4, directory=tmp_path / "short")
+    opened(browser, rltools.replay(cartpole[0], 0, tmp_path / "page.html", beside=short), "#step=3")
+    over = "[...document.querySelectorAll('.over')].map((text) => !text.hidden)"
+    assert browser.run(over) == [False, False]
+    browser.press("ArrowRight")
+    assert browser.run(over) == [False, True]
+    said = browser.run("document.querySelectorAll('.over')[1].textContent")
+    assert said == "over: stopped at the step limit after 4 steps"
