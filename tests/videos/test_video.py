@@ -1,0 +1,203 @@
+"""Videos, read back: how many pictures of which size, what moves in them, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import rltools
+from rltools.errors import ArgumentError, FaultError, RecordingError, UnknownNameError
+from rltools.testing import example_recording
+from rltools.videos import _video
+from rltools.videos._colours import colour
+from rltools.videos._frames import frames
+from rltools.videos._scene import scene_of
+
+av = pytest.importorskip("av")
+
+
+@pytest.fixture(scope="module")
+def drawn(make_env: Callable[..., Any], make_policy: Callable[..., Any], tmp_path_factory: Any) -> rltools.Recording:
+    """Five steps, drawn at 20 a second, explained."""
+    policy = make_policy(make_env())
+    directory = tmp_path_factory.mktemp("drawn") / "run"
+    recording = rltools.record(policy, make_env(), episodes=1, frames=True, directory=directory)
+    return rltools.explain(recording, policy)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> rltools.Recording:
+    """Eight steps of four features, the first of which raises the score as much as any."""
+    values = np.random.default_rng(0).uniform(-1, 1, (8, 1, 4)) * 0.5
+    values[:, 0, 0] = 1.0
+    return example_recording(tmp_path / "plain", [values], unit="score")
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as file:
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+
+
+def purple(image: np.ndarray) -> int:
+    """Where the line at the shown step stands."""
+    near = np.abs(image.astype(int) - np.array(colour("accent"))).max(axis=-1) < 40
+    return int(near.sum(axis=0).argmax())
+
+
+def test_an_mp4_shows_each_step_in_real_time(drawn: rltools.Recording, tmp_path: Path) -> None:
+    path = rltools.video(drawn, 0, tmp_path / "new" / "out.mp4", width=641)
+    assert [found.name for found in path.parent.iterdir()] == ["out.mp4"]
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        pictures = list(file.decode(video=0))
+        assert (stream.average_rate, stream.codec.name, stream.pix_fmt) == (20, "h264", "yuv420p")
+    assert [(picture.width, picture.height) for picture in pictures] == [(642, 360)] * 5
+
+
+def test_the_line_moves_with_the_step(plain: rltools.Recording, tmp_path: Path) -> None:
+    places = [purple(image) for image in decoded(rltools.video(plain, 0, tmp_path / "out.mp4"))]
+    assert len(places) == 8
+    steps = np.diff(places)
+    assert steps.min() > 50
+    assert np.ptp(steps) <= 2
+
+
+def test_colours_come_back_as_they_were(plain: rltools.Recording, tmp_path: Path) -> None:
+    scene = scene_of(plain, 0, None, None)
+    (before,) = frames(scene, [3], (1280, 720), "")
+    after = decoded(rltools.video(plain, 0, tmp_path / "out.mp4"))[3].astype(int)
+    flat = (np.asarray(before) == colour("positive")).all(axis=-1)
+    assert flat.sum() > 2_000
+    np.testing.assert_allclose(np.median(after[flat], axis=0), colour("positive"), atol=6)
+    assert after[5, 5].min() > 250
+
+
+def test_speed_and_fps(drawn: rltools.Recording, tmp_path: Path) -> None:
+    slow = rltools.video(drawn, 0, tmp_path / "slow.mp4", width=640, speed=0.5)
+    dense = rltools.video(drawn, 0, tmp_path / "dense.mp4", width=640, fps=40)
+    with av.open(str(slow)) as file:
+        assert (file.streams.video[0].average_rate, len(list(file.decode(video=0)))) == (10, 5)
+    with av.open(str(dense)) as file:
+        assert (file.streams.video[0].average_rate, len(list(file.decode(video=0)))) == (40, 10)
+
+
+def test_webm(drawn: rltools.Recording, tmp_path: Path) -> None:
+    path = rltools.video(drawn, 0, tmp_path / "out.webm", width=640)
+    with av.open(str(path)) as file:
+        assert (file.streams.video[0].codec.name, len(list(file.decode(video=0)))) == ("vp9", 5)
+
+
+def test_without_x264_an_mp4_is_still_one(
+    drawn: rltools.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
+    path = rltools.video(drawn, 0, tmp_path / "out.mp4", width=640)
+    with av.open(str(path)) as file:
+        assert (file.streams.video[0].codec.name, len(list(file.decode(video=0)))) == ("mpeg4", 5)
+
+
+def test_a_gif_repeats_and_shows_what_was_drawn(plain: rltools.Recording, tmp_path: Path) -> None:
+    path = rltools.video(plain, 0, tmp_path / "out.gif")
+    drawn = frames(scene_of(plain, 0, None, None), [0, 3, 6], (1280, 720), "30 steps/s")
+    with Image.open(path) as file:
+        assert (file.n_frames, file.size, file.info["loop"]) == (3, (1280, 720), 0)  # 30 steps a second, every third
+        lengths = []
+        for at, image in enumerate(drawn):
+            file.seek(at)
+            lengths.append(file.info["duration"])
+            difference = np.abs(np.asarray(file.convert("RGB")).astype(int) - np.asarray(image))
+            assert difference.mean() < 0.5
+            assert difference.max() < 100
+    assert lengths == [100, 100, 1100]  # the last one stays
+    palettes = path.read_bytes().count(bytes(colour("paper") + colour("ink") + colour("muted")))
+    assert palettes == 1
+
+
+def test_an_interrupt_leaves_nothing(plain: rltools.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any) -> Any:
+        for at, image in enumerate(frames(*arguments)):
+            if at == 3:
+                raise KeyboardInterrupt
+            yield image
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "out.mp4").write_bytes(b"the one before")
+    monkeypatch.setattr(_video, "frames", interrupted)
+    for name in ("out.mp4", "out.gif"):
+        with pytest.raises(KeyboardInterrupt):
+            rltools.video(plain, 0, folder / name, width=640)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"out.mp4": b"the one before"}
+
+
+def test_other_kinds_are_refused(plain: rltools.Recording, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"out\.avi does not end .* \.mp4, \.webm, \.gif"):
+        rltools.video(plain, 0, tmp_path / "out.avi")
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"speed": 0}, "speed=0"),
+        ({"speed": float("nan")}, "speed=nan"),
+        ({"width": 100}, "width=100"),
+        ({"fps": 0}, "fps=0"),
+        ({"fps": float("inf")}, "fps=inf"),
+    ],
+)
+def test_numbers_that_cannot_be_meant(
+    plain: rltools.Recording, tmp_path: Path, choice: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        rltools.video(plain, 0, tmp_path / "out.mp4", **choice)
+
+
+def test_a_gif_is_no_faster_than_viewers_play(plain: rltools.Recording, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="up to 50"):
+        rltools.video(plain, 0, tmp_path / "out.gif", fps=60)
+
+
+def test_without_the_library(plain: rltools.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ArgumentError, match=r'pip install "rltools-attribution\[video\]"'):
+        rltools.video(plain, 0, tmp_path / "out.mp4")
+    assert rltools.video(plain, 0, tmp_path / "out.gif", width=640).is_file()
+
+
+def test_what_is_not_there(plain: rltools.Recording, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no episode 7"):
+        rltools.video(plain, 7, tmp_path / "out.mp4")
+    with pytest.raises(RecordingError, match="no occlusion"):
+        rltools.video(plain, 0, tmp_path / "out.mp4", method="occlusion")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_an_episode_without_steps(
+    make_env: Callable[..., Any], make_policy: Callable[..., Any], tmp_path: Path
+) -> None:
+    def broken(env: Any, action: Any) -> Any:
+        raise RuntimeError("the motor broke")
+
+    with pytest.raises(FaultError):
+        rltools.record(make_policy(make_env()), make_env(step=broken), episodes=1, directory=tmp_path / "run")
+    with pytest.raises(RecordingError, match=r"has no steps .*the motor broke"):
+        rltools.video(rltools.open_recording(tmp_path / "run"), 0, tmp_path / "out.mp4")
+
+
+def test_a_folder_that_cannot_be_written_to(plain: rltools.Recording, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken.mp4").mkdir()
+    for path in (tmp_path / "file" / "out.mp4", tmp_path / "taken.mp4"):
+        with pytest.raises(RecordingError, match="cannot write to"):
+            rltools.video(plain, 0, path, width=640)
+
+
+def test_progress_is_told(plain: rltools.Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rltools.video(plain, 0, tmp_path / "out.mp4", width=640, progress=True)
+    assert "video of episode 0" in capsys.readouterr().err
