@@ -68,6 +68,12 @@ class Analysis:
         """What was found first, and where all of it is."""
         return f"Analysis({self.findings[0]!r}, page={str(self.page)!r})"
 
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        from rltools.notebooks import analysis_html
+
+        return analysis_html(self)
+
 
 def analyze(
     source: Any,
@@ -161,11 +167,11 @@ def analyze(
             *(f"--import={name}" for name in modules),
         ]
     )
-    # Before the pictures too: drawing can take long, and the numbers are there.
-    write_report(recording, commands=(command,))
     numbers = [outcome.number for outcome in notable(recording.outcomes())]
-    replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
-    page = write_report(recording, commands=(command,))
+    try:
+        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
+    finally:  # drawing can fail, or be stopped because it takes long, and the numbers are there
+        page = write_report(recording, commands=(command,))
     summary = summarise(recording, method=headline, target=main, merged=headline == DECISION)
     decisions = None
     if headline != DECISION and any(name == DECISION for name, _ in wanted):
@@ -206,8 +212,8 @@ def sampled(
     compared = (references or VISITED) if "reference" in found.needs else 1
     most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.has_images else 1)
     settings = with_groups(found, found.settings(dict(parameters or {})), policy.features)
-    players = len(settings.get("groups") or ()) or policy.features.size
-    return max(1, math.ceil(steps * found.forwards(players, compared, settings) / most))
+    passes = found.passes(policy.features.shape, policy.features.dims, compared, settings)
+    return max(1, math.ceil(steps * passes / most))
 
 
 def notable(outcomes: list[Outcome]) -> list[Outcome]:

@@ -47,9 +47,16 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
         "shapley-centred-chosen",
         "decision-change-decision",
     )
-    expected = {"index.html", "recording.json", "replays/episode-000000.html", "replays/episode-000001.html"}
+    expected = {
+        "index.html",
+        "summary.csv",
+        "recording.json",
+        "replays/episode-000000.html",
+        "replays/episode-000001.html",
+    }
     expected |= {f"{room}/00000{number}.parquet" for room in ("episodes", "frames") for number in (0, 1)}
-    expected |= {f"plots/{name}.{kind}" for name in ("importance", "beeswarm", "timeline") for kind in ("png", "svg")}
+    plotted = ("importance", "beeswarm", "dependence", "timeline", "action_matrix", "decision")
+    expected |= {f"plots/{name}.{kind}" for name in plotted for kind in ("png", "svg")}
     expected |= {f"attributions/{key}/00000{number}.parquet" for key in explained for number in (0, 1)}
     expected |= {f"attributions/{key}/attribution.json" for key in explained}
     compared = {f"attributions/{key}/reference.parquet" for key in explained[2:]}
@@ -57,8 +64,11 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
     assert made.page == folder / "index.html"
     assert made.summary.method == "shapley"
     page = made.page.read_text()
+    text = html.unescape(re.sub("<[^>]*>", "", page))
     for finding in made.findings:
-        assert finding in page
+        # Where they stand on the page: the headline apart from its method, the return beside the agent.
+        said = re.sub(r"^Mean return (.*) over .*$", r"\1", finding)
+        assert all(part in text for part in re.split(r" (?=\([^()]*\)\.$)|\.$", said)), finding
     assert "trained on CartPole-v1" in page
 
 
@@ -121,7 +131,7 @@ def test_pictures_of_a_live_model_are_explained_and_more_rows_than_the_limit_are
     assert every["gradient"] == 1
     assert every["integrated_gradients"] > 1
     page = made.page.read_text()
-    assert f"one step in {every['integrated_gradients']} is explained" in page
+    assert f"One step in {every['integrated_gradients']} is explained" in page
     values = made.recording.attribution("integrated_gradients").values
     assert values.shape == (8, 1, 36, 36, 3)
     assert 0 < np.isfinite(values).all(axis=(1, 2, 3, 4)).sum() < 8

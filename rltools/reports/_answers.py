@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
 from rltools.reports._parts import interval
 from rltools.summary import Summary
+from rltools.summary._agreement import FEWEST_RANKED, is_control
 from rltools.summary._findings import DECISION, effect, foremost
 
 Run = tuple[str, int]
 MOST_NAMED = 6
 """Runs that get a sentence each; of more only how often a feature leads is said."""
-FEWEST_RANKED = 3
-"""Two features have only two orders: their ranks agree by chance half the time."""
+_CAUTION = {
+    "deviation": "a method that ranks features as the control deviation does says no more than how much each varies",
+    "random": "agreement with the control random is chance",
+}
+"""What to make of agreement with a control."""
 
 
 def leading(labels: Mapping[Run, str], summaries: Mapping[Run, Sequence[Summary]]) -> tuple[str, ...]:
     """Which feature leads each run by each method, with intervals; of many runs only how often it does.
 
+    What leads by a control says nothing of the agent, and is left out.
+
     Args:
         labels: what each run, an agent and a seed, is called.
         summaries: of each run, one for each method and target.
     """
+    summaries = {run: [one for one in made if not is_control(one.unit)] for run, made in summaries.items()}
     if len(summaries) > MOST_NAMED:
         return tuple(_counts(summaries))
     return tuple(filter(None, (_leads(labels[run], made) for run, made in summaries.items())))
@@ -34,25 +41,51 @@ def leading(labels: Mapping[Run, str], summaries: Mapping[Run, Sequence[Summary]
 def agreement(summaries: Mapping[Run, Sequence[Summary]]) -> tuple[str, ...]:
     """Spearman's rank correlation of the shares of all features, over pairs that differ in one thing only.
 
-    One sentence for methods, targets, agents and seeds; none where nothing can be compared.
+    One sentence for methods, targets, agents and seeds; none where nothing can be compared. Controls are no part of
+    that: where there are some, further sentences say how well each method agrees with them, and what that means.
     """
     found: dict[str, list[float]] = {}
     sizes = set()
     flat = [(run, one) for run, made in summaries.items() for one in made]
-    for (run, one), (other_run, other) in combinations(flat, 2):
+    methods = [(run, one) for run, one in flat if not is_control(one.unit)]
+    for (run, one), (other_run, other) in combinations(methods, 2):
         kind = _difference((*run, one.method, one.target), (*other_run, other.method, other.target))
         agrees = _spearman(one, other) if kind else None
         if agrees is not None:
             found.setdefault(kind, []).append(agrees)
             sizes.add(len(one.features))
     if not found:
-        return ()
+        return tuple(_beside_controls(flat))
     said = [f"between {kind} {_range(values)}" for kind, values in found.items()]
     size = f"{sizes.pop()} features" if len(sizes) == 1 else "all features"
     return (
         f"Rank agreement over {size} (Spearman's correlation of their shares: 1 is the same order, 0 an unrelated "
         f"one): {_and(said)}.",
+        *_beside_controls(flat),
     )
+
+
+def _beside_controls(flat: Sequence[tuple[Run, Summary]]) -> Iterator[str]:
+    """How well each method agrees with each control, of the same run and target."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for (run, one), (other_run, other) in product(flat, flat):
+        if is_control(one.unit) or not is_control(other.unit) or (run, one.target) != (other_run, other.target):
+            continue
+        agrees = _spearman(one, other)
+        if agrees is not None:
+            found.setdefault(one.method, {}).setdefault(other.method, []).append(agrees)
+    if not found:
+        return
+    said = [
+        f"{method} with " + _and([f"{control} {_range(values)}" for control, values in beside.items()])
+        for method, beside in found.items()
+    ]
+    yield f"Rank agreement with the controls, which know nothing of the agent: {'; '.join(said)}."
+    controls = dict.fromkeys(control for beside in found.values() for control in beside)
+    cautions = [_CAUTION[control] for control in controls if control in _CAUTION]
+    if cautions:
+        text = "; ".join(cautions)
+        yield f"{text[0].upper()}{text[1:]}."
 
 
 def _leads(label: str, made: Sequence[Summary]) -> str:
@@ -99,7 +132,7 @@ def _spearman(one: Summary, other: Summary) -> float | None:
 
 def _range(values: Sequence[float]) -> str:
     low, high = (f"{end:.2f}".replace("-", "−") for end in (min(values), max(values)))
-    return low if len(values) == 1 else f"{low} to {high} in {len(values)} pairs"
+    return low if low == high else f"{low} to {high} in {len(values)} pairs"
 
 
 def _and(parts: Sequence[str]) -> str:

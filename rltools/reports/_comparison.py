@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rltools import plots
 from rltools.pages import head, render, security_policy
 from rltools.recording import Recording
 from rltools.recording._files import appearing, cause_named
 from rltools.reports._answers import agreement, leading
-from rltools.reports._figures import Figure, drawn
+from rltools.reports._compared import Runs, asked_of_now, compared_figures
 from rltools.reports._parts import caveats, closing, interval, number, part
 from rltools.reports._words import meaning
 from rltools.summary import Summary, summarise
-from rltools.summary._findings import foremost
-
-Runs = Mapping[tuple[str, int], Recording]
+from rltools.summary._agreement import is_control
+from rltools.summary._findings import foremost, named_method
 
 
 def write_comparison(
@@ -33,10 +30,13 @@ def write_comparison(
         commands: that made it.
 
     Returns:
-        The path of the page, and the findings as sentences: of each run, and how well they agree.
+        The path of the page, and the findings as sentences: of each run, and how well they agree. Controls are shown
+        and named as such, and no finding is one of theirs.
     """
     summaries = {
-        run: [summarise(recording, method=method, target=target) for method, target in _asked(recording)]
+        run: _controls_last(
+            summarise(recording, method=method, target=target) for method, target in asked_of_now(recording)
+        )
         for run, recording in runs.items()
     }
     labels = _labels(runs)
@@ -44,10 +44,11 @@ def write_comparison(
         f"{labels[run]}, {found.method} of {found.target}: {_ranking(found)}"
         for run, made in summaries.items()
         for found in made
+        if not is_control(found.unit)
     )
     agreed = agreement(summaries)
     targets = dict.fromkeys(found.target for made in summaries.values() for found in made)
-    told = list(dict.fromkeys(text for run, made in summaries.items() for text in caveats(runs[run], made)))
+    told = list(dict.fromkeys(text for run, made in summaries.items() for text in caveats(runs[run], _own(made))))
     style = part("page.css")
     with cause_named(folder):
         _write_table(folder / "summary.csv", summaries)
@@ -58,7 +59,7 @@ def write_comparison(
             answers=[*leading(labels, summaries), *agreed],
             meanings=list(filter(None, map(meaning, targets))),
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
-            figures=_figures(runs, labels, folder / "plots"),
+            figures=compared_figures(runs, labels, folder / "plots"),
             closing=closing(told, commands, next(iter(runs.values())).header, policy=False),
         )
         path = folder / "index.html"
@@ -67,12 +68,13 @@ def write_comparison(
     return path, (*findings, *agreed)
 
 
-def _asked(recording: Recording) -> list[tuple[str, str]]:
-    """Methods and targets, of attributions of the moment: those of past observations have other features."""
-    asked = (
-        question for key, question in recording.questions.items() if not question.window and recording.complete(key)
-    )
-    return list(dict.fromkeys((question.method, question.target) for question in asked))
+def _controls_last(made: Iterable[Summary]) -> list[Summary]:
+    return sorted(made, key=lambda found: is_control(found.unit))
+
+
+def _own(made: Iterable[Summary]) -> list[Summary]:
+    """Without the controls."""
+    return [found for found in made if not is_control(found.unit)]
 
 
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
@@ -82,6 +84,8 @@ def _labels(runs: Runs) -> dict[tuple[str, int], str]:
 
 
 def _ranking(found: Summary) -> str:
+    if is_control(found.unit):
+        return f"{', '.join(ranked.feature for ranked in found.top(3) if ranked.share > 0)} (only an order)"
     return ", ".join(
         f"{ranked.feature} {interval(ranked.share, ranked.low, ranked.high, share=True)}"
         for ranked in foremost(found)[:3]
@@ -96,34 +100,15 @@ def _row(recording: Recording, label: str, made: list[Summary], folder: Path) ->
         "returns": interval(returns.mean, returns.low, returns.high),
         "episodes": len(recording),
         "steps": number(made[0].n_steps),
-        "findings": [(found.method, found.target, _ranking(found)) for found in made],
+        "findings": [(named_method(found), found.target, _ranking(found)) for found in made],
     }
-
-
-def _figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[Figure]:
-    """The runs side by side, a figure for each method and target that all of them have."""
-    asked = [set(_asked(recording)) for recording in runs.values()]
-    drawings = []
-    for method, target in sorted(set.intersection(*asked)):
-        together = {labels[run]: recording for run, recording in runs.items()}
-        slug = "".join(letter if letter.isalnum() else "-" for letter in f"{method}-{target}")
-        drawings.append(
-            drawn(
-                partial(plots.importance, together, method=method, target=target),
-                f"importance-{slug}",
-                f"How much of the decision each feature carries, by {method} of {target}; the lines are 95% intervals "
-                f"from resampled episodes.",
-                folder,
-            )
-        )
-    return drawings
 
 
 def _write_table(path: Path, summaries: Mapping[tuple[str, int], list[Summary]]) -> None:
     import pandas as pd
 
     tables = [
-        found.table.assign(agent=agent, seed=seed, method=found.method)
+        found.table.assign(agent=agent, seed=seed, method=found.method, control=is_control(found.unit))
         for (agent, seed), made in summaries.items()
         for found in made
     ]

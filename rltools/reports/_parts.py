@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rltools.pages import render
 from rltools.recording import Header, Recording
 from rltools.summary import Summary
+from rltools.summary._findings import named_method
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-MOST_ROWS = 24
-"""Of a table; the rest is in the files."""
+_LEADS = {
+    "no intervals": "No intervals",
+    "the intervals rest on": "Few episodes",
+    "are left out": "Left out",
+    "clips an entry": "Clipped entries",
+    "only one action": "Nothing to decide",
+    "ended by a fault": "Faults",
+}
+"""What a note of a summary is about, by some of its words."""
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """What to know before trusting a number.
+
+    Attributes:
+        lead: what it is about, in a few words.
+        text: the caveat.
+        about: the methods that it holds for; empty where it holds for all.
+    """
+
+    lead: str
+    text: str
+    about: tuple[str, ...] = ()
 
 
 def part(name: str) -> str:
@@ -26,12 +49,14 @@ def part(name: str) -> str:
 
 def number(value: float) -> str:
     """A number with four significant digits, a dash where there is none."""
-    return "–" if math.isnan(value) else f"{value:.4g}"
+    return "–" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
 
 
 def percent(value: float) -> str:
-    """A share from 0 to 1 as a percentage, a dash where there is none."""
-    return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+    """A share from 0 to 1 as a percentage, a dash where there is none: `31 %`, `0.4 %`."""
+    if math.isnan(value):
+        return "–"
+    return f"{100 * value:.2g} %" if 0.0005 <= value < 0.1 else f"{100 * value:.0f} %"
 
 
 def counted(count: int, noun: str) -> str:
@@ -52,93 +77,75 @@ def asked_of(recording: Recording, summary: Summary) -> str:
     """`shapley of centred:chosen`, and over how many observations where these are several."""
     window = recording.question(summary.key).window
     over = f" over {counted(window, 'observation')}" if window else ""
-    return f"{summary.method} of {summary.target}{over}"
+    return f"{named_method(summary)} of {summary.target}{over}"
 
 
-def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
-    """What was recorded, as pairs of a term and its value."""
-    header = recording.header
-    outcomes = recording.outcomes()
-    endings = Counter(outcome.ended for outcome in outcomes)
-    returns = summary.returns
-    return [
-        ("Agent", header.policy),
-        ("Environment", header.environment_id or "made by a function"),
-        ("Mean return", interval(returns.mean, returns.low, returns.high)),
-        ("Episodes", f"{len(outcomes)} ({', '.join(f'{count} {ending}' for ending, count in endings.items())})"),
-        ("Steps", f"{summary.n_steps:,}"),
-        ("Seeds", f"{header.seed} to {header.seed + len(outcomes) - 1}" if outcomes else "–"),
-        ("Actions", "the policy's best" if header.deterministic else "drawn from the policy's distribution"),
-    ]
-
-
-def score_table(summary: Summary) -> list[dict[str, Any]]:
-    """One row a feature, the most important first: its share and its mean signed attribution, with intervals."""
-    overall = summary.overall
-    rows = []
-    for ranked in summary.top(MOST_ROWS):
-        at = ranked.position
-        mean = overall.standardised_mean or overall.mean
-        rows.append(
-            {
-                "feature": ranked.feature,
-                "unit": summary.units[at],
-                "share": interval(ranked.share, ranked.low, ranked.high, share=True),
-                "bar": 0.0 if math.isnan(ranked.share) else round(ranked.share, 3),
-                "means": [
-                    interval(mean.value[label, at], mean.low[label, at], mean.high[label, at])
-                    for label in range(len(summary.labels))
-                ],
-            }
-        )
-    return rows
-
-
-def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[str]:
-    """What a reader must know before trusting the numbers, each once."""
-    found = list(recording.header.notes)
+def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
+    """What a reader must know before trusting the numbers, each once, with the methods that it is about."""
+    found: dict[tuple[str, str], list[str]] = {("The agent", note): [] for note in recording.header.notes}
     outside = sum(outcome.outside for outcome in recording.outcomes())
     if outside:
-        found.append(
+        text = (
             f"{counted(outside, 'observation')} lay outside the space that the environment declares; kept as they came."
         )
-    for summary in summaries:
-        name = f"{summary.method} of {summary.target}"
-        asked = recording.question(summary.key)
-        if asked.every > 1:
-            found.append(
-                f"{name}: one step in {asked.every} is explained, evenly: all {counted(summary.n_steps, 'step')} "
-                f"would have taken more work than the limit."
-            )
-        if summary.all_zero > 0 and summary.target != "decision":  # there it says that nothing changes the decision
-            found.append(
-                f"{name}: at {percent(summary.all_zero)} of the steps every feature's value is exactly 0: the network "
-                f"is saturated there, and the method says nothing."
-            )
-        if summary.residuals is not None and summary.residuals.over:
-            found.append(
-                f"{name}: at {summary.residuals.over:,} of {summary.n:,} steps the values do not add up to the score "
-                f"within 1 % of its spread (at worst {percent(summary.residuals.largest)})."
-            )
-        if "reference" in asked.parameters:
-            found.append(
-                f"{name}: features are compared with {asked.parameters['reference']}. Another draw of these states can "
-                f"move a share by several points, which the intervals do not show."
-            )
-        found += [f"{name}: {note}." for note in summary.notes if asked.every == 1 or "left out" not in note]
+        found["Outside the space", text] = []
+    names = [asked_of(recording, summary) for summary in summaries]
+    for name, summary in zip(names, summaries, strict=True):
+        for about in _of(recording, summary):
+            found.setdefault(about, []).append(name)
     if any(summary.unit == "score per unit" for summary in summaries):
-        found.append(
+        text = (
             "Gradients are per unit of a feature, and features have different units; where gradients are compared, "
             "they are multiplied by each feature's standard deviation over the recorded states."
         )
-    return list(dict.fromkeys(found))
+        found["Units", text] = []
+    every = dict.fromkeys(names)
+    return [
+        Caveat(lead, text, tuple(dict.fromkeys(about)) if len(dict.fromkeys(about)) < len(every) else ())
+        for (lead, text), about in found.items()
+    ]
 
 
-def closing(told: Sequence[str], commands: Sequence[str], header: Header, *, policy: bool) -> Markup:
+def _of(recording: Recording, summary: Summary) -> Iterator[tuple[str, str]]:
+    """The caveats of one summary: a few words on what each is about, and the caveat."""
+    asked = recording.question(summary.key)
+    if asked.every > 1:
+        yield (
+            "A sample of the steps",
+            f"One step in {asked.every} is explained, evenly: all {counted(summary.n_steps, 'step')} would have taken "
+            f"more work than the limit.",
+        )
+    if summary.all_zero > 0 and summary.target != "decision":  # there it says that nothing changes the decision
+        yield (
+            "Saturated steps",
+            f"At {percent(summary.all_zero)} of the steps every feature's value is exactly 0: the network is saturated "
+            f"there, and the method says nothing.",
+        )
+    if summary.residuals is not None and summary.residuals.over:
+        yield (
+            "What is left over",
+            f"At {summary.residuals.over:,} of {summary.n:,} steps the values do not add up to the score within 1 % of "
+            f"its spread (at worst {percent(summary.residuals.largest)}).",
+        )
+    if "reference" in asked.parameters:
+        yield (
+            "What features are compared with",
+            f"Features are compared with {asked.parameters['reference']}. Another draw of these states can move a "
+            f"share by several points, which the intervals do not show.",
+        )
+    for note in summary.notes:
+        if asked.every == 1 or "left out" not in note:
+            lead = next((lead for words, lead in _LEADS.items() if words in note), "Note")
+            yield lead, f"{note[0].upper()}{note[1:]}."
+
+
+def closing(told: Sequence[Caveat], commands: Sequence[str], header: Header, *, policy: bool) -> Markup:
     """The end of every page: caveats, how to get it again, and what took part."""
     from markupsafe import Markup
 
-    versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())
-    made_with = f"Policy sha256 {header.policy_sha256} · {versions}" if policy else versions
-    filled = render(part("closing.html"), caveats=told, commands=commands, made_with=made_with)
+    facts = [("Policy", f"{header.policy} ({header.library})"), ("Its sha256", header.policy_sha256)] if policy else []
+    facts += [("Environment", header.environment_id or "made by a function")] if policy else []
+    facts += [("Seeds", f"{header.seed} and those that follow, one an episode")] if policy else []
+    facts += [("Versions", ", ".join(f"{name} {version}" for name, version in header.versions.items()))]
+    filled = render(part("closing.html"), caveats=told, commands=commands, facts=facts)
     return Markup(filled)  # noqa: S704  the template escaped what it was given

@@ -14,9 +14,9 @@ from rltools.testing import example_recording
 def made(tmp_path):
     """Gives the summary of a recording whose features have these mean magnitudes in each of its episodes."""
 
-    def make(name, *sizes, method="shapley", labels=("centred:chosen",)):
+    def make(name, *sizes, method="shapley", unit="score", labels=("centred:chosen",)):
         values = [np.tile(np.array(size, float), (6, 1, 1)) for size in sizes]
-        recording = example_recording(tmp_path / name, values, unit="score", method=method, labels=labels)
+        recording = example_recording(tmp_path / name, values, unit=unit, method=method, labels=labels)
         return summarise(recording)
 
     return make
@@ -77,6 +77,32 @@ def test_two_features_and_different_ones_are_not_ranked(made):
     two, three = made("two", (1, 2)), made("three", (1, 2, 3))
     assert agreement({("a", 0): [two], ("b", 0): [two]}) == ()
     assert agreement({("a", 0): [two], ("b", 0): [three]}) == ()
+
+
+def test_agreement_with_controls_is_apart(made):
+    run = ("a", 0)
+    first, second = made("first", (1, 2, 3, 4)), made("second", (1, 2, 4, 3), method="gradient")
+    varying = made("varying", (4, 3, 2, 1), method="deviation", unit="rank")
+    drawn = made("drawn", (1, 2, 3, 4), method="random", unit="rank")
+    ranked, beside, caution = agreement({run: [first, second, varying, drawn]})
+    assert ranked.endswith("between methods 0.80.")
+    assert "shapley with deviation −1.00 and random 1.00; gradient with deviation −0.80 and random 0.80." in beside
+    assert caution == (
+        "A method that ranks features as the control deviation does says no more than how much each varies; agreement "
+        "with the control random is chance."
+    )
+    beside, caution = agreement({run: [first, drawn], ("b", 50): [varying]})
+    assert beside.endswith("shapley with random 1.00.")
+    assert "deviation" not in caution
+
+
+def test_no_control_leads(made):
+    run = ("a", 0)
+    first = made("first", (1, 2, 3))
+    drawn = made("drawn", (3, 2, 1), method="random", unit="rank")
+    assert leading({run: "a"}, {run: [drawn, first]}) == leading({run: "a"}, {run: [first]})
+    many = {("a", seed): [first, drawn] for seed in range(7)}
+    assert leading(dict.fromkeys(many, "a"), many)[0].startswith("Of 7 rankings")
 
 
 @pytest.mark.parametrize("score", SCORES)

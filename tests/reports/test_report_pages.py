@@ -122,9 +122,9 @@ def test_the_links_of_a_page_lead_to_files_that_are_there(pages):
 
     for kind, at in (("run", pages["folder"] / "run"), ("experiment", pages["folder"])):
         addresses = [given.get("href") or given.get("src") for _, given in Page(pages[kind]).tags]
-        links = [address for address in addresses if address and not address.startswith("data:")]
+        links = [address for address in addresses if address and not address.startswith(("data:", "#"))]
         assert links
-        assert not [link for link in links if not (at / unquote(link)).is_file()]
+        assert not [link for link in links if not (at / unquote(link).partition("#")[0]).is_file()]
 
 
 def test_a_page_that_is_written_again_is_the_same(pages):
@@ -165,13 +165,36 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
     assert np.array_equal(recording.attribution("gradient").values, np.zeros((4, 1, 3), np.float32))
 
 
-def test_what_changes_the_decision_comes_first(cartpole, tmp_path):
+def test_the_leading_share_is_the_headline_and_what_changes_the_decision_a_finding(cartpole, tmp_path):
     recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
     explain(recording, cartpole)
     explain(recording, cartpole, method="decision_change", groups="summary")
     page = write_report(recording).read_text(encoding="utf-8")
-    first, second = re.findall(r"<li>(.*?)</li>", page)[:2]
-    assert "(decision_change)" in first
-    assert "(gradient x standard deviation, centred:chosen)" in page
+    headline = re.search(r'<p class="headline">(.*?)</p>', page)[1]
+    assert re.fullmatch(
+        r'<b>[a-z ]+</b> carries <span class="share">\d+ %</span>'
+        r'<span class="ends"> \[\d+, \d+\]</span> of the decision.',
+        headline,
+    )
+    assert '<p class="how">(gradient x standard deviation, centred:chosen)</p>' in page
+    findings = [found for found in re.findall(r"<li>(.*?)</li>", page) if "(decision_change)" in found]
+    assert len(findings) == 1
+    assert findings[0].startswith(("Replacing ", "No feature changes the decision"))
     assert "saturated" not in page
-    assert first != second
+
+
+def test_the_returns_are_on_the_page_once_and_as_a_strip(cartpole, tmp_path):
+    recording = record(cartpole, episodes=3, max_steps=20, directory=tmp_path / "run")
+    rewards = [outcome.total_reward for outcome in recording.outcomes()]
+    explain(recording, cartpole)
+    page = write_report(recording).read_text(encoding="utf-8")
+    assert page.count("Mean return") == 1
+    assert page.count("<circle") == (3 if len(set(rewards)) > 1 else 0)
+
+
+def test_all_numbers_lie_beside_the_page(pages):
+    import pandas as pd
+
+    table = pd.read_csv(pages["folder"] / "run" / "summary.csv")
+    assert set(table["method"]) == {"gradient"}
+    assert {"feature", "target", "share", "share_low", "mean"} <= set(table.columns)

@@ -1,0 +1,119 @@
+"""Which plots a run's page shows: those that its agent and its episodes have something to show in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rltools.plots import plot_names
+from rltools.recording import Recording
+from rltools.summary import Summary
+
+FEATURES, COURSE = "Feature by feature", "In the course of an episode"
+ACTING, OTHERS = "Action by action", "By other methods"
+FEWEST_EPISODES = 3
+"""Of fewer there is no course of an episode to speak of."""
+FEWEST_RANKED = 3
+"""Features of which an order can agree; methods of which more is to be seen than one number, which a sentence says."""
+BEESWARM = (
+    "Each dot is one step: to the right the feature raised the explained score, to the left it lowered it. The colour "
+    "is the feature's value at that step."
+)
+PHASES = "How strongly each feature weighs in the course of an episode, all episodes stretched to one length."
+TIMELINE = (
+    "The episode with the median return, step by step: what the features were, and in colour what they did to the "
+    "score."
+)
+IMAGES = (
+    "What the agent saw, and over it what each pixel did to the score: orange raised it, purple lowered it. One step "
+    "from each stretch of the episode with the median return."
+)
+DEPENDENCE = (
+    "The leading feature by its value: each dot is one step, the line is the mean with its interval. A slope says in "
+    "which direction the score follows the feature."
+)
+ACTIONS = (
+    "What each feature did to the score, by action. Orange cells raised it, purple ones lowered it; where the interval "
+    "of a mean holds 0 the cell is hatched."
+)
+DECISION = (
+    "One step taken apart, the one with the largest sum: from the score that is usual at the top to that of this step, "
+    "feature by feature."
+)
+LAGS = "How far back it looks: the share of each feature at each moment, now at the right."
+AGREEMENT = (
+    "Whether other methods rank the features alike: 1 is the same order, 0 an unrelated one. An order that only one "
+    "method finds is worth less."
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A plot for a page: its name, how to read it, what else to ask it for, and under which heading it stands."""
+
+    name: str
+    caption: str
+    heading: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def wanted(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> tuple[Wanted, ...]:
+    """The plots that fit a run, in the order of its page; the first one stands beside the headline.
+
+    Args:
+        recording: where from.
+        main: the summary that heads the findings.
+        summaries: all that was explained.
+    """
+    if main.n == 0:
+        return ()
+    there = set(plot_names())
+    return tuple(one for one in _fitting(recording, main, summaries) if one.name in there)
+
+
+def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> Iterator[Wanted]:
+    features = recording.features_of(main.key)
+    asked = {"method": main.method, "target": main.target}
+    several = len(main.features) > 1
+    if features.has_images:
+        yield Wanted("images", IMAGES, FEATURES, asked)
+    yield Wanted("importance", _importance(main), FEATURES, asked)
+    if not features.has_images:
+        yield Wanted("beeswarm", BEESWARM, FEATURES, asked)
+        if not _is_choice(recording, main):
+            yield Wanted("dependence", DEPENDENCE, FEATURES, asked)
+    if sum(outcome.steps > 1 for outcome in recording.outcomes()) >= FEWEST_EPISODES:
+        yield Wanted("phases", PHASES, COURSE, asked)
+    if not features.has_images:
+        yield Wanted("timeline", TIMELINE, COURSE, asked)
+    windows = [recording.question(summary.key).window for summary in summaries]
+    if max(windows, default=0):
+        past = summaries[windows.index(max(windows))]
+        yield Wanted("lags", LAGS, COURSE, {"method": past.method, "target": past.target, "window": max(windows)})
+    elif any("lag" in part.dims for part in features.parts):
+        yield Wanted("lags", LAGS, COURSE, asked)
+    if several and (main.by_action or len(main.labels) > 1):
+        yield Wanted("action_matrix", ACTIONS, ACTING, asked)
+    if several:
+        yield Wanted("decision", DECISION, ACTING, asked)
+    alike = {
+        one.method for one, window in zip(summaries, windows, strict=True) if one.target == main.target and not window
+    }
+    if len(alike) >= FEWEST_RANKED and len(main.features) >= FEWEST_RANKED:
+        yield Wanted("agreement", AGREEMENT, OTHERS, {"target": main.target})
+
+
+def _importance(main: Summary) -> str:
+    return (
+        f"How much of the decision each feature carries, over all explained steps. The lines are "
+        f"{100 * main.level:.0f} % intervals from resampled episodes."
+    )
+
+
+def _is_choice(recording: Recording, main: Summary) -> bool:
+    """Whether the leading feature is one value of a choice, 0 or 1, so that nothing can be seen along its values."""
+    features = recording.features_of(main.key)
+    entries = features.groups()[main.top(1)[0].position][1]
+    part = next(part for part in features.parts if part.start <= entries[0] < part.stop)
+    return part.leaf.kind == "choice"
