@@ -1,0 +1,133 @@
+"""An episode as it was seen live, and its files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rltools.explanation._references import reference_id
+from rltools.explanation._units import explained_unit
+from rltools.policy import Context, Policy
+from rltools.recording import Outcome, Question, Recording
+from rltools.recording._files import numbered_path, write_json
+from rltools.recording._writers import BlockFile, EpisodeWriter
+from rltools.rollout._observed import Observed
+from rltools.wrappers._live import Live
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclass
+class LiveEpisode:
+    """The steps of an episode so far.
+
+    Attributes:
+        number: of the episode.
+        seed: it was reset with.
+        observed: the last observation.
+        frames: before each step; None where the environment draws none.
+        steps: a row for each, as a recording keeps them.
+        explained: likewise, the attributions.
+    """
+
+    number: int
+    seed: int
+    observed: Observed
+    frames: list[bytes] | None
+    steps: list[Columns] = field(default_factory=list)
+    explained: list[Columns] = field(default_factory=list)
+
+    def add(self, state: Columns, action: np.ndarray, taken: tuple[Any, ...], *, several: bool) -> None:
+        """An action was taken.
+
+        Args:
+            state: it was taken in, of `taken_in`.
+            action: which.
+            taken: what the attribution wrapper returned.
+            several: whether several scalars are explained.
+        """
+        observation, reward, terminated, truncated, info = taken
+        entries = {
+            "action": action,
+            "reward": float(reward),
+            "terminated": bool(terminated),
+            "truncated": bool(truncated),
+        }
+        values, scores = np.array(info["attribution"]), np.array(info["score"], dtype=state["score"].dtype)
+        self.steps.append(state | {name: np.array(value) for name, value in entries.items()})
+        self.explained.append(
+            {"values": values, "scores": scores} if several else {"values": values[None], "scores": scores[None]}
+        )
+        self.observed.receive(0, observation)
+
+    def outcome(self, ended: str, fault: str) -> Outcome:
+        """How it went."""
+        total = float(sum(float(step["reward"]) for step in self.steps))
+        outside = self.observed.outside(stacked(self.steps))
+        return Outcome(self.number, self.seed, len(self.steps), total, ended, fault, outside)
+
+
+def taken_in(policy: Policy, observed: Observed, observations: Any, context: Context) -> Columns:
+    """What an episode keeps of the state that the next action is taken in, the policy's scores included.
+
+    Args:
+        policy: whose scores.
+        observed: room for one observation.
+        observations: a batch of one.
+        context: likewise.
+    """
+    scores = policy.act(observations, context).scores[0]
+    beside = {"mask": context.mask, "state": context.state}
+    kept = {name: values[0].numpy(force=True) for name, values in beside.items() if values is not None}
+    return {**observed.of(0), "score": np.array(scores), **kept}
+
+
+def question_of(live: Live) -> Question:
+    """What was asked at every step."""
+    parameters = {name: value if _is_plain(value) else str(value) for name, value in live.settings.items()}
+    if live.reference is not None and "reference" in live.method.needs:
+        parameters["reference"] = reference_id(live.reference, 0)
+    if live.policy.state_size:
+        parameters["memory"] = "held"
+    return Question(
+        method=live.method.name,
+        target=str(live.target),
+        labels=live.labels,
+        unit=explained_unit(live.method.unit, "environment"),
+        parameters=parameters,
+        policy_sha256=live.policy.source.sha256,
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def keep(recording: Recording, question: Question, episode: LiveEpisode, outcome: Outcome, speed: float) -> None:
+    """Write an episode, its attributions first: an episode that is there is explained."""
+    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{question.method}-{question.target}").strip("-")[:60] + "-live"
+    folder = recording.directory / "attributions" / key
+    if not (folder / "attribution.json").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "attribution.json", question.to_json())
+    attributions = BlockFile(numbered_path(folder, outcome.number))
+    frames = None if episode.frames is None else numbered_path(recording.directory / "frames", outcome.number)
+    writer = EpisodeWriter(numbered_path(recording.directory / "episodes", outcome.number), frames)
+    try:
+        steps = np.arange(len(episode.steps), dtype=np.int32)
+        attributions.write({"t": steps, **stacked(episode.explained)})
+        attributions.finish({"policy_sha256": question.policy_sha256})
+        writer.write(stacked(episode.steps), episode.frames or [])
+        writer.finish(outcome, episode.observed.of(0), speed)
+    except BaseException:
+        attributions.abandon()
+        writer.abandon()
+        raise
+
+
+def stacked(rows: list[Columns]) -> Columns:
+    """A row for each."""
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}

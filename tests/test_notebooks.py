@@ -1,0 +1,69 @@
+"""The notebooks of the documentation: their cells run, and what they show is stored; and the scripts of the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
+LARGEST = 300_000
+"""Bytes of a notebook."""
+PLACES = re.compile(r"/(?:home|root|tmp|work|Users|var/folders)/|[A-Z]:\\\\")
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in found if cell["cell_type"] == "code"]
+
+
+def test_there_are_some() -> None:
+    assert {path.stem for path in NOTEBOOKS} >= {"first-look", "any-agent"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_its_cells_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for number, cell in enumerate(cells(path)):
+        lines = [line for line in "".join(cell["source"]).splitlines() if not line.startswith("%")]
+        exec(compile("\n".join(lines), f"{path.name}, code cell {number}", "exec"), names)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_it_shows_is_stored(path: Path) -> None:
+    assert path.stat().st_size < LARGEST
+    found = cells(path)
+    assert [cell["execution_count"] for cell in found] == list(range(1, len(found) + 1)), "run docs/notebooks/run.py"
+    outputs = [output for cell in found for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+    kinds = [kind for output in outputs for kind in output.get("data", ())]
+    assert kinds.count("image/png") >= 2
+    assert kinds.count("text/html") >= 3
+    for output in outputs:
+        shown = {kind: text for kind, text in output.get("data", {}).items() if kind != "image/png"}
+        assert not PLACES.search(json.dumps([shown, output.get("text", "")])), "a path of the machine it was run on"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_says_nothing_of_when_it_was_run(path: Path) -> None:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert set(notebook["metadata"]) == {"kernelspec"}
+    assert not any(cell["metadata"] for cell in notebook["cells"])
+
+
+def test_the_scripts_of_the_page_on_integrations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "integrations.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, {})
+    said = capsys.readouterr().out
+    assert re.findall(r"^(\d+) Recording", said, re.MULTILINE) == ["0", "512", "1024"]
+    assert (tmp_path / "runs" / "live" / "replays" / "episode-000000.html").is_file()

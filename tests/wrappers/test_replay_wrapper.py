@@ -1,0 +1,210 @@
+"""Replays of chosen episodes, of what was seen live; no step is lost for one."""
+
+from __future__ import annotations
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env
+
+import rltools
+from rltools import AttributionWrapper, ReplayWrapper
+from rltools.errors import ArgumentError, ConflictError
+from rltools.wrappers import ReplaySkippedWarning
+from rltools.wrappers._replays import cubes
+
+
+def always(number):
+    return True
+
+
+def play(env, episodes=1, seed=0):
+    """Every step's five values."""
+    seen = []
+    for number in range(episodes):
+        env.reset(seed=seed + number)
+        ended = False
+        while not ended:
+            seen.append(env.step_policy())
+            ended = seen[-1][2] or seen[-1][3]
+    return seen
+
+
+@pytest.fixture
+def make(policy, tmp_path):
+    def made(render_mode="rgb_array", steps=12, method="gradient", target=None, folder=tmp_path / "live", **choices):
+        env = gymnasium.make("CartPole-v1", render_mode=render_mode, max_episode_steps=steps)
+        return ReplayWrapper(AttributionWrapper(env, policy, method, target), folder, **choices)
+
+    return made
+
+
+@pytest.mark.parametrize("target", [None, "centred:all"])
+def test_what_was_seen_is_what_is_kept(make, tmp_path, policy, target):
+    env = make(episode_trigger=always, target=target)
+    seen = play(env, episodes=2, seed=5)
+    env.close()
+    recording = rltools.open_recording(tmp_path / "live")
+    assert recording.numbers == (0, 1)
+    assert not recording.damaged()
+    found = recording.attribution("gradient")
+    values = np.stack([info["attribution"] for *_, info in seen])
+    np.testing.assert_array_equal(found.values, values if target else values[:, None])
+    episodes = [recording.episode(0), recording.episode(1)]
+    np.testing.assert_array_equal(np.concatenate([one.actions for one in episodes]), [i["action"] for *_, i in seen])
+    for one, frames in zip(episodes, map(recording.frames, recording.numbers), strict=True):
+        assert len(frames) == len(one)
+        assert frames[0].startswith(b"RIFF")
+        assert one.outcome.seed == 5 + one.outcome.number
+        np.testing.assert_array_equal(one.final_observation, seen[len(one) - 1 if one is episodes[0] else -1][0])
+        logits = policy.head("logit", torch.tensor(one.states), rltools.policy.Context())
+        np.testing.assert_allclose(one.scores, logits.detach(), atol=1e-6)
+    # Explained again from what was kept, it is the same.
+    rltools.explain(recording, policy, method="integrated_gradients", target="centred:chosen", reference=2)
+    again = rltools.attribute(policy, episodes[0].states[:1], target=target).values
+    np.testing.assert_allclose(again[0, 0], found.values[0, 0], rtol=1e-5, atol=1e-7)
+    page = (tmp_path / "live" / "replays" / "episode-000001.html").read_text()
+    assert env.pages == tuple(tmp_path / "live" / "replays" / f"episode-00000{n}.html" for n in range(2))
+    assert "data:image/webp" in page or "webp" in page
+
+
+def test_the_steps_of_the_caller(make, tmp_path):
+    env = make(episode_trigger=always)
+    env.reset(seed=1)
+    ended, actions = False, []
+    while not ended:
+        actions.append(len(actions) % 2)
+        *_, terminated, truncated, _ = env.step(actions[-1])
+        ended = terminated or truncated
+    assert rltools.open_recording(tmp_path / "live").episode(0).actions.tolist() == actions
+
+
+def test_nothing_is_changed(make, tmp_path):
+    watched = make(episode_trigger=always)
+    alone = make(episode_trigger=lambda number: False, folder=tmp_path / "other")
+    for one, other in zip(play(watched, 2), play(alone, 2), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        assert one[1:4] == other[1:4]
+        np.testing.assert_array_equal(one[4]["attribution"], other[4]["attribution"])
+    assert not alone.pages
+    assert watched.spec == alone.spec
+
+
+def test_only_chosen_episodes(make, tmp_path):
+    env = make(episode_trigger=lambda number: number == 2, steps=5)
+    play(env, 4)
+    assert rltools.open_recording(tmp_path / "live").numbers == (2,)
+    assert [page.name for page in env.pages] == ["episode-000002.html"]
+
+
+def test_which_are_chosen_where_nobody_says():
+    assert [number for number in range(2500) if cubes(number)] == [
+        *(root**3 for root in range(10)),
+        1000,
+        2000,
+    ]
+
+
+def test_without_pictures(make, tmp_path):
+    play(make(episode_trigger=always, render_mode=None))
+    recording = rltools.open_recording(tmp_path / "live")
+    assert recording.frames(0) is None
+    assert (tmp_path / "live" / "replays" / "episode-000000.html").is_file()
+
+
+def test_episodes_that_are_left(make, tmp_path):
+    env = make(episode_trigger=always)
+    env.reset()
+    env.step(0)
+    env.reset(seed=3)
+    env.step(1)
+    env.close()
+    env.close()
+    first, second = rltools.open_recording(tmp_path / "live").outcomes()
+    assert (first.ended, first.fault, first.seed) == ("fault", "reset before its end", -1)
+    assert (second.ended, second.fault, second.steps) == ("fault", "closed before its end", 1)
+    env = make(episode_trigger=always, overwrite=True)
+    env.reset()
+    env.close()
+    assert not env.pages
+
+
+def test_an_environment_that_fails(counting, squares, tmp_path):
+    env = ReplayWrapper(AttributionWrapper(counting(), squares), tmp_path, episode_trigger=always)
+    env.reset(seed=0)
+    env.step(1)
+    with pytest.raises(RuntimeError, match="a motor is stuck"):
+        env.step("now")
+    outcome = rltools.open_recording(tmp_path).outcome(0)
+    assert outcome.steps == 1
+    assert outcome.fault == "a step failed: RuntimeError: a motor is stuck"
+
+
+def test_the_disk_is_full(make, monkeypatch):
+    env = make(episode_trigger=always)
+    whole = len(play(make(episode_trigger=always, folder=env._recording.directory.parent / "whole")))
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rltools.wrappers._replays.keep", full)
+    with pytest.warns(ReplaySkippedWarning, match="no replay of episode 0: .*No space left"):
+        seen = play(env)
+    assert len(seen) == whole
+    assert not env.pages
+
+
+def test_a_picture_that_cannot_be_drawn(counting, squares, tmp_path):
+    broken = counting()
+    broken.render_mode = "rgb_array"
+    broken.render = lambda: 1 / 0
+    env = ReplayWrapper(AttributionWrapper(broken, squares), tmp_path, episode_trigger=always)
+    env.reset(seed=0)
+    with pytest.warns(ReplaySkippedWarning, match="no frames of episode 0: ZeroDivisionError"):
+        env.step(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env.step(0)
+        env.step(0)
+    assert rltools.open_recording(tmp_path).outcome(0).steps == 3
+    assert len(env.pages) == 1
+
+
+def test_a_folder_that_is_in_use(make):
+    play(make(episode_trigger=always))
+    with pytest.raises(ConflictError, match="holds 1 episodes already"):
+        make()
+    assert make(overwrite=True)._recording.numbers == ()
+
+
+def test_what_explains_nothing():
+    with pytest.raises(ArgumentError, match="AttributionWrapper"):
+        ReplayWrapper(gymnasium.make("CartPole-v1"), "folder")
+
+
+def test_methods_that_compare_and_policies_that_remember(tmp_path):
+    policy = rltools.load_policy("cartpole-recurrent-ppo")
+    env = rltools.environments.make_environment(rltools.environments.spec_from_json(policy.source.environment))
+    observed = np.zeros(policy.observation_space.shape, np.float32)
+    wrapper = AttributionWrapper(env, policy, "integrated_gradients", reference=observed)
+    env = ReplayWrapper(wrapper, tmp_path, episode_trigger=always)
+    env.reset(seed=0)
+    for _ in range(4):
+        env.step_policy()
+    env.close()
+    recording = rltools.open_recording(tmp_path)
+    asked = recording.question(recording.find())
+    assert asked.effect == "the observation of the moment, memory held"
+    assert len(asked.parameters["reference"]) == 64
+    assert np.abs(recording.episode(0).memories[1:]).sum() > 0
+    rltools.explain(recording, policy)  # the scores agree, or it would be refused
+    assert len(recording.questions) == 2
+
+
+def test_gymnasium_accepts_it(make):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_env(make(episode_trigger=always), skip_render_check=True)
