@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rltools.explanation import attribute as attribute
     from rltools.explanation import explain as explain
     from rltools.features import Features as Features
+    from rltools.integrations import AttributionCallback as AttributionCallback
+    from rltools.integrations import open_checkpoints as open_checkpoints
     from rltools.loading import load_policy as load_policy
     from rltools.policies.torch_policy import TorchPolicy as TorchPolicy
     from rltools.policy import Policy as Policy
@@ -31,22 +33,27 @@ if TYPE_CHECKING:
     from rltools.recording import Recording as Recording
     from rltools.recording import open_recording as open_recording
     from rltools.replays import replay as replay
+    from rltools.reports import mail_report as mail_report
     from rltools.rollout import record as record
     from rltools.summary import Summary as Summary
     from rltools.summary import summarise as summarise
     from rltools.targets import Target as Target
+    from rltools.videos import video as video
     from rltools.wrappers import AttributionWrapper as AttributionWrapper
+    from rltools.wrappers import ReplayWrapper as ReplayWrapper
     from rltools.wrappers import SelectFeatures as SelectFeatures
     from rltools.wrappers import VectorAttributionWrapper as VectorAttributionWrapper
 
 # Where each public name lives; nothing heavy is loaded before a name is used.
 _PUBLIC = {
     "Attribution": "recording",
+    "AttributionCallback": "integrations",
     "AttributionWrapper": "wrappers",
     "Episode": "recording",
     "Features": "features",
     "Policy": "policy",
     "Recording": "recording",
+    "ReplayWrapper": "wrappers",
     "SelectFeatures": "wrappers",
     "Summary": "summary",
     "Target": "targets",
@@ -57,11 +64,14 @@ _PUBLIC = {
     "explain": "explanation",
     "input_gradient": "differentiation",
     "load_policy": "loading",
+    "mail_report": "reports",
+    "open_checkpoints": "integrations",
     "open_recording": "recording",
     "record": "rollout",
     "replay": "replays",
     "run_experiment": "experiment",
     "summarise": "summary",
+    "video": "videos",
 }
 _ROOMS = ("errors", "plots", "testing")
 

@@ -1,4 +1,4 @@
-"""The pages: what they link to is there, and the scripts of their pictures run."""
+"""The pages: what they link to is there, their code runs, and so do the scripts of their pictures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ import rltools
 
 DOCS = Path(__file__).parents[1] / "docs"
 STEPS = 40
+SAID = {
+    "convolutional": {"of the decision": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
+    "decisions": {"of the steps (decision_change).": 1},
+    "gradients": {"of the decision": 3, "left unexplained": 1},
+    "perturbation": {"of the decision": 3, "typical error": 1},
+    "shapley": {"pole angle'": 4, "left unexplained": 2},
+}
+"""What the code of each page of methods prints, and how often."""
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
@@ -32,6 +40,23 @@ def test_every_page_of_methods_is_reached_and_has_its_picture(page: Path) -> Non
     assert page.with_suffix(".py").is_file()
 
 
+def test_every_page_of_methods_is_run() -> None:
+    assert {page.stem for page in (DOCS / "methods").glob("*.md")} == {*SAID, "README"}
+
+
+@pytest.mark.parametrize("page", SAID)
+def test_the_code_of_a_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "methods" / f"{page}.md").read_text("utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:  # each goes on where the one before it ended
+        exec(block, names)
+    said = capsys.readouterr().out
+    assert {words: said.count(words) for words in SAID[page]} == SAID[page]
+
+
 @pytest.mark.parametrize("script", sorted((DOCS / "methods").glob("*.py")), ids=lambda script: script.stem)
 def test_the_script_of_a_picture_runs(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = rltools.record
@@ -42,6 +67,7 @@ def test_the_script_of_a_picture_runs(script: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(rltools, "record", shortly)
     picture = tmp_path / "picture.png"
     monkeypatch.setattr(sys, "argv", [str(script), str(picture)])
+    monkeypatch.syspath_prepend(script.parent)  # as Python does for a script
     try:
         runpy.run_path(str(script), run_name="__main__")
     finally:

@@ -47,6 +47,7 @@ ALLOWED = {
     "plots": RECORDING | {"summary"},
     "pages": {"errors"},
     "replays": RECORDING | {"pages"},
+    "videos": RECORDING | {"plots", "replays"},
     "reports": RECORDING | {"summary", "plots", "pages"},
 }
 """Rooms that are not here draw all of these together, and nothing here may import them."""
@@ -123,6 +124,7 @@ def test_the_commands_are_imported_by_nobody() -> None:
         ("summary", {"torch", "gymnasium", "matplotlib"}),
         ("plots", {"torch", "gymnasium", "stable_baselines3"}),
         ("replays", {"torch", "gymnasium", "stable_baselines3"}),
+        ("videos", {"torch", "gymnasium", "stable_baselines3"}),
     ],
 )
 def test_what_a_room_knows_nothing_of(room: str, unknown: set[str]) -> None:

@@ -339,12 +339,17 @@ class TestValues:
 class TestUnknown:
     def test_no_action_is_known(self):
         x, _ = rows(three)
-        with pytest.raises(TargetError, match="no action is known"):
+        with pytest.raises(TargetError, match=r"no action is known .* Context\(action=\.\.\.\), .*: left, idle, right"):
             values_of("logit:chosen", three, x, Context())
+
+    def test_no_scores_are_known(self):
+        x, context = rows(three)
+        with pytest.raises(TargetError, match=r"runner_up is read from the scores .* Context\(scores=\.\.\.\)"):
+            values_of("logit:runner_up", three, x, Context(action=context.action))
 
     def test_a_runner_up_of_one(self):
         policy = policy_with(["only"])
         x, context = rows(policy)
-        with pytest.raises(TargetError, match="at least two actions"):
+        with pytest.raises(TargetError, match=r"a choice of one action only \(only\); ask for chosen"):
             values_of("logit:runner_up", policy, x, context)
         assert issubclass(TargetError, RltoolsError)

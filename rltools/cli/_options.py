@@ -88,6 +88,14 @@ PlotOut = Annotated[Path | None, typer.Option(help="Where the plot goes.", show_
 PageOut = Annotated[
     Path | None, typer.Option(help="Where the page goes.", show_default="RUN/replays/episode-NUMBER.html")
 ]
+Beside = Annotated[
+    Path | None, typer.Option(help="Folder of another agent's recording in the same environment, from the same seeds.")
+]
+VideoOut = Annotated[
+    Path | None,
+    typer.Option(help="Write a video instead of a page: .mp4 or .webm (extra `video`), or .gif.", show_default=False),
+]
+Speed = Annotated[float, typer.Option(min=0.01, help="Of a video; 1 is real time.")]
 OfEpisode = Annotated[
     int | None,
     typer.Option(min=0, help="Of a plot of one episode: its number.", show_default="the one of median return"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from rltools.cli._app import app
 from rltools.cli._options import (
+    Beside,
     Import,
     NoFrames,
     OfEpisode,
@@ -16,9 +18,12 @@ from rltools.cli._options import (
     Run,
     Shown,
     ShownTarget,
+    Speed,
     Top,
+    VideoOut,
     imported,
 )
+from rltools.errors import ArgumentError
 
 
 @app.command(epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")
@@ -42,24 +47,60 @@ def plot(
 @app.command(epilog="Example: `rltools replay runs/lunarlander-ppo 3 --out landing.html`")
 def replay(
     run: Run,
-    episode: Annotated[int, typer.Argument(help="Number of the episode.")],
+    episode: Annotated[list[int], typer.Argument(help="Number of the episode; several are switched between.")],
     *,
     method: Shown = None,
     target: ShownTarget = None,
+    beside: Beside = None,
     out: PageOut = None,
+    video: VideoOut = None,
+    speed: Speed = 1.0,
     modules: Import = None,
     no_frames: NoFrames = False,
 ) -> None:
-    """Write one episode as a page to play and scrub through; its pictures are drawn where there are none yet."""
+    """Write episodes as a page to play and scrub through, or one as a video; missing pictures are drawn."""
     from rltools.recording import open_recording
-    from rltools.replaying import replay_episode
+    from rltools.replaying import film_episode, replay_episode
 
     imported(modules)
     recording = open_recording(run)
-    path = replay_episode(
-        recording, episode, out, method=method, target=target, frames=not no_frames, modules=modules or ()
-    )
-    typer.echo(f"Open {path}")
+    drawing: dict[str, Any] = {"frames": not no_frames, "modules": modules or ()}
+    if video is not None:
+        _check_alone(episode, beside, out)
+        made = film_episode(
+            recording, episode[0], video, method=method, target=target, speed=speed, progress=True, **drawing
+        )
+        typer.echo(f"Filmed in {made}")
+        return
+    if speed != 1.0:
+        raise ArgumentError("--speed is that of a --video; a page has buttons for it")
+    other = None if beside is None else open_recording(beside)
+    numbers = episode[0] if len(episode) == 1 else episode
+    made = replay_episode(recording, numbers, out, method=method, target=target, beside=other, **drawing)
+    typer.echo(f"Open {made}")
+
+
+def _check_alone(episode: list[int], beside: Path | None, out: Path | None) -> None:
+    """What a page can have and a video cannot."""
+    if len(episode) > 1:
+        raise ArgumentError(f"--video shows one episode, and {len(episode)} are named; run it once for each")
+    if beside is not None:
+        raise ArgumentError("--video shows one agent; leave out --beside, or leave out --video for a page of both")
+    if out is not None:
+        raise ArgumentError(f"--video says where the video goes, and --out {out} is of a page; leave one of them out")
+
+
+@app.command(epilog="Example: `rltools mail runs/lunarlander-ppo --out lander.html`")
+def mail(
+    folder: Annotated[Path, typer.Argument(help="Of a run or of an experiment, with its page.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Where the file goes.", show_default="FOLDER/report.html")] = None,
+) -> None:
+    """Put a run's or an experiment's page, pictures and replays into one file that can be sent."""
+    from rltools.reports import mail_report
+
+    path = mail_report(folder, out)
+    typer.echo(f"Send {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command("list", epilog="Example: `rltools list methods`")

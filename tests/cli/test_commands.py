@@ -137,6 +137,49 @@ def test_without_out_plots_and_replays_lie_beside_the_recording(rltools, short):
     assert (short / "replays" / "episode-000001.html").is_file()
 
 
+def test_several_episodes_are_one_page_and_two_agents_stand_side_by_side(rltools, short, project):
+    ran = rltools("replay", short, "0", "1", "--no-frames")
+    assert "Open short/replays/episodes-000000-000001.html" in ran.out
+    ran = rltools("replay", short, "1", "--beside", short, "--no-frames", "--out", "pair.html")
+    assert "Open pair.html" in ran.out, ran.err
+    assert (project / "pair.html").is_file()
+
+
+def test_an_episode_is_filmed(rltools, short, project):
+    ran = rltools("replay", short, "1", "--no-frames", "--video", "poles.gif", "--speed", "4")
+    assert ran.out.endswith("Filmed in poles.gif\n"), ran.err
+    assert (project / "poles.gif").read_bytes().startswith(b"GIF89a")
+    assert not (short / "replays" / "episode-000001.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("0", "1", "--video", "x.gif"), "--video shows one episode, and 2 are named"),
+        (("0", "--video", "x.gif", "--beside", "short"), "--video shows one agent"),
+        (("0", "--video", "x.gif", "--out", "x.html"), "leave one of them out"),
+        (("0", "--video", "x.avi"), "choose one of .mp4, .webm, .gif"),
+        (("0", "--speed", "2"), "--speed is that of a --video"),
+    ],
+)
+def test_what_a_video_cannot_be_is_said(rltools, short, project, arguments, said):
+    before = set(project.rglob("*"))
+    ran = rltools("replay", short, *arguments)
+    assert ran.code == 1
+    assert said in ran.err
+    assert set(project.rglob("*")) == before
+
+
+def test_a_page_becomes_one_file_to_send(rltools, short, project):
+    from rltools.recording import open_recording
+    from rltools.reports import write_report
+
+    write_report(open_recording(short))
+    ran = rltools("mail", short, "--out", "sent.html")
+    assert re.fullmatch(r"Send sent.html \(\d+\.\d MB\)\n", ran.out), ran.err
+    assert 'src="plots/' not in (project / "sent.html").read_text(encoding="utf-8")
+
+
 def test_statistics_of_observations_are_given_or_denied_by_name(rltools, project, saved):
     from gymnasium.envs.classic_control.cartpole import CartPoleEnv
     from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize

@@ -54,6 +54,15 @@ def test_a_false_one_does_not(changed, name, old, new, error, said):
         check_card(changed(name, old, new))
 
 
+def test_a_card_of_observations_only_passes(changed):
+    path = changed("cartpole", "actions:", "actions:")
+    path.write_text(path.read_text().partition("actions:")[0])
+    check_card(path)
+    path.write_text(path.read_text().replace("range: [-4.8, 4.8]", "range: [-0.01, 0.01]"))
+    with pytest.raises(AssertionError, match="outside of the card's range"):
+        check_card(path)
+
+
 def test_another_model_does_not(changed):
     folder = changed("cartpole-ppo", "name: ", "name: ")
     (folder / "model.zip").write_bytes(b"other")
