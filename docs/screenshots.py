@@ -1,0 +1,41 @@
+"""Take the pictures of pages that the README shows: `python docs/screenshots.py`; needs Chromium and Pillow."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+import rltools
+from rltools.replaying import replay_episode
+
+DOCS = Path(__file__).parent
+STEP, SIZE = 28, (1280, 1475)
+
+
+def main() -> None:
+    """A replay of the reference agent, in the middle of its flight."""
+    policy = rltools.load_policy("lunarlander-ppo")
+    with tempfile.TemporaryDirectory() as folder:
+        recording = rltools.record(policy, episodes=3, directory=Path(folder) / "lunarlander-ppo")
+        rltools.explain(recording, policy, method="shapley")
+        page = replay_episode(recording, 0)
+        screenshot(f"{page.as_uri()}#step={STEP}", DOCS / "replay.png")
+
+
+def screenshot(address: str, path: Path) -> None:
+    """What Chromium shows, in few enough colours for a README."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("no Chromium is installed")
+    with tempfile.TemporaryDirectory() as profile:
+        taken = Path(profile) / "taken.png"
+        options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=4000")
+        place = (f"--user-data-dir={profile}", f"--screenshot={taken}", f"--window-size={SIZE[0]},{SIZE[1]}")
+        subprocess.run([browser, *options, *place, address], check=True, capture_output=True)
+        Image.open(taken).convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
