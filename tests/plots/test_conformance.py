@@ -49,6 +49,12 @@ def _constant(folder):
     return example_recording(folder, values, observations=[np.ones((30, 2))] * 2)
 
 
+def _many(folder):
+    values = [np.random.default_rng(0).normal(size=(20, 1, 400)) for _ in range(2)]
+    names = tuple(f"joint {at // 2} {'angle' if at % 2 else 'velocity'}" for at in range(400))
+    return example_recording(folder, values, features=Features((400,), ("feature",), names, ("rad", "rad/s") * 200))
+
+
 def _hostile(folder):
     names = ("$x_1$", "100 %", "two\nlines\tand a tab", "n" * 10_000, "_hidden", "速度", "<script>", r"\frac{a}{b} $")
     values = [np.random.default_rng(0).normal(size=(20, 1, 8)) for _ in range(2)]
@@ -57,7 +63,7 @@ def _hostile(folder):
     return example_recording(folder, values, features=features, action_names=actions, labels=("centred:$right$",))
 
 
-CASES = (_discrete, _continuous, _picture, _single, _gaps, _all_zero, _constant, _hostile)
+CASES = (_discrete, _continuous, _picture, _single, _gaps, _all_zero, _constant, _many, _hostile)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
