@@ -217,8 +217,9 @@ def sampled(
 
 
 def notable(outcomes: list[Outcome]) -> list[Outcome]:
-    """The episodes with the median and with the worst return, of those that have steps."""
+    """The episodes with the median, the worst and the best return, of those that have steps."""
     ranked = sorted((outcome for outcome in outcomes if outcome.steps), key=lambda outcome: outcome.total_reward)
     if not ranked:
         return []
-    return list(dict.fromkeys([ranked[len(ranked) // 2], ranked[0]]))  # the higher of two medians, as in `timeline`
+    # The higher of two medians, as in `timeline`.
+    return list(dict.fromkeys([ranked[len(ranked) // 2], ranked[0], ranked[-1]]))

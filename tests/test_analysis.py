@@ -208,12 +208,12 @@ def outcome(number, total_reward, steps=3):
     return Outcome(number, number, steps, total_reward, "terminated", "", 0)
 
 
-def test_the_median_and_the_worst_episode_are_shown():
+def test_the_median_the_worst_and_the_best_episode_are_shown():
     assert notable([]) == []
     assert notable([outcome(0, 1.0, steps=0)]) == []
     assert notable([outcome(0, 1.0)]) == [outcome(0, 1.0)]
     several = [outcome(number, reward) for number, reward in enumerate((5.0, 1.0, 3.0, 4.0, 2.0))]
-    assert [each.total_reward for each in notable(several)] == [3.0, 1.0]
+    assert [each.total_reward for each in notable(several)] == [3.0, 1.0, 5.0]
 
 
 def test_the_recording_says_it_was_another_environment(analyzed):
