@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from rltools.summary import summarise
-from rltools.summary._findings import named_method
+from rltools.summary import named_method, summarise
 from rltools.summary._pooling import scores_of
 from rltools.testing import example_recording
 

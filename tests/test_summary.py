@@ -8,8 +8,7 @@ import pytest
 from rltools.errors import ArgumentError, RecordingError
 from rltools.features import Features
 from rltools.recording import DamagedFileWarning
-from rltools.summary import sample_steps, summarise
-from rltools.summary._findings import decision_sentences
+from rltools.summary import decision_sentences, explained_points, summarise
 from rltools.summary._steps import state_deviation
 from rltools.testing import example_recording
 
@@ -327,6 +326,6 @@ def test_a_sample_is_spread_over_all_explained_steps(tmp_path):
     values = _values([[1.0], [np.nan], [2.0], [3.0]], [[4.0], [5.0], [6.0]])
     recording = example_recording(tmp_path / "r", values)
     key = recording.find()
-    assert sample_steps(recording, key).attributions.ravel().tolist() == [1, 2, 3, 4, 5, 6]
-    assert sample_steps(recording, key, stride=2).attributions.ravel().tolist() == [1, 3, 5]
-    assert sample_steps(recording, key, stride=4, scale=np.array([10.0])).attributions.ravel().tolist() == [10, 50]
+    assert explained_points(recording, key).attributions.ravel().tolist() == [1, 2, 3, 4, 5, 6]
+    assert explained_points(recording, key, stride=2).attributions.ravel().tolist() == [1, 3, 5]
+    assert explained_points(recording, key, stride=4, scale=np.array([10.0])).attributions.ravel().tolist() == [10, 50]

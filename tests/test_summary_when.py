@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rltools.summary import summarise
-from rltools.summary._when import when
+from rltools.summary import summarise, when
 from rltools.testing import example_recording
 
 LENGTHS = (200, 230, 260, 300, 240, 220)

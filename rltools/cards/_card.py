@@ -63,6 +63,11 @@ class WrappedEnvironment(EnvironmentChoice):
 
 
 def different(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same entries.
+
+    Raises:
+        ValueError: two of them have one name.
+    """
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

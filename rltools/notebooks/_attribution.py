@@ -6,7 +6,7 @@ import numpy as np
 
 from rltools.notebooks._card import ROWS, Row, Table, bar, card, counted, rest, short
 from rltools.recording import Attribution
-from rltools.summary._findings import percent
+from rltools.summary import percent
 from rltools.summary._steps import flat, grouped, usable
 
 PER_UNIT = "score per unit"

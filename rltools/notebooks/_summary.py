@@ -6,8 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rltools.notebooks._card import ROWS, Row, Table, bar, card, counted, rest, short
-from rltools.summary import Summary
-from rltools.summary._findings import DECISION, foremost, with_interval
+from rltools.summary import DECISION, Summary, foremost, with_interval
 
 if TYPE_CHECKING:
     from rltools.analysis import Analysis

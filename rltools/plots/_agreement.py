@@ -10,15 +10,14 @@ import numpy as np
 from rltools.plots.colours import GREY, INK, signed_colours
 from rltools.plots.style import DATA_INCHES, about, canvas, frameless, heading, say_nothing_there, x_label
 from rltools.plots.text import inches, plain
-from rltools.summary import summarise
-from rltools.summary._agreement import FEWEST_RANKED, chance
-from rltools.summary._agreement import agreement as ranked_alike
+from rltools.summary import FEWEST_RANKED, chance, summarise
+from rltools.summary import agreement as ranked_alike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Recording
-    from rltools.summary._agreement import Agreement, Ranking
+    from rltools.summary import Agreement, Ranking
 
 _CELL = 0.95
 """Inches that an interval needs."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.colours import GREY, PALE, value_colours
+from rltools.plots.scales import colour_bar
 from rltools.plots.style import (
     about,
     canvas,
@@ -21,7 +22,7 @@ from rltools.plots.style import (
     x_label,
 )
 from rltools.plots.text import feature_labels, inches, plain, y_labels
-from rltools.summary import sample_steps, summarise
+from rltools.summary import explained_points, stride_for, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,9 +63,9 @@ def beeswarm(
     summary = summarise(recording, method=method, target=target)
     shown = measure(summary, standardised)
     at_label = strongest_label(summary, label)
-    stride = max(1, -(-summary.n // DOTS))
+    stride = stride_for(summary.n, DOTS)
     key = summary.key
-    sample = sample_steps(recording, key, label=at_label, stride=stride, scale=shown.scale)
+    sample = explained_points(recording, key, label=at_label, stride=stride, scale=shown.scale)
     order = [found.position for found in summary.top(top)]
     labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
     axes, width = canvas(axes, 1.7 + 0.36 * max(len(order), 3), 1.2 + inches(labels))
@@ -85,7 +86,7 @@ def beeswarm(
     y_labels(axes, labels)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, pad=8)
-    _value_scale(axes)
+    colour_bar(axes, value_colours(), (0, 1), "value of the feature", ("low", "high"))
     return axes
 
 
@@ -121,15 +122,3 @@ def _offsets(attributions: np.ndarray, span: float) -> np.ndarray:
     width = np.minimum(0.4 * np.sqrt(counts / counts.max()), 0.025 * (counts - 1))
     offsets: np.ndarray = width[bins] * (2 * (place + 0.5) / counts[bins] - 1)
     return offsets
-
-
-def _value_scale(axes: Axes) -> None:
-    beside = axes.inset_axes((1.03, 0.1, 0.018, 0.8))
-    beside.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=value_colours(), extent=(0, 1, 0, 1))
-    beside.set_xticks([])
-    beside.set_yticks([0, 1], labels=["low", "high"], fontsize="small")
-    beside.yaxis.tick_right()
-    beside.yaxis.set_label_position("right")
-    beside.set_ylabel("value of the feature", fontsize="small")
-    beside.tick_params(length=0)
-    frameless(beside)

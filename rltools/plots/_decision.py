@@ -20,15 +20,13 @@ from rltools.plots.style import (
     x_label,
 )
 from rltools.plots.text import feature_labels, inches, number, plain, y_labels
-from rltools.summary import summarise
-from rltools.summary._decision import contrast_key, decision_at
+from rltools.summary import contrast_key, decision_at, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Recording
-    from rltools.summary import Summary
-    from rltools.summary._decision import Decision
+    from rltools.summary import Decision, Summary
 
 TOP = 8
 _SMALLEST_REST = 0.002

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.colours import GREY, INK, colour_limit, signed_colours
-from rltools.plots.panels import colour_scale
+from rltools.plots.scales import signed_bar
 from rltools.plots.style import (
     DATA_INCHES,
     about,
@@ -22,14 +22,13 @@ from rltools.plots.style import (
     strongest_label,
 )
 from rltools.plots.text import feature_labels, inches, number, plain
-from rltools.summary import episode_steps, summarise
-from rltools.summary._spread import spread_outcomes
+from rltools.summary import episode_steps, spread_outcomes, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
-    from rltools.summary._spread import Sorting
+    from rltools.summary import Sorting
 
 TOP = 4
 MOST = 12
@@ -68,7 +67,8 @@ def episode_grid(
 
     Raises:
         RecordingError: nothing that fits was explained.
-        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+        ArgumentError: no such label, or another order; standardised values of a method whose values are in units of
+            the score already.
     """
     summary = summarise(recording, method=method, target=target)
     shown = measure(summary, standardised)
@@ -115,7 +115,7 @@ def episode_grid(
     tops = [1 - below - part_y for below, part_y in down]
     _name_rows(axes, tops, down[0][1], order, labels)
     _name_steps(axes, across, longest)
-    colour_scale(axes, (0.0, 1.0 if rows < 3 else 0.6), largest, shown.unit)
+    signed_bar(axes, (0.0, 1.0 if rows < 3 else 0.6), largest, shown.unit)
     return axes
 
 

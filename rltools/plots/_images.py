@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.colours import GREY, INK, PALE, colour_limit, signed_colours
-from rltools.plots.panels import colour_scale
+from rltools.plots.scales import signed_bar
 from rltools.plots.style import (
     DATA_INCHES,
     about,
@@ -23,14 +23,13 @@ from rltools.plots.style import (
     strongest_label,
 )
 from rltools.plots.text import feature_labels, inches, number, plain
-from rltools.summary import summarise
-from rltools.summary._pictured import pictured
+from rltools.summary import pictured, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Recording
-    from rltools.summary._pictured import Choosing, Pictured
+    from rltools.summary import Choosing, Pictured
 
 MOST = 5
 BENEATH = 3
@@ -70,7 +69,7 @@ def images(
     Raises:
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such episode.
-        ArgumentError: no such label, or no such step.
+        ArgumentError: no such label, no such step, or another word for which.
     """
     summary = summarise(recording, method=method, target=target)
     shown = measure(summary, None)
@@ -193,7 +192,7 @@ def _draw(axes: Axes, found: Pictured, grid: _Grid, order: list[int], unit: str,
             panel.set_anchor("N")
     if found.maps is not None:
         _, bottom, _, height = grid.place(0, 3)
-        colour_scale(axes, (bottom, height), limit, unit)
+        signed_bar(axes, (bottom, height), limit, unit)
 
 
 def _picture(panel: Axes, picture: np.ndarray) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.colours import GREY, INK, PALE, feature_colour
+from rltools.plots.scales import legend_beside
 from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of, x_label
 from rltools.plots.text import feature_labels, inches, plain, y_labels
-from rltools.summary import Interval, Summary, summarise
-from rltools.summary._agreement import is_control
+from rltools.summary import Interval, Summary, is_control, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,12 +145,7 @@ def _dots(axes: Axes, shares: dict[str, Interval], order: list[int], controls: l
         Line2D([], [], linestyle="", marker=marker, color=GREY, markerfacecolor="white" if control else GREY)
         for marker, control in zip(markers, controls, strict=True)
     ]
-    legend = axes.legend(
-        handles, [""] * len(shares), loc="upper left", bbox_to_anchor=(1.01, 1), fontsize="small", frameon=False
-    )
-    for text, label in zip(legend.get_texts(), shares, strict=True):
-        text.set_parse_math(False)
-        text.set_text(plain(label, 40))
+    legend_beside(axes, handles, [plain(label, 40) for label in shares])
 
 
 def _whiskers(axes: Axes, share: Interval, order: list[int], rows: np.ndarray) -> None:

@@ -19,8 +19,7 @@ from rltools.plots.style import (
     x_label,
 )
 from rltools.plots.text import feature_labels, inches, plain, y_labels
-from rltools.summary import Interval, summarise
-from rltools.summary._lags import lag_shares, lagged_key
+from rltools.summary import Interval, lag_shares, lagged_key, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

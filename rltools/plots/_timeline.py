@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.colours import colour_limit
-from rltools.plots.panels import action_labels, action_panel, colour_scale, draw_feature, feature_panel, score_panel
+from rltools.plots.panels import action_labels, action_panel, draw_feature, feature_panel, score_panel
+from rltools.plots.scales import signed_bar
 from rltools.plots.style import (
     about,
     canvas,
@@ -21,8 +22,7 @@ from rltools.plots.style import (
     strongest_label,
 )
 from rltools.plots.text import feature_labels, inches, plain
-from rltools.summary import episode_steps, summarise
-from rltools.summary._spread import median_episode
+from rltools.summary import episode_steps, median_episode, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def _draw(axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: 
         panel = feature_panel(axes, place, at, label)
         draw_feature(panel, steps.values[:, at], steps.attributions[:, at], largest)
     low, high = places[-1][0], places[2][0] + places[2][1]
-    colour_scale(axes, (low, high - low), largest, said[1])
+    signed_bar(axes, (low, high - low), largest, said[1])
 
 
 def _beside(labels: list[str], header: Header) -> float:

@@ -10,14 +10,13 @@ import numpy as np
 from rltools.plots.colours import GREY, INK, feature_colour
 from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
 from rltools.plots.text import feature_labels, inches, number, plain
-from rltools.summary import Interval
-from rltools.summary._course import course
+from rltools.summary import Interval, course
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Recording
-    from rltools.summary._course import Course
+    from rltools.summary import Course
 
 TOP = 6
 _HEIGHT = 4.0

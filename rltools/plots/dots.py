@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.colours import GREY, action_colour, value_colours
-from rltools.plots.panels import MOST_ACTIONS
+from rltools.plots.panels import action_labels, others, taken_most
 from rltools.plots.scales import colour_bar, legend_beside
-from rltools.plots.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,16 +37,11 @@ def colour_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) ->
     """
     from matplotlib.lines import Line2D
 
-    counts = np.bincount(positions, minlength=len(names))
-    taken = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
-    named = sorted(taken[:MOST_ACTIONS].tolist())
+    named, rest = taken_most(positions)
     colours = {at: action_colour(at) for at in named}
-    labels = [plain(names[at], 20) for at in named]
-    rest = len(taken) - len(named)
-    if rest:
-        labels.append(f"{rest} other{'s' if rest > 1 else ''}")
+    labels = [*action_labels([names[at] for at in named]), *others(rest)]
     handles = [Line2D([], [], linestyle="", marker="o", color=colour) for colour in (*colours.values(), GREY)]
-    legend_beside(axes, "action taken", handles[: len(labels)], labels)
+    legend_beside(axes, handles[: len(labels)], labels, "action taken")
     return [colours.get(at, GREY) for at in positions.tolist()]
 
 

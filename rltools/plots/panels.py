@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.colours import GREY, INK, action_colour, feature_colour, signed_colours
+from rltools.plots.scales import Place, legend_beside
 from rltools.plots.style import frameless
 from rltools.plots.text import number, plain
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 MOST_ACTIONS = 5
 """So many are named; the others share a colour."""
-Place = tuple[float, float]
 
 
 def score_panel(axes: Axes, place: Place, scores: np.ndarray, name: str) -> None:
@@ -34,6 +34,18 @@ def action_labels(names: Sequence[str]) -> list[str]:
     return [plain(name, 20) for name in names]
 
 
+def taken_most(positions: np.ndarray) -> tuple[list[int], int]:
+    """The actions that a legend names, at most five of those taken `[step]`, in their order; and how many others."""
+    different, counts = np.unique(positions, return_counts=True)
+    named = sorted(different[np.argsort(-counts, kind="stable")[:MOST_ACTIONS]].tolist())
+    return named, len(different) - len(named)
+
+
+def others(count: int) -> list[str]:
+    """What a legend says of actions that share a colour; nothing where there are none."""
+    return [f"{count} other{'s' if count > 1 else ''}"] if count else []
+
+
 def action_panel(axes: Axes, place: Place, actions: np.ndarray, names: Sequence[str], start: int | None) -> None:
     """The actions taken: a strip of colours for discrete ones, a line each for continuous ones."""
     from matplotlib.lines import Line2D
@@ -44,15 +56,13 @@ def action_panel(axes: Axes, place: Place, actions: np.ndarray, names: Sequence[
     handles: list[Artist]
     if start is not None:
         positions = actions.astype(np.int64) - start
-        counts = np.bincount(positions, minlength=len(names))
-        named = sorted(np.argsort(-counts, kind="stable")[: min(MOST_ACTIONS, int((counts > 0).sum()))].tolist())
+        named, rest = taken_most(positions)
         colours = {at: action_colour(at) for at in named}
         strip = np.array([_rgb(colours.get(at, GREY)) for at in positions.tolist()])
         panel.imshow(strip[None], aspect="auto", extent=(-0.5, len(actions) - 0.5, 0, 1), interpolation="nearest")
         panel.set_yticks([])
         handles = [Patch(color=colour) for colour in colours.values()]
-        rest = int((counts > 0).sum()) - len(named)
-        labels = [shown[at] for at in named] + ([f"{rest} other{'s' if rest > 1 else ''}"] if rest else [])
+        labels = [*(shown[at] for at in named), *others(rest)]
         handles += [Patch(color=GREY)] if rest else []
     else:
         columns = actions.reshape(len(actions), -1)
@@ -65,7 +75,7 @@ def action_panel(axes: Axes, place: Place, actions: np.ndarray, names: Sequence[
         labels = [shown[at] for at in named]
         if rest:
             handles, labels = [*handles, Line2D([], [], linestyle="")], [*labels, f"{rest} more not shown"]
-    _legend(axes, handles, labels)
+    legend_beside(axes, handles, labels)
 
 
 def feature_panel(axes: Axes, place: Place, position: int, name: str) -> Axes:
@@ -92,23 +102,6 @@ def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, larg
     )
     panel.set_ylim(bottom, high)
     _line(panel, values, INK)
-
-
-def colour_scale(axes: Axes, place: Place, largest: float, unit: str) -> None:
-    """What the colours beneath the lines mean."""
-    beside = axes.inset_axes((1.025, place[0], 0.016, place[1]))
-    beside.imshow(
-        np.linspace(1, -1, 256)[:, None], aspect="auto", cmap=signed_colours(), extent=(0, 1, -largest, largest)
-    )
-    beside.set_xticks([])
-    beside.set_yticks(
-        [-largest, 0, largest], labels=[f"≤ {number(-largest)}", "0", f"≥ {number(largest)}"], fontsize="small"
-    )
-    beside.yaxis.tick_right()
-    beside.yaxis.set_label_position("right")
-    beside.set_ylabel(f"attribution\n({unit})".replace(" of ", "\nof "), fontsize="small")
-    beside.tick_params(length=2)
-    frameless(beside)
 
 
 def _panel(axes: Axes, place: Place, name: str) -> Axes:
@@ -146,25 +139,6 @@ def _two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
     ticks = [low, high] if high > low else [low]
     panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
     return low - room, high + room
-
-
-def _legend(axes: Axes, handles: list[Artist], labels: list[str]) -> None:
-    # Labels are set afterwards, because a legend leaves out those that begin with an underscore.
-    legend = axes.legend(
-        handles,
-        [""] * len(handles),
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1),
-        borderaxespad=0,
-        fontsize="small",
-        frameon=False,
-        handlelength=1,
-        labelspacing=0.25,
-        handletextpad=0.5,
-    )
-    for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set_parse_math(False)
-        text.set_text(label)
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:

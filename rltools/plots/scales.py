@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.plots.colours import signed_colours
 from rltools.plots.style import frameless
 from rltools.plots.text import number
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 
+Place = tuple[float, float]
+
+
 def colour_bar(
-    axes: Axes, colours: Colormap, limits: tuple[float, float], label: str, ticks: Sequence[str] = ("{}", "{}")
+    axes: Axes,
+    colours: Colormap,
+    limits: tuple[float, float],
+    label: str,
+    ticks: Sequence[str] = ("{}", "{}"),
+    place: Place = (0.1, 0.8),
 ) -> None:
     """The colours from the lower to the upper limit, on the right of the axes.
 
@@ -27,9 +36,10 @@ def colour_bar(
         limits: the values at both ends.
         label: what they are, with their unit.
         ticks: how the lower and the upper limit are written.
+        place: bottom and height in parts of the axes.
     """
     low, high = limits
-    beside = axes.inset_axes((1.03, 0.1, 0.022, 0.8))
+    beside = axes.inset_axes((1.03, place[0], 0.022, place[1]))
     beside.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colours, extent=(0, 1, low, high))
     beside.set_xticks([])
     marks = {low: ticks[0].format(number(low)), high: ticks[1].format(number(high))}
@@ -43,7 +53,13 @@ def colour_bar(
     frameless(beside)
 
 
-def legend_beside(axes: Axes, title: str, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+def signed_bar(axes: Axes, place: Place, largest: float, unit: str) -> None:
+    """What the colours of attributions mean, which end at plus and minus the largest one; others may lie beyond."""
+    label = f"attribution\n({unit})".replace(" of ", "\nof ")
+    colour_bar(axes, signed_colours(), (-largest, largest), label, ("≤ {}", "≥ {}"), place)
+
+
+def legend_beside(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], title: str = "") -> None:
     """A legend on the right of the axes, its labels drawn as they are."""
     # Labels are set afterwards, because a legend leaves out those that begin with an underscore.
     legend = axes.legend(
@@ -57,7 +73,7 @@ def legend_beside(axes: Axes, title: str, handles: Sequence[Artist], labels: Seq
         handlelength=1,
         labelspacing=0.35,
         handletextpad=0.4,
-        title=title,
+        title=title or None,
         title_fontsize="small",
         alignment="left",
     )

@@ -29,20 +29,15 @@ ENDINGS = {
 }
 
 
-def page_data(recording: Recording, number: int, keys: list[str], title: str | None) -> dict[str, Any]:
-    """Everything about one episode that the page's script reads; `keys` are the attributions to show, in order.
-
-    Raises:
-        RecordingError: the episode is not explained by one of them.
-        CorruptError: a file is damaged.
-    """
-    return next(episodes_data(recording, [number], keys, title))
-
-
 def episodes_data(
     recording: Recording, numbers: Sequence[int], keys: list[str], title: str | None
 ) -> Iterator[dict[str, Any]]:
-    """`page_data` of several episodes, one after another."""
+    """Everything about each episode that the page's script reads; `keys` are the attributions to show, in order.
+
+    Raises:
+        RecordingError: an episode is not explained by one of them.
+        CorruptError: a file is damaged.
+    """
     per_unit = any(recording.question(key).unit == "score per unit" for key in keys)
     spread = deviations(recording) if per_unit else None
     for number in numbers:

@@ -9,9 +9,7 @@ from itertools import combinations, product
 import numpy as np
 
 from rltools.reports._parts import interval
-from rltools.summary import Summary
-from rltools.summary._agreement import FEWEST_RANKED, is_control
-from rltools.summary._findings import DECISION, effect, foremost
+from rltools.summary import DECISION, FEWEST_RANKED, Summary, effect, foremost, is_control
 
 Run = tuple[str, int]
 MOST_NAMED = 6

@@ -8,14 +8,14 @@ from typing import Any
 
 from rltools.plots import plot_names
 from rltools.recording import Recording
-from rltools.summary import Summary
+from rltools.summary import FEWEST_RANKED, Summary
 
 FEATURES, COURSE = "Feature by feature", "In the course of an episode"
 ACTING, OTHERS = "Action by action", "By other methods"
 FEWEST_EPISODES = 3
 """Of fewer there is no course of an episode to speak of."""
-FEWEST_RANKED = 3
-"""Features of which an order can agree; methods of which more is to be seen than one number, which a sentence says."""
+FEWEST_METHODS = 3
+"""Of fewer only one number is to be seen, which a sentence says."""
 BEESWARM = (
     "Each dot is one step: to the right the feature raised the explained score, to the left it lowered it. The colour "
     "is the feature's value at that step."
@@ -100,7 +100,7 @@ def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) 
     alike = {
         one.method for one, window in zip(summaries, windows, strict=True) if one.target == main.target and not window
     }
-    if len(alike) >= FEWEST_RANKED and len(main.features) >= FEWEST_RANKED:
+    if len(alike) >= FEWEST_METHODS and len(main.features) >= FEWEST_RANKED:
         yield Wanted("agreement", AGREEMENT, OTHERS, {"target": main.target})
 
 
@@ -114,6 +114,7 @@ def _importance(main: Summary) -> str:
 def _is_choice(recording: Recording, main: Summary) -> bool:
     """Whether the leading feature is one value of a choice, 0 or 1, so that nothing can be seen along its values."""
     features = recording.features_of(main.key)
-    entries = features.groups()[main.top(1)[0].position][1]
+    # A summary may count each choice as one feature, or each of its values.
+    entries = dict([*features.groups(merged=True), *features.groups()])[main.top(1)[0].feature]
     part = next(part for part in features.parts if part.start <= entries[0] < part.stop)
     return part.leaf.kind == "choice"

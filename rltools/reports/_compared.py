@@ -11,7 +11,7 @@ from rltools import plots
 from rltools.recording import Recording
 from rltools.reports._answers import MOST_NAMED
 from rltools.reports._figures import Figure, drawn
-from rltools.summary._agreement import is_control
+from rltools.summary import is_control
 
 Runs = Mapping[tuple[str, int], Recording]
 
@@ -32,7 +32,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
         drawn(
             partial(plots.importance, together, method=method, target=target),
             f"importance-{_slug(method, target)}",
-            f"How much of the decision each feature carries, by {method} of {target}; the lines are 95% intervals "
+            f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % intervals "
             f"from resampled episodes.",
             folder,
         )

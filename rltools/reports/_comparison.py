@@ -13,9 +13,7 @@ from rltools.reports._answers import agreement, leading
 from rltools.reports._compared import Runs, asked_of_now, compared_figures
 from rltools.reports._parts import caveats, closing, interval, number, part
 from rltools.reports._words import meaning
-from rltools.summary import Summary, summarise
-from rltools.summary._agreement import is_control
-from rltools.summary._findings import foremost, named_method
+from rltools.summary import Summary, foremost, is_control, named_method, summarise
 
 
 def write_comparison(

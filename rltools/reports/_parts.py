@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from rltools.pages import render
 from rltools.recording import Header, Recording
-from rltools.summary import Summary
-from rltools.summary._findings import named_method
+from rltools.summary import Summary, named_method
 
 if TYPE_CHECKING:
     from markupsafe import Markup

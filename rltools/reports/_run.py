@@ -19,8 +19,7 @@ from rltools.reports._parts import Caveat, caveats, closing, counted, number, pa
 from rltools.reports._sentences import emphasised, told
 from rltools.reports._tables import facts, tables, write_csv
 from rltools.reports._words import meaning
-from rltools.summary import Summary, summarise
-from rltools.summary._agreement import is_control
+from rltools.summary import Summary, is_control, summarise
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:

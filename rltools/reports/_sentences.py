@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING
 
 from rltools.recording import Recording
 from rltools.reports._parts import counted, interval
-from rltools.summary import Summary
-from rltools.summary._agreement import agreement
-from rltools.summary._findings import DECISION, decision_sentences
-from rltools.summary._lags import lag_shares
-from rltools.summary._part_shares import part_shares
-from rltools.summary._when import When, when
+from rltools.summary import DECISION, Summary, When, agreement, decision_sentences, lag_shares, part_shares, when
 
 if TYPE_CHECKING:
     from markupsafe import Markup

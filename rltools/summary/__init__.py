@@ -1,41 +1,86 @@
 """Numbers per feature, with intervals."""
 
 from rltools.summary._action_means import ActionMeans, action_means
+from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreement, chance, is_control
 from rltools.summary._alignment import Event
 from rltools.summary._components import Cells, Plane, cell_means, component_plane, feature_plane
+from rltools.summary._course import Course, course
+from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Interval, Statistics
+from rltools.summary._findings import (
+    DECISION,
+    decision_sentences,
+    effect,
+    foremost,
+    named_method,
+    percent,
+    with_interval,
+)
+from rltools.summary._lags import Lags, lag_shares, lagged_key
+from rltools.summary._part_shares import part_shares
 from rltools.summary._phases import Phases, phase_means
+from rltools.summary._pictured import Choosing, Pictured, pictured
 from rltools.summary._points import Points, explained_points, stride_for
-from rltools.summary._steps import EpisodeSteps, Sample, episode_steps, sample_steps
+from rltools.summary._spread import Sorting, median_episode, spread_outcomes
+from rltools.summary._steps import EpisodeSteps, episode_steps
 from rltools.summary._summarise import summarise
 from rltools.summary._summary import Ranked, Residuals, Returns, Summary
+from rltools.summary._when import When, when
 
 __all__ = [
+    "DECISION",
+    "FEWEST_RANKED",
     "ActionMeans",
+    "Agreement",
     "Cells",
+    "Choosing",
+    "Course",
+    "Decision",
     "Dependence",
     "EpisodeSteps",
     "Event",
     "Interval",
+    "Lags",
     "Phases",
+    "Pictured",
     "Plane",
     "Points",
     "Ranked",
+    "Ranking",
     "Residuals",
     "Returns",
-    "Sample",
+    "Sorting",
     "Statistics",
     "Summary",
+    "When",
     "action_means",
+    "agreement",
     "cell_means",
+    "chance",
     "component_plane",
+    "contrast_key",
+    "course",
+    "decision_at",
+    "decision_sentences",
+    "effect",
     "episode_steps",
     "explained_points",
     "feature_plane",
+    "foremost",
+    "is_control",
+    "lag_shares",
+    "lagged_key",
+    "median_episode",
+    "named_method",
+    "part_shares",
+    "percent",
     "phase_means",
-    "sample_steps",
+    "pictured",
+    "spread_outcomes",
     "stride_for",
     "summarise",
     "value_dependence",
+    "when",
+    "with_interval",
 ]

@@ -15,8 +15,7 @@ import numpy as np
 from rltools.errors import RecordingError
 from rltools.recording import Question, Recording
 from rltools.summary._estimates import Bootstrap, Interval
-from rltools.summary._steps import state_deviation
-from rltools.summary._sums import collect
+from rltools.summary._sums import magnitudes
 
 FEWEST_RANKED = 3
 """Two features have only two orders: their ranks agree by chance half the time."""
@@ -153,10 +152,7 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
 def _ranking(agent: str, recording: Recording, key: str, settings: str) -> Ranking:
     from scipy.stats import rankdata
 
-    question = recording.question(key)
-    deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
-    # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    size = collect(recording, key, deviation).totals[:, 0, -1].sum(axis=1)
+    question, size = recording.question(key), magnitudes(recording, key)
     ranks = rankdata(size, axis=1) if size.size else size
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools.errors import ArgumentError
 from rltools.recording import Attribution, Episode, Recording
-from rltools.summary._steps import explained, flat, grouped, usable
+from rltools.summary._steps import by_group, explained, flat, usable
 from rltools.summary._sums import action_positions, named_actions
 
 CONTRAST = " - "
@@ -88,6 +88,8 @@ def decision_at(
         ArgumentError: no such step, or it was not explained.
     """
     if step is not None:
+        if episode is None and not recording.numbers:
+            raise ArgumentError(f"step={step}: {recording.directory} has no episodes; record some first")
         number = recording.numbers[0] if episode is None else episode
         found = recording.attribution_of(key, episodes=[number])
         _check_step(found, number, step)
@@ -124,10 +126,8 @@ def _decision(
     label: int,
     scale: np.ndarray | None,
 ) -> Decision:
-    groups = found.features.groups()
-    sizes = np.array([len(entries) for _, entries in groups])
-    state = flat(recording.states_of(key, episode), 1)[step]
-    of_label = found.values[step, label].ravel()
+    states = recording.states_of(key, episode)
+    values, attributions = by_group(states, found, slice(step, step + 1), label=label, scale=scale)
     action, runner_up, gap = _choice(recording, episode, step)
     return Decision(
         number=episode.outcome.number,
@@ -138,8 +138,8 @@ def _decision(
         gap=gap,
         score=float(found.scores[step, label]),
         residual=None if found.residual is None else float(found.residual[step, label]),
-        values=grouped(state, groups) / sizes,
-        attributions=grouped(of_label if scale is None else of_label * scale, groups),
+        values=values[0],
+        attributions=attributions[0],
     )
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from rltools.features import Features
 from rltools.recording import Recording
 from rltools.summary._estimates import Bootstrap, Interval
-from rltools.summary._steps import state_deviation
-from rltools.summary._sums import collect
+from rltools.summary._sums import magnitudes
 
 _MOMENT = re.compile(r"(, | )(now|1 step ago|\d+ steps ago)$")
 """How the names of a stack end; see `rltools.regions.ago`."""
@@ -58,11 +57,11 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95, resamples
         level: of the intervals.
         resamples: how often the episodes are drawn anew.
         seed: of the draws.
+
+    Raises:
+        RecordingError: an episode is not explained yet.
     """
-    features, question = recording.features_of(key), recording.question(key)
-    deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
-    # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    size = collect(recording, key, deviation).totals[:, 0, -1].sum(axis=1)
+    features, size = recording.features_of(key), magnitudes(recording, key)
     size = size[size.sum(axis=1) > 0]
     places = _places(features)
     names = list(dict.fromkeys(name for name, _ in places))

@@ -8,7 +8,7 @@ from rltools.recording import Recording
 from rltools.summary._estimates import Bootstrap
 from rltools.summary._pooling import scores_of
 from rltools.summary._summary import Ranked, Summary
-from rltools.summary._sums import collect
+from rltools.summary._sums import magnitudes
 
 
 def part_shares(recording: Recording, summary: Summary, *, resamples: int = 2000, seed: int = 0) -> tuple[Ranked, ...]:
@@ -29,8 +29,7 @@ def part_shares(recording: Recording, summary: Summary, *, resamples: int = 2000
     of = np.array(
         [next(at for at, part in enumerate(parts) if part.start <= entries[0] < part.stop) for _, entries in groups]
     )
-    # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    sizes = collect(recording, summary.key, summary.deviation).totals[:, 0, -1].sum(axis=1)
+    sizes = magnitudes(recording, summary.key)
     sizes = sizes[sizes.sum(axis=1) > 0]
     if len(sizes) == 0:
         return ()

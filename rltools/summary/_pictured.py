@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def pictured(
 
     Raises:
         UnknownNameError: no such episode.
-        ArgumentError: no such step.
+        ArgumentError: no such step, or another word for which.
     """
     part = next((part for part in recording.features_of(key).parts if {"y", "x"} <= set(part.dims)), None)
     number = _default_episode(recording, seen=part is not None) if episode is None else episode
@@ -112,6 +112,8 @@ def _default_episode(recording: Recording, *, seen: bool) -> int | None:
 
 
 def _chosen(every: EpisodeSteps, steps: Choosing | Sequence[int], most: int) -> np.ndarray:
+    if isinstance(steps, str) and steps not in get_args(Choosing):
+        raise ArgumentError(f"steps={steps!r} is none of {', '.join(get_args(Choosing))}; or give a list of steps")
     usable = np.flatnonzero(np.isfinite(every.attributions).all(axis=1))
     if not isinstance(steps, str):
         if wrong := [step for step in steps if not 0 <= step < len(every.scores)]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.recording import Recording
-from rltools.summary._steps import explained, flat, grouped, usable
+from rltools.summary._steps import by_group, explained, usable
 from rltools.summary._sums import action_positions, named_actions
 
 MOST = 20_000
@@ -46,15 +46,13 @@ def explained_points(
         recording: where from.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
-        stride: counted over all episodes.
+        stride: counted over all episodes, so that long ones weigh as much as they do in the summary.
         scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    groups = recording.features_of(key).groups()
-    sizes = np.array([len(entries) for _, entries in groups])
-    nothing = np.zeros((0, len(groups)))
+    nothing = np.zeros((0, len(recording.features_of(key).groups())))
     parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
     names = named_actions(recording)
     seen = 0
@@ -62,12 +60,10 @@ def explained_points(
         rows = np.flatnonzero(usable(found.values))
         taken = rows[(seen + np.arange(len(rows))) % stride == 0]
         seen += len(rows)
-        of_label = flat(found.values[:, label], 1)[taken]
         actions = action_positions(recording, episode) if names else np.full(len(episode), -1)
         parts.append(
             (
-                grouped(flat(recording.states_of(key, episode), 1)[taken], groups) / sizes,
-                grouped(of_label if scale is None else of_label * scale, groups),
+                *by_group(recording.states_of(key, episode), found, taken, label=label, scale=scale),
                 found.scores[taken, label].astype(np.float64),
                 actions[taken],
                 np.full(len(taken), number),

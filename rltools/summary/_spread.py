@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from rltools.errors import ArgumentError
 from rltools.recording import Outcome
 
 Sorting = Literal["return", "number"]
@@ -16,7 +17,12 @@ def spread_outcomes(outcomes: Sequence[Outcome], most: int, by: Sorting) -> list
     """At most so many episodes that have steps: the best first and evenly spread by return, or the first by number.
 
     The best and the worst are always among those spread by return.
+
+    Raises:
+        ArgumentError: another order.
     """
+    if by not in get_args(Sorting):
+        raise ArgumentError(f"by={by!r} is none of {', '.join(get_args(Sorting))}")
     walked = [outcome for outcome in outcomes if outcome.steps]
     if by == "number":
         return sorted(walked, key=lambda outcome: outcome.number)[:most]

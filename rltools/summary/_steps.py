@@ -15,19 +15,6 @@ Groups = Sequence[tuple[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Some of the explained steps.
-
-    Attributes:
-        values: float `[step, group]`, what was observed; the mean over the entries of a region.
-        attributions: float `[step, group]`, of one label; their sum over the entries of a region.
-    """
-
-    values: np.ndarray
-    attributions: np.ndarray
-
-
-@dataclass(frozen=True)
 class EpisodeSteps:
     """One episode as a timeline shows it.
 
@@ -100,12 +87,12 @@ def state_deviation(recording: Recording, key: str | None = None) -> np.ndarray:
 def episode_steps(
     recording: Recording, key: str, number: int, *, label: int = 0, scale: np.ndarray | None = None
 ) -> EpisodeSteps:
-    """Every step of one episode, by feature; the arguments are those of `sample_steps`.
+    """Every step of one episode, by feature; the arguments are those of `explained_points`.
 
     Where one of so many steps was explained, it stands for those that follow.
     """
     episode, found = recording.episode(number), recording.attribution_of(key, episodes=[number])
-    values, attributions = _by_group(recording.states_of(key, episode), found, slice(None), label=label, scale=scale)
+    values, attributions = by_group(recording.states_of(key, episode), found, slice(None), label=label, scale=scale)
     scores = found.scores[:, label]
     steps = np.arange(len(scores))
     before = np.maximum.accumulate(np.where(np.isfinite(scores), steps, -1)) if len(steps) else steps
@@ -113,34 +100,18 @@ def episode_steps(
     return EpisodeSteps(values, attributions[held], scores[held], episode.actions)
 
 
-def sample_steps(
-    recording: Recording, key: str, *, label: int = 0, stride: int = 1, scale: np.ndarray | None = None
-) -> Sample:
-    """One of every `stride` explained steps.
-
-    Args:
-        recording: where from.
-        key: the folder name of an attribution in it.
-        label: position of the label whose attributions are taken.
-        stride: counted over all episodes, so that long ones weigh as much as they do in the summary.
-        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
-    """
-    nothing = np.zeros((0, len(recording.features_of(key).groups())))
-    values, attributions = [nothing], [nothing]
-    seen = 0
-    for episode, found in explained(recording, key):
-        rows = np.flatnonzero(usable(found.values))
-        taken = rows[(seen + np.arange(len(rows))) % stride == 0]
-        seen += len(rows)
-        parts = _by_group(recording.states_of(key, episode), found, taken, label=label, scale=scale)
-        values.append(parts[0])
-        attributions.append(parts[1])
-    return Sample(np.concatenate(values), np.concatenate(attributions))
-
-
-def _by_group(
+def by_group(
     states: np.ndarray, found: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
+    """What was observed and what it did to one label, of some steps of an episode: float64 `[step, group]` each.
+
+    Args:
+        states: `[step, *feature]`, those that the attribution explains.
+        found: the attribution of the episode.
+        rows: which steps.
+        label: position of the label whose attributions are taken.
+        scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
+    """
     groups = found.features.groups()
     sizes = np.array([len(entries) for _, entries in groups])
     of_label = flat(found.values[:, label], 1)[rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.recording import Episode, Recording
-from rltools.summary._steps import explained, flat, grouped, usable
+from rltools.summary._steps import explained, flat, grouped, state_deviation, usable
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,20 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         clipped=clipped,
         forced=forced,
     )
+
+
+def magnitudes(recording: Recording, key: str) -> np.ndarray:
+    """How much each feature mattered in each episode, over all steps and targets: float64 `[episode, group]`.
+
+    Standardised where the attribution of this key is in "score per unit".
+
+    Raises:
+        RecordingError: an episode is not explained yet.
+    """
+    deviation = state_deviation(recording, key) if recording.question(key).unit == "score per unit" else None
+    # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
+    sizes: np.ndarray = collect(recording, key, deviation).totals[:, 0, -1].sum(axis=1)
+    return sizes
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:

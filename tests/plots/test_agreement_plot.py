@@ -4,7 +4,7 @@ from scipy.stats import spearmanr
 
 from rltools.errors import RecordingError
 from rltools.plots import agreement, importance
-from rltools.summary._agreement import agreement as ranked_alike
+from rltools.summary import agreement as ranked_alike
 from rltools.testing import example_recording
 from rltools.testing._plots import _check_drawing
 from rltools.testing._recordings import Explained, write_recording

@@ -4,7 +4,7 @@ import pytest
 from rltools.errors import ArgumentError
 from rltools.features import Features
 from rltools.plots import decision
-from rltools.summary._decision import contrast_key, decision_at
+from rltools.summary import contrast_key, decision_at
 from rltools.testing import check_plot, example_recording
 
 NAMES = Features((3,), ("feature",), ("speed", "height", "leg"), ("m/s", "7.5 m", ""))
@@ -73,6 +73,11 @@ def test_a_step_is_asked_for_and_a_missing_one_is_told(recording):
         decision(recording, step=3)
     with pytest.raises(ArgumentError, match="5 steps"):
         decision(recording, episode=1, step=5)
+
+
+def test_a_step_of_no_episode_is_told(tmp_path):
+    with pytest.raises(ArgumentError, match="has no episodes"):
+        decision(example_recording(tmp_path / "r", []), step=0)
 
 
 def test_the_choice_is_told_with_what_came_next(recording):

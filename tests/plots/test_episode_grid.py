@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from rltools.errors import ArgumentError
 from rltools.plots import episode_grid
 from rltools.recording import Outcome
-from rltools.summary._spread import median_episode, spread_outcomes
+from rltools.summary import median_episode, spread_outcomes
 from rltools.testing import example_recording
 
 
@@ -29,6 +30,11 @@ def test_the_best_and_the_worst_are_among_those_spread():
     chosen = spread_outcomes(_outcomes(5, 1, 9, 7, 3, 0), 3, "return")
     assert [outcome.total_reward for outcome in chosen] == [9, 5, 1]
     assert [outcome.number for outcome in spread_outcomes(_outcomes(5, 1, 9), 2, "number")] == [0, 1]
+
+
+def test_another_order_is_refused(recording):
+    with pytest.raises(ArgumentError, match="return, number"):
+        episode_grid(recording, by="length")
 
 
 def test_the_median_is_of_those_that_have_steps():

@@ -9,7 +9,7 @@ from rltools.plots import images
 from rltools.plots._images import _overlaid
 from rltools.recording._files import numbered_path
 from rltools.recording._writers import BlockFile
-from rltools.summary._pictured import pictured
+from rltools.summary import pictured
 from rltools.testing import check_plot, example_recording
 
 HEIGHT, WIDTH = 4, 6
@@ -57,6 +57,8 @@ def test_the_strongest_step_of_each_stretch(tmp_path):
     assert pictured(recording, recording.find(), steps=[5, 2]).steps == (2, 5)
     with pytest.raises(ArgumentError, match="no step 7"):
         images(recording, steps=[7])
+    with pytest.raises(ArgumentError, match="largest, even"):
+        images(recording, steps="evenly")
 
 
 def test_orange_pushes_and_purple_pulls_and_nothing_is_pale():

@@ -5,7 +5,7 @@ import pytest
 
 from rltools.features import Features
 from rltools.plots import lags
-from rltools.summary._lags import lag_shares, lagged_key
+from rltools.summary import lag_shares, lagged_key
 from rltools.testing import check_plot, example_recording
 from rltools.testing._recordings import Explained, write_recording
 

@@ -104,7 +104,9 @@ def test_beeswarm_draws_each_step_once_and_at_most_two_thousand(tmp_path):
 
 def test_beeswarm_rows_do_not_touch(tmp_path):
     axes = beeswarm(example_recording(tmp_path / "r", [np.ones((900, 1, 2))] * 2))
-    for dots in (dots for dots in axes.collections if dots.get_offsets().size > 2):
+    swarms = [dots for dots in axes.collections if dots.get_offsets().size > 2]
+    assert len(swarms) == 2
+    for dots in swarms:
         offsets = dots.get_offsets()[:, 1]
         assert np.ptp(offsets) <= 0.8
 

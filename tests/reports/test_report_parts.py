@@ -11,8 +11,7 @@ from rltools.reports._choice import wanted
 from rltools.reports._episodes import cards, strip
 from rltools.reports._parts import caveats, number, percent
 from rltools.reports._sentences import emphasised, told
-from rltools.summary import summarise
-from rltools.summary._part_shares import part_shares
+from rltools.summary import part_shares, summarise
 from rltools.testing import example_recording
 
 
@@ -134,6 +133,19 @@ def test_the_plots_are_those_that_have_something_to_show(run):
     assert names[0] == "importance"
     assert {"beeswarm", "dependence", "phases", "timeline", "action_matrix", "decision"} <= set(names)
     assert not {"images", "lags", "agreement"} & set(names)
+
+
+def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
+    leaves = (Leaf(("a",), "choice", (), "int64", (3,), (0,)), Leaf(("b",), "number", (1,), "float32"))
+    features = Features((4,), ("feature",), leaves=leaves)
+    recording = run(
+        *[np.tile([1.0, 1.0, 1.0, 9.0], (4, 1, 1))] * 2,
+        features=features,
+        observations=[{"a": np.zeros(4, np.int64), "b": np.ones((4, 1), np.float32)}] * 2,
+    )
+    main = summarise(recording, merged=True)
+    assert main.top(1)[0].position == 1
+    assert "dependence" in [one.name for one in wanted(recording, main, [main])]
 
 
 def test_an_agent_that_sees_pictures_has_them_first(run):
