@@ -33,13 +33,13 @@ EXACT_FEATURES = 12
 DECISION = "decision_change"
 """The method that predicts best what is lost without a feature; it stands beside the one that heads the findings."""
 COMPARED = 32
-"""So many visited states tell how often a decision changes; each costs as many passes as there are features."""
+"""Visited states to compare with: of 8, another draw made 34 % of a leading share 44 %, and turned signs."""
 WINDOW = 8
 """So many observations of a recurrent policy are explained through what it remembers of them."""
-MOST_FORWARDS = 2e7
+MOST_FORWARDS = 5e7
 """Rows through the network for one method; beyond it an even sample of the steps is explained."""
-IMAGE_SHARE = 100
-"""A convolutional net costs about so many times as much a row: images get as many times fewer."""
+IMAGE_SHARE = 250
+"""A convolutional net costs at least so many times as much a row: images get as many times fewer."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,7 @@ def analyze(
         seed: of the first episode.
         method: that heads the findings instead.
         target: that it explains; None is "centred:chosen" for discrete actions, "action:all" for others.
-        references: how many visited states features are compared with, by methods that compare; None is 8, and 32 for
-            changes of the decision.
+        references: how many visited states features are compared with, by methods that compare; None is 32.
         normalize: as for `load_policy`.
         trust: as for `load_policy`.
         frames: whether the replays show the environment; it is drawn in a process of its own where it has a
@@ -139,7 +138,7 @@ def analyze(
     )
     for name, of in wanted:
         chosen: dict[str, Any] = {"groups": SUMMARY} if name == DECISION else {}
-        compared = references or (COMPARED if name == DECISION else None)
+        compared = references or COMPARED
         every = sampled(recording, policy, name, compared, chosen)
         explain(recording, policy, method=name, target=of, reference=compared, every=every, progress=progress, **chosen)
     if policy.state_size:

@@ -27,7 +27,8 @@ def find_content(room: Room, name: str) -> Path:
     known = list_content(room)
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=3)
+    model = room == "agents" and Path(f"{name}.zip").is_file()  # Stable-Baselines3 lets the ending be left out
+    near = [f"{name}.zip"] if model else difflib.get_close_matches(name, known, n=3)
     named = ("did you mean " if near else "there are ") + (", ".join(map(repr, near or sorted(known))) or "none")
     places = " and ".join(str(folder) for folder in content_folders(room))
     raise UnknownNameError(f"nothing in {room}/ is called {name!r}; {named}. Looked in {places}")

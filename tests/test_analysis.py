@@ -11,7 +11,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from rltools import analyze, explain, load_policy, open_recording, record
-from rltools.analysis import notable, questions, sampled
+from rltools.analysis import IMAGE_SHARE, notable, questions, sampled
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.recording import Outcome
@@ -125,7 +125,7 @@ def test_pictures_of_a_live_model_are_explained_and_more_rows_than_the_limit_are
 
     model = PPO("CnnPolicy", Picture(), seed=0, device="cpu", n_steps=8, batch_size=8)
     # 8 steps of integrated gradients cost more rows than this, those of the gradient do not.
-    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", 100 * 8 * find_method("gradient").forwards(1, 1, {}))
+    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", IMAGE_SHARE * 8 * find_method("gradient").forwards(1, 1, {}))
     made = analyze(model, Picture, episodes=2, directory=tmp_path / "run")
     every = {asked.method: asked.every for asked in made.recording.questions.values()}
     assert every["gradient"] == 1

@@ -76,3 +76,9 @@ def test_an_unknown_name_near_nothing_lists_what_there_is(project):
 def test_in_the_checkout_itself_each_folder_is_looked_in_once(monkeypatch):
     monkeypatch.chdir(content_folders("envs")[-1].parent)
     assert len(content_folders("envs")) == 1
+
+
+def test_a_model_without_its_ending_is_recognised(project):
+    write(project / "mine.zip")
+    with pytest.raises(UnknownNameError, match=r"nothing in agents/ is called 'mine'; did you mean 'mine.zip'\?"):
+        find_content("agents", "mine")

@@ -331,3 +331,13 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     assert "rltools run" in page
     assert "max_steps=8" in page
     assert 'href="cartpole-ppo-seed-100/index.html"' in page
+
+
+def test_a_folder_that_held_more_episodes_is_made_again_with_as_many(written, project):
+    path = written("description: x\nagents: [cartpole-ppo]\nmethods: [gradient]\nmax_steps: 9")
+    run_experiment(path, ["episodes=3"], directory=project / "out")
+    made = run_experiment(path, ["episodes=2"], directory=project / "out")
+    assert all(len(recording) == 3 for recording in made.recordings.values())
+    for page in (made.page, *made.page.parent.glob("*/index.html")):
+        assert "episodes=3" in page.read_text(encoding="utf-8")
+        assert "episodes=2" not in page.read_text(encoding="utf-8")

@@ -233,9 +233,16 @@ def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tm
 
 
 def test_what_changes_the_decision_at_one_action(tmp_path):
-    values = [[[0.1, 0.9]] * 4 + [[0.8, 0.0]] * 2] * 2
-    found = _changes(tmp_path, *values, actions=[np.array([0, 0, 0, 0, 1, 1])] * 2)
-    assert "When it takes 'right' (4 steps), angle changes that most often: 80 % [80, 80]." in found.findings
+    values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 2
+    found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 2)
+    assert "When it takes 'right' (12 steps), angle changes that most often: 80 % [80, 80]." in found.findings
+
+
+def test_nothing_is_said_of_an_action_taken_a_few_times(tmp_path):
+    values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 4] * 2
+    found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 4)] * 2)
+    assert found.by_action["right"].n == 8
+    assert not any("'right'" in sentence for sentence in found.findings)
 
 
 def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path):

@@ -43,8 +43,8 @@ def grad_cam(score: RowScore, x: Tensor, *, layer: str | None = None, positive: 
     """
     if not {"y", "x"} <= set(score.dims):
         raise ArgumentError(
-            f"grad_cam needs observations that are one picture, and these have the axes {', '.join(score.dims)}; a "
-            f"Dict is one vector here: take gradient or occlusion"
+            f"grad_cam needs observations that are one picture with axes y and x, and these have the axes "
+            f"{', '.join(score.dims)}, as vectors and Dicts have; take gradient or occlusion"
         )
     leaf = x.detach().requires_grad_()
     with _kept_maps(network_of("grad_cam", score), layer) as calls:

@@ -76,6 +76,8 @@ def analyze(
         progress=True,
     )
     typer.echo("\n".join(made.findings))
+    if len(made.recording) > episodes:
+        typer.echo(f"{made.recording.directory} held {counted(len(made.recording), 'episode')}; all of them are shown.")
     typer.echo(f"Open {made.page}")
 
 

@@ -45,7 +45,10 @@ Target = Annotated[
 References = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="How many visited states shapley and the like compare with.", show_default="8"
+        min=1,
+        metavar="N",
+        help="How many visited states shapley and the like compare with.",
+        show_default="8; 32 in analyze",
     ),
 ]
 Window = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def run_experiment(
     labels = _labels(loaded)
     check_possible(plan, path, list(loaded.values()), labels)
     out = [] if directory is None else ["--out", str(directory)]
-    command = shlex.join(["rltools", "run", str(experiment), *changes, *out, *(f"--import={name}" for name in modules)])
+    options = [*out, *(f"--import={name}" for name in modules)]
     recordings: dict[tuple[str, int], Recording] = {}
     for label, policy in zip(labels, loaded.values(), strict=True):
         for seed in plan.seeds:
@@ -104,10 +104,22 @@ def run_experiment(
             _explain_all(plan, recording, policy, progress=progress)
             shown = [outcome.number for outcome in notable(recording.outcomes())[:1]]
             replay_episodes(recording, shown, env, modules=modules, progress=progress)
-            write_report(recording, commands=(command,))
             recordings[label, seed] = recording
+    command = _command(experiment, plan, changes, options, recordings.values())
+    for recording in recordings.values():
+        write_report(recording, commands=(command,))
     page, findings = write_comparison(folder, plan.description, recordings, commands=(command,))
     return Ran(page, recordings, findings)
+
+
+def _command(
+    experiment: str | Path, plan: Experiment, changes: Sequence[str], options: Sequence[str], runs: Iterable[Recording]
+) -> str:
+    """What makes the same again elsewhere: a folder that held more episodes than are asked for now keeps them."""
+    most = max(len(recording) for recording in runs)
+    if most > plan.episodes:
+        changes = [*(change for change in changes if not change.startswith("episodes=")), f"episodes={most}"]
+    return shlex.join(["rltools", "run", str(experiment), *changes, *options])
 
 
 def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, progress: bool) -> None:

@@ -139,7 +139,7 @@ def _said(summary: Summary, found: Dependence, chosen: int | None, level: float)
         if chosen == ACTION
         else f"|rank correlation| {found.correlation:.2f}"
     )
-    return line, f"colours: what matters most besides ({how})"
+    return line, f"colours: what explains most of the rest ({how})"
 
 
 def _mean(axes: Axes, found: Dependence) -> None:

@@ -18,12 +18,12 @@ _FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "
 
 
 def feature_colour(position: int) -> tuple[float, float, float]:
-    """The colour of a feature, by its position, in every plot; lighter, then darker, beyond the first eight."""
+    """The colour of a feature, by its position, in every plot; darker, then lighter, beyond the first eight."""
     from matplotlib.colors import to_rgb
 
     colour = np.array(to_rgb(_FEATURES[position % len(_FEATURES)]))
     turn = position // len(_FEATURES) % 3
-    red, green, blue = (colour, 1 - (1 - colour) * 0.5, colour * 0.6)[turn]
+    red, green, blue = (colour, colour * 0.6, 1 - (1 - colour) * 0.5)[turn]
     return float(red), float(green), float(blue)
 
 

@@ -25,5 +25,8 @@ def open_recording(path: str | Path) -> Recording:
     directory = Path(path)
     header = directory / "recording.json"
     if not header.is_file():
-        raise RecordingError(f"no recording in {directory}: {header.name} is missing; `rltools record` makes one")
+        usual = Path("runs") / directory
+        there = (usual / header.name).is_file()
+        next_step = f"did you mean {usual}?" if there else "`rltools record` makes one"
+        raise RecordingError(f"no recording in {directory}: {header.name} is missing; {next_step}")
     return Recording(directory, Header.from_json(read_json(header), header))

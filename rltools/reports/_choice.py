@@ -30,8 +30,8 @@ IMAGES = (
     "from each stretch of the episode with the median return."
 )
 DEPENDENCE = (
-    "The leading feature by its value: each dot is one step, the line is the mean with its interval. A slope says in "
-    "which direction the score follows the feature."
+    "The leading feature by its value: each dot is one step, the black line the mean with its interval. Where colours "
+    "part, each follows the feature in its own direction, and the mean is of all of them."
 )
 ACTIONS = (
     "What each feature did to the score, by action. Orange cells raised it, purple ones lowered it; where the interval "

@@ -56,6 +56,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             facts=facts(recording, main),
             strip=strip(recording.outcomes(), main),
             main=main,
+            compared=recording.question(main.key).parameters.get("reference", ""),
             has_images=recording.features_of(main.key).has_images,
             leading=main.top(1)[0].feature,
             told=told(recording, main, summaries),

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 from rltools.recording import Recording
 from rltools.reports._parts import counted, interval
-from rltools.summary import DECISION, Summary, When, agreement, decision_sentences, lag_shares, part_shares, when
+from rltools.summary import (
+    DECISION,
+    Summary,
+    When,
+    agreement,
+    chance,
+    decision_sentences,
+    lag_shares,
+    part_shares,
+    when,
+)
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -21,6 +31,7 @@ _SET_OFF = re.compile(r"(?P<share>\d[\d.]* %)|(?P<ends>(?<= %) \[[\d., ]+\])|(?P
 _HEADLINE = re.compile(r"(?P<said>.*) \((?P<how>[^()]*)\)\.", re.DOTALL)
 _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
 """What to call an order, by its least rank correlation with another."""
+BY_CHANCE = ", no more than chance gives so few features"
 
 
 @dataclass(frozen=True)
@@ -140,8 +151,10 @@ def _agreeing(recording: Recording, main: Summary) -> list[str]:
             continue
         value, low, high = (float(end[first, at]) for end in vars(found.correlation).values())
         if not math.isnan(value):
-            order = next(words for least, words in _ORDERS if value >= least)
-            said.append(f"{one.method} puts the features in {order} order: rank correlation {_two(value, low, high)}.")
+            unsure = value < chance(len(one.features))
+            order = "an unrelated" if unsure else next(words for least, words in _ORDERS if value >= least)
+            how = f"rank correlation {_two(value, low, high)}{BY_CHANCE if unsure else ''}"
+            said.append(f"{one.method} puts the features in {order} order: {how}.")
     return said
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAMED = 3
 """So many features get a sentence."""
+FEWEST_STEPS = 10
+"""Of an action, for a sentence about it."""
 
 MOST_APART = 6
 """Of so many targets in one pass each gets a few words of its own."""
@@ -184,7 +186,7 @@ def _overlap(first: Ranked, second: Ranked) -> list[str]:
 def _per_action(summary: Summary) -> list[str]:
     first, sentences = foremost(summary)[0], []
     for action, statistics in summary.by_action.items():
-        if statistics.episodes < 2:
+        if statistics.episodes < 2 or statistics.n < FEWEST_STEPS:
             continue
         best = foremost(summary, action)[0]
         if best.feature != first.feature and not math.isnan(best.share):

@@ -155,7 +155,7 @@ class TestLayers:
 
 class TestRefusals:
     def test_vectors(self):
-        with pytest.raises(ArgumentError, match="one picture, and these have the axes feature"):
+        with pytest.raises(ArgumentError, match="one picture with axes y and x, and these have the axes feature"):
             grad_cam(PlainScore(nn.Linear(3, 2).double(), 2), draw(2, 3))
 
     def test_functions(self):

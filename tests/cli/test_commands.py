@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -143,6 +144,13 @@ def test_several_episodes_are_one_page_and_two_agents_stand_side_by_side(rltools
     ran = rltools("replay", short, "1", "--beside", short, "--no-frames", "--out", "pair.html")
     assert "Open pair.html" in ran.out, ran.err
     assert (project / "pair.html").is_file()
+
+
+def test_a_run_in_its_usual_place_is_recognised(rltools, short, project):
+    (project / "runs").mkdir(exist_ok=True)
+    shutil.copytree(short, project / "runs" / "lander")
+    ran = rltools("replay", "lander", "0")
+    assert "no recording in lander: recording.json is missing; did you mean runs/lander?" in ran.err
 
 
 def test_an_episode_is_filmed(rltools, short, project):
