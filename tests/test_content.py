@@ -80,5 +80,5 @@ def test_in_the_checkout_itself_each_folder_is_looked_in_once(monkeypatch):
 
 def test_a_model_without_its_ending_is_recognised(project):
     write(project / "mine.zip")
-    with pytest.raises(UnknownNameError, match=r"nothing in agents/ is called 'mine'; did you mean 'mine.zip'\?"):
+    with pytest.raises(UnknownNameError, match=r"nothing in agents/ is called 'mine'; did you mean 'mine.zip'"):
         find_content("agents", "mine")
