@@ -11,7 +11,7 @@ import rltools
 from rltools.replaying import replay_episode
 
 DOCS = Path(__file__).parent
-STEP, SIZE = 28, (1280, 1475)
+STEP, SIZE = 28, (1280, 1610)
 
 
 def main() -> None:
