@@ -57,7 +57,7 @@ def test_a_dot_for_each_step_of_the_most_important_feature(tmp_path):
 def test_what_explains_the_rest_gives_the_colours(tmp_path):
     by_feature = dependence(_recording(tmp_path / "feature", continuous=True))
     assert [panel.get_ylabel() for panel in by_feature.child_axes] == ["speed (m/s)"]
-    assert "what matters most besides (|rank correlation| 0.7" in _said(by_feature)
+    assert "what explains most of the rest (|rank correlation| 0.7" in _said(by_feature)
     by_action = dependence(_recording(tmp_path / "action", actions=True))
     assert [text.get_text() for text in by_action.get_legend().get_texts()] == ["left", "right"]
     assert "correlation ratio" in _said(by_action)
