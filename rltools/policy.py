@@ -200,7 +200,7 @@ def decide(
         scores = scores.detach()
     actions = policy.choose(scores, deterministic=deterministic, rngs=rngs, mask=context.mask)
     context = Context(positions(policy, actions), scores, context.mask, context.state)
-    return Acted(actions, scores.numpy(force=True), context, state)
+    return Acted(actions, (scores if scores.device.type == "cpu" else scores.cpu()).numpy(), context, state)
 
 
 def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:

@@ -71,8 +71,8 @@ def encode_box(given: Any, shape: tuple[int, ...], dtype: torch.dtype, name: str
         ArgumentError: not numbers, or integers that `dtype` cannot hold.
     """
     observations: np.ndarray = np.asarray(given)
-    if observations.dtype == _NUMPY[dtype] and observations.shape[1:] == shape and observations.ndim:
-        return observations.copy()  # the common case, at every step
+    if observations.dtype.kind == "f" and observations.shape[1:] == shape and observations.ndim:
+        return observations.astype(_NUMPY[dtype])  # the common case, at every step; also a copy
     check_shape(observations, shape, name, leaf)
     if observations.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} takes {leaf or 'observations'} of numbers, not of {observations.dtype}")
