@@ -13,12 +13,13 @@ from rltools.features import Features, Part
 from rltools.observations import pick
 from rltools.recording import Attribution, Episode, Recording
 from rltools.recording._columns import read_metadata
+from rltools.recording._deviation import deviation
 from rltools.recording._files import numbered_path
 from rltools.replays._fitting import fitted
 from rltools.replays._moments import moments
 from rltools.replays._packing import packed, quantised
 from rltools.replays._pictures import maps, pictures, webp_uri
-from rltools.replays._rows import Row, deviations, is_picture, rows_of, summed
+from rltools.replays._rows import Row, is_picture, rows_of, summed
 
 _USUAL_SPEED = 30.0
 ENDINGS = {
@@ -39,7 +40,7 @@ def episodes_data(
         CorruptError: a file is damaged.
     """
     per_unit = any(recording.question(key).unit == "score per unit" for key in keys)
-    spread = deviations(recording) if per_unit else None
+    spread = deviation((episode.states for episode in recording), recording.features.size) if per_unit else None
     for number in numbers:
         yield _episode_data(recording, number, keys, title, spread)
 

@@ -10,10 +10,6 @@ from math import prod
 import numpy as np
 
 from rltools.features import Features, Part
-from rltools.recording import Recording
-
-_AT_ONCE = 256
-"""So many observations are widened to float64 at a time: a long episode of pictures is large."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +70,3 @@ def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
     starts = [0, *accumulate(len(row.entries) for row in rows[:-1])]
     sums: np.ndarray = np.add.reduceat(values[..., order], starts, axis=-1, dtype=np.float64)
     return sums
-
-
-def deviations(recording: Recording) -> np.ndarray | None:
-    """The standard deviation of each entry over all recorded states: float64 `[entry]`; None where there are none.
-
-    The parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact beside a large mean.
-    """
-    count, mean, squares = 0, np.zeros(recording.features.size), np.zeros(recording.features.size)
-    for episode in recording:
-        states = episode.states.reshape(len(episode), recording.features.size)
-        for start in range(0, len(states), _AT_ONCE):
-            part = states[start : start + _AT_ONCE].astype(np.float64)
-            step, total = part.mean(axis=0) - mean, count + len(part)
-            squares += part.var(axis=0) * len(part) + step**2 * count * len(part) / total
-            mean += step * len(part) / total
-            count = total
-    return np.sqrt(squares / count) if count else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from rltools.errors import CorruptError
 from rltools.recording import Attribution, DamagedFileWarning, Episode, Recording
+from rltools.recording._deviation import deviation
 
 Groups = Sequence[tuple[str, np.ndarray]]
 
@@ -64,24 +65,11 @@ def state_deviation(recording: Recording, key: str | None = None) -> np.ndarray:
     """Standard deviation of each entry over all recorded states: float64 `[entry]`, NaN where there are none.
 
     Those that the attribution of this key explains, windows for instance; observations by default.
-
-    One episode in memory at a time; the parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact where
-    a mean is large beside its deviation.
     """
     size = (recording.features if key is None else recording.features_of(key)).size
-    count, mean, squares = 0, np.zeros(size), np.zeros(size)
-    for episode in recording:
-        states = flat(episode.states if key is None else recording.states_of(key, episode), 1).astype(np.float64)
-        states = states[usable(states)]
-        if len(states) == 0:
-            continue
-        centre = states.mean(axis=0)
-        step = centre - mean
-        total = count + len(states)
-        squares += ((states - centre) ** 2).sum(axis=0) + step**2 * count * len(states) / total
-        mean += step * len(states) / total
-        count = total
-    return np.sqrt(squares / count) if count else np.full(size, np.nan)
+    states = (episode.states if key is None else recording.states_of(key, episode) for episode in recording)
+    found = deviation(states, size)
+    return np.full(size, np.nan) if found is None else found
 
 
 def episode_steps(

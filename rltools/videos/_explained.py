@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rltools.recording import Attribution, Recording
-from rltools.replays._rows import Row, deviations, is_picture, plane, summed
+from rltools.recording._deviation import deviation
+from rltools.replays._rows import Row, is_picture, plane, summed
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def explained(
 
 def _standardised(recording: Recording, found: Attribution) -> np.ndarray:
     """`[step, target, entry]`, each times the standard deviation of its entry over the recording."""
-    spread = deviations(recording)
+    spread = deviation((episode.states for episode in recording), recording.features.size)
     values = found.values.reshape(*found.values.shape[:2], -1)
     return values if spread is None else values * spread.astype(values.dtype)
 

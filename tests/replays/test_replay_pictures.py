@@ -12,7 +12,6 @@ from PIL import Image
 
 from rltools.features import Features, Part
 from rltools.observations import Leaf
-from rltools.replays import _rows
 from rltools.replays._pictures import maps, pictures
 from rltools.replays._rows import rows_of, summed
 
@@ -143,10 +142,3 @@ def test_an_observation_of_parts_has_rows_in_their_order() -> None:
     assert [row.name for row in rows][15:] == ["camera: y6-7 x7-8", "cell=0", "cell=1", "cell=2", "speed/0"]
     assert [row.kind for row in rows] == ["region"] * 16 + ["choice"] * 3 + ["number"]
     assert sorted(np.concatenate([row.entries for row in rows]).tolist()) == list(range(76))
-
-
-def test_deviations_do_not_depend_on_how_many_states_are_read_at_once(cartpole: Any, monkeypatch: Any) -> None:
-    recording, _ = cartpole
-    states = np.concatenate([episode.states for episode in recording]).astype(float)
-    monkeypatch.setattr(_rows, "_AT_ONCE", 7)
-    np.testing.assert_allclose(_rows.deviations(recording), states.std(axis=0), rtol=1e-12)
