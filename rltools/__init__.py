@@ -85,7 +85,11 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"rltools.{_PUBLIC[name]}"), name)
     if name in _ROOMS:
         return import_module(f"rltools.{name}")
-    raise AttributeError(f"module 'rltools' has no attribute {name!r}")
+    if name.startswith("_"):  # Python itself asks for many of these
+        raise AttributeError(f"module 'rltools' has no attribute {name!r}")
+    from rltools._suggestions import suggestion
+
+    raise AttributeError(f"module 'rltools' has no attribute {name!r}; {suggestion(name, __all__)}")
 
 
 def __dir__() -> list[str]:

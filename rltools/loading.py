@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rltools.content import find_content, list_content
 from rltools.environments import wrapped_spec
 from rltools.errors import ArgumentError, ChecksumError, ModelError
-from rltools.policies import Known, find_library
+from rltools.policies import Known, policy_of
 from rltools.policies._hub import fetch, is_hub
 from rltools.policies._surroundings import check_match, elsewhere_note, look_at, with_arguments
 from rltools.policies.trusted import trusting
@@ -72,7 +72,7 @@ def load_policy(
             source, known = _from_card(source, known)
     if trust is not None:
         source = trusting(source, trust)
-    policy = find_library(source).load(source, known)
+    policy = policy_of(source, known)
     if known.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, known.environment)
     return policy if device is None else _moved(policy, device)

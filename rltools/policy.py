@@ -156,6 +156,12 @@ class Policy(Protocol):
         ...
 
 
+def lacking(policy: object) -> tuple[str, ...]:
+    """The attributes and methods of `Policy` that something does not have, in alphabetical order."""
+    wanted = {*Policy.__annotations__, *(name for name in vars(Policy) if not name.startswith("_"))}
+    return tuple(sorted(name for name in wanted if not hasattr(policy, name)))
+
+
 @runtime_checkable
 class Recurrent(Protocol):
     """What a policy with a `state_size` has besides."""

@@ -18,15 +18,16 @@ ROOT = Path(rltools.__file__).parent
 
 # What each room may use of the others. A folder is one room, and so is a file beside them; a room that is not named
 # here may be used by nobody but those that say so.
-BASE = {"errors", "discovery", "progress", "strict_yaml"}
+BASE = {"errors", "console", "discovery", "progress", "strict_yaml"}
 CONTENT = BASE | {"content", "cards", "observations", "features", "environments"}
 POLICY = CONTENT | {"policy"}
 RECORDING = BASE | {"observations", "features", "recording"}
 ALLOWED = {
     "errors": {"recording"},  # the type of an attribute, for type checkers only
     "discovery": {"errors"},
-    "progress": set(),
-    "strict_yaml": {"errors"},
+    "console": set(),
+    "progress": {"console"},
+    "strict_yaml": {"errors", "console"},
     "content": BASE,
     "observations": {"errors"},
     "regions": set(),
@@ -40,7 +41,7 @@ ALLOWED = {
     "targets": {"errors", "policy", "features", "differentiation"},
     "attributions": {"errors", "discovery"},
     "differentiation": {"errors"},
-    "recording": {"errors", "observations", "features"},
+    "recording": {"errors", "console", "observations", "features"},
     "rollout": POLICY | {"policies", "recording"},
     "explanation": BASE | {"observations", "features", "policy", "targets", "attributions", "recording"},
     "summary": RECORDING,

@@ -7,17 +7,18 @@ class of Captum.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rltools.attributions._method import Method, Result, RowScore, method
-from rltools.discovery import load_member, others, room_modules, unknown
-from rltools.errors import MethodError
+from rltools.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
+from rltools.errors import MethodError, PluginError
 
 __all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_names"]
 
 
 def method_names() -> list[str]:
     """The names of all methods, but for those of Captum."""
-    own = [name for name in room_modules(__name__) if not name.startswith("_")]
-    return sorted({*own, *others(__name__)})
+    return sorted({*_own(), *others(__name__)})
 
 
 def find_method(name: str) -> Method:
@@ -27,15 +28,31 @@ def find_method(name: str) -> Method:
         UnknownNameError: there is none; the message has the nearest known ones.
         ArgumentError: Captum is not installed, or what the class explains is not the observation.
         MethodError: its file holds something else under its name.
+        PluginError: another package offers it, and cannot be loaded, or two packages do.
     """
     if name.startswith("captum:"):
         from rltools.attributions._captum import captum_method
 
         return captum_method(name)
-    if name not in method_names():
-        raise unknown("method", name, method_names())
-    theirs = others(__name__).get(name)
-    found = theirs.load() if theirs else load_member(f"{__name__}.{name}", name)
-    if not isinstance(found, Method):
-        raise MethodError(f"{name} is a {type(found).__name__}; declare it with @rltools.attributions.method(...)")
-    return found
+    if name in _own():
+        return _declared(load_member(f"{__name__}.{name}", name), name, f"{__name__}.{name}")
+    if point := others(__name__).get(name):
+        return _declared(load_offered(point), name, origin(point))
+    if reason := refused(__name__).get(name):
+        raise PluginError(reason)
+    raise unknown("method", name, method_names())
+
+
+def _own() -> list[str]:
+    return [name for name in room_modules(__name__) if not name.startswith("_")]
+
+
+def _declared(thing: Any, name: str, where: str) -> Method:
+    if not isinstance(thing, Method):
+        raise MethodError(
+            f"{name} ({where}) is a {type(thing).__name__}; declare it with @rltools.attributions.method(...)"
+        )
+    # Recordings know a method by its own name.
+    if thing.name != name:
+        raise MethodError(f"{where} is the method {thing.name!r}, offered as {name!r}; call both alike")
+    return thing

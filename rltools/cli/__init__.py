@@ -67,8 +67,10 @@ def guarded(run: Callable[[], object]) -> int:
 
 
 def _say(message: str, code: int) -> int:
+    from rltools.console import say_each
+
     if message:
-        print(f"rltools: {message}", file=sys.stderr)
+        say_each(f"rltools: {message}", error=True)
     return code
 
 
@@ -90,6 +92,7 @@ def _once() -> Callable[..., None]:
     A damaged file is met by each of several readers, and named once.
     """
     from rltools.cli._words import as_typed
+    from rltools.console import say
 
     said = set()
 
@@ -97,6 +100,6 @@ def _once() -> Callable[..., None]:
         text = _one_line(as_typed(str(message)))
         if category.__module__.startswith("rltools") and text not in said:
             said.add(text)
-            print(f"rltools: {text}", file=sys.stderr)
+            say(f"rltools: {text}", error=True)
 
     return show

@@ -37,6 +37,7 @@ from rltools.cli._options import (
 )
 from rltools.cli._run_help import WithKeys
 from rltools.cli._words import counted
+from rltools.console import say
 
 
 @app.command(epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -75,10 +76,10 @@ def analyze(
         overwrite=overwrite,
         progress=True,
     )
-    typer.echo("\n".join(made.findings))
+    say(*made.findings)
     if len(made.recording) > episodes:
-        typer.echo(f"{made.recording.directory} held {counted(len(made.recording), 'episode')}; all of them are shown.")
-    typer.echo(f"Open {made.page}")
+        say(f"{made.recording.directory} held {counted(len(made.recording), 'episode')}; all of them are shown.")
+    say(f"Open {made.page}")
 
 
 @app.command(epilog="Example: `rltools record cartpole-ppo --episodes 5 --out runs/mine`")
@@ -116,8 +117,8 @@ def record(
     outcomes = recording.outcomes()
     mean = sum(outcome.total_reward for outcome in outcomes) / max(1, len(outcomes))
     steps = sum(outcome.steps for outcome in outcomes)
-    typer.echo(f"{counted(len(outcomes), 'episode')}, {counted(steps, 'step')}, mean return {mean:.1f}")
-    typer.echo(f"Kept in {folder}")
+    say(f"{counted(len(outcomes), 'episode')}, {counted(steps, 'step')}, mean return {mean:.1f}")
+    say(f"Kept in {folder}")
 
 
 @app.command(epilog="Example: `rltools explain runs/lunarlander-ppo lunarlander-ppo --method integrated_gradients`")
@@ -167,7 +168,7 @@ def explain(
         progress=True,
         **parameters(settings),
     )
-    typer.echo("\n".join(summarise(recording, method=method, target=asked, window=window).findings))
+    say(*summarise(recording, method=method, target=asked, window=window).findings)
 
 
 @app.command(cls=WithKeys, epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")
@@ -192,5 +193,5 @@ def run(
         overwrite=overwrite,
         progress=True,
     )
-    typer.echo("\n".join(made.findings))
-    typer.echo(f"Open {made.page}")
+    say(*made.findings)
+    say(f"Open {made.page}")

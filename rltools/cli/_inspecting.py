@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltools.cli._words import counted
+from rltools.console import as_text
 from rltools.content import find_content, list_content
 from rltools.errors import ArgumentError
 
@@ -33,7 +34,7 @@ def inspection(name: str) -> tuple[str, bool]:
     else:
         rows, whole = _inspected(find_content("agents", name) if name in list_content("agents") else Path(name))
     width = max(len(term) for term, _ in rows)
-    return "\n".join(f"{term:<{width}}  {value}" for term, value in rows), whole
+    return "\n".join(f"{term:<{width}}  {as_text(value)}" for term, value in rows), whole
 
 
 def _inspected(path: Path) -> tuple[Rows, bool]:
@@ -129,9 +130,9 @@ def _is_packed(value: Any) -> bool:
 
 
 def _shortened(text: str) -> str:
-    """A model's own words on one line, with nothing in them that a terminal would obey."""
-    plain = "".join(char if char.isprintable() else " " for char in text[: MOST + 1])
-    return " ".join(plain.split()) if len(plain) <= MOST else f"{plain[:MOST]}..."
+    """A model's own words, of which there may be many; arrays are printed over several lines."""
+    plain = " ".join(text[: MOST + 1].split())
+    return plain if len(text) <= MOST else f"{plain[:MOST]}..."
 
 
 def _recording(folder: Path) -> tuple[Rows, bool]:

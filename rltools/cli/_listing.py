@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 
 from rltools.cli._words import counted
+from rltools.console import as_text
 from rltools.content import list_content
 from rltools.discovery import unknown
 from rltools.errors import RltoolsError
@@ -23,7 +24,7 @@ def listing(room: str | None) -> str:
         raise unknown("room", room, ROOMS)
     blocks = []
     for name in ROOMS if room is None else (room,):
-        rows = ROOMS[name]()
+        rows = [(as_text(first), as_text(rest)) for first, rest in ROOMS[name]()]
         width = max((len(first) for first, _ in rows), default=0)
         lines = [f"  {first:<{width}}  {rest}".rstrip() for first, rest in rows] or ["  none"]
         blocks.append("\n".join([name, *lines]))
@@ -50,7 +51,7 @@ def _environments() -> Rows:
         try:
             card = read_environment_card(path)
         except RltoolsError as error:
-            rows.append((name, f"cannot be read: {str(error).splitlines()[0]}"))
+            rows.append((name, f"cannot be read: {_first_faults(error)}"))
             continue
         made = [" ".join([e.id, *(f"{k}={v}" for k, v in e.kwargs.items())]) for e in card.environments]
         said = [card.observes, *([counted(len(card.actions), "action")] if card.actions else [])]
@@ -75,14 +76,15 @@ EXAMPLE = (8, 8)
 def _methods() -> Rows:
     from rltools.attributions import find_method, method_names
 
-    rows = []
-    for name in method_names():
-        found = find_method(name)
-        needs = f"needs {', '.join(sorted(found.needs))}" if found.needs else "needs nothing"
-        passes = found.forwards(*EXAMPLE, found.defaults)
+    def line(name: str) -> str:
+        method = find_method(name)
+        needs = f"needs {', '.join(sorted(method.needs))}" if method.needs else "needs nothing"
+        passes = method.forwards(*EXAMPLE, method.defaults)
         cost = f"{passes:,} pass{'' if passes == 1 else 'es'} a state"
-        axioms = f"; axioms: {', '.join(sorted(found.axioms))}" if found.axioms else ""
-        rows.append((name, f"{found.description} In {found.unit}; {needs}; {cost}{axioms}."))
+        axioms = f"; axioms: {', '.join(sorted(method.axioms))}" if method.axioms else ""
+        return f"{method.description} In {method.unit}; {needs}; {cost}{axioms}."
+
+    rows = [(name, _or_fault(line, name)) for name in method_names()]
     rows.append(("", f"Passes are those for {EXAMPLE[0]} features and, where there are any, {EXAMPLE[1]} references."))
     return rows
 
@@ -90,15 +92,27 @@ def _methods() -> Rows:
 def _plots() -> Rows:
     from rltools import plots
 
-    return [(name, (inspect.getdoc(getattr(plots, name)) or "").split("\n", 1)[0]) for name in plots.plot_names()]
+    def line(name: str) -> str:
+        return (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
+
+    return [(name, _or_fault(line, name)) for name in plots.plot_names()]
 
 
 def _or_fault(line: Callable[[str], str], name: str) -> str:
-    """One broken card does not hide the others."""
+    """One broken card, or one package's broken method, does not hide the others."""
     try:
         return line(name)
     except RltoolsError as error:
-        return f"cannot be read: {str(error).splitlines()[0]}"
+        return f"cannot be read: {_first_faults(error)}"
+    # What a package of somebody else's declares of its method is run here.
+    except Exception as error:
+        return f"cannot be used: {type(error).__name__}: {error}"
+
+
+def _first_faults(error: RltoolsError) -> str:
+    """An error in one line; of several faults the first one, and how many there are."""
+    first, *faults = str(error).splitlines() or [""]
+    return f"{first}; the first: {faults[0].strip()}" if faults else first
 
 
 ROOMS: dict[str, Callable[[], Rows]] = {

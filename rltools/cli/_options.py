@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from rltools.console import say
 from rltools.errors import ArgumentError
 
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
@@ -115,7 +116,7 @@ def _say_version(asked: bool) -> None:
     if asked:
         from rltools import __version__
 
-        typer.echo(f"rltools {__version__}")
+        say(f"rltools {__version__}")
         raise typer.Exit
 
 
@@ -155,6 +156,6 @@ def parameters(given: list[str] | None) -> dict[str, Any]:
             raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set samples=64")
         try:
             found[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # a number of thousands of digits, or lists inside each other, too
             found[name] = value
     return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, PluginError
 
 
 def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Path:
@@ -14,30 +15,29 @@ def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pa
 
     Raises:
         UnknownNameError: no such plot.
+        PluginError: one of another package that cannot be loaded.
         ArgumentError: an option that this plot does not take, or an ending that is no format.
         RltoolsError: whatever the plot raises.
     """
     from matplotlib.backend_bases import FigureCanvasBase
 
     from rltools import plots
-    from rltools.discovery import unknown
     from rltools.folders import folder_name
     from rltools.recording import open_recording
     from rltools.recording._files import appearing, cause_named
 
-    if name not in plots.plot_names():
-        raise unknown("plot", name, plots.plot_names())
+    plot = plots.find_plot(name)
     given = {option: value for option, value in options.items() if value is not None}
     for option in given:
-        if option not in _taken(name):
-            takers = ", ".join(other for other in plots.plot_names() if option in _taken(other))
+        if option not in _taken(plot):
+            takers = ", ".join(other for other in plots.plot_names() if option in _taken_by(other))
             raise ArgumentError(f"the plot {name} has no --{option}; these have: {takers or 'none'}")
     slug = folder_name("-".join([name, *map(str, given.values())]))
     path = out or run / "plots" / f"{slug}.png"
     kind, known = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
     if kind not in known:
         raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(known))}")
-    figure = getattr(plots, name)(open_recording(run), **given).get_figure(root=True)
+    figure = plot(open_recording(run), **given).get_figure(root=True)
     with cause_named(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with appearing(path) as temporary:
@@ -45,9 +45,17 @@ def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pa
     return path
 
 
-def _taken(name: str) -> set[str]:
+def _taken_by(name: str) -> set[str]:
+    """The options of a plot; none of one that another package broke."""
     from rltools import plots
 
-    taken = inspect.signature(getattr(plots, name)).parameters
-    every = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values())
+    try:
+        return _taken(plots.find_plot(name))
+    except PluginError:
+        return set()
+
+
+def _taken(plot: Callable[..., Any]) -> set[str]:
+    taken = inspect.signature(plot).parameters
+    every = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values())
     return {*taken, "method", "target", "episode", "top"} if every else set(taken)

@@ -23,6 +23,7 @@ from rltools.cli._options import (
     VideoOut,
     imported,
 )
+from rltools.console import say, say_each
 from rltools.errors import ArgumentError
 
 
@@ -41,7 +42,7 @@ def plot(
     from rltools.cli._plotting import drawn
 
     options = {"method": method, "target": target, "episode": episode, "top": top}
-    typer.echo(f"Drawn in {drawn(run, name, out, options)}")
+    say(f"Drawn in {drawn(run, name, out, options)}")
 
 
 @app.command(epilog="Example: `rltools replay runs/lunarlander-ppo 3 --out landing.html`")
@@ -70,14 +71,14 @@ def replay(
         made = film_episode(
             recording, episode[0], video, method=method, target=target, speed=speed, progress=True, **drawing
         )
-        typer.echo(f"Filmed in {made}")
+        say(f"Filmed in {made}")
         return
     if speed != 1.0:
         raise ArgumentError("--speed is that of a --video; a page has buttons for it")
     other = None if beside is None else open_recording(beside)
     numbers = episode[0] if len(episode) == 1 else episode
     made = replay_episode(recording, numbers, out, method=method, target=target, beside=other, **drawing)
-    typer.echo(f"Open {made}")
+    say(f"Open {made}")
 
 
 def _check_alone(episode: list[int], beside: Path | None, out: Path | None) -> None:
@@ -100,7 +101,7 @@ def mail(
     from rltools.reports import mail_report
 
     path = mail_report(folder, out)
-    typer.echo(f"Send {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say(f"Send {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command("list", epilog="Example: `rltools list methods`")
@@ -112,7 +113,7 @@ def list_(
     """Show agents, environments, experiments, methods and plots, one line each."""
     from rltools.cli._listing import listing
 
-    typer.echo(listing(room))
+    say_each(listing(room))
 
 
 @app.command(epilog="Example: `rltools inspect model.zip`")
@@ -123,6 +124,6 @@ def inspect(
     from rltools.cli._inspecting import inspection
 
     text, whole = inspection(path)
-    typer.echo(text)
+    say_each(text)
     if not whole:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rltools.analysis import notable, sampled
 from rltools.attributions import find_method
+from rltools.console import as_text
 from rltools.environments import import_modules
 from rltools.experiment._controls import compared_methods
 from rltools.experiment._file import Experiment, experiment_file, read_experiment
@@ -44,7 +45,7 @@ class Ran:
     def __repr__(self) -> str:
         """How much was run, and where all of it is."""
         runs = ", ".join(f"{agent} from seed {seed}" for agent, seed in self.recordings)
-        return f"Ran({runs}; page={str(self.page)!r})"
+        return as_text(f"Ran({runs}; page={str(self.page)!r})")
 
 
 def run_experiment(

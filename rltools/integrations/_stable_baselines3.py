@@ -12,6 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from rltools.environments import Environment
+from rltools.console import say
 from rltools.errors import ArgumentError, ConflictError, RltoolsError
 from rltools.explanation import explain
 from rltools.integrations._bystander import bystander
@@ -174,7 +175,7 @@ class AttributionCallback(BaseCallback):
             )
             return
         if self.verbose:
-            print(f"After {step:,} steps of training: {summary.findings[0]}")
+            say(f"After {step:,} steps of training: {summary.findings[0]}")
 
     def _look(self, folder: Path | None, *, episodes: int, max_steps: int | None) -> Recording:
         # Loaded each time: statistics of observations are a frozen copy, and the fingerprint is that of the moment.

@@ -7,9 +7,11 @@ files without an underscore hold what plots share. Other packages offer theirs u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
-from rltools.discovery import load_member, others, room_modules, unknown
+from rltools.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
+from rltools.errors import PluginError, UnknownNameError
 
 if TYPE_CHECKING:
     from rltools.plots._action_matrix import action_matrix
@@ -33,6 +35,7 @@ __all__ = [
     "decision",
     "dependence",
     "episode_grid",
+    "find_plot",
     "images",
     "importance",
     "lags",
@@ -46,17 +49,39 @@ __all__ = [
 
 def plot_names() -> list[str]:
     """The names of all plots."""
-    own = [name.removeprefix("_") for name in room_modules(__name__) if name.startswith("_")]
-    return sorted({*own, *others(__name__)})
+    return sorted({*_own(), *others(__name__)})
+
+
+def find_plot(name: str) -> Callable[..., Any]:
+    """The plot of this name.
+
+    Raises:
+        UnknownNameError: there is none; the message has the nearest known ones.
+        PluginError: another package offers it, and it cannot be loaded or is no function, or two packages do.
+    """
+    if name in _own():
+        return cast("Callable[..., Any]", load_member(f"{__name__}._{name}", name))
+    if point := others(__name__).get(name):
+        plot = load_offered(point)
+        if not callable(plot):
+            raise PluginError(f"the plot {name}, which is {origin(point)}, is a {type(plot).__name__}, not a function")
+        return cast("Callable[..., Any]", plot)
+    if reason := refused(__name__).get(name):
+        raise PluginError(reason)
+    raise unknown("plot", name, plot_names())
+
+
+def _own() -> list[str]:
+    return [name.removeprefix("_") for name in room_modules(__name__) if name.startswith("_")]
 
 
 def __getattr__(name: str) -> Any:
     if name.startswith("_") or name in room_modules(__name__):
         raise AttributeError(name)
-    if name not in plot_names():
-        raise AttributeError(str(unknown("plot", name, plot_names())))
-    theirs = others(__name__).get(name)
-    return theirs.load() if theirs else load_member(f"{__name__}._{name}", name)
+    try:
+        return find_plot(name)
+    except (UnknownNameError, PluginError) as error:
+        raise AttributeError(str(error)) from error
 
 
 def __dir__() -> list[str]:

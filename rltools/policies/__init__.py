@@ -10,14 +10,16 @@ def load(source: Any, known: Known) -> Policy: ...   # its policy
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rltools.discovery import others, room_modules
 from rltools.errors import ArgumentError
+from rltools.policies._guests import claiming_guest, load_by_guest
+from rltools.policies._kinds import described
 
 if TYPE_CHECKING:
     import torch
@@ -65,24 +67,49 @@ class Library(Protocol):
 def find_library(source: object) -> Library:
     """The library that claims a source: other people's packages are asked first, PyTorch's modules come last.
 
+    A package that cannot be imported, or fails when it is asked, is passed over with a warning that names it.
+
     Raises:
-        ArgumentError: none claims it; the message names those that were asked.
+        ArgumentError: none claims it; the message says what a file or a folder seems to be, and names the libraries
+            that were asked about anything else.
     """
-    asked = []
-    for name, library in _libraries():
+    return _claiming(source)[0]
+
+
+def policy_of(source: Any, known: Known) -> Policy:
+    """The policy in a source, by the library that claims it.
+
+    Raises:
+        PluginError: another package claims it, and fails to load it.
+        RltoolsError: whatever the library and `find_library` raise.
+    """
+    library, point = _claiming(source)
+    return library.load(source, known) if point is None else load_by_guest(point, library, source, known)
+
+
+def _claiming(source: object) -> tuple[Library, EntryPoint | None]:
+    """The library that claims a source, and the entry point of another package that it is behind."""
+    guests = sorted(others(GROUP).items())
+    for _, point in guests:
+        if guest := claiming_guest(point, source):
+            return guest, point
+    own = [name for name in room_modules(__name__) if not name.startswith("_")]
+    for name in own:
+        library = cast("Library", import_module(f"{__name__}.{name}"))
         if library.claims(source):
-            return library
-        asked.append(name)
-    what = f"the path {source}" if isinstance(source, Path) else f"a {type(source).__module__}.{type(source).__name__}"
+            return library, None
+    if isinstance(source, Path):
+        raise ArgumentError(f"no policy can be made of the path {source}, {described(source)}")
     raise ArgumentError(
-        f"no policy can be made of {what}; asked were {', '.join(asked)}. Give the name of an agent, its folder, a "
-        f"model's .zip, a live model, or a TorchPolicy around your own network"
+        f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; asked were "
+        f"{', '.join([*(name for name, _ in guests), *own])}. Give the name of an agent, its folder, a model's .zip, "
+        f"a live model, or a TorchPolicy around your own network"
     )
 
 
-def _libraries() -> Iterator[tuple[str, Library]]:
-    for name, point in sorted(others(GROUP).items()):
-        yield name, point.load()
-    for name in room_modules(__name__):
-        if not name.startswith("_"):
-            yield name, cast("Library", import_module(f"{__name__}.{name}"))
+def _nearly(source: object) -> str:
+    """What a class of the user's own still lacks to be a policy; "" of anything that is far from being one."""
+    from rltools.policy import lacking
+
+    missing, every = lacking(source), lacking(object())
+    return f", which lacks {', '.join(missing)} of a Policy" if 2 * len(missing) < len(every) else ""

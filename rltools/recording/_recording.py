@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.console import as_text
 from rltools.errors import CorruptError, UnknownNameError
 from rltools.features import Features
 from rltools.recording._attribution import Attribution, Question
@@ -56,7 +57,7 @@ class Recording:
         """What it is of, in one line."""
         explained = ", ".join(f"{asked.method} of {asked.target}" for asked in self.questions.values()) or "nothing"
         episodes = f"{len(self)} episode{'' if len(self) == 1 else 's'}"
-        return (
+        return as_text(
             f"Recording({str(self.directory)!r}: {episodes} of {self.header.policy} in "
             f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
         )

@@ -15,7 +15,7 @@ from rltools.observations import leaves, pick
 from rltools.policies._actions import branches, count_actions
 from rltools.policies._surroundings import check_match, look_at
 from rltools.policies.torch_policy import HEADS
-from rltools.policy import Policy
+from rltools.policy import Policy, lacking
 from rltools.testing._acting import check_actions, check_memory, check_random_actions
 from rltools.testing._derivatives import check_derivatives
 from rltools.testing._looked import ROWS, Looked, close, hold, look
@@ -48,10 +48,10 @@ def check_policy(
         >>> from rltools.testing import check_policy
         >>> check_policy(load_policy("cartpole-ppo"))
     """
+    _check_names(policy)
     if env is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(env))
     rng = np.random.default_rng(seed)
-    _check_names(policy)
     looked = look(policy, env, rng)
     modules = modules_of(policy) if module is None else list(module.modules())
     for check in (_check_encoding, _check_heads, check_actions, check_random_actions, check_memory):
@@ -61,7 +61,8 @@ def check_policy(
 
 
 def _check_names(policy: Policy) -> None:
-    hold(isinstance(policy, Policy), "the policy lacks an attribute or a method of rltools.policy.Policy")
+    missing = lacking(policy)
+    hold(not missing, f"{type(policy).__name__} lacks {', '.join(missing)} of rltools.policy.Policy")
     hold(set(policy.heads) <= set(HEADS), f"heads {policy.heads} are not all of {HEADS}")
     hold(len(policy.heads) > 0 and policy.heads[0] != "value", f"heads {policy.heads}: the first must decide")
     expected = branches(policy.action_space)

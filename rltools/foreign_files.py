@@ -1,0 +1,87 @@
+"""Reading files that somebody else made: regular ones only, of a bounded size, without waiting for anybody.
+
+A name can be that of a pipe, which nobody writes to, of a device, which never ends, or of terabytes that take no room.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from rltools.errors import RltoolsError
+
+MIB = 2**20
+_CHUNK = 1 << 20
+
+
+def read_foreign(
+    path: Path, limit: int, *, unreadable: type[RltoolsError], unfit: type[RltoolsError] | None = None
+) -> bytes:
+    """The bytes of a file of at most `limit` bytes.
+
+    Args:
+        path: of the file.
+        limit: in bytes.
+        unreadable: raised where it cannot be opened or read.
+        unfit: raised where it is larger, or no regular file; the same by default.
+
+    Raises:
+        RltoolsError: of these two types.
+    """
+    with _opened(path, limit, unreadable, unfit or unreadable) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:  # it grew meanwhile
+        raise (unfit or unreadable)(_too_large(path, limit))
+    return content
+
+
+def ends_of(path: Path, size: int) -> tuple[bytes, bytes]:
+    """The first and the last bytes of a regular file, whatever its own size; none of what is none or cannot be read."""
+    try:
+        with _opened(path, None, RltoolsError, RltoolsError) as file:
+            head = file.read(size)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+            return head, file.read(size)
+    except RltoolsError:
+        return b"", b""
+
+
+def foreign_sha256(path: Path, limit: int, *, unreadable: type[RltoolsError], unfit: type[RltoolsError]) -> str:
+    """The sha256 of a file of at most `limit` bytes, in 64 hexadecimal digits; see `read_foreign`."""
+    digest, left = hashlib.sha256(), limit
+    with _opened(path, limit, unreadable, unfit) as file:
+        while chunk := file.read(_CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise unfit(_too_large(path, limit))
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _opened(
+    path: Path, limit: int | None, unreadable: type[RltoolsError], unfit: type[RltoolsError]
+) -> Iterator[BinaryIO]:
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise unfit(f"{path} is a pipe or a device, not a file; not read. Give a file's path")
+            if limit is not None and status.st_size > limit:
+                raise unfit(_too_large(path, limit))
+            yield file
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise unreadable(f"{path} cannot be read: {reason}; give the path of a file that can be") from error
+
+
+def _too_large(path: Path, limit: int) -> str:
+    size = f"{limit / MIB:.3g} MiB" if limit >= MIB else f"{limit:,} bytes"
+    return f"{path} is larger than {size}, which no file of this kind is; not read. Give another file"
