@@ -16,6 +16,7 @@ from rltools.explanation import explain
 from rltools.explanation._groups import SUMMARY, with_groups
 from rltools.explanation._references import VISITED
 from rltools.folders import RUNS, run_name
+from rltools.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, check_count
 from rltools.loading import load_policy
 from rltools.recording import Outcome, Recording
 from rltools.replaying import replay_episodes
@@ -123,8 +124,10 @@ def analyze(
     Raises:
         RltoolsError: whatever `load_policy`, `record` and `explain` raise.
     """
-    if references is not None and references < 1:
-        raise ArgumentError(f"references is {references}; it must be at least 1")
+    check_count("episodes", episodes, most=MAX_EPISODES)
+    check_count("seed", seed, least=0, most=MAX_SEED)
+    if references is not None:
+        check_count("references", references, most=MAX_REFERENCES)
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
     policy = load_policy(source, env, normalize=normalize, trust=trusted)

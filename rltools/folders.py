@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rltools.content import list_content
+from rltools.content import content_path
 
 if TYPE_CHECKING:
     from rltools.policy import Policy
@@ -29,7 +29,7 @@ def run_name(source: Any, policy: Policy) -> str:
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
-        if str(source) in list_content("agents") or (path / "agent.yaml").is_file():
+        if content_path("agents", str(source)) or (path / "agent.yaml").is_file():
             return folder_name(policy.source.name)
         name = path.stem if path.suffix == ".zip" else path.absolute().name
         parts = [path.absolute().parent.name, name]

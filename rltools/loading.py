@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rltools.content import find_content, list_content
+from rltools.content import content_path, find_content
 from rltools.environments import wrapped_spec
-from rltools.errors import ArgumentError, ChecksumError, ModelError
+from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
+from rltools.foreign_files import MIB, foreign_sha256
 from rltools.policies import Known, policy_of
 from rltools.policies._hub import fetch, is_hub
 from rltools.policies._surroundings import check_match, elsewhere_note, look_at, with_arguments
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
     from rltools.cards import AgentCard
     from rltools.environments import Environment
+
+MAX_FILE = 256 * MIB
+"""Of a model's file, or of its statistics."""
+MAX_PATH = 300
+"""Characters of a path that nothing is at, in a message."""
 
 
 def load_policy(
@@ -103,15 +109,17 @@ def _as_it_is(policy: Policy, env: Environment | None, normalize: Any, dtype: to
 
 def _place(source: str | Path) -> Path:
     text = str(source)
-    if isinstance(source, str) and text in list_content("agents"):
-        return find_content("agents", text)
+    if isinstance(source, str) and (content := content_path("agents", text)):
+        return content
     path = Path(source)
-    if path.exists():
-        return path
+    # Stable-Baselines3 lets the ending be left out, in load() as in save().
+    for place in (path, Path(f"{text}.zip")):
+        if os.path.lexists(place) and "\0" not in text:
+            return place
     if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
         raise ModelError(
-            f"there is nothing at {path}; give the path of a model's .zip or folder, an agent's name, or hf:ORG/NAME "
-            f"for a model of a hub"
+            f"there is nothing at {text[:MAX_PATH]}; give the path of a model's .zip or folder, an agent's name, or "
+            f"hf:ORG/NAME for a model of a hub"
         )
     return find_content("agents", text)
 
@@ -142,11 +150,7 @@ def _in_its_environment(card: AgentCard, known: Known) -> Known:
 
 
 def _check_sha256(path: Path, expected: str) -> None:
-    try:
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"{path}, which its card names, cannot be read: {error.strerror or error}") from error
+    actual = foreign_sha256(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
     if actual != expected:
         raise ChecksumError(
             f"{path} is not the file its card names: sha256 {actual}, expected {expected}; fetch it again, or write "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -19,11 +21,21 @@ from ruamel.yaml.events import (
     NodeEvent,
     ScalarEvent,
 )
+from ruamel.yaml.parser import Parser
 
+from rltools.console import as_text
 from rltools.errors import ConfigError
+from rltools.foreign_files import read_foreign
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 200_000
+MAX_WORDS = 30_000
+MAX_VALUES = 8_000
 MAX_DEPTH = 20
+MAX_DIGITS = 100
+MAX_FAULTS = 50
+MAX_SHOWN = 80
+"""Characters of somebody's key or value in an error."""
+_NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|[0-9_.:eE+-]+)")
 _CORE_TAGS = {None} | {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
 
 M = TypeVar("M", bound=BaseModel)
@@ -40,6 +52,7 @@ _PLAIN = {
     "string_type": "must be a text",
     "literal_error": "must be {expected}",
     "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le:,}",
     "too_long": "must have no more than {max_length} entries",
     "invalid-json-value": "must be a text, a number, true, false, null, a list or `key: value`s",
 }
@@ -52,16 +65,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     `1e-3` is a number and `no` is a string, as YAML 1.2 has it.
 
     Raises:
-        ConfigError: a file that cannot be read or is larger than 1 MB, and all that `parse_yaml` refuses.
+        ConfigError: a file that cannot be read or is larger than 200 kB, and all that `parse_yaml` refuses.
     """
+    content = read_foreign(path, MAX_BYTES, unreadable=ConfigError)
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
         return parse_yaml(content.decode("utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
@@ -69,15 +79,16 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
 
     Raises:
         ConfigError: a syntax error, a duplicate key, an alias, an anchor, a merge key, a directive, a tag beyond the
-            core ones, several documents, more than 1 MB, more than 20 levels, or anything but a mapping.
+            core ones, several documents, more than 200 kB, 30,000 words, 8,000 values or 20 levels, a number of more
+            than 100 digits, or anything but a mapping.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise ConfigError(f"{where} is larger than {MAX_BYTES:,} bytes; cards and experiment files are a few thousand")
-    yaml = YAML(typ="safe", pure=True)
+    if len(text.split(maxsplit=MAX_WORDS)) > MAX_WORDS:
+        raise ConfigError(f"{where} has more than {MAX_WORDS:,} words; cards and experiment files have a few hundred")
+    check = _Checks(where)
     try:
-        for fault, line in _refused(yaml, text):
-            raise ConfigError(f"{where}, line {line}: {fault}")
-        data = yaml.load(text)
+        data = load_checked(text, check)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}, line {mark.line + 1}" if mark is not None else where
@@ -90,33 +101,68 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     return data
 
 
-def _refused(yaml: YAML, text: str) -> Iterator[tuple[str, int]]:
-    """What is not plain data, with its line, without building any of it."""
-    depth = documents = 0
-    for event in yaml.parse(text):
-        line = event.start_mark.line + 1
-        documents += isinstance(event, DocumentStartEvent)
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if documents > 1:
-            yield "a second document begins; keep one in each file", line
-        if depth > MAX_DEPTH:
-            yield f"more than {MAX_DEPTH} levels, one inside the other", line
+def load_checked(text: str, check: Callable[[Event], None], constructor: type[SafeConstructor] | None = None) -> Any:
+    """What YAML text holds, where every event of it is checked before anything is built of it.
+
+    Args:
+        text: YAML.
+        check: called with each event, in order; it raises where the text is to be refused.
+        constructor: of values; the safe one by default.
+    """
+
+    class Checked(Parser):
+        def get_event(self) -> Any:
+            event = super().get_event()
+            check(event)
+            return event
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Parser = Checked
+    if constructor is not None:
+        yaml.Constructor = constructor
+    return yaml.load(text)
+
+
+class _Checks:
+    """Refuses what is not plain data, or far too much of it, with its line."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._depth = self._documents = self._values = 0
+
+    def __call__(self, event: Event) -> None:
+        self._documents += isinstance(event, DocumentStartEvent)
+        self._depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        self._values += isinstance(event, NodeEvent)
         fault = _fault(event)
+        if self._documents > 1:
+            fault = "a second document begins; keep one in each file"
+        elif self._depth > MAX_DEPTH:
+            fault = f"more than {MAX_DEPTH} levels, one inside the other"
+        elif self._values > MAX_VALUES:
+            fault = f"more than {MAX_VALUES:,} keys and values; cards and experiment files have a few hundred"
         if fault:
-            yield fault, line
+            raise ConfigError(f"{self._where}, line {event.start_mark.line + 1}: {fault}")
 
 
 def _fault(event: Event) -> str | None:
     if isinstance(event, DocumentStartEvent):
         return "directives (%YAML, %TAG) are not allowed" if event.version or event.tags else None
     if isinstance(event, AliasEvent):
-        return f"the alias *{event.anchor} is not allowed; write the value out"
+        return f"the alias *{_shortened(event.anchor)} is not allowed; write the value out"
     if isinstance(event, NodeEvent) and event.anchor is not None:
-        return f"the anchor &{event.anchor} is not allowed; write the value out where it is needed"
+        return f"the anchor &{_shortened(event.anchor)} is not allowed; write the value out where it is needed"
     if isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag not in _CORE_TAGS:
-        return f"the tag {event.tag} is not allowed; this file is read as plain data"
+        return f"the tag {_shortened(str(event.tag))} is not allowed; this file is read as plain data"
     if isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
         return "the merge key << is not allowed; write the keys out"
+    if (
+        isinstance(event, ScalarEvent)
+        and event.implicit[0]
+        and len(event.value) > MAX_DIGITS
+        and _NUMBER.fullmatch(event.value)
+    ):
+        return f"a number of {len(event.value):,} digits, where {MAX_DIGITS} are the most"
     return None
 
 
@@ -130,10 +176,13 @@ def validate(model: type[M], data: Any, path: Path) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [_describe(model, data, entry) for entry in error.errors(include_url=False)]
-    if len(faults) == 1:
+        found = error.errors(include_url=False)
+    faults = [as_text(_describe(model, data, entry)) for entry in found[:MAX_FAULTS]]
+    if len(found) == 1:
         raise ConfigError(f"{path}: {faults[0]}")
-    raise ConfigError("\n".join([f"{path}: {len(faults)} faults", *(f"  {fault}" for fault in faults)]))
+    more = [f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else []
+    lines = [f"{as_text(path)}: {len(found)} faults", *(f"  {line}" for line in [*faults, *more])]
+    raise ConfigError("\n".join(lines))
 
 
 def _describe(model: type[BaseModel], data: Any, entry: Any) -> str:
@@ -144,12 +193,12 @@ def _describe(model: type[BaseModel], data: Any, entry: Any) -> str:
         return f"{where}: missing"
     if entry["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        near = difflib.get_close_matches(str(location[-1])[:MAX_SHOWN], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
         return f"{where}: unknown key; {hint}"
     value = repr(entry["input"])
     said = isinstance(entry["input"], dict) or value in message
-    found = "" if said else f", not {value if len(value) <= 80 else value[:77] + '...'}"
+    found = "" if said else f", not {_shortened(value)}"
     return f"{where}: {message[0].lower() + message[1:]}{found}"
 
 
@@ -162,7 +211,11 @@ def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> s
         if absent or inside or (isinstance(data, dict) and part in data):
             path += f"[{part}]" if isinstance(part, int) else f".{part}"
             data = None if absent else data[part]
-    return path.removeprefix(".") or "the whole file"
+    return _shortened(path.removeprefix(".")) or "the whole file"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

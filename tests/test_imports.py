@@ -18,7 +18,7 @@ ROOT = Path(rltools.__file__).parent
 
 # What each room may use of the others. A folder is one room, and so is a file beside them; a room that is not named
 # here may be used by nobody but those that say so.
-BASE = {"errors", "console", "discovery", "progress", "strict_yaml"}
+BASE = {"errors", "console", "foreign_files", "limits", "discovery", "progress", "strict_yaml"}
 CONTENT = BASE | {"content", "cards", "observations", "features", "environments"}
 POLICY = CONTENT | {"policy"}
 RECORDING = BASE | {"observations", "features", "recording"}
@@ -27,7 +27,9 @@ ALLOWED = {
     "discovery": {"errors"},
     "console": set(),
     "progress": {"console"},
-    "strict_yaml": {"errors", "console"},
+    "foreign_files": {"errors"},
+    "limits": {"errors"},
+    "strict_yaml": {"errors", "console", "foreign_files"},
     "content": BASE,
     "observations": {"errors"},
     "regions": set(),
@@ -38,8 +40,8 @@ ALLOWED = {
     "policy": {"errors", "features"},
     "policies": POLICY | {"naming"},
     "loading": POLICY | {"policies"},
-    "targets": {"errors", "policy", "features", "differentiation"},
-    "attributions": {"errors", "discovery"},
+    "targets": {"errors", "limits", "policy", "features", "differentiation"},
+    "attributions": {"errors", "discovery", "limits"},
     "differentiation": {"errors"},
     "recording": {"errors", "console", "observations", "features"},
     "rollout": POLICY | {"policies", "recording"},

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, MethodError
+from rltools.limits import MAX_PARAMETER, MAX_SEED, in_digits
 
 Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
 Forwards = Callable[[int, int, Mapping[str, Any]], int]
@@ -135,11 +136,13 @@ class Method:
         """The defaults, changed by `parameters`.
 
         Raises:
-            ArgumentError: a parameter the method does not take.
+            ArgumentError: a parameter the method does not take, or a number far beyond what it can mean.
         """
         if wrong := sorted(parameters.keys() - self.defaults.keys()):
             takes = ", ".join(self.defaults) or "none"
             raise ArgumentError(f"{self.name} takes no parameter {', '.join(map(repr, wrong))}; it takes {takes}")
+        for name, value in parameters.items():
+            _check_size(f"{self.name}'s {name}", value, MAX_SEED if name == "seed" else MAX_PARAMETER)
         return self.defaults | parameters
 
     def passes(self, shape: Sequence[int], dims: Sequence[str], references: int, settings: Settings) -> int:
@@ -198,6 +201,14 @@ class Method:
                 raise MethodError(f"method {self.name} returned {name} of {found}; they must be of shape {expected}")
             if name != "complete" and not part.is_floating_point():
                 raise MethodError(f"method {self.name} returned {name} of {part.dtype}; they must be floats")
+
+
+def _check_size(name: str, value: Any, most: int) -> None:
+    if isinstance(value, list | tuple):
+        for entry in value:
+            _check_size(name, entry, most)
+    elif isinstance(value, int | float) and abs(value) > most:
+        raise ArgumentError(f"{name} is {in_digits(value)}; it must be at most {most:,}")
 
 
 def _writes(tensor: Tensor) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rltools.cli._words import counted
 from rltools.console import as_text
-from rltools.content import find_content, list_content
+from rltools.content import content_path
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def inspection(name: str) -> tuple[str, bool]:
         fetched = fetch(name)
         rows, whole = [("source", fetched.note), *_model(fetched.path)], True
     else:
-        rows, whole = _inspected(find_content("agents", name) if name in list_content("agents") else Path(name))
+        rows, whole = _inspected(content_path("agents", name) or Path(name))
     width = max(len(term) for term, _ in rows)
     return "\n".join(f"{term:<{width}}  {as_text(value)}" for term, value in rows), whole
 

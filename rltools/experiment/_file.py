@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import re
 from collections.abc import Collection, Sequence
-from itertools import combinations
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator
 
 from rltools.cards import Card, Count, EnvironmentChoice, Text
-from rltools.content import find_content, list_content
+from rltools.content import MAX_NAME, content_path, find_content, list_content
 from rltools.errors import ConfigError
-from rltools.strict_yaml import parse_yaml, read_yaml, validate
+from rltools.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_STEPS
+from rltools.strict_yaml import MAX_DEPTH, parse_yaml, read_yaml, validate
+
+
+MAX_ENTRIES = 200
+"""Of a list in an experiment file."""
+References = Annotated[int, Field(ge=1, le=MAX_REFERENCES)]
 
 
 class MethodChoice(Card):
@@ -28,7 +35,7 @@ class MethodChoice(Card):
 
     name: Text
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    references: Count | None = None
+    references: References | None = None
 
     @field_validator("name")
     @classmethod
@@ -57,10 +64,10 @@ def _placed(environment: Any) -> Any:
 
 
 def _there(agent: str) -> str:
-    known = list_content("agents")
-    if agent in known or Path(agent).exists():
+    if content_path("agents", agent) or os.path.exists(agent) or os.path.exists(f"{agent}.zip"):
         return agent
-    raise ValueError(f"must be the name of an agent or the path of a model ({_near(agent, known)})")
+    near = _near(agent, list_content("agents"))
+    raise ValueError(f"must be the name of an agent or the path of a model ({near})")
 
 
 def _scored(target: str) -> str:
@@ -74,13 +81,15 @@ def _scored(target: str) -> str:
 
 
 def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name[:MAX_NAME], known, n=1)
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)) or 'none'}"
 
 
 def _some(entries: tuple[Any, ...]) -> tuple[Any, ...]:
     if not entries:
         raise ValueError("must have at least one entry")
+    if len(entries) > MAX_ENTRIES:
+        raise ValueError(f"must have at most {MAX_ENTRIES} entries, and has {len(entries):,}")
     return entries
 
 
@@ -111,17 +120,17 @@ class Experiment(Card):
     methods: Annotated[tuple[Annotated[MethodChoice, BeforeValidator(_named)], ...], Field(strict=False), SOME]
     controls: bool = True
     targets: Annotated[tuple[Annotated[Text, AfterValidator(_scored)] | None, ...], Field(strict=False), SOME] = (None,)
-    episodes: Count = 20
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False), SOME] = (0,)
-    references: Count | None = None
-    max_steps: Count | None = None
+    episodes: Annotated[int, Field(ge=1, le=MAX_EPISODES)] = 20
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...], Field(strict=False), SOME] = (0,)
+    references: References | None = None
+    max_steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
     deterministic: bool = True
 
     @field_validator("seeds")
     @classmethod
     def _apart(cls, seeds: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         episodes = info.data.get("episodes", 1)
-        for first, second in combinations(sorted(seeds), 2):
+        for first, second in pairwise(sorted(seeds)):
             if second - first < episodes:
                 raise ValueError(
                     f"seeds {first} and {second} share episodes, because episode i has seed + i: with {episodes} "
@@ -152,7 +161,7 @@ def experiment_file(experiment: str | Path) -> Path:
     """
     path = Path(experiment)
     named = str(experiment) == path.name or path.parent == Path("experiments")
-    if path.is_file() or not named:
+    if os.path.isfile(path) or not named:
         return path
     return find_content("experiments", path.stem if path.suffix == ".yaml" else path.name)
 
@@ -177,7 +186,7 @@ def changed(content: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
         key, equals, value = change.partition("=")
         if not equals or not key:
             raise ConfigError(f"{change!r} is no change; write key=value, for instance episodes=5")
-        *outer, last = key.split(".")
+        *outer, last = key.split(".", maxsplit=MAX_DEPTH)
         place = content
         for name in outer:
             place = place.setdefault(name, {})

@@ -21,6 +21,7 @@ from rltools.explanation._references import Reference, visited_reference
 from rltools.explanation._same_policy import check_one, check_same_policy
 from rltools.explanation._units import Units, clipped_entries, in_units
 from rltools.explanation._windows import Window
+from rltools.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_WINDOW, check_count
 from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import DamagedFileWarning, Recording
@@ -96,9 +97,13 @@ def explain(
         >>> rltools.explain(recording, policy, target="logit:chosen").attribution().values.shape
         (1000, 1, 4)
     """
-    for name, count in (("every", every), ("max_batch", max_batch)):
-        if count is not None and count < 1:
-            raise ArgumentError(f"{name} is {count}; it must be at least 1")
+    check_count("every", every, most=MAX_STEPS)
+    check_count("window", window, least=0, most=MAX_WINDOW)
+    check_count("seed", seed, least=0, most=MAX_SEED)
+    if max_batch is not None:
+        check_count("max_batch", max_batch, most=MAX_STEPS)
+    if isinstance(reference, int):
+        check_count("reference", reference, most=MAX_REFERENCES)
     policy = in_units(compiled(policy) if compile else policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})

@@ -69,7 +69,11 @@ _MAGIC = (
     (b"\x93NUMPY", "an array of NumPy (.npy), not a model", "give the model's .zip"),
     (b"\x89PNG", "a PNG picture, not a model", "give the model's .zip"),
     (b"\xff\xd8\xff", "a JPEG picture, not a model", "give the model's .zip"),
-    (b"PAR1", "a Parquet file, not a model", "give the model's .zip, or to `rltools inspect` the folder of a recording"),
+    (
+        b"PAR1",
+        "a Parquet file, not a model",
+        "give the model's .zip, or to `rltools inspect` the folder of a recording",
+    ),
     (b"\x7fELF", "a program, not a model", "give the model's .zip"),
 )
 # Of pickles that name these, from the most telling on.
@@ -89,7 +93,11 @@ _FOLDERS = (
     ("algorithm_state.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
     ("saved_model.pb", "a SavedModel of TensorFlow", "give a model of PyTorch"),
     ("checkpoint_p0", "a training of Sample Factory", _OWN_NETWORK),
-    ("data", "an unpacked model of Stable-Baselines3", "pack its files, and not their folder, into a .zip, and give that"),
+    (
+        "data",
+        "an unpacked model of Stable-Baselines3",
+        "pack its files, and not their folder, into a .zip, and give that",
+    ),
 )
 
 
@@ -98,13 +106,18 @@ def described(path: Path) -> str:
     if path.is_dir():
         return str(_folder(path))
     head, tail = ends_of(path, HEAD)
-    if kind := kind_of(head, _names(head + tail), path.suffix.lower()):
+    if kind := kind_in(head, tail, path.suffix.lower()):
         return str(kind)
     ending = f"ending in {path.suffix!r}" if path.suffix else "without an ending"
     return (
         f"a file {ending} that none of the libraries knows; give the name of an agent, its folder, a model's .zip, a "
         f"live model, or a TorchPolicy around your own network"
     )
+
+
+def kind_in(head: bytes, tail: bytes, suffix: str) -> Kind | None:
+    """What a file is that begins and ends like this; see `kind_of`."""
+    return kind_of(head, _names(head + tail), suffix)
 
 
 def kind_of(head: bytes, names: Collection[str] = (), suffix: str = "") -> Kind | None:
@@ -177,7 +190,7 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         return _TORCHSCRIPT
     if {"archive_format", "archive_version", "serialized_exported_program.json"} & plain:
         return Kind("a program that torch.export wrote (.pt2)", _OWN_NETWORK)
-    if {"data.pkl", "version"} <= plain or ("data.pkl" in plain and head.startswith(b"PK")):
+    if "data.pkl" in plain:
         return POLICY_ALONE if _is_policy_alone(head) else _STATE_DICT
     if "model.weights.h5" in names:
         return Kind("a model of Keras", "give a model of PyTorch")

@@ -14,6 +14,7 @@ from pathlib import Path
 from rltools.environments import Environment, environment_spec, make_environment, spec_from_json
 from rltools.errors import ArgumentError, FaultError
 from rltools.policies._surroundings import check_match, look_at
+from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
 from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import Outcome, Recording
@@ -70,7 +71,7 @@ def record(
         The recording.
 
     Raises:
-        ArgumentError: a number below 1, a seed below 0, or no environment to step.
+        ArgumentError: a number below 1 or far beyond what can be recorded, a seed below 0, or no environment to step.
         MismatchError: the environment's spaces are not those of the policy.
         ConflictError: the folder holds a recording of other settings, or another process writes there.
         RecordingError: the folder cannot be written to.
@@ -88,11 +89,11 @@ def record(
             f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
             f"rltools.TorchPolicy(...) around a network of your own"
         )
-    for name, number in (("episodes", episodes), ("num_envs", num_envs), ("max_steps", max_steps)):
-        if number is not None and number < 1:
-            raise ArgumentError(f"{name} is {number}; it must be at least 1")
-    if seed < 0:
-        raise ArgumentError(f"seed is {seed}; it must be at least 0")
+    check_count("episodes", episodes, most=MAX_EPISODES)
+    check_count("num_envs", num_envs, most=MAX_EPISODES)
+    check_count("seed", seed, least=0, most=MAX_SEED)
+    if max_steps is not None:
+        check_count("max_steps", max_steps, most=MAX_STEPS)
     drawn = range(episodes) if frames is True else sorted(frames or ())
     if outside := [number for number in drawn if not 0 <= number < episodes]:
         raise ArgumentError(f"frames asked of episodes {outside}; there are 0 to {episodes - 1}")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from rltools.errors import TargetError
+from rltools.limits import MAX_TARGETS
 from rltools.policy import Policy
 from rltools.targets._decision import DECISION, unbounded_action
 from rltools.targets._target import (
@@ -32,10 +33,11 @@ def parse_target(text: str | Target | None, policy: Policy) -> Target:
     An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
 
     Raises:
-        TargetError: no such score, or no such action; the message lists those the policy has.
+        TargetError: no such score, or no such action; the message lists those the policy has. Or more than 100 scores.
     """
     if text is None:
         return default_target(policy)
+    _check_count(text)
     asked = str(text)
     found = read_target(asked, policy) or read_target(asked.strip(), policy)  # a name may begin or end with a space
     if found is None:
@@ -78,6 +80,22 @@ def fitting_target(method: str, needs: Collection[str], target: str | Target | N
             f"ask decision_change, or give the target {str(default_target(policy))!r}"
         )
     return found
+
+
+def _check_count(target: str | Target) -> None:
+    # Each is read inside the one before it.
+    count = 0
+    if isinstance(target, str):
+        count = target.count(AND)
+    else:
+        following = target.also
+        while following is not None and count <= MAX_TARGETS:
+            count, following = count + 1, following.also
+    if count >= MAX_TARGETS:
+        raise TargetError(
+            f"the target asks for more than {MAX_TARGETS} scores at once, joined by {AND.strip()!r}, which is the "
+            f"most; ask for some of them, and explain again for the others"
+        )
 
 
 def _refusal(text: str, policy: Policy) -> str:

@@ -60,7 +60,14 @@ def test_hostile_keys_and_values_of_a_card_are_text_in_errors(rltools: Any, agen
 
 @pytest.mark.parametrize("name", ["no\x1b[31mthing", "no\rthing.zip", "\u202eno", "a/b\x1b]0;t\a/c"])
 def test_arguments_come_back_as_text(rltools: Any, name: str) -> None:
-    for arguments in (("record", name), ("inspect", name), ("list", name), ("plot", name, name), ("run", name), (name,)):
+    for arguments in (
+        ("record", name),
+        ("inspect", name),
+        ("list", name),
+        ("plot", name, name),
+        ("run", name),
+        (name,),
+    ):
         ran = rltools(*arguments)
         assert ran.code
         assert not OBEYED.search(ran.fault), ran.err

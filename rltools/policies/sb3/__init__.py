@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 
 def claims(source: object) -> bool:
-    """A zip, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
+    """A zip of whatever name, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
     if isinstance(source, Path):
+        from rltools.policies.sb3._zip import begins_like_a_model
         from rltools.policies.sb3._zoo import model_in
 
-        return source.suffix == ".zip" or model_in(source) is not None
+        # Stable-Baselines3 adds .zip only to a name without a dot: "ppo_0.99" is saved under that very name.
+        return source.suffix == ".zip" or begins_like_a_model(source) or model_in(source) is not None
     return _is_a(source, "common.base_class", "BaseAlgorithm") or _is_a(source, "common.policies", "BasePolicy")
 
 

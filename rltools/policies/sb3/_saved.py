@@ -19,7 +19,7 @@ from rltools.policies.sb3._decode import decode_space
 from rltools.policies.sb3._payloads import check_unread
 from rltools.policies.sb3._unpickle import Record, shown, unpickle
 from rltools.policies.sb3._weights import read_weights
-from rltools.policies.sb3._zip import MIB, read_file, read_members
+from rltools.policies.sb3._zip import MIB, read_members, read_model
 
 # Together with the file itself they stay within half a gigabyte.
 LIMITS = {"data": 32 * MIB, "policy.pth": 192 * MIB}
@@ -61,7 +61,7 @@ def read_saved(path: Path) -> Saved:
         UnsafeFileError: it wants to run code or to exhaust the machine; nothing was run.
         ArgumentError: spaces that are not supported.
     """
-    content = read_file(path)
+    content = read_model(path)
     sha256 = hashlib.sha256(content).hexdigest()
     members = read_members(content, str(path), LIMITS)
     settings = read_settings(members.pop("data"), path)

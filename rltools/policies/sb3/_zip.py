@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import stat
 import zipfile
 import zlib
@@ -12,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rltools.errors import ModelError, UnsafeFileError
+from rltools.foreign_files import MIB, ends_of, read_foreign
+from rltools.policies._kinds import HEAD, kind_in, kind_of
 
-MIB = 2**20
 MAX_FILE = 256 * MIB
 MAX_TOTAL = 512 * MIB
 MAX_MEMBERS = 4096
 MAX_RATIO = 100
 _DIRECTORY_PER_MEMBER = 512
+_ZIP, _FIRST, _FIRST_SIZE = b"PK\x03\x04", b"data", 30  # how a zip begins, and how large what comes before a name is
 _END, _LOCATOR64, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _END_SIZE, _LOCATOR64_SIZE, _END64_SIZE = 22, 20, 56
 _END_REACH = _END_SIZE + 65535
@@ -32,23 +33,32 @@ def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
         ModelError: it cannot be read.
         UnsafeFileError: it is larger, or a pipe or a device.
     """
-    try:
-        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
-        with os.fdopen(
-            os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
-        ) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise UnsafeFileError(f"{path} is a pipe or a device, not a file; not read. Give a model's file")
-            content = file.read(limit + 1) if found.st_size <= limit else None
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise ModelError(f"{path} cannot be read: {reason}; give the path of a model file") from error
-    if content is None or len(content) > limit:
-        raise UnsafeFileError(
-            f"{path} is larger than {limit / MIB:.3g} MiB, which no file of this kind is; not read. Give another file"
-        )
+    return read_foreign(path, limit, unreadable=ModelError, unfit=UnsafeFileError)
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of a model's zip; of anything else no more than its ends are read.
+
+    Raises:
+        ModelError: it cannot be read, or is something else; the message says what.
+        UnsafeFileError: it is too large, or a pipe or a device.
+    """
+    head, tail = ends_of(path, HEAD)
+    if head and not (head.startswith(_ZIP) and _END in tail[-_END_REACH:]):
+        kind = None if head.startswith(_ZIP) else kind_in(head, tail, path.suffix.lower())
+        if kind is not None:
+            raise ModelError(f"{path} is no model of Stable-Baselines3, it is {kind}")
+        raise ModelError(f"{path} is not a zip, or is cut short: its directory is missing. Fetch or save it again")
+    content = read_file(path)
+    if not content:
+        raise ModelError(f"{path} is no model of Stable-Baselines3, it is {kind_of(content)}")
     return content
+
+
+def begins_like_a_model(path: Path) -> bool:
+    """Whether a file begins like a zip whose first member is the one that Stable-Baselines3 writes first."""
+    head, _ = ends_of(path, _FIRST_SIZE + len(_FIRST))
+    return head.startswith(_ZIP) and head[_FIRST_SIZE:] == _FIRST
 
 
 def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[str, bytes]:
@@ -67,6 +77,9 @@ def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[
         names = [member.filename for member in archive.infolist()]
         missing = sorted(set(limits) - set(names))
         if missing:
+            kind = kind_of(content[:HEAD], names)
+            if kind is not None:
+                raise ModelError(f"{where} is no model of Stable-Baselines3, it is {kind}")
             raise ModelError(
                 f"{where} is not a model saved by Stable-Baselines3, or is cut short: it lacks "
                 f"{', '.join(map(repr, missing))} and holds {', '.join(map(ascii, names[:8])) or 'nothing'}; "

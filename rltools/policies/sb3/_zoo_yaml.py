@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.sb3._unpickle import shown
 from rltools.policies.sb3._zip import read_file
+from rltools.strict_yaml import load_checked
 
-MAX_BYTES = 200_000
+MAX_BYTES = 100_000
 MAX_DEPTH = 20
 MAX_EVENTS = 5_000
 
@@ -24,14 +24,11 @@ def read_zoo_yaml(path: Path) -> dict[str, Any]:
 
     Raises:
         ModelError: a file that is not as the zoo writes it.
-        UnsafeFileError: another tag, an alias, more than 200 kB, 20 levels or 5,000 values.
+        UnsafeFileError: another tag, an alias, more than 100 kB, 20 levels or 5,000 values.
     """
     text = read_file(path, MAX_BYTES).decode("utf-8", "replace")
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _ZooConstructor
     try:
-        _check_events(yaml, text, path)
-        data = yaml.load(text)
+        data = load_checked(text, _Checks(path), _ZooConstructor)
     except ConstructorError as error:
         raise UnsafeFileError(
             f"{path} wants more than plain data: {shown(error.problem)}; it was NOT run. Remove what it wants from the "
@@ -65,12 +62,18 @@ _ZooConstructor.add_constructor(
 )
 
 
-def _check_events(yaml: YAML, text: str, path: Path) -> None:
-    depth = 0
-    for count, event in enumerate(yaml.parse(text)):
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if isinstance(event, AliasEvent) or depth > MAX_DEPTH or count > MAX_EVENTS:
+class _Checks:
+    """Refuses what the zoo never writes, and far more than it does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._depth = self._events = 0
+
+    def __call__(self, event: Event) -> None:
+        self._events += 1
+        self._depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent) or self._depth > MAX_DEPTH or self._events > MAX_EVENTS:
             raise UnsafeFileError(
-                f"{path} has an alias, more than {MAX_DEPTH} levels or more than {MAX_EVENTS:,} values, which "
+                f"{self._path} has an alias, more than {MAX_DEPTH} levels or more than {MAX_EVENTS:,} values, which "
                 f"rl-baselines3-zoo never writes; not read. Mend it, or move the model out of this folder"
             )
