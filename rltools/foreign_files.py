@@ -79,7 +79,7 @@ def _opened(
             yield file
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise unreadable(f"{path} cannot be read: {reason}; give the path of a file that can be") from error
+        raise unreadable(f"{path} cannot be read: {reason}; give a file that can be") from error
 
 
 def _too_large(path: Path, limit: int) -> str:

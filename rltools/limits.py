@@ -22,7 +22,21 @@ MAX_PARAMETER = 100_000
 """Of a method: samples, masks, pixels and the like."""
 MAX_TARGETS = 100
 """Scores in one target."""
+MAX_WRAPPERS = 50
+"""Around an environment."""
+MAX_STACK = 100
+"""Observations that wrappers of a file put together, all of them multiplied."""
+MAX_ARGUMENTS = 10_000
+"""Values among the arguments of an environment or a wrapper of a file, and characters of one."""
 _MOST_DIGITS = 30
+# By a word in the name of an argument; the first that fits counts.
+_MOST = (
+    ({"steps", "seed", "time", "reward", "frames", "episode", "limit"}, MAX_SEED),
+    ({"stack"}, MAX_STACK),
+    ({"size", "width", "height", "depth", "rows", "cols", "columns", "shape", "resolution", "dim", "dims"}, 2048),
+    ({"skip", "repeat", "repeats", "duration", "delay"}, 10_000),
+    ({"num", "n", "count", "bins", "length", "agents", "obstacles", "rooms", "vehicles", "lanes"}, MAX_PARAMETER),
+)
 
 
 def check_count(name: str, number: Any, *, least: int = 1, most: int) -> None:
@@ -53,3 +67,38 @@ def in_digits(number: float) -> str:
         return f"{number}"
     digits = len(str(abs(number))) if number.bit_length() < 10_000 else round(number.bit_length() * 0.30103)
     return f"{number:,}" if digits <= _MOST_DIGITS else f"a number of {digits:,} digits"
+
+
+def oversized(arguments: Any, name: str = "") -> str:
+    """What is far too large in the arguments of an environment or a wrapper out of somebody's file; "" for nothing.
+
+    Numbers whose names say how much of something is made are to be small: that much is made at once.
+
+    Args:
+        arguments: plain data.
+        name: of the argument that it is, or is part of.
+
+    >>> oversized({"stack_size": 10**9}), oversized({"max_steps": 10_000})
+    ('stack_size is 1,000,000,000, where 100 is the most', '')
+    """
+    left = MAX_ARGUMENTS
+    waiting: list[tuple[str, Any]] = [(name, arguments)]
+    while waiting:
+        name, value = waiting.pop()
+        left -= 1
+        if left < 0:
+            return f"there are more than {MAX_ARGUMENTS:,} arguments"
+        if isinstance(value, dict):
+            waiting += [(str(key), entry) for key, entry in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(name, entry) for entry in value]
+        elif isinstance(value, str) and len(value) > MAX_ARGUMENTS:
+            return f"{name[:80]} is a text of {len(value):,} characters, where {MAX_ARGUMENTS:,} are the most"
+        elif isinstance(value, int) and abs(value) > (most := _most(name)):
+            return f"{name[:80]} is {in_digits(value)}, where {most:,} is the most"
+    return ""
+
+
+def _most(name: str) -> int:
+    words = set(name.lower().split("_"))
+    return next((most for known, most in _MOST if words & known), MAX_SEED)

@@ -150,7 +150,10 @@ def _in_its_environment(card: AgentCard, known: Known) -> Known:
 
 
 def _check_sha256(path: Path, expected: str) -> None:
-    actual = foreign_sha256(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
+    try:
+        actual = foreign_sha256(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
+    except ModelError as error:
+        raise type(error)(f"{error}; the card in {path.parent} names it") from error
     if actual != expected:
         raise ChecksumError(
             f"{path} is not the file its card names: sha256 {actual}, expected {expected}; fetch it again, or write "

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from rltools.limits import MAX_WRAPPERS, oversized
+
 MOST = 10**15
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Text = Annotated[str, Field(min_length=1)]
@@ -29,6 +31,15 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
+def _moderate(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if excess := oversized(arguments):
+        raise ValueError(excess)
+    return arguments
+
+
+Arguments = Annotated[dict[str, JsonValue], AfterValidator(_moderate)]
+
+
 class EnvironmentChoice(Card):
     """An environment and the arguments it is made with.
 
@@ -38,7 +49,7 @@ class EnvironmentChoice(Card):
     """
 
     id: Text
-    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    kwargs: Arguments = Field(default_factory=dict)
 
 
 class WrapperChoice(Card):
@@ -50,7 +61,7 @@ class WrapperChoice(Card):
     """
 
     name: Text
-    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    kwargs: Arguments = Field(default_factory=dict)
 
 
 class WrappedEnvironment(EnvironmentChoice):
@@ -60,7 +71,7 @@ class WrappedEnvironment(EnvironmentChoice):
         wrappers: what it was wrapped in, from the inside outwards.
     """
 
-    wrappers: Annotated[tuple[WrapperChoice, ...], Field(strict=False)] = ()
+    wrappers: Annotated[tuple[WrapperChoice, ...], Field(strict=False, max_length=MAX_WRAPPERS)] = ()
 
 
 def different(entries: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rltools.environments._wrappers import remakeable, with_arguments_of
 from rltools.errors import SimulationError
+from rltools.limits import MAX_WRAPPERS
 
 Environment = str | EnvSpec | gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]]
 
@@ -59,17 +60,31 @@ def environment_spec(env: Environment) -> EnvSpec | None:
     """How an environment is specified, under today's id and without its render mode; None where only making it tells.
 
     Raises:
-        SimulationError: no environment of this id is registered.
+        SimulationError: no environment of this id is registered, or it is in far too many wrappers.
     """
     if isinstance(env, str):
         env_id, kwargs = current_id(env)
         return registered(env_id, kwargs)
     if isinstance(env, EnvSpec):
         return without_render_mode(env)
+    if isinstance(env, gymnasium.Env):
+        _check_depth(env)
     if isinstance(env, gymnasium.Env) and env.spec is not None:
         wrappers = with_arguments_of(env, env.spec.additional_wrappers)
         return without_render_mode(dataclasses.replace(env.spec, additional_wrappers=wrappers))
     return None
+
+
+def _check_depth(env: gymnasium.Env[Any, Any]) -> None:
+    # Gymnasium asks each wrapper for what the one inside it says, one call within the other.
+    count = 0
+    while isinstance(env, gymnasium.Wrapper):
+        count, env = count + 1, env.env
+        if count > MAX_WRAPPERS:
+            raise SimulationError(
+                f"the environment is in more than {MAX_WRAPPERS} wrappers, which is the most; unwrap it, or put what "
+                f"they do into one"
+            )
 
 
 def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:

@@ -10,8 +10,9 @@ from collections.abc import Collection
 from gymnasium.envs.registration import EnvSpec
 
 from rltools.environments._ids import current_id, import_modules, registered, without_render_mode
-from rltools.environments._wrappers import ONLY_WATCHING, known_wrapper, remakeable
+from rltools.environments._wrappers import ONLY_WATCHING, known_wrapper, moderate, remakeable
 from rltools.errors import SimulationError
+from rltools.limits import MAX_WRAPPERS, oversized
 
 # These make whatever environment of the old `gym` their arguments name.
 _MAKERS_OF_OTHERS = ("GymV21Environment-v0", "GymV26Environment-v0")
@@ -43,8 +44,8 @@ def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSp
             that is imported already, for instance by `--import`, needs no naming.
 
     Raises:
-        SimulationError: text that is no specification, an environment that is not registered, or a wrapper or a module
-            that is not allowed.
+        SimulationError: text that is no specification, an environment that is not registered, a wrapper or a module
+            that is not allowed, or arguments that would make far too much.
     """
     try:
         said = json.loads(text)
@@ -74,9 +75,12 @@ def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSp
         )
     if name in _MAKERS_OF_OTHERS:
         raise SimulationError(f"{name} makes any environment its arguments name; it is not taken from a file")
+    if excess := oversized(kwargs):
+        raise SimulationError(f"the environment {env_id} is not made on a file's word: {excess}; make it yourself")
+    worn = moderate(remakeable(tuple(known_wrapper(entry, given) for entry, given in wrappers[: MAX_WRAPPERS + 1])))
     today, arguments = current_id(name)
     return dataclasses.replace(
         without_render_mode(registered(today, arguments | kwargs)),
         max_episode_steps=limit,
-        additional_wrappers=remakeable(tuple(known_wrapper(entry, given) for entry, given in wrappers)),
+        additional_wrappers=worn,
     )

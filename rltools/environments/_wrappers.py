@@ -12,6 +12,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from rltools.errors import SimulationError
+from rltools.limits import MAX_STACK, MAX_WRAPPERS, oversized
 
 # Those that change what is observed, done or rewarded, from plain numbers alone. Not those that write files, open
 # windows or take a function.
@@ -54,7 +55,7 @@ def wrapped_spec(spec: EnvSpec, wrappers: Iterable[tuple[str, Mapping[str, Any]]
         wrappers: the class's name, see `wrapper_names`, and the arguments of each, from the inside outwards.
 
     Raises:
-        SimulationError: a wrapper that a file may not name.
+        SimulationError: a wrapper that a file may not name, or far too much of them.
     """
     more = []
     for name, kwargs in wrappers:
@@ -67,7 +68,30 @@ def wrapped_spec(spec: EnvSpec, wrappers: Iterable[tuple[str, Mapping[str, Any]]
                 f"other, make the environment yourself and give the function that makes it"
             )
         more.append(_specified(name, entry_point, kwargs))
-    return dataclasses.replace(spec, additional_wrappers=(*spec.additional_wrappers, *more))
+    return dataclasses.replace(spec, additional_wrappers=moderate((*spec.additional_wrappers, *more)))
+
+
+def moderate(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
+    """The same wrappers.
+
+    Raises:
+        SimulationError: there are far too many, or one would make far too much.
+    """
+    if len(wrappers) > MAX_WRAPPERS:
+        raise SimulationError(
+            f"the environment has {len(wrappers):,} wrappers, where {MAX_WRAPPERS} are the most; leave some out"
+        )
+    stacked = 1
+    for wrapper in wrappers:
+        size = (wrapper.kwargs or {}).get("stack_size", 1)
+        stacked *= size if isinstance(size, int) else 1
+        if excess := oversized(wrapper.kwargs or {}):
+            raise SimulationError(f"the wrapper {wrapper.name} is not made: {excess}; give it less")
+    if stacked > MAX_STACK:
+        raise SimulationError(
+            f"the environment's wrappers stack {stacked:,} observations, where {MAX_STACK} are the most; stack fewer"
+        )
+    return wrappers
 
 
 def known_wrapper(entry_point: str, kwargs: dict[str, Any]) -> WrapperSpec:

@@ -100,7 +100,7 @@ def test_another_file_than_the_card_names_is_refused_before_it_is_read(agent):
 
 def test_other_statistics_than_the_card_names_are_refused(agent):
     folder = agent(statistics=f", normalize: statistics.pkl, normalize_sha256: '{'1' * 64}'")
-    with pytest.raises(ModelError, match=r"statistics\.pkl, which its card names, cannot be read"):
+    with pytest.raises(ModelError, match=r"statistics\.pkl cannot be read: .*the card in .*my-agent names it"):
         load_policy("my-agent")
     (folder / "statistics.pkl").write_bytes(b"")
     with pytest.raises(ChecksumError, match=r"statistics\.pkl"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 import zlib
@@ -44,10 +45,10 @@ def read_model(path: Path) -> bytes:
         UnsafeFileError: it is too large, or a pipe or a device.
     """
     head, tail = ends_of(path, HEAD)
-    if head and not (head.startswith(_ZIP) and _END in tail[-_END_REACH:]):
-        kind = None if head.startswith(_ZIP) else kind_in(head, tail, path.suffix.lower())
-        if kind is not None:
-            raise ModelError(f"{path} is no model of Stable-Baselines3, it is {kind}")
+    kind = None if head.startswith(_ZIP[:2]) else kind_in(head, tail, path.suffix.lower())
+    if head and kind is not None:
+        raise ModelError(f"{path} is no model of Stable-Baselines3, it is {kind}")
+    if head and _END not in tail[-_END_REACH:] and os.path.getsize(path) <= MAX_FILE:
         raise ModelError(f"{path} is not a zip, or is cut short: its directory is missing. Fetch or save it again")
     content = read_file(path)
     if not content:
