@@ -14,7 +14,7 @@ from rltools.foreign_files import ends_of
 
 HEAD = 1 << 16
 _MAX_LISTED = 2000
-_OWN_NETWORK = "build its network, load the weights into it, and give rltools.TorchPolicy(network, spaces...)"
+_OWN_NETWORK = "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, action_space)"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import nn
 
 from rltools.errors import ModelError
 from rltools.policies.sb3._decode import decode_array
-from rltools.policies.sb3._saved import Saved, meaning
+from rltools.policies.sb3._saved import UNNEEDED, Saved, meaning
 from rltools.policies.sb3._size import check_size
 from rltools.policies.sb3._unpickle import Record
 from rltools.policies.sb3.families import Family, find_family
@@ -42,7 +42,6 @@ _ACTIVATIONS = frozenset(
     }
 )
 _EXTRACTORS = ("FlattenExtractor", "NatureCNN", "CombinedExtractor")
-_UNUSED = ("device", "optimizer_class", "optimizer_kwargs")  # where it was trained, and how
 _SHARED = ("pi_features_extractor.", "vf_features_extractor.")
 
 
@@ -69,7 +68,7 @@ def build(saved: Saved) -> tuple[nn.Module, Family]:
 
 def _arguments(saved: Saved, policy_class: type[nn.Module]) -> dict[str, Any]:
     known = inspect.signature(policy_class).parameters
-    kwargs = {key: _plain(value) for key, value in saved.policy_kwargs.items() if key not in _UNUSED}
+    kwargs = {key: _plain(value) for key, value in saved.policy_kwargs.items() if key not in UNNEEDED}
     kwargs = {key: value for key, value in kwargs.items() if key in known or value is not None}
     unknown = sorted(set(kwargs) - set(known))
     if unknown:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -11,21 +10,12 @@ from typing import Any
 from rltools.errors import RltoolsError, UnsafeFileError
 from rltools.policies._trust import how_to_trust
 from rltools.policies.sb3._opcodes import names_in
-from rltools.policies.sb3._unpickle import shown
+from rltools.policies.sb3._unpickle import COMMANDS, shown
 from rltools.policies.sb3._weights import names_in_pth
 from rltools.policies.sb3._zip import MIB, open_zip, read_member
 
 MAX_PTH = 192 * MIB
 _STEPS = 300_000
-
-# What no schedule, buffer, noise or optimizer names. The list only has to know what is commonly abused: whatever it
-# misses is never decoded either.
-_COMMANDS = re.compile(
-    r"(os|posix|nt|subprocess|_posixsubprocess|pty|socket|shutil|ctypes|runpy|webbrowser|importlib|pip|timeit|pdb|bdb"
-    r"|profile|cProfile|urllib\.request|http\.client)\..*"
-    r"|(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__|input|breakpoint|exit|quit)"
-    r"|torch\.(load|hub\..*)|numpy\.(load|fromfile|save\w*)|_?pickle\.loads?|marshal\.loads?"
-)
 
 
 def check_unread(settings: dict[str, Any], content: bytes, where: str, sha256: str, read: Iterable[str]) -> None:
@@ -44,7 +34,7 @@ def check_unread(settings: dict[str, Any], content: bytes, where: str, sha256: s
         UnsafeFileError: it does; nothing was run.
     """
     for part, name in _named(settings, content, where, set(read)):
-        if _COMMANDS.fullmatch(name):
+        if COMMANDS.fullmatch(name):
             raise UnsafeFileError(
                 f"{where}: {shown(part)} wants {shown(name)}, which no model needs; it was NOT run. "
                 + how_to_trust(sha256)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
 from rltools.policies.sb3._decode import decode_space
+from rltools.policies.sb3._opcodes import names_in
 from rltools.policies.sb3._payloads import check_unread
 from rltools.policies.sb3._unpickle import Record, shown, unpickle
 from rltools.policies.sb3._weights import read_weights
@@ -24,6 +25,8 @@ from rltools.policies.sb3._zip import MIB, read_members, read_model
 # Together with the file itself they stay within half a gigabyte.
 LIMITS = {"data": 32 * MIB, "policy.pth": 192 * MIB}
 DECODED = ("policy_class", "policy_kwargs", "observation_space", "action_space")
+UNNEEDED = ("device", "optimizer_class", "optimizer_kwargs", "lr_schedule")
+"""Of policy_kwargs: where it was trained, and how."""
 MAX_VALUES = 200_000
 T = TypeVar("T")
 
@@ -63,12 +66,13 @@ def read_saved(path: Path) -> Saved:
     """
     content = read_model(path)
     sha256 = hashlib.sha256(content).hexdigest()
-    members = read_members(content, str(path), LIMITS)
-    settings = read_settings(members.pop("data"), path)
+    settings = read_settings(read_members(content, str(path), {"data": LIMITS["data"]})["data"], path)
+    _check_library(settings, path)
+    members = read_members(content, str(path), {"policy.pth": LIMITS["policy.pth"]})
     check_unread(settings, content, str(path), sha256, DECODED)
     del content  # weights may need the room
     policy_class = saved_class(settings, path, sha256)
-    kwargs = _entry(settings, "policy_kwargs", path, sha256) if settings.get("policy_kwargs") else {}
+    kwargs = _entry(settings, "policy_kwargs", path, sha256, UNNEEDED) if settings.get("policy_kwargs") else {}
     if not isinstance(kwargs, dict) or not all(isinstance(key, str) for key in kwargs):
         raise ModelError(f"{path}: policy_kwargs are not `name: value`s; save the model again")
     return Saved(
@@ -117,7 +121,24 @@ def read_settings(content: bytes, path: Path) -> dict[str, Any]:
     return settings
 
 
-def _entry(settings: dict[str, Any], name: str, path: Path, sha256: str) -> Any:
+def _check_library(settings: dict[str, Any], path: Path) -> None:
+    """Whether it is Stable-Baselines3 that wrote a zip: SBX writes the same one, around networks of JAX.
+
+    Raises:
+        ModelError: it is SBX.
+    """
+    try:
+        names = list(names_in(base64.b64decode(settings["policy_class"][":serialized:"])))
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):  # whatever reads it says what is wrong
+        return
+    if any(name.startswith("sbx.") for name in names):
+        raise ModelError(
+            f"{path} is a model of SBX, whose networks are of JAX, and gradients are taken here with PyTorch; train it "
+            f"with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network"
+        )
+
+
+def _entry(settings: dict[str, Any], name: str, path: Path, sha256: str, unneeded: Collection[str] = ()) -> Any:
     entry = settings.get(name)
     if not isinstance(entry, dict):
         raise ModelError(f"{path}: its entry 'data' has no {name}; give a file that save() of Stable-Baselines3 wrote")
@@ -127,7 +148,7 @@ def _entry(settings: dict[str, Any], name: str, path: Path, sha256: str) -> Any:
         content = base64.b64decode(entry[":serialized:"], validate=False)
     except (TypeError, ValueError, binascii.Error) as error:
         raise ModelError(f"{path}: {name} is damaged ({error}); save the model again") from error
-    return unpickle(content, name, str(path), sha256)
+    return unpickle(content, name, str(path), sha256, unneeded)
 
 
 def _space(settings: dict[str, Any], name: str, path: Path, sha256: str) -> Space[Any]:
