@@ -63,8 +63,6 @@ def in_digits(number: float) -> str:
     """A number for a message; of one too long to be read, and perhaps to be written, how long it is."""
     if not isinstance(number, int):
         return f"{number}"
-    if number.bit_length() <= _MOST_DIGITS:
-        return f"{number}"
     digits = len(str(abs(number))) if number.bit_length() < 10_000 else round(number.bit_length() * 0.30103)
     return f"{number:,}" if digits <= _MOST_DIGITS else f"a number of {digits:,} digits"
 

@@ -156,12 +156,13 @@ def _fault(event: Event) -> str | None:
         return f"the tag {_shortened(str(event.tag))} is not allowed; this file is read as plain data"
     if isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
         return "the merge key << is not allowed; write the keys out"
-    if (
-        isinstance(event, ScalarEvent)
-        and event.implicit[0]
-        and len(event.value) > MAX_DIGITS
-        and _NUMBER.fullmatch(event.value)
-    ):
+    return long_number(event)
+
+
+def long_number(event: Event) -> str | None:
+    """What is wrong with a number that Python may not even be able to print; None of anything else."""
+    plain = isinstance(event, ScalarEvent) and event.implicit[0] and len(event.value) > MAX_DIGITS
+    if plain and _NUMBER.fullmatch(event.value):
         return f"a number of {len(event.value):,} digits, where {MAX_DIGITS} are the most"
     return None
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +15,20 @@ from rltools.cards._card import EnvironmentChoice
 from rltools.cards._environment import EnvironmentCard, read_environment_card
 from rltools.content import list_content
 from rltools.errors import ConfigError
+from rltools.foreign_files import read_foreign
+from rltools.strict_yaml import MAX_BYTES
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
+
+MAX_LOOKED_THROUGH = 10_000_000
+"""Characters of all cards together."""
+MAX_PATTERNS = 1_000
+_PATTERN = re.compile(r"\bid: *[\"']?([^\s\"',}]{1,200})")
+
+
+class CardWarning(UserWarning):
+    """A card that cannot be read is left out."""
 
 
 def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
@@ -30,8 +44,7 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
     """
     candidates = [
         (len(choice.kwargs), path, _exactness(choice), card)
-        for path in list_content("envs").values()
-        if _mentions(path, spec.id)
+        for path in _mentioning(spec.id)
         for card in [_read(path)]
         for choice in card.environments
         if _fits(choice, spec)
@@ -63,14 +76,38 @@ def _read_once(path: Path, changed: int, size: int) -> EnvironmentCard:
     return read_environment_card(path)
 
 
-def _mentions(path: Path, env_id: str) -> bool:
-    # Only what speaks of this environment is read: it is quicker, and one broken card does not stop all others.
-    try:
-        text = path.read_text("utf-8", "replace")
-    except OSError:
-        return True  # reading it as a card says what is wrong
-    patterns = re.findall(r"\bid: *[\"']?([^\s\"',}]*\*[^\s\"',}]*)", text)
-    return env_id in text or any(fnmatchcase(env_id, pattern) for pattern in patterns)
+def _mentioning(env_id: str) -> Iterator[Path]:
+    """The cards that may speak of an environment: it is quicker, and a faulty card of another one stops nothing.
+
+    Raises:
+        ConfigError: there are far too many cards to look through.
+    """
+    paths, left = list_content("envs"), MAX_LOOKED_THROUGH
+    whole = re.compile(rf"(?<![\w./-]){re.escape(env_id)}(?![\w./-])")
+    for path in paths.values():
+        try:
+            text = read_foreign(path, MAX_BYTES, unreadable=ConfigError).decode("utf-8", "replace")
+            patterns = _patterns(text, path)
+        except ConfigError as error:
+            # Whether it speaks of this environment cannot be known; where it is asked for by its name, it fails.
+            warnings.warn(f"{error}; the card {path.name} is left out", CardWarning, stacklevel=3)
+            continue
+        left -= len(text)
+        if left < 0:
+            raise ConfigError(
+                f"{path.parent} holds more than {MAX_LOOKED_THROUGH:,} characters of cards, which is more than is "
+                f"looked through; move what is no card elsewhere"
+            )
+        if whole.search(text) or any(fnmatchcase(env_id, pattern) for pattern in patterns):
+            yield path
+
+
+def _patterns(text: str, path: Path) -> list[str]:
+    """The ids with a `*` in a card, told from its text."""
+    patterns = [found[1] for found in islice(_PATTERN.finditer(text), MAX_PATTERNS + 1) if "*" in found[1]]
+    if len(patterns) > MAX_PATTERNS:
+        raise ConfigError(f"{path} lists more than {MAX_PATTERNS:,} ids; write a pattern for many of them")
+    return patterns
 
 
 def _exactness(choice: EnvironmentChoice) -> tuple[bool, int]:
@@ -79,5 +116,12 @@ def _exactness(choice: EnvironmentChoice) -> tuple[bool, int]:
 
 def _fits(choice: EnvironmentChoice, spec: EnvSpec) -> bool:
     return fnmatchcase(spec.id, choice.id) and all(
-        name in spec.kwargs and spec.kwargs[name] == value for name, value in choice.kwargs.items()
+        name in spec.kwargs and _same(spec.kwargs[name], value) for name, value in choice.kwargs.items()
     )
+
+
+def _same(actual: object, listed: object) -> bool:
+    try:
+        return bool(actual == listed)
+    except (ValueError, TypeError):  # arrays of several values have no truth of their own
+        return False

@@ -184,13 +184,14 @@ def changed(content: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """
     for change in changes:
         key, equals, value = change.partition("=")
+        said = repr(change if len(change) <= MAX_NAME else f"{change[:MAX_NAME]}...")
         if not equals or not key:
-            raise ConfigError(f"{change!r} is no change; write key=value, for instance episodes=5")
+            raise ConfigError(f"{said} is no change; write key=value, for instance episodes=5")
         *outer, last = key.split(".", maxsplit=MAX_DEPTH)
         place = content
         for name in outer:
             place = place.setdefault(name, {})
             if not isinstance(place, dict):
-                raise ConfigError(f"{change!r}: {name} holds {place!r}, which has no keys")
-        place[last] = parse_yaml(f"value: {value}", f"the change {change!r}")["value"]
+                raise ConfigError(f"{said}: {name[:MAX_NAME]} holds {place!r:.200}, which has no keys")
+        place[last] = parse_yaml(f"value: {value}", f"the change {said}")["value"]
     return content

@@ -51,6 +51,14 @@ def watched(task):
             pickle.loads(Path(task["path"]).read_bytes())
         elif task["do"] == "inspect":
             inspection(task["path"])
+        elif task["do"] == "experiment":
+            read_experiment(task["path"], task["arguments"].get("changes", ()))
+        elif task["do"] == "list":
+            os.chdir(task["path"])
+            listing(None)
+        elif task["do"] == "card":
+            os.chdir(task["path"])
+            environment_card(environment_spec("CartPole-v1"))
         else:
             policy = load_policy(task["path"], **task["arguments"])
     except BaseException as caught:
@@ -74,12 +82,17 @@ torch.set_num_threads(1)
 import sb3_contrib  # noqa: E402, F401
 import stable_baselines3  # noqa: E402, F401
 
+from rltools.cards import environment_card  # noqa: E402
 from rltools.cli._inspecting import inspection  # noqa: E402
+from rltools.cli._listing import listing  # noqa: E402
+from rltools.environments import environment_spec  # noqa: E402
 from rltools.errors import RltoolsError  # noqa: E402
+from rltools.experiment import read_experiment  # noqa: E402
 from rltools.loading import load_policy  # noqa: E402
 
 load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
 inspection(sys.argv[1])
+listing(None)
 sys.addaudithook(hook)
 print("ready", flush=True)
 for line in sys.stdin:

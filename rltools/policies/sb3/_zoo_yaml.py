@@ -12,7 +12,7 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.sb3._unpickle import shown
 from rltools.policies.sb3._zip import read_file
-from rltools.strict_yaml import load_checked
+from rltools.strict_yaml import load_checked, long_number
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 20
@@ -70,6 +70,10 @@ class _Checks:
         self._depth = self._events = 0
 
     def __call__(self, event: Event) -> None:
+        if fault := long_number(event):
+            raise UnsafeFileError(
+                f"{self._path} holds {fault}; not read. Mend it, or move the model out of this folder"
+            )
         self._events += 1
         self._depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if isinstance(event, AliasEvent) or self._depth > MAX_DEPTH or self._events > MAX_EVENTS:
