@@ -50,10 +50,12 @@ class Child:
     def add_to(self, plan: Plan) -> bool:
         """Add what is called to a plan; False where it is not known."""
         module: nn.Module | None = self.root
-        for name in self.path:
+        for depth, name in enumerate(self.path):
             if module is None or name in vars(module):
                 return False
             plan.look_into(module)
+            if depth and not plan.pass_by(module):
+                return False
             module = module._modules.get(name)
         if module is None:
             return False

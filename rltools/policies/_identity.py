@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from rltools.policies._modes import modules_behind, tree
+from rltools.errors import ArgumentError
+from rltools.policies._modes import tree
 from rltools.policies._plan import HOOKS
 from rltools.policy import Source
 
@@ -50,12 +52,9 @@ class CurrentSource:
         state = _state(self._roots)
         if state != self._kept:
             self._kept, self._fingerprint = state, _digest(state)
-        same = self._fingerprint == self._fingerprint_of_first
         sha256 = self._sha256_of(self._fingerprint) if self._roots else self._first.sha256
         if self._current.sha256 != sha256:
-            self._current = (
-                self._first if same and sha256 == self._first.sha256 else replace(self._first, sha256=sha256)
-            )
+            self._current = replace(self._first, sha256=sha256)
         return self._current
 
     def _of_changed_file(self, fingerprint: str) -> str:
@@ -102,6 +101,10 @@ def _hooks(module: nn.Module) -> Iterator[Any]:
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for tensors in (module._parameters, module._buffers):
         for name, value in tensors.items():
+            if is_lazy(value):
+                raise ArgumentError(
+                    f"{module} has no shape yet; call the network with some observations once, and give it then"
+                )
             if value is not None:
                 yield name, value
 

@@ -125,11 +125,8 @@ class Plan:
 
     def call(self, module: nn.Module) -> bool:
         """Add what calling a module does; False where that is not known."""
-        if not is_plain(module) or not classes_are_as_imported():
+        if not self.pass_by(module):
             return False
-        self._modules.append(module)
-        self._classes.append(type(module))
-        self._called.append((vars(module), len(vars(module))))
         if type(module) is nn.Sequential:
             self.look_into(module)
             return all(inner is not None and self.call(inner) for inner in module._modules.values())
@@ -155,6 +152,13 @@ class Plan:
             self._classes.append(type(module))
             return self._call_children(module, method)
         return False
+
+    def pass_by(self, module: nn.Module) -> bool:
+        """Watch a module that is not called itself; False where something would not be run because of that."""
+        self._modules.append(module)
+        self._classes.append(type(module))
+        self._called.append((vars(module), len(vars(module))))
+        return is_plain(module) and classes_are_as_imported()
 
     def look_into(self, module: nn.Module) -> None:
         """Watch which children a module has, and whether it gets attributes of its own."""

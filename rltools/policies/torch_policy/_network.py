@@ -68,7 +68,8 @@ class Network:
         self._heads, self.heads = {name: chained(head) for name, head in heads.items()}, tuple(heads)
         self._is_compiled = False
         self._roots = _roots(module, *heads.values())
-        self._source = CurrentSource(source, self._roots, sha256_of if self._roots == [module] else None)
+        self._sha256_of = sha256_of if self._roots == [module] else None
+        self._source = CurrentSource(source, self._roots, self._sha256_of)
         self.features = features
         self.branches, self._width = branches, width
         self.dtype = dtype
@@ -81,6 +82,11 @@ class Network:
     def source(self) -> Source:
         """Where it comes from; its sha256 is that of the network as it is now."""
         return self._source()
+
+    @source.setter
+    def source(self, source: Source) -> None:
+        same = source.sha256 == self._source().sha256
+        self._source = CurrentSource(source, self._roots, self._sha256_of if same else None)
 
     @property
     def name(self) -> str:

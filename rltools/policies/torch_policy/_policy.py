@@ -111,7 +111,7 @@ class TorchPolicy(Network):
             dtype=dtype,
             memory=memory,
             normalization=normalization,
-            sha256_of=(lambda fingerprint: fingerprint) if source is None else sha256_of,
+            sha256_of=str if source is None else sha256_of,
         )
         self._choose, self._deviation = choose, deviation
         self.masked = masked
