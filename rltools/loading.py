@@ -92,8 +92,7 @@ def _moved(policy: Policy, name: str) -> Policy:
     if not isinstance(module, torch.nn.Module):
         raise ArgumentError(f"{policy.source.name} has no network that could be moved to {name}; leave device= out")
     try:
-        policy.device = torch.device(name)
-        module.to(policy.device)
+        module.to(torch.device(name))
     except (RuntimeError, AssertionError) as error:
         raise ArgumentError(f"device={name!r} cannot be used here: {str(error).splitlines()[0]}") from error
     return policy

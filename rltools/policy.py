@@ -205,7 +205,7 @@ def decide(
     if scores.requires_grad:
         scores = scores.detach()
     actions = policy.choose(scores, deterministic=deterministic, rngs=rngs, mask=context.mask)
-    context = Context(positions(policy, actions), scores, context.mask, context.state)
+    context = Context(positions(policy, actions, scores.device), scores, context.mask, context.state)
     return Acted(actions, (scores if scores.device.type == "cpu" else scores.cpu()).numpy(), context, state)
 
 
@@ -220,19 +220,23 @@ def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
     return policy.advance(x, context)
 
 
-def positions(policy: Policy, actions: np.ndarray) -> Tensor:
-    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start."""
+def positions(policy: Policy, actions: np.ndarray, device: torch.device | None = None) -> Tensor:
+    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start.
+
+    They are put on `device`; None is the policy's own.
+    """
+    device = policy.device if device is None else device
     if not policy.branches:
         taken = torch.from_numpy(actions.copy())  # the environment may write into its own
         if taken.ndim != 2:
             taken = taken.reshape(len(actions), -1)
-        same = taken.dtype is policy.dtype and taken.device == policy.device
-        return taken if same else taken.to(policy.device, policy.dtype)
+        same = taken.dtype is policy.dtype and taken.device == device
+        return taken if same else taken.to(device, policy.dtype)
     start = getattr(policy.action_space, "start", 0)
     counted = actions if isinstance(start, int) and start == 0 else actions - start
     if counted.ndim > 1:  # one choice that comes in an array is a choice like any other
         counted = counted.reshape(len(actions), -1) if len(policy.branches) > 1 else counted.reshape(len(actions))
     found = torch.from_numpy(counted if counted.flags.writeable else counted.copy())  # those of a file are not
-    if counted.dtype != np.int64 or policy.device.type != "cpu":
-        found = found.to(policy.device, torch.int64)
+    if counted.dtype != np.int64 or device.type != "cpu":
+        found = found.to(device, torch.int64)
     return found

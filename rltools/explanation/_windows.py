@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError
-from rltools.policy import Acted, Context, Policy, advanced
+from rltools.policy import Acted, Context, Policy, Source, advanced
 
 
 class Window:
@@ -37,8 +37,17 @@ class Window:
         self.features = policy.features.windowed(lags)
         self.observation_space, self.action_space = policy.observation_space, policy.action_space
         self.action_names, self.branches, self.heads = policy.action_names, policy.branches, policy.heads
-        self.state_size, self.masked, self.source = policy.state_size, policy.masked, policy.source
-        self.dtype, self.device = policy.dtype, policy.device
+        self.state_size, self.masked, self.dtype = policy.state_size, policy.masked, policy.dtype
+
+    @property
+    def source(self) -> Source:
+        """Where it comes from, as the policy says at this moment."""
+        return self.policy.source
+
+    @property
+    def device(self) -> torch.device:
+        """Where the policy's network is at this moment."""
+        return self.policy.device
 
     def encode(self, observations: Any) -> Tensor:
         """Single observations `[batch, ...]`, each as a window that never changed."""

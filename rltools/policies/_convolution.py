@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
+from torch.nn.modules.utils import _pair
 
 
 def convolution_back(of: nn.Conv2d, shape: Sequence[int], g: Tensor) -> Tensor:
@@ -21,16 +22,17 @@ def convolution_back(of: nn.Conv2d, shape: Sequence[int], g: Tensor) -> Tensor:
         shape: of its input, with any batch.
         g: float `[n, channel, y, x]`, of the parameters' dtype; n may be several batches.
     """
-    (kernel, across), (stride, also) = of.kernel_size, of.stride
+    outputs, inputs, kernel, across = of.weight.shape  # the weights may be others than the layer was made with
+    stride, also = _pair(of.stride)
     square = kernel == across and stride == also
-    plain = of.padding == (0, 0) and of.dilation == (1, 1) and of.groups == 1
+    plain = _pair(of.padding) == (0, 0) and _pair(of.dilation) == (1, 1) and of.groups == 1
     if not square or not plain or stride == 1 or kernel % stride:
         size, moved = (len(g), *shape[1:]), (of.stride, of.padding, of.dilation, of.groups)
         general: Tensor = conv2d_input(size, of.weight, g, *moved)  # type: ignore[no-untyped-call]
         return general
     blocks = kernel // stride
-    weight = of.weight.reshape(of.out_channels, of.in_channels, blocks, stride, blocks, stride)
-    weight = weight.permute(0, 1, 3, 5, 2, 4).reshape(of.out_channels, of.in_channels * stride**2, blocks, blocks)
+    weight = of.weight.reshape(outputs, inputs, blocks, stride, blocks, stride)
+    weight = weight.permute(0, 1, 3, 5, 2, 4).reshape(outputs, inputs * stride**2, blocks, blocks)
     found = functional.pixel_shuffle(functional.conv_transpose2d(g, weight), stride)
     right, below = shape[3] - found.shape[3], shape[2] - found.shape[2]  # what no kernel reached
     return functional.pad(found, (0, right, 0, below)) if right or below else found

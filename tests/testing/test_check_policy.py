@@ -109,7 +109,7 @@ def doubled(policy, original, name, x, context):
 
 
 def training(policy, original, name, x, context):
-    policy._modules[0].eval()
+    policy.module.eval()
     return original(name, x, context)
 
 
@@ -121,7 +121,7 @@ def with_gradients(policy, original, name, x, context):
 
 def learning(policy, original, name, x, context):
     with torch.no_grad():
-        policy._modules[1].bias.add_(1e-6)
+        policy.module[0].bias.add_(1e-6)
     return original(name, x, context)
 
 
@@ -229,6 +229,6 @@ def test_modes_are_put_back():
 
 def test_a_network_that_is_hidden_in_a_function():
     net = Noisy().train()
-    policy = rltools.TorchPolicy(net.forward, STATES, Discrete(3))
+    policy = rltools.TorchPolicy(lambda x, hidden=(net,): hidden[0](x), STATES, Discrete(3))
     with pytest.raises(AssertionError, match="must be the same"):
         check_policy(policy, module=net)

@@ -9,7 +9,7 @@ from rltools.errors import ArgumentError
 from rltools.policies import Known
 from rltools.policies._identity import fingerprint
 from rltools.policies._surroundings import Surroundings, look_at
-from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
+from rltools.policies.sb3._following import FollowedStatistics
 from rltools.policies.sb3._policy import make_policy
 from rltools.policies.sb3._preprocess import fits
 from rltools.policies.sb3.families import family_of
@@ -20,7 +20,7 @@ from rltools.policy import Source
 def load_live(model: Any, known: Known) -> TorchPolicy:
     """The policy around a live model, or around its policy network alone.
 
-    Its parameters are read at every call, so it follows a training; statistics of observations are a frozen copy.
+    Its parameters and the statistics of its observations are read at every call, so it follows a training.
 
     Raises:
         ModelError: a policy class that is not supported.
@@ -32,16 +32,17 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     if around is None and vector is not None:
         known = dataclasses.replace(known, environment=_beneath(vector, network))
     if known.normalize is False:
-        statistics: Statistics | None = None
+        statistics = FollowedStatistics(lambda: None)
     elif known.normalize is not None:
-        statistics = given_statistics(known.normalize)
+        statistics = FollowedStatistics(lambda: known.normalize)
     else:
-        wrapper = model.get_vec_normalize_env() if network is not model else None
-        statistics = None if wrapper is None else live_statistics(wrapper)
+        statistics = FollowedStatistics(lambda: model.get_vec_normalize_env() if network is not model else None)
     name = type(model).__name__
     source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
     settings = {"exploration_rate": getattr(model, "exploration_rate", None)}
-    return make_policy(network, family_of(network), settings, statistics, source=source, known=known)
+    return make_policy(
+        network, family_of(network), settings, statistics(), source=source, known=known, statistics_now=statistics
+    )
 
 
 def _beneath(vector: Any, network: Any) -> Surroundings | None:

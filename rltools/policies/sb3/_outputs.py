@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from gymnasium import Space
-from stable_baselines3.common.torch_layers import FlattenExtractor, NatureCNN
-from torch import Tensor, nn
+from torch import Tensor
 
 from rltools.policies._chain import Chain
-from rltools.policies._layers import Clipped, Tanh, Unscaled
+from rltools.policies._layers import Clipped, TanhLayer, Unscaled
 from rltools.policies._memory import Memory
 from rltools.policies.torch_policy import Choose, Head
 
@@ -37,24 +36,18 @@ class Outputs:
     masked: bool = False
 
 
-def layers(extractor: nn.Module) -> tuple[nn.Module, ...]:
-    """What a features extractor does, as modules whose layers may be known."""
-    if type(extractor) is NatureCNN:
-        return extractor.cnn, extractor.linear
-    return (extractor.flatten,) if type(extractor) is FlattenExtractor else (extractor,)
-
-
 def scale(space: Space[Any]) -> Head:
     """From the bounds of a Box to [-1, 1]."""
-    low, high = _bounds(space)
+    low, high = bounds(space)
     return lambda action: 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
 
 
 def bounding(space: Space[Any], *, squashed: bool) -> Chain:
     """From the mean of a continuous actor to the action that the environment receives: squashed, or clipped."""
-    bounds = _bounds(space)
-    return Chain(Tanh(), Unscaled(*bounds)) if squashed else Chain(Clipped(*bounds))
+    ends = bounds(space)
+    return Chain(TanhLayer(), Unscaled(*ends)) if squashed else Chain(Clipped(*ends))
 
 
-def _bounds(space: Any) -> tuple[Tensor, Tensor]:
+def bounds(space: Any) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest action of a Box, `[entry]`."""
     return torch.as_tensor(space.low.reshape(-1)), torch.as_tensor(space.high.reshape(-1))

@@ -13,12 +13,14 @@ from gymnasium import Space
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.features import space_features
+from rltools.features import Features, space_features
 from rltools.observations import leaves
 from rltools.policies import Known
-from rltools.policies._chain import Chain
+from rltools.policies._chain import Chain, Planned
 from rltools.policies._encoding import check_dtype
 from rltools.policies._memory import Memory
+from rltools.policies._normalization import Normalization
+from rltools.policies._plan import Plan
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policies.sb3._normalize import Statistics
 from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing
@@ -37,6 +39,7 @@ def make_policy(
     *,
     source: Source,
     known: Known,
+    statistics_now: Callable[[], Statistics | None] | None = None,
 ) -> TorchPolicy:
     """The policy around a network. `x` is in the environment's layout and units.
 
@@ -47,6 +50,7 @@ def make_policy(
         statistics: of observations; None where the network takes them as they are.
         source: where it comes from; the environment, the statistics and the notes are filled in.
         known: see `Known`.
+        statistics_now: of a live model, the statistics at the moment; None is for a file, in which nothing changes.
 
     Raises:
         ArgumentError: observations or actions that do not count from 0, or a network that is not supported.
@@ -60,8 +64,8 @@ def make_policy(
     outputs = family.outputs(network, settings)
     prepare = preprocessing(inner, outer, network.normalize_images)
     before = prepare if outputs.memory is None else None  # else it comes before what is recalled
-    heads = {name: _at_dtype(network, dtype, _after(before, head)) for name, head in outputs.heads.items()}
-    deviation = None if outputs.deviation is None else _at_dtype(network, dtype, _after(before, outputs.deviation))
+    heads = {name: _AtDtype(network, dtype, _after(before, head)) for name, head in outputs.heads.items()}
+    deviation = None if outputs.deviation is None else _AtDtype(network, dtype, _after(before, outputs.deviation))
     return TorchPolicy(
         network,
         outer,
@@ -73,10 +77,30 @@ def make_policy(
         choose=outputs.choose,
         deviation=deviation,
         memory=_memory_at_dtype(network, dtype, prepare, outputs.memory),
-        normalization=None if statistics is None else statistics.of(features),
+        normalization=_normalization(statistics, statistics_now, features),
         masked=outputs.masked,
         source=_complete(source, statistics, around, known),
+        sha256_of=None if statistics_now is None else lambda found: _with_statistics(found, statistics_now()),
     )
+
+
+def _normalization(
+    statistics: Statistics | None, statistics_now: Callable[[], Statistics | None] | None, features: Features
+) -> Normalization | Callable[[], Normalization | None] | None:
+    """Of observations; of a live model a function, because its statistics go on with its training."""
+    if statistics_now is None:
+        return None if statistics is None else statistics.of(features)
+    last: tuple[Statistics | None, Normalization | None] = None, None
+
+    def now() -> Normalization | None:
+        nonlocal last
+        current = statistics_now()
+        if current is not last[0]:
+            last = current, None if current is None else current.of(features)
+        return last[1]
+
+    now()  # statistics of something else are refused at once
+    return now
 
 
 def _outer_space(name: str, inner: Space[Any], actions: Space[Any], around: Surroundings | None) -> Space[Any]:
@@ -92,9 +116,7 @@ def _outer_space(name: str, inner: Space[Any], actions: Space[Any], around: Surr
 
 
 def _complete(source: Source, statistics: Statistics | None, around: Surroundings | None, known: Known) -> Source:
-    sha256, notes = source.sha256, [*known.notes, *source.notes]
-    if statistics is not None:
-        sha256 = hashlib.sha256(bytes.fromhex(sha256) + statistics.fingerprint()).hexdigest()
+    sha256, notes = _with_statistics(source.sha256, statistics), [*known.notes, *source.notes]
     environment = None
     if around is not None:
         environment = around.spec_json
@@ -102,6 +124,12 @@ def _complete(source: Source, statistics: Statistics | None, around: Surrounding
         if environment is None:
             notes.append("its environment has no specification that could be written down")
     return dataclasses.replace(source, sha256=sha256, environment=environment, notes=tuple(dict.fromkeys(notes)))
+
+
+def _with_statistics(sha256: str, statistics: Statistics | None) -> str:
+    if statistics is None:
+        return sha256
+    return hashlib.sha256(bytes.fromhex(sha256) + statistics.fingerprint()).hexdigest()
 
 
 def _after(prepare: Prepare | None, head: Function) -> Function:
@@ -115,8 +143,8 @@ def _memory_at_dtype(
 ) -> Memory | None:
     if memory is None:
         return None
-    advance = _at_dtype(network, dtype, _after(prepare, memory.advance))
-    recall = _at_dtype(
+    advance = _AtDtype(network, dtype, _after(prepare, memory.advance))
+    recall = _AtDtype(
         network, dtype, lambda name, x, state: memory.recall(name, x if prepare is None else prepare(x), state)
     )
     return Memory(memory.size, recall, advance)
@@ -134,19 +162,32 @@ class _Call(nn.Module):
         return function(*given)
 
 
-def _at_dtype(network: nn.Module, dtype: torch.dtype, function: Function) -> Function:
-    """The function computed in `dtype`, whatever the network's parameters are in; they stay as they are."""
-    parameter = next(network.parameters(), None)
-    if parameter is None or parameter.dtype == dtype:
-        return function
-    call = _Call(network)
+class _AtDtype(Planned):
+    """A function computed in a dtype, whatever the network's parameters are in at the moment; they stay as they are."""
 
-    def cast(*given: Any) -> Any:
+    def __init__(self, network: nn.Module, dtype: torch.dtype, function: Function) -> None:
+        self._network, self._dtype, self._function = network, dtype, function
+
+    def __call__(self, *given: Any) -> Any:
+        parameter = next(self._network.parameters(), None)
+        if parameter is None or parameter.dtype == self._dtype:
+            return self._function(*given)
+        call = _Call(self._network)
         # Without tie_weights, and each module once: one that is shared under several names would be put back wrong.
-        as_dtype = {name: value.to(dtype) for name, value in _floats(call)}
-        return torch.func.functional_call(call, as_dtype, (function, *given), tie_weights=False)
+        as_dtype = {name: value.to(self._dtype) for name, value in _floats(call)}
+        return torch.func.functional_call(call, as_dtype, (self._function, *given), tie_weights=False)
 
-    return cast
+    def plan(self) -> Plan | None:
+        """See `Planned`; None where the parameters have to be cast."""
+        plan = self._function.plan() if isinstance(self._function, Planned) else None
+        weight = None if plan is None else plan.first_weight
+        return plan if weight is None or weight.dtype is self._dtype else None
+
+    def compiled(self) -> Function:
+        """See `Planned`."""
+        function = self._function
+        inner = function.compiled() if isinstance(function, Planned) else torch.compile(function)
+        return _AtDtype(self._network, self._dtype, inner)
 
 
 def _floats(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

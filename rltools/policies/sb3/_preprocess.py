@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from gymnasium import Space
-from gymnasium.spaces import Box, Dict
+from gymnasium.spaces import Box, Dict, MultiBinary
 from stable_baselines3.common.preprocessing import is_image_space
 
+from rltools.errors import ModelError
 from rltools.observations import leaves
 from rltools.policies._chain import Chain
 from rltools.policies._layers import Divided, Reordered
@@ -78,3 +79,19 @@ def _of_array(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prep
 
     reordered = [Reordered((0, *(1 + axis for axis in CHANNELS_FIRST)))] if transposed else []
     return Chain(*reordered, *([Divided(255.0)] if scaled else []))
+
+
+def unprepared(x: Any, space: Space[Any], *, scaled: bool) -> Any:
+    """What a network of a space that prepares observations itself is given, from what `preprocessing` made of them.
+
+    Raises:
+        ModelError: choices, of which the library makes one-hot vectors itself, where no gradient passes.
+    """
+    if isinstance(space, Dict):
+        return {key: unprepared(x[key], part, scaled=scaled) for key, part in space.spaces.items()}
+    if not isinstance(space, Box | MultiBinary):
+        raise ModelError(
+            f"a network of {type(space).__name__} observations is hooked or has a forward of its own, and what it is "
+            f"given has no gradient; hook or replace its layers instead"
+        )
+    return x * 255.0 if scaled and is_image_space(space) else x

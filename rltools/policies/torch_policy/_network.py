@@ -10,14 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rltools.errors import ArgumentError, MismatchError
+from rltools.errors import ArgumentError, MismatchError, RltoolsError
 from rltools.features import Features
-from rltools.policies._chain import Chain
+from rltools.policies._chain import Planned, chained
 from rltools.policies._encoding import check_dtype, encode
-from rltools.policies._identity import device_of
+from rltools.policies._identity import CurrentSource, device_of
 from rltools.policies._memory import Memory
-from rltools.policies._modes import evaluating
+from rltools.policies._modes import evaluating, modules_behind, tree
 from rltools.policies._normalization import Normalization
+from rltools.policies._plan import Plan
+from rltools.policies._rows import arrangement, check_rows
+from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
 from rltools.policy import Back, Context, Source
 
 Head = Callable[..., Tensor]
@@ -36,7 +39,8 @@ class Network:
         width: how many scores a head has, "value" and the "q_value" of continuous actions apart.
         dtype: torch.float32 or torch.float64.
         memory: of a recurrent network.
-        normalization: of observations.
+        normalization: of observations, or a function that gives what it is at the moment.
+        sha256_of: see `CurrentSource`.
 
     Raises:
         ArgumentError: another dtype, or an unknown head.
@@ -53,34 +57,60 @@ class Network:
         width: int,
         dtype: torch.dtype,
         memory: Memory | None,
-        normalization: Normalization | None,
+        normalization: Normalization | Callable[[], Normalization | None] | None,
+        sha256_of: Callable[[str], str] | None,
     ) -> None:
         check_dtype(dtype)
         unknown = [head for head in heads if head not in HEADS]
         if unknown or next(iter(heads)) == "value":
             raise ArgumentError(f"heads are {', '.join(HEADS)}, the deciding one first; given: {', '.join(heads)}")
         self.module = module
-        self._modules = tuple(module.modules()) if isinstance(module, nn.Module) else ()
-        self._heads, self.heads = dict(heads), tuple(heads)
-        self.source = source
+        self._heads, self.heads = {name: chained(head) for name, head in heads.items()}, tuple(heads)
+        self._is_compiled = False
+        self._roots = _roots(module, *heads.values())
+        self._sha256_of = sha256_of if self._roots == [module] else None
+        self._source = CurrentSource(source, self._roots, self._sha256_of)
         self.features = features
         self.branches, self._width = branches, width
         self.dtype = dtype
-        self.device = device_of(module)
         self._memory = memory
         self.state_size = 0 if memory is None else memory.size
-        self._normalization, self.units = normalization, "environment"
+        self._given_normalization, self.units = normalization, "environment"
+        self._checked_rows: dict[str, list[Any]] = {}
+
+    @property
+    def source(self) -> Source:
+        """Where it comes from; its sha256 is that of the network as it is now."""
+        return self._source()
+
+    @source.setter
+    def source(self, source: Source) -> None:
+        same = source.sha256 == self._source().sha256
+        self._source = CurrentSource(source, self._roots, self._sha256_of if same else None)
+
+    @property
+    def name(self) -> str:
+        """What to call it, without looking at the network."""
+        return self._source.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where its network is now."""
+        return device_of(self._roots)
+
+    @property
+    def _normalization(self) -> Normalization | None:
+        """What normalizes observations now."""
+        given = self._given_normalization
+        return given() if callable(given) else given
 
     def encode(self, observations: Any) -> Tensor:
         """See `Policy.encode`."""
-        values = encode(observations, self.features, self.dtype, self.source.name)
-        if self._normalization is not None and self.units == "network":
-            values = self._normalization.apply_to_array(values)
-        return self._tensor(values)
-
-    def _tensor(self, values: np.ndarray) -> Tensor:
-        x = torch.from_numpy(values)
-        return x if self.device.type == "cpu" else x.to(self.device)
+        values = encode(observations, self.features, self.dtype, self.name)
+        normalization = self._normalization
+        if normalization is not None and self.units == "network":
+            values = normalization.apply_to_array(values)
+        return _tensor(values, self.device)
 
     def in_network_units(self) -> Self:
         """The same policy with observations normalised where they are encoded: their unit is the network's.
@@ -88,30 +118,33 @@ class Network:
         Raises:
             ArgumentError: it normalises nothing, so that its network's units are the environment's.
         """
-        if self._normalization is None:
+        normalization = self._normalization
+        if normalization is None:
             raise ArgumentError(
                 f"{self.source.name} takes observations as the environment gives them; its network has no other units"
             )
         if self.units == "network":
             return self
         same = copy.copy(self)
-        same.units, same.features = "network", self._normalization.units(self.features)
+        same.units, same.features = "network", normalization.units(self.features)
         return same
 
     def compiled(self) -> Self:
         """The same policy with its heads compiled by torch: some seconds for each shape, then a faster forward."""
         same = copy.copy(self)
         same._heads = {
-            name: head.compiled() if isinstance(head, Chain) else torch.compile(head)
+            name: head.compiled() if isinstance(head, Planned) else torch.compile(head)
             for name, head in self._heads.items()
         }
+        same._is_compiled = True
         return same
 
     def clipped(self, x: Tensor) -> Tensor | None:
         """`x [batch, *feature]` -> bool of that shape, the entries that normalisation clips; None without any."""
-        if self._normalization is None:
+        normalization = self._normalization
+        if normalization is None:
             return None
-        return self._normalization.clipped(x) if self.units == "environment" else self._normalization.reached(x)
+        return normalization.clipped(x) if self.units == "environment" else normalization.reached(x)
 
     def head(self, name: str, x: Tensor, context: Context) -> Tensor:
         """See `Policy.head`.
@@ -122,23 +155,33 @@ class Network:
         """
         if name not in self._heads:
             raise ArgumentError(f"{self.source.name} has no head {name!r}; it has {', '.join(self.heads)}")
-        return self._scored(name, x.shape, lambda: self._heads[name](*self._given(name, x, context)))
+        head, plan = self._heads[name], self._plan(name)
+        if plan is not None:
+            run = head if self._is_compiled else plan
+            return self._checked(name, x.shape, self._guarded(name, x.shape, lambda: run(self._inputs(x))))
+
+        def call(x: Tensor, action: Tensor | None, state: Tensor | None) -> Tensor:
+            output: Tensor = head(*self._given(name, x, Context(action=action, state=state)))
+            return output
+
+        return self._called(name, x.shape, call, x, context.action, context.state)
 
     def pull(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
         """See `rltools.policy.Pulling`; None where the head is not made of known layers."""
-        head = self._heads.get(name)
-        if not isinstance(head, Chain) or not head.is_known or self._memory is not None or self.features.is_nested:
+        plan = self._plan(name)
+        if plan is None or self.features.is_nested:
             return None
         normalization = self._normalization if self.units == "environment" else None
-        ways: list[Back] = []
-
-        def compute() -> Tensor:
-            output, way = head.pull(x if normalization is None else normalization.apply(x))
-            ways.append(way)
-            return output
-
-        output, (back,) = self._scored(name, x.shape, compute), ways
+        pulled = self._guarded(name, x.shape, lambda: plan.pull(x if normalization is None else normalization.apply(x)))
+        if pulled is None:
+            return None
+        output, back = self._checked(name, x.shape, pulled[0]), pulled[1]
         return output, back if normalization is None else lambda g: normalization.back(x, back(g))
+
+    def _plan(self, name: str) -> Plan | None:
+        """The layers that a head comes down to at this moment; None where it has to be called."""
+        head = self._heads.get(name)
+        return head.plan() if isinstance(head, Planned) and self._memory is None else None
 
     def _given(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
         """What a head is a function of."""
@@ -153,16 +196,18 @@ class Network:
 
     def _inputs(self, x: Tensor) -> Any:
         """What the network takes for x."""
-        if self._normalization is not None and self.units == "environment":
-            x = self._normalization.apply(x)
+        normalization = self._normalization
+        if normalization is not None and self.units == "environment":
+            x = normalization.apply(x)
         return self.features.unflatten(x) if self.features.is_nested else x
 
-    def _observed(self, observations: Any) -> tuple[Any, Sequence[int]]:
+    def _observed(self, observations: Any, device: torch.device) -> tuple[Any, Sequence[int]]:
         """What the network takes for observations, and the shape of x."""
-        values = encode(observations, self.features, self.dtype, self.source.name)
-        if self._normalization is not None:
-            values = self._normalization.apply_to_array(values)
-        x = self._tensor(values)
+        values = encode(observations, self.features, self.dtype, self.name)
+        normalization = self._normalization
+        if normalization is not None:
+            values = normalization.apply_to_array(values)
+        x = _tensor(values, device)
         return self.features.unflatten(x) if self.features.is_nested else x, values.shape
 
     def _remembered(self, rows: int, context: Context) -> Tensor:
@@ -170,32 +215,57 @@ class Network:
             return context.state
         return torch.zeros(rows, self.state_size, dtype=self.dtype, device=self.device)
 
-    def _scored(self, name: str, shape: Sequence[int], compute: Callable[..., Tensor], *given: Any) -> Tensor:
-        """What a head gives for an x of this shape, in eval mode and checked."""
+    def _called(self, name: str, shape: Sequence[int], head: Callable[..., Tensor], *given: Any) -> Tensor:
+        """What calling a head gives for an x of this shape, in eval mode and checked, its rows too."""
+        modules = tree(self._roots)
+        with evaluating(modules):
+            self._check_rows(name, shape, head, given, modules)
+            return self._checked(name, shape, self._guarded(name, shape, lambda: head(*given)))
+
+    def _check_rows(
+        self,
+        name: str,
+        shape: Sequence[int],
+        function: Callable[..., Tensor],
+        given: tuple[Any, ...],
+        modules: Sequence[nn.Module],
+    ) -> None:
+        """Look once at whether rows influence each other, and again whenever the network was changed."""
+        now = arrangement(modules)
+        if shape[0] < 2 or self._checked_rows.get(name) == now:
+            return
+        what = f"the {name} head of {self.name}"
+        if self._guarded(name, shape, lambda: check_rows(what, function, given, modules)):
+            self._checked_rows[name] = now
+
+    def _guarded(self, name: str, shape: Sequence[int], compute: Callable[[], Any]) -> Any:
+        """What is computed for an x of this shape; whatever a network raises becomes an error of ours."""
         try:
-            with evaluating(self._modules):
-                scores = compute(*given)
-        except (torch.OutOfMemoryError, ArgumentError):
+            return compute()
+        except (torch.OutOfMemoryError, RltoolsError):
             raise
-        except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
-            raise MismatchError(
-                f"the {name} head of {self.source.name} cannot take observations {list(shape)} of {self.dtype}: {error}"
-            ) from error
+        except Exception as error:
+            raise MismatchError(cannot_take(self.name, name, shape, self.dtype, error)) from error
+
+    def _checked(self, name: str, shape: Sequence[int], scores: Any) -> Tensor:
+        """What a head gave for an x of this shape, in the policy's dtype."""
         single = name == "value" or (name == "q_value" and not self.branches)
         expected = (shape[0], 1 if single else self._width)
-        if not isinstance(scores, Tensor) or scores.shape != expected:
-            found = f"shape {list(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
-            raise MismatchError(
-                f"the {name} head of {self.source.name} must give shape {list(expected)}, [batch, k], for observations "
-                f"{list(shape)}; it gives {found}"
-            )
-        return scores
+        if not isinstance(scores, Tensor) or scores.shape != expected or scores.is_complex() or scores.is_meta:
+            raise MismatchError(wrong_output(self.name, name, shape, expected, scores))
+        return scores if scores.dtype is self.dtype else scores.to(self.dtype)
 
     def _advance(self, inputs: Any, rows: int, context: Context) -> tuple[Tensor, Tensor]:
         """What the first head is a function of, and the next state."""
-        assert self._memory is not None
-        with evaluating(self._modules):
-            return self._memory.advance(inputs, self._remembered(rows, context))
+        memory, state, modules = self._memory, self._remembered(rows, context), tree(self._roots)
+        assert memory is not None
+        with evaluating(modules):
+            shape = (rows, *self.features.shape)
+            self._check_rows(
+                self.heads[0], shape, lambda x, state: memory.advance(x, state)[0], (inputs, state), modules
+            )
+            recalled, after = self._guarded(self.heads[0], shape, lambda: memory.advance(inputs, state))
+        return recalled, after
 
     def advance(self, x: Tensor, context: Context) -> Tensor:
         """`x [batch, *feature]` -> the state `[batch, state]` after it, differentiable; of a recurrent policy only.
@@ -206,3 +276,17 @@ class Network:
         if self._memory is None:
             raise ArgumentError(f"{self.source.name} is not recurrent; it remembers nothing from step to step")
         return self._advance(self._inputs(x), len(x), context)[1]
+
+
+def _roots(*functions: Any) -> list[nn.Module]:
+    """The modules behind some functions, without those that are in another one."""
+    roots: list[nn.Module] = []
+    for root in dict.fromkeys(root for function in functions for root in modules_behind(function)):
+        if root not in tree(roots):
+            roots.append(root)
+    return roots
+
+
+def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
+    x = torch.from_numpy(values)
+    return x if device.type == "cpu" else x.to(device)

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from rltools.errors import ArgumentError
 from rltools.features import Features, space_features
 from rltools.policies._actions import branches, count_actions, default_names
-from rltools.policies._chain import Chain
 from rltools.policies._choosing import clipping, gaussian, in_branches
 from rltools.policies._identity import source_of
 from rltools.policies._memory import Memory
-from rltools.policies._modes import evaluating
+from rltools.policies._modes import evaluating, tree
 from rltools.policies._normalization import Normalization
 from rltools.policies._surroundings import names_in
 from rltools.policies.torch_policy._network import Head, Network
+from rltools.policies.torch_policy._refusals import without_forward
 from rltools.policy import Acted, Context, Source, decide
 
 if TYPE_CHECKING:
@@ -57,12 +57,15 @@ class TorchPolicy(Network):
             values `[batch, k]` for Box. By default the highest score or a draw from the logits; the bounded score.
         deviation: x -> `[batch, k]`, of the first head's scores, for random actions of a Box.
         memory: of a recurrent network; heads are then functions of what it recalls, and so is the deviation.
-        normalization: of observations, before anything else the network does; None where it takes them as they are.
+        normalization: of observations, before anything else the network does; None where it takes them as they are. A
+            function gives what it is at the moment of each call.
         masked: whether it was trained to choose among those actions only that are allowed.
         source: replaces name and environment where more is known.
+        sha256_of: from the fingerprint of the network as it is at the moment to the source's sha256. None keeps that of
+            the source as long as the network stays as it is, and makes it another one with each change.
 
     Attributes:
-        module: as given; parameters that are changed in it are used from the next call on.
+        module: as given; whatever is changed in it counts from the next call on: parameters, layers, hooks.
 
     Raises:
         ArgumentError: spaces other than these, an unknown head, or another number of names than actions.
@@ -83,12 +86,15 @@ class TorchPolicy(Network):
         choose: Choose | None = None,
         deviation: Head | None = None,
         memory: Memory | None = None,
-        normalization: Normalization | None = None,
+        normalization: Normalization | Callable[[], Normalization | None] | None = None,
         masked: bool = False,
         source: Source | None = None,
+        sha256_of: Callable[[str], str] | None = None,
     ) -> None:
         count = count_actions(action_space)
-        itself = Chain(module) if isinstance(module, nn.Module) else module
+        deciding = "logit" if branches(action_space) else "action"
+        if not heads and isinstance(module, nn.Module) and (refusal := without_forward(module, deciding)):
+            raise ArgumentError(refusal)
         if environment is not None and (features is None or action_names is None):
             named, actions = names_in(environment, observation_space, action_space)
             features, action_names = features or named, action_names or actions
@@ -97,7 +103,7 @@ class TorchPolicy(Network):
             raise ArgumentError(f"{len(self.action_names)} action names for {count} actions: {self.action_names}")
         super().__init__(
             module,
-            heads or {"logit" if branches(action_space) else "action": itself},
+            heads or {deciding: module},
             source=source or source_of(module, name, environment),
             features=features or space_features(observation_space),
             branches=branches(action_space),
@@ -105,6 +111,7 @@ class TorchPolicy(Network):
             dtype=dtype,
             memory=memory,
             normalization=normalization,
+            sha256_of=str if source is None else sha256_of,
         )
         self._choose, self._deviation = choose, deviation
         self.masked = masked
@@ -158,12 +165,18 @@ class TorchPolicy(Network):
         rngs: Sequence[np.random.Generator] | None = None,
     ) -> Acted:
         """See `Policy.act`."""
+        first, state = self.heads[0], None
         with torch.no_grad():
-            given, shape = self._observed(observations)
-            state = None
-            if self._memory is not None:
-                given, state = self._advance(given, shape[0], context)
-            scores = self._scored(self.heads[0], shape, self._heads[self.heads[0]], given)
+            plan = self._plan(first)
+            weight = None if plan is None else plan.first_weight
+            given, shape = self._observed(observations, self.device if weight is None else weight.device)
+            if plan is not None:
+                run = self._heads[first] if self._is_compiled else plan
+                scores = self._checked(first, shape, self._guarded(first, shape, lambda: run(given)))
+            else:
+                if self._memory is not None:
+                    given, state = self._advance(given, shape[0], context)
+                scores = self._called(first, shape, self._heads[first], given)
             if not deterministic and self._deviation is not None:
                 return self._draw(given, scores, context, rngs, state)
         return decide(self, scores, context, deterministic=deterministic, rngs=rngs, state=state)
@@ -178,7 +191,7 @@ class TorchPolicy(Network):
     ) -> Acted:
         """A decision by scores drawn around those of the first head, which are the ones that are kept."""
         assert self._deviation is not None
-        with evaluating(self._modules):
+        with evaluating(tree(self._roots)):
             drawn = gaussian(scores, self._deviation(given), rngs)
         decided = decide(self, drawn, context, state=state)
         kept = dataclasses.replace(decided.context, scores=scores)

@@ -18,9 +18,12 @@ from stable_baselines3.td3.policies import MultiInputPolicy as TD3MultiInputPoli
 from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor
 
-from rltools.policies._chain import Chain
+from rltools.policies._chain import Chain, Child
+from rltools.policies._layers import Unscaled
+from rltools.policies._plan import Composition
+from rltools.policies.sb3._composition import check_unhooked, composition_of
 from rltools.policies.sb3._deciding import LOG_STD_MAX, LOG_STD_MIN, choose_from, exploring
-from rltools.policies.sb3._outputs import Outputs, bounding, layers, scale
+from rltools.policies.sb3._outputs import Outputs, bounding, bounds, scale
 from rltools.policies.torch_policy import Head
 
 CLASSES = (
@@ -35,18 +38,27 @@ SHOWS_NORMALIZATION = False
 
 def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     """The mean before it is squashed, the action the environment receives, and the value of an action in a state."""
-    actor, received = network.actor, bounding(network.action_space, squashed=True)
-    # These draw nothing: their mean is all there is.
-    certain = isinstance(network, TD3Policy)
-    before = layers(actor.features_extractor)
-    mean = Chain(*before, *actor.mu[:-1]) if certain else Chain(*before, actor.latent_pi, actor.mu)
+    plain = composition_of(network)
 
-    heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
-    if certain:
+    def check() -> None:
+        plain.check()
+        check_unhooked(network.actor, "its actor", "the mean and the action")
+
+    composition = Composition(plain.children, plain.is_as_imported, check)
+    before = Child(network, ("actor", "features_extractor"))
+    if isinstance(network, TD3Policy):  # its last layer squashes, and nothing is drawn: the mean is all there is
+        mean = Chain(before, Child(network, ("actor", "mu"), layers=slice(-1)), composition=composition)
+        squashed = Child(network, ("actor", "mu"), layers=slice(-1, None))
+        received = Chain(squashed, Unscaled(*bounds(network.action_space)), composition=composition)
+        heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
         return Outputs(heads, lambda scores, deterministic, rngs: received(scores).cpu().numpy())
-    latent = Chain(*before, actor.latent_pi)
+    received = bounding(network.action_space, squashed=True)
+    latent = Chain(before, Child(network, ("actor", "latent_pi")), composition=composition)
+    mean = Chain(latent, Child(network, ("actor", "mu")))
+    heads = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
 
     def deviation(x: Any) -> Tensor:
+        actor = network.actor
         if actor.use_sde:
             return exploring(actor, latent(x))
         return torch.clamp(actor.log_std(latent(x)), LOG_STD_MIN, LOG_STD_MAX).exp()
@@ -61,10 +73,12 @@ def _q_value(network: Any) -> Head:
     which averages, the mean over all critics and their quantiles. Nothing here goes through a critic's `forward`, which
     runs a features extractor that is shared with the actor without a graph.
     """
-    critic, scaled = network.critic, scale(network.action_space)
-    see = Chain(*layers(critic.features_extractor))
+    scaled = scale(network.action_space)
+    see = Chain(Child(network, ("critic", "features_extractor")), composition=composition_of(network))
 
     def q_value(x: Any, action: Tensor) -> Tensor:
+        critic = network.critic
+        check_unhooked(critic, "its critic", "q-values")
         features = see(x)
         joined = torch.cat([features, scaled(action.to(features))], dim=1)
         values = torch.cat([estimate(joined) for estimate in critic.q_networks], dim=1)

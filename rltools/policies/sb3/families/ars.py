@@ -9,9 +9,11 @@ from gymnasium.spaces import Discrete
 from sb3_contrib.ars.policies import ARSLinearPolicy, ARSPolicy
 from torch import Tensor
 
-from rltools.policies._chain import Chain
+from rltools.policies._chain import Chain, Child
 from rltools.policies._choosing import greedy
-from rltools.policies.sb3._outputs import Outputs, bounding, layers
+from rltools.policies._layers import Unscaled
+from rltools.policies.sb3._composition import composition_of
+from rltools.policies.sb3._outputs import Outputs, bounding, bounds
 from rltools.policies.torch_policy import Head
 
 CLASSES = (ARSPolicy, ARSLinearPolicy)
@@ -27,12 +29,17 @@ def adapt(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def outputs(network: ARSPolicy, settings: Mapping[str, Any]) -> Outputs:
     """A score for each action; or the mean, before it is bounded, and the action. Nothing about it is random."""
-    before, space = layers(network.features_extractor), network.action_space
+    space, before = network.action_space, Child(network, ("features_extractor",))
+    composition = composition_of(network)
     if isinstance(space, Discrete):
-        return Outputs({"logit": Chain(*before, network.action_net)}, lambda scores, *_: greedy(scores))
-    squashed = network.squash_output
-    last = len(network.action_net) - squashed
-    mean = Chain(*before, network.action_net[:last])
-    received = bounding(space, squashed=squashed)
+        logit = Chain(before, Child(network, ("action_net",)), composition=composition)
+        return Outputs({"logit": logit}, lambda scores, *_: greedy(scores))
+    if network.squash_output:  # its own last layer does that
+        mean = Chain(before, Child(network, ("action_net",), layers=slice(-1)), composition=composition)
+        squashed = Child(network, ("action_net",), layers=slice(-1, None))
+        received = Chain(squashed, Unscaled(*bounds(space)), composition=composition)
+    else:
+        mean = Chain(before, Child(network, ("action_net",)), composition=composition)
+        received = bounding(space, squashed=False)
     heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received)}
     return Outputs(heads, lambda scores, *_: received(scores).cpu().numpy())

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
-from stable_baselines3.common.torch_layers import MlpExtractor
 
-from rltools.policies._chain import Chain
+from rltools.policies._chain import Chain, Child
+from rltools.policies.sb3._composition import composition_of
 from rltools.policies.sb3._deciding import actor_critic
-from rltools.policies.sb3._outputs import Outputs, layers
+from rltools.policies.sb3._outputs import Outputs
 from rltools.policies.torch_policy import Head
 
 CLASSES = (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy)
@@ -25,9 +25,9 @@ def outputs(network: ActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
 
 def towers(network: Any) -> tuple[Head, Head, Head]:
     """The raw scores of the actor, what its last layer takes, and the value of the state; see `actor_critic`."""
-    both = network.mlp_extractor
-    known = type(both) is MlpExtractor  # somebody's own has methods, and no layers to be known
-    to_actor, to_critic = (both.policy_net, both.value_net) if known else (both.forward_actor, both.forward_critic)
-    latent = Chain(*layers(network.pi_features_extractor), to_actor)
-    critic = Chain(*layers(network.vf_features_extractor), to_critic, network.value_net)
-    return Chain(latent, network.action_net), latent, critic
+    of_actor = Child(network, ("pi_features_extractor",)), Child(network, ("mlp_extractor",), "forward_actor")
+    of_critic = Child(network, ("vf_features_extractor",)), Child(network, ("mlp_extractor",), "forward_critic")
+    composition = composition_of(network)
+    latent = Chain(*of_actor, composition=composition)
+    critic = Chain(*of_critic, Child(network, ("value_net",)), composition=composition)
+    return Chain(latent, Child(network, ("action_net",))), latent, critic

@@ -14,9 +14,12 @@ from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy, MultiInputPolic
 from torch import Tensor
 
 from rltools.errors import ArgumentError
-from rltools.policies._chain import Chain
+from rltools.policies._chain import Chain, Child
 from rltools.policies._choosing import epsilon_greedy, greedy
-from rltools.policies.sb3._outputs import Outputs, layers
+from rltools.policies._plan import is_plain
+from rltools.policies.sb3._composition import CHILDREN, composition_of, is_as_imported
+from rltools.policies.sb3._outputs import Outputs
+from rltools.policies.sb3._preprocess import unprepared
 from rltools.policy import Back
 
 CLASSES = (DQNPolicy, CnnPolicy, MultiInputPolicy, QRDQNPolicy, QuantileCnnPolicy, QuantileMultiInputPolicy)
@@ -26,13 +29,12 @@ SHOWS_NORMALIZATION = False
 
 def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     """The expected return of each action; for QR-DQN the mean over its quantiles."""
-    quantiles = None if hasattr(network, "q_net") else network.quantile_net
-    inner = network.q_net if quantiles is None else quantiles
-    before = layers(inner.features_extractor)
-    if quantiles is None:
-        q_values = Chain(*before, inner.q_net)
+    composition = composition_of(network)
+    if hasattr(network, "q_net"):
+        q_values = Chain(_Inner(network, "q_net"), composition=composition)
     else:
-        q_values = Chain(*before, quantiles.quantile_net, _MeanOfQuantiles(quantiles.n_quantiles))
+        mean = _MeanOfQuantiles(network.quantile_net.n_quantiles)
+        q_values = Chain(_Inner(network, "quantile_net"), mean, composition=composition)
 
     def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
         if deterministic:
@@ -43,6 +45,27 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
         return epsilon_greedy(scores, epsilon, rngs)
 
     return Outputs({"q_value": q_values}, choose)
+
+
+class _Inner(Child):
+    """The network in a policy that its `_predict` calls, which prepares observations itself.
+
+    As long as nothing hangs on it, its parts are called, which leave a gradient to every kind of observation.
+    """
+
+    def __init__(self, network: Any, name: str) -> None:
+        super().__init__(network, (name,))
+
+    def __call__(self, x: Any) -> Tensor:
+        (name,) = self.path
+        inner: Any = getattr(self.root, name)
+        names = CHILDREN.get((type(inner), "forward"))
+        if names is not None and is_plain(inner) and is_as_imported():
+            for part in names:
+                x = getattr(inner, part)(x)
+            return x
+        given: Tensor = inner(unprepared(x, inner.observation_space, scaled=inner.normalize_images))
+        return given.flatten(1)
 
 
 class _MeanOfQuantiles:

@@ -1,0 +1,148 @@
+"""Whether the rows of a batch are scored each by itself, as everything that is said of a state takes for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from rltools.errors import MismatchError
+from rltools.policies._plan import HOOKS
+
+ROWS = 3
+
+
+def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
+    """What a network's rows may influence each other by: its modules, what hangs on them, and which buffers they have.
+
+    Compared to notice a change; values of parameters are no part of it.
+    """
+    states = [*map(vars, modules)]
+    return [
+        *modules,
+        *map(type, modules),
+        *map(len, states),
+        *(len(state.get(name, ())) for state in states for name in HOOKS),
+        *(buffer is None for module in modules for buffer in module._buffers.values()),
+    ]
+
+
+def check_rows(
+    what: str, function: Callable[..., Tensor], given: tuple[Any, ...], modules: Sequence[nn.Module]
+) -> bool:
+    """Refuse a function whose rows influence each other.
+
+    A row is scored in the same place of batches of the same size, beside different others: so a matrix product rounds
+    it alike, and any difference comes from those beside it.
+
+    Args:
+        what: is called so in the message.
+        function: from `given` to `[row, k]`.
+        given: its arguments; every tensor in them has a row for each row, at least two.
+        modules: that it computes with, in eval mode.
+
+    Returns:
+        Whether there was something to see: of rows that are all the same there is not.
+
+    Raises:
+        MismatchError: they do; the message names the layer where one is found.
+    """
+    few = _rows(given, _spread(given))
+    if all(torch.equal(tensor, tensor[:1].expand_as(tensor)) for tensor in _tensors(few)):
+        return False
+    with torch.no_grad():
+        together = function(*_copied(few))
+        for row in range(len(together)):
+            beside_itself = _rows(few, [row] * len(together))
+            if _differ(function(*_copied(beside_itself))[row], together[row]):
+                break
+        else:
+            return True
+        if _differ(function(*_copied(few)), together):
+            return True  # it draws random numbers, and rows have nothing to do with it
+        culprit = _culprit(function, few, beside_itself, row, modules)
+    raise MismatchError(
+        f"{what} scores a state differently beside other states{culprit}, so that no score or attribution would be "
+        f"that of a state; give BatchNorm running statistics (track_running_stats=True), or a head that computes each "
+        f"row from that row alone"
+    )
+
+
+def _spread(given: tuple[Any, ...]) -> list[int]:
+    """A few rows, far from each other."""
+    count = next(len(tensor) for tensor in _tensors(given))
+    return sorted({round(place * (count - 1) / (ROWS - 1)) for place in range(ROWS)})
+
+
+def _tensors(given: Any) -> Iterator[Tensor]:
+    found: list[Tensor] = []
+    tree_map(lambda value: found.append(value) if isinstance(value, Tensor) else None, given)
+    return iter(found)
+
+
+def _rows(given: tuple[Any, ...], rows: list[int]) -> tuple[Any, ...]:
+    chosen: tuple[Any, ...] = tree_map(lambda value: value[rows] if isinstance(value, Tensor) else value, given)
+    return chosen
+
+
+def _copied(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A network may write into what it is given."""
+    copied: tuple[Any, ...] = tree_map(lambda value: value.clone() if isinstance(value, Tensor) else value, given)
+    return copied
+
+
+def _differ(one: Tensor, other: Tensor) -> bool:
+    """By more than the last digits, which are all that parallel sums may differ in."""
+    if not one.is_floating_point():
+        return not torch.equal(one, other)
+    return not torch.allclose(one, other, rtol=8 * torch.finfo(one.dtype).eps, atol=1e-30, equal_nan=True)
+
+
+def _culprit(
+    function: Callable[..., Tensor],
+    few: tuple[Any, ...],
+    beside_itself: tuple[Any, ...],
+    row: int,
+    modules: Sequence[nn.Module],
+) -> str:
+    """The layer that does it, as a part of a sentence: the first whose output for a row differs; "" where none does."""
+    first = _outputs(function, few, modules)
+    second = _outputs(function, beside_itself, modules)
+    names = {id(inner): name for module in modules[:1] for name, inner in module.named_modules()}
+    for (module, one), (_, other) in zip(first, second, strict=False):
+        if len(one) == len(other) == len(next(_tensors(few))) and _differ(one[row], other[row]):
+            name = names.get(id(module), "")
+            return f" (in its layer {name!r}, {module})" if name else f" (in {type(module).__name__})"
+    return ""
+
+
+def _outputs(
+    function: Callable[..., Tensor], given: tuple[Any, ...], modules: Sequence[nn.Module]
+) -> list[tuple[nn.Module, Tensor]]:
+    """What each layer gives, in the order of the calls."""
+    outputs: list[tuple[nn.Module, Tensor]] = []
+    layers = [module for module in modules if not any(True for _ in module.children())]
+    with _noted(layers, outputs):
+        function(*_copied(given))
+    return outputs
+
+
+@contextmanager
+def _noted(layers: Sequence[nn.Module], outputs: list[tuple[nn.Module, Tensor]]) -> Iterator[None]:
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim:
+            outputs.append((module, output.clone()))
+
+    handles = []
+    try:
+        for layer in layers:
+            if not isinstance(layer, torch.jit.ScriptModule):
+                handles.append(layer.register_forward_hook(note))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
