@@ -147,9 +147,8 @@ def _batches(
 ) -> Iterator[list[Piece]]:
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
     references = 0 if reference is None else len(reference)
-    copies = most_copies(policy.features.size, policy.dtype.itemsize, max_batch)
-    shape, dims = policy.features.shape, policy.features.dims
-    rows = chunk_rows(asked.method, shape, dims, references, asked.settings, copies)
+    copies, targets = most_copies(policy, max_batch), len(asked.question.labels)
+    rows = chunk_rows(asked.method, policy, targets, references, asked.settings, copies)
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
     names = needed_columns(recording, policy)

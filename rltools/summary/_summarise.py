@@ -82,7 +82,9 @@ def summarise(
         residuals=_residuals(sums),
         returns=_returns(outcomes, bootstrap),
         overall=overall,
-        by_action=ByName(named_actions(recording), lambda at: estimate_alike(sums, 1 + at, bootstrap, question.labels)),
+        by_action=ByName(
+            named_actions(recording), lambda at: estimate_alike(sums, sums.category(at), bootstrap, question.labels)
+        ),
         deviation=deviation,
         level=level,
         notes=notes(recording, sums, overall, outcomes, question.every),

@@ -139,7 +139,7 @@ class Summary:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row for each feature, target and action ("" is every action), each statistic with its interval."""
+        """One row for each feature, target and action taken ("" is every one), each statistic with its interval."""
         from rltools.summary._table import to_table
 
         return to_table(self)

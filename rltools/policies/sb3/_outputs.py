@@ -12,7 +12,7 @@ from stable_baselines3.common.torch_layers import FlattenExtractor, NatureCNN
 from torch import Tensor, nn
 
 from rltools.policies._chain import Chain
-from rltools.policies._layers import Clipped, Tanh, Unscaled
+from rltools.policies._layers import Clipped, Tanh, Unscaled, halves
 from rltools.policies._memory import Memory
 from rltools.policies.torch_policy import Choose, Head
 
@@ -46,7 +46,15 @@ def layers(extractor: nn.Module) -> tuple[nn.Module, ...]:
 
 def scale(space: Space[Any]) -> Head:
     """From the bounds of a Box to [-1, 1]."""
-    low, high = _bounds(space)
+    bounds = _bounds(space)
+    low, high = bounds
+    if Unscaled(*bounds).are_huge:
+
+        def scaled(action: Tensor) -> Tensor:
+            middle, half = halves(low, high, action)
+            return (action - middle) / half
+
+        return scaled
     return lambda action: 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
 
 
