@@ -88,7 +88,8 @@ def test_an_action_squashed_into_such_bounds_is_a_number(high, dtype):
 
 
 def test_bounds_within_reach_are_used_as_they_are():
-    assert not Unscaled(torch.tensor([-2.0]), torch.tensor([3.0])).are_huge
+    layer = Unscaled(torch.tensor([-2.0]), torch.tensor([3.0]))
+    assert not layer.are_huge
     torch.testing.assert_close(
         Unscaled(torch.tensor([-2.0]), torch.tensor([3.0]))(torch.zeros(1, 1)), torch.full((1, 1), 0.5)
     )

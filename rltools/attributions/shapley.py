@@ -10,7 +10,6 @@ from rltools.attributions._coalitions import Groups, owners, rounding, spread, w
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._nearest import compared, starts
 
-
 MOST_JOINING = 1 << 22
 """What a player adds to a coalition, of all of both, is computed for so many at once, some targets at a time."""
 

@@ -11,7 +11,6 @@ import numpy as np
 from rltools.recording import Episode, Recording
 from rltools.summary._steps import explained, flat, grouped, state_deviation, usable
 
-
 _EVERY, _NEVER = -1, -2
 """Categories that are no positions of actions: every step, and none."""
 

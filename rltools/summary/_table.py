@@ -22,7 +22,7 @@ PER_TARGET = (
 
 
 def to_table(summary: Summary) -> pd.DataFrame:
-    """One row for each feature, target and action taken; columns of statistics the method does not have are left out."""
+    """One row for each feature, target and action taken; statistics that the method does not have are left out."""
     import pandas as pd
 
     taken = {action: found for action, found in summary.by_action.items() if found.n}

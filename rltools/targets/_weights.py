@@ -44,8 +44,9 @@ class Weights:
 
 
 def linear_weights(policy: Policy, target: Target) -> Weights | None:
-    """The weights of a target's scalars; None where they are no such sums, are of several heads, or depend on more than
-    the chosen action.
+    """The weights of a target's scalars in the outputs of one head.
+
+    None where they are no such sums, are of several heads, or depend on more than the chosen action.
     """
     parts = terms(target)
     heads = {base_head(term, policy) for term in parts}
