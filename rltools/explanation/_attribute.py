@@ -11,7 +11,7 @@ from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.explanation._batches import explained_rows, most_copies
 from rltools.explanation._compiling import compiled
-from rltools.explanation._groups import with_groups
+from rltools.explanation._groups import separated_axes, with_groups
 from rltools.explanation._references import as_batch, given_reference, reference_id
 from rltools.observations import map_leaves
 from rltools.policy import Context, Policy
@@ -83,6 +83,7 @@ def attribute(
         unit=found.unit,
         parameters=settings | asked,
         policy_sha256=policy.source.sha256,
+        separated=separated_axes(found, settings, policy.features),
     )
     return Attribution(
         question=question,

@@ -60,7 +60,7 @@ def summarise(
     sums = collect(recording, key, deviation, merged=merged)
     bootstrap = Bootstrap(level, resamples, seed)
     overall = estimate_alike(sums, 0, bootstrap, question.labels)
-    groups = features.groups(merged=merged)
+    groups = question.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
     outcomes = recording.outcomes()
     return Summary(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rltools.recording import Episode, Recording
-from rltools.summary._steps import explained, flat, grouped, state_deviation, usable
+from rltools.summary._steps import Groups, explained, flat, grouped, state_deviation, usable
 
 _EVERY, _NEVER = -1, -2
 """Categories that are no positions of actions: every step, and none."""
@@ -60,7 +60,14 @@ class Sums:
         return 1 + (self.taken.index(action) if action in self.taken else len(self.taken))
 
 
-def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, merged: bool = False) -> Sums:
+def collect(
+    recording: Recording,
+    key: str,
+    deviation: np.ndarray | None,
+    *,
+    merged: bool = False,
+    groups: Groups | None = None,
+) -> Sums:
     """Go through a recording once, one episode in memory at a time.
 
     Args:
@@ -68,15 +75,16 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         key: the folder name of an attribution in it.
         deviation: `[entry]`, what standardised attributions are multiplied with; None for none.
         merged: a choice as one feature, the sum of its one-hot entries.
+        groups: what is summed over; by default what the method tells apart.
     """
     features = recording.features_of(key)
-    groups = features.groups(merged=merged)
-    labels = len(recording.question(key).labels)
+    question = recording.question(key)
+    groups, labels = groups or question.rows(features, merged=merged), len(question.labels)
     kinds = 2 if deviation is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
     clipped = forced = undefined = 0
-    every = recording.question(key).every
+    every = question.every
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         values = flat(found.values, 2)[rows]
@@ -134,17 +142,17 @@ def _in_order(found: Sequence[Mapping[int, Any]], order: Sequence[int], nothing:
     return arrays
 
 
-def magnitudes(recording: Recording, key: str) -> np.ndarray:
+def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> np.ndarray:
     """How much each feature mattered in each episode, over all steps and targets: float64 `[episode, group]`.
 
-    Standardised where the attribution of this key is in "score per unit".
+    By default of what the method tells apart. Standardised where the attribution of this key is in "score per unit".
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
     deviation = state_deviation(recording, key) if recording.question(key).unit == "score per unit" else None
     # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    sizes: np.ndarray = collect(recording, key, deviation).totals[:, 0, -1].sum(axis=1)
+    sizes: np.ndarray = collect(recording, key, deviation, groups=groups).totals[:, 0, -1].sum(axis=1)
     return sizes
 
 

@@ -96,7 +96,8 @@ def _refusal(text: str, policy: Policy) -> str:
     decision = "" if unbounded_action(policy) else "; or decision"
     return (
         f"{policy.source.name} has no target {_shortened(text)!r}"
-        f"{_reason(text, policy) or _suggestion(text, policy)} A target is SCORE:ACTION, with a score of {', '.join(of_actions)} and an action of {', '.join(keywords(policy))}, a "
+        f"{_reason(text, policy) or _suggestion(text, policy)} A target is "
+        f"SCORE:ACTION, with a score of {', '.join(of_actions)} and an action of {', '.join(keywords(policy))}, a "
         f"position below {len(policy.action_names)} or a name ({names}); or a score of the state ({of_states}); or the "
         f"difference of two single ones; or several of these in one pass{decision}; for instance "
         f"{default_target(policy)}, {default_target(policy)} & {of_actions[0]}:0"
