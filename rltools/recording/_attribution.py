@@ -26,6 +26,8 @@ class Question:
         every: one of so many steps was explained.
         separated: the axes of an image along which the method tells its entries apart, where these are not all of them:
             along the others its values are spread evenly. Not a part of what was asked.
+        unseen: row-major positions of entries of which the method, which takes derivatives, says 0 although other
+            values of theirs change the score; None where nobody tried. Not a part of what was asked either.
     """
 
     method: str
@@ -36,6 +38,7 @@ class Question:
     policy_sha256: str
     every: int = 1
     separated: tuple[str, ...] = ()
+    unseen: tuple[int, ...] | None = None
 
     def rows(self, features: Features, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
         """What a summary has a row for: what the method tells apart; pairs as `Features.groups` has them.
@@ -68,14 +71,17 @@ class Question:
     def to_json(self) -> dict[str, Any]:
         """As `attribution.json` keeps it."""
         kept = asdict(self) | {"labels": list(self.labels)}
-        separated = kept.pop("separated")
-        return kept | ({"separated": list(separated)} if separated else {})
+        separated, unseen = kept.pop("separated"), kept.pop("unseen")
+        kept |= {"separated": list(separated)} if separated else {}
+        return kept | ({} if unseen is None else {"unseen": list(unseen)})
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Question:
         """What `to_json` wrote."""
-        separated = tuple(entry.get("separated", ()))  # older ones do not say
-        return cls(**(entry | {"labels": tuple(entry["labels"]), "separated": separated}))
+        # Older ones do not say.
+        separated, unseen = tuple(entry.get("separated", ())), entry.get("unseen")
+        found = {"separated": separated, "unseen": None if unseen is None else tuple(unseen)}
+        return cls(**(entry | {"labels": tuple(entry["labels"])} | found))
 
 
 @dataclass(frozen=True)

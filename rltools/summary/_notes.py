@@ -8,7 +8,7 @@ from rltools.summary._sums import Sums, choices
 
 
 def notes(
-    recording: Recording, sums: Sums, overall: Statistics, outcomes: list[Outcome], every: int
+    recording: Recording, sums: Sums, overall: Statistics, outcomes: list[Outcome], every: int, unseen: str
 ) -> tuple[str, ...]:
     """What a reader should know beside every number; empty where nothing is to be said."""
     faults = sum(outcome.ended == "fault" for outcome in outcomes)
@@ -20,6 +20,7 @@ def notes(
     why = one_in if every > 1 else "not explained, or without a finite attribution"
     said = {
         "n = 0: there are no explained steps": overall.n == 0,
+        unseen: unseen,
         "no intervals: only one episode has explained steps, and episodes are what is resampled": overall.episodes == 1,
         f"the intervals rest on {overall.episodes} episodes and tend to be too narrow": 2 <= overall.episodes < 20,
         f"{skipped} of {sums.steps.sum()} steps are left out: {why}": skipped,

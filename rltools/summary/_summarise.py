@@ -13,6 +13,7 @@ from rltools.summary._pooling import estimate_alike
 from rltools.summary._steps import state_deviation
 from rltools.summary._summary import Residuals, Returns, Summary
 from rltools.summary._sums import Sums, collect, named_actions
+from rltools.summary._unseen import unseen_features, unseen_note
 
 RESIDUAL_LIMIT = 0.01
 """A step whose residual exceeds this part of the score's spread is counted."""
@@ -87,7 +88,8 @@ def summarise(
         ),
         deviation=deviation,
         level=level,
-        notes=notes(recording, sums, overall, outcomes, question.every),
+        notes=notes(recording, sums, overall, outcomes, question.every, unseen_note(recording, key, groups, overall)),
+        unseen=unseen_features(recording, key, groups, overall),
     )
 
 
