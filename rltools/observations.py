@@ -8,12 +8,13 @@ respect to which of several things was seen; a text is kept as it is, and no num
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from rltools.axes import element_axes, image_axes, space_axes
 from rltools.errors import ArgumentError, MismatchError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Leaf:
         dtype: of that array, NumPy's name for it; "object" for texts.
         sizes: of a choice, how many values each of its entries can take, in row-major order.
         starts: of a choice, the lowest value of each of them.
+        axes: a name for each axis of the numbers it becomes, by its space; not kept in files, where features have them.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Leaf:
     dtype: str
     sizes: tuple[int, ...] = ()
     starts: tuple[int, ...] = ()
+    axes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
@@ -54,6 +57,12 @@ class Leaf:
         if self.kind == "choice":
             return (sum(self.sizes),)
         return self.shape if self.kind == "number" else (0,)
+
+    @property
+    def plain_axes(self) -> tuple[str, ...]:
+        """A name for each axis of the numbers it becomes; where its space is not known, bytes are an image."""
+        pixels = image_axes(self.shape) if self.kind == "number" and self.dtype == "uint8" else ()
+        return self.axes or pixels or element_axes(self.encoded_shape)
 
     @property
     def size(self) -> int:
@@ -85,7 +94,8 @@ class Leaf:
 
     def to_json(self) -> dict[str, Any]:
         """As `recording.json` keeps it."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        kept = {name: value for name, value in vars(self).items() if name != "axes"}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Leaf:
@@ -117,16 +127,17 @@ def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
         for position, part in enumerate(space.spaces):
             yield from _walk(part, (*path, position))
     elif isinstance(space, spaces.Box | spaces.MultiBinary):
-        yield Leaf(path, "number", tuple(map(int, space.shape)), np.dtype(space.dtype or np.float32).name)
+        dtype = np.dtype(space.dtype or np.float32).name
+        yield Leaf(path, "number", tuple(map(int, space.shape)), dtype, axes=space_axes(space))
     elif isinstance(space, spaces.Discrete):
         dtype = np.dtype(space.dtype or np.int64).name
-        yield Leaf(path, "choice", (), dtype, (int(space.n),), (int(space.start),))
+        yield Leaf(path, "choice", (), dtype, (int(space.n),), (int(space.start),), ("feature",))
     elif isinstance(space, spaces.MultiDiscrete):
         shape, dtype = tuple(map(int, space.shape)), np.dtype(space.dtype or np.int64).name
         sizes, starts = space.nvec.reshape(-1), space.start.reshape(-1)
-        yield Leaf(path, "choice", shape, dtype, tuple(map(int, sizes)), tuple(map(int, starts)))
+        yield Leaf(path, "choice", shape, dtype, tuple(map(int, sizes)), tuple(map(int, starts)), ("feature",))
     elif isinstance(space, spaces.Text) or np.dtype(space.dtype).kind == "U":  # other packages have texts of their own
-        yield Leaf(path, "text", (), "object")
+        yield Leaf(path, "text", (), "object", axes=("feature",))
     else:
         where = f" at {'/'.join(map(str, path))!r}" if path else ""
         raise ArgumentError(

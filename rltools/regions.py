@@ -12,16 +12,22 @@ REGIONS = 4
 
 
 def image_regions(
-    shape: Sequence[int], dims: Sequence[str], channels: Sequence[str] = ()
+    shape: Sequence[int], dims: Sequence[str], channels: Sequence[str] = (), separated: Sequence[str] = ()
 ) -> list[tuple[str, np.ndarray]]:
     """A name, and the row-major positions of its entries, for each region and channel of a picture.
+
+    Args:
+        shape: of the picture.
+        dims: names of its axes.
+        channels: what each channel holds.
+        separated: the axes along which regions are told apart; empty for all. Along others they are one.
 
     >>> [name for name, _ in image_regions((2, 1, 2), ("y", "x", "channel"), ("red", "green"))]
     ['y0 x0 red', 'y0 x0 green', 'y1 x0 red', 'y1 x0 green']
     """
     places = np.arange(prod(shape)).reshape(tuple(shape))
     y_axis, x_axis = dims.index("y"), dims.index("x")
-    other = [axis for axis, name in enumerate(dims) if name not in ("y", "x")]
+    other = [axis for axis, name in enumerate(dims) if name not in ("y", "x") and name in (separated or dims)]
     found = []
     for rows in np.array_split(np.arange(shape[y_axis]), min(REGIONS, shape[y_axis])):
         for columns in np.array_split(np.arange(shape[x_axis]), min(REGIONS, shape[x_axis])):

@@ -14,7 +14,7 @@ from torch import Tensor
 from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._captum_calls import DRAWN_BY_ROW, HOOKED, attributed, captum
 from rltools.attributions._completeness import reference_scores, residual_of
-from rltools.attributions._method import Method, Result, RowScore, Unit, every_feature
+from rltools.attributions._method import Method, Result, RowScore, Unit, every_axis, every_feature
 from rltools.discovery import unknown
 from rltools.errors import ArgumentError
 
@@ -73,6 +73,7 @@ def captum_method(name: str) -> Method:
         lambda features, references, settings: {"DeepLift": 2, "DeepLiftShap": 2 * references}.get(short, 1),
         every_feature,
         _MOST_ORDERED if short == "ShapleyValues" else None,
+        every_axis,
         False,
         _function(name, short, kind),
     )

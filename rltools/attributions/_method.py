@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from rltools.axes import is_image
 from rltools.errors import ArgumentError, MethodError
 from rltools.limits import MAX_PARAMETER, MAX_SEED, in_digits
 
@@ -19,6 +20,7 @@ Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
 Forwards = Callable[[int, int, Mapping[str, Any]], int]
 Settings = Mapping[str, Any]
 Fitting = Callable[[Sequence[int], Sequence[str], Settings], tuple[int, Settings]]
+Separating = Callable[[Sequence[str], Settings], tuple[str, ...]]
 NEEDS = ("gradient", "reference", "image", "actions", "decision", "network", "convolution")
 
 
@@ -104,6 +106,9 @@ class Method:
             features, groups of them or places it tells apart, its players, and the parameters with those filled in
             that follow from the shape.
         largest: the most players it takes; None for any number.
+        separates: given the names of a row's axes and the parameters, the axes along which its values differ by what it
+            found. Along the others a value is spread evenly, so that no more may be said of their entries than of all
+            of them together.
         control: whether it looks at nothing that the policy does, and is there to be compared with; just these have
             the unit "rank".
         function: what computes it.
@@ -117,6 +122,7 @@ class Method:
     copies: Forwards
     fitting: Fitting
     largest: int | None
+    separates: Separating
     control: bool
     function: Callable[..., Result]
 
@@ -224,6 +230,16 @@ def every_feature(shape: Sequence[int], dims: Sequence[str], settings: Settings)
     return len(settings.get("groups") or ()) or prod(shape), settings
 
 
+def every_axis(dims: Sequence[str], settings: Settings) -> tuple[str, ...]:
+    """Each feature has a value of its own; see `Method.separates`."""
+    return tuple(dims)
+
+
+def places(dims: Sequence[str], settings: Settings) -> tuple[str, ...]:
+    """Of an image only its places, in all channels and frames; where there are groups, or no image, each feature."""
+    return ("y", "x") if is_image(dims) and not settings.get("groups") else tuple(dims)
+
+
 def method(
     *,
     unit: Unit,
@@ -233,6 +249,7 @@ def method(
     copies: Forwards | None = None,
     fitting: Fitting = every_feature,
     largest: int | None = None,
+    separates: Separating = every_axis,
     control: bool = False,
 ) -> Callable[[Callable[..., Result]], Method]:
     """Declare a function to be the method of its file; see `Method` for what the arguments mean."""
@@ -254,6 +271,7 @@ def method(
             copies=copies or forwards,
             fitting=fitting,
             largest=largest,
+            separates=separates,
             control=control,
             function=function,
         )

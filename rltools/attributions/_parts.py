@@ -11,7 +11,8 @@ from torch import Tensor
 
 from rltools.attributions._coalitions import Groups, owners, spread
 from rltools.attributions._method import Settings, every_feature
-from rltools.attributions._picture import beside_features, interpolating, is_picture, picture_size, stretched
+from rltools.attributions._picture import beside_features, interpolating, picture_size, stretched
+from rltools.axes import is_image
 from rltools.errors import ArgumentError
 
 
@@ -101,7 +102,7 @@ def every_place(shape: Sequence[int], dims: Sequence[str], settings: Settings) -
 
     As `Method.fitting`; a stride that `place_parts` refuses counts as 1.
     """
-    if settings.get("groups") or not is_picture(dims):
+    if settings.get("groups") or not is_image(dims):
         return every_feature(shape, dims, settings)
     return prod(-(-length // max(1, settings["stride"])) for length in picture_size(shape, dims)), settings
 

@@ -7,15 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rltools.axes import is_image
 from rltools.errors import ArgumentError
 
 TRUNCATED = 4.0
 """Standard deviations after which a blur's Gaussian ends; what the papers' code has."""
-
-
-def is_picture(dims: Sequence[str]) -> bool:
-    """Whether the axes of a row's features are those of a picture."""
-    return {"y", "x"} <= set(dims)
 
 
 def picture_axes(dims: Sequence[str]) -> tuple[int, int]:
@@ -24,7 +20,7 @@ def picture_axes(dims: Sequence[str]) -> tuple[int, int]:
     Raises:
         ArgumentError: it is no picture.
     """
-    if not is_picture(dims):
+    if not is_image(dims):
         raise ArgumentError(
             f"places and blurring are for pictures, with axes y and x; these observations have {', '.join(dims)}: take "
             f"occlusion, or replacement='resample'"

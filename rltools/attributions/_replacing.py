@@ -10,7 +10,8 @@ from torch.nn.functional import one_hot, pad
 
 from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._parts import Parts
-from rltools.attributions._picture import blurred, is_picture
+from rltools.attributions._picture import blurred
+from rltools.axes import is_image
 from rltools.errors import ArgumentError
 
 REPLACEMENTS = ("resample", "mean", "zero")
@@ -52,7 +53,7 @@ def stand_ins_or_blur(
 
 def usual_replacement(dims: Sequence[str]) -> str:
     """What `stand_ins_or_blur` takes where nobody says."""
-    return "blur" if is_picture(dims) else "resample"
+    return "blur" if is_image(dims) else "resample"
 
 
 def copies_for(parts: int) -> int:

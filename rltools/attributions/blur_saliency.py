@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._method import Result, RowScore, method, places
 from rltools.attributions._parts import every_place, place_parts
 from rltools.attributions._picture import blurred
 from rltools.attributions._replacing import copies_for, lost_without
@@ -15,6 +15,7 @@ from rltools.attributions._replacing import copies_for, lost_without
     axioms={"invariant"},
     forwards=lambda places, references, settings: copies_for(places),
     fitting=every_place,
+    separates=places,
 )
 def blur_saliency(score: RowScore, x: Tensor, *, stride: int = 5, radius: float = 5.0, blur: float = 3.0) -> Result:
     """What the score loses when the picture is blurred around each place.

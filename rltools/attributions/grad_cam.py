@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._method import Result, RowScore, method, places
 from rltools.attributions._modules import network_of
+from rltools.axes import is_image
 from rltools.errors import ArgumentError
 
 
@@ -19,6 +20,7 @@ from rltools.errors import ArgumentError
     unit="score",
     needs={"gradient", "network", "convolution"},
     forwards=lambda features, references, settings: 2,
+    separates=places,
 )
 def grad_cam(score: RowScore, x: Tensor, *, layer: str | None = None, positive: bool = False) -> Result:
     """What the last convolution's maps add to the score at each place, by the mean gradient of each map.
@@ -41,7 +43,7 @@ def grad_cam(score: RowScore, x: Tensor, *, layer: str | None = None, positive: 
 
     Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra: Grad-CAM (2017).
     """
-    if not {"y", "x"} <= set(score.dims):
+    if not is_image(score.dims):
         raise ArgumentError(
             f"grad_cam needs observations that are one picture with axes y and x, and these have the axes "
             f"{', '.join(score.dims)}, as vectors and Dicts have; take gradient or occlusion"

@@ -6,10 +6,11 @@ from torch import Tensor
 from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._coalitions import Groups
 from rltools.attributions._masks import part_masks, pixel_masks
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._method import Result, RowScore, method, places
 from rltools.attributions._parts import entry_parts, pixel_parts
-from rltools.attributions._picture import is_picture, picture_size
+from rltools.attributions._picture import picture_size
 from rltools.attributions._replacing import stand_ins_or_blur
+from rltools.axes import is_image
 from rltools.errors import ArgumentError
 
 
@@ -18,6 +19,7 @@ from rltools.errors import ArgumentError
     needs={"reference"},
     axioms={"invariant"},
     forwards=lambda features, references, settings: settings["masks"],
+    separates=places,
 )
 def rise(
     score: RowScore,
@@ -70,7 +72,7 @@ def rise(
     if cells < 1:
         raise ArgumentError(f"cells is {cells}; it must be at least 1")
     dims = score.dims
-    if groups is None and is_picture(dims):
+    if groups is None and is_image(dims):
         parts = pixel_parts(x, dims)
         drawn = pixel_masks(masks, picture_size(x.shape[1:], dims), cells, shown, seed, like=x)
     else:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups
-from rltools.attributions._method import Result, RowScore, Settings, method
+from rltools.attributions._method import Result, RowScore, Settings, method, places
 from rltools.attributions._parts import entry_parts, every_place, place_parts
-from rltools.attributions._picture import is_picture
 from rltools.attributions._replacing import copies_for, scores_without, stand_ins_or_blur, usual_replacement
+from rltools.axes import is_image
 
 
 def _fitting(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> tuple[int, Settings]:
@@ -26,6 +26,7 @@ def _fitting(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> t
     ),
     copies=lambda parts, references, settings: copies_for(parts),
     fitting=_fitting,
+    separates=places,
 )
 def sarfa(
     score: RowScore,
@@ -70,7 +71,7 @@ def sarfa(
 
     Puri, Verma, Gupta, Kayastha, Deshmukh, Krishnamurthy, Singh: Explain Your Move (2020).
     """
-    by_place = groups is None and is_picture(score.dims)
+    by_place = groups is None and is_image(score.dims)
     parts = place_parts(x, score.dims, stride, radius) if by_place else entry_parts(x, groups)
     replaced = stand_ins_or_blur(x, score.dims, reference, replacement, blur)
     with torch.no_grad():

@@ -10,6 +10,9 @@ from rltools.attributions._coalitions import Groups, owners, rounding, spread, w
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._nearest import compared, starts
 
+MOST_JOINING = 1 << 22
+"""What a player adds to a coalition, of all of both, is computed for so many at once, some targets at a time."""
+
 
 @method(
     unit="score",
@@ -55,7 +58,8 @@ def shapley(score: RowScore, x: Tensor, *, reference: Tensor, nearest: int = 0, 
         for start in compared_with:  # one at a time, to bound the memory
             worth += _all_worths(score, x, start, owner, players)
         worth /= len(compared_with)
-        values = _values(worth, players)
+        at_once = max(1, MOST_JOINING // max(1, len(x) * players * 2 ** (players - 1)))
+        values = torch.cat([_values(of_targets, players) for of_targets in worth.split(at_once, dim=2)], dim=1)
         residual = worth[:, -1] - worth[:, 0] - values.sum(2)
     return Result(spread(values, owner, x.shape[1:]), residual=residual)
 

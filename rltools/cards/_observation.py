@@ -31,13 +31,16 @@ class ImageObservation(Card):
     """An observation that is a picture.
 
     Attributes:
-        layout: what its axes are, for instance "y,x,channel".
+        layout: what its axes are, for instance "y,x,channel"; "lag" is that of several frames, the last one now.
         channels: what each channel holds.
         meaning: what the picture shows.
         range: of one pixel.
     """
 
-    layout: Literal["y,x", "y,x,channel", "channel,y,x", "x,y,channel"]
+    layout: Literal[
+        *("y,x", "y,x,channel", "channel,y,x", "x,y,channel"),
+        *("lag,y,x", "lag,y,x,channel", "lag,channel,y,x", "y,x,channel,lag"),
+    ]
     channels: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     meaning: Text
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)

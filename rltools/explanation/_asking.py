@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rltools.attributions import Method, find_method
-from rltools.explanation._groups import with_groups
+from rltools.explanation._groups import separated_axes, with_groups
 from rltools.explanation._references import Reference, reference_id
 from rltools.explanation._units import explained_unit
 from rltools.policy import Policy
@@ -69,7 +69,9 @@ def ask(
         policy_sha256=recording.header.policy_sha256,
         every=every,
     )
+    # What follows from the question is no part of it: the folder has the same name wherever it is known.
     fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
     named = "-".join([f"{method}-{parsed}", *(f"{name}-{value}" for name, value in beside.items())])
     slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
+    question = replace(question, separated=separated_axes(found, settings, policy.features))
     return Asked(found, parsed, with_groups(found, settings, policy.features), question, f"{slug}-{fingerprint}")

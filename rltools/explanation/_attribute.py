@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.explanation._batches import explained_rows, most_copies
 from rltools.explanation._compiling import compiled
-from rltools.explanation._groups import with_groups
+from rltools.explanation._groups import separated_axes, with_groups
 from rltools.explanation._references import as_batch, given_reference, reference_id
 from rltools.observations import map_leaves
 from rltools.policy import Context, Policy
@@ -71,7 +70,7 @@ def attribute(
     parsed = fitting_target(method, found.needs, target, policy)
     states = as_batch(policy, observations)
     x = policy.encode(states)
-    decided = _decided(policy, states, context or Context(), x, max_batch)
+    decided = _decided(policy, states, context or Context(), len(x), max_batch)
     settings, asked, compared = found.settings(parameters), {}, None
     if reference is not None and "reference" in found.needs:
         compared, asked = given_reference(policy, reference), {"reference": reference_id(reference, seed=0)}
@@ -84,6 +83,7 @@ def attribute(
         unit=found.unit,
         parameters=settings | asked,
         policy_sha256=policy.source.sha256,
+        separated=separated_axes(found, settings, policy.features),
     )
     return Attribution(
         question=question,
@@ -93,12 +93,12 @@ def attribute(
     )
 
 
-def _decided(policy: Policy, states: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:
+def _decided(policy: Policy, states: Any, context: Context, count: int, max_batch: int | None) -> Context:
     """The context with the actions that the policy chooses; not of all states at once, which may be many pictures."""
     kept = recorded_leaves(policy.features)
-    most = most_copies(policy.features.size, x.element_size(), max_batch)
+    most = most_copies(policy, max_batch)
     found = []
-    for start in range(0, max(1, len(x)), most):
+    for start in range(0, max(1, count), most):
         rows = slice(start, start + most)
         some = map_leaves(lambda _, values: values[rows], states, kept)  # noqa: B023  # used before the next round
         found.append(policy.act(some, context.rows(rows)).context)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,14 @@ from torch import Tensor
 
 from rltools.attributions import Method, Result
 from rltools.policy import Context, Policy
-from rltools.targets import MOST_COPIES, Score, Target, make_score
+from rltools.targets import MOST_COPIES, Score, Target, make_score, target_labels
 
 MOST_BYTES = 1 << 26
 """Of float inputs that are held at once, for large observations."""
+MOST_OUTPUT_BYTES = 1 << 22
+"""Of a head's outputs that are held at once, for very many actions; each step from them to a target is as large."""
+MOST_VALUE_BYTES = 1 << 24
+"""Of attributions that a method makes at once, for very many targets."""
 SMALLER_BATCHES = 3
 
 
@@ -38,8 +41,12 @@ def explained_rows(
     parameters: dict[str, Any],
     max_batch: int | None = None,
 ) -> Explained:
-    """Attributions of rows `x [row, *feature]`; `context` is theirs. NaN where a method failed, and counted."""
+    """Attributions of rows `x [row, *feature]`; `context` is theirs.
+
+    NaN where a method failed, and counted; NaN without being counted where the score does not exist.
+    """
     columns: dict[str, np.ndarray] = {}
+    undefined = np.zeros((len(x), 1), bool)
     for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters, max_batch):
         scores = score.known()
         if scores is None:
@@ -49,10 +56,13 @@ def explained_rows(
             if name not in columns:
                 columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
             columns[name][rows] = part
+        if score.undefined is not None:
+            undefined = np.broadcast_to(undefined, (len(x), score.outputs)).copy()
+            undefined[rows] = score.undefined.numpy(force=True)
     values = columns["values"]
     finite = np.isfinite(values).all(tuple(range(2, values.ndim)))
-    values[~finite] = np.nan
-    return Explained(columns, int((~finite.all(1)).sum()))
+    values[~finite | undefined] = np.nan
+    return Explained(columns, int((~finite & ~undefined).any(1).sum()))
 
 
 def _chunks(
@@ -66,8 +76,9 @@ def _chunks(
     max_batch: int | None,
 ) -> Iterator[tuple[slice, Score, Result]]:
     references = 0 if reference is None else len(reference)
-    most = most_copies(prod(x.shape[1:]), x.element_size(), max_batch)
-    size = chunk_rows(method, x.shape[1:], policy.features.dims, references, parameters, most)
+    most = most_copies(policy, max_batch)
+    targets = len(target_labels(target, policy))
+    size = chunk_rows(method, policy, targets, references, parameters, most)
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
@@ -84,16 +95,21 @@ def _chunks(
         start += size
 
 
-def most_copies(features: int, item_bytes: int, max_batch: int | None) -> int:
+def most_copies(policy: Policy, max_batch: int | None) -> int:
     """How many rows go through the network at once, where nobody says."""
-    return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // (max(1, features) * item_bytes)))
+    inputs = max(1, policy.features.size) * policy.dtype.itemsize
+    outputs = max(1, len(policy.action_names)) * policy.dtype.itemsize
+    return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // inputs, MOST_OUTPUT_BYTES // outputs))
 
 
 def chunk_rows(
-    method: Method, shape: Sequence[int], dims: Sequence[str], references: int, parameters: dict[str, Any], most: int
+    method: Method, policy: Policy, targets: int, references: int, parameters: dict[str, Any], most: int
 ) -> int:
-    """How many rows of this shape a method is given at once, with all the copies it makes of them."""
-    return max(1, most // max(1, method.held(shape, dims, references, method.settings(parameters))))
+    """How many rows a method is given at once, with all the copies it makes of them and all it says of each target."""
+    features = policy.features
+    held = method.held(features.shape, features.dims, references, method.settings(parameters))
+    row_bytes = max(1, targets * features.size) * policy.dtype.itemsize
+    return max(1, min(most // max(1, held), MOST_VALUE_BYTES // row_bytes if targets > 1 else most))
 
 
 def _columns(scores: Tensor, result: Result) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rltools.explanation._pieces import Piece, batches
 from rltools.explanation._references import Reference, visited_reference
 from rltools.explanation._same_policy import check_one, check_same_policy
 from rltools.explanation._units import Units, clipped_entries, in_units
+from rltools.explanation._unseen import unseen_entries
 from rltools.explanation._windows import Window
 from rltools.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_WINDOW, check_count
 from rltools.policy import Policy
@@ -152,9 +154,8 @@ def _batches(
 ) -> Iterator[list[Piece]]:
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
     references = 0 if reference is None else len(reference)
-    copies = most_copies(policy.features.size, policy.dtype.itemsize, max_batch)
-    shape, dims = policy.features.shape, policy.features.dims
-    rows = chunk_rows(asked.method, shape, dims, references, asked.settings, copies)
+    copies, targets = most_copies(policy, max_batch), len(asked.question.labels)
+    rows = chunk_rows(asked.method, policy, targets, references, asked.settings, copies)
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
     names = needed_columns(recording, policy)
@@ -189,8 +190,10 @@ def _explain_batch(
     found = explained.columns | clipped_entries(policy, x)
     # Only now, so that a question that failed at its first step does not seem to be answered.
     if not (folder / "attribution.json").is_file():
+        values = explained.columns["values"]
+        unseen = unseen_entries(recording, policy, asked.method, asked.target, asked.question, x, context, values)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "attribution.json", asked.question.to_json())
+        write_json(folder / "attribution.json", replace(asked.question, unseen=unseen).to_json())
     start = 0
     for piece in batch:
         rows = slice(start, start + len(piece.t))

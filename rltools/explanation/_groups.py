@@ -42,5 +42,11 @@ def with_groups(method: Method, settings: dict[str, Any], features: Features) ->
     return settings | {"groups": tuple(tuple(map(int, group)) for group in [*groups, *alone])}
 
 
+def separated_axes(method: Method, settings: dict[str, Any], features: Features) -> tuple[str, ...]:
+    """The axes of an image along which a method tells entries apart; () where these are all of them."""
+    found = tuple(method.separates(features.dims, settings))
+    return () if set(found) >= set(features.dims) else found
+
+
 def _is_names(members: Any) -> bool:
     return isinstance(members, Sequence) and not isinstance(members, str) and all(isinstance(m, str) for m in members)

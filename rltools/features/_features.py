@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from rltools.axes import element_axes, image_axes, is_image
 from rltools.errors import ArgumentError, UnknownNameError
-from rltools.features._part import Part, axis_names
+from rltools.features._part import Part
 from rltools.observations import Leaf, map_leaves, nest, pick
 from rltools.regions import ago
 
@@ -28,11 +29,11 @@ class Features:
     Attributes:
         shape: of one encoded observation.
         dims: a name for each of its axes: ("feature",) for a vector, ("y", "x", "channel") for an image,
-            ("lag", "feature") for a stack of vectors.
+            ("lag", "feature") for a stack of vectors, ("row", "column") for a table of quantities.
         given_names: one per entry in row-major order; empty where nothing names them (`names` then numbers them).
         units: one per entry, "" where there is none; empty where nothing says.
         leaves: the arrays of the observation; empty for one array of numbers.
-        leaf_dims: the axes of each leaf, as `dims`; empty for those that their shapes suggest.
+        leaf_dims: the axes of each leaf, as `dims`; empty for those of quantities.
         choices: what is chosen, for each entry of each leaf that holds choices, in order; empty where nothing says.
         channels: what each channel of a picture holds, for each leaf, or for the one array; empty where nothing says.
     """
@@ -47,6 +48,13 @@ class Features:
     channels: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if self.dims == ("feature",) and len(self.shape) != 1:
+            object.__setattr__(self, "dims", element_axes(self.shape))
+        if len(self.dims) != len(self.shape):
+            raise ArgumentError(
+                f"{len(self.dims)} names of axes ({', '.join(self.dims)}) for observations of shape {self.shape}; give "
+                f"one for each axis"
+            )
         size = self.size
         for what, given in (("names", self.given_names), ("units", self.units)):
             if given and len(given) != size:
@@ -66,12 +74,12 @@ class Features:
     @property
     def is_image(self) -> bool:
         """Whether the entries have a place in a picture; a picture inside a Dict is one of its `parts`."""
-        return {"y", "x"} <= set(self.dims)
+        return is_image(self.dims)
 
     @property
     def has_images(self) -> bool:
         """Whether it is a picture, or a Dict or Tuple with one."""
-        return any({"y", "x"} <= set(part.dims) for part in self.parts)
+        return any(part.is_image for part in self.parts)
 
     @property
     def is_nested(self) -> bool:
@@ -85,7 +93,7 @@ class Features:
         if not self.leaves:
             whole = Leaf((), "number", self.shape, "float32")
             return (Part(whole, 0, self.shape, self.dims, channels[0]),)
-        dims = self.leaf_dims or tuple(axis_names(leaf.encoded_shape) for leaf in self.leaves)
+        dims = self.leaf_dims or tuple(leaf.plain_axes for leaf in self.leaves)
         if not self.is_nested:
             return (Part(self.leaves[0], 0, self.shape, self.dims),)
         starts = np.concatenate([[0], np.cumsum([leaf.size for leaf in self.leaves])])
@@ -147,20 +155,21 @@ class Features:
     def _ends_with_shape(self, values: Any) -> bool:
         return bool(self.shape) and tuple(values.shape[-len(self.shape) :]) == self.shape
 
-    def groups(self, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
+    def groups(self, *, merged: bool = False, separated: Sequence[str] = ()) -> list[tuple[str, np.ndarray]]:
         """What a summary has a row for: each entry of a vector; each region and channel of an image.
 
         Args:
             merged: a choice as one row, the sum of its one-hot entries, instead of one for each of its values.
+            separated: of an image the axes along which there are rows; empty for all.
 
         Returns:
             Pairs of a name and the row-major positions of the entries that belong to it.
         """
         found: list[tuple[str, np.ndarray]] = []
         for part in self.parts:
-            if {"y", "x"} <= set(part.dims):
+            if part.is_image:
                 prefix = f"{part.leaf.name}: " if part.leaf.name else ""
-                found += [(prefix + name, part.start + at) for name, at in part.regions()]
+                found += [(prefix + name, part.start + at) for name, at in part.regions(separated)]
             elif merged and part.leaf.kind == "choice" and part.shape == part.leaf.encoded_shape:
                 found += self._merged(part)
             else:
@@ -216,10 +225,16 @@ class Features:
             tuple(entry["names"]),
             tuple(entry["units"]),
             kept,
-            tuple(tuple(dims) for dims in entry.get("leaf_dims", ())),
+            tuple(tuple(dims) for dims in entry.get("leaf_dims", ())) or _older_axes(kept),
             tuple(entry.get("choices", ())),
             tuple(tuple(held) for held in entry.get("channels", ())),
         )
+
+
+def _older_axes(kept: Sequence[Leaf]) -> tuple[tuple[str, ...], ...]:
+    """The axes of the leaves of a Dict in files that do not say: what had two or three was an image."""
+    older = [leaf.encoded_shape for leaf in kept if leaf.path]
+    return tuple((image_axes(shape) if len(shape) < 4 else ()) or element_axes(shape) for shape in older)
 
 
 def _rows(observations: Any, of: Sequence[Leaf]) -> int:

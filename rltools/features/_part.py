@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from rltools.axes import is_image
 from rltools.observations import Leaf
 from rltools.regions import axis_label, image_regions
 
@@ -21,6 +22,11 @@ class Part:
     shape: tuple[int, ...]
     dims: tuple[str, ...]
     channels: tuple[str, ...] = ()
+
+    @property
+    def is_image(self) -> bool:
+        """Whether its entries have a place in an image."""
+        return is_image(self.dims)
 
     @property
     def stop(self) -> int:
@@ -38,11 +44,13 @@ class Part:
             ]
         if name:
             return ["/".join([name, *map(str, index)]) for index in np.ndindex(self.shape)]
+        if not self.shape:
+            return ["obs"]
         return [f"obs[{', '.join(map(str, index))}]" for index in np.ndindex(self.shape)]
 
-    def regions(self) -> list[tuple[str, np.ndarray]]:
+    def regions(self, separated: Sequence[str] = ()) -> list[tuple[str, np.ndarray]]:
         """Of a picture: see `image_regions`."""
-        return image_regions(self.shape, self.dims, self.channels)
+        return image_regions(self.shape, self.dims, self.channels, separated)
 
     def places(self) -> list[str]:
         """Each entry by its place on each axis: `y 3, x 5, red`."""
@@ -61,16 +69,3 @@ class Part:
         if name:
             return ["/".join([name, *map(str, index)]) for index in places]
         return [f"obs[{', '.join(map(str, index))}]" for index in places]
-
-
-def axis_names(shape: Sequence[int]) -> tuple[str, ...]:
-    """A name for each axis of an array. In three dimensions the shortest one holds the channels.
-
-    >>> axis_names((8,)), axis_names((96, 96, 3)), axis_names((4, 84, 84))
-    (('feature',), ('y', 'x', 'channel'), ('channel', 'y', 'x'))
-    """
-    if len(shape) == 2:
-        return ("y", "x")
-    if len(shape) == 3:
-        return ("channel", "y", "x") if shape[0] < shape[2] else ("y", "x", "channel")
-    return ("feature",) if len(shape) == 1 else tuple(f"axis_{axis}" for axis in range(len(shape)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rltools.features._features import Features
-from rltools.features._part import axis_names
 from rltools.observations import leaves
 
 if TYPE_CHECKING:
@@ -26,5 +25,6 @@ def space_features(space: Space[Any]) -> Features:
     if len(found) == 1 and not found[0].path:
         (leaf,) = found
         shape = leaf.encoded_shape
-        return Features(shape, axis_names(shape), leaves=() if leaf.kind == "number" else found)
-    return Features((sum(leaf.size for leaf in found),), ("feature",), leaves=found)
+        return Features(shape, leaf.plain_axes, leaves=() if leaf.kind == "number" else found)
+    dims = tuple(leaf.plain_axes if leaf.kind != "text" else () for leaf in found)
+    return Features((sum(leaf.size for leaf in found),), ("feature",), leaves=found, leaf_dims=dims)

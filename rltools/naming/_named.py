@@ -10,8 +10,9 @@ from typing import Any
 
 from gymnasium import Space, spaces
 
+from rltools.axes import element_axes
 from rltools.errors import ArgumentError
-from rltools.features import Features, Part, axis_names, space_features
+from rltools.features import Features, Part, space_features
 from rltools.observations import Leaf, Path, leaves
 
 
@@ -23,7 +24,7 @@ class Named:
         leaf: the array.
         names: one for each entry of its encoding, in row-major order; empty where nothing names them.
         units: likewise.
-        dims: a name for each axis; empty for those that its shape suggests.
+        dims: a name for each axis; empty for those of quantities where they have names, else those of its space.
         channels: of a picture, what each channel holds; empty where nothing says.
         choices: of a choice, what is chosen by each of its entries; empty where nothing says.
     """
@@ -39,12 +40,13 @@ class Named:
     def part(self) -> Part:
         """The leaf with its axes, as a piece of an observation that is nothing else."""
         shape = self.leaf.encoded_shape
-        return Part(self.leaf, 0, shape, self.dims or axis_names(shape), self.channels)
+        plain = element_axes(shape) if self.names else self.leaf.plain_axes
+        return Part(self.leaf, 0, shape, self.dims or plain, self.channels)
 
     @property
     def is_image(self) -> bool:
-        """Whether the entries have a place in a picture."""
-        return {"y", "x"} <= set(self.part.dims)
+        """Whether the entries have a place in an image."""
+        return self.part.is_image
 
     def entry_names(self) -> tuple[str, ...]:
         """The names, else the place in the picture, else numbers."""
@@ -91,7 +93,7 @@ def put_together(found: Found, space: Space[Any]) -> Features:
         given_names=names,
         units=units if any(units) else (),
         dims=plain.dims if plain.is_nested else dims[0],
-        leaf_dims=dims if plain.is_nested and any(of.dims for of in every) else (),
+        leaf_dims=dims if plain.is_nested else (),
         choices=tuple(chain.from_iterable(of.choice_names() for of in every if of.leaf.kind == "choice")),
         channels=channels if any(channels) else (),
     )
@@ -114,7 +116,7 @@ def _known_leaves(space: Space[Any], path: Path) -> Iterator[Leaf]:
 def _fit(named: Named, leaf: Leaf) -> Named:
     shape = leaf.encoded_shape
     dims = named.dims if len(named.dims) == len(shape) else ()
-    axes = dims or axis_names(shape)
+    axes = dims or leaf.plain_axes
     held = shape[axes.index("channel")] if "channel" in axes else 0
     return Named(
         leaf,

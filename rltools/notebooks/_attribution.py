@@ -16,7 +16,7 @@ QUICK = 5_000_000
 
 def attribution_html(attribution: Attribution) -> str:
     """Method, target and unit, and each feature's mean magnitude; its share where all values have the same unit."""
-    groups, every = attribution.features.groups(), 1 + attribution.values.size // QUICK
+    groups, every = attribution.question.rows(attribution.features), 1 + attribution.values.size // QUICK
     values = attribution.values[::every]
     magnitudes = np.abs(grouped(flat(values, 2)[usable(values)], groups))
     sizes = magnitudes.mean(axis=0).sum(axis=0) if len(magnitudes) else np.full(len(groups), np.nan)

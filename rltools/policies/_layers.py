@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -187,13 +188,28 @@ class Unscaled:
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
+        if self.are_huge:
+            middle, half = halves(self.low, self.high, x)
+            return middle + x * half
         low, high = self.low.to(x), self.high.to(x)
         return low + (0.5 * (x + 1.0) * (high - low))
 
     def pull(self, x: Tensor) -> tuple[Tensor, Back]:
         """See `Layer`."""
-        factor = 0.5 * (self.high.to(x) - self.low.to(x))
+        factor = halves(self.low, self.high, x)[1] if self.are_huge else 0.5 * (self.high.to(x) - self.low.to(x))
         return self(x), lambda g: g * factor
+
+    @cached_property
+    def are_huge(self) -> bool:
+        """Whether the bounds lie further apart than the largest float32, as those that stand for none do."""
+        return not bool((self.high.float() - self.low.float()).isfinite().all())
+
+
+def halves(low: Tensor, high: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The middle between bounds `[entry]`, and how far they are from it, where their difference is no number."""
+    most = torch.finfo(like.dtype).max
+    low, high = low.double().clamp(-most, most).to(like), high.double().clamp(-most, most).to(like)
+    return 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
 
 
 def _convolution(module: nn.Conv2d) -> Layer | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
@@ -23,6 +24,10 @@ class Question:
         parameters: of the method, its defaults included, and what it compares with.
         policy_sha256: the policy that was asked.
         every: one of so many steps was explained.
+        separated: the axes of an image along which the method tells its entries apart, where these are not all of them:
+            along the others its values are spread evenly. Not a part of what was asked.
+        unseen: row-major positions of entries of which the method, which takes derivatives, says 0 although other
+            values of theirs change the score; None where nobody tried. Not a part of what was asked either.
     """
 
     method: str
@@ -32,6 +37,24 @@ class Question:
     parameters: dict[str, Any]
     policy_sha256: str
     every: int = 1
+    separated: tuple[str, ...] = ()
+    unseen: tuple[int, ...] | None = None
+
+    def rows(self, features: Features, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
+        """What a summary has a row for: what the method tells apart; pairs as `Features.groups` has them.
+
+        Args:
+            features: that were explained.
+            merged: a choice as one row, the sum of its one-hot entries.
+        """
+        given = self.parameters.get("groups")
+        if isinstance(given, Mapping):
+            places = {name: [features.position(one) for one in members] for name, members in given.items()}
+            together = [(name, np.array(entries)) for name, entries in places.items()]
+            taken = {entry for entries in places.values() for entry in entries}
+            alone = [(name, np.array([at])) for at, name in enumerate(features.names) if at not in taken]
+            return [*together, *alone]
+        return features.groups(merged=merged or given is not None, separated=self.separated)
 
     @property
     def window(self) -> int:
@@ -47,12 +70,18 @@ class Question:
 
     def to_json(self) -> dict[str, Any]:
         """As `attribution.json` keeps it."""
-        return asdict(self) | {"labels": list(self.labels)}
+        kept = asdict(self) | {"labels": list(self.labels)}
+        separated, unseen = kept.pop("separated"), kept.pop("unseen")
+        kept |= {"separated": list(separated)} if separated else {}
+        return kept | ({} if unseen is None else {"unseen": list(unseen)})
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Question:
         """What `to_json` wrote."""
-        return cls(**(entry | {"labels": tuple(entry["labels"])}))
+        # Older ones do not say.
+        separated, unseen = tuple(entry.get("separated", ())), entry.get("unseen")
+        found = {"separated": separated, "unseen": None if unseen is None else tuple(unseen)}
+        return cls(**(entry | {"labels": tuple(entry["labels"])} | found))
 
 
 @dataclass(frozen=True)

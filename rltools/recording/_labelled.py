@@ -123,7 +123,9 @@ def _attributed(found: list[Attribution], labels: list[str]) -> tuple[list[str],
     for one in found:
         values[:, [labels.index(label) for label in one.labels]] = one.values
     dims = [f"lag_of_{window}", *features.dims[1:]] if window else list(features.dims)
-    return ["step", "target", *dims], values, {"unit": found[0].unit, "method": found[0].method}
+    separated = found[0].question.separated
+    attributes = {"unit": found[0].unit, "method": found[0].method}
+    return ["step", "target", *dims], values, attributes | ({"separates": ", ".join(separated)} if separated else {})
 
 
 def _pictures(features: Features) -> dict[str, Part]:

@@ -19,7 +19,7 @@ from rltools.replays._fitting import fitted
 from rltools.replays._moments import moments
 from rltools.replays._packing import packed, quantised
 from rltools.replays._pictures import maps, pictures, webp_uri
-from rltools.replays._rows import Row, is_picture, rows_of, summed
+from rltools.replays._rows import Row, rows_of, summed
 
 _USUAL_SPEED = 30.0
 ENDINGS = {
@@ -120,7 +120,7 @@ def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str
         "kinds": [row.kind for row in rows],
         "values": packed(_rows(episode.states)[:, single]),
         "pictures": [
-            pictures(_observed(part, episode), part) for part in features.parts if is_picture(part) and len(episode)
+            pictures(_observed(part, episode), part) for part in features.parts if part.is_image and len(episode)
         ],
     }
 
@@ -162,7 +162,7 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None)
 
 def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
     """`[step, target, entry]` by row, and over each picture."""
-    shown = [part for part in features.parts if is_picture(part)]
+    shown = [part for part in features.parts if part.is_image]
     return {
         "values": packed(summed(values, rows)),
         "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(shown)) for part in shown],

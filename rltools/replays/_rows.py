@@ -34,18 +34,13 @@ def rows_of(features: Features) -> list[Row]:
     units = features.units or ("",) * features.size
     found: list[Row] = []
     for part in features.parts:
-        if is_picture(part):
+        if part.is_image:
             prefix = f"{part.leaf.name}: " if part.leaf.name else ""
             found += [Row(prefix + name, "", "region", part.start + at) for name, at in _regions(part)]
         else:
             places = range(part.start, part.stop)
             found += [Row(features.names[at], units[at], part.leaf.kind, np.array([at])) for at in places]
     return found
-
-
-def is_picture(part: Part) -> bool:
-    """Whether its entries have a place in a picture."""
-    return {"y", "x"} <= set(part.dims)
 
 
 def plane(part: Part) -> np.ndarray:

@@ -91,7 +91,7 @@ def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) 
     if max(windows, default=0):
         past = summaries[windows.index(max(windows))]
         yield Wanted("lags", LAGS, COURSE, {"method": past.method, "target": past.target, "window": max(windows)})
-    elif any("lag" in part.dims for part in features.parts):
+    elif _has_moments(recording, main):
         yield Wanted("lags", LAGS, COURSE, asked)
     if several and (main.by_action or len(main.labels) > 1):
         yield Wanted("action_matrix", ACTIONS, ACTING, asked)
@@ -113,8 +113,15 @@ def _importance(main: Summary) -> str:
 
 def _is_choice(recording: Recording, main: Summary) -> bool:
     """Whether the leading feature is one value of a choice, 0 or 1, so that nothing can be seen along its values."""
-    features = recording.features_of(main.key)
+    features, question = recording.features_of(main.key), recording.question(main.key)
     # A summary may count each choice as one feature, or each of its values.
-    entries = dict([*features.groups(merged=True), *features.groups()])[main.top(1)[0].feature]
+    entries = dict([*question.rows(features, merged=True), *question.rows(features)])[main.top(1)[0].feature]
     part = next(part for part in features.parts if part.start <= entries[0] < part.stop)
     return part.leaf.kind == "choice"
+
+
+def _has_moments(recording: Recording, main: Summary) -> bool:
+    """Whether several moments are observed at once, and the method tells them apart."""
+    separated = recording.question(main.key).separated
+    stacked = any("lag" in part.dims for part in recording.features_of(main.key).parts)
+    return stacked and (not separated or "lag" in separated)

@@ -21,6 +21,7 @@ _LEADS = {
     "are left out": "Left out",
     "clips an entry": "Clipped entries",
     "only one action": "Nothing to decide",
+    "derivative": "Unseen features",
     "ended by a fault": "Faults",
 }
 """What a note of a summary is about, by some of its words."""
@@ -114,7 +115,8 @@ def _of(recording: Recording, summary: Summary) -> Iterator[tuple[str, str]]:
             f"One step in {asked.every} is explained, evenly: all {counted(summary.n_steps, 'step')} would have taken "
             f"more work than the limit.",
         )
-    if summary.all_zero > 0 and summary.target != "decision":  # there it says that nothing changes the decision
+    # Of decisions it says that nothing changes them; and where no derivative sees a thing, no unit need be saturated.
+    if summary.all_zero > 0 and summary.target != "decision" and not summary.unseen:
         yield (
             "Saturated steps",
             f"At {percent(summary.all_zero)} of the steps every feature's value is exactly 0: the network is saturated "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import sqrt
 from typing import Any
@@ -146,18 +146,32 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
         raise RecordingError(
             f"no {wanted} of {target} of every episode in {recording.directory}; add it with rltools.explain(...)"
         )
-    return [_ranking(agent, recording, key, _settings(question, [*asked.values()])) for key, question in asked.items()]
+    finest = _in_common([*asked.values()])
+    return [
+        _ranking(agent, recording, key, _settings(question, [*asked.values()]), finest)
+        for key, question in asked.items()
+    ]
 
 
-def _ranking(agent: str, recording: Recording, key: str, settings: str) -> Ranking:
+def _in_common(asked: Sequence[Question]) -> tuple[str, ...]:
+    """The axes of an image along which all of these tell entries apart; () for all axes."""
+    axes: tuple[str, ...] = ()
+    for separated in (question.separated for question in asked):
+        axes = tuple(axis for axis in axes if axis in separated) if axes and separated else axes or separated
+    return axes
+
+
+def _ranking(agent: str, recording: Recording, key: str, settings: str, separated: tuple[str, ...]) -> Ranking:
     from scipy.stats import rankdata
 
-    question, size = recording.question(key), magnitudes(recording, key)
+    question = replace(recording.question(key), separated=separated)
+    groups = question.rows(recording.features_of(key))
+    size = magnitudes(recording, key, groups)
     ranks = rankdata(size, axis=1) if size.size else size
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     scores = np.divide(centred, length, out=np.full(centred.shape, np.nan), where=length > 0)
-    names = tuple(name for name, _ in recording.features_of(key).groups())
+    names = tuple(name for name, _ in groups)
     return Ranking(agent, question.method, settings, question.unit, names, scores)
 
 

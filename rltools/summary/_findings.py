@@ -167,6 +167,8 @@ def _leading(summary: Summary) -> list[str]:
         return list(decision_sentences(summary))
     ranked = [found for found in summary.top(NAMED) if not math.isnan(found.share)]
     if not ranked:
+        if summary.unseen:
+            return [f"Every attribution is exactly 0 ({_how(summary)}), which does not mean that no feature matters."]
         return [f"No feature matters: every attribution is exactly 0 ({_how(summary)})."]
     joint = len(summary.labels) > 1 and " & " in summary.target
     matter = "explained scores" if joint else _MATTER.get(summary.target.split(":")[0], "decision")
@@ -219,7 +221,9 @@ def _careful(summary: Summary) -> list[str]:
         sentences.append(f"At {percent(summary.all_zero)} of the steps no feature changes the decision alone.")
     elif summary.all_zero > 0:
         sentences.append(
-            f"At {percent(summary.all_zero)} of the steps no feature has any influence (exactly 0): dead units or "
+            f"At {percent(summary.all_zero)} of the steps every attribution is exactly 0."
+            if summary.unseen
+            else f"At {percent(summary.all_zero)} of the steps no feature has any influence (exactly 0): dead units or "
             f"saturation."
         )
     if summary.residuals is not None and summary.residuals.over:

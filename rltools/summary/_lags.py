@@ -10,6 +10,7 @@ import numpy as np
 from rltools.features import Features
 from rltools.recording import Recording
 from rltools.summary._estimates import Bootstrap, Interval
+from rltools.summary._steps import Groups
 from rltools.summary._sums import magnitudes
 
 _MOMENT = re.compile(r"(, | )(now|1 step ago|\d+ steps ago)$")
@@ -63,7 +64,8 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95, resamples
     """
     features, size = recording.features_of(key), magnitudes(recording, key)
     size = size[size.sum(axis=1) > 0]
-    places = _places(features)
+    groups = recording.question(key).rows(features)
+    places = _places(features, groups)
     names = list(dict.fromkeys(name for name, _ in places))
     lags = sorted({lag for _, lag in places}, reverse=True)
     row = np.array([names.index(name) for name, _ in places])
@@ -78,28 +80,31 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95, resamples
         return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(size) else cells[:, 0]}
 
     found = Bootstrap(level, resamples, seed).intervals(shares, len(size))
-    units = _units(features, names, places)
+    units = _units(features, names, places, groups)
     return Lags(tuple(names), units, tuple(lags), found["share"], found["of_lag"])
 
 
-def _places(features: Features) -> list[tuple[str, int]]:
-    """Of each group the name without its moment, and how long ago it was."""
+def _places(features: Features, groups: Groups) -> list[tuple[str, int]]:
+    """Of each group the name without its moment, and how long ago it was; 0 where it is of all moments together."""
     found = []
-    for name, entries in features.groups():
+    for name, entries in groups:
         part = next(part for part in features.parts if part.start <= entries[0] < part.stop)
         if "lag" not in part.dims:
             found.append((name, 0))
             continue
         axis = part.dims.index("lag")
-        at = int(np.unravel_index(entries[0] - part.start, part.shape)[axis])
+        at, *others = np.unique(np.unravel_index(entries - part.start, part.shape)[axis]).tolist()
+        if others:
+            found.append((name, 0))
+            continue
         lag = part.shape[axis] - 1 - at
         found.append((_MOMENT.sub("", name), lag))
     return found
 
 
-def _units(features: Features, names: list[str], places: list[tuple[str, int]]) -> tuple[str, ...]:
+def _units(features: Features, names: list[str], places: list[tuple[str, int]], groups: Groups) -> tuple[str, ...]:
     units = dict.fromkeys(names, "")
-    for (name, _), (_, entries) in zip(places, features.groups(), strict=True):
+    for (name, _), (_, entries) in zip(places, groups, strict=True):
         if features.units and len(entries) == 1:
             units[name] = features.units[entries[0]]
     return tuple(units.values())

@@ -25,7 +25,7 @@ def part_shares(recording: Recording, summary: Summary, *, resamples: int = 2000
     parts = recording.features_of(summary.key).parts
     if len(parts) < 2 or len(set(scores_of(summary.labels))) > 1:
         return ()
-    groups = recording.features_of(summary.key).groups()
+    groups = recording.question(summary.key).rows(recording.features_of(summary.key))
     of = np.array(
         [next(at for at, part in enumerate(parts) if part.start <= entries[0] < part.stop) for _, entries in groups]
     )

@@ -74,7 +74,7 @@ def pictured(
         UnknownNameError: no such episode.
         ArgumentError: no such step, or another word for which.
     """
-    part = next((part for part in recording.features_of(key).parts if {"y", "x"} <= set(part.dims)), None)
+    part = next((part for part in recording.features_of(key).parts if part.is_image), None)
     number = _default_episode(recording, seen=part is not None) if episode is None else episode
     if number is None:
         return None

@@ -52,7 +52,7 @@ def explained_points(
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    nothing = np.zeros((0, len(recording.features_of(key).groups())))
+    nothing = np.zeros((0, len(recording.question(key).rows(recording.features_of(key)))))
     parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
     names = named_actions(recording)
     seen = 0

@@ -100,7 +100,7 @@ def by_group(
         label: position of the label whose attributions are taken.
         scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
     """
-    groups = found.features.groups()
+    groups = found.question.rows(found.features)
     sizes = np.array([len(entries) for _, entries in groups])
     of_label = flat(found.values[:, label], 1)[rows]
     values = grouped(flat(states, 1)[rows], groups) / sizes

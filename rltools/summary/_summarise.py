@@ -13,6 +13,7 @@ from rltools.summary._pooling import estimate_alike
 from rltools.summary._steps import state_deviation
 from rltools.summary._summary import Residuals, Returns, Summary
 from rltools.summary._sums import Sums, collect, named_actions
+from rltools.summary._unseen import unseen_features, unseen_note
 
 RESIDUAL_LIMIT = 0.01
 """A step whose residual exceeds this part of the score's spread is counted."""
@@ -60,7 +61,7 @@ def summarise(
     sums = collect(recording, key, deviation, merged=merged)
     bootstrap = Bootstrap(level, resamples, seed)
     overall = estimate_alike(sums, 0, bootstrap, question.labels)
-    groups = features.groups(merged=merged)
+    groups = question.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
     outcomes = recording.outcomes()
     return Summary(
@@ -82,10 +83,13 @@ def summarise(
         residuals=_residuals(sums),
         returns=_returns(outcomes, bootstrap),
         overall=overall,
-        by_action=ByName(named_actions(recording), lambda at: estimate_alike(sums, 1 + at, bootstrap, question.labels)),
+        by_action=ByName(
+            named_actions(recording), lambda at: estimate_alike(sums, sums.category(at), bootstrap, question.labels)
+        ),
         deviation=deviation,
         level=level,
-        notes=notes(recording, sums, overall, outcomes, question.every),
+        notes=notes(recording, sums, overall, outcomes, question.every, unseen_note(recording, key, groups, overall)),
+        unseen=unseen_features(recording, key, groups, overall),
     )
 
 

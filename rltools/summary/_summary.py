@@ -86,6 +86,7 @@ class Summary:
             with; for images it is taken as known when intervals are made. None where the unit is not "score per unit".
         level: of the intervals.
         notes: caveats that belong beside every number.
+        unseen: features whose every attribution is 0 because no derivative sees how they are used.
     """
 
     key: str
@@ -110,6 +111,7 @@ class Summary:
     deviation: np.ndarray | None
     level: float
     notes: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""
@@ -139,7 +141,7 @@ class Summary:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row for each feature, target and action ("" is every action), each statistic with its interval."""
+        """One row for each feature, target and action taken ("" is every one), each statistic with its interval."""
         from rltools.summary._table import to_table
 
         return to_table(self)

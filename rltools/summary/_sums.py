@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rltools.recording import Episode, Recording
-from rltools.summary._steps import explained, flat, grouped, state_deviation, usable
+from rltools.summary._steps import Groups, explained, flat, grouped, state_deviation, usable
+
+_EVERY, _NEVER = -1, -2
+"""Categories that are no positions of actions: every step, and none."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the explained steps of each episode. The first category is every step, the others one action each.
+    """Sums over the explained steps of each episode.
+
+    The first category is every step; then comes one for each action that was taken, for there may be thousands that
+    were not; and the last one has no steps.
 
     Attributes:
+        taken: the positions of the actions that have a category, in order.
         counts: int `[episode, category]`, explained steps.
         totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and,
             where there is a deviation, the same two standardised.
@@ -27,9 +36,12 @@ class Sums:
         scores: float `[step, target]`, of the same steps.
         incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
         clipped: steps with an entry that a normalisation clips.
-        forced: steps at which only one action was allowed.
+        forced: steps at which only one action was allowed, of those that count.
+        undefined: steps that do not count because what was explained compares with another action, and none was
+            allowed.
     """
 
+    taken: tuple[int, ...]
     counts: np.ndarray
     totals: np.ndarray
     states: np.ndarray | None
@@ -41,9 +53,21 @@ class Sums:
     incomplete: int | None
     clipped: int
     forced: int
+    undefined: int
+
+    def category(self, action: int) -> int:
+        """The category of the steps at which the action at this position was taken."""
+        return 1 + (self.taken.index(action) if action in self.taken else len(self.taken))
 
 
-def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, merged: bool = False) -> Sums:
+def collect(
+    recording: Recording,
+    key: str,
+    deviation: np.ndarray | None,
+    *,
+    merged: bool = False,
+    groups: Groups | None = None,
+) -> Sums:
     """Go through a recording once, one episode in memory at a time.
 
     Args:
@@ -51,26 +75,29 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         key: the folder name of an attribution in it.
         deviation: `[entry]`, what standardised attributions are multiplied with; None for none.
         merged: a choice as one feature, the sum of its one-hot entries.
+        groups: what is summed over; by default what the method tells apart.
     """
     features = recording.features_of(key)
-    groups = features.groups(merged=merged)
-    labels = len(recording.question(key).labels)
-    categories = 1 + len(named_actions(recording))
+    question = recording.question(key)
+    groups, labels = groups or question.rows(features, merged=merged), len(question.labels)
     kinds = 2 if deviation is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
-    clipped = forced = 0
+    clipped = forced = undefined = 0
+    every = question.every
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         values = flat(found.values, 2)[rows]
-        chosen = _categories(recording, episode)[rows]
+        chosen = _positions(recording, episode)[rows]
         parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
         kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
-        counts.append([len(values), *np.bincount(chosen, minlength=categories)[1:]])
-        by_action = [kinded[chosen == category].sum(axis=0) for category in range(1, categories)]
-        totals.append(np.stack([kinded.sum(axis=0), *by_action]))
+        actions = np.unique(chosen).tolist()
+        counts.append({_EVERY: len(values)} | {action: int((chosen == action).sum()) for action in actions})
+        of_each = {action: kinded[chosen == action].sum(axis=0) for action in actions}
+        totals.append({_EVERY: kinded.sum(axis=0)} | of_each)
         alone = _forced(recording, episode)[rows]
         forced += int(alone.sum())
+        undefined += int((_without_another(recording, episode) & _asked(episode, every) & ~rows).sum())
         zero.append(int(((flat(values, 1) == 0).all(axis=1) & ~alone).sum()))
         failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
         steps.append(len(episode))
@@ -86,10 +113,13 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
             observed = observed[usable(observed)]
             origin = observed[0] if origin is None and len(observed) else origin
             states.append(_moments(observed if origin is None else observed - origin))
-    shape = (categories, kinds, labels, len(groups))
+    taken = sorted({action for of_episode in counts for action in of_episode} - {_EVERY})
+    nothing = np.zeros((kinds, labels, len(groups)))
+    order = [_EVERY, *taken, _NEVER]
     return Sums(
-        counts=np.array(counts, dtype=np.int64).reshape(-1, categories),
-        totals=np.stack(totals) if totals else np.zeros((0, *shape)),
+        taken=tuple(taken),
+        counts=_in_order(counts, order, np.zeros((), np.int64)),
+        totals=_in_order(totals, order, nothing),
         states=np.stack(states) if states else None,
         zero=np.array(zero, dtype=np.int64),
         failed=np.array(failed, dtype=np.int64),
@@ -99,29 +129,66 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         incomplete=int((~np.concatenate(complete)).sum()) if complete else None,
         clipped=clipped,
         forced=forced,
+        undefined=undefined,
     )
 
 
-def magnitudes(recording: Recording, key: str) -> np.ndarray:
+def _in_order(found: Sequence[Mapping[int, Any]], order: Sequence[int], nothing: np.ndarray) -> np.ndarray:
+    """`[episode, category, ...]` from what each episode has of some categories."""
+    arrays = np.zeros((len(found), len(order), *nothing.shape), nothing.dtype)
+    for row, of_episode in zip(arrays, found, strict=True):
+        for at, category in enumerate(order):
+            row[at] = of_episode.get(category, nothing)
+    return arrays
+
+
+def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> np.ndarray:
     """How much each feature mattered in each episode, over all steps and targets: float64 `[episode, group]`.
 
-    Standardised where the attribution of this key is in "score per unit".
+    By default of what the method tells apart. Standardised where the attribution of this key is in "score per unit".
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
     deviation = state_deviation(recording, key) if recording.question(key).unit == "score per unit" else None
     # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    sizes: np.ndarray = collect(recording, key, deviation).totals[:, 0, -1].sum(axis=1)
+    sizes: np.ndarray = collect(recording, key, deviation, groups=groups).totals[:, 0, -1].sum(axis=1)
     return sizes
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:
     """Bool `[step]`: where nothing was left to decide, because one action was allowed (of each choice)."""
-    if episode.masks is None:
-        return np.zeros(len(episode), bool)
-    forced: np.ndarray = episode.masks.sum(axis=1) == max(1, len(recording.header.branches))
+    allowed = _allowed(recording, episode)
+    forced: np.ndarray = (allowed == 1).all(axis=1) & (allowed.shape[1] > 0)
     return forced
+
+
+def _without_another(recording: Recording, episode: Episode) -> np.ndarray:
+    """Bool `[step]`: where a choice was forced, so that no other action of it can be compared with."""
+    lonely: np.ndarray = (_allowed(recording, episode) == 1).any(axis=1)
+    return lonely
+
+
+def _allowed(recording: Recording, episode: Episode) -> np.ndarray:
+    """How many actions of each choice were allowed, int64 `[step, choice]`; no choices for continuous actions."""
+    branches = choices(recording)
+    if episode.masks is None:
+        return np.tile(np.array(branches, np.int64), (len(episode), 1))
+    starts = np.concatenate([[0], np.cumsum(branches)[:-1]]).astype(np.int64)
+    counts: np.ndarray = np.add.reduceat(episode.masks.astype(np.int64), starts, axis=1)
+    return counts
+
+
+def choices(recording: Recording) -> tuple[int, ...]:
+    """How many actions each discrete choice has, also where an older recording does not say."""
+    header = recording.header
+    return header.branches or ((len(header.action_names),) if header.action_start is not None else ())
+
+
+def _asked(episode: Episode, every: int) -> np.ndarray:
+    """Bool `[step]`: the steps that were explained, evenly over all episodes."""
+    asked: np.ndarray = (np.arange(len(episode)) + episode.outcome.number) % every == 0
+    return asked
 
 
 def named_actions(recording: Recording) -> tuple[str, ...]:
@@ -134,10 +201,9 @@ def action_positions(recording: Recording, episode: Episode) -> np.ndarray:
     return episode.actions.astype(np.int64) - int(recording.header.action_start or 0)
 
 
-def _categories(recording: Recording, episode: Episode) -> np.ndarray:
-    if not named_actions(recording):
-        return np.zeros(len(episode), np.int64)
-    return 1 + action_positions(recording, episode)
+def _positions(recording: Recording, episode: Episode) -> np.ndarray:
+    """`action_positions` where steps can be told apart by these."""
+    return action_positions(recording, episode) if named_actions(recording) else np.full(len(episode), _EVERY)
 
 
 def _moments(distances: np.ndarray) -> np.ndarray:

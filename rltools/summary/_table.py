@@ -22,9 +22,10 @@ PER_TARGET = (
 
 
 def to_table(summary: Summary) -> pd.DataFrame:
-    """One row for each feature, target and action; the columns of statistics the method does not have are left out."""
+    """One row for each feature, target and action taken; statistics that the method does not have are left out."""
     import pandas as pd
 
+    taken = {action: found for action, found in summary.by_action.items() if found.n}
     rows = [
         {
             "feature": feature,
@@ -35,7 +36,7 @@ def to_table(summary: Summary) -> pd.DataFrame:
             "episodes": statistics.episodes,
             **_numbers(statistics, target, group),
         }
-        for action, statistics in {"": summary.overall, **summary.by_action}.items()
+        for action, statistics in {"": summary.overall, **taken}.items()
         for target, label in enumerate(summary.labels)
         for group, (feature, unit) in enumerate(zip(summary.features, summary.units, strict=True))
     ]

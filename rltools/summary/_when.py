@@ -107,10 +107,10 @@ def _shares(weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 def _sums(recording: Recording, summary: Summary, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Magnitudes `[episode, part, feature]` and explained steps `[episode, part]`; the last part is the whole."""
-    features = recording.features_of(summary.key)
-    every = features.groups()
+    features, question = recording.features_of(summary.key), recording.question(summary.key)
+    every = question.rows(features)
     merged = tuple(name for name, _ in every) != summary.features
-    groups = [(features.groups(merged=True) if merged else every)[at] for at in positions]
+    groups = [(question.rows(features, merged=True) if merged else every)[at] for at in positions]
     sizes, steps = [], []
     for episode, found in explained(recording, summary.key):
         rows = usable(found.values)

@@ -13,13 +13,14 @@ from rltools.targets._target import (
     is_discrete,
     target_labels,
 )
-from rltools.targets._weights import linear_weights
+from rltools.targets._weights import Weights, linear_weights
 
 __all__ = [
     "MOST_COPIES",
     "SCORES",
     "Score",
     "Target",
+    "Weights",
     "available_scores",
     "base_head",
     "default_target",

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from rltools.errors import TargetError
 from rltools.limits import MAX_TARGETS
 from rltools.policy import Policy
-from rltools.targets._decision import DECISION, unbounded_action
+from rltools.targets._decision import DECISION, unbounded_action, written_bounds
 from rltools.targets._target import (
     AND,
     LESS,
@@ -24,6 +24,8 @@ from rltools.targets._target import (
     target_labels,
 )
 
+_MOST_NAMED = 20
+"""So many actions are named in an error."""
 _OF_PROBABILITIES = ("log_probability", "probability", "entropy", "kl")
 
 
@@ -37,8 +39,11 @@ def parse_target(text: str | Target | None, policy: Policy) -> Target:
     """
     if text is None:
         return default_target(policy)
-    _check_count(text)
+    if isinstance(text, Target):
+        _check_length(text)
     asked = str(text)
+    if asked.count(AND) >= MAX_TARGETS and asked not in policy.action_names:
+        raise TargetError(_too_long(asked.count(AND) + 1))
     found = read_target(asked, policy) or read_target(asked.strip(), policy)  # a name may begin or end with a space
     if found is None:
         raise TargetError(_refusal(asked, policy))
@@ -46,7 +51,7 @@ def parse_target(text: str | Target | None, policy: Policy) -> Target:
     if read_target(str(found), policy) != found or (isinstance(text, Target) and found != text):
         raise TargetError(
             f"the target {asked!r} can be read in two ways, because of the names of the actions of "
-            f"{policy.source.name} ({', '.join(map(repr, policy.action_names))}); name the actions by their positions, "
+            f"{policy.source.name} ({_named(policy)}); name the actions by their positions, "
             f"for instance {found.score}:0 - 1"
         )
     twice = [label for label, times in Counter(target_labels(found, policy)).items() if times > 1]
@@ -82,36 +87,47 @@ def fitting_target(method: str, needs: Collection[str], target: str | Target | N
     return found
 
 
-def _check_count(target: str | Target) -> None:
-    # Each is read inside the one before it.
-    count = 0
-    if isinstance(target, str):
-        count = target.count(AND)
-    else:
-        following = target.also
-        while following is not None and count <= MAX_TARGETS:
-            count, following = count + 1, following.also
-    if count >= MAX_TARGETS:
-        raise TargetError(
-            f"the target asks for more than {MAX_TARGETS} scores at once, joined by {AND.strip()!r}, which is the "
-            f"most; ask for some of them, and explain again for the others"
-        )
-
-
 def _refusal(text: str, policy: Policy) -> str:
     scores = available_scores(policy)
     of_actions = [score for score in scores if not is_of_state(score, policy)]
-    names = ", ".join(map(repr, policy.action_names))
+    names = _named(policy)
     of_states = ", ".join(score for score in scores if is_of_state(score, policy)) or "none"
     decision = "" if unbounded_action(policy) else "; or decision"
     return (
-        f"{policy.source.name} has no target {text!r}{_reason(text, policy) or _suggestion(text, policy)} A target is "
+        f"{policy.source.name} has no target {_shortened(text)!r}"
+        f"{_reason(text, policy) or _suggestion(text, policy)} A target is "
         f"SCORE:ACTION, with a score of {', '.join(of_actions)} and an action of {', '.join(keywords(policy))}, a "
         f"position below {len(policy.action_names)} or a name ({names}); or a score of the state ({of_states}); or the "
         f"difference of two single ones; or several of these in one pass{decision}; for instance "
         f"{default_target(policy)}, {default_target(policy)} & {of_actions[0]}:0"
         + (f" or {of_actions[0]}:chosen - runner_up" if is_discrete(policy) else "")
     )
+
+
+def _check_length(target: Target) -> None:
+    count, last = 1, target
+    while last.also is not None:
+        count, last = count + 1, last.also
+    if count > MAX_TARGETS:
+        raise TargetError(_too_long(count))
+
+
+def _too_long(count: int) -> str:
+    return (
+        f"the target asks for {count} scores in one pass, and up to {MAX_TARGETS} are explained together; take one "
+        f"for every action, for instance logit:all, or ask for some of them at a time"
+    )
+
+
+def _named(policy: Policy) -> str:
+    """The names of the actions, or some of many."""
+    names = ", ".join(map(repr, policy.action_names[:_MOST_NAMED]))
+    more = len(policy.action_names) - _MOST_NAMED
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _reason(text: str, policy: Policy) -> str:
@@ -125,9 +141,11 @@ def _reason(text: str, policy: Policy) -> str:
     if "advantage" in asked and "advantage" not in policy.heads:
         return ": only duelling networks with an 'advantage' head have one."
     if text.strip() == DECISION:
+        unbounded = unbounded_action(policy)
         return (
-            f": a change of its action is measured by how far it can range, and {unbounded_action(policy)!r} has no "
-            f"bounds; give the policy an action_space with bounds, or explain action:all."
+            f": a change of its action is measured by how far it can range, and "
+            f"{unbounded!r}{written_bounds(policy, unbounded)} has no bounds; give the policy an action_space with "
+            f"bounds, or explain action:all."
         )
     if DECISION in asked:
         return ": a decision is asked for alone, as 'decision'."

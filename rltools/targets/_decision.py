@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rltools.bounds import bounds_of
 from rltools.policy import Policy, positions
 
 DECISION = "decision"
@@ -34,13 +35,22 @@ def decided(policy: Policy, scores: Tensor) -> Tensor:
 def action_ranges(policy: Policy) -> np.ndarray | None:
     """float64 `[dimension]`, the highest less the lowest value of each; None for discrete actions.
 
-    Infinite where an action has no bounds; 1 where it can have but one value.
+    Infinite where an action has no bounds (see `bounds_of`); 1 where it can have but one value.
     """
     if policy.branches:
         return None
     space: Any = policy.action_space
-    ranges: np.ndarray = space.high.astype(np.float64).reshape(-1) - space.low.astype(np.float64).reshape(-1)
+    low, high = bounds_of(space)
+    ranges = (high - low).reshape(-1)
     return np.where(ranges > 0, ranges, 1.0)
+
+
+def written_bounds(policy: Policy, name: str) -> str:
+    """The bounds that stand for none in an action of this name: `, from -3.4e+38 to 3.4e+38,`; "" for infinite ones."""
+    space: Any = policy.action_space
+    at = policy.action_names.index(name)
+    low, high = (float(end.reshape(-1)[at]) for end in (space.low, space.high))
+    return f", from {low:.3g} to {high:.3g}," if np.isfinite([low, high]).all() else ""
 
 
 def unbounded_action(policy: Policy) -> str:

@@ -14,7 +14,7 @@ from rltools.policy import Back
 Read = Callable[[dict[str, Tensor]], Tensor]
 
 MOST_ENTRIES = 1 << 22
-"""Of gradients that are pulled through at once; more is done target by target."""
+"""Of gradients that are pulled through at once; of more, some targets at a time."""
 
 
 def pulled_back(
@@ -47,6 +47,8 @@ def pulled_back(
 
 def _through(back: Back, g: Tensor, entries: int) -> Tensor:
     """`g [target, row, k]` -> `[target, row, *feature]`."""
-    if len(g) > 1 and g.shape[0] * g.shape[1] * entries <= MOST_ENTRIES:
-        return back(g.contiguous())
-    return torch.stack([back(of_target) for of_target in g]) if len(g) != 1 else back(g[0])[None]
+    if len(g) == 1:
+        return back(g[0])[None]
+    at_once = max(1, MOST_ENTRIES // max(1, g.shape[1] * max(entries, g.shape[2])))
+    parts = [back(of_targets.contiguous()) for of_targets in torch.split(g, at_once)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

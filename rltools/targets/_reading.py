@@ -10,7 +10,7 @@ from torch import Tensor
 from rltools.errors import TargetError
 from rltools.policy import Context, Policy
 from rltools.targets._decision import DECISION, decided
-from rltools.targets._target import Target, branch_of, is_of_state, is_several
+from rltools.targets._target import Target, branch_of, count_scalars, is_of_state, is_several
 
 FORBIDDEN = -1e8
 """The score of an action that is not allowed where probabilities are computed: probability 0, and no NaN anywhere."""
@@ -36,6 +36,46 @@ def terms(target: Target) -> tuple[Target, ...]:
     return tuple(term for part in target.parts for term in (part, part.minus) if term is not None)
 
 
+def undefined(policy: Policy, target: Target, context: Context) -> Tensor | None:
+    """Bool `[batch, target]`: the scalars that do not exist, because no other action was allowed; None for none.
+
+    There is no runner-up where one action is allowed, and the logarithm of a forbidden action's probability is no
+    number. Such scalars are NaN, and so is whatever is said of them.
+    """
+    rows = context.action if context.action is not None else context.mask
+    missing = {term: _missing(term, policy, context) for term in terms(target)}
+    if rows is None or all(of_term is None for of_term in missing.values()):
+        return None
+    found = []
+    for part in target.parts:
+        of_part = torch.zeros(len(rows), count_scalars(part, policy), dtype=torch.bool, device=rows.device)
+        for of_term in (missing[term] for term in terms(part)):
+            of_part = of_part if of_term is None else of_part | of_term
+        found.append(of_part)
+    every = torch.cat(found, dim=1)
+    return every if every.any() else None
+
+
+def _missing(term: Target, policy: Policy, context: Context) -> Tensor | None:
+    """`undefined` of one score of actions; None where it always exists."""
+    if not policy.branches or not term.action or is_of_state(term.score, policy) or is_several(term, policy):
+        return None
+    keyword, branch = branch_of(term.action, policy)
+    if keyword == "runner_up":
+        lonely = _runner_up(policy, context)[1]
+        return lonely if branch is None else lonely[:, branch, None]
+    if not keyword and term.score == "log_probability" and context.mask is not None:
+        return ~context.mask[:, _position(term, policy), None]
+    return None
+
+
+def _with_gaps(select: Callable[[Tensor], Tensor], missing: Tensor) -> Callable[[Tensor], Tensor]:
+    """A selection of scores with NaN in the place of those that do not exist."""
+    exists = torch.where(missing, torch.nan, 1.0)
+    # A product, so that the gradients are no numbers either.
+    return lambda scores: select(scores) * beside(exists, scores).to(scores)
+
+
 def _difference(target: Target, policy: Policy, context: Context) -> Callable[[dict[str, Tensor]], Tensor]:
     """From outputs to the scalars of a plain target, or of the difference of two."""
     read = [(base_head(term, policy), _reader(term, policy, context)) for term in terms(target)]
@@ -54,6 +94,9 @@ def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tenso
     if target.score == "kl":
         return _divergence(policy, context)
     select = _selection(target, policy, context)
+    missing = _missing(target, policy, context)
+    if missing is not None and missing.any():
+        select = _with_gaps(select, missing)
     if transform is None:
         return select
     return lambda output: select(transform(output, policy.branches, None if mask is None else beside(mask, output)))
@@ -61,18 +104,23 @@ def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tenso
 
 def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
     """From scores of all actions `[batch, ..., k]` to those of the target's."""
-    names = policy.action_names
     if is_of_state(target.score, policy) or is_several(target, policy):
         return lambda scores: scores
     keyword, branch = branch_of(target.action, policy)
     if keyword:
-        action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context)
+        action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context)[0]
         if branch is not None:
             action = action[:, branch, None]
         count = action.shape[1]
         return lambda scores: scores.gather(-1, beside(action, scores).expand(*scores.shape[:-1], count))
-    position = names.index(target.action) if target.action in names else int(target.action)
+    position = _position(target, policy)
     return lambda scores: scores[..., position, None]
+
+
+def _position(target: Target, policy: Policy) -> int:
+    """Of the action that a target names, by its name or by its position."""
+    names = policy.action_names
+    return names.index(target.action) if target.action in names else int(target.action)
 
 
 def beside(rows: Tensor, output: Tensor) -> Tensor:
@@ -93,8 +141,11 @@ def _chosen(policy: Policy, context: Context) -> Tensor:
     return context.action + starts
 
 
-def _runner_up(policy: Policy, context: Context) -> Tensor:
-    """The best action of each choice other than the chosen one, of those allowed."""
+def _runner_up(policy: Policy, context: Context) -> tuple[Tensor, Tensor]:
+    """The best action of each choice other than the chosen one, of those allowed, and where there is no such action.
+
+    int64 and bool `[batch, branch]`; where there is none, the position means nothing.
+    """
     chosen = _chosen(policy, context)
     if min(policy.branches) < 2:
         raise TargetError(
@@ -108,11 +159,13 @@ def _runner_up(policy: Policy, context: Context) -> Tensor:
         )
     others = context.scores if context.mask is None else context.scores.masked_fill(~context.mask, -torch.inf)
     others = others.scatter(1, chosen, -torch.inf)
-    found, start = [], 0
+    found, lonely, start = [], [], 0
     for size in policy.branches:
-        found.append(start + others[:, start : start + size].argmax(dim=1))
+        best, position = others[:, start : start + size].max(dim=1)
+        found.append(start + position)
+        lonely.append(best == -torch.inf)
         start += size
-    return torch.stack(found, dim=1)
+    return torch.stack(found, dim=1), torch.stack(lonely, dim=1)
 
 
 def _divergence(policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:

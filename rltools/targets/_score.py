@@ -13,7 +13,7 @@ from rltools.differentiation import derivative
 from rltools.errors import ArgumentError
 from rltools.policy import Back, Context, Policy, pulled
 from rltools.targets._pulling import pulled_back
-from rltools.targets._reading import FORBIDDEN, base_head, beside, read_scalars, terms
+from rltools.targets._reading import FORBIDDEN, base_head, beside, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import linear_weights
 
@@ -69,6 +69,11 @@ class Score(nn.Module):
             return None
         return self._read({self._heads[0]: self._context.scores})
 
+    @cached_property
+    def undefined(self) -> Tensor | None:
+        """Bool `[batch, target]`, the scalars that do not exist in a row; None for none. See `undefined`."""
+        return undefined(self._policy, self._target, self._context)
+
     def rows(self, index: Tensor) -> Score:
         """The score of some of the rows, in the order of `index`."""
         return Score(self._policy, self._target, self._context.rows(index), self.most_copies)
@@ -92,10 +97,8 @@ class Score(nn.Module):
     @cached_property
     def _weights(self) -> Tensor | None:
         """`[batch or 1, target, k]`, where the scalars are sums of one head's outputs; None where they are not."""
-        weights, context = linear_weights(self._policy, self._target), self._context
-        if weights is None or len(weights) == 1:
-            return weights
-        return None if context.action is None else weights[context.action]
+        weights = linear_weights(self._policy, self._target)
+        return None if weights is None else weights.of(self._context.action)
 
     def _ways(self, x: Tensor) -> dict[str, tuple[Tensor, Back]] | None:
         """Of each head its outputs and the way back; None where the policy does not know one."""

@@ -1,26 +1,52 @@
 """Targets that are sums of a head's outputs, as the weights of these sums.
 
-Their gradients are the head's own, weighted; and where a network has few layers, the small operations that centre its
+Their gradients are the head's own, weighted; and where a network has few layers, the small operations that center its
 outputs and pick one of them would cost as much as it does.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from rltools.policy import Context, Policy
-from rltools.targets._reading import base_head, read_scalars, terms
-from rltools.targets._target import Target
+from rltools.policy import Policy
+from rltools.targets._reading import base_head, terms
+from rltools.targets._target import Target, branch_of, is_of_state, is_several
 
 LINEAR = ("logit", "q_value", "advantage", "centred", "mean", "action", "value")
 
 
-def linear_weights(policy: Policy, target: Target) -> Tensor | None:
-    """`[chosen, target, k]`: for each action that may be chosen, the scalars' weights in one head's outputs.
+@dataclass(frozen=True)
+class Weights:
+    """The scalars of a target as sums of one head's outputs.
 
-    None where the scalars are no such sums, are of several heads, or depend on more than the chosen action. There is
-    one set of weights where they do not depend on that either: of continuous actions, of the value, of all actions.
+    Attributes:
+        fixed: `[target, k]`, the weights whatever action is chosen.
+        chosen: `[target]`, what the weight of the chosen action's output is larger by; None where no scalar depends on
+            it: of continuous actions, of the value, of all actions. So there is one number for each action, and not a
+            table for each action that may be chosen.
+    """
+
+    fixed: Tensor
+    chosen: Tensor | None
+
+    def of(self, action: Tensor | None) -> Tensor | None:
+        """`[batch or 1, target, k]` where `action [batch]` was chosen; None where it matters and is not known."""
+        if self.chosen is None:
+            return self.fixed[None]
+        if action is None:
+            return None
+        weights = self.fixed.repeat(len(action), 1, 1)
+        weights[torch.arange(len(action), device=weights.device), :, action] += self.chosen
+        return weights
+
+
+def linear_weights(policy: Policy, target: Target) -> Weights | None:
+    """The weights of a target's scalars in the outputs of one head.
+
+    None where they are no such sums, are of several heads, or depend on more than the chosen action.
     """
     parts = terms(target)
     heads = {base_head(term, policy) for term in parts}
@@ -28,9 +54,31 @@ def linear_weights(policy: Policy, target: Target) -> Tensor | None:
     if not fitting or len(heads) > 1 or policy.masked or len(policy.branches) > 1:
         return None
     (head,) = heads
-    chosen = len(policy.action_names) if policy.branches and head != "value" else 1
     outputs = 1 if head == "value" or (head == "q_value" and not policy.branches) else len(policy.action_names)
-    unit = torch.eye(outputs, dtype=policy.dtype, device=policy.device).expand(chosen, outputs, outputs)
-    read = read_scalars(policy, target, Context(action=torch.arange(chosen, device=policy.device)))
-    weights = read({head: unit}).transpose(1, 2).contiguous()
-    return weights[:1] if torch.equal(weights, weights[:1].expand_as(weights)) else weights
+    fixed, chosen = [], []
+    for part in target.parts:
+        rows, of_chosen = _weights(part, policy, outputs)
+        if part.minus is not None:
+            less, of_other = _weights(part.minus, policy, outputs)
+            rows, of_chosen = rows - less, of_chosen - of_other
+        fixed.append(rows)
+        chosen += [of_chosen] * len(rows)
+    largest = torch.tensor(chosen, dtype=policy.dtype, device=policy.device)
+    return Weights(torch.cat(fixed), largest if any(chosen) else None)
+
+
+def _weights(term: Target, policy: Policy, outputs: int) -> tuple[Tensor, float]:
+    """Of one score `[target, k]`, and the weight of the chosen action beside these."""
+    keyword, _ = branch_of(term.action, policy) if policy.branches else ("", None)
+    if is_of_state(term.score, policy):
+        picked = torch.ones(1, outputs, dtype=policy.dtype, device=policy.device)
+    elif is_several(term, policy):
+        picked = torch.eye(outputs, dtype=policy.dtype, device=policy.device)
+    else:
+        picked = torch.zeros(1, outputs, dtype=policy.dtype, device=policy.device)
+        if not keyword:
+            names = policy.action_names
+            picked[0, names.index(term.action) if term.action in names else int(term.action)] = 1
+    if term.score == "centred":
+        picked -= 1 / outputs  # each row picks one output
+    return picked, 1.0 if keyword else 0.0

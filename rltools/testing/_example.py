@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rltools.features import Features, axis_names
+from rltools.axes import image_axes
+from rltools.features import Features
 from rltools.recording import Attribution, Episode, Header, Outcome, Question, Recording
 from rltools.testing._recordings import Explained, write_recording
 
@@ -47,7 +48,7 @@ def example_recording(
     """
     rng = np.random.default_rng(seed)
     shape = values[0].shape[2:] if values else (2,)
-    features = features or Features(shape, axis_names(shape))
+    features = features or Features(shape, image_axes(shape) or ("feature",))
     target = labels[0] if len(labels) == 1 else f"{labels[0].split(':')[0]}:all"
     question = Question(method, target, tuple(labels), unit, {}, "0" * 64, every)
     episodes, explained = [], []

@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools.recording import Attribution, Recording
 from rltools.recording._deviation import deviation
-from rltools.replays._rows import Row, is_picture, plane, summed
+from rltools.replays._rows import Row, plane, summed
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ def explained(
     at = int(np.nansum(np.abs(values), axis=(0, 2)).argmax())
     drawn, targets = values[:, at], len(found.labels)
     maps = tuple(
-        drawn[:, part.start : part.stop][:, plane(part)].sum(axis=-1)
-        for part in found.features.parts
-        if is_picture(part)
+        drawn[:, part.start : part.stop][:, plane(part)].sum(axis=-1) for part in found.features.parts if part.is_image
     )
     by_row = summed(drawn, rows)
     return Explained(

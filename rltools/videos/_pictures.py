@@ -12,7 +12,6 @@ import numpy as np
 from rltools.features import Part
 from rltools.observations import pick
 from rltools.replays._pictures import visible
-from rltools.replays._rows import is_picture
 from rltools.videos._colours import veil
 from rltools.videos._scene import Scene
 
@@ -45,7 +44,7 @@ class Picture:
 def pictures_of(scene: Scene) -> list[Picture]:
     """The frames where there are any, then the observations that are pictures; three at most."""
     features = scene.episode.features
-    observed = [part for part in features.parts if is_picture(part)]
+    observed = [part for part in features.parts if part.is_image]
     found = [_framed(scene.frames, captioned=bool(observed))] if scene.frames else []
     found += [_observation(scene, part, at) for at, part in enumerate(observed)]
     return found[:MOST]

@@ -13,7 +13,7 @@ from rltools.explanation._groups import with_groups
 from rltools.explanation._references import given_reference
 from rltools.observations import blank_observations
 from rltools.policy import Context, Policy
-from rltools.targets import Target, base_head, fitting_target, linear_weights, terms
+from rltools.targets import Target, Weights, base_head, fitting_target, linear_weights, terms
 from rltools.wrappers._live import Live
 
 
@@ -46,8 +46,8 @@ def ask(
     return live
 
 
-def _of_deciding_head(policy: Policy, target: Target) -> np.ndarray | None:
+def _of_deciding_head(policy: Policy, target: Target) -> Weights | None:
     """The target's weights in the outputs of the head that decides; None where it is no sum of those."""
     weights = linear_weights(policy, target)
     of_first = all(base_head(term, policy) == policy.heads[0] for term in terms(target))
-    return weights.numpy(force=True) if of_first and weights is not None else None
+    return weights if of_first else None

@@ -18,7 +18,7 @@ from rltools.attributions.input_x_gradient import input_x_gradient
 from rltools.differentiation import derivative
 from rltools.explanation._batches import explained_rows
 from rltools.policy import Acted, Context, Policy, advanced, decide, positions, pulled
-from rltools.targets import Target, base_head, read_scalars, target_labels, terms
+from rltools.targets import Target, Weights, base_head, read_scalars, target_labels, terms
 from rltools.wrappers._checks import check_finite, checked_actions, finite_or_nan
 
 _FROM_GRADIENT: dict[Method, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -54,7 +54,7 @@ class Live:
     target: Target
     reference: Tensor | None
     settings: dict[str, Any]
-    weights: np.ndarray | None
+    weights: Weights | None
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -159,11 +159,18 @@ class Live:
 
     def _weights(self, acted: Acted) -> np.ndarray:
         """`[row, target, k]`, of the scalars in the first head's outputs."""
+        fixed, chosen = self._arrays
+        weights = fixed[None].repeat(len(acted.actions), axis=0)
+        if chosen is not None and acted.context.action is not None:
+            weights[np.arange(len(weights)), :, acted.context.action.numpy(force=True)] += chosen
+        return weights
+
+    @cached_property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The weights in NumPy."""
         assert self.weights is not None
-        if len(self.weights) == 1 or acted.context.action is None:
-            return self.weights.repeat(len(acted.actions), axis=0)
-        of_chosen: np.ndarray = self.weights[acted.context.action.numpy(force=True)]
-        return of_chosen
+        fixed, chosen = self.weights.fixed, self.weights.chosen
+        return fixed.numpy(force=True), None if chosen is None else chosen.numpy(force=True)
 
     def _finished(
         self,
@@ -174,7 +181,10 @@ class Live:
         finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> Moment:
         slopes = gradients[0][:, None] if len(gradients) == 1 else np.stack(gradients, axis=1)
-        return Moment(acted.actions, finite_or_nan(finish(slopes, x.numpy(force=True)[:, None])), scores)
+        values = finite_or_nan(finish(slopes, x.numpy(force=True)[:, None]))
+        if (missing := np.isnan(scores)).any():  # of no score there is nothing to say
+            values = np.where(missing.reshape(*missing.shape, *[1] * (values.ndim - 2)), np.nan, values)
+        return Moment(acted.actions, values, scores)
 
     def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
         with torch.no_grad():

@@ -11,7 +11,7 @@ from gymnasium import Space
 from torch import Tensor
 
 from rltools.policies._chain import Chain
-from rltools.policies._layers import Clipped, TanhLayer, Unscaled
+from rltools.policies._layers import Clipped, TanhLayer, Unscaled, halves
 from rltools.policies._memory import Memory
 from rltools.policies.torch_policy import Choose, Head
 
@@ -39,6 +39,13 @@ class Outputs:
 def scale(space: Space[Any]) -> Head:
     """From the bounds of a Box to [-1, 1]."""
     low, high = bounds(space)
+    if Unscaled(low, high).are_huge:
+
+        def scaled(action: Tensor) -> Tensor:
+            middle, half = halves(low, high, action)
+            return (action - middle) / half
+
+        return scaled
     return lambda action: 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
 
 

@@ -1,0 +1,88 @@
+"""What the axes of an array are called; the one place that says what is an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rltools.bounds import bounds_of
+
+if TYPE_CHECKING:
+    from gymnasium import Space
+
+LARGE = 28
+"""Of so many entries a side, numbers of one range are pixels: no table of quantities is as large."""
+BRIGHTNESS = ((0, 1), (0, 255))
+"""Ranges of floats that are the brightness of something."""
+COLORS = (1, 3)
+"""Channels of a gray or a colored image."""
+
+_LAYOUTS: dict[int, dict[tuple[str, ...], int]] = {
+    2: {("y", "x"): 0},
+    3: {("y", "x", "channel"): 0, ("channel", "y", "x"): 1},
+    # As Gymnasium stacks frames; as MetaDrive does; and frames with their channels first.
+    4: {("lag", "y", "x", "channel"): 1, ("y", "x", "channel", "lag"): 0, ("lag", "channel", "y", "x"): 2},
+}
+"""By how many axes an image has: their names, and where the first of y and x is."""
+
+
+def is_image(dims: Sequence[str]) -> bool:
+    """Whether the entries of an array with these axes have a place in an image."""
+    return {"y", "x"} <= set(dims)
+
+
+def element_axes(shape: Sequence[int]) -> tuple[str, ...]:
+    """Names for the axes of an array whose entries are quantities of their own.
+
+    >>> element_axes((8,)), element_axes((5, 30)), element_axes((2, 5, 30))
+    (('feature',), ('row', 'column'), ('axis_0', 'axis_1', 'axis_2'))
+    """
+    named: dict[int, tuple[str, ...]] = {1: ("feature",), 2: ("row", "column")}
+    return named.get(len(shape), tuple(f"axis_{axis}" for axis in range(len(shape))))
+
+
+def image_axes(shape: Sequence[int]) -> tuple[str, ...]:
+    """Names for the axes of an image of two to four axes: its longer ones are y and x; () for other arrays.
+
+    >>> image_axes((96, 96, 3)), image_axes((4, 84, 84)), image_axes((2, 10, 10, 3))
+    (('y', 'x', 'channel'), ('channel', 'y', 'x'), ('lag', 'y', 'x', 'channel'))
+    """
+
+    def likely(axes: tuple[str, ...]) -> tuple[int, bool, bool]:
+        sizes = dict(zip(axes, shape, strict=True))
+        return min(sizes["y"], sizes["x"]), sizes.get("channel") in COLORS, sizes["y"] == sizes["x"]
+
+    return max(_LAYOUTS.get(len(shape), {}), key=likely, default=())
+
+
+def space_axes(space: Space[Any]) -> tuple[str, ...]:
+    """Names for the axes of the arrays of a Box or MultiBinary: those of an image where its entries are pixels.
+
+    They are where all places share one range, and this is that of bytes; or there is an axis of channels, and they are
+    integers or between 0 and 1 or 255; or there are very many of them. Without bounds they are quantities.
+
+    >>> from gymnasium.spaces import Box
+    >>> space_axes(Box(0, 255, (84, 84), np.uint8)), space_axes(Box(-np.inf, np.inf, (5, 30)))
+    (('y', 'x'), ('row', 'column'))
+    """
+    shape = tuple(space.shape or ())
+    axes = image_axes(shape)
+    return axes if axes and 0 not in shape and _are_pixels(space, axes) else element_axes(shape)
+
+
+def _are_pixels(space: Any, axes: tuple[str, ...]) -> bool:
+    zeros = np.zeros(space.shape)
+    low, high = bounds_of(space) if hasattr(space, "low") else (zeros, zeros + 1)  # the bits of a MultiBinary
+    places = tuple(at for at, axis in enumerate(axes) if axis != "channel")
+    alike = all((end == end.max(axis=places, keepdims=True)).all() for end in (low, high))
+    if not alike or not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return False
+    ranges = set(zip(low.ravel().tolist(), high.ravel().tolist(), strict=True))
+    kind = np.dtype(space.dtype)
+    large = min(space.shape[axes.index(axis)] for axis in ("y", "x")) >= LARGE
+    bright = ranges <= set(BRIGHTNESS)
+    if kind.kind in "biu":
+        return large or "channel" in axes or (kind == np.uint8 and ranges == {(0, 255)})
+    return large if "channel" in axes and not bright else bright and (large or "channel" in axes)
