@@ -152,7 +152,7 @@ def explain(
     recording = open_recording(run)
     policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
     asked = str(fitting_target(method, find_method(method).needs, target, policy))
-    run_explain(
+    recording = run_explain(
         recording,
         policy,
         method=method,
@@ -167,7 +167,7 @@ def explain(
         progress=True,
         **parameters(settings),
     )
-    typer.echo("\n".join(summarise(recording, method=method, target=asked, window=window).findings))
+    typer.echo("\n".join(summarise(recording, method=recording.asked[-1]).findings))
 
 
 @app.command(cls=WithKeys, epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")

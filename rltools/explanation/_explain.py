@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import DamagedFileWarning, Recording
 from rltools.recording._background import BackgroundFiles
-from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
+from rltools.recording._explained import folder_identity
+from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer
+from rltools.recording._json import write_json
 from rltools.targets import Target
 
 BLOCK_BYTES = 1 << 25
@@ -80,7 +83,8 @@ def explain(
         parameters: of the method. `groups` are `{name: [feature, ...]}`, or "summary" for what a summary has a row for.
 
     Returns:
-        The recording that was given; its `attribution(method, target)` has the result.
+        The recording that was given, with this attribution in hand: its `attribution(method, target)` has the result,
+        also where the same was asked before with, say, other references.
 
     Raises:
         UnknownNameError: no such method.
@@ -103,13 +107,14 @@ def explain(
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
     asked = ask(recording, policy, method, target, reference, every, seed, chosen)
+    answered = replace(recording, asked=(*recording.asked, asked.key))
     folder = recording.directory / "attributions" / asked.key
     with sole_writer(recording.directory), cause_named(folder):
         missing = sorted(set(recording.numbers) - set(numbered(folder)))
         if not missing:
             if policy.source.sha256 != recording.header.policy_sha256:
                 check_one(recording, policy)
-            return recording
+            return answered
         states = None
         if "reference" in asked.method.needs:
             states = visited_reference(recording, policy, reference, seed, folder)
@@ -133,7 +138,7 @@ def explain(
             FailedAttributionWarning,
             stacklevel=2,
         )
-    return recording
+    return answered
 
 
 def _batches(
@@ -192,6 +197,7 @@ def _explain_batch(
         path = numbered_path(folder, piece.number)
         files.write(path, {"t": piece.t, **{name: values[rows] for name, values in found.items()}})
         if piece.last:
-            files.finish(path, {"policy_sha256": asked.question.policy_sha256})
+            belongs = recording.identity(piece.number) | folder_identity(recording, asked.key)
+            files.finish(path, {"policy_sha256": asked.question.policy_sha256, **belongs})
         start = rows.stop
     return start, explained.failed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -10,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from rltools.errors import ConflictError, CorruptError, RecordingError
+from rltools.errors import ConflictError, RecordingError
 
 _TEMPORARY = ".unfinished-"
 
@@ -115,27 +113,6 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if arrived:
         raise KeyboardInterrupt
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON that reads well and is the same bytes for the same content."""
-    with appearing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote.
-
-    Raises:
-        CorruptError: the file is not a JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CorruptError(f"{path} is not readable JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise CorruptError(f"{path} should hold a JSON object and holds a {type(content).__name__}")
-    return content
 
 
 def numbered(folder: Path) -> tuple[int, ...]:

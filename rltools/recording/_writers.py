@@ -19,6 +19,7 @@ from rltools.recording._episode import (
     recorded_leaves,
 )
 from rltools.recording._files import put_in_place, temporary_name, uninterrupted
+from rltools.recording._identity import EPISODE_ROWS, NUMBER, RECORDING
 
 Columns = Mapping[str, np.ndarray]
 
@@ -35,6 +36,11 @@ class BlockFile:
     def begun(self) -> bool:
         """Whether anything was written."""
         return self._writer is not None
+
+    @property
+    def content(self) -> str:
+        """What tells the rows so far from any others; "" before there are columns."""
+        return "" if self._writer is None else self._writer.content
 
     def write(self, columns: Columns) -> None:
         """Append a block of rows; blocks without rows fix the columns' types only."""
@@ -60,9 +66,16 @@ class BlockFile:
 class EpisodeWriter:
     """Keeps an episode, and its frames where there are any."""
 
-    def __init__(self, episode: Path, frames: Path | None) -> None:
+    def __init__(self, episode: Path, frames: Path | None, recording: str = "") -> None:
+        """Prepare; `recording` is the seal of the recording that the episode is of."""
         self._episode = BlockFile(episode)
         self._frames = BlockFile(frames) if frames else None
+        self._recording = {RECORDING: recording}
+
+    @property
+    def content(self) -> str:
+        """What tells the rows so far from any others."""
+        return self._episode.content
 
     def write(self, columns: Columns, frames: list[bytes]) -> None:
         """Append a block of steps, with a frame for each where frames are kept."""
@@ -73,8 +86,9 @@ class EpisodeWriter:
     def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
         """Put the files in their place, the frames first: an episode that is there is complete."""
         if self._frames:
-            self._frames.finish({"frames_per_second": str(frames_per_second)})
-        self._episode.finish(episode_metadata(outcome, final_observation))
+            belongs = {NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: self._episode.content}
+            self._frames.finish({"frames_per_second": str(frames_per_second), **self._recording, **belongs})
+        self._episode.finish(episode_metadata(outcome, final_observation) | self._recording)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
@@ -86,8 +100,10 @@ class EpisodeWriter:
 class FrameWriter:
     """Adds frames to an episode that is already there, after checking that it happened again exactly."""
 
-    def __init__(self, episode: Episode, frames: Path) -> None:
+    def __init__(self, episode: Episode, frames: Path, identity: Mapping[str, str]) -> None:
+        """Prepare; `identity` is that of the episode, `Recording.identity`."""
         self._episode = episode
+        self._identity = identity
         self._frames = BlockFile(frames)
         self._steps = 0
 
@@ -114,7 +130,7 @@ class FrameWriter:
         """
         if self._steps < len(self._episode):
             raise self._another_way()
-        self._frames.finish({"frames_per_second": str(frames_per_second)})
+        self._frames.finish({"frames_per_second": str(frames_per_second), **self._identity})
 
     def abandon(self) -> None:
         """Leave nothing behind."""

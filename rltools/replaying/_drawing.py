@@ -60,7 +60,7 @@ def draw_episode(recording: Recording, number: int, env: Environment, advance: C
             for frames in _blocks(episode, made):
                 file.write({"frame": frames})
                 advance(len(frames))
-            file.finish({"frames_per_second": str(frames_per_second(made))})
+            file.finish({"frames_per_second": str(frames_per_second(made)), **recording.identity(number)})
         except BaseException:
             file.abandon()
             raise

@@ -16,7 +16,7 @@ from rltools.errors import ArgumentError, FaultError
 from rltools.policies._surroundings import check_match, look_at
 from rltools.policy import Policy
 from rltools.progress import progress_bar
-from rltools.recording import Outcome, Recording
+from rltools.recording import Outcome, Recording, open_recording
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer
 from rltools.recording._writers import EpisodeWriter, FrameWriter
 from rltools.rollout._acting import reproducible
@@ -104,7 +104,8 @@ def record(
     header = header_of(policy, spec, seed, deterministic, max_steps)
     folder, keep_alive = _temporary_folder() if directory is None else (Path(directory), None)
     with sole_writer(folder), cause_named(folder), reproducible(policy):
-        recording = Recording(folder, settle(folder, header, overwrite=overwrite), keep_alive)
+        settle(folder, header, overwrite=overwrite)
+        recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         there = set(recording.numbers)
         framed = set(numbered(folder / "frames"))
         missing = [n for n in range(episodes) if n not in there or (n in drawn and n not in framed)]
@@ -162,8 +163,9 @@ def _writers(recording: Recording, there: set[int], drawn: set[int]) -> Callable
     def open_writer(number: int) -> tuple[Writer, bool]:
         frames = numbered_path(recording.directory / "frames", number) if number in drawn else None
         if number in there and frames is not None:
-            return FrameWriter(recording.episode(number), frames), True
-        return EpisodeWriter(numbered_path(recording.directory / "episodes", number), frames), frames is not None
+            return FrameWriter(recording.episode(number), frames, recording.identity(number)), True
+        episode = numbered_path(recording.directory / "episodes", number)
+        return EpisodeWriter(episode, frames, recording.seal), frames is not None
 
     return open_writer
 

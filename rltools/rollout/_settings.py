@@ -15,7 +15,8 @@ from rltools.environments import current_id, spec_to_json
 from rltools.errors import ConflictError
 from rltools.policy import Policy
 from rltools.recording import Header, open_recording
-from rltools.recording._files import numbered, write_json
+from rltools.recording._files import numbered
+from rltools.recording._json import write_json
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -66,7 +67,7 @@ def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
     return (f"trained on {trained_on}, and recorded in {spec.id} because that was asked for",)
 
 
-def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
+def settle(folder: Path, header: Header, *, overwrite: bool) -> None:
     """Write `recording.json`, or check that the one that is there says the same.
 
     Raises:
@@ -87,7 +88,7 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
         for room in ("episodes", "attributions"):
             (folder / room).mkdir(exist_ok=True)
         write_json(path, header.to_json())
-        return header
+        return
     there = open_recording(folder).header
     passing = ("versions", "notes", "library", "branches")
     differing = [
@@ -102,7 +103,6 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
             f"with other settings: {', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace "
             f"it with overwrite=True (--overwrite)"
         )
-    return there
 
 
 _SETTINGS = {"policy_sha256": "model with sha256", "environment": "environment with"}

@@ -33,7 +33,8 @@ def summarise(
 
     Args:
         recording: with at least one attribution.
-        method: which, where several were recorded; None takes the one that predicts best.
+        method: which, where several were recorded, or the name of an attribution's folder; None takes the one that
+            predicts best.
         target: as text, likewise.
         window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
         merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot entries.
@@ -86,6 +87,7 @@ def summarise(
         deviation=deviation,
         level=level,
         notes=notes(recording, sums, overall, outcomes, question.every),
+        apart=recording.told_apart(key),
     )
 
 

@@ -86,6 +86,8 @@ class Summary:
             with; for images it is taken as known when intervals are made. None where the unit is not "score per unit".
         level: of the intervals.
         notes: caveats that belong beside every number.
+        apart: what was asked otherwise than of other attributions of the same method and target, for instance
+            "reference 64 visited states, seed 0"; "" where there are no others.
     """
 
     key: str
@@ -110,6 +112,7 @@ class Summary:
     deviation: np.ndarray | None
     level: float
     notes: tuple[str, ...]
+    apart: str = ""
 
     def _repr_html_(self) -> str:
         """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""

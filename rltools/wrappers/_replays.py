@@ -15,7 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rltools.environments import environment_spec
 from rltools.errors import ArgumentError, ConflictError
-from rltools.recording import Recording
+from rltools.recording import Recording, open_recording
 from rltools.recording._files import cause_named, numbered, sole_writer
 from rltools.replays import replay
 from rltools.rollout._frames import draw, frames_per_second
@@ -189,7 +189,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
                     f"{folder} holds {len(there)} episodes already; choose another folder, or delete them with "
                     f"overwrite=True"
                 )
-            return Recording(folder, settle(folder, header, overwrite=overwrite))
+            settle(folder, header, overwrite=overwrite)
+            return open_recording(folder)
 
     @contextmanager
     def _harmless(self) -> Iterator[None]:
