@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rltools.recording._episode import (
     recorded_leaves,
 )
 from rltools.recording._files import put_in_place, temporary_name, uninterrupted
+from rltools.recording._held import check_there
 from rltools.recording._identity import EPISODE_ROWS, NUMBER, RECORDING
 
 Columns = Mapping[str, np.ndarray]
@@ -45,22 +47,29 @@ class BlockFile:
     def write(self, columns: Columns) -> None:
         """Append a block of rows; blocks without rows fix the columns' types only."""
         if self._writer is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            check_there(self._path)
+            self._path.parent.mkdir(exist_ok=True)  # a run's own folder that is gone is not made anew
             self._writer = ColumnWriter(self._temporary, columns)
         self._writer.write(columns)
 
     def finish(self, metadata: Mapping[str, str]) -> None:
-        """Put the file in its place; Ctrl-C waits for it."""
-        if self._writer is not None:
+        """Put the file in its place, or leave nothing behind; Ctrl-C waits for it."""
+        if self._writer is None:
+            return
+        try:
             with uninterrupted():
                 self._writer.close(metadata)
                 put_in_place(self._temporary, self._path)
+        except BaseException:
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         """Leave nothing behind."""
         if self._writer is not None:
             self._writer.abandon()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what made it fail is what is to be said
+            self._temporary.unlink(missing_ok=True)
 
 
 class EpisodeWriter:

@@ -17,11 +17,12 @@ from rltools.policies._surroundings import check_match, look_at
 from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import Outcome, Recording, open_recording
-from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer
+from rltools.recording._files import cause_named, numbered, numbered_path
+from rltools.recording._lock import check_kept, sole_writer
 from rltools.recording._writers import EpisodeWriter, FrameWriter
 from rltools.rollout._acting import reproducible
 from rltools.rollout._running import Writer
-from rltools.rollout._settings import header_of, settle
+from rltools.rollout._settings import check_settings, header_of, header_path, settle
 from rltools.rollout._stepping import Rollout
 
 STEP_LIMIT = 10_000
@@ -103,12 +104,16 @@ def record(
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
     header = header_of(policy, spec, seed, deterministic, max_steps)
     folder, keep_alive = _temporary_folder() if directory is None else (Path(directory), None)
+    if not overwrite and header_path(folder).is_file():
+        check_settings(folder, header)
+        recording = open_recording(folder)
+        if not _missing(recording, episodes, drawn):
+            return recording  # nothing is written, so that the folder need not allow it
     with sole_writer(folder), cause_named(folder), reproducible(policy):
         settle(folder, header, overwrite=overwrite)
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         there = set(recording.numbers)
-        framed = set(numbered(folder / "frames"))
-        missing = [n for n in range(episodes) if n not in there or (n in drawn and n not in framed)]
+        missing = _missing(recording, episodes, drawn)
         rollout = Rollout(
             policy,
             lambda with_frames: make_environment(_bare(environment), render_mode="rgb_array" if with_frames else None),
@@ -124,7 +129,16 @@ def record(
             except FaultError as error:
                 error.recording = recording
                 raise
+        rooms = {"episodes": missing, "frames": [number for number in missing if number in drawn]}
+        kept = [numbered_path(folder / room, number) for room, numbers in rooms.items() for number in numbers]
+        check_kept(folder, [header_path(folder), *kept])
     return recording
+
+
+def _missing(recording: Recording, episodes: int, drawn: Collection[int]) -> list[int]:
+    """The numbers of episodes that are to be recorded, or whose frames are."""
+    there, framed = set(recording.numbers), set(numbered(recording.directory / "frames"))
+    return [n for n in range(episodes) if n not in there or (n in drawn and n not in framed)]
 
 
 def _doing(policy: Policy, missing: list[int], there: set[int]) -> str:

@@ -73,7 +73,7 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> None:
     Raises:
         ConflictError: it says something else.
     """
-    path = folder / "recording.json"
+    path = header_path(folder)
     if overwrite:
         for kept in filter(Path.is_dir, (folder / room for room in ROOMS)):
             shutil.rmtree(kept)
@@ -89,6 +89,21 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> None:
             (folder / room).mkdir(exist_ok=True)
         write_json(path, header.to_json())
         return
+    check_settings(folder, header)
+
+
+def header_path(folder: Path) -> Path:
+    """Where a recording keeps what holds for every episode."""
+    return folder / "recording.json"
+
+
+def check_settings(folder: Path, header: Header) -> None:
+    """The recording in a folder has these settings.
+
+    Raises:
+        ConflictError: it has others.
+        CorruptError: its `recording.json` is damaged.
+    """
     there = open_recording(folder).header
     passing = ("versions", "notes", "library", "branches")
     differing = [

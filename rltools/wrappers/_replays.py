@@ -16,7 +16,8 @@ from gymnasium.envs.registration import EnvSpec
 from rltools.environments import environment_spec
 from rltools.errors import ArgumentError, ConflictError
 from rltools.recording import Recording, open_recording
-from rltools.recording._files import cause_named, numbered, sole_writer
+from rltools.recording._files import cause_named, numbered
+from rltools.recording._lock import sole_writer
 from rltools.replays import replay
 from rltools.rollout._frames import draw, frames_per_second
 from rltools.rollout._observed import Observed
