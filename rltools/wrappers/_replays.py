@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     Raises:
         ArgumentError: the environment is no `AttributionWrapper`.
-        ConflictError: the folder holds episodes already, or another process writes there.
+        ConflictError: the folder holds episodes already, or another wrapper that is not closed, or another process,
+            writes there.
         RecordingError: the folder cannot be written to.
 
     Example:
@@ -98,6 +99,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._beneath, self._live = env, env._live
         self._trigger, self._title = episode_trigger or cubes, title
         self._question = question_of(self._live)
+        self._holding = ExitStack()  # as long as the wrapper: every episode of it goes into the same folder
+        self._holding.enter_context(sole_writer(Path(folder), ".lock-replays"))
         self._recording = self._settled(Path(folder), overwrite)
         self._number = -1
         self._episode: LiveEpisode | None = None
@@ -131,6 +134,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def close(self) -> None:
         """Close the environment; of an episode that has not ended, the page is written."""
         self._leave("closed before its end")
+        with self._harmless():
+            self._holding.close()
         super().close()
 
     def _watched(self, step: Callable[[], Step], action_in: Callable[[dict[str, Any]], Any]) -> Step:
