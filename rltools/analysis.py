@@ -143,10 +143,14 @@ def analyze(
         chosen: dict[str, Any] = {"groups": SUMMARY} if name == DECISION else {}
         compared = references or COMPARED
         every = sampled(recording, policy, name, compared, chosen)
-        explain(recording, policy, method=name, target=of, reference=compared, every=every, progress=progress, **chosen)
+        recording = explain(
+            recording, policy, method=name, target=of, reference=compared, every=every, progress=progress, **chosen
+        )
     if policy.state_size:
         every = sampled(recording, policy, "gradient") * WINDOW
-        explain(recording, policy, target=default_target(policy), window=WINDOW, every=every, progress=progress)
+        recording = explain(
+            recording, policy, target=default_target(policy), window=WINDOW, every=every, progress=progress
+        )
     options = {
         "env": env,
         "episodes": len(recording),  # a folder that held more than asked for is reported whole

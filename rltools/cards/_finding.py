@@ -65,14 +65,14 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
 def _read(path: Path) -> EnvironmentCard:
     # Strict YAML takes a millisecond for each entry, and some cards have hundreds; a changed file is read again.
     try:
-        stamp = path.stat()
+        content = path.read_bytes()
     except OSError:
         return read_environment_card(path)
-    return _read_once(path, stamp.st_mtime_ns, stamp.st_size)
+    return _read_once(path, content)
 
 
 @lru_cache
-def _read_once(path: Path, changed: int, size: int) -> EnvironmentCard:
+def _read_once(path: Path, content: bytes) -> EnvironmentCard:
     return read_environment_card(path)
 
 

@@ -153,7 +153,7 @@ def explain(
     recording = open_recording(run)
     policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
     asked = str(fitting_target(method, find_method(method).needs, target, policy))
-    run_explain(
+    recording = run_explain(
         recording,
         policy,
         method=method,
@@ -168,7 +168,7 @@ def explain(
         progress=True,
         **parameters(settings),
     )
-    say(*summarise(recording, method=method, target=asked, window=window).findings)
+    say(*summarise(recording, method=recording.asked[-1]).findings)
 
 
 @app.command(cls=WithKeys, epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")

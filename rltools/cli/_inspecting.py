@@ -152,9 +152,10 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
         ("steps", f"{sum(outcome.steps for outcome in outcomes):,}"),
         ("seeds", f"from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions"),
     ]
+    questions = recording.questions
     rows += [
-        ("explained", f"{asked.method} of {asked.target}" + (f", one step in {asked.every}" if asked.every > 1 else ""))
-        for asked in recording.questions.values()
+        ("explained", words + (f", one step in {questions[key].every}" if questions[key].every > 1 else ""))
+        for key, words in recording.described.items()
     ]
     rows += [("note", note) for note in header.notes]
     rows += [("fault", f"episode {outcome.number}: {outcome.fault}") for outcome in outcomes if outcome.fault]

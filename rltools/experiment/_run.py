@@ -102,7 +102,7 @@ def run_experiment(
                 overwrite=overwrite,
                 progress=progress,
             )
-            _explain_all(plan, recording, policy, progress=progress)
+            recording = _explain_all(plan, recording, policy, progress=progress)
             shown = [outcome.number for outcome in notable(recording.outcomes())[:1]]
             replay_episodes(recording, shown, env, modules=modules, progress=progress)
             recordings[label, seed] = recording
@@ -123,7 +123,8 @@ def _command(
     return shlex.join(["rltools", "run", str(experiment), *changes, *options])
 
 
-def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, progress: bool) -> None:
+def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, progress: bool) -> Recording:
+    """The recording with all attributions of the plan in hand."""
     most_apart = 1
     for choice in compared_methods(plan):
         method = find_method(choice.name)
@@ -133,7 +134,7 @@ def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, prog
         every = most_apart if method.control else sampled(recording, policy, choice.name, references, parameters)
         most_apart = max(most_apart, every)
         for target in (None,) if "decision" in method.needs else plan.targets:
-            explain(
+            recording = explain(
                 recording,
                 policy,
                 method=choice.name,
@@ -143,6 +144,7 @@ def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, prog
                 progress=progress,
                 **parameters,
             )
+    return recording
 
 
 def _labels(loaded: Mapping[str, Policy]) -> list[str]:

@@ -28,7 +28,11 @@ from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import DamagedFileWarning, Recording
 from rltools.recording._background import BackgroundFiles
-from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
+from rltools.recording._explained import folder_identity, reference_path
+from rltools.recording._files import cause_named, numbered, numbered_path
+from rltools.recording._json import write_json
+from rltools.recording._lock import check_kept, sole_writer
+from rltools.recording._questions import question_path
 from rltools.targets import Target
 
 BLOCK_BYTES = 1 << 25
@@ -83,7 +87,8 @@ def explain(
         parameters: of the method. `groups` are `{name: [feature, ...]}`, or "summary" for what a summary has a row for.
 
     Returns:
-        The recording that was given; its `attribution(method, target)` has the result.
+        The recording that was given, with this attribution in hand: its `attribution(method, target)` has the result,
+        also where the same was asked before with, say, other references.
 
     Raises:
         UnknownNameError: no such method.
@@ -110,16 +115,22 @@ def explain(
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
     asked = ask(recording, policy, method, target, reference, every, seed, chosen)
+    answered = replace(recording, asked=(*recording.asked, asked.key))
     folder = recording.directory / "attributions" / asked.key
+    kept = [question_path(recording.directory, asked.key)]
+    if not _unexplained(recording, folder) and kept[0].is_file():
+        if policy.source.sha256 != recording.header.policy_sha256:
+            check_one(recording, policy)
+        return answered  # nothing is written, so that the folder need not allow it
     with sole_writer(recording.directory), cause_named(folder):
-        missing = sorted(set(recording.numbers) - set(numbered(folder)))
-        if not missing:
-            if policy.source.sha256 != recording.header.policy_sha256:
-                check_one(recording, policy)
-            return recording
+        folder.parent.mkdir(exist_ok=True)
+        missing = _unexplained(recording, folder)
+        if not missing and recording.numbers:  # only what was asked is not there
+            write_json(kept[0], asked.question.to_json())
         states = None
-        if "reference" in asked.method.needs:
+        if missing and "reference" in asked.method.needs:
             states = visited_reference(recording, policy, reference, seed, folder)
+            kept.append(reference_path(folder))
         # Only a bar needs to know how much there is to do: finding out opens every file once more.
         total = sum(outcome.steps for outcome in recording.outcomes() if outcome.number in missing) if progress else 0
         failed = explained = 0
@@ -133,6 +144,7 @@ def explain(
                 )
                 explained, failed = explained + rows, failed + of_those
                 advance(sum(piece.read for piece in batch))
+        check_kept(folder, [*kept, *files.finished] if files.finished else [])
     if failed:
         warnings.warn(
             f"{failed} of {explained} steps ({failed / explained:.1%}) have attributions ({method} of {asked.target}) "
@@ -140,7 +152,12 @@ def explain(
             FailedAttributionWarning,
             stacklevel=2,
         )
-    return recording
+    return answered
+
+
+def _unexplained(recording: Recording, folder: Path) -> list[int]:
+    """The numbers of episodes that have no attributions in this folder."""
+    return sorted(set(recording.numbers) - set(numbered(folder)))
 
 
 def _batches(
@@ -189,17 +206,18 @@ def _explain_batch(
     explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings, max_batch)
     found = explained.columns | clipped_entries(policy, x)
     # Only now, so that a question that failed at its first step does not seem to be answered.
-    if not (folder / "attribution.json").is_file():
+    if not (path := question_path(recording.directory, asked.key)).is_file():
         values = explained.columns["values"]
         unseen = unseen_entries(recording, policy, asked.method, asked.target, asked.question, x, context, values)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "attribution.json", replace(asked.question, unseen=unseen).to_json())
+        folder.mkdir(exist_ok=True)
+        write_json(path, replace(asked.question, unseen=unseen).to_json())
     start = 0
     for piece in batch:
         rows = slice(start, start + len(piece.t))
         path = numbered_path(folder, piece.number)
         files.write(path, {"t": piece.t, **{name: values[rows] for name, values in found.items()}})
         if piece.last:
-            files.finish(path, {"policy_sha256": asked.question.policy_sha256})
+            belongs = recording.identity(piece.number) | folder_identity(recording, asked.key)
+            files.finish(path, {"policy_sha256": asked.question.policy_sha256, **belongs})
         start = rows.stop
     return start, explained.failed

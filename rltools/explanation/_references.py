@@ -15,8 +15,10 @@ from rltools.errors import ArgumentError, CorruptError
 from rltools.observations import map_leaves, pick
 from rltools.policy import Policy
 from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
-from rltools.recording._columns import ColumnWriter, read_blocks, read_columns
-from rltools.recording._files import appearing
+from rltools.recording._columns import read_blocks, read_columns
+from rltools.recording._explained import reference_path
+from rltools.recording._identity import RECORDING
+from rltools.recording._writers import BlockFile
 
 VISITED = 8
 """Exact Shapley values of 8 features cost 2 s with 1 reference, 8 s with 8 and 63 s with 64, for 6,000 states."""
@@ -85,7 +87,7 @@ def visited_reference(recording: Recording, policy: Policy, reference: Reference
     Raises:
         ArgumentError: no state was visited.
     """
-    path = folder / "reference.parquet"
+    path = reference_path(folder)
     if path.is_file():
         kept = read_columns(path)["reference"]
         return torch.tensor(kept, dtype=policy.dtype, device=policy.device)  # as_tensor would share read-only memory
@@ -94,11 +96,9 @@ def visited_reference(recording: Recording, policy: Policy, reference: Reference
     else:
         states = given_reference(policy, reference)
     columns = {"reference": states.cpu().numpy()}
-    folder.mkdir(parents=True, exist_ok=True)
-    with appearing(path) as temporary:
-        writer = ColumnWriter(temporary, columns)
-        writer.write(columns)
-        writer.close({})
+    file = BlockFile(path)
+    file.write(columns)
+    file.finish({RECORDING: recording.seal})
     return states
 
 
@@ -116,15 +116,24 @@ def draw_visited(recording: Recording, count: int, seed: int) -> Any:
     found: list[dict[str, np.ndarray]] = []
     for outcome, end in zip(outcomes, ends, strict=True):
         wanted = drawn[(drawn >= end - outcome.steps) & (drawn < end)] - (end - outcome.steps)
-        found += [_state(recording.episode_path(outcome.number), names, int(at)) for at in wanted]
+        found += _states(recording.episode_path(outcome.number), names, wanted)
     columns = {name: np.stack([np.asarray(state[name]) for state in found]) for name in found[0]}
     return nested_observations(columns, recording.features)
 
 
-def _state(path: Path, names: list[str], at: int) -> dict[str, np.ndarray]:
+def _states(path: Path, names: list[str], wanted: np.ndarray) -> list[dict[str, np.ndarray]]:
+    """The observations at some steps of an episode, in order, by column."""
+    found: list[dict[str, np.ndarray]] = []
+    if len(wanted) == 0:
+        return found
+    start = 0
     for block in read_blocks(path, names, 4096):
         rows = len(block[names[0]])
-        if at < rows:
-            return {name: np.array(values[at], dtype=values.dtype) for name, values in block.items()}
-        at -= rows
-    raise CorruptError(f"{path} has fewer steps than it says; delete it and record again")
+        here = wanted[(wanted >= start) & (wanted < start + rows)] - start
+        found += [
+            {name: np.array(values[row], dtype=values.dtype) for name, values in block.items()} for row in here.tolist()
+        ]
+        start += rows
+    if len(found) < len(wanted):
+        raise CorruptError(f"{path} has fewer steps than it says; delete it and record again")
+    return found

@@ -17,6 +17,7 @@ from rltools.errors import ArgumentError, ConflictError, RltoolsError
 from rltools.explanation import explain
 from rltools.integrations._bystander import bystander
 from rltools.integrations._checkpoints import checkpoint_path, checkpoints_in
+from rltools.integrations._claim import FolderClaim
 from rltools.integrations._logged import log_checkpoint
 from rltools.loading import load_policy
 from rltools.recording import Recording
@@ -63,7 +64,9 @@ class AttributionCallback(BaseCallback):
         SimulationError: when training starts, for an environment that cannot be made.
         MismatchError: when training starts, for an environment whose spaces are not the model's.
         FaultError: when training starts, for an environment that raises.
-        ConflictError: when training starts, for a folder that holds later steps of another training.
+        ConflictError: when training starts, for a folder that holds later steps of another training, or the first one
+            of another model, or that another training writes to, in this process or in another.
+        RecordingError: when training starts, for a folder that cannot be written to.
 
     What fails later is named in an `AttributionSkippedWarning`, and the training goes on.
 
@@ -111,6 +114,7 @@ class AttributionCallback(BaseCallback):
         self._method, self._target, self._references = method, target, references
         self._max_steps, self._overwrite = max_steps, overwrite
         self._directory = None if directory is None else Path(directory)
+        self._claim = None if self._directory is None else FolderClaim(self._directory)
         self._recordings: dict[int, Recording] = {}
         self._last = 0
 
@@ -125,6 +129,8 @@ class AttributionCallback(BaseCallback):
             self._look(None, episodes=1, max_steps=min(_TRIAL_STEPS, self._max_steps or _TRIAL_STEPS))
 
     def _on_training_start(self) -> None:
+        if self._claim is not None:
+            self._claim.begin(self.model, self.locals)
         self._last = self.num_timesteps
         if any(step > self.num_timesteps for step in self._recordings):  # those of a training that began anew
             self._recordings = {}
@@ -139,14 +145,31 @@ class AttributionCallback(BaseCallback):
             self._keep()
         return True
 
+    def _on_training_end(self) -> None:
+        if self._claim is None:
+            return
+        try:
+            self._claim.end()
+        except RltoolsError as error:
+            warnings.warn(str(error), AttributionSkippedWarning, stacklevel=2)
+
     def _resumed(self, directory: Path) -> dict[int, Recording]:
         """What the same training has kept before.
 
         Raises:
-            ConflictError: there are later steps, which this training has not reached.
+            ConflictError: there are later steps, which this training has not reached, or the first one of another model.
         """
         there = checkpoints_in(directory)
         later = [step for step in there if step > self.num_timesteps]
+        # Only before the first step: later the model learns on at the same count, after it was recorded.
+        first = there.get(0) if self.num_timesteps == 0 else None
+        if first is not None and first.header.policy_sha256 != load_policy(self.model, self._env).source.sha256:
+            if not self._overwrite:
+                raise ConflictError(
+                    f"{directory} holds a recording of another model at 0 steps of training; choose another folder "
+                    f"(directory=), or delete it with overwrite=True"
+                )
+            shutil.rmtree(there.pop(0).directory)
         if later and not self._overwrite:
             raise ConflictError(
                 f"{directory} holds recordings of up to {later[-1]} steps of training, and this training is at "

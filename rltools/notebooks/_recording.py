@@ -21,7 +21,7 @@ def recording_html(recording: Recording) -> str:
     steps = sum(outcome.steps for outcome in outcomes)
     returns = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     questions = recording.questions
-    sentences = [f"explained: {'; '.join(short(f'{a.method} of {a.target}') for a in questions.values()) or 'nothing'}"]
+    sentences = [f"explained: {'; '.join(map(short, recording.described.values())) or 'nothing'}"]
     summary, note = (
         _headline(recording, steps) if questions else (None, "rltools.explain(recording, policy) explains it")
     )

@@ -48,7 +48,7 @@ def agreement(
     methods = [method] if isinstance(method, str) else method
     found = ranked_alike(recordings, methods, target, level=level)
     first = found.rankings[0]
-    summary = summarise(next(iter(recordings.values())), method=first.method, target=found.target)
+    summary = summarise(next(iter(recordings.values())), method=first.key, target=found.target)
     names = [_name(one, len(recordings) > 1, found.rankings) for one in found.rankings]
     count = len(names)
     data = max(DATA_INCHES, _CELL * (count - 1))

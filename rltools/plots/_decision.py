@@ -65,8 +65,7 @@ def decision(
         UnknownNameError: no such episode.
         ArgumentError: no such label, or no such step, or it was not explained.
     """
-    asked = recording.question(contrast_key(recording, method, target))
-    summary = summarise(recording, method=asked.method, target=asked.target)
+    summary = summarise(recording, method=contrast_key(recording, method, target))
     shown = measure(summary, None)
     at_label = strongest_label(summary, label)
     found = decision_at(recording, summary.key, label=at_label, scale=shown.scale, episode=episode, step=step)
@@ -81,7 +80,7 @@ def decision(
     which = () if found is None else _which(found, chosen=step is None, within=episode)
     how = "" if _adds_up(found) or found is None else f"{shown.name} does not add up to the score: bars begin at zero"
     title = f"What pushed {name}" + ("" if found is None else f" at step {found.step}")
-    heading(axes, width, title, *about(summary)[:2], *which, f"{shown.name}", how, label_note(summary, label))
+    heading(axes, width, title, *about(summary)[:3], *which, f"{shown.name}", how, label_note(summary, label))
     if found is None:
         say_nothing_there(axes)
         return axes

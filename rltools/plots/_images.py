@@ -91,7 +91,7 @@ def images(
         axes,
         width,
         "Where the agent looks" if found is None or found.maps is not None else "What mattered at these moments",
-        *about(summary)[:2],
+        *about(summary)[:3],
         *said,
         f"attribution: {shown.name} of {name}",
         f"longest bar {number(_limit(found, order))} ({shown.unit})" if found is not None and order else "",

@@ -100,7 +100,8 @@ def _series(
 
 def _named(summary: Summary, standardised: bool | None) -> str:
     control = " (control)" if is_control(summary.unit) else ""
-    return f"{measure(summary, standardised).name}{control}"
+    apart = f" ({plain(summary.apart, 60)})" if summary.apart else ""
+    return f"{measure(summary, standardised).name}{control}{apart}"
 
 
 def _by_name(summary: Summary, names: list[str], standardised: bool | None) -> Interval:

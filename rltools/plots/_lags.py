@@ -57,9 +57,7 @@ def lags(
     Raises:
         RecordingError: nothing that fits was explained.
     """
-    key = lagged_key(recording, method, target, window)
-    question = recording.question(key)
-    summary = summarise(recording, method=question.method, target=question.target, window=question.window)
+    summary = summarise(recording, method=lagged_key(recording, method, target, window))
     shown = measure(summary, None)
     found = lag_shares(recording, summary.key, level=level)
     order = np.argsort(-np.nansum(found.share.value, axis=1), kind="stable")[:top].tolist()

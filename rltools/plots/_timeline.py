@@ -85,7 +85,7 @@ def timeline(
         some_of(len(order), len(summary.features)) if features is None else "",
         f"1 of {every} steps explained" if (every := recording.question(key).every) > 1 else "",
     ]
-    said = (*about(summary)[:2], *_how_it_went(outcome, median=episode is None), f"colours: {shown.name} of {name}")
+    said = (*about(summary)[:3], *_how_it_went(outcome, median=episode is None), f"colours: {shown.name} of {name}")
     heading(axes, width, "What mattered when", *said, *notes)
     if number is None or outcome is None or outcome.steps == 0:
         say_nothing_there(axes)

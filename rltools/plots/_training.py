@@ -61,7 +61,7 @@ def training(
     frameless(axes, "bottom")
     summary = found.summaries[0]
     shown = measure(summary, None).name
-    whose = about(summary)[:2] if len(recordings) == 1 else about(summary)[1:2]
+    whose = about(summary)[:3] if len(recordings) == 1 else about(summary)[1:3]
     steps = f"n = {sum(one.n for one in found.summaries):,} steps of {len(recordings)} checkpoint"
     steps += "s" if len(recordings) > 1 else ""
     sure = any(one.overall.episodes > 1 for one in found.summaries)

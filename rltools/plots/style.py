@@ -146,12 +146,12 @@ def say_nothing_there(axes: Axes) -> None:
 
 
 def about(summary: Summary) -> tuple[str, ...]:
-    """Whose numbers, where, of how many steps, and of a recurrent policy of which effect."""
+    """Whose numbers, where, what tells them apart, of how many steps, and of a recurrent policy of which effect."""
     agent = plain(summary.policy, 40)
     where = plain(summary.environment, 40) if summary.environment != summary.policy else ""
     episodes = f"{summary.episodes} episode{'s' if summary.episodes != 1 else ''}"
     counted = f"n = {summary.n:,} step{'s' if summary.n != 1 else ''} of {episodes}"
-    return (agent, where, counted, *([summary.effect] if summary.effect else []))
+    return (agent, where, plain(summary.apart, 60), counted, *([summary.effect] if summary.effect else []))
 
 
 @dataclass(frozen=True)

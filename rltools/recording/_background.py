@@ -21,6 +21,9 @@ class BackgroundFiles:
     Writing is compression and waiting for the disk, neither of which needs the thread that computes. An error of a
     write is raised by one of the next calls, or on leaving. A file appears whole, once its `finish` has been worked
     off, or not at all.
+
+    Attributes:
+        finished: the paths of the files that have appeared, or will.
     """
 
     def __init__(self) -> None:
@@ -28,6 +31,7 @@ class BackgroundFiles:
         self._waiting: deque[tuple[Future[None], int]] = deque()
         self._bytes = 0
         self._files: dict[Path, BlockFile] = {}
+        self.finished: list[Path] = []
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -51,6 +55,7 @@ class BackgroundFiles:
     def finish(self, path: Path, metadata: Mapping[str, str]) -> None:
         """Put the file in its place."""
         file = self._files.pop(path)
+        self.finished.append(path)
         self._later(lambda: file.finish(metadata))
 
     def abandon(self, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,11 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rltools.errors import CorruptError
+from rltools.errors import CorruptError, RecordingError
+from rltools.recording._seal import SealedFile, check_seal
 
 # zstd after byte-stream-split is smallest for floats; a dictionary only costs time.
 _SPLITTABLE = "iuf"
 _CHECKSUM = "checksum"
+"""Of the types and the metadata of a file without a seal, as they were written before there were seals."""
+CONTENT = "content"
+"""The key of what tells the rows of a file from any others, whatever version of Parquet keeps them."""
 
 
 def column_type(shape: Sequence[int], dtype: np.dtype[Any]) -> pa.DataType:
@@ -65,8 +70,10 @@ class ColumnWriter:
             for name, values in columns.items()
             if values.dtype.kind in _SPLITTABLE and (values.ndim > 1 or values.dtype.itemsize >= 4)
         ]
+        self._checksums = dict.fromkeys(columns, 0)
+        self._file = SealedFile(path)
         self._writer = pq.ParquetWriter(
-            path,
+            self._file,
             self._schema,
             compression="zstd",
             use_dictionary=False,
@@ -75,21 +82,46 @@ class ColumnWriter:
             write_page_checksum=True,
         )
 
+    @property
+    def content(self) -> str:
+        """What tells the rows so far from any others."""
+        described = [
+            f"{field.name} {_described(field.type)} {checksum:08x}"
+            for field, checksum in zip(self._schema, self._checksums.values(), strict=True)
+        ]
+        return f"{zlib.crc32(chr(10).join(described).encode()):08x}"
+
     def write(self, columns: Mapping[str, np.ndarray]) -> None:
         """Append a block of rows."""
         if len(next(iter(columns.values()))) > 0:
             arrays = [column(values, kind) for values, kind in zip(columns.values(), self._schema.types, strict=True)]
+            for name, values in columns.items():
+                self._checksums[name] = _continued(self._checksums[name], values)
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
     def close(self, metadata: Mapping[str, str]) -> None:
-        """End the file, with what is known only now."""
-        self._writer.add_key_value_metadata({**metadata, _CHECKSUM: _checksum(self._schema, metadata)})
+        """End the file, with what is known only now, and seal it."""
+        self._writer.add_key_value_metadata({**metadata, CONTENT: self.content})
         self._writer.close()
+        self._file.seal()
+        self._file.close()
 
     def abandon(self) -> None:
         """Let go of a file that will not be whole, whatever state it is in."""
-        with suppress(OSError, pa.ArrowException):
+        with suppress(OSError, ValueError, pa.ArrowException):
             self._writer.close()
+        with suppress(OSError):
+            self._file.close()
+
+
+def _continued(checksum: int, values: np.ndarray) -> int:
+    """The checksum of a column after more rows."""
+    if values.dtype == np.object_:
+        for value in values:
+            kept = value.encode() if isinstance(value, str) else value
+            checksum = zlib.crc32(kept, zlib.crc32(len(kept).to_bytes(8, "little"), checksum))
+        return checksum
+    return zlib.crc32(np.ascontiguousarray(values).data.cast("B"), checksum) if values.size else checksum
 
 
 def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -107,17 +139,22 @@ def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str,
     Raises:
         CorruptError: the file is damaged.
     """
-    with damage_named(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with _opened(path, whole=True) as (file, metadata):
         table = file.read(columns=names, use_threads=False)
-        return {name: array(table[name]) for name in names or table.column_names}, _metadata(file)
+        if table.num_rows != file.metadata.num_rows:
+            raise ValueError(f"it says {file.metadata.num_rows} rows and has {table.num_rows}")
+        return {name: array(table[name]) for name in names or table.column_names}, metadata
 
 
 def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[dict[str, np.ndarray]]:
     """The same in blocks of at most `rows` rows, for files that need not fit into memory."""
-    with damage_named(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        _metadata(file)
+    with _opened(path, whole=True) as (file, _):
+        read = 0
         for batch in file.iter_batches(rows, columns=names, use_threads=False):
+            read += batch.num_rows
             yield {name: array(pa.chunked_array([batch[name]])) for name in names or batch.schema.names}
+        if read != file.metadata.num_rows:
+            raise ValueError(f"it says {file.metadata.num_rows} rows and has {read}")
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -126,23 +163,32 @@ def column_names(path: Path) -> tuple[str, ...]:
     Raises:
         CorruptError: the file is damaged.
     """
-    with damage_named(path), pq.ParquetFile(path) as file:
+    with _opened(path, whole=False) as (file, _):
         return tuple(file.schema_arrow.names)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What `ColumnWriter.close` was given."""
-    with damage_named(path), pq.ParquetFile(path) as file:
-        return _metadata(file)
+    """What `ColumnWriter.close` was given, and what tells the rows from any others (`CONTENT`)."""
+    with _opened(path, whole=False) as (_, metadata):
+        return metadata
 
 
-def _metadata(file: pq.ParquetFile) -> dict[str, str]:
-    """What `ColumnWriter.close` was given, after comparing its checksum: Parquet has them for pages only."""
-    entries = (file.metadata.metadata or {}).items()
-    found = {key.decode(): value.decode() for key, value in entries if key != b"ARROW:schema"}
-    if found.pop(_CHECKSUM) != _checksum(file.schema_arrow, found):
-        raise ValueError("the checksum of what it says about its columns does not fit")
-    return found
+@contextmanager
+def _opened(path: Path, *, whole: bool) -> Iterator[tuple[pq.ParquetFile, dict[str, str]]]:
+    """A file after comparing it with its seal, and what it says beside its rows.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    # An open file: the one that was checked is the one that is read, and its name need not be UTF-8.
+    with damage_named(path), path.open("rb") as opened:
+        sealed = check_seal(opened, whole=whole)
+        with pq.ParquetFile(opened, page_checksum_verification=not sealed, pre_buffer=False) as file:
+            entries = (file.metadata.metadata or {}).items()
+            metadata = {key.decode(): value.decode() for key, value in entries if key != b"ARROW:schema"}
+            if not sealed and metadata.pop(_CHECKSUM) != _checksum(file.schema_arrow, metadata):
+                raise ValueError("the checksum of what it says about its columns does not fit")
+            yield file, metadata
 
 
 def _checksum(schema: pa.Schema, metadata: Mapping[str, str]) -> str:
@@ -164,14 +210,18 @@ def damage_named(path: Path) -> Iterator[None]:
 
     Raises:
         CorruptError: in place of what Arrow, or code that looks for something in the file, raised.
+        RecordingError: the file may be whole, and the system does not let us read it.
     """
     try:
         yield
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EIO):  # Arrow's own have no number
+            raise RecordingError(f"cannot read {path}: {error.strerror}") from error
         cause = f"it has no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [repr(error)])[0]
+        makes = "recording" if path.parent.name in ("episodes", "frames") else "explaining"
         raise CorruptError(
             f"{path} is damaged ({cause}); the other files of the recording are usable, and "
-            f"recording again with the same settings makes this one anew once it is deleted"
+            f"{makes} again with the same settings makes this one anew once it is deleted"
         ) from error

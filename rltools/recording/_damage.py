@@ -3,36 +3,96 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rltools.errors import CorruptError
-from rltools.recording._columns import read_blocks
-from rltools.recording._episode import read_outcome
-from rltools.recording._explained import read_question
+from rltools.errors import CorruptError, FormatError, UnknownNameError
+from rltools.recording._columns import read_blocks, read_metadata
+from rltools.recording._explained import folder_identity, read_rows, reference_path
 from rltools.recording._files import numbered, numbered_path
+from rltools.recording._header import read_header
+from rltools.recording._identity import NUMBER, RECORDING, check_identity
+from rltools.recording._questions import question_path, read_question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rltools.recording._recording import Recording
 
 BLOCK_ROWS = 1024
 
 
-def damage_in(directory: Path) -> dict[Path, str]:
-    """Every file of a recording that cannot be read, and why; what a writer has not finished is no part of it."""
+def damage_in(recording: Recording) -> dict[Path, str]:
+    """Every file of a recording that cannot be read, or lies where it does not belong, and why.
+
+    What a writer has not finished is no part of it.
+    """
     found = {}
-    for room in (directory / "episodes", directory / "frames", *sorted(directory.glob("attributions/*/"))):
-        files = [numbered_path(room, number) for number in numbered(room)]
-        extra = [room / name for name in ("attribution.json", "reference.parquet")]
-        for path in [*files, *(path for path in extra if path.is_file())]:
-            try:
-                _read(path)
-            except CorruptError as error:
-                found[path] = str(error)
+    for path, check in _checks(recording):
+        try:
+            check()
+        except (CorruptError, FormatError) as error:
+            found[path] = str(error)
     return found
 
 
-def _read(path: Path) -> None:
+def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]:
+    """Each file, and what raises where it is damaged."""
+    directory = recording.directory
+    header = directory / "recording.json"
+    yield header, lambda: read_header(header)
+    for number in recording.numbers:
+        path = recording.episode_path(number)
+        yield path, lambda path=path, number=number: _check_rows(path, recording.outcome(number).steps)
+    for number in numbered(directory / "frames"):
+        path = numbered_path(directory / "frames", number)
+        yield path, lambda path=path, number=number: _check_frames(recording, path, number)
+    for folder in sorted(path for path in directory.glob("attributions/*/") if path.is_dir()):
+        question, reference = question_path(directory, folder.name), reference_path(folder)
+        if question.is_file():
+            yield question, lambda question=question: read_question(question)
+        if reference.is_file():
+            yield reference, lambda reference=reference: _check_rows(reference)
+        for number in numbered(folder):
+            path = numbered_path(folder, number)
+            yield path, lambda path=path, number=number: _check_attributions(recording, path, number)
+
+
+def _check_rows(path: Path, steps: int | None = None) -> None:
     """Read a whole file, block by block: an episode need not fit into memory."""
-    if path.suffix == ".json":
-        read_question(path)
-        return
-    for _ in read_blocks(path, None, BLOCK_ROWS):
-        pass
-    if path.parent.name == "episodes":
-        read_outcome(path)
+    rows = sum(len(next(iter(block.values()))) for block in read_blocks(path, None, BLOCK_ROWS))
+    if steps is not None and rows != steps:
+        raise CorruptError(f"{path} is damaged (it has {rows} rows of {steps} steps)")
+
+
+def _check_frames(recording: Recording, path: Path, number: int) -> None:
+    _check_rows(path, _steps(recording, number))
+    check_identity(path, read_metadata(path), _identity(recording, number))
+
+
+def _check_attributions(recording: Recording, path: Path, number: int) -> None:
+    _check_rows(path)
+    identity = _identity(recording, number)
+    check_identity(path, read_metadata(path), identity)
+    steps = _steps(recording, number)
+    if steps is not None and question_path(recording.directory, path.parent.name).is_file():
+        try:
+            identity |= folder_identity(recording, path.parent.name)
+        except (CorruptError, FormatError):
+            return  # named as the damage that it is
+        read_rows(path, steps, identity)
+
+
+def _steps(recording: Recording, number: int) -> int | None:
+    """Of an episode; None of one that is not there, or is damaged itself and named as such."""
+    try:
+        return recording.outcome(number).steps if number in recording.numbers else None
+    except CorruptError:
+        return None
+
+
+def _identity(recording: Recording, number: int) -> dict[str, str]:
+    """What a file of an episode should say; of an episode that is not there, or is damaged, what is known without."""
+    try:
+        return recording.identity(number)
+    except (CorruptError, UnknownNameError):
+        return {RECORDING: recording.seal, NUMBER: f"{number:06d}"}

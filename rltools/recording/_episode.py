@@ -14,6 +14,7 @@ import numpy as np
 from rltools.features import Features
 from rltools.observations import Leaf, nest
 from rltools.recording._columns import damage_named, read_file, read_metadata
+from rltools.recording._identity import NUMBER, RECORDING, check_identity
 
 ENDINGS = ("terminated", "truncated", "limit", "fault")
 
@@ -83,19 +84,31 @@ class Episode:
         return len(self.rewards)
 
 
-def read_outcome(path: Path) -> Outcome:
+def read_outcome(path: Path, recording: str = "") -> Outcome:
     """How the episode in a file went, without reading its rows.
 
+    Args:
+        path: of the file.
+        recording: the seal of the recording it should be of; "" for any.
+
     Raises:
-        CorruptError: the file is damaged.
+        CorruptError: the file is damaged, or is another episode's.
     """
+    return _outcome(path, read_metadata(path), recording)
+
+
+def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
     with damage_named(path):
-        return Outcome(**json.loads(read_metadata(path)["outcome"]))
+        outcome = Outcome(**json.loads(metadata["outcome"]))
+    check_identity(path, metadata | {NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
+    return outcome
 
 
 def observation_column(leaf: Leaf) -> str:
     """The column of an episode's file that holds a leaf of its observations."""
-    return f"observation/{leaf.name}" if leaf.path else "observation"
+    if not leaf.path:
+        return "observation"
+    return f"observation/{leaf.name}".encode("utf-8", "backslashreplace").decode()  # half a surrogate pair has no UTF-8
 
 
 def recorded_leaves(features: Features) -> tuple[Leaf, ...]:
@@ -108,16 +121,19 @@ def nested_observations(columns: Mapping[str, np.ndarray], features: Features) -
     return nest([(leaf, _texts_or_numbers(leaf, columns)) for leaf in recorded_leaves(features)])
 
 
-def read_episode(path: Path, features: Features) -> Episode:
-    """A whole episode.
+def read_episode(path: Path, features: Features, recording: str = "") -> Episode:
+    """A whole episode; the arguments are those of `read_outcome`, and what the observations become.
 
     Raises:
-        CorruptError: the file is damaged.
+        CorruptError: the file is damaged, or is another episode's.
     """
     columns, metadata = read_file(path)
+    outcome = _outcome(path, metadata, recording)
     with damage_named(path):
+        if len(columns["reward"]) != outcome.steps:
+            raise ValueError(f"it says {outcome.steps} steps and has {len(columns['reward'])}")
         return Episode(
-            outcome=Outcome(**json.loads(metadata["outcome"])),
+            outcome=outcome,
             observations=nested_observations(columns, features),
             actions=columns["action"],
             rewards=columns["reward"],

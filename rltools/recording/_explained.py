@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import CorruptError, RecordingError
-from rltools.recording._attribution import Attribution, Question
-from rltools.recording._columns import read_columns
-from rltools.recording._files import numbered_path, read_json
+from rltools.recording._attribution import Attribution
+from rltools.recording._columns import CONTENT, damage_named, read_columns, read_file, read_metadata
+from rltools.recording._files import numbered_path
+from rltools.recording._identity import QUESTION, REFERENCE_ROWS, check_identity
 from rltools.recording._questions import asked_again
 from rltools.recording._warning import name_damage
 
@@ -19,21 +20,6 @@ if TYPE_CHECKING:
     from rltools.recording._recording import Recording
 
 Columns = dict[str, np.ndarray]
-
-
-def read_question(path: Path) -> Question:
-    """What an `attribution.json` says was asked.
-
-    Raises:
-        CorruptError: it is damaged.
-    """
-    entry = read_json(path)
-    try:
-        return Question.from_json(entry)
-    except (KeyError, TypeError) as error:
-        raise CorruptError(
-            f"{path} is not as `explain` writes it ({error}); explain again once it is deleted"
-        ) from error
 
 
 def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *, skip: bool) -> Attribution:
@@ -53,11 +39,12 @@ def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *,
     """
     question, features = recording.question(key), recording.features_of(key)
     folder = recording.directory / "attributions" / key
-    reference = folder / "reference.parquet"
+    reference = reference_path(folder)
+    identity = folder_identity(recording, key)
     parts = []
     for number in episodes:
         try:
-            parts.append(_episode_rows(recording, folder, number))
+            parts.append(_episode_rows(recording, folder, number, identity))
         except CorruptError as error:
             if not skip:
                 raise
@@ -76,7 +63,23 @@ def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *,
     )
 
 
-def _episode_rows(recording: Recording, folder: Path, number: int) -> tuple[int, Columns]:
+def reference_path(folder: Path) -> Path:
+    """Where an attribution keeps the states that features were compared with."""
+    return folder / "reference.parquet"
+
+
+def folder_identity(recording: Recording, key: str) -> dict[str, str]:
+    """What all files of an attribution say of where they belong.
+
+    Raises:
+        CorruptError: `attribution.json` or the references are damaged.
+    """
+    reference = reference_path(recording.directory / "attributions" / key)
+    states = read_metadata(reference).get(CONTENT, "") if reference.is_file() else ""
+    return {QUESTION: recording.question_seal(key), REFERENCE_ROWS: states}
+
+
+def _episode_rows(recording: Recording, folder: Path, number: int, identity: dict[str, str]) -> tuple[int, Columns]:
     """An episode's steps and the attributions of each; none of a damaged file."""
     steps = recording.outcome(number).steps
     path = numbered_path(folder, number)
@@ -87,20 +90,29 @@ def _episode_rows(recording: Recording, folder: Path, number: int) -> tuple[int,
             f"{asked_again(recording.question(folder.name))}; run explain again with these to carry on"
         )
     try:
-        return steps, read_rows(path, steps)
+        return steps, read_rows(path, steps, recording.identity(number) | identity)
     except CorruptError as error:
         name_damage(error, stacklevel=5)
         return steps, {}
 
 
-def read_rows(path: Path, steps: int) -> Columns:
+def read_rows(path: Path, steps: int, identity: dict[str, str]) -> Columns:
     """The columns of one episode's attributions, a row for each of its steps, a gap where one was not explained.
 
     Raises:
-        CorruptError: the file is damaged.
+        CorruptError: the file is damaged, belongs somewhere else, or its references are missing.
     """
-    columns = read_columns(path)
-    rows = columns.pop("t")
+    columns, metadata = read_file(path)
+    check_identity(path, metadata, identity)
+    if metadata.get(REFERENCE_ROWS) and not identity[REFERENCE_ROWS]:
+        raise CorruptError(
+            f"{reference_path(path.parent)} is missing, and {path.name} beside it compares with the states in it; put "
+            f"it back, or delete the folder and explain again"
+        )
+    with damage_named(path):
+        rows = columns.pop("t")
+        if len(rows) and (rows[0] < 0 or rows[-1] >= steps or (np.diff(rows) <= 0).any()):
+            raise ValueError(f"its rows are not of {steps} steps in order")
     if len(rows) == steps:
         return columns
     full = {name: _gap(steps, part) for name, part in columns.items()}

@@ -1,20 +1,20 @@
-"""Files that appear whole or not at all, and one writer per folder."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from rltools.errors import ConflictError, CorruptError, RecordingError
+from rltools.errors import RecordingError
+from rltools.recording._held import check_there
 
 _TEMPORARY = ".unfinished-"
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
@@ -29,12 +29,18 @@ def appearing(path: Path) -> Iterator[Path]:
         yield temporary
         put_in_place(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what made it fail is what is to be said
+            temporary.unlink(missing_ok=True)
         raise
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Give a finished temporary file its name, once its content is on the disk."""
+    """Give a finished temporary file its name, once its content is on the disk.
+
+    Raises:
+        RecordingError: the folder that is being written to is not there any more.
+    """
+    check_there(path)
     descriptor = os.open(temporary, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -64,78 +70,29 @@ def cause_named(folder: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, and clear away what a writer that was killed left unfinished.
-
-    Raises:
-        ConflictError: another process is writing there.
-    """
-    from filelock import FileLock, Timeout
-
-    with cause_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise ConflictError(
-                f"another process is writing to {folder}; wait for it, or choose another folder"
-            ) from None
-    try:
-        with cause_named(folder):
-            for unfinished in _left_unfinished(folder):
-                unfinished.unlink(missing_ok=True)
-        yield
-    finally:
-        lock.release()
-
-
-def _left_unfinished(folder: Path) -> list[Path]:
-    # Only where this lock is what a writer holds: beneath `folder` may lie other recordings, and pages in the making.
-    rooms = [folder / "episodes", folder / "frames", *folder.glob("attributions/*")]
-    return [
-        temporary_name(folder / "recording.json"),
-        *(path for room in rooms for path in room.glob(f"{_TEMPORARY}*")),
-    ]
+def unfinished_in(folder: Path) -> list[Path]:
+    """The temporary files in a folder."""
+    return list(folder.glob(f"{_TEMPORARY}*"))
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until the block has ended, so that a write that has begun is finished."""
-    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as for a job in the background
-    if ignored or threading.current_thread() is not threading.main_thread():
+    """Let Ctrl-C and the like wait until the block has ended, so that a write that has begun is finished."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    arrived: list[FrameType | None] = []
-    before = signal.signal(signal.SIGINT, lambda _, frame: arrived.append(frame))
+    # Those that raise something here; others end the process at once, or are ignored, as in the background.
+    handlers = {number: handler for number in _ENDING if callable(handler := signal.getsignal(number))}
+    arrived: list[tuple[int, FrameType | None]] = []
+    for number in handlers:
+        signal.signal(number, lambda number, frame: arrived.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if arrived:
-        raise KeyboardInterrupt
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON that reads well and is the same bytes for the same content."""
-    with appearing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote.
-
-    Raises:
-        CorruptError: the file is not a JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CorruptError(f"{path} is not readable JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise CorruptError(f"{path} should hold a JSON object and holds a {type(content).__name__}")
-    return content
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number, frame in arrived[:1]:
+        handlers[signal.Signals(number)](number, frame)
 
 
 def numbered(folder: Path) -> tuple[int, ...]:

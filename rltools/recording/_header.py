@@ -4,15 +4,51 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rltools.errors import CorruptError, FormatError
+from rltools.errors import CorruptError
 from rltools.features import Features
+from rltools.recording._fields import check_counts, check_fields
+from rltools.recording._json import read_json
 
-FORMAT = 2
-PLAIN_FORMAT = 1
-"""Of recordings without what format 2 brought: observations of several arrays or of choices, several actions a step."""
+_KINDS = {
+    "policy": str,
+    "policy_sha256": str,
+    "library": str,
+    "environment": str,
+    "features": dict[str, Any],
+    "action_names": list[str],
+    "action_start": int | None,
+    "score": str,
+    "seed": int,
+    "deterministic": bool,
+    "max_steps": int,
+    "notes": list[str],
+    "versions": dict[str, str],
+    "branches": list[int],
+}
+_LEAF = {
+    "path": list[str | int],
+    "kind": Literal["number", "choice", "text"],
+    "shape": list[int],
+    "dtype": str,
+    "sizes": list[int],
+    "starts": list[int],
+}
+_FEATURES = {
+    "shape": list[int],
+    "dims": list[str],
+    "names": list[str],
+    "units": list[str],
+    "channels": list[list[str]],
+    "leaves": list[dict[str, Any]],
+    "leaf_dims": list[list[str]],
+    "choices": list[str],
+}
+_MOST_ENTRIES = 1 << 30
+"""Of an observation: what more would need exceeds any memory."""
 
 
 @dataclass(frozen=True)
@@ -54,39 +90,74 @@ class Header:
 
     def to_json(self) -> dict[str, Any]:
         """As `recording.json` keeps it."""
-        plain = vars(self) | {
+        return vars(self) | {
             "features": self.features.to_json(),
             "action_names": list(self.action_names),
             "notes": list(self.notes),
             "branches": list(self.branches),
         }
-        return {"format": FORMAT if self.features.leaves or len(self.branches) > 1 else PLAIN_FORMAT, **plain}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any], path: Path) -> Header:
-        """What `to_json` wrote.
+        """What `to_json` gave, out of the file at `path`.
 
         Raises:
-            FormatError: by a newer version of rltools.
-            CorruptError: it is not complete.
+            CorruptError: it is not complete, or something is not of its type.
         """
-        written = entry.get("format")
-        if type(written) is not int or written < 1:
-            raise CorruptError(f"{path} has format {written!r}; it was not written by rltools, or it was edited")
-        if written > FORMAT:
-            raise FormatError(f"{path} has format {written!r}, and this version reads up to {FORMAT}; update rltools")
+        check_fields(path, entry, _KINDS, frozenset({"branches"}))  # older ones do not say
+        check_counts(path, entry, {"max_steps": 0})
+        _check_features(path, entry["features"])
+        if entry["environment"]:
+            _check_environment(path, entry["environment"])
         try:
-            known = {name: entry[name] for name in cls.__dataclass_fields__ if name != "branches"}
-            known["branches"] = tuple(entry.get("branches", ()))  # older ones do not say
-            known["features"] = Features.from_json(known["features"])
-            known["action_names"] = tuple(known["action_names"])
-            known["notes"] = tuple(known["notes"])
-            return cls(**known)
+            changed = {
+                "features": Features.from_json(entry["features"]),
+                "action_names": tuple(entry["action_names"]),
+                "notes": tuple(entry["notes"]),
+                "branches": tuple(entry.get("branches", ())),
+            }
+            return cls(**(entry | changed))
         except (KeyError, TypeError, ValueError) as error:
-            said = f"lacks {error}" if isinstance(error, KeyError) else f"is not as it should be ({error})"
-            raise CorruptError(f"{path} {said}; it was not written by rltools, or it was edited") from error
-
+            raise CorruptError(
+                f"{path} is not as it should be ({error}); it was not written by rltools, or it was edited"
+            ) from error
     @property
     def environment_id(self) -> str:
         """The environment's id, "" where it was made by a function."""
         return str(json.loads(self.environment)["id"]) if self.environment else ""
+
+
+def read_header(path: Path) -> tuple[Header, str]:
+    """The content of a `recording.json`, and its seal, which tells the recording from any other.
+
+    Raises:
+        FormatError: a newer version of rltools wrote it.
+        CorruptError: it is damaged.
+        RecordingError: the system does not let us read it.
+    """
+    return read_json(path, lambda content: Header.from_json(content, path))
+
+
+def _check_features(path: Path, entry: dict[str, Any]) -> None:
+    check_fields(path, entry, _FEATURES, frozenset({"channels", "leaves", "leaf_dims", "choices"}), "features")
+    for leaf in entry.get("leaves", ()):
+        check_fields(path, leaf, _LEAF, frozenset(), "features.leaves")
+    shapes = [entry["shape"], *(leaf["shape"] for leaf in entry.get("leaves", ()))]
+    for shape in shapes:
+        if any(size < 0 for size in shape) or prod(shape) > _MOST_ENTRIES:
+            raise CorruptError(
+                f"{path}: key 'features' has the shape {shape[:8]}, and should be of sizes from 0 and of at most "
+                f"{_MOST_ENTRIES:,} entries; it was not written by rltools, or it was edited or damaged"
+            )
+
+
+def _check_environment(path: Path, text: str) -> None:
+    try:
+        known = isinstance(json.loads(text)["id"], str)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        known = False
+    if not known:
+        raise CorruptError(
+            f"{path}: key 'environment' is not as it should be: the JSON of a specification, with an id; it was not "
+            f"written by rltools, or it was edited or damaged"
+        )

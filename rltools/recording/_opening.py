@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rltools.errors import RecordingError
-from rltools.recording._files import read_json
-from rltools.recording._header import Header
+from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
 
 
@@ -14,7 +13,7 @@ def open_recording(path: str | Path) -> Recording:
     """Open the recording in a folder, without reading its episodes.
 
     Raises:
-        RecordingError: there is none.
+        RecordingError: there is none, or the system does not let us read it.
         FormatError: a newer version of rltools wrote it.
         CorruptError: its `recording.json` is damaged.
 
@@ -23,10 +22,19 @@ def open_recording(path: str | Path) -> Recording:
         >>> rltools.open_recording("runs/lunarlander-ppo")  # doctest: +SKIP
     """
     directory = Path(path)
-    header = directory / "recording.json"
-    if not header.is_file():
+    path = directory / "recording.json"
+    if not _is_file(path):
         usual = Path("runs") / directory
-        there = (usual / header.name).is_file()
-        next_step = f"did you mean {usual}?" if there else "`rltools record` makes one"
-        raise RecordingError(f"no recording in {directory}: {header.name} is missing; {next_step}")
-    return Recording(directory, Header.from_json(read_json(header), header))
+        next_step = f"did you mean {usual}?" if _is_file(usual / path.name) else "`rltools record` makes one"
+        raise RecordingError(f"no recording in {directory}: {path.name} is missing; {next_step}")
+    header, seal = read_header(path)
+    return Recording(directory, header, seal=seal)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, or that no system takes
+        cause = getattr(error, "strerror", None) or error
+        name = str(path.parent)[:200]
+        raise RecordingError(f"cannot open {name!r}: {cause}; name the folder of a recording") from error

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from rltools.errors import RecordingError
+from rltools.errors import CorruptError, RecordingError
 from rltools.recording._attribution import Question
+from rltools.recording._fields import check_counts, check_fields
+from rltools.recording._json import SEALED_FORMAT, read_json
 
 HEADLINE = ("shapley", "integrated_gradients", "input_x_gradient", "gradient")
 """Which method speaks first where several were recorded: the best predictor of what is lost without a feature."""
+_KINDS = {
+    "method": str,
+    "target": str,
+    "labels": list[str],
+    "unit": str,
+    "parameters": dict[str, Any],
+    "policy_sha256": str,
+    "every": int,
+}
 
 
 def question_path(directory: Path, key: str) -> Path:
@@ -17,42 +29,108 @@ def question_path(directory: Path, key: str) -> Path:
     return directory / "attributions" / key / "attribution.json"
 
 
+def read_question(path: Path) -> tuple[Question, str]:
+    """What an `attribution.json` says was asked, and its seal; "" of an older one, which has none.
+
+    Raises:
+        CorruptError: it is damaged.
+        FormatError: a newer version of rltools wrote it.
+    """
+
+    def parse(content: dict[str, Any]) -> Question:
+        check_fields(path, content, _KINDS, frozenset({"every"}))
+        check_counts(path, content, {"every": 1})
+        window = content["parameters"].get("window", 0)
+        if type(window) is not int or window < 0:
+            raise CorruptError(f"{path}: key 'parameters.window' is {window!r}, and should be a count; it was edited")
+        return Question.from_json(content)
+
+    return read_json(path, parse, formats_began=SEALED_FORMAT)
+
+
+def fitting_keys(
+    there: Mapping[str, Question],
+    complete: Callable[[str], bool],
+    asked: Sequence[str],
+    method: str | None,
+    target: str | None,
+    window: int,
+) -> list[str]:
+    """The folder names of the attributions that fit, the one that speaks first at the front.
+
+    Args:
+        there: what was explained, by the name of its folder.
+        complete: whether an attribution is there of every episode.
+        asked: the names of those that were asked for with the same recording in hand, the last one last.
+        method: None for any; or the name of a folder, which is the only one that fits then.
+        target: as text; None for any.
+        window: over so many observations.
+    """
+    if method in there:
+        return [method] if target in (None, there[method].target) else []
+    fitting = [
+        key
+        for key, question in there.items()
+        if method in (None, question.method) and target in (None, question.target) and question.window == window
+    ]
+    last = {key: position for position, key in enumerate(asked)}
+    ranks = {key: (not complete(key), *_precedence(there[key])) for key in fitting}
+    return sorted(fitting, key=lambda key: (ranks[key], -last.get(key, -1), key))
+
+
 def chosen_key(
     directory: Path,
     there: Mapping[str, Question],
     complete: Callable[[str], bool],
+    asked: Sequence[str],
     method: str | None,
     target: str | None,
     window: int,
 ) -> str:
-    """The folder name of the attribution that speaks first among those that fit.
-
-    Args:
-        directory: of the recording.
-        there: what was explained, by the name of its folder.
-        complete: whether an attribution is there of every episode.
-        method: None for any.
-        target: as text; None for any.
-        window: over so many observations.
+    """The folder name of the attribution that is meant; the arguments are those of `fitting_keys`.
 
     Raises:
-        RecordingError: nothing fits; the message lists what there is.
+        RecordingError: nothing fits, or several do and nothing tells which is meant; the message lists what there is.
     """
-    fitting = [
-        key
-        for key, asked in there.items()
-        if method in (None, asked.method) and target in (None, asked.target) and asked.window == window
-    ]
+    fitting = fitting_keys(there, complete, asked, method, target, window)
     if not fitting:
         wanted = f"{method or 'attribution'}{f' of {target}' if target else ''}{_over(window)}"
-        known = ", ".join(f"{asked.method} of {asked.target}{_over(asked.window)}" for asked in there.values())
+        known = ", ".join(described(there, key) for key in there)
         raise RecordingError(
             f"no {wanted} in {directory}; explained there: {known or 'nothing yet'}. Add it with "
             f"rltools.explain(...) or `rltools explain`"
         )
-    # Those of all episodes before others; of equals, say with other references, the newest.
-    written = {key: question_path(directory, key).stat().st_mtime for key in fitting}
-    return min(fitting, key=lambda key: (not complete(key), *_precedence(there[key]), -written[key]))
+    first = (not complete(fitting[0]), *_precedence(there[fitting[0]]))
+    equal = [key for key in fitting if (not complete(key), *_precedence(there[key])) == first]
+    if len(equal) == 1 or fitting[0] in asked:
+        return fitting[0]
+    listed = "; ".join(f"{key} ({described(there, key)})" for key in equal)
+    raise RecordingError(
+        f"{len(equal)} attributions in {directory} fit, and nothing tells which is meant: {listed}. Give the name of "
+        f"one as the method: method={equal[0]!r} (--method {equal[0]})"
+    )
+
+
+def told_apart(there: Mapping[str, Question], key: str) -> str:
+    """In what an attribution differs from others of the same method, target and window; "" where there are none."""
+    mine = there[key]
+    alike = [
+        other
+        for other in there.values()
+        if (other.method, other.target, other.window) == (mine.method, mine.target, mine.window)
+    ]
+    if len(alike) == 1:
+        return ""
+    settings = [question.parameters | {"every": question.every} for question in alike]
+    own = mine.parameters | {"every": mine.every}
+    names = [name for name in own if any(other.get(name) != own[name] for other in settings)]
+    return ", ".join(f"{name} {own[name]}" for name in names) or key
+
+
+def described(there: Mapping[str, Question], key: str) -> str:
+    """What was asked, in words: `shapley of centred:chosen`, and what tells it apart where that is not enough."""
+    question, apart = there[key], told_apart(there, key)
+    return f"{question.method} of {question.target}{_over(question.window)}{f' ({apart})' if apart else ''}"
 
 
 def asked_again(asked: Question) -> str:

@@ -14,13 +14,14 @@ from rltools.console import as_text
 from rltools.errors import CorruptError, UnknownNameError
 from rltools.features import Features
 from rltools.recording._attribution import Attribution, Question
-from rltools.recording._columns import read_columns
+from rltools.recording._columns import CONTENT, read_file, read_metadata
 from rltools.recording._damage import damage_in
 from rltools.recording._episode import Episode, Outcome, read_episode, read_outcome
-from rltools.recording._explained import read_attribution, read_question
+from rltools.recording._explained import read_attribution
 from rltools.recording._files import numbered, numbered_path
 from rltools.recording._header import Header
-from rltools.recording._questions import chosen_key, question_path
+from rltools.recording._identity import EPISODE_ROWS, NUMBER, RECORDING, check_identity
+from rltools.recording._questions import chosen_key, described, fitting_keys, question_path, read_question, told_apart
 from rltools.recording._warning import name_damage
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Recording:
     Attributes:
         directory: where it is.
         header: policy, environment, features and seeds.
+        keep_alive: what must live as long as it, such as its temporary folder.
+        seal: of its `recording.json`, which its files name; "" of an older one.
+        asked: the names of attributions that `explain` was asked for with it in hand: of several that fit equally, the
+            one that was asked for last is meant.
 
     Iterating gives the episodes; a damaged file is named in a warning and left out.
     """
@@ -42,6 +47,8 @@ class Recording:
     directory: Path
     header: Header
     keep_alive: object = field(default=None, repr=False, compare=False)
+    seal: str = field(default="", repr=False, compare=False)
+    asked: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -55,7 +62,7 @@ class Recording:
 
     def __repr__(self) -> str:
         """What it is of, in one line."""
-        explained = ", ".join(f"{asked.method} of {asked.target}" for asked in self.questions.values()) or "nothing"
+        explained = ", ".join(self.described.values()) or "nothing"
         episodes = f"{len(self)} episode{'' if len(self) == 1 else 's'}"
         return as_text(
             f"Recording({str(self.directory)!r}: {episodes} of {self.header.policy} in "
@@ -94,11 +101,16 @@ class Recording:
 
     def episode(self, number: int) -> Episode:
         """One whole episode."""
-        return read_episode(self.episode_path(number), self.features)
+        return read_episode(self.episode_path(number), self.features, self.seal)
 
     def outcome(self, number: int) -> Outcome:
         """How one episode went, without reading its rows."""
-        return read_outcome(self.episode_path(number))
+        return read_outcome(self.episode_path(number), self.seal)
+
+    def identity(self, number: int) -> dict[str, str]:
+        """What files that are made of an episode say of where they belong; see `_identity`."""
+        rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
+        return {RECORDING: self.seal, NUMBER: f"{number:06d}", EPISODE_ROWS: rows}
 
     def outcomes(self) -> list[Outcome]:
         """How each episode went; a damaged file is named in a warning and left out."""
@@ -113,11 +125,21 @@ class Recording:
     def frames(self, number: int) -> list[bytes] | None:
         """The pictures of an episode, WebP, one drawn before each action; None where none were kept."""
         path = numbered_path(self.directory / "frames", number)
-        return list(read_columns(path)["frame"]) if path.is_file() else None
+        if not path.is_file():
+            return None
+        columns, metadata = read_file(path)
+        check_identity(path, metadata, self.identity(number))
+        steps = self.outcome(number).steps
+        if len(columns["frame"]) != steps:
+            raise CorruptError(
+                f"{path} is damaged (it has {len(columns['frame'])} frames of {steps} steps); once it is deleted, "
+                f"drawing makes it anew"
+            )
+        return list(columns["frame"])
 
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""
-        return damage_in(self.directory)
+        return damage_in(self)
 
     @property
     def questions(self) -> dict[str, Question]:
@@ -125,7 +147,7 @@ class Recording:
         found = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
             try:
-                found[path.parent.name] = read_question(path)
+                found[path.parent.name] = read_question(path)[0]
             except CorruptError as error:
                 name_damage(error)
         return found
@@ -137,11 +159,28 @@ class Recording:
             UnknownNameError: there is no such folder.
             CorruptError: its `attribution.json` is damaged.
         """
+        return self._question(key)[0]
+
+    def question_seal(self, key: str) -> str:
+        """The seal of an attribution's `attribution.json`, which its files name; "" of an older one."""
+        return self._question(key)[1]
+
+    def _question(self, key: str) -> tuple[Question, str]:
         path = question_path(self.directory, key)
         if not path.is_file():
             known = ", ".join(self.questions) or "none"
             raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {known}")
         return read_question(path)
+
+    def told_apart(self, key: str) -> str:
+        """In what an attribution was asked otherwise than others of its method and target; "" without such others."""
+        return told_apart(self.questions, key)
+
+    @property
+    def described(self) -> dict[str, str]:
+        """What was explained, in words, by the name of its folder; no two are described alike."""
+        there = self.questions
+        return {key: described(there, key) for key in there}
 
     def features_of(self, key: str) -> Features:
         """The features of one attribution: those of an observation, or of a window of them."""
@@ -175,10 +214,21 @@ class Recording:
     def find(self, method: str | None = None, target: str | None = None, window: int = 0) -> str:
         """The folder name of one attribution: the only one, or the one that speaks first among those that fit.
 
+        Args:
+            method: its name; or the name of the folder itself, where several were asked of the same method and target.
+            target: as text.
+            window: over so many observations of a recurrent policy.
+
         Raises:
-            RecordingError: nothing was explained, or nothing that fits; the message lists what there is.
+            RecordingError: nothing was explained, or nothing that fits, or several fit that differ in other settings,
+                say in their references, and none of them was asked for with this recording in hand; the message lists
+                what there is.
         """
-        return chosen_key(self.directory, self.questions, self.complete, method, target, window)
+        return chosen_key(self.directory, self.questions, self.complete, self.asked, method, target, window)
+
+    def fitting(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
+        """The folder names of all attributions that fit, the one that speaks first at the front; as `find`."""
+        return fitting_keys(self.questions, self.complete, self.asked, method, target, window)
 
     def attribution(
         self,
@@ -193,7 +243,8 @@ class Recording:
         Over a window `[step, target, lag, *feature]`.
 
         Args:
-            method: which, where several were recorded; None lets the best predictor speak (`_questions.HEADLINE`).
+            method: which, where several were recorded, as for `find`; None lets the best predictor speak
+                (`_questions.HEADLINE`).
             target: as text, for instance "centred:chosen"; likewise.
             window: over so many observations of a recurrent policy; 0 for the one of the moment.
             episodes: their numbers; all by default.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from rltools.recording._episode import (
     recorded_leaves,
 )
 from rltools.recording._files import put_in_place, temporary_name, uninterrupted
+from rltools.recording._held import check_there
+from rltools.recording._identity import EPISODE_ROWS, NUMBER, RECORDING
 
 Columns = Mapping[str, np.ndarray]
 
@@ -36,33 +39,52 @@ class BlockFile:
         """Whether anything was written."""
         return self._writer is not None
 
+    @property
+    def content(self) -> str:
+        """What tells the rows so far from any others; "" before there are columns."""
+        return "" if self._writer is None else self._writer.content
+
     def write(self, columns: Columns) -> None:
         """Append a block of rows; blocks without rows fix the columns' types only."""
         if self._writer is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            check_there(self._path)
+            self._path.parent.mkdir(exist_ok=True)  # a run's own folder that is gone is not made anew
             self._writer = ColumnWriter(self._temporary, columns)
         self._writer.write(columns)
 
     def finish(self, metadata: Mapping[str, str]) -> None:
-        """Put the file in its place; Ctrl-C waits for it."""
-        if self._writer is not None:
+        """Put the file in its place, or leave nothing behind; Ctrl-C waits for it."""
+        if self._writer is None:
+            return
+        try:
             with uninterrupted():
                 self._writer.close(metadata)
                 put_in_place(self._temporary, self._path)
+        except BaseException:
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         """Leave nothing behind."""
         if self._writer is not None:
             self._writer.abandon()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what made it fail is what is to be said
+            self._temporary.unlink(missing_ok=True)
 
 
 class EpisodeWriter:
     """Keeps an episode, and its frames where there are any."""
 
-    def __init__(self, episode: Path, frames: Path | None) -> None:
+    def __init__(self, episode: Path, frames: Path | None, recording: str = "") -> None:
+        """Prepare; `recording` is the seal of the recording that the episode is of."""
         self._episode = BlockFile(episode)
         self._frames = BlockFile(frames) if frames else None
+        self._recording = {RECORDING: recording}
+
+    @property
+    def content(self) -> str:
+        """What tells the rows so far from any others."""
+        return self._episode.content
 
     def write(self, columns: Columns, frames: list[bytes]) -> None:
         """Append a block of steps, with a frame for each where frames are kept."""
@@ -73,8 +95,9 @@ class EpisodeWriter:
     def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
         """Put the files in their place, the frames first: an episode that is there is complete."""
         if self._frames:
-            self._frames.finish({"frames_per_second": str(frames_per_second)})
-        self._episode.finish(episode_metadata(outcome, final_observation))
+            belongs = {NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: self._episode.content}
+            self._frames.finish({"frames_per_second": str(frames_per_second), **self._recording, **belongs})
+        self._episode.finish(episode_metadata(outcome, final_observation) | self._recording)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
@@ -86,8 +109,10 @@ class EpisodeWriter:
 class FrameWriter:
     """Adds frames to an episode that is already there, after checking that it happened again exactly."""
 
-    def __init__(self, episode: Episode, frames: Path) -> None:
+    def __init__(self, episode: Episode, frames: Path, identity: Mapping[str, str]) -> None:
+        """Prepare; `identity` is that of the episode, `Recording.identity`."""
         self._episode = episode
+        self._identity = identity
         self._frames = BlockFile(frames)
         self._steps = 0
 
@@ -114,7 +139,7 @@ class FrameWriter:
         """
         if self._steps < len(self._episode):
             raise self._another_way()
-        self._frames.finish({"frames_per_second": str(frames_per_second)})
+        self._frames.finish({"frames_per_second": str(frames_per_second), **self._identity})
 
     def abandon(self) -> None:
         """Leave nothing behind."""

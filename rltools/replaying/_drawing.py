@@ -14,7 +14,8 @@ from rltools.errors import FaultError, RltoolsError, SimulationError
 from rltools.observations import pick
 from rltools.recording import Episode, Recording
 from rltools.recording._episode import recorded_leaves
-from rltools.recording._files import cause_named, numbered_path, sole_writer
+from rltools.recording._files import cause_named, numbered_path
+from rltools.recording._lock import sole_writer
 from rltools.recording._writers import BlockFile
 from rltools.rollout._frames import draw, frames_per_second
 
@@ -60,7 +61,7 @@ def draw_episode(recording: Recording, number: int, env: Environment, advance: C
             for frames in _blocks(episode, made):
                 file.write({"frame": frames})
                 advance(len(frames))
-            file.finish({"frames_per_second": str(frames_per_second(made))})
+            file.finish({"frames_per_second": str(frames_per_second(made)), **recording.identity(number)})
         except BaseException:
             file.abandon()
             raise

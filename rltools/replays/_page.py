@@ -94,18 +94,12 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
 
     Those over a window of past observations are left out: at a step they have a value for each of several moments.
     """
-    questions = {
-        key: asked for key, asked in recording.questions.items() if not asked.window and recording.complete(key)
-    }
-    if not questions and method is None and target is None:
+    fitting = recording.fitting(method, target)
+    if not any(map(recording.complete, fitting)) and method is None and target is None:
         return []
-    first = recording.find(method, target)
-    fitting = [
-        key
-        for key, asked in questions.items()
-        if method in (None, asked.method) and target in (None, asked.target) and key != first
-    ]
-    return [first, *fitting]
+    if not fitting:
+        recording.find(method, target)  # says what there is
+    return [fitting[0], *filter(recording.complete, fitting[1:])]
 
 
 def _page(title: str, again: str, sides: list[list[dict[str, Any]]]) -> str:

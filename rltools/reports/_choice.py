@@ -74,7 +74,7 @@ def wanted(recording: Recording, main: Summary, summaries: Sequence[Summary]) ->
 
 def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> Iterator[Wanted]:
     features = recording.features_of(main.key)
-    asked = {"method": main.method, "target": main.target}
+    asked = {"method": main.key, "target": main.target}
     several = len(main.features) > 1
     if features.has_images:
         yield Wanted("images", IMAGES, FEATURES, asked)
@@ -90,7 +90,7 @@ def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) 
     windows = [recording.question(summary.key).window for summary in summaries]
     if max(windows, default=0):
         past = summaries[windows.index(max(windows))]
-        yield Wanted("lags", LAGS, COURSE, {"method": past.method, "target": past.target, "window": max(windows)})
+        yield Wanted("lags", LAGS, COURSE, {"method": past.key, "target": past.target, "window": max(windows)})
     elif _has_moments(recording, main):
         yield Wanted("lags", LAGS, COURSE, asked)
     if several and (main.by_action or len(main.labels) > 1):

@@ -74,10 +74,10 @@ def interval(value: float, low: float, high: float, *, share: bool = False) -> s
 
 
 def asked_of(recording: Recording, summary: Summary) -> str:
-    """`shapley of centred:chosen`, and over how many observations where these are several."""
+    """`shapley of centred:chosen`, over how many observations where these are several, and what tells it apart."""
     window = recording.question(summary.key).window
     over = f" over {counted(window, 'observation')}" if window else ""
-    return f"{named_method(summary)} of {summary.target}{over}"
+    return f"{named_method(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
 
 
 def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:

@@ -85,13 +85,11 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
     return [
         summarise(
             recording,
-            method=question.method,
-            target=question.target,
-            window=question.window,
+            method=key,
             merged=question.parameters.get("groups") == "summary",  # what was replaced together
             level=level,
         )
-        for question in asked.values()
+        for key, question in asked.items()
     ]
 
 

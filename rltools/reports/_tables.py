@@ -72,5 +72,6 @@ def write_csv(path: Path, summaries: Sequence[Summary]) -> None:
     """All numbers of all attributions, one row for each feature, target and action."""
     import pandas as pd
 
+    whole = pd.concat([found.table.assign(method=found.method, attribution=found.key) for found in summaries])
     with appearing(path) as temporary:
-        pd.concat([found.table.assign(method=found.method) for found in summaries]).to_csv(temporary, index=False)
+        whole.to_csv(temporary, index=False)

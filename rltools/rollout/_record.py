@@ -17,12 +17,13 @@ from rltools.policies._surroundings import check_match, look_at
 from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
 from rltools.policy import Policy
 from rltools.progress import progress_bar
-from rltools.recording import Outcome, Recording
-from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer
+from rltools.recording import Outcome, Recording, open_recording
+from rltools.recording._files import cause_named, numbered, numbered_path
+from rltools.recording._lock import check_kept, sole_writer
 from rltools.recording._writers import EpisodeWriter, FrameWriter
 from rltools.rollout._acting import reproducible
 from rltools.rollout._running import Writer
-from rltools.rollout._settings import header_of, settle
+from rltools.rollout._settings import check_settings, header_of, header_path, settle
 from rltools.rollout._stepping import Rollout
 
 STEP_LIMIT = 10_000
@@ -104,11 +105,16 @@ def record(
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
     header = header_of(policy, spec, seed, deterministic, max_steps)
     folder, keep_alive = _temporary_folder() if directory is None else (Path(directory), None)
+    if not overwrite and header_path(folder).is_file():
+        check_settings(folder, header)
+        recording = open_recording(folder)
+        if not _missing(recording, episodes, drawn):
+            return recording  # nothing is written, so that the folder need not allow it
     with sole_writer(folder), cause_named(folder), reproducible(policy):
-        recording = Recording(folder, settle(folder, header, overwrite=overwrite), keep_alive)
+        settle(folder, header, overwrite=overwrite)
+        recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         there = set(recording.numbers)
-        framed = set(numbered(folder / "frames"))
-        missing = [n for n in range(episodes) if n not in there or (n in drawn and n not in framed)]
+        missing = _missing(recording, episodes, drawn)
         rollout = Rollout(
             policy,
             lambda with_frames: make_environment(_bare(environment), render_mode="rgb_array" if with_frames else None),
@@ -124,7 +130,16 @@ def record(
             except FaultError as error:
                 error.recording = recording
                 raise
+        rooms = {"episodes": missing, "frames": [number for number in missing if number in drawn]}
+        kept = [numbered_path(folder / room, number) for room, numbers in rooms.items() for number in numbers]
+        check_kept(folder, [header_path(folder), *kept])
     return recording
+
+
+def _missing(recording: Recording, episodes: int, drawn: Collection[int]) -> list[int]:
+    """The numbers of episodes that are to be recorded, or whose frames are."""
+    there, framed = set(recording.numbers), set(numbered(recording.directory / "frames"))
+    return [n for n in range(episodes) if n not in there or (n in drawn and n not in framed)]
 
 
 def _doing(policy: Policy, missing: list[int], there: set[int]) -> str:
@@ -163,8 +178,9 @@ def _writers(recording: Recording, there: set[int], drawn: set[int]) -> Callable
     def open_writer(number: int) -> tuple[Writer, bool]:
         frames = numbered_path(recording.directory / "frames", number) if number in drawn else None
         if number in there and frames is not None:
-            return FrameWriter(recording.episode(number), frames), True
-        return EpisodeWriter(numbered_path(recording.directory / "episodes", number), frames), frames is not None
+            return FrameWriter(recording.episode(number), frames, recording.identity(number)), True
+        episode = numbered_path(recording.directory / "episodes", number)
+        return EpisodeWriter(episode, frames, recording.seal), frames is not None
 
     return open_writer
 

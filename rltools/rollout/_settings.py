@@ -15,7 +15,8 @@ from rltools.environments import current_id, spec_to_json
 from rltools.errors import ConflictError
 from rltools.policy import Policy
 from rltools.recording import Header, open_recording
-from rltools.recording._files import numbered, write_json
+from rltools.recording._files import numbered
+from rltools.recording._json import write_json
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -66,13 +67,13 @@ def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
     return (f"trained on {trained_on}, and recorded in {spec.id} because that was asked for",)
 
 
-def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
+def settle(folder: Path, header: Header, *, overwrite: bool) -> None:
     """Write `recording.json`, or check that the one that is there says the same.
 
     Raises:
         ConflictError: it says something else.
     """
-    path = folder / "recording.json"
+    path = header_path(folder)
     if overwrite:
         for kept in filter(Path.is_dir, (folder / room for room in ROOMS)):
             shutil.rmtree(kept)
@@ -87,7 +88,22 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
         for room in ("episodes", "attributions"):
             (folder / room).mkdir(exist_ok=True)
         write_json(path, header.to_json())
-        return header
+        return
+    check_settings(folder, header)
+
+
+def header_path(folder: Path) -> Path:
+    """Where a recording keeps what holds for every episode."""
+    return folder / "recording.json"
+
+
+def check_settings(folder: Path, header: Header) -> None:
+    """The recording in a folder has these settings.
+
+    Raises:
+        ConflictError: it has others.
+        CorruptError: its `recording.json` is damaged.
+    """
     there = open_recording(folder).header
     passing = ("versions", "notes", "library", "branches")
     differing = [
@@ -102,7 +118,6 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> Header:
             f"with other settings: {', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace "
             f"it with overwrite=True (--overwrite)"
         )
-    return there
 
 
 _SETTINGS = {"policy_sha256": "model with sha256", "environment": "environment with"}

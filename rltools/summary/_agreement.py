@@ -41,6 +41,7 @@ class Ranking:
         features: what is ranked.
         scores: float `[episode, feature]`, normalised ranks: the product of two rows is Spearman's correlation; NaN
             where every feature matters as much as the others.
+        key: the folder name of the attribution.
     """
 
     agent: str
@@ -49,6 +50,7 @@ class Ranking:
     unit: str
     features: tuple[str, ...]
     scores: np.ndarray
+    key: str
 
     @property
     def control(self) -> bool:
@@ -138,8 +140,8 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
         if question.target == target and not question.window and recording.complete(key)
     }
     if methods is not None:
-        asked = {key: question for method in methods for key, question in asked.items() if question.method == method}
-    there = {question.method for question in asked.values()}
+        asked = {key: asked[key] for method in methods for key in asked if method in (key, asked[key].method)}
+    there = {*asked, *(question.method for question in asked.values())}
     missing = [method for method in methods or () if method not in there]
     if missing or not asked:
         wanted = " and no ".join(missing) or "attribution"
@@ -172,7 +174,7 @@ def _ranking(agent: str, recording: Recording, key: str, settings: str, separate
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     scores = np.divide(centred, length, out=np.full(centred.shape, np.nan), where=length > 0)
     names = tuple(name for name, _ in groups)
-    return Ranking(agent, question.method, settings, question.unit, names, scores)
+    return Ranking(agent, question.method, settings, question.unit, names, scores, key)
 
 
 def _settings(question: Question, there: Sequence[Question]) -> str:

@@ -159,7 +159,7 @@ def _apart(summary: Summary) -> list[str]:
 def _how(summary: Summary) -> str:
     scaled = f"{summary.method} x standard deviation" if summary.deviation is not None else summary.method
     target = "" if summary.target == DECISION else summary.target
-    return ", ".join(filter(None, (scaled, target, summary.effect)))
+    return ", ".join(filter(None, (scaled, target, summary.effect, summary.apart)))
 
 
 def _leading(summary: Summary) -> list[str]:

@@ -34,7 +34,8 @@ def summarise(
 
     Args:
         recording: with at least one attribution.
-        method: which, where several were recorded; None takes the one that predicts best.
+        method: which, where several were recorded, or the name of an attribution's folder; None takes the one that
+            predicts best.
         target: as text, likewise.
         window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
         merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot entries.
@@ -90,6 +91,7 @@ def summarise(
         level=level,
         notes=notes(recording, sums, overall, outcomes, question.every, unseen_note(recording, key, groups, overall)),
         unseen=unseen_features(recording, key, groups, overall),
+        apart=recording.told_apart(key),
     )
 
 

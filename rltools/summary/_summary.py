@@ -87,6 +87,8 @@ class Summary:
         level: of the intervals.
         notes: caveats that belong beside every number.
         unseen: features whose every attribution is 0 because no derivative sees how they are used.
+        apart: what was asked otherwise than of other attributions of the same method and target, for instance
+            "reference 64 visited states, seed 0"; "" where there are no others.
     """
 
     key: str
@@ -112,6 +114,7 @@ class Summary:
     level: float
     notes: tuple[str, ...]
     unseen: tuple[str, ...] = ()
+    apart: str = ""
 
     def _repr_html_(self) -> str:
         """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""

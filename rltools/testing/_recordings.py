@@ -12,7 +12,8 @@ import numpy as np
 from rltools.observations import map_leaves, pick
 from rltools.recording import Attribution, Episode, Header, Question, Recording, open_recording
 from rltools.recording._episode import episode_metadata, observation_column, recorded_leaves
-from rltools.recording._files import numbered_path, write_json
+from rltools.recording._files import numbered_path
+from rltools.recording._json import write_json
 from rltools.recording._writers import BlockFile
 
 

@@ -12,7 +12,9 @@ from rltools.explanation._references import reference_id
 from rltools.explanation._units import explained_unit
 from rltools.policy import Context, Policy
 from rltools.recording import Outcome, Question, Recording
-from rltools.recording._files import numbered_path, write_json
+from rltools.recording._files import numbered_path
+from rltools.recording._identity import EPISODE_ROWS, NUMBER, QUESTION, RECORDING
+from rltools.recording._json import write_json
 from rltools.recording._writers import BlockFile, EpisodeWriter
 from rltools.rollout._observed import Observed
 from rltools.wrappers._live import Live
@@ -115,12 +117,14 @@ def keep(recording: Recording, question: Question, episode: LiveEpisode, outcome
         write_json(folder / "attribution.json", question.to_json())
     attributions = BlockFile(numbered_path(folder, outcome.number))
     frames = None if episode.frames is None else numbered_path(recording.directory / "frames", outcome.number)
-    writer = EpisodeWriter(numbered_path(recording.directory / "episodes", outcome.number), frames)
+    writer = EpisodeWriter(numbered_path(recording.directory / "episodes", outcome.number), frames, recording.seal)
     try:
         steps = np.arange(len(episode.steps), dtype=np.int32)
         attributions.write({"t": steps, **stacked(episode.explained)})
-        attributions.finish({"policy_sha256": question.policy_sha256})
         writer.write(stacked(episode.steps), episode.frames or [])
+        belongs = {RECORDING: recording.seal, NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: writer.content}
+        belongs |= {QUESTION: recording.question_seal(key)}
+        attributions.finish({"policy_sha256": question.policy_sha256, **belongs})
         writer.finish(outcome, episode.observed.of(0), speed)
     except BaseException:
         attributions.abandon()

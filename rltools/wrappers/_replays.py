@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from gymnasium.envs.registration import EnvSpec
 
 from rltools.environments import environment_spec
 from rltools.errors import ArgumentError, ConflictError
-from rltools.recording import Recording
-from rltools.recording._files import cause_named, numbered, sole_writer
+from rltools.recording import Recording, open_recording
+from rltools.recording._files import cause_named, numbered
+from rltools.recording._lock import sole_writer
 from rltools.replays import replay
 from rltools.rollout._frames import draw, frames_per_second
 from rltools.rollout._observed import Observed
@@ -60,7 +61,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     Raises:
         ArgumentError: the environment is no `AttributionWrapper`.
-        ConflictError: the folder holds episodes already, or another process writes there.
+        ConflictError: the folder holds episodes already, or another wrapper that is not closed, or another process,
+            writes there.
         RecordingError: the folder cannot be written to.
 
     Example:
@@ -97,6 +99,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._beneath, self._live = env, env._live
         self._trigger, self._title = episode_trigger or cubes, title
         self._question = question_of(self._live)
+        self._holding = ExitStack()  # as long as the wrapper: every episode of it goes into the same folder
+        self._holding.enter_context(sole_writer(Path(folder), ".lock-replays"))
         self._recording = self._settled(Path(folder), overwrite)
         self._number = -1
         self._episode: LiveEpisode | None = None
@@ -130,6 +134,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def close(self) -> None:
         """Close the environment; of an episode that has not ended, the page is written."""
         self._leave("closed before its end")
+        with self._harmless():
+            self._holding.close()
         super().close()
 
     def _watched(self, step: Callable[[], Step], action_in: Callable[[dict[str, Any]], Any]) -> Step:
@@ -189,7 +195,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
                     f"{folder} holds {len(there)} episodes already; choose another folder, or delete them with "
                     f"overwrite=True"
                 )
-            return Recording(folder, settle(folder, header, overwrite=overwrite))
+            settle(folder, header, overwrite=overwrite)
+            return open_recording(folder)
 
     @contextmanager
     def _harmless(self) -> Iterator[None]:

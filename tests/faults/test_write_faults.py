@@ -156,7 +156,9 @@ def test_row_11_a_second_writer_refuses(cartpole: Any, make_policy: Make, make_e
     env = make_env(reset=reset)
     policy = make_policy(env)
     assert len(rltools.record(policy, env, episodes=1, directory=tmp_path)) == 1
-    assert refused == [f"another process is writing to {tmp_path}; wait for it, or choose another folder"]
+    assert refused == [
+        f"this process is writing to {tmp_path} already; wait for it, close what writes there, or choose another folder"
+    ]
 
 
 def test_row_11_two_processes(script: Callable[..., Any], make_policy: Make, make_env: Make, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A recording of each format that was ever written stays readable for ever (row 39 of the table of faults).
 
-`format_1/` was written once, by the lines in `README.md`; neither it nor what is expected of it here ever changes.
+The folders were written once, by the lines in `README.md`; neither they nor what is expected of them here ever change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 import rltools
 
-FORMAT_1 = Path(__file__).parent / "format_1"
+FORMAT_1, FORMAT_2 = (Path(__file__).parent / name for name in ("format_1", "format_2"))
 
 
 @pytest.fixture
@@ -87,3 +87,44 @@ def test_as_labelled_arrays(recording: rltools.Recording) -> None:
     labelled = recording.to_xarray()
     assert labelled.sizes["step"] == 12
     assert set(labelled["target"].values) == {"logit:left", "logit:right", "centred:chosen"}
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> rltools.Recording:
+    return rltools.open_recording(shutil.copytree(FORMAT_2, tmp_path / "run"))
+
+
+def test_a_dict_of_format_2(nested: rltools.Recording) -> None:
+    assert nested.header.branches == (3, 2)
+    assert nested.header.action_names == ("action[0]=5", "action[0]=6", "action[0]=7", "action[1]=0", "action[1]=1")
+    assert nested.header.environment_id == ""
+    assert [(leaf.name, leaf.kind) for leaf in nested.features.leaves] == [
+        ("cell", "choice"),
+        ("note", "text"),
+        ("place", "number"),
+    ]
+    assert nested.damaged() == {}
+    first, second = nested
+    assert second.outcome.ended == "limit"
+    assert first.observations["note"].tolist() == ["t = 0", "t = 1", "t = 2"]
+    assert first.observations["cell"].tolist() == [1, 2, 3]
+    assert first.states[2].tolist() == [0, 0, 1, 0, 2, -1]
+    assert first.final_observation["note"] == "t = 3"
+    assert first.masks is not None
+    assert first.masks[:, 1].tolist() == [True, False, True]
+    assert first.actions.tolist() == [[5, 0], [5, 1], [7, 1]]
+    frames = nested.frames(1)
+    assert frames is not None
+    assert len(frames) == 3
+
+
+def test_the_attributions_of_format_2(nested: rltools.Recording) -> None:
+    found = nested.attribution("gradient")
+    assert found.labels == nested.question(nested.find("gradient")).labels
+    assert found.values.shape == (6, 5, 6)
+    assert found.values[0, 4].tolist() == [0, 0, 0, 0, 5, 0]
+    exact = nested.attribution("shapley")
+    assert exact.reference is not None
+    assert exact.reference.shape == (3, 6)
+    assert exact.residual is not None
+    assert np.nanmax(np.abs(exact.residual)) < 1e-5
