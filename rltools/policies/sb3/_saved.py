@@ -113,7 +113,9 @@ def read_settings(content: bytes, path: Path) -> dict[str, Any]:
             f"Save the model again"
         )
     try:
-        settings = json.loads(content)
+        text = content.decode("utf-8", "surrogatepass")
+        del content  # it can be large
+        settings = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its entry 'data' is not JSON ({shown(error)}); save the model again") from error
     if not isinstance(settings, dict):
