@@ -81,9 +81,10 @@ def _agent(folder: Path) -> Rows:
 
 
 def _model(path: Path) -> Rows:
+    from rltools.policies.sb3._policy_alone import is_policy_alone, read_policy_alone
     from rltools.policies.sb3._saved import read_saved
 
-    saved = read_saved(path)
+    saved = read_policy_alone(path) if is_policy_alone(path) else read_saved(path)
     steps, planned = (saved.settings.get(key) for key in ("num_timesteps", "_total_timesteps"))
     trained = []
     if type(steps) is int:
