@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,9 @@ def run_name(source: Any, policy: Policy) -> str:
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
-        if content_path("agents", str(source)) or (path / "agent.yaml").is_file():
+        if content_path("agents", str(source)) or os.path.isfile(path / "agent.yaml"):
             return folder_name(policy.source.name)
-        name = path.stem if path.suffix == ".zip" else path.absolute().name
+        name = path.stem if path.suffix == ".zip" and not os.path.isdir(path) else path.absolute().name
         parts = [path.absolute().parent.name, name]
     else:
         parts = [policy.source.name]

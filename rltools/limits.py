@@ -20,6 +20,8 @@ MAX_WINDOW = 10_000
 """Observations that a recurrent policy is explained through."""
 MAX_PARAMETER = 100_000
 """Of a method: samples, masks, pixels and the like."""
+MAX_TEXT = 1_000
+"""Characters of a text that is a parameter of a method."""
 MAX_TARGETS = 100
 """Scores in one target."""
 MAX_WRAPPERS = 50

@@ -74,7 +74,7 @@ def load_policy(
         source, known = fetched.path, dataclasses.replace(known, name=fetched.name, notes=(fetched.note,))
     elif isinstance(source, (str, Path)):
         source = _place(source)
-        if (source / "agent.yaml").is_file():
+        if os.path.isfile(source / "agent.yaml"):
             source, known = _from_card(source, known)
     if trust is not None:
         source = trusting(source, trust)

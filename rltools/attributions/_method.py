@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rltools.axes import is_image
 from rltools.errors import ArgumentError, MethodError
-from rltools.limits import MAX_PARAMETER, MAX_SEED, in_digits
+from rltools.limits import MAX_PARAMETER, MAX_SEED, MAX_TEXT, in_digits
 
 Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
 Forwards = Callable[[int, int, Mapping[str, Any]], int]
@@ -213,6 +213,8 @@ def _check_size(name: str, value: Any, most: int) -> None:
     if isinstance(value, list | tuple):
         for entry in value:
             _check_size(name, entry, most)
+    elif isinstance(value, str) and len(value) > MAX_TEXT:
+        raise ArgumentError(f"{name} is a text of {len(value):,} characters; it must have at most {MAX_TEXT:,}")
     elif isinstance(value, int | float) and abs(value) > most:
         raise ArgumentError(f"{name} is {in_digits(value)}; it must be at most {most:,}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,19 +39,24 @@ def inspection(name: str) -> tuple[str, bool]:
 
 
 def _inspected(path: Path) -> tuple[Rows, bool]:
-    if (path / "recording.json").is_file():
+    if os.path.isfile(path / "recording.json"):
         return _recording(path)
-    if (path / "agent.yaml").is_file():
+    if os.path.isfile(path / "agent.yaml"):
         return _agent(path), True
-    if path.suffix == ".zip":
-        return _model(path), True
+    from rltools.policies._kinds import described
+    from rltools.policies.sb3 import claims
     from rltools.policies.sb3._zoo import model_in, other_models_note
 
+    if not os.path.lexists(path) and os.path.isfile(f"{path}.zip"):
+        path = Path(f"{path}.zip")  # Stable-Baselines3 lets the ending be left out
     model = model_in(path)
+    if model is None and claims(path):
+        return _model(path), True
     if model is None:
+        what = f", but {described(path)}" if os.path.lexists(path) else "; there is nothing of this name"
         raise ArgumentError(
-            f"{path} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no agent; see "
-            f"`rltools list agents`"
+            f"{str(path)[:MOST]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
+            f"agent{what}; see `rltools list agents`"
         )
     return [*_model(model), *(("note", note) for note in other_models_note(model))], True
 
@@ -75,9 +81,10 @@ def _agent(folder: Path) -> Rows:
 
 
 def _model(path: Path) -> Rows:
+    from rltools.policies.sb3._policy_alone import is_policy_alone, read_policy_alone
     from rltools.policies.sb3._saved import read_saved
 
-    saved = read_saved(path)
+    saved = read_policy_alone(path) if is_policy_alone(path) else read_saved(path)
     steps, planned = (saved.settings.get(key) for key in ("num_timesteps", "_total_timesteps"))
     trained = []
     if type(steps) is int:

@@ -11,6 +11,7 @@ from rltools.errors import ArgumentError, ModelError, UnsafeFileError
 
 PREFIX = "hf:"
 MAX_FILE = 256 * 2**20
+MAX_FILES, MAX_TOTAL = 1000, 2**30
 # The files that a policy is read from; an upload of rl-baselines3-zoo also holds videos and an unpacked model.
 _WANTED = ["*.zip", "*.pkl", "*.yml"]
 _PART = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
@@ -96,13 +97,20 @@ def _why(error: Exception) -> str:
 
 
 def _check_sizes(source: str, siblings: list[Any]) -> None:
-    for sibling in siblings:
-        wanted = sibling.rfilename.endswith(tuple(pattern[1:] for pattern in _WANTED))
-        if wanted and (sibling.size or 0) > MAX_FILE:
+    endings = tuple(pattern[1:] for pattern in _WANTED)
+    wanted = [sibling for sibling in siblings if sibling.rfilename.endswith(endings)]
+    for sibling in wanted:
+        if (sibling.size or 0) > MAX_FILE:
             raise UnsafeFileError(
                 f"{source} holds {sibling.rfilename!r} of {sibling.size:,} bytes, more than a model has; not fetched. "
                 f"Fetch the model's file yourself and give its path"
             )
+    total = sum(sibling.size or 0 for sibling in wanted)
+    if len(wanted) > MAX_FILES or total > MAX_TOTAL:
+        raise UnsafeFileError(
+            f"{source} holds {len(wanted):,} files of {total:,} bytes, and no more than {MAX_FILES:,} of "
+            f"{MAX_TOTAL:,} bytes are fetched. Fetch the model's file yourself and give its path"
+        )
 
 
 def _model(folder: Path, repo: str, source: str) -> Path:

@@ -156,12 +156,12 @@ def _text_kind(head: bytes, suffix: str) -> Kind | None:
             "a web page, as a server sends it in place of a file that is not there or needs a login",
             "fetch the file itself (its raw or download link)",
         )
-    if suffix == ".cleanrl_model":
-        return Kind("weights of CleanRL in JAX (msgpack)", "give a model of PyTorch")
     if start.startswith((b"{", b"[")):
         return Kind("a JSON text, not a model", "give the model's .zip")
     if b"\0" not in head and _is_text(head):
         return Kind(f"a text that begins with {_quoted(head)}, not a model", "fetch or save the model's .zip again")
+    if suffix == ".cleanrl_model":
+        return Kind("weights of CleanRL in JAX (msgpack)", "give a model of PyTorch")
     return None
 
 
@@ -180,7 +180,7 @@ def _quoted(head: bytes) -> str:
 def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     plain = {name.partition("/")[2] or name for name in names}  # without the folder that torch puts around them
     if not names:
-        return Kind("a zip with nothing in it", "fetch or save the model again")
+        return Kind("a zip with nothing in it", "fetch or save it again")
     if {"parameters", "parameter_list"} & set(names):
         return Kind(
             "a model of Stable-Baselines 2, which is of TensorFlow",

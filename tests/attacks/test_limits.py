@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -13,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 import rltools
 from rltools.content import find_content
@@ -350,3 +354,63 @@ def test_a_zip_with_no_end(little: Callable[..., str], tmp_path: Path, saved: Pa
             for other, content in members.items():
                 archive.writestr(other, content if other != name else b" " * 31 * 2**20)
         little(tmp_path / "bomb.zip")
+
+
+def repeated(megabytes: int) -> bytes:
+    """Weights that become a hundredth when they are packed."""
+    block = np.random.default_rng(0).normal(size=150).astype(np.float32)
+    file = io.BytesIO()
+    torch.save({"a": torch.from_numpy(np.tile(block, megabytes * 2**20 // block.nbytes))}, file)
+    return file.getvalue()
+
+
+STEPS = b"\x80\x02](" + b"N" * 190_000 + b"e."
+PICKLED = {
+    "steps": STEPS,
+    "Discrete": pickle.dumps(Discrete(10**12)),
+    "MultiDiscrete": pickle.dumps(MultiDiscrete([10**9, 10**9])),
+    "MultiBinary": pickle.dumps(MultiBinary(10**7)),
+    "Box": pickle.dumps(Box(-1, 1, (3, 5))).replace(b"K\x03K\x05", b"J\x40\x42\x0f\x00J\x40\x42\x0f\x00"),
+    "Box of nothing": pickle.dumps(Box(np.zeros((10**12, 0), np.float32), np.zeros((10**12, 0), np.float32))),
+    "name": b"\x80\x04c" + b"x" * 5 * 2**20 + b"\nb\n.",
+}
+
+
+@pytest.mark.parametrize("entry", ["observation_space", "action_space", "policy_class", "policy_kwargs"])
+@pytest.mark.parametrize("kind", PICKLED)
+def test_an_entry_of_a_model(
+    little: Callable[..., str], with_entry: Any, write: Callable[..., Path], entry: str, kind: str
+) -> None:
+    little(write(with_entry(entry, PICKLED[kind])))
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"net_arch": [10**9]},
+        {"net_arch": [10**400]},
+        {"net_arch": [1] * 100_000},
+        {"net_arch": {"pi": [10**9], "vf": [4]}},
+        {"features_extractor_kwargs": {"features_dim": 10**12}},
+        {"n_critics": 10**9},
+    ],
+)
+def test_arguments_of_a_network(
+    little: Callable[..., str], with_data: Any, write: Callable[..., Path], kwargs: dict[str, Any]
+) -> None:
+    little(write(with_data(policy_kwargs=kwargs)))
+
+
+def test_settings_and_weights_of_a_model(
+    little: Callable[..., str], members: dict[str, bytes], write: Callable[..., Path]
+) -> None:
+    for data in (
+        b"[" * 10**6,
+        b'{"a":' * 150_000,
+        b'{"a":' + b"9" * 10**6 + b"}",
+        b'{"a":"' + b"x" * 30 * 2**20 + b'"}',
+    ):
+        little(write(members | {"data": data}))
+    packed = write(members | {"policy.pth": repeated(100)}, compression=zipfile.ZIP_DEFLATED)
+    assert packed.stat().st_size < 3 * 2**20
+    assert "would unpack from" in little(packed)

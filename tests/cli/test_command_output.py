@@ -71,3 +71,50 @@ def test_arguments_come_back_as_text(rltools: Any, name: str) -> None:
         ran = rltools(*arguments)
         assert ran.code
         assert not OBEYED.search(ran.fault), ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "limit"),
+    [
+        (
+            ("record", "cartpole-ppo", "--episodes", f"{10**40}"),
+            "episodes is a number of 41 digits; it must be at most",
+        ),
+        (("record", "cartpole-ppo", "--episodes", "1e40"), "Invalid value for '--episodes'"),
+        (("record", "cartpole-ppo", "--seed", f"{10**40}"), "seed is a number of 41 digits; it must be at most"),
+        (("analyze", "cartpole-ppo", "--episodes", f"{10**40}"), "episodes is a number of 41 digits"),
+        (("analyze", "cartpole-ppo", "--references", f"{10**9}"), "1,000,000,000; it must be at most 100,000"),
+        (("explain", "short", "cartpole-ppo", "--references", f"{10**9}"), "1,000,000,000; it must be at most 100,000"),
+        (
+            ("explain", "short", "cartpole-ppo", "--method", "expected_gradients", "--set", f"samples={10**12}"),
+            "samples is 1,000,000,000,000; it must be at most 100,000",
+        ),
+        (
+            ("explain", "short", "cartpole-ppo", "--method", "expected_gradients", "--set", f"samples={'9' * 5000}"),
+            "samples",
+        ),
+        (
+            ("explain", "short", "cartpole-ppo", "--method", "expected_gradients", "--set", f"samples={'[' * 5000}"),
+            "samples",
+        ),
+        (("explain", "short", "cartpole-ppo", "--window", f"{10**12}"), "window is 1,000,000,000,000"),
+        (
+            ("explain", "short", "cartpole-ppo", "--target", " & ".join(["value"] * 3000)),
+            "more than 100 scores at once",
+        ),
+        (("explain", "short", "cartpole-ppo", "--every", f"{10**40}"), "every is a number of 41 digits"),
+        (("run", "cartpole", f"episodes={10**40}"), "episodes: must be at most 1,000,000"),
+        (("run", "cartpole", "episodes=1e40"), "episodes: must be a whole number"),
+        (("record", "a" * 5000), "'" + "a" * 100 + "' cannot be a name in agents/"),
+        (("inspect", "a/" * 5000), "there is nothing of this name"),
+    ],
+)
+def test_a_number_or_a_text_without_end_is_refused(
+    rltools: Any, request: pytest.FixtureRequest, arguments: tuple[str, ...], limit: str
+) -> None:
+    if arguments[1] == "short":
+        request.getfixturevalue("short")
+    ran = rltools(*arguments)
+    assert ran.code
+    assert limit in ran.fault
+    assert len(ran.fault) < 2000

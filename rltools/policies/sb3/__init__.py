@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 
 
 def claims(source: object) -> bool:
-    """A zip of whatever name, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
+    """A zip of whatever name, the file of a policy alone, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
     if isinstance(source, Path):
+        from rltools.policies.sb3._policy_alone import is_policy_alone
         from rltools.policies.sb3._zip import begins_like_a_model
         from rltools.policies.sb3._zoo import model_in
 
         # Stable-Baselines3 adds .zip only to a name without a dot: "ppo_0.99" is saved under that very name.
-        return source.suffix == ".zip" or begins_like_a_model(source) or model_in(source) is not None
+        named = source.suffix == ".zip" or begins_like_a_model(source)
+        return named or model_in(source) is not None or is_policy_alone(source)
     return _is_a(source, "common.base_class", "BaseAlgorithm") or _is_a(source, "common.policies", "BasePolicy")
 
 

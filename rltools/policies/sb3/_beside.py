@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rltools.errors import UnsafeFileError
@@ -9,7 +10,7 @@ from rltools.errors import UnsafeFileError
 
 def is_there(path: Path) -> bool:
     """Whether this is no folder, and there: a pipe, a device or a link is to be refused, not passed over."""
-    return path.is_symlink() or (path.exists() and not path.is_dir())
+    return os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path))
 
 
 def inside(path: Path, model: Path) -> Path:
@@ -21,8 +22,8 @@ def inside(path: Path, model: Path) -> Path:
     folder = model.parent
     # A hub's cache keeps files in `blobs` and links to them in `snapshots/<revision>`.
     allowed = (folder, folder.parent.parent / "blobs") if folder.parent.name == "snapshots" else (folder,)
-    target = path.resolve()
-    if not any(target.is_relative_to(place.resolve()) for place in allowed):
+    target = Path(os.path.realpath(path))  # which also takes links that go round in circles
+    if not any(target.is_relative_to(os.path.realpath(place)) for place in allowed):
         raise UnsafeFileError(
             f"{path} is a link to {target}, away from the model it lies beside; not read. Put the file itself there"
         )

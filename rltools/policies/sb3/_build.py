@@ -12,7 +12,7 @@ from rltools.errors import ModelError
 from rltools.policies.sb3._decode import decode_array
 from rltools.policies.sb3._saved import UNNEEDED, Saved, meaning
 from rltools.policies.sb3._size import check_size
-from rltools.policies.sb3._unpickle import Record
+from rltools.policies.sb3._unpickle import Record, shown
 from rltools.policies.sb3.families import Family, find_family
 
 _ACTIVATIONS = frozenset(
@@ -61,7 +61,9 @@ def build(saved: Saved) -> tuple[nn.Module, Family]:
             network: nn.Module = policy_class(saved.observation_space, saved.action_space, **kwargs)
         # Whatever a constructor dislikes about arguments from a file is a fault of the file.
         except Exception as error:
-            raise ModelError(f"{saved.path}: {policy_class.__name__} cannot be made of it: {error}") from error
+            raise ModelError(
+                f"{saved.path}: {policy_class.__name__} cannot be made of it: {shown(error) or type(error).__name__}"
+            ) from error
     _load(network, saved, family)
     return network.eval().requires_grad_(False), family
 

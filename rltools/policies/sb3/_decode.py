@@ -69,6 +69,8 @@ def _box(state: dict[Any, Any]) -> Box:
     low, high = (decode_array(state[bound]).astype(dtype) for bound in ("low", "high"))
     if low.shape != high.shape:
         raise ValueError(f"bounds of shapes {low.shape} and {high.shape}")
+    if low.size == 0:
+        raise ValueError(f"a Box of shape {low.shape}, of which nothing is observed")
     return Box(low, high, dtype=dtype.type)
 
 

@@ -16,6 +16,7 @@ from rltools.policies._surroundings import elsewhere_note
 from rltools.policies.sb3._build import build
 from rltools.policies.sb3._normalize import MAX_BYTES, given_statistics
 from rltools.policies.sb3._policy import make_policy
+from rltools.policies.sb3._policy_alone import is_policy_alone, read_policy_alone
 from rltools.policies.sb3._saved import read_saved
 from rltools.policies.sb3._trusted import trusted_model, trusted_statistics
 from rltools.policies.sb3._zip import MAX_FILE, read_file
@@ -88,7 +89,7 @@ def _in_its_environment(record: ZooRecord | None, known: Known) -> Known:
 
 
 def _safe_network(path: Path) -> _Network:
-    saved = read_saved(path)
+    saved = read_policy_alone(path) if is_policy_alone(path) else read_saved(path)
     network, family = build(saved)
     return _Network(network, family, saved.settings, saved.sha256)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, NamedTuple
 
-MAX_OPCODES = 200_000
+MAX_OPCODES = 50_000
 MAX_NODES = 300_000
 
 _PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
@@ -16,12 +16,14 @@ _GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _NEVER = frozenset({"DUP", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(NamedTuple):
     """What is known of an object on the stack: its text, and how many objects it is made of, shared ones repeated."""
 
     nodes: int = 1
     text: str = ""
+
+
+_EMPTY = _Item()
 
 
 @dataclass
@@ -67,7 +69,7 @@ def names_in(content: bytes | IO[bytes], steps: Iterator[int] | None = None) -> 
             index = len(stack.memo) if argument is None else int(argument)
             if index > count:
                 raise ValueError(f"a place {index} for its object number {count}")
-            stack.memo[index] = stack.items[-1] or _Item()
+            stack.memo[index] = stack.items[-1] or _EMPTY
         elif opcode.name in _GET:
             stack.items.append(stack.memo[int(argument or 0)])
         elif opcode.name == "POP":
@@ -81,16 +83,25 @@ def names_in(content: bytes | IO[bytes], steps: Iterator[int] | None = None) -> 
 
 
 def _step(stack: _Stack, opcode: pickletools.OpcodeInfo, argument: object) -> list[_Item]:
-    before = opcode.stack_before
-    popped = []
-    if pickletools.markobject in before:
-        popped = stack.pop_to_mark()
-        before = before[: before.index(pickletools.markobject)]
-    popped += [stack.pop() for _ in before]
-    nodes = 1 + sum(item.nodes for item in popped)
-    if nodes > MAX_NODES:
+    marked, taken, left = _EFFECTS[opcode.code]
+    popped = stack.pop_to_mark() if marked else []
+    for _ in range(taken):
+        popped.append(stack.pop())
+    text = argument if isinstance(argument, str) else ""
+    item = _EMPTY if not popped and not text else _Item(1 + sum(part.nodes for part in popped), text)
+    if item.nodes > MAX_NODES:
         raise ValueError(f"one object made of more than {MAX_NODES:,}")
-    for kind in opcode.stack_after:
-        is_mark = kind is pickletools.markobject
-        stack.items.append(None if is_mark else _Item(nodes, argument if isinstance(argument, str) else ""))
+    for is_mark in left:
+        stack.items.append(None if is_mark else item)
     return popped
+
+
+def _effect(opcode: pickletools.OpcodeInfo) -> tuple[bool, int, tuple[bool, ...]]:
+    """Whether it takes what is above the last mark, how many more it takes, and for each it leaves if it is a mark."""
+    before = opcode.stack_before
+    marked = pickletools.markobject in before
+    taken = before.index(pickletools.markobject) if marked else len(before)
+    return marked, taken, tuple(kind is pickletools.markobject for kind in opcode.stack_after)
+
+
+_EFFECTS = {opcode.code: _effect(opcode) for opcode in pickletools.opcodes}

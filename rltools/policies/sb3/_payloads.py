@@ -15,7 +15,7 @@ from rltools.policies.sb3._weights import names_in_pth
 from rltools.policies.sb3._zip import MIB, open_zip, read_member
 
 MAX_PTH = 192 * MIB
-_STEPS = 300_000
+_STEPS = 100_000
 
 
 def check_unread(settings: dict[str, Any], content: bytes, where: str, sha256: str, read: Iterable[str]) -> None:

@@ -72,7 +72,7 @@ def read_saved(path: Path) -> Saved:
     check_unread(settings, content, str(path), sha256, DECODED)
     del content  # weights may need the room
     policy_class = saved_class(settings, path, sha256)
-    kwargs = _entry(settings, "policy_kwargs", path, sha256, UNNEEDED) if settings.get("policy_kwargs") else {}
+    kwargs = _entry(settings, "policy_kwargs", path, sha256, without_training) if settings.get("policy_kwargs") else {}
     if not isinstance(kwargs, dict) or not all(isinstance(key, str) for key in kwargs):
         raise ModelError(f"{path}: policy_kwargs are not `name: value`s; save the model again")
     return Saved(
@@ -113,12 +113,19 @@ def read_settings(content: bytes, path: Path) -> dict[str, Any]:
             f"Save the model again"
         )
     try:
-        settings = json.loads(content)
+        text = content.decode("utf-8", "surrogatepass")
+        del content  # it can be large
+        settings = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its entry 'data' is not JSON ({shown(error)}); save the model again") from error
     if not isinstance(settings, dict):
         raise ModelError(f"{path}: its entry 'data' holds no `name: value`s; save the model again")
     return settings
+
+
+def without_training(kwargs: Any) -> list[Any]:
+    """Take what is about training out of the arguments of a policy; it is returned."""
+    return [kwargs.pop(name) for name in UNNEEDED if name in kwargs] if isinstance(kwargs, dict) else []
 
 
 def _check_library(settings: dict[str, Any], path: Path) -> None:
@@ -138,7 +145,9 @@ def _check_library(settings: dict[str, Any], path: Path) -> None:
         )
 
 
-def _entry(settings: dict[str, Any], name: str, path: Path, sha256: str, unneeded: Collection[str] = ()) -> Any:
+def _entry(
+    settings: dict[str, Any], name: str, path: Path, sha256: str, leave_out: Callable[[Any], list[Any]] | None = None
+) -> Any:
     entry = settings.get(name)
     if not isinstance(entry, dict):
         raise ModelError(f"{path}: its entry 'data' has no {name}; give a file that save() of Stable-Baselines3 wrote")
@@ -148,7 +157,7 @@ def _entry(settings: dict[str, Any], name: str, path: Path, sha256: str, unneede
         content = base64.b64decode(entry[":serialized:"], validate=False)
     except (TypeError, ValueError, binascii.Error) as error:
         raise ModelError(f"{path}: {name} is damaged ({error}); save the model again") from error
-    return unpickle(content, name, str(path), sha256, unneeded)
+    return unpickle(content, name, str(path), sha256, leave_out)
 
 
 def _space(settings: dict[str, Any], name: str, path: Path, sha256: str) -> Space[Any]:

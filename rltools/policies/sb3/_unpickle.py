@@ -29,7 +29,7 @@ _ALLOWED = re.compile(
     r"|numpy\.(dtype|ndarray|bool_?|u?int(8|16|32|64)|float(16|32|64))"
     r"|numpy\.core\.(multiarray\.(_reconstruct|scalar)|numeric\._frombuffer)"
     r"|numpy\.random(\.\w+){1,3}"
-    r"|torch\.device"
+    r"|torch\.device|torch\.\w*Storage|torch\._utils\._rebuild_(tensor_v2|parameter)"
     r"|torch\.nn\.modules\.activation\.[A-Z]\w*"
     r"|torch\.optim\.\w+\.[A-Z]\w*"
     r"|(stable_baselines3|sb3_contrib)(\.\w+){0,2}\.policies\.[A-Z]\w*"
@@ -76,7 +76,13 @@ class Record:
         return record
 
 
-def unpickle(content: bytes, entry: str, where: str, sha256: str | None = None, unneeded: Collection[str] = ()) -> Any:
+def unpickle(
+    content: bytes,
+    entry: str,
+    where: str,
+    sha256: str | None = None,
+    leave_out: Callable[[Any], list[Any]] | None = None,
+) -> Any:
     """Plain data and records from a pickle.
 
     Args:
@@ -84,7 +90,8 @@ def unpickle(content: bytes, entry: str, where: str, sha256: str | None = None, 
         entry: which part of the file this is, for errors.
         where: the file, for errors.
         sha256: of the file, for errors; None where the pickle is the whole file.
-        unneeded: keys of a dict that are left out of it, whatever they hold but commands.
+        leave_out: takes parts that are not needed out of the whole and returns them; these may hold whatever they like
+            but commands.
 
     Raises:
         UnsafeFileError: it names something that is not on the list; nothing has been run.
@@ -101,11 +108,9 @@ def unpickle(content: bytes, entry: str, where: str, sha256: str | None = None, 
     foreign: dict[str, None] = {}
     try:
         foreign = dict.fromkeys(name for name in names_in(content) if not _is_known(name))
-        refuse(name for name in foreign if not unneeded or COMMANDS.fullmatch(name))
+        refuse(name for name in foreign if leave_out is None or COMMANDS.fullmatch(name))
         loaded = _Unpickler(io.BytesIO(content), set(foreign)).load()
-        left_out: list[Any] = []
-        if unneeded and isinstance(loaded, dict):
-            left_out = [loaded.pop(name) for name in unneeded if name in loaded]
+        left_out = [] if leave_out is None else leave_out(loaded)
         _check_tree(loaded, 4 * len(content) + 2**20)
         if foreign:  # every one of them must lie in what is left out, and nowhere else
             refuse(sorted(name for name in _names_inside([loaded]) if name and not _is_known(name)))
@@ -144,6 +149,10 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, foreign: Collection[str]) -> None:
         super().__init__(file)
         self._foreign = foreign
+
+    def persistent_load(self, pid: Any) -> Any:
+        """What lies outside of the pickle, by its name: the numbers of tensors."""
+        return pid
 
     def find_class(self, module: str, name: str) -> Any:
         """A stand-in for what the pickle asks for; never the thing itself."""

@@ -77,7 +77,7 @@ def names_in_pth(content: bytes, where: str) -> Iterator[str]:
     try:
         if content.startswith(b"PK"):
             with open_zip(content, where) as archive:
-                yield from names_in(_pickle_in(archive, where))
+                yield from names_in(pickle_in(archive, where)[1])
             return
         stream = io.BytesIO(content)
         for _ in range(_LEGACY_PICKLES):
@@ -88,7 +88,13 @@ def names_in_pth(content: bytes, where: str) -> Iterator[str]:
         raise _damaged(where, error) from error
 
 
-def _pickle_in(archive: zipfile.ZipFile, where: str) -> bytes:
+def pickle_in(archive: zipfile.ZipFile, where: str) -> tuple[str, bytes]:
+    """The folder that torch puts around everything, and the pickle in it.
+
+    Raises:
+        UnsafeFileError: a zip that torch would not write.
+        ModelError: damaged.
+    """
     members = archive.infolist()
     others = [member.filename for member in members if not _MEMBER.fullmatch(member.filename)]
     roots = {member.filename.partition("/")[0] for member in members}
@@ -99,7 +105,8 @@ def _pickle_in(archive: zipfile.ZipFile, where: str) -> bytes:
         )
     if any(member.compress_size != member.file_size for member in members):
         raise UnsafeFileError(f"{where} has packed members, which torch never writes; not read. Save the model again")
-    return read_member(archive, f"{roots.pop()}/data.pkl", where, MAX_PICKLE)
+    root = roots.pop()
+    return root, read_member(archive, f"{root}/data.pkl", where, MAX_PICKLE)
 
 
 def _damaged(where: str, error: Exception) -> ModelError:

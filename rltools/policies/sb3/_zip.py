@@ -19,6 +19,7 @@ MAX_FILE = 256 * MIB
 MAX_TOTAL = 512 * MIB
 MAX_MEMBERS = 4096
 MAX_RATIO = 100
+LARGE, LARGE_RATIO = 32 * MIB, 4  # weights hardly become smaller by packing
 _DIRECTORY_PER_MEMBER = 512
 _ZIP, _FIRST, _FIRST_SIZE = b"PK\x03\x04", b"data", 30  # how a zip begins, and how large what comes before a name is
 _END, _LOCATOR64, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
@@ -173,6 +174,7 @@ def _fault(member: zipfile.ZipInfo) -> str | None:
         return f"is packed with method {member.compress_type}"
     if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
         return f"is not packed, and is said to be of {member.compress_size:,} and of {member.file_size:,} bytes"
-    if member.file_size > MIB and member.file_size > MAX_RATIO * member.compress_size:
+    ratio = MAX_RATIO if member.file_size <= LARGE else LARGE_RATIO
+    if member.file_size > MIB and member.file_size > ratio * member.compress_size:
         return f"would unpack from {member.compress_size:,} to {member.file_size:,} bytes"
     return None

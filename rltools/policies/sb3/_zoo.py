@@ -6,6 +6,7 @@ perhaps `best_model.zip` and checkpoints `rl_model_<steps>_steps.zip`. On a mode
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +51,11 @@ def models_in(folder: Path) -> tuple[Path, ...]:
     latest first.
     """
     run = _RUN.fullmatch(folder.absolute().name)
-    if run is None or not folder.is_dir():
+    if run is None or not os.path.isdir(folder):
         return ()
     checkpoints = [path for path in folder.glob("*_steps.zip") if CHECKPOINT.fullmatch(path.stem)]
     candidates = [folder / f"{run['name']}.zip", folder / "best_model.zip", *sorted(checkpoints, key=_steps)]
-    return tuple(path for path in candidates if path.is_file())
+    return tuple(path for path in candidates if os.path.isfile(path))
 
 
 def model_in(folder: Path) -> Path | None:
