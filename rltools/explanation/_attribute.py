@@ -15,9 +15,9 @@ from rltools.explanation._compiling import compiled
 from rltools.explanation._groups import with_groups
 from rltools.explanation._references import as_batch, given_reference, reference_id
 from rltools.observations import map_leaves
-from rltools.policy import Context, Policy
+from rltools.policy import Context, Policy, decide, pulled_in
 from rltools.recording import Attribution, Question, recorded_leaves
-from rltools.targets import Target, fitting_target, target_labels
+from rltools.targets import Target, fitting_target, remembered, target_labels
 
 
 @torch.inference_mode(False)  # a caller's inference mode would forbid gradients
@@ -68,7 +68,7 @@ def attribute(
         raise ArgumentError(f"max_batch is {max_batch}; it must be at least 1")
     policy = compiled(policy) if compile else policy
     found = find_method(method)
-    parsed = fitting_target(method, found.needs, target, policy)
+    parsed = remembered("target", (method, target), policy, lambda: fitting_target(method, found.needs, target, policy))
     states = as_batch(policy, observations)
     x = policy.encode(states)
     decided = _decided(policy, states, context or Context(), x, max_batch)
@@ -80,7 +80,7 @@ def attribute(
     question = Question(
         method=method,
         target=str(parsed),
-        labels=target_labels(parsed, policy),
+        labels=remembered("labels", parsed, policy, lambda: target_labels(parsed, policy)),
         unit=found.unit,
         parameters=settings | asked,
         policy_sha256=policy.source.sha256,
@@ -97,6 +97,8 @@ def _decided(policy: Policy, states: Any, context: Context, x: Tensor, max_batch
     """The context with the actions that the policy chooses; not of all states at once, which may be many pictures."""
     kept = recorded_leaves(policy.features)
     most = most_copies(policy.features.size, x.element_size(), max_batch)
+    if len(x) <= most and (pulled := pulled_in(policy, x, context)) is not None:
+        return replace(decide(policy, pulled.output, context).context, pulled=pulled)
     found = []
     for start in range(0, max(1, len(x)), most):
         rows = slice(start, start + most)

@@ -147,12 +147,12 @@ class Live:
             scores = (acted.scores[:, None] * weights).sum(2)
             return self._finished(acted, scores, [gradient.numpy(force=True) for gradient in through], x, finish)
         leaf = x.requires_grad_()
-        output = self.policy.head(first, leaf, context)
+        output = self.policy.head(first, leaf.clone(), context)  # a copy: a network may write into what it is given
         acted = act(output)
         outputs = {first: output}
         for term in terms(self.target):
             if (name := base_head(term, self.policy)) not in outputs:
-                outputs[name] = self.policy.head(name, leaf, acted.context)
+                outputs[name] = self.policy.head(name, leaf.clone(), acted.context)
         scores = read_scalars(self.policy, self.target, acted.context)(outputs)
         gradients = derivative(scores, leaf).numpy(force=True)
         return self._finished(acted, scores.numpy(force=True), list(gradients), x, finish)
