@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -68,11 +69,19 @@ class CurrentSource:
 class _Snapshot:
     """What modules were at a moment, to notice any change of it in a tenth of the time that hashing takes.
 
-    Large tensors are not kept, and what has some is never taken to be current.
+    Large tensors are not kept, and what has some, or is TorchScript, is never taken to be current.
     """
 
     def __init__(self, roots: list[nn.Module]) -> None:
         self._modules = tree(roots)
+        self._tensors = [value for module in self._modules for _, value in _tensors(module)]
+        self._keeps = (
+            not any(isinstance(module, torch.jit.ScriptModule) for module in self._modules)
+            and all(map(_is_plain, self._tensors))
+            and sum(value.nbytes for value in self._tensors) <= MOST_KEPT
+        )
+        if not self._keeps:
+            return
         self._states = [*map(vars, self._modules)]
         self._settings = [
             (state, names)
@@ -80,16 +89,14 @@ class _Snapshot:
             if (names := getattr(type(module), "__constants__", None))
         ]
         self._arrangement = self._arranged()
-        self._tensors = [value for module in self._modules for _, value in _tensors(module)]
-        keeps = all(map(_is_plain, self._tensors)) and sum(value.nbytes for value in self._tensors) <= MOST_KEPT
-        self._arrays = [value.detach().numpy() for value in self._tensors] if keeps else None
-        self._places = [value.data_ptr() for value in self._tensors] if keeps else []
-        self._contents = [array.tobytes() for array in self._arrays or ()]
+        self._arrays = [value.detach().numpy() for value in self._tensors]
+        self._places = [value.data_ptr() for value in self._tensors]
+        self._contents = [array.tobytes() for array in self._arrays]
 
     def is_current(self) -> bool:
         """Whether nothing has changed."""
         return (
-            self._arrays is not None
+            self._keeps
             and self._arranged() == self._arrangement
             and [value.data_ptr() for value in self._tensors] == self._places
             and [array.tobytes() for array in self._arrays] == self._contents
@@ -120,7 +127,19 @@ def _state(roots: list[nn.Module]) -> list[Any]:
             state.append(_names_of_hooks(own))
         for name, value in _tensors(module):
             state += (name, value.dtype, _bytes(value))
+        if isinstance(module, torch.jit.ScriptModule) and not any(_tensors(module)):
+            state.append(_script(module))
     return state
+
+
+def _script(module: torch.jit.ScriptModule) -> str:
+    """What TorchScript computes whose weights are in its code, as those of a frozen one are."""
+    graph = module.inlined_graph
+    constants = [node.output().toIValue() for node in graph.findAllNodes("prim::Constant", recurse=True)]
+    values = [value for value in constants if isinstance(value, Tensor)]
+    # Names of types count how many have been made so far.
+    text = re.sub(r"\.?___torch_mangle_\d+", "", graph.str(print_source_ranges=False))
+    return f"{text} {[hashlib.sha256(_bytes(value)).hexdigest() for value in values]}"
 
 
 def _digest(state: list[Any]) -> str:

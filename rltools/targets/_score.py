@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +45,7 @@ class Score(nn.Module):
     _context: Context
     _heads: tuple[str, ...]
     _read: Callable[[dict[str, Tensor]], Tensor]
+    _autocast: torch.dtype | None
     _needed: Context
 
     def __init__(self, policy: Policy, target: Target, context: Context, most_copies: int) -> None:
@@ -62,6 +65,7 @@ class Score(nn.Module):
             _context=context,
             _heads=heads,
             _read=read_scalars(policy, target, context),
+            _autocast=_autocast_dtype(),
             _needed=Context(action=context.action if of_action else None, state=context.state, before=context.before),
         )
 
@@ -77,7 +81,8 @@ class Score(nn.Module):
             return decided.output
         flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
         # A copy: a network may write into what it is given.
-        output = self._policy.head(head, flat.clone(), self._needed.repeat(prod(lead[1:])))
+        with _autocasting(flat.device.type, self._autocast):
+            output = self._policy.head(head, flat.clone(), self._needed.repeat(prod(lead[1:])))
         return output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
 
     def known(self) -> Tensor | None:
@@ -91,7 +96,9 @@ class Score(nn.Module):
 
     def rows(self, index: Tensor) -> Score:
         """The score of some of the rows, in the order of `index`."""
-        return Score(self._policy, self._target, self._context.rows(index), self.most_copies)
+        same = Score(self._policy, self._target, self._context.rows(index), self.most_copies)
+        same._autocast = self._autocast  # a method asks for rows where there is none
+        return same
 
     def gradients(self, x: Tensor) -> Tensor:
         """See `rltools.attributions.RowScore`.
@@ -123,6 +130,8 @@ class Score(nn.Module):
         lead = x.shape[: x.ndim - self.feature_ndim]
         flat, found = x.detach().reshape(-1, *x.shape[len(lead) :]), {}
         decided = self._context.pulled
+        if self._autocast is not None:
+            return None
         for name in self._heads:
             if decided is not None and decided.is_of(name, x):
                 of_head: tuple[Tensor, Back] | None = decided.output, decided.back
@@ -155,6 +164,18 @@ class Score(nn.Module):
         module = getattr(self._policy, "module", None)
         return module if isinstance(module, nn.Module) else None
 
+
+def _autocast_dtype() -> torch.dtype | None:
+    """The narrower dtype that a caller wants networks computed in; None where he wants none."""
+    device = next((kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)), None)
+    return None if device is None else torch.get_autocast_dtype(device)
+
+
+def _autocasting(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    return _AS_IT_IS if dtype is None else torch.autocast(device, dtype=dtype)
+
+
+_AS_IT_IS = nullcontext()
 
 MOST_COPIES = 1 << 13
 """Rows that go through the network at once: of a small network 32,768 take a quarter longer each, out of the caches."""
