@@ -100,7 +100,7 @@ def _tdhook() -> Row:
     with tdhook_integrated(net, x, context.action, reference, multiply=False) as without:
         factor = float((without() * (x - reference) - ours()).abs().max())
     return Row(
-        f"{what}: faster than TDHook (largest difference {difference:.0e}; its default leaves out the factor x - baseline, "
+        f"{what}: faster than TDHook (largest difference {difference:.0e}; its default leaves out x - baseline, "
         f"multiplied by which it differs by {factor:.0e})",
         f"{times['tdhook'] / times['ours']:.1f} x",
         "",
