@@ -66,7 +66,7 @@ def input_gradient(
                 "the output does not depend on the input in a differentiable way (it was detached, computed under "
                 "no_grad, or made of integers); compute it from the input with differentiable operations"
             )
-        gradients = torch.autograd.grad(scalar, leaves, allow_unused=True)
+        gradients = _differentiated(scalar, leaves)
     for position, gradient in enumerate(gradients):
         if gradient is None:
             which = "the input" if single else f"input {position}"
@@ -141,11 +141,30 @@ def derivative(outputs: Tensor, x: Tensor) -> Tensor:
         total = outputs if targets == 1 else outputs[..., target]
         if total.numel() != 1:
             total = total.sum()
-        (gradient,) = torch.autograd.grad(total, x, retain_graph=target < targets - 1, allow_unused=True)
+        (gradient,) = _differentiated(total, (x,), retain_graph=target < targets - 1)
         if gradient is None:
             raise GradientError(_INDEPENDENT)
         gradients.append(gradient)
     return gradients[0][None] if targets == 1 else torch.stack(gradients)
+
+
+def _differentiated(scalar: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool = False) -> Sequence[Tensor | None]:
+    """The gradients with respect to the leaves, None where there is none.
+
+    Raises:
+        GradientError: torch refuses, for instance because something was changed in place that a derivative needs.
+    """
+    try:
+        found: Sequence[Tensor | None] = torch.autograd.grad(
+            scalar, leaves, retain_graph=retain_graph, allow_unused=True
+        )
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        hint = "; write the result into a new tensor instead" if "inplace" in said else ""
+        raise GradientError(f"torch cannot differentiate the score: {said}{hint}") from error
+    return found
 
 
 _INDEPENDENT = (

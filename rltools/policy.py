@@ -37,6 +37,31 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
+Back = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A head's outputs at some rows, and the way back from them; see `Pulling`.
+
+    Attributes:
+        head: its name.
+        x: `[batch, *feature]`, the rows.
+        output: `[batch, k]`.
+        back: from `g [..., batch, k]`, gradients of the outputs, to those of x.
+    """
+
+    head: str
+    x: Tensor
+    output: Tensor
+    back: Back
+
+    def is_of(self, head: str, x: Tensor) -> bool:
+        """Whether it is of this head at these very rows, in the same memory."""
+        mine = self.x
+        return head == self.head and x.data_ptr() == mine.data_ptr() and x.shape == mine.shape
+
+
 @dataclass(frozen=True)
 class Context:
     """What each row needs beside its observation. An entry is None where the policy, or the moment, has none.
@@ -50,6 +75,8 @@ class Context:
             an episode.
         before: int64 `[batch]`, where a row is a window of observations: how many of them would lie before the episode
             began. None for single observations.
+        pulled: what deciding computed at the rows themselves, so that explaining need not do it again; None where
+            nothing did.
     """
 
     action: Tensor | None = None
@@ -57,17 +84,24 @@ class Context:
     mask: Tensor | None = None
     state: Tensor | None = None
     before: Tensor | None = None
+    pulled: Pulled | None = None
 
     def rows(self, index: slice | Tensor) -> Context:
         """The context of some rows, in the order of `index`."""
+        if isinstance(index, slice) and index.start == 0 and index.step is None and self._has_no_more(index.stop):
+            return self
         return self._map(lambda entry: entry[index])
 
     def repeat(self, times: int) -> Context:
         """Each row `times` times in a row, as `x.flatten(0, 1)` lays out perturbed copies."""
         return self if times == 1 else self._map(lambda entry: entry.repeat_interleave(times, dim=0))
 
+    def _has_no_more(self, rows: int) -> bool:
+        return all(entry is None or len(entry) <= rows for entry in (self.action, self.scores, self.mask, self.state))
+
     def _map(self, change: Any) -> Context:
         entries = {name: getattr(self, name) for name in ("action", "scores", "mask", "state", "before")}
+        # What was pulled says itself which rows it is of.
         return replace(self, **{name: change(entry) for name, entry in entries.items() if entry is not None})
 
 
@@ -171,9 +205,6 @@ class Recurrent(Protocol):
         ...
 
 
-Back = Callable[[Tensor], Tensor]
-
-
 class Pulling(Protocol):
     """What a policy may have besides: gradients without a graph, for networks whose layers it knows."""
 
@@ -192,6 +223,16 @@ def pulled(policy: Policy, name: str, x: Tensor, context: Context) -> tuple[Tens
     return None if pull is None else pull(name, x, context)
 
 
+def pulled_in(policy: Policy, x: Tensor, context: Context) -> Pulled | None:
+    """The deciding head's outputs at `x [batch, *feature]`, and the way back; None of a policy that has no such thing.
+
+    `decide` makes of these outputs what `act` does where it takes the best action.
+    """
+    head = policy.heads[0]
+    found = pulled(policy, head, x, context)
+    return None if found is None else Pulled(head, x, *found)
+
+
 def decide(
     policy: Policy,
     scores: Tensor,
@@ -205,8 +246,11 @@ def decide(
     if scores.requires_grad:
         scores = scores.detach()
     actions = policy.choose(scores, deterministic=deterministic, rngs=rngs, mask=context.mask)
-    context = Context(positions(policy, actions, scores.device), scores, context.mask, context.state)
-    return Acted(actions, (scores if scores.device.type == "cpu" else scores.cpu()).numpy(), context, state)
+    on_cpu = scores.is_cpu  # asking a device for its type takes ten times as long
+    context = Context(
+        _positions(policy, actions, None if on_cpu else scores.device), scores, context.mask, context.state
+    )
+    return Acted(actions, (scores if on_cpu else scores.cpu()).numpy(), context, state)
 
 
 def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
@@ -220,23 +264,24 @@ def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
     return policy.advance(x, context)
 
 
-def positions(policy: Policy, actions: np.ndarray, device: torch.device | None = None) -> Tensor:
-    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start.
+def positions(policy: Policy, actions: np.ndarray) -> Tensor:
+    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start."""
+    device = policy.device
+    return _positions(policy, actions, None if device.type == "cpu" else device)
 
-    They are put on `device`; None is the policy's own.
-    """
-    device = policy.device if device is None else device
+
+def _positions(policy: Policy, actions: np.ndarray, device: torch.device | None) -> Tensor:
+    """See `positions`; None is the processor."""
     if not policy.branches:
         taken = torch.from_numpy(actions.copy())  # the environment may write into its own
         if taken.ndim != 2:
             taken = taken.reshape(len(actions), -1)
-        same = taken.dtype is policy.dtype and taken.device == device
-        return taken if same else taken.to(device, policy.dtype)
+        return taken if taken.dtype is policy.dtype and device is None else taken.to(device, policy.dtype)
     start = getattr(policy.action_space, "start", 0)
     counted = actions if isinstance(start, int) and start == 0 else actions - start
     if counted.ndim > 1:  # one choice that comes in an array is a choice like any other
         counted = counted.reshape(len(actions), -1) if len(policy.branches) > 1 else counted.reshape(len(actions))
     found = torch.from_numpy(counted if counted.flags.writeable else counted.copy())  # those of a file are not
-    if counted.dtype != np.int64 or device.type != "cpu":
+    if counted.dtype != np.int64 or device is not None:
         found = found.to(device, torch.int64)
     return found

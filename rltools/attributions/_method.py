@@ -182,7 +182,8 @@ class Method:
             )
         given = {"its input": x} | ({"its reference": reference} if reference is not None else {})
         before = {name: (_writes(tensor), tensor.requires_grad) for name, tensor in given.items()}
-        with torch.enable_grad():
+        # A caller's autocast is for the network, which the score sees to, and not for sums of many of its outputs.
+        with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
             if "reference" in self.needs:
                 result = self.function(score, x, reference=reference, **settings)
             else:

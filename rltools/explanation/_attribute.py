@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
@@ -14,9 +15,9 @@ from rltools.explanation._compiling import compiled
 from rltools.explanation._groups import separated_axes, with_groups
 from rltools.explanation._references import as_batch, given_reference, reference_id
 from rltools.observations import map_leaves
-from rltools.policy import Context, Policy
+from rltools.policy import Context, Policy, decide, pulled_in
 from rltools.recording import Attribution, Question, recorded_leaves
-from rltools.targets import Target, fitting_target, target_labels
+from rltools.targets import Target, fitting_target, remembered, target_labels
 
 
 @torch.inference_mode(False)  # a caller's inference mode would forbid gradients
@@ -67,10 +68,10 @@ def attribute(
         raise ArgumentError(f"max_batch is {max_batch}; it must be at least 1")
     policy = compiled(policy) if compile else policy
     found = find_method(method)
-    parsed = fitting_target(method, found.needs, target, policy)
+    parsed = remembered("target", (method, target), policy, lambda: fitting_target(method, found.needs, target, policy))
     states = as_batch(policy, observations)
     x = policy.encode(states)
-    decided = _decided(policy, states, context or Context(), len(x), max_batch)
+    decided = _decided(policy, states, context or Context(), x, max_batch)
     settings, asked, compared = found.settings(parameters), {}, None
     if reference is not None and "reference" in found.needs:
         compared, asked = given_reference(policy, reference), {"reference": reference_id(reference, seed=0)}
@@ -79,7 +80,7 @@ def attribute(
     question = Question(
         method=method,
         target=str(parsed),
-        labels=target_labels(parsed, policy),
+        labels=remembered("labels", parsed, policy, lambda: target_labels(parsed, policy)),
         unit=found.unit,
         parameters=settings | asked,
         policy_sha256=policy.source.sha256,
@@ -93,12 +94,14 @@ def attribute(
     )
 
 
-def _decided(policy: Policy, states: Any, context: Context, count: int, max_batch: int | None) -> Context:
+def _decided(policy: Policy, states: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:
     """The context with the actions that the policy chooses; not of all states at once, which may be many pictures."""
     kept = recorded_leaves(policy.features)
     most = most_copies(policy, max_batch)
+    if len(x) <= most and (pulled := pulled_in(policy, x, context)) is not None:
+        return replace(decide(policy, pulled.output, context).context, pulled=pulled)
     found = []
-    for start in range(0, max(1, count), most):
+    for start in range(0, max(1, len(x)), most):
         rows = slice(start, start + most)
         some = map_leaves(lambda _, values: values[rows], states, kept)  # noqa: B023  # used before the next round
         found.append(policy.act(some, context.rows(rows)).context)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, Result
+from rltools.explanation._one_pass import all_finite, from_one_pass
 from rltools.policy import Context, Policy
 from rltools.targets import MOST_COPIES, Score, Target, make_score, target_labels
 
@@ -45,6 +46,9 @@ def explained_rows(
 
     NaN where a method failed, and counted; NaN without being counted where the score does not exist.
     """
+    at_once = from_one_pass(policy, method, target, x, context)
+    if at_once is not None and all_finite(at_once["values"]):
+        return Explained(at_once, 0)
     columns: dict[str, np.ndarray] = {}
     undefined = np.zeros((len(x), 1), bool)
     for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters, max_batch):

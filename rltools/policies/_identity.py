@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -42,17 +43,19 @@ class CurrentSource:
     def __init__(self, source: Source, roots: list[nn.Module], sha256_of: Callable[[str], str] | None) -> None:
         self.name = source.name
         self._roots = roots
-        self._kept = _state(self._roots)
         self._first, self._current = source, source
-        self._fingerprint = self._fingerprint_of_first = _digest(self._kept)
+        self._snapshot = _Snapshot(roots)
+        self._fingerprint = self._fingerprint_of_first = _digest(_state(roots))
         self._sha256_of = sha256_of or self._of_changed_file
 
     def __call__(self) -> Source:
         """The source now."""
-        state = _state(self._roots)
-        if state != self._kept:
-            self._kept, self._fingerprint = state, _digest(state)
-        sha256 = self._sha256_of(self._fingerprint) if self._roots else self._first.sha256
+        if not self._roots:
+            return self._first
+        if not self._snapshot.is_current():
+            self._snapshot = _Snapshot(self._roots)
+            self._fingerprint = _digest(_state(self._roots))
+        sha256 = self._sha256_of(self._fingerprint)
         if self._current.sha256 != sha256:
             self._current = replace(self._first, sha256=sha256)
         return self._current
@@ -63,58 +66,122 @@ class CurrentSource:
         return hashlib.sha256(f"{self._first.sha256} {fingerprint}".encode()).hexdigest()
 
 
-def _state(roots: list[nn.Module]) -> list[str | bytes]:
-    """What tells one state of modules from another; large tensors as their hashes, others as their bytes."""
-    state: list[str | bytes] = []
-    size = 0
+class _Snapshot:
+    """What modules were at a moment, to notice any change of it in a tenth of the time that hashing takes.
+
+    Large tensors are not kept, and what has some, or is TorchScript, is never taken to be current.
+    """
+
+    def __init__(self, roots: list[nn.Module]) -> None:
+        self._modules = tree(roots)
+        self._tensors = [value for module in self._modules for _, value in _tensors(module)]
+        self._keeps = (
+            not any(isinstance(module, torch.jit.ScriptModule) for module in self._modules)
+            and all(map(_is_plain, self._tensors))
+            and sum(value.nbytes for value in self._tensors) <= MOST_KEPT
+        )
+        if not self._keeps:
+            return
+        self._states = [*map(vars, self._modules)]
+        self._settings = [
+            (state, names)
+            for state, module in zip(self._states, self._modules, strict=True)
+            if (names := getattr(type(module), "__constants__", None))
+        ]
+        self._arrangement = self._arranged()
+        self._arrays = [value.detach().numpy() for value in self._tensors]
+        self._places = [value.data_ptr() for value in self._tensors]
+        self._contents = [array.tobytes() for array in self._arrays]
+
+    def is_current(self) -> bool:
+        """Whether nothing has changed."""
+        return (
+            self._keeps
+            and self._arranged() == self._arrangement
+            and [value.data_ptr() for value in self._tensors] == self._places
+            and [array.tobytes() for array in self._arrays] == self._contents
+        )
+
+    def _arranged(self) -> list[Any]:
+        states = self._states
+        return [
+            *map(type, self._modules),
+            *map(len, states),
+            *(id(child) for state in states for child in state["_modules"].values()),
+            *(id(value) for state in states for value in state["_parameters"].values()),
+            *(id(value) for state in states for value in state["_buffers"].values()),
+            *(any(map(state.get, HOOKS)) for state in states),
+            *([state.get(name) for name in names] for state, names in self._settings),
+        ]
+
+
+def _state(roots: list[nn.Module]) -> list[Any]:
+    """What tells one state of modules from another."""
+    state: list[Any] = []
     for module in tree(roots):
-        kind = type(module)
+        kind, own = type(module), vars(module)
         state.append(kind.__qualname__)
-        settings = getattr(kind, "__constants__", ())
-        if settings:
-            own = vars(module)
-            state.append(str([own.get(name) for name in settings]))
-        state += [str(getattr(hook, "__qualname__", type(hook))) for hook in _hooks(module)]
+        if settings := getattr(kind, "__constants__", None):
+            state.append([own.get(name) for name in settings])
+        if "forward" in own or any(map(own.get, HOOKS)):
+            state.append(_names_of_hooks(own))
         for name, value in _tensors(module):
-            content = _bytes(value)
-            size += len(content)
-            state += [f"{name} {value.dtype}", content if size < MOST_KEPT else hashlib.sha256(content).digest()]
+            state += (name, value.dtype, _bytes(value))
+        if isinstance(module, torch.jit.ScriptModule) and not any(_tensors(module)):
+            state.append(_script(module))
     return state
 
 
-def _digest(state: list[str | bytes]) -> str:
+def _script(module: torch.jit.ScriptModule) -> str:
+    """What TorchScript computes whose weights are in its code, as those of a frozen one are."""
+    graph = module.inlined_graph
+    constants = [node.output().toIValue() for node in graph.findAllNodes("prim::Constant", recurse=True)]
+    values = [value for value in constants if isinstance(value, Tensor)]
+    # Names of types count how many have been made so far.
+    text = re.sub(r"\.?___torch_mangle_\d+", "", graph.str(print_source_ranges=False))
+    return f"{text} {[hashlib.sha256(_bytes(value)).hexdigest() for value in values]}"
+
+
+def _digest(state: list[Any]) -> str:
     digest = hashlib.sha256()
     for entry in state:
-        content = entry if isinstance(entry, bytes) else entry.encode()
+        content = entry if isinstance(entry, bytes) else str(entry).encode()
         digest.update(f"{len(content)}:".encode() + content)
     return digest.hexdigest()
 
 
-def _hooks(module: nn.Module) -> Iterator[Any]:
-    state = vars(module)
-    if "forward" in state:
-        yield state["forward"]
-    for name in HOOKS:
-        yield from state.get(name, {}).values()
+def _names_of_hooks(own: dict[str, Any]) -> list[str]:
+    hooks = [hook for name in HOOKS for hook in own.get(name, {}).values()]
+    return [str(getattr(hook, "__qualname__", type(hook))) for hook in (own.get("forward"), *hooks)]
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for tensors in (module._parameters, module._buffers):
         for name, value in tensors.items():
+            if value is None:
+                continue
             if is_lazy(value):
                 raise ArgumentError(
                     f"{module} has no shape yet; call the network with some observations once, and give it then"
                 )
-            if value is not None:
-                yield name, value
+            yield name, value
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether NumPy can look at a tensor's memory."""
+    return value.is_cpu and value.dtype in _OF_NUMPY and type(value) in (Tensor, nn.Parameter)
 
 
 def _bytes(value: Tensor) -> bytes:
-    plain = value.detach()
-    if plain.is_meta:
+    if value.is_meta:
         return b""
-    array: np.ndarray = plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return array.tobytes()
+    if _is_plain(value):
+        return value.detach().numpy().tobytes()  # type: ignore[no-any-return]
+    plain: np.ndarray = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return plain.tobytes()
+
+
+_OF_NUMPY = (torch.float32, torch.float64, torch.int64)
 
 
 def source_of(module: object, name: str | None, environment: EnvSpec | None) -> Source:

@@ -45,6 +45,8 @@ PLAIN = Composition()
 
 def is_plain(module: nn.Module) -> bool:
     """Whether calling a module runs the forward of its class, and nothing else: no hooks, nothing of its own."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return False
     state, kind = vars(module), type(module)
     own = [name for name, value in state.items() if value is not None and hasattr(kind, name)]
     return not own and not any(state[hooks] for hooks in HOOKS) and not any(_HOOKS_OF_ALL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +13,13 @@ from rltools.errors import MismatchError
 from rltools.policies._plan import HOOKS
 
 ROWS = 3
+
+
+class MixedRowsError(MismatchError):
+    """A state's scores depend on the states that are beside it."""
+
+
+_METHODS = ("captum.", "rltools.attributions.")
 
 
 def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
@@ -49,13 +55,17 @@ def check_rows(
         Whether there was something to see: of rows that are all the same there is not.
 
     Raises:
-        MismatchError: they do; the message names the layer where one is found.
+        MixedRowsError: they do; the message names the layer where one is found.
     """
     few = _rows(given, _spread(given))
     if all(torch.equal(tensor, tensor[:1].expand_as(tensor)) for tensor in _tensors(few)):
         return False
+    if any(_is_of_a_method(hook) for module in modules for hook in _hooks(module)):
+        return False
     with torch.no_grad():
         together = function(*_copied(few))
+        if not isinstance(together, Tensor) or len(together) != len(next(_tensors(few))):
+            return False  # which is refused for what it is
         for row in range(len(together)):
             beside_itself = _rows(few, [row] * len(together))
             if _differ(function(*_copied(beside_itself))[row], together[row]):
@@ -65,11 +75,21 @@ def check_rows(
         if _differ(function(*_copied(few)), together):
             return True  # it draws random numbers, and rows have nothing to do with it
         culprit = _culprit(function, few, beside_itself, row, modules)
-    raise MismatchError(
+    raise MixedRowsError(
         f"{what} scores a state differently beside other states{culprit}, so that no score or attribution would be "
         f"that of a state; give BatchNorm running statistics (track_running_stats=True), or a head that computes each "
         f"row from that row alone"
     )
+
+
+def _hooks(module: nn.Module) -> Iterator[Any]:
+    state = vars(module)
+    return (hook for name in HOOKS for hook in state.get(name, {}).values())
+
+
+def _is_of_a_method(hook: Any) -> bool:
+    """Whether an attribution method put it there for the length of its own calls, with rows in an order of its own."""
+    return str(getattr(hook, "__module__", "")).startswith(_METHODS)
 
 
 def _spread(given: tuple[Any, ...]) -> list[int]:
@@ -109,40 +129,35 @@ def _culprit(
     row: int,
     modules: Sequence[nn.Module],
 ) -> str:
-    """The layer that does it, as a part of a sentence: the first whose output for a row differs; "" where none does."""
-    first = _outputs(function, few, modules)
-    second = _outputs(function, beside_itself, modules)
+    """The layer that does it, as a part of a sentence: what it gives for a row differs, and what it takes does not."""
+    first = _layer_calls(function, few, modules)
+    second = _layer_calls(function, beside_itself, modules)
     names = {id(inner): name for module in modules[:1] for name, inner in module.named_modules()}
-    for (module, one), (_, other) in zip(first, second, strict=False):
-        if len(one) == len(other) == len(next(_tensors(few))) and _differ(one[row], other[row]):
+    count = len(next(_tensors(few)))
+    for (module, *one), (_, *other) in zip(first, second, strict=False):
+        if any(len(part) != count for part in (*one, *other)):
+            continue
+        if not _differ(one[0][row], other[0][row]) and _differ(one[1][row], other[1][row]):
             name = names.get(id(module), "")
             return f" (in its layer {name!r}, {module})" if name else f" (in {type(module).__name__})"
     return ""
 
 
-def _outputs(
+def _layer_calls(
     function: Callable[..., Tensor], given: tuple[Any, ...], modules: Sequence[nn.Module]
-) -> list[tuple[nn.Module, Tensor]]:
-    """What each layer gives, in the order of the calls."""
-    outputs: list[tuple[nn.Module, Tensor]] = []
+) -> list[tuple[nn.Module, Tensor, Tensor]]:
+    """What each layer takes and gives, in the order of the calls."""
+    calls: list[tuple[nn.Module, Tensor, Tensor]] = []
+
+    def note(module: nn.Module, inputs: Any, output: Any) -> None:
+        if inputs and all(isinstance(part, Tensor) and part.ndim for part in (inputs[0], output)):
+            calls.append((module, inputs[0].clone(), output.clone()))
+
     layers = [module for module in modules if not any(True for _ in module.children())]
-    with _noted(layers, outputs):
-        function(*_copied(given))
-    return outputs
-
-
-@contextmanager
-def _noted(layers: Sequence[nn.Module], outputs: list[tuple[nn.Module, Tensor]]) -> Iterator[None]:
-    def note(module: nn.Module, _: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim:
-            outputs.append((module, output.clone()))
-
-    handles = []
+    handles = [layer.register_forward_hook(note) for layer in layers if not isinstance(layer, torch.jit.ScriptModule)]
     try:
-        for layer in layers:
-            if not isinstance(layer, torch.jit.ScriptModule):
-                handles.append(layer.register_forward_hook(note))
-        yield
+        function(*_copied(given))
     finally:
         for handle in handles:
             handle.remove()
+    return calls

@@ -4,6 +4,7 @@ from rltools.targets._asking import fitting_target, parse_target
 from rltools.targets._decision import unbounded_action
 from rltools.targets._pulling import pulled_back
 from rltools.targets._reading import base_head, read_scalars, terms
+from rltools.targets._remembered import remembered
 from rltools.targets._score import MOST_COPIES, Score, make_score
 from rltools.targets._target import (
     SCORES,
@@ -31,6 +32,7 @@ __all__ = [
     "parse_target",
     "pulled_back",
     "read_scalars",
+    "remembered",
     "target_labels",
     "terms",
     "unbounded_action",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from rltools.errors import ArgumentError
 from rltools.policy import Back, Context, Policy, pulled
 from rltools.targets._pulling import pulled_back
 from rltools.targets._reading import FORBIDDEN, base_head, beside, read_scalars, terms, undefined
+from rltools.targets._remembered import remembered
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import linear_weights
 
@@ -32,21 +35,39 @@ class Score(nn.Module):
         outputs: how many scalars there are.
     """
 
+    feature_ndim: int
+    dims: tuple[str, ...]
+    categorical: bool
+    most_copies: int
+    outputs: int
+    _policy: Policy
+    _target: Target
+    _context: Context
+    _heads: tuple[str, ...]
+    _read: Callable[[dict[str, Tensor]], Tensor]
+    _autocast: torch.dtype | None
+    _needed: Context
+
     def __init__(self, policy: Policy, target: Target, context: Context, most_copies: int) -> None:
         super().__init__()
-        self.feature_ndim = len(policy.features.shape)
-        self.dims = policy.features.dims
-        self.categorical = target.score == "decision" and is_discrete(policy)
-        self.most_copies = most_copies
-        self.outputs = len(target_labels(target, policy))
-        self._policy = policy
-        self._target = target
-        self._context = context
-        self._heads = tuple({base_head(term, policy) for term in terms(target)})
-        self._read = read_scalars(policy, target, context)
+        heads = tuple({base_head(term, policy) for term in terms(target)})
         # Copying what no head needs would cost as much as a small net.
-        of_action = "q_value" in self._heads and not policy.branches
-        self._needed = replace(context, action=context.action if of_action else None, scores=None, mask=None)
+        of_action = "q_value" in heads and not policy.branches
+        # Straight into the dict: a module looks at every attribute that is set, which takes as long as a small net.
+        vars(self).update(
+            feature_ndim=len(policy.features.shape),
+            dims=policy.features.dims,
+            categorical=target.score == "decision" and is_discrete(policy),
+            most_copies=most_copies,
+            outputs=len(remembered("labels", target, policy, lambda: target_labels(target, policy))),
+            _policy=policy,
+            _target=target,
+            _context=context,
+            _heads=heads,
+            _read=read_scalars(policy, target, context),
+            _autocast=_autocast_dtype(),
+            _needed=Context(action=context.action if of_action else None, state=context.state, before=context.before),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
@@ -55,9 +76,13 @@ class Score(nn.Module):
     def _outputs(self, head: str, x: Tensor) -> Tensor:
         """`x [batch, ..., *feature]` -> `[batch, ..., k]`, what a head gives."""
         lead = x.shape[: x.ndim - self.feature_ndim]
+        decided = self._context.pulled
+        if decided is not None and not torch.is_grad_enabled() and decided.is_of(head, x):
+            return decided.output
         flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
         # A copy: a network may write into what it is given.
-        output = self._policy.head(head, flat.clone(), self._needed.repeat(prod(lead[1:])))
+        with _autocasting(flat.device.type, self._autocast):
+            output = self._policy.head(head, flat.clone(), self._needed.repeat(prod(lead[1:])))
         return output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
 
     def known(self) -> Tensor | None:
@@ -76,7 +101,9 @@ class Score(nn.Module):
 
     def rows(self, index: Tensor) -> Score:
         """The score of some of the rows, in the order of `index`."""
-        return Score(self._policy, self._target, self._context.rows(index), self.most_copies)
+        same = Score(self._policy, self._target, self._context.rows(index), self.most_copies)
+        same._autocast = self._autocast  # a method asks for rows where there is none
+        return same
 
     def gradients(self, x: Tensor) -> Tensor:
         """See `rltools.attributions.RowScore`.
@@ -97,15 +124,22 @@ class Score(nn.Module):
     @cached_property
     def _weights(self) -> Tensor | None:
         """`[batch or 1, target, k]`, where the scalars are sums of one head's outputs; None where they are not."""
-        weights = linear_weights(self._policy, self._target)
+        policy, target = self._policy, self._target
+        weights = remembered("weights", (target, policy.device), policy, lambda: linear_weights(policy, target))
         return None if weights is None else weights.of(self._context.action)
 
     def _ways(self, x: Tensor) -> dict[str, tuple[Tensor, Back]] | None:
         """Of each head its outputs and the way back; None where the policy does not know one."""
         lead = x.shape[: x.ndim - self.feature_ndim]
         flat, found = x.detach().reshape(-1, *x.shape[len(lead) :]), {}
+        decided = self._context.pulled
+        if self._autocast is not None:
+            return None
         for name in self._heads:
-            of_head = pulled(self._policy, name, flat, self._needed)
+            if decided is not None and decided.is_of(name, x):
+                of_head: tuple[Tensor, Back] | None = decided.output, decided.back
+            else:
+                of_head = pulled(self._policy, name, flat, self._needed)
             if of_head is None:
                 return None
             found[name] = of_head
@@ -133,6 +167,18 @@ class Score(nn.Module):
         module = getattr(self._policy, "module", None)
         return module if isinstance(module, nn.Module) else None
 
+
+def _autocast_dtype() -> torch.dtype | None:
+    """The narrower dtype that a caller wants networks computed in; None where he wants none."""
+    device = next((kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)), None)
+    return None if device is None else torch.get_autocast_dtype(device)
+
+
+def _autocasting(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    return _AS_IT_IS if dtype is None else torch.autocast(device, dtype=dtype)
+
+
+_AS_IT_IS = nullcontext()
 
 MOST_COPIES = 1 << 13
 """Rows that go through the network at once: of a small network 32,768 take a quarter longer each, out of the caches."""

@@ -52,10 +52,15 @@ class Target:
 def default_target(policy: Policy) -> Target:
     """`centred:chosen` for discrete actions; `action:all`, what the environment receives, for continuous ones.
 
+    Of a policy of continuous actions without an "action" head it is `mean:all`, else its deciding head.
+
     The offset that all actions share decides nothing, and measured on real agents centred attributions agree better
     with what an agent loses when a feature is taken away.
     """
-    return Target("centred", "chosen") if is_discrete(policy) else Target("action", "all")
+    if is_discrete(policy):
+        return Target("centred", "chosen")
+    head = next((name for name in CONTINUOUS_SCORES if name in policy.heads), policy.heads[0])
+    return Target(head, "" if is_of_state(head, policy) else "all")
 
 
 def read_target(text: str, policy: Policy) -> Target | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from rltools.attributions import find_method
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, RltoolsError
 from rltools.explanation._groups import with_groups
 from rltools.explanation._references import given_reference
-from rltools.observations import blank_observations
+from rltools.observations import blank_observations, map_leaves, pick
+from rltools.policies._rows import MixedRowsError
 from rltools.policy import Context, Policy
+from rltools.recording import recorded_leaves
 from rltools.targets import Target, Weights, base_head, fitting_target, linear_weights, terms
 from rltools.wrappers._live import Live
 
@@ -31,6 +35,7 @@ def ask(
         TargetError: the policy has no such target.
         ArgumentError: not a policy, a missing reference, or a parameter the method does not take.
         GradientError: the policy is not differentiable.
+        MismatchError: the policy's network mixes the states of a batch.
     """
     if not isinstance(policy, Policy):
         raise ArgumentError(
@@ -41,9 +46,27 @@ def ask(
     compared = None if reference is None else given_reference(policy, reference)
     parsed = fitting_target(method, found.needs, target, policy)
     settings = with_groups(found, found.settings(parameters), policy.features)
+    _try_several(policy)
     live = Live(policy, found, parsed, compared, settings, _of_deciding_head(policy, parsed))
     live.explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
     return live
+
+
+def _try_several(policy: Policy) -> None:
+    """Score a few states together, drawn from the space, so that a policy that mixes them says so before a step."""
+    space = copy.deepcopy(policy.observation_space)
+    space.seed(0)
+    drawn = [space.sample() for _ in range(3)]
+    try:
+        observations = map_leaves(
+            lambda leaf, _: np.stack([pick(state, leaf) for state in drawn]), drawn[0], recorded_leaves(policy.features)
+        )
+        with torch.no_grad():
+            policy.head(policy.heads[0], policy.encode(observations), Context())
+    except MixedRowsError:
+        raise
+    except RltoolsError:
+        return  # drawn states may be none that there are
 
 
 def _of_deciding_head(policy: Policy, target: Target) -> Weights | None:

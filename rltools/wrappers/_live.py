@@ -138,39 +138,25 @@ class Live:
     ) -> Moment:
         first = self.policy.heads[0]
         way = None if self.weights is None else pulled(self.policy, first, x, context)
-        if way is not None:
+        if self.weights is not None and way is not None:
             output, back = way
             acted = act(output)
-            weights = self._weights(acted)
+            action = None if acted.context.action is None else acted.context.action.numpy(force=True)
+            weights = self.weights.of_rows(action, len(acted.actions))
             # The bookkeeping of a few rows is in NumPy, where each operation takes a tenth of torch's time.
             through = [back(torch.from_numpy(of_target).to(x.device)) for of_target in weights.swapaxes(0, 1)]
             scores = (acted.scores[:, None] * weights).sum(2)
             return self._finished(acted, scores, [gradient.numpy(force=True) for gradient in through], x, finish)
         leaf = x.requires_grad_()
-        output = self.policy.head(first, leaf, context)
+        output = self.policy.head(first, leaf.clone(), context)  # a copy: a network may write into what it is given
         acted = act(output)
         outputs = {first: output}
         for term in terms(self.target):
             if (name := base_head(term, self.policy)) not in outputs:
-                outputs[name] = self.policy.head(name, leaf, acted.context)
+                outputs[name] = self.policy.head(name, leaf.clone(), acted.context)
         scores = read_scalars(self.policy, self.target, acted.context)(outputs)
         gradients = derivative(scores, leaf).numpy(force=True)
         return self._finished(acted, scores.numpy(force=True), list(gradients), x, finish)
-
-    def _weights(self, acted: Acted) -> np.ndarray:
-        """`[row, target, k]`, of the scalars in the first head's outputs."""
-        fixed, chosen = self._arrays
-        weights = fixed[None].repeat(len(acted.actions), axis=0)
-        if chosen is not None and acted.context.action is not None:
-            weights[np.arange(len(weights)), :, acted.context.action.numpy(force=True)] += chosen
-        return weights
-
-    @cached_property
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """The weights in NumPy."""
-        assert self.weights is not None
-        fixed, chosen = self.weights.fixed, self.weights.chosen
-        return fixed.numpy(force=True), None if chosen is None else chosen.numpy(force=True)
 
     def _finished(
         self,

@@ -41,11 +41,24 @@ def measure() -> list[Row]:
                     f"<= {bar} x",
                 )
             )
+    rows.append(_noticing())
     added, acting = _live()
     rows.append(
         Row("live wrapper: what it adds to a step, times act, batch 1, MLP", f"{added / acting:.2f} x", "<= 3.2 x")
     )
     return rows
+
+
+def _noticing() -> Row:
+    """What it takes to see that nothing in the network was changed, hooked or replaced; asked at every call."""
+    policy = rltools.load_policy("lunarlander-ppo")
+    observations = rltools.record(policy, episodes=1, max_steps=300).episode(0).observations[:16].copy()
+    plan = policy._plan(policy.heads[0])
+    assert plan is not None
+    cases = {"act": lambda: policy.act(observations, Context()), "noticing": plan.holds}
+    times = medians(cases, rounds=61, calls=200)
+    what = "lunarlander-ppo: noticing what was changed in the network, as a share of act, batch 16"
+    return Row(what, f"{times['noticing'] / times['act']:.1%}", "<= 5 %")
 
 
 def _bare(net: nn.Module, x: torch.Tensor) -> Callable[[], object]:

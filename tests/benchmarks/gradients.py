@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import torch
 from captum.attr import Saliency
 from nets import forward, leaf, mlp, nature_cnn, score_of, states
+from peers import ABSENT, has_tdhook, tdhook_gradient
 from timing import Row, medians
 
+import rltools
 from rltools.attributions import find_method
 
 gradient = find_method("gradient")
 
 
 def measure() -> list[Row]:
-    """Against a forward without gradients, and against Captum's Saliency, batched."""
+    """Whole calls, and the method alone, against a forward without gradients, Captum's Saliency and TDHook's."""
     return [
+        *_call(1, 8.0, 100),
+        *_call(256, 3.0, 20),
+        *_call(4096, 2.2, 3),
         *_chosen("MLP", 256, 20),
         *_chosen("MLP", 4096, 3),
         *_chosen("CNN", 32, 1),
         *_chosen("CNN", 256, 1),
         *_all(),
+    ]
+
+
+def _call(batch: int, most: float, calls: int) -> list[Row]:
+    """What a user calls, from the observations to the labeled array: encoding, deciding, checks and labels included."""
+    policy, net = mlp()
+    x, context = states(policy, batch)
+    observations, saliency, action = x.numpy().copy(), Saliency(net), context.action
+    cases = {
+        "forward": forward(net, x),
+        "ours": lambda: rltools.attribute(policy, observations, target="logit:chosen"),
+        "captum": lambda: saliency.attribute(leaf(x), target=net(x).argmax(1), abs=False),
+    }
+    with ExitStack() as stack:
+        if has_tdhook():
+            theirs = stack.enter_context(tdhook_gradient(net, x, action))
+            cases["tdhook"] = theirs
+        times = medians(cases, rounds=31, calls=calls)
+    ratios = {name: f"{time / times['forward']:.2f} x" for name, time in times.items()}
+    what = f"rltools.attribute, gradient, MLP, batch {batch}: times a forward"
+    return [
+        Row(what, ratios["ours"], f"<= {most} x"),
+        Row(f"Captum's Saliency and the choice of the action, batch {batch}: times a forward", ratios["captum"], ""),
+        Row(f"TDHook's Saliency, hooked once, batch {batch}: times a forward", ratios.get("tdhook", ABSENT), ""),
     ]
 
 

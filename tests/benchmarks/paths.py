@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 from gymnasium.spaces import Box, Discrete
 from nets import leaf, mlp, score_of, states
+from peers import ABSENT, has_tdhook, tdhook_integrated
 from timing import Row, medians
-from torch import nn
+from torch import Tensor, nn
 
 import rltools
 from rltools.attributions import find_method
@@ -22,7 +25,86 @@ def measure() -> list[Row]:
     return [
         _row("random weights", *_random(), nodes=12, bar=">= 20 x"),
         _row("lunarlander-ppo, whose weights are larger", *mlp(), nodes=24, bar=""),
+        _own_passes(),
+        _tdhook(),
     ]
+
+
+def _own_passes() -> Row:
+    """What a user calls, against the passes through the network that it makes and nothing else."""
+    policy, _ = mlp()
+    observations = states(policy, 256)[0].numpy().copy()
+    references = states(policy, 8)[0].numpy() * 0.5
+
+    def call() -> object:
+        return rltools.attribute(policy, observations, method="integrated_gradients", reference=references)
+
+    bare = _passes(policy, call)
+    times = medians({"ours": call, "passes": bare}, rounds=15)
+    return Row(
+        "rltools.attribute, integrated gradients, 8 references, MLP, batch 256: times its own passes",
+        f"{times['ours'] / times['passes']:.2f} x",
+        "<= 1.2 x",
+    )
+
+
+def _passes(policy: rltools.TorchPolicy, call: Callable[[], object]) -> Callable[[], object]:
+    """The passes that a call makes, forward alone or there and back, over as many rows each."""
+    name, made = policy.heads[0], []
+    pull, head = policy.pull, policy.head
+
+    def pulling(name: str, x: Tensor, context: object) -> object:
+        made.append((True, len(x)))
+        return pull(name, x, context)
+
+    def scoring(name: str, x: Tensor, context: object) -> Tensor:
+        made.append((False, len(x)))
+        return head(name, x, context)
+
+    policy.pull, policy.head = pulling, scoring
+    try:
+        call()
+    finally:
+        del policy.pull, policy.head
+    plan, width = policy._plan(name), len(policy.action_names)
+    assert plan is not None
+    rows = {count: (torch.randn(count, policy.features.size), torch.randn(count, width)) for _, count in made}
+
+    def run() -> None:
+        for back_too, count in made:
+            x, g = rows[count]
+            if back_too:
+                plan.pull(x)[1](g)
+            else:
+                with torch.no_grad():
+                    plan(x)
+
+    return run
+
+
+def _tdhook() -> Row:
+    """Its integrated gradients, told to multiply by `x - baseline`, against ours with as many nodes."""
+    policy, net = mlp()
+    x, context = states(policy, 256)
+    reference, score = torch.full((1, 8), 0.1), score_of(policy, "logit:chosen", context)
+    what = "integrated gradients, MLP, lunarlander-ppo, batch 256, 50 nodes"
+    if not has_tdhook():
+        return Row(f"{what}: faster than TDHook", ABSENT, "")
+    with tdhook_integrated(net, x, context.action, reference, multiply=True) as theirs:
+
+        def ours() -> Tensor:
+            return integrated(score, x, reference=reference, nodes=50, most_nodes=50).values[:, 0]
+
+        times = medians({"ours": ours, "tdhook": theirs}, rounds=15)
+        difference = float((ours() - theirs()).abs().max())
+    with tdhook_integrated(net, x, context.action, reference, multiply=False) as without:
+        factor = float((without() * (x - reference) - ours()).abs().max())
+    return Row(
+        f"{what}: faster than TDHook (largest difference {difference:.0e}; its default leaves out x - baseline, "
+        f"multiplied by which it differs by {factor:.0e})",
+        f"{times['tdhook'] / times['ours']:.1f} x",
+        "",
+    )
 
 
 def _random() -> tuple[rltools.TorchPolicy, nn.Module]:

@@ -421,7 +421,7 @@ class TestOfStableBaselines:
         policy = Library().policy()
         kind = type(policy.module)
         monkeypatch.setattr(kind, "get_distribution", lambda self, observations: None)
-        with pytest.raises(rltools.errors.ModelError, match="ActorCriticPolicy.get_distribution of the class"):
+        with pytest.raises(rltools.errors.ModelError, match=r"ActorCriticPolicy\.get_distribution of the class"):
             policy.act(STATES, Context())
 
     @pytest.mark.parametrize("algorithm", ["DQN", "QRDQN"])
@@ -617,7 +617,7 @@ class TestOfModules:
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 3))
         given = {
-            "lambda": lambda x: net(x),
+            "lambda": lambda x: net(1 * x),
             "method": net.forward,
             "partial": functools.partial(net),
             "heads": nn.Identity(),

@@ -68,15 +68,21 @@ class Network:
         self._heads, self.heads = {name: chained(head) for name, head in heads.items()}, tuple(heads)
         self._is_compiled = False
         self._roots = _roots(module, *heads.values())
+        self.name = source.name
         self._sha256_of = sha256_of if self._roots == [module] else None
         self._source = CurrentSource(source, self._roots, self._sha256_of)
         self.features = features
-        self.branches, self._width = branches, width
+        self.branches = branches
         self.dtype = dtype
         self._memory = memory
         self.state_size = 0 if memory is None else memory.size
         self._given_normalization, self.units = normalization, "environment"
         self._checked_rows: dict[str, list[Any]] = {}
+        # Looked up once: acting is a matter of microseconds.
+        self._widths = {name: 1 if name == "value" or (name == "q_value" and not branches) else width for name in heads}
+        self._known = {
+            name: head.plan for name, head in self._heads.items() if isinstance(head, Planned) and memory is None
+        }
 
     @property
     def source(self) -> Source:
@@ -87,11 +93,7 @@ class Network:
     def source(self, source: Source) -> None:
         same = source.sha256 == self._source().sha256
         self._source = CurrentSource(source, self._roots, self._sha256_of if same else None)
-
-    @property
-    def name(self) -> str:
-        """What to call it, without looking at the network."""
-        return self._source.name
+        self.name = source.name
 
     @property
     def device(self) -> torch.device:
@@ -136,6 +138,7 @@ class Network:
             name: head.compiled() if isinstance(head, Planned) else torch.compile(head)
             for name, head in self._heads.items()
         }
+        same._known = {name: head.plan for name, head in same._heads.items() if name in self._known}
         same._is_compiled = True
         return same
 
@@ -180,8 +183,8 @@ class Network:
 
     def _plan(self, name: str) -> Plan | None:
         """The layers that a head comes down to at this moment; None where it has to be called."""
-        head = self._heads.get(name)
-        return head.plan() if isinstance(head, Planned) and self._memory is None else None
+        plan = self._known.get(name)
+        return None if plan is None else plan()
 
     def _given(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
         """What a head is a function of."""
@@ -201,13 +204,15 @@ class Network:
             x = normalization.apply(x)
         return self.features.unflatten(x) if self.features.is_nested else x
 
-    def _observed(self, observations: Any, device: torch.device) -> tuple[Any, Sequence[int]]:
-        """What the network takes for observations, and the shape of x."""
+    def _observed(self, observations: Any, weight: Tensor | None) -> tuple[Any, Sequence[int]]:
+        """What the network takes for observations, where a weight of it is, and the shape of x."""
         values = encode(observations, self.features, self.dtype, self.name)
         normalization = self._normalization
         if normalization is not None:
             values = normalization.apply_to_array(values)
-        x = _tensor(values, device)
+        x = torch.from_numpy(values)
+        if weight is None or not weight.is_cpu:
+            x = x.to(self.device if weight is None else weight.device)
         return self.features.unflatten(x) if self.features.is_nested else x, values.shape
 
     def _remembered(self, rows: int, context: Context) -> Tensor:
@@ -249,8 +254,7 @@ class Network:
 
     def _checked(self, name: str, shape: Sequence[int], scores: Any) -> Tensor:
         """What a head gave for an x of this shape, in the policy's dtype."""
-        single = name == "value" or (name == "q_value" and not self.branches)
-        expected = (shape[0], 1 if single else self._width)
+        expected = (shape[0], self._widths[name])
         if not isinstance(scores, Tensor) or scores.shape != expected or scores.is_complex() or scores.is_meta:
             raise MismatchError(wrong_output(self.name, name, shape, expected, scores))
         return scores if scores.dtype is self.dtype else scores.to(self.dtype)

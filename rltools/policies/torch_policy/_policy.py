@@ -169,7 +169,7 @@ class TorchPolicy(Network):
         with torch.no_grad():
             plan = self._plan(first)
             weight = None if plan is None else plan.first_weight
-            given, shape = self._observed(observations, self.device if weight is None else weight.device)
+            given, shape = self._observed(observations, weight)
             if plan is not None:
                 run = self._heads[first] if self._is_compiled else plan
                 scores = self._checked(first, shape, self._guarded(first, shape, lambda: run(given)))

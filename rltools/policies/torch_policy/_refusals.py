@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import getattr_static
 from typing import Any
 
 import torch
@@ -15,7 +16,12 @@ _ACTORS = ("actor", "actor_mean", "actor_fc_mu", "policy", "policy_net", "pi", "
 def cannot_take(policy: str, head: str, shape: Sequence[int], dtype: torch.dtype, error: Exception) -> str:
     """A head raised an error."""
     said = " ".join(str(error).split()) or type(error).__name__
-    return f"the {head} head of {policy} cannot take observations {list(shape)} of {dtype}: {said}"
+    more = ""
+    if "more than 1 value per channel" in said:
+        more = "; give BatchNorm running statistics (track_running_stats=True)"
+    elif shape[0] > 1 and isinstance(error, AssertionError):
+        more = "; a head takes a batch of any size"
+    return f"the {head} head of {policy} cannot take observations {list(shape)} of {dtype}: {said}{more}"
 
 
 def wrong_output(policy: str, head: str, shape: Sequence[int], expected: Sequence[int], output: Any) -> str:
@@ -46,7 +52,8 @@ def _instead(head: str, output: Any) -> str:
 
 def without_forward(module: nn.Module, head: str) -> str:
     """A module that cannot be called, and no heads; "" of any other."""
-    if type(module).forward is not nn.Module.forward or "forward" in vars(module):
+    # TorchScript's is a descriptor that cannot be asked for in the class.
+    if getattr_static(type(module), "forward") is not nn.Module.forward or "forward" in vars(module):
         return ""
     children = dict(module.named_children())
     likely = next((name for name in _ACTORS if name in children), next(iter(children), "actor"))
