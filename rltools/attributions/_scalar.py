@@ -11,7 +11,7 @@ class ScalarScore:
     """The score of observations of shape (), of inputs `[batch, ..., 1]`; see `RowScore`."""
 
     feature_ndim = 1
-    dims = ("feature",)
+    dims: tuple[str, ...] = ("feature",)
 
     def __init__(self, score: RowScore) -> None:
         self._score = score
@@ -30,7 +30,7 @@ class ScalarScore:
         """`[target, batch, ..., 1]`."""
         return self._score.gradients(x[..., 0])[..., None]
 
-    def rows(self, index: Tensor) -> ScalarScore:
+    def rows(self, index: Tensor) -> RowScore:
         """See `RowScore`."""
         return ScalarScore(self._score.rows(index))
 
