@@ -12,8 +12,8 @@ from rltools.bounds import bounds_of
 if TYPE_CHECKING:
     from gymnasium import Space
 
-LARGE = 28
-"""Of so many entries a side, numbers of one range are pixels: no table of quantities is as large."""
+SMALL, LARGE = 5, 28
+"""Entries a side: of fewer, only bytes are taken for pixels; of so many, all numbers of one range."""
 BRIGHTNESS = ((0, 1), (0, 255))
 """Ranges of floats that are the brightness of something."""
 COLORS = (1, 3)
@@ -81,8 +81,10 @@ def _are_pixels(space: Any, axes: tuple[str, ...]) -> bool:
         return False
     ranges = set(zip(low.ravel().tolist(), high.ravel().tolist(), strict=True))
     kind = np.dtype(space.dtype)
-    large = min(space.shape[axes.index(axis)] for axis in ("y", "x")) >= LARGE
-    bright = ranges <= set(BRIGHTNESS)
+    side = min(space.shape[axes.index(axis)] for axis in ("y", "x"))
+    if kind == np.uint8 and ("channel" in axes or ranges == {(0, 255)}):
+        return True
+    colored, bright = side >= SMALL and "channel" in axes, ranges <= set(BRIGHTNESS)
     if kind.kind in "biu":
-        return large or "channel" in axes or (kind == np.uint8 and ranges == {(0, 255)})
-    return large if "channel" in axes and not bright else bright and (large or "channel" in axes)
+        return side >= LARGE or colored
+    return (side >= LARGE and (bright or "channel" in axes)) or (colored and bright)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def bounds_of(space: Box) -> tuple[np.ndarray, np.ndarray]:
     >>> bounds_of(Box(-1, np.finfo(np.float32).max, (1,)))
     (array([-1.]), array([inf]))
     """
-    kind = np.dtype(space.dtype or np.float32)
+    kind: np.dtype[Any] = np.dtype(space.dtype or np.float32)
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     least, most = -LARGEST, LARGEST
     if kind.kind == "f":

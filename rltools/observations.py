@@ -108,7 +108,8 @@ def leaves(space: Space[Any]) -> tuple[Leaf, ...]:
     """The leaves of a space, in its own order.
 
     Raises:
-        ArgumentError: a space that has no fixed number of entries (Sequence, Graph, OneOf), or an unknown one.
+        ArgumentError: a space that has no entries, or no fixed number of them (Sequence, Graph, OneOf), or an unknown
+            one.
 
     >>> from gymnasium.spaces import Box, Dict, Discrete
     >>> [(leaf.name, leaf.kind, leaf.encoded_shape) for leaf in leaves(Dict(speed=Box(0, 1, (2,)), gear=Discrete(5)))]
@@ -120,6 +121,15 @@ def leaves(space: Space[Any]) -> tuple[Leaf, ...]:
 def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
     from gymnasium import spaces
 
+    if not isinstance(space, spaces.Dict | spaces.Tuple) and 0 in (space.shape or ()):
+        where = f" at {'/'.join(map(str, path))!r}" if path else ""
+        advice = (
+            "leave them out with gymnasium.wrappers.FilterObservation" if path else "give an observation that has some"
+        )
+        raise ArgumentError(
+            f"observations of shape {tuple(space.shape or ())}{where} have no entries that anything could be said of; "
+            f"{advice}"
+        )
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():
             yield from _walk(part, (*path, key))

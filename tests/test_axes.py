@@ -54,6 +54,8 @@ TABLES = [
     Box(-INF, INF, (2, 5, 6, 3)),
     Box(np.tile(np.float32([0, -1, -5]), (40, 1)), np.tile(np.float32([1, 1, 5]), (40, 1))),
     Box(np.zeros((40, 40, 3), np.float32), np.arange(1, 4801, dtype=np.float32).reshape(40, 40, 3)),
+    Box(0, 1, (2, 3, 4)),
+    MultiBinary((2, 1, 2)),
     Box(-INF, INF, (2, 2, 2, 2, 2)),
     MultiBinary((4, 5)),
 ]

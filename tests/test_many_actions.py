@@ -37,22 +37,24 @@ def use(actions, folder):
             return self.np_random.uniform(-1, 1, 4).astype(np.float32), {}
         def step(self, action):
             self.t += 1
-            return self.np_random.uniform(-1, 1, 4).astype(np.float32), 1.0, self.t == 8, False, {}
+            return self.np_random.uniform(-1, 1, 4).astype(np.float32), 1.0, self.t == 4, False, {}
     net = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, actions))
     policy = rltools.TorchPolicy(net, Steps.observation_space, Steps.action_space)
     recording = rltools.record(policy, Steps, episodes=2, directory=f"{folder}/{actions}")
-    states = np.eye(4, dtype=np.float32)
+    states = np.eye(4, dtype=np.float32)[:2]
     methods = ("gradient", "shapley", "integrated_gradients", "occlusion", "rise")
     for at, target in enumerate(targets):
         for method in {"gradient", methods[at % 5]}:
-            rltools.attribute(policy, states, method=method, target=target, reference=states[:2])
+            rltools.attribute(policy, states, method=method, target=target, reference=states)
             rltools.explain(recording, policy, method=method, target=target, reference=2)
         rltools.summarise(recording, method="gradient", target=target, resamples=5).findings
     for method in ("decision_change", "sarfa"):
         rltools.explain(recording, policy, method=method, reference=2)
         rltools.summarise(recording, method=method, resamples=5).findings
+    for target in ("log_probability:all", "centred:all & centred:chosen"):
+        rltools.explain(recording, policy, target=target)
     for method in ("gradient", "shapley", "occlusion"):
-        rltools.attribute(policy, states, method=method, target="logit:all", reference=states[:2])
+        rltools.attribute(policy, states, method=method, target="logit:all", reference=states)
         rltools.explain(recording, policy, method=method, target="centred:all", reference=2)
     rltools.plots.action_matrix(recording, method="gradient", target=targets[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any, Literal, Protocol
@@ -168,6 +168,8 @@ class Method:
             ArgumentError: a reference is missing, or there are too many features for it.
             MethodError: the method returned another type or shape, or wrote into its input.
         """
+        if x.ndim == 1:  # an observation that is one number
+            return self._of_scalars(score, x, reference, parameters)
         settings = self.settings(parameters)
         players, _ = self.fitting(x.shape[1:], score.dims, settings)
         if self.largest is not None and players > self.largest:
@@ -193,6 +195,15 @@ class Method:
                 raise MethodError(f"method {self.name} wrote into {name}; it must work on a copy")
         self._check(result, (len(x), score.outputs, *x.shape[1:]))
         return result
+
+    def _of_scalars(self, score: RowScore, x: Tensor, reference: Tensor | None, parameters: dict[str, Any]) -> Result:
+        """Observations of shape () as vectors of one entry."""
+        from rltools.attributions._scalar import ScalarScore
+
+        others = None if reference is None else reference[:, None]
+        found = self(ScalarScore(score), x[:, None], reference=others, **parameters)
+        error = found.standard_error
+        return replace(found, values=found.values[..., 0], standard_error=None if error is None else error[..., 0])
 
     def _check(self, result: Any, shape: tuple[int, ...]) -> None:
         if not isinstance(result, Result):

@@ -59,7 +59,7 @@ def shapley(score: RowScore, x: Tensor, *, reference: Tensor, nearest: int = 0, 
             worth += _all_worths(score, x, start, owner, players)
         worth /= len(compared_with)
         at_once = max(1, MOST_JOINING // max(1, len(x) * players * 2 ** (players - 1)))
-        values = torch.cat([_values(of_targets, players) for of_targets in worth.split(at_once, dim=2)], dim=1)
+        values = torch.cat([_values(of_targets, players) for of_targets in torch.split(worth, at_once, dim=2)], dim=1)
         residual = worth[:, -1] - worth[:, 0] - values.sum(2)
     return Result(spread(values, owner, x.shape[1:]), residual=residual)
 

@@ -37,10 +37,10 @@ class ImageObservation(Card):
         range: of one pixel.
     """
 
-    layout: Literal[
-        *("y,x", "y,x,channel", "channel,y,x", "x,y,channel"),
-        *("lag,y,x", "lag,y,x,channel", "lag,channel,y,x", "y,x,channel,lag"),
-    ]
+    layout: (
+        Literal["y,x", "y,x,channel", "channel,y,x", "x,y,channel"]
+        | Literal["lag,y,x", "lag,y,x,channel", "lag,channel,y,x", "y,x,channel,lag"]
+    )
     channels: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     meaning: Text
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)

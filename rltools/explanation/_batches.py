@@ -112,7 +112,8 @@ def chunk_rows(
     """How many rows a method is given at once, with all the copies it makes of them and all it says of each target."""
     features = policy.features
     held = method.held(features.shape, features.dims, references, method.settings(parameters))
-    row_bytes = max(1, targets * features.size) * policy.dtype.itemsize
+    # Of each target there are gradients with respect to the features, and before that to the outputs.
+    row_bytes = max(1, targets * max(features.size, len(policy.action_names))) * policy.dtype.itemsize
     return max(1, min(most // max(1, held), MOST_VALUE_BYTES // row_bytes if targets > 1 else most))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -54,4 +55,7 @@ def clipped_entries(policy: Policy, x: Tensor) -> dict[str, np.ndarray]:
     if isinstance(policy, Window):
         policy, x = policy.policy, x[:, -1]
     found = policy.clipped(x) if isinstance(policy, Normalizing) else None
-    return {} if found is None else {"clipped": found.flatten(1).sum(1).numpy(force=True).astype(np.float32)}
+    if found is None:
+        return {}
+    entries = found.reshape(len(found), prod(found.shape[1:]))
+    return {"clipped": entries.sum(1).numpy(force=True).astype(np.float32)}

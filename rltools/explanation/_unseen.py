@@ -51,25 +51,26 @@ def unseen_entries(
     """
     if "gradient" not in method.needs:
         return None
-    flat = values.reshape(*values.shape[:2], -1)
+    size = policy.features.size
+    flat = values.reshape(*values.shape[:2], size)
     flat = flat[np.isfinite(flat).all((1, 2))]
     zero = (flat == 0).all(0)  # [target, entry]
     tried = [entries for _, entries in question.rows(policy.features) if zero[:, entries].all(1).any()][:MOST_TRIED]
     if not len(flat) or not tried:
         return ()
-    count, others = FEWER if policy.features.size > LARGE else STATES
+    count, others = FEWER if size > LARGE else STATES
     chosen = torch.from_numpy(np.linspace(0, len(x) - 1, min(count, len(x))).round().astype(np.int64)).to(x.device)
     states, of_states = x[chosen], context.rows(chosen)
     score, visited = make_score(policy, target, of_states), policy.encode(draw_visited(recording, others, seed=0))
     # The method may have reasons of its own to say 0, as the variance of a gradient that is the same everywhere has.
-    gradients = score.gradients(states).flatten(2)
+    gradients = score.gradients(states).reshape(score.outputs, len(states), size)
     zero &= (gradients == 0).all(1).numpy(force=True)
     found: list[int] = []
     with torch.no_grad():
         before = score(states)[:, None]
         for entries in tried:
-            copies = states[:, None].repeat(1, len(visited), *[1] * (x.ndim - 1)).flatten(2)
-            copies[:, :, entries] = visited.flatten(1)[:, entries]
+            copies = states.reshape(len(states), 1, size).repeat(1, len(visited), 1)
+            copies[:, :, entries] = visited.reshape(len(visited), size)[:, entries]
             after = score(copies.reshape(len(states), len(visited), *x.shape[1:]))
             least = ROUNDING * torch.finfo(after.dtype).eps * torch.maximum(before.abs(), after.abs())
             changes = ((after - before).abs() > least).flatten(0, 1).any(0).numpy(force=True)

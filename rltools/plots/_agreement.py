@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools.plots.colours import GREY, INK, signed_colours
+from rltools.plots.several import Recordings, by_label
 from rltools.plots.style import DATA_INCHES, about, canvas, frameless, heading, say_nothing_there, x_label
 from rltools.plots.text import inches, plain
 from rltools.summary import FEWEST_RANKED, chance, summarise
@@ -16,7 +17,6 @@ from rltools.summary import agreement as ranked_alike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rltools.recording import Recording
     from rltools.summary import Agreement, Ranking
 
 _CELL = 0.95
@@ -25,7 +25,7 @@ _APART = 0.15
 
 
 def agreement(
-    recording: Recording | Mapping[str, Recording],
+    recording: Recordings,
     *,
     axes: Axes | None = None,
     method: str | Sequence[str] | None = None,
@@ -35,7 +35,7 @@ def agreement(
     """Spearman's rank correlation of the features' importance between methods, controls apart; or between agents.
 
     Args:
-        recording: one, or several by their label: agents.
+        recording: one, or several, agents: a list, or a mapping from their labels.
         axes: where to draw; a new figure by default.
         method: one, or several; by default all that were recorded of the target, of agents the one that speaks first.
         target: as text; by default the one that most methods explained.
@@ -43,8 +43,9 @@ def agreement(
 
     Raises:
         RecordingError: nothing that fits was explained.
+        ArgumentError: there are no recordings, or something else is among them.
     """
-    recordings = recording if isinstance(recording, Mapping) else {"": recording}
+    recordings = {str(label): one for label, one in by_label(recording).items()}
     methods = [method] if isinstance(method, str) else method
     found = ranked_alike(recordings, methods, target, level=level)
     first = found.rankings[0]

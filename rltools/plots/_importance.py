@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools.plots.colours import GREY, INK, PALE, feature_colour
 from rltools.plots.scales import legend_beside
+from rltools.plots.several import Recordings, by_label
 from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of, x_label
 from rltools.plots.text import feature_labels, inches, plain, y_labels
 from rltools.summary import Interval, Summary, is_control, summarise
@@ -16,15 +17,13 @@ from rltools.summary import Interval, Summary, is_control, summarise
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rltools.recording import Recording
-
 TOP = 10
 _MARKERS = "osD^vPX*"
 Series = dict[str, Summary]
 
 
 def importance(
-    recording: Recording | Mapping[str, Recording],
+    recording: Recordings,
     *,
     axes: Axes | None = None,
     method: str | Sequence[str] | None = None,
@@ -36,7 +35,7 @@ def importance(
     """The share of each feature in the importance of all, sorted, with bootstrap intervals over episodes.
 
     Args:
-        recording: one, or several by their label: agents side by side.
+        recording: one, or several, agents side by side: a list, or a mapping from their labels.
         axes: where to draw; a new figure by default.
         method: one, or several: methods side by side.
         target: as text; several scalars are pooled.
@@ -46,7 +45,8 @@ def importance(
 
     Raises:
         RecordingError: nothing that fits was explained.
-        ArgumentError: standardised values of a method whose values are in units of the score already.
+        ArgumentError: standardised values of a method whose values are in units of the score already; no recordings, or
+            something else among them.
     """
     series = _series(recording, method, target, standardised, level)
     names = list(dict.fromkeys(name for summary in series.values() for name in summary.features))
@@ -64,7 +64,7 @@ def importance(
     axes, width = canvas(axes, height, 0.4 + inches(labels) + beside)
     x_label(axes, width, _shown(series, standardised))
     frameless(axes, "bottom", "left")
-    agents = len(recording) if isinstance(recording, Mapping) else 1
+    agents = len(by_label(recording))
     heading(axes, width, *_said(series, standardised, agents, level), some_of(len(order), len(names)))
     if not any(summary.n for summary in series.values()):
         say_nothing_there(axes)
@@ -81,13 +81,13 @@ def importance(
 
 
 def _series(
-    recording: Recording | Mapping[str, Recording],
+    recording: Recordings,
     method: str | Sequence[str] | None,
     target: str | None,
     standardised: bool | None,
     level: float,
 ) -> Series:
-    recordings = recording if isinstance(recording, Mapping) else {"": recording}
+    recordings = {str(label): one for label, one in by_label(recording).items()}
     methods = [method] if method is None or isinstance(method, str) else list(method)
     series = {}
     for label, one in recordings.items():

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools.plots.colours import GREY, INK, feature_colour
+from rltools.plots.several import Recordings, by_label
 from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
 from rltools.plots.text import feature_labels, inches, number, plain
+from rltools.recording import Recording
 from rltools.summary import Interval, course
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rltools.recording import Recording
     from rltools.summary import Course
 
 TOP = 6
@@ -27,7 +27,7 @@ _LINE = 0.115
 
 
 def training(
-    recording: Recording | Mapping[str, Recording] | Mapping[int, Recording],
+    recording: Recordings,
     *,
     axes: Axes | None = None,
     method: str | None = None,
@@ -38,7 +38,8 @@ def training(
     """The share of each feature in the importance of all over the checkpoints of a training, and the mean return.
 
     Args:
-        recording: by the number of training steps, or by another label in order; a single one is a single point.
+        recording: by the number of training steps, or by another label in order, or a list in order; a single one is a
+            single point.
         axes: where to draw, both panels within its place; a new figure by default.
         method: one of those recorded everywhere.
         target: as text; several scalars are pooled.
@@ -47,8 +48,11 @@ def training(
 
     Raises:
         RecordingError: nothing that fits was explained.
+        ArgumentError: there are no recordings, or something else is among them.
     """
-    recordings = recording if isinstance(recording, Mapping) else {plain(recording.header.policy, 24): recording}
+    recordings = by_label(recording)
+    if isinstance(recording, Recording):
+        recordings = {plain(recording.header.policy, 24): recording}
     found = course({str(label): one for label, one in recordings.items()}, method, target, level=level)
     numbered = all(isinstance(label, int) for label in recordings)
     places = np.array([label if isinstance(label, int) and numbered else at for at, label in enumerate(recordings)])

@@ -21,6 +21,8 @@ def branches(space: Space[Any]) -> tuple[int, ...]:
     >>> branches(Discrete(4)), branches(MultiDiscrete([3, 2])), branches(MultiBinary(2)), branches(Box(0, 1, (2,)))
     ((4,), (3, 2), (2, 2), ())
     """
+    if 0 in (space.shape or ()):
+        raise ArgumentError(f"actions of shape {tuple(space.shape or ())} leave nothing to decide; give at least one")
     if isinstance(space, Discrete):
         return (int(space.n),)
     if isinstance(space, MultiDiscrete):

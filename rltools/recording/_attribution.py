@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -38,7 +38,7 @@ class Question:
     policy_sha256: str
     every: int = 1
     separated: tuple[str, ...] = ()
-    unseen: tuple[int, ...] | None = None
+    unseen: tuple[int, ...] | None = field(default=None, compare=False)
 
     def rows(self, features: Features, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
         """What a summary has a row for: what the method tells apart; pairs as `Features.groups` has them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 
 import torch
 from torch import Tensor
@@ -31,11 +32,12 @@ def check_derivatives(policy: Policy, name: str, x: Tensor, context: Context, se
     """
     generator = torch.Generator().manual_seed(seed)
     eps = torch.finfo(policy.dtype).eps
-    scale = x.abs().flatten(1).amax(1).clamp(min=1).reshape(-1, *[1] * (x.ndim - 1))
+    size = prod(x.shape[1:])
+    scale = x.abs().reshape(len(x), size).amax(1).clamp(min=1).reshape(-1, *[1] * (x.ndim - 1))
     errors = []
     for _ in range(DIRECTIONS):
         drawn = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
-        step = drawn / drawn.flatten(1).norm(dim=1).reshape(scale.shape) * scale * eps ** (1 / 3)
+        step = drawn / drawn.reshape(len(x), size).norm(dim=1).reshape(scale.shape) * scale * eps ** (1 / 3)
         with torch.no_grad():
             ahead = policy.head(name, x + step, context)
             behind = policy.head(name, x - step, context)
@@ -43,7 +45,7 @@ def check_derivatives(policy: Policy, name: str, x: Tensor, context: Context, se
         gradient = input_gradient(
             lambda inputs: policy.head(name, inputs, context), x, reduce=partial(_weighted, weights)
         )
-        predicted = 2 * (gradient * step).flatten(1).sum(1)
+        predicted = 2 * (gradient * step).reshape(len(x), size).sum(1)
         seen = ((ahead - behind) * weights).sum(1)
         noise = 20 * eps * (ahead.abs() * weights.abs()).sum(1)
         excess = ((predicted - seen).abs() - noise).clamp(min=0)

@@ -10,6 +10,8 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
+from rltools.axes import element_axes, image_axes
+from rltools.features import Features
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Context
 from rltools.targets import Score, make_score, parse_target
@@ -45,7 +47,11 @@ class Case:
         """The score of the rows."""
         shape = tuple(self.x.shape[1:])
         policy = TorchPolicy(
-            self.module, Box(-np.inf, np.inf, shape, np.float64), Discrete(ACTIONS), dtype=torch.float64
+            self.module,
+            Box(-np.inf, np.inf, shape, np.float64),
+            Discrete(ACTIONS),
+            features=Features(shape, image_axes(shape) or element_axes(shape)),
+            dtype=torch.float64,
         )
         with torch.no_grad():
             scores = policy.head("logit", self.x, Context())
