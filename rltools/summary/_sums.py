@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from rltools.recording import Episode, Recording
 from rltools.summary._steps import explained, flat, grouped, state_deviation, usable
+
+
+AT_ONCE = 1 << 19
+"""Numbers of attributions, or of states, that are widened at a time."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +67,20 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
     clipped = forced = 0
     for episode, found in explained(recording, key):
         rows = usable(found.values)
-        values = flat(found.values, 2)[rows]
-        chosen = _categories(recording, episode)[rows]
-        parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
-        kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
-        counts.append([len(values), *np.bincount(chosen, minlength=categories)[1:]])
-        by_action = [kinded[chosen == category].sum(axis=0) for category in range(1, categories)]
-        totals.append(np.stack([kinded.sum(axis=0), *by_action]))
-        alone = _forced(recording, episode)[rows]
-        forced += int(alone.sum())
-        zero.append(int(((flat(values, 1) == 0).all(axis=1) & ~alone).sum()))
+        chosen, alone = _categories(recording, episode), _forced(recording, episode)
+        counts.append([int(rows.sum()), *np.bincount(chosen[rows], minlength=categories)[1:]])
+        total, none = np.zeros((categories, kinds, labels, len(groups))), 0
+        for few in _pieces(len(rows), labels * features.size):
+            kept = rows[few]
+            values, action = flat(found.values, 2)[few][kept], chosen[few][kept]
+            parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
+            kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
+            by_action = [kinded[action == category].sum(axis=0) for category in range(1, categories)]
+            total += np.stack([kinded.sum(axis=0), *by_action])
+            none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][kept]).sum())
+        totals.append(total)
+        zero.append(none)
+        forced += int(alone[rows].sum())
         failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         scores.append(found.scores[rows])
@@ -82,10 +91,14 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         if found.clipped is not None:
             clipped += int((found.clipped[rows] > 0).sum())
         if deviation is not None and len(groups) == features.size:
-            observed = flat(recording.states_of(key, episode), 1).astype(np.float64)
-            observed = observed[usable(observed)]
-            origin = observed[0] if origin is None and len(observed) else origin
-            states.append(_moments(observed if origin is None else observed - origin))
+            observed = flat(recording.states_of(key, episode), 1)
+            moments = np.zeros((3, features.size))
+            for few in _pieces(*observed.shape):
+                part = observed[few].astype(np.float64)
+                part = part[usable(part)]
+                origin = part[0] if origin is None and len(part) else origin
+                moments += _moments(part if origin is None else part - origin)
+            states.append(moments)
     shape = (categories, kinds, labels, len(groups))
     return Sums(
         counts=np.array(counts, dtype=np.int64).reshape(-1, categories),
@@ -100,6 +113,12 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         clipped=clipped,
         forced=forced,
     )
+
+
+def _pieces(rows: int, entries: int) -> Iterator[slice]:
+    """So many rows at a time that what is computed of them in float64 stays small beside a long episode."""
+    few = max(1, AT_ONCE // max(1, entries))
+    return (slice(start, start + few) for start in range(0, rows, few))
 
 
 def magnitudes(recording: Recording, key: str) -> np.ndarray:
