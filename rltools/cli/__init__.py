@@ -68,33 +68,35 @@ def _guarded(run: Callable[[], object], ending: Ending) -> int:
     from rltools.cli._words import as_typed
     from rltools.errors import ConfigError, RltoolsError
 
+    message, code = "", 1
     try:
-        if not _is_somewhere():  # what libraries make of that is hard to understand
-            return _say("the folder that the command is run in is not there any more; change to one that is (cd)", 1)
-        with warnings.catch_warnings():
-            warnings.showwarning = _once()
-            result = run()
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        if _is_somewhere():
+            with warnings.catch_warnings():
+                warnings.showwarning = _once()
+                result = run()
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            code = result if isinstance(result, int) else 0
+        else:  # what libraries make of that is hard to understand
+            message = "the folder that the command is run in is not there any more; change to one that is (cd)"
     except RltoolsError as error:
         listed = isinstance(error, ConfigError)  # a line for each fault
         said = as_typed(str(error))
-        return _say(said if listed else _one_line(said), 1, unless=ending)
+        message = said if listed else _one_line(said)
     except typer.TyperException as error:
-        return _say(_usage(error), error.exit_code, unless=ending)
+        message, code = _usage(error), error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _say(ending.message, ending.exit_code, unless=ending)
+        message, code = ending.message, ending.exit_code
     except BrokenPipeError:
         _discard_output()  # nobody reads it any more
-        return 1
     except OSError as error:
-        return _say(_one_line(_of_the_system(error)), 1, unless=ending)
+        message = _one_line(_of_the_system(error))
     except Exception as error:
         if os.environ.get("RLTOOLS_DEBUG"):
             raise
         said = f"unexpected {type(error).__name__}: {error}. RLTOOLS_DEBUG=1 shows where; please report it"
-        return _say(_one_line(said), 1, unless=ending)
+        message = _one_line(said)
+    return code if ending.number else _say(message, code)
 
 
 def _is_somewhere() -> bool:
@@ -105,13 +107,13 @@ def _is_somewhere() -> bool:
     return True
 
 
-def _say(message: str, code: int, *, unless: Ending | None = None) -> int:
-    """Say something on standard error, unless the process was asked to end, of which there is one line already."""
-    if message and sys.stderr is not None and not (unless and unless.number):
+def _say(message: str, code: int) -> int:
+    """Say something on standard error, if there is any, and return the exit code."""
+    if message and sys.stderr is not None:
         try:
             print(f"rltools: {message}", file=sys.stderr, flush=True)
         except OSError:
-            pass  # there is nowhere left to say it
+            return code  # there is nowhere left to say it
     return code
 
 

@@ -46,7 +46,12 @@ def quantised(values: np.ndarray, dtype: np.dtype[Any]) -> dict[str, Any]:
 
 
 def _entry(kind: str, scale: float, values: np.ndarray) -> dict[str, Any]:
-    return {"kind": kind, "scale": scale, "shape": list(values.shape), "data": base64_of(np.ascontiguousarray(values).data)}
+    return {
+        "kind": kind,
+        "scale": scale,
+        "shape": list(values.shape),
+        "data": base64_of(np.ascontiguousarray(values).data),
+    }
 
 
 def base64_of(content: bytes | memoryview) -> str:

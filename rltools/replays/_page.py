@@ -72,9 +72,7 @@ def replay(
     if beside is not None:
         shown.append((beside, same_seeds(recording, numbers, beside)))
     keys = [_keys(one, method, target) for one, _ in shown]
-    data = chain.from_iterable(
-        episodes_data(one, of, key, title) for (one, of), key in zip(shown, keys, strict=True)
-    )
+    data = chain.from_iterable(episodes_data(one, of, key, title) for (one, of), key in zip(shown, keys, strict=True))
     first = next(data)  # before anything is written: most of what can be wrong is wrong here
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
@@ -88,10 +86,10 @@ def replay(
         # A name may hold half of a surrogate pair, which no file can.
         with appearing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
             start = 0
-            for episode in chain([first], data):
+            for content in chain([first], data):
                 end = text.index(_EPISODE, start)
                 file.write(text[start:end])
-                file.writelines(script_json_parts(episode))
+                file.writelines(script_json_parts(content))
                 start = end + len(_EPISODE)
             file.write(text[start:])
     return path
@@ -136,7 +134,7 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
         library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704
         data=Markup(script_json(index)),  # noqa: S704
-        episodes=[Markup(_EPISODE) for side in outcomes for _ in side],
+        episodes=[Markup(_EPISODE) for side in outcomes for _ in side],  # noqa: S704
     )
 
 

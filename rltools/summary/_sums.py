@@ -10,7 +10,6 @@ import numpy as np
 from rltools.recording import Episode, Recording
 from rltools.summary._steps import explained, flat, grouped, state_deviation, usable
 
-
 AT_ONCE = 1 << 19
 """Numbers of attributions, or of states, that are widened at a time."""
 

@@ -49,17 +49,17 @@ from rltools.recording import Header, Outcome, Question
 from rltools.recording._json import write_json
 from rltools.recording._writers import BlockFile, EpisodeWriter
 
-STEPS, BLOCK, FEATURES, ACTIONS = 1_000_000, 10_000, 8, 4
-folder, rng = Path(sys.argv[1]), np.random.default_rng(0)
+BLOCK, FEATURES, ACTIONS = 10_000, 8, 4
+folder, steps, rng = Path(sys.argv[1]), int(sys.argv[2]), np.random.default_rng(0)
 (folder / "attributions" / "gradient-logit-chosen").mkdir(parents=True)
 features = Features((FEATURES,), ("feature",), tuple(f"f{at}" for at in range(FEATURES)))
-header = Header("long", "0" * 64, "PyTorch", "", features, tuple("abcd"), 0, "logit", 0, True, STEPS)
+header = Header("long", "0" * 64, "PyTorch", "", features, tuple("abcd"), 0, "logit", 0, True, steps)
 seal = write_json(folder / "recording.json", header.to_json())
 question = Question("gradient", "logit:chosen", ("logit:chosen",), "score per unit", {}, "0" * 64)
 write_json(folder / "attributions" / "gradient-logit-chosen" / "attribution.json", question.to_json())
 episode = EpisodeWriter(folder / "episodes" / "000000.parquet", None, seal)
 explained = BlockFile(folder / "attributions" / "gradient-logit-chosen" / "000000.parquet")
-for start in range(0, STEPS, BLOCK):
+for start in range(0, steps, BLOCK):
     x = rng.normal(size=(BLOCK, FEATURES)).astype(np.float32)
     score = x[:, :ACTIONS] * 2
     columns = {"observation": x, "action": score.argmax(1), "score": score, "reward": x[:, 0].astype(float)}
@@ -69,14 +69,13 @@ for start in range(0, STEPS, BLOCK):
     values = rng.normal(size=(BLOCK, 1, FEATURES)).astype(np.float32)
     explained.write({"t": t, "values": values, "scores": score.max(1, keepdims=True)})
 explained.finish({})
-episode.finish(Outcome(0, 0, STEPS, 0.0, "limit"), {"observation": x[-1]}, 30.0)
+episode.finish(Outcome(0, 0, steps, 0.0, "limit"), {"observation": x[-1]}, 30.0)
 """
-"""One episode of a million steps, and its attributions, written in blocks."""
+"""Writes one long episode and its attributions in blocks, into a folder, of so many steps."""
 READ = """
 import resource, sys
 import pyarrow.parquet, xarray
 import rltools, rltools.summary, rltools.replays, rltools.videos
-from rltools.replays._page import _page
 recording = rltools.open_recording(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 {work}
@@ -122,7 +121,7 @@ def measure() -> list[Row]:
     """MiB above what the imports, the model and the states took."""
     rows = [Row("record + explain 1,000,000 steps: memory above the imports", f"{_peak(RECORD):.0f} MB", "<= 300 MB")]
     with tempfile.TemporaryDirectory() as folder:
-        _run(LONG, folder)
+        _run(LONG, folder, "1000000")
         for name, work in READERS.items():
             peak = float(_run(READ.format(work=work), folder))
             rows.append(Row(f"{name} of 1,000,000 steps of 8: memory above the imports", f"{peak:.0f} MB", "<= 300 MB"))

@@ -78,7 +78,9 @@ def test_ctrl_c_is_one_line_whatever_is_made_of_it(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung")])
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung")]
+)
 def test_other_signals_that_end_a_process(
     number: signal.Signals,
     code: int,
@@ -192,7 +194,10 @@ def raising(error: BaseException) -> Callable[[], object]:
     ("error", "said"),
     [
         (OSError(errno.EIO, "Input/output error", "/data/runs"), "cannot use /data/runs: Input/output error"),
-        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 5000), f"cannot use {'x' * 200}...: File name too long"),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "x" * 5000),
+            f"cannot use {'x' * 200}...: File name too long",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", b"/data/\xff"), "cannot use /data/\\udcff: Permission"),
         (OSError(errno.ENOSPC, "No space left on device"), "cannot write the output: No space left on device"),
         (OSError("odd"), "the system refuses something that the command needs: odd"),
@@ -222,7 +227,8 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {line}"],
         cwd=folder,
-        env=os.environ | {"RLTOOLS": f"{sys.executable} -m rltools", "PYTHONPATH": str(Path(rltools.__file__).parents[1])},
+        env=os.environ
+        | {"RLTOOLS": f"{sys.executable} -m rltools", "PYTHONPATH": str(Path(rltools.__file__).parents[1])},
         capture_output=True,
         text=True,
         check=False,
@@ -236,7 +242,11 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("$RLTOOLS list plots >&-", 0, ""),
         ("$RLTOOLS inspect nothing 2>&-", 1, ""),
         ("$RLTOOLS inspect nothing 2>/dev/full", 1, ""),
-        ("mkdir gone; cd gone; rmdir ../gone; $RLTOOLS list plots", 1, "rltools: the folder that the command is run in"),
+        (
+            "mkdir gone; cd gone; rmdir ../gone; $RLTOOLS list plots",
+            1,
+            "rltools: the folder that the command is run in",
+        ),
         ("$RLTOOLS plot $'run\\xff' importance", 1, "rltools: no recording in run\\udcff"),
     ],
 )
@@ -259,7 +269,9 @@ def test_a_recording_in_a_folder_whose_name_is_no_text(rltools: Any, short: Path
     ):
         ran = rltools(*map(str, command))
         assert (ran.code, ran.err) == (0, ""), command
-    analyzed = rltools("analyze", "cartpole-ppo", "--env", "ShortPole-v0", "--import", "poles", "--episodes", "2", "--out", odd)
+    analyzed = rltools(
+        "analyze", "cartpole-ppo", "--env", "ShortPole-v0", "--import", "poles", "--episodes", "2", "--out", odd
+    )
     assert analyzed.code == 0, analyzed.err
     assert (odd / "index.html").is_file()
 
