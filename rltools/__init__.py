@@ -11,9 +11,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # importing it takes as long as all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from rltools import errors as errors
     from rltools import plots as plots
     from rltools import testing as testing

@@ -176,8 +176,10 @@ def analyze(
     numbers = [outcome.number for outcome in notable(recording.outcomes())]
     try:
         replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
-    finally:  # drawing can fail, or be stopped because it takes long, and the numbers are there
-        page = write_report(recording, commands=(command,))
+    except Exception:  # drawing can fail, and the numbers are there; who interrupts it does not want to wait for them
+        write_report(recording, commands=(command,))
+        raise
+    page = write_report(recording, commands=(command,))
     summary = summarise(recording, method=headline, target=main, merged=headline == DECISION)
     decisions = None
     if headline != DECISION and any(name == DECISION for name, _ in wanted):

@@ -1,14 +1,18 @@
 """Replays of environments that can be drawn, and of those that cannot."""
 
 import re
+import subprocess
 import sys
+import time
 
 import gymnasium
 import pytest
 
 from rltools import explain, record
+from rltools.errors import ConflictError
 from rltools.recording._columns import read_metadata
 from rltools.recording._files import numbered_path
+from rltools.recording._lock import sole_writer
 from rltools.replaying import NoPicturesWarning, replay_episode, replay_episodes
 from rltools.replaying._process import without_screen
 
@@ -195,3 +199,39 @@ def test_a_screen_that_is_there_is_used_and_what_is_set_stays(monkeypatch):
     assert without_screen({"SDL_VIDEODRIVER": "x11"})["SDL_VIDEODRIVER"] == "x11"
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "MUJOCO_GL" not in without_screen({})
+
+
+def test_the_process_that_draws_does_not_outlive_the_one_that_began_it(tmp_path, cartpole):
+    """Killed, so that it could do nothing about it; the same command draws on at once."""
+    record(cartpole, episodes=1, max_steps=4, directory=tmp_path / "run")
+    (tmp_path / "slowly.py").write_text(
+        "import pathlib, time\n"
+        "from gymnasium.envs.classic_control import cartpole\n"
+        "def render(self):\n"
+        "    pathlib.Path('drawing').touch()\n"
+        "    time.sleep(600)\n"
+        "cartpole.CartPoleEnv.render = render\n"
+    )
+    code = (
+        "from pathlib import Path\n"
+        "from rltools.replaying._process import draw_elsewhere\n"
+        "draw_elsewhere(Path('run'), [0], ['slowly'], print)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as running:
+        until = time.monotonic() + 120
+        while not (tmp_path / "drawing").exists():
+            assert running.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        with pytest.raises(ConflictError, match="another process is writing"), sole_writer(tmp_path / "run"):
+            pass
+        running.kill()
+    until = time.monotonic() + 60
+    while True:
+        try:
+            with sole_writer(tmp_path / "run"):
+                break
+        except ConflictError:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    assert not list(tmp_path.rglob(".unfinished*"))

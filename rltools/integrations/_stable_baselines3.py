@@ -157,7 +157,7 @@ class AttributionCallback(BaseCallback):
         """What the same training has kept before.
 
         Raises:
-            ConflictError: there are later steps, which this training has not reached, or the first one of another model.
+            ConflictError: there are later steps, which this training has not reached, or the first is of another model.
         """
         there = checkpoints_in(directory)
         later = [step for step in there if step > self.num_timesteps]

@@ -18,6 +18,7 @@ from rltools.recording._seal import SealedFile, check_seal
 
 # zstd after byte-stream-split is smallest for floats; a dictionary only costs time.
 _SPLITTABLE = "iuf"
+BATCH_ROWS = 8192
 _CHECKSUM = "checksum"
 """Of the types and the metadata of a file without a seal, as they were written before there were seals."""
 CONTENT = "content"
@@ -140,10 +141,23 @@ def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str,
         CorruptError: the file is damaged.
     """
     with _opened(path, whole=True) as (file, metadata):
-        table = file.read(columns=names, use_threads=False)
-        if table.num_rows != file.metadata.num_rows:
-            raise ValueError(f"it says {file.metadata.num_rows} rows and has {table.num_rows}")
-        return {name: array(table[name]) for name in names or table.column_names}, metadata
+        rows = file.metadata.num_rows
+        if file.num_row_groups <= 1:
+            table = file.read(columns=names, use_threads=False)
+            _check_count(rows, table.num_rows)
+            return {name: array(table[name]) for name in names or table.column_names}, metadata
+        # Long: each block is copied to where it belongs, so that the whole is never there twice.
+        columns: dict[str, np.ndarray] = {}
+        start = 0
+        for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+            for name in names or batch.schema.names:
+                part = array(pa.chunked_array([batch[name]]))
+                if start == 0:
+                    columns[name] = np.empty((rows, *part.shape[1:]), part.dtype)
+                columns[name][start : start + len(part)] = part
+            start += batch.num_rows
+        _check_count(rows, start)
+        return columns, metadata
 
 
 def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[dict[str, np.ndarray]]:
@@ -153,8 +167,12 @@ def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[
         for batch in file.iter_batches(rows, columns=names, use_threads=False):
             read += batch.num_rows
             yield {name: array(pa.chunked_array([batch[name]])) for name in names or batch.schema.names}
-        if read != file.metadata.num_rows:
-            raise ValueError(f"it says {file.metadata.num_rows} rows and has {read}")
+        _check_count(file.metadata.num_rows, read)
+
+
+def _check_count(rows: int, read: int) -> None:
+    if read != rows:
+        raise ValueError(f"it says {rows} rows and has {read}")
 
 
 def column_names(path: Path) -> tuple[str, ...]:

@@ -132,6 +132,8 @@ def join_rows(parts: Sequence[tuple[int, Columns]], targets: int, shape: tuple[i
     like = {"values": np.zeros((0, targets, *shape), np.float32), "scores": np.zeros((0, targets), np.float32)}
     for _, columns in parts:
         like |= columns
+    if len(parts) == 1 and parts[0][1]:
+        return parts[0][1]  # a long one need not be there twice
     return {
         name: np.concatenate(
             [one[:0], *(columns[name] if name in columns else _gap(steps, one) for steps, columns in parts)]

@@ -14,6 +14,7 @@ from rltools.errors import RecordingError
 from rltools.recording._held import check_there
 
 _TEMPORARY = ".unfinished-"
+_UNFINISHED: set[Path] = set()
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -24,13 +25,12 @@ def appearing(path: Path) -> Iterator[Path]:
     Raises:
         RecordingError: the disk is full, or the folder cannot be written to.
     """
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}")
+    temporary = temporary_name(path)
     try:
         yield temporary
         put_in_place(temporary, path)
     except BaseException:
-        with suppress(OSError):  # what made it fail is what is to be said
-            temporary.unlink(missing_ok=True)
+        discard(temporary)
         raise
 
 
@@ -47,11 +47,27 @@ def put_in_place(temporary: Path, path: Path) -> None:
     finally:
         os.close(descriptor)
     temporary.replace(path)
+    _UNFINISHED.discard(temporary)
 
 
 def temporary_name(path: Path) -> Path:
     """Where the content of `path` is collected until it is whole."""
-    return path.with_name(f"{_TEMPORARY}{path.name}")
+    temporary = path.with_name(f"{_TEMPORARY}{path.name}")
+    _UNFINISHED.add(temporary)
+    return temporary
+
+
+def discard(temporary: Path) -> None:
+    """Remove a temporary file, if it is there; what made its writing fail is what is to be said, not what fails now."""
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
+    _UNFINISHED.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files of everything that this process writes: it ends now."""
+    for temporary in list(_UNFINISHED):
+        discard(temporary)
 
 
 @contextmanager

@@ -121,6 +121,7 @@ class Header:
             raise CorruptError(
                 f"{path} is not as it should be ({error}); it was not written by rltools, or it was edited"
             ) from error
+
     @property
     def environment_id(self) -> str:
         """The environment's id, "" where it was made by a function."""

@@ -43,7 +43,7 @@ class HeldFolder:
         if sys.platform != "linux":
             return None
         with suppress(OSError):
-            moved = Path(os.readlink(f"/proc/self/fd/{self.descriptor}"))
+            moved = Path(f"/proc/self/fd/{self.descriptor}").readlink()
             if _identity(moved.stat()) == self.identity:
                 return moved
         return None

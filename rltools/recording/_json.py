@@ -35,9 +35,7 @@ def write_json(path: Path, content: dict[str, Any]) -> str:
     return f"{checksum:08x}"
 
 
-def read_json(
-    path: Path, parse: Callable[[dict[str, Any]], Parsed], *, formats_began: int = 1
-) -> tuple[Parsed, str]:
+def read_json(path: Path, parse: Callable[[dict[str, Any]], Parsed], *, formats_began: int = 1) -> tuple[Parsed, str]:
     """Read what `write_json` wrote, and its seal, which tells it from any other; "" of an older one, without.
 
     Args:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rltools.errors import ConflictError, RecordingError
-from rltools.recording._files import cause_named, temporary_name, unfinished_in
+from rltools.recording._files import cause_named, discard, temporary_name, unfinished_in
 from rltools.recording._held import held
 
 LOCK = ".lock"
@@ -71,5 +71,7 @@ def check_kept(folder: Path, paths: Iterable[Path]) -> None:
 def _clear(folder: Path) -> None:
     # Only where this lock is what a writer holds: beneath `folder` may lie other recordings, and pages in the making.
     rooms = [folder / "episodes", folder / "frames", *folder.glob("attributions/*")]
-    for unfinished in (temporary_name(folder / "recording.json"), *(path for room in rooms for path in unfinished_in(room))):
-        unfinished.unlink(missing_ok=True)
+    for room in rooms:
+        for unfinished in unfinished_in(room):
+            unfinished.unlink(missing_ok=True)
+    discard(temporary_name(folder / "recording.json"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from rltools.recording._episode import (
     nested_observations,
     recorded_leaves,
 )
-from rltools.recording._files import put_in_place, temporary_name, uninterrupted
+from rltools.recording._files import discard, put_in_place, temporary_name, uninterrupted
 from rltools.recording._held import check_there
 from rltools.recording._identity import EPISODE_ROWS, NUMBER, RECORDING
 
@@ -68,8 +67,7 @@ class BlockFile:
         """Leave nothing behind."""
         if self._writer is not None:
             self._writer.abandon()
-        with suppress(OSError):  # what made it fail is what is to be said
-            self._temporary.unlink(missing_ok=True)
+        discard(self._temporary)
 
 
 class EpisodeWriter:

@@ -40,7 +40,7 @@ def draw_elsewhere(
     with subprocess.Popen(
         # -P: the working directory is no place to import from, unless `modules` asks for it.
         [sys.executable, "-P", "-m", "rltools.replaying._child", str(folder.absolute()), which, *modules],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # which ends when this process does, however it ends
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,9 @@ def _episode_data(
     recording: Recording, number: int, keys: list[str], title: str | None, spread: np.ndarray | None
 ) -> dict[str, Any]:
     header, episode = recording.header, recording.episode(number)
-    found = [recording.attribution_of(key, episodes=[number]) for key in keys]
+    first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
+    others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
+    found = chain([] if first is None else [first], others)
     known_speed = frames_per_second(recording, number)
     speed = known_speed or _USUAL_SPEED
     pictured = recording.features.has_images
@@ -64,10 +67,10 @@ def _episode_data(
         "environment": header.environment_id,
         "recording": recording.directory.name,
         "deterministic": header.deterministic,
-        "outcome": _outcome(episode),
+        "outcome": outcome_data(recording, number),
         "speed": speed,
         "speed_known": known_speed is not None,
-        "moments": [vars(moment) for moment in moments(episode, header, found[0] if found else None, spread, speed)],
+        "moments": [vars(moment) for moment in moments(episode, header, first, spread, speed)],
         "rewards": packed(episode.rewards),
         "actions": _actions(recording, episode),
         "features": _features(recording.features, episode, rows),
@@ -85,10 +88,11 @@ def frames_per_second(recording: Recording, number: int) -> float | None:
     return None if text is None else float(text)
 
 
-def _outcome(episode: Episode) -> dict[str, Any]:
-    outcome = episode.outcome
+def outcome_data(recording: Recording, number: int) -> dict[str, Any]:
+    """How an episode went."""
+    outcome = recording.outcome(number)
     total = outcome.total_reward if math.isfinite(outcome.total_reward) else None
-    return vars(outcome) | {"total_reward": total, "steps": len(episode), "ended": ENDINGS[outcome.ended]}
+    return vars(outcome) | {"total_reward": total, "ended": ENDINGS[outcome.ended]}
 
 
 def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
@@ -113,12 +117,12 @@ def _allowed(episode: Episode) -> dict[str, Any] | None:
 
 def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:
     """What bars, heatmap and traces have a row for; what was observed, where it is a number; and the pictures."""
-    single = [row.entries[0] for row in rows if row.kind != "region"]
+    single, states = [int(row.entries[0]) for row in rows if row.kind != "region"], _rows(episode.states)
     return {
         "names": [row.name for row in rows],
         "units": [row.unit for row in rows],
         "kinds": [row.kind for row in rows],
-        "values": packed(_rows(episode.states)[:, single]),
+        "values": packed(states if single == list(range(states.shape[1])) else states[:, single]),
         "pictures": [
             pictures(_observed(part, episode), part) for part in features.parts if part.is_image and len(episode)
         ],
@@ -163,8 +167,10 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None)
 def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
     """`[step, target, entry]` by row, and over each picture."""
     shown = [part for part in features.parts if part.is_image]
+    # Where each row is an entry there is nothing to sum, and no copy to hold of a long episode.
+    single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
     return {
-        "values": packed(summed(values, rows)),
+        "values": packed(values if single else summed(values, rows)),
         "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(shown)) for part in shown],
     }
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from rltools.recording import Attribution, Episode, Header
 
+AT_ONCE = 1 << 19
+"""So many numbers are widened to float64 at a time: of a long episode all of them would be larger than itself."""
 SECONDS = 2.0
 """So long before the environment ends an episode its end is looked at."""
 
@@ -50,44 +52,55 @@ def moments(
     return sorted(found, key=lambda moment: moment.step)
 
 
-def _allowed_scores(episode: Episode) -> np.ndarray:
+def _pieces(steps: int, size: int) -> Iterator[slice]:
+    """A part of the steps at a time, each of which has so many numbers."""
+    few = max(1, AT_ONCE // max(1, size))
+    return (slice(start, start + few) for start in range(0, steps, few))
+
+
+def _allowed_scores(episode: Episode, steps: slice) -> np.ndarray:
     """Scores `[step, k]` in float64, minus infinity for an action that was not allowed."""
-    scores = episode.scores.reshape(len(episode), -1).astype(np.float64)
-    if episode.masks is None or episode.masks.shape != scores.shape:
-        return scores
-    return np.where(episode.masks, scores, -np.inf)
+    scores = episode.scores[steps].reshape(len(episode.scores[steps]), -1).astype(np.float64)
+    masks = None if episode.masks is None else episode.masks[steps]
+    return scores if masks is None or masks.shape != scores.shape else np.where(masks, scores, -np.inf)
 
 
 def _scores(episode: Episode, header: Header) -> Iterator[Moment]:
-    scores = _allowed_scores(episode)
-    if header.action_start is None or scores.shape[1] < 2:
+    count = episode.scores.reshape(len(episode), -1).shape[1]
+    if header.action_start is None or count < 2:
         return
-    second, best = np.partition(scores, -2, axis=1)[:, -2:].T
-    gap = np.where(np.isfinite(second) & np.isfinite(best), best - second, np.nan)
+    gap, entropy = np.empty(len(episode)), np.empty(len(episode))
+    for steps in _pieces(len(episode), count):
+        scores = _allowed_scores(episode, steps)
+        second, best = np.partition(scores, -2, axis=1)[:, -2:].T
+        gap[steps] = np.where(np.isfinite(second) & np.isfinite(best), best - second, np.nan)
+        if header.score == "logit":
+            shares = np.exp(scores - best[:, None])
+            shares /= shares.sum(axis=1, keepdims=True)
+            entropy[steps] = -np.sum(shares * np.log(np.where(shares > 0, shares, 1)), axis=1)
     if not np.isfinite(gap).any() or np.nanmax(gap) == np.nanmin(gap):
         return
     step = int(np.nanargmax(gap))
-    name = _name(header, int(scores[step].argmax()))
+    name = _name(header, int(_allowed_scores(episode, slice(step, step + 1)).argmax()))
     unit = {"logit": "logits", "q_value": "Q"}.get(header.score, header.score)
     yield Moment(step, "gap", f"surest: {name} is {gap[step]:.3g} {unit} above the second best")
-    if header.score == "logit":
-        shares = np.exp(scores - best[:, None])
-        shares /= shares.sum(axis=1, keepdims=True)
-        entropy = -np.sum(shares * np.log(np.where(shares > 0, shares, 1)), axis=1)
-        if np.isfinite(entropy).any():
-            step = int(np.nanargmax(entropy))
-            most = np.log(np.isfinite(scores[step]).sum())
-            yield Moment(step, "entropy", f"least sure: entropy {entropy[step]:.3g} of at most {most:.3g} nats")
+    if header.score == "logit" and np.isfinite(entropy).any():
+        step = int(np.nanargmax(entropy))
+        most = np.log(np.isfinite(_allowed_scores(episode, slice(step, step + 1))).sum())
+        yield Moment(step, "entropy", f"least sure: entropy {entropy[step]:.3g} of at most {most:.3g} nats")
 
 
 def _attribution(found: Attribution | None, spread: np.ndarray | None) -> Iterator[Moment]:
     """The largest change from one explained step to the next step, summed over features."""
     if found is None or len(found) < 2:
         return
-    values = found.values[:, 0].reshape(len(found), -1).astype(np.float64)
-    if found.unit == "score per unit" and spread is not None:
-        values *= spread
-    change = np.abs(np.diff(values, axis=0)).sum(axis=1)
+    change = np.empty(len(found) - 1)
+    for steps in _pieces(len(change), found.features.size):
+        values = found.values[steps.start : steps.stop + 1, 0]
+        values = values.reshape(len(values), -1).astype(np.float64)
+        if found.unit == "score per unit" and spread is not None:
+            values *= spread
+        change[steps] = np.abs(np.diff(values, axis=0)).sum(axis=1)
     if np.isfinite(change).any() and np.nanmax(change) > 0:
         step = int(np.nanargmax(change)) + 1
         yield Moment(step, "attribution", f"largest change of attribution ({found.method} of {found.labels[0]})")

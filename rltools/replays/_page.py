@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from rltools.pages import head, render, security_policy
 from rltools.recording import Recording
 from rltools.recording._files import appearing, cause_named
 from rltools.replays._beside import same_seeds
-from rltools.replays._data import episodes_data
-from rltools.replays._packing import script_json
+from rltools.replays._data import episodes_data, outcome_data
+from rltools.replays._packing import script_json, script_json_parts
 
 _STYLES = ("replays/vendor/uPlot.min.css", "palette.css", "replays/page/page.css")
 _LIBRARY = "replays/vendor/uPlot.iife.min.js"
@@ -21,6 +22,8 @@ _COMMON = ("numbers", "packing", "document", "colours")
 _SIDE = ("data", "facts", "span", "bars", "picture", "tracks", "ribbons", "heat", "panels", "moments", "side")
 _PAGE = ("tip", "clock", "address", "theme", "keys", "page")
 _PARTS = (_COMMON, _SIDE, _PAGE)
+_EPISODE = "<!--episode-->"
+"""Where the data of an episode go; nobody's text has such brackets once it is escaped."""
 
 
 def replay(
@@ -68,19 +71,27 @@ def replay(
     shown = [(recording, numbers)]
     if beside is not None:
         shown.append((beside, same_seeds(recording, numbers, beside)))
-    sides = [list(episodes_data(one, of, _keys(one, method, target), title)) for one, of in shown]
+    keys = [_keys(one, method, target) for one, _ in shown]
+    data = chain.from_iterable(episodes_data(one, of, key, title) for (one, of), key in zip(shown, keys, strict=True))
+    first = next(data)  # before anything is written: most of what can be wrong is wrong here
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
     options += "" if beside is None else f", beside={_source(beside)}"
     asked = numbers[0] if isinstance(episode, int) else numbers
     call = f"rltools.replay({_source(recording)}, {asked}, {path.name!r}{options})"
     name = title or " beside ".join(dict.fromkeys(one.header.policy for one, _ in shown))
-    page = _page(name, call, sides)
+    text = _page(name, call, [[outcome_data(one, number) for number in of] for one, of in shown], first)
     with cause_named(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with appearing(path) as temporary:
-            # A name may hold half of a surrogate pair, which no file can.
-            temporary.write_bytes(page.encode("utf-8", "replace"))
+        # A name may hold half of a surrogate pair, which no file can.
+        with appearing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
+            start = 0
+            for content in chain([first], data):
+                end = text.index(_EPISODE, start)
+                file.write(text[start:end])
+                file.writelines(script_json_parts(content))
+                start = end + len(_EPISODE)
+            file.write(text[start:])
     return path
 
 
@@ -102,14 +113,13 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
     return [fitting[0], *filter(recording.complete, fitting[1:])]
 
 
-def _page(title: str, again: str, sides: list[list[dict[str, Any]]]) -> str:
+def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:
+    """The page without its episodes: one of a million steps is no text to hold several times over."""
     from markupsafe import Markup
 
     style = "\n".join(map(_part, _STYLES))
     library = _part(_LIBRARY)
     script = _script()
-    first = sides[0][0]
-    outcomes = [[episode["outcome"] for episode in side] for side in sides]
     index = {
         "title": title,
         "again": again,
@@ -124,7 +134,7 @@ def _page(title: str, again: str, sides: list[list[dict[str, Any]]]) -> str:
         library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704
         data=Markup(script_json(index)),  # noqa: S704
-        episodes=[Markup(script_json(episode)) for side in sides for episode in side],  # noqa: S704
+        episodes=[Markup(_EPISODE) for side in outcomes for _ in side],  # noqa: S704
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from rltools.summary._steps import Groups, explained, flat, grouped, state_devia
 
 _EVERY, _NEVER = -1, -2
 """Categories that are no positions of actions: every step, and none."""
+
+AT_ONCE = 1 << 19
+"""Numbers of attributions, or of states, that are widened at a time."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,23 @@ def collect(
     every = question.every
     for episode, found in explained(recording, key):
         rows = usable(found.values)
-        values = flat(found.values, 2)[rows]
-        chosen = _positions(recording, episode)[rows]
-        parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
-        kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
-        actions = np.unique(chosen).tolist()
-        counts.append({_EVERY: len(values)} | {action: int((chosen == action).sum()) for action in actions})
-        of_each = {action: kinded[chosen == action].sum(axis=0) for action in actions}
-        totals.append({_EVERY: kinded.sum(axis=0)} | of_each)
-        alone = _forced(recording, episode)[rows]
-        forced += int(alone.sum())
+        chosen, alone = _positions(recording, episode), _forced(recording, episode)
+        actions = np.unique(chosen[rows]).tolist()
+        counts.append({_EVERY: int(rows.sum())} | {action: int((chosen[rows] == action).sum()) for action in actions})
+        total, none = {category: np.zeros((kinds, labels, len(groups))) for category in (_EVERY, *actions)}, 0
+        for few in _pieces(len(rows), labels * features.size):
+            kept = rows[few]
+            values, action = flat(found.values, 2)[few][kept], chosen[few][kept]
+            parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
+            kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
+            total[_EVERY] += kinded.sum(axis=0)
+            for category in np.unique(action).tolist():
+                total[category] += kinded[action == category].sum(axis=0)
+            none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][kept]).sum())
+        totals.append(total)
+        zero.append(none)
+        forced += int(alone[rows].sum())
         undefined += int((_without_another(recording, episode) & _asked(episode, every) & ~rows).sum())
-        zero.append(int(((flat(values, 1) == 0).all(axis=1) & ~alone).sum()))
         failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         scores.append(found.scores[rows])
@@ -109,10 +117,14 @@ def collect(
         if found.clipped is not None:
             clipped += int((found.clipped[rows] > 0).sum())
         if deviation is not None and len(groups) == features.size:
-            observed = flat(recording.states_of(key, episode), 1).astype(np.float64)
-            observed = observed[usable(observed)]
-            origin = observed[0] if origin is None and len(observed) else origin
-            states.append(_moments(observed if origin is None else observed - origin))
+            observed = flat(recording.states_of(key, episode), 1)
+            moments = np.zeros((3, features.size))
+            for few in _pieces(*observed.shape):
+                part = observed[few].astype(np.float64)
+                part = part[usable(part)]
+                origin = part[0] if origin is None and len(part) else origin
+                moments += _moments(part if origin is None else part - origin)
+            states.append(moments)
     taken = sorted({action for of_episode in counts for action in of_episode} - {_EVERY})
     nothing = np.zeros((kinds, labels, len(groups)))
     order = [_EVERY, *taken, _NEVER]
@@ -140,6 +152,12 @@ def _in_order(found: Sequence[Mapping[int, Any]], order: Sequence[int], nothing:
         for at, category in enumerate(order):
             row[at] = of_episode.get(category, nothing)
     return arrays
+
+
+def _pieces(rows: int, entries: int) -> Iterator[slice]:
+    """So many rows at a time that what is computed of them in float64 stays small beside a long episode."""
+    few = max(1, AT_ONCE // max(1, entries))
+    return (slice(start, start + few) for start in range(0, rows, few))
 
 
 def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from timing import Row
@@ -38,6 +39,52 @@ with tempfile.TemporaryDirectory() as folder:
     assert recording.outcome(0).steps == 1_000_000
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
+LONG = """
+import sys
+import tempfile
+from pathlib import Path
+import numpy as np
+from rltools.features import Features
+from rltools.recording import Header, Outcome, Question
+from rltools.recording._json import write_json
+from rltools.recording._writers import BlockFile, EpisodeWriter
+
+BLOCK, FEATURES, ACTIONS = 10_000, 8, 4
+folder, steps, rng = Path(sys.argv[1]), int(sys.argv[2]), np.random.default_rng(0)
+(folder / "attributions" / "gradient-logit-chosen").mkdir(parents=True)
+features = Features((FEATURES,), ("feature",), tuple(f"f{at}" for at in range(FEATURES)))
+header = Header("long", "0" * 64, "PyTorch", "", features, tuple("abcd"), 0, "logit", 0, True, steps)
+seal = write_json(folder / "recording.json", header.to_json())
+question = Question("gradient", "logit:chosen", ("logit:chosen",), "score per unit", {}, "0" * 64)
+write_json(folder / "attributions" / "gradient-logit-chosen" / "attribution.json", question.to_json())
+episode = EpisodeWriter(folder / "episodes" / "000000.parquet", None, seal)
+explained = BlockFile(folder / "attributions" / "gradient-logit-chosen" / "000000.parquet")
+for start in range(0, steps, BLOCK):
+    x = rng.normal(size=(BLOCK, FEATURES)).astype(np.float32)
+    score = x[:, :ACTIONS] * 2
+    columns = {"observation": x, "action": score.argmax(1), "score": score, "reward": x[:, 0].astype(float)}
+    columns |= {name: np.zeros(BLOCK, bool) for name in ("terminated", "truncated")}
+    episode.write(columns, [])
+    t = np.arange(start, start + BLOCK, dtype=np.int32)
+    values = rng.normal(size=(BLOCK, 1, FEATURES)).astype(np.float32)
+    explained.write({"t": t, "values": values, "scores": score.max(1, keepdims=True)})
+explained.finish({})
+episode.finish(Outcome(0, 0, steps, 0.0, "limit"), {"observation": x[-1]}, 30.0)
+"""
+"""Writes one long episode and its attributions in blocks, into a folder, of so many steps."""
+READ = """
+import resource, sys
+import pyarrow.parquet, xarray
+import rltools, rltools.summary, rltools.replays, rltools.videos
+recording = rltools.open_recording(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+{work}
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+READERS = {
+    "summarise": "rltools.summarise(recording).findings",
+    "replay": "rltools.replay(recording, 0, recording.directory / 'page.html')",
+}
 ATTRIBUTE = """
 import resource, sys
 sys.path.insert(0, {here!r})
@@ -73,6 +120,11 @@ FRAMES = {
 def measure() -> list[Row]:
     """MiB above what the imports, the model and the states took."""
     rows = [Row("record + explain 1,000,000 steps: memory above the imports", f"{_peak(RECORD):.0f} MB", "<= 300 MB")]
+    with tempfile.TemporaryDirectory() as folder:
+        _run(LONG, folder, "1000000")
+        for name, work in READERS.items():
+            peak = float(_run(READ.format(work=work), folder))
+            rows.append(Row(f"{name} of 1,000,000 steps of 8: memory above the imports", f"{peak:.0f} MB", "<= 300 MB"))
     here = str(Path(__file__).parent)
     for name in method_names():
         if find_method(name).needs & {"image", "convolution"}:
@@ -88,5 +140,8 @@ def measure() -> list[Row]:
 
 
 def _peak(script: str) -> float:
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return float(ran.stdout)
+    return float(_run(script))
+
+
+def _run(script: str, *arguments: str) -> str:
+    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True).stdout

@@ -184,7 +184,9 @@ def test_nothing_to_do_needs_no_writing(
         rltools.record(policy, env, episodes=3, directory=tmp_path)
 
 
-def test_a_question_whose_text_alone_is_lost_is_written_again(make_policy: Make, make_env: Make, tmp_path: Path) -> None:
+def test_a_question_whose_text_alone_is_lost_is_written_again(
+    make_policy: Make, make_env: Make, tmp_path: Path
+) -> None:
     env = make_env()
     policy = make_policy(env)
     recording = rltools.explain(rltools.record(policy, env, episodes=2, directory=tmp_path), policy)

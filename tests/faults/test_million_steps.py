@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import rltools
 
@@ -37,3 +42,33 @@ print(recording.outcome(0).steps, peak() - before)
     assert steps == STEPS
     assert grown < MOST
     assert rltools.open_recording(tmp_path / "second").damaged() == {}
+
+
+LONG_STEPS, LONG_MOST = 300_000, 130
+"""Steps of 8 numbers, and MiB: of a million 300 are allowed, and some of it does not grow."""
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
+    """What the benchmark of memory does, and a long recording that it made."""
+    place = Path(__file__).parents[1] / "benchmarks"
+    sys.path.insert(0, str(place))
+    try:
+        spec = importlib.util.spec_from_file_location("memory_benchmark", place / "memory.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(place))
+    folder = str(tmp_path_factory.mktemp("long"))
+    subprocess.run([sys.executable, "-c", module.LONG, folder, str(LONG_STEPS)], check=True)
+    return module, folder
+
+
+@pytest.mark.parametrize("what", ["summarise", "replay"])
+def test_reading_a_long_episode_takes_little_more_than_it_is_large(what: str, benchmark: tuple[Any, str]) -> None:
+    module, folder = benchmark
+    script = module.READ.format(work=module.READERS[what])
+    done = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < LONG_MOST

@@ -15,7 +15,8 @@ from rltools.integrations import AttributionCallback, open_checkpoints
 
 
 def ppo(seed: int = 3) -> PPO:
-    return PPO("MlpPolicy", "CartPole-v1", n_steps=32, batch_size=32, n_epochs=1, policy_kwargs={"net_arch": [8]}, seed=seed)
+    small = {"n_steps": 32, "batch_size": 32, "n_epochs": 1, "policy_kwargs": {"net_arch": [8]}}
+    return PPO("MlpPolicy", "CartPole-v1", seed=seed, **small)
 
 
 def callback(directory: Path, **choices: Any) -> AttributionCallback:
@@ -94,8 +95,10 @@ def test_the_checkpoint_of_another_model_is_not_taken_for_its_own(tmp_path: Path
         other.learn(32, callback=callback(tmp_path))
     mine = callback(tmp_path, overwrite=True)
     other.learn(32, callback=mine)
-    shas = [{step: of.header.policy_sha256 for step, of in held.items()} for held in (mine.recordings, open_checkpoints(tmp_path))]
-    assert shas[0] == shas[1]
+    kept = open_checkpoints(tmp_path)
+    assert list(kept) == list(mine.recordings)
+    for step, recording in mine.recordings.items():
+        assert kept[step].header.policy_sha256 == recording.header.policy_sha256
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -144,12 +144,14 @@ def test_lost_and_added_bytes(kind: str, kept: rltools.Recording) -> None:
     ):
         path.write_bytes(content)
         with pytest.raises(RecordingError, match=path.name):
-            if kind == "recording":
-                rltools.open_recording(kept.directory)
-            elif kind == "question":
-                kept.question(path.parent.name)
-            else:
-                read_columns(path)
+            read(kept, path)
+
+
+def read(recording: rltools.Recording, path: Path) -> Any:
+    """What a file of a recording holds."""
+    if path.name == "recording.json":
+        return rltools.open_recording(recording.directory)
+    return recording.question(path.parent.name) if path.suffix == ".json" else read_columns(path)
 
 
 def copy_over(kept: rltools.Recording, source: str, target: str) -> Path:
@@ -170,7 +172,8 @@ def test_an_episode_under_the_name_of_another(kept: rltools.Recording) -> None:
 
 @pytest.mark.parametrize("number", [0, 2])
 def test_attributions_of_another_episode(number: int, kept: rltools.Recording) -> None:
-    path = copy_over(kept, f"attributions/{GRADIENT}-*/00000{number}.parquet", f"attributions/{GRADIENT}-*/000001.parquet")
+    folder = f"attributions/{GRADIENT}-*"
+    path = copy_over(kept, f"{folder}/00000{number}.parquet", f"{folder}/000001.parquet")
     with pytest.warns(DamagedFileWarning, match=f"it is of episode 00000{number}, and its name says 000001"):
         found = kept.attribution("gradient")
     assert np.isnan(found.values[3:6]).all()
@@ -328,10 +331,7 @@ def test_what_is_no_json_of_ours(text: str, said: str, kept: rltools.Recording) 
     for path in (kept.directory / "recording.json", file_of(kept, TEXTS["question"])):
         path.write_bytes(text.encode(errors="surrogateescape"))
         with pytest.raises(CorruptError, match=said):
-            if path.name == "recording.json":
-                rltools.open_recording(kept.directory)
-            else:
-                kept.question(path.parent.name)
+            read(kept, path)
 
 
 def test_a_sealed_file_does_not_pass_as_one_of_before_there_were_seals(kept: rltools.Recording) -> None:
