@@ -91,7 +91,7 @@ def collect(
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         chosen, alone = _positions(recording, episode), _forced(recording, episode)
-        actions = np.unique(chosen[rows]).tolist()
+        actions = [action for action in np.unique(chosen[rows]).tolist() if action != _EVERY]
         counts.append({_EVERY: int(rows.sum())} | {action: int((chosen[rows] == action).sum()) for action in actions})
         total, none = {category: np.zeros((kinds, labels, len(groups))) for category in (_EVERY, *actions)}, 0
         for few in _pieces(len(rows), labels * features.size):
@@ -100,7 +100,7 @@ def collect(
             parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
             kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
             total[_EVERY] += kinded.sum(axis=0)
-            for category in np.unique(action).tolist():
+            for category in actions:
                 total[category] += kinded[action == category].sum(axis=0)
             none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][kept]).sum())
         totals.append(total)
