@@ -21,7 +21,10 @@ _KINDS = {
     "parameters": dict[str, Any],
     "policy_sha256": str,
     "every": int,
+    "separated": list[str],
+    "unseen": list[int],
 }
+_OPTIONAL = frozenset({"every", "separated", "unseen"})
 
 
 def question_path(directory: Path, key: str) -> Path:
@@ -38,7 +41,7 @@ def read_question(path: Path) -> tuple[Question, str]:
     """
 
     def parse(content: dict[str, Any]) -> Question:
-        check_fields(path, content, _KINDS, frozenset({"every"}))
+        check_fields(path, content, _KINDS, _OPTIONAL)
         check_counts(path, content, {"every": 1})
         window = content["parameters"].get("window", 0)
         if type(window) is not int or window < 0:
