@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from rltools.attributions import find_method
 from rltools.environments import import_modules
-from rltools.errors import ArgumentError
 from rltools.explanation import explain
 from rltools.explanation._groups import SUMMARY, with_groups
 from rltools.explanation._references import VISITED

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rltools.errors import ArgumentError, ConfigError, UnknownNameError
+from rltools.foreign_files import is_file
 
 Room = Literal["agents", "envs", "experiments"]
 
@@ -33,7 +34,7 @@ def find_content(room: Room, name: str) -> Path:
     if place is not None:
         return place
     known = list_content(room)
-    model = room == "agents" and os.path.isfile(f"{name}.zip")  # Stable-Baselines3 lets the ending be left out
+    model = room == "agents" and is_file(f"{name}.zip")  # Stable-Baselines3 lets the ending be left out
     near = [f"{name}.zip"] if model else difflib.get_close_matches(name, known, n=3)
     named = ("did you mean " if near else "there are ") + (", ".join(map(repr, near or sorted(known))) or "none")
     places = " and ".join(str(folder) for folder in content_folders(room))
@@ -91,8 +92,8 @@ def _is_name(name: str) -> bool:
 def _place(room: Room, folder: Path, name: str) -> Path | None:
     """Where something is called so in a folder; `os.path` takes what cannot be looked at as not there."""
     if room == "agents":
-        return folder / name if os.path.isfile(folder / name / "agent.yaml") else None
-    return folder / f"{name}.yaml" if os.path.isfile(folder / f"{name}.yaml") else None
+        return folder / name if is_file(folder / name / "agent.yaml") else None
+    return folder / f"{name}.yaml" if is_file(folder / f"{name}.yaml") else None
 
 
 def _contents(room: Room, folder: Path) -> list[tuple[str, Path]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltools.content import content_path
+from rltools.foreign_files import is_file, is_folder
 
 if TYPE_CHECKING:
     from rltools.policy import Policy
@@ -30,9 +30,9 @@ def run_name(source: Any, policy: Policy) -> str:
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
-        if content_path("agents", str(source)) or os.path.isfile(path / "agent.yaml"):
+        if content_path("agents", str(source)) or is_file(path / "agent.yaml"):
             return folder_name(policy.source.name)
-        name = path.stem if path.suffix == ".zip" and not os.path.isdir(path) else path.absolute().name
+        name = path.stem if path.suffix == ".zip" and not is_folder(path) else path.absolute().name
         parts = [path.absolute().parent.name, name]
     else:
         parts = [policy.source.name]

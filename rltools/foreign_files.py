@@ -19,6 +19,31 @@ MIB = 2**20
 _CHUNK = 1 << 20
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether there is a regular file; False of a name that no file can have, and where it cannot be looked at."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder; see `is_file`."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether there is anything, also a link that leads nowhere; see `is_file`."""
+    try:
+        Path(path).lstat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def read_foreign(
     path: Path, limit: int, *, unreadable: type[RltoolsError], unfit: type[RltoolsError] | None = None
 ) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rltools.content import content_path, find_content
 from rltools.environments import wrapped_spec
 from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
-from rltools.foreign_files import MIB, foreign_sha256
+from rltools.foreign_files import MIB, foreign_sha256, is_file, is_there
 from rltools.policies import Known, policy_of
 from rltools.policies._hub import fetch, is_hub
 from rltools.policies._surroundings import check_match, elsewhere_note, look_at, with_arguments
@@ -74,7 +73,7 @@ def load_policy(
         source, known = fetched.path, dataclasses.replace(known, name=fetched.name, notes=(fetched.note,))
     elif isinstance(source, (str, Path)):
         source = _place(source)
-        if os.path.isfile(source / "agent.yaml"):
+        if is_file(source / "agent.yaml"):
             source, known = _from_card(source, known)
     if trust is not None:
         source = trusting(source, trust)
@@ -113,7 +112,7 @@ def _place(source: str | Path) -> Path:
     path = Path(source)
     # Stable-Baselines3 lets the ending be left out, in load() as in save().
     for place in (path, Path(f"{text}.zip")):
-        if os.path.lexists(place) and "\0" not in text:
+        if is_there(place) and "\0" not in text:
             return place
     if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
         raise ModelError(

@@ -161,10 +161,11 @@ def _fault(event: Event) -> str | None:
 
 def long_number(event: Event) -> str | None:
     """What is wrong with a number that Python may not even be able to print; None of anything else."""
-    plain = isinstance(event, ScalarEvent) and event.implicit[0] and len(event.value) > MAX_DIGITS
-    if plain and _NUMBER.fullmatch(event.value):
-        return f"a number of {len(event.value):,} digits, where {MAX_DIGITS} are the most"
-    return None
+    if not isinstance(event, ScalarEvent) or not event.implicit[0] or len(event.value) <= MAX_DIGITS:
+        return None
+    if _NUMBER.fullmatch(event.value) is None:
+        return None
+    return f"a number of {len(event.value):,} digits, where {MAX_DIGITS} are the most"
 
 
 def validate(model: type[M], data: Any, path: Path) -> M:

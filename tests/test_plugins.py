@@ -90,7 +90,7 @@ def test_what_is_broken_is_named_and_only_what_needs_it_fails(install: Install, 
     with pytest.raises(AttributeError, match=named.format("plots")):
         plots.broken  # noqa: B018
     for room in ("methods", "plots"):
-        assert f"cannot be read: broken, which is guest2:thing of the package guest2 1.2 (rltools." in listing(room)
+        assert "cannot be read: broken, which is guest2:thing of the package guest2 1.2 (rltools." in listing(room)
         assert "  importance " in listing("plots")
     assert find_method("gradient").name == "gradient"
     told = warned(lambda: rltools.load_policy("cartpole-ppo"))
@@ -219,7 +219,7 @@ def test_an_unknown_attribute_names_what_may_be_meant(name: str, meant: str) -> 
 def test_an_attribute_that_is_like_nothing_lists_what_there_is() -> None:
     with pytest.raises(AttributeError, match=r"'xyzzy'; there are Attribution, .* load_policy, .* video$"):
         rltools.xyzzy  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute '__wrapped__'$"):
+    with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
         rltools.__wrapped__  # noqa: B018
 
 

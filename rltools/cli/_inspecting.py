@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from rltools.cli._words import counted
 from rltools.console import as_text
 from rltools.content import content_path
 from rltools.errors import ArgumentError
+from rltools.foreign_files import is_file, is_there
 
 if TYPE_CHECKING:
     from rltools.policies.sb3._saved import Saved
@@ -39,21 +39,21 @@ def inspection(name: str) -> tuple[str, bool]:
 
 
 def _inspected(path: Path) -> tuple[Rows, bool]:
-    if os.path.isfile(path / "recording.json"):
+    if is_file(path / "recording.json"):
         return _recording(path)
-    if os.path.isfile(path / "agent.yaml"):
+    if is_file(path / "agent.yaml"):
         return _agent(path), True
     from rltools.policies._kinds import described
     from rltools.policies.sb3 import claims
     from rltools.policies.sb3._zoo import model_in, other_models_note
 
-    if not os.path.lexists(path) and os.path.isfile(f"{path}.zip"):
+    if not is_there(path) and is_file(f"{path}.zip"):
         path = Path(f"{path}.zip")  # Stable-Baselines3 lets the ending be left out
     model = model_in(path)
     if model is None and claims(path):
         return _model(path), True
     if model is None:
-        what = f", but {described(path)}" if os.path.lexists(path) else "; there is nothing of this name"
+        what = f", but {described(path)}" if is_there(path) else "; there is nothing of this name"
         raise ArgumentError(
             f"{str(path)[:MOST]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
             f"agent{what}; see `rltools list agents`"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import os
 import re
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -13,12 +12,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator
 
-from rltools.cards import Card, Count, EnvironmentChoice, Text
+from rltools.cards import Card, EnvironmentChoice, Text
 from rltools.content import MAX_NAME, content_path, find_content, list_content
 from rltools.errors import ConfigError
+from rltools.foreign_files import is_file, is_there
 from rltools.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_STEPS
 from rltools.strict_yaml import MAX_DEPTH, parse_yaml, read_yaml, validate
-
 
 MAX_ENTRIES = 200
 """Of a list in an experiment file."""
@@ -64,7 +63,7 @@ def _placed(environment: Any) -> Any:
 
 
 def _there(agent: str) -> str:
-    if content_path("agents", agent) or os.path.exists(agent) or os.path.exists(f"{agent}.zip"):
+    if content_path("agents", agent) or is_there(agent) or is_there(f"{agent}.zip"):
         return agent
     near = _near(agent, list_content("agents"))
     raise ValueError(f"must be the name of an agent or the path of a model ({near})")
@@ -161,7 +160,7 @@ def experiment_file(experiment: str | Path) -> Path:
     """
     path = Path(experiment)
     named = str(experiment) == path.name or path.parent == Path("experiments")
-    if os.path.isfile(path) or not named:
+    if is_file(path) or not named:
         return path
     return find_content("experiments", path.stem if path.suffix == ".yaml" else path.name)
 

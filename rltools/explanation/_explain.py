@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.errors import ArgumentError
 from rltools.explanation._asking import Asked, ask
 from rltools.explanation._batches import chunk_rows, explained_rows, most_copies
 from rltools.explanation._compiling import compiled

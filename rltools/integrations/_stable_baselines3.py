@@ -11,8 +11,8 @@ from types import MappingProxyType
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from rltools.environments import Environment
 from rltools.console import say
+from rltools.environments import Environment
 from rltools.errors import ArgumentError, ConflictError, RltoolsError
 from rltools.explanation import explain
 from rltools.integrations._bystander import bystander

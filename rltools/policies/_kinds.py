@@ -14,7 +14,10 @@ from rltools.foreign_files import ends_of
 
 HEAD = 1 << 16
 _MAX_LISTED = 2000
-_OWN_NETWORK = "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, action_space)"
+_OWN_NETWORK = (
+    "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, "
+    "action_space)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,22 @@ _PICKLE = Kind(
 )
 POLICY_ALONE = Kind(
     "the file of a policy alone, as policy.save() of Stable-Baselines3 writes it",
-    "give the model's own .zip, written by model.save(), or the live policy: ActorCriticPolicy.load(path) (or the class "
-    "it is of) if you trust the file",
+    "give the model's own .zip, written by model.save()",
 )
 _STATISTICS = Kind(
     "statistics of VecNormalize, not a model", "give the model's .zip, and this file as normalize=PATH (--normalize)"
 )
 _BUFFER = Kind("a replay buffer of Stable-Baselines3, not a model", "give the model's .zip, written by model.save()")
+
+_SB2 = Kind(
+    "a model of Stable-Baselines 2, which is of TensorFlow",
+    "train it again with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network",
+)
+_ARRAYS = Kind("arrays of NumPy (an .npz, such as evaluations.npz), not a model", "give the model's .zip")
+_IN_FOLDER = Kind(
+    "a model of Stable-Baselines3 whose files lie in a folder of the zip",
+    "pack the files themselves, and not their folder, into a .zip",
+)
 
 # Of files that begin with these bytes.
 _MAGIC = (
@@ -130,23 +142,27 @@ def kind_of(head: bytes, names: Collection[str] = (), suffix: str = "") -> Kind 
     """
     if not head:
         return Kind("an empty file: copying or saving it was cut short", "fetch or save it again")
-    for magic, what, advice in _MAGIC:
-        if head.startswith(magic):
-            return Kind(what, advice)
+    known = next((Kind(what, advice) for magic, what, advice in _MAGIC if head.startswith(magic)), None)
+    if known is not None:
+        return known
     if head.startswith(b"PK"):
         return _zip_kind(head, names)
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+    if re.match(rb"\x80[\x02-\x05]", head):
         return next((kind for name, kind in _PICKLED if name in head), _PICKLE)
+    return _binary_kind(head, suffix) or _text_kind(head, suffix)
+
+
+def _binary_kind(head: bytes, suffix: str) -> Kind | None:
     if head[257:262] == b"ustar":
         return Kind("a tar archive", "unpack it, and give the model in it")
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return Kind("a file of safetensors: weights that do not say what network they are of", _OWN_NETWORK)
-    if suffix == ".onnx" or (head[:1] == b"\x08" and re.match(rb"\x08[\x01-\x20]\x12", head)):
+    if suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12", head):
         return Kind(
             "a network in ONNX, which has no gradients here",
             "convert it to PyTorch (onnx2torch), and give rltools.TorchPolicy around it",
         )
-    return _text_kind(head, suffix)
+    return None
 
 
 def _text_kind(head: bytes, suffix: str) -> Kind | None:
@@ -179,32 +195,21 @@ def _quoted(head: bytes) -> str:
 
 def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     plain = {name.partition("/")[2] or name for name in names}  # without the folder that torch puts around them
-    if not names:
-        return Kind("a zip with nothing in it", "fetch or save it again")
-    if {"parameters", "parameter_list"} & set(names):
-        return Kind(
-            "a model of Stable-Baselines 2, which is of TensorFlow",
-            "train it again with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network",
-        )
-    if any(name.startswith("code/") for name in plain) or "constants.pkl" in plain:
-        return _TORCHSCRIPT
-    if {"archive_format", "archive_version", "serialized_exported_program.json"} & plain:
-        return Kind("a program that torch.export wrote (.pt2)", _OWN_NETWORK)
-    if "data.pkl" in plain:
-        return POLICY_ALONE if _is_policy_alone(head) else _STATE_DICT
-    if "model.weights.h5" in names:
-        return Kind("a model of Keras", "give a model of PyTorch")
     inner = sorted(name for name in names if name.endswith(".zip"))
-    if inner:
-        return Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")
-    if all(name.endswith(".npy") for name in names):
-        return Kind("arrays of NumPy (an .npz, such as evaluations.npz), not a model", "give the model's .zip")
-    if {"data", "policy.pth"} <= plain:
-        return Kind(
-            "a model of Stable-Baselines3 whose files lie in a folder of the zip",
-            "pack the files themselves, and not their folder, into a .zip",
-        )
-    return None
+    script = "constants.pkl" in plain or any(name.startswith("code/") for name in plain)
+    torch_alone = POLICY_ALONE if _is_policy_alone(head) else _STATE_DICT
+    kinds = (
+        (not names, Kind("a zip with nothing in it", "fetch or save it again")),
+        (bool({"parameters", "parameter_list"} & set(names)), _SB2),
+        (script, _TORCHSCRIPT),
+        (bool({"archive_format", "archive_version"} & plain), Kind("a program of torch.export (.pt2)", _OWN_NETWORK)),
+        ("data.pkl" in plain, torch_alone),
+        ("model.weights.h5" in names, Kind("a model of Keras", "give a model of PyTorch")),
+        (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
+        (all(name.endswith(".npy") for name in names), _ARRAYS),
+        ({"data", "policy.pth"} <= plain, _IN_FOLDER),
+    )
+    return next((kind for fits, kind in kinds if fits), None)
 
 
 def _is_policy_alone(head: bytes) -> bool:

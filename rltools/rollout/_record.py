@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rltools.environments import Environment, environment_spec, make_environment, spec_from_json
 from rltools.errors import ArgumentError, FaultError
-from rltools.policies._surroundings import check_match, look_at
 from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
+from rltools.policies._surroundings import check_match, look_at
 from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import Outcome, Recording, open_recording

@@ -36,6 +36,7 @@ model: {file: model.zip, sha256: SHA}
 training: {steps: 1, seed: 1}
 returns: {mean: 500, deviation: 0, episodes: 1, seed: 0}
 """
+STACK = "{name: FrameStackObservation, kwargs: {stack_size: 90}}"
 EXPERIMENT = "description: d\nagents: [cartpole-ppo]\nmethods: [gradient]\n"
 
 
@@ -191,7 +192,7 @@ def test_changes_of_an_experiment(little: Callable[..., str], tmp_path: Path) ->
         ),
         (
             "id: CartPole-v1",
-            f"id: CartPole-v1, wrappers: [{', '.join(['{name: FrameStackObservation, kwargs: {stack_size: 90}}'] * 9)}]",
+            f"id: CartPole-v1, wrappers: [{', '.join([STACK] * 9)}]",
             "wrappers stack 387,420,489,000,000,000 observations, where 100 are the most",
         ),
         (

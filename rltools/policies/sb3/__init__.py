@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def claims(source: object) -> bool:
-    """A zip of whatever name, the file of a policy alone, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
+    """A zip of any name, the file of a policy alone, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
     if isinstance(source, Path):
         from rltools.policies.sb3._policy_alone import is_policy_alone
         from rltools.policies.sb3._zip import begins_like_a_model

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 from rltools.errors import UnsafeFileError
+from rltools.foreign_files import is_folder, is_there
 
 
-def is_there(path: Path) -> bool:
+def is_beside(path: Path) -> bool:
     """Whether this is no folder, and there: a pipe, a device or a link is to be refused, not passed over."""
-    return os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path))
+    return is_there(path) and (not is_folder(path) or path.is_symlink())
 
 
 def inside(path: Path, model: Path) -> Path:

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError, MismatchError, ModelError
 from rltools.features import Features
+from rltools.foreign_files import MIB
 from rltools.observations import Path
 from rltools.policies._normalization import Normalization
 from rltools.policies.sb3._decode import decode_array
 from rltools.policies.sb3._saved import meaning
 from rltools.policies.sb3._unpickle import Record, unpickle
-from rltools.policies.sb3._zip import MIB, read_file
+from rltools.policies.sb3._zip import read_file
 
 MAX_BYTES = 64 * MIB
 

@@ -8,11 +8,12 @@ from itertools import islice
 from typing import Any
 
 from rltools.errors import RltoolsError, UnsafeFileError
+from rltools.foreign_files import MIB
 from rltools.policies._trust import how_to_trust
 from rltools.policies.sb3._opcodes import names_in
 from rltools.policies.sb3._unpickle import COMMANDS, shown
 from rltools.policies.sb3._weights import names_in_pth
-from rltools.policies.sb3._zip import MIB, open_zip, read_member
+from rltools.policies.sb3._zip import open_zip, read_member
 
 MAX_PTH = 192 * MIB
 _STEPS = 100_000

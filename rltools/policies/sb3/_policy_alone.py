@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.foreign_files import ends_of
+from rltools.foreign_files import MIB, ends_of
 from rltools.policies._kinds import HEAD, POLICY_ALONE, kind_in
 from rltools.policies.sb3._decode import decode_space
 from rltools.policies.sb3._saved import Saved, meaning, without_training
 from rltools.policies.sb3._unpickle import Record, unpickle
 from rltools.policies.sb3._weights import pickle_in
-from rltools.policies.sb3._zip import MIB, open_zip, read_file, read_member
+from rltools.policies.sb3._zip import open_zip, read_file, read_member
 
 MAX_STORAGE = 192 * MIB
 _DTYPES = {
@@ -69,12 +69,10 @@ def read_policy_alone(path: Path) -> Saved:
         whole = unpickle(pickled, "its pickle", where, sha256, _without_training)
         weights, kwargs = meaning(lambda: _parts(whole), "the pickle", path)
         tensors = meaning(lambda: _tensors(weights, archive, root, where), "state_dict", path)
-    spaces = [
-        meaning(lambda name=name: decode_space(kwargs.pop(name)), name, path)  # type: ignore[misc]
-        for name in ("observation_space", "action_space")
-    ]
+    observed = meaning(lambda: decode_space(kwargs.pop("observation_space")), "observation_space", path)
+    acted = meaning(lambda: decode_space(kwargs.pop("action_space")), "action_space", path)
     policy_class = _class_of(list(tensors), kwargs, path)
-    return Saved(path, sha256, policy_class, kwargs | _unsaid(policy_class), *spaces, tensors, {})
+    return Saved(path, sha256, policy_class, kwargs | _unsaid(policy_class), observed, acted, tensors, {})
 
 
 def _without_training(whole: Any) -> list[Any]:
@@ -97,8 +95,8 @@ def _class_of(names: list[str], kwargs: dict[str, Any], path: Path) -> str:
         )
     if all(name.startswith("action_net.") for name in names):
         raise ModelError(
-            f"{path} is the file of a policy of ARS alone, which does not say whether its actions are squashed; give the "
-            f"model's own .zip, written by model.save()"
+            f"{path} is the file of a policy of ARS alone, which does not say whether its actions are squashed; give "
+            f"the model's own .zip, written by model.save()"
         )
     for start, argument, qualified in _CLASSES:
         if any(name.startswith(start) for name in names) and (not argument or argument in kwargs):

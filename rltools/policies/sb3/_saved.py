@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,12 +15,13 @@ from gymnasium import Space
 from torch import Tensor
 
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
+from rltools.foreign_files import MIB
 from rltools.policies.sb3._decode import decode_space
 from rltools.policies.sb3._opcodes import names_in
 from rltools.policies.sb3._payloads import check_unread
 from rltools.policies.sb3._unpickle import Record, shown, unpickle
 from rltools.policies.sb3._weights import read_weights
-from rltools.policies.sb3._zip import MIB, read_members, read_model
+from rltools.policies.sb3._zip import read_members, read_model
 
 # Together with the file itself they stay within half a gigabyte.
 LIMITS = {"data": 32 * MIB, "policy.pth": 192 * MIB}

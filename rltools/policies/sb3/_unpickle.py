@@ -230,7 +230,7 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 _HARMLESS: dict[str, Callable[..., Any]] = {"collections.OrderedDict": OrderedDict, "_codecs.encode": _encode}
-# How cloudpickle writes classes and functions of a script or a notebook: with all of their code, which nobody runs here.
+# How cloudpickle writes classes and functions of a script or a notebook: with all of their code, which is never run.
 _BY_VALUE: dict[str, Callable[..., Any]] = {
     "cloudpickle.cloudpickle._make_skeleton_class": _skeleton,
     "cloudpickle.cloudpickle._builtin_type": _skeleton,

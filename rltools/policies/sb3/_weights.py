@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ModelError, UnsafeFileError
+from rltools.foreign_files import MIB
 from rltools.policies._trust import how_to_trust
 from rltools.policies.sb3._opcodes import names_in
 from rltools.policies.sb3._unpickle import shown
-from rltools.policies.sb3._zip import MIB, open_zip, read_member
+from rltools.policies.sb3._zip import open_zip, read_member
 
 MAX_PICKLE = 4 * MIB
 # Before version 1.6 torch wrote five pickles in a row, and the numbers after them.

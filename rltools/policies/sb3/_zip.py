@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import stat
 import zipfile
 import zlib
@@ -49,7 +48,7 @@ def read_model(path: Path) -> bytes:
     kind = None if head.startswith(_ZIP[:2]) else kind_in(head, tail, path.suffix.lower())
     if head and kind is not None:
         raise ModelError(f"{path} is no model of Stable-Baselines3, it is {kind}")
-    if head and _END not in tail[-_END_REACH:] and os.path.getsize(path) <= MAX_FILE:
+    if head and _END not in tail[-_END_REACH:] and path.stat().st_size <= MAX_FILE:
         raise ModelError(f"{path} is not a zip, or is cut short: its directory is missing. Fetch or save it again")
     content = read_file(path)
     if not content:

@@ -6,14 +6,14 @@ perhaps `best_model.zip` and checkpoints `rl_model_<steps>_steps.zip`. On a mode
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rltools.errors import ModelError
-from rltools.policies.sb3._beside import inside, is_there
+from rltools.foreign_files import is_file, is_folder
+from rltools.policies.sb3._beside import inside, is_beside
 from rltools.policies.sb3._unpickle import shown
 from rltools.policies.sb3._zoo_yaml import read_zoo_yaml
 
@@ -51,11 +51,11 @@ def models_in(folder: Path) -> tuple[Path, ...]:
     latest first.
     """
     run = _RUN.fullmatch(folder.absolute().name)
-    if run is None or not os.path.isdir(folder):
+    if run is None or not is_folder(folder):
         return ()
     checkpoints = [path for path in folder.glob("*_steps.zip") if CHECKPOINT.fullmatch(path.stem)]
     candidates = [folder / f"{run['name']}.zip", folder / "best_model.zip", *sorted(checkpoints, key=_steps)]
-    return tuple(path for path in candidates if os.path.isfile(path))
+    return tuple(path for path in candidates if is_file(path))
 
 
 def model_in(folder: Path) -> Path | None:
@@ -81,11 +81,11 @@ def read_record(model: Path) -> ZooRecord | None:
     """
     run = _RUN.fullmatch(model.absolute().parent.name)
     folder, name = model.parent, model.stem.partition("-")[2]
-    if run is not None and is_there(folder / run["name"] / "config.yml"):
+    if run is not None and is_beside(folder / run["name"] / "config.yml"):
         folder, name = folder / run["name"], run["name"]
-    elif not (is_there(folder / "config.yml") and is_there(folder / "args.yml")):
+    elif not (is_beside(folder / "config.yml") and is_beside(folder / "args.yml")):
         return None
-    config, args, given = ({} if not is_there(path) else read_zoo_yaml(inside(path, model)) for path in _files(folder))
+    config, args, given = ({} if not is_beside(path) else read_zoo_yaml(inside(path, model)) for path in _files(folder))
     environment = args.get("env", name)
     if not isinstance(environment, str):
         raise ModelError(

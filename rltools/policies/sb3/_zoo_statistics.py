@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rltools.policies.sb3._beside import inside, is_there
+from rltools.policies.sb3._beside import inside, is_beside
 from rltools.policies.sb3._zoo import CHECKPOINT, ZooRecord
 
 _NAMES = ("vecnormalize.pkl", "vec_normalize.pkl")  # the second on a hub
@@ -22,7 +22,7 @@ def find_statistics(model: Path, record: ZooRecord | None) -> Path | None:
     if checkpoint := CHECKPOINT.fullmatch(model.stem):
         own = f"{checkpoint['prefix']}_vecnormalize_{checkpoint['steps']}_steps.pkl"
         places = [model.parent / own, *places]
-    found = next((place for place in places if is_there(place)), None)
+    found = next((place for place in places if is_beside(place)), None)
     return None if found is None else inside(found, model)
 
 
