@@ -149,6 +149,14 @@ def test_a_summary_leaves_them_out_and_says_how_many(recorded, recwarn, name, ev
     assert np.isfinite(found.overall.mean.value).all()
 
 
+def test_a_summary_says_where_the_action_was_not_allowed(recorded):
+    policy, recording = recorded
+    rltools.explain(recording, policy, target="log_probability:1")
+    found = rltools.summarise(recording)
+    assert found.n == 18
+    assert any(note.startswith("at 9 of 27 steps the action was not allowed") for note in found.notes)
+
+
 def test_centred_scores_count_them_as_nothing_to_decide(recorded):
     policy, recording = recorded
     rltools.explain(recording, policy)

@@ -21,6 +21,7 @@ _LEADS = {
     "are left out": "Left out",
     "clips an entry": "Clipped entries",
     "only one action": "Nothing to decide",
+    "was not allowed": "Nothing to explain",
     "derivative": "Unseen features",
     "ended by a fault": "Faults",
 }

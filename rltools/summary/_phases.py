@@ -75,8 +75,8 @@ def phase_means(
             f"align={align!r} is none of {', '.join(ALIGNMENTS)}; to align at something that happens, give "
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
-    separated = recording.question(key).rows(recording.features_of(key))
-    groups = [separated[at] for at in positions]
+    told_apart = recording.question(key).rows(recording.features_of(key))
+    groups = [told_apart[at] for at in positions]
     series = []
     for episode, found in explained(recording, key):
         rows = usable(found.values)

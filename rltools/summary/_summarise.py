@@ -89,7 +89,7 @@ def summarise(
         ),
         deviation=deviation,
         level=level,
-        notes=notes(recording, sums, overall, outcomes, question.every, unseen_note(recording, key, groups, overall)),
+        notes=notes(recording, sums, overall, outcomes, question, unseen_note(recording, key, groups, overall)),
         unseen=unseen_features(recording, key, groups, overall),
         apart=recording.told_apart(key),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rltools.recording import Episode, Recording
+from rltools.recording import Episode, Question, Recording
 from rltools.summary._steps import Groups, explained, flat, grouped, state_deviation, usable
 
 _EVERY, _NEVER = -1, -2
@@ -40,8 +40,8 @@ class Sums:
         incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
         clipped: steps with an entry that a normalisation clips.
         forced: steps at which only one action was allowed, of those that count.
-        undefined: steps that do not count because what was explained compares with another action, and none was
-            allowed.
+        undefined: steps that do not count because what was explained does not exist where an action was not allowed: a
+            runner-up, the logarithm of a probability.
     """
 
     taken: tuple[int, ...]
@@ -87,7 +87,6 @@ def collect(
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
     clipped = forced = undefined = 0
-    every = question.every
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         chosen, alone = _positions(recording, episode), _forced(recording, episode)
@@ -106,7 +105,8 @@ def collect(
         totals.append(total)
         zero.append(none)
         forced += int(alone[rows].sum())
-        undefined += int((_without_another(recording, episode) & _asked(episode, every) & ~rows).sum())
+        if episode.masks is not None and compares(question):
+            undefined += int((np.isnan(found.scores).any(axis=1) & _asked(episode, question.every)).sum())
         failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         scores.append(found.scores[rows])
@@ -181,10 +181,9 @@ def _forced(recording: Recording, episode: Episode) -> np.ndarray:
     return forced
 
 
-def _without_another(recording: Recording, episode: Episode) -> np.ndarray:
-    """Bool `[step]`: where a choice was forced, so that no other action of it can be compared with."""
-    lonely: np.ndarray = (_allowed(recording, episode) == 1).any(axis=1)
-    return lonely
+def compares(question: Question) -> bool:
+    """Whether what was explained does not exist at steps where too few actions are allowed."""
+    return "runner_up" in question.target or "log_probability" in question.target
 
 
 def _allowed(recording: Recording, episode: Episode) -> np.ndarray:
