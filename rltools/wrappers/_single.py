@@ -156,7 +156,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _masks(self, info: dict[str, Any]) -> np.ndarray | None:
         policy = self._live.policy
-        return allowed_actions(self.env, info, len(policy.action_names))[None] if policy.masked else None
+        return allowed_actions(self.env, info, policy)[None] if policy.masked else None
 
     def _move(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
         masks = None if ended else self._masks(info)  # after the end nothing need be allowed

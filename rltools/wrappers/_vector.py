@@ -14,6 +14,7 @@ from rltools.errors import ArgumentError, SimulationError
 from rltools.features import Features
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policy import Policy
+from rltools.rollout._masks import checked_masks
 from rltools.targets import Target
 from rltools.wrappers._asking import ask
 from rltools.wrappers._info import extended
@@ -168,7 +169,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
                 f"{policy.source.name} chooses among those actions only that are allowed, and {self.env} does not say "
                 f"which: it needs an info['action_mask']"
             )
-        return np.asarray(said, dtype=bool).reshape(self.num_envs, -1)
+        return checked_masks(said, policy, self.num_envs, "the action masks")
 
     def _remember(self, moment: Moment | None, acting: np.ndarray, step: Step) -> None:
         """What a recurrent policy remembers, but of episodes that have ended."""

@@ -16,12 +16,13 @@ from rltools.errors import ArgumentError
 from rltools.features import space_features
 from rltools.observations import leaves
 from rltools.policies import Known
+from rltools.policies._bounds import with_bounds_of
 from rltools.policies._chain import Chain
 from rltools.policies._encoding import check_dtype
 from rltools.policies._memory import Memory
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policies.sb3._normalize import Statistics
-from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing
+from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing, without_scaled_images
 from rltools.policies.sb3.families import Family
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Source
@@ -55,7 +56,7 @@ def make_policy(
     inner, actions = network.observation_space, network.action_space
     around, dtype = known.environment, known.dtype or torch.float32
     check_dtype(dtype)
-    outer = _outer_space(source.name, inner, actions, around)
+    outer = _outer_space(source.name, inner, actions, around, statistics)
     features = around.features if around is not None and around.features is not None else space_features(outer)
     outputs = family.outputs(network, settings)
     prepare = preprocessing(inner, outer, network.normalize_images)
@@ -79,10 +80,19 @@ def make_policy(
     )
 
 
-def _outer_space(name: str, inner: Space[Any], actions: Space[Any], around: Surroundings | None) -> Space[Any]:
+def _outer_space(
+    name: str,
+    inner: Space[Any],
+    actions: Space[Any],
+    around: Surroundings | None,
+    statistics: Statistics | None,
+) -> Space[Any]:
+    """The layout of the environment with the bounds that the network was trained with."""
     outer = inner if around is None else around.observation_space
     if around is not None:
-        check_match(name, as_given(inner, outer), actions, around)
+        trained = without_scaled_images(as_given(inner, outer), outer, () if statistics is None else statistics.moments)
+        check_match(name, trained, actions, around)
+        outer = with_bounds_of(trained, outer)
     starts = [leaf.name or "observations" for space in (inner, outer) for leaf in leaves(space) if any(leaf.starts)]
     if np.any(getattr(actions, "start", 0)):
         starts.append("actions")

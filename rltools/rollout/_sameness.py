@@ -1,0 +1,245 @@
+"""Whether an environment that is made anew is the one that was given.
+
+Wrappers of a user's own can carry what nothing here knows of: a running mean under another name, a curriculum. They
+are told by what they do: from one seed and with the same actions, the environment given and a second one must observe
+the same, and so must one that has lived through an episode and one that has not.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.wrappers import TransformObservation
+
+from rltools.environments import Environment, chain, freeze_all, make_environment, normalizers
+from rltools.errors import RltoolsError, SimulationError
+from rltools.observations import leaves, pick
+from rltools.policy import Policy
+from rltools.rollout._masks import allowed_actions
+
+Env = gymnasium.Env[Any, Any]
+
+SEED = 1_234_567
+STEPS = 8
+LIVED = 100
+"""Steps, at most, of the episode after which nothing must have changed."""
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+"""Simulations remember contacts, which moves the last digits; statistics that start from nothing move the first."""
+
+# Their wrappers are known: what they carry is within an episode, or in statistics that are carried over.
+_KNOWN = ("gymnasium", "minigrid", "stable_baselines3", "sb3_contrib", "ale_py", "rltools")
+# These only look on, and a policy cannot always be copied.
+_HOLD_POLICIES = ("AttributionWrapper", "ReplayWrapper")
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Observations from the start of an episode, each as one vector, and the actions between them."""
+
+    observations: list[np.ndarray]
+    actions: list[Any]
+
+
+def check_same(environment: Environment, made: Env, policy: Policy) -> tuple[str, ...]:
+    """The caveats about an environment that is made anew for each episode.
+
+    A live environment is copied for this where it can be; where it cannot, and has wrappers of the user's own, it is
+    reset and stepped a few times itself, its statistics as they were.
+
+    Args:
+        environment: as it was given.
+        made: an environment that was made like it; it is reset and stepped.
+        policy: that acts in it; of a masked one only actions that are allowed are tried.
+
+    Raises:
+        SimulationError: a wrapper carries something from episode to episode, which is lost in one that is made anew.
+    """
+    if isinstance(environment, gymnasium.Env):
+        return _beside_live(environment, made, policy)
+    return _after_an_episode(environment, made, policy) if _own_wrappers(made) else ()
+
+
+def _own_wrappers(env: Env) -> list[Env]:
+    """Wrappers that nothing is known of, or that take a function."""
+    return [
+        layer
+        for layer in chain(env)[1:]
+        if type(layer).__module__.partition(".")[0] not in _KNOWN or type(layer) is TransformObservation
+    ]
+
+
+def _beside_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
+    while type(live).__name__ in _HOLD_POLICIES and isinstance(live, gymnasium.Wrapper):
+        live = live.env
+    copied = _copied(live)
+    if copied is None and not _own_wrappers(live):
+        return ()
+    with _opened(live) as second:
+        looks = _both(first, second, policy)
+        if isinstance(looks, str):
+            return (looks,) if looks else ()
+        with _held(live if copied is None else copied) as given:
+            try:
+                seen = _look(given, policy, looks.actions)
+            except Exception as error:
+                return (f"the environment given could not be compared with those made like it: {_said(error)}",)
+            if _alike(looks, seen):
+                return ()
+            culprit = _culprit(given, first)
+    raise SimulationError(
+        f"a second {live} observes something else from the same seed than the one given: {culprit} has changed since it "
+        f"was made, and that is lost in an environment that is made anew for each episode; give a function that makes "
+        f"it as it was in training, with what was learned, and that learns no more"
+    )
+
+
+def _after_an_episode(environment: Environment, first: Env, policy: Policy) -> tuple[str, ...]:
+    with _opened(environment) as second:
+        looks = _both(first, second, policy)
+        if isinstance(looks, str):
+            return (looks,) if looks else ()
+        try:
+            _live_through(second, policy)
+            seen = _look(second, policy, looks.actions)
+        except Exception:
+            return ()  # recording says what goes wrong
+        if _alike(looks, seen):
+            return ()
+        with _opened(environment) as fresh:
+            culprit = _culprit(second, fresh)
+    if culprit == "the environment itself":
+        return (
+            "the environment itself observes something else from the same seed after an episode; here each episode has "
+            "one that is made anew",
+        )
+    raise SimulationError(
+        f"{culprit} learns from episode to episode: after one episode it gives other observations from the same seed, "
+        f"and the policy would act on what it gives before it has learned anything; give the environment that it was "
+        f"trained in, as it is after training, or a function that makes it with what was learned, and that learns no "
+        f"more; of a running mean and variance rltools.FrozenStatistics(env, mean=..., var=...)"
+    )
+
+
+def _both(first: Env, second: Env, policy: Policy) -> _Look | str:
+    """What two environments made alike observe; a caveat where that differs; "" where recording will say what fails."""
+    try:
+        looks = _look(first, policy)
+        again = _look(second, policy, looks.actions)
+    except Exception:
+        return ""
+    if _alike(looks, again):
+        return looks
+    return (
+        "two environments made alike observe something else from the same seed, so nothing tells whether they are like "
+        "the one of the training"
+    )
+
+
+def _look(env: Env, policy: Policy, actions: list[Any] | None = None) -> _Look:
+    """Reset an environment, and take these actions, or some that are allowed."""
+    found, taken = [], []
+    observation, info = env.reset(seed=SEED)
+    found.append(_vector(env, observation))
+    space = copy.deepcopy(env.action_space)
+    space.seed(SEED)
+    for step in range(STEPS if actions is None else len(actions)):
+        action = _some_action(env, info, space, policy) if actions is None else actions[step]
+        taken.append(action)
+        observation, _, terminated, truncated, info = env.step(action)
+        found.append(_vector(env, observation))
+        if terminated or truncated:
+            break
+    return _Look(found, taken)
+
+
+def _live_through(env: Env, policy: Policy) -> None:
+    _, info = env.reset(seed=SEED + 1)
+    space = copy.deepcopy(env.action_space)
+    space.seed(SEED)
+    for _ in range(LIVED):
+        _, _, terminated, truncated, info = env.step(_some_action(env, info, space, policy))
+        if terminated or truncated:
+            return
+
+
+def _some_action(env: Env, info: dict[str, Any], space: Any, policy: Policy) -> Any:
+    if not policy.masked:
+        return space.sample()
+    mask, start, chosen = allowed_actions(env, info, policy), 0, []
+    for size in policy.branches:
+        chosen.append(int(np.flatnonzero(mask[start : start + size])[0]))
+        start += size
+    first = np.asarray(getattr(space, "start", 0))
+    actions = np.reshape(chosen, space.shape or ()) + first
+    return actions.astype(space.dtype) if space.shape else int(actions)
+
+
+def _vector(env: Env, observation: Any) -> np.ndarray:
+    """The numbers of an observation; texts are left out."""
+    parts = [
+        np.asarray(pick(observation, leaf), dtype=np.float64).reshape(-1)
+        for leaf in leaves(env.observation_space)
+        if leaf.kind != "text"
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _alike(one: _Look, other: _Look) -> bool:
+    return len(one.observations) == len(other.observations) and all(
+        mine.shape == theirs.shape and np.allclose(mine, theirs, RELATIVE, ABSOLUTE, equal_nan=True)
+        for mine, theirs in zip(one.observations, other.observations, strict=True)
+    )
+
+
+def _culprit(changed: Env, fresh: Env) -> str:
+    """Which layer is the first that observes something else, from the inside outwards."""
+    for mine, theirs in zip(chain(changed), chain(fresh), strict=False):
+        with suppress(Exception):
+            seen = [_vector(env, env.reset(seed=SEED)[0]) for env in (mine, theirs)]
+            if seen[0].shape != seen[1].shape or not np.allclose(*seen, RELATIVE, ABSOLUTE, equal_nan=True):
+                return type(mine).__name__ if isinstance(mine, gymnasium.Wrapper) else "the environment itself"
+    return "a wrapper or the environment itself"
+
+
+def _copied(live: Env) -> Env | None:
+    try:
+        return copy.deepcopy(live)
+    except Exception:  # whatever an environment holds may refuse in its own way
+        return None
+
+
+@contextmanager
+def _held(env: Env) -> Iterator[Env]:
+    """The environment with its learned statistics frozen, and afterwards as they were."""
+    kept = [
+        (wrapper, dict(vars(wrapper.obs_rms)), getattr(wrapper, "update_running_mean", None))
+        for wrapper in normalizers(env)
+    ]
+    try:
+        yield freeze_all(env)
+    finally:
+        for wrapper, running, updates in kept:
+            vars(wrapper.obs_rms).clear()
+            vars(wrapper.obs_rms).update(running)
+            if updates is not None:
+                wrapper.update_running_mean = updates
+
+
+@contextmanager
+def _opened(environment: Environment) -> Iterator[Env]:
+    env = make_environment(environment)
+    try:
+        yield env
+    finally:
+        with suppress(Exception):
+            env.close()
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, RltoolsError) else f"{type(error).__name__}: {error}"

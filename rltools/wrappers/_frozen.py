@@ -1,0 +1,51 @@
+"""A wrapper that gives `NormalizeObservation` the statistics that a policy was trained with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+from gymnasium.utils import RecordConstructorArgs
+
+from rltools.environments import checked_statistics, freeze, normalizers
+from rltools.errors import ArgumentError
+
+
+class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """Gives a `NormalizeObservation` beneath the statistics of the training, and keeps them.
+
+    Nothing else changes. `rltools.record` does the same by itself where it is given the environment of the training;
+    this is for functions that make environments, and for the wrappers of an agent's card.
+
+    Args:
+        env: with a `NormalizeObservation`, or another wrapper that has its statistics in `obs_rms`, somewhere in it.
+        mean: of observations, `[*observation]`.
+        var: their variance, likewise; at least 0.
+        number: which of several such wrappers, from the inside outwards.
+
+    Raises:
+        ArgumentError: there is no such wrapper, or the numbers are not of the shape that it observes.
+
+    Example:
+        >>> import gymnasium, rltools
+        >>> env = gymnasium.wrappers.NormalizeObservation(gymnasium.make("CartPole-v1"))
+        >>> env = rltools.FrozenStatistics(env, mean=[0, 0, 0, 0], var=[1, 4, 1, 4])
+        >>> observation, info = env.reset(seed=0)
+        >>> env.env.obs_rms.mean.tolist()
+        [0.0, 0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], mean: Any, var: Any, number: int = 0) -> None:
+        gymnasium.Wrapper.__init__(self, env)
+        wrappers = normalizers(env)
+        if not 0 <= number < len(wrappers):
+            raise ArgumentError(
+                f"{env} has {len(wrappers)} wrappers with statistics of observations, and no number {number}; put "
+                f"gymnasium.wrappers.NormalizeObservation around the environment first"
+            )
+        shape = tuple(wrappers[number].obs_rms.mean.shape)
+        means, variances = checked_statistics(mean, shape, "mean"), checked_statistics(var, shape, "var")
+        if (variances < 0).any():
+            raise ArgumentError(f"var holds {variances.min()}; a variance is at least 0")
+        RecordConstructorArgs.__init__(self, mean=means.tolist(), var=variances.tolist(), number=number)
+        freeze(wrappers[number], means, variances)
