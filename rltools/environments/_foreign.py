@@ -20,7 +20,7 @@ def foreign_kind(value: object) -> str:
     if "stable_baselines3" in roots and hasattr(value, "num_envs"):
         return _vector(value, "a vector of environments of Stable-Baselines3", "envs[0]", _wrapped_statistics(value))
     if isinstance(value, gymnasium.vector.VectorEnv):
-        return _vector(value, "a vector of environments", "envs[0]", "")
+        return _vector(value, "a vector of environments", "envs[0]", _statistics_of_vector(value))
     if "pettingzoo" in roots:
         return (
             f"a {type(value).__name__} of PettingZoo, in which several agents act; give a function that makes a "
@@ -58,4 +58,16 @@ def _wrapped_statistics(value: object) -> str:
         if type(level).__name__ == "VecNormalize":
             return ", and the VecNormalize as normalize="
         level = getattr(level, "venv", None)
+    return ""
+
+
+def _statistics_of_vector(value: object) -> str:
+    level = value
+    while level is not None:
+        if "obs_rms" in vars(level):
+            return (
+                ", with the statistics of this one: rltools.FrozenStatistics(gymnasium.wrappers.NormalizeObservation("
+                "env), mean=..., var=...)"
+            )
+        level = vars(level).get("env")
     return ""

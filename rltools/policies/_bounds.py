@@ -68,6 +68,8 @@ def differences(model: Space[Any], env: Space[Any]) -> list[Difference]:
     """Where two spaces of the same arrays have other bounds, or numbers of another kind; those with an end first."""
     found = []
     for path, mine, theirs in _boxes(model, env, ()):
+        if _is_stacked(mine, theirs):
+            continue
         sides = [_ends(mine.low, theirs.low), _ends(mine.high, theirs.high)]
         wrong = sides[0][0] | sides[1][0]
         finite = sides[0][1] | sides[1][1]
@@ -93,6 +95,8 @@ def with_bounds_of(model: Space[Any], env: Space[Any]) -> Space[Any]:
         return spaces.Tuple([with_bounds_of(mine, theirs) for mine, theirs in pairs])
     if not isinstance(env, spaces.Box) or not isinstance(model, spaces.Box) or _is_whole(env) != _is_whole(model):
         return env
+    if _is_stacked(model, env):
+        return env
     dtype = np.dtype(env.dtype or np.float32)
     with np.errstate(over="ignore"):
         return spaces.Box(model.low.astype(dtype), model.high.astype(dtype), env.shape, dtype.type)
@@ -115,6 +119,23 @@ def _ends(mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     endless = [np.abs(bound) >= ENDLESS for bound in ends]
     wrong = ~np.isclose(*ends, rtol=1e-5, atol=1e-7) & ~(endless[0] & endless[1])
     return wrong, wrong & ~endless[0] & ~endless[1]
+
+
+def _is_stacked(mine: spaces.Box, theirs: spaces.Box) -> bool:
+    """Whether a model's bounds are those of several vectors in one as VecFrameStack writes them down.
+
+    It gives `a b a b` and declares the bounds of `a a b b`.
+    """
+    if len(mine.shape) != 1 or mine.shape != theirs.shape or np.array_equal(mine.low, theirs.low):
+        return False
+    times = [count for count in range(2, mine.shape[0] + 1) if mine.shape[0] % count == 0]
+    return any(
+        all(
+            np.allclose(np.reshape(bound, (-1, count)).T.reshape(-1), other)
+            for bound, other in ((mine.low, theirs.low), (mine.high, theirs.high))
+        )
+        for count in times
+    )
 
 
 def _is_whole(box: spaces.Box) -> bool:

@@ -110,7 +110,8 @@ class Header:
         layers = self.layers or _layers_of(self.environment)
         if not layers:
             return "made by a function"
-        inner, *wrappers = (_with_kwargs(layer) for layer in layers)
+        untold = ("FrozenStatistics", "TimeLimit")  # every environment has a limit, and the other is no layer of it
+        inner, *wrappers = (_with_kwargs(layer) for layer in layers if layer["name"] not in untold)
         by = "" if self.environment else ", made by a function"
         return inner + (f" in {', '.join(wrappers)}" if wrappers else "") + by
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools.errors import CorruptError
+
+if TYPE_CHECKING:
+    from rltools.recording._recording import Recording
 
 SPREAD, CONSECUTIVE = "spread", "consecutive"
 
@@ -43,13 +48,40 @@ def episode_seed(rule: str, seed: int, number: int) -> int:
     return _RULES[rule](seed, number)
 
 
-def shared_seeds(recordings: Mapping[str, list[int]]) -> list[tuple[str, str, int]]:
-    """Pairs of recordings, by their labels, that have episodes of the same seed, and how many.
+class SharedEpisodesWarning(UserWarning):
+    """Recordings that are compared hold the same episodes of the same network, and so are not independent."""
+
+
+def shared_episodes(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
+    """A sentence for each pair of recordings of one network that hold the same episodes; () where none do.
+
+    Different networks are meant to be compared in the same episodes.
 
     Args:
-        recordings: the seeds of the episodes of each.
+        recordings: by their labels.
     """
     labels = list(recordings)
-    pairs = [(one, other) for at, one in enumerate(labels) for other in labels[at + 1 :]]
-    counts = [(one, other, len(set(recordings[one]) & set(recordings[other]))) for one, other in pairs]
-    return [pair for pair in counts if pair[2]]
+    seeds = {label: {outcome.seed for outcome in recording.outcomes()} for label, recording in recordings.items()}
+    return tuple(
+        f"{one} and {other} share {shared} of {len(seeds[one] | seeds[other])} episodes: they have the same network and "
+        f"seeds, and agree there by themselves; record one of them from another seed"
+        for at, one in enumerate(labels)
+        for other in labels[at + 1 :]
+        if _same_but_for_seeds(recordings[one], recordings[other]) and (shared := len(seeds[one] & seeds[other]))
+    )
+
+
+def warn_of_shared_episodes(recordings: Mapping[str, Recording]) -> None:
+    """Say what `shared_episodes` finds, at the line that called the function that compares."""
+    for text in shared_episodes(recordings):
+        warnings.warn(text, SharedEpisodesWarning, stacklevel=4)
+
+
+def _same_but_for_seeds(one: Recording, other: Recording) -> bool:
+    mine, theirs = one.header, other.header
+    same = (mine.policy_sha256, mine.environment, mine.deterministic) == (
+        theirs.policy_sha256,
+        theirs.environment,
+        theirs.deterministic,
+    )
+    return same and one.directory.resolve() != other.directory.resolve()

@@ -87,7 +87,7 @@ def _reward_notes(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
     """The caveat about rewards that are not the environment's own, or that are so because a wrapper was left out."""
     left_out = [type(wrapper).__name__ for wrapper in scaled_rewards(env)]
     dropped = (
-        (f"rewards are the environment's own: {' and '.join(left_out)} scaled them by what it had seen, and is left out",)
+        (f"rewards are not scaled by what was seen before: left out are {' and '.join(left_out)}",)
         if left_out
         else ()
     )

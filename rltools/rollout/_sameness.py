@@ -18,22 +18,29 @@ import numpy as np
 from gymnasium.wrappers import TransformObservation
 
 from rltools.environments import Environment, chain, freeze_all, make_environment, normalizers
-from rltools.errors import RltoolsError, SimulationError
+from rltools.errors import SimulationError
 from rltools.observations import leaves, pick
 from rltools.policy import Policy
+from rltools.rollout._faults import told
 from rltools.rollout._masks import allowed_actions
 
 Env = gymnasium.Env[Any, Any]
 
 SEED = 1_234_567
 STEPS = 8
-LIVED = 100
-"""Steps, at most, of the episode after which nothing must have changed."""
+LIVED = 200
+"""Steps, in as many episodes as it takes, after which nothing must have changed."""
+LEARNING = 3
+"""What learns changes less from one moment to the next than from nothing on, at least by so much; noise does not."""
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """Simulations remember contacts, which moves the last digits; statistics that start from nothing move the first."""
 
 # Their wrappers are known: what they carry is within an episode, or in statistics that are carried over.
 _KNOWN = ("gymnasium", "minigrid", "stable_baselines3", "sb3_contrib", "ale_py", "rltools")
+_NOISE = (
+    "the environment observes something else each time it is reset with the same seed, so nothing tells whether one that "
+    "is made anew is like that of the training"
+)
 # These only look on, and a policy cannot always be copied.
 _HOLD_POLICIES = ("AttributionWrapper", "ReplayWrapper")
 
@@ -86,11 +93,13 @@ def _beside_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
             return (looks,) if looks else ()
         with _held(live if copied is None else copied) as given:
             try:
-                seen = _look(given, policy, looks.actions)
+                seen, again = (_look(given, policy, looks.actions) for _ in range(2))
             except Exception as error:
-                return (f"the environment given could not be compared with those made like it: {_said(error)}",)
-            if _alike(looks, seen):
-                return ()
+                return (f"the environment given could not be compared with those made like it: {told(error)}",)
+            if _alike(looks, seen):  # what has learned nothing yet is like what starts from nothing
+                return _after_an_episode(live, first, policy) if _own_wrappers(first) else ()
+            if _only_noise(looks, seen, again):
+                return (_NOISE,)
             culprit = _culprit(given, first)
     raise SimulationError(
         f"a second {live} observes something else from the same seed than the one given: {culprit} has changed since it "
@@ -106,11 +115,13 @@ def _after_an_episode(environment: Environment, first: Env, policy: Policy) -> t
             return (looks,) if looks else ()
         try:
             _live_through(second, policy)
-            seen = _look(second, policy, looks.actions)
+            seen, again = (_look(second, policy, looks.actions) for _ in range(2))
         except Exception:
             return ()  # recording says what goes wrong
         if _alike(looks, seen):
             return ()
+        if _only_noise(looks, seen, again):
+            return (_NOISE,)
         with _opened(environment) as fresh:
             culprit = _culprit(second, fresh)
     if culprit == "the environment itself":
@@ -135,10 +146,7 @@ def _both(first: Env, second: Env, policy: Policy) -> _Look | str:
         return ""
     if _alike(looks, again):
         return looks
-    return (
-        "two environments made alike observe something else from the same seed, so nothing tells whether they are like "
-        "the one of the training"
-    )
+    return _NOISE
 
 
 def _look(env: Env, policy: Policy, actions: list[Any] | None = None) -> _Look:
@@ -162,10 +170,10 @@ def _live_through(env: Env, policy: Policy) -> None:
     _, info = env.reset(seed=SEED + 1)
     space = copy.deepcopy(env.action_space)
     space.seed(SEED)
-    for _ in range(LIVED):
+    for step in range(LIVED):
         _, _, terminated, truncated, info = env.step(_some_action(env, info, space, policy))
         if terminated or truncated:
-            return
+            _, info = env.reset(seed=SEED + 2 + step)
 
 
 def _some_action(env: Env, info: dict[str, Any], space: Any, policy: Policy) -> Any:
@@ -197,14 +205,30 @@ def _alike(one: _Look, other: _Look) -> bool:
     )
 
 
+def _only_noise(fresh: _Look, seen: _Look, again: _Look) -> bool:
+    """Whether observations differ no less between two looks at one environment than between it and a fresh one."""
+    return LEARNING * _distance(seen, again) > _distance(fresh, seen)
+
+
+def _distance(one: _Look, other: _Look) -> float:
+    pairs = zip(one.observations, other.observations, strict=False)
+    return float(np.mean([np.abs(mine - theirs).mean() for mine, theirs in pairs if mine.size and mine.shape == theirs.shape]))
+
+
 def _culprit(changed: Env, fresh: Env) -> str:
     """Which layer is the first that observes something else, from the inside outwards."""
-    for mine, theirs in zip(chain(changed), chain(fresh), strict=False):
+    for mine, theirs in zip(_told_layers(changed), _told_layers(fresh), strict=False):
         with suppress(Exception):
             seen = [_vector(env, env.reset(seed=SEED)[0]) for env in (mine, theirs)]
             if seen[0].shape != seen[1].shape or not np.allclose(*seen, RELATIVE, ABSOLUTE, equal_nan=True):
                 return type(mine).__name__ if isinstance(mine, gymnasium.Wrapper) else "the environment itself"
     return "a wrapper or the environment itself"
+
+
+def _told_layers(env: Env) -> list[Env]:
+    """The layers that an environment and one made like it have both."""
+    left_out = ("FrozenStatistics", "Monitor", "OrderEnforcing", "PassiveEnvChecker", "RecordVideo")
+    return [layer for layer in chain(env) if type(layer).__name__ not in left_out]
 
 
 def _copied(live: Env) -> Env | None:
@@ -240,6 +264,3 @@ def _opened(environment: Environment) -> Iterator[Env]:
         with suppress(Exception):
             env.close()
 
-
-def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, RltoolsError) else f"{type(error).__name__}: {error}"
