@@ -137,7 +137,14 @@ def analyze(
     wanted = [(find_method(name).name, of) for name, of in questions(policy, headline, main)]
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     recording = record(
-        policy, env, episodes=episodes, seed=seed, directory=folder, overwrite=overwrite, progress=progress, bounds=bounds
+        policy,
+        env,
+        episodes=episodes,
+        seed=seed,
+        directory=folder,
+        overwrite=overwrite,
+        progress=progress,
+        bounds=bounds,
     )
     for name, of in wanted:
         chosen: dict[str, Any] = {"groups": SUMMARY} if name == DECISION else {}

@@ -26,13 +26,13 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
     one. It speaks of the environment inside all wrappers.
 
     Raises:
-        ConfigError: a card that mentions the id has faults, or two cards of one folder fit equally well.
+        ConfigError: a card that lists the id has faults, or two cards of one folder fit equally well. A faulty card of
+            other environments is no matter here.
     """
     candidates = [
         (len(choice.kwargs), path, _exactness(choice), card)
         for path in list_content("envs").values()
-        if _mentions(path, spec.id)
-        for card in [_read(path)]
+        if (card := _of(path, spec.id)) is not None
         for choice in card.environments
         if _fits(choice, spec)
     ]
@@ -49,6 +49,29 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
     return best[0][1]
 
 
+def _of(path: Path, env_id: str) -> EnvironmentCard | None:
+    """The card in a file that speaks of an environment; None where it speaks of others.
+
+    Raises:
+        ConfigError: it speaks of this one, and has faults.
+    """
+    try:
+        text = path.read_text("utf-8", "replace")
+    except OSError:
+        letters = (re.sub(r"[^a-z]", "", name.lower()) for name in (path.stem, env_id))
+        return read_environment_card(path) if next(letters) in next(letters) else None
+    ids = re.findall(r"""\bid["']?: *["']?([^\s"',}]+)""", text)
+    # Only what speaks of this environment is read, because it is quicker.
+    if env_id not in text and not any("*" in listed and fnmatchcase(env_id, listed) for listed in ids):
+        return None
+    try:
+        return _read(path)
+    except ConfigError:
+        if not ids or any(fnmatchcase(env_id, listed) for listed in ids):
+            raise
+        return None
+
+
 def _read(path: Path) -> EnvironmentCard:
     # Strict YAML takes a millisecond for each entry, and some cards have hundreds; a changed file is read again.
     try:
@@ -61,16 +84,6 @@ def _read(path: Path) -> EnvironmentCard:
 @lru_cache
 def _read_once(path: Path, changed: int, size: int) -> EnvironmentCard:
     return read_environment_card(path)
-
-
-def _mentions(path: Path, env_id: str) -> bool:
-    # Only what speaks of this environment is read: it is quicker, and one broken card does not stop all others.
-    try:
-        text = path.read_text("utf-8", "replace")
-    except OSError:
-        return True  # reading it as a card says what is wrong
-    patterns = re.findall(r"\bid: *[\"']?([^\s\"',}]*\*[^\s\"',}]*)", text)
-    return env_id in text or any(fnmatchcase(env_id, pattern) for pattern in patterns)
 
 
 def _exactness(choice: EnvironmentChoice) -> tuple[bool, int]:

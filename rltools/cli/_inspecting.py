@@ -149,7 +149,10 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
         ("environment", header.environment_text),
         ("episodes", f"{len(outcomes)} ({', '.join(f'{count} {end}' for end, count in endings.items()) or 'none'})"),
         ("steps", f"{sum(outcome.steps for outcome in outcomes):,}"),
-        ("seeds", f"{header.seeds} from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions"),
+        (
+            "seeds",
+            f"{header.seeds} from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions",
+        ),
     ]
     rows += [
         ("explained", f"{asked.method} of {asked.target}" + (f", one step in {asked.every}" if asked.every > 1 else ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium
 
 OLD_GYM = (
-    'the old library gym; base it on gymnasium instead, or give a function that makes it through shimmy: '
+    "the old library gym; base it on gymnasium instead, or give a function that makes it through shimmy: "
     'gymnasium.make("GymV26Environment-v0", env=env), "GymV21Environment-v0" for a gym before 0.26'
 )
 

@@ -97,7 +97,9 @@ def _made_by(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | 
         env = factory()
     except Exception as error:
         arguments = isinstance(factory, type) and isinstance(error, TypeError)
-        hint = f"; give a function that calls it with its arguments: lambda: {factory.__name__}(...)" if arguments else ""
+        hint = (
+            f"; give a function that calls it with its arguments: lambda: {factory.__name__}(...)" if arguments else ""
+        )
         raise SimulationError(
             f"{factory!r} did not make an environment: {type(error).__name__}: {error}{hint}"
         ) from error

@@ -103,14 +103,15 @@ def check_learned(env: Env, name: str) -> None:
             )
 
 
-def checked_statistics(values: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Statistics as float64 of the shape of an observation.
+def checked_statistics(values: Any, shape: tuple[int, ...], name: str, dtype: str | None = None) -> np.ndarray:
+    """Statistics of the shape of an observation, in the floating-point dtype given, else in their own.
 
     Raises:
         ArgumentError: another shape, or numbers that are not finite.
     """
     try:
-        found = np.asarray(values, dtype=np.float64)
+        found = np.asarray(values, dtype)
+        found = found if found.dtype.kind == "f" else found.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{name} must be numbers of shape {list(shape)}: {error}") from error
     if found.shape != shape or not np.isfinite(found).all():

@@ -133,7 +133,12 @@ def _learned(env: gymnasium.Env[Any, Any]) -> list[WrapperSpec]:
         WrapperSpec(
             "FrozenStatistics",
             FROZEN,
-            {"mean": wrapper.obs_rms.mean.tolist(), "var": wrapper.obs_rms.var.tolist(), "number": number},
+            {
+                "mean": wrapper.obs_rms.mean.tolist(),
+                "var": wrapper.obs_rms.var.tolist(),
+                "number": number,
+                "dtype": wrapper.obs_rms.mean.dtype.name,
+            },
         )
         for number, wrapper in enumerate(normalizers(env))
         if has_learned(wrapper)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rltools.pages import head, render, security_policy
-from rltools.recording import Recording, shared_episodes
+from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.recording._files import appearing, cause_named
 from rltools.reports._answers import agreement, leading
 from rltools.reports._compared import Runs, asked_of_now, compared_figures
@@ -50,7 +51,8 @@ def write_comparison(
     together = {labels[run]: recording for run, recording in runs.items()}
     told = [*(Caveat("Shared episodes", text) for text in shared_episodes(together)), *told]
     style = part("page.css")
-    with cause_named(folder):
+    with cause_named(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore", SharedEpisodesWarning)  # the page says so
         _write_table(folder / "summary.csv", summaries)
         page = render(
             part("comparison.html"),

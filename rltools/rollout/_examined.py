@@ -87,9 +87,7 @@ def _reward_notes(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
     """The caveat about rewards that are not the environment's own, or that are so because a wrapper was left out."""
     left_out = [type(wrapper).__name__ for wrapper in scaled_rewards(env)]
     dropped = (
-        (f"rewards are not scaled by what was seen before: left out are {' and '.join(left_out)}",)
-        if left_out
-        else ()
+        (f"rewards are not scaled by what was seen before: left out are {' and '.join(left_out)}",) if left_out else ()
     )
     changed = [type(layer).__name__ for layer in chain(with_own_rewards(env)) if changes_rewards(layer)]
     return dropped + (

@@ -81,7 +81,9 @@ def as_reward(reward: Any) -> float:
     if values.size == 1 and values.dtype.kind in "biuf":
         return float(values.reshape(-1)[0])
     shape = f" of shape {list(values.shape)}" if values.ndim and values.dtype.kind in "biufc" else ""
-    several = " of several objectives; give a wrapper that makes one number of them" if shape and values.size > 1 else ""
+    several = (
+        " of several objectives; give a wrapper that makes one number of them" if shape and values.size > 1 else ""
+    )
     text = " ".join(repr(reward).split())
     raise SimulationError(
         f"the reward is {text if len(text) <= 80 else f'{text[:77]}...'}, a {type(reward).__name__}{shape}, and must be "

@@ -111,9 +111,7 @@ def record(
     spec = environment_spec(environment)
     if max_steps is None:
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
-    header = header_of(
-        policy, spec, seed, deterministic, max_steps, layers=examined.layers, notes=examined.notes
-    )
+    header = header_of(policy, spec, seed, deterministic, max_steps, layers=examined.layers, notes=examined.notes)
     folder, keep_alive = _temporary_folder() if directory is None else (Path(directory), None)
     with sole_writer(folder), cause_named(folder), reproducible(policy):
         recording = Recording(folder, settle(folder, header, overwrite=overwrite), keep_alive)

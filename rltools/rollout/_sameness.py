@@ -97,7 +97,8 @@ def _beside_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
             except Exception as error:
                 return (f"the environment given could not be compared with those made like it: {told(error)}",)
             if _alike(looks, seen):  # what has learned nothing yet is like what starts from nothing
-                return _after_an_episode(live, first, policy) if _own_wrappers(first) else ()
+                with _opened(live) as fresh:
+                    return _after_an_episode(live, fresh, policy) if _own_wrappers(fresh) else ()
             if _only_noise(looks, seen, again):
                 return (_NOISE,)
             culprit = _culprit(given, first)
@@ -212,7 +213,9 @@ def _only_noise(fresh: _Look, seen: _Look, again: _Look) -> bool:
 
 def _distance(one: _Look, other: _Look) -> float:
     pairs = zip(one.observations, other.observations, strict=False)
-    return float(np.mean([np.abs(mine - theirs).mean() for mine, theirs in pairs if mine.size and mine.shape == theirs.shape]))
+    return float(
+        np.mean([np.abs(mine - theirs).mean() for mine, theirs in pairs if mine.size and mine.shape == theirs.shape])
+    )
 
 
 def _culprit(changed: Env, fresh: Env) -> str:
@@ -263,4 +266,3 @@ def _opened(environment: Environment) -> Iterator[Env]:
     finally:
         with suppress(Exception):
             env.close()
-

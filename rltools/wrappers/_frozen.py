@@ -22,6 +22,7 @@ class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorA
         mean: of observations, `[*observation]`.
         var: their variance, likewise; at least 0.
         number: which of several such wrappers, from the inside outwards.
+        dtype: in which the wrapper computes with these numbers, for instance "float32"; their own by default.
 
     Raises:
         ArgumentError: there is no such wrapper, or the numbers are not of the shape that it observes.
@@ -35,7 +36,9 @@ class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorA
         [0.0, 0.0, 0.0, 0.0]
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], mean: Any, var: Any, number: int = 0) -> None:
+    def __init__(
+        self, env: gymnasium.Env[Any, Any], mean: Any, var: Any, number: int = 0, dtype: str | None = None
+    ) -> None:
         gymnasium.Wrapper.__init__(self, env)
         wrappers = normalizers(env)
         if not 0 <= number < len(wrappers):
@@ -44,8 +47,10 @@ class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorA
                 f"gymnasium.wrappers.NormalizeObservation around the environment first"
             )
         shape = tuple(wrappers[number].obs_rms.mean.shape)
-        means, variances = checked_statistics(mean, shape, "mean"), checked_statistics(var, shape, "var")
+        means, variances = checked_statistics(mean, shape, "mean", dtype), checked_statistics(var, shape, "var", dtype)
         if (variances < 0).any():
             raise ArgumentError(f"var holds {variances.min()}; a variance is at least 0")
-        RecordConstructorArgs.__init__(self, mean=means.tolist(), var=variances.tolist(), number=number)
+        RecordConstructorArgs.__init__(
+            self, mean=means.tolist(), var=variances.tolist(), number=number, dtype=means.dtype.name
+        )
         freeze(wrappers[number], means, variances)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def make_policy(
         memory=_memory_at_dtype(network, dtype, prepare, outputs.memory),
         normalization=None if statistics is None else statistics.of(features),
         masked=outputs.masked,
-        source=_complete(source, statistics, around, known),
+        source=_complete(source, statistics, around, known, () if statistics is None else statistics.notes(features)),
     )
 
 
@@ -101,8 +101,10 @@ def _outer_space(
     return outer
 
 
-def _complete(source: Source, statistics: Statistics | None, around: Surroundings | None, known: Known) -> Source:
-    sha256, notes = source.sha256, [*known.notes, *source.notes]
+def _complete(
+    source: Source, statistics: Statistics | None, around: Surroundings | None, known: Known, more: Iterable[str]
+) -> Source:
+    sha256, notes = source.sha256, [*known.notes, *source.notes, *more]
     if statistics is not None:
         sha256 = hashlib.sha256(bytes.fromhex(sha256) + statistics.fingerprint()).hexdigest()
     environment = None
