@@ -31,9 +31,9 @@ def episode_seed(rule: str, seed: int, number: int) -> int:
 
     Args:
         rule: "spread": the first episode has the recording's seed, and the others have 31 bits of a
-            `numpy.random.SeedSequence` of it, so that recordings from different seeds share no episode but by a chance
-            of one in a billion. "consecutive", of recordings that do not name a rule: the seed plus the number, so that
-            recordings from seeds 0 and 1 share all episodes but one.
+            `numpy.random.SeedSequence` of it, so that recordings from different seeds share an episode by a chance of
+            one in a billion only. "consecutive", of recordings that do not name a rule: the seed plus the number, so
+            that recordings from seeds 0 and 1 share all episodes but one.
         seed: of the recording.
         number: of the episode, from 0.
 
@@ -63,8 +63,8 @@ def shared_episodes(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
     labels = list(recordings)
     seeds = {label: {outcome.seed for outcome in recording.outcomes()} for label, recording in recordings.items()}
     return tuple(
-        f"{one} and {other} share {shared} of {len(seeds[one] | seeds[other])} episodes: they have the same network and "
-        f"seeds, and agree there by themselves; record one of them from another seed"
+        f"{one} and {other} share {shared} of {len(seeds[one] | seeds[other])} episodes: they have the same network "
+        f"and seeds, and agree there by themselves; record one of them from another seed"
         for at, one in enumerate(labels)
         for other in labels[at + 1 :]
         if _same_but_for_seeds(recordings[one], recordings[other]) and (shared := len(seeds[one] & seeds[other]))

@@ -61,8 +61,8 @@ def stepped(given: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
 
 
 OLD_INTERFACE = (
-    "if this is the interface of gym before 0.26, return what gymnasium.Env documents, or give a function that makes it "
-    'through shimmy: gymnasium.make("GymV21Environment-v0", env=env)'
+    "if this is the interface of gym before 0.26, return what gymnasium.Env documents, or give a function that makes "
+    'it through shimmy: gymnasium.make("GymV21Environment-v0", env=env)'
 )
 
 
@@ -81,14 +81,11 @@ def as_reward(reward: Any) -> float:
     if values.size == 1 and values.dtype.kind in "biuf":
         return float(values.reshape(-1)[0])
     shape = f" of shape {list(values.shape)}" if values.ndim and values.dtype.kind in "biufc" else ""
-    several = (
-        " of several objectives; give a wrapper that makes one number of them" if shape and values.size > 1 else ""
-    )
+    several = " of several objectives; give a wrapper that makes one number of them"
+    next_step = several if shape and values.size > 1 else "; make the environment return a float"
     text = " ".join(repr(reward).split())
-    raise SimulationError(
-        f"the reward is {text if len(text) <= 80 else f'{text[:77]}...'}, a {type(reward).__name__}{shape}, and must be "
-        f"one number{several or '; make the environment return a float'}"
-    )
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    raise SimulationError(f"the reward is {text}, a {type(reward).__name__}{shape}, and must be one number{next_step}")
 
 
 def told(error: Exception) -> str:

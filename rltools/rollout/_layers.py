@@ -1,4 +1,4 @@
-"""What an environment is made of, as its recording tells it: its arguments, its wrappers, and what these have learned."""
+"""What an environment is made of, as its recording tells it: arguments, wrappers, and what these have learned."""
 
 from __future__ import annotations
 
@@ -46,12 +46,10 @@ def layers_of(env: gymnasium.Env[Any, Any]) -> tuple[Layer, ...]:
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it; of anything else its name."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else str(float(value))
-    if isinstance(value, np.integer | np.bool_):
-        return value.item()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str | float):
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
     if isinstance(value, dict):
         return {str(name): _plain(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -53,8 +53,8 @@ def checked_mask(given: Any, policy: Policy, name: str) -> np.ndarray:
         values = np.empty(0, object)
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
         raise SimulationError(
-            f"{name} is {_shown(given)}, of {type(given).__name__}; it must be {sum(sizes)} booleans, or zeros and ones, "
-            f"one for each action"
+            f"{name} is {_shown(given)}, of {type(given).__name__}; it must be {sum(sizes)} booleans, or zeros and "
+            f"ones, one for each action"
         )
     mask = values.astype(bool).reshape(-1)
     if len(mask) != sum(sizes):

@@ -52,8 +52,9 @@ def record(
 ) -> Recording:
     """Let a policy act in an environment, and keep whole episodes.
 
-    Each episode has a freshly made environment and its own seed, and is kept as one file as soon as it ends. With vector observations, episode i is the same to the last bit whatever `num_envs` is, on one
-    machine. Where the folder already holds a recording of the same settings, only what is missing is added.
+    Each episode has a freshly made environment and its own seed, and is kept as one file as soon as it ends. With
+    vector observations, episode i is the same to the last bit whatever `num_envs` is, on one machine. Where the folder
+    already holds a recording of the same settings, only what is missing is added.
 
     Args:
         policy: what acts; see `load_policy`.
@@ -61,8 +62,8 @@ def record(
             environment others are made like it, with the statistics of observations that its `NormalizeObservation`
             has learned by now, frozen; they are kept with the recording.
         episodes: how many.
-        seed: of the first episode; the others have seeds drawn from it, so that recordings from different seeds share no
-            episode, and agents that are recorded from the same seed have the same ones.
+        seed: of the first episode; the others have seeds drawn from it, so that recordings from different seeds share
+            no episode, and agents that are recorded from the same seed have the same ones.
         num_envs: episodes that run side by side.
         directory: where the recording is kept; None keeps it in a temporary folder as long as it is in use.
         frames: whether pictures are kept, or of which episodes; also for episodes that were recorded without.

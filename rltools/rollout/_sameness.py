@@ -38,8 +38,8 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 # Their wrappers are known: what they carry is within an episode, or in statistics that are carried over.
 _KNOWN = ("gymnasium", "minigrid", "stable_baselines3", "sb3_contrib", "ale_py", "rltools")
 _NOISE = (
-    "the environment observes something else each time it is reset with the same seed, so nothing tells whether one that "
-    "is made anew is like that of the training"
+    "the environment observes something else each time it is reset with the same seed, so nothing tells whether one "
+    "that is made anew is like that of the training"
 )
 # These only look on, and a policy cannot always be copied.
 _HOLD_POLICIES = ("AttributionWrapper", "ReplayWrapper")
@@ -103,9 +103,9 @@ def _beside_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
                 return (_NOISE,)
             culprit = _culprit(given, first)
     raise SimulationError(
-        f"a second {live} observes something else from the same seed than the one given: {culprit} has changed since it "
-        f"was made, and that is lost in an environment that is made anew for each episode; give a function that makes "
-        f"it as it was in training, with what was learned, and that learns no more"
+        f"a second {live} observes something else from the same seed than the one given: {culprit} has changed since "
+        f"it was made, and that is lost in an environment that is made anew for each episode; give a function that "
+        f"makes it as it was in training, with what was learned, and that learns no more"
     )
 
 

@@ -128,8 +128,8 @@ class TestFaults:
     @pytest.mark.parametrize("name", METHODS)
     @pytest.mark.parametrize("failing", [(0,), (1,)])
     def test_episodes_without_steps(self, policy, tmp_path, name, failing, Walk):
+        seeds = [episode_seed("spread", 0, number) for number in failing]
         with pytest.raises(FaultError) as fault:
-            seeds = [episode_seed("spread", 0, number) for number in failing]
             rltools.record(policy, lambda: Walk(failing=seeds), episodes=3, directory=tmp_path)
         recording = fault.value.recording
         attribution = rltools.explain(recording, policy, method=name).attribution()

@@ -124,9 +124,10 @@ class TestOfOtherBounds:
                 str(tmp_path / "run"),
             ]
             monkeypatch.setattr("sys.argv", [*call, *more])
-            with warnings.catch_warnings(), pytest.raises(SystemExit):
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                main()
+                with pytest.raises(SystemExit):
+                    main()
             return "".join(capsys.readouterr())
 
         gymnasium.register("Field-v0", entry_point=Field)

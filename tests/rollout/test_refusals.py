@@ -127,7 +127,7 @@ class TestOtherLibraries:
         vector = gymnasium.make_vec("CartPole-v1", num_envs=2)
         with pytest.raises(ArgumentError, match=r"\(CartPoleVectorEnv\).*a function that makes one gymnasium\.Env"):
             rltools.record(cartpole, vector)
-        with pytest.raises(ArgumentError, match="with the statistics of this one: rltools.FrozenStatistics"):
+        with pytest.raises(ArgumentError, match="with the statistics of this one: rltools"):
             rltools.record(cartpole, gymnasium.wrappers.vector.NormalizeObservation(vector))
         with pytest.raises(SimulationError, match=r"it must return a gymnasium\.Env: this is a vector of environments"):
             rltools.record(cartpole, lambda: vector)

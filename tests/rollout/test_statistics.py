@@ -1,4 +1,4 @@
-"""Wrappers that carry something from episode to episode: what they have learned is that of the training, or it is said."""
+"""Wrappers that carry something from episode to episode: they have what they had in training, or it is said."""
 
 from __future__ import annotations
 
@@ -131,9 +131,10 @@ class TestOfALiveEnvironment:
         assert "left out are NormalizeReward and TransformReward" in " ".join(recording.header.notes)
         expected = np.clip(as_trained(inner, recording), -2, 2)
         np.testing.assert_array_equal(recording.episode(1).observations, expected)
+        inner.update_running_mean = True
+        trained(env, 3)
         with pytest.raises(ConflictError, match="statistics of observations"):
-            inner.update_running_mean = True
-            rltools.record(policy, trained(env, 3), episodes=2, max_steps=20, directory=tmp_path)
+            rltools.record(policy, env, episodes=2, max_steps=20, directory=tmp_path)
 
     def test_beneath_an_attribution_wrapper(self, policy: Any) -> None:
         env = trained(NormalizeObservation(pole()))

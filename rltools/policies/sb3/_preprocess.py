@@ -41,7 +41,7 @@ def as_given(inner: Space[Any], outer: Space[Any]) -> Space[Any]:
 
 
 def without_scaled_images(inner: Space[Any], outer: Space[Any], scaled: Collection[Path]) -> Space[Any]:
-    """A network's space with the environment's images in the place of normalised ones, whose bounds are of other numbers.
+    """A network's space with the environment's images in the place of normalised ones, which have other bounds.
 
     Args:
         inner: of the network, in the layout of its environment.
