@@ -109,7 +109,8 @@ def _as_it_is(
     around = None if env is None else look_at(env, names=False, bounds=bounds)
     if around is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
-    place(policy, around, bounds)
+    homeless = policy.source.environment is None and not hasattr(policy, "environment")
+    place(policy, around if homeless else None, bounds)
     return policy
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -31,7 +31,7 @@ from rltools.observations import Leaf, leaves
 from rltools.policies._actions import branches, count_actions
 from rltools.policies._bounds import Bounds, Difference, differences
 from rltools.policies._stacking import stacking_hint
-from rltools.policy import Policy
+from rltools.policy import Placed, Policy
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,11 @@ def look_at(env: Environment, *, names: bool = True, bounds: Bounds = "same") ->
 
 def place(policy: Policy, around: Surroundings | None, bounds: Bounds) -> None:
     """Let a policy know where it acts where nothing else is said, and whether other bounds there are meant."""
+    placed = cast("Placed", policy)
     if around is not None and around.given is not None:
-        policy.environment = around.given  # type: ignore[attr-defined]
+        placed.environment = around.given
     if bounds == "any":
-        policy.bounds = bounds  # type: ignore[attr-defined]
+        placed.bounds = bounds
 
 
 def names_in(spec: EnvSpec, observed: Space[Any], acted: Space[Any]) -> tuple[Features | None, tuple[str, ...] | None]:

@@ -132,6 +132,15 @@ class TestOtherLibraries:
         with pytest.raises(SimulationError, match=r"it must return a gymnasium\.Env: this is a vector of environments"):
             rltools.record(cartpole, lambda: vector)
 
+    def test_live_wrappers(self, cartpole: Any) -> None:
+        vector = gymnasium.make_vec("CartPole-v1", num_envs=2)
+        with pytest.raises(ArgumentError, match=r"give it to rltools\.VectorAttributionWrapper"):
+            rltools.AttributionWrapper(vector, cartpole)
+        with pytest.raises(ArgumentError, match=r"give it to rltools\.AttributionWrapper"):
+            rltools.VectorAttributionWrapper(pole(), cartpole)  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match="the environment given is 'CartPole-v1', and must be a gymnasium"):
+            rltools.AttributionWrapper("CartPole-v1", cartpole)  # type: ignore[arg-type]
+
     @pytest.mark.parametrize(
         ("module", "message"),
         [
