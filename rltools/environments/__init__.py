@@ -23,7 +23,7 @@ from rltools.environments._statistics import (
     scaled_rewards,
     with_own_rewards,
 )
-from rltools.environments._wrappers import wrapped_spec, wrapper_names
+from rltools.environments._wrappers import statistics_of, wrapped_spec, wrapper_names
 
 __all__ = [
     "OLD_GYM",
@@ -49,6 +49,7 @@ __all__ = [
     "scaled_rewards",
     "spec_from_json",
     "spec_to_json",
+    "statistics_of",
     "with_own_rewards",
     "wrapped_spec",
     "wrapper_names",

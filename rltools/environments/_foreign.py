@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 
 OLD_GYM = (
@@ -42,7 +44,7 @@ def is_old_space(space: object) -> bool:
 
 
 def _vector(value: object, what: str, first: str, also: str) -> str:
-    inner = value
+    inner: Any = value
     while not hasattr(inner, "envs") and hasattr(inner, "venv" if hasattr(inner, "venv") else "env"):
         inner = inner.venv if hasattr(inner, "venv") else inner.env
     single = f"one of its environments (.{first}), " if hasattr(inner, "envs") else ""

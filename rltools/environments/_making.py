@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 from gymnasium import Space, spaces
@@ -68,7 +68,7 @@ def make_with_rewards(env: Environment, *, render_mode: str | None = None) -> gy
             f"{env} has no specification, so no second one can be made; give a function that makes one"
         )
     check_kind(env)
-    return freeze_all(_made_by(env, render_mode))
+    return freeze_all(_made_by(cast("Callable[[], gymnasium.Env[Any, Any]]", env), render_mode))
 
 
 def check_kind(env: object) -> None:

@@ -91,10 +91,14 @@ def check_learned(env: Env, name: str) -> None:
     """Refuse an environment with statistics that start from nothing.
 
     Raises:
-        SimulationError: it has such a wrapper, and every episode would begin with mean 0 and variance 1.
+        SimulationError: it has such a wrapper, and every episode would begin with mean 0 and variance 1, which nobody
+            asked for.
     """
-    for wrapper in normalizers(env):
-        if not has_learned(wrapper):
+    told = {
+        vars(layer)["_saved_kwargs"]["number"] for layer in chain(env) if type(layer).__name__ == "FrozenStatistics"
+    }
+    for number, wrapper in enumerate(normalizers(env)):
+        if number not in told and not has_learned(wrapper):
             raise SimulationError(
                 f"the {type(wrapper).__name__} of {name} has learned nothing yet (mean {_some(wrapper.obs_rms.mean)}, "
                 f"variance {_some(wrapper.obs_rms.var)}), so the policy would act on other inputs than in training; "

@@ -118,7 +118,7 @@ def with_arguments_of(env: gymnasium.Env[Any, Any], wrappers: tuple[WrapperSpec,
         wrappers: from the inside outwards, as its specification lists them.
     """
     found: list[WrapperSpec] = []
-    learned = _learned(env)
+    learned = statistics_of(env)
     for wrapper in reversed([wrapper for wrapper in wrappers if wrapper.entry_point != FROZEN]):
         while isinstance(env, gymnasium.Wrapper) and _place(env) != wrapper.entry_point:
             env = env.env
@@ -128,7 +128,13 @@ def with_arguments_of(env: gymnasium.Env[Any, Any], wrappers: tuple[WrapperSpec,
     return (*reversed(found), *learned)
 
 
-def _learned(env: gymnasium.Env[Any, Any]) -> list[WrapperSpec]:
+def statistics_of(env: gymnasium.Env[Any, Any], *, untouched: bool = False) -> list[WrapperSpec]:
+    """The wrappers that give another environment the statistics of observations that this one has learned.
+
+    Args:
+        env: live.
+        untouched: also those of wrappers that have learned nothing yet, as in an environment that is being trained in.
+    """
     return [
         WrapperSpec(
             "FrozenStatistics",
@@ -141,7 +147,7 @@ def _learned(env: gymnasium.Env[Any, Any]) -> list[WrapperSpec]:
             },
         )
         for number, wrapper in enumerate(normalizers(env))
-        if has_learned(wrapper)
+        if untouched or has_learned(wrapper)
     ]
 
 

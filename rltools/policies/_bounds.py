@@ -77,9 +77,9 @@ def differences(model: Space[Any], env: Space[Any]) -> list[Difference]:
         if not wrong.any() and not kinds:
             continue
         entry = int(np.flatnonzero(finite if finite.any() else wrong)[0]) if wrong.any() else 0
-        texts = [_interval(box, entry, kinds) for box in (mine, theirs)]
         count = int(wrong.sum()) if wrong.any() else int(wrong.size)
-        found.append(Difference(path, entry, *texts, count, not finite.any() and not kinds))
+        of_model, of_env = _interval(mine, entry, kinds), _interval(theirs, entry, kinds)
+        found.append(Difference(path, entry, of_model, of_env, count, not finite.any() and not kinds))
     return sorted(found, key=lambda difference: difference.endless)
 
 
@@ -115,10 +115,10 @@ def _boxes(model: Space[Any], env: Space[Any], path: Path) -> Iterator[tuple[Pat
 
 def _ends(mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of one side, flat: which entries differ, and which of them end in both."""
-    ends = [np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (mine, theirs)]
-    endless = [np.abs(bound) >= ENDLESS for bound in ends]
-    wrong = ~np.isclose(*ends, rtol=1e-5, atol=1e-7) & ~(endless[0] & endless[1])
-    return wrong, wrong & ~endless[0] & ~endless[1]
+    one, other = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (mine, theirs))
+    endless, others = np.abs(one) >= ENDLESS, np.abs(other) >= ENDLESS
+    wrong = ~np.isclose(one, other, rtol=1e-5, atol=1e-7) & ~(endless & others)
+    return wrong, wrong & ~endless & ~others
 
 
 def _is_stacked(mine: spaces.Box, theirs: spaces.Box) -> bool:

@@ -96,7 +96,8 @@ def look_at(env: Environment, *, names: bool = True, bounds: Bounds = "same") ->
     """
     check_kind(env)
     spec = environment_spec(env)
-    given = env if spec is None else spec  # of a live one this holds what its wrappers have learned by now
+    # Of a live one the specification holds what its wrappers have learned by now; without one it cannot be made again.
+    given = spec or (None if isinstance(env, gymnasium.Env) else env)
     live = env if isinstance(env, gymnasium.Env) else make_environment(env)
     spec = spec or environment_spec(live)
     card = environment_card(spec) if names and spec is not None else None

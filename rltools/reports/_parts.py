@@ -140,6 +140,8 @@ def _of(recording: Recording, summary: Summary) -> Iterator[tuple[str, str]]:
 
 def seeds_text(header: Header) -> str:
     """Which seeds the episodes have."""
+    if header.seed < 0:
+        return "those of the resets"
     how = "those that follow" if header.seeds == "consecutive" else "others drawn from it"
     return f"{header.seed} and {how}, one an episode"
 

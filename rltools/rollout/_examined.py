@@ -56,8 +56,8 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
     check_kind(environment)
     spec = environment_spec(environment)
     # One that cannot be made again is only looked at: the first episode says so.
-    only = isinstance(environment, gymnasium.Env) and spec is None
-    trial = environment if only else make_with_rewards(environment)
+    only = environment if isinstance(environment, gymnasium.Env) and spec is None else None
+    trial = make_with_rewards(environment) if only is None else only
     try:
         spec = spec or environment_spec(trial)
         own = trial.unwrapped.observation_space == trial.observation_space
@@ -73,23 +73,24 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
         check_learned(trial, spec.id if spec is not None else repr(trial))
         notes = bounds_notes(policy.observation_space, policy.action_space, around)
         notes += _reward_notes(trial)
-        if only:
+        if only is not None:
             return Examined(layers_of(trial), notes)
         trial = with_own_rewards(trial)
         return Examined(layers_of(trial), notes + check_same(environment, trial, policy))
     finally:
-        if not only:
+        if only is None:
             with suppress(Exception):
                 trial.close()
 
 
 def _reward_notes(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
     """The caveat about rewards that are not the environment's own, or that are so because a wrapper was left out."""
-    left_out = [type(wrapper).__name__ for wrapper in scaled_rewards(env)]
+    dropping = scaled_rewards(env)
+    left_out = [type(wrapper).__name__ for wrapper in dropping]
     dropped = (
         (f"rewards are not scaled by what was seen before: left out are {' and '.join(left_out)}",) if left_out else ()
     )
-    changed = [type(layer).__name__ for layer in chain(with_own_rewards(env)) if changes_rewards(layer)]
+    changed = [type(layer).__name__ for layer in chain(env) if changes_rewards(layer) and layer not in dropping]
     return dropped + (
         (f"rewards and returns are what {' and '.join(changed)} makes of the environment's own",) if changed else ()
     )

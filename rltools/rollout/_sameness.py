@@ -222,8 +222,8 @@ def _culprit(changed: Env, fresh: Env) -> str:
     """Which layer is the first that observes something else, from the inside outwards."""
     for mine, theirs in zip(_told_layers(changed), _told_layers(fresh), strict=False):
         with suppress(Exception):
-            seen = [_vector(env, env.reset(seed=SEED)[0]) for env in (mine, theirs)]
-            if seen[0].shape != seen[1].shape or not np.allclose(*seen, RELATIVE, ABSOLUTE, equal_nan=True):
+            one, other = (_vector(env, env.reset(seed=SEED)[0]) for env in (mine, theirs))
+            if one.shape != other.shape or not np.allclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True):
                 return type(mine).__name__ if isinstance(mine, gymnasium.Wrapper) else "the environment itself"
     return "a wrapper or the environment itself"
 

@@ -157,6 +157,22 @@ class TestOfALiveEnvironment:
         (inner,) = [layer for layer in chain_of(model.get_env().envs[0]) if isinstance(layer, NormalizeObservation)]
         np.testing.assert_array_equal(recording.episode(1).observations, as_trained(inner, recording))
 
+    def test_of_a_model_that_is_being_trained_they_are_those_of_the_moment(self) -> None:
+        from stable_baselines3 import PPO
+
+        model = PPO("MlpPolicy", NormalizeObservation(pole()), n_steps=64, batch_size=64, seed=0, device="cpu")
+        untrained = rltools.record(rltools.load_policy(model), episodes=1, max_steps=5)
+        assert untrained.header.layers[-1]["name"] == "FrozenStatistics"
+        model.learn(64)
+        policy = rltools.load_policy(model)
+        (inner,) = [layer for layer in chain_of(model.get_env().envs[0]) if isinstance(layer, NormalizeObservation)]
+        mean = inner.obs_rms.mean.tolist()
+        model.learn(64)
+        layers = rltools.record(policy, episodes=1, max_steps=5).header.layers
+        assert [layer["statistics"]["mean"] for layer in layers if "statistics" in layer] == [mean]
+        elsewhere = rltools.load_policy(model, "CartPole-v1")
+        assert elsewhere.source.notes == ("trained in NormalizeObservation, used without",)
+
     def test_of_one_that_has_learned_nothing_it_is_refused(self, policy: Any) -> None:
         with pytest.raises(SimulationError, match=rf"NormalizeObservation of CartPole-v1 {NOTHING}.*FrozenStatistics"):
             rltools.record(policy, NormalizeObservation(pole()), episodes=1)
