@@ -1,6 +1,6 @@
 """Naming and making environments, without running what a file says."""
 
-from rltools.environments._foreign import OLD_GYM, foreign_kind, is_old_space
+from rltools.environments._foreign import foreign_kind, is_old_space
 from rltools.environments._ids import (
     Environment,
     current_id,
@@ -18,7 +18,6 @@ from rltools.environments._statistics import (
     checked_statistics,
     freeze,
     freeze_all,
-    has_learned,
     normalizers,
     scaled_rewards,
     with_own_rewards,
@@ -26,7 +25,6 @@ from rltools.environments._statistics import (
 from rltools.environments._wrappers import statistics_of, wrapped_spec, wrapper_names
 
 __all__ = [
-    "OLD_GYM",
     "Environment",
     "chain",
     "changes_rewards",
@@ -38,7 +36,6 @@ __all__ = [
     "foreign_kind",
     "freeze",
     "freeze_all",
-    "has_learned",
     "import_modules",
     "is_newer_version",
     "is_old_space",

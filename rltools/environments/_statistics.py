@@ -6,6 +6,7 @@ with those it was trained with, and an environment that is made anew starts agai
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def has_learned(wrapper: Any) -> bool:
 
 def freeze(wrapper: Any, mean: np.ndarray | None = None, var: np.ndarray | None = None) -> None:
     """Let such a wrapper keep its statistics, or those given, whatever it observes from now on."""
-    running = wrapper.obs_rms
+    running = wrapper.obs_rms = copy.copy(wrapper.obs_rms)  # a training may go on with the one that was there
     if mean is not None and var is not None:
         running.mean, running.var = mean, var
     if hasattr(wrapper, "update_running_mean"):
@@ -94,9 +95,8 @@ def check_learned(env: Env, name: str) -> None:
         SimulationError: it has such a wrapper, and every episode would begin with mean 0 and variance 1, which nobody
             asked for.
     """
-    told = {
-        vars(layer)["_saved_kwargs"]["number"] for layer in chain(env) if type(layer).__name__ == "FrozenStatistics"
-    }
+    given = [layer for layer in chain(env) if type(layer).__name__ == "FrozenStatistics"]
+    told = {getattr(layer, "_saved_kwargs", {}).get("number") for layer in given}
     for number, wrapper in enumerate(normalizers(env)):
         if number not in told and not has_learned(wrapper):
             raise SimulationError(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from rltools.environments._statistics import has_learned, normalizers
@@ -140,10 +141,10 @@ def statistics_of(env: gymnasium.Env[Any, Any], *, untouched: bool = False) -> l
             "FrozenStatistics",
             FROZEN,
             {
-                "mean": wrapper.obs_rms.mean.tolist(),
-                "var": wrapper.obs_rms.var.tolist(),
+                "mean": np.asarray(wrapper.obs_rms.mean).tolist(),
+                "var": np.asarray(wrapper.obs_rms.var).tolist(),
                 "number": number,
-                "dtype": wrapper.obs_rms.mean.dtype.name,
+                "dtype": np.asarray(wrapper.obs_rms.mean).dtype.name,
             },
         )
         for number, wrapper in enumerate(normalizers(env))

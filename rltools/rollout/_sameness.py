@@ -244,16 +244,12 @@ def _copied(live: Env) -> Env | None:
 @contextmanager
 def _held(env: Env) -> Iterator[Env]:
     """The environment with its learned statistics frozen, and afterwards as they were."""
-    kept = [
-        (wrapper, dict(vars(wrapper.obs_rms)), getattr(wrapper, "update_running_mean", None))
-        for wrapper in normalizers(env)
-    ]
+    kept = [(wrapper, wrapper.obs_rms, getattr(wrapper, "update_running_mean", None)) for wrapper in normalizers(env)]
     try:
         yield freeze_all(env)
     finally:
         for wrapper, running, updates in kept:
-            vars(wrapper.obs_rms).clear()
-            vars(wrapper.obs_rms).update(running)
+            wrapper.obs_rms = running
             if updates is not None:
                 wrapper.update_running_mean = updates
 

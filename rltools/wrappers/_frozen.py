@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from rltools.environments import checked_statistics, freeze, normalizers
@@ -46,7 +47,7 @@ class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorA
                 f"{env} has {len(wrappers)} wrappers with statistics of observations, and no number {number}; put "
                 f"gymnasium.wrappers.NormalizeObservation around the environment first"
             )
-        shape = tuple(wrappers[number].obs_rms.mean.shape)
+        shape = np.shape(wrappers[number].obs_rms.mean)
         means, variances = checked_statistics(mean, shape, "mean", dtype), checked_statistics(var, shape, "var", dtype)
         if (variances < 0).any():
             raise ArgumentError(f"var holds {variances.min()}; a variance is at least 0")
