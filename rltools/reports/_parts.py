@@ -84,9 +84,8 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
     found: dict[tuple[str, str], list[str]] = {("The agent", note): [] for note in recording.header.notes}
     outside = sum(outcome.outside for outcome in recording.outcomes())
     if outside:
-        text = (
-            f"{counted(outside, 'observation')} lay outside the space that the environment declares; kept as they came."
-        )
+        seen = counted(outside, "observation")
+        text = f"{seen} lay outside the space that the policy was trained with; kept as they came."
         found["Outside the space", text] = []
     names = [asked_of(recording, summary) for summary in summaries]
     for name, summary in zip(names, summaries, strict=True):

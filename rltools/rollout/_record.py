@@ -32,7 +32,7 @@ FAULTS_IN_A_ROW = 3
 
 
 class OutsideSpaceWarning(UserWarning):
-    """Observations lay outside the space that the environment declares."""
+    """Observations lay outside the space that the policy was trained with."""
 
 
 def record(
@@ -196,7 +196,7 @@ def _drain(rollout: Rollout, missing: list[int], advance: Callable[[int], None],
                 break
     if outside:
         warnings.warn(
-            f"{outside} observations lay outside the space that the environment declares; they are kept as they came",
+            f"{outside} observations lay outside the space that the policy was trained with; they are kept as they came",
             OutsideSpaceWarning,
             stacklevel=3,
         )

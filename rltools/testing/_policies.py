@@ -49,7 +49,8 @@ def check_policy(
         >>> check_policy(load_policy("cartpole-ppo"))
     """
     if env is not None:
-        check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(env))
+        around = look_at(env, bounds=getattr(policy, "bounds", "same"))
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
     rng = np.random.default_rng(seed)
     _check_names(policy)
     looked = look(policy, env, rng)
