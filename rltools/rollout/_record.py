@@ -196,7 +196,7 @@ def _drain(rollout: Rollout, missing: list[int], advance: Callable[[int], None],
                 break
     if outside:
         warnings.warn(
-            f"{outside} observations lay outside the space that the policy was trained with; they are kept as they came",
+            f"{outside} observations lay outside the space that the policy was trained with; kept as they came",
             OutsideSpaceWarning,
             stacklevel=3,
         )
