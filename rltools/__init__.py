@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from rltools.targets import Target as Target
     from rltools.videos import video as video
     from rltools.wrappers import AttributionWrapper as AttributionWrapper
+    from rltools.wrappers import FrozenStatistics as FrozenStatistics
     from rltools.wrappers import ReplayWrapper as ReplayWrapper
     from rltools.wrappers import SelectFeatures as SelectFeatures
     from rltools.wrappers import VectorAttributionWrapper as VectorAttributionWrapper
@@ -53,6 +54,7 @@ _PUBLIC = {
     "AttributionWrapper": "wrappers",
     "Episode": "recording",
     "Features": "features",
+    "FrozenStatistics": "wrappers",
     "Policy": "policy",
     "Recording": "recording",
     "ReplayWrapper": "wrappers",

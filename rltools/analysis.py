@@ -17,6 +17,7 @@ from rltools.explanation._references import VISITED
 from rltools.folders import RUNS, run_name
 from rltools.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, check_count
 from rltools.loading import load_policy
+from rltools.policies._bounds import Bounds
 from rltools.recording import Outcome, Recording
 from rltools.replaying import replay_episodes
 from rltools.reports import write_report
@@ -91,6 +92,7 @@ def analyze(
     directory: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
+    bounds: Bounds = "same",
 ) -> Analysis:
     """Record an agent, explain every step, draw it, and write a page that says what it looks at.
 
@@ -116,6 +118,7 @@ def analyze(
             `runs/<its folder>-<its name>-<first digits of its sha256>`. What is there already is not done again.
         overwrite: replace a recording of other settings.
         progress: show progress bars.
+        bounds: as for `load_policy`.
 
     Returns:
         The recording, its summary, and the page.
@@ -129,14 +132,21 @@ def analyze(
         check_count("references", references, most=MAX_REFERENCES)
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
-    policy = load_policy(source, env, normalize=normalize, trust=trusted)
+    policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
     headline = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
     main = str(fitting_target(headline, find_method(headline).needs, target, policy))
     # Asked before anything is recorded, which can take hours.
     wanted = [(find_method(name).name, of) for name, of in questions(policy, headline, main)]
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     recording = record(
-        policy, env, episodes=episodes, seed=seed, directory=folder, overwrite=overwrite, progress=progress
+        policy,
+        env,
+        episodes=episodes,
+        seed=seed,
+        directory=folder,
+        overwrite=overwrite,
+        progress=progress,
+        bounds=bounds,
     )
     for name, of in wanted:
         chosen: dict[str, Any] = {"groups": SUMMARY} if name == DECISION else {}
@@ -158,6 +168,7 @@ def analyze(
         "target": target,
         "references": references,
         "normalize": normalize,
+        "bounds": None if bounds == "same" else bounds,
         "out": directory,
     }
     words = [*_options(options), *([] if frames else ["--no-frames"])]

@@ -12,8 +12,9 @@ from rltools.environments import wrapped_spec
 from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
 from rltools.foreign_files import MIB, foreign_sha256, is_file, is_there
 from rltools.policies import Known, policy_of
+from rltools.policies._bounds import Bounds, check_bounds
 from rltools.policies._hub import fetch, is_hub
-from rltools.policies._surroundings import check_match, elsewhere_note, look_at, with_arguments
+from rltools.policies._surroundings import check_match, elsewhere_note, look_at, place, with_arguments
 from rltools.policies.trusted import trusting
 from rltools.policy import Policy
 
@@ -37,6 +38,7 @@ def load_policy(
     dtype: torch.dtype | None = None,
     trust: str | Iterable[str] | None = None,
     device: str | None = None,
+    bounds: Bounds = "same",
 ) -> Policy:
     """The policy in a source. No file is executed, whatever it says, unless it is trusted by its very sha256.
 
@@ -53,21 +55,26 @@ def load_policy(
         trust: the sha256 of each file, model or statistics, that its own library shall load, which runs what it holds.
             Whatever is not named is read without running anything, and nothing is trusted because that failed.
         device: where a model out of a file computes, for instance "cuda"; None is the CPU. Live ones stay as they are.
+        bounds: "any" lets the policy act where observations or actions have other finite bounds than in its training.
+            Bounds that are infinite on one side, or those of a newer version of a renamed environment, are a caveat of
+            what is recorded.
 
     Raises:
         UnknownNameError: no agent of this name; the message lists the nearest ones.
         ChecksumError: a model that is not the one its card names, or not the trusted one.
         ModelError: a model that is missing, damaged or not supported.
         UnsafeFileError: a file that wants to run code; it was not run.
-        MismatchError: the environment's spaces are not the policy's; both are in the message.
+        MismatchError: the environment's spaces or their bounds are not the policy's; both are in the message.
     """
+    check_bounds(bounds)
     if trust is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
     if device is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
     if isinstance(source, Policy):
-        return _as_it_is(source, env, normalize, dtype)
-    known = Known(environment=None if env is None else look_at(env), normalize=normalize, dtype=dtype)
+        return _as_it_is(source, env, normalize, dtype, bounds)
+    around = None if env is None else look_at(env, bounds=bounds)
+    known = Known(environment=around, normalize=normalize, dtype=dtype)
     if is_hub(source):
         fetched = fetch(source)
         source, known = fetched.path, dataclasses.replace(known, name=fetched.name, notes=(fetched.note,))
@@ -80,6 +87,7 @@ def load_policy(
     policy = policy_of(source, known)
     if known.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, known.environment)
+    place(policy, around, bounds)
     return policy if device is None else _moved(policy, device)
 
 
@@ -97,11 +105,16 @@ def _moved(policy: Policy, name: str) -> Policy:
     return policy
 
 
-def _as_it_is(policy: Policy, env: Environment | None, normalize: Any, dtype: torch.dtype | None) -> Policy:
+def _as_it_is(
+    policy: Policy, env: Environment | None, normalize: Any, dtype: torch.dtype | None, bounds: Bounds
+) -> Policy:
     if normalize is not None or dtype is not None:
         raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype where it is made")
-    if env is not None:
-        check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(env))
+    around = None if env is None else look_at(env, names=False, bounds=bounds)
+    if around is not None:
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
+    homeless = policy.source.environment is None and not hasattr(policy, "environment")
+    place(policy, around if homeless else None, bounds)
     return policy
 
 

@@ -148,6 +148,12 @@ def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
         yield Leaf(path, "choice", shape, dtype, tuple(map(int, sizes)), tuple(map(int, starts)), ("feature",))
     elif isinstance(space, spaces.Text) or np.dtype(space.dtype).kind == "U":  # other packages have texts of their own
         yield Leaf(path, "text", (), "object", axes=("feature",))
+    elif type(space).__module__.partition(".")[0] == "gym":
+        raise ArgumentError(
+            f"observations are a {type(space).__name__} of the old library gym; give the space of the same name of "
+            f"gymnasium.spaces, or make the environment through shimmy: "
+            f'gymnasium.make("GymV26Environment-v0", env=env)'
+        )
     else:
         where = f" at {'/'.join(map(str, path))!r}" if path else ""
         raise ArgumentError(

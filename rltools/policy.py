@@ -205,6 +205,18 @@ class Recurrent(Protocol):
         ...
 
 
+class Placed(Protocol):
+    """What `load_policy` lets a policy know of where it is to act. Both may be missing.
+
+    Attributes:
+        environment: as it was given; of a live one its specification, with what its wrappers had learned by then.
+        bounds: "any" where other bounds than those of the training are meant.
+    """
+
+    environment: object
+    bounds: str
+
+
 class Pulling(Protocol):
     """What a policy may have besides: gradients without a graph, for networks whose layers it knows."""
 

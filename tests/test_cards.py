@@ -300,3 +300,18 @@ def test_a_card_with_another_number_of_entries_is_said(tmp_path, monkeypatch):
     around = look_at("CartPole-v1")
     assert around.features.names[0] == "obs[0]"
     assert around.notes == ("the environment's card names 2 entries and there are 4: not used",)
+
+
+@pytest.mark.parametrize("listed", ["id: MyCartPole-v1", "id: CartPole-v10\nalso: CartPole-v1"])
+def test_a_faulty_card_of_another_environment_stops_nothing(listed, project):
+    card(project, "broken", f"environments:\n  - {listed}\n: [")
+    assert environment_card(environment_spec("CartPole-v1")) is not None
+    card(project, "broken", "environments:\n  - id: CartPole-v1\n: [")
+    with pytest.raises(ConfigError, match=r"broken\.yaml"):
+        environment_card(environment_spec("CartPole-v1"))
+
+
+def test_a_card_that_cannot_be_opened_stops_only_its_own(project):
+    (project / "envs").mkdir(exist_ok=True)
+    (project / "envs" / "mountain.yaml").symlink_to(project / "nowhere")
+    assert environment_card(environment_spec("CartPole-v1")) is not None

@@ -1,13 +1,15 @@
 import dataclasses
+import json
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import rltools
 from rltools.errors import ArgumentError, RecordingError
 from rltools.features import Features
-from rltools.recording import DamagedFileWarning
+from rltools.recording import DamagedFileWarning, SharedEpisodesWarning
 from rltools.summary import decision_sentences, explained_points, summarise
 from rltools.summary._steps import state_deviation
 from rltools.testing import example_recording
@@ -336,3 +338,28 @@ def test_a_sample_is_spread_over_all_explained_steps(tmp_path):
     assert explained_points(recording, key).attributions.ravel().tolist() == [1, 2, 3, 4, 5, 6]
     assert explained_points(recording, key, stride=2).attributions.ravel().tolist() == [1, 3, 5]
     assert explained_points(recording, key, stride=4, scale=np.array([10.0])).attributions.ravel().tolist() == [10, 50]
+
+
+def test_recordings_of_the_same_episodes_say_so_where_they_are_compared(tmp_path, cartpole):
+    recordings = {}
+    for name, seed, episodes in (("a", 3, 2), ("b", 3, 3), ("c", 4, 2)):
+        recordings[name] = rltools.record(
+            cartpole, episodes=episodes, seed=seed, max_steps=4, directory=tmp_path / name
+        )
+        rltools.explain(recordings[name], cartpole)
+    with pytest.warns(SharedEpisodesWarning, match="a and b share 2 of 3 episodes") as told:
+        rltools.plots.agreement(recordings)
+    assert len(told) == 1
+    rltools.plots.agreement({"a": recordings["a"], "c": recordings["c"]})
+    with pytest.warns(SharedEpisodesWarning):
+        rltools.plots.importance({"a": recordings["a"], "b": recordings["b"]})
+
+
+def test_recordings_of_older_versions_keep_their_seeds(tmp_path, cartpole):
+    recording = rltools.record(cartpole, episodes=1, seed=3, max_steps=4, directory=tmp_path)
+    header = json.loads((tmp_path / "recording.json").read_text())
+    del header["seeds"], header["layers"]
+    (tmp_path / "recording.json").write_text(json.dumps(header))
+    recording = rltools.record(cartpole, episodes=3, seed=3, max_steps=4, directory=tmp_path)
+    assert [outcome.seed for outcome in recording.outcomes()] == [3, 4, 5]
+    assert recording.header.environment_text == "CartPole-v1"

@@ -57,7 +57,11 @@ class Training(Card):
 
 
 class Returns(Card):
-    """Undiscounted returns of a trained agent over whole episodes."""
+    """Undiscounted returns of a trained agent over whole episodes.
+
+    Attributes:
+        seed: that `record` was given.
+    """
 
     mean: float
     deviation: Annotated[float, Field(ge=0)]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MAX_LOOKED_THROUGH = 10_000_000
 """Characters of all cards together."""
-MAX_PATTERNS = 1_000
-_PATTERN = re.compile(r"\bid: *[\"']?([^\s\"',}]{1,200})")
+MAX_IDS = 1_000
+_LISTED = re.compile(r"""\bid["']?: *["']?([^\s"',}]{1,200})""")
 
 
 class CardWarning(UserWarning):
@@ -40,12 +40,12 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
     one. It speaks of the environment inside all wrappers.
 
     Raises:
-        ConfigError: a card that mentions the id has faults, or two cards of one folder fit equally well.
+        ConfigError: a card that lists the id has faults, or two cards of one folder fit equally well. A faulty card of
+            other environments is no matter here.
     """
     candidates = [
         (len(choice.kwargs), path, _exactness(choice), card)
-        for path in _mentioning(spec.id)
-        for card in [_read(path)]
+        for path, card in _speaking_of(spec.id)
         for choice in card.environments
         if _fits(choice, spec)
     ]
@@ -76,20 +76,22 @@ def _read_once(path: Path, content: bytes) -> EnvironmentCard:
     return read_environment_card(path)
 
 
-def _mentioning(env_id: str) -> Iterator[Path]:
-    """The cards that may speak of an environment: it is quicker, and a faulty card of another one stops nothing.
+def _speaking_of(env_id: str) -> Iterator[tuple[Path, EnvironmentCard]]:
+    """The cards that speak of an environment; only those are read, because it is quicker.
 
     Raises:
-        ConfigError: there are far too many cards to look through.
+        ConfigError: one of them has faults, or there are far too many cards to look through.
     """
     paths, left = list_content("envs"), MAX_LOOKED_THROUGH
     whole = re.compile(rf"(?<![\w./-]){re.escape(env_id)}(?![\w./-])")
     for path in paths.values():
         try:
             text = read_foreign(path, MAX_BYTES, unreadable=ConfigError).decode("utf-8", "replace")
-            patterns = _patterns(text, path)
+            ids = _ids(text, path)
         except ConfigError as error:
-            # Whether it speaks of this environment cannot be known; where it is asked for by its name, it fails.
+            # What it speaks of cannot be known but by its name.
+            if _letters(path.stem) in _letters(env_id):
+                raise
             warnings.warn(f"{error}; the card {path.name} is left out", CardWarning, stacklevel=3)
             continue
         left -= len(text)
@@ -98,16 +100,25 @@ def _mentioning(env_id: str) -> Iterator[Path]:
                 f"{path.parent} holds more than {MAX_LOOKED_THROUGH:,} characters of cards, which is more than is "
                 f"looked through; move what is no card elsewhere"
             )
-        if whole.search(text) or any(fnmatchcase(env_id, pattern) for pattern in patterns):
-            yield path
+        if whole.search(text) or any("*" in listed and fnmatchcase(env_id, listed) for listed in ids):
+            try:
+                yield path, _read(path)
+            except ConfigError:
+                # A faulty card that only mentions it stops nothing.
+                if not ids or any(fnmatchcase(env_id, listed) for listed in ids):
+                    raise
 
 
-def _patterns(text: str, path: Path) -> list[str]:
-    """The ids with a `*` in a card, told from its text."""
-    patterns = [found[1] for found in islice(_PATTERN.finditer(text), MAX_PATTERNS + 1) if "*" in found[1]]
-    if len(patterns) > MAX_PATTERNS:
-        raise ConfigError(f"{path} lists more than {MAX_PATTERNS:,} ids; write a pattern for many of them")
-    return patterns
+def _ids(text: str, path: Path) -> list[str]:
+    """The ids, and patterns of ids, that a card lists, told from its text."""
+    ids = [match[1] for match in islice(_LISTED.finditer(text), MAX_IDS + 1)]
+    if len(ids) > MAX_IDS:
+        raise ConfigError(f"{path} lists more than {MAX_IDS:,} ids; write a pattern for many of them")
+    return ids
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
 
 
 def _exactness(choice: EnvironmentChoice) -> tuple[bool, int]:

@@ -10,6 +10,7 @@ import typer
 from rltools.cli._app import app
 from rltools.cli._options import (
     Agent,
+    Bounds,
     Compile,
     Device,
     DrawSeed,
@@ -52,6 +53,7 @@ def analyze(
     references: References = None,
     normalize: Normalize = None,
     trust: Trust = None,
+    bounds: Bounds = "same",
     out: RunOut = None,
     modules: Import = None,
     no_frames: NoFrames = False,
@@ -70,6 +72,7 @@ def analyze(
         references=references,
         normalize=statistics(normalize),
         trust=trust,
+        bounds=bounds,
         frames=not no_frames,
         modules=modules or (),
         directory=out,
@@ -91,6 +94,7 @@ def record(
     seed: Seed = 0,
     normalize: Normalize = None,
     trust: Trust = None,
+    bounds: Bounds = "same",
     out: RunOut = None,
     modules: Import = None,
     frames: Annotated[bool, typer.Option("--frames", help="Keep pictures of every step.")] = False,
@@ -102,7 +106,7 @@ def record(
     from rltools.rollout import record as run_record
 
     imported(modules)
-    policy = load_policy(agent, env, normalize=statistics(normalize), trust=trust)
+    policy = load_policy(agent, env, normalize=statistics(normalize), trust=trust, bounds=bounds)
     folder = out or RUNS / run_name(agent, policy)
     recording = run_record(
         policy,

@@ -154,10 +154,13 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
     rows = [
         ("recording", str(folder)),
         ("policy", f"{header.policy}, sha256 {header.policy_sha256}"),
-        ("environment", header.environment_id or "made by a function"),
+        ("environment", header.environment_text),
         ("episodes", f"{len(outcomes)} ({', '.join(f'{count} {end}' for end, count in endings.items()) or 'none'})"),
         ("steps", f"{sum(outcome.steps for outcome in outcomes):,}"),
-        ("seeds", f"from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions"),
+        (
+            "seeds",
+            f"{header.seeds} from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions",
+        ),
     ]
     questions = recording.questions
     rows += [

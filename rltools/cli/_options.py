@@ -17,7 +17,7 @@ Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, a r
 Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
 Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="the agent's own")]
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others follow.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others are drawn from it.")]
 DrawSeed = Annotated[
     int, typer.Option("--seed", min=0, help="Of what is drawn: references, and what the method draws.")
 ]
@@ -82,6 +82,10 @@ Normalize = Annotated[
         help="VecNormalize statistics; `none` where there are none on purpose.",
         show_default="looked for beside the model",
     ),
+]
+Bounds = Annotated[
+    Literal["same", "any"],
+    typer.Option(help="`any`: other bounds of observations and actions than in training are meant."),
 ]
 Trust = Annotated[
     list[str] | None,

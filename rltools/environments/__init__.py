@@ -1,19 +1,53 @@
 """Naming and making environments, without running what a file says."""
 
-from rltools.environments._ids import Environment, current_id, environment_spec, import_modules, registered_ids
-from rltools.environments._making import make_environment
+from rltools.environments._foreign import foreign_kind, is_old_space
+from rltools.environments._ids import (
+    Environment,
+    current_id,
+    environment_spec,
+    import_modules,
+    is_newer_version,
+    registered_ids,
+)
+from rltools.environments._making import check_kind, make_environment, make_with_rewards
 from rltools.environments._specifications import spec_from_json, spec_to_json
-from rltools.environments._wrappers import wrapped_spec, wrapper_names
+from rltools.environments._statistics import (
+    chain,
+    changes_rewards,
+    check_learned,
+    checked_statistics,
+    freeze,
+    freeze_all,
+    normalizers,
+    scaled_rewards,
+    with_own_rewards,
+)
+from rltools.environments._wrappers import statistics_of, wrapped_spec, wrapper_names
 
 __all__ = [
     "Environment",
+    "chain",
+    "changes_rewards",
+    "check_kind",
+    "check_learned",
+    "checked_statistics",
     "current_id",
     "environment_spec",
+    "foreign_kind",
+    "freeze",
+    "freeze_all",
     "import_modules",
+    "is_newer_version",
+    "is_old_space",
     "make_environment",
+    "make_with_rewards",
+    "normalizers",
     "registered_ids",
+    "scaled_rewards",
     "spec_from_json",
     "spec_to_json",
+    "statistics_of",
+    "with_own_rewards",
     "wrapped_spec",
     "wrapper_names",
 ]

@@ -56,6 +56,18 @@ def current_id(env_id: str) -> tuple[str, dict[str, Any]]:
     return today, dict(kwargs)
 
 
+def is_newer_version(env_id: str) -> bool:
+    """Whether models may come from an older version of an environment, which had another id.
+
+    >>> is_newer_version("LunarLander-v3"), is_newer_version("CartPole-v1")
+    (True, False)
+    """
+    name, _, version = env_id.rpartition("-")
+    return any(today == env_id for today, _ in RENAMED.values()) or (
+        version == "v5" and _OLD_MUJOCO.fullmatch(f"{name}-v3") is not None
+    )
+
+
 def environment_spec(env: Environment) -> EnvSpec | None:
     """How an environment is specified, under today's id and without its render mode; None where only making it tells.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 from gymnasium import Space, spaces
@@ -12,7 +12,9 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
 
 from rltools.environments._camera import follow
+from rltools.environments._foreign import foreign_kind
 from rltools.environments._ids import Environment, environment_spec
+from rltools.environments._statistics import freeze_all, with_own_rewards
 from rltools.errors import ArgumentError, SimulationError
 
 _CAMERA = {"camera_id", "camera_name", "default_camera_config"}
@@ -29,8 +31,20 @@ _EXTRAS = {
 def make_environment(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
     """A new environment: by id, by specification, like the one given, or from the function given.
 
+    What its wrappers have learned of observations is frozen, and rewards are not scaled by what was seen so far.
+
     Raises:
-        ArgumentError: none of these was given.
+        ArgumentError: none of these was given; the message says what to give instead of some other things.
+        SimulationError: it cannot be made, cannot be drawn in this render mode, or comes out unlike the one given.
+    """
+    return with_own_rewards(make_with_rewards(env, render_mode=render_mode))
+
+
+def make_with_rewards(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """The same, with rewards as its wrappers give them.
+
+    Raises:
+        ArgumentError: as `make_environment`.
         SimulationError: it cannot be made, cannot be drawn in this render mode, or comes out unlike the one given.
     """
     spec = environment_spec(env)
@@ -40,7 +54,7 @@ def make_environment(env: Environment, *, render_mode: str | None = None) -> gym
         try:
             made = gymnasium.make(spec, disable_env_checker=True)
         except Exception as error:
-            raise SimulationError(f"{spec.id} cannot be made: {error}{_next_step(spec, error)}") from error
+            raise SimulationError(f"{spec.id} cannot be made: {error}{_next_step(env, spec, error)}") from error
         if isinstance(env, gymnasium.Env) and not _alike(env.observation_space, made.observation_space):
             raise SimulationError(
                 f"a second {env} would give {made.observation_space} instead of {env.observation_space}: one of its "
@@ -48,14 +62,27 @@ def make_environment(env: Environment, *, render_mode: str | None = None) -> gym
             )
         if render_mode is not None and not _CAMERA & spec.kwargs.keys():
             follow(made)
-        return made
+        return freeze_all(made)
     if isinstance(env, gymnasium.Env):
         raise SimulationError(
             f"{env} has no specification, so no second one can be made; give a function that makes one"
         )
+    check_kind(env)
+    return freeze_all(_made_by(cast("Callable[[], gymnasium.Env[Any, Any]]", env), render_mode))
+
+
+def check_kind(env: object) -> None:
+    """Refuse what is no environment, and makes none.
+
+    Raises:
+        ArgumentError: it is neither; of other libraries' vectors and environments it says what to give instead.
+    """
+    if isinstance(env, str | EnvSpec | gymnasium.Env):
+        return
+    if kind := foreign_kind(env):
+        raise ArgumentError(f"the environment given is {kind}")
     if not callable(env):
         raise ArgumentError(f"an environment is an id, a specification or a function that makes one, not {env!r}")
-    return _made_by(env, render_mode)
 
 
 def _alike(one: Space[Any], other: Space[Any]) -> bool:
@@ -69,9 +96,17 @@ def _made_by(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | 
     try:
         env = factory()
     except Exception as error:
-        raise SimulationError(f"{factory!r} did not make an environment: {type(error).__name__}: {error}") from error
+        arguments = isinstance(factory, type) and isinstance(error, TypeError)
+        hint = (
+            f"; give a function that calls it with its arguments: lambda: {factory.__name__}(...)" if arguments else ""
+        )
+        raise SimulationError(
+            f"{factory!r} did not make an environment: {type(error).__name__}: {error}{hint}"
+        ) from error
     if not isinstance(env, gymnasium.Env):
-        raise SimulationError(f"{factory!r} made {type(env).__name__}; it must return a gymnasium.Env")
+        kind = foreign_kind(env)
+        hint = f": this is {kind}" if kind else "; does it lack a `return`?" if env is None else ""
+        raise SimulationError(f"{factory!r} made {type(env).__name__}; it must return a gymnasium.Env{hint}")
     if render_mode is not None and env.render_mode != render_mode:
         raise SimulationError(
             f"frames need an environment made with render_mode={render_mode!r}; {factory!r} made one with "
@@ -80,7 +115,9 @@ def _made_by(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | 
     return env
 
 
-def _next_step(spec: EnvSpec, error: Exception) -> str:
+def _next_step(env: Environment, spec: EnvSpec, error: Exception) -> str:
+    if isinstance(env, gymnasium.Env) and any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
+        return "; give a function that makes the environment"
     parts = str(spec.entry_point).split(".")
     extra = _EXTRAS.get(parts[2]) if parts[:2] == ["gymnasium", "envs"] else None
     if extra is None or not isinstance(error, (ImportError, DependencyNotInstalled)):

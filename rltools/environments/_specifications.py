@@ -10,7 +10,7 @@ from collections.abc import Collection
 from gymnasium.envs.registration import EnvSpec
 
 from rltools.environments._ids import current_id, import_modules, registered, without_render_mode
-from rltools.environments._wrappers import ONLY_WATCHING, known_wrapper, moderate, remakeable
+from rltools.environments._wrappers import MONITOR, known_wrapper, moderate, remakeable
 from rltools.errors import SimulationError
 from rltools.limits import MAX_WRAPPERS, oversized
 
@@ -53,7 +53,7 @@ def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSp
         wrappers = [
             (wrapper["entry_point"], wrapper["kwargs"] or {})
             for wrapper in said["additional_wrappers"]
-            if wrapper["entry_point"] != ONLY_WATCHING
+            if wrapper["entry_point"] != MONITOR
         ]
         well_formed = (
             isinstance(env_id, str)

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
+from rltools.environments._statistics import has_learned, normalizers
 from rltools.errors import SimulationError
 from rltools.limits import MAX_STACK, MAX_WRAPPERS, oversized
 
@@ -38,8 +40,14 @@ _OTHERS = {
     "TimeFeatureWrapper": "sb3_contrib.common.wrappers.time_feature:TimeFeatureWrapper",
 }
 # Stable-Baselines3 puts it around every environment it is given; it changes nothing that is observed or done.
-ONLY_WATCHING = "stable_baselines3.common.monitor:Monitor"
-_RLTOOLS = {"SelectFeatures": "rltools.wrappers._select:SelectFeatures"}
+MONITOR = "stable_baselines3.common.monitor:Monitor"
+# Of a live environment these are left out too: they write files or open windows, and want a render mode.
+_ONLY_WATCHING = (
+    MONITOR,
+    *(f"gymnasium.wrappers.rendering:{name}" for name in ("HumanRendering", "RecordVideo", "RenderCollection")),
+)
+FROZEN = "rltools.wrappers._frozen:FrozenStatistics"
+_RLTOOLS = {"FrozenStatistics": FROZEN, "SelectFeatures": "rltools.wrappers._select:SelectFeatures"}
 
 
 def wrapper_names() -> tuple[str, ...]:
@@ -113,12 +121,12 @@ def remakeable(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
     """Wrappers as they were recorded, made fit to be made again.
 
     Those of MiniGrid, Stable-Baselines3 and sb3-contrib do not record their arguments: their defaults stand for them.
-    AtariWrapper is left out after those that it puts on by itself, and so is Monitor, which only watches.
+    AtariWrapper is left out after those that it puts on by itself, and so is what only watches, such as Monitor.
     """
     found: list[WrapperSpec] = []
     for wrapper in wrappers:
         parts = bool(found) and found[-1].entry_point.startswith(f"{_ATARI_MODULE}:")
-        if wrapper.entry_point == ONLY_WATCHING or (wrapper.entry_point == _ATARI_CHAIN and parts):
+        if wrapper.entry_point in _ONLY_WATCHING or (wrapper.entry_point == _ATARI_CHAIN and parts):
             continue
         silent = wrapper.kwargs is None and wrapper.entry_point in _OTHERS.values()
         found.append(dataclasses.replace(wrapper, kwargs={}) if silent else wrapper)
@@ -128,18 +136,44 @@ def remakeable(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
 def with_arguments_of(env: gymnasium.Env[Any, Any], wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
     """The recorded wrappers of a live environment, with the arguments that they did not record but still hold.
 
+    What its wrappers have learned of observations comes last, as wrappers that give it to those made again.
+
     Args:
         env: the environment, in these wrappers.
         wrappers: from the inside outwards, as its specification lists them.
     """
     found: list[WrapperSpec] = []
-    for wrapper in reversed(wrappers):
+    learned = statistics_of(env)
+    for wrapper in reversed([wrapper for wrapper in wrappers if wrapper.entry_point != FROZEN]):
         while isinstance(env, gymnasium.Wrapper) and _place(env) != wrapper.entry_point:
             env = env.env
         silent = wrapper.kwargs is None and wrapper.entry_point in _OTHERS.values()
         found.append(dataclasses.replace(wrapper, kwargs=_held(env)) if silent else wrapper)
         env = env.env if isinstance(env, gymnasium.Wrapper) else env
-    return tuple(reversed(found))
+    return (*reversed(found), *learned)
+
+
+def statistics_of(env: gymnasium.Env[Any, Any], *, untouched: bool = False) -> list[WrapperSpec]:
+    """The wrappers that give another environment the statistics of observations that this one has learned.
+
+    Args:
+        env: live.
+        untouched: also those of wrappers that have learned nothing yet, as in an environment that is being trained in.
+    """
+    return [
+        WrapperSpec(
+            "FrozenStatistics",
+            FROZEN,
+            {
+                "mean": np.asarray(wrapper.obs_rms.mean).tolist(),
+                "var": np.asarray(wrapper.obs_rms.var).tolist(),
+                "number": number,
+                "dtype": np.asarray(wrapper.obs_rms.mean).dtype.name,
+            },
+        )
+        for number, wrapper in enumerate(normalizers(env))
+        if untouched or has_learned(wrapper)
+    ]
 
 
 def _place(wrapper: gymnasium.Env[Any, Any]) -> str:

@@ -13,6 +13,7 @@ from rltools.analysis import notable, sampled
 from rltools.attributions import find_method
 from rltools.console import as_text
 from rltools.environments import import_modules
+from rltools.errors import ConflictError
 from rltools.experiment._controls import compared_methods
 from rltools.experiment._file import Experiment, experiment_file, read_experiment
 from rltools.experiment._possible import check_possible
@@ -102,6 +103,7 @@ def run_experiment(
                 overwrite=overwrite,
                 progress=progress,
             )
+            _check_paired(recordings, label, seed, recording)
             recording = _explain_all(plan, recording, policy, progress=progress)
             shown = [outcome.number for outcome in notable(recording.outcomes())[:1]]
             replay_episodes(recording, shown, env, modules=modules, progress=progress)
@@ -111,6 +113,21 @@ def run_experiment(
         write_report(recording, commands=(command,))
     page, findings = write_comparison(folder, plan.description, recordings, commands=(command,))
     return Ran(page, recordings, findings)
+
+
+def _check_paired(done: Mapping[tuple[str, int], Recording], label: str, seed: int, recording: Recording) -> None:
+    """Agents are compared in the same episodes.
+
+    Raises:
+        ConflictError: a folder was begun when episodes got their seeds by another rule.
+    """
+    for (other, of), earlier in done.items():
+        if of == seed and earlier.header.seeds != recording.header.seeds:
+            raise ConflictError(
+                f"{label} and {other} were not recorded in the same episodes: {recording.directory} has "
+                f"{recording.header.seeds} seeds and {earlier.directory} {earlier.header.seeds} ones; record both "
+                f"anew with overwrite=True (--overwrite)"
+            )
 
 
 def _command(

@@ -12,6 +12,7 @@ from rltools.plots.scales import legend_beside
 from rltools.plots.several import Recordings, by_label
 from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of, x_label
 from rltools.plots.text import feature_labels, inches, plain, y_labels
+from rltools.recording import warn_of_shared_episodes
 from rltools.summary import Interval, Summary, is_control, summarise
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _series(
     level: float,
 ) -> Series:
     recordings = {str(label): one for label, one in by_label(recording).items()}
+    warn_of_shared_episodes(recordings)
     methods = [method] if method is None or isinstance(method, str) else list(method)
     series = {}
     for label, one in recordings.items():

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
+from rltools.environments import is_old_space
 from rltools.errors import ArgumentError
 
 
@@ -31,6 +32,12 @@ def branches(space: Space[Any]) -> tuple[int, ...]:
         return (2,) * prod(space.shape)
     if isinstance(space, Box):
         return ()
+    if is_old_space(space):
+        raise ArgumentError(
+            f"actions are a {type(space).__name__} of the old library gym; give the space of the same name of "
+            f"gymnasium.spaces, or make the environment through shimmy: "
+            f'gymnasium.make("GymV26Environment-v0", env=env)'
+        )
     raise ArgumentError(
         f"actions of {type(space).__name__} are not supported; they must be Discrete, MultiDiscrete, MultiBinary or "
         f"Box: {space}"

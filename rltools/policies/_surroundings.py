@@ -6,21 +6,32 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
+import numpy as np
 from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
 
 from rltools.cards import EnvironmentCard, environment_card
-from rltools.environments import Environment, current_id, environment_spec, make_environment, spec_to_json
+from rltools.environments import (
+    Environment,
+    check_kind,
+    current_id,
+    environment_spec,
+    is_newer_version,
+    make_environment,
+    spec_to_json,
+)
 from rltools.errors import MismatchError, SimulationError
 from rltools.features import Features
 from rltools.naming import action_names, observed_features
 from rltools.observations import Leaf, leaves
 from rltools.policies._actions import branches, count_actions
+from rltools.policies._bounds import Bounds, Difference, differences
 from rltools.policies._stacking import stacking_hint
+from rltools.policy import Placed, Policy
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,9 @@ class Surroundings:
         notes: caveats, for instance that the environment asked for goes by another id today.
         features: the names of the entries of an observation; None where nobody asked for them.
         named_actions: what the innermost environment calls its actions; empty where nothing names them.
+        own_bounds: whether the bounds are those of the innermost environment, which no wrapper changed.
+        any_bounds: whether other bounds than those of the training are meant.
+        given: the environment as it was given, its statistics as they were then; None where nobody gave one.
     """
 
     observation_space: Space[Any]
@@ -42,6 +56,19 @@ class Surroundings:
     notes: tuple[str, ...] = ()
     features: Features | None = None
     named_actions: tuple[str, ...] = ()
+    own_bounds: bool = True
+    any_bounds: bool = False
+    given: Environment | None = None
+
+    @property
+    def place(self) -> str:
+        """What to call the environment."""
+        return self.spec.id if self.spec is not None else "the environment"
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether this is a newer version of a renamed environment, as it is without wrappers: bounds may differ."""
+        return self.own_bounds and self.spec is not None and is_newer_version(self.spec.id)
 
     @property
     def action_names(self) -> tuple[str, ...] | None:
@@ -55,17 +82,22 @@ class Surroundings:
         return None if self.spec is None else spec_to_json(self.spec)
 
 
-def look_at(env: Environment, *, names: bool = True) -> Surroundings:
+def look_at(env: Environment, *, names: bool = True, bounds: Bounds = "same") -> Surroundings:
     """What an environment offers. A live one is asked and left alone; any other is made and closed again.
 
     Args:
         env: an id, a specification, an environment or a function that makes one.
         names: whether to look for its card, which is a file to read.
+        bounds: "any" where other bounds than those of the training are meant.
 
     Raises:
+        ArgumentError: it is no environment, and makes none.
         SimulationError: it cannot be made.
     """
+    check_kind(env)
     spec = environment_spec(env)
+    # Of a live one the specification holds what its wrappers have learned by now; without one it cannot be made again.
+    given = spec or (None if isinstance(env, gymnasium.Env) else env)
     live = env if isinstance(env, gymnasium.Env) else make_environment(env)
     spec = spec or environment_spec(live)
     card = environment_card(spec) if names and spec is not None else None
@@ -79,7 +111,17 @@ def look_at(env: Environment, *, names: bool = True) -> Surroundings:
             live.close()
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
-    return Surroundings(*spaces, spec, notes + misfit, features, named)
+    own = live.unwrapped.observation_space == live.observation_space
+    return Surroundings(*spaces, spec, notes + misfit, features, named, own, bounds == "any", given)
+
+
+def place(policy: Policy, around: Surroundings | None, bounds: Bounds) -> None:
+    """Let a policy know where it acts where nothing else is said, and whether other bounds there are meant."""
+    placed = cast("Placed", policy)
+    if around is not None and around.given is not None:
+        placed.environment = around.given
+    if bounds == "any":
+        placed.bounds = bounds
 
 
 def names_in(spec: EnvSpec, observed: Space[Any], acted: Space[Any]) -> tuple[Features | None, tuple[str, ...] | None]:
@@ -140,21 +182,61 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surr
     """Compare a policy's spaces with its environment's.
 
     Raises:
-        MismatchError: observations of another shape, or other actions; both are in the message.
+        MismatchError: observations of another shape, other actions, or other bounds where these were not said to be
+            meant; both are in the message. Bounds that are infinite on one side, or of a newer version of a renamed
+            environment, are a matter of `bounds_notes`.
     """
-    place = around.spec.id if around.spec is not None else "the environment"
+    place, taken = around.place, around.action_space
     if _entries(observed) != _entries(around.observation_space):
         raise MismatchError(
             f"{name} observes {_shape(observed)} and {place} gives {_shape(around.observation_space)}; "
             f"{stacking_hint(observed, around.observation_space)}give the environment it was trained on as env="
         )
-    taken = around.action_space
     differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)
     if type(acted) is not type(taken) or differs:
         raise MismatchError(
-            f"{name} chooses among {_describe(acted)} and {place} takes {_describe(around.action_space)}; "
+            f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; "
             f"give the environment it was trained on as env="
         )
+    if (mine := _starts(acted)) != (theirs := _starts(taken)):
+        raise MismatchError(
+            f"{name} counts its actions from {mine} and {place} from {theirs}; give the environment it was trained on "
+            f"as env="
+        )
+    if around.any_bounds:
+        return
+    for verb, other, difference in _differing(observed, acted, around):
+        if not difference.endless and not around.is_newer:
+            where = difference.where(around.features if verb == "observes" else None)
+            more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
+            raise MismatchError(
+                f"{name} {verb} {difference.of_model} and {place} {other} {difference.of_env} ({where}{more}): another "
+                f"environment than it was trained in; give that one as env=, with its arguments and wrappers, or say "
+                f'that this one is meant: bounds="any" (--bounds any)'
+            )
+
+
+def bounds_notes(observed: Space[Any], acted: Space[Any], around: Surroundings) -> tuple[str, ...]:
+    """The caveats about bounds that differ and were let pass by `check_match`."""
+    return tuple(
+        f"trained with {'observations' if verb == 'observes' else 'actions'} in {difference.of_model} where "
+        f"{around.place} has {difference.of_env} "
+        f"({difference.where(around.features if verb == 'observes' else None)}"
+        + (f" and {difference.count - 1} more" if difference.count > 1 else "")
+        + ")"
+        for verb, _, difference in _differing(observed, acted, around)
+    )
+
+
+def _differing(observed: Space[Any], acted: Space[Any], around: Surroundings) -> list[tuple[str, str, Difference]]:
+    found = [("observes", "gives", difference) for difference in differences(observed, around.observation_space)]
+    return found + [("acts in", "takes", difference) for difference in differences(acted, around.action_space)]
+
+
+def _starts(space: Space[Any]) -> Any:
+    """From what each discrete choice counts."""
+    start = getattr(space, "start", 0)
+    return int(start) if np.ndim(start) == 0 else np.asarray(start).reshape(-1).tolist()
 
 
 def _entries(space: Space[Any]) -> list[tuple[Any, ...]]:

@@ -11,6 +11,12 @@ from rltools.recording._episode import (
 from rltools.recording._header import Header
 from rltools.recording._opening import open_recording
 from rltools.recording._recording import Recording
+from rltools.recording._seeds import (
+    SharedEpisodesWarning,
+    episode_seed,
+    shared_episodes,
+    warn_of_shared_episodes,
+)
 from rltools.recording._warning import DamagedFileWarning
 
 __all__ = [
@@ -21,8 +27,12 @@ __all__ = [
     "Outcome",
     "Question",
     "Recording",
+    "SharedEpisodesWarning",
+    "episode_seed",
     "nested_observations",
     "observation_column",
     "open_recording",
     "recorded_leaves",
+    "shared_episodes",
+    "warn_of_shared_episodes",
 ]

@@ -31,7 +31,7 @@ class Outcome:
         ended: "terminated" or "truncated" by the environment (both: "terminated"), "limit" by the recorder's own step
             limit, or "fault".
         fault: what went wrong; "" where nothing did.
-        outside: how many observations lay outside the declared space; they are kept as they came.
+        outside: how many observations lay outside the space of the policy; they are kept as they came.
     """
 
     number: int

@@ -12,6 +12,7 @@ from rltools.errors import CorruptError
 from rltools.features import Features
 from rltools.recording._fields import check_counts, check_fields
 from rltools.recording._json import read_json
+from rltools.recording._seeds import CONSECUTIVE
 
 _KINDS = {
     "policy": str,
@@ -28,7 +29,11 @@ _KINDS = {
     "notes": list[str],
     "versions": dict[str, str],
     "branches": list[int],
+    "seeds": Literal["spread", "consecutive"],
+    "layers": list[dict[str, Any]],
 }
+_LATER = frozenset({"branches", "seeds", "layers"})
+"""What older recordings do not say."""
 _LEAF = {
     "path": list[str | int],
     "kind": Literal["number", "choice", "text"],
@@ -71,6 +76,10 @@ class Header:
         notes: caveats about the policy.
         versions: of the libraries that took part.
         branches: how many values each discrete choice has; empty for continuous actions.
+        seeds: the rule by which episodes get their seeds from `seed`; see `episode_seed`.
+        layers: the environment and each of its wrappers, from the inside outwards: its class's `name`, its `kwargs` as
+            far as they can be written down, its `id`, and `statistics` of observations (`mean` and `var`) that it
+            scales them by; empty where an older version did not say.
     """
 
     policy: str
@@ -87,6 +96,8 @@ class Header:
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     branches: tuple[int, ...] = ()
+    seeds: str = CONSECUTIVE
+    layers: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As `recording.json` keeps it."""
@@ -95,6 +106,7 @@ class Header:
             "action_names": list(self.action_names),
             "notes": list(self.notes),
             "branches": list(self.branches),
+            "layers": list(self.layers),
         }
 
     @classmethod
@@ -104,7 +116,7 @@ class Header:
         Raises:
             CorruptError: it is not complete, or something is not of its type.
         """
-        check_fields(path, entry, _KINDS, frozenset({"branches"}))  # older ones do not say
+        check_fields(path, entry, _KINDS, _LATER)
         check_counts(path, entry, {"max_steps": 0})
         _check_features(path, entry["features"])
         if entry["environment"]:
@@ -115,6 +127,8 @@ class Header:
                 "action_names": tuple(entry["action_names"]),
                 "notes": tuple(entry["notes"]),
                 "branches": tuple(entry.get("branches", ())),
+                "seeds": entry.get("seeds", CONSECUTIVE),
+                "layers": tuple(entry.get("layers", ())),
             }
             return cls(**(entry | changed))
         except (KeyError, TypeError, ValueError) as error:
@@ -126,6 +140,20 @@ class Header:
     def environment_id(self) -> str:
         """The environment's id, "" where it was made by a function."""
         return str(json.loads(self.environment)["id"]) if self.environment else ""
+
+    @property
+    def environment_text(self) -> str:
+        """The environment with its arguments and its wrappers, for people: `Hopper-v5 (frame_skip=2) in ClipAction`.
+
+        Of one that a function made, what it is made of as far as that is known.
+        """
+        layers = self.layers or _layers_of(self.environment)
+        if not layers:
+            return "made by a function"
+        untold = ("FrozenStatistics", "TimeLimit")  # every environment has a limit, and the other is no layer of it
+        inner, *wrappers = (_with_kwargs(layer) for layer in layers if layer["name"] not in untold)
+        by = "" if self.environment else ", made by a function"
+        return inner + (f" in {', '.join(wrappers)}" if wrappers else "") + by
 
 
 def read_header(path: Path) -> tuple[Header, str]:
@@ -162,3 +190,27 @@ def _check_environment(path: Path, text: str) -> None:
             f"{path}: key 'environment' is not as it should be: the JSON of a specification, with an id; it was not "
             f"written by rltools, or it was edited or damaged"
         )
+
+
+def _layers_of(environment: str) -> tuple[dict[str, Any], ...]:
+    """What a specification says of the layers, for recordings that do not say it themselves."""
+    spec = json.loads(environment) if environment else {}
+    if not spec:
+        return ()
+    worn = spec.get("additional_wrappers", ())
+    return (
+        {"name": spec["id"], "id": spec["id"], "kwargs": spec.get("kwargs") or {}},
+        *({"name": wrapper["name"], "kwargs": wrapper["kwargs"] or {}} for wrapper in worn),
+    )
+
+
+def _with_kwargs(layer: dict[str, Any]) -> str:
+    name = str(layer.get("id") or layer["name"])
+    kwargs = layer.get("kwargs") or {}
+    shown = ", ".join(f"{key}={_short(value)}" for key, value in kwargs.items())
+    return f"{name} ({shown})" if shown else name
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value) if not isinstance(value, str) else value
+    return text if len(text) <= 40 else f"{text[:37]}..."

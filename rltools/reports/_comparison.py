@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rltools.pages import head, render, security_policy
-from rltools.recording import Recording
+from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.recording._files import appearing, cause_named
 from rltools.reports._answers import agreement, leading
 from rltools.reports._compared import Runs, asked_of_now, compared_figures
-from rltools.reports._parts import caveats, closing, interval, number, part
+from rltools.reports._parts import Caveat, caveats, closing, interval, number, part
 from rltools.reports._words import meaning
 from rltools.summary import Summary, foremost, is_control, named_method, summarise
 
@@ -47,8 +48,11 @@ def write_comparison(
     agreed = agreement(summaries)
     targets = dict.fromkeys(found.target for made in summaries.values() for found in made)
     told = list(dict.fromkeys(text for run, made in summaries.items() for text in caveats(runs[run], _own(made))))
+    together = {labels[run]: recording for run, recording in runs.items()}
+    told = [*(Caveat("Shared episodes", text) for text in shared_episodes(together)), *told]
     style = part("page.css")
-    with cause_named(folder):
+    with cause_named(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore", SharedEpisodesWarning)  # the page says so
         _write_table(folder / "summary.csv", summaries)
         page = render(
             part("comparison.html"),

@@ -86,9 +86,8 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
     found: dict[tuple[str, str], list[str]] = {("The agent", note): [] for note in recording.header.notes}
     outside = sum(outcome.outside for outcome in recording.outcomes())
     if outside:
-        text = (
-            f"{counted(outside, 'observation')} lay outside the space that the environment declares; kept as they came."
-        )
+        seen = counted(outside, "observation")
+        text = f"{seen} lay outside the space that the policy was trained with; kept as they came."
         found["Outside the space", text] = []
     names = [asked_of(recording, summary) for summary in summaries]
     for name, summary in zip(names, summaries, strict=True):
@@ -141,13 +140,21 @@ def _of(recording: Recording, summary: Summary) -> Iterator[tuple[str, str]]:
             yield lead, f"{note[0].upper()}{note[1:]}."
 
 
+def seeds_text(header: Header) -> str:
+    """Which seeds the episodes have."""
+    if header.seed < 0:
+        return "those of the resets"
+    how = "those that follow" if header.seeds == "consecutive" else "others drawn from it"
+    return f"{header.seed} and {how}, one an episode"
+
+
 def closing(told: Sequence[Caveat], commands: Sequence[str], header: Header, *, policy: bool) -> Markup:
     """The end of every page: caveats, how to get it again, and what took part."""
     from markupsafe import Markup
 
     facts = [("Policy", f"{header.policy} ({header.library})"), ("Its sha256", header.policy_sha256)] if policy else []
-    facts += [("Environment", header.environment_id or "made by a function")] if policy else []
-    facts += [("Seeds", f"{header.seed} and those that follow, one an episode")] if policy else []
+    facts += [("Environment", header.environment_text)] if policy else []
+    facts += [("Seeds", seeds_text(header))] if policy else []
     facts += [("Versions", ", ".join(f"{name} {version}" for name, version in header.versions.items()))]
     filled = render(part("closing.html"), caveats=told, commands=commands, facts=facts)
     return Markup(filled)  # noqa: S704  the template escaped what it was given

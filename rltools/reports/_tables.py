@@ -10,7 +10,7 @@ from typing import Any
 
 from rltools.recording import Recording
 from rltools.recording._files import appearing
-from rltools.reports._parts import asked_of, interval
+from rltools.reports._parts import asked_of, interval, seeds_text
 from rltools.reports._words import meaning
 from rltools.summary import Summary
 
@@ -25,11 +25,11 @@ def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
     endings = Counter(outcome.ended for outcome in outcomes)
     returns = summary.returns
     return [
-        ("Environment", header.environment_id or "made by a function"),
+        ("Environment", header.environment_text),
         ("Mean return", interval(returns.mean, returns.low, returns.high)),
         ("Episodes", f"{len(outcomes)} ({', '.join(f'{count} {ending}' for ending, count in endings.items())})"),
         ("Steps", f"{summary.n_steps:,}"),
-        ("Seeds", f"{header.seed} to {header.seed + len(outcomes) - 1}" if outcomes else "–"),
+        ("Seeds", seeds_text(header) if outcomes else "–"),
         ("Actions", "the policy's best" if header.deterministic else "drawn from the policy's distribution"),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,83 @@ def score_fault(policy: Policy, scores: np.ndarray, steps: int) -> str:
     return f"score {score!r} is {scores[at]} at step {steps}; the action was not taken"
 
 
+def opened(given: Any) -> tuple[Any, dict[str, Any]]:
+    """What an environment's reset returned: an observation and an info.
+
+    Raises:
+        SimulationError: it returned something else, for instance the observation alone.
+    """
+    if type(given) is not tuple or len(given) != 2:
+        what = f"a tuple of {len(given)}" if type(given) is tuple else f"a {type(given).__name__}"
+        raise SimulationError(f"reset returned {what} where (observation, info) belongs; {OLD_INTERFACE}")
+    if not isinstance(given[1], dict):
+        raise SimulationError(f"reset returned an info of {type(given[1]).__name__}; it must be a dict, {{}} at least")
+    return given
+
+
+def stepped(given: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    """What an environment's step returned: five values.
+
+    Raises:
+        SimulationError: it returned something else.
+    """
+    if type(given) is not tuple or len(given) != 5:
+        what = f"{len(given)} values" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+        raise SimulationError(
+            f"step returned {what} where (observation, reward, terminated, truncated, info) belong; {OLD_INTERFACE}"
+        )
+    return given
+
+
+OLD_INTERFACE = (
+    "if this is the interface of gym before 0.26, return what gymnasium.Env documents, or give a function that makes "
+    'it through shimmy: gymnasium.make("GymV21Environment-v0", env=env)'
+)
+
+
+def as_reward(reward: Any) -> float:
+    """A reward as a number; of an array or a tensor with one entry that entry.
+
+    Raises:
+        SimulationError: no number, or several.
+    """
+    if isinstance(reward, Real | np.bool_):
+        return float(reward)
+    try:
+        values = np.asarray(reward.detach().cpu() if hasattr(reward, "detach") else reward)
+    except (TypeError, ValueError):
+        values = np.empty(0, object)
+    if values.size == 1 and values.dtype.kind in "biuf":
+        return float(values.reshape(-1)[0])
+    shape = f" of shape {list(values.shape)}" if values.ndim and values.dtype.kind in "biufc" else ""
+    several = " of several objectives; give a wrapper that makes one number of them"
+    next_step = several if shape and values.size > 1 else "; make the environment return a float"
+    text = " ".join(repr(reward).split())
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    raise SimulationError(f"the reward is {text}, a {type(reward).__name__}{shape}, and must be one number{next_step}")
+
+
+def told(error: Exception) -> str:
+    """What went wrong in an environment: our own words as they are, others' with their type."""
+    if isinstance(error, SimulationError):
+        return str(error)
+    if isinstance(error, TypeError) and "unexpected keyword argument" in str(error) and "reset" in str(error):
+        return f"{error}; {OLD_INTERFACE}"
+    return f"{type(error).__name__}: {error}"
+
+
 def exact(observation: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
     """An observation in the policy's shape and dtype. Floats are rounded to it; anything else must fit exactly.
 
     Raises:
         SimulationError: another shape, no numbers, or a number that the dtype does not hold.
     """
-    given = np.asarray(observation)
+    if observation is None:
+        raise SimulationError(f"the observation is None; the policy takes numbers of shape {shape}")
+    try:
+        given = np.asarray(observation)
+    except ValueError as error:
+        raise SimulationError(f"the observation is no array of numbers of shape {shape}: {error}") from error
     if given.shape != shape:
         raise SimulationError(f"an observation of shape {given.shape}; the policy takes {shape}")
     if given.dtype.kind not in "biuf":

@@ -8,28 +8,82 @@ import gymnasium
 import numpy as np
 
 from rltools.errors import SimulationError
+from rltools.policy import Policy
 
 
-def allowed_actions(env: gymnasium.Env[Any, Any], info: dict[str, Any], count: int) -> np.ndarray:
-    """Bool `[count]`: from the environment's method `action_masks`, as sb3-contrib asks it, else `info["action_mask"]`.
+def allowed_actions(env: gymnasium.Env[Any, Any], info: dict[str, Any], policy: Policy) -> np.ndarray:
+    """Bool `[k]`: from the environment's method `action_masks`, as sb3-contrib asks it, else `info["action_mask"]`.
 
     Raises:
-        SimulationError: neither is there, another number of entries, or nothing is allowed.
+        SimulationError: neither is there, or what is there is no such mask; see `checked_mask`.
     """
     if env.has_wrapper_attr("action_masks"):
-        said = env.get_wrapper_attr("action_masks")()
-    elif "action_mask" in info:
-        said = info["action_mask"]
-    else:
+        return checked_mask(env.get_wrapper_attr("action_masks")(), policy, "the mask of action_masks()")
+    if "action_mask" in info:
+        return checked_mask(info["action_mask"], policy, "info['action_mask']")
+    raise SimulationError(
+        "the policy chooses among those actions only that are allowed, and the environment does not say which: it "
+        "needs a method action_masks(), or an info['action_mask']"
+    )
+
+
+def checked_mask(given: Any, policy: Policy, name: str) -> np.ndarray:
+    """A mask of actions as bool `[k]`, one entry for each action, or for each value of each choice in a row.
+
+    Where several actions are chosen at once it may also be one mask for each of them.
+
+    Args:
+        given: booleans, or zeros and ones.
+        policy: whose actions.
+        name: what errors call it.
+
+    Raises:
+        SimulationError: other values, another number of them, or a choice of which nothing is allowed.
+    """
+    sizes = policy.branches
+    if isinstance(given, list | tuple) and len(given) == len(sizes) > 1 and all(np.ndim(part) == 1 for part in given):
+        if [len(part) for part in given] != list(sizes):
+            raise SimulationError(
+                f"{name} has masks of {[len(part) for part in given]} values, and the choices have {list(sizes)}"
+            )
+        given = np.concatenate([np.asarray(part) for part in given])
+    try:
+        values = np.asarray(given)
+    except ValueError:
+        values = np.empty(0, object)
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
         raise SimulationError(
-            "the policy chooses among those actions only that are allowed, and the environment does not say which: it "
-            "needs a method action_masks(), or an info['action_mask']"
+            f"{name} is {_shown(given)}, of {type(given).__name__}; it must be {sum(sizes)} booleans, or zeros and "
+            f"ones, one for each action"
         )
-    mask = np.asarray(said, dtype=bool).reshape(-1)
-    if len(mask) != count:
+    mask = values.astype(bool).reshape(-1)
+    if len(mask) != sum(sizes):
         raise SimulationError(
-            f"the environment says of {len(mask)} actions whether they are allowed; there are {count}"
+            f"{name} says of {len(mask)} actions whether they are allowed (shape {list(values.shape)}); there are "
+            f"{sum(sizes)}"
         )
-    if not mask.any():
-        raise SimulationError("the environment allows no action at all")
+    start = 0
+    for number, size in enumerate(sizes):
+        if not mask[start : start + size].any():
+            which = f"no value of choice {number}" if len(sizes) > 1 else "no action at all"
+            raise SimulationError(f"{name} allows {which}; the environment must allow one, or end the episode")
+        start += size
     return mask
+
+
+def checked_masks(given: Any, policy: Policy, rows: int, name: str) -> np.ndarray:
+    """The masks of a vector of environments: bool `[row, k]`.
+
+    Raises:
+        SimulationError: not one for each row, or see `checked_mask`.
+    """
+    if not hasattr(given, "__len__") or len(given) != rows:
+        raise SimulationError(
+            f"{name} is {_shown(given)}, of {type(given).__name__}; it must be a mask for each of {rows} environments"
+        )
+    return np.stack([checked_mask(row, policy, f"{name}[{number}]") for number, row in enumerate(given)])
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."

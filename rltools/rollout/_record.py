@@ -14,14 +14,16 @@ from pathlib import Path
 from rltools.environments import Environment, environment_spec, make_environment, spec_from_json
 from rltools.errors import ArgumentError, FaultError
 from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
-from rltools.policies._surroundings import check_match, look_at
+from rltools.policies._bounds import Bounds, check_bounds
 from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import Outcome, Recording, open_recording
 from rltools.recording._files import cause_named, numbered, numbered_path
 from rltools.recording._lock import check_kept, sole_writer
+from rltools.recording._seeds import episode_seed
 from rltools.recording._writers import EpisodeWriter, FrameWriter
 from rltools.rollout._acting import reproducible
+from rltools.rollout._examined import examine
 from rltools.rollout._running import Writer
 from rltools.rollout._settings import check_settings, header_of, header_path, settle
 from rltools.rollout._stepping import Rollout
@@ -32,7 +34,7 @@ FAULTS_IN_A_ROW = 3
 
 
 class OutsideSpaceWarning(UserWarning):
-    """Observations lay outside the space that the environment declares."""
+    """Observations lay outside the space that the policy was trained with."""
 
 
 def record(
@@ -48,18 +50,22 @@ def record(
     max_steps: int | None = None,
     overwrite: bool = False,
     progress: bool = False,
+    bounds: Bounds = "same",
 ) -> Recording:
     """Let a policy act in an environment, and keep whole episodes.
 
-    Each episode has a freshly made environment and its own seed, `seed` plus its number, and is kept as one file as
-    soon as it ends. With vector observations, episode i is the same to the last bit whatever `num_envs` is, on one
-    machine. Where the folder already holds a recording of the same settings, only what is missing is added.
+    Each episode has a freshly made environment and its own seed, and is kept as one file as soon as it ends. With
+    vector observations, episode i is the same to the last bit whatever `num_envs` is, on one machine. Where the folder
+    already holds a recording of the same settings, only what is missing is added.
 
     Args:
         policy: what acts; see `load_policy`.
-        env: an id, an `EnvSpec` or a function that makes an environment; None is the agent's own.
+        env: an id, an `EnvSpec`, an environment or a function that makes one; None is the agent's own. Of an
+            environment others are made like it, with the statistics of observations that its `NormalizeObservation`
+            has learned by now, frozen; they are kept with the recording.
         episodes: how many.
-        seed: of the first episode.
+        seed: of the first episode; the others have seeds drawn from it, so that recordings from different seeds share
+            no episode, and agents that are recorded from the same seed have the same ones.
         num_envs: episodes that run side by side.
         directory: where the recording is kept; None keeps it in a temporary folder as long as it is in use.
         frames: whether pictures are kept, or of which episodes; also for episodes that were recorded without.
@@ -67,13 +73,16 @@ def record(
         max_steps: ends an episode that does not end by itself; None is the environment's own limit, or 10,000.
         overwrite: delete what `directory` holds of an earlier recording, whatever its settings, and record anew.
         progress: show a progress bar.
+        bounds: "any" where the environment is meant to have other bounds than those that the policy was trained with.
 
     Returns:
         The recording.
 
     Raises:
         ArgumentError: a number below 1 or far beyond what can be recorded, a seed below 0, or no environment to step.
-        MismatchError: the environment's spaces are not those of the policy.
+        MismatchError: the environment's spaces or their bounds are not those of the policy.
+        SimulationError: the environment cannot be made, has statistics of observations that start from nothing, or
+            carries something from episode to episode that is lost when it is made anew.
         ConflictError: the folder holds a recording of other settings, or another process writes there.
         RecordingError: the folder cannot be written to.
         FaultError: an environment raised, or gave NaN; the partial episodes are kept and marked, everything else is as
@@ -98,12 +107,14 @@ def record(
     drawn = range(episodes) if frames is True else sorted(frames or ())
     if outside := [number for number in drawn if not 0 <= number < episodes]:
         raise ArgumentError(f"frames asked of episodes {outside}; there are 0 to {episodes - 1}")
+    check_bounds(bounds)
     environment = _environment(policy, env)
+    meant: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
+    examined = examine(policy, environment, meant)
     spec = environment_spec(environment)
-    _check_fit(policy, environment)
     if max_steps is None:
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
-    header = header_of(policy, spec, seed, deterministic, max_steps)
+    header = header_of(policy, spec, seed, deterministic, max_steps, layers=examined.layers, notes=examined.notes)
     folder, keep_alive = _temporary_folder() if directory is None else (Path(directory), None)
     if not overwrite and header_path(folder).is_file():
         check_settings(folder, header)
@@ -119,7 +130,7 @@ def record(
             policy,
             lambda with_frames: make_environment(_bare(environment), render_mode="rgb_array" if with_frames else None),
             _writers(recording, there, set(drawn)),
-            seed=seed,
+            seed_of=lambda number: episode_seed(recording.header.seeds, seed, number),
             num_envs=min(num_envs, max(1, len(missing))),
             deterministic=deterministic,
             max_steps=max_steps,
@@ -155,6 +166,9 @@ def _temporary_folder() -> tuple[Path, _Removed]:
 def _environment(policy: Policy, env: Environment | None) -> Environment:
     if env is not None:
         return env
+    given: Environment | None = getattr(policy, "environment", None)
+    if given is not None:
+        return given
     if policy.source.environment is None:
         why = [note for note in policy.source.notes if "environment" in note or note.startswith("trained on")]
         raise ArgumentError(
@@ -168,10 +182,6 @@ def _bare(environment: Environment) -> Environment:
     """Without the wrapper that makes sure of a reset before a step, which costs a part of every cheap step."""
     spec = environment_spec(environment)
     return environment if spec is None else dataclasses.replace(spec, order_enforce=False)
-
-
-def _check_fit(policy: Policy, environment: Environment) -> None:
-    check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(environment, names=False))
 
 
 def _writers(recording: Recording, there: set[int], drawn: set[int]) -> Callable[[int], tuple[Writer, bool]]:
@@ -203,7 +213,7 @@ def _drain(rollout: Rollout, missing: list[int], advance: Callable[[int], None],
                 break
     if outside:
         warnings.warn(
-            f"{outside} observations lay outside the space that the environment declares; they are kept as they came",
+            f"{outside} observations lay outside the space that the policy was trained with; kept as they came",
             OutsideSpaceWarning,
             stacklevel=3,
         )

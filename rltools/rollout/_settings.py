@@ -17,6 +17,8 @@ from rltools.policy import Policy
 from rltools.recording import Header, open_recording
 from rltools.recording._files import numbered
 from rltools.recording._json import write_json
+from rltools.recording._seeds import SPREAD
+from rltools.rollout._layers import Layer
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -24,8 +26,17 @@ if TYPE_CHECKING:
 ROOMS = ("episodes", "frames", "attributions", "plots", "replays")
 
 
-def header_of(policy: Policy, spec: EnvSpec | None, seed: int, deterministic: bool, max_steps: int) -> Header:
-    """What holds for every episode of a recording of these settings."""
+def header_of(
+    policy: Policy,
+    spec: EnvSpec | None,
+    seed: int,
+    deterministic: bool,
+    max_steps: int,
+    *,
+    layers: tuple[Layer, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Header:
+    """What holds for every episode of a recording of these settings; `layers` and `notes` are of the environment."""
     source = policy.source
     start = getattr(policy.action_space, "start", None)
     start = int(start) if isinstance(start, int | np.integer) else None  # several choices have one each
@@ -41,10 +52,12 @@ def header_of(policy: Policy, spec: EnvSpec | None, seed: int, deterministic: bo
         seed=seed,
         deterministic=deterministic,
         max_steps=max_steps,
-        notes=(*source.notes, *_elsewhere(policy, spec), *_texts(policy)),
+        notes=tuple(dict.fromkeys((*source.notes, *_elsewhere(policy, spec), *notes, *_texts(policy)))),
         versions={name: version(name) for name in ("gymnasium", "numpy", "torch", "stable-baselines3")}
         | {"python": platform.python_version(), "rltools": version("rltools-attribution")},
         branches=policy.branches,
+        seeds=SPREAD,
+        layers=layers,
     )
 
 
@@ -105,13 +118,16 @@ def check_settings(folder: Path, header: Header) -> None:
         CorruptError: its `recording.json` is damaged.
     """
     there = open_recording(folder).header
-    passing = ("versions", "notes", "library", "branches")
+    # What was begun keeps its seeds. Of the layers only what they have learned counts, where it is said.
+    passing = ("versions", "notes", "library", "branches", "seeds", "layers")
     differing = [
         f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(there, name))} there and "
         f"{_short(getattr(header, name))} asked for"
         for name in vars(header)
         if name not in passing and getattr(there, name) != getattr(header, name)
     ]
+    if there.layers and not differing and _learned(there) != _learned(header):
+        differing = [f"statistics of observations {_learned(there)} there and {_learned(header)} asked for"]
     if differing:
         raise ConflictError(
             f"{folder} holds a recording of {there.policy} in {there.environment_id or 'an environment without an id'} "
@@ -121,6 +137,11 @@ def check_settings(folder: Path, header: Header) -> None:
 
 
 _SETTINGS = {"policy_sha256": "model with sha256", "environment": "environment with"}
+
+
+def _learned(header: Header) -> list[Any]:
+    """What the layers of an environment have learned of observations."""
+    return [layer["statistics"] for layer in header.layers if "statistics" in layer]
 
 
 def _short(value: Any) -> str:
@@ -133,6 +154,12 @@ def _short(value: Any) -> str:
     except ValueError:
         spec = None
     if isinstance(spec, dict) and "id" in spec:
-        wrappers = [wrapper["name"] for wrapper in spec.get("additional_wrappers", ())]
+        wrappers = [_worn(wrapper) for wrapper in spec.get("additional_wrappers", ())]
         return f"{spec['id']} {spec.get('kwargs') or ''} {wrappers or ''}".strip()
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _worn(wrapper: dict[str, Any]) -> str:
+    """A wrapper, told from another by what it has learned."""
+    mean = (wrapper.get("kwargs") or {}).get("mean")
+    return str(wrapper["name"]) if mean is None else f"{wrapper['name']} of mean {str(mean)[:60]}"

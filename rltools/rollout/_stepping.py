@@ -10,12 +10,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from rltools.errors import SimulationError
 from rltools.policy import Policy
 from rltools.recording import Outcome
 from rltools.recording._files import uninterrupted
 from rltools.rollout._acting import act, padded_rows
 from rltools.rollout._buffers import beside_observations, step_buffers
-from rltools.rollout._faults import observation_fault, score_fault
+from rltools.rollout._faults import as_reward, observation_fault, opened, score_fault, stepped, told
 from rltools.rollout._frames import draw, frames_per_second
 from rltools.rollout._masks import allowed_actions
 from rltools.rollout._observed import Observed
@@ -38,14 +39,14 @@ class Rollout:
         open_env: Callable[[bool], gymnasium.Env[Any, Any]],
         open_writer: Callable[[int], tuple[Writer, bool]],
         *,
-        seed: int,
+        seed_of: Callable[[int], int],
         num_envs: int,
         deterministic: bool,
         max_steps: int,
     ) -> None:
-        """Prepare; `open_writer` gives an episode's writer, and whether its frames are drawn."""
+        """Prepare; `open_writer` gives an episode's writer, and whether its frames are drawn; `seed_of` its seed."""
         self._policy, self._open_env, self._open_writer = policy, open_env, open_writer
-        self._seed, self._deterministic, self._max_steps = seed, deterministic, max_steps
+        self._seed_of, self._deterministic, self._max_steps = seed_of, deterministic, max_steps
         slots = padded_rows(policy, num_envs)
         self._observed = observed = Observed(policy.observation_space, slots)
         self._block = int(np.clip(BLOCK_BYTES // observed.row_bytes, 16, 1024))
@@ -72,19 +73,24 @@ class Rollout:
     def _start(self, waiting: Iterator[int]) -> Iterator[Outcome]:
         while self._free and (number := next(waiting, None)) is not None:
             writer, drawn = self._open_writer(number)
-            seed = self._seed + number
+            seed = self._seed_of(number)
             rng = np.random.default_rng([seed, 1])  # not the environment's own stream
             env = self._open_env(drawn)
+            if any(env is other.env for other in self._running):
+                raise SimulationError(
+                    f"the environment given was made once and given twice ({env}), and each episode needs one of its "
+                    f"own; give a function that makes a new one at every call"
+                )
             episode = Running(
                 number, seed, env, writer, drawn, self._free.pop(), rng, frames_per_second(env), self._round
             )
             self._running.append(episode)
             self._note_slots()
             try:
-                observation, info = episode.env.reset(seed=seed)
+                observation, info = opened(episode.env.reset(seed=seed))
                 self._receive(episode, observation, info)
             except Exception as error:
-                fault = f"reset failed: {type(error).__name__}: {error}"
+                fault = f"reset failed: {told(error)}"
                 yield from self._end({episode.slot: ("fault", fault)}, observed=False)
                 continue
             if not self._observed.seem_finite() and (fault := self._observation_fault(episode)):
@@ -127,13 +133,17 @@ class Rollout:
             try:
                 if episode.drawn:
                     episode.frames.append(draw(episode.env))
-                observation, reward, at_end, cut, info = episode.step(action)
-                reward = float(reward)
+                taken = episode.step(action)
+                if type(taken) is not tuple or len(taken) != 5:
+                    taken = stepped(taken)
+                observation, reward, at_end, cut, info = taken
+                if type(reward) is not float:
+                    reward = as_reward(reward)
                 receive(episode, observation, info)
             except Exception as error:
                 keep(0.0)
                 del episode.frames[episode.steps - episode.flushed :]
-                ended[episode.slot] = ("fault", f"step {episode.steps} failed: {type(error).__name__}: {error}")
+                ended[episode.slot] = ("fault", f"step {episode.steps} failed: {told(error)}")
                 continue
             keep(reward)
             episode.steps += 1
@@ -164,8 +174,7 @@ class Rollout:
     def _receive(self, episode: Running, observation: Any, info: dict[str, Any]) -> None:
         self._observed.receive(episode.slot, observation)
         if self._policy.masked:
-            count = len(self._policy.action_names)
-            self._beside["mask"][episode.slot] = allowed_actions(episode.env, info, count)
+            self._beside["mask"][episode.slot] = allowed_actions(episode.env, info, self._policy)
 
     def _flush_full(self) -> None:
         """Hand on the steps of episodes whose block is full; each counts its blocks from its own first step."""

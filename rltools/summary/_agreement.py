@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rltools.errors import RecordingError
-from rltools.recording import Question, Recording
+from rltools.recording import Question, Recording, warn_of_shared_episodes
 from rltools.summary._estimates import Bootstrap, Interval
 from rltools.summary._sums import magnitudes
 
@@ -105,6 +105,7 @@ def agreement(
     Raises:
         RecordingError: nothing that fits was explained.
     """
+    warn_of_shared_episodes(recordings)
     first = next(iter(recordings.values()))
     key = first.find(methods[0] if methods else None, target)
     if target is None and methods is None and len(recordings) == 1:

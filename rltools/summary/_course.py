@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.recording import Recording
+from rltools.recording import Recording, warn_of_shared_episodes
 from rltools.summary._estimates import Interval
 from rltools.summary._summarise import summarise
 from rltools.summary._summary import Summary
@@ -51,6 +51,7 @@ def course(
     Raises:
         RecordingError: nothing that fits was explained.
     """
+    warn_of_shared_episodes(recordings)
     summaries = [summarise(one, method=method, target=target, level=level) for one in recordings.values()]
     units: dict[str, str] = {}
     positions: dict[str, int] = {}

@@ -50,7 +50,8 @@ def check_policy(
     """
     _check_names(policy)
     if env is not None:
-        check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(env))
+        around = look_at(env, bounds=getattr(policy, "bounds", "same"))
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
     rng = np.random.default_rng(seed)
     looked = look(policy, env, rng)
     modules = modules_of(policy) if module is None else list(module.modules())

@@ -5,11 +5,39 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+import gymnasium
 import numpy as np
 from torch import Tensor
 
+from rltools.environments import foreign_kind
 from rltools.errors import ArgumentError, FaultError
 from rltools.policy import Policy
+
+
+def check_single(env: object) -> None:
+    """Refuse what is no environment.
+
+    Raises:
+        ArgumentError: it is a vector of them, another library's, or something else.
+    """
+    if isinstance(env, gymnasium.vector.VectorEnv):
+        raise ArgumentError(f"{env} is a vector of environments; give it to rltools.VectorAttributionWrapper")
+    if not isinstance(env, gymnasium.Env):
+        kind = foreign_kind(env) or f"{env!r}, and must be a gymnasium.Env; make it first"
+        raise ArgumentError(f"the environment given is {kind}")
+
+
+def check_several(envs: object) -> None:
+    """Refuse what is no vector of environments.
+
+    Raises:
+        ArgumentError: it is a single one, another library's, or something else.
+    """
+    if isinstance(envs, gymnasium.Env):
+        raise ArgumentError(f"{envs} is a single environment; give it to rltools.AttributionWrapper")
+    if not isinstance(envs, gymnasium.vector.VectorEnv):
+        kind = foreign_kind(envs) or f"{envs!r}, and must be a gymnasium.vector.VectorEnv"
+        raise ArgumentError(f"the vector of environments given is {kind}")
 
 
 def checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:

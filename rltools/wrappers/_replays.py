@@ -20,6 +20,7 @@ from rltools.recording._files import cause_named, numbered
 from rltools.recording._lock import sole_writer
 from rltools.replays import replay
 from rltools.rollout._frames import draw, frames_per_second
+from rltools.rollout._layers import layers_of
 from rltools.rollout._observed import Observed
 from rltools.rollout._settings import header_of, settle
 from rltools.wrappers._live_episode import Columns, LiveEpisode, keep, question_of, taken_in
@@ -187,7 +188,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _settled(self, folder: Path, overwrite: bool) -> Recording:
         policy, spec = self._live.policy, environment_spec(self.env)
         limit = (spec and spec.max_episode_steps) or 0
-        header = header_of(policy, spec, NO_SEED, False, limit)
+        header = header_of(policy, spec, NO_SEED, False, limit, layers=layers_of(self._beneath.env))
         header = dataclasses.replace(header, notes=(*header.notes, "seen live: some episodes, and whatever acted"))
         with sole_writer(folder), cause_named(folder):
             if (there := numbered(folder / "episodes")) and not overwrite:

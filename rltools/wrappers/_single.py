@@ -17,6 +17,7 @@ from rltools.policy import Policy
 from rltools.rollout._masks import allowed_actions
 from rltools.targets import Target
 from rltools.wrappers._asking import ask
+from rltools.wrappers._checks import check_single
 from rltools.wrappers._info import extended
 from rltools.wrappers._live import Moment
 from rltools.wrappers._situation import Situation
@@ -80,9 +81,11 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         reference: np.ndarray | Tensor | None = None,
         **parameters: Any,
     ) -> None:
+        check_single(env)
         super().__init__(env)
         self._live = ask(policy, method, target, reference, parameters)
-        check_match(policy.source.name, policy.observation_space, policy.action_space, look_at(env))
+        around = look_at(env, bounds=getattr(policy, "bounds", "same"))
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
         self._situation = Situation(policy, 1)
 
     @property
@@ -156,7 +159,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _masks(self, info: dict[str, Any]) -> np.ndarray | None:
         policy = self._live.policy
-        return allowed_actions(self.env, info, len(policy.action_names))[None] if policy.masked else None
+        return allowed_actions(self.env, info, policy)[None] if policy.masked else None
 
     def _move(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
         masks = None if ended else self._masks(info)  # after the end nothing need be allowed

@@ -14,8 +14,10 @@ from rltools.errors import ArgumentError, SimulationError
 from rltools.features import Features
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policy import Policy
+from rltools.rollout._masks import checked_masks
 from rltools.targets import Target
 from rltools.wrappers._asking import ask
+from rltools.wrappers._checks import check_several
 from rltools.wrappers._info import extended
 from rltools.wrappers._live import Moment
 from rltools.wrappers._situation import Situation
@@ -75,10 +77,13 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         reference: np.ndarray | Tensor | None = None,
         **parameters: Any,
     ) -> None:
+        check_several(envs)
         super().__init__(envs)
         self._waits = _autoreset_mode(envs) is AutoresetMode.NEXT_STEP
         self._live = ask(policy, method, target, reference, parameters)
-        around = Surroundings(envs.single_observation_space, envs.single_action_space, envs.spec)
+        meant = getattr(policy, "bounds", "same") == "any"
+        spaces = envs.single_observation_space, envs.single_action_space
+        around = Surroundings(*spaces, envs.spec, any_bounds=meant)
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
         self._situation = Situation(policy, envs.num_envs)
         self._only_resets = np.zeros(envs.num_envs, bool)
@@ -168,7 +173,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
                 f"{policy.source.name} chooses among those actions only that are allowed, and {self.env} does not say "
                 f"which: it needs an info['action_mask']"
             )
-        return np.asarray(said, dtype=bool).reshape(self.num_envs, -1)
+        return checked_masks(said, policy, self.num_envs, "the action masks")
 
     def _remember(self, moment: Moment | None, acting: np.ndarray, step: Step) -> None:
         """What a recurrent policy remembers, but of episodes that have ended."""

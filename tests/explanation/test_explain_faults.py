@@ -16,6 +16,7 @@ from rltools.errors import (
     TargetError,
 )
 from rltools.explanation import FailedAttributionWarning, _batches
+from rltools.recording._seeds import episode_seed
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 
@@ -127,8 +128,9 @@ class TestFaults:
     @pytest.mark.parametrize("name", METHODS)
     @pytest.mark.parametrize("failing", [(0,), (1,)])
     def test_episodes_without_steps(self, policy, tmp_path, name, failing, Walk):
+        seeds = [episode_seed("spread", 0, number) for number in failing]
         with pytest.raises(FaultError) as fault:
-            rltools.record(policy, lambda: Walk(failing=failing), episodes=3, directory=tmp_path)
+            rltools.record(policy, lambda: Walk(failing=seeds), episodes=3, directory=tmp_path)
         recording = fault.value.recording
         attribution = rltools.explain(recording, policy, method=name).attribution()
         assert attribution.values.shape == (14, 1, 4)

@@ -4,12 +4,15 @@ import json
 import re
 import zipfile
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import FlattenObservation, FrameStackObservation
 from stable_baselines3 import DQN, PPO
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize, VecTransposeImage
+from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize, VecTransposeImage
 
+import rltools
 from rltools.errors import ArgumentError, MismatchError, ModelError
 from rltools.loading import load_policy
 from rltools.policy import Context
@@ -181,3 +184,29 @@ def test_a_pickle_of_something_else_is_refused(trained, tmp_path):
     (tmp_path / "cut.pkl").write_bytes(pickle.dumps({"mean": 1})[:-3])
     with pytest.raises(ModelError, match="damaged"):
         load_policy(save(trained, tmp_path), normalize=tmp_path / "cut.pkl")
+
+
+@pytest.mark.parametrize("outer", ["VecFrameStack", "VecNormalize"])
+def test_statistics_of_one_observation_stand_for_each_of_those_that_are_stacked(outer, tmp_path):
+    single = DummyVecEnv([lambda: gymnasium.make("Pendulum-v1")])
+    if outer == "VecFrameStack":
+        vector = VecFrameStack(VecNormalize(single, clip_obs=2), 3)
+    else:
+        vector = VecNormalize(VecFrameStack(single, 3), clip_obs=2)
+    model = PPO("MlpPolicy", vector, n_steps=64, batch_size=64, seed=0, device="cpu").learn(64)
+    statistics = model.get_vec_normalize_env()
+    statistics.save(str(tmp_path / "vecnormalize.pkl"))
+    model.save(tmp_path / "model.zip")
+
+    def make():
+        frames = FrameStackObservation(gymnasium.make("Pendulum-v1"), 3, padding_type="zero")
+        return FlattenObservation(frames)
+
+    policy = rltools.load_policy(tmp_path / "model.zip", make)
+    episode = rltools.record(policy, episodes=1, max_steps=12).episode(0)
+    shape = (len(episode), 3, 3) if outer == "VecFrameStack" else (len(episode), 9)
+    running = statistics.obs_rms
+    scaled = (episode.observations.reshape(shape) - running.mean) / np.sqrt(running.var + statistics.epsilon)
+    seen = np.clip(scaled, -2, 2).reshape(len(episode), 9).astype(np.float32)
+    np.testing.assert_allclose(episode.actions, model.predict(seen, deterministic=True)[0], atol=1e-5)
+    assert any("of one observation" in note for note in policy.source.notes) == (outer == "VecFrameStack")

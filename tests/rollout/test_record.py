@@ -40,7 +40,7 @@ def test_a_bare_loop_goes_the_same_way(make_policy: Make) -> None:
     policy = make_policy("CartPole-v1", hidden=16)
     episode = rltools.record(policy, episodes=3, seed=11, max_steps=30).episode(2)
     env = gymnasium.make("CartPole-v1")
-    observation, _ = env.reset(seed=13)
+    observation, _ = env.reset(seed=episode.outcome.seed)
     for t, action in enumerate(episode.actions):
         assert (observation == episode.observations[t]).all()
         observation = env.step(action)[0]
@@ -77,11 +77,24 @@ def test_every_episode_has_an_environment_of_its_own_that_is_closed(make_policy:
     assert set(made) <= set(closed)
 
 
-def test_seeds_follow_the_first_one(cartpole: Any) -> None:
+def test_seeds_are_drawn_from_the_first_one(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=3, seed=100, max_steps=3)
-    assert [(outcome.number, outcome.seed) for outcome in recording.outcomes()] == [(0, 100), (1, 101), (2, 102)]
-    moved = rltools.record(cartpole, episodes=1, seed=102, max_steps=3)
-    assert (moved.episode(0).observations == recording.episode(2).observations).all()
+    expected = [100] + [
+        int(np.random.SeedSequence(100, spawn_key=(number,)).generate_state(1)[0]) // 2 for number in (1, 2)
+    ]
+    assert [(outcome.number, outcome.seed) for outcome in recording.outcomes()] == list(enumerate(expected))
+    assert recording.header.seeds == "spread"
+    again = rltools.record(cartpole, episodes=1, seed=expected[2], max_steps=3)
+    assert (again.episode(0).observations == recording.episode(2).observations).all()
+
+
+def test_recordings_from_different_seeds_share_no_episode(cartpole: Any) -> None:
+    seeds = [
+        [outcome.seed for outcome in rltools.record(cartpole, episodes=20, seed=seed, max_steps=1).outcomes()]
+        for seed in (0, 1)
+    ]
+    assert len(set(seeds[0]) | set(seeds[1])) == 40
+    assert max(map(max, seeds)) < 2**31
 
 
 @pytest.mark.parametrize(("max_steps", "ended", "steps"), [(3, "limit", 3), (5, "terminated", 5), (9, "terminated", 5)])

@@ -42,7 +42,7 @@ def test_and_so_are_those_of_several_at_once(name: str) -> None:
     spec = spec_from_json(policy.source.environment or "")
     several = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(spec)] * 3)
     envs = rltools.VectorAttributionWrapper(several, policy)
-    envs.reset(seed=0)
+    envs.reset(seed=[outcome.seed for outcome in recording.outcomes()])
     for t in range(4):
         *_, info = envs.step_policy()
         expected = [values[4 * row + t] for row in range(3)]

@@ -20,4 +20,8 @@ def _selected(wrapper: Any, inner: Found) -> Found:
     }
 
 
-RULES: dict[str, Rule] = {"SelectFeatures": _selected}
+def _unchanged(wrapper: Any, inner: Found) -> Found:
+    return inner
+
+
+RULES: dict[str, Rule] = {"FrozenStatistics": _unchanged, "SelectFeatures": _selected}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
+import gymnasium
+
+from rltools.environments import normalizers, statistics_of
 from rltools.errors import ArgumentError
 from rltools.policies import Known
 from rltools.policies._identity import fingerprint
-from rltools.policies._surroundings import Surroundings, look_at
+from rltools.policies._surroundings import Surroundings, elsewhere_note, look_at, place
 from rltools.policies.sb3._following import FollowedStatistics
 from rltools.policies.sb3._policy import make_policy
 from rltools.policies.sb3._preprocess import fits
@@ -29,8 +33,13 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     network = getattr(model, "policy", model)
     vector = model.get_env() if network is not model else None
     around = known.environment
-    if around is None and vector is not None:
-        known = dataclasses.replace(known, environment=_beneath(vector, network))
+    own = None if vector is None else _beneath(vector, network)
+    if around is None and own is not None:
+        known = dataclasses.replace(known, environment=own)
+    elif around is not None and own is not None and own.spec is not None:
+        worn = [wrapper.name for wrapper in own.spec.additional_wrappers if wrapper.name != "FrozenStatistics"]
+        notes = elsewhere_note(own.spec.id, own.spec.kwargs, around, worn)
+        known = dataclasses.replace(known, notes=(*known.notes, *notes))
     if known.normalize is False:
         statistics = FollowedStatistics(lambda: None)
     elif known.normalize is not None:
@@ -40,9 +49,11 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     name = type(model).__name__
     source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
     settings = {"exploration_rate": getattr(model, "exploration_rate", None)}
-    return make_policy(
+    policy = make_policy(
         network, family_of(network), settings, statistics(), source=source, known=known, statistics_now=statistics
     )
+    place(policy, known.environment, "same")
+    return policy
 
 
 def _beneath(vector: Any, network: Any) -> Surroundings | None:
@@ -55,7 +66,23 @@ def _beneath(vector: Any, network: Any) -> Surroundings | None:
         return None
     # Further up something changes observations, a frame stack for instance, and no single environment has them.
     envs = getattr(found, "envs", None) if found is levels[-1] else None
-    return look_at(envs[0]) if envs else Surroundings(found.observation_space, found.action_space)
+    if not envs:
+        return Surroundings(found.observation_space, found.action_space)
+    return _as_it_is(envs)
+
+
+def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]]) -> Surroundings:
+    """The first of the environments that are trained in, with the statistics that it has by now, if only of nothing."""
+    around = look_at(envs[0])
+    if around.spec is None or not normalizers(envs[0]):
+        return around
+    statistics = statistics_of(envs[0], untouched=True)
+    kept = [wrapper for wrapper in around.spec.additional_wrappers if wrapper.entry_point != statistics[0].entry_point]
+    spec = dataclasses.replace(around.spec, additional_wrappers=(*kept, *statistics))
+    first = f"statistics of observations are those of the first of the {len(envs)} environments that it was trained in"
+    return dataclasses.replace(
+        around, spec=spec, given=spec, notes=(*around.notes, *((first,) if len(envs) > 1 else ()))
+    )
 
 
 def _gives(vector: Any, network: Any) -> bool:

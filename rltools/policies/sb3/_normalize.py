@@ -18,6 +18,7 @@ from rltools.features import Features
 from rltools.foreign_files import MIB
 from rltools.observations import Path
 from rltools.policies._normalization import Normalization
+from rltools.policies._stacking import MOST
 from rltools.policies.sb3._decode import decode_array
 from rltools.policies.sb3._saved import meaning
 from rltools.policies.sb3._unpickle import Record, unpickle
@@ -40,6 +41,19 @@ class Moments:
         for axes in ((1, 2, 0), (2, 0, 1)):
             if self.mean.ndim == 3 and len(shape) == 3 and self.mean.permute(axes).shape == shape:
                 return Moments(self.mean.permute(axes), self.var.permute(axes))
+        return None
+
+    def repeated(self, shape: tuple[int, ...]) -> Moments | None:
+        """As of several such arrays in one, stacked along the last axis or the first; None of any other shape."""
+        mine = tuple(self.mean.shape)
+        if len(mine) not in (1, 3) or len(shape) != len(mine):
+            return None
+        for axis in (len(mine) - 1, 0):
+            times, left = divmod(shape[axis], mine[axis])
+            beside = [size for at, size in enumerate(mine) if at != axis]
+            if left == 0 and 2 <= times <= MOST and beside == [size for at, size in enumerate(shape) if at != axis]:
+                sizes = [times if at == axis else 1 for at in range(len(mine))]
+                return Moments(self.mean.repeat(sizes), self.var.repeat(sizes))
         return None
 
 
@@ -71,13 +85,25 @@ class Statistics:
         parts = {part.leaf.path: part for part in features.parts if part.leaf.kind == "number"}
         for path, moments in self.moments.items():
             part = parts.get(path)
-            found = None if part is None else moments.oriented(part.shape)
+            found = None if part is None else moments.oriented(part.shape) or moments.repeated(part.shape)
             if part is None or found is None:
                 raise MismatchError(self._refusal(path, moments, features))
             entries = slice(part.start, part.stop)
             mean[entries], limit[entries] = found.mean.reshape(-1), self.clip
             deviation[entries] = torch.sqrt(found.var.reshape(-1) + self.epsilon)
         return Normalization(*(entry.reshape(features.shape) for entry in (mean, deviation, limit)))
+
+    def notes(self, features: Features) -> tuple[str, ...]:
+        """The caveat, or none, about statistics of one observation where the network sees several in one."""
+        shapes = {part.leaf.path: part.shape for part in features.parts}
+        single = [m for path, m in self.moments.items() if path in shapes and m.oriented(shapes[path]) is None]
+        if not single:
+            return ()
+        return (
+            f"the statistics of {self.origin} are of one observation, and stand for each of those that are stacked, as "
+            f"VecFrameStack around VecNormalize has it; before there are enough of them it fills up with their mean "
+            f"(padding_type=mean of FrameStackObservation), and other padding is something that it never saw",
+        )
 
     def fingerprint(self) -> bytes:
         """A digest of the numbers."""
@@ -93,7 +119,8 @@ class Statistics:
         return (
             f"the statistics of {self.origin} are of {'/'.join(map(str, path)) or 'all of it'} of shape "
             f"{list(moments.mean.shape)}, and the observations have {', '.join(there)}; give the statistics the agent "
-            f"was trained with as normalize="
+            f"was trained with as normalize=, or the environment that it was trained in as env=: with VecNormalize "
+            f"around VecFrameStack both are of stacked observations, with VecFrameStack around it the statistics of one"
         )
 
 

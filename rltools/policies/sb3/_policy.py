@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from rltools.errors import ArgumentError
 from rltools.features import Features, space_features
 from rltools.observations import leaves
 from rltools.policies import Known
+from rltools.policies._bounds import with_bounds_of
 from rltools.policies._chain import Chain, Planned
 from rltools.policies._encoding import check_dtype
 from rltools.policies._memory import Memory
@@ -23,7 +24,7 @@ from rltools.policies._normalization import Normalization
 from rltools.policies._plan import Plan
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policies.sb3._normalize import Statistics
-from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing
+from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing, without_scaled_images
 from rltools.policies.sb3.families import Family
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Source
@@ -59,7 +60,7 @@ def make_policy(
     inner, actions = network.observation_space, network.action_space
     around, dtype = known.environment, known.dtype or torch.float32
     check_dtype(dtype)
-    outer = _outer_space(source.name, inner, actions, around)
+    outer = _outer_space(source.name, inner, actions, around, statistics)
     features = around.features if around is not None and around.features is not None else space_features(outer)
     outputs = family.outputs(network, settings)
     prepare = preprocessing(inner, outer, network.normalize_images)
@@ -79,7 +80,7 @@ def make_policy(
         memory=_memory_at_dtype(network, dtype, prepare, outputs.memory),
         normalization=_normalization(statistics, statistics_now, features),
         masked=outputs.masked,
-        source=_complete(source, statistics, around, known),
+        source=_complete(source, statistics, around, known, () if statistics is None else statistics.notes(features)),
         sha256_of=None if statistics_now is None else lambda found: _with_statistics(found, statistics_now()),
     )
 
@@ -103,10 +104,19 @@ def _normalization(
     return now
 
 
-def _outer_space(name: str, inner: Space[Any], actions: Space[Any], around: Surroundings | None) -> Space[Any]:
+def _outer_space(
+    name: str,
+    inner: Space[Any],
+    actions: Space[Any],
+    around: Surroundings | None,
+    statistics: Statistics | None,
+) -> Space[Any]:
+    """The layout of the environment with the bounds that the network was trained with."""
     outer = inner if around is None else around.observation_space
     if around is not None:
-        check_match(name, as_given(inner, outer), actions, around)
+        trained = without_scaled_images(as_given(inner, outer), outer, () if statistics is None else statistics.moments)
+        check_match(name, trained, actions, around)
+        outer = with_bounds_of(trained, outer)
     starts = [leaf.name or "observations" for space in (inner, outer) for leaf in leaves(space) if any(leaf.starts)]
     if np.any(getattr(actions, "start", 0)):
         starts.append("actions")
@@ -115,8 +125,10 @@ def _outer_space(name: str, inner: Space[Any], actions: Space[Any], around: Surr
     return outer
 
 
-def _complete(source: Source, statistics: Statistics | None, around: Surroundings | None, known: Known) -> Source:
-    sha256, notes = _with_statistics(source.sha256, statistics), [*known.notes, *source.notes]
+def _complete(
+    source: Source, statistics: Statistics | None, around: Surroundings | None, known: Known, more: Iterable[str]
+) -> Source:
+    sha256, notes = _with_statistics(source.sha256, statistics), [*known.notes, *source.notes, *more]
     environment = None
     if around is not None:
         environment = around.spec_json

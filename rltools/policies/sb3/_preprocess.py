@@ -7,7 +7,7 @@ choices are one-hot before a gradient is asked for (see `rltools.observations`),
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from gymnasium import Space
@@ -15,7 +15,7 @@ from gymnasium.spaces import Box, Dict, MultiBinary
 from stable_baselines3.common.preprocessing import is_image_space
 
 from rltools.errors import ModelError
-from rltools.observations import leaves
+from rltools.observations import Path, leaves
 from rltools.policies._chain import Chain
 from rltools.policies._layers import Divided, Reordered
 
@@ -39,6 +39,23 @@ def as_given(inner: Space[Any], outer: Space[Any]) -> Space[Any]:
     if isinstance(inner, Dict) and isinstance(outer, Dict) and set(inner.spaces) == set(outer.spaces):
         return Dict(OrderedDict((key, as_given(inner[key], part)) for key, part in outer.spaces.items()))
     return outer if is_transposed(inner, outer) else inner
+
+
+def without_scaled_images(inner: Space[Any], outer: Space[Any], scaled: Collection[Path]) -> Space[Any]:
+    """A network's space with the environment's images in the place of normalised ones, which have other bounds.
+
+    Args:
+        inner: of the network, in the layout of its environment.
+        outer: of the environment.
+        scaled: where the arrays are that are normalised.
+    """
+    if isinstance(inner, Dict) and isinstance(outer, Dict):
+        parts = {
+            key: without_scaled_images(part, outer[key], [()] if (key,) in scaled else [])
+            for key, part in inner.spaces.items()
+        }
+        return Dict(OrderedDict(parts))
+    return outer if () in scaled and is_image_space(outer) else inner
 
 
 def fits(inner: Space[Any], outer: Space[Any]) -> bool:
