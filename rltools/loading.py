@@ -124,9 +124,9 @@ def _place(source: str | Path) -> Path:
         return content
     path = Path(source)
     # Stable-Baselines3 lets the ending be left out, in load() as in save().
-    for place in (path, Path(f"{text}.zip")):
-        if is_there(place) and "\0" not in text:
-            return place
+    for candidate in (path, Path(f"{text}.zip")):
+        if is_there(candidate) and "\0" not in text:
+            return candidate
     if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
         raise ModelError(
             f"there is nothing at {text[:MAX_PATH]}; give the path of a model's .zip or folder, an agent's name, or "
