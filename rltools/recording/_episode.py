@@ -101,7 +101,7 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
 def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
     with damage_named(path):
         outcome = Outcome(**json.loads(metadata["outcome"]))
-    check_identity(path, metadata | {NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
+    check_identity(path, {**metadata, NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
     return outcome
 
 
