@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 DIGITS = 8
 """Of a sha256: two models that lie in folders of the same name hardly ever share them."""
+
+LONGEST = 150
+"""Letters of a name: file systems take 255 bytes, some of which endings and temporary names need."""
 
 
 def run_name(source: Any, policy: Policy) -> str:
@@ -41,4 +45,11 @@ def run_name(source: Any, policy: Policy) -> str:
 
 def folder_name(name: str) -> str:
     """Any name as the name of a folder."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent"
+    return short_name(re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent")
+
+
+def short_name(name: str) -> str:
+    """A name that a file system takes: the end of one that is too long gives way to digits that tell it from others."""
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[:LONGEST]}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:DIGITS]}"

@@ -49,3 +49,10 @@ def test_a_live_policy_goes_by_its_name_and_its_parameters(cartpole, make_policy
 
 def test_a_folder_of_the_zoo_goes_by_its_algorithm_and_its_name(zoo):
     assert re.fullmatch(r"dqn-CartPole-v1_1-[0-9a-f]{8}", named(zoo / "dqn" / "CartPole-v1_1"))
+
+
+def test_names_that_are_too_long_stay_apart():
+    names = [folder_name(letter * 5000) for letter in "ab"] + [folder_name("a" * 5001)]
+    assert len(set(names)) == 3
+    assert all(len(name) < 200 for name in names)
+    assert folder_name("a" * 150) == "a" * 150

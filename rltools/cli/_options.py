@@ -30,7 +30,10 @@ Method = Annotated[
 ]
 Shown = Annotated[
     str | None,
-    typer.Option(help="Attribution method, of those recorded.", show_default="the best predictor among them"),
+    typer.Option(
+        help="Attribution method, of those recorded; or the name of an attribution's folder, where several fit.",
+        show_default="the best predictor among them",
+    ),
 ]
 ShownTarget = Annotated[
     str | None,

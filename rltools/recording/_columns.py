@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording._seal import SealedFile, check_seal
+from rltools.recording._text import text_bytes
 
 # zstd after byte-stream-split is smallest for floats; a dictionary only costs time.
 _SPLITTABLE = "iuf"
@@ -36,7 +37,7 @@ def column_type(shape: Sequence[int], dtype: np.dtype[Any]) -> pa.DataType:
 def column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     """`[rows, *shape]` as an Arrow array of the type that `column_type` gives."""
     if values.dtype == np.object_:
-        return pa.array([value.encode() if isinstance(value, str) else value for value in values], kind)
+        return pa.array([text_bytes(value) if isinstance(value, str) else value for value in values], kind)
     if values.ndim == 1:
         return pa.array(values, kind)
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
@@ -119,7 +120,7 @@ def _continued(checksum: int, values: np.ndarray) -> int:
     """The checksum of a column after more rows."""
     if values.dtype == np.object_:
         for value in values:
-            kept = value.encode() if isinstance(value, str) else value
+            kept = text_bytes(value) if isinstance(value, str) else value
             checksum = zlib.crc32(kept, zlib.crc32(len(kept).to_bytes(8, "little"), checksum))
         return checksum
     return zlib.crc32(np.ascontiguousarray(values).data.cast("B"), checksum) if values.size else checksum

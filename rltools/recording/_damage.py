@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,23 +39,25 @@ def damage_in(recording: Recording) -> dict[Path, str]:
 def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]:
     """Each file, and what raises where it is damaged."""
     directory = recording.directory
-    header = directory / "recording.json"
-    yield header, lambda: read_header(header)
+    yield directory / "recording.json", partial(read_header, directory / "recording.json")
     for number in recording.numbers:
-        path = recording.episode_path(number)
-        yield path, lambda path=path, number=number: _check_rows(path, recording.outcome(number).steps)
+        yield recording.episode_path(number), partial(_check_episode, recording, number)
     for number in numbered(directory / "frames"):
         path = numbered_path(directory / "frames", number)
-        yield path, lambda path=path, number=number: _check_frames(recording, path, number)
+        yield path, partial(_check_frames, recording, path, number)
     for folder in sorted(path for path in directory.glob("attributions/*/") if path.is_dir()):
         question, reference = question_path(directory, folder.name), reference_path(folder)
         if question.is_file():
-            yield question, lambda question=question: read_question(question)
+            yield question, partial(read_question, question)
         if reference.is_file():
-            yield reference, lambda reference=reference: _check_rows(reference)
+            yield reference, partial(_check_rows, reference)
         for number in numbered(folder):
             path = numbered_path(folder, number)
-            yield path, lambda path=path, number=number: _check_attributions(recording, path, number)
+            yield path, partial(_check_attributions, recording, path, number)
+
+
+def _check_episode(recording: Recording, number: int) -> None:
+    _check_rows(recording.episode_path(number), recording.outcome(number).steps)
 
 
 def _check_rows(path: Path, steps: int | None = None) -> None:

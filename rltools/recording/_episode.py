@@ -15,6 +15,7 @@ from rltools.features import Features
 from rltools.observations import Leaf, nest
 from rltools.recording._columns import damage_named, read_file, read_metadata
 from rltools.recording._identity import NUMBER, RECORDING, check_identity
+from rltools.recording._text import bytes_text, text_bytes, whole_text
 
 ENDINGS = ("terminated", "truncated", "limit", "fault")
 
@@ -100,7 +101,7 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
 def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
     with damage_named(path):
         outcome = Outcome(**json.loads(metadata["outcome"]))
-    check_identity(path, metadata | {NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
+    check_identity(path, {**metadata, NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
     return outcome
 
 
@@ -108,7 +109,7 @@ def observation_column(leaf: Leaf) -> str:
     """The column of an episode's file that holds a leaf of its observations."""
     if not leaf.path:
         return "observation"
-    return f"observation/{leaf.name}".encode("utf-8", "backslashreplace").decode()  # half a surrogate pair has no UTF-8
+    return whole_text(f"observation/{leaf.name}")
 
 
 def recorded_leaves(features: Features) -> tuple[Leaf, ...]:
@@ -161,12 +162,12 @@ def _texts_or_numbers(leaf: Leaf, columns: Mapping[str, np.ndarray]) -> np.ndarr
     values = columns[observation_column(leaf)]
     if leaf.kind != "text":
         return values
-    return np.array([text.decode() for text in values], dtype=object)
+    return np.array([bytes_text(text) for text in values], dtype=object)
 
 
 def _to_text(value: Any) -> str:
     values = np.asarray(value)
-    content = str(values).encode() if values.dtype.kind in "OU" else np.ascontiguousarray(values).tobytes()
+    content = text_bytes(str(values)) if values.dtype.kind in "OU" else np.ascontiguousarray(values).tobytes()
     return base64.b64encode(content).decode("ascii")
 
 
@@ -179,6 +180,6 @@ def _from_text(text: str, columns: Mapping[str, np.ndarray], features: Features)
         name = observation_column(leaf)
         content, like = base64.b64decode(kept[name]), columns[name]
         text_leaf = leaf.kind == "text"
-        value = content.decode() if text_leaf else np.frombuffer(content, like.dtype).reshape(like.shape[1:])
+        value = bytes_text(content) if text_leaf else np.frombuffer(content, like.dtype).reshape(like.shape[1:])
         found.append((leaf, value))
     return nest(found)

@@ -12,6 +12,7 @@ import xarray as xr
 from rltools.features import Features, Part
 from rltools.observations import pick
 from rltools.recording._attribution import Attribution
+from rltools.recording._text import whole_text
 
 if TYPE_CHECKING:
     from rltools.recording._episode import Episode
@@ -65,34 +66,34 @@ def labelled_arrays(
     coordinates: dict[str, tuple[str, np.ndarray]] = {
         "episode": ("step", np.repeat(np.array([episode.outcome.number for episode in episodes], int), lengths)),
         "t": ("step", np.concatenate([np.arange(length) for length in lengths] or [np.arange(0)])),
-        "output": ("output", np.array(recording.header.action_names[: score.shape[1]], dtype=object)),
+        "output": ("output", _names(recording.header.action_names[: score.shape[1]])),
     }
     if features.dims == ("feature",) and kept.any():
         units = features.units or [""] * features.size
-        coordinates["feature"] = ("feature", np.array(features.names, dtype=object)[kept])
-        coordinates["unit"] = ("feature", np.array(units, dtype=object)[kept])
+        coordinates["feature"] = ("feature", _names(features.names)[kept])
+        coordinates["unit"] = ("feature", _names(units)[kept])
     if features.dims == ("lag", "feature") and features.given_names:
         lags, count = features.shape
         now = [name.removesuffix(", now") for name in features.names[-count:]]
         coordinates["lag"] = ("lag", np.arange(1 - lags, 1))
-        coordinates["feature"] = ("feature", np.array(now, dtype=object))
+        coordinates["feature"] = ("feature", _names(now))
     if actions.ndim == 2:
         names = recording.header.action_names
         if len(names) != actions.shape[1]:  # the values of several choices, not the choices
             names = tuple(f"action[{branch}]" for branch in range(actions.shape[1]))
-        coordinates["action_name"] = ("action_name", np.array(names, dtype=object))
+        coordinates["action_name"] = ("action_name", _names(names))
     leaves = safe_names(leaf.name for leaf in features.leaves)
     for leaf in features.leaves:
         if leaf.kind == "text":
             texts = [pick(episode.observations, leaf) for episode in episodes]
-            said = np.concatenate([np.zeros(0, object), *texts])
+            said = _names(np.concatenate([np.zeros(0, object), *texts]))
             name = f"observation_{leaves[leaf.name]}" if leaf.name else "observation"
             variables[name] = (["step"], said, {"leaf": leaf.name})
     numbers = [episode.outcome.number for episode in episodes]
     asked = _chosen(recording, method, target, numbers)
     labels = list(dict.fromkeys(label for found in asked.values() for label in found.labels))
     if labels:
-        coordinates["target"] = ("target", np.array(labels, dtype=object))
+        coordinates["target"] = ("target", _names(labels))
     by_name = _by_name(asked)
     names_of = safe_names(by_name)
     for name, found in by_name.items():
@@ -101,6 +102,11 @@ def labelled_arrays(
         if window := found[0].question.window:
             coordinates[f"lag_of_{window}"] = (f"lag_of_{window}", np.arange(1 - window, 1))
     return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
+
+
+def _names(names: Iterable[str]) -> np.ndarray:
+    """Names as xarray and pandas take them."""
+    return np.array([whole_text(name) for name in names], dtype=object)
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:
@@ -200,4 +206,8 @@ def _way(found: Attribution) -> str:
 
 def _attributes(recording: Recording) -> dict[str, str]:
     header = recording.header
-    return {"policy": header.policy, "policy_sha256": header.policy_sha256, "environment": header.environment_id}
+    return {
+        "policy": whole_text(header.policy),
+        "policy_sha256": header.policy_sha256,
+        "environment": whole_text(header.environment_id),
+    }

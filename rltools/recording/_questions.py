@@ -69,7 +69,7 @@ def fitting_keys(
         target: as text; None for any.
         window: over so many observations.
     """
-    if method in there:
+    if method is not None and method in there:
         return [method] if target in (None, there[method].target) else []
     fitting = [
         key

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rltools.recording._labelled import labelled_arrays, safe_names
+from rltools.recording._text import whole_text
 
 if TYPE_CHECKING:
     from rltools.recording._recording import Recording
@@ -61,4 +62,4 @@ def _columns(prefix: str, values: np.ndarray, names: tuple[str, ...]) -> dict[st
         return {prefix: values}
     flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
     named = names if len(names) == flat.shape[1] else tuple(map(str, range(flat.shape[1])))
-    return {f"{prefix}.{name}": flat[:, at] for at, name in enumerate(named)}
+    return {whole_text(f"{prefix}.{name}"): flat[:, at] for at, name in enumerate(named)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rltools.environments import spec_from_json
 from rltools.errors import RltoolsError, SimulationError
+from rltools.folders import short_name
 from rltools.progress import progress_bar
 from rltools.recording import Recording
 from rltools.recording._files import numbered
@@ -133,7 +134,7 @@ def film_episode(
 def _path(recording: Recording, *numbers: int, beside: Recording | None = None) -> Path:
     which = f"episode{'s' if len(numbers) > 1 else ''}-{'-'.join(f'{number:06d}' for number in numbers)}"
     other = "" if beside is None else f"-beside-{beside.directory.resolve().name}"
-    return recording.directory / "replays" / f"{which}{other}.html"
+    return recording.directory / "replays" / f"{short_name(which + other)}.html"
 
 
 def _draw(

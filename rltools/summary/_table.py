@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rltools.recording._text import whole_text
 from rltools.summary._estimates import Interval, Statistics
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ def to_table(summary: Summary) -> pd.DataFrame:
     taken = {action: found for action, found in summary.by_action.items() if found.n}
     rows = [
         {
-            "feature": feature,
-            "unit": unit,
-            "target": label,
-            "action": action,
+            "feature": whole_text(feature),
+            "unit": whole_text(unit),
+            "target": whole_text(label),
+            "action": whole_text(action),
             "n": statistics.n,
             "episodes": statistics.episodes,
             **_numbers(statistics, target, group),

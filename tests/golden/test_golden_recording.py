@@ -13,7 +13,7 @@ import pytest
 
 import rltools
 
-FORMAT_1, FORMAT_2 = (Path(__file__).parent / name for name in ("format_1", "format_2"))
+FORMAT_1, *NESTED = (Path(__file__).parent / f"format_{number}" for number in (1, 2, 3))
 
 
 @pytest.fixture
@@ -89,12 +89,12 @@ def test_as_labelled_arrays(recording: rltools.Recording) -> None:
     assert set(labelled["target"].values) == {"logit:left", "logit:right", "centred:chosen"}
 
 
-@pytest.fixture
-def nested(tmp_path: Path) -> rltools.Recording:
-    return rltools.open_recording(shutil.copytree(FORMAT_2, tmp_path / "run"))
+@pytest.fixture(params=NESTED, ids=lambda path: path.name)
+def nested(request: pytest.FixtureRequest, tmp_path: Path) -> rltools.Recording:
+    return rltools.open_recording(shutil.copytree(request.param, tmp_path / "run"))
 
 
-def test_a_dict_of_format_2(nested: rltools.Recording) -> None:
+def test_a_dict(nested: rltools.Recording) -> None:
     assert nested.header.branches == (3, 2)
     assert nested.header.action_names == ("action[0]=5", "action[0]=6", "action[0]=7", "action[1]=0", "action[1]=1")
     assert nested.header.environment_id == ""
@@ -118,7 +118,7 @@ def test_a_dict_of_format_2(nested: rltools.Recording) -> None:
     assert len(frames) == 3
 
 
-def test_the_attributions_of_format_2(nested: rltools.Recording) -> None:
+def test_the_attributions_of_a_dict(nested: rltools.Recording) -> None:
     found = nested.attribution("gradient")
     assert found.labels == nested.question(nested.find("gradient")).labels
     assert found.values.shape == (6, 5, 6)
@@ -128,3 +128,9 @@ def test_the_attributions_of_format_2(nested: rltools.Recording) -> None:
     assert exact.reference.shape == (3, 6)
     assert exact.residual is not None
     assert np.nanmax(np.abs(exact.residual)) < 1e-5
+
+
+def test_format_3_is_sealed(tmp_path: Path) -> None:
+    recording = rltools.open_recording(shutil.copytree(NESTED[-1], tmp_path / "run"))
+    assert recording.seal == "778ec2e5"
+    assert recording.identity(1) == {"recording": recording.seal, "number": "000001", "episode_rows": "38b4cfbe"}
