@@ -18,7 +18,8 @@ def recorded(made: Made, seed: int, directory: Path) -> rltools.Recording:
 
 
 def test_frames_of_all_shown_episodes_are_drawn(cartpole: Made, tmp_path: Path) -> None:
-    one, other = recorded(cartpole, 5, tmp_path / "one"), recorded(cartpole, 6, tmp_path / "other")
+    one = recorded(cartpole, 5, tmp_path / "one")
+    other = recorded(cartpole, one.outcome(1).seed, tmp_path / "other")
     page = replay_episode(one, [1], beside=other)
     assert page == tmp_path / "one" / "replays" / "episode-000001-beside-other.html"
     assert [one.frames(number) is None for number in (0, 1)] == [True, False]
@@ -30,7 +31,8 @@ def test_frames_of_all_shown_episodes_are_drawn(cartpole: Made, tmp_path: Path) 
 
 
 def test_what_cannot_be_shown_is_not_drawn(cartpole: Made, tmp_path: Path) -> None:
-    one, other = recorded(cartpole, 5, tmp_path / "one"), recorded(cartpole, 6, tmp_path / "other")
+    one = recorded(cartpole, 5, tmp_path / "one")
+    other = recorded(cartpole, one.outcome(1).seed, tmp_path / "other")
     with pytest.raises(RecordingError, match="seed 5"):
         replay_episode(one, [1, 0], beside=other)
     with pytest.raises(UnknownNameError, match="no episode 4"):
