@@ -1,0 +1,32 @@
+"""Names of metrics that every logger takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+LONGEST = 120
+"""Characters of a feature's part of a name; MLflow refuses metrics of more than 250 bytes."""
+RESERVED = ("mean_return", "importance")
+"""What is logged beside the features."""
+
+
+def metric_names(features: Sequence[str]) -> list[str]:
+    """`attribution/<feature>` for each feature: letters, digits, spaces and `_-.` only, and no two alike.
+
+    MLflow refuses other characters and keeps a metric as a file, whose name some disks compare without case.
+
+    >>> metric_names(["pole angle", "cos(angle)", "obs[3]", "obs(3)"])
+    ['attribution/pole angle', 'attribution/cos_angle', 'attribution/obs_3', 'attribution/obs_3_2']
+    """
+    taken = {*RESERVED}
+    names = []
+    for feature in features:
+        name = numbered = re.sub(r"[^\w\-. ]+", "_", feature)[:LONGEST].strip("_. ") or "feature"
+        count = 1
+        while numbered.casefold() in taken:
+            count += 1
+            numbered = f"{name}_{count}"
+        taken.add(numbered.casefold())
+        names.append(f"attribution/{numbered}")
+    return names
