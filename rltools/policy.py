@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError
+from rltools.short_repr import short_repr
 
 if TYPE_CHECKING:
     from gymnasium import Space
@@ -36,6 +37,8 @@ class Source:
     library: str = "PyTorch"
     notes: tuple[str, ...] = ()
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Context:
@@ -57,6 +60,8 @@ class Context:
     mask: Tensor | None = None
     state: Tensor | None = None
     before: Tensor | None = None
+
+    __repr__ = short_repr
 
     def rows(self, index: slice | Tensor) -> Context:
         """The context of some rows, in the order of `index`."""
@@ -86,6 +91,8 @@ class Acted:
     scores: np.ndarray
     context: Context
     state: Tensor | None = None
+
+    __repr__ = short_repr
 
 
 @runtime_checkable

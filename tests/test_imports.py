@@ -18,7 +18,7 @@ ROOT = Path(rltools.__file__).parent
 
 # What each room may use of the others. A folder is one room, and so is a file beside them; a room that is not named
 # here may be used by nobody but those that say so.
-BASE = {"errors", "discovery", "progress", "strict_yaml"}
+BASE = {"errors", "discovery", "progress", "short_repr", "strict_yaml"}
 CONTENT = BASE | {"content", "cards", "observations", "features", "environments"}
 POLICY = CONTENT | {"policy"}
 RECORDING = BASE | {"observations", "features", "recording"}
@@ -26,21 +26,22 @@ ALLOWED = {
     "errors": {"recording"},  # the type of an attribute, for type checkers only
     "discovery": {"errors"},
     "progress": set(),
+    "short_repr": set(),
     "strict_yaml": {"errors"},
     "content": BASE,
     "observations": {"errors"},
     "regions": set(),
-    "features": {"errors", "observations", "regions"},
+    "features": {"errors", "observations", "regions", "short_repr"},
     "naming": {"errors", "observations", "regions", "features", "cards", "environments"},
     "cards": BASE | {"content"},
     "environments": BASE,
-    "policy": {"errors", "features"},
+    "policy": {"errors", "features", "short_repr"},
     "policies": POLICY | {"naming"},
     "loading": POLICY | {"policies"},
     "targets": {"errors", "policy", "features", "differentiation"},
-    "attributions": {"errors", "discovery"},
+    "attributions": {"errors", "discovery", "short_repr"},
     "differentiation": {"errors"},
-    "recording": {"errors", "observations", "features"},
+    "recording": {"errors", "observations", "features", "short_repr"},
     "rollout": POLICY | {"policies", "recording"},
     "explanation": BASE | {"observations", "features", "policy", "targets", "attributions", "recording"},
     "summary": RECORDING,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from math import prod
+from pickle import PicklingError
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, MethodError
+from rltools.short_repr import short_repr
 
 Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
 Forwards = Callable[[int, int, Mapping[str, Any]], int]
@@ -79,6 +83,8 @@ class Result:
     standard_error: Tensor | None = None
     complete: Tensor | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Method:
@@ -118,6 +124,28 @@ class Method:
     largest: int | None
     control: bool
     function: Callable[..., Result]
+
+    def __reduce__(self) -> tuple[Callable[..., Method], tuple[str, ...]]:
+        """It is pickled by its place, as functions are; a copy is itself, because nothing in it changes.
+
+        Raises:
+            PicklingError: it is found at none.
+        """
+        if self.name.startswith("captum:"):
+            return _method_named, (self.name,)
+        place = self.function.__module__, self.function.__qualname__
+        if place[0] not in sys.modules or _method_at(*place) is not self:
+            raise PicklingError(
+                f"the method {self.name} is not to be found as {'.'.join(place)}; declare it at the top of a module "
+                f"that can be imported"
+            )
+        return _method_at, place
+
+    def __copy__(self) -> Method:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Method:
+        return self
 
     @property
     def description(self) -> str:
@@ -198,6 +226,20 @@ class Method:
                 raise MethodError(f"method {self.name} returned {name} of {found}; they must be of shape {expected}")
             if name != "complete" and not part.is_floating_point():
                 raise MethodError(f"method {self.name} returned {name} of {part.dtype}; they must be floats")
+
+
+def _method_at(module: str, name: str) -> Method:
+    """What a pickled method comes back as."""
+    place: Any = import_module(module)
+    for part in name.split("."):
+        place = getattr(place, part, None)
+    return place  # type: ignore[no-any-return]  # a pickle says what was there
+
+
+def _method_named(name: str) -> Method:
+    """Likewise, a method of Captum."""
+    found: Method = import_module("rltools.attributions").find_method(name)
+    return found
 
 
 def _writes(tensor: Tensor) -> int:

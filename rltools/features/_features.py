@@ -15,6 +15,7 @@ from rltools.errors import ArgumentError, UnknownNameError
 from rltools.features._part import Part, axis_names
 from rltools.observations import Leaf, map_leaves, nest, pick
 from rltools.regions import ago
+from rltools.short_repr import value_repr
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class Features:
         if len(set(self.given_names)) < len(self.given_names):
             twice = sorted({name for name in self.given_names if self.given_names.count(name) > 1})
             raise ArgumentError(f"feature names must differ; given more than once: {', '.join(map(repr, twice))}")
+
+    def __repr__(self) -> str:
+        """The first names, or the axes where nothing names the entries."""
+        if not self.given_names:
+            return f"Features({list(self.shape)} as {', '.join(self.dims)})"
+        first = ", ".join(map(value_repr, self.given_names[:4]))
+        return f"Features({first}{f', ... {self.size} in all' if self.size > 4 else ''})"
 
     @property
     def size(self) -> int:

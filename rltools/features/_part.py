@@ -10,6 +10,7 @@ import numpy as np
 
 from rltools.observations import Leaf
 from rltools.regions import axis_label, image_regions
+from rltools.short_repr import short_repr
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Part:
     shape: tuple[int, ...]
     dims: tuple[str, ...]
     channels: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def stop(self) -> int:

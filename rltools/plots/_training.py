@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.errors import ArgumentError
 from rltools.plots.colours import GREY, INK, feature_colour
 from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
 from rltools.plots.text import feature_labels, inches, number, plain
@@ -46,9 +47,10 @@ def training(
         level: of the intervals.
 
     Raises:
+        ArgumentError: neither a recording nor a mapping to some.
         RecordingError: nothing that fits was explained.
     """
-    recordings = recording if isinstance(recording, Mapping) else {plain(recording.header.policy, 24): recording}
+    recordings = recording if isinstance(recording, Mapping) else {_name(recording): recording}
     found = course({str(label): one for label, one in recordings.items()}, method, target, level=level)
     numbered = all(isinstance(label, int) for label in recordings)
     places = np.array([label if isinstance(label, int) and numbered else at for at, label in enumerate(recordings)])
@@ -95,6 +97,15 @@ def training(
     _line(returns, places, found.returns, INK)
     _two_ticks(returns)
     return axes
+
+
+def _name(recording: Recording) -> str:
+    if not hasattr(recording, "header"):
+        raise ArgumentError(
+            f"training is given a {type(recording).__name__}; give a recording, or a mapping from the number of "
+            f"training steps to one, as rltools.open_checkpoints(folder) returns it"
+        )
+    return plain(recording.header.policy, 24)
 
 
 def _panel(axes: Axes, place: tuple[float, float], name: str) -> Axes:

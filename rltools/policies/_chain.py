@@ -51,6 +51,10 @@ class Chain:
             x = layer(x)
         return x
 
+    def __reduce__(self) -> tuple[type[Chain], tuple[Part, ...]]:
+        """A copy is made anew around copies of the parts, so that it sees hooks to these; it is not compiled."""
+        return Chain, self.parts
+
     @property
     def is_known(self) -> bool:
         """Whether there is a way back: all layers are known, and nothing is hooked to one."""

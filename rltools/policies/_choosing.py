@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -35,12 +36,12 @@ def greedy(scores: Tensor) -> np.ndarray:
 def clipping(space: Box) -> Callable[[Tensor], np.ndarray]:
     """A function `[batch, k]` -> the same within the bounds of a Box."""
     low, high = torch.from_numpy(space.low.reshape(-1)), torch.from_numpy(space.high.reshape(-1))
+    return partial(_clipped, low, high)
 
-    def clipped(scores: Tensor) -> np.ndarray:
-        bounded: np.ndarray = torch.clamp(scores.cpu(), low, high).numpy()
-        return bounded
 
-    return clipped
+def _clipped(low: Tensor, high: Tensor, scores: Tensor) -> np.ndarray:
+    bounded: np.ndarray = torch.clamp(scores.cpu(), low, high).numpy()
+    return bounded
 
 
 def categorical(logits: Tensor, rngs: Generators | None) -> np.ndarray:

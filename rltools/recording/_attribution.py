@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rltools.features import Features
+from rltools.short_repr import array_repr, short_repr, value_repr
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Question:
     parameters: dict[str, Any]
     policy_sha256: str
     every: int = 1
+
+    __repr__ = short_repr
 
     @property
     def window(self) -> int:
@@ -83,6 +86,13 @@ class Attribution:
     complete: np.ndarray | None = None
     clipped: np.ndarray | None = None
     reference: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """What was asked, and the shape of the answer."""
+        return (
+            f"Attribution({value_repr(self.method)} of {value_repr(self.target)}: values {array_repr(self.values)} in "
+            f"{self.unit}; {self.features!r})"
+        )
 
     def __len__(self) -> int:
         """How many steps it has."""

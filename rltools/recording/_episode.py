@@ -14,6 +14,7 @@ import numpy as np
 from rltools.features import Features
 from rltools.observations import Leaf, nest
 from rltools.recording._columns import damage_named, read_file, read_metadata
+from rltools.short_repr import array_repr
 
 ENDINGS = ("terminated", "truncated", "limit", "fault")
 
@@ -72,6 +73,15 @@ class Episode:
     features: Features
     masks: np.ndarray | None = None
     memories: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """Which it is, how it went, and the shapes of what it holds."""
+        how, what = self.outcome, array_repr(self.observations)
+        seen = f"observations {what}" if what else f"{len(self.features.leaves)} arrays of observations"
+        return (
+            f"Episode({how.number}, seed {how.seed}: {how.steps:,} steps, return {how.total_reward:.4g}, "
+            f"ended by {how.ended}; {seen}, actions {array_repr(self.actions)})"
+        )
 
     @property
     def states(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rltools.errors import CorruptError, FormatError
 from rltools.features import Features
+from rltools.short_repr import short_repr
 
 FORMAT = 2
 PLAIN_FORMAT = 1
@@ -51,6 +52,8 @@ class Header:
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     branches: tuple[int, ...] = ()
+
+    __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
         """As `recording.json` keeps it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.discovery import unknown
+from rltools.short_repr import short_text, value_repr
 from rltools.summary._estimates import Statistics
 
 if TYPE_CHECKING:
@@ -110,6 +111,15 @@ class Summary:
     deviation: np.ndarray | None
     level: float
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Of what, and the features that matter most."""
+        first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in self.top(3))
+        return (
+            f"Summary({value_repr(self.method)} of {value_repr(self.target)}, {value_repr(self.policy)} in "
+            f"{value_repr(self.environment)}: {self.n:,} of {self.n_steps:,} steps, {self.episodes} episodes; "
+            f"{short_text(first)})"
+        )
 
     def _repr_html_(self) -> str:
         """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""

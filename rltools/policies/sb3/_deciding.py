@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,22 +35,31 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
     """
     space = network.action_space
     if isinstance(space, MultiBinary):
-        return Outputs({"logit": lambda x: off_and_on(actor(x)), "value": critic}, memory=memory)
+        return Outputs({"logit": partial(_bits, actor), "value": critic}, memory=memory)
     if branches(space):
         return Outputs({"logit": actor, "value": critic}, memory=memory)
     squashed, received = network.squash_output, bounding(space, squashed=network.squash_output)
     heads: dict[str, Head] = {"mean": actor, "action": Chain(actor, received), "value": critic}
     if network.use_sde:
-        return Outputs(heads, choose_from(received), lambda x: exploring(network, latent(x)), memory)
+        return Outputs(heads, choose_from(received), partial(explored, network, latent), memory)
+    finish = partial(as_array, received) if squashed else clipping(space)
+    return Outputs(heads, partial(_drawn, network, finish), memory=memory)
 
-    clipped = clipping(space)
 
-    def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
-        if not deterministic:
-            scores = gaussian(scores, network.log_std.detach().exp().to(scores), rngs)
-        return received(scores).cpu().numpy() if squashed else clipped(scores)
+def _drawn(
+    network: Any,
+    finish: Callable[[Tensor], np.ndarray],
+    scores: Tensor,
+    deterministic: bool,
+    rngs: Sequence[np.random.Generator] | None,
+) -> np.ndarray:
+    if not deterministic:
+        scores = gaussian(scores, network.log_std.detach().exp().to(scores), rngs)
+    return finish(scores)
 
-    return Outputs(heads, choose, memory=memory)
+
+def _bits(actor: Head, x: Any) -> Tensor:
+    return off_and_on(actor(x))
 
 
 def off_and_on(logits: Tensor) -> Tensor:
@@ -58,25 +68,33 @@ def off_and_on(logits: Tensor) -> Tensor:
 
 
 def choose_from(received: Head) -> Choose:
-    """A choice among continuous actions whose deviation depends on the observation, or that have none."""
-
-    def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
-        if not deterministic:
-            raise ArgumentError(
-                "scores alone do not say how far this actor strays from its mean: let act(deterministic=False) draw "
-                "from the observations, or choose with deterministic=True"
-            )
-        return received(scores).cpu().numpy()
-
-    return choose
+    """A choice among continuous actions whose deviation depends on the observation."""
+    return partial(_of_mean, received)
 
 
-def exploring(actor: Any, latent: Tensor) -> Tensor:
+def _of_mean(
+    received: Head, scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None
+) -> np.ndarray:
+    if not deterministic:
+        raise ArgumentError(
+            "scores alone do not say how far this actor strays from its mean: let act(deterministic=False) draw "
+            "from the observations, or choose with deterministic=True"
+        )
+    return as_array(received, scores)
+
+
+def as_array(received: Head, scores: Tensor, *_: Any) -> np.ndarray:
+    """The action that the environment receives; of actors that draw nothing the whole choice."""
+    actions: np.ndarray = received(scores).cpu().numpy()
+    return actions
+
+
+def explored(actor: Any, latent: Head, x: Any) -> Tensor:
     """The deviation `[batch, k]` of a step's action under state-dependent exploration (gSDE).
 
     The library keeps one draw of its exploration matrix for several steps; here each step has its own, so the noise of
     one step is the same and that of several steps in a row is not.
     """
     distribution = actor.action_dist
-    variance = (latent**2) @ (distribution.get_std(actor.log_std) ** 2)
+    variance = (latent(x) ** 2) @ (distribution.get_std(actor.log_std) ** 2)
     return torch.sqrt(variance + distribution.epsilon)

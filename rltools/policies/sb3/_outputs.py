@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ from rltools.policies.torch_policy import Choose, Head
 @dataclass(frozen=True)
 class Outputs:
     """The heads of a network, and how it chooses.
+
+    Its functions are partial functions of a module's own, never closures: a policy is pickled and copied with them.
 
     Attributes:
         heads: name -> function of the preprocessed input `[batch, ...]`, differentiable; the first one decides. With a
@@ -46,8 +49,11 @@ def layers(extractor: nn.Module) -> tuple[nn.Module, ...]:
 
 def scale(space: Space[Any]) -> Head:
     """From the bounds of a Box to [-1, 1]."""
-    low, high = _bounds(space)
-    return lambda action: 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
+    return partial(_scaled, *_bounds(space))
+
+
+def _scaled(low: Tensor, high: Tensor, action: Tensor) -> Tensor:
+    return 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
 
 
 def bounding(space: Space[Any], *, squashed: bool) -> Chain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,11 @@ def _complete(source: Source, statistics: Statistics | None, around: Surrounding
 def _after(prepare: Prepare | None, head: Function) -> Function:
     if isinstance(head, Chain) and isinstance(prepare, Chain):
         return Chain(prepare, head)
-    return head if prepare is None else lambda x, *rest: head(prepare(x), *rest)
+    return head if prepare is None else partial(_prepared, prepare, head)
+
+
+def _prepared(prepare: Prepare, head: Function, x: Any, *rest: Any) -> Any:
+    return head(prepare(x), *rest)
 
 
 def _memory_at_dtype(
@@ -116,10 +121,13 @@ def _memory_at_dtype(
     if memory is None:
         return None
     advance = _at_dtype(network, dtype, _after(prepare, memory.advance))
-    recall = _at_dtype(
-        network, dtype, lambda name, x, state: memory.recall(name, x if prepare is None else prepare(x), state)
-    )
+    recall = memory.recall if prepare is None else partial(_recalled, memory.recall, prepare)
+    recall = _at_dtype(network, dtype, recall)
     return Memory(memory.size, recall, advance)
+
+
+def _recalled(recall: Function, prepare: Prepare, name: str, x: Any, state: Tensor) -> Any:
+    return recall(name, prepare(x), state)
 
 
 class _Call(nn.Module):
@@ -139,14 +147,13 @@ def _at_dtype(network: nn.Module, dtype: torch.dtype, function: Function) -> Fun
     parameter = next(network.parameters(), None)
     if parameter is None or parameter.dtype == dtype:
         return function
-    call = _Call(network)
+    return partial(_cast, _Call(network), dtype, function)
 
-    def cast(*given: Any) -> Any:
-        # Without tie_weights, and each module once: one that is shared under several names would be put back wrong.
-        as_dtype = {name: value.to(dtype) for name, value in _floats(call)}
-        return torch.func.functional_call(call, as_dtype, (function, *given), tie_weights=False)
 
-    return cast
+def _cast(call: _Call, dtype: torch.dtype, function: Function, *given: Any) -> Any:
+    # Without tie_weights, and each module once: one that is shared under several names would be put back wrong.
+    as_dtype = {name: value.to(dtype) for name, value in _floats(call)}
+    return torch.func.functional_call(call, as_dtype, (function, *given), tie_weights=False)
 
 
 def _floats(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

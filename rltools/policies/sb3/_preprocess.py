@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gymnasium import Space
 from gymnasium.spaces import Box, Dict
 from stable_baselines3.common.preprocessing import is_image_space
+from torch import Tensor
 
 from rltools.observations import leaves
 from rltools.policies._chain import Chain
@@ -67,7 +69,11 @@ def preprocessing(inner: Space[Any], outer: Space[Any], scales_images: bool) -> 
         return _of_array(inner, outer, scales_images)
     steps = {key: _of_array(part, outer[key], scales_images) for key, part in inner.spaces.items()}
     # In the network's own order, which somebody's extractor may go by.
-    return lambda x: {key: x[key] if step is None else step(x[key]) for key, step in steps.items()}
+    return partial(_of_each, steps)
+
+
+def _of_each(steps: dict[str, Prepare | None], x: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: x[key] if step is None else step(x[key]) for key, step in steps.items()}
 
 
 def _of_array(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prepare | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor
 
 from rltools.policies._chain import Chain
-from rltools.policies.sb3._deciding import LOG_STD_MAX, LOG_STD_MIN, choose_from, exploring
+from rltools.policies.sb3._deciding import LOG_STD_MAX, LOG_STD_MIN, as_array, choose_from, explored
 from rltools.policies.sb3._outputs import Outputs, bounding, layers, scale
 from rltools.policies.torch_policy import Head
 
@@ -43,15 +44,14 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
 
     heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
     if certain:
-        return Outputs(heads, lambda scores, deterministic, rngs: received(scores).cpu().numpy())
+        return Outputs(heads, partial(as_array, received))
     latent = Chain(*before, actor.latent_pi)
-
-    def deviation(x: Any) -> Tensor:
-        if actor.use_sde:
-            return exploring(actor, latent(x))
-        return torch.clamp(actor.log_std(latent(x)), LOG_STD_MIN, LOG_STD_MAX).exp()
-
+    deviation = partial(explored, actor, latent) if actor.use_sde else partial(_deviation, actor, latent)
     return Outputs(heads, choose_from(received), deviation)
+
+
+def _deviation(actor: Any, latent: Head, x: Any) -> Tensor:
+    return torch.clamp(actor.log_std(latent(x)), LOG_STD_MIN, LOG_STD_MAX).exp()
 
 
 def _q_value(network: Any) -> Head:
@@ -61,13 +61,12 @@ def _q_value(network: Any) -> Head:
     which averages, the mean over all critics and their quantiles. Nothing here goes through a critic's `forward`, which
     runs a features extractor that is shared with the actor without a graph.
     """
-    critic, scaled = network.critic, scale(network.action_space)
-    see = Chain(*layers(critic.features_extractor))
+    see = Chain(*layers(network.critic.features_extractor))
+    return partial(_estimate, network, see, scale(network.action_space))
 
-    def q_value(x: Any, action: Tensor) -> Tensor:
-        features = see(x)
-        joined = torch.cat([features, scaled(action.to(features))], dim=1)
-        values = torch.cat([estimate(joined) for estimate in critic.q_networks], dim=1)
-        return values.mean(1, keepdim=True) if isinstance(network, TQCPolicy) else values.amin(1, keepdim=True)
 
-    return q_value
+def _estimate(network: Any, see: Head, scaled: Head, x: Any, action: Tensor) -> Tensor:
+    features = see(x)
+    joined = torch.cat([features, scaled(action.to(features))], dim=1)
+    values = torch.cat([estimate(joined) for estimate in network.critic.q_networks], dim=1)
+    return values.mean(1, keepdim=True) if isinstance(network, TQCPolicy) else values.amin(1, keepdim=True)

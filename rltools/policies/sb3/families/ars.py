@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+import numpy as np
 from gymnasium.spaces import Discrete
 from sb3_contrib.ars.policies import ARSLinearPolicy, ARSPolicy
 from torch import Tensor
 
 from rltools.policies._chain import Chain
 from rltools.policies._choosing import greedy
+from rltools.policies.sb3._deciding import as_array
 from rltools.policies.sb3._outputs import Outputs, bounding, layers
 from rltools.policies.torch_policy import Head
 
@@ -29,10 +32,14 @@ def outputs(network: ARSPolicy, settings: Mapping[str, Any]) -> Outputs:
     """A score for each action; or the mean, before it is bounded, and the action. Nothing about it is random."""
     before, space = layers(network.features_extractor), network.action_space
     if isinstance(space, Discrete):
-        return Outputs({"logit": Chain(*before, network.action_net)}, lambda scores, *_: greedy(scores))
+        return Outputs({"logit": Chain(*before, network.action_net)}, _highest)
     squashed = network.squash_output
     last = len(network.action_net) - squashed
     mean = Chain(*before, network.action_net[:last])
     received = bounding(space, squashed=squashed)
     heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received)}
-    return Outputs(heads, lambda scores, *_: received(scores).cpu().numpy())
+    return Outputs(heads, partial(as_array, received))
+
+
+def _highest(scores: Tensor, *_: Any) -> np.ndarray:
+    return greedy(scores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,15 +35,17 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     else:
         q_values = Chain(*before, quantiles.quantile_net, _MeanOfQuantiles(quantiles.n_quantiles))
 
-    def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
-        if deterministic:
-            return greedy(scores)
-        epsilon = settings.get("exploration_rate")
-        if not isinstance(epsilon, (int, float)):
-            raise ArgumentError("random actions need the exploration rate, which this model does not say")
-        return epsilon_greedy(scores, epsilon, rngs)
+    return Outputs({"q_value": q_values}, partial(_choose, settings.get("exploration_rate")))
 
-    return Outputs({"q_value": q_values}, choose)
+
+def _choose(
+    epsilon: Any, scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None
+) -> np.ndarray:
+    if deterministic:
+        return greedy(scores)
+    if not isinstance(epsilon, (int, float)):
+        raise ArgumentError("random actions need the exploration rate, which this model does not say")
+    return epsilon_greedy(scores, epsilon, rngs)
 
 
 class _MeanOfQuantiles:

@@ -8,6 +8,7 @@ an LSTM in eval mode cannot be differentiated on a GPU.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -45,25 +46,45 @@ def _memory(network: Any) -> Memory:
     seen = Chain(*layers(network.pi_features_extractor))
     valued = Chain(*layers(network.vf_features_extractor))
     size = 2 * actor.num_layers * actor.hidden_size
+    remembering = _Remembering(network, seen, valued, size)
+    return Memory(size if own is None else 2 * size, remembering.recall, remembering.advance)
 
-    def recall(name: str, x: Any, state: Tensor) -> Tensor:
+
+@dataclass(frozen=True)
+class _Remembering:
+    """What such a network does with a state.
+
+    Attributes:
+        network: the policy.
+        seen: the features of an input that the actor goes by.
+        valued: those that the critic goes by.
+        size: how many numbers of a state are the actor's.
+    """
+
+    network: Any
+    seen: Chain
+    valued: Chain
+    size: int
+
+    def recall(self, name: str, x: Any, state: Tensor) -> Tensor:
+        """See `Memory`."""
+        network = self.network
         if name != "value" or network.shared_lstm:
-            return step(actor, seen(x), state[:, :size])[0]
-        if own is not None:
-            return step(own, valued(x), state[:, size:])[0]
-        latent: Tensor = network.critic(valued(x))
+            return step(network.lstm_actor, self.seen(x), state[:, : self.size])[0]
+        if network.lstm_critic is not None:
+            return step(network.lstm_critic, self.valued(x), state[:, self.size :])[0]
+        latent: Tensor = network.critic(self.valued(x))
         return latent
 
-    def advance(x: Any, state: Tensor) -> tuple[Tensor, Tensor]:
-        features = seen(x)
-        recalled, after = step(actor, features, state[:, :size])
-        if own is not None:
+    def advance(self, x: Any, state: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Memory`."""
+        network, features = self.network, self.seen(x)
+        recalled, after = step(network.lstm_actor, features, state[:, : self.size])
+        if network.lstm_critic is not None:
             shared = network.pi_features_extractor is network.vf_features_extractor
-            of_critic = step(own, features if shared else valued(x), state[:, size:])[1]
+            of_critic = step(network.lstm_critic, features if shared else self.valued(x), state[:, self.size :])[1]
             after = torch.cat([after, of_critic], dim=1)
         return recalled, after
-
-    return Memory(size if own is None else 2 * size, recall, advance)
 
 
 def step(lstm: nn.LSTM, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
