@@ -89,10 +89,9 @@ def canvas(axes: Axes | None, height: float, beside: float) -> tuple[Axes, float
         figure = axes.get_figure(root=True)
         inches = axes.get_position().width * (figure.get_figwidth() if figure else 0)
         return axes, PART_FOR_DATA * inches / scale
-    from matplotlib.figure import Figure
+    from rltools.plots.shown import new_axes
 
-    size = ((DATA_INCHES + beside) * scale, height * scale)
-    return Figure(figsize=size, layout="constrained").subplots(), DATA_INCHES
+    return new_axes(((DATA_INCHES + beside) * scale, height * scale)), DATA_INCHES
 
 
 def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:

@@ -115,9 +115,10 @@ class Summary:
     def __repr__(self) -> str:
         """Of what, and the features that matter most."""
         first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in self.top(3))
+        where = f" in {value_repr(self.environment)}" if self.environment else ""
         return (
-            f"Summary({value_repr(self.method)} of {value_repr(self.target)}, {value_repr(self.policy)} in "
-            f"{value_repr(self.environment)}: {self.n:,} of {self.n_steps:,} steps, {self.episodes} episodes; "
+            f"Summary({value_repr(self.method)} of {value_repr(self.target)}, {value_repr(self.policy)}{where}: "
+            f"{self.n:,} of {self.n_steps:,} steps, {self.episodes} episodes; "
             f"{short_text(first)})"
         )
 
