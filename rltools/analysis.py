@@ -122,6 +122,14 @@ def analyze(
 
     Raises:
         RltoolsError: whatever `load_policy`, `record` and `explain` raise.
+
+    Example:
+        >>> import rltools
+        >>> analysis = rltools.analyze("cartpole-ppo", episodes=2, frames=False)
+        >>> analysis.page
+        PosixPath('runs/cartpole-ppo/index.html')
+        >>> len(analysis.findings) > 3
+        True
     """
     if references is not None and references < 1:
         raise ArgumentError(f"references is {references}; it must be at least 1")

@@ -15,7 +15,13 @@ __all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_name
 
 
 def method_names() -> list[str]:
-    """The names of all methods, but for those of Captum."""
+    """The names of all methods, but for those of Captum.
+
+    Example:
+        >>> from rltools.attributions import method_names
+        >>> method_names()[:3]
+        ['blur_saliency', 'decision_change', 'deep_lift']
+    """
     own = [name for name in room_modules(__name__) if not name.startswith("_")]
     return sorted({*own, *others(__name__)})
 
@@ -27,6 +33,11 @@ def find_method(name: str) -> Method:
         UnknownNameError: there is none; the message has the nearest known ones.
         ArgumentError: Captum is not installed, or what the class explains is not the observation.
         MethodError: its file holds something else under its name.
+
+    Example:
+        >>> from rltools.attributions import find_method
+        >>> find_method("gradient").description
+        'How fast the score rises with each feature, at this very state.'
     """
     if name.startswith("captum:"):
         from rltools.attributions._captum import captum_method

@@ -34,6 +34,15 @@ class RowScore(Protocol):
         outputs: how many scalars there are, the targets.
         categorical: whether the scalars name what was decided, so that two of them are equal or not, and no more.
         most_copies: of a row's features, how many may go through the network at once.
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> score = PlainScore(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
+        >>> score(torch.ones(3, 2)).shape
+        torch.Size([3, 1])
+        >>> score.gradients(torch.ones(1, 2)).tolist()
+        [[[1.0, -2.0]]]
     """
 
     feature_ndim: int
@@ -76,6 +85,12 @@ class Result:
         residual: `[batch, target]`, the part of the score's difference that the values leave unexplained.
         standard_error: `[batch, target, *feature]`, of values that were sampled.
         complete: bool `[batch]`, whether the residual is as small as the method promises.
+
+    Example:
+        >>> import torch
+        >>> from rltools.attributions import Result
+        >>> Result(torch.zeros(2, 1, 4), residual=torch.zeros(2, 1))
+        Result(values=float32[2, 1, 4], residual=float32[2, 1])
     """
 
     values: Tensor
@@ -112,6 +127,14 @@ class Method:
         control: whether it looks at nothing that the policy does, and is there to be compared with; just these have
             the unit "rank".
         function: what computes it.
+
+    Example:
+        >>> from rltools.attributions import find_method
+        >>> shapley = find_method("shapley")
+        >>> shapley.unit, sorted(shapley.needs), shapley.largest
+        ('score', ['reference'], 12)
+        >>> sorted(shapley.axioms)
+        ['complete', 'dummy', 'invariant', 'linear', 'symmetric']
     """
 
     name: str
@@ -266,7 +289,20 @@ def method(
     largest: int | None = None,
     control: bool = False,
 ) -> Callable[[Callable[..., Result]], Method]:
-    """Declare a function to be the method of its file; see `Method` for what the arguments mean."""
+    """Declare a function to be the method of its file; see `Method` for what the arguments mean.
+
+    Example:
+        >>> import torch
+        >>> from rltools.attributions import Result, method
+        >>> from rltools.testing import check_attribution
+        >>> @method(unit="score per unit", needs={"gradient"}, forwards=lambda features, references, settings: 2)
+        ... def magnitude(score, x):
+        ...     "How steep the score is, whichever way."
+        ...     return Result(score.gradients(x).movedim(0, 1).abs())
+        >>> magnitude.unit, magnitude.description
+        ('score per unit', 'How steep the score is, whichever way.')
+        >>> check_attribution(magnitude)
+    """
 
     def declare(function: Callable[..., Result]) -> Method:
         if unknown := sorted(set(needs) - set(NEEDS)):

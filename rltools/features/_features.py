@@ -36,6 +36,14 @@ class Features:
         leaf_dims: the axes of each leaf, as `dims`; empty for those that their shapes suggest.
         choices: what is chosen, for each entry of each leaf that holds choices, in order; empty where nothing says.
         channels: what each channel of a picture holds, for each leaf, or for the one array; empty where nothing says.
+
+    Example:
+        >>> import rltools
+        >>> features = rltools.Features((2,), given_names=("room temperature", "humidity"), units=("°C", "%"))
+        >>> features.position("humidity"), features.label(0)
+        (1, 'room temperature (°C)')
+        >>> rltools.Features((2, 3)).names[:2]
+        ('obs[0, 0]', 'obs[0, 1]')
     """
 
     shape: tuple[int, ...]

@@ -40,7 +40,14 @@ _REFUSED = (ArgumentError, GradientError, MethodError, ModelError, SimulationErr
 
 
 class AttributionSkippedWarning(UserWarning):
-    """During training something could not be recorded, explained or logged; the training goes on."""
+    """During training something could not be recorded, explained or logged; the training goes on.
+
+    Example:
+        >>> import warnings
+        >>> import rltools
+        >>> from rltools.integrations import AttributionSkippedWarning
+        >>> warnings.simplefilter("ignore", AttributionSkippedWarning)
+    """
 
 
 class AttributionCallback(BaseCallback):

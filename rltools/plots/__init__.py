@@ -45,7 +45,13 @@ __all__ = [
 
 
 def plot_names() -> list[str]:
-    """The names of all plots."""
+    """The names of all plots.
+
+    Example:
+        >>> import rltools
+        >>> rltools.plots.plot_names()[:3]
+        ['action_matrix', 'agreement', 'beeswarm']
+    """
     own = [name.removeprefix("_") for name in room_modules(__name__) if name.startswith("_")]
     return sorted({*own, *others(__name__)})
 

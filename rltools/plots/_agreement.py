@@ -43,6 +43,16 @@ def agreement(
 
     Raises:
         RecordingError: nothing that fits was explained.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> for method in ("gradient", "input_x_gradient", "random"):
+        ...     recording = rltools.explain(recording, policy, method=method)
+        >>> axes = rltools.plots.agreement(recording)
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['input x gradient', 'random (control)']
     """
     recordings = recording if isinstance(recording, Mapping) else {"": recording}
     methods = [method] if isinstance(method, str) else method

@@ -49,6 +49,15 @@ def training(
     Raises:
         ArgumentError: neither a recording nor a mapping to some.
         RecordingError: nothing that fits was explained.
+
+    Example:
+        >>> import rltools
+        >>> from stable_baselines3 import PPO
+        >>> callback = rltools.AttributionCallback("CartPole-v1", every=128, episodes=2, max_steps=20)
+        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=128, seed=0).learn(256, callback=callback)
+        >>> axes = rltools.plots.training(callback.recordings)
+        >>> axes.get_xlabel()
+        'training steps'
     """
     recordings = recording if isinstance(recording, Mapping) else {_name(recording): recording}
     found = course({str(label): one for label, one in recordings.items()}, method, target, level=level)

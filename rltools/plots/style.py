@@ -50,6 +50,16 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
 
     Args:
         points: size of the text; a figure shrinks with it, from that of a screen with 10 points.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.style import printed
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> with printed():
+        ...     figure = rltools.plots.importance(recording).figure
+        ...     figure.savefig("importance.pdf")
     """
     from matplotlib import rc_context
 

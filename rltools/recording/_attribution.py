@@ -24,6 +24,15 @@ class Question:
         parameters: of the method, its defaults included, and what it compares with.
         policy_sha256: the policy that was asked.
         every: one of so many steps was explained.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> question = recording.question(recording.find())
+        >>> question.method, question.target, question.unit
+        ('gradient', 'centred:chosen', 'score per unit')
     """
 
     method: str
@@ -75,6 +84,18 @@ class Attribution:
         reference: `[reference, *feature]`, the states features were compared with; None where none are needed.
 
     `attribution["x velocity"]` is the values `[step, target]` of one feature.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> attribution = rltools.attribute(policy, recording.episode(0).observations, target="logit:all")
+        >>> attribution.values.shape
+        (40, 2, 4)
+        >>> attribution.labels
+        ('logit:push left', 'logit:push right')
+        >>> attribution["pole angle"].shape
+        (40, 2)
     """
 
     values: np.ndarray

@@ -32,6 +32,13 @@ class Outcome:
             limit, or "fault".
         fault: what went wrong; "" where nothing did.
         outside: how many observations lay outside the declared space; they are kept as they came.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> [(outcome.number, outcome.steps, outcome.ended) for outcome in recording.outcomes()]
+        [(0, 40, 'limit'), (1, 40, 'limit'), (2, 40, 'limit')]
     """
 
     number: int
@@ -60,6 +67,21 @@ class Episode:
         final_observation: `[*observation]`, after the last action; None where a fault kept it from coming.
         masks: bool `[step, k]`, which actions were allowed; None where the policy does not ask.
         memories: float `[step, state]`, what a recurrent policy remembered before each step; None for others.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> episode = recording.episode(0)
+        >>> len(episode), episode.outcome.total_reward, episode.outcome.ended
+        (40, 40.0, 'limit')
+        >>> episode.observations.shape
+        (40, 4)
+        >>> for episode in recording:
+        ...     print(episode.outcome.number, episode.actions[:5])
+        0 [1 0 1 0 0]
+        1 [1 1 0 0 1]
+        2 [1 0 1 0 1]
     """
 
     outcome: Outcome

@@ -36,6 +36,15 @@ class Header:
         notes: caveats about the policy.
         versions: of the libraries that took part.
         branches: how many values each discrete choice has; empty for continuous actions.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording.header.policy, recording.header.environment_id
+        ('cartpole-ppo', 'CartPole-v1')
+        >>> recording.header.action_names
+        ('push left', 'push right')
     """
 
     policy: str

@@ -87,6 +87,19 @@ class Summary:
             with; for images it is taken as known when intervals are made. None where the unit is not "score per unit".
         level: of the intervals.
         notes: caveats that belong beside every number.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> summary = rltools.summarise(recording)
+        >>> [ranked.feature for ranked in summary.top(2)]
+        ['pole angular velocity', 'cart velocity']
+        >>> list(summary.by_action)
+        ['push left', 'push right']
+        >>> summary.table.columns[:4].tolist()
+        ['feature', 'unit', 'target', 'action']
     """
 
     key: str
@@ -114,7 +127,9 @@ class Summary:
 
     def __repr__(self) -> str:
         """Of what, and the features that matter most."""
-        first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in self.top(3))
+        from rltools.summary._findings import foremost
+
+        first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in foremost(self)[:3])
         where = f" in {value_repr(self.environment)}" if self.environment else ""
         return (
             f"Summary({value_repr(self.method)} of {value_repr(self.target)}, {value_repr(self.policy)}{where}: "

@@ -30,7 +30,13 @@ _ONLY = np.ones(1, bool)
 
 
 class ReplaySkippedWarning(UserWarning):
-    """A replay could not be written; the environment went on."""
+    """A replay could not be written; the environment went on.
+
+    Example:
+        >>> import warnings
+        >>> from rltools.wrappers import ReplaySkippedWarning
+        >>> warnings.simplefilter("ignore", ReplaySkippedWarning)
+    """
 
 
 def cubes(number: int) -> bool:

@@ -95,8 +95,6 @@ def test_a_short_episode_lasts_long_enough_to_be_seen(drawn: rltools.Recording, 
         assert file.info["duration"] == 500
 
 
-
-
 def test_colours_come_back_as_they_were(plain: rltools.Recording, tmp_path: Path) -> None:
     scene = scene_of(plain, 0, None, None)
     (before,) = frames(scene, [3], (1280, 720), "")
