@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,25 @@ def test_every_page_of_methods_is_reached_and_has_its_picture(page: Path) -> Non
 
 def test_every_page_of_methods_is_run() -> None:
     assert {page.stem for page in (DOCS / "methods").glob("*.md")} == {*SAID, "README"}
+
+
+PAGES = [page for page in (*DOCS.parent.glob("*.md"), *sorted(DOCS.rglob("*.md"))) if "```" in page.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_code_of_a_page_is_never_run(page: Path) -> None:
+    """Python is run by the test that the page names; commands are parsed by test_commands_shown, TOML here."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert {language for language, _ in blocks} <= {"python", "py", "toml", ""}
+    for language, block in blocks:
+        if language == "toml":
+            tomllib.loads(block)
+    if {"python", "py"} & {language for language, _ in blocks}:
+        tests = [DOCS.parent / name for name in re.findall(r"<!-- run by (\S+) -->", text)]
+        assert tests, f"{page.name} does not say which test runs its code"
+        for test in tests:
+            assert page.stem in test.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", SAID)

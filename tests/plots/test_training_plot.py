@@ -69,5 +69,5 @@ def test_labels_are_apart_in_their_order(heights):
 def test_nothing_to_draw_is_said_in_a_line(checkpoints):
     with pytest.raises(ArgumentError, match="there are 0 recordings; give at least one"):
         training({})
-    with pytest.raises(ArgumentError, match="training is given a list; .*open_checkpoints"):
+    with pytest.raises(ArgumentError, match=r"training is given a list; .*open_checkpoints"):
         training(list(checkpoints.values()))
