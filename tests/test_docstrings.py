@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
+import docstrings
 import pytest
 
 import rltools
 
-
-def _beside(name: str) -> ModuleType:
-    """A module beside this file, which pytest puts into no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-docstrings = _beside("docstrings")
 EXAMPLES = sorted((test for test in docstrings.examples() if test.examples), key=lambda test: test.name)
 
 
