@@ -206,9 +206,7 @@ def test_a_run_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> Non
     broken = SimpleNamespace(run=SimpleNamespace(log=log), Image=lambda pixels: pixels)
     monkeypatch.setitem(sys.modules, "wandb", broken)  # type: ignore[arg-type]
     model = model_of("CartPole-v1")
-    with pytest.warns(
-        AttributionSkippedWarning, match=r"logging to Weights & Biases failed: .*service is gone"
-    ):
+    with pytest.warns(AttributionSkippedWarning, match=r"logging to Weights & Biases failed: .*service is gone"):
         model.learn(32, callback=callback_of("CartPole-v1"))
     assert model.num_timesteps == 32
 
