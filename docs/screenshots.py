@@ -1,7 +1,8 @@
-"""Take the pictures of pages that the README shows: `python docs/screenshots.py`; needs Chromium and Pillow."""
+"""The README's pictures: `python docs/screenshots.py [NAME ...]`; that of a page needs Chromium."""
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,14 +15,23 @@ DOCS = Path(__file__).parent
 STEP, SIZE = 28, (1280, 1610)
 
 
-def main() -> None:
+def importance(path: Path) -> None:
+    """What `make demo` draws first."""
+    policy = rltools.load_policy("lunarlander-ppo")
+    with tempfile.TemporaryDirectory() as folder:
+        recording = rltools.record(policy, episodes=20, directory=folder)
+        rltools.explain(recording, policy, method="shapley", reference=32)
+        rltools.plots.importance(recording).figure.savefig(path, dpi=160)
+
+
+def replay(path: Path) -> None:
     """A replay of the reference agent, in the middle of its flight."""
     policy = rltools.load_policy("lunarlander-ppo")
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=3, directory=Path(folder) / "lunarlander-ppo")
         rltools.explain(recording, policy, method="shapley")
         page = replay_episode(recording, 0)
-        screenshot(f"{page.as_uri()}#step={STEP}", DOCS / "replay.png")
+        screenshot(f"{page.as_uri()}#step={STEP}", path)
 
 
 def screenshot(address: str, path: Path) -> None:
@@ -37,5 +47,8 @@ def screenshot(address: str, path: Path) -> None:
         Image.open(taken).convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(path, optimize=True)
 
 
+PICTURES = {"lunarlander-ppo": importance, "replay": replay}
+
 if __name__ == "__main__":
-    main()
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name](DOCS / f"{name}.png")

@@ -5,7 +5,7 @@
 >>> recording = rltools.record(policy, episodes=2)
 >>> recording = rltools.explain(recording, policy, method="shapley")
 >>> rltools.summarise(recording).top(1)[0].feature
-'pole angle'
+'pole angular velocity'
 """
 
 from __future__ import annotations

@@ -125,6 +125,14 @@ def analyze(
 
     Raises:
         RltoolsError: whatever `load_policy`, `record` and `explain` raise.
+
+    Example:
+        >>> import rltools
+        >>> analysis = rltools.analyze("cartpole-ppo", episodes=2, frames=False)
+        >>> analysis.page
+        PosixPath('runs/cartpole-ppo/index.html')
+        >>> len(analysis.findings) > 3
+        True
     """
     check_count("episodes", episodes, most=MAX_EPISODES)
     check_count("seed", seed, least=0, most=MAX_SEED)

@@ -65,6 +65,18 @@ def load_policy(
         ModelError: a model that is missing, damaged or not supported.
         UnsafeFileError: a file that wants to run code; it was not run.
         MismatchError: the environment's spaces or their bounds are not the policy's; both are in the message.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("cartpole-ppo")
+        TorchPolicy('cartpole-ppo', 4 features, 2 actions, heads logit, value)
+        >>> from stable_baselines3 import PPO
+        >>> rltools.load_policy(PPO("MlpPolicy", "CartPole-v1"), "CartPole-v1").action_names
+        ('push left', 'push right')
+        >>> rltools.load_policy("cartpole-pop")
+        Traceback (most recent call last):
+            ...
+        rltools.errors.UnknownNameError: nothing in agents/ is called 'cartpole-pop'; did you mean 'cartpole-ppo', ...
     """
     check_bounds(bounds)
     if trust is not None and not isinstance(source, (str, Path)):

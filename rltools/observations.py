@@ -113,7 +113,7 @@ def leaves(space: Space[Any]) -> tuple[Leaf, ...]:
 
     >>> from gymnasium.spaces import Box, Dict, Discrete
     >>> [(leaf.name, leaf.kind, leaf.encoded_shape) for leaf in leaves(Dict(speed=Box(0, 1, (2,)), gear=Discrete(5)))]
-    [('gear', 'choice', (5,)), ('speed', 'number', (2,))]
+    [('speed', 'number', (2,)), ('gear', 'choice', (5,))]
     """
     return tuple(_walk(space, ()))
 

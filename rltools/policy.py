@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError
+from rltools.short_repr import short_repr
 
 if TYPE_CHECKING:
     from gymnasium import Space
@@ -28,6 +29,12 @@ class Source:
         environment: the specification it was trained on, as `EnvSpec.to_json()` writes it; None where nothing says.
         library: what made it, for people.
         notes: caveats a reader of any result should see.
+
+    Example:
+        >>> import rltools
+        >>> source = rltools.load_policy("cartpole-ppo").source
+        >>> source.name, source.library
+        ('cartpole-ppo', 'Stable-Baselines3')
     """
 
     name: str
@@ -35,6 +42,8 @@ class Source:
     environment: str | None = None
     library: str = "PyTorch"
     notes: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
 
 Back = Callable[[Tensor], Tensor]
@@ -77,6 +86,15 @@ class Context:
             began. None for single observations.
         pulled: what deciding computed at the rows themselves, so that explaining need not do it again; None where
             nothing did.
+
+    Example:
+        >>> import torch
+        >>> from rltools.policy import Context
+        >>> context = Context(action=torch.tensor([0, 1]))
+        >>> context.repeat(2).action
+        tensor([0, 0, 1, 1])
+        >>> context.rows(slice(1)).action
+        tensor([0])
     """
 
     action: Tensor | None = None
@@ -85,6 +103,8 @@ class Context:
     state: Tensor | None = None
     before: Tensor | None = None
     pulled: Pulled | None = None
+
+    __repr__ = short_repr
 
     def rows(self, index: slice | Tensor) -> Context:
         """The context of some rows, in the order of `index`."""
@@ -114,12 +134,21 @@ class Acted:
         scores: float `[batch, k]`, of the policy's first head.
         context: the context given, with `action` and `scores` filled in.
         state: float `[batch, state]`, what a recurrent policy remembers now; None for others.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policy import Context
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> policy.act([[0.0, 0.0, 0.1, 0.0], [0.0, 0.0, -0.1, 0.0]], Context())
+        Acted(actions=int64[2], scores=float32[2, 2], context=Context(action=int64[2], scores=float32[2, 2]))
     """
 
     actions: np.ndarray
     scores: np.ndarray
     context: Context
     state: Tensor | None = None
+
+    __repr__ = short_repr
 
 
 @runtime_checkable
@@ -138,6 +167,23 @@ class Policy(Protocol):
         state_size: how many numbers a recurrent policy remembers; 0 for others.
         masked: whether it takes which actions are allowed into account.
         dtype: of encoded observations and scores.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policy import Context
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> isinstance(policy, rltools.Policy)
+        True
+        >>> policy.features.names
+        ('cart position', 'cart velocity', 'pole angle', 'pole angular velocity')
+        >>> policy.action_names, policy.heads
+        (('push left', 'push right'), ('logit', 'value'))
+        >>> acted = policy.act([[0.0, 0.0, 0.1, 0.0]], Context())
+        >>> policy.action_names[acted.actions[0]]
+        'push right'
+        >>> x = policy.encode([[0.0, 0.0, 0.1, 0.0]])
+        >>> policy.head("logit", x, acted.context).shape
+        torch.Size([1, 2])
     """
 
     features: Features
@@ -198,7 +244,14 @@ def lacking(policy: object) -> tuple[str, ...]:
 
 @runtime_checkable
 class Recurrent(Protocol):
-    """What a policy with a `state_size` has besides."""
+    """What a policy with a `state_size` has besides.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policy import Recurrent
+        >>> isinstance(rltools.load_policy("cartpole-recurrent-ppo"), Recurrent)
+        True
+    """
 
     def advance(self, x: Tensor, context: Context) -> Tensor:
         """`x [batch, *feature]` and `context.state` -> the next state `[batch, state]`, differentiable."""
@@ -218,7 +271,16 @@ class Placed(Protocol):
 
 
 class Pulling(Protocol):
-    """What a policy may have besides: gradients without a graph, for networks whose layers it knows."""
+    """What a policy may have besides: gradients without a graph, for networks whose layers it knows.
+
+    Example:
+        >>> import torch, rltools
+        >>> from rltools.policy import Context, pulled
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> logits, back = pulled(policy, "logit", torch.zeros(1, 4), Context())
+        >>> back(torch.eye(2)[:, None]).shape
+        torch.Size([2, 1, 4])
+    """
 
     def pull(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
         """What a head gives for `x [batch, *feature]`, and the way back; None where there is none.
@@ -230,7 +292,16 @@ class Pulling(Protocol):
 
 
 def pulled(policy: Policy, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
-    """See `Pulling`; None of a policy that has no such thing."""
+    """See `Pulling`; None of a policy that has no such thing.
+
+    Example:
+        >>> import torch, rltools
+        >>> from rltools.policy import Context, pulled
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> logits, back = pulled(policy, "logit", torch.zeros(3, 4), Context())
+        >>> logits.shape, back(torch.ones(3, 2)).shape
+        (torch.Size([3, 2]), torch.Size([3, 4]))
+    """
     pull = getattr(policy, "pull", None)  # asked at every live step, where isinstance of a protocol takes 20 us
     return None if pull is None else pull(name, x, context)
 
@@ -254,7 +325,15 @@ def decide(
     rngs: Sequence[np.random.Generator] | None = None,
     state: Tensor | None = None,
 ) -> Acted:
-    """What a policy does with scores `[batch, k]` of its first head; most policies' `act` ends here."""
+    """What a policy does with scores `[batch, k]` of its first head; most policies' `act` ends here.
+
+    Example:
+        >>> import torch, rltools
+        >>> from rltools.policy import Context, decide
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> decide(policy, torch.tensor([[0.5, 2.0], [1.0, -1.0]]), Context()).actions
+        array([1, 0])
+    """
     if scores.requires_grad:
         scores = scores.detach()
     actions = policy.choose(scores, deterministic=deterministic, rngs=rngs, mask=context.mask)
@@ -270,6 +349,14 @@ def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
 
     Raises:
         ArgumentError: the policy remembers nothing.
+
+    Example:
+        >>> import torch, rltools
+        >>> from rltools.policy import Context, advanced
+        >>> policy = rltools.load_policy("cartpole-recurrent-ppo")
+        >>> context = Context(state=torch.zeros(1, policy.state_size))
+        >>> advanced(policy, torch.ones(1, 2), context).shape == context.state.shape
+        True
     """
     if not policy.state_size or not isinstance(policy, Recurrent):
         raise ArgumentError(f"{policy.source.name} is not recurrent; it remembers nothing from step to step")
@@ -277,7 +364,14 @@ def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
 
 
 def positions(policy: Policy, actions: np.ndarray) -> Tensor:
-    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start."""
+    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start.
+
+    Example:
+        >>> import numpy as np, rltools
+        >>> from rltools.policy import positions
+        >>> positions(rltools.load_policy("cartpole-ppo"), np.array([1, 0, 1]))
+        tensor([1, 0, 1])
+    """
     device = policy.device
     return _positions(policy, actions, None if device.type == "cpu" else device)
 

@@ -54,6 +54,21 @@ def publish_agent(
 
     Returns:
         The path of the card.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from rltools.publishing import publish_agent
+        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=64, seed=0).learn(64)
+        >>> publish_agent(
+        ...     model,
+        ...     "agents/poles",
+        ...     environment="CartPole-v1",
+        ...     description="A beginner.",
+        ...     hyperparameters={"n_steps": 64},
+        ...     steps=64,
+        ...     seed=0,
+        ... ).name
+        'agent.yaml'
     """
     from ruamel.yaml import YAML
 

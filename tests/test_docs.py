@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import runpy
-import sys
+import shutil
+import tomllib
 from pathlib import Path
-from typing import Any
 
-import matplotlib.pyplot as plt
+import pictures
 import pytest
-
-import rltools
+from PIL import Image, ImageDraw
 
 DOCS = Path(__file__).parents[1] / "docs"
-STEPS = 40
 SAID = {
     "convolutional": {"of the decision": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
     "decisions": {"of the steps (decision_change).": 1},
@@ -44,6 +42,25 @@ def test_every_page_of_methods_is_run() -> None:
     assert {page.stem for page in (DOCS / "methods").glob("*.md")} == {*SAID, "README"}
 
 
+PAGES = [page for page in (*DOCS.parent.glob("*.md"), *sorted(DOCS.rglob("*.md"))) if "```" in page.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_code_of_a_page_is_never_run(page: Path) -> None:
+    """Python is run by the test that the page names; commands are parsed by test_commands_shown, TOML here."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert {language for language, _ in blocks} <= {"python", "py", "toml", ""}
+    for language, block in blocks:
+        if language == "toml":
+            tomllib.loads(block)
+    if {"python", "py"} & {language for language, _ in blocks}:
+        tests = [DOCS.parent / name for name in re.findall(r"<!-- run by (\S+) -->", text)]
+        assert tests, f"{page.name} does not say which test runs its code"
+        for test in tests:
+            assert page.stem in test.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", SAID)
 def test_the_code_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -58,18 +75,39 @@ def test_the_code_of_a_page_runs(
 
 
 @pytest.mark.parametrize("script", sorted((DOCS / "methods").glob("*.py")), ids=lambda script: script.stem)
-def test_the_script_of_a_picture_runs(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = rltools.record
+def test_a_script_draws_the_picture_that_is_shown(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = tmp_path / "picture.png"
+    pictures.run_script(script, drawn, monkeypatch)
+    pictures.check_same(script.with_suffix(".png"), drawn)
 
-    def shortly(*given: Any, **options: Any) -> rltools.Recording:
-        return record(*given, **options | {"max_steps": STEPS})
 
-    monkeypatch.setattr(rltools, "record", shortly)
-    picture = tmp_path / "picture.png"
-    monkeypatch.setattr(sys, "argv", [str(script), str(picture)])
-    monkeypatch.syspath_prepend(script.parent)  # as Python does for a script
-    try:
-        runpy.run_path(str(script), run_name="__main__")
-    finally:
-        plt.close("all")
-    assert picture.stat().st_size > 10_000
+def test_the_pictures_of_the_readme_are_those_that_are_drawn(tmp_path: Path) -> None:
+    shown = runpy.run_path(str(DOCS / "screenshots.py"))["PICTURES"]
+    page = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(docs/([\w-]+)\.png\)", page)) == set(shown)
+    for name, draw in shown.items():
+        if name == "replay" and not (shutil.which("chromium") or shutil.which("google-chrome")):
+            continue
+        draw(tmp_path / f"{name}.png")
+        pictures.check_same(DOCS / f"{name}.png", tmp_path / f"{name}.png")
+
+
+def test_one_command_draws_all_of_them() -> None:
+    known = runpy.run_path(str(DOCS / "pictures.py"))["commands"]()
+    stored = {path.stem for path in DOCS.rglob("*.png")} | {path.stem for path in DOCS.rglob("*.ipynb")}
+    assert set(known) == stored
+    assert all(Path(script).is_file() for script, *_ in known.values())
+
+
+def test_pictures_are_told_apart(tmp_path: Path) -> None:
+    picture = Image.open(DOCS / "methods" / "shapley.png").convert("RGB")
+    picture.save(tmp_path / "same.png")
+    ImageDraw.Draw(picture).text((300, 40), "another word", fill="black", font_size=24)
+    picture.save(tmp_path / "other.png")
+    pictures.check_same(DOCS / "methods" / "shapley.png", tmp_path / "same.png")
+    with pytest.raises(AssertionError, match=r"python docs/pictures.py shapley"):
+        pictures.check_same(DOCS / "methods" / "shapley.png", tmp_path / "other.png")
+    picture.resize((400, 400)).save(tmp_path / "small.png")
+    assert pictures.difference(DOCS / "methods" / "shapley.png", tmp_path / "small.png") == 1

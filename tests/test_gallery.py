@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import runpy
-import sys
 from pathlib import Path
-from typing import Any
 
-import matplotlib.pyplot as plt
+import pictures
 import pytest
 
 import rltools
@@ -20,20 +17,12 @@ LARGEST = 150_000
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_a_script_draws_its_picture(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = rltools.record
-
-    def few(*given: Any, **options: Any) -> rltools.Recording:
-        return record(*given, **options | {"episodes": min(options["episodes"], 3)})
-
-    monkeypatch.setattr(rltools, "record", few)
-    picture = tmp_path / "picture.png"
-    monkeypatch.setattr(sys, "argv", [str(script), str(picture)])
-    try:
-        runpy.run_path(str(script), run_name="__main__")
-    finally:
-        plt.close("all")
-    assert picture.stat().st_size > 10_000
+def test_a_script_draws_the_picture_that_is_shown(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = tmp_path / "picture.png"
+    pictures.run_script(script, drawn, monkeypatch)
+    pictures.check_same(script.with_suffix(".png"), drawn)
 
 
 def test_every_plot_is_in_the_gallery() -> None:

@@ -18,7 +18,7 @@ ROOT = Path(rltools.__file__).parent
 
 # What each room may use of the others. A folder is one room, and so is a file beside them; a room that is not named
 # here may be used by nobody but those that say so.
-BASE = {"errors", "console", "foreign_files", "limits", "discovery", "progress", "strict_yaml"}
+BASE = {"errors", "console", "foreign_files", "limits", "discovery", "progress", "short_repr", "strict_yaml"}
 CONTENT = BASE | {"content", "cards", "observations", "features", "environments"}
 POLICY = CONTENT | {"policy"}
 RECORDING = BASE | {"observations", "features", "recording"}
@@ -29,23 +29,24 @@ ALLOWED = {
     "progress": {"console"},
     "foreign_files": {"errors"},
     "limits": {"errors"},
+    "short_repr": set(),
     "strict_yaml": {"errors", "console", "foreign_files"},
     "content": BASE,
     "observations": {"errors", "axes"},
     "regions": set(),
     "bounds": set(),
     "axes": {"bounds"},
-    "features": {"errors", "observations", "regions", "axes"},
+    "features": {"errors", "observations", "regions", "axes", "short_repr"},
     "naming": {"errors", "observations", "regions", "axes", "features", "cards", "environments"},
     "cards": BASE | {"content"},
     "environments": BASE,
-    "policy": {"errors", "features"},
+    "policy": {"errors", "features", "short_repr"},
     "policies": POLICY | {"naming"},
     "loading": POLICY | {"policies"},
     "targets": {"errors", "limits", "policy", "features", "differentiation", "bounds"},
-    "attributions": {"errors", "discovery", "limits", "axes"},
+    "attributions": {"errors", "discovery", "limits", "axes", "short_repr"},
     "differentiation": {"errors"},
-    "recording": {"errors", "console", "observations", "features"},
+    "recording": {"errors", "console", "observations", "features", "short_repr"},
     "rollout": POLICY | {"policies", "recording"},
     "explanation": BASE | {"observations", "features", "policy", "targets", "attributions", "recording"},
     "summary": RECORDING,

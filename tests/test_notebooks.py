@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import base64
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import docstrings
+import pictures
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -26,12 +30,52 @@ def test_there_are_some() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_its_cells_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_cells_show_what_is_stored(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
+    checker = docstrings.Checker()
     for number, cell in enumerate(cells(path)):
-        lines = [line for line in "".join(cell["source"]).splitlines() if not line.startswith("%")]
-        exec(compile("\n".join(lines), f"{path.name}, code cell {number}", "exec"), names)
+        shown = run_cell("".join(cell["source"]), f"{path.name}, code cell {number}", names)
+        printed = capsys.readouterr().out
+        stale = f"cell {number} of {path.name} shows something else: run `python docs/pictures.py {path.stem}`"
+        assert checker.check_output(output_of(cell, "stream").get("text", ""), printed, docstrings.FLAGS), stale
+        stored = output_of(cell, "execute_result").get("data", {})
+        assert (shown is None) == (not stored), stale
+        if "image/png" in stored:
+            (tmp_path / "stored.png").write_bytes(base64.b64decode(stored["image/png"]))
+            (tmp_path / "shown.png").write_bytes(shown._repr_png_())
+            assert pictures.difference(tmp_path / "stored.png", tmp_path / "shown.png") <= pictures.FEW, stale
+        elif "text/html" in stored:
+            assert checker.check_output(words(stored["text/html"]), words(shown._repr_html_()), docstrings.FLAGS), stale
+        elif stored:
+            assert checker.check_output(stored["text/plain"], repr(shown), docstrings.FLAGS), stale
+
+
+def run_cell(source: str, name: str, names: dict[str, Any]) -> Any:
+    """Run a cell as a notebook does; returns what its last line is worth, None where that is a statement."""
+    *before, last = ast.parse(source, name).body
+    if not isinstance(last, ast.Expr):
+        exec(compile(ast.Module([*before, last], []), name, "exec"), names)
+        return None
+    exec(compile(ast.Module(before, []), name, "exec"), names)
+    return eval(compile(ast.Expression(last.value), name, "eval"), names)
+
+
+def output_of(cell: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The output of a kind, with its texts in one piece."""
+    for output in cell["outputs"]:
+        if output["output_type"] == kind:
+            data = {mime: "".join(text) for mime, text in output.get("data", {}).items()}
+            return {"text": "".join(output.get("text", "")), "data": data}
+    return {}
+
+
+def words(page: str) -> str:
+    """What is read of a card or a table."""
+    without = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", without).split())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -4,10 +4,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
 from stable_baselines3 import PPO
 
 import rltools
 
+torch.set_num_threads(1)  # on two it would be another training
 picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
 model = PPO("MlpPolicy", "CartPole-v1", n_steps=256, learning_rate=1e-3, seed=2, device="cpu")
 recordings = {}

@@ -37,8 +37,6 @@ def run(path: Path) -> None:
         for output in cell.get("outputs", ()):
             if "image/png" in output.get("data", ()):
                 output.data["image/png"] = smaller(output.data["image/png"])
-            if "text/html" in output.get("data", ()):
-                output.data.pop("text/plain", None)  # the same once more, and longer
     nbformat.write(notebook, path)
 
 

@@ -17,7 +17,13 @@ __all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_name
 
 
 def method_names() -> list[str]:
-    """The names of all methods, but for those of Captum."""
+    """The names of all methods, but for those of Captum.
+
+    Example:
+        >>> from rltools.attributions import method_names
+        >>> method_names()[:3]
+        ['blur_saliency', 'decision_change', 'deep_lift']
+    """
     return sorted({*_own(), *others(__name__)})
 
 
@@ -29,6 +35,11 @@ def find_method(name: str) -> Method:
         ArgumentError: Captum is not installed, or what the class explains is not the observation.
         MethodError: its file holds something else under its name.
         PluginError: another package offers it, and cannot be loaded, or two packages do.
+
+    Example:
+        >>> from rltools.attributions import find_method
+        >>> find_method("gradient").description
+        'How fast the score rises with each feature, at this very state.'
     """
     if name.startswith("captum:"):
         from rltools.attributions._captum import captum_method

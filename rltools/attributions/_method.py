@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from math import prod
+from pickle import PicklingError
 from typing import Any, Literal, Protocol
 
 import torch
@@ -15,6 +18,7 @@ from torch import Tensor, nn
 from rltools.axes import is_image
 from rltools.errors import ArgumentError, MethodError
 from rltools.limits import MAX_PARAMETER, MAX_SEED, MAX_TEXT, in_digits
+from rltools.short_repr import short_repr
 
 Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
 Forwards = Callable[[int, int, Mapping[str, Any]], int]
@@ -33,6 +37,15 @@ class RowScore(Protocol):
         outputs: how many scalars there are, the targets.
         categorical: whether the scalars name what was decided, so that two of them are equal or not, and no more.
         most_copies: of a row's features, how many may go through the network at once.
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> score = PlainScore(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
+        >>> score(torch.ones(3, 2)).shape
+        torch.Size([3, 1])
+        >>> score.gradients(torch.ones(1, 2)).tolist()
+        [[[1.0, -2.0]]]
     """
 
     feature_ndim: int
@@ -75,12 +88,20 @@ class Result:
         residual: `[batch, target]`, the part of the score's difference that the values leave unexplained.
         standard_error: `[batch, target, *feature]`, of values that were sampled.
         complete: bool `[batch]`, whether the residual is as small as the method promises.
+
+    Example:
+        >>> import torch
+        >>> from rltools.attributions import Result
+        >>> Result(torch.zeros(2, 1, 4), residual=torch.zeros(2, 1))
+        Result(values=float32[2, 1, 4], residual=float32[2, 1])
     """
 
     values: Tensor
     residual: Tensor | None = None
     standard_error: Tensor | None = None
     complete: Tensor | None = None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,14 @@ class Method:
         control: whether it looks at nothing that the policy does, and is there to be compared with; just these have
             the unit "rank".
         function: what computes it.
+
+    Example:
+        >>> from rltools.attributions import find_method
+        >>> shapley = find_method("shapley")
+        >>> shapley.unit, sorted(shapley.needs), shapley.largest
+        ('score', ['reference'], 12)
+        >>> sorted(shapley.axioms)
+        ['complete', 'dummy', 'invariant', 'linear', 'symmetric']
     """
 
     name: str
@@ -125,6 +154,28 @@ class Method:
     separates: Separating
     control: bool
     function: Callable[..., Result]
+
+    def __reduce__(self) -> tuple[Callable[..., Method], tuple[str, ...]]:
+        """It is pickled by its place, as functions are; a copy is itself, because nothing in it changes.
+
+        Raises:
+            PicklingError: it is found at none.
+        """
+        if self.name.startswith("captum:"):
+            return _method_named, (self.name,)
+        place = self.function.__module__, self.function.__qualname__
+        if place[0] not in sys.modules or _method_at(*place) is not self:
+            raise PicklingError(
+                f"the method {self.name} is not to be found as {'.'.join(place)}; declare it at the top of a module "
+                f"that can be imported"
+            )
+        return _method_at, place
+
+    def __copy__(self) -> Method:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Method:
+        return self
 
     @property
     def description(self) -> str:
@@ -231,6 +282,20 @@ def _check_size(name: str, value: Any, most: int) -> None:
         raise ArgumentError(f"{name} is {in_digits(value)}; it must be at most {most:,}")
 
 
+def _method_at(module: str, name: str) -> Method:
+    """What a pickled method comes back as."""
+    place: Any = import_module(module)
+    for part in name.split("."):
+        place = getattr(place, part, None)
+    return place  # type: ignore[no-any-return]  # a pickle says what was there
+
+
+def _method_named(name: str) -> Method:
+    """Likewise, a method of Captum."""
+    found: Method = import_module("rltools.attributions").find_method(name)
+    return found
+
+
 def _writes(tensor: Tensor) -> int:
     """How often a tensor was written into, as torch counts; a comparison with a copy would cost as much as a small net.
 
@@ -266,7 +331,20 @@ def method(
     separates: Separating = every_axis,
     control: bool = False,
 ) -> Callable[[Callable[..., Result]], Method]:
-    """Declare a function to be the method of its file; see `Method` for what the arguments mean."""
+    """Declare a function to be the method of its file; see `Method` for what the arguments mean.
+
+    Example:
+        >>> import torch
+        >>> from rltools.attributions import Result, method
+        >>> from rltools.testing import check_attribution
+        >>> @method(unit="score per unit", needs={"gradient"}, forwards=lambda features, references, settings: 2)
+        ... def magnitude(score, x):
+        ...     "How steep the score is, whichever way."
+        ...     return Result(score.gradients(x).movedim(0, 1).abs())
+        >>> magnitude.unit, magnitude.description
+        ('score per unit', 'How steep the score is, whichever way.')
+        >>> check_attribution(magnitude)
+    """
 
     def declare(function: Callable[..., Result]) -> Method:
         if unknown := sorted(set(needs) - set(NEEDS)):

@@ -41,6 +41,13 @@ def blur_saliency(score: RowScore, x: Tensor, *, stride: int = 5, radius: float 
         ArgumentError: no picture; a stride below 1; a radius or blur that is not above 0.
 
     Greydanus, Koul, Dodge, Fern: Visualizing and Understanding Atari Agents (2018).
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("lavagap-cnn-ppo")
+        >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
+        >>> rltools.attribute(policy, observations, method="blur_saliency").values.shape
+        (4, 1, 42, 42, 3)
     """
     parts = place_parts(x, score.dims, stride, radius)
     with torch.no_grad():

@@ -37,6 +37,13 @@ def decision_change(score: RowScore, x: Tensor, *, reference: Tensor, groups: Gr
 
     Which features an agent needs was measured by taking them away during whole episodes: this predicts the lost return
     best. Replaced one at a time by values of other states as in permutation importance (Breiman: Random Forests, 2001).
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
+        >>> rltools.attribute(policy, observations, method="decision_change", reference=observations).values.shape
+        (4, 1, 4)
     """
     parts = entry_parts(x, groups)
     with torch.no_grad():

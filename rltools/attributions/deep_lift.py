@@ -40,6 +40,13 @@ def deep_lift(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
             the policy is a function.
 
     Shrikumar, Greenside, Kundaje: Learning Important Features Through Propagating Activation Differences (2017).
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
+        >>> rltools.attribute(policy, observations, method="deep_lift", reference=observations).values.shape
+        (4, 1, 4)
     """
     values = attributed("deep_lift", "DeepLift", score, x, reference)
     starts = reference_scores(score, x, reference)

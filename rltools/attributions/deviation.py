@@ -19,6 +19,15 @@ def deviation(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
 
     Returns:
         values `[batch, target, *feature]`, the standard deviation, in units of the feature; 0 for one reference.
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.deviation import deviation
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> deviation(score, x, reference=torch.tensor([[0.0, 0.0], [2.0, 0.0]])).values.tolist()
+        [[[1.0, 0.0]]]
     """
     spread = reference.std(0, correction=0)
     return Result(spread.expand(len(x), score.outputs, *spread.shape).clone())

@@ -44,6 +44,16 @@ def expected_gradients(score: RowScore, x: Tensor, *, reference: Tensor, samples
 
     Erion, Janizek, Sturmfels, Lundberg, Lee: Improving Performance of Deep Learning Models with Axiomatic Attribution
     Priors and Expected Gradients (2021); Lundberg, Lee: A Unified Approach to Interpreting Model Predictions (2017).
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.expected_gradients import expected_gradients
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> result = expected_gradients(score, x, reference=torch.zeros(1, 2), samples=500)
+        >>> result.values.round(decimals=0).tolist()
+        [[[1.0, 4.0]]]
     """
     if samples < 1:
         raise ArgumentError(f"samples is {samples}; it must be at least 1")

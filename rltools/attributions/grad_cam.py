@@ -42,6 +42,13 @@ def grad_cam(score: RowScore, x: Tensor, *, layer: str | None = None, positive: 
         ArgumentError: no pictures, no network or no convolution, no such layer, or one that is called more than once.
 
     Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra: Grad-CAM (2017).
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("lavagap-cnn-ppo")
+        >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
+        >>> rltools.attribute(policy, observations, method="grad_cam").values.shape
+        (4, 1, 42, 42, 3)
     """
     if not is_image(score.dims):
         raise ArgumentError(

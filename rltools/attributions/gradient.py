@@ -25,5 +25,14 @@ def gradient(score: RowScore, x: Tensor) -> Result:
         values `[batch, target, *feature]`.
 
     Simonyan, Vedaldi, Zisserman: Deep Inside Convolutional Networks (2013), without the absolute value.
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.gradient import gradient
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> gradient(score, x).values.tolist()
+        [[[2.0, -4.0]]]
     """
     return Result(score.gradients(x).movedim(0, 1))

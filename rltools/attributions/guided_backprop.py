@@ -32,5 +32,12 @@ def guided_backprop(score: RowScore, x: Tensor) -> Result:
 
     Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity (2014); Adebayo, Gilmer, Muelly, Goodfellow,
     Hardt, Kim: Sanity Checks for Saliency Maps (2018) for what it does not show.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("lavagap-cnn-ppo")
+        >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
+        >>> rltools.attribute(policy, observations, method="guided_backprop").values.shape
+        (4, 1, 42, 42, 3)
     """
     return Result(attributed("guided_backprop", "GuidedBackprop", score, x))

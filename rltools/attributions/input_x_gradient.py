@@ -25,5 +25,14 @@ def input_x_gradient(score: RowScore, x: Tensor) -> Result:
         values `[batch, target, *feature]`.
 
     Shrikumar, Greenside, Shcherbina, Kundaje: Not Just a Black Box (2016).
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.input_x_gradient import input_x_gradient
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> input_x_gradient(score, x).values.tolist()
+        [[[2.0, 8.0]]]
     """
     return Result((score.gradients(x) * x).movedim(0, 1))

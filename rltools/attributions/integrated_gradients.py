@@ -47,6 +47,16 @@ def integrated_gradients(
         ArgumentError: fewer than one node.
 
     Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks (2017).
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.integrated_gradients import integrated_gradients
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> result = integrated_gradients(score, x, reference=torch.zeros(1, 2))
+        >>> result.values.round(decimals=3).tolist(), result.residual.abs().max().item() < 1e-4
+        ([[[1.0, 4.0]]], True)
     """
     if nodes < 1:
         raise ArgumentError(f"nodes is {nodes}; it must be at least 1")

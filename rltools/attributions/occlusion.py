@@ -42,6 +42,15 @@ def occlusion(
         ArgumentError: another replacement; an entry in no group, or in two.
 
     Zeiler, Fergus: Visualizing and Understanding Convolutional Networks (2014).
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.occlusion import occlusion
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> occlusion(score, x, reference=torch.zeros(1, 2)).values.tolist()
+        [[[1.0, 4.0]]]
     """
     parts = entry_parts(x, groups)
     replaced = stand_ins(x, reference, replacement)

@@ -20,6 +20,15 @@ def random(score: RowScore, x: Tensor, *, seed: int = 0) -> Result:
 
     Returns:
         values `[batch, target, *feature]`, standard normal.
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.random import random
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> random(score, x).values.shape
+        torch.Size([1, 1, 2])
     """
     drawn = torch.randn(x.shape[1:], dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(x)
     return Result(drawn.expand(len(x), score.outputs, *drawn.shape).clone())

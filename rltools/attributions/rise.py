@@ -64,6 +64,15 @@ def rise(
             in two.
 
     Petsiuk, Das, Saenko: RISE (2018).
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.rise import rise
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> rise(score, x, reference=torch.zeros(1, 2), masks=4000).values.round(decimals=0).tolist()
+        [[[1.0, 4.0]]]
     """
     if masks < 2:
         raise ArgumentError(f"masks is {masks}; it must be at least 2")

@@ -69,6 +69,15 @@ def sampled_shapley(
 
     Castro, Gómez, Tejada: Polynomial Calculation of the Shapley Value Based on Sampling (2009); Mitchell, Cooper,
     Frank, Holmes: Sampling Permutations for Shapley Value Estimation (2022).
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.sampled_shapley import sampled_shapley
+        >>> score = PlainScore(lambda x: x[:, :1] * x[:, 1:], outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> sampled_shapley(score, x, reference=torch.zeros(1, 2)).values.tolist()
+        [[[-1.0, -1.0]]]
     """
     if permutations < 1:
         raise ArgumentError(f"permutations is {permutations}; it must be at least 1")

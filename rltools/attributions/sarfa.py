@@ -70,6 +70,13 @@ def sarfa(
             radius or blur that is not above 0.
 
     Puri, Verma, Gupta, Kayastha, Deshmukh, Krishnamurthy, Singh: Explain Your Move (2020).
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
+        >>> rltools.attribute(policy, observations, method="sarfa", reference=observations).values.shape
+        (4, 1, 4)
     """
     by_place = groups is None and is_image(score.dims)
     parts = place_parts(x, score.dims, stride, radius) if by_place else entry_parts(x, groups)

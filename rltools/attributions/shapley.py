@@ -49,6 +49,15 @@ def shapley(score: RowScore, x: Tensor, *, reference: Tensor, nearest: int = 0, 
 
     Shapley: A Value for n-Person Games (1953); Lundberg, Lee: A Unified Approach to Interpreting Model Predictions
     (2017).
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.shapley import shapley
+        >>> score = PlainScore(lambda x: x[:, :1] * x[:, 1:], outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> shapley(score, x, reference=torch.zeros(1, 2)).values.tolist()
+        [[[-1.0, -1.0]]]
     """
     owner = owners(x, groups)
     players = len(owner) if groups is None else len(groups)

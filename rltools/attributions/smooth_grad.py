@@ -44,6 +44,15 @@ def smooth_grad(
 
     Smilkov, Thorat, Kim, Viégas, Wattenberg: SmoothGrad: Removing Noise by Adding Noise (2017), where the noise is a
     part of the range of a picture's pixels.
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.smooth_grad import smooth_grad
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> smooth_grad(score, x, reference=torch.eye(2), samples=2000).values.round(decimals=0).tolist()
+        [[[2.0, -4.0]]]
     """
     scale = spread(score, reference)
     check_noise(noise, scale, samples, least=1)

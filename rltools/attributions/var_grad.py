@@ -40,6 +40,15 @@ def var_grad(
         ArgumentError: negative noise, fewer than two samples, or references that do not differ.
 
     Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim: Sanity Checks for Saliency Maps (2018), where slopes are per unit.
+
+    Example:
+        >>> import torch
+        >>> from rltools.testing import PlainScore
+        >>> from rltools.attributions.var_grad import var_grad
+        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> x = torch.tensor([[1.0, -2.0]])
+        >>> var_grad(score, x, reference=torch.eye(2)).values.shape
+        torch.Size([1, 1, 2])
     """
     scale = spread(score, reference)
     check_noise(noise, scale, samples, least=2)

@@ -106,7 +106,10 @@ VideoOut = Annotated[
     Path | None,
     typer.Option(help="Write a video instead of a page: .mp4 or .webm (extra `video`), or .gif.", show_default=False),
 ]
-Speed = Annotated[float, typer.Option(min=0.01, help="Of a video; 1 is real time.")]
+Speed = Annotated[
+    float | None,
+    typer.Option(min=0.01, help="Of a video; 1 is real time.", show_default="1, slower where an episode is short"),
+]
 OfEpisode = Annotated[
     int | None,
     typer.Option(min=0, help="Of a plot of one episode: its number.", show_default="the one of median return"),

@@ -55,7 +55,7 @@ def replay(
     beside: Beside = None,
     out: PageOut = None,
     video: VideoOut = None,
-    speed: Speed = 1.0,
+    speed: Speed = None,
     modules: Import = None,
     no_frames: NoFrames = False,
 ) -> None:
@@ -73,7 +73,7 @@ def replay(
         )
         say(f"Filmed in {made}")
         return
-    if speed != 1.0:
+    if speed is not None:
         raise ArgumentError("--speed is that of a --video; a page has buttons for it")
     other = None if beside is None else open_recording(beside)
     numbers = episode[0] if len(episode) == 1 else episode

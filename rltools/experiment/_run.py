@@ -78,6 +78,15 @@ def run_experiment(
         ConfigError: faults of the file, or a target or method that an agent cannot have; all are listed, and nothing
             is recorded.
         RltoolsError: whatever `load_policy`, `record` and `explain` raise.
+
+    Example:
+        >>> import rltools
+        >>> from pathlib import Path
+        >>> text = "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 2}"
+        >>> characters = Path("poles.yaml").write_text(text)
+        >>> ran = rltools.run_experiment("poles.yaml", ["max_steps=50"])
+        >>> list(ran.recordings)
+        [('cartpole-ppo', 0)]
     """
     path = experiment_file(experiment)
     plan = read_experiment(path, changes)

@@ -16,6 +16,7 @@ from rltools.errors import ArgumentError, UnknownNameError
 from rltools.features._part import Part
 from rltools.observations import Leaf, map_leaves, nest, pick
 from rltools.regions import ago
+from rltools.short_repr import value_repr
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Features:
         leaf_dims: the axes of each leaf, as `dims`; empty for those of quantities.
         choices: what is chosen, for each entry of each leaf that holds choices, in order; empty where nothing says.
         channels: what each channel of a picture holds, for each leaf, or for the one array; empty where nothing says.
+
+    Example:
+        >>> import rltools
+        >>> features = rltools.Features((2,), given_names=("room temperature", "humidity"), units=("°C", "%"))
+        >>> features.position("humidity"), features.label(0)
+        (1, 'room temperature (°C)')
+        >>> rltools.Features((2, 3)).names[:2]
+        ('obs[0, 0]', 'obs[0, 1]')
     """
 
     shape: tuple[int, ...]
@@ -65,6 +74,13 @@ class Features:
         if len(set(self.given_names)) < len(self.given_names):
             twice = sorted({name for name in self.given_names if self.given_names.count(name) > 1})
             raise ArgumentError(f"feature names must differ; given more than once: {', '.join(map(repr, twice))}")
+
+    def __repr__(self) -> str:
+        """The first names, or the axes where nothing names the entries."""
+        if not self.given_names:
+            return f"Features({list(self.shape)} as {', '.join(self.dims)})"
+        first = ", ".join(map(value_repr, self.given_names[:4]))
+        return f"Features({first}{f', ... {self.size} in all' if self.size > 4 else ''})"
 
     @property
     def size(self) -> int:

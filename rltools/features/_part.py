@@ -11,17 +11,27 @@ import numpy as np
 from rltools.axes import is_image
 from rltools.observations import Leaf
 from rltools.regions import axis_label, image_regions
+from rltools.short_repr import short_repr
 
 
 @dataclass(frozen=True)
 class Part:
-    """A leaf as a piece of the encoded observation: its numbers are `[start, stop)` in row-major order."""
+    """A leaf as a piece of the encoded observation: its numbers are `[start, stop)` in row-major order.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("minigrid-dict-ppo")
+        >>> [(part.leaf.name, part.shape, part.dims) for part in policy.features.parts]
+        [('direction', (4,), ('feature',)), ('image', (42, 42, 3), ('y', 'x', 'channel'))]
+    """
 
     leaf: Leaf
     start: int
     shape: tuple[int, ...]
     dims: tuple[str, ...]
     channels: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def is_image(self) -> bool:

@@ -30,21 +30,24 @@ def open_checkpoints(directory: str | Path) -> dict[int, Recording]:
         CorruptError: a `recording.json` is damaged.
 
     Example:
-        >>> from rltools.integrations import open_checkpoints
-        >>> recordings = open_checkpoints("runs/training")  # doctest: +SKIP
+        >>> import rltools
+        >>> from stable_baselines3 import PPO
+        >>> callback = rltools.AttributionCallback("CartPole-v1", every=128, episodes=2, directory="runs/training")
+        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=128, seed=0).learn(128, callback=callback)
+        >>> list(rltools.open_checkpoints("runs/training"))
+        [0, 128]
     """
-    found = checkpoints_in(Path(directory))
-    if not found:
+    opened = {step: open_recording(path) for step, path in checkpoint_folders(Path(directory)).items()}
+    explained = {step: recording for step, recording in opened.items() if recording.questions}
+    if not explained:
         raise RecordingError(
             f"no recording of a training in {directory}: there is no explained step-000000000 or the like; "
             f"AttributionCallback(..., directory=...) makes them"
         )
-    return found
+    return explained
 
 
-def checkpoints_in(directory: Path) -> dict[int, Recording]:
-    """The same; empty where there are none."""
+def checkpoint_folders(directory: Path) -> dict[int, Path]:
+    """Where the recordings of a training are, by its steps, in order; empty where there are none."""
     named = ((_NAME.fullmatch(path.name), path) for path in directory.glob("step-*"))
-    steps = sorted((int(name[1]), path) for name, path in named if name and (path / "recording.json").is_file())
-    opened = {step: open_recording(path) for step, path in steps}
-    return {step: recording for step, recording in opened.items() if recording.questions}
+    return dict(sorted((int(name[1]), path) for name, path in named if name and (path / "recording.json").is_file()))

@@ -13,23 +13,43 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rltools.console import say
 from rltools.environments import Environment
-from rltools.errors import ArgumentError, ConflictError, RltoolsError
+from rltools.errors import (
+    ArgumentError,
+    ConflictError,
+    FaultError,
+    GradientError,
+    MethodError,
+    ModelError,
+    RecordingError,
+    RltoolsError,
+    SimulationError,
+)
 from rltools.explanation import explain
 from rltools.integrations._bystander import bystander
-from rltools.integrations._checkpoints import checkpoint_path, checkpoints_in
+from rltools.integrations._checkpoints import checkpoint_folders, checkpoint_path
 from rltools.integrations._claim import FolderClaim
-from rltools.integrations._logged import log_checkpoint
+from rltools.integrations._logged import Unlogged, log_checkpoint
 from rltools.loading import load_policy
-from rltools.recording import Recording
+from rltools.recording import Recording, open_recording
+from rltools.recording._files import cause_named
 from rltools.rollout import record
 from rltools.summary import summarise
 from rltools.targets import Target
 
 _TRIAL_STEPS = 16
+_REFUSED = (ArgumentError, GradientError, MethodError, ModelError, SimulationError, FaultError)
+"""What is wrong with the question, the model or the environment, and will be at every step of the training."""
 
 
 class AttributionSkippedWarning(UserWarning):
-    """During training something could not be recorded, explained or logged; the training goes on."""
+    """During training something could not be recorded, explained or logged; the training goes on.
+
+    Example:
+        >>> import warnings
+        >>> import rltools
+        >>> from rltools.integrations import AttributionSkippedWarning
+        >>> warnings.simplefilter("ignore", AttributionSkippedWarning)
+    """
 
 
 class AttributionCallback(BaseCallback):
@@ -38,7 +58,8 @@ class AttributionCallback(BaseCallback):
     Before the first step, and then every so many steps, episodes of the model as it is then are recorded in
     environments of their own, explained and logged through the model's own logger: `attribution/<feature>`, the share
     of each feature in the importance of all, from 0 to 1; `attribution/mean_return`; and the figure
-    `attribution/importance`. Also to Weights & Biases where a run of it is active. The training goes on exactly as it
+    `attribution/importance`. In the name of a metric `_` stands for what some logger refuses: "cos(angle)" is logged
+    as `attribution/cos_angle`. Also to Weights & Biases where a run of it is active. The training goes on exactly as it
     would have without: parameters, random streams and statistics of observations are the same to the last bit.
 
     Args:
@@ -68,7 +89,8 @@ class AttributionCallback(BaseCallback):
             of another model, or that another training writes to, in this process or in another.
         RecordingError: when training starts, for a folder that cannot be written to.
 
-    What fails later is named in an `AttributionSkippedWarning`, and the training goes on.
+    Whatever fails later, also in a logger, is named in an `AttributionSkippedWarning`, once for each cause, and the
+    training goes on.
 
     Example:
         >>> from stable_baselines3 import PPO
@@ -117,6 +139,8 @@ class AttributionCallback(BaseCallback):
         self._claim = None if self._directory is None else FolderClaim(self._directory)
         self._recordings: dict[int, Recording] = {}
         self._last = 0
+        self._tried: object = None
+        self._warned: set[str] = set()
 
     @property
     def recordings(self) -> Mapping[int, Recording]:
@@ -125,8 +149,16 @@ class AttributionCallback(BaseCallback):
 
     def _init_callback(self) -> None:
         """Try everything once on a few steps: what cannot work is refused before the first step of training."""
+        if self._tried is self.model:  # a training that is carried on
+            return
         with bystander():
-            self._look(None, episodes=1, max_steps=min(_TRIAL_STEPS, self._max_steps or _TRIAL_STEPS))
+            try:
+                self._look(None, episodes=1, max_steps=min(_TRIAL_STEPS, self._max_steps or _TRIAL_STEPS))
+            except _REFUSED:
+                raise
+            except Exception as error:  # of the machine, or of somebody else's code: it may work later
+                self._warn(_cause(error))
+        self._tried = self.model
 
     def _on_training_start(self) -> None:
         if self._claim is not None:
@@ -158,30 +190,47 @@ class AttributionCallback(BaseCallback):
 
         Raises:
             ConflictError: there are later steps, which this training has not reached, or the first is of another model.
+            RecordingError: these are to be overwritten, and cannot be deleted.
         """
-        there = checkpoints_in(directory)
-        later = [step for step in there if step > self.num_timesteps]
+        folders = checkpoint_folders(directory)
         # Only before the first step: later the model learns on at the same count, after it was recorded.
-        first = there.get(0) if self.num_timesteps == 0 else None
-        if first is not None and first.header.policy_sha256 != load_policy(self.model, self._env).source.sha256:
+        if self.num_timesteps == 0 and 0 in folders and self._is_of_another_model(folders[0]):
             if not self._overwrite:
                 raise ConflictError(
                     f"{directory} holds a recording of another model at 0 steps of training; choose another folder "
                     f"(directory=), or delete it with overwrite=True"
                 )
-            shutil.rmtree(there.pop(0).directory)
+            with cause_named(directory):
+                shutil.rmtree(folders.pop(0))
+        later = [step for step in folders if step > self.num_timesteps]
         if later and not self._overwrite:
             raise ConflictError(
                 f"{directory} holds recordings of up to {later[-1]} steps of training, and this training is at "
                 f"{self.num_timesteps}; choose another folder (directory=), carry on with "
                 f"learn(..., reset_num_timesteps=False), or delete the later ones with overwrite=True"
             )
-        for step in later:
-            shutil.rmtree(there.pop(step).directory)
-        return there
+        with cause_named(directory):
+            for step in later:
+                shutil.rmtree(folders.pop(step))
+        resumed = {}
+        for step, folder in folders.items():
+            try:
+                recording = open_recording(folder)
+                if recording.questions:
+                    resumed[step] = recording
+            except RecordingError as error:  # damaged since: the training can do without it
+                self._warn(str(error))
+        return resumed
+
+    def _is_of_another_model(self, folder: Path) -> bool:
+        try:
+            kept = open_recording(folder).header.policy_sha256
+        except RecordingError:  # damaged since: it is recorded anew
+            return False
+        return kept != load_policy(self.model, self._env).source.sha256
 
     def _keep(self) -> None:
-        """Record, explain and log the model as it is; a fault is a warning: hours of training may hang on it."""
+        """Record, explain and log the model as it is; any fault is a warning: hours of training may hang on it."""
         step = self.num_timesteps
         folder = None if self._directory is None else checkpoint_path(self._directory, step)
         try:
@@ -190,15 +239,18 @@ class AttributionCallback(BaseCallback):
                 summary = summarise(recording, method=self._method)
                 self._recordings[step] = recording
                 log_checkpoint(self.logger, recording, summary, step)
-        except (RltoolsError, OSError) as error:
-            warnings.warn(
-                f"after {step} steps of training: {error}; the training goes on",
-                AttributionSkippedWarning,
-                stacklevel=2,
-            )
+            if self.verbose:
+                say(f"After {step:,} steps of training: {summary.findings[0]}")
+        except Exception as error:
+            self._warn(_cause(error))
+
+    def _warn(self, cause: str) -> None:
+        """Say each cause once: a logger that fails does so at every recording."""
+        if cause in self._warned:
             return
-        if self.verbose:
-            say(f"After {step:,} steps of training: {summary.findings[0]}")
+        self._warned.add(cause)
+        message = f"after {self.num_timesteps} steps of training: {cause}; the training goes on"
+        warnings.warn(message, AttributionSkippedWarning, stacklevel=3)
 
     def _look(self, folder: Path | None, *, episodes: int, max_steps: int | None) -> Recording:
         # Loaded each time: statistics of observations are a frozen copy, and the fingerprint is that of the moment.
@@ -215,3 +267,8 @@ class AttributionCallback(BaseCallback):
         return explain(
             recording, policy, method=self._method, target=self._target, reference=self._references, seed=self._seed
         )
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong; our own errors say it in a sentence, others may say only a word."""
+    return str(error) if isinstance(error, RltoolsError | Unlogged) else f"{type(error).__name__}: {error}"

@@ -48,7 +48,13 @@ __all__ = [
 
 
 def plot_names() -> list[str]:
-    """The names of all plots."""
+    """The names of all plots.
+
+    Example:
+        >>> import rltools
+        >>> rltools.plots.plot_names()[:3]
+        ['action_matrix', 'agreement', 'beeswarm']
+    """
     return sorted({*_own(), *others(__name__)})
 
 

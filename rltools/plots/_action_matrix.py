@@ -70,6 +70,15 @@ def action_matrix(
     Raises:
         RecordingError: nothing that fits was explained.
         ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy, target="logit:all")
+        >>> axes = rltools.plots.action_matrix(recording)
+        >>> axes.get_xlabel()
+        'action taken'
     """
     summary = summarise(recording, method=method, target=target, level=level)
     shown = measure(summary, standardised)

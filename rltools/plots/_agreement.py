@@ -44,6 +44,16 @@ def agreement(
     Raises:
         RecordingError: nothing that fits was explained.
         ArgumentError: there are no recordings, or something else is among them.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> for method in ("gradient", "input_x_gradient", "random"):
+        ...     recording = rltools.explain(recording, policy, method=method)
+        >>> axes = rltools.plots.agreement(recording)
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['input x gradient', 'random (control)']
     """
     recordings = {str(label): one for label, one in by_label(recording).items()}
     methods = [method] if isinstance(method, str) else method

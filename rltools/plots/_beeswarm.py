@@ -59,6 +59,15 @@ def beeswarm(
     Raises:
         RecordingError: nothing that fits was explained.
         ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.beeswarm(recording)
+        >>> axes.get_xlabel()
+        'gradient × std of centred:chosen (score)'
     """
     summary = summarise(recording, method=method, target=target)
     shown = measure(summary, standardised)

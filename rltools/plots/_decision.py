@@ -64,6 +64,15 @@ def decision(
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such episode.
         ArgumentError: no such label, or no such step, or it was not explained.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy, method="shapley")
+        >>> axes = rltools.plots.decision(recording, episode=0, step=5)
+        >>> axes.get_xlabel()
+        'centred:chosen (score)'
     """
     summary = summarise(recording, method=contrast_key(recording, method, target))
     shown = measure(summary, None)

@@ -67,6 +67,15 @@ def dependence(
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such feature, also for colours by a discrete action that is not there.
         ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.dependence(recording, feature="pole angle")
+        >>> axes.get_xlabel()
+        'pole angle (rad)'
     """
     summary = summarise(recording, method=method, target=target, level=level)
     shown = measure(summary, standardised)

@@ -69,6 +69,15 @@ def episode_grid(
         RecordingError: nothing that fits was explained.
         ArgumentError: no such label, or another order; standardised values of a method whose values are in units of
             the score already.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.episode_grid(recording)
+        >>> axes.get_xlabel()
+        'step'
     """
     summary = summarise(recording, method=method, target=target)
     shown = measure(summary, standardised)

@@ -70,6 +70,14 @@ def images(
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such episode.
         ArgumentError: no such label, no such step, or another word for which.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("lavagap-cnn-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=1, max_steps=6), policy)
+        >>> axes = rltools.plots.images(recording, episode=0)
+        >>> axes.get_title(loc="left")
+        'Where the agent looks'
     """
     summary = summarise(recording, method=method, target=target)
     shown = measure(summary, None)

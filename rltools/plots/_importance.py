@@ -33,7 +33,7 @@ def importance(
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
-    """The share of each feature in the importance of all, sorted, with bootstrap intervals over episodes.
+    r"""The share of each feature in the importance of all, sorted, with bootstrap intervals over episodes.
 
     Args:
         recording: one, or several, agents side by side: a list, or a mapping from their labels.
@@ -48,6 +48,15 @@ def importance(
         RecordingError: nothing that fits was explained.
         ArgumentError: standardised values of a method whose values are in units of the score already; no recordings, or
             something else among them.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.importance(recording)
+        >>> axes.get_xlabel()
+        'share of mean |gradient × std| of centred:chosen\xa0(%)'
     """
     series = _series(recording, method, target, standardised, level)
     names = list(dict.fromkeys(name for summary in series.values() for name in summary.features))

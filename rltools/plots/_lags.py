@@ -56,6 +56,15 @@ def lags(
 
     Raises:
         RecordingError: nothing that fits was explained.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-recurrent-ppo")
+        >>> recording = rltools.record(policy, episodes=2, max_steps=12)
+        >>> recording = rltools.explain(recording, policy, window=4)
+        >>> axes = rltools.plots.lags(recording)
+        >>> axes.get_xlabel()
+        'when it was observed (steps ago)'
     """
     summary = summarise(recording, method=lagged_key(recording, method, target, window))
     shown = measure(summary, None)

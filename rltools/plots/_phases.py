@@ -75,6 +75,15 @@ def phases(
         UnknownNameError: no such feature.
         ArgumentError: no such label or alignment; standardised values of a method whose values are in units of the
             score already.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.phases(recording)
+        >>> axes.get_xlabel()
+        'part of the episode (%)'
     """
     summary = summarise(recording, method=method, target=target)
     shown = measure(summary, standardised)

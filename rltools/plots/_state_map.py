@@ -71,6 +71,15 @@ def state_map(
         UnknownNameError: no such feature.
         ArgumentError: no such label, or nothing of this name to show; standardised values of a method whose values are
             in units of the score already.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.state_map(recording, features=("pole angle", "pole angular velocity"))
+        >>> axes.get_xlabel(), axes.get_ylabel()
+        ('pole angle (rad)', 'pole angular velocity (rad/s)')
     """
     if show not in SHOWN:
         raise ArgumentError(f"show={show!r} is none of {', '.join(SHOWN)}")

@@ -64,6 +64,15 @@ def timeline(
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such episode, or no such feature.
         ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.timeline(recording, episode=0)
+        >>> axes.get_xlabel()
+        'step'
     """
     from matplotlib.ticker import MaxNLocator
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.errors import ArgumentError
 from rltools.plots.colours import GREY, INK, feature_colour
 from rltools.plots.several import Recordings, by_label
 from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
@@ -47,8 +48,17 @@ def training(
         level: of the intervals.
 
     Raises:
+        ArgumentError: neither a recording nor a mapping to some.
         RecordingError: nothing that fits was explained.
-        ArgumentError: there are no recordings, or something else is among them.
+
+    Example:
+        >>> import rltools
+        >>> from stable_baselines3 import PPO
+        >>> callback = rltools.AttributionCallback("CartPole-v1", every=128, episodes=2, max_steps=20)
+        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=128, seed=0).learn(256, callback=callback)
+        >>> axes = rltools.plots.training(callback.recordings)
+        >>> axes.get_xlabel()
+        'training steps'
     """
     recordings = by_label(recording)
     if isinstance(recording, Recording):
@@ -99,6 +109,15 @@ def training(
     _line(returns, places, found.returns, INK)
     _two_ticks(returns)
     return axes
+
+
+def _name(recording: Recording) -> str:
+    if not hasattr(recording, "header"):
+        raise ArgumentError(
+            f"training is given a {type(recording).__name__}; give a recording, or a mapping from the number of "
+            f"training steps to one, as rltools.open_checkpoints(folder) returns it"
+        )
+    return plain(recording.header.policy, 24)
 
 
 def _panel(axes: Axes, place: tuple[float, float], name: str) -> Axes:

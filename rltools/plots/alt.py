@@ -20,6 +20,15 @@ def alt_text(axes: Axes) -> str:
 
     Args:
         axes: as a plot returned them.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.alt import alt_text
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> alt_text(rltools.plots.importance(recording))
+        'What the agent looks at. cartpole-ppo, CartPole-v1, n = 120 steps of 3 episodes, ... cart position (m).'
     """
     labels = [str(text.get_label()) for text in axes.texts]
     small = [label.removeprefix(SMALL_PRINT) for label in labels if label.startswith(SMALL_PRINT)]

@@ -50,6 +50,16 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
 
     Args:
         points: size of the text; a figure shrinks with it, from that of a screen with 10 points.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.style import printed
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> with printed():
+        ...     figure = rltools.plots.importance(recording).figure
+        ...     figure.savefig("importance.pdf")
     """
     from matplotlib import rc_context
 
@@ -89,10 +99,9 @@ def canvas(axes: Axes | None, height: float, beside: float) -> tuple[Axes, float
         figure = axes.get_figure(root=True)
         inches = axes.get_position().width * (figure.get_figwidth() if figure else 0)
         return axes, PART_FOR_DATA * inches / scale
-    from matplotlib.figure import Figure
+    from rltools.plots.notebook_figure import new_axes
 
-    size = ((DATA_INCHES + beside) * scale, height * scale)
-    return Figure(figsize=size, layout="constrained").subplots(), DATA_INCHES
+    return new_axes(((DATA_INCHES + beside) * scale, height * scale)), DATA_INCHES
 
 
 def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rltools.features import Features
+from rltools.short_repr import array_repr, short_repr, value_repr
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,15 @@ class Question:
             along the others its values are spread evenly. Not a part of what was asked.
         unseen: row-major positions of entries of which the method, which takes derivatives, says 0 although other
             values of theirs change the score; None where nobody tried. Not a part of what was asked either.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> question = recording.question(recording.find())
+        >>> question.method, question.target, question.unit
+        ('gradient', 'centred:chosen', 'score per unit')
     """
 
     method: str
@@ -55,6 +65,8 @@ class Question:
             alone = [(name, np.array([at])) for at, name in enumerate(features.names) if at not in taken]
             return [*together, *alone]
         return features.groups(merged=merged or given is not None, separated=self.separated)
+
+    __repr__ = short_repr
 
     @property
     def window(self) -> int:
@@ -101,6 +113,18 @@ class Attribution:
         reference: `[reference, *feature]`, the states features were compared with; None where none are needed.
 
     `attribution["x velocity"]` is the values `[step, target]` of one feature.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> attribution = rltools.attribute(policy, recording.episode(0).observations, target="logit:all")
+        >>> attribution.values.shape
+        (40, 2, 4)
+        >>> attribution.labels
+        ('logit:push left', 'logit:push right')
+        >>> attribution["pole angle"].shape
+        (40, 2)
     """
 
     values: np.ndarray
@@ -112,6 +136,13 @@ class Attribution:
     complete: np.ndarray | None = None
     clipped: np.ndarray | None = None
     reference: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """What was asked, and the shape of the answer."""
+        return (
+            f"Attribution({value_repr(self.method)} of {value_repr(self.target)}: values {array_repr(self.values)} in "
+            f"{self.unit}; {self.features!r})"
+        )
 
     def __len__(self) -> int:
         """How many steps it has."""

@@ -16,6 +16,7 @@ from rltools.observations import Leaf, nest
 from rltools.recording._columns import damage_named, read_file, read_metadata
 from rltools.recording._identity import NUMBER, RECORDING, check_identity
 from rltools.recording._text import bytes_text, text_bytes, whole_text
+from rltools.short_repr import array_repr
 
 ENDINGS = ("terminated", "truncated", "limit", "fault")
 
@@ -33,6 +34,13 @@ class Outcome:
             limit, or "fault".
         fault: what went wrong; "" where nothing did.
         outside: how many observations lay outside the space of the policy; they are kept as they came.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> [(outcome.number, outcome.steps, outcome.ended) for outcome in recording.outcomes()]
+        [(0, 40, 'limit'), (1, 40, 'limit'), (2, 40, 'limit')]
     """
 
     number: int
@@ -61,6 +69,21 @@ class Episode:
         final_observation: `[*observation]`, after the last action; None where a fault kept it from coming.
         masks: bool `[step, k]`, which actions were allowed; None where the policy does not ask.
         memories: float `[step, state]`, what a recurrent policy remembered before each step; None for others.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> episode = recording.episode(0)
+        >>> len(episode), episode.outcome.total_reward, episode.outcome.ended
+        (40, 40.0, 'limit')
+        >>> episode.observations.shape
+        (40, 4)
+        >>> for episode in recording:
+        ...     print(episode.outcome.number, episode.actions[:5])
+        0 [1 0 1 0 0]
+        1 [1 1 0 0 1]
+        2 [1 0 1 0 1]
     """
 
     outcome: Outcome
@@ -74,6 +97,15 @@ class Episode:
     features: Features
     masks: np.ndarray | None = None
     memories: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """Which it is, how it went, and the shapes of what it holds."""
+        how, what = self.outcome, array_repr(self.observations)
+        seen = f"observations {what}" if what else f"{len(self.features.leaves)} arrays of observations"
+        return (
+            f"Episode({how.number}, seed {how.seed}: {how.steps:,} steps, return {how.total_reward:.4g}, "
+            f"ended by {how.ended}; {seen}, actions {array_repr(self.actions)})"
+        )
 
     @property
     def states(self) -> np.ndarray:

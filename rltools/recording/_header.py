@@ -13,6 +13,7 @@ from rltools.features import Features
 from rltools.recording._fields import check_counts, check_fields
 from rltools.recording._json import read_json
 from rltools.recording._seeds import CONSECUTIVE
+from rltools.short_repr import short_repr
 
 _KINDS = {
     "policy": str,
@@ -80,6 +81,15 @@ class Header:
         layers: the environment and each of its wrappers, from the inside outwards: its class's `name`, its `kwargs` as
             far as they can be written down, its `id`, and `statistics` of observations (`mean` and `var`) that it
             scales them by; empty where an older version did not say.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording.header.policy, recording.header.environment_id
+        ('cartpole-ppo', 'CartPole-v1')
+        >>> recording.header.action_names
+        ('push left', 'push right')
     """
 
     policy: str
@@ -98,6 +108,8 @@ class Header:
     branches: tuple[int, ...] = ()
     seeds: str = CONSECUTIVE
     layers: tuple[dict[str, Any], ...] = ()
+
+    __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
         """As `recording.json` keeps it."""

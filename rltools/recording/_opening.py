@@ -19,7 +19,10 @@ def open_recording(path: str | Path) -> Recording:
 
     Example:
         >>> import rltools
-        >>> rltools.open_recording("runs/lunarlander-ppo")  # doctest: +SKIP
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=2, directory="runs/poles")
+        >>> rltools.open_recording("runs/poles")
+        Recording('runs/poles': 2 episodes of cartpole-ppo in CartPole-v1, explained: nothing)
     """
     directory = Path(path)
     path = directory / "recording.json"

@@ -42,6 +42,18 @@ class Recording:
             one that was asked for last is meant.
 
     Iterating gives the episodes; a damaged file is named in a warning and left out.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40, directory="runs/poles")
+        >>> recording.numbers
+        (0, 1, 2)
+        >>> recording = rltools.explain(recording, policy)
+        >>> recording.attribution("gradient").values.shape
+        (120, 1, 4)
+        >>> rltools.open_recording("runs/poles")
+        Recording('runs/poles': 3 episodes of cartpole-ppo in CartPole-v1, explained: gradient of centred:chosen)
     """
 
     directory: Path

@@ -100,7 +100,7 @@ def film_episode(
     *,
     method: str | None = None,
     target: str | None = None,
-    speed: float = 1.0,
+    speed: float | None = None,
     frames: bool = True,
     modules: Sequence[str] = (),
     progress: bool = False,

@@ -62,7 +62,13 @@ def replay(
 
     Example:
         >>> import rltools
-        >>> rltools.replay(rltools.open_recording("runs/lander"), [0, 3], "lander.html")  # doctest: +SKIP
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> rltools.replay(recording, 0, "poles.html").name
+        'poles.html'
+        >>> rltools.replay(recording, [0, 2], "two.html").name
+        'two.html'
     """
     path = Path(path)
     numbers = [episode] if isinstance(episode, int) else list(dict.fromkeys(episode))

@@ -38,6 +38,12 @@ def mail_report(folder: str | Path, path: str | Path | None = None, *, limit: in
     Raises:
         ArgumentError: there is no page in the folder.
         RecordingError: the folder cannot be read, or the file not written.
+
+    Example:
+        >>> import rltools
+        >>> analysis = rltools.analyze("cartpole-ppo", episodes=1, frames=False)
+        >>> rltools.mail_report(analysis.recording.directory, "cartpole.html")
+        PosixPath('cartpole.html')
     """
     folder = Path(folder)
     index = folder / "index.html"

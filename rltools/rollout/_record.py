@@ -10,9 +10,10 @@ import weakref
 from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
+from typing import Any, NoReturn
 
 from rltools.environments import Environment, environment_spec, make_environment, spec_from_json
-from rltools.errors import ArgumentError, FaultError
+from rltools.errors import ArgumentError, FaultError, RecordingError
 from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
 from rltools.policies._bounds import Bounds, check_bounds
 from rltools.policy import Policy
@@ -233,4 +234,20 @@ class _Removed:
     """A temporary folder that goes when nothing refers to its recording any more."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Removed:
+        """A copied recording is of the same folder, which goes with the last of them."""
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        """Of a pickle nobody knows when it is read.
+
+        Raises:
+            RecordingError: always.
+        """
+        raise RecordingError(
+            f"this recording lies in a temporary folder, {self._folder}, which goes with it, so that a pickle of it "
+            f"would be empty; record(..., directory=...) keeps it, and rltools.open_recording opens it anywhere"
+        )

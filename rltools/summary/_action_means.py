@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools.short_repr import short_repr
 from rltools.summary._estimates import Interval, Statistics
 from rltools.summary._summary import Summary
 
@@ -30,6 +31,8 @@ class ActionMeans:
     per_action: bool
     left_out: int = 0
     never: int = 0
+
+    __repr__ = short_repr
 
     @property
     def uncertain(self) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from rltools.errors import RecordingError
 from rltools.recording import Question, Recording, warn_of_shared_episodes
+from rltools.short_repr import short_repr
 from rltools.summary._estimates import Bootstrap, Interval
 from rltools.summary._sums import magnitudes
 
@@ -52,6 +53,8 @@ class Ranking:
     scores: np.ndarray
     key: str
 
+    __repr__ = short_repr
+
     @property
     def control(self) -> bool:
         """Whether it looks at nothing that the policy does."""
@@ -74,6 +77,8 @@ class Agreement:
     target: str
     correlation: Interval
     episodes: int
+
+    __repr__ = short_repr
 
 
 def is_control(unit: str) -> bool:

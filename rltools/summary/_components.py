@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools.short_repr import short_repr
 from rltools.summary._points import Points
 
 
@@ -24,6 +25,8 @@ class Plane:
     places: np.ndarray
     attributions: np.ndarray
     explained: np.ndarray
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Cells:
     along: np.ndarray
     magnitude: np.ndarray
     sides: np.ndarray
+
+    __repr__ = short_repr
 
 
 def feature_plane(points: Points, x: int, y: int) -> Plane:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools.errors import ArgumentError
 from rltools.recording import Recording, warn_of_shared_episodes
+from rltools.short_repr import short_repr
 from rltools.summary._estimates import Interval
 from rltools.summary._summarise import summarise
 from rltools.summary._summary import Summary
@@ -36,6 +38,8 @@ class Course:
     share: Interval
     returns: Interval
 
+    __repr__ = short_repr
+
 
 def course(
     recordings: Mapping[str, Recording], method: str | None, target: str | None, *, level: float = 0.95
@@ -49,8 +53,11 @@ def course(
         level: of the intervals.
 
     Raises:
+        ArgumentError: there are none.
         RecordingError: nothing that fits was explained.
     """
+    if not recordings:
+        raise ArgumentError("there are 0 recordings; give at least one, for instance {0: recording}")
     warn_of_shared_episodes(recordings)
     summaries = [summarise(one, method=method, target=target, level=level) for one in recordings.values()]
     units: dict[str, str] = {}

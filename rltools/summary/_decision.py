@@ -8,6 +8,7 @@ import numpy as np
 
 from rltools.errors import ArgumentError
 from rltools.recording import Attribution, Episode, Recording
+from rltools.short_repr import short_repr
 from rltools.summary._steps import by_group, explained, flat, usable
 from rltools.summary._sums import action_positions, named_actions
 
@@ -42,6 +43,8 @@ class Decision:
     residual: float | None
     values: np.ndarray
     attributions: np.ndarray
+
+    __repr__ = short_repr
 
     @property
     def baseline(self) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools.short_repr import short_repr
 from rltools.summary._bins import binned_means, sums_of
 from rltools.summary._estimates import Bootstrap, Interval
 from rltools.summary._points import Points
@@ -38,6 +39,8 @@ class Dependence:
     other: int | None
     correlation: float
     by_action: float
+
+    __repr__ = short_repr
 
 
 def value_dependence(points: Points, position: int, *, level: float = 0.95, seed: int = 0) -> Dependence:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools.short_repr import short_repr
 from rltools.summary._sums import Sums
 
 Named = dict[str, np.ndarray]
@@ -26,6 +27,8 @@ class Interval:
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Statistics:
     standardised_mean_absolute: Interval | None = None
     standardised_share: Interval | None = None
     standardised_pooled_share: Interval | None = None
+
+    __repr__ = short_repr
 
     @property
     def importance(self) -> Interval:

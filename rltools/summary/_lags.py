@@ -9,6 +9,7 @@ import numpy as np
 
 from rltools.features import Features
 from rltools.recording import Recording
+from rltools.short_repr import short_repr
 from rltools.summary._estimates import Bootstrap, Interval
 from rltools.summary._steps import Groups
 from rltools.summary._sums import magnitudes
@@ -34,6 +35,8 @@ class Lags:
     lags: tuple[int, ...]
     share: Interval
     of_lag: Interval
+
+    __repr__ = short_repr
 
 
 def lagged_key(recording: Recording, method: str | None, target: str | None, window: int | None) -> str:

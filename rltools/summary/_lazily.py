@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from rltools.summary._estimates import Statistics
 
@@ -25,6 +27,20 @@ class ByName(Mapping[str, Statistics]):
         if name not in self._known:
             self._known[name] = self._made(self._positions[name])
         return self._known[name]
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Statistics]]]:
+        """A dict of all of them: what they are made from stays where it is."""
+        return dict, (dict(self),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ByName:
+        """A copy that is as lazy."""
+        copied = ByName(tuple(self), self._made)
+        copied._known = copy.deepcopy(self._known, memo)
+        return copied
+
+    def __repr__(self) -> str:
+        """The names; what is not made yet is not made for this."""
+        return f"{type(self).__name__}({', '.join(map(repr, self))})"
 
     def __iter__(self) -> Iterator[str]:
         """The names."""

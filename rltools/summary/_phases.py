@@ -9,6 +9,7 @@ import numpy as np
 
 from rltools.errors import ArgumentError
 from rltools.recording import Recording
+from rltools.short_repr import short_repr
 from rltools.summary._alignment import MOST_BINS, PARTS, Event, Series, in_parts, in_steps, span, zero_step
 from rltools.summary._bins import binned_means
 from rltools.summary._estimates import Bootstrap, Interval
@@ -34,6 +35,8 @@ class Phases:
     reached: np.ndarray
     episodes: int
     width: float
+
+    __repr__ = short_repr
 
 
 def phase_means(

@@ -13,6 +13,7 @@ from rltools.errors import ArgumentError
 from rltools.features import Part
 from rltools.recording import Episode, Recording
 from rltools.recording._files import numbered
+from rltools.short_repr import short_repr
 from rltools.summary._spread import median_episode
 from rltools.summary._steps import EpisodeSteps, episode_steps, flat
 from rltools.summary._sums import action_positions, named_actions
@@ -47,6 +48,8 @@ class Pictured:
     values: np.ndarray
     attributions: np.ndarray
     note: str = ""
+
+    __repr__ = short_repr
 
 
 def pictured(

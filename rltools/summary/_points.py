@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.recording import Recording
+from rltools.short_repr import short_repr
 from rltools.summary._steps import by_group, explained, usable
 from rltools.summary._sums import action_positions, named_actions
 
@@ -35,6 +36,8 @@ class Points:
     episodes: np.ndarray
     action_names: tuple[str, ...]
     n: int
+
+    __repr__ = short_repr
 
 
 def explained_points(

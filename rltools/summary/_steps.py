@@ -11,6 +11,7 @@ import numpy as np
 from rltools.errors import CorruptError
 from rltools.recording import Attribution, DamagedFileWarning, Episode, Recording
 from rltools.recording._deviation import deviation
+from rltools.short_repr import short_repr
 
 Groups = Sequence[tuple[str, np.ndarray]]
 
@@ -30,6 +31,8 @@ class EpisodeSteps:
     attributions: np.ndarray
     scores: np.ndarray
     actions: np.ndarray
+
+    __repr__ = short_repr
 
 
 def explained(recording: Recording, key: str) -> Iterator[tuple[Episode, Attribution]]:

@@ -50,6 +50,17 @@ def summarise(
     Several targets that were explained together are pooled; where their scores differ, say `centred:chosen & value`,
     each score counts the same. Reads one episode at a time and keeps sums of each; where the method has residuals,
     these too.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> summary = rltools.summarise(recording, method="gradient")
+        >>> summary.top(1)[0].feature
+        'pole angular velocity'
+        >>> f"{summary.top(1)[0].share:.1f}"
+        '0.5'
     """
     if not 0 < level < 1 or resamples < 1:
         raise ArgumentError(

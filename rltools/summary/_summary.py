@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.discovery import unknown
+from rltools.short_repr import short_text, value_repr
 from rltools.summary._estimates import Statistics
 
 if TYPE_CHECKING:
@@ -89,6 +90,19 @@ class Summary:
         unseen: features whose every attribution is 0 because no derivative sees how they are used.
         apart: what was asked otherwise than of other attributions of the same method and target, for instance
             "reference 64 visited states, seed 0"; "" where there are no others.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> summary = rltools.summarise(recording)
+        >>> [ranked.feature for ranked in summary.top(2)]
+        ['pole angular velocity', 'cart velocity']
+        >>> list(summary.by_action)
+        ['push left', 'push right']
+        >>> summary.table.columns[:4].tolist()
+        ['feature', 'unit', 'target', 'action']
     """
 
     key: str
@@ -115,6 +129,18 @@ class Summary:
     notes: tuple[str, ...]
     unseen: tuple[str, ...] = ()
     apart: str = ""
+
+    def __repr__(self) -> str:
+        """Of what, and the features that matter most."""
+        from rltools.summary._findings import foremost
+
+        first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in foremost(self)[:3])
+        where = f" in {value_repr(self.environment)}" if self.environment else ""
+        return (
+            f"Summary({value_repr(self.method)} of {value_repr(self.target)}, {value_repr(self.policy)}{where}: "
+            f"{self.n:,} of {self.n_steps:,} steps, {self.episodes} episodes; "
+            f"{short_text(first)})"
+        )
 
     def _repr_html_(self) -> str:
         """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""

@@ -29,6 +29,15 @@ class Target:
             at once, "chosen" and "runner_up" are one scalar for each, and `chosen[1]` is that of one.
         minus: what is subtracted; None for a plain score.
         also: what else is asked in the same pass, its scalars after these; None for nothing.
+
+    Example:
+        >>> import rltools
+        >>> str(rltools.Target("logit", "chosen", minus=rltools.Target("logit", "runner_up")))
+        'logit:chosen - runner_up'
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> target = rltools.Target("logit", "push left", also=rltools.Target("value"))
+        >>> rltools.attribute(policy, [[0.0, 0.0, 0.1, 0.0]], target=target).labels
+        ('logit:push left', 'value')
     """
 
     score: str

@@ -45,6 +45,16 @@ def example_recording(
         every: one of so many steps is said to be explained.
         residuals: for each episode, `[step, target]`.
         seed: of the draws.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from rltools.testing import example_recording
+        >>> values = np.zeros((10, 1, 2))
+        >>> values[:, :, 1] = 3.0
+        >>> recording = example_recording(Path("example"), [values, values], unit="score")
+        >>> len(recording), recording.attribution().values.shape
+        (2, (20, 1, 2))
     """
     rng = np.random.default_rng(seed)
     shape = values[0].shape[2:] if values else (2,)

@@ -33,6 +33,12 @@ def check_plot(plot: Callable[..., Any], recording: Recording) -> None:
 
     Raises:
         AssertionError: it does something else; the message says what.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=20), policy)
+        >>> rltools.testing.check_plot(rltools.plots.importance, recording)
     """
     before = _files(recording.directory)
     _check_drawing(plot(recording), recording)

@@ -23,6 +23,14 @@ class PlainScore:
 
     Attributes:
         seen: how many rows, and copies of them, each call was given.
+
+    Example:
+        >>> import torch
+        >>> from rltools.attributions.gradient import gradient
+        >>> from rltools.testing import PlainScore
+        >>> score = PlainScore(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
+        >>> gradient(score, torch.zeros(1, 2)).values.tolist()
+        [[[1.0, -2.0]]]
     """
 
     def __init__(

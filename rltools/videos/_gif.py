@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.videos._colours import own_colours
+from rltools.videos._timing import LAST
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,8 +21,6 @@ CLEAR = 255
 """The one of the 256 colours that leaves a pixel as it was."""
 NEAR = 8
 """Colours that differ by less in each of red, green and blue are taken for the same."""
-LAST = 1.0
-"""So many seconds the last picture stays before all begins again."""
 
 
 def write_gif(

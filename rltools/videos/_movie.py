@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools.errors import ArgumentError
+from rltools.videos._timing import LAST
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,7 +45,7 @@ def movie_library(path: Path) -> Any:
 def write_movie(
     path: Path, suffix: str, images: Iterable[Image], size: tuple[int, int], fps: float, done: Callable[[int], None]
 ) -> None:
-    """Encode RGB pictures, all of one size.
+    """Encode RGB pictures, all of one size; the last one stays for a second.
 
     Args:
         path: of the file, whatever its name.
@@ -63,10 +64,18 @@ def write_movie(
         stream.pix_fmt = "yuv420p"
         _say_colours(av, stream.codec_context)
         converted = av.video.reformatter.VideoReformatter().reformat  # one for all, which is faster than one for each
-        for image in images:
+
+        def show(image: Image) -> None:
             frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
             file.mux(stream.encode(converted(frame, format="yuv420p", **_COLOURS)))
+
+        image: Image | None = None
+        for image in images:
+            show(image)
             done(1)
+        if image is not None:
+            for _ in range(round(LAST * fps)):
+                show(image)
         file.mux(stream.encode(None))
 
 

@@ -14,7 +14,7 @@ from rltools.videos._gif import SAMPLED, write_gif
 from rltools.videos._movie import MOVIES, movie_library, write_movie
 from rltools.videos._pen import HIGH, WIDE
 from rltools.videos._scene import Scene, scene_of
-from rltools.videos._timing import Timing, timing
+from rltools.videos._timing import Timing, pace, timing
 
 _SUFFIXES = (*MOVIES, ".gif")
 _NARROWEST, _WIDEST = 640, 3840
@@ -27,7 +27,7 @@ def video(
     *,
     method: str | None = None,
     target: str | None = None,
-    speed: float = 1.0,
+    speed: float | None = None,
     width: int = 1280,
     fps: float | None = None,
     progress: bool = False,
@@ -39,7 +39,8 @@ def video(
 
     An `.mp4` or `.webm` shows each step in one picture, or in several where there are fewer than 10 steps a second;
     every nth step where there are more than 60. A `.gif` repeats for ever and shows every nth step: at most 12.5
-    pictures a second and 250 altogether, unless `fps` asks for more.
+    pictures a second and 250 altogether, unless `fps` asks for more. The last step is always shown, and held for a
+    second.
 
     Args:
         recording: where the episode is.
@@ -49,7 +50,8 @@ def video(
         method: which attribution to show, where several were recorded.
         target: as text, likewise; of a target of several scalars the one with the largest attributions is shown.
         speed: 1 is real time, which the environment says where frames were kept, else 30 steps a second; 0.2 is a
-            fifth of it.
+            fifth of it. None is real time, slowed down so that a short episode lasts four seconds, but to no fewer than
+            two steps a second.
         width: of the picture in pixels, even or made so; the height follows, 16 to 9.
         fps: pictures a second, at the same speed.
         progress: show a progress bar.
@@ -66,25 +68,31 @@ def video(
 
     Example:
         >>> import rltools
-        >>> rltools.video(rltools.open_recording("runs/lander"), 0, "lander.mp4")  # doctest: +SKIP
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=1, max_steps=4)
+        >>> rltools.explain(recording, policy)
+        Recording(...)
+        >>> rltools.video(recording, 0, "poles.gif", width=640).name
+        'poles.gif'
     """
     path = Path(path)
     suffix = check_possible(path)
     size = _size(width)
-    if not (math.isfinite(speed) and speed > 0):
+    if speed is not None and not (math.isfinite(speed) and speed > 0):
         raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
     _check_steps(recording, episode)
     scene = scene_of(recording, episode, method, target)
-    plan = timing(len(scene.episode), scene.rate * speed, fps, gif=suffix == ".gif")
+    rate = pace(len(scene.episode), scene.rate, speed)
+    plan = timing(len(scene.episode), rate, fps, gif=suffix == ".gif")
     with cause_named(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             appearing(path) as temporary,
             progress_bar(f"video of episode {episode}", len(plan.steps), shown=progress) as done,
         ):
-            images = frames(scene, plan.steps, size, _pace(scene, speed))
+            images = frames(scene, plan.steps, size, _in_words(scene, rate))
             if suffix == ".gif":
-                some = list(frames(scene, _spread(plan), size, _pace(scene, speed)))
+                some = list(frames(scene, _spread(plan), size, _in_words(scene, rate)))
                 write_gif(temporary, images, some, plan.fps, len(plan.steps), done)
             else:
                 write_movie(temporary, suffix, images, size, plan.fps, done)
@@ -120,11 +128,11 @@ def _check_steps(recording: Recording, episode: int) -> None:
         )
 
 
-def _pace(scene: Scene, speed: float) -> str:
-    rate = f"{scene.rate * speed:.3g} steps/s"
+def _in_words(scene: Scene, rate: float) -> str:
+    text = f"{rate:.3g} steps/s"
     if not scene.rate_known:
-        return rate
-    return f"{rate}, {'real time' if speed == 1 else f'{speed:.3g} × real time'}"
+        return text
+    return f"{text}, {'real time' if rate == scene.rate else f'{rate / scene.rate:.3g} × real time'}"
 
 
 def _spread(plan: Timing) -> list[int]:

@@ -32,7 +32,13 @@ _ONLY = np.ones(1, bool)
 
 
 class ReplaySkippedWarning(UserWarning):
-    """A replay could not be written; the environment went on."""
+    """A replay could not be written; the environment went on.
+
+    Example:
+        >>> import warnings
+        >>> from rltools.wrappers import ReplaySkippedWarning
+        >>> warnings.simplefilter("ignore", ReplaySkippedWarning)
+    """
 
 
 def cubes(number: int) -> bool:
@@ -116,8 +122,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._leave("reset before its end")
         observation, info = self.env.reset(seed=seed, options=options)
         self._number += 1
-        if self._trigger(self._number):
-            with self._harmless():
+        with self._harmless():
+            if self._trigger(self._number):
                 observed = Observed(self._live.policy.observation_space, 1)
                 observed.receive(0, observation)
                 frames: list[bytes] | None = [] if self.env.render_mode == "rgb_array" else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import types
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -260,23 +259,6 @@ def test_tensorboard_gets_scalars_and_the_figure(tmp_path: Path, capsys: pytest.
     assert "After 64 steps of training: " in printed
     assert "% of the decision" in printed or "] of the decision" in printed
     assert "attribution/pole angle" in (tmp_path / "progress.csv").read_text()
-
-
-def test_weights_and_biases_where_a_run_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
-    logged: list[dict[str, Any]] = []
-    wandb = types.ModuleType("wandb")
-    wandb.run = None  # type: ignore[attr-defined]
-    wandb.Image = lambda figure: ("image", type(figure).__name__)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "wandb", wandb)
-    callback = AttributionCallback("CartPole-v1", every=1000, episodes=1, max_steps=5)
-    ppo().learn(32, callback=callback)
-    assert not logged
-    wandb.run = types.SimpleNamespace(log=logged.append)  # type: ignore[attr-defined]
-    ppo().learn(32, callback=AttributionCallback("CartPole-v1", every=1000, episodes=1, max_steps=5))
-    (entry,) = logged
-    assert entry["global_step"] == 0
-    assert entry["attribution/importance"] == ("image", "Figure")
-    assert {"attribution/pole angle", "attribution/mean_return"} <= entry.keys()
 
 
 def test_no_recordings_of_a_training(tmp_path: Path) -> None:

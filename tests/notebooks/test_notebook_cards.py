@@ -92,6 +92,18 @@ def test_a_recording(recording: rltools.Recording) -> None:
     assert str(recording.directory) in text
 
 
+def test_a_card_reads_well_without_its_style(recording: rltools.Recording) -> None:
+    """Where a page of notebooks leaves out styles, spans stand beside each other as they are."""
+    page = re.sub(r"<style>.*?</style>", "", recording_html(recording), flags=re.DOTALL)
+    blocks = re.split(r"</?(?:p|table|thead|tbody|tr|div)\b[^>]*>", page)
+    lines = [" ".join(html.unescape(re.sub(r"</?t[dh]\b[^>]*>", " ", block)).split()) for block in blocks]
+    text = [re.sub(r"<[^>]+>", "", line) for line in lines if line]
+    assert text[0] == "Recording: tiny in CartPole-v1"
+    steps = sum(outcome.steps for outcome in recording.outcomes())
+    assert text[1].startswith(f"20 episodes · {steps} steps · mean return ")
+    assert text[1].endswith(" · 4 features · actions: push left, push right")
+
+
 def test_a_recording_without_attributions(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=2, max_steps=5)
     text = check(recording_html(recording))

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rltools.errors import ArgumentError
 from rltools.features import Features
 from rltools.plots import training
 from rltools.plots._training import _apart
@@ -63,3 +64,10 @@ def test_labels_are_apart_in_their_order(heights):
     assert np.argsort(heights, kind="stable").tolist() == np.argsort(placed, kind="stable").tolist()
     assert min(placed) >= 0
     assert max(placed) <= 1.0001
+
+
+def test_nothing_to_draw_is_said_in_a_line(checkpoints):
+    with pytest.raises(ArgumentError, match="there are 0 recordings; give at least one"):
+        training({})
+    with pytest.raises(ArgumentError, match=r"training is given a list; .*open_checkpoints"):
+        training(list(checkpoints.values()))

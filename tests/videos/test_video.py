@@ -51,27 +51,54 @@ def purple(image: np.ndarray) -> int:
 
 
 def test_an_mp4_shows_each_step_in_real_time(drawn: rltools.Recording, tmp_path: Path) -> None:
-    path = rltools.video(drawn, 0, tmp_path / "new" / "out.mp4", width=641)
+    path = rltools.video(drawn, 0, tmp_path / "new" / "out.mp4", width=641, speed=1)
     assert [found.name for found in path.parent.iterdir()] == ["out.mp4"]
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         pictures = list(file.decode(video=0))
         assert (stream.average_rate, stream.codec.name, stream.pix_fmt) == (20, "h264", "yuv420p")
-    assert [(picture.width, picture.height) for picture in pictures] == [(642, 360)] * 5
+    assert [(picture.width, picture.height) for picture in pictures] == [(642, 360)] * (5 + 20)
 
 
 def test_the_line_moves_with_the_step(plain: rltools.Recording, tmp_path: Path) -> None:
-    places = [purple(image) for image in decoded(rltools.video(plain, 0, tmp_path / "out.mp4"))]
-    assert len(places) == 8
-    steps = np.diff(places)
+    places = [purple(image) for image in decoded(rltools.video(plain, 0, tmp_path / "out.mp4", speed=1))]
+    assert len(places) == 8 + 30
+    steps = np.diff(places[:8])
     assert steps.min() > 50
     assert np.ptp(steps) <= 2
+    assert set(places[8:]) == {places[7]}  # the end stays for a second
+
+
+@pytest.mark.parametrize("speed", [3, 8, 20])
+@pytest.mark.parametrize("kind", ["mp4", "gif"])
+def test_the_end_is_shown_at_any_speed(plain: rltools.Recording, tmp_path: Path, speed: float, kind: str) -> None:
+    path = rltools.video(plain, 0, tmp_path / f"fast.{kind}", speed=speed)
+    (end,) = frames(scene_of(plain, 0, None, None), [7], (1280, 720), "")
+    if kind == "mp4":
+        *_, shown = decoded(path)
+        seconds = 1.0 * len(decoded(path)) / av.open(str(path)).streams.video[0].average_rate
+    else:
+        with Image.open(path) as file:
+            file.seek(file.n_frames - 1)
+            shown, seconds = np.asarray(file.convert("RGB")), file.info["duration"] / 1000
+    assert purple(shown) == pytest.approx(purple(np.asarray(end)), abs=2)
+    assert seconds > 0.95
+
+
+def test_a_short_episode_lasts_long_enough_to_be_seen(drawn: rltools.Recording, tmp_path: Path) -> None:
+    """Five steps at 20 a second would be over in a quarter of a second."""
+    with av.open(str(rltools.video(drawn, 0, tmp_path / "out.mp4", width=640))) as file:
+        pictures, rate = len(list(file.decode(video=0))), file.streams.video[0].average_rate
+    assert pictures / rate == pytest.approx(5 / 2 + 1)
+    with Image.open(rltools.video(drawn, 0, tmp_path / "out.gif", width=640)) as file:
+        assert file.n_frames == 5
+        assert file.info["duration"] == 500
 
 
 def test_colours_come_back_as_they_were(plain: rltools.Recording, tmp_path: Path) -> None:
     scene = scene_of(plain, 0, None, None)
     (before,) = frames(scene, [3], (1280, 720), "")
-    after = decoded(rltools.video(plain, 0, tmp_path / "out.mp4"))[3].astype(int)
+    after = decoded(rltools.video(plain, 0, tmp_path / "out.mp4", speed=1))[3].astype(int)
     flat = (np.asarray(before) == colour("positive")).all(axis=-1)
     assert flat.sum() > 2_000
     np.testing.assert_allclose(np.median(after[flat], axis=0), colour("positive"), atol=6)
@@ -80,33 +107,33 @@ def test_colours_come_back_as_they_were(plain: rltools.Recording, tmp_path: Path
 
 def test_speed_and_fps(drawn: rltools.Recording, tmp_path: Path) -> None:
     slow = rltools.video(drawn, 0, tmp_path / "slow.mp4", width=640, speed=0.5)
-    dense = rltools.video(drawn, 0, tmp_path / "dense.mp4", width=640, fps=40)
+    dense = rltools.video(drawn, 0, tmp_path / "dense.mp4", width=640, speed=1, fps=40)
     with av.open(str(slow)) as file:
-        assert (file.streams.video[0].average_rate, len(list(file.decode(video=0)))) == (10, 5)
+        assert (file.streams.video[0].average_rate, len(list(file.decode(video=0)))) == (10, 15)
     with av.open(str(dense)) as file:
-        assert (file.streams.video[0].average_rate, len(list(file.decode(video=0)))) == (40, 10)
+        assert (file.streams.video[0].average_rate, len(list(file.decode(video=0)))) == (40, 10 + 40)
 
 
 def test_webm(drawn: rltools.Recording, tmp_path: Path) -> None:
-    path = rltools.video(drawn, 0, tmp_path / "out.webm", width=640)
+    path = rltools.video(drawn, 0, tmp_path / "out.webm", width=640, speed=1)
     with av.open(str(path)) as file:
-        assert (file.streams.video[0].codec.name, len(list(file.decode(video=0)))) == ("vp9", 5)
+        assert (file.streams.video[0].codec.name, len(list(file.decode(video=0)))) == ("vp9", 5 + 20)
 
 
 def test_without_x264_an_mp4_is_still_one(
     drawn: rltools.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
-    path = rltools.video(drawn, 0, tmp_path / "out.mp4", width=640)
+    path = rltools.video(drawn, 0, tmp_path / "out.mp4", width=640, speed=1)
     with av.open(str(path)) as file:
-        assert (file.streams.video[0].codec.name, len(list(file.decode(video=0)))) == ("mpeg4", 5)
+        assert (file.streams.video[0].codec.name, len(list(file.decode(video=0)))) == ("mpeg4", 5 + 20)
 
 
 def test_a_gif_repeats_and_shows_what_was_drawn(plain: rltools.Recording, tmp_path: Path) -> None:
-    path = rltools.video(plain, 0, tmp_path / "out.gif")
-    drawn = frames(scene_of(plain, 0, None, None), [0, 3, 6], (1280, 720), "30 steps/s")
+    path = rltools.video(plain, 0, tmp_path / "out.gif", speed=1)
+    drawn = frames(scene_of(plain, 0, None, None), [0, 3, 6, 7], (1280, 720), "30 steps/s")
     with Image.open(path) as file:
-        assert (file.n_frames, file.size, file.info["loop"]) == (3, (1280, 720), 0)  # 30 steps a second, every third
+        assert (file.n_frames, file.size, file.info["loop"]) == (4, (1280, 720), 0)  # 30 steps a second, every third
         lengths = []
         for at, image in enumerate(drawn):
             file.seek(at)
@@ -114,7 +141,7 @@ def test_a_gif_repeats_and_shows_what_was_drawn(plain: rltools.Recording, tmp_pa
             difference = np.abs(np.asarray(file.convert("RGB")).astype(int) - np.asarray(image))
             assert difference.mean() < 0.5
             assert difference.max() < 100
-    assert lengths == [100, 100, 1100]  # the last one stays
+    assert lengths == [100, 100, 100, 1100]  # the last one stays
     palettes = path.read_bytes().count(bytes(colour("paper") + colour("ink") + colour("muted")))
     assert palettes == 1
 

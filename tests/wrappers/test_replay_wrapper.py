@@ -173,6 +173,25 @@ def test_a_picture_that_cannot_be_drawn(counting, squares, tmp_path):
     assert len(env.pages) == 1
 
 
+def test_a_trigger_that_raises(make):
+    env = make(episode_trigger=lambda number: [True, False][number], steps=5)
+    play(env, 2)
+    with pytest.warns(ReplaySkippedWarning, match="no replay of episode 2: IndexError: list index out of range"):
+        observation, _ = env.reset(seed=2)
+    assert observation.shape == (4,)
+    assert env.step_policy()[4]["attribution"].shape == (4,)
+    assert len(env.pages) == 1
+
+
+def test_a_page_that_cannot_be_drawn(make, monkeypatch):
+    monkeypatch.setattr("rltools.wrappers._replays.replay", lambda *_, **__: 1 / 0)
+    env = make(episode_trigger=always, steps=5)
+    with pytest.warns(ReplaySkippedWarning, match="no replay of episode 0: ZeroDivisionError"):
+        seen = play(env)
+    assert len(seen) == 5
+    assert not env.pages
+
+
 def test_a_folder_that_is_in_use(make):
     play(make(episode_trigger=always))
     with pytest.raises(ConflictError, match="holds 1 episodes already"):

@@ -69,6 +69,17 @@ class TorchPolicy(Network):
 
     Raises:
         ArgumentError: spaces other than these, an unknown head, or another number of names than actions.
+
+    Example:
+        >>> import gymnasium, rltools
+        >>> from torch import nn
+        >>> env = gymnasium.make("CartPole-v1")
+        >>> net = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 2))
+        >>> policy = rltools.TorchPolicy(net, env.observation_space, env.action_space, environment=env.spec)
+        >>> policy
+        TorchPolicy('Sequential', 4 features, 2 actions, heads logit)
+        >>> rltools.record(policy, episodes=1).header.action_names
+        ('push left', 'push right')
     """
 
     def __init__(

@@ -1,0 +1,120 @@
+"""Every command that a page, a docstring or a message shows is one that the command line takes; nothing is run here."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+SOURCES = sorted((ROOT / "rltools").rglob("*.py"))
+SPANS = re.compile(r"`([^`\n]+)`")
+BLOCKS = re.compile(r"```(?:sh|bash|console)?\n(.*?)```", re.DOTALL)
+
+
+def lines_of(page: Path) -> list[str]:
+    """What stands in blocks without a language, and between backticks."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [line for block in BLOCKS.findall(text) for line in block.splitlines()] if page.suffix == ".md" else []
+    spans = SPANS.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return [line.strip() for line in [*blocks, *spans]]
+
+
+def commands(start: str, paths: list[Path]) -> list[tuple[str, str]]:
+    """Lines that begin so, each with where it stands."""
+    shown = [(line, path) for path in paths for line in lines_of(path)]
+    return sorted({(line, str(path.relative_to(ROOT))) for line, path in shown if line.startswith(start)})
+
+
+@cache
+def command_line() -> Any:
+    import typer.main
+
+    from rltools.cli import _commands, _showing  # noqa: F401 - each adds its commands
+    from rltools.cli._app import app
+
+    return typer.main.get_command(app)
+
+
+def parse(line: str) -> None:
+    """As the command line reads it, without doing it.
+
+    Raises:
+        UsageError: it would be refused.
+    """
+    _, name, *rest = shlex.split(line, comments=True)
+    if name in ("--help", "--version"):
+        return
+    command = command_line().commands.get(name)
+    assert command is not None, f"there is no command {name}"
+    if rest:  # `rltools explain` alone only names the command
+        command.make_context(name, rest)
+
+
+@pytest.mark.parametrize(("line", "where"), commands("rltools ", PAGES + SOURCES))
+def test_a_command_is_taken(line: str, where: str) -> None:
+    parse(line)
+
+
+def test_what_is_not_taken_is_noticed() -> None:
+    from typer import TyperException
+
+    with pytest.raises(TyperException, match="No such option"):
+        parse("rltools replay RUN 0 --windoww 8")
+    with pytest.raises(TyperException, match="agent"):
+        parse("rltools explain RUN --method shapley")
+    with pytest.raises(AssertionError, match="no command"):
+        parse("rltools analyse model.zip")
+
+
+def options() -> list[tuple[str, str]]:
+    """Every option that a page names, and every one that code that people see names: `(--trust)`, "use --force"."""
+    named = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w:-])")
+    seen = [path for path in SOURCES if "videos" not in path.parts]  # whose style sheet has `--name`
+    return sorted(
+        {
+            (name, str(path.relative_to(ROOT)))
+            for path in PAGES + seen
+            for name in named.findall(path.read_text(encoding="utf-8"))
+        }
+    )
+
+
+@pytest.mark.parametrize(("option", "where"), options())
+def test_an_option_is_one_of_some_command(option: str, where: str) -> None:
+    every = [command_line(), *command_line().commands.values()]
+    parameters = [parameter for command in every for parameter in command.params]
+    known = {"--help", *(name for part in parameters for name in (*part.opts, *part.secondary_opts))}
+    assert option in known, f"{where} shows {option}, which no command takes"
+
+
+@pytest.mark.parametrize(("line", "where"), commands("make ", PAGES))
+def test_a_target_of_make_is_there(line: str, where: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in shlex.split(line, comments=True)[1:]:
+        assert f"\n{target}:" in makefile, f"{where} shows {line}"
+
+
+@pytest.mark.parametrize(("line", "where"), commands("pip install", PAGES))
+def test_an_extra_is_there(line: str, where: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extras in re.findall(r"\[([\w,-]+)\]", line):
+        assert set(extras.split(",")) <= set(project["optional-dependencies"]), f"{where} shows {line}"
+
+
+@pytest.mark.parametrize(
+    ("line", "where"), commands("python ", PAGES + SOURCES + sorted((ROOT / "docs").rglob("*.py")))
+)
+def test_a_script_is_there(line: str, where: str) -> None:
+    _, script, *rest = shlex.split(line, comments=True)
+    if script == "-m":
+        assert importlib.util.find_spec(rest[0]) is not None, f"{where} shows {line}"
+    else:
+        assert (ROOT / script).is_file(), f"{where} shows {line}"
