@@ -25,6 +25,10 @@ _OF_CONVOLUTIONS = ("padding", "padding_mode")
 _WEIGHTS = (Parameter, Tensor, type(None))
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Composition:
     """What calling the modules of a library's classes does, as the children that are called in turn.
@@ -36,8 +40,8 @@ class Composition:
     """
 
     children: Mapping[tuple[type, str], tuple[str, ...]] = field(default_factory=dict)
-    is_as_imported: Callable[[], bool] = lambda: True
-    check: Callable[[], None] = lambda: None
+    is_as_imported: Callable[[], bool] = _always
+    check: Callable[[], object] = _always
 
 
 PLAIN = Composition()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from rltools.policies._plan import Plan
 from rltools.policies._surroundings import Surroundings, check_match
 from rltools.policies.sb3._normalize import Statistics
 from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing, without_scaled_images
-from rltools.policies.sb3.families import Family
+from rltools.policies.sb3.families import Family, family_of
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policy import Source
 
@@ -67,7 +68,7 @@ def make_policy(
     before = prepare if outputs.memory is None else None  # else it comes before what is recalled
     heads = {name: _AtDtype(network, dtype, _after(before, head)) for name, head in outputs.heads.items()}
     deviation = None if outputs.deviation is None else _AtDtype(network, dtype, _after(before, outputs.deviation))
-    return TorchPolicy(
+    policy = TorchPolicy(
         network,
         outer,
         actions,
@@ -83,6 +84,16 @@ def make_policy(
         source=_complete(source, statistics, around, known, () if statistics is None else statistics.notes(features)),
         sha256_of=None if statistics_now is None else lambda found: _with_statistics(found, statistics_now()),
     )
+    read = statistics_now or (lambda: statistics)
+    policy._again = lambda: partial(_copied, network, dict(settings), read(), source, replace(known, normalize=None))
+    return policy
+
+
+def _copied(
+    network: Any, settings: Mapping[str, Any], statistics: Statistics | None, source: Source, known: Known
+) -> TorchPolicy:
+    """A policy around a copy of a network, whose statistics stay as they were when it was copied."""
+    return make_policy(network, family_of(network), settings, statistics, source=source, known=known)
 
 
 def _normalization(
@@ -135,7 +146,7 @@ def _complete(
         notes += around.notes
         if environment is None:
             notes.append("its environment has no specification that could be written down")
-    return dataclasses.replace(source, sha256=sha256, environment=environment, notes=tuple(dict.fromkeys(notes)))
+    return replace(source, sha256=sha256, environment=environment, notes=tuple(dict.fromkeys(notes)))
 
 
 def _with_statistics(sha256: str, statistics: Statistics | None) -> str:

@@ -71,6 +71,7 @@ class Network:
         self.name = source.name
         self._sha256_of = sha256_of if self._roots == [module] else None
         self._source = CurrentSource(source, self._roots, self._sha256_of)
+        self._again: Callable[[], Callable[[], Any]] | None = None
         self.features = features
         self.branches = branches
         self.dtype = dtype
@@ -113,6 +114,22 @@ class Network:
         if normalization is not None and self.units == "network":
             values = normalization.apply_to_array(values)
         return _tensor(values, self.device)
+
+    def __copy__(self) -> Self:
+        """A policy around the very same network."""
+        same = object.__new__(type(self))
+        vars(same).update(vars(self))
+        return same
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A pickle or a deep copy: a policy around a copy of the network, not compiled.
+
+        The functions of a library hold on to the network that they were made for, so such a policy is made anew.
+        """
+        if self._again is None:
+            return super().__reduce_ex__(protocol)
+        placed = {name: vars(self)[name] for name in ("environment", "bounds") if name in vars(self)}
+        return _made_again, (self._again(), self.source, self.units, placed)
 
     def in_network_units(self) -> Self:
         """The same policy with observations normalised where they are encoded: their unit is the network's.
@@ -289,6 +306,14 @@ def _roots(*functions: Any) -> list[nn.Module]:
         if root not in tree(roots):
             roots.append(root)
     return roots
+
+
+def _made_again(make: Callable[[], Any], source: Source, units: str, placed: dict[str, Any]) -> Any:
+    """A copy of a policy; see `Network.__reduce_ex__`."""
+    policy = make()
+    policy.source = source
+    vars(policy).update(placed)
+    return policy.in_network_units() if units == "network" else policy
 
 
 def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
