@@ -106,11 +106,16 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._beneath, self._live = env, env._live
         self._trigger, self._title = episode_trigger or cubes, title
         self._question = question_of(self._live)
-        self._holding = ExitStack()  # as long as the wrapper: every episode of it goes into the same folder
-        self._holding.enter_context(sole_writer(Path(folder), ".lock-replays"))
+        self._holding: ExitStack | None = _held(
+            Path(folder)
+        )  # as long as the wrapper: every episode of it goes into the same folder
         self._recording = self._settled(Path(folder), overwrite)
         self._number = -1
         self._episode: LiveEpisode | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy holds the folder for itself, from its first reset on: until then it is the original's."""
+        return vars(self) | {"_holding": None}
 
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in Gymnasium's Wrapper, too
@@ -120,6 +125,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment, and begin a page where the trigger says so."""
         self._leave("reset before its end")
+        if self._holding is None:
+            self._holding = _held(self._recording.directory)
         observation, info = self.env.reset(seed=seed, options=options)
         self._number += 1
         with self._harmless():
@@ -142,7 +149,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         """Close the environment; of an episode that has not ended, the page is written."""
         self._leave("closed before its end")
         with self._harmless():
-            self._holding.close()
+            if self._holding is not None:
+                self._holding.close()
         super().close()
 
     def _watched(self, step: Callable[[], Step], action_in: Callable[[dict[str, Any]], Any]) -> Step:
@@ -213,6 +221,13 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             _warn(f"no replay of episode {self._number}", error)
             self._episode = None
+
+
+def _held(folder: Path) -> ExitStack:
+    """Holds a folder for one wrapper, until it is closed or collected."""
+    holding = ExitStack()
+    holding.enter_context(sole_writer(folder, ".lock-replays"))
+    return holding
 
 
 def _warn(what: str, error: Exception) -> None:
