@@ -104,10 +104,10 @@ def _mentioning(env_id: str) -> Iterator[Path]:
 
 def _patterns(text: str, path: Path) -> list[str]:
     """The ids with a `*` in a card, told from its text."""
-    patterns = [found[1] for found in islice(_PATTERN.finditer(text), MAX_PATTERNS + 1) if "*" in found[1]]
-    if len(patterns) > MAX_PATTERNS:
+    ids = [match[1] for match in islice(_PATTERN.finditer(text), MAX_PATTERNS + 1)]
+    if len(ids) > MAX_PATTERNS:
         raise ConfigError(f"{path} lists more than {MAX_PATTERNS:,} ids; write a pattern for many of them")
-    return patterns
+    return [env_id for env_id in ids if "*" in env_id]
 
 
 def _exactness(choice: EnvironmentChoice) -> tuple[bool, int]:
