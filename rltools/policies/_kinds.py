@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rltools.foreign_files import ends_of
+from rltools.foreign_files import ends_of, is_file
 
 HEAD = 1 << 16
 _MAX_LISTED = 2000
@@ -248,6 +248,8 @@ def _folder(path: Path) -> Kind:
         if name in names and (name != "data" or "policy.pth" in names):
             return Kind(what, advice)
     models = sorted(name for name in names if name.endswith(".zip"))
+    if is_file(f"{path}.zip"):
+        return Kind("a folder beside a zip of its name", f"give {path.name}.zip")
     if models:
         return Kind(f"a folder with {_few(models)}", "give the path of one of them")
     runs = sorted(name for name in names if re.fullmatch(r".+_\d+", name) and (path / name).is_dir())

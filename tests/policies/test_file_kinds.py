@@ -200,7 +200,7 @@ def test_a_model_is_found_as_stable_baselines3_finds_it(model: PPO, name: str) -
 def test_what_is_there_comes_before_what_has_an_ending(model: PPO, tmp_path: Path) -> None:
     model.save("mine")
     (tmp_path / "mine").mkdir()
-    with pytest.raises(ArgumentError, match="a folder with no model"):
+    with pytest.raises(ArgumentError, match=r"a folder beside a zip of its name; give mine\.zip"):
         rltools.load_policy("mine", "CartPole-v1")
 
 
