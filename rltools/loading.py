@@ -42,9 +42,10 @@ def load_policy(
 
     Args:
         source: an agent's name (`agents/<name>/agent.yaml`, here or in the package), the folder of one, a model's .zip,
-            whose ending may be left out, what `policy.save()` wrote, a run folder of rl-baselines3-zoo, a model of a hub (`hf:org/name`, `hf:org/name/file.zip`,
-            `hf:org/name@revision`), a live model, or a policy, which is returned as it is. Of the models in a run
-            folder `<Env>_1` it is `<Env>.zip`, else `best_model.zip`, else the latest checkpoint.
+            whose ending may be left out, what `policy.save()` wrote, a run folder of rl-baselines3-zoo, a model of a
+            hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
+            returned as it is. Of the models in a run folder `<Env>_1` it is `<Env>.zip`, else `best_model.zip`, else
+            the latest checkpoint.
         env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
             environment it was trained on, where something says which.
         normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else

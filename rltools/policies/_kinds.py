@@ -100,6 +100,7 @@ _PICKLED = (
 )
 # Of folders that hold these.
 _FOLDERS = (
+    ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
     ("rllib_checkpoint.json", "a checkpoint of RLlib", _OWN_NETWORK),
     ("class_and_ctor_args.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
     ("algorithm_state.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
@@ -242,8 +243,6 @@ def _folder(path: Path) -> Kind:
         names = {entry.name for entry, _ in zip(path.iterdir(), range(_MAX_LISTED), strict=False)}
     except OSError as error:
         return Kind(f"a folder that cannot be read ({error.strerror})", "give one that can be")
-    if "recording.json" in names:
-        return Kind("the folder of a recording, not an agent", "give the agent's name, folder or model")
     for name, what, advice in _FOLDERS:
         if name in names and (name != "data" or "policy.pth" in names):
             return Kind(what, advice)
