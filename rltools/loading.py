@@ -44,9 +44,10 @@ def load_policy(
 
     Args:
         source: an agent's name (`agents/<name>/agent.yaml`, here or in the package), the folder of one, a model's .zip,
-            a run folder of rl-baselines3-zoo, a model of a hub (`hf:org/name`, `hf:org/name/file.zip`,
-            `hf:org/name@revision`), a live model, or a policy, which is returned as it is. Of the models in a run
-            folder `<Env>_1` it is `<Env>.zip`, else `best_model.zip`, else the latest checkpoint.
+            whose ending may be left out, what `policy.save()` wrote, a run folder of rl-baselines3-zoo, a model of a
+            hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
+            returned as it is. Of the models in a run folder `<Env>_1` it is `<Env>.zip`, else `best_model.zip`, else
+            the latest checkpoint.
         env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
             environment it was trained on, where something says which.
         normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
@@ -62,8 +63,9 @@ def load_policy(
     Raises:
         UnknownNameError: no agent of this name; the message lists the nearest ones.
         ChecksumError: a model that is not the one its card names, or not the trusted one.
-        ModelError: a model that is missing, damaged or not supported.
-        UnsafeFileError: a file that wants to run code; it was not run.
+        ModelError: a model that is missing, damaged, not supported, or something else; the message says what it is.
+        UnsafeFileError: a file that wants to run code, or to exhaust the machine; nothing of it was run.
+        PluginError: the library of another package claims the source, and fails to load it.
         MismatchError: the environment's spaces or their bounds are not the policy's; both are in the message.
 
     Example:

@@ -35,6 +35,7 @@ MAX_DIGITS = 100
 MAX_FAULTS = 50
 MAX_SHOWN = 80
 """Characters of somebody's key or value in an error."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|[0-9_.:eE+-]+)")
 _CORE_TAGS = {None} | {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
 
@@ -154,8 +155,14 @@ def _fault(event: Event) -> str | None:
         return f"the anchor &{_shortened(event.anchor)} is not allowed; write the value out where it is needed"
     if isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag not in _CORE_TAGS:
         return f"the tag {_shortened(str(event.tag))} is not allowed; this file is read as plain data"
-    if isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
+    return _scalar_fault(event) if isinstance(event, ScalarEvent) else None
+
+
+def _scalar_fault(event: ScalarEvent) -> str | None:
+    if event.value == "<<" and event.implicit[0]:
         return "the merge key << is not allowed; write the keys out"
+    if not event.value.isascii() and _SURROGATE.search(event.value):
+        return "half of a character; write the whole one"
     return long_number(event)
 
 

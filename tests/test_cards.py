@@ -1,9 +1,12 @@
+import re
+
 import gymnasium
 import pytest
 from gymnasium.envs.registration import EnvSpec
 from pydantic import ValidationError
 
-from rltools.cards import environment_card, read_agent_card, read_environment_card
+from rltools.cards import CardWarning, environment_card, read_agent_card, read_environment_card
+from rltools.cli._listing import listing
 from rltools.content import find_content
 from rltools.environments import environment_spec
 from rltools.errors import ConfigError
@@ -315,3 +318,34 @@ def test_a_card_that_cannot_be_opened_stops_only_its_own(project):
     (project / "envs").mkdir(exist_ok=True)
     (project / "envs" / "mountain.yaml").symlink_to(project / "nowhere")
     assert environment_card(environment_spec("CartPole-v1")) is not None
+
+
+def test_a_card_that_cannot_be_read_is_left_out_and_named(project):
+    card(project, "mine", ENVIRONMENT)
+    with (project / "envs" / "huge.yaml").open("wb") as file:
+        file.truncate(10**10)
+    with pytest.warns(CardWarning, match=r"huge\.yaml is larger than 200,000 bytes.*the card huge\.yaml is left out"):
+        assert environment_card(mine()).description == "a test"
+    (project / "envs" / "huge.yaml").unlink()
+    card(project, "many", "\n".join(f"id: A{number}-v0" for number in range(1001)))
+    with pytest.warns(CardWarning, match=r"many\.yaml lists more than 1,000 ids"):
+        assert environment_card(mine()).description == "a test"
+
+
+def test_a_faulty_card_stops_only_the_environment_whose_whole_id_it_names(project):
+    card(project, "mine", ENVIRONMENT)
+    for name, text in (
+        ("a", "id: Mine-v01"),
+        ("b", "id: My/Mine-v0"),
+        ("c", "id: Mine-v0-more\n\tbroken"),
+        ("d", "&x ["),
+    ):
+        card(project, name, text)
+    assert environment_card(mine()).description == "a test"
+    for env_id, name in (("Mine-v01", "a"), ("My/Mine-v0", "b"), ("Mine-v0-more", "c")):
+        with pytest.raises(ConfigError, match=rf"{name}\.yaml"):
+            environment_card(EnvSpec(env_id))
+    shown = listing("envs")
+    assert re.search(r"a +cannot be read: .*a\.yaml: 4 faults", shown)
+    assert re.search(r"d +cannot be read: .*line 1: the anchor &x", shown)
+    assert re.search(r"Mine-v0 +2 features", shown)

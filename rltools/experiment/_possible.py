@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rltools.attributions import find_method
+from rltools.console import as_text
 from rltools.errors import ArgumentError, ConfigError, TargetError, UnknownNameError
 from rltools.experiment._file import Experiment, MethodChoice
 from rltools.explanation._groups import SUMMARY, with_groups
@@ -33,7 +34,8 @@ def check_possible(plan: Experiment, path: Path, policies: Sequence[Policy], lab
         if times > 1
     ]
     if faults:
-        raise ConfigError("\n  ".join([f"{path}: these agents cannot do it; nothing was recorded", *faults]))
+        head = f"{as_text(path)}: these agents cannot do it; nothing was recorded"
+        raise ConfigError("\n  ".join([head, *map(as_text, faults)]))
 
 
 def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:

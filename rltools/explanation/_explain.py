@@ -109,7 +109,7 @@ def explain(
     if max_batch is not None:
         check_count("max_batch", max_batch, most=MAX_STEPS)
     if isinstance(reference, int):
-        check_count("reference", reference, most=MAX_REFERENCES)
+        check_count("reference", max(reference, 1), most=MAX_REFERENCES)
     policy = in_units(compiled(policy) if compile else policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})

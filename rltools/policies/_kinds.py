@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rltools.foreign_files import ends_of
+from rltools.foreign_files import ends_of, is_file
 
 HEAD = 1 << 16
 _MAX_LISTED = 2000
@@ -100,6 +100,7 @@ _PICKLED = (
 )
 # Of folders that hold these.
 _FOLDERS = (
+    ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
     ("rllib_checkpoint.json", "a checkpoint of RLlib", _OWN_NETWORK),
     ("class_and_ctor_args.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
     ("algorithm_state.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
@@ -242,12 +243,12 @@ def _folder(path: Path) -> Kind:
         names = {entry.name for entry, _ in zip(path.iterdir(), range(_MAX_LISTED), strict=False)}
     except OSError as error:
         return Kind(f"a folder that cannot be read ({error.strerror})", "give one that can be")
-    if "recording.json" in names:
-        return Kind("the folder of a recording, not an agent", "give the agent's name, folder or model")
     for name, what, advice in _FOLDERS:
         if name in names and (name != "data" or "policy.pth" in names):
             return Kind(what, advice)
     models = sorted(name for name in names if name.endswith(".zip"))
+    if is_file(f"{path}.zip"):
+        return Kind("a folder beside a zip of its name", f"give {path.name}.zip")
     if models:
         return Kind(f"a folder with {_few(models)}", "give the path of one of them")
     runs = sorted(name for name in names if re.fullmatch(r".+_\d+", name) and (path / name).is_dir())

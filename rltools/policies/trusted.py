@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools.errors import ArgumentError
+from rltools.policies._kinds import described
 
 if TYPE_CHECKING:
     from rltools.policies import Known
@@ -68,5 +69,7 @@ def load(source: Trusted, known: Known) -> TorchPolicy:
     from rltools.policies.sb3._zoo import model_in
 
     if not claimed(source.path):
-        raise ArgumentError(f"trust (--trust) is for models of Stable-Baselines3, and {source.path} is none")
+        raise ArgumentError(
+            f"trust (--trust) is for models of Stable-Baselines3, and {source.path} is none, {described(source.path)}"
+        )
     return load_file(model_in(source.path) or source.path, known, source.sha256)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import pickle
 import tarfile
 import zipfile
@@ -22,7 +23,9 @@ from torch import nn
 
 import rltools
 from rltools.cli._inspecting import inspection
-from rltools.errors import ArgumentError, ModelError, RltoolsError
+from rltools.cli._listing import listing
+from rltools.console import say_each
+from rltools.errors import ArgumentError, ConfigError, ModelError, RltoolsError
 
 NET = nn.Linear(4, 2)
 
@@ -197,7 +200,7 @@ def test_a_model_is_found_as_stable_baselines3_finds_it(model: PPO, name: str) -
 def test_what_is_there_comes_before_what_has_an_ending(model: PPO, tmp_path: Path) -> None:
     model.save("mine")
     (tmp_path / "mine").mkdir()
-    with pytest.raises(ArgumentError, match="a folder with no model"):
+    with pytest.raises(ArgumentError, match=r"a folder beside a zip of its name; give mine\.zip"):
         rltools.load_policy("mine", "CartPole-v1")
 
 
@@ -219,3 +222,42 @@ def test_a_replay_buffer_beside_a_model_is_no_model(tmp_path: Path) -> None:
     model.save_replay_buffer(tmp_path / "buffer")
     with pytest.raises(ArgumentError, match="a replay buffer of Stable-Baselines3, not a model"):
         rltools.load_policy(tmp_path / "buffer.pkl")
+
+
+def test_a_model_under_a_name_of_bytes_that_are_no_characters(
+    model: PPO, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / os.fsdecode(b"r\xffns")
+    folder.mkdir()
+    path = folder / os.fsdecode(b"m\xfe.zip")
+    model.save(tmp_path / "plain.zip")
+    path.write_bytes((tmp_path / "plain.zip").read_bytes())
+    policy = rltools.load_policy(path, "CartPole-v1")
+    assert policy.source.name == r"m\udcfe"
+    recording = rltools.record(policy, episodes=1, max_steps=3, directory=tmp_path / "recording")
+    assert rltools.open_recording(recording.directory).header.policy == r"m\udcfe"
+    say_each(inspection(str(path))[0])
+    assert r"r\udcffns/m\udcfe.zip" in capsys.readouterr().out
+    path.write_bytes(b"")
+    with pytest.raises(ModelError, match="an empty file"):
+        rltools.load_policy(path, "CartPole-v1")
+
+
+def test_names_of_bytes_that_are_no_characters_among_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for room in ("agents", "envs", "experiments"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / os.fsdecode(b"x\xff.yaml")).write_text("id: CartPole-v1")
+    (tmp_path / "agents" / os.fsdecode(b"y\xff")).mkdir()
+    (tmp_path / "agents" / os.fsdecode(b"y\xff") / "agent.yaml").touch()
+    shown = listing(None)
+    assert "cartpole-ppo" in shown
+    assert "\\xff" not in shown
+    assert rltools.load_policy("cartpole-ppo").source.name == "cartpole-ppo"
+    (tmp_path / "agents" / "mine").mkdir()
+    (tmp_path / "agents" / "mine" / "agent.yaml").write_text('name: "x\\ud800"')
+    with pytest.raises(ConfigError, match="line 1: half of a character"):
+        rltools.load_policy("mine")
+    (tmp_path / "agents" / "mine" / "agent.yaml").write_bytes(b"name: x\xff")
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        rltools.load_policy("mine")

@@ -70,12 +70,17 @@ def load_file(path: Path, known: Known, trust: Collection[str] = ()) -> TorchPol
         statistics = given_statistics(known.normalize)
     else:
         statistics, known = None, _with_notes(known, _without_statistics(path, made, known))
-    source = Source(known.name or path.stem, made.sha256, library=LIBRARY)
+    source = Source(_encodable(known.name or path.stem), made.sha256, library=LIBRARY)
     return make_policy(made.network, made.family, made.settings, statistics, source=source, known=known)
 
 
 def _with_notes(known: Known, notes: Iterable[str]) -> Known:
-    return dataclasses.replace(known, notes=(*known.notes, *notes))
+    return dataclasses.replace(known, notes=(*known.notes, *map(_encodable, notes)))
+
+
+def _encodable(text: str) -> str:
+    """A text that goes into files; names of files can have bytes that are no characters, which are written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _in_its_environment(record: ZooRecord | None, known: Known) -> Known:
