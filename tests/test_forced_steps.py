@@ -9,6 +9,7 @@ from torch import nn
 
 import rltools
 from rltools.attributions import find_method, method_names
+from rltools.errors import TargetError
 from rltools.policy import Context
 from rltools.targets import make_score, parse_target
 
@@ -200,3 +201,13 @@ def test_a_live_step_has_no_attribution(recorded):
     assert np.isnan(info["attribution"]).all()
     _, _, _, _, info = env.step(2)
     assert np.isfinite(info["attribution"]).all()
+
+
+def test_a_choice_of_one_beside_another():
+    policy = policy_of(MultiDiscrete([1, 3]), 4)
+    x, mask = torch.randn(4, 3), torch.ones(4, 4, dtype=torch.bool)
+    score = make_score(policy, parse_target("logit:runner_up[1]", policy), context_of(mask, policy, x))
+    logits = policy.head("logit", x, Context())[:, 1:]
+    torch.testing.assert_close(score(x)[:, 0], logits.sort(dim=1).values[:, 1])
+    with pytest.raises(TargetError, match="a choice of one action only"):
+        make_score(policy, parse_target("logit:runner_up", policy), context_of(mask, policy, x))

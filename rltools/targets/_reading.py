@@ -62,7 +62,7 @@ def _missing(term: Target, policy: Policy, context: Context) -> Tensor | None:
         return None
     keyword, branch = branch_of(term.action, policy)
     if keyword == "runner_up":
-        lonely = _runner_up(policy, context)[1]
+        lonely = _runner_up(policy, context, branch)[1]
         return lonely if branch is None else lonely[:, branch, None]
     if not keyword and term.score == "log_probability" and context.mask is not None:
         return ~context.mask[:, _position(term, policy), None]
@@ -108,7 +108,7 @@ def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Te
         return lambda scores: scores
     keyword, branch = branch_of(target.action, policy)
     if keyword:
-        action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context)[0]
+        action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context, branch)[0]
         if branch is not None:
             action = action[:, branch, None]
         count = action.shape[1]
@@ -141,13 +141,14 @@ def _chosen(policy: Policy, context: Context) -> Tensor:
     return context.action + starts
 
 
-def _runner_up(policy: Policy, context: Context) -> tuple[Tensor, Tensor]:
+def _runner_up(policy: Policy, context: Context, asked: int | None) -> tuple[Tensor, Tensor]:
     """The best action of each choice other than the chosen one, of those allowed, and where there is no such action.
 
-    int64 and bool `[batch, branch]`; where there is none, the position means nothing.
+    int64 and bool `[batch, branch]`; where there is none, the position means nothing. `asked` is the choice that is
+    asked about, None for all.
     """
     chosen = _chosen(policy, context)
-    if min(policy.branches) < 2:
+    if (min(policy.branches) if asked is None else policy.branches[asked]) < 2:
         raise TargetError(
             f"runner_up is the best of the other actions, and {policy.source.name} has a choice of one action only "
             f"({', '.join(policy.action_names)}); ask for chosen"
