@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -60,7 +59,7 @@ def batches(
     """
     batch: list[Piece] = []
     for number in numbers:
-        for piece in _pieces(recording.episode_path(number), number, names, every, most, lags):
+        for piece in _pieces(recording, number, names, every, most, lags):
             batch.append(piece)
             if sum(len(part.t) for part in batch) >= rows:
                 yield batch
@@ -69,10 +68,14 @@ def batches(
         yield batch
 
 
-def _pieces(path: Path, number: int, names: Sequence[str], every: int, most: int, lags: int) -> Iterator[Piece]:
+def _pieces(
+    recording: Recording, number: int, names: Sequence[str], every: int, most: int, lags: int
+) -> Iterator[Piece]:
+    path = recording.episode_path(number)
     start, before = 0, None
     past: dict[str, np.ndarray] = {}
     try:
+        recording.outcome(number)  # or it is another episode in this one's place
         for block in read_blocks(path, names, most):
             if before is not None:
                 yield before

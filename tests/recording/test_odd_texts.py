@@ -1,4 +1,4 @@
-"""Texts that hold half of a surrogate pair go through everything: names of keys, actions and policies, and observations."""
+"""Texts that hold half of a surrogate pair go through everything: keys, actions, policies and observations."""
 
 from __future__ import annotations
 

@@ -365,3 +365,15 @@ def test_half_a_surrogate_pair_in_a_name_is_kept(make_policy: Make, make_env: Ma
     header = rltools.open_recording(tmp_path).header
     assert header.policy == "model-\udcfe"
     assert header.features.names == names
+
+
+def test_an_episode_in_the_place_of_another_is_not_explained(
+    kept: rltools.Recording, make_policy: Make, make_env: Make
+) -> None:
+    copy_over(kept, "episodes/000002.parquet", "episodes/000001.parquet")
+    with pytest.warns(DamagedFileWarning, match="it is of episode 000002"):
+        explained = rltools.explain(kept, make_policy(make_env(length=3)), method="input_x_gradient")
+    assert [path.name for path in sorted((kept.directory / "attributions" / explained.asked[-1]).glob("0*"))] == [
+        "000000.parquet",
+        "000002.parquet",
+    ]
