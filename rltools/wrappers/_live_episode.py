@@ -14,6 +14,7 @@ from rltools.policy import Context, Policy
 from rltools.recording import Outcome, Question, Recording
 from rltools.recording._files import numbered_path, write_json
 from rltools.recording._writers import BlockFile, EpisodeWriter
+from rltools.rollout._faults import as_reward
 from rltools.rollout._observed import Observed
 from rltools.wrappers._live import Live
 
@@ -52,7 +53,7 @@ class LiveEpisode:
         observation, reward, terminated, truncated, info = taken
         entries = {
             "action": action,
-            "reward": float(reward),
+            "reward": as_reward(reward),
             "terminated": bool(terminated),
             "truncated": bool(truncated),
         }
