@@ -1,5 +1,6 @@
 """Experiment files: what they may say, and that running one again gives the same."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import rltools
 from rltools import run_experiment
 from rltools.content import list_content
 from rltools.errors import ConfigError, ConflictError, SimulationError, UnknownNameError
@@ -340,3 +342,11 @@ def test_a_folder_that_held_more_episodes_is_made_again_with_as_many(written, pr
     for page in (made.page, *made.page.parent.glob("*/index.html")):
         assert "episodes=3" in page.read_text(encoding="utf-8")
         assert "episodes=2" not in page.read_text(encoding="utf-8")
+
+
+def test_agents_in_other_episodes_are_not_compared(tmp_path, cartpole):
+    recording = rltools.record(cartpole, episodes=1, max_steps=2, directory=tmp_path)
+    older = dataclasses.replace(recording, header=dataclasses.replace(recording.header, seeds="consecutive"))
+    _run._check_paired({("a", 0): recording, ("a", 1): older}, "b", 0, recording)
+    with pytest.raises(ConflictError, match=r"b and a were not recorded in the same episodes.*--overwrite"):
+        _run._check_paired({("a", 0): older}, "b", 0, recording)

@@ -41,7 +41,7 @@ def episode_seed(rule: str, seed: int, number: int) -> int:
         CorruptError: no such rule.
 
     >>> [episode_seed("spread", 0, number) for number in range(3)], episode_seed("consecutive", 0, 2)
-    ([0, 1164525426, 894443653], 2)
+    ([0, 336614359, 1620722436], 2)
     """
     if rule not in _RULES:
         raise CorruptError(f"seeds of episodes by the rule {rule!r}; this version knows {' and '.join(_RULES)}")

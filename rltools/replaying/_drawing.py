@@ -17,6 +17,7 @@ from rltools.recording._episode import recorded_leaves
 from rltools.recording._files import cause_named, numbered_path
 from rltools.recording._lock import sole_writer
 from rltools.recording._writers import BlockFile
+from rltools.rollout._faults import as_reward
 from rltools.rollout._frames import draw, frames_per_second
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _blocks(episode: Episode, env: gymnasium.Env[Any, Any]) -> Iterator[np.ndarr
         if t == len(episode) - 1:
             return  # a fault in the last step was recorded as one; nothing of it is drawn
         observation, reward, *_ = _tried(t, lambda action=action: env.step(action))
-        if float(reward) != episode.rewards[t]:
+        if as_reward(reward) != episode.rewards[t]:
             raise _another_way(episode)
 
 

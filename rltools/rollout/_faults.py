@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rltools.errors import SimulationError
-from rltools.policy import Policy
+
+if TYPE_CHECKING:
+    from rltools.policy import Policy
 
 
 def observation_fault(policy: Policy, observations: Any, steps: int) -> str:
@@ -81,7 +83,7 @@ def as_reward(reward: Any) -> float:
     if values.size == 1 and values.dtype.kind in "biuf":
         return float(values.reshape(-1)[0])
     shape = f" of shape {list(values.shape)}" if values.ndim and values.dtype.kind in "biufc" else ""
-    several = " of several objectives; give a wrapper that makes one number of them"
+    several = "; give a wrapper that makes one number of several objectives"
     next_step = several if shape and values.size > 1 else "; make the environment return a float"
     text = " ".join(repr(reward).split())
     text = text if len(text) <= 80 else f"{text[:77]}..."

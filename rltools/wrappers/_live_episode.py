@@ -16,6 +16,7 @@ from rltools.recording._files import numbered_path
 from rltools.recording._identity import EPISODE_ROWS, NUMBER, QUESTION, RECORDING
 from rltools.recording._json import write_json
 from rltools.recording._writers import BlockFile, EpisodeWriter
+from rltools.rollout._faults import as_reward
 from rltools.rollout._observed import Observed
 from rltools.wrappers._live import Live
 
@@ -54,7 +55,7 @@ class LiveEpisode:
         observation, reward, terminated, truncated, info = taken
         entries = {
             "action": action,
-            "reward": float(reward),
+            "reward": as_reward(reward),
             "terminated": bool(terminated),
             "truncated": bool(truncated),
         }

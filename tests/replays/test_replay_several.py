@@ -31,7 +31,9 @@ def test_no_episode_is_an_error(cartpole: Made, tmp_path: Path) -> None:
 
 
 def test_the_other_recording_must_have_the_seed(cartpole: Made, other: rltools.Recording, tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=r"episode 0 has seed 5, .*\(its seeds: \d+, \d+\); record one with seed=5"):
+    with pytest.raises(
+        RecordingError, match=r"episode 0 has seed 5, .*\(its seeds: \d+, \d+\); record one with seed=5"
+    ):
         rltools.replay(cartpole[0], [1, 0], tmp_path / "page.html", beside=other)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import rltools
 from rltools.errors import ArgumentError, MismatchError, SimulationError
+from rltools.reports import write_report
 
 Make = Callable[..., Any]
 
@@ -230,3 +231,20 @@ def test_long_episodes_are_written_block_by_block(make_policy: Make, make_env: M
     assert pq.read_metadata(recording.episode_path(0)).num_row_groups == 3
     assert len(recording.episode(0)) == 2500
     assert recording.outcome(0).total_reward == 2500
+
+
+def test_arguments_and_wrappers_of_the_environment_stand_on_the_page(make_policy: Make, tmp_path: Path) -> None:
+    env = gymnasium.wrappers.ClipReward(gymnasium.make("CartPole-v1", sutton_barto_reward=True), 0, 1)
+    policy = make_policy("CartPole-v1")
+    recording = rltools.record(policy, env, episodes=2, max_steps=4, directory=tmp_path)
+    told = "CartPole-v1 (sutton_barto_reward=true) in ClipReward (min_reward=0, max_reward=1)"
+    assert recording.header.environment_text == told
+    assert rltools.open_recording(tmp_path).header.layers[0] == {
+        "name": "CartPoleEnv",
+        "kwargs": {"sutton_barto_reward": True},
+        "id": "CartPole-v1",
+    }
+    rltools.explain(recording, policy)
+    page = write_report(recording).read_text(encoding="utf-8")
+    assert page.count(told) == 2
+    assert "0 and others drawn from it, one an episode" in page
