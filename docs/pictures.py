@@ -16,10 +16,10 @@ SCREENSHOTS = ("lunarlander-ppo", "replay")
 def commands() -> dict[str, list[str]]:
     """What makes each picture and each notebook."""
     scripts = sorted([*DOCS.glob("gallery/*.py"), *DOCS.glob("methods/*.py")])
-    found = {script.stem: [str(script)] for script in scripts}
-    found |= {name: [str(DOCS / "screenshots.py"), name] for name in SCREENSHOTS}
+    makers = {script.stem: [str(script)] for script in scripts}
+    makers |= {name: [str(DOCS / "screenshots.py"), name] for name in SCREENSHOTS}
     run = str(DOCS / "notebooks" / "run.py")
-    return found | {path.stem: [run, str(path)] for path in sorted(DOCS.glob("notebooks/*.ipynb"))}
+    return makers | {path.stem: [run, str(path)] for path in sorted(DOCS.glob("notebooks/*.ipynb"))}
 
 
 def main(names: list[str]) -> int:

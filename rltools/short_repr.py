@@ -29,12 +29,12 @@ def short_repr(thing: Any) -> str:
     >>> Drawn(np.zeros((500, 4)), tuple("abcdef"))
     Drawn(values=float64[500, 4], names=('a', 'b', 'c', ... 6 in all))
     """
-    shown = [
-        f"{field.name}={_shown(getattr(thing, field.name))}"
+    fields = [
+        f"{field.name}={_field_repr(getattr(thing, field.name))}"
         for field in dataclasses.fields(thing)
         if field.repr and not _is_left_out(getattr(thing, field.name), field.default)
     ]
-    return f"{type(thing).__qualname__}({', '.join(shown)})"
+    return f"{type(thing).__qualname__}({', '.join(fields)})"
 
 
 def _is_left_out(value: Any, default: Any) -> bool:
@@ -61,15 +61,15 @@ def short_text(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:half]}...{text[3 - half :]}"
 
 
-def _shown(value: Any) -> str:
+def _field_repr(value: Any) -> str:
     if array := array_repr(value):
         return array
     if isinstance(value, Mapping):
-        return f"{{{_some([f'{key!r}: {_shown(value[key])}' for key in list(value)[:MOST]], len(value))}}}"
+        return f"{{{_some([f'{key!r}: {_field_repr(value[key])}' for key in list(value)[:MOST]], len(value))}}}"
     if isinstance(value, (tuple, list)):
         ends = "()" if isinstance(value, tuple) else "[]"
         single = "," if isinstance(value, tuple) and len(value) == 1 else ""
-        return f"{ends[0]}{_some([_shown(entry) for entry in value[:MOST]], len(value))}{single}{ends[1]}"
+        return f"{ends[0]}{_some([_field_repr(entry) for entry in value[:MOST]], len(value))}{single}{ends[1]}"
     return value_repr(value)
 
 

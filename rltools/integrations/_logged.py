@@ -35,20 +35,18 @@ def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step:
     Raises:
         Unlogged: outputs that failed, with their causes.
     """
-    ranked = summary.top()
-    shares = dict(
-        zip(metric_names([entry.feature for entry in ranked]), (entry.share for entry in ranked), strict=True)
-    )
+    names = metric_names(summary.features)
+    shares = {names[entry.position]: entry.share for entry in summary.top()}
     failures: list[str] = []
     outputs = [output for output in logger.output_formats if isinstance(output, KVWriter)]
     run, figure = None, None
-    with _failing("Weights & Biases", failures):
+    with _noted("looking for a run of Weights & Biases", failures):
         run = _active_run()
     if run is not None or any(isinstance(output, TensorBoardOutputFormat) for output in outputs):
-        with _failing("the figure", failures):
+        with _noted("drawing the figure", failures):
             figure = _figure(recording, summary)
     for output in outputs:
-        with _failing(type(output).__name__, failures):
+        with _noted(f"logging to {type(output).__name__}", failures):
             own = Logger(logger.get_dir(), [output])
             own.set_level(logger.level)
             own.record("time/total_timesteps", step, exclude="tensorboard")
@@ -59,7 +57,7 @@ def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step:
                 own.record(_IMPORTANCE, Figure(figure, close=False))
             own.dump(step)
     if run is not None:
-        with _failing("Weights & Biases", failures):
+        with _noted("logging to Weights & Biases", failures):
             # No step of its own: a run that follows TensorBoard counts them by global_step.
             logged = {**shares, _RETURN: summary.returns.mean, "global_step": step}
             run.log(logged if figure is None else logged | {_IMPORTANCE: _wandb_image(figure)})
@@ -68,12 +66,12 @@ def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step:
 
 
 @contextmanager
-def _failing(what: str, failures: list[str]) -> Iterator[None]:
-    """An output that fails is noted: loggers are written by others, and raise whatever they like."""
+def _noted(doing: str, failures: list[str]) -> Iterator[None]:
+    """What fails is noted, and the rest goes on: loggers are written by others, and raise whatever they like."""
     try:
         yield
     except Exception as error:
-        failures.append(f"{what} could not be logged to: {type(error).__name__}: {error}")
+        failures.append(f"{doing} failed: {type(error).__name__}: {error}")
 
 
 def _figure(recording: Recording, summary: Summary) -> matplotlib.figure.Figure:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-LONGEST = 120
-"""Characters of a feature's part of a name; MLflow refuses metrics of more than 250 bytes."""
+LONGEST = 200
+"""Bytes of a feature's part of a name: MLflow keeps a metric as a file, whose name has at most 250."""
 RESERVED = ("mean_return", "importance")
 """What is logged beside the features."""
 
@@ -14,7 +14,8 @@ RESERVED = ("mean_return", "importance")
 def metric_names(features: Sequence[str]) -> list[str]:
     """`attribution/<feature>` for each feature: letters, digits, spaces and `_-.` only, and no two alike.
 
-    MLflow refuses other characters and keeps a metric as a file, whose name some disks compare without case.
+    MLflow refuses other characters, and some disks compare names of files without case. In the features' own order:
+    which of two gets a number must not change with their ranks.
 
     >>> metric_names(["pole angle", "cos(angle)", "obs[3]", "obs(3)"])
     ['attribution/pole angle', 'attribution/cos_angle', 'attribution/obs_3', 'attribution/obs_3_2']
@@ -22,7 +23,8 @@ def metric_names(features: Sequence[str]) -> list[str]:
     taken = {*RESERVED}
     names = []
     for feature in features:
-        name = numbered = re.sub(r"[^\w\-. ]+", "_", feature)[:LONGEST].strip("_. ") or "feature"
+        plain = re.sub(r"[^\w\-. ]+", "_", feature).encode()[:LONGEST].decode(errors="ignore")
+        name = numbered = plain.strip("_. ") or "feature"
         count = 1
         while numbered.casefold() in taken:
             count += 1

@@ -99,7 +99,7 @@ def canvas(axes: Axes | None, height: float, beside: float) -> tuple[Axes, float
         figure = axes.get_figure(root=True)
         inches = axes.get_position().width * (figure.get_figwidth() if figure else 0)
         return axes, PART_FOR_DATA * inches / scale
-    from rltools.plots.shown import new_axes
+    from rltools.plots.notebook_figure import new_axes
 
     return new_axes(((DATA_INCHES + beside) * scale, height * scale)), DATA_INCHES
 

@@ -59,8 +59,6 @@ def summarise(
         'pole angular velocity'
         >>> f"{summary.top(1)[0].share:.1f}"
         '0.5'
-        >>> summary.findings[-1]
-        'The intervals rest on 3 episodes and tend to be too narrow.'
     """
     if not 0 < level < 1 or resamples < 1:
         raise ArgumentError(

@@ -54,10 +54,10 @@ def timing(steps: int, rate: float, fps: float | None, *, gif: bool) -> Timing:
         raise ArgumentError(f"fps={fps!r} pictures a second; give a number above 0 and up to {limit:g}")
     fps = fps or (_gif_fps(steps, rate) if gif else _fps(rate))
     pictures = max(1, math.ceil(steps / rate * fps - 1e-9))
-    shown = [min(steps - 1, int(at / fps * rate + 1e-9)) for at in range(pictures)]
-    if shown[-1] < steps - 1:
-        shown.append(steps - 1)
-    return Timing(fps, shown)
+    sequence = [min(steps - 1, int(at / fps * rate + 1e-9)) for at in range(pictures)]
+    if sequence[-1] < steps - 1:
+        sequence.append(steps - 1)
+    return Timing(fps, sequence)
 
 
 def _fps(rate: float) -> float:

@@ -41,20 +41,20 @@ NUMBER = re.compile(r"(?<![\w.])[-−+]?(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![
 
 
 class Checker(doctest.OutputChecker):
-    """Compares texts as they are, and numbers to the digits that are shown: floats differ from machine to machine."""
+    """Compares texts as they are, and numbers to the digits that stand there: floats differ from machine to machine."""
 
     def check_output(self, want: str, got: str, optionflags: int) -> bool:
         """Whether `got` is what `want` shows."""
         if super().check_output(want, got, optionflags):
             return True
-        wanted, found = NUMBER.findall(want), NUMBER.findall(got)
-        if len(wanted) != len(found) or not all(map(same_number, wanted, found)):
+        wanted, printed = NUMBER.findall(want), NUMBER.findall(got)
+        if len(wanted) != len(printed) or not all(map(same_number, wanted, printed)):
             return False
         return super().check_output(NUMBER.sub("0", want), NUMBER.sub("0", got), optionflags)
 
 
 def same_number(want: str, got: str) -> bool:
-    """Whether two numbers are the same as far as the first is shown; whole ones are the same or not."""
+    """Whether two numbers are the same to the digits of the first; whole ones are the same or not."""
     want, got = want.replace("−", "-"), got.replace("−", "-")
     digits = re.fullmatch(r"[-+]?\d*\.(\d*)(?:e([-+]?\d+))?", want)
     if digits is None:
@@ -74,7 +74,7 @@ def modules() -> list[ModuleType]:
 @cache
 def public() -> dict[str, Any]:
     """Everything public that can be called, by a name to import it by; methods of attribution by their function."""
-    found: dict[str, Any] = {}
+    callables: dict[str, Any] = {}
     for room in ROOMS:
         module = importlib.import_module(room)
         names = getattr(module, "__all__", None) or [
@@ -83,13 +83,13 @@ def public() -> dict[str, Any]:
         for name in names:
             thing = getattr(module, name)
             if callable(thing) and not name.startswith("_"):
-                found.setdefault(f"{room}.{name}", thing)
+                callables.setdefault(f"{room}.{name}", thing)
     from rltools.attributions import find_method, method_names
 
     for full in NAMES:
         room, _, name = full.rpartition(".")
-        found[full] = getattr(importlib.import_module(room), name)
-    return found | {f"rltools.attributions.{name}": find_method(name) for name in method_names()}
+        callables[full] = getattr(importlib.import_module(room), name)
+    return callables | {f"rltools.attributions.{name}": find_method(name) for name in method_names()}
 
 
 def documented(thing: Any) -> str:
@@ -100,20 +100,20 @@ def documented(thing: Any) -> str:
 def examples() -> Iterator[doctest.DocTest]:
     """Every docstring with an example, that of private helpers included."""
     finder = doctest.DocTestFinder(exclude_empty=True)
-    shown = {id(getattr(thing, "function", thing)) for thing in public().values()}
+    published = {id(getattr(thing, "function", thing)) for thing in public().values()}
     for module in modules():
         for test in finder.find(module, module.__name__):
-            yield _with_names(test, module, shown)
+            yield _with_names(test, module, published)
     from rltools.attributions import find_method, method_names
 
     for name in method_names():  # a method is no function, and so none that the finder looks into
         yield from finder.find(find_method(name).function, f"rltools.attributions.{name}", globs={})
 
 
-def _with_names(test: doctest.DocTest, module: ModuleType, shown: set[int]) -> doctest.DocTest:
+def _with_names(test: doctest.DocTest, module: ModuleType, published: set[int]) -> doctest.DocTest:
     """What is public is imported by its example; helpers know the names around them."""
     thing: Any = module
     for part in test.name.removeprefix(module.__name__).split(".")[1:]:
         thing = getattr(thing, part, None)
-    test.globs = {} if id(thing) in shown or thing is rltools else dict(vars(module))
+    test.globs = {} if id(thing) in published or thing is rltools else dict(vars(module))
     return test

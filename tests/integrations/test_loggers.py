@@ -23,7 +23,9 @@ from stable_baselines3.common.logger import CSVOutputFormat, KVWriter, Logger
 
 import rltools
 from rltools.integrations import AttributionCallback, AttributionSkippedWarning
+from rltools.integrations._logged import log_checkpoint
 from rltools.integrations._metric_names import metric_names
+from rltools.testing import example_recording
 
 HOSTILE = ("cos(angle)", "obs[3]", "obs(3)", "mean_return", "a/b", "..", "θ = 90°", "x" * 400)
 
@@ -149,9 +151,9 @@ def test_mlflow_takes_any_name(mlflow: Any, hostile_env: Any) -> None:
         warnings.simplefilter("error", AttributionSkippedWarning)
         model_of(hostile_env(), MlflowOutput()).learn(32, callback=callback)
     run = mlflow.get_run(mlflow.active_run().info.run_id)
-    found = {name: run.data.metrics[name] for name in metric_names(HOSTILE)}
+    metrics = {name: run.data.metrics[name] for name in metric_names(HOSTILE)}
     shares = {entry.feature: entry.share for entry in rltools.summarise(callback.recordings[32]).top()}
-    assert found == pytest.approx({metric: shares[name] for metric, name in zip(found, HOSTILE, strict=True)})
+    assert metrics == pytest.approx({metric: shares[name] for metric, name in zip(metrics, HOSTILE, strict=True)})
     assert "attribution/mean_return" in run.data.metrics
 
 
@@ -163,9 +165,9 @@ def test_mlflow_that_fails_costs_no_training(mlflow: Any) -> None:
     model.set_logger(Logger(None, []))
     callback.init_callback(model)
     model.set_logger(Logger(None, [MlflowOutput()]))
-    with pytest.warns(AttributionSkippedWarning, match="MlflowOutput could not be logged to.*gopher") as said:
+    with pytest.warns(AttributionSkippedWarning, match=r"logging to MlflowOutput failed: .*gopher") as caught:
         callback._on_training_start()
-    assert len(said) == 1
+    assert len(caught) == 1
     assert list(callback.recordings) == [0]
 
 
@@ -186,10 +188,10 @@ class Failing(KVWriter):
 def test_any_error_of_a_logger_is_one_warning(error: Exception, tmp_path: Path) -> None:
     table = CSVOutputFormat(str(tmp_path / "progress.csv"))
     model, callback = model_of("CartPole-v1", Failing(error), table), callback_of("CartPole-v1")
-    with pytest.warns(AttributionSkippedWarning) as said:
+    with pytest.warns(AttributionSkippedWarning) as caught:
         model.learn(96, callback=callback)
-    (warning,) = [warning for warning in said if warning.category is AttributionSkippedWarning]
-    assert f"Failing could not be logged to: {type(error).__name__}: {error}" in str(warning.message)
+    (warning,) = [warning for warning in caught if warning.category is AttributionSkippedWarning]
+    assert f"logging to Failing failed: {type(error).__name__}: {error}" in str(warning.message)
     assert "after 0 steps of training" in str(warning.message)
     assert model.num_timesteps == 96
     assert list(callback.recordings) == [0, 32, 64, 96]
@@ -204,7 +206,7 @@ def test_a_run_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> Non
     broken = SimpleNamespace(run=SimpleNamespace(log=log), Image=lambda pixels: pixels)
     monkeypatch.setitem(sys.modules, "wandb", broken)  # type: ignore[arg-type]
     model = model_of("CartPole-v1")
-    with pytest.warns(AttributionSkippedWarning, match="Weights & Biases .*ConnectionResetError: the service is gone"):
+    with pytest.warns(AttributionSkippedWarning, match=r"logging to Weights & Biases failed: .*service is gone"):
         model.learn(32, callback=callback_of("CartPole-v1"))
     assert model.num_timesteps == 32
 
@@ -224,9 +226,9 @@ def test_whatever_fails_is_one_warning(broken: str, text: str, monkeypatch: pyte
 
     monkeypatch.setattr(broken, fail)
     model, callback = model_of("CartPole-v1"), callback_of("CartPole-v1", verbose=1)
-    with pytest.warns(AttributionSkippedWarning, match=text) as said:
+    with pytest.warns(AttributionSkippedWarning, match=text) as caught:
         model.learn(64, callback=callback)
-    assert len([warning for warning in said if warning.category is AttributionSkippedWarning]) == 1
+    assert len([warning for warning in caught if warning.category is AttributionSkippedWarning]) == 1
     assert model.num_timesteps == 64
 
 
@@ -237,7 +239,7 @@ def test_a_figure_that_cannot_be_drawn_costs_the_figure(tmp_path: Path, monkeypa
     monkeypatch.setattr("rltools.plots.importance", lambda *_, **__: 1 / 0)
     model = model_of("CartPole-v1")
     model.set_logger(configure(str(tmp_path), ["tensorboard"]))
-    with pytest.warns(AttributionSkippedWarning, match="the figure could not be logged to: ZeroDivisionError"):
+    with pytest.warns(AttributionSkippedWarning, match="drawing the figure failed: ZeroDivisionError"):
         model.learn(32, callback=callback_of("CartPole-v1"))
     model.logger.close()
     read = events.EventAccumulator(str(next(tmp_path.glob("events*")))).Reload()
@@ -273,7 +275,24 @@ def test_every_name_is_one_that_every_logger_takes(features: list[str]) -> None:
         len(features) + 2
     )
     assert all(re.fullmatch(r"attribution/[\w\-. ]*\w[\w\-. ]*", name) for name in names)
-    assert all(len(name) < 250 for name in names)
+    assert all(len(name.encode()) <= 250 for name in names)
+
+
+def test_a_metric_is_of_the_same_feature_at_every_checkpoint(tmp_path: Path) -> None:
+    """Which of two like names gets a number does not depend on which matters more."""
+    logged: list[dict[str, Any]] = []
+
+    class Kept(KVWriter):
+        def write(self, key_values: dict[str, Any], *rest: Any) -> None:
+            logged.append(dict(key_values))
+
+    features = rltools.Features((2,), given_names=("a(x)", "a[x]"))
+    for step, weights in enumerate(((1.0, 9.0), (9.0, 1.0))):
+        values = [np.full((4, 1, 2), weights)]
+        recording = example_recording(tmp_path / str(step), values, features=features, unit="score")
+        log_checkpoint(Logger(None, [Kept()]), recording, rltools.summarise(recording), step)
+    assert [entry["attribution/a_x"] for entry in logged] == [pytest.approx(0.1), pytest.approx(0.9)]
+    assert [entry["attribution/a_x_2"] for entry in logged] == [pytest.approx(0.9), pytest.approx(0.1)]
 
 
 def test_plain_names_stay_as_they_are() -> None:
