@@ -34,7 +34,7 @@ class Child:
     root: nn.Module
     path: tuple[str, ...]
     method: str = ""
-    layers: slice | None = None
+    layers: slice[int | None, int | None, None] | None = None
 
     def __call__(self, x: Any) -> Any:
         """What the library's own code calls there, with all that hangs on it."""
@@ -76,11 +76,16 @@ class Child:
                 f"{'.'.join(self.path)} of the {type(self.root).__name__} is hooked or no plain Sequential any more, "
                 f"and a head needs some of its layers alone; hook or replace its layers instead"
             )
+        assert self.layers is not None
         return list(module)[self.layers]
 
 
 class Planned:
     """A function that may come down to known layers."""
+
+    def __call__(self, *given: Any) -> Any:
+        """What it gives."""
+        raise NotImplementedError
 
     def plan(self) -> Plan | None:
         """The layers that calling it comes down to at this moment; None where it has to be called."""
@@ -103,7 +108,8 @@ class Chain(Planned):
         self.parts: tuple[Part, ...] = tuple(
             inner for part in parts for inner in (part.parts if isinstance(part, Chain) else (part,))
         )
-        self._composition = next((c._composition for c in chains if c._composition is not PLAIN), composition)
+        known = [chain._composition for chain in chains if chain._composition is not PLAIN]
+        self._composition: Composition = known[0] if known else composition
         self._plan: Plan | None = None
         self._is_compiled = False
         self._compiled: tuple[Plan | None, Callable[[Any], Any]] | None = None

@@ -134,7 +134,7 @@ def _state(roots: list[nn.Module]) -> list[Any]:
 
 def _script(module: torch.jit.ScriptModule) -> str:
     """What TorchScript computes whose weights are in its code, as those of a frozen one are."""
-    graph = module.inlined_graph
+    graph: Any = module.inlined_graph
     constants = [node.output().toIValue() for node in graph.findAllNodes("prim::Constant", recurse=True)]
     values = [value for value in constants if isinstance(value, Tensor)]
     # Names of types count how many have been made so far.
@@ -176,7 +176,7 @@ def _bytes(value: Tensor) -> bytes:
     if value.is_meta:
         return b""
     if _is_plain(value):
-        return value.detach().numpy().tobytes()  # type: ignore[no-any-return]
+        return value.detach().numpy().tobytes()
     plain: np.ndarray = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     return plain.tobytes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rltools.errors import ArgumentError
@@ -39,10 +40,30 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
         statistics = FollowedStatistics(lambda: model.get_vec_normalize_env() if network is not model else None)
     name = type(model).__name__
     source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
-    settings = {"exploration_rate": getattr(model, "exploration_rate", None)}
+    settings = _Settings(model)
     return make_policy(
         network, family_of(network), settings, statistics(), source=source, known=known, statistics_now=statistics
     )
+
+
+class _Settings(Mapping[str, Any]):
+    """What is known of an algorithm, at the moment it is asked for: a training goes on changing it."""
+
+    _NAMES = ("exploration_rate",)
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._NAMES or not hasattr(self._model, name):
+            raise KeyError(name)
+        return getattr(self._model, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._NAMES)
+
+    def __len__(self) -> int:
+        return len(self._NAMES)
 
 
 def _beneath(vector: Any, network: Any) -> Surroundings | None:
