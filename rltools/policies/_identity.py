@@ -201,5 +201,5 @@ def device_of(roots: list[nn.Module]) -> torch.device:
         module = pending.pop()
         for _, value in _tensors(module):
             return value.device
-        pending += [child for child in module._modules.values() if child is not None]
+        pending += [child for child in reversed([*module._modules.values()]) if child is not None]
     return torch.device("cpu")

@@ -22,7 +22,7 @@ def tree(roots: Iterable[nn.Module]) -> list[nn.Module]:
         module = pending.pop()
         if id(module) not in modules:
             modules[id(module)] = module
-            pending.extend(child for child in module._modules.values() if child is not None)
+            pending += [child for child in reversed([*module._modules.values()]) if child is not None]
     return list(modules.values())
 
 

@@ -101,6 +101,11 @@ class Network:
         return device_of(self._roots)
 
     @property
+    def _modules(self) -> list[nn.Module]:
+        """All that is in its network now, in the order of `modules()`."""
+        return tree(self._roots)
+
+    @property
     def _normalization(self) -> Normalization | None:
         """What normalizes observations now."""
         given = self._given_normalization
@@ -222,7 +227,7 @@ class Network:
 
     def _called(self, name: str, shape: Sequence[int], head: Callable[..., Tensor], *given: Any) -> Tensor:
         """What calling a head gives for an x of this shape, in eval mode and checked, its rows too."""
-        modules = tree(self._roots)
+        modules = self._modules
         with evaluating(modules):
             self._check_rows(name, shape, head, given, modules)
             return self._checked(name, shape, self._guarded(name, shape, lambda: head(*given)))
@@ -261,7 +266,7 @@ class Network:
 
     def _advance(self, inputs: Any, rows: int, context: Context) -> tuple[Tensor, Tensor]:
         """What the first head is a function of, and the next state."""
-        memory, state, modules = self._memory, self._remembered(rows, context), tree(self._roots)
+        memory, state, modules = self._memory, self._remembered(rows, context), self._modules
         assert memory is not None
         with evaluating(modules):
             shape = (rows, *self.features.shape)
