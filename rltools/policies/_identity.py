@@ -21,7 +21,7 @@ from rltools.policy import Source
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-MOST_KEPT = 1 << 20
+MOST_KEPT = 1 << 25
 """Bytes of parameters that are kept to be compared, which takes a tenth of hashing them again."""
 
 
@@ -44,15 +44,19 @@ class CurrentSource:
         self.name = source.name
         self._roots = roots
         self._first, self._current = source, source
-        self._snapshot = _Snapshot(roots)
+        self._snapshot: _Snapshot | None = _Snapshot(roots)
         self._fingerprint = self._fingerprint_of_first = _digest(_state(roots))
         self._sha256_of = sha256_of or self._of_changed_file
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the snapshot, which is of these very modules: a copy has its own."""
+        return vars(self) | {"_snapshot": None}
 
     def __call__(self) -> Source:
         """The source now."""
         if not self._roots:
             return self._first
-        if not self._snapshot.is_current():
+        if self._snapshot is None or not self._snapshot.is_current():
             self._snapshot = _Snapshot(self._roots)
             self._fingerprint = _digest(_state(self._roots))
         sha256 = self._sha256_of(self._fingerprint)

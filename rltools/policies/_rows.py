@@ -13,13 +13,11 @@ from rltools.errors import MismatchError
 from rltools.policies._plan import HOOKS
 
 ROWS = 3
+_METHODS = ("captum.", "rltools.attributions.")
 
 
 class MixedRowsError(MismatchError):
     """A state's scores depend on the states that are beside it."""
-
-
-_METHODS = ("captum.", "rltools.attributions.")
 
 
 def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
