@@ -199,11 +199,17 @@ def source_of(module: object, name: str | None, environment: EnvSpec | None) -> 
 
 
 def device_of(roots: list[nn.Module]) -> torch.device:
-    """Where modules' parameters or buffers are at this moment; the processor for those without."""
-    pending = [*roots]
+    """Where modules are at this moment; the processor for those without parameters or buffers."""
+    first = first_tensor(roots)
+    return torch.device("cpu") if first is None else first.device
+
+
+def first_tensor(roots: list[nn.Module]) -> Tensor | None:
+    """The first parameter or buffer; None where there is none."""
+    pending = [*reversed(roots)]
     while pending:
         module = pending.pop()
         for _, value in _tensors(module):
-            return value.device
+            return value
         pending += [child for child in reversed([*module._modules.values()]) if child is not None]
-    return torch.device("cpu")
+    return None

@@ -39,6 +39,10 @@ class Composition:
     is_as_imported: Callable[[], bool] = lambda: True
     check: Callable[[], None] = lambda: None
 
+    def is_unknown(self, kind: type[nn.Module]) -> bool:
+        """Whether there is no way back through modules of a class, whatever state they are in."""
+        return kind not in KNOWN and kind is not nn.Sequential and (kind, "forward") not in self.children
+
 
 PLAIN = Composition()
 
@@ -57,6 +61,7 @@ class Plan:
 
     def __init__(self, composition: Composition) -> None:
         self.layers: list[Layer] = []
+        self.blocker: nn.Module | None = None
         self._composition = composition
         self._modules: list[nn.Module] = []
         self._classes: list[type] = []
@@ -127,6 +132,7 @@ class Plan:
 
     def call(self, module: nn.Module) -> bool:
         """Add what calling a module does; False where that is not known."""
+        self.blocker = module  # the last one that was looked at, where this ends
         if not self.pass_by(module):
             return False
         if type(module) is nn.Sequential:
