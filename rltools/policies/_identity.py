@@ -209,7 +209,9 @@ def first_tensor(roots: list[nn.Module]) -> Tensor | None:
     pending = [*reversed(roots)]
     while pending:
         module = pending.pop()
-        for _, value in _tensors(module):
-            return value
+        for tensors in (module._parameters, module._buffers):
+            for value in tensors.values():
+                if value is not None:
+                    return value
         pending += [child for child in reversed([*module._modules.values()]) if child is not None]
     return None
