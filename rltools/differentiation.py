@@ -66,12 +66,14 @@ def input_gradient(
                 "the output does not depend on the input in a differentiable way (it was detached, computed under "
                 "no_grad, or made of integers); compute it from the input with differentiable operations"
             )
-        gradients = _differentiated(scalar, leaves)
-    for position, gradient in enumerate(gradients):
+        found = _differentiated(scalar, leaves)
+    gradients = []
+    for position, gradient in enumerate(found):
         if gradient is None:
             which = "the input" if single else f"input {position}"
             raise GradientError(f"the output does not depend on {which} (shape {tuple(given[position].shape)})")
-    return gradients[0] if single else gradients
+        gradients.append(gradient)
+    return gradients[0] if single else tuple(gradients)
 
 
 def _check_input(tensor: Any, which: str) -> None:

@@ -194,9 +194,17 @@ class Policy(Protocol):
     heads: tuple[str, ...]
     state_size: int
     masked: bool
-    source: Source
     dtype: torch.dtype
-    device: torch.device
+
+    @property
+    def source(self) -> Source:
+        """Where it comes from; of a network that may be trained further, as it is now."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
 
     def encode(self, observations: Any) -> Tensor:
         """Observations `[batch, ...]` as the environment gives them -> float `[batch, *feature]`, in its own units.

@@ -253,7 +253,7 @@ class AttributionCallback(BaseCallback):
         warnings.warn(message, AttributionSkippedWarning, stacklevel=3)
 
     def _look(self, folder: Path | None, *, episodes: int, max_steps: int | None) -> Recording:
-        # Loaded each time: statistics of observations are a frozen copy, and the fingerprint is that of the moment.
+        # Loaded each time, because what surrounds the model may be another environment by now.
         policy = load_policy(self.model, self._env)
         recording = record(
             policy,

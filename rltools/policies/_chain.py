@@ -18,6 +18,8 @@ from rltools.policies._plan import PLAIN, Composition, Plan, is_plain
 from rltools.policy import Back
 
 Part = Callable[[Any], Any]
+PATIENCE = 256
+"""Calls after which a plan is tried again where a layer was unknown: trying costs more than a small network."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Child:
     root: nn.Module
     path: tuple[str, ...]
     method: str = ""
-    layers: slice | None = None
+    layers: slice[int | None, int | None, None] | None = None
 
     def __call__(self, x: Any) -> Any:
         """What the library's own code calls there, with all that hangs on it."""
@@ -76,11 +78,16 @@ class Child:
                 f"{'.'.join(self.path)} of the {type(self.root).__name__} is hooked or no plain Sequential any more, "
                 f"and a head needs some of its layers alone; hook or replace its layers instead"
             )
+        assert self.layers is not None
         return list(module)[self.layers]
 
 
 class Planned:
     """A function that may come down to known layers."""
+
+    def __call__(self, *given: Any) -> Any:
+        """What it gives."""
+        raise NotImplementedError
 
     def plan(self) -> Plan | None:
         """The layers that calling it comes down to at this moment; None where it has to be called."""
@@ -103,15 +110,18 @@ class Chain(Planned):
         self.parts: tuple[Part, ...] = tuple(
             inner for part in parts for inner in (part.parts if isinstance(part, Chain) else (part,))
         )
-        self._composition = next((c._composition for c in chains if c._composition is not PLAIN), composition)
+        known = [chain._composition for chain in chains if chain._composition is not PLAIN]
+        self._composition: Composition = known[0] if known else composition
         self._plan: Plan | None = None
+        self._blocker: nn.Module | None = None
+        self._patience = 0
         self._is_compiled = False
         self._compiled: tuple[Plan | None, Callable[[Any], Any]] | None = None
         self.plan()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the plan, which is of these very modules: copies of them have their own."""
-        return vars(self) | {"_plan": None, "_compiled": None}
+        return vars(self) | {"_plan": None, "_compiled": None, "_patience": 0}
 
     def __call__(self, x: Any) -> Any:
         """What the last part gives."""
@@ -127,9 +137,22 @@ class Chain(Planned):
             ModelError: something stands in the place of what a library does with its network.
         """
         plan = self._plan
-        if plan is None or not plan.holds():
-            self._plan = plan = self._made()
+        if plan is not None and plan.holds():
+            return plan
+        if plan is None and self._is_blocked():
+            self._composition.check()
+            return None
+        self._plan = plan = self._made()
+        self._patience = PATIENCE
         return plan
+
+    def _is_blocked(self) -> bool:
+        """Whether what stood in the way of a plan the last time still does; looked up anew after many calls."""
+        self._patience -= 1
+        blocker = self._blocker
+        if blocker is None or self._patience < 0:
+            return False
+        return self._composition.is_unknown(type(blocker)) or not is_plain(blocker)
 
     def call_parts(self, x: Any) -> Any:
         """What the last part gives, each of them called."""
@@ -170,6 +193,7 @@ class Chain(Planned):
                 if known:
                     plan.layers.append(part)  # type: ignore[arg-type]  # a layer of ours
             if not known:
+                self._blocker = plan.blocker
                 return None
         return plan
 

@@ -21,7 +21,7 @@ from rltools.policy import Source
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-MOST_KEPT = 1 << 20
+MOST_KEPT = 1 << 25
 """Bytes of parameters that are kept to be compared, which takes a tenth of hashing them again."""
 
 
@@ -44,15 +44,19 @@ class CurrentSource:
         self.name = source.name
         self._roots = roots
         self._first, self._current = source, source
-        self._snapshot = _Snapshot(roots)
+        self._snapshot: _Snapshot | None = _Snapshot(roots)
         self._fingerprint = self._fingerprint_of_first = _digest(_state(roots))
         self._sha256_of = sha256_of or self._of_changed_file
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the snapshot, which is of these very modules: a copy has its own."""
+        return vars(self) | {"_snapshot": None}
 
     def __call__(self) -> Source:
         """The source now."""
         if not self._roots:
             return self._first
-        if not self._snapshot.is_current():
+        if self._snapshot is None or not self._snapshot.is_current():
             self._snapshot = _Snapshot(self._roots)
             self._fingerprint = _digest(_state(self._roots))
         sha256 = self._sha256_of(self._fingerprint)
@@ -134,7 +138,7 @@ def _state(roots: list[nn.Module]) -> list[Any]:
 
 def _script(module: torch.jit.ScriptModule) -> str:
     """What TorchScript computes whose weights are in its code, as those of a frozen one are."""
-    graph = module.inlined_graph
+    graph: Any = module.inlined_graph
     constants = [node.output().toIValue() for node in graph.findAllNodes("prim::Constant", recurse=True)]
     values = [value for value in constants if isinstance(value, Tensor)]
     # Names of types count how many have been made so far.
@@ -176,7 +180,7 @@ def _bytes(value: Tensor) -> bytes:
     if value.is_meta:
         return b""
     if _is_plain(value):
-        return value.detach().numpy().tobytes()  # type: ignore[no-any-return]
+        return value.detach().numpy().tobytes()
     plain: np.ndarray = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     return plain.tobytes()
 
@@ -195,11 +199,19 @@ def source_of(module: object, name: str | None, environment: EnvSpec | None) -> 
 
 
 def device_of(roots: list[nn.Module]) -> torch.device:
-    """Where modules' parameters or buffers are at this moment; the processor for those without."""
-    pending = [*roots]
+    """Where modules are at this moment; the processor for those without parameters or buffers."""
+    first = first_tensor(roots)
+    return torch.device("cpu") if first is None else first.device
+
+
+def first_tensor(roots: list[nn.Module]) -> Tensor | None:
+    """The first parameter or buffer; None where there is none."""
+    pending = [*reversed(roots)]
     while pending:
         module = pending.pop()
-        for _, value in _tensors(module):
-            return value.device
-        pending += [child for child in module._modules.values() if child is not None]
-    return torch.device("cpu")
+        for tensors in (module._parameters, module._buffers):
+            for value in tensors.values():
+                if value is not None:
+                    return value
+        pending += [child for child in reversed([*module._modules.values()]) if child is not None]
+    return None

@@ -239,7 +239,7 @@ _TANH, _RELU, _IDENTITY, _FLATTEN = Tanh.forward, ReLU.forward, Identity.forward
 
 AS_TORCH_HAS_THEM = (
     all(_is_torchs_own(function, Module.__module__) for function in (_CALL, _CALL_IMPL))
-    and all(_is_torchs_own(known.forward, known.__module__) for known in (*_KNOWN, Sequential))
+    and all(_is_torchs_own(vars(known)["forward"], known.__module__) for known in (*_KNOWN, Sequential))
     and _is_torchs_own(_CONV_FORWARD, Conv2d.__module__)
 )
 """Whether this was imported before anybody put a function of his own into one of these classes."""

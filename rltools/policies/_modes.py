@@ -22,7 +22,7 @@ def tree(roots: Iterable[nn.Module]) -> list[nn.Module]:
         module = pending.pop()
         if id(module) not in modules:
             modules[id(module)] = module
-            pending.extend(child for child in module._modules.values() if child is not None)
+            pending += [child for child in reversed([*module._modules.values()]) if child is not None]
     return list(modules.values())
 
 
@@ -65,9 +65,17 @@ _NOTHING = nullcontext()
 @contextmanager
 def _switched(training: list[nn.Module]) -> Iterator[None]:
     for module in training:
-        module.training = False
+        _set_mode(module, False)
     try:
         yield
     finally:
         for module in training:
-            module.training = True
+            _set_mode(module, True)
+
+
+def _set_mode(module: nn.Module, training: bool) -> None:
+    state = vars(module)
+    if "training" in state:  # a module looks at whatever is set in it, which for many layers takes longer than they do
+        state["training"] = training
+    else:  # TorchScript keeps it elsewhere
+        module.training = training

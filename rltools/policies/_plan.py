@@ -43,6 +43,10 @@ class Composition:
     is_as_imported: Callable[[], bool] = _always
     check: Callable[[], object] = _always
 
+    def is_unknown(self, kind: type[nn.Module]) -> bool:
+        """Whether there is no way back through modules of a class, whatever state they are in."""
+        return kind not in KNOWN and kind is not nn.Sequential and (kind, "forward") not in self.children
+
 
 PLAIN = Composition()
 
@@ -61,6 +65,7 @@ class Plan:
 
     def __init__(self, composition: Composition) -> None:
         self.layers: list[Layer] = []
+        self.blocker: nn.Module | None = None
         self._composition = composition
         self._modules: list[nn.Module] = []
         self._classes: list[type] = []
@@ -131,6 +136,7 @@ class Plan:
 
     def call(self, module: nn.Module) -> bool:
         """Add what calling a module does; False where that is not known."""
+        self.blocker = module  # the last one that was looked at, where this ends
         if not self.pass_by(module):
             return False
         if type(module) is nn.Sequential:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -13,13 +15,12 @@ from rltools.errors import MismatchError
 from rltools.policies._plan import HOOKS
 
 ROWS = 3
+_HOOKS_OF = itemgetter(*HOOKS)
+_METHODS = ("captum.", "rltools.attributions.")
 
 
 class MixedRowsError(MismatchError):
     """A state's scores depend on the states that are beside it."""
-
-
-_METHODS = ("captum.", "rltools.attributions.")
 
 
 def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
@@ -28,13 +29,12 @@ def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
     Compared to notice a change; values of parameters are no part of it.
     """
     states = [*map(vars, modules)]
-    return [
-        *modules,
-        *map(type, modules),
-        *map(len, states),
-        *(len(state.get(name, ())) for state in states for name in HOOKS),
-        *(buffer is None for module in modules for buffer in module._buffers.values()),
-    ]
+    try:
+        hooks = sum(map(len, chain.from_iterable(map(_HOOKS_OF, states))))
+        absent = [value is None for state in states if state["_buffers"] for value in state["_buffers"].values()]
+    except KeyError:  # TorchScript, which does not change
+        hooks, absent = 0, []
+    return [*modules, *map(type, modules), *map(len, states), hooks, *absent]
 
 
 def check_rows(

@@ -533,6 +533,20 @@ class TestOfStableBaselines:
         (gradient,) = torch.autograd.grad(right[:, 0].sum(), leaf)
         np.testing.assert_allclose(found, gradient.numpy(), rtol=1e-4, atol=1e-6)
 
+    def test_exploration_goes_on_with_a_training(self):
+        from stable_baselines3 import DQN
+
+        model = DQN("MlpPolicy", Steps(), device="cpu")
+        policy = rltools.load_policy(model, Steps)
+        many = np.repeat(STATES[:1], 200, axis=0)
+        drawn = {}
+        for rate in (0.0, 1.0):
+            model.exploration_rate = rate
+            rngs = [np.random.default_rng(row) for row in range(200)]
+            drawn[rate] = policy.act(many, Context(), deterministic=False, rngs=rngs).actions
+        assert len(set(drawn[0.0])) == 1
+        assert len(set(drawn[1.0])) == 3
+
     def test_statistics_of_a_live_model_go_on(self):
         from stable_baselines3 import PPO
         from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize

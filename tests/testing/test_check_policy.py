@@ -109,7 +109,7 @@ def doubled(policy, original, name, x, context):
 
 
 def training(policy, original, name, x, context):
-    policy.module.eval()
+    policy._modules[0].eval()
     return original(name, x, context)
 
 
@@ -121,7 +121,7 @@ def with_gradients(policy, original, name, x, context):
 
 def learning(policy, original, name, x, context):
     with torch.no_grad():
-        policy.module[0].bias.add_(1e-6)
+        policy._modules[1].bias.add_(1e-6)
     return original(name, x, context)
 
 

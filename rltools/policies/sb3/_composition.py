@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sb3_contrib.ars.policies import ARSPolicy
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
@@ -62,23 +60,24 @@ def is_as_imported() -> bool:
 
 
 def composition_of(network: nn.Module) -> Composition:
-    """What the modules of a network do when they are called."""
-    return Composition(CHILDREN, is_as_imported, lambda: check_untouched(network))
+    """What the modules of a network do when they are called.
 
-
-def check_untouched(network: Any) -> None:
-    """Refuse a network whose own methods were replaced: heads are computed from its parts, as these methods do.
-
-    Raises:
-        ModelError: on the network itself, or in the library's class.
+    Its check refuses a network whose own methods were replaced, on itself or in the library's class: heads are computed
+    from its parts, as these methods do.
     """
     kind = type(network)
-    for name in _ASKED:
-        if name in vars(network):
-            raise ModelError(_refusal(kind, name, "of this very network"))
-    for (known, name), method in _AS_IMPORTED.items():
-        if issubclass(kind, known) and getattr(known, name, None) is not method:
-            raise ModelError(_refusal(known, name, "of the class"))
+    own = [(known, name, method) for (known, name), method in _AS_IMPORTED.items() if issubclass(kind, known)]
+
+    def check() -> None:
+        state = vars(network)
+        for name in _ASKED:
+            if name in state:
+                raise ModelError(_refusal(kind, name, "of this very network"))
+        for known, name, method in own:
+            if getattr(known, name, None) is not method:
+                raise ModelError(_refusal(known, name, "of the class"))
+
+    return Composition(CHILDREN, is_as_imported, check)
 
 
 def check_unhooked(module: nn.Module, name: str, heads: str) -> None:

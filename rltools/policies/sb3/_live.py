@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -48,12 +48,32 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
         statistics = FollowedStatistics(lambda: model.get_vec_normalize_env() if network is not model else None)
     name = type(model).__name__
     source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
-    settings = {"exploration_rate": getattr(model, "exploration_rate", None)}
+    settings = _Settings(model)
     policy = make_policy(
         network, family_of(network), settings, statistics(), source=source, known=known, statistics_now=statistics
     )
     place(policy, known.environment, "same")
     return policy
+
+
+class _Settings(Mapping[str, Any]):
+    """What is known of an algorithm, at the moment it is asked for: a training goes on changing it."""
+
+    _NAMES = ("exploration_rate",)
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._NAMES or not hasattr(self._model, name):
+            raise KeyError(name)
+        return getattr(self._model, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._NAMES if hasattr(self._model, name))
+
+    def __len__(self) -> int:
+        return len([*self])
 
 
 def _beneath(vector: Any, network: Any) -> Surroundings | None:

@@ -20,6 +20,7 @@ from rltools.policies import Known
 from rltools.policies._bounds import with_bounds_of
 from rltools.policies._chain import Chain, Planned
 from rltools.policies._encoding import check_dtype
+from rltools.policies._identity import first_tensor
 from rltools.policies._memory import Memory
 from rltools.policies._normalization import Normalization
 from rltools.policies._plan import Plan
@@ -192,8 +193,8 @@ class _AtDtype(Planned):
         self._network, self._dtype, self._function = network, dtype, function
 
     def __call__(self, *given: Any) -> Any:
-        parameter = next(self._network.parameters(), None)
-        if parameter is None or parameter.dtype == self._dtype:
+        parameter = first_tensor([self._network])
+        if parameter is None or parameter.dtype == self._dtype or not parameter.is_floating_point():
             return self._function(*given)
         call = _Call(self._network)
         # Without tie_weights, and each module once: one that is shared under several names would be put back wrong.

@@ -65,9 +65,11 @@ class Network:
         if unknown or next(iter(heads)) == "value":
             raise ArgumentError(f"heads are {', '.join(HEADS)}, the deciding one first; given: {', '.join(heads)}")
         self.module = module
-        self._heads, self.heads = {name: chained(head) for name, head in heads.items()}, tuple(heads)
+        self._heads: dict[str, Head] = {name: chained(head) for name, head in heads.items()}
+        self.heads = tuple(heads)
         self._is_compiled = False
-        self._roots = _roots(module, *heads.values())
+        remembering = () if memory is None else (memory.recall, memory.advance)
+        self._roots = _roots(module, *heads.values(), *remembering)
         self.name = source.name
         self._sha256_of = sha256_of if self._roots == [module] else None
         self._source = CurrentSource(source, self._roots, self._sha256_of)
@@ -81,9 +83,7 @@ class Network:
         self._checked_rows: dict[str, list[Any]] = {}
         # Looked up once: acting is a matter of microseconds.
         self._widths = {name: 1 if name == "value" or (name == "q_value" and not branches) else width for name in heads}
-        self._known = {
-            name: head.plan for name, head in self._heads.items() if isinstance(head, Planned) and memory is None
-        }
+        self._known = {} if memory is not None else _plans(self._heads)
 
     @property
     def source(self) -> Source:
@@ -100,6 +100,11 @@ class Network:
     def device(self) -> torch.device:
         """Where its network is now."""
         return device_of(self._roots)
+
+    @property
+    def _modules(self) -> list[nn.Module]:
+        """All that is in its network now, in the order of `modules()`."""
+        return tree(self._roots)
 
     @property
     def _normalization(self) -> Normalization | None:
@@ -155,7 +160,7 @@ class Network:
             name: head.compiled() if isinstance(head, Planned) else torch.compile(head)
             for name, head in self._heads.items()
         }
-        same._known = {name: head.plan for name, head in same._heads.items() if name in self._known}
+        same._known = {} if self._memory is not None else _plans(same._heads)
         same._is_compiled = True
         return same
 
@@ -239,7 +244,7 @@ class Network:
 
     def _called(self, name: str, shape: Sequence[int], head: Callable[..., Tensor], *given: Any) -> Tensor:
         """What calling a head gives for an x of this shape, in eval mode and checked, its rows too."""
-        modules = tree(self._roots)
+        modules = self._modules
         with evaluating(modules):
             self._check_rows(name, shape, head, given, modules)
             return self._checked(name, shape, self._guarded(name, shape, lambda: head(*given)))
@@ -278,7 +283,7 @@ class Network:
 
     def _advance(self, inputs: Any, rows: int, context: Context) -> tuple[Tensor, Tensor]:
         """What the first head is a function of, and the next state."""
-        memory, state, modules = self._memory, self._remembered(rows, context), tree(self._roots)
+        memory, state, modules = self._memory, self._remembered(rows, context), self._modules
         assert memory is not None
         with evaluating(modules):
             shape = (rows, *self.features.shape)
@@ -297,6 +302,10 @@ class Network:
         if self._memory is None:
             raise ArgumentError(f"{self.source.name} is not recurrent; it remembers nothing from step to step")
         return self._advance(self._inputs(x), len(x), context)[1]
+
+
+def _plans(heads: Mapping[str, Head]) -> dict[str, Callable[[], Plan | None]]:
+    return {name: head.plan for name, head in heads.items() if isinstance(head, Planned)}
 
 
 def _roots(*functions: Any) -> list[nn.Module]:

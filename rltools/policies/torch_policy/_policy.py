@@ -17,7 +17,7 @@ from rltools.policies._actions import branches, count_actions, default_names
 from rltools.policies._choosing import clipping, gaussian, in_branches
 from rltools.policies._identity import source_of
 from rltools.policies._memory import Memory
-from rltools.policies._modes import evaluating, tree
+from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies._surroundings import names_in
 from rltools.policies.torch_policy._network import Head, Network
@@ -202,7 +202,7 @@ class TorchPolicy(Network):
     ) -> Acted:
         """A decision by scores drawn around those of the first head, which are the ones that are kept."""
         assert self._deviation is not None
-        with evaluating(tree(self._roots)):
+        with evaluating(self._modules):
             drawn = gaussian(scores, self._deviation(given), rngs)
         decided = decide(self, drawn, context, state=state)
         kept = dataclasses.replace(decided.context, scores=scores)

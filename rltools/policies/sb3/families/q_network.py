@@ -33,7 +33,7 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
     if hasattr(network, "q_net"):
         q_values = Chain(_Inner(network, "q_net"), composition=composition)
     else:
-        mean = _MeanOfQuantiles(network.quantile_net.n_quantiles)
+        mean = _MeanOfQuantiles(network)
         q_values = Chain(_Inner(network, "quantile_net"), mean, composition=composition)
 
     def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
@@ -63,7 +63,8 @@ class _Inner(Child):
         if names is not None and is_plain(inner) and is_as_imported():
             for part in names:
                 x = getattr(inner, part)(x)
-            return x
+            y: Tensor = x
+            return y
         given: Tensor = inner(unprepared(x, inner.observation_space, scaled=inner.normalize_images))
         return given.flatten(1)
 
@@ -71,11 +72,17 @@ class _Inner(Child):
 class _MeanOfQuantiles:
     """`[batch, count * action]` -> `[batch, action]`; see `rltools.policies._layers.Layer`."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, network: Any) -> None:
+        self.network = network
+
+    @property
+    def count(self) -> int:
+        """How many quantiles there are of each action."""
+        return int(self.network.quantile_net.n_quantiles)
 
     def __call__(self, x: Tensor) -> Tensor:
         return x.view(len(x), self.count, -1).mean(dim=1)
 
     def pull(self, x: Tensor) -> tuple[Tensor, Back]:
-        return self(x), lambda g: torch.cat([g / self.count] * self.count, dim=-1)
+        count = self.count
+        return self(x), lambda g: torch.cat([g / count] * count, dim=-1)
