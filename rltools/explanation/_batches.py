@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, Result
+from rltools.explanation._counted import Portion, counted
 from rltools.policy import Context, Policy
 from rltools.targets import MOST_COPIES, Score, Target, make_score
+from rltools.threads import compute_threads
 
 MOST_BYTES = 1 << 26
 """Of float inputs that are held at once, for large observations."""
@@ -37,18 +39,29 @@ def explained_rows(
     reference: Tensor | None,
     parameters: dict[str, Any],
     max_batch: int | None = None,
+    *,
+    threads: int | None = None,
+    advance: Callable[[float], None] | None = None,
 ) -> Explained:
-    """Attributions of rows `x [row, *feature]`; `context` is theirs. NaN where a method failed, and counted."""
+    """Attributions of rows `x [row, *feature]`; `context` is theirs. NaN where a method failed, and counted.
+
+    `advance` is called with how many rows are done since the last call, also with parts of one while it is worked on.
+    """
     columns: dict[str, np.ndarray] = {}
-    for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters, max_batch):
-        scores = score.known()
-        if scores is None:
-            with torch.no_grad():
-                scores = score(x[rows])
-        for name, part in _columns(scores, result).items():
-            if name not in columns:
-                columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
-            columns[name][rows] = part
+    references = 0 if reference is None else len(reference)
+    at_once = pass_rows(policy, method, len(x), references, parameters, max_batch)
+    with compute_threads(policy, at_once, threads):
+        for rows, score, result in _chunks(
+            policy, method, target, x, context, reference, parameters, max_batch, advance
+        ):
+            scores = score.known()
+            if scores is None:
+                with torch.no_grad():
+                    scores = score(x[rows])
+            for name, part in _columns(scores, result).items():
+                if name not in columns:
+                    columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
+                columns[name][rows] = part
     values = columns["values"]
     finite = np.isfinite(values).all(tuple(range(2, values.ndim)))
     values[~finite] = np.nan
@@ -64,22 +77,31 @@ def _chunks(
     reference: Tensor | None,
     parameters: dict[str, Any],
     max_batch: int | None,
+    advance: Callable[[float], None] | None,
 ) -> Iterator[tuple[slice, Score, Result]]:
     references = 0 if reference is None else len(reference)
     most = most_copies(prod(x.shape[1:]), x.element_size(), max_batch)
     size = chunk_rows(method, x.shape[1:], policy.features.dims, references, parameters, most)
+    passes = 0
+    if advance is not None:
+        settings = method.settings(parameters)
+        passes = method.passes(x.shape[1:], policy.features.dims, references, settings)
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
         score = make_score(policy, target, context.rows(rows), most_copies=most)
+        portion = Portion(len(x[rows]), advance or (lambda rows: None))
+        given = score if advance is None else counted(method, score, passes, portion)
         try:
-            result = method(score, x[rows], reference=reference, **parameters)
+            result = method(given, x[rows], reference=reference, **parameters)
         except torch.cuda.OutOfMemoryError:
             tries += 1
             if tries > SMALLER_BATCHES:
                 raise
             size, most = max(1, size // 4), max(1, most // 4)
+            portion.give_up()
             continue
+        portion.finish()
         yield rows, score, result
         start += size
 
@@ -87,6 +109,16 @@ def _chunks(
 def most_copies(features: int, item_bytes: int, max_batch: int | None) -> int:
     """How many rows go through the network at once, where nobody says."""
     return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // (max(1, features) * item_bytes)))
+
+
+def pass_rows(
+    policy: Policy, method: Method, rows: int, references: int, parameters: dict[str, Any], max_batch: int | None
+) -> int:
+    """How many rows go through the network at once while a method explains so many, their copies included."""
+    features = policy.features
+    most = most_copies(features.size, policy.dtype.itemsize, max_batch)
+    held = method.held(features.shape, features.dims, references, method.settings(parameters))
+    return min(most, rows * max(1, held))
 
 
 def chunk_rows(

@@ -19,10 +19,10 @@ from rltools.progress import progress_bar
 from rltools.recording import Outcome, Recording
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer
 from rltools.recording._writers import EpisodeWriter, FrameWriter
-from rltools.rollout._acting import reproducible
 from rltools.rollout._running import Writer
 from rltools.rollout._settings import header_of, settle
 from rltools.rollout._stepping import Rollout
+from rltools.threads import compute_threads
 
 STEP_LIMIT = 10_000
 """For environments that name none of their own."""
@@ -45,13 +45,15 @@ def record(
     deterministic: bool = True,
     max_steps: int | None = None,
     overwrite: bool = False,
+    threads: int | None = None,
     progress: bool = False,
 ) -> Recording:
     """Let a policy act in an environment, and keep whole episodes.
 
     Each episode has a freshly made environment and its own seed, `seed` plus its number, and is kept as one file as
     soon as it ends. With vector observations, episode i is the same to the last bit whatever `num_envs` is, on one
-    machine. Where the folder already holds a recording of the same settings, only what is missing is added.
+    machine and one thread, as by default. Where the folder already holds a recording of the same settings, only what is
+    missing is added.
 
     Args:
         policy: what acts; see `load_policy`.
@@ -64,6 +66,8 @@ def record(
         deterministic: the policy's best action; False draws from its distribution, with a generator per episode.
         max_steps: ends an episode that does not end by itself; None is the environment's own limit, or 10,000.
         overwrite: delete what `directory` holds of an earlier recording, whatever its settings, and record anew.
+        threads: of torch, meanwhile; None is 1, and torch's own number for pictures where a pass through the network is
+            large.
         progress: show a progress bar.
 
     Returns:
@@ -88,7 +92,12 @@ def record(
             f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
             f"rltools.TorchPolicy(...) around a network of your own"
         )
-    for name, number in (("episodes", episodes), ("num_envs", num_envs), ("max_steps", max_steps)):
+    for name, number in (
+        ("episodes", episodes),
+        ("num_envs", num_envs),
+        ("max_steps", max_steps),
+        ("threads", threads),
+    ):
         if number is not None and number < 1:
             raise ArgumentError(f"{name} is {number}; it must be at least 1")
     if seed < 0:
@@ -103,7 +112,9 @@ def record(
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
     header = header_of(policy, spec, seed, deterministic, max_steps)
     folder, keep_alive = _temporary_folder() if directory is None else (Path(directory), None)
-    with sole_writer(folder), cause_named(folder), reproducible(policy):
+    # Vectors on one thread, whose tiny products torch would split by the machine's mood.
+    count = threads or (1 if len(policy.features.shape) == 1 else None)
+    with sole_writer(folder), cause_named(folder), compute_threads(policy, num_envs, count):
         recording = Recording(folder, settle(folder, header, overwrite=overwrite), keep_alive)
         there = set(recording.numbers)
         framed = set(numbered(folder / "frames"))
@@ -117,7 +128,7 @@ def record(
             deterministic=deterministic,
             max_steps=max_steps,
         )
-        with progress_bar(_doing(policy, missing, there), len(missing), shown=progress) as advance:
+        with progress_bar(_doing(policy, missing, there), len(missing), shown=progress, unit="episode") as advance:
             try:
                 _drain(rollout, missing, advance, recording)
             except FaultError as error:

@@ -80,7 +80,7 @@ def video(
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             appearing(path) as temporary,
-            progress_bar(f"video of episode {episode}", len(plan.steps), shown=progress) as done,
+            progress_bar(f"video of episode {episode}", len(plan.steps), shown=progress, unit="picture") as done,
         ):
             images = frames(scene, plan.steps, size, _pace(scene, speed))
             if suffix == ".gif":
