@@ -116,7 +116,7 @@ def analyze(
             steps it began with, whatever the seconds; `overwrite` begins anew.
         normalize: as for `load_policy`.
         trust: as for `load_policy`.
-        frames: whether the replays show the environment; it is drawn in a process of its own where it has a
+        frames: whether replays and page show the environment; it is drawn in a process of its own where it has a
             specification.
         modules: to import for environments that they register.
         directory: of the run; by default `runs/<agent>`, and for a model without a card
@@ -190,7 +190,7 @@ def analyze(
     try:
         replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
     finally:  # drawing can fail, or be stopped because it takes long, and the numbers are there
-        page = write_report(recording, commands=(command,))
+        page = write_report(recording if frames else recording.without_frames(), commands=(command,))
     summary = summarise(recording, method=headline, target=main, merged=headline == DECISION)
     decisions = None
     if headline != DECISION and any(name == DECISION for name, _ in wanted):

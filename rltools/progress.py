@@ -53,8 +53,8 @@ def drawn_over() -> bool:
 def printable(text: str) -> str:
     """Text with every control character written out, so that a name cannot steer the terminal.
 
-    >>> printable(chr(27) + "[31m red")
-    '\\\\x1b[31m red'
+    >>> printable("tab" + chr(9)) == "tab" + chr(92) + "t"
+    True
     """
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text

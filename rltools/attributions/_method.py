@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from rltools.attributions._parameters import check_parameters
 from rltools.errors import ArgumentError, MethodError
 
 Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
@@ -135,11 +136,9 @@ class Method:
         """The defaults, changed by `parameters`.
 
         Raises:
-            ArgumentError: a parameter the method does not take.
+            ArgumentError: a parameter the method does not take, or a value of another type than it declares.
         """
-        if wrong := sorted(parameters.keys() - self.defaults.keys()):
-            takes = ", ".join(self.defaults) or "none"
-            raise ArgumentError(f"{self.name} takes no parameter {', '.join(map(repr, wrong))}; it takes {takes}")
+        check_parameters(self.name, self.function, self.defaults, parameters)
         return self.defaults | parameters
 
     def passes(self, shape: Sequence[int], dims: Sequence[str], references: int, settings: Settings) -> int:

@@ -26,8 +26,11 @@ from rltools.cli._options import (
     References,
     Run,
     RunOut,
+    Seconds,
+    SecondsEach,
     Seed,
     Target,
+    Threads,
     Trust,
     Units,
     Window,
@@ -37,6 +40,7 @@ from rltools.cli._options import (
 )
 from rltools.cli._run_help import WithKeys
 from rltools.cli._words import counted
+from rltools.errors import ArgumentError
 
 
 @app.command(epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -49,14 +53,16 @@ def analyze(
     method: Method = None,
     target: Target = None,
     references: References = None,
+    seconds: SecondsEach = 60.0,
     normalize: Normalize = None,
     trust: Trust = None,
     out: RunOut = None,
     modules: Import = None,
     no_frames: NoFrames = False,
     overwrite: Overwrite = False,
+    threads: Threads = None,
 ) -> None:
-    """Record an agent, explain every step, and write a page that says what it looks at."""
+    """Record an agent, explain its steps, and write a page that says what it looks at."""
     from rltools.analysis import analyze as run_analysis
 
     made = run_analysis(
@@ -67,12 +73,14 @@ def analyze(
         method=method,
         target=target,
         references=references,
+        seconds=seconds,
         normalize=statistics(normalize),
         trust=trust,
         frames=not no_frames,
         modules=modules or (),
         directory=out,
         overwrite=overwrite,
+        threads=threads,
         progress=True,
     )
     typer.echo("\n".join(made.findings))
@@ -94,6 +102,7 @@ def record(
     modules: Import = None,
     frames: Annotated[bool, typer.Option("--frames", help="Keep pictures of every step.")] = False,
     overwrite: Overwrite = False,
+    threads: Threads = None,
 ) -> None:
     """Let an agent act, and keep whole episodes."""
     from rltools.folders import RUNS, run_name
@@ -111,6 +120,7 @@ def record(
         directory=folder,
         frames=frames,
         overwrite=overwrite,
+        threads=threads,
         progress=True,
     )
     outcomes = recording.outcomes()
@@ -131,9 +141,11 @@ def explain(
     window: Window = 0,
     units: Units = "environment",
     every: Every = 1,
+    seconds: Seconds = None,
     seed: DrawSeed = 0,
     settings: Parameters = None,
     max_batch: MaxBatch = None,
+    threads: Threads = None,
     compile_: Compile = False,
     device: Device = None,
     normalize: Normalize = None,
@@ -148,10 +160,15 @@ def explain(
     from rltools.summary import summarise
     from rltools.targets import fitting_target
 
+    given = parameters(settings)
+    chosen = find_method(method)
+    chosen.settings(given)
+    if references is not None and "reference" not in chosen.needs:
+        raise ArgumentError(f"{method} compares with no other states; leave --references {references} out")
     imported(modules)
     recording = open_recording(run)
     policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
-    asked = str(fitting_target(method, find_method(method).needs, target, policy))
+    asked = str(fitting_target(method, chosen.needs, target, policy))
     run_explain(
         recording,
         policy,
@@ -161,11 +178,13 @@ def explain(
         window=window,
         units=units,
         every=every,
+        seconds=seconds,
         seed=seed,
         max_batch=max_batch,
+        threads=threads,
         compile=compile_,
         progress=True,
-        **parameters(settings),
+        **given,
     )
     typer.echo("\n".join(summarise(recording, method=method, target=asked, window=window).findings))
 
@@ -180,6 +199,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT")] = None,
     modules: Import = None,
     overwrite: Overwrite = False,
+    threads: Threads = None,
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiment import run_experiment
@@ -190,6 +210,7 @@ def run(
         modules=modules or (),
         directory=out,
         overwrite=overwrite,
+        threads=threads,
         progress=True,
     )
     typer.echo("\n".join(made.findings))

@@ -64,10 +64,38 @@ Units = Annotated[
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="A parameter of the method, for instance samples=64 or groups=summary."
+        "--set",
+        metavar="NAME=VALUE",
+        help="A parameter of the method, for instance permutations=128 of sampled_shapley; may be repeated.",
     ),
 ]
 Every = Annotated[int, typer.Option(min=1, metavar="N", help="Explain one step of so many, evenly.")]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        metavar="S",
+        help="About how long explaining may take; where all steps would take longer, an even sample of them is.",
+        show_default="no limit",
+    ),
+]
+SecondsEach = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        metavar="S",
+        help="About how long each method may take; where all steps would take longer, an even sample is explained.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Threads that the network computes on.",
+        show_default="1 for a small network, torch's own number for a large one",
+    ),
+]
 MaxBatch = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Rows that go through the network at once.", show_default="by their size"),
@@ -108,7 +136,9 @@ Import = Annotated[
     list[str] | None, typer.Option("--import", metavar="MODULE", help="Module that registers your environments.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace recordings of other settings.")]
-NoFrames = Annotated[bool, typer.Option("--no-frames", help="Leave out the pictures of the environment.")]
+NoFrames = Annotated[
+    bool, typer.Option("--no-frames", help="Leave out the pictures of the environment, also those that are kept.")
+]
 
 
 def _say_version(asked: bool) -> None:
@@ -143,18 +173,44 @@ def parameters(given: list[str] | None) -> dict[str, Any]:
     """What `--set` says: values are JSON where they can be, and texts otherwise.
 
     Raises:
-        ArgumentError: not NAME=VALUE.
+        ArgumentError: not NAME=VALUE, a name twice, or the name of something that is no parameter of a method.
 
-    >>> parameters(["samples=64", "groups=summary"])
-    {'samples': 64, 'groups': 'summary'}
+    >>> parameters(["permutations=64", "groups=summary"])
+    {'permutations': 64, 'groups': 'summary'}
     """
     found: dict[str, Any] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set samples=64")
+            raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set permutations=128")
+        if name in OPTIONS:
+            raise ArgumentError(f"--set {text}: {name} is an option of its own; write {OPTIONS[name]} {value}".rstrip())
+        if name in _NO_PARAMETERS:
+            raise ArgumentError(f"--set {text}: {name} is no parameter of a method; see `rltools list methods`")
+        if name in found:
+            raise ArgumentError(f"--set gives {name} twice, as {found[name]!r} and as {value!r}; leave one of them out")
         try:
             found[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # of no JSON, a number of too many digits, or brackets without end
             found[name] = value
     return found
+
+
+OPTIONS = {
+    "method": "--method",
+    "target": "--target",
+    "reference": "--references",
+    "references": "--references",
+    "window": "--window",
+    "units": "--units",
+    "every": "--every",
+    "seconds": "--seconds",
+    "seed": "--seed",
+    "max_batch": "--max-batch",
+    "threads": "--threads",
+    "compile": "--compile",
+    "device": "--device",
+    "normalize": "--normalize",
+}
+"""What `explain` takes beside a method's parameters, and how it is typed."""
+_NO_PARAMETERS = ("recording", "policy", "progress")

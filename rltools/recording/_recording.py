@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class Recording:
     Attributes:
         directory: where it is.
         header: policy, environment, features and seeds.
+        pictured: whether `frames` has the pictures that were kept; see `without_frames`.
 
     Iterating gives the episodes; a damaged file is named in a warning and left out.
     """
@@ -41,6 +42,7 @@ class Recording:
     directory: Path
     header: Header
     keep_alive: object = field(default=None, repr=False, compare=False)
+    pictured: bool = field(default=True, repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -112,7 +114,11 @@ class Recording:
     def frames(self, number: int) -> list[bytes] | None:
         """The pictures of an episode, WebP, one drawn before each action; None where none were kept."""
         path = numbered_path(self.directory / "frames", number)
-        return list(read_columns(path)["frame"]) if path.is_file() else None
+        return list(read_columns(path)["frame"]) if self.pictured and path.is_file() else None
+
+    def without_frames(self) -> Recording:
+        """The same recording as if no pictures of the environment had been kept: for pages that leave them out."""
+        return replace(self, pictured=False)
 
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""

@@ -41,12 +41,13 @@ def replay_episodes(
         recording: complete and explained.
         numbers: of the episodes.
         env: as it was given to `record`.
-        frames: whether to draw the environment where it was not yet.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out pictures that are kept.
         modules: to import for environments that they register.
         progress: show a progress bar.
     """
     if frames:
         _draw(recording, numbers, env, modules, progress=progress)
+    recording = recording if frames else recording.without_frames()
     for number in numbers:
         replay(recording, number, _path(recording, number))
 
@@ -71,7 +72,7 @@ def replay_episode(
         method: as for `replay`.
         target: as for `replay`.
         beside: as for `replay`.
-        frames: whether to draw the environment where it was not yet.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out pictures that are kept.
         modules: to import for environments that they register.
 
     Returns:
@@ -88,6 +89,9 @@ def replay_episode(
         _draw(recording, numbers, None, modules, progress=False)
     if frames and beside is not None:
         _draw(beside, others, None, modules, progress=False)
+    if not frames:
+        recording = recording.without_frames()
+        beside = None if beside is None else beside.without_frames()
     path = path or _path(recording, *numbers, beside=beside)
     return replay(recording, number, path, method=method, target=target, beside=beside)
 
@@ -113,7 +117,7 @@ def film_episode(
         method: as for `video`.
         target: as for `video`.
         speed: as for `video`.
-        frames: whether to draw the environment where it was not yet.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out pictures that are kept.
         modules: to import for environments that they register.
         progress: show progress bars.
 
@@ -127,6 +131,7 @@ def film_episode(
     recording.outcome(number)
     if frames:
         _draw(recording, [number], None, modules, progress=progress)
+    recording = recording if frames else recording.without_frames()
     return video(recording, number, path, method=method, target=target, speed=speed, progress=progress)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rltools.errors import ArgumentError
 from rltools.pages import head, render, security_policy
-from rltools.recording import Recording
+from rltools.recording import Recording, every_step_first
 from rltools.recording._files import appearing, cause_named
 from rltools.replays._beside import same_seeds
 from rltools.replays._data import episodes_data
@@ -41,7 +41,8 @@ def replay(
         recording: where the episodes are.
         episode: its number; of several their numbers, the first is shown first.
         path: of the page, which appears whole or not at all; its folder is made where there is none.
-        method: only attributions of this method; None shows all that were recorded, the best predictor first.
+        method: only attributions of this method; None shows all that were recorded: first the best predictor of those
+            that explain every step, where any does.
         target: only those of this target, as text.
         title: of the page; the policy's name by default.
         beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
@@ -86,11 +87,11 @@ def replay(
 
 def _source(recording: Recording) -> str:
     folder = recording.directory.name if recording.directory.is_absolute() else recording.directory.as_posix()
-    return f"rltools.open_recording({folder!r})"
+    return f"rltools.open_recording({folder!r}){'' if recording.pictured else '.without_frames()'}"
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> list[str]:
-    """The names of the attributions to show, the one that speaks first at the front.
+    """The names of the attributions to show, the one of every step that speaks first at the front.
 
     Those over a window of past observations are left out: at a step they have a value for each of several moments.
     """
@@ -99,7 +100,7 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
     }
     if not questions and method is None and target is None:
         return []
-    first = recording.find(method, target)
+    first = every_step_first(recording, method, target)
     fitting = [
         key
         for key, asked in questions.items()

@@ -34,7 +34,7 @@ def video(
 ) -> Path:
     """Write an episode as a video: pictures, attributions, actions, and the whole episode with a moving line.
 
-    It shows what a replay page shows first: the method that predicts best, the features that matter most in this
+    It shows what a replay page shows first: the method that predicts best, of those of every step, the features that matter most in this
     episode, gradients times the standard deviation of their feature. Where nothing was explained it shows the rest.
 
     An `.mp4` or `.webm` shows each step in one picture, or in several where there are fewer than 10 steps a second;
@@ -46,7 +46,8 @@ def video(
         episode: its number.
         path: of the file, which appears whole or not at all; its ending says which kind: .mp4, .webm or .gif. Its
             folder is made where there is none.
-        method: which attribution to show, where several were recorded.
+        method: which attribution to show, where several were recorded; None is the best predictor of those that explain
+            every step, where any does.
         target: as text, likewise; of a target of several scalars the one with the largest attributions is shown.
         speed: 1 is real time, which the environment says where frames were kept, else 30 steps a second; 0.2 is a
             fifth of it.
