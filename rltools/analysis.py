@@ -161,7 +161,8 @@ def analyze(
     ]
     if policy.state_size:
         asked.append({"method": "gradient", "target": str(default_target(policy)), "window": WINDOW})
-    for settings, plan in list(_plans(recording, policy, asked, headline, seconds, threads, progress=progress)):
+    plans = list(_plans(recording, policy, asked, headline, seconds, threads, progress=progress))
+    for settings, plan in plans:
         explain(recording, policy, every=plan.every, threads=threads, progress=progress, **settings)
     options = {
         "env": env,
@@ -193,7 +194,7 @@ def analyze(
         page = write_report(recording if frames else recording.without_frames(), commands=(command,))
     summary = summarise(recording, method=headline, target=main, merged=headline == DECISION)
     decisions = None
-    if headline != DECISION and any(name == DECISION for name, _ in wanted):
+    if headline != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
         decisions = summarise(recording, method=DECISION, merged=True)
     return Analysis(recording, summary, page, decisions)
 

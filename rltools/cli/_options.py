@@ -169,6 +169,19 @@ def statistics(normalize: str | None) -> Path | bool | None:
     return False if normalize == "none" else Path(normalize)
 
 
+def page_path(out: Path | None) -> Path | None:
+    """Where `--out` puts a page; what is no page, a file of the recording for instance, is not replaced by one.
+
+    Raises:
+        ArgumentError: another ending than a page has.
+    """
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise ArgumentError(
+            f"--out {out} ends in {out.suffix!r}, and a page in .html; write {out.with_suffix('.html')}"
+        )
+    return out
+
+
 def parameters(given: list[str] | None) -> dict[str, Any]:
     """What `--set` says: values are JSON where they can be, and texts otherwise.
 

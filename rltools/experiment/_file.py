@@ -171,12 +171,16 @@ def changed(content: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """`content` with `key=value` or `key.inner=value` put in; values are YAML: numbers, texts, lists.
 
     Raises:
-        ConfigError: a text without `=`, or a value that is no YAML.
+        ConfigError: a text without `=`, a key twice, or a value that is no YAML.
     """
+    given: set[str] = set()
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not key:
             raise ConfigError(f"{change!r} is no change; write key=value, for instance episodes=5")
+        if key in given:
+            raise ConfigError(f"{key} is changed twice; leave {change!r} or the other one out")
+        given.add(key)
         *outer, last = key.split(".")
         place = content
         for name in outer:

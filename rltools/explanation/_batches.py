@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, Result
+from rltools.errors import TooCostlyError
 from rltools.explanation._counted import Portion, counted
 from rltools.policy import Context, Policy
 from rltools.targets import MOST_COPIES, Score, Target, make_score
@@ -20,6 +21,8 @@ from rltools.threads import compute_threads
 MOST_BYTES = 1 << 26
 """Of float inputs that are held at once, for large observations."""
 SMALLER_BATCHES = 3
+MOST_PASSES = 10**9
+"""Through the network for one row: of the smallest network a quarter of an hour."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def explained_rows(
     """
     columns: dict[str, np.ndarray] = {}
     references = 0 if reference is None else len(reference)
+    check_passes(policy, method, references, parameters)
     at_once = pass_rows(policy, method, len(x), references, parameters, max_batch)
     with compute_threads(policy, at_once, threads):
         for rows, score, result in _chunks(
@@ -109,6 +113,24 @@ def _chunks(
 def most_copies(features: int, item_bytes: int, max_batch: int | None) -> int:
     """How many rows go through the network at once, where nobody says."""
     return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // (max(1, features) * item_bytes)))
+
+
+def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> None:
+    """Refuse at once what no computer finishes, before anything as large is made.
+
+    Raises:
+        TooCostlyError: a single row takes more than `MOST_PASSES` through the network.
+    """
+    features, settings = policy.features, method.settings(dict(parameters))
+    players, _ = method.fitting(features.shape, features.dims, settings)
+    if method.largest is not None and players > method.largest:
+        return  # the method itself says how many it takes
+    passes = method.passes(features.shape, features.dims, references, settings)
+    if passes > MOST_PASSES:
+        raise TooCostlyError(
+            f"{method.name} would take {passes:.3g} passes through the network for a single step, and at most "
+            f"{MOST_PASSES:.0e} are made; give smaller numbers, fewer references, or groups of features"
+        )
 
 
 def pass_rows(

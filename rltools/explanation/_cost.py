@@ -122,7 +122,7 @@ def declared_seconds(policy: Policy, method: Method, references: int, settings: 
 
 
 def stride_within(step_seconds: float, steps: int, seconds: float) -> int:
-    """One step of how many is explained so that all of it takes no longer: of 1, 2, 3, 5, 10, 20, 30, 50, 100, ...
+    """One step of how many is explained so that it takes no longer: 1, 2, 3, 5, 10, 20, 30, 50, ..., or all there are.
 
     Few choices, so that a machine's mood seldom makes another one.
 
@@ -131,7 +131,7 @@ def stride_within(step_seconds: float, steps: int, seconds: float) -> int:
     """
     needed = step_seconds * steps / seconds
     ten = 10 ** max(0, int(log10(max(1.0, needed))))
-    return next(factor * ten for factor in (*STRIDES, 10) if factor * ten >= needed)
+    return min(max(1, steps), next(factor * ten for factor in (*STRIDES, 10) if factor * ten >= needed))
 
 
 def cheaper_ways(policy: Policy, method: Method, references: int, settings: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from time import monotonic as clock
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError
 from rltools.explanation._asking import Asked, ask
-from rltools.explanation._batches import chunk_rows, explained_rows, most_copies, pass_rows
+from rltools.explanation._batches import check_passes, chunk_rows, explained_rows, most_copies, pass_rows
 from rltools.explanation._compiling import compiled
 from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
 from rltools.explanation._pieces import Piece, batches
@@ -116,9 +117,11 @@ def explain(
         >>> rltools.explain(recording, policy, target="logit:chosen").attribution().values.shape
         (1000, 1, 4)
     """
-    for name, count in (("every", every), ("max_batch", max_batch), ("threads", threads)):
-        if count is not None and count < 1:
-            raise ArgumentError(f"{name} is {count}; it must be at least 1")
+    for name, number in (("every", every), ("max_batch", max_batch), ("threads", threads)):
+        if number is not None:
+            check_whole(name, number, least=1)
+    check_whole("window", window, least=0)
+    check_whole("seed", seed, least=0, bits=63)
     policy = compiled(policy) if compile else policy
     if seconds is not None:
         every = plan_explaining(
@@ -140,6 +143,7 @@ def explain(
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
     asked = ask(recording, policy, method, target, reference, every, seed, chosen)
+    check_passes(policy, asked.method, reference if isinstance(reference, int) else 1, asked.settings)
     folder = recording.directory / "attributions" / asked.key
     with sole_writer(recording.directory), cause_named(folder):
         missing = sorted(set(recording.numbers) - set(numbered(folder)))
@@ -177,6 +181,20 @@ def explain(
     return recording
 
 
+def check_whole(name: str, number: Any, *, least: int, bits: int = 31) -> None:
+    """Whether an argument is a whole number from `least` to the largest of so many bits, which NumPy and torch hold.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    if not isinstance(number, Integral) or isinstance(number, bool):
+        raise ArgumentError(f"{name} is {number!r}; it must be a whole number")
+    if number < least:
+        raise ArgumentError(f"{name} is {number}; it must be at least {least}")
+    if number >= 2**bits:
+        raise ArgumentError(f"{name} is {number}; it must be below 2**{bits}")
+
+
 def _steps(recording: Recording, numbers: list[int]) -> int:
     return sum(outcome.steps for outcome in recording.outcomes() if outcome.number in numbers)
 
@@ -185,11 +203,15 @@ def _announcing(
     shown: Callable[[float], None], recording: Recording, missing: list[int], name: str
 ) -> Callable[[float], None]:
     """What notes how many steps are done, and warns once, after a few seconds, where all of them take very long."""
-    begun, done, announced = clock(), 0.0, False
+    begun: float | None = None
+    done, announced = 0.0, False
 
     def advance(more: float) -> None:
-        nonlocal done, announced
+        nonlocal begun, done, announced
         shown(more)
+        if begun is None:  # from here on, because all begins with what is done once
+            begun = clock()
+            return
         done += more
         passed = clock() - begun
         if announced or passed < SETTLED or done <= 0:

@@ -13,6 +13,7 @@ from torch import Tensor
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError, TooCostlyError
 from rltools.explanation._asking import Asked, ask
+from rltools.explanation._batches import check_passes
 from rltools.explanation._cost import cheaper_ways, declared_seconds, measured_seconds, stride_within
 from rltools.explanation._groups import with_groups
 from rltools.explanation._references import VISITED, Reference, draw_visited, given_reference
@@ -103,6 +104,7 @@ def plan_explaining(
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
     asked = ask(recording, policy, method, target, reference, every, seed, chosen)
+    check_passes(policy, asked.method, reference if isinstance(reference, int) else 1, asked.settings)
     begun = _begun(recording, asked) if seconds is not None else None
     key = asked.key if begun is None else begun[0]
     name = f"{method} of {asked.target}{f' over {window} observations' if window else ''}"

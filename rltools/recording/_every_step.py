@@ -26,7 +26,9 @@ def every_step_first(recording: Recording, method: str | None = None, target: st
         place = HEADLINE.index(question.method) if question.method in HEADLINE else len(HEADLINE)
         return question.target != asked.target, place, question.target
 
-    whole = [key for key, question in recording.questions.items() if _whole(question, target) and recording.complete(key)]
+    whole = [
+        key for key, question in recording.questions.items() if _whole(question, target) and recording.complete(key)
+    ]
     return min(whole, key=precedence, default=first)
 
 

@@ -34,8 +34,9 @@ def video(
 ) -> Path:
     """Write an episode as a video: pictures, attributions, actions, and the whole episode with a moving line.
 
-    It shows what a replay page shows first: the method that predicts best, of those of every step, the features that matter most in this
-    episode, gradients times the standard deviation of their feature. Where nothing was explained it shows the rest.
+    It shows what a replay page shows first: the method that predicts best, of those that explain every step, the
+    features that matter most in this episode, gradients times the standard deviation of their feature. Where nothing was
+    explained it shows the rest.
 
     An `.mp4` or `.webm` shows each step in one picture, or in several where there are fewer than 10 steps a second;
     every nth step where there are more than 60. A `.gif` repeats for ever and shows every nth step: at most 12.5
@@ -72,8 +73,7 @@ def video(
     path = Path(path)
     suffix = check_possible(path)
     size = _size(width)
-    if not (math.isfinite(speed) and speed > 0):
-        raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
+    check_speed(speed)
     _check_steps(recording, episode)
     scene = scene_of(recording, episode, method, target)
     plan = timing(len(scene.episode), scene.rate * speed, fps, gif=suffix == ".gif")
@@ -104,6 +104,16 @@ def check_possible(path: Path) -> str:
     if suffix in MOVIES:
         movie_library(path)
     return suffix
+
+
+def check_speed(speed: float) -> None:
+    """Whether a video can be played so fast.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if not (math.isfinite(speed) and speed > 0):
+        raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
 
 
 def _size(width: int) -> tuple[int, int]:
