@@ -24,6 +24,7 @@ from rltools.cli._options import (
     Overwrite,
     Parameters,
     References,
+    ReferencesOfAll,
     Run,
     RunOut,
     Seconds,
@@ -52,7 +53,7 @@ def analyze(
     seed: Seed = 0,
     method: Method = None,
     target: Target = None,
-    references: References = None,
+    references: ReferencesOfAll = None,
     seconds: SecondsEach = 60.0,
     normalize: Normalize = None,
     trust: Trust = None,
@@ -130,7 +131,10 @@ def record(
     typer.echo(f"Kept in {folder}")
 
 
-@app.command(epilog="Example: `rltools explain runs/lunarlander-ppo lunarlander-ppo --method integrated_gradients`")
+@app.command(
+    epilog="Example: `rltools explain runs/lunarlander-ppo lunarlander-ppo --method sampled_shapley "
+    "--set permutations=32 --every 5`"
+)
 def explain(
     run: Run,
     agent: Agent,

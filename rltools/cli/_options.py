@@ -31,6 +31,13 @@ Shown = Annotated[
     str | None,
     typer.Option(help="Attribution method, of those recorded.", show_default="the best predictor among them"),
 ]
+Replayed = Annotated[
+    str | None,
+    typer.Option(
+        help="Attribution method, of those recorded.",
+        show_default="all, first the best predictor of those that explain every step",
+    ),
+]
 ShownTarget = Annotated[
     str | None,
     typer.Option(help="What was explained, for instance logit:chosen.", show_default="the default one, if recorded"),
@@ -45,10 +52,13 @@ Target = Annotated[
 References = Annotated[
     int | None,
     typer.Option(
-        min=1,
-        metavar="N",
-        help="How many visited states shapley and the like compare with.",
-        show_default="8; 32 in analyze",
+        min=1, metavar="N", help="How many visited states shapley and the like compare with.", show_default="8"
+    ),
+]
+ReferencesOfAll = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="How many visited states the methods that compare compare with.", show_default="32"
     ),
 ]
 Window = Annotated[
@@ -115,7 +125,7 @@ Trust = Annotated[
     typer.Option(metavar="SHA256", help="Load the file with this sha256 though it runs code; none is by default."),
 ]
 RunOut = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default=RUN_FOLDER)]
-PlotOut = Annotated[Path | None, typer.Option(help="Where the plot goes.", show_default="RUN/plots/NAME.png")]
+PlotOut = Annotated[Path | None, typer.Option(help="Where the plot goes.", show_default="RUN/plots/NAME-OPTIONS.png")]
 PageOut = Annotated[
     Path | None, typer.Option(help="Where the page goes.", show_default="RUN/replays/episode-NUMBER.html")
 ]

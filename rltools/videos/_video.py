@@ -35,8 +35,8 @@ def video(
     """Write an episode as a video: pictures, attributions, actions, and the whole episode with a moving line.
 
     It shows what a replay page shows first: the method that predicts best, of those that explain every step, the
-    features that matter most in this episode, gradients times the standard deviation of their feature. Where nothing was
-    explained it shows the rest.
+    features that matter most in this episode, gradients times the standard deviation of their feature. Where nothing
+    was explained it shows the rest.
 
     An `.mp4` or `.webm` shows each step in one picture, or in several where there are fewer than 10 steps a second;
     every nth step where there are more than 60. A `.gif` repeats for ever and shows every nth step: at most 12.5
