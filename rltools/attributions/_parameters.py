@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import sys
+import math
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from numbers import Integral, Real
@@ -14,7 +14,6 @@ from rltools.errors import ArgumentError
 
 NAMED_ELSEWHERE = frozenset({"groups"})
 """Given by the names of features, which only a policy knows."""
-_LARGEST = sys.float_info.max
 
 
 def check_parameters(
@@ -80,8 +79,15 @@ def _is(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if kind is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+        return isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
     return isinstance(value, kind)
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _words(kind: Any) -> str:

@@ -130,7 +130,7 @@ def stride_within(step_seconds: float, steps: int, seconds: float) -> int:
     (5, 20, 1)
     """
     needed = step_seconds * steps / seconds
-    ten = 10 ** max(0, int(log10(max(1.0, needed))))
+    ten: int = 10 ** max(0, int(log10(max(1.0, needed))))
     return min(max(1, steps), next(factor * ten for factor in (*STRIDES, 10) if factor * ten >= needed))
 
 

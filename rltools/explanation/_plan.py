@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil, isfinite
+from math import ceil
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from rltools.attributions import find_method
@@ -72,6 +73,7 @@ class Plan:
         return f"{text}; all would take about {whole}{why}{cheaper}"
 
 
+@torch.inference_mode(False)  # as explaining is
 def plan_explaining(
     recording: Recording,
     policy: Policy,
@@ -98,8 +100,8 @@ def plan_explaining(
         TooCostlyError: a single step takes longer than is allowed; the message says what is cheaper.
         RltoolsError: whatever `explain` raises.
     """
-    if seconds is not None and not (isfinite(seconds) and seconds > 0):
-        raise ArgumentError(f"seconds is {seconds}; it must be above 0, or None for no limit")
+    if seconds is not None and not seconds > 0:
+        raise ArgumentError(f"seconds is {seconds}; it must be above 0")
     policy = in_units(policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})

@@ -172,7 +172,6 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("explain", "short", "cartpole-ppo", "--window", "4"), "remembers nothing; leave it out"),
         (("explain", "short", "cartpole-ppo", "--every", "9" * 30), "it must be below 2**31"),
         (("explain", "short", "cartpole-ppo", "--seed", "9" * 30), "it must be below 2**63"),
-        (("explain", "short", "cartpole-ppo", "--seconds", "inf"), "must be above 0"),
         (
             ("explain", "short", "cartpole-ppo", "--method", "rise", "--seconds", "1e-3"),
             "and --seconds 0.001 are allowed",

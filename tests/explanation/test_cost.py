@@ -102,9 +102,11 @@ class TestBounded:
         assert plan.seconds == pytest.approx(plan.step_seconds * 70)
 
     def test_seconds_that_cannot_be_meant(self, timed, steps):
-        for seconds in (0, -1, float("nan"), float("inf")):
+        for seconds in (0, -1, float("nan")):
             with pytest.raises(ArgumentError, match="seconds is"):
                 rltools.explain(steps, timed, seconds=seconds)
+        timed.module.a_row = 1e6
+        assert plan_explaining(steps, timed, method="gradient", seconds=float("inf")).every == 1
 
 
 class TestSaid:
