@@ -23,6 +23,12 @@ max_steps: 30
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_plots_of_each_run(monkeypatch):
+    """The plots of a run's own page have tests of their own, and take most of the time; comparisons keep theirs."""
+    monkeypatch.setattr("rltools.reports._run.wanted", lambda *given: ())
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -48,6 +54,9 @@ FAULTS = {
     ],
     "methods: [shaply]": ["methods[0]: no method 'shaply'; did you mean shapley"],
     "methods: [{name: gradient, parameters: {nodes: 3}}]": ["gradient takes no parameter 'nodes'"],
+    "methods: [{name: sampled_shapley, parameters: {permutations: four}}]": [
+        "permutations of sampled_shapley is 'four'; it must be a whole number"
+    ],
     "methods: [{name: gradient, parameter: {}}]": ["methods[0].parameter: unknown key; did you mean 'parameters'?"],
     "targets: ['logits:chosen']": ["targets[0]: must begin with a score (did you mean logit?)"],
     "episodes: 0": ["episodes: must be at least 1, not 0"],
