@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltools.attributions import find_method
 from rltools.environments import import_modules
-from rltools.explanation import explain
-from rltools.explanation._groups import SUMMARY, with_groups
-from rltools.explanation._references import VISITED
+from rltools.errors import ArgumentError, TooCostlyError
+from rltools.explanation import Plan, explain, plan_explaining
+from rltools.explanation._groups import SUMMARY
 from rltools.folders import RUNS, run_name
 from rltools.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, check_count
 from rltools.loading import load_policy
 from rltools.policies._bounds import Bounds
+from rltools.progress import say
 from rltools.recording import Outcome, Recording
 from rltools.replaying import replay_episodes
 from rltools.reports import write_report
@@ -37,10 +38,12 @@ COMPARED = 32
 """Visited states to compare with: of 8, another draw made 34 % of a leading share 44 %, and turned signs."""
 WINDOW = 8
 """So many observations of a recurrent policy are explained through what it remembers of them."""
-MOST_FORWARDS = 5e7
-"""Rows through the network for one method; beyond it an even sample of the steps is explained."""
-IMAGE_SHARE = 250
-"""A convolutional net costs at least so many times as much a row: images get as many times fewer."""
+SECONDS = 60.0
+"""For each method; where it would take longer, an even sample of the steps is explained."""
+
+
+class LeftOutWarning(UserWarning):
+    """A method that does not head the findings was left out, because a single step of it takes too long."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +88,18 @@ def analyze(
     method: str | None = None,
     target: str | None = None,
     references: int | None = None,
+    seconds: float = SECONDS,
     normalize: Any = None,
     trust: str | Iterable[str] | None = None,
     frames: bool = True,
     modules: Sequence[str] = (),
     directory: str | Path | None = None,
     overwrite: bool = False,
+    threads: int | None = None,
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Analysis:
-    """Record an agent, explain every step, draw it, and write a page that says what it looks at.
+    """Record an agent, explain its steps, draw it, and write a page that says what it looks at.
 
     The gradient of the chosen action's raw score and of the default target are always recorded; Shapley values up to
     12 features, integrated gradients above, head the findings, and beside them how often the decision is another one
@@ -109,21 +114,26 @@ def analyze(
         method: that heads the findings instead.
         target: that it explains; None is "centred:chosen" for discrete actions, "action:all" for others.
         references: how many visited states features are compared with, by methods that compare; None is 32.
+        seconds: about how long each method may take, as measured before it begins; where all steps would take longer,
+            an even sample of them is explained, and the page says which. What was begun in the folder goes on with the
+            steps it began with, whatever the seconds; `overwrite` begins anew.
         normalize: as for `load_policy`.
         trust: as for `load_policy`.
-        frames: whether the replays show the environment; it is drawn in a process of its own where it has a
+        frames: whether replays and page show the environment; it is drawn in a process of its own where it has a
             specification.
         modules: to import for environments that they register.
         directory: of the run; by default `runs/<agent>`, and for a model without a card
             `runs/<its folder>-<its name>-<first digits of its sha256>`. What is there already is not done again.
-        overwrite: replace a recording of other settings.
-        progress: show progress bars.
+        overwrite: begin anew, whatever the folder holds.
+        threads: as for `record` and `explain`.
+        progress: show progress bars, and before each method how long it will take.
         bounds: as for `load_policy`.
 
     Returns:
         The recording, its summary, and the page.
 
     Raises:
+        ArgumentError: a single step of the method that heads the findings takes longer than `seconds`.
         RltoolsError: whatever `load_policy`, `record` and `explain` raise.
 
     Example:
@@ -134,6 +144,8 @@ def analyze(
         >>> len(analysis.findings) > 3
         True
     """
+    if not seconds > 0:
+        raise ArgumentError(f"seconds is {seconds}; it must be above 0")
     check_count("episodes", episodes, most=MAX_EPISODES)
     check_count("seed", seed, least=0, most=MAX_SEED)
     if references is not None:
@@ -153,21 +165,20 @@ def analyze(
         seed=seed,
         directory=folder,
         overwrite=overwrite,
+        threads=threads,
         progress=progress,
         bounds=bounds,
     )
-    for name, of in wanted:
-        chosen: dict[str, Any] = {"groups": SUMMARY} if name == DECISION else {}
-        compared = references or COMPARED
-        every = sampled(recording, policy, name, compared, chosen)
-        recording = explain(
-            recording, policy, method=name, target=of, reference=compared, every=every, progress=progress, **chosen
-        )
+    asked = [
+        {"method": name, "target": of, "reference": references or COMPARED}
+        | ({"groups": SUMMARY} if name == DECISION else {})
+        for name, of in wanted
+    ]
     if policy.state_size:
-        every = sampled(recording, policy, "gradient") * WINDOW
-        recording = explain(
-            recording, policy, target=default_target(policy), window=WINDOW, every=every, progress=progress
-        )
+        asked.append({"method": "gradient", "target": str(default_target(policy)), "window": WINDOW})
+    plans = list(_plans(recording, policy, asked, headline, seconds, threads, progress=progress))
+    for settings, plan in plans:
+        recording = explain(recording, policy, every=plan.every, threads=threads, progress=progress, **settings)
     options = {
         "env": env,
         "episodes": len(recording),  # a folder that held more than asked for is reported whole
@@ -175,6 +186,7 @@ def analyze(
         "method": method,
         "target": target,
         "references": references,
+        "seconds": None if seconds == SECONDS else seconds,
         "normalize": normalize,
         "bounds": None if bounds == "same" else bounds,
         "out": directory,
@@ -195,12 +207,12 @@ def analyze(
     try:
         replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
     except Exception:  # drawing can fail, and the numbers are there; who interrupts it does not want to wait for them
-        write_report(recording, commands=(command,))
+        write_report(recording if frames else recording.without_frames(), commands=(command,))
         raise
-    page = write_report(recording, commands=(command,))
+    page = write_report(recording if frames else recording.without_frames(), commands=(command,))
     summary = summarise(recording, method=headline, target=main, merged=headline == DECISION)
     decisions = None
-    if headline != DECISION and any(name == DECISION for name, _ in wanted):
+    if headline != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
         decisions = summarise(recording, method=DECISION, merged=True)
     return Analysis(recording, summary, page, decisions)
 
@@ -212,7 +224,7 @@ def _options(options: dict[str, Any]) -> list[str]:
         if value is False:
             words += [f"--{name}", "none"]
         elif value is not None:
-            words += [f"--{name}", str(value) if isinstance(value, (str, int, Path)) else name.upper()]
+            words += [f"--{name}", str(value) if isinstance(value, (str, int, float, Path)) else name.upper()]
     return words
 
 
@@ -225,21 +237,27 @@ def questions(policy: Policy, headline: str, target: str | None) -> list[tuple[s
     return list(dict.fromkeys(wanted))
 
 
-def sampled(
+def _plans(
     recording: Recording,
     policy: Policy,
-    method: str,
-    references: int | None = None,
-    parameters: Mapping[str, Any] | None = None,
-) -> int:
-    """One step of how many is explained, so that the work stays within `MOST_FORWARDS`."""
-    steps = sum(outcome.steps for outcome in recording.outcomes())
-    found = find_method(method)
-    compared = (references or VISITED) if "reference" in found.needs else 1
-    most = MOST_FORWARDS / (IMAGE_SHARE if policy.features.has_images else 1)
-    settings = with_groups(found, found.settings(dict(parameters or {})), policy.features)
-    passes = found.passes(policy.features.shape, policy.features.dims, compared, settings)
-    return max(1, math.ceil(steps * passes / most))
+    asked: Sequence[dict[str, Any]],
+    headline: str,
+    seconds: float,
+    threads: int | None,
+    *,
+    progress: bool,
+) -> Iterator[tuple[dict[str, Any], Plan]]:
+    """What is explained, and how much of it; all of it is said before any of it begins, as each is measured."""
+    for settings in asked:
+        try:
+            plan = plan_explaining(recording, policy, seconds=seconds, threads=threads, **settings)
+        except TooCostlyError as error:
+            if settings["method"] == headline:
+                raise
+            warnings.warn(f"left out: {error}", LeftOutWarning, stacklevel=3)
+            continue
+        say(str(plan), shown=progress)
+        yield settings, plan
 
 
 def notable(outcomes: list[Outcome]) -> list[Outcome]:

@@ -6,6 +6,7 @@ Each message says what was wrong, the actual value, and what to do next.
 RltoolsError
 ├── ArgumentError (also ValueError)    an argument that cannot be meant
 │   ├── TargetError                    a target the policy does not have
+│   ├── TooCostlyError                 work of which a single step takes longer than is allowed
 │   └── UnknownNameError               a name of an agent, method, plot, ... that nothing answers to
 ├── GradientError                      a score that cannot be differentiated
 ├── MethodError                        an attribution method broke its contract
@@ -67,6 +68,10 @@ class TargetError(ArgumentError):
             ...
         rltools.errors.TargetError: cartpole-ppo has no target 'q_value:chosen'. A target is ...
     """
+
+
+class TooCostlyError(ArgumentError):
+    """Work of which a single step takes longer than is allowed."""
 
 
 class UnknownNameError(ArgumentError):

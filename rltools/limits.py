@@ -22,6 +22,7 @@ MAX_PARAMETER = 100_000
 """Of a method: samples, masks, pixels and the like."""
 MAX_TEXT = 1_000
 """Characters of a text that is a parameter of a method."""
+MAX_THREADS = 4096
 MAX_TARGETS = 100
 """Scores in one target."""
 MAX_WRAPPERS = 50
@@ -52,7 +53,7 @@ def check_count(name: str, number: Any, *, least: int = 1, most: int) -> None:
     rltools.errors.ArgumentError: episodes is a number of 41 digits; it must be at most 1,000,000
     """
     try:
-        count = operator.index(number)
+        count = operator.index(number if not isinstance(number, bool) else None)
     except TypeError:
         raise ArgumentError(f"{name} is {number!r:.80}; it must be a whole number from {least:,} to {most:,}") from None
     if count < least:

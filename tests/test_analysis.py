@@ -9,11 +9,12 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
+from torch import nn
 
 from rltools import analyze, explain, load_policy, open_recording, record
-from rltools.analysis import IMAGE_SHARE, notable, questions, sampled
-from rltools.attributions import find_method
-from rltools.errors import ArgumentError
+from rltools.analysis import LeftOutWarning, notable, questions
+from rltools.errors import ArgumentError, TooCostlyError
+from rltools.explanation import declared_stride
 from rltools.recording import Outcome
 from rltools.replaying import NoPicturesWarning
 from rltools.summary import summarise
@@ -118,35 +119,83 @@ class Picture(gymnasium.Env):
         return np.zeros((20, 20, 3), np.uint8)
 
 
-def test_pictures_of_a_live_model_are_explained_and_more_rows_than_the_limit_are_sampled_and_said(
-    tmp_path, monkeypatch
+class Clock:
+    """Seconds that pass only when a network computes: so many for each row."""
+
+    def __init__(self, monkeypatch, policy, a_row):
+        self.now = 0.0
+        monkeypatch.setattr("rltools.explanation._cost.clock", lambda: self.now)
+
+        def count(module, given, output):
+            self.now += a_row * len(given[0])
+
+        layer = next(layer for layer in policy.module.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
+        layer.register_forward_hook(count)
+
+
+def test_pictures_of_a_live_model_are_explained_and_more_than_there_is_time_for_is_sampled_and_said(
+    tmp_path, monkeypatch, capsys
 ):
     from stable_baselines3 import PPO
 
     model = PPO("CnnPolicy", Picture(), seed=0, device="cpu", n_steps=8, batch_size=8)
-    # 8 steps of integrated gradients cost more rows than this, those of the gradient do not.
-    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", IMAGE_SHARE * 8 * find_method("gradient").forwards(1, 1, {}))
-    made = analyze(model, Picture, episodes=2, directory=tmp_path / "run")
+    policy = load_policy(model, Picture)
+    monkeypatch.setattr("rltools.analysis.load_policy", lambda *given, **options: policy)
+    Clock(monkeypatch, policy, a_row=1 / 128)  # some 400 passes for a step of integrated gradients, 1 of a gradient
+    made = analyze(
+        model, Picture, episodes=2, references=8, seconds=20, progress=True, directory=tmp_path / "run", frames=False
+    )
     every = {asked.method: asked.every for asked in made.recording.questions.values()}
     assert every["gradient"] == 1
-    assert every["integrated_gradients"] > 1
+    assert every["integrated_gradients"] == 2
     page = made.page.read_text()
-    assert f"One step in {every['integrated_gradients']} is explained" in page
+    assert "One step in 2 is explained" in page
+    assert "--seconds 20" in page
     values = made.recording.attribution("integrated_gradients").values
     assert values.shape == (8, 1, 36, 36, 3)
-    assert 0 < np.isfinite(values).all(axis=(1, 2, 3, 4)).sum() < 8
-    each = find_method("decision_change").forwards(4 * 4 * 3, 32, {})
-    assert every["decision_change"] == 8 * each / (8 * 2), "of regions and channels, not of pixels"
+    assert np.isfinite(values).all(axis=(1, 2, 3, 4)).sum() == 4
+    said = capsys.readouterr().err
+    planned = said.index(
+        "explain integrated_gradients of centred:chosen: one step in 2 of 8, about 12 s; all would take"
+    )
+    assert "and 20 s are allowed (seconds=20); cheaper: " in said[planned:].splitlines()[0]
+    assert planned < said.index("explain gradient of logit:chosen: 8 steps\n"), "said before any of it begins"
 
 
-@pytest.mark.parametrize(("rows", "every"), [(10, 1), (100, 1), (101, 2), (1000, 10)], ids=str)
-def test_one_step_of_so_many_is_explained_that_the_work_stays_below_the_limit(analyzed, monkeypatch, rows, every):
-    made, _ = analyzed
-    policy = load_policy("cartpole-ppo")
-    assert sum(outcome.steps for outcome in made.recording.outcomes()) == 24
-    each = find_method("gradient").forwards(4, 1, {})
-    monkeypatch.setattr("rltools.analysis.MOST_FORWARDS", 24 * each * 100 / rows)
-    assert sampled(made.recording, policy, "gradient") == every
+def test_a_method_beside_the_headline_is_left_out_where_one_step_of_it_takes_too_long(
+    make_env, make_policy, tmp_path, monkeypatch
+):
+    env = make_env(length=6)
+    policy = make_policy(env)
+    Clock(monkeypatch, policy, a_row=0.1)  # 4 copies x 12 visited states of decision_change take 4.8 s, a gradient .1 s
+    with pytest.warns(LeftOutWarning, match=r"left out: decision_change of decision takes about 5 s for a single step"):
+        made = analyze(policy, env, episodes=2, seconds=4, method="gradient", frames=False, directory=tmp_path / "run")
+    assert made.decisions is None
+    assert {asked.method for asked in made.recording.questions.values()} == {"gradient"}
+    with pytest.raises(TooCostlyError, match=r"shapley of centred:chosen takes about \d+ s .* cheaper: 8 references"):
+        analyze(policy, env, episodes=2, seconds=4, method="shapley", frames=False, directory=tmp_path / "other")
+
+
+def test_what_was_begun_goes_on_with_the_steps_it_began_with(make_env, make_policy, tmp_path, monkeypatch):
+    env = make_env(length=6)
+    policy = make_policy(env)
+    clock = Clock(monkeypatch, policy, a_row=0.001)
+    settings = {"method": "gradient", "frames": False, "directory": tmp_path / "run"}
+    analyze(policy, env, episodes=2, seconds=1, **settings)
+    every = {key: asked.every for key, asked in open_recording(tmp_path / "run").questions.items()}
+    assert sorted(every.values()) == [1, 1, 2], "12 steps of 96 passes of decision_change take 1.15 s"
+    clock.now = 0.0
+    more = analyze(policy, env, episodes=4, seconds=1000, **settings)
+    assert {key: asked.every for key, asked in more.recording.questions.items()} == every
+    assert all(more.recording.complete(key) for key in every)
+
+
+def test_seconds_that_cannot_be_meant(make_env, make_policy, tmp_path):
+    env = make_env(length=3)
+    for seconds in (0, -1, float("nan")):
+        with pytest.raises(ArgumentError, match="seconds is"):
+            analyze(make_policy(env), env, seconds=seconds, directory=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_what_is_asked_of_each_kind_of_policy(cartpole, make_policy):
@@ -201,7 +250,7 @@ def test_a_choice_is_one_feature_of_the_decision(tmp_path):
     found = summarise(recording, merged=True)
     assert found.features == ("state",)
     assert found.findings[0].startswith("Replacing state by that of another visited state changes the action in ")
-    assert sampled(recording, policy, "decision_change", 8, {"groups": "summary"}) == 1
+    assert declared_stride(recording, policy, "decision_change", 8, {"groups": "summary"}) == 1
 
 
 def outcome(number, total_reward, steps=3):

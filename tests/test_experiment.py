@@ -25,6 +25,12 @@ max_steps: 30
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_plots_of_each_run(monkeypatch):
+    """The plots of a run's own page have tests of their own, and take most of the time; comparisons keep theirs."""
+    monkeypatch.setattr("rltools.reports._run.wanted", lambda *given: ())
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -50,6 +56,9 @@ FAULTS = {
     ],
     "methods: [shaply]": ["methods[0]: no method 'shaply'; did you mean shapley"],
     "methods: [{name: gradient, parameters: {nodes: 3}}]": ["gradient takes no parameter 'nodes'"],
+    "methods: [{name: sampled_shapley, parameters: {permutations: four}}]": [
+        "permutations of sampled_shapley is 'four'; it must be a whole number"
+    ],
     "methods: [{name: gradient, parameter: {}}]": ["methods[0].parameter: unknown key; did you mean 'parameters'?"],
     "targets: ['logits:chosen']": ["targets[0]: must begin with a score (did you mean logit?)"],
     "episodes: 0": ["episodes: must be at least 1, not 0"],
@@ -296,7 +305,7 @@ def test_controls_stand_beside_what_is_compared_and_come_last(written, changes, 
 
 
 def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, monkeypatch):
-    monkeypatch.setattr(_run, "sampled", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
+    monkeypatch.setattr(_run, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
     ran = run_experiment(written(), ["methods=[shapley, gradient]", "max_steps=10"])
     every = {found.method: found.every for found in ran.recordings["cartpole-ppo", 0].questions.values()}
     assert every == {"shapley": 5, "gradient": 1, "random": 5, "deviation": 5}

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from rltools.attributions._parameters import check_parameters
 from rltools.axes import is_image
 from rltools.errors import ArgumentError, MethodError
 from rltools.limits import MAX_PARAMETER, MAX_SEED, MAX_TEXT, in_digits
@@ -193,13 +194,12 @@ class Method:
         """The defaults, changed by `parameters`.
 
         Raises:
-            ArgumentError: a parameter the method does not take, or a number far beyond what it can mean.
+            ArgumentError: a parameter the method does not take, a value of another type than it declares, or a number
+                far beyond what it can mean.
         """
-        if wrong := sorted(parameters.keys() - self.defaults.keys()):
-            takes = ", ".join(self.defaults) or "none"
-            raise ArgumentError(f"{self.name} takes no parameter {', '.join(map(repr, wrong))}; it takes {takes}")
         for name, value in parameters.items():
             _check_size(f"{self.name}'s {name}", value, MAX_SEED if name == "seed" else MAX_PARAMETER)
+        check_parameters(self.name, self.function, self.defaults, parameters)
         return self.defaults | parameters
 
     def passes(self, shape: Sequence[int], dims: Sequence[str], references: int, settings: Settings) -> int:

@@ -25,10 +25,14 @@ from rltools.cli._options import (
     Overwrite,
     Parameters,
     References,
+    ReferencesOfAll,
     Run,
     RunOut,
+    Seconds,
+    SecondsEach,
     Seed,
     Target,
+    Threads,
     Trust,
     Units,
     Window,
@@ -39,6 +43,7 @@ from rltools.cli._options import (
 from rltools.cli._run_help import WithKeys
 from rltools.cli._words import counted
 from rltools.console import say
+from rltools.errors import ArgumentError
 
 
 @app.command(epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -50,7 +55,8 @@ def analyze(
     seed: Seed = 0,
     method: Method = None,
     target: Target = None,
-    references: References = None,
+    references: ReferencesOfAll = None,
+    seconds: SecondsEach = 60.0,
     normalize: Normalize = None,
     trust: Trust = None,
     bounds: Bounds = "same",
@@ -58,8 +64,9 @@ def analyze(
     modules: Import = None,
     no_frames: NoFrames = False,
     overwrite: Overwrite = False,
+    threads: Threads = None,
 ) -> None:
-    """Record an agent, explain every step, and write a page that says what it looks at."""
+    """Record an agent, explain its steps, and write a page that says what it looks at."""
     from rltools.analysis import analyze as run_analysis
 
     made = run_analysis(
@@ -70,6 +77,7 @@ def analyze(
         method=method,
         target=target,
         references=references,
+        seconds=seconds,
         normalize=statistics(normalize),
         trust=trust,
         bounds=bounds,
@@ -77,6 +85,7 @@ def analyze(
         modules=modules or (),
         directory=out,
         overwrite=overwrite,
+        threads=threads,
         progress=True,
     )
     say(*made.findings)
@@ -99,6 +108,7 @@ def record(
     modules: Import = None,
     frames: Annotated[bool, typer.Option("--frames", help="Keep pictures of every step.")] = False,
     overwrite: Overwrite = False,
+    threads: Threads = None,
 ) -> None:
     """Let an agent act, and keep whole episodes."""
     from rltools.folders import RUNS, run_name
@@ -116,6 +126,7 @@ def record(
         directory=folder,
         frames=frames,
         overwrite=overwrite,
+        threads=threads,
         progress=True,
     )
     outcomes = recording.outcomes()
@@ -125,7 +136,10 @@ def record(
     say(f"Kept in {folder}")
 
 
-@app.command(epilog="Example: `rltools explain runs/lunarlander-ppo lunarlander-ppo --method integrated_gradients`")
+@app.command(
+    epilog="Example: `rltools explain runs/lunarlander-ppo lunarlander-ppo --method sampled_shapley "
+    "--set permutations=32 --every 5`"
+)
 def explain(
     run: Run,
     agent: Agent,
@@ -136,9 +150,11 @@ def explain(
     window: Window = 0,
     units: Units = "environment",
     every: Every = 1,
+    seconds: Seconds = None,
     seed: DrawSeed = 0,
     settings: Parameters = None,
     max_batch: MaxBatch = None,
+    threads: Threads = None,
     compile_: Compile = False,
     device: Device = None,
     normalize: Normalize = None,
@@ -153,10 +169,15 @@ def explain(
     from rltools.summary import summarise
     from rltools.targets import fitting_target
 
+    given = parameters(settings)
+    chosen = find_method(method)
+    chosen.settings(given)
+    if references is not None and "reference" not in chosen.needs:
+        raise ArgumentError(f"{method} compares with no other states; leave --references {references} out")
     imported(modules)
     recording = open_recording(run)
     policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
-    asked = str(fitting_target(method, find_method(method).needs, target, policy))
+    asked = str(fitting_target(method, chosen.needs, target, policy))
     recording = run_explain(
         recording,
         policy,
@@ -166,11 +187,13 @@ def explain(
         window=window,
         units=units,
         every=every,
+        seconds=seconds,
         seed=seed,
         max_batch=max_batch,
+        threads=threads,
         compile=compile_,
         progress=True,
-        **parameters(settings),
+        **given,
     )
     say(*summarise(recording, method=recording.asked[-1]).findings)
 
@@ -185,6 +208,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT")] = None,
     modules: Import = None,
     overwrite: Overwrite = False,
+    threads: Threads = None,
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiment import run_experiment
@@ -195,6 +219,7 @@ def run(
         modules=modules or (),
         directory=out,
         overwrite=overwrite,
+        threads=threads,
         progress=True,
     )
     say(*made.findings)

@@ -35,6 +35,13 @@ Shown = Annotated[
         show_default="the best predictor among them",
     ),
 ]
+Replayed = Annotated[
+    str | None,
+    typer.Option(
+        help="Attribution method, of those recorded.",
+        show_default="all, first the best predictor of those that explain every step",
+    ),
+]
 ShownTarget = Annotated[
     str | None,
     typer.Option(help="What was explained, for instance logit:chosen.", show_default="the default one, if recorded"),
@@ -49,10 +56,13 @@ Target = Annotated[
 References = Annotated[
     int | None,
     typer.Option(
-        min=1,
-        metavar="N",
-        help="How many visited states shapley and the like compare with.",
-        show_default="8; 32 in analyze",
+        min=1, metavar="N", help="How many visited states shapley and the like compare with.", show_default="8"
+    ),
+]
+ReferencesOfAll = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="How many visited states the methods that compare compare with.", show_default="32"
     ),
 ]
 Window = Annotated[
@@ -68,10 +78,38 @@ Units = Annotated[
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="A parameter of the method, for instance samples=64 or groups=summary."
+        "--set",
+        metavar="NAME=VALUE",
+        help="A parameter of the method, for instance permutations=128 of sampled_shapley; may be repeated.",
     ),
 ]
 Every = Annotated[int, typer.Option(min=1, metavar="N", help="Explain one step of so many, evenly.")]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        metavar="S",
+        help="About how long explaining may take; where all steps would take longer, an even sample of them is.",
+        show_default="no limit",
+    ),
+]
+SecondsEach = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        metavar="S",
+        help="About how long each method may take; where all steps would take longer, an even sample is explained.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Threads that the network computes on.",
+        show_default="1 for a small network, torch's own number for a large one",
+    ),
+]
 MaxBatch = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Rows that go through the network at once.", show_default="by their size"),
@@ -95,7 +133,7 @@ Trust = Annotated[
     typer.Option(metavar="SHA256", help="Load the file with this sha256 though it runs code; none is by default."),
 ]
 RunOut = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default=RUN_FOLDER)]
-PlotOut = Annotated[Path | None, typer.Option(help="Where the plot goes.", show_default="RUN/plots/NAME.png")]
+PlotOut = Annotated[Path | None, typer.Option(help="Where the plot goes.", show_default="RUN/plots/NAME-OPTIONS.png")]
 PageOut = Annotated[
     Path | None, typer.Option(help="Where the page goes.", show_default="RUN/replays/episode-NUMBER.html")
 ]
@@ -119,7 +157,9 @@ Import = Annotated[
     list[str] | None, typer.Option("--import", metavar="MODULE", help="Module that registers your environments.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace recordings of other settings.")]
-NoFrames = Annotated[bool, typer.Option("--no-frames", help="Leave out the pictures of the environment.")]
+NoFrames = Annotated[
+    bool, typer.Option("--no-frames", help="Leave out the pictures of the environment, also those that are kept.")
+]
 
 
 def _say_version(asked: bool) -> None:
@@ -150,22 +190,61 @@ def statistics(normalize: str | None) -> Path | bool | None:
     return False if normalize == "none" else Path(normalize)
 
 
+def page_path(out: Path | None) -> Path | None:
+    """Where `--out` puts a page; what is no page, a file of the recording for instance, is not replaced by one.
+
+    Raises:
+        ArgumentError: another ending than a page has.
+    """
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise ArgumentError(
+            f"--out {out} ends in {out.suffix!r}, and a page in .html; write {out.with_suffix('.html')}"
+        )
+    return out
+
+
 def parameters(given: list[str] | None) -> dict[str, Any]:
     """What `--set` says: values are JSON where they can be, and texts otherwise.
 
     Raises:
-        ArgumentError: not NAME=VALUE.
+        ArgumentError: not NAME=VALUE, a name twice, or the name of something that is no parameter of a method.
 
-    >>> parameters(["samples=64", "groups=summary"])
-    {'samples': 64, 'groups': 'summary'}
+    >>> parameters(["permutations=64", "groups=summary"])
+    {'permutations': 64, 'groups': 'summary'}
     """
     found: dict[str, Any] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set samples=64")
+            raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set permutations=128")
+        if name in OPTIONS:
+            raise ArgumentError(f"--set {text}: {name} is an option of its own; write {OPTIONS[name]} {value}".rstrip())
+        if name in _NO_PARAMETERS:
+            raise ArgumentError(f"--set {text}: {name} is no parameter of a method; see `rltools list methods`")
+        if name in found:
+            raise ArgumentError(f"--set gives {name} twice, as {found[name]!r} and as {value!r}; leave one of them out")
         try:
             found[name] = json.loads(value)
-        except (ValueError, RecursionError):  # a number of thousands of digits, or lists inside each other, too
+        except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or lists inside each other
             found[name] = value
     return found
+
+
+OPTIONS = {
+    "method": "--method",
+    "target": "--target",
+    "reference": "--references",
+    "references": "--references",
+    "window": "--window",
+    "units": "--units",
+    "every": "--every",
+    "seconds": "--seconds",
+    "seed": "--seed",
+    "max_batch": "--max-batch",
+    "threads": "--threads",
+    "compile": "--compile",
+    "device": "--device",
+    "normalize": "--normalize",
+}
+"""What `explain` takes beside a method's parameters, and how it is typed."""
+_NO_PARAMETERS = ("recording", "policy", "progress")

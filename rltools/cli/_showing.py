@@ -15,6 +15,7 @@ from rltools.cli._options import (
     OfEpisode,
     PageOut,
     PlotOut,
+    Replayed,
     Run,
     Shown,
     ShownTarget,
@@ -22,6 +23,7 @@ from rltools.cli._options import (
     Top,
     VideoOut,
     imported,
+    page_path,
 )
 from rltools.console import say, say_each
 from rltools.errors import ArgumentError
@@ -50,7 +52,7 @@ def replay(
     run: Run,
     episode: Annotated[list[int], typer.Argument(help="Number of the episode; several are switched between.")],
     *,
-    method: Shown = None,
+    method: Replayed = None,
     target: ShownTarget = None,
     beside: Beside = None,
     out: PageOut = None,
@@ -63,6 +65,7 @@ def replay(
     from rltools.recording import open_recording
     from rltools.replaying import film_episode, replay_episode
 
+    page = page_path(out)
     imported(modules)
     recording = open_recording(run)
     drawing: dict[str, Any] = {"frames": not no_frames, "modules": modules or ()}
@@ -77,7 +80,7 @@ def replay(
         raise ArgumentError("--speed is that of a --video; a page has buttons for it")
     other = None if beside is None else open_recording(beside)
     numbers = episode[0] if len(episode) == 1 else episode
-    made = replay_episode(recording, numbers, out, method=method, target=target, beside=other, **drawing)
+    made = replay_episode(recording, numbers, page, method=method, target=target, beside=other, **drawing)
     say(f"Open {made}")
 
 
@@ -100,7 +103,7 @@ def mail(
     """Put a run's or an experiment's page, pictures and replays into one file that can be sent."""
     from rltools.reports import mail_report
 
-    path = mail_report(folder, out)
+    path = mail_report(folder, page_path(out))
     say(f"Send {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 

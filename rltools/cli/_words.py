@@ -11,6 +11,8 @@ _TYPED = (
     (r"normalize=False", "--normalize none"),
     (r"normalize=(PATH)?", "--normalize PATH"),
     (r"reference=", "--references N"),
+    (r"seconds=([\d.e+]+)", r"--seconds \1"),
+    (r"threads=", "--threads N"),
     (r'trust="\w+" \((--trust \w+)\)', r"\1"),
     (r"frames=True", "--frames"),
     (r"rltools\.explain\(\.\.\.\) or `rltools explain`", "`rltools explain`"),

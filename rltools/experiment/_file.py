@@ -174,13 +174,17 @@ def changed(content: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """`content` with `key=value` or `key.inner=value` put in; values are YAML: numbers, texts, lists.
 
     Raises:
-        ConfigError: a text without `=`, or a value that is no YAML.
+        ConfigError: a text without `=`, a key twice, or a value that is no YAML.
     """
+    given: set[str] = set()
     for change in changes:
         key, equals, value = change.partition("=")
         said = repr(change if len(change) <= MAX_NAME else f"{change[:MAX_NAME]}...")
         if not equals or not key:
             raise ConfigError(f"{said} is no change; write key=value, for instance episodes=5")
+        if key in given:
+            raise ConfigError(f"{key[:MAX_NAME]} is changed twice; leave {said} or the other one out")
+        given.add(key)
         *outer, last = key.split(".", maxsplit=MAX_DEPTH)
         place = content
         for name in outer:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rltools.analysis import notable, sampled
+from rltools.analysis import notable
 from rltools.attributions import find_method
 from rltools.console import as_text
 from rltools.environments import import_modules
@@ -17,11 +17,12 @@ from rltools.errors import ConflictError
 from rltools.experiment._controls import compared_methods
 from rltools.experiment._file import Experiment, experiment_file, read_experiment
 from rltools.experiment._possible import check_possible
-from rltools.explanation import explain
+from rltools.explanation import declared_stride, explain, plan_explaining
 from rltools.folders import RUNS, folder_name, run_name
 from rltools.loading import load_policy
 from rltools.policies._surroundings import with_arguments
 from rltools.policy import Policy
+from rltools.progress import say
 from rltools.recording import Recording
 from rltools.replaying import replay_episodes
 from rltools.reports import write_comparison, write_report
@@ -56,11 +57,14 @@ def run_experiment(
     modules: Sequence[str] = (),
     directory: str | Path | None = None,
     overwrite: bool = False,
+    threads: int | None = None,
     progress: bool = False,
 ) -> Ran:
     """Run an experiment: record, explain, summarise and draw everything it asks for, into one report.
 
-    The same file gives byte-identical recordings and the same numbers; what is there already is not done again.
+    The same file gives byte-identical recordings and the same numbers; what is there already is not done again. Where a
+    method would take more than about a minute on a common machine, an even sample of the steps is explained, the same
+    on every machine.
 
     Args:
         experiment: path of its file, or its name in experiments/.
@@ -68,7 +72,8 @@ def run_experiment(
         modules: to import for environments that they register.
         directory: of the results; `runs/<name of the file>` by default.
         overwrite: replace recordings of other settings.
-        progress: show progress bars.
+        threads: as for `record` and `explain`.
+        progress: show progress bars, and before each method how long it will take.
 
     Returns:
         The page and the recordings.
@@ -110,10 +115,11 @@ def run_experiment(
                 deterministic=plan.deterministic,
                 max_steps=plan.max_steps,
                 overwrite=overwrite,
+                threads=threads,
                 progress=progress,
             )
             _check_paired(recordings, label, seed, recording)
-            recording = _explain_all(plan, recording, policy, progress=progress)
+            recording = _explain_all(plan, recording, policy, threads, progress=progress)
             shown = [outcome.number for outcome in notable(recording.outcomes())[:1]]
             replay_episodes(recording, shown, env, modules=modules, progress=progress)
             recordings[label, seed] = recording
@@ -149,7 +155,9 @@ def _command(
     return shlex.join(["rltools", "run", str(experiment), *changes, *options])
 
 
-def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, progress: bool) -> Recording:
+def _explain_all(
+    plan: Experiment, recording: Recording, policy: Policy, threads: int | None, *, progress: bool
+) -> Recording:
     """The recording with all attributions of the plan in hand."""
     most_apart = 1
     for choice in compared_methods(plan):
@@ -157,19 +165,15 @@ def _explain_all(plan: Experiment, recording: Recording, policy: Policy, *, prog
         references = choice.references or plan.references
         parameters: dict[str, Any] = dict(choice.parameters)
         # A control costs nothing but space, and says the same at every state: it has the steps of what it is there for.
-        every = most_apart if method.control else sampled(recording, policy, choice.name, references, parameters)
-        most_apart = max(most_apart, every)
+        sampled = (
+            most_apart if method.control else declared_stride(recording, policy, choice.name, references, parameters)
+        )
+        most_apart = max(most_apart, sampled)
         for target in (None,) if "decision" in method.needs else plan.targets:
-            recording = explain(
-                recording,
-                policy,
-                method=choice.name,
-                reference=references,
-                target=target,
-                every=every,
-                progress=progress,
-                **parameters,
-            )
+            asked = {"method": choice.name, "reference": references, "target": target, "every": sampled} | parameters
+            if progress:
+                say(str(plan_explaining(recording, policy, threads=threads, **asked)), shown=True)
+            recording = explain(recording, policy, threads=threads, progress=progress, **asked)
     return recording
 
 

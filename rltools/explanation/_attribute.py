@@ -18,6 +18,7 @@ from rltools.observations import map_leaves
 from rltools.policy import Context, Policy, decide, pulled_in
 from rltools.recording import Attribution, Question, recorded_leaves
 from rltools.targets import Target, fitting_target, remembered, target_labels
+from rltools.threads import compute_threads
 
 
 @torch.inference_mode(False)  # a caller's inference mode would forbid gradients
@@ -30,6 +31,7 @@ def attribute(
     reference: Any = None,
     context: Context | None = None,
     max_batch: int | None = None,
+    threads: int | None = None,
     compile: bool = False,  # noqa: A002  # as torch calls it
     **parameters: Any,
 ) -> Attribution:
@@ -45,6 +47,7 @@ def attribute(
             ignore it.
         context: of each state, where the policy needs it: which actions are allowed, what a recurrent one remembers.
         max_batch: see `explain`.
+        threads: see `explain`.
         compile: see `explain`.
         parameters: of the method; see `explain` for `groups`.
 
@@ -71,12 +74,13 @@ def attribute(
     parsed = remembered("target", (method, target), policy, lambda: fitting_target(method, found.needs, target, policy))
     states = as_batch(policy, observations)
     x = policy.encode(states)
-    decided = _decided(policy, states, context or Context(), x, max_batch)
+    with compute_threads(policy, len(x), threads):
+        decided = _decided(policy, states, context or Context(), x, max_batch)
     settings, asked, compared = found.settings(parameters), {}, None
     if reference is not None and "reference" in found.needs:
         compared, asked = given_reference(policy, reference), {"reference": reference_id(reference, seed=0)}
     taken = with_groups(found, settings, policy.features)
-    explained = explained_rows(policy, found, parsed, x, decided, compared, taken, max_batch)
+    explained = explained_rows(policy, found, parsed, x, decided, compared, taken, max_batch, threads=threads)
     question = Question(
         method=method,
         target=str(parsed),

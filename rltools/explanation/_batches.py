@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,12 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, Result
+from rltools.errors import TooCostlyError
+from rltools.explanation._counted import Portion, counted
 from rltools.explanation._one_pass import all_finite, from_one_pass
 from rltools.policy import Context, Policy
 from rltools.targets import MOST_COPIES, Score, Target, make_score, target_labels
+from rltools.threads import compute_threads
 
 MOST_BYTES = 1 << 26
 """Of float inputs that are held at once, for large observations."""
@@ -22,6 +25,8 @@ MOST_OUTPUT_BYTES = 1 << 22
 MOST_VALUE_BYTES = 1 << 24
 """Of attributions that a method makes at once, for very many targets."""
 SMALLER_BATCHES = 3
+MOST_PASSES = 10**9
+"""Through the network for one row: of the smallest network a quarter of an hour."""
 
 
 @dataclass(frozen=True)
@@ -41,28 +46,38 @@ def explained_rows(
     reference: Tensor | None,
     parameters: dict[str, Any],
     max_batch: int | None = None,
+    *,
+    threads: int | None = None,
+    advance: Callable[[float], None] | None = None,
 ) -> Explained:
     """Attributions of rows `x [row, *feature]`; `context` is theirs.
 
-    NaN where a method failed, and counted; NaN without being counted where the score does not exist.
+    NaN where a method failed, and counted; NaN without being counted where the score does not exist. `advance` is
+    called with how many rows are done since the last call, also with parts of one while it is worked on.
     """
-    at_once = from_one_pass(policy, method, target, x, context)
-    if at_once is not None and all_finite(at_once["values"]):
-        return Explained(at_once, 0)
-    columns: dict[str, np.ndarray] = {}
-    undefined = np.zeros((len(x), 1), bool)
-    for rows, score, result in _chunks(policy, method, target, x, context, reference, parameters, max_batch):
-        scores = score.known()
-        if scores is None:
-            with torch.no_grad():
-                scores = score(x[rows])
-        for name, part in _columns(scores, result).items():
-            if name not in columns:
-                columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
-            columns[name][rows] = part
-        if score.undefined is not None:
-            undefined = np.broadcast_to(undefined, (len(x), score.outputs)).copy()
-            undefined[rows] = score.undefined.numpy(force=True)
+    references = 0 if reference is None else len(reference)
+    check_passes(policy, method, references, parameters)
+    at_once = pass_rows(policy, method, len(x), references, parameters, max_batch)
+    with compute_threads(policy, at_once, threads):
+        decided = from_one_pass(policy, method, target, x, context)
+        if decided is not None and all_finite(decided["values"]):
+            return Explained(decided, 0)
+        columns: dict[str, np.ndarray] = {}
+        undefined = np.zeros((len(x), 1), bool)
+        for rows, score, result in _chunks(
+            policy, method, target, x, context, reference, parameters, max_batch, advance
+        ):
+            scores = score.known()
+            if scores is None:
+                with torch.no_grad():
+                    scores = score(x[rows])
+            for name, part in _columns(scores, result).items():
+                if name not in columns:
+                    columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
+                columns[name][rows] = part
+            if score.undefined is not None:
+                undefined = np.broadcast_to(undefined, (len(x), score.outputs)).copy()
+                undefined[rows] = score.undefined.numpy(force=True)
     values = columns["values"]
     finite = np.isfinite(values).all(tuple(range(2, values.ndim)))
     values[~finite | undefined] = np.nan
@@ -78,23 +93,32 @@ def _chunks(
     reference: Tensor | None,
     parameters: dict[str, Any],
     max_batch: int | None,
+    advance: Callable[[float], None] | None,
 ) -> Iterator[tuple[slice, Score, Result]]:
     references = 0 if reference is None else len(reference)
     most = most_copies(policy, max_batch)
     targets = len(target_labels(target, policy))
     size = chunk_rows(method, policy, targets, references, parameters, most)
+    passes = 0
+    if advance is not None:
+        settings = method.settings(parameters)
+        passes = method.passes(x.shape[1:], policy.features.dims, references, settings)
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
         score = make_score(policy, target, context.rows(rows), most_copies=most)
+        portion = Portion(len(x[rows]), advance or (lambda rows: None))
+        given = score if advance is None else counted(method, score, passes, portion)
         try:
-            result = method(score, x[rows], reference=reference, **parameters)
+            result = method(given, x[rows], reference=reference, **parameters)
         except torch.cuda.OutOfMemoryError:
             tries += 1
             if tries > SMALLER_BATCHES:
                 raise
             size, most = max(1, size // 4), max(1, most // 4)
+            portion.give_up()
             continue
+        portion.finish()
         yield rows, score, result
         start += size
 
@@ -104,6 +128,34 @@ def most_copies(policy: Policy, max_batch: int | None) -> int:
     inputs = max(1, policy.features.size) * policy.dtype.itemsize
     outputs = max(1, len(policy.action_names)) * policy.dtype.itemsize
     return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // inputs, MOST_OUTPUT_BYTES // outputs))
+
+
+def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> None:
+    """Refuse at once what no computer finishes, before anything as large is made.
+
+    Raises:
+        TooCostlyError: a single row takes more than `MOST_PASSES` through the network.
+    """
+    features, settings = policy.features, method.settings(dict(parameters))
+    players, _ = method.fitting(features.shape, features.dims, settings)
+    if method.largest is not None and players > method.largest:
+        return  # the method itself says how many it takes
+    passes = method.passes(features.shape, features.dims, references, settings)
+    if passes > MOST_PASSES:
+        raise TooCostlyError(
+            f"{method.name} would take {passes:.3g} passes through the network for a single step, and at most "
+            f"{MOST_PASSES:.0e} are made; give smaller numbers, fewer references, or groups of features"
+        )
+
+
+def pass_rows(
+    policy: Policy, method: Method, rows: int, references: int, parameters: dict[str, Any], max_batch: int | None
+) -> int:
+    """How many rows go through the network at once while a method explains so many, their copies included."""
+    features = policy.features
+    most = most_copies(policy, max_batch)
+    held = method.held(features.shape, features.dims, references, method.settings(parameters))
+    return min(most, rows * max(1, held))
 
 
 def chunk_rows(

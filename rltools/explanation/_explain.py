@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic as clock
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,19 @@ import torch
 from torch import Tensor
 
 from rltools.explanation._asking import Asked, ask
-from rltools.explanation._batches import chunk_rows, explained_rows, most_copies
+from rltools.explanation._batches import check_passes, chunk_rows, explained_rows, most_copies, pass_rows
 from rltools.explanation._compiling import compiled
 from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
 from rltools.explanation._pieces import Piece, batches
+from rltools.explanation._plan import plan_explaining
 from rltools.explanation._references import Reference, visited_reference
 from rltools.explanation._same_policy import check_one, check_same_policy
 from rltools.explanation._units import Units, clipped_entries, in_units
 from rltools.explanation._unseen import unseen_entries
 from rltools.explanation._windows import Window
-from rltools.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_WINDOW, check_count
+from rltools.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
 from rltools.policy import Policy
-from rltools.progress import progress_bar
+from rltools.progress import duration, progress_bar
 from rltools.recording import DamagedFileWarning, Recording
 from rltools.recording._background import BackgroundFiles
 from rltools.recording._explained import folder_identity, reference_path
@@ -33,9 +35,18 @@ from rltools.recording._json import write_json
 from rltools.recording._lock import check_kept, sole_writer
 from rltools.recording._questions import question_path
 from rltools.targets import Target
+from rltools.threads import compute_threads
 
 BLOCK_BYTES = 1 << 25
 """Of observations that are read at once."""
+LONG = 300.0
+"""Seconds: work that takes longer is announced, also where no progress is shown."""
+SETTLED = 3.0
+"""Seconds after which a pace is taken to last."""
+
+
+class LongWorkWarning(UserWarning):
+    """Explaining will take many minutes; the message says how many, and how it would take fewer."""
 
 
 class FailedAttributionWarning(UserWarning):
@@ -53,8 +64,10 @@ def explain(
     window: int = 0,
     units: Units = "environment",
     every: int = 1,
+    seconds: float | None = None,
     seed: int = 0,
     max_batch: int | None = None,
+    threads: int | None = None,
     compile: bool = False,  # noqa: A002  # as torch calls it
     progress: bool = False,
     **parameters: Any,
@@ -76,10 +89,15 @@ def explain(
             moment, with what the policy remembers held.
         units: "network" explains what the network is given where a policy normalises its observations: gradients are
             then per deviation, and the score's own units stay.
-        every: explain one step of so many, evenly.
+        every: explain one step of so many, evenly over all episodes.
+        seconds: about how long it may take, as measured on a few steps before it begins: where all steps would take
+            longer, `every` is as large as that asks for (1, 2, 3, 5, 10, ...), and `question.every` says how large.
+            What was begun before goes on with the steps it began with. None explains them all, however long it takes.
         seed: of what is drawn: the visited states, and a method's own draws.
         max_batch: rows that go through the network at once, copies of a state included; None chooses by their size.
             Results do not depend on it.
+        threads: of torch, meanwhile; None is 1 for a small network, which more threads slow down, and torch's own
+            number where a pass through the network is large. Results agree to rounding.
         compile: compile the network with torch: some seconds for each shape, then a faster forward. Results agree to
             rounding.
         progress: show a progress bar.
@@ -92,7 +110,8 @@ def explain(
     Raises:
         UnknownNameError: no such method.
         TargetError: the policy has no such target.
-        ArgumentError: a parameter the method does not take.
+        ArgumentError: a parameter the method does not take, or a value it cannot have.
+        TooCostlyError: not even a single step is done within `seconds`.
         MismatchError: the policy scores these observations otherwise than the one that was recorded.
         GradientError: the policy is not differentiable.
 
@@ -110,10 +129,30 @@ def explain(
         check_count("max_batch", max_batch, most=MAX_STEPS)
     if isinstance(reference, int):
         check_count("reference", max(reference, 1), most=MAX_REFERENCES)
-    policy = in_units(compiled(policy) if compile else policy, units)
+    if threads is not None:
+        check_count("threads", threads, most=MAX_THREADS)
+    policy = compiled(policy) if compile else policy
+    if seconds is not None:
+        every = plan_explaining(
+            recording,
+            policy,
+            method=method,
+            target=target,
+            reference=reference,
+            window=window,
+            units=units,
+            every=every,
+            seed=seed,
+            seconds=seconds,
+            max_batch=max_batch,
+            threads=threads,
+            **parameters,
+        ).every
+    policy = in_units(policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
     asked = ask(recording, policy, method, target, reference, every, seed, chosen)
+    check_passes(policy, asked.method, reference if isinstance(reference, int) else 1, asked.settings)
     answered = replace(recording, asked=(*recording.asked, asked.key))
     folder = recording.directory / "attributions" / asked.key
     kept = [question_path(recording.directory, asked.key)]
@@ -131,18 +170,22 @@ def explain(
             states = visited_reference(recording, policy, reference, seed, folder)
             kept.append(reference_path(folder))
         # Only a bar needs to know how much there is to do: finding out opens every file once more.
-        total = sum(outcome.steps for outcome in recording.outcomes() if outcome.number in missing) if progress else 0
+        total = _steps(recording, missing) if progress else 0
+        name = f"{method} of {asked.target}"
         failed = explained = 0
+        rows = pass_rows(policy, asked.method, 8192, 0 if states is None else len(states), asked.settings, max_batch)
         with (
-            progress_bar(f"explain {method} of {asked.target}", total, shown=progress) as advance,
+            compute_threads(policy, rows, threads),
+            progress_bar(
+                f"explain {name}{f', one step in {every}' if every > 1 else ''}", total, shown=progress
+            ) as shown,
             BackgroundFiles() as files,
         ):
-            for batch in _batches(recording, policy, asked, missing, states, window, max_batch):
-                rows, of_those = _explain_batch(
-                    recording, policy, asked, states, batch, folder, files, explained == 0, max_batch
-                )
+            advance = _announcing(shown, recording, missing, name)
+            work = _Work(recording, policy, asked, states, window, folder, files, max_batch, threads, advance)
+            for batch in _batches(work, missing):
+                rows, of_those = _explain_batch(work, batch, first=explained == 0)
                 explained, failed = explained + rows, failed + of_those
-                advance(sum(piece.read for piece in batch))
         check_kept(folder, [*kept, *files.finished] if files.finished else [])
     if failed:
         warnings.warn(
@@ -159,55 +202,104 @@ def _unexplained(recording: Recording, folder: Path) -> list[int]:
     return sorted(set(recording.numbers) - set(numbered(folder)))
 
 
-def _batches(
-    recording: Recording,
-    policy: Policy,
-    asked: Asked,
-    missing: list[int],
-    reference: Tensor | None,
-    window: int,
-    max_batch: int | None,
-) -> Iterator[list[Piece]]:
+def _steps(recording: Recording, numbers: list[int]) -> int:
+    return sum(outcome.steps for outcome in recording.outcomes() if outcome.number in numbers)
+
+
+def _announcing(
+    shown: Callable[[float], None], recording: Recording, missing: list[int], name: str
+) -> Callable[[float], None]:
+    """What notes how many steps are done, and warns once, after a few seconds, where all of them take very long."""
+    begun: float | None = None
+    done, announced = 0.0, False
+
+    def advance(more: float) -> None:
+        nonlocal begun, done, announced
+        shown(more)
+        if begun is None:  # from here on, because all begins with what is done once
+            begun = clock()
+            return
+        done += more
+        passed = clock() - begun
+        if announced or passed < SETTLED or done <= 0:
+            return
+        announced = True
+        steps = _steps(recording, missing)
+        if (whole := passed * steps / done) > LONG:
+            warnings.warn(
+                f"{name} of {steps:,} steps takes about {duration(whole)}; with seconds=60 an even sample of the steps "
+                f"is explained",
+                LongWorkWarning,
+                stacklevel=2,
+            )
+
+    return advance
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One question about a recording, and what answering it needs; see `explain`."""
+
+    recording: Recording
+    policy: Policy
+    asked: Asked
+    reference: Tensor | None
+    window: int
+    folder: Path
+    files: BackgroundFiles
+    max_batch: int | None
+    threads: int | None
+    advance: Callable[[float], None]
+
+
+def _batches(work: _Work, missing: list[int]) -> Iterator[list[Piece]]:
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
-    references = 0 if reference is None else len(reference)
-    copies, targets = most_copies(policy, max_batch), len(asked.question.labels)
+    policy, asked = work.policy, work.asked
+    references = 0 if work.reference is None else len(work.reference)
+    copies, targets = most_copies(policy, work.max_batch), len(asked.question.labels)
     rows = chunk_rows(asked.method, policy, targets, references, asked.settings, copies)
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
-    names = needed_columns(recording, policy)
-    return batches(recording, missing, names, asked.question.every, min(rows, most), most, window)
+    names = needed_columns(work.recording, policy)
+    return batches(work.recording, missing, names, asked.question.every, min(rows, most), most, work.window)
 
 
-def _explain_batch(
-    recording: Recording,
-    policy: Policy,
-    asked: Asked,
-    reference: Tensor | None,
-    batch: list[Piece],
-    folder: Path,
-    files: BackgroundFiles,
-    first: bool,
-    max_batch: int | None,
-) -> tuple[int, int]:
+def _explain_batch(work: _Work, batch: list[Piece], *, first: bool) -> tuple[int, int]:
     """Explain pieces of episodes, each into its own file; returns how many steps, and how many of those failed."""
+    policy, asked, folder, files = work.policy, work.asked, work.folder, work.files
     for piece in batch:
         if piece.damage is not None:
             files.abandon(numbered_path(folder, piece.number))
             warnings.warn(str(piece.damage), DamagedFileWarning, stacklevel=4)
+    read = sum(piece.read for piece in batch)
     batch = [piece for piece in batch if piece.damage is None]
+    steps = sum(len(piece.t) for piece in batch)
+    if not steps:
+        work.advance(read)
     if not batch:
         return 0, 0
     columns = {name: np.concatenate([piece.columns[name] for piece in batch]) for name in batch[0].columns}
     if first:
-        check_same_policy(policy, columns, recording)
+        check_same_policy(policy, columns, work.recording)
     context = recorded_context(policy, columns)
     x = recorded_inputs(policy, columns)
-    explained = explained_rows(policy, asked.method, asked.target, x, context, reference, asked.settings, max_batch)
+    explained = explained_rows(
+        policy,
+        asked.method,
+        asked.target,
+        x,
+        context,
+        work.reference,
+        asked.settings,
+        work.max_batch,
+        threads=work.threads,
+        advance=lambda done: work.advance(done * read / max(1, steps)),  # more are read than explained
+    )
     found = explained.columns | clipped_entries(policy, x)
     # Only now, so that a question that failed at its first step does not seem to be answered.
-    if not (path := question_path(recording.directory, asked.key)).is_file():
+    if not (path := question_path(work.recording.directory, asked.key)).is_file():
         values = explained.columns["values"]
-        unseen = unseen_entries(recording, policy, asked.method, asked.target, asked.question, x, context, values)
+        unseen = unseen_entries(work.recording, policy, asked.method, asked.target, asked.question, x, context, values)
         folder.mkdir(exist_ok=True)
         write_json(path, replace(asked.question, unseen=unseen).to_json())
     start = 0
@@ -216,7 +308,7 @@ def _explain_batch(
         path = numbered_path(folder, piece.number)
         files.write(path, {"t": piece.t, **{name: values[rows] for name, values in found.items()}})
         if piece.last:
-            belongs = recording.identity(piece.number) | folder_identity(recording, asked.key)
+            belongs = work.recording.identity(piece.number) | folder_identity(work.recording, asked.key)
             files.finish(path, {"policy_sha256": asked.question.policy_sha256, **belongs})
         start = rows.stop
     return start, explained.failed

@@ -30,11 +30,15 @@ def with_groups(method: Method, settings: dict[str, Any], features: Features) ->
     if given == SUMMARY:
         groups = [positions for _, positions in features.groups(merged=True)]
     elif isinstance(given, Mapping) and all(_is_names(members) for members in given.values()):
-        groups = [np.array([features.position(name) for name in members], np.int64) for members in given.values()]
+        there = {name: place for place, name in reversed(list(enumerate(features.names)))}  # of equal names the first
+        groups = [
+            np.array([there[name] if name in there else features.position(name) for name in members], np.int64)
+            for members in given.values()
+        ]
     else:
         raise ArgumentError(f"groups are {{name: [feature, ...]}} or {SUMMARY!r}, not {given!r}")
     taken = np.concatenate([np.zeros(0, np.int64), *groups])
-    twice = [features.names[place] for place in range(features.size) if (taken == place).sum() > 1]
+    twice = [features.names[place] for place in np.flatnonzero(np.bincount(taken, minlength=features.size) > 1)]
     if twice or any(len(group) == 0 for group in groups):
         said = f"{twice[0]!r} is in two groups" if twice else "a group is empty"
         raise ArgumentError(f"{said}; each feature is in one group, and each group has at least one")

@@ -22,6 +22,7 @@ from rltools.plots.style import (
     strongest_label,
 )
 from rltools.plots.text import feature_labels, inches, plain
+from rltools.recording import every_step_first
 from rltools.summary import episode_steps, median_episode, summarise
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def timeline(
         recording: with at least one attribution.
         episode: its number; by default the one of median return.
         axes: where to draw, all panels within its place; a new figure by default.
-        method: which, where several were recorded.
+        method: which, where several were recorded; by default the best predictor of those that explain every step.
         target: as text, likewise.
         label: which scalar of a target that has several; by default the one with the largest attributions.
         features: names of those to show, in this order; by default the ones that matter most in the whole recording.
@@ -76,7 +77,8 @@ def timeline(
     """
     from matplotlib.ticker import MaxNLocator
 
-    summary = summarise(recording, method=method, target=target)
+    first = recording.question(every_step_first(recording, method, target))
+    summary = summarise(recording, method=first.method, target=first.target)
     shown = measure(summary, standardised)
     at_label = strongest_label(summary, label)
     order = _order(summary, features, top)
@@ -92,7 +94,9 @@ def timeline(
     notes = [
         label_note(summary, label),
         some_of(len(order), len(summary.features)) if features is None else "",
-        f"1 of {every} steps explained" if (every := recording.question(key).every) > 1 else "",
+        f"1 of {every} steps explained, and held until the next"
+        if (every := recording.question(key).every) > 1
+        else "",
     ]
     said = (*about(summary)[:3], *_how_it_went(outcome, median=episode is None), f"colours: {shown.name} of {name}")
     heading(axes, width, "What mattered when", *said, *notes)

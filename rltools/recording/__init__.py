@@ -8,6 +8,7 @@ from rltools.recording._episode import (
     observation_column,
     recorded_leaves,
 )
+from rltools.recording._every_step import every_step_first
 from rltools.recording._header import Header
 from rltools.recording._opening import open_recording
 from rltools.recording._recording import Recording
@@ -29,6 +30,7 @@ __all__ = [
     "Recording",
     "SharedEpisodesWarning",
     "episode_seed",
+    "every_step_first",
     "nested_observations",
     "observation_column",
     "open_recording",

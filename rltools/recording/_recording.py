@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +40,7 @@ class Recording:
         seal: of its `recording.json`, which its files name; "" of an older one.
         asked: the names of attributions that `explain` was asked for with it in hand: of several that fit equally, the
             one that was asked for last is meant.
+        pictured: whether `frames` has the pictures that were kept; see `without_frames`.
 
     Iterating gives the episodes; a damaged file is named in a warning and left out.
 
@@ -61,6 +62,7 @@ class Recording:
     keep_alive: object = field(default=None, repr=False, compare=False)
     seal: str = field(default="", repr=False, compare=False)
     asked: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    pictured: bool = field(default=True, repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -137,7 +139,7 @@ class Recording:
     def frames(self, number: int) -> list[bytes] | None:
         """The pictures of an episode, WebP, one drawn before each action; None where none were kept."""
         path = numbered_path(self.directory / "frames", number)
-        if not path.is_file():
+        if not self.pictured or not path.is_file():
             return None
         columns, metadata = read_file(path)
         check_identity(path, metadata, self.identity(number))
@@ -148,6 +150,10 @@ class Recording:
                 f"drawing makes it anew"
             )
         return list(columns["frame"])
+
+    def without_frames(self) -> Recording:
+        """The same recording as if no pictures of the environment had been kept: for pages that leave them out."""
+        return replace(self, pictured=False)
 
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""

@@ -17,7 +17,7 @@ from rltools.replaying._drawing import draw_episode, drawing_in
 from rltools.replaying._process import draw_elsewhere
 from rltools.replays import replay
 from rltools.replays._beside import same_seeds
-from rltools.videos import check_possible, video
+from rltools.videos import check_possible, check_speed, video
 
 if TYPE_CHECKING:
     from rltools.environments import Environment
@@ -42,12 +42,13 @@ def replay_episodes(
         recording: complete and explained.
         numbers: of the episodes.
         env: as it was given to `record`.
-        frames: whether to draw the environment where it was not yet.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
         modules: to import for environments that they register.
         progress: show a progress bar.
     """
     if frames:
         _draw(recording, numbers, env, modules, progress=progress)
+    recording = recording if frames else recording.without_frames()
     for number in numbers:
         replay(recording, number, _path(recording, number))
 
@@ -72,7 +73,7 @@ def replay_episode(
         method: as for `replay`.
         target: as for `replay`.
         beside: as for `replay`.
-        frames: whether to draw the environment where it was not yet.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
         modules: to import for environments that they register.
 
     Returns:
@@ -84,11 +85,15 @@ def replay_episode(
     numbers = [number] if isinstance(number, int) else list(number)
     for one in numbers:
         recording.outcome(one)  # an episode that is not there is no matter of drawing
+    _check_explained(recording, method, target)
     others = [] if beside is None else same_seeds(recording, numbers, beside)
     if frames:
         _draw(recording, numbers, None, modules, progress=False)
     if frames and beside is not None:
         _draw(beside, others, None, modules, progress=False)
+    if not frames:
+        recording = recording.without_frames()
+        beside = None if beside is None else beside.without_frames()
     path = path or _path(recording, *numbers, beside=beside)
     return replay(recording, number, path, method=method, target=target, beside=beside)
 
@@ -114,7 +119,7 @@ def film_episode(
         method: as for `video`.
         target: as for `video`.
         speed: as for `video`.
-        frames: whether to draw the environment where it was not yet.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
         modules: to import for environments that they register.
         progress: show progress bars.
 
@@ -124,11 +129,21 @@ def film_episode(
     Raises:
         RltoolsError: whatever `video` raises; that an environment cannot be drawn is a warning.
     """
-    check_possible(path)  # before pictures are drawn, which takes longer than the video
+    # Before pictures are drawn, which takes longer than the video.
+    check_possible(path)
+    check_speed(speed)
     recording.outcome(number)
+    _check_explained(recording, method, target)
     if frames:
         _draw(recording, [number], None, modules, progress=progress)
+    recording = recording if frames else recording.without_frames()
     return video(recording, number, path, method=method, target=target, speed=speed, progress=progress)
+
+
+def _check_explained(recording: Recording, method: str | None, target: str | None) -> None:
+    """Before pictures are drawn: whether what is to be shown is there."""
+    if method is not None or target is not None:
+        recording.find(method, target)
 
 
 def _path(recording: Recording, *numbers: int, beside: Recording | None = None) -> Path:

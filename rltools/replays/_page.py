@@ -10,7 +10,7 @@ from typing import Any
 
 from rltools.errors import ArgumentError
 from rltools.pages import head, render, security_policy
-from rltools.recording import Recording
+from rltools.recording import Recording, every_step_first
 from rltools.recording._files import appearing, cause_named
 from rltools.replays._beside import same_seeds
 from rltools.replays._data import episodes_data, outcome_data
@@ -44,7 +44,8 @@ def replay(
         recording: where the episodes are.
         episode: its number; of several their numbers, the first is shown first.
         path: of the page, which appears whole or not at all; its folder is made where there is none.
-        method: only attributions of this method; None shows all that were recorded, the best predictor first.
+        method: only attributions of this method; None shows all that were recorded: first the best predictor of those
+            that explain every step, where any does.
         target: only those of this target, as text.
         title: of the page; the policy's name by default.
         beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
@@ -103,11 +104,11 @@ def replay(
 
 def _source(recording: Recording) -> str:
     folder = recording.directory.name if recording.directory.is_absolute() else recording.directory.as_posix()
-    return f"rltools.open_recording({folder!r})"
+    return f"rltools.open_recording({folder!r}){'' if recording.pictured else '.without_frames()'}"
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> list[str]:
-    """The names of the attributions to show, the one that speaks first at the front.
+    """The names of the attributions to show, the one of every step that speaks first at the front.
 
     Those over a window of past observations are left out: at a step they have a value for each of several moments.
     """
@@ -116,7 +117,8 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
         return []
     if not fitting:
         recording.find(method, target)  # says what there is
-    return [fitting[0], *filter(recording.complete, fitting[1:])]
+    first = every_step_first(recording, method, target)
+    return [first, *(key for key in fitting if key != first and recording.complete(key))]
 
 
 def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,18 +12,6 @@ from rltools.rollout._observed import Observed
 
 BLOCK = 16
 """BLAS rounds by batch size: vectors always go through the network in blocks of exactly so many rows."""
-
-
-@contextmanager
-def reproducible(policy: Policy) -> Iterator[None]:
-    """Torch on one thread for vector observations, whose tiny products it would split by the machine's mood."""
-    before = torch.get_num_threads()
-    if len(policy.features.shape) == 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def padded_rows(policy: Policy, rows: int) -> int:

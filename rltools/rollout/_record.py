@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from rltools.environments import Environment, environment_spec, make_environment, spec_from_json
 from rltools.errors import ArgumentError, FaultError, RecordingError
-from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
+from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
 from rltools.policies._bounds import Bounds, check_bounds
 from rltools.policy import Policy
 from rltools.progress import progress_bar
@@ -23,11 +23,11 @@ from rltools.recording._files import cause_named, numbered, numbered_path
 from rltools.recording._lock import check_kept, sole_writer
 from rltools.recording._seeds import episode_seed
 from rltools.recording._writers import EpisodeWriter, FrameWriter
-from rltools.rollout._acting import reproducible
 from rltools.rollout._examined import examine
 from rltools.rollout._running import Writer
 from rltools.rollout._settings import check_settings, header_of, header_path, settle
 from rltools.rollout._stepping import Rollout
+from rltools.threads import compute_threads
 
 STEP_LIMIT = 10_000
 """For environments that name none of their own."""
@@ -50,14 +50,15 @@ def record(
     deterministic: bool = True,
     max_steps: int | None = None,
     overwrite: bool = False,
+    threads: int | None = None,
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Recording:
     """Let a policy act in an environment, and keep whole episodes.
 
     Each episode has a freshly made environment and its own seed, and is kept as one file as soon as it ends. With
-    vector observations, episode i is the same to the last bit whatever `num_envs` is, on one machine. Where the folder
-    already holds a recording of the same settings, only what is missing is added.
+    vector observations, episode i is the same to the last bit whatever `num_envs` is, on one machine and one thread, as
+    by default. Where the folder already holds a recording of the same settings, only what is missing is added.
 
     Args:
         policy: what acts; see `load_policy`.
@@ -73,6 +74,8 @@ def record(
         deterministic: the policy's best action; False draws from its distribution, with a generator per episode.
         max_steps: ends an episode that does not end by itself; None is the environment's own limit, or 10,000.
         overwrite: delete what `directory` holds of an earlier recording, whatever its settings, and record anew.
+        threads: of torch, meanwhile; None is 1, and torch's own number for pictures where a pass through the network is
+            large.
         progress: show a progress bar.
         bounds: "any" where the environment is meant to have other bounds than those that the policy was trained with.
 
@@ -105,6 +108,8 @@ def record(
     check_count("seed", seed, least=0, most=MAX_SEED)
     if max_steps is not None:
         check_count("max_steps", max_steps, most=MAX_STEPS)
+    if threads is not None:
+        check_count("threads", threads, most=MAX_THREADS)
     drawn = range(episodes) if frames is True else sorted(frames or ())
     if outside := [number for number in drawn if not 0 <= number < episodes]:
         raise ArgumentError(f"frames asked of episodes {outside}; there are 0 to {episodes - 1}")
@@ -122,7 +127,9 @@ def record(
         recording = open_recording(folder)
         if not _missing(recording, episodes, drawn):
             return recording  # nothing is written, so that the folder need not allow it
-    with sole_writer(folder), cause_named(folder), reproducible(policy):
+    # Vectors on one thread, whose tiny products torch would split by the machine's mood.
+    count = threads or (1 if len(policy.features.shape) == 1 else None)
+    with sole_writer(folder), cause_named(folder), compute_threads(policy, num_envs, count):
         settle(folder, header, overwrite=overwrite)
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         there = set(recording.numbers)
@@ -136,7 +143,7 @@ def record(
             deterministic=deterministic,
             max_steps=max_steps,
         )
-        with progress_bar(_doing(policy, missing, there), len(missing), shown=progress) as advance:
+        with progress_bar(_doing(policy, missing, there), len(missing), shown=progress, unit="episode") as advance:
             try:
                 _drain(rollout, missing, advance, recording)
             except FaultError as error:

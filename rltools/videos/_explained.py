@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rltools.recording import Attribution, Recording
+from rltools.recording import Attribution, Recording, every_step_first
 from rltools.recording._deviation import deviation
 from rltools.replays._rows import Row, plane, summed
 
@@ -18,10 +18,11 @@ class Explained:
     Attributes:
         method: its name.
         label: of the scalar, resolved.
-        note: which of several scalars this is; "" where there is one.
+        note: which of several scalars this is, and whether values are held between explained steps; "" where there is
+            nothing to say.
         unit: of what is drawn.
         per_unit: whether a higher value of the feature raises the score, or the value that it has does.
-        values: float64 `[step, row]`; NaN where nothing was explained.
+        values: float64 `[step, row]`; those of the last explained step where a sample was; NaN where nothing was.
         scale: from where on a bar and a colour are full: all but one percent of the values are smaller.
         scores: float `[step]`, the scalar itself.
         maps: of each picture in the observation `[step, y, x]`, summed over channels and moments.
@@ -56,7 +57,7 @@ def explained(
     of_the_moment = any(not asked.window for asked in recording.questions.values())
     if not of_the_moment and method is None and target is None:
         return None
-    found = recording.attribution_of(recording.find(method, target), episodes=[episode])
+    found = _held(recording.attribution_of(every_step_first(recording, method, target), episodes=[episode]))
     per_unit = found.unit == "score per unit"
     values = _standardised(recording, found) if per_unit else found.values.reshape(*found.values.shape[:2], -1)
     at = int(np.nansum(np.abs(values), axis=(0, 2)).argmax())
@@ -65,10 +66,15 @@ def explained(
         drawn[:, part.start : part.stop][:, plane(part)].sum(axis=-1) for part in found.features.parts if part.is_image
     )
     by_row = summed(drawn, rows)
+    every = found.question.every
+    notes = [
+        f"the strongest of {targets} targets" if targets > 1 else "",
+        f"one step in {every} explained, held until the next" if every > 1 else "",
+    ]
     return Explained(
         method=found.method,
         label=found.labels[at],
-        note=f"the strongest of {targets} targets" if targets > 1 else "",
+        note="; ".join(filter(None, notes)),
         unit="score per standard deviation" if per_unit else found.unit,
         per_unit=per_unit,
         values=by_row,
@@ -77,6 +83,16 @@ def explained(
         maps=maps,
         map_scales=tuple(_scale(over, 0.999) for over in maps),
     )
+
+
+def _held(found: Attribution) -> Attribution:
+    """Of a sample of the steps, each explained one also in the place of those up to the next."""
+    steps, every = np.arange(len(found)), found.question.every
+    if every == 1 or not len(found):
+        return found
+    last = np.maximum.accumulate(np.where(np.isfinite(found.scores).all(axis=1), steps, -1))
+    held = np.where((last >= 0) & (steps - last < every), last, steps)
+    return replace(found, values=found.values[held], scores=found.scores[held])
 
 
 def _standardised(recording: Recording, found: Attribution) -> np.ndarray:

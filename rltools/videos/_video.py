@@ -34,8 +34,9 @@ def video(
 ) -> Path:
     """Write an episode as a video: pictures, attributions, actions, and the whole episode with a moving line.
 
-    It shows what a replay page shows first: the method that predicts best, the features that matter most in this
-    episode, gradients times the standard deviation of their feature. Where nothing was explained it shows the rest.
+    It shows what a replay page shows first: the method that predicts best, of those that explain every step, the
+    features that matter most in this episode, gradients times the standard deviation of their feature. Where nothing
+    was explained it shows the rest.
 
     An `.mp4` or `.webm` shows each step in one picture, or in several where there are fewer than 10 steps a second;
     every nth step where there are more than 60. A `.gif` repeats for ever and shows every nth step: at most 12.5
@@ -47,7 +48,8 @@ def video(
         episode: its number.
         path: of the file, which appears whole or not at all; its ending says which kind: .mp4, .webm or .gif. Its
             folder is made where there is none.
-        method: which attribution to show, where several were recorded.
+        method: which attribution to show, where several were recorded; None is the best predictor of those that explain
+            every step, where any does.
         target: as text, likewise; of a target of several scalars the one with the largest attributions is shown.
         speed: 1 is real time, which the environment says where frames were kept, else 30 steps a second; 0.2 is a
             fifth of it. None is real time, slowed down so that a short episode lasts four seconds, but to no fewer than
@@ -78,8 +80,8 @@ def video(
     path = Path(path)
     suffix = check_possible(path)
     size = _size(width)
-    if speed is not None and not (math.isfinite(speed) and speed > 0):
-        raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
+    if speed is not None:
+        check_speed(speed)
     _check_steps(recording, episode)
     scene = scene_of(recording, episode, method, target)
     rate = pace(len(scene.episode), scene.rate, speed)
@@ -88,7 +90,7 @@ def video(
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             appearing(path) as temporary,
-            progress_bar(f"video of episode {episode}", len(plan.steps), shown=progress) as done,
+            progress_bar(f"video of episode {episode}", len(plan.steps), shown=progress, unit="picture") as done,
         ):
             images = frames(scene, plan.steps, size, _in_words(scene, rate))
             if suffix == ".gif":
@@ -111,6 +113,16 @@ def check_possible(path: Path) -> str:
     if suffix in MOVIES:
         movie_library(path)
     return suffix
+
+
+def check_speed(speed: float) -> None:
+    """Whether a video can be played so fast.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if not (math.isfinite(speed) and speed > 0):
+        raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
 
 
 def _size(width: int) -> tuple[int, int]:

@@ -45,6 +45,7 @@ from rltools.recording._columns import read_columns
         (("run", "experiments/cartpol.yaml"), "did you mean 'cartpole'"),
         (("run", "elsewhere/mine.yaml"), "elsewhere/mine.yaml cannot be read"),
         (("run", "cartpole", "episodes"), "write key=value"),
+        (("run", "cartpole", "episodes=2", "episodes=3"), "episodes is changed twice"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_it_and_nothing_is_made(rltools, project, arguments, said):
@@ -167,12 +168,64 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("replay", "short", "0", "--out", "poles.py/x.html"), "poles.py"),
         (("explain", "short", "cartpole-ppo", "--method", "shaply"), "did you mean shapley"),
         (("explain", "short", "cartpole-ppo", "--target", "logit:up"), "'push left', 'push right'"),
+        (("explain", "short", "cartpole-ppo", "--references", "4"), "leave --references 4 out"),
+        (("explain", "short", "cartpole-ppo", "--window", "4"), "remembers nothing; leave it out"),
+        (("explain", "short", "cartpole-ppo", "--every", "9" * 30), "it must be below 2**31"),
+        (("explain", "short", "cartpole-ppo", "--seed", "9" * 30), "it must be below 2**63"),
+        (
+            ("explain", "short", "cartpole-ppo", "--method", "rise", "--seconds", "1e-3"),
+            "and --seconds 0.001 are allowed",
+        ),
+        (("replay", "short", "0", "--out", "short/recording.json"), "write short/recording.html"),
+        (("replay", "short", "0", "--method", "shapley"), "no shapley in short"),
+        (("replay", "short", "0", "--video", "x.gif", "--speed", "inf"), "give a number above 0"),
+        (("mail", "short", "--out", "short/recording.json"), "write short/recording.html"),
     ],
 )
 def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said):
     ran = rltools(*arguments)
     assert ran.code == 1
     assert said in ran.fault
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("seed=2", "--set seed=2: seed is an option of its own; write --seed 2"),
+        ("every=3", "write --every 3"),
+        ("seconds=3", "write --seconds 3"),
+        ("threads=3", "write --threads 3"),
+        ("reference=3", "write --references 3"),
+        ("max_batch=3", "write --max-batch 3"),
+        ("compile=true", "write --compile"),
+        ("progress=true", "progress is no parameter of a method"),
+        ("recording=x", "recording is no parameter of a method"),
+        ("policy=x", "policy is no parameter of a method"),
+        ("permutations=four", "permutations of sampled_shapley is 'four'; it must be a whole number, for instance 64"),
+        ("permutations=2.5", "it must be a whole number"),
+        ("permutations=true", "it must be a whole number"),
+        ("permutations=[[[", "it must be a whole number"),
+        (f"permutations={'9' * 5000}", "it must be a whole number"),
+        (f"permutations={'9' * 15}", "passes through the network for a single step"),
+        ("permutations=-1", "it must be at least 1"),
+        ("permutation=3", "did you mean 'permutations'?"),
+        ("groups=5", "groups are {name: [feature, ...]} or 'summary', not 5"),
+        ("=3", "--set '=3' is not NAME=VALUE, for instance --set permutations=128"),
+        ("permutations", "is not NAME=VALUE"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_setting_that_a_method_cannot_have_is_one_line(rltools, short, setting, said):
+    ran = rltools("explain", short, "cartpole-ppo", "--method", "sampled_shapley", "--set", setting)
+    assert ran.code == 1
+    assert said in ran.fault
+    assert {asked.method for asked in open_recording(short).questions.values()} == {"gradient"}
+
+
+def test_a_setting_twice_is_one_line(rltools, short):
+    given = ("explain", short, "cartpole-ppo", "--method", "sampled_shapley")
+    ran = rltools(*given, "--set", "permutations=2", "--set", "permutations=3")
+    assert "--set gives permutations twice, as 2 and as '3'" in ran.fault
 
 
 def test_what_is_wrong_is_said_in_options_not_in_arguments(rltools, project, short):
@@ -195,6 +248,8 @@ def test_what_is_wrong_is_said_in_options_not_in_arguments(rltools, project, sho
         ("replace it with overwrite=True (--overwrite)", "replace it with --overwrite"),
         ("(frames=True from the start)", "(--frames from the start)"),
         ("pass reference=, for instance", "pass --references N, for instance"),
+        ("with seconds=60 an even sample", "with --seconds 60 an even sample"),
+        ("are allowed (seconds=0.5); cheaper", "are allowed (--seconds 0.5); cheaper"),
         (f'with trust="{64 * "a"}" (--trust {64 * "a"})', f"with --trust {64 * 'a'}"),
         ("nothing at 'env=.zip' and my-env=3/env= x", "nothing at 'env=.zip' and my-env=3/env= x"),
         ("made one with render_mode=None", "made one with render_mode=None"),

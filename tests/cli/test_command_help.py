@@ -1,11 +1,16 @@
 """The help of every command, and that asking for it loads nothing heavy."""
 
+import inspect
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
+
+from rltools.content import find_content
 
 COMMANDS = ("analyze", "record", "explain", "run", "plot", "replay", "mail", "list", "inspect")
 HEAVY = {"torch", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "pyarrow", "xarray", "scipy", "gymnasium"}
@@ -79,6 +84,66 @@ def test_the_help_of_a_command_has_an_example_of_it(rltools, command):
     assert f"Example: rltools {command}" in " ".join(ran.out.split())
 
 
+def example_of(shown):
+    """What a command's help says to type, whose lines are broken anywhere."""
+    text = " ".join(shown.partition("Example: ")[2].split())
+    return shlex.split(text.partition(" Keys of")[0])[1:]
+
+
+def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
+    # What reports draw has tests of its own, and takes longest.
+    monkeypatch.setattr("rltools.reports._run.wanted", lambda *given: ())
+    monkeypatch.setattr("rltools.reports._comparison.compared_figures", lambda *given: [])
+    (project / "experiments").mkdir()
+    (project / "experiments" / "lunarlander.yaml").write_text(
+        "description: x\nagents: [cartpole-ppo]\nmethods: [random]"
+    )
+    shutil.copy(find_content("agents", "cartpole-ppo") / "model.zip", project / "model.zip")
+    # So many episodes as later examples name, and no more work than that takes.
+    fewer = {
+        "analyze": ("--episodes", "4", "--method", "gradient", "--no-frames"),
+        "replay": ("--no-frames",),
+        "run": ("max_steps=3",),
+    }
+    for command in COMMANDS:
+        example = example_of(rltools(command, "--help").out)
+        assert example[0] == command
+        ran = rltools(*example, *fewer.get(command, ()))
+        assert (ran.code, ran.err) == (0, ""), (example, ran.err)
+
+
+def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
+    from rltools.analysis import COMPARED, EXACT_FEATURES, analyze
+    from rltools.explanation import explain
+    from rltools.explanation._references import VISITED
+    from rltools.rollout import record
+
+    functions = {"analyze": analyze, "explain": explain, "record": record}
+    scripts_only = {"num_envs", "deterministic"}
+    for command, function in functions.items():
+        # Boxes and broken lines are how it is drawn.
+        shown = " ".join(re.sub("[│╭╮╰╯─]", " ", rltools(command, "--help").out).split())
+        for name, parameter in inspect.signature(function).parameters.items():
+            default = parameter.default
+            if name in scripts_only or not default or default in (parameter.empty, True):
+                continue
+            block = re.split(r" --(?=[a-z])", shown.partition(f"--{name} ")[2])[0]
+            assert f"[default: {default}]" in block, (command, name, block)
+    explained, analyzed = (" ".join(rltools(name, "--help").out.split()) for name in ("explain", "analyze"))
+    for shown, count in ((explained, VISITED), (analyzed, COMPARED)):
+        block = re.split(r" --(?=[a-z])", shown.partition("--references ")[2])[0]
+        assert f"default: ({count})]" in block
+    assert f"shapley up to {EXACT_FEATURES} features" in " ".join(analyzed.replace("│", " ").split())
+
+
+def test_every_option_that_explain_has_is_named_where_set_refuses_it():
+    from rltools.cli._options import _NO_PARAMETERS, OPTIONS
+    from rltools.explanation import explain
+
+    own = {name for name, each in inspect.signature(explain).parameters.items() if each.kind is not each.VAR_KEYWORD}
+    assert own <= {*OPTIONS, *_NO_PARAMETERS}
+
+
 def test_both_ways_to_call_it_are_the_same_command():
     done = subprocess.run([sys.executable, "-m", "rltools", "lst"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -94,6 +159,9 @@ def test_both_ways_to_call_it_are_the_same_command():
         (("analyze", "cartpole-ppo", "--episodes", "many"), "--episodes"),
         (("analyze", "cartpole-ppo", "--sed", "3"), "--sed"),
         (("record", "cartpole-ppo", "--seed", "-1"), "--seed"),
+        (("analyze", "cartpole-ppo", "--seconds", "0"), "--seconds"),
+        (("explain", "runs/x", "cartpole-ppo", "--seconds", "nan"), "--seconds"),
+        (("run", "cartpole", "--threads", "0"), "--threads"),
         (("replay", "runs/x", "first"), "'episode'"),
     ],
 )

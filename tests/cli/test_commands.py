@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,21 @@ def test_a_replay_is_drawn_now_where_it_was_not(rltools, short, project):
     ran = rltools("replay", short, "1", *POLES)
     assert (ran.code, ran.err) == (0, "")
     assert len(open_recording(short).frames(1)) == 12
+
+
+def test_pictures_that_are_kept_are_left_out_where_none_are_wanted(rltools, project):
+    given = ("cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--out", "r")
+    assert rltools("record", *given, "--frames").code == 0
+    assert rltools("analyze", *given, "--method", "gradient", "--no-frames").code == 0
+    pages = [Path("r/index.html"), Path("r/replays/episode-000000.html")]
+    assert not [page for page in pages if "data:image/webp" in page.read_text()]
+    assert "--no-frames" in pages[0].read_text()
+    assert rltools("replay", "r", "0", "--no-frames", "--out", "plain.html").code == 0
+    assert rltools("replay", "r", "0", "--out", "drawn.html").code == 0
+    assert rltools("replay", "r", "0", "--no-frames", "--beside", "r", "--out", "pair.html").code == 0
+    shown = {name: "data:image/webp" in Path(f"{name}.html").read_text() for name in ("plain", "drawn", "pair")}
+    assert shown == {"plain": False, "drawn": True, "pair": False}
+    assert len(open_recording("r").frames(0)) == 12, "and kept all the same"
 
 
 def test_frames_are_kept_where_they_are_asked_for(rltools):

@@ -72,11 +72,11 @@ class TestResuming:
     def test_an_interrupt_keeps_what_is_finished(self, recording, policy, monkeypatch, files_of):
         done = []
 
-        def interrupted(*arguments):
+        def interrupted(*arguments, **options):
             if len(done) == 2:
                 signal.raise_signal(signal.SIGINT)
             done.append(1)
-            return explained(*arguments)
+            return explained(*arguments, **options)
 
         explained = _explain.explained_rows
         monkeypatch.setattr(_explain, "explained_rows", interrupted)

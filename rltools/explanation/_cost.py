@@ -1,0 +1,159 @@
+"""What explaining costs: measured on a few recorded steps, or estimated from what a method and a network declare."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from math import ceil, log10
+from time import perf_counter as clock
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from rltools.attributions import Method
+from rltools.errors import RltoolsError
+from rltools.explanation._asking import Asked
+from rltools.explanation._batches import chunk_rows, explained_rows, most_copies
+from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
+from rltools.explanation._groups import SUMMARY, with_groups
+from rltools.explanation._pieces import batches
+from rltools.explanation._windows import Window
+from rltools.policy import Policy
+from rltools.recording import Recording
+from rltools.threads import row_work
+
+LONG_ENOUGH = 0.3
+"""Seconds: what takes so long is not measured again with more rows."""
+LONGEST = 2.0
+"""Seconds after which a measurement is stopped; the rest of the step is taken to go as fast."""
+EPISODES = 5
+"""So many, spread over the recording, are looked at for steps to measure with."""
+OPERATIONS_PER_SECOND = 2.5e10
+SECONDS_PER_ENTRY, SECONDS_PER_PASS = 4e-9, 2e-7
+"""What one thread of a common machine takes, by measurements of small and large networks; see `declared_seconds`."""
+STRIDES = (1, 2, 3, 5)
+MANY_REFERENCES = 8
+
+
+class _EnoughError(RltoolsError):
+    """Ends a measurement inside a method; it is one of ours because Captum's errors are turned into others."""
+
+
+def measured_seconds(
+    recording: Recording,
+    policy: Policy,
+    asked: Asked,
+    reference: Tensor | None,
+    max_batch: int | None,
+    threads: int | None,
+) -> float:
+    """Seconds that one step takes, measured on steps spread over the recording; 0 where it has none.
+
+    A step that takes longer than `LONGEST` is not worked off to its end.
+
+    Raises:
+        RltoolsError: whatever the method raises.
+    """
+    columns = _some_steps(recording, policy, asked, reference, max_batch)
+    if not columns:
+        return 0.0
+    x, context = recorded_inputs(policy, columns), recorded_context(policy, columns)
+    rows = 1
+    while True:
+        done, begun = 0.0, clock()
+
+        def advance(more: float) -> None:
+            nonlocal done
+            done += more
+            if clock() - begun > LONGEST and 0 < done < rows:  # noqa: B023  # called before the next round
+                raise _EnoughError
+
+        some = slice(0, rows)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is not finite is said when the steps are explained
+                explained_rows(
+                    *(policy, asked.method, asked.target, x[some], context.rows(some), reference, asked.settings),
+                    max_batch,
+                    threads=threads,
+                    advance=advance,
+                )
+        except _EnoughError:
+            return (clock() - begun) / done
+        passed = clock() - begun
+        if passed > LONG_ENOUGH or rows == len(x):
+            return passed / rows
+        rows = min(8 * rows, len(x))
+
+
+def _some_steps(
+    recording: Recording, policy: Policy, asked: Asked, reference: Tensor | None, max_batch: int | None
+) -> dict[str, np.ndarray]:
+    """Columns of as many steps as the method is given at once, evenly from a few episodes."""
+    references = 0 if reference is None else len(reference)
+    shape, dims = policy.features.shape, policy.features.dims
+    most = most_copies(policy.features.size, policy.dtype.itemsize, max_batch)
+    rows = chunk_rows(asked.method, shape, dims, references, asked.settings, most)
+    outcomes = [outcome for outcome in recording.outcomes() if outcome.steps]
+    outcomes = outcomes[:: ceil(len(outcomes) / EPISODES)] if outcomes else []
+    every = max(1, sum(outcome.steps for outcome in outcomes) // rows)
+    names, lags = needed_columns(recording, policy), policy.lags if isinstance(policy, Window) else 0
+    found = batches(recording, [outcome.number for outcome in outcomes], names, every, rows, 1024, lags)
+    for batch in found:
+        pieces = [piece for piece in batch if piece.damage is None and len(piece.t)]
+        if pieces:
+            joined = {name: np.concatenate([piece.columns[name] for piece in pieces]) for name in names}
+            if lags:
+                joined["before"] = np.concatenate([piece.columns["before"] for piece in pieces])
+            return {name: values[:rows] for name, values in joined.items()}
+    return {}
+
+
+def declared_seconds(policy: Policy, method: Method, references: int, settings: Mapping[str, Any]) -> float:
+    """Seconds that one step takes on a common machine, by what the method declares and the network's weights.
+
+    The same on every machine, so that what an experiment explains does not depend on where it runs.
+    """
+    features = policy.features
+    passes = method.passes(features.shape, features.dims, references, settings)
+    one_pass = row_work(policy) / OPERATIONS_PER_SECOND + features.size * SECONDS_PER_ENTRY + SECONDS_PER_PASS
+    return passes * one_pass
+
+
+def stride_within(step_seconds: float, steps: int, seconds: float) -> int:
+    """One step of how many is explained so that it takes no longer: 1, 2, 3, 5, 10, 20, 30, 50, ..., or all there are.
+
+    Few choices, so that a machine's mood seldom makes another one.
+
+    >>> stride_within(0.01, 20_000, 60), stride_within(0.01, 20_000, 10), stride_within(0.01, 100, 60)
+    (5, 20, 1)
+    """
+    needed = step_seconds * steps / seconds
+    ten: int = 10 ** max(0, int(log10(max(1.0, needed))))
+    return min(max(1, steps), next(factor * ten for factor in (*STRIDES, 10) if factor * ten >= needed))
+
+
+def cheaper_ways(policy: Policy, method: Method, references: int, settings: Mapping[str, Any]) -> list[str]:
+    """What would make a step cost less, the largest saving first, each with how many times it saves."""
+    features = policy.features
+
+    def passes(references: int, settings: Mapping[str, Any]) -> int:
+        resolved = with_groups(method, dict(settings), features)
+        return method.passes(features.shape, features.dims, references, resolved)
+
+    now = passes(references, settings)
+    found = [(now / max(1, count), text) for count, text in _changes(passes, method, references, settings)]
+    return [f"{text} ({factor:.3g} times)" for factor, text in sorted(found, reverse=True)[:3] if factor >= 1.5]
+
+
+def _changes(passes: Any, method: Method, references: int, settings: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """What could be asked for instead: how many passes that takes, and what it is."""
+    if "reference" in method.needs and references > MANY_REFERENCES:
+        yield passes(MANY_REFERENCES, settings), f"{MANY_REFERENCES} references instead of {references}"
+    if "groups" in settings and settings["groups"] is None:
+        yield passes(references, {**settings, "groups": SUMMARY}), "groups=summary"
+    for name, value in settings.items():
+        if isinstance(value, int) and not isinstance(value, bool) and name != "seed" and value > 0:
+            for other in {max(1, value // 4), 2 * value} - {value}:
+                yield passes(references, {**settings, name: other}), f"{name}={other} instead of {value}"

@@ -1,0 +1,96 @@
+"""What an episode is shown by: the attribution of every step before one of a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rltools
+from rltools.errors import RecordingError
+from rltools.recording import every_step_first
+from rltools.replays._page import _keys
+from rltools.videos._explained import explained
+from rltools.videos._scene import scene_of
+
+
+@pytest.fixture
+def sampled(make_env, make_policy, tmp_path):
+    """Shapley values of one step in three, and gradients of every step."""
+    env = make_env(length=8)
+    policy = make_policy(env)
+    recording = rltools.record(policy, env, episodes=2, directory=tmp_path / "run")
+    rltools.explain(recording, policy, method="shapley", every=3)
+    rltools.explain(recording, policy, target="logit:chosen")
+    return recording, policy
+
+
+def method_of(recording, key):
+    return recording.question(key).method, recording.question(key).target
+
+
+def test_a_sample_of_the_best_predictor_is_behind_what_explains_every_step(sampled):
+    recording, policy = sampled
+    assert method_of(recording, recording.find()) == ("shapley", "centred:chosen")
+    assert method_of(recording, every_step_first(recording)) == ("gradient", "logit:chosen")
+    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="random")
+    assert method_of(recording, every_step_first(recording)) == ("gradient", "centred:chosen"), "of the same target"
+    assert method_of(recording, every_step_first(recording, target="centred:chosen")) == ("gradient", "centred:chosen")
+    rltools.explain(recording, policy, method="integrated_gradients")
+    assert method_of(recording, every_step_first(recording))[0] == "integrated_gradients"
+
+
+def test_what_is_asked_for_by_name_or_is_all_there_is_stays_first(sampled, tmp_path):
+    recording, policy = sampled
+    assert method_of(recording, every_step_first(recording, "shapley"))[0] == "shapley"
+    with pytest.raises(RecordingError, match="no deep_lift"):
+        every_step_first(recording, "deep_lift")
+    other = rltools.record(policy, rltools_env(recording), episodes=1, directory=tmp_path / "other", max_steps=8)
+    rltools.explain(other, policy, method="shapley", every=3)
+    rltools.explain(other, policy, method="random")
+    assert method_of(other, every_step_first(other))[0] == "shapley", "a control says nothing of the agent"
+
+
+def rltools_env(recording):
+    import gymnasium
+    from gymnasium.spaces import Box, Discrete
+
+    class Still(gymnasium.Env):
+        observation_space = Box(-1e6, 1e6, (3,), np.float32)
+        action_space = Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            return np.ones(3, np.float32), {}
+
+        def step(self, action):
+            return np.ones(3, np.float32), 0.0, False, False, {}
+
+    return Still
+
+
+def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
+    recording, _ = sampled
+    assert [recording.question(key).method for key in _keys(recording, None, None)] == ["gradient", "shapley"]
+    scene = scene_of(recording, 0, None, None)
+    assert (scene.explained.method, scene.explained.note) == ("gradient", "")
+    assert np.isfinite(scene.explained.values).all()
+    axes = rltools.plots.timeline(recording)
+    said = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
+    assert "logit:chosen" in said
+    assert "steps explained" not in said
+
+
+def test_a_sample_that_is_asked_for_is_held_until_the_next_step_and_says_so(sampled):
+    recording, _ = sampled
+    shown = explained(recording, 1, scene_of(recording, 1, None, None).rows, "shapley", None)
+    assert shown.note == "one step in 3 explained, held until the next"
+    values = recording.attribution("shapley", episodes=[1]).values[:, 0]
+    assert np.flatnonzero(np.isfinite(values).all(axis=1)).tolist() == [2, 5]
+    assert np.isnan(shown.values[:2]).all(), "before the first there is nothing to hold"
+    for first, held in ((2, (2, 3, 4)), (5, (5, 6, 7))):
+        for step in held:
+            np.testing.assert_array_equal(shown.values[step], values[first].astype(np.float64))
+            assert shown.scores[step] == recording.attribution("shapley", episodes=[1]).scores[first, 0]
+    axes = rltools.plots.timeline(recording, 1, method="shapley")
+    said = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
+    assert "1 of 3 steps explained, and held until the next" in " ".join(said.split())
