@@ -52,10 +52,9 @@ def check_count(name: str, number: Any, *, least: int = 1, most: int) -> None:
     Traceback (most recent call last):
     rltools.errors.ArgumentError: episodes is a number of 41 digits; it must be at most 1,000,000
     """
-    try:
-        count = operator.index(number if not isinstance(number, bool) else None)
-    except TypeError:
-        raise ArgumentError(f"{name} is {number!r:.80}; it must be a whole number from {least:,} to {most:,}") from None
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise ArgumentError(f"{name} is {number!r:.80}; it must be a whole number from {least:,} to {most:,}")
+    count = operator.index(number)
     if count < least:
         raise ArgumentError(f"{name} is {in_digits(count)}; it must be at least {least:,}")
     if count > most:

@@ -92,9 +92,8 @@ def _some_steps(
 ) -> dict[str, np.ndarray]:
     """Columns of as many steps as the method is given at once, evenly from a few episodes."""
     references = 0 if reference is None else len(reference)
-    shape, dims = policy.features.shape, policy.features.dims
-    most = most_copies(policy.features.size, policy.dtype.itemsize, max_batch)
-    rows = chunk_rows(asked.method, shape, dims, references, asked.settings, most)
+    targets = len(asked.question.labels)
+    rows = chunk_rows(asked.method, policy, targets, references, asked.settings, most_copies(policy, max_batch))
     outcomes = [outcome for outcome in recording.outcomes() if outcome.steps]
     outcomes = outcomes[:: ceil(len(outcomes) / EPISODES)] if outcomes else []
     every = max(1, sum(outcome.steps for outcome in outcomes) // rows)

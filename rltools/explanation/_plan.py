@@ -156,7 +156,7 @@ def _begun(recording: Recording, asked: Asked) -> tuple[str, int] | None:
 
 
 def _without_stride(question: Question) -> str:
-    return json.dumps(replace(question, every=1).to_json(), sort_keys=True)
+    return json.dumps(replace(question, every=1, unseen=None).to_json(), sort_keys=True)
 
 
 def _compared(recording: Recording, policy: Policy, asked: Asked, reference: Reference, seed: int) -> Tensor | None:

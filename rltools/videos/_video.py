@@ -80,8 +80,7 @@ def video(
     path = Path(path)
     suffix = check_possible(path)
     size = _size(width)
-    if speed is not None:
-        check_speed(speed)
+    check_speed(speed)
     _check_steps(recording, episode)
     scene = scene_of(recording, episode, method, target)
     rate = pace(len(scene.episode), scene.rate, speed)
@@ -115,13 +114,13 @@ def check_possible(path: Path) -> str:
     return suffix
 
 
-def check_speed(speed: float) -> None:
+def check_speed(speed: float | None) -> None:
     """Whether a video can be played so fast.
 
     Raises:
         ArgumentError: it cannot.
     """
-    if not (math.isfinite(speed) and speed > 0):
+    if speed is not None and not (math.isfinite(speed) and speed > 0):
         raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
 
 
