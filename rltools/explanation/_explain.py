@@ -25,6 +25,7 @@ from rltools.policy import Policy
 from rltools.progress import progress_bar
 from rltools.recording import DamagedFileWarning, Recording
 from rltools.recording._background import BackgroundFiles
+from rltools.recording._draws import draws_columns, draws_path
 from rltools.recording._files import cause_named, numbered, numbered_path, sole_writer, write_json
 from rltools.targets import Target
 
@@ -171,6 +172,7 @@ def _explain_batch(
     for piece in batch:
         if piece.damage is not None:
             files.abandon(numbered_path(folder, piece.number))
+            files.abandon(draws_path(folder, piece.number))
             warnings.warn(str(piece.damage), DamagedFileWarning, stacklevel=4)
     batch = [piece for piece in batch if piece.damage is None]
     if not batch:
@@ -191,7 +193,15 @@ def _explain_batch(
         rows = slice(start, start + len(piece.t))
         path = numbered_path(folder, piece.number)
         files.write(path, {"t": piece.t, **{name: values[rows] for name, values in found.items()}})
+        draws, beside = draws_path(folder, piece.number), None
+        if explained.without is not None:
+            beside = draws_columns(piece.t, explained.without[rows], policy.features)
+        if beside is not None:
+            files.write(draws, beside)
         if piece.last:
+            # An episode whose attributions are there has its draws, too.
+            if beside is not None:
+                files.finish(draws, {})
             files.finish(path, {"policy_sha256": asked.question.policy_sha256})
         start = rows.stop
     return start, explained.failed

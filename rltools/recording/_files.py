@@ -93,7 +93,12 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
 def _left_unfinished(folder: Path) -> list[Path]:
     # Only where this lock is what a writer holds: beneath `folder` may lie other recordings, and pages in the making.
-    rooms = [folder / "episodes", folder / "frames", *folder.glob("attributions/*")]
+    rooms = [
+        folder / "episodes",
+        folder / "frames",
+        *folder.glob("attributions/*"),
+        *folder.glob("attributions/*/draws"),
+    ]
     return [
         temporary_name(folder / "recording.json"),
         *(path for room in rooms for path in room.glob(f"{_TEMPORARY}*")),
