@@ -38,12 +38,13 @@ ALLOWED = {
     "policies": POLICY | {"naming"},
     "loading": POLICY | {"policies"},
     "targets": {"errors", "policy", "features", "differentiation"},
+    "stats": set(),
     "attributions": {"errors", "discovery"},
     "differentiation": {"errors"},
     "recording": {"errors", "observations", "features"},
     "rollout": POLICY | {"policies", "recording"},
     "explanation": BASE | {"observations", "features", "policy", "targets", "attributions", "recording"},
-    "summary": RECORDING,
+    "summary": RECORDING | {"stats"},
     "plots": RECORDING | {"summary"},
     "pages": {"errors"},
     "replays": RECORDING | {"pages"},
@@ -117,6 +118,7 @@ def test_the_commands_are_imported_by_nobody() -> None:
 @pytest.mark.parametrize(
     ("room", "unknown"),
     [
+        ("stats", {"torch", "gymnasium", "stable_baselines3", "matplotlib", "pandas", "pyarrow"}),
         ("recording", {"torch", "gymnasium", "stable_baselines3", "matplotlib"}),
         ("attributions", {"gymnasium", "stable_baselines3", "pyarrow", "pandas", "matplotlib", "pathlib"}),
         ("explanation", {"gymnasium", "stable_baselines3", "matplotlib"}),

@@ -33,7 +33,7 @@ def importance(
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
-    """The share of each feature in the importance of all, sorted, with bootstrap intervals over episodes.
+    """The share of each feature in the importance of all, sorted, with intervals.
 
     Args:
         recording: one, or several by their label: agents side by side.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.summary._estimates import Interval, Statistics
+from rltools.stats import Interval
+from rltools.summary._estimates import Statistics
 from rltools.summary._summary import Summary
 
 

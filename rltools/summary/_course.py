@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.recording import Recording
-from rltools.summary._estimates import Interval
+from rltools.stats import Interval
 from rltools.summary._summarise import summarise
 from rltools.summary._summary import Summary
 

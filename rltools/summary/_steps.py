@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.errors import CorruptError
-from rltools.recording import Attribution, DamagedFileWarning, Episode, Recording
+from rltools.recording import Attribution, DamagedFileWarning, Episode, Recording, read_draws
 from rltools.recording._deviation import deviation
 
 Groups = Sequence[tuple[str, np.ndarray]]
@@ -53,6 +53,47 @@ def flat(values: np.ndarray, axes: int) -> np.ndarray:
 def grouped(values: np.ndarray, groups: Groups) -> np.ndarray:
     """`[..., entry]` summed over the entries of each group: float64 `[..., group]`."""
     return np.stack([values[..., entries].sum(axis=-1, dtype=np.float64) for _, entries in groups], axis=-1)
+
+
+def without_draws(
+    recording: Recording, key: str, number: int, scale: np.ndarray | None = None, *, merged: bool = False
+) -> np.ndarray | None:
+    """Attributions of one episode without each block of what was drawn for all steps: `[block, step, target, group]`.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        number: of the episode.
+        scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
+        merged: a choice as one feature, the sum of its one-hot entries.
+
+    Returns:
+        float64; None where nothing was drawn, it is not kept, or it is kept by region of an image and to be scaled.
+    """
+    found, features = read_draws(recording, key, number), recording.features_of(key)
+    if found is None:
+        return None
+    kept = features.groups()
+    if scale is not None:
+        if any(len(entries) > 1 for _, entries in kept):
+            return None
+        found = found * scale[[int(entries[0]) for _, entries in kept]]
+    if not merged:
+        return found.astype(np.float64)
+    place = {int(entries[0]): at for at, (_, entries) in enumerate(kept)}
+    groups = [
+        (name, np.array([place[int(entry)] for entry in entries if int(entry) in place]))
+        for name, entries in features.groups(merged=True)
+    ]
+    return grouped(found, groups)
+
+
+def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | None:
+    """The draws of all episodes one after another; None where one has none, or another number of blocks."""
+    there = [part for part in parts if part is not None]
+    if not there or len(there) < len(parts) or len({len(part) for part in there}) > 1:
+        return None
+    return np.concatenate(there, axis=axis)
 
 
 def usable(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from rltools.errors import ArgumentError
 from rltools.recording import Outcome, Recording
-from rltools.summary._estimates import Bootstrap
+from rltools.stats import across
 from rltools.summary._lazily import ByName
 from rltools.summary._notes import notes
 from rltools.summary._pooling import estimate_alike
@@ -26,10 +26,12 @@ def summarise(
     window: int = 0,
     merged: bool = False,
     level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
 ) -> Summary:
-    """How much each feature matters, with percentile bootstrap intervals; the episode is what is resampled.
+    """How much each feature matters, with intervals over the episodes and over the states that it is compared with.
+
+    Intervals hold the truth in a share `level` of all runs with other episodes and, where the method compares with
+    visited states or draws noise or orders, with another draw of these. They are jackknife intervals with quantiles of
+    Student's t; docs/uncertainty.md has how often they hold.
 
     Args:
         recording: with at least one attribution.
@@ -38,28 +40,22 @@ def summarise(
         window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
         merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot entries.
         level: of the intervals, between 0 and 1.
-        resamples: how often the episodes are drawn anew.
-        seed: of these draws.
 
     Raises:
         RecordingError: nothing that fits was explained, or an episode is not explained yet.
-        ArgumentError: a level outside 0 to 1, or no resamples.
+        ArgumentError: a level outside 0 to 1.
 
     Several targets that were explained together are pooled; where their scores differ, say `centred:chosen & value`,
     each score counts the same. Reads one episode at a time and keeps sums of each; where the method has residuals,
     these too.
     """
-    if not 0 < level < 1 or resamples < 1:
-        raise ArgumentError(
-            f"level={level!r} and resamples={resamples!r}: the level is between 0 and 1, for instance 0.95, and there "
-            f"is at least 1 resample, for instance 2000"
-        )
+    if not 0 < level < 1:
+        raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
     key = recording.find(method, target, window)
     question, features = recording.question(key), recording.features_of(key)
     deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
     sums = collect(recording, key, deviation, merged=merged)
-    bootstrap = Bootstrap(level, resamples, seed)
-    overall = estimate_alike(sums, 0, bootstrap, question.labels)
+    overall = estimate_alike(sums, 0, level, question.unit, question.labels)
     groups = features.groups(merged=merged)
     names = tuple(name for name, _ in groups)
     outcomes = recording.outcomes()
@@ -80,12 +76,14 @@ def summarise(
         non_finite=int(sums.failed.sum()),
         all_zero=float(sums.zero.sum() / overall.n) if overall.n else float("nan"),
         residuals=_residuals(sums),
-        returns=_returns(outcomes, bootstrap),
+        returns=_returns(outcomes, level),
         overall=overall,
-        by_action=ByName(named_actions(recording), lambda at: estimate_alike(sums, 1 + at, bootstrap, question.labels)),
+        by_action=ByName(
+            named_actions(recording), lambda at: estimate_alike(sums, 1 + at, level, question.unit, question.labels)
+        ),
         deviation=deviation,
         level=level,
-        notes=notes(recording, sums, overall, outcomes, question.every),
+        notes=notes(recording, key, sums, overall, outcomes, groups),
     )
 
 
@@ -101,9 +99,9 @@ def _residuals(sums: Sums) -> Residuals | None:
     return Residuals(float(relative.max()), over)
 
 
-def _returns(outcomes: list[Outcome], bootstrap: Bootstrap) -> Returns:
+def _returns(outcomes: list[Outcome], level: float) -> Returns:
     rewards = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     if len(rewards) == 0:
         return Returns(float("nan"), float("nan"), float("nan"), 0)
-    found = bootstrap.intervals(lambda weights: {"mean": weights @ rewards / len(rewards)}, len(rewards))["mean"]
+    found = across(rewards).interval(level)
     return Returns(float(found.value), float(found.low), float(found.high), len(rewards))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from rltools.recording import Episode, Recording
-from rltools.summary._steps import explained, flat, grouped, state_deviation, usable
+from rltools.stats import Jackknife, Named, jackknife
+from rltools.summary._steps import (
+    explained,
+    flat,
+    grouped,
+    joined_draws,
+    state_deviation,
+    usable,
+    without_draws,
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +28,8 @@ class Sums:
         counts: int `[episode, category]`, explained steps.
         totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and,
             where there is a deviation, the same two standardised.
+        without: float `[block, episode, category, kind, target, group]`, totals without each block of what was drawn
+            for all steps together, the references for instance; None where nothing was, or it was not kept.
         states: float `[episode, 3, group]`, of all recorded states: how many, and the sums of their distances and
             squared distances from the first one; None for images, and where nothing is standardised.
         zero: int `[episode]`, explained steps at which every attribution is exactly 0, though there was a choice.
@@ -32,6 +44,7 @@ class Sums:
 
     counts: np.ndarray
     totals: np.ndarray
+    without: np.ndarray | None
     states: np.ndarray | None
     zero: np.ndarray
     failed: np.ndarray
@@ -58,6 +71,7 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
     categories = 1 + len(named_actions(recording))
     kinds = 2 if deviation is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
+    draws: list[np.ndarray | None] = []
     origin: np.ndarray | None = None
     clipped = forced = 0
     for episode, found in explained(recording, key):
@@ -65,10 +79,10 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
         values = flat(found.values, 2)[rows]
         chosen = _categories(recording, episode)[rows]
         parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
-        kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
         counts.append([len(values), *np.bincount(chosen, minlength=categories)[1:]])
-        by_action = [kinded[chosen == category].sum(axis=0) for category in range(1, categories)]
-        totals.append(np.stack([kinded.sum(axis=0), *by_action]))
+        totals.append(_totals(np.stack(parts), chosen, categories))
+        if rows.any():
+            draws.append(_draws(recording, key, episode.outcome.number, deviation, merged, rows, chosen, categories))
         alone = _forced(recording, episode)[rows]
         forced += int(alone.sum())
         zero.append(int(((flat(values, 1) == 0).all(axis=1) & ~alone).sum()))
@@ -90,6 +104,7 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
     return Sums(
         counts=np.array(counts, dtype=np.int64).reshape(-1, categories),
         totals=np.stack(totals) if totals else np.zeros((0, *shape)),
+        without=_with_gaps(joined_draws(draws, axis=1), np.array(counts).reshape(-1, categories)[:, 0] > 0),
         states=np.stack(states) if states else None,
         zero=np.array(zero, dtype=np.int64),
         failed=np.array(failed, dtype=np.int64),
@@ -102,8 +117,68 @@ def collect(recording: Recording, key: str, deviation: np.ndarray | None, *, mer
     )
 
 
-def magnitudes(recording: Recording, key: str) -> np.ndarray:
-    """How much each feature mattered in each episode, over all steps and targets: float64 `[episode, group]`.
+def _totals(parts: np.ndarray, chosen: np.ndarray, categories: int) -> np.ndarray:
+    """From `[1 or 2, step, target, group]`, plain and standardised, to `[category, kind, target, group]`."""
+    kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
+    by_action = [kinded[chosen == category].sum(axis=0) for category in range(1, categories)]
+    return np.stack([kinded.sum(axis=0), *by_action])
+
+
+def _draws(
+    recording: Recording,
+    key: str,
+    number: int,
+    deviation: np.ndarray | None,
+    merged: bool,
+    rows: np.ndarray,
+    chosen: np.ndarray,
+    categories: int,
+) -> np.ndarray | None:
+    """The totals of one episode without each block of draws: `[block, 1, category, kind, target, group]`."""
+    parts = [without_draws(recording, key, number, merged=merged)]
+    if deviation is not None:
+        parts.append(without_draws(recording, key, number, deviation, merged=merged))
+    there = [part[:, rows] for part in parts if part is not None]
+    if len(there) < len(parts):
+        return None
+    return np.stack([_totals(np.stack(block), chosen, categories) for block in zip(*there, strict=True)])[:, None]
+
+
+def _with_gaps(draws: np.ndarray | None, used: np.ndarray) -> np.ndarray | None:
+    """Draws of the episodes that have explained steps, with 0 in place of the others."""
+    if draws is None:
+        return None
+    whole = np.zeros((len(draws), len(used), *draws.shape[2:]))
+    whole[:, used] = draws
+    return whole
+
+
+@dataclass(frozen=True)
+class Magnitudes:
+    """How much each feature mattered in each episode, over all steps and targets.
+
+    Attributes:
+        sizes: float64 `[episode, group]`.
+        without: float64 `[block, episode, group]`, without each block of what was drawn for all steps together; None
+            where nothing was, or it was not kept.
+    """
+
+    sizes: np.ndarray
+    without: np.ndarray | None
+
+    def mattering(self) -> Magnitudes:
+        """Of the episodes in which any feature mattered."""
+        used = self.sizes.sum(axis=1) > 0
+        return Magnitudes(self.sizes[used], None if self.without is None else self.without[:, used])
+
+    def drawn(self, statistic: Callable[[np.ndarray], Named]) -> dict[str, Jackknife]:
+        """A statistic of the sums over episodes `[draw, group]`, without each part of what was drawn."""
+        without = [] if self.without is None else [self.without.sum(axis=1)]
+        return jackknife(statistic, [self.sizes], without)
+
+
+def magnitudes(recording: Recording, key: str) -> Magnitudes:
+    """How much each feature mattered in each episode, over all steps and targets.
 
     Standardised where the attribution of this key is in "score per unit".
 
@@ -112,8 +187,9 @@ def magnitudes(recording: Recording, key: str) -> np.ndarray:
     """
     deviation = state_deviation(recording, key) if recording.question(key).unit == "score per unit" else None
     # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    sizes: np.ndarray = collect(recording, key, deviation).totals[:, 0, -1].sum(axis=1)
-    return sizes
+    sums = collect(recording, key, deviation)
+    without = None if sums.without is None else sums.without[:, :, 0, -1].sum(axis=2)
+    return Magnitudes(sums.totals[:, 0, -1].sum(axis=1), without)
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:

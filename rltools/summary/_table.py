@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rltools.summary._estimates import Interval, Statistics
+from rltools.stats import Interval
+from rltools.summary._estimates import Statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,7 @@ def to_table(summary: Summary) -> pd.DataFrame:
             "action": action,
             "n": statistics.n,
             "episodes": statistics.episodes,
+            "carriers": float(statistics.carriers[group]),
             **_numbers(statistics, target, group),
         }
         for action, statistics in {"": summary.overall, **summary.by_action}.items()
