@@ -47,10 +47,10 @@ def use(actions, folder):
         for method in {"gradient", methods[at % 5]}:
             rltools.attribute(policy, states, method=method, target=target, reference=states)
             rltools.explain(recording, policy, method=method, target=target, reference=2)
-        rltools.summarise(recording, method="gradient", target=target, resamples=5).findings
+        rltools.summarise(recording, method="gradient", target=target).findings
     for method in ("decision_change", "sarfa"):
         rltools.explain(recording, policy, method=method, reference=2)
-        rltools.summarise(recording, method=method, resamples=5).findings
+        rltools.summarise(recording, method=method).findings
     for target in ("log_probability:all", "centred:all & centred:chosen"):
         rltools.explain(recording, policy, target=target)
     for method in ("gradient", "shapley", "occlusion"):
