@@ -207,7 +207,7 @@ class TestWhatAModuleGives:
             (lambda y: torch.complex(y, y), "of torch.complex64"),
             (lambda y: None, "it gives a NoneType"),
         ],
-        ids=str,
+        ids=["tuple", "dict", "categorical", "normal", "positions", "complex", "none"],
     )
     def test_other_outputs(self, make, said):
         policy = of(output(make))

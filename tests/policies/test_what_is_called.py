@@ -428,7 +428,7 @@ class TestOfStableBaselines:
     @pytest.mark.parametrize(
         "change",
         [hook, forward_of_all, replaced, "inner hook", "inner forward", "inner replaced", "extractor"],
-        ids=str,
+        ids=lambda change: getattr(change, "__name__", change),
     )
     def test_q_networks(self, algorithm, change, patch):
         import sb3_contrib
@@ -588,7 +588,7 @@ class TestOfModules:
             {"dilation": (2, 2)},
             {"padding": "same", "_reversed_padding_repeated_twice": [1, 1, 1, 1]},
         ],
-        ids=str,
+        ids=lambda change: getattr(change, "__name__", change),
     )
     def test_settings_of_a_convolution(self, settings):
         torch.manual_seed(0)
