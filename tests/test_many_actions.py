@@ -56,6 +56,9 @@ def use(actions, folder):
     for method in ("gradient", "shapley", "occlusion"):
         rltools.attribute(policy, states, method=method, target="logit:all", reference=states)
         rltools.explain(recording, policy, method=method, target="centred:all", reference=2)
+        rltools.summarise(recording, method=method, target="centred:all").findings
+    rltools.explain(recording, policy, method="shapley", target="logit:all", reference=8)
+    rltools.summarise(recording, method="shapley", target="logit:all").findings
     rltools.plots.action_matrix(recording, method="gradient", target=targets[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
