@@ -61,6 +61,7 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
     expected |= {f"attributions/{key}/00000{number}.parquet" for key in explained for number in (0, 1)}
     expected |= {f"attributions/{key}/attribution.json" for key in explained}
     compared = {f"attributions/{key}/reference.parquet" for key in explained[2:]}
+    compared |= {f"attributions/{key}/draws/00000{number}.parquet" for key in explained[2:] for number in (0, 1)}
     assert slugs - {".lock"} == expected | compared
     assert made.page == folder / "index.html"
     assert made.summary.method == "shapley"

@@ -45,12 +45,13 @@ ALLOWED = {
     "loading": POLICY | {"policies"},
     "targets": {"errors", "limits", "policy", "features", "differentiation", "bounds"},
     "threads": {"errors", "policy"},
+    "stats": {"short_repr"},
     "attributions": {"errors", "discovery", "limits", "axes", "short_repr"},
     "differentiation": {"errors"},
     "recording": {"errors", "console", "observations", "features", "short_repr"},
     "rollout": POLICY | {"policies", "recording", "threads"},
     "explanation": BASE | {"observations", "features", "policy", "targets", "attributions", "recording", "threads"},
-    "summary": RECORDING,
+    "summary": RECORDING | {"stats"},
     "plots": RECORDING | {"summary"},
     "pages": {"errors"},
     "replays": RECORDING | {"pages"},
@@ -124,6 +125,7 @@ def test_the_commands_are_imported_by_nobody() -> None:
 @pytest.mark.parametrize(
     ("room", "unknown"),
     [
+        ("stats", {"torch", "gymnasium", "stable_baselines3", "matplotlib", "pandas", "pyarrow"}),
         ("recording", {"torch", "gymnasium", "stable_baselines3", "matplotlib"}),
         ("attributions", {"gymnasium", "stable_baselines3", "pyarrow", "pandas", "matplotlib", "pathlib"}),
         ("explanation", {"gymnasium", "stable_baselines3", "matplotlib"}),

@@ -47,15 +47,18 @@ def use(actions, folder):
         for method in {"gradient", methods[at % 5]}:
             rltools.attribute(policy, states, method=method, target=target, reference=states)
             rltools.explain(recording, policy, method=method, target=target, reference=2)
-        rltools.summarise(recording, method="gradient", target=target, resamples=5).findings
+        rltools.summarise(recording, method="gradient", target=target).findings
     for method in ("decision_change", "sarfa"):
         rltools.explain(recording, policy, method=method, reference=2)
-        rltools.summarise(recording, method=method, resamples=5).findings
+        rltools.summarise(recording, method=method).findings
     for target in ("log_probability:all", "centred:all & centred:chosen"):
         rltools.explain(recording, policy, target=target)
     for method in ("gradient", "shapley", "occlusion"):
         rltools.attribute(policy, states, method=method, target="logit:all", reference=states)
         rltools.explain(recording, policy, method=method, target="centred:all", reference=2)
+        rltools.summarise(recording, method=method, target="centred:all").findings
+    rltools.explain(recording, policy, method="shapley", target="logit:all", reference=8)
+    rltools.summarise(recording, method="shapley", target="logit:all").findings
     rltools.plots.action_matrix(recording, method="gradient", target=targets[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

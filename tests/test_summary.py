@@ -10,7 +10,7 @@ import rltools
 from rltools.errors import ArgumentError, RecordingError
 from rltools.features import Features
 from rltools.recording import DamagedFileWarning, SharedEpisodesWarning
-from rltools.summary import decision_sentences, explained_points, summarise
+from rltools.summary import decision_sentences, explained_points, leaders, summarise
 from rltools.summary._steps import state_deviation
 from rltools.testing import example_recording
 
@@ -56,23 +56,26 @@ def test_only_scores_per_unit_are_standardised(tmp_path):
     assert not [column for column in found.table.columns if column.startswith("standardised")]
 
 
-def test_intervals_are_percentiles_over_resampled_episodes(tmp_path):
-    values = _values([[1.0, 0.0]] * 4, [[2.0, 0.0]] * 4, [[6.0, 0.0]] * 4)
-    found = summarise(example_recording(tmp_path / "r", values, unit="score"), resamples=4000)
+def test_intervals_are_those_of_student_over_episodes(tmp_path):
+    values = _values([[-1.0, 0.0]] * 4, [[2.0, 0.0]] * 4, [[8.0, 0.0]] * 4)
+    found = summarise(example_recording(tmp_path / "r", values, unit="score"))
     mean = found.overall.mean
-    # Of the 27 draws, the smallest (1, 1, 1) and the largest (6, 6, 6) have 1/27 each, more than 2.5 %.
+    # The mean of -1, 2 and 8 has the standard error sqrt(7), and 97.5 % of Student's t with 2 degrees are 4.3027.
     assert mean.value[0, 0] == pytest.approx(3)
-    assert (mean.low[0, 0], mean.high[0, 0]) == (pytest.approx(1), pytest.approx(6))
+    half = 4.3027 * 7**0.5
+    assert (mean.low[0, 0], mean.high[0, 0]) == (pytest.approx(3 - half, rel=1e-4), pytest.approx(3 + half, rel=1e-4))
     narrow = summarise(example_recording(tmp_path / "s", values, unit="score"), level=0.5).overall.mean
     assert mean.low[0, 0] < narrow.low[0, 0] < narrow.high[0, 0] < mean.high[0, 0]
 
 
 def test_a_ratio_is_drawn_with_its_episodes_and_not_averaged_over_them(tmp_path):
     """A long episode weighs as many steps as it has."""
-    values = _values([[1.0]] * 1, [[0.0]] * 99)
+    values = _values([[1.0]] * 1, [[0.0]] * 99, [[-0.5]] * 50)
     found = summarise(example_recording(tmp_path / "r", values, unit="score")).overall.mean
-    assert found.value[0, 0] == pytest.approx(0.01)
-    assert (found.low[0, 0], found.high[0, 0]) == (0, 1)
+    assert found.value[0, 0] == pytest.approx(-24 / 150)
+    without = np.array([-25 / 149, -24 / 51, 1 / 100])
+    half = 4.3027 * (2 / 3 * ((without + 24 / 150) ** 2).sum()) ** 0.5
+    assert found.high[0, 0] - found.value[0, 0] == pytest.approx(half, rel=1e-4)
 
 
 def test_the_deviation_is_drawn_anew_with_the_episodes(tmp_path):
@@ -86,11 +89,19 @@ def test_the_deviation_is_drawn_anew_with_the_episodes(tmp_path):
     assert (found.share.high - found.share.low)[0, 0] == pytest.approx(0)
 
 
-def test_the_same_seed_gives_the_same_intervals(tmp_path):
+def test_the_same_recording_gives_the_same_intervals(tmp_path):
     recording = example_recording(tmp_path / "r", _drawn(lengths=range(5, 17)))
-    first, again, other = (summarise(recording, seed=seed).overall.mean.low for seed in (0, 0, 1))
+    first, again = (summarise(recording).overall.mean.low for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_mean_of_values_of_one_sign_has_the_interval_of_its_magnitude(tmp_path, sign):
+    values = _values([[1.0]] * 4, [[2.0]] * 4, [[6.0]] * 4)
+    found = summarise(example_recording(tmp_path / "r", [sign * part for part in values], unit="score")).overall
+    ends = sorted(float(sign * end[0, 0]) for end in (found.mean.low, found.mean.high))
+    assert ends == [found.mean_absolute.low[0, 0], found.mean_absolute.high[0, 0]]
+    assert 0 < ends[0] < 3 < ends[1]
 
 
 def test_one_episode_has_no_interval_and_says_so(tmp_path):
@@ -136,14 +147,14 @@ def test_all_zero_steps_are_counted_and_a_share_of_0_in_0_is_nan(tmp_path):
 
 
 def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
-    values = _values([[1.0], [5.0]], [[3.0], [7.0]])
+    values = _values([[1.0], [-5.0]], [[3.0], [7.0]])
     recording = example_recording(
         tmp_path / "r", values, actions=[np.array([-1, 0]), np.array([-1, 0])], action_start=-1, unit="score"
     )
     found = summarise(recording)
-    assert {name: part.mean.value.item() for name, part in found.by_action.items()} == {"left": 2.0, "right": 6.0}
+    assert {name: part.mean.value.item() for name, part in found.by_action.items()} == {"left": 2.0, "right": 1.0}
     table = found.table.set_index(["action", "feature"])
-    assert table.loc[("right", "obs[0]"), "mean_low"] == pytest.approx(5)
+    assert table.loc[("right", "obs[0]"), "mean_low"] == pytest.approx(1 - 6 * 12.7062, rel=1e-4)
 
 
 def test_an_action_that_only_one_episode_took_has_no_interval(tmp_path):
@@ -195,13 +206,14 @@ def test_residuals_are_relative_to_the_spread_of_the_score(tmp_path):
     found = summarise(recording)
     assert found.residuals.over == 1
     assert found.residuals.largest == pytest.approx(0.5 / scores.std(), rel=1e-5)
-    assert any("unexplained at 1 of 5 steps" in sentence for sentence in found.findings)
+    assert any("less exact than it should be at 1 of 5 steps" in sentence for sentence in found.findings)
 
 
 def test_returns_come_with_an_interval_over_episodes(tmp_path):
     returns = summarise(example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))).returns
     assert (returns.mean, returns.n) == (20, 3)
-    assert 10 <= returns.low < 20 < returns.high <= 30
+    half = 4.3027 * 10 / 3**0.5
+    assert (returns.low, returns.high) == (pytest.approx(20 - half, rel=1e-4), pytest.approx(20 + half, rel=1e-4))
 
 
 def test_findings_are_sentences_with_numbers(tmp_path):
@@ -224,9 +236,9 @@ def _changes(folder, *episodes, labels=("decision",), **more):
 
 
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
-    found = _changes(tmp_path, [[0.25, 0.5, 0.0]] * 4, [[0.25, 0.7, 0.0]] * 4)
+    found = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6)])
     assert found.findings[:2] == (
-        "Replacing height by that of another visited state changes the action in 60 % [50, 70] of the steps "
+        "Replacing height by that of another visited state changes the action in 60 % [57, 63] of the steps "
         "(decision_change).",
         "Next: angle in 25 % [25, 25].",
     )
@@ -238,6 +250,54 @@ def test_what_changes_the_decision_at_one_action(tmp_path):
     values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 2
     found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 2)
     assert "When it takes 'right' (12 steps), angle changes that most often: 80 % [80, 80]." in found.findings
+
+
+def test_a_lead_that_is_not_certain_is_not_said(tmp_path):
+    """In half of the episodes one feature is in front, in the other half the other."""
+    names = Features((3,), ("feature",), ("x", "y", "z"))
+    either = [[[3.0, 1.0, 0.1]] * 12, [[1.0, 3.2, 0.1]] * 12] * 3
+    actions = [np.array([0] * 6 + [1] * 6)] * 6
+    found = summarise(
+        example_recording(
+            tmp_path / "r", _values(*either), features=names, unit="score", method="shapley", actions=actions
+        )
+    )
+    assert found.findings[0].startswith("y carries 50 % [")
+    assert found.findings[0].endswith("]: which of these comes first is uncertain (shapley, centred:chosen).")
+    assert " and x 48 % [" in found.findings[0]
+    assert [one.feature for one in leaders(found)] == ["y", "x"]
+
+
+def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
+    names = Features((3,), ("feature",), ("x", "y", "z"))
+    actions = [np.array([0] * 40 + [1] * 10)] * 6
+    for rows, expected in (([[1.0, 0.1, 3.0]] * 2, "z matters most: 73 % ["), ([[1.0, 3.0, 3.4], [1.0, 3.0, 2.4]], "")):
+        values = [[[9.0, 0.1, 0.1]] * 40 + [rows[number % 2]] * 10 for number in range(6)]
+        found = summarise(
+            example_recording(
+                tmp_path / (expected[:1] or "tie"), _values(*values), features=names, unit="score", actions=actions
+            )
+        )
+        said = [sentence for sentence in found.findings if sentence.startswith("When it takes 'right' (60 steps), ")]
+        assert len(said) == 1
+        if expected:
+            assert expected in said[0]
+        else:
+            assert "no feature is certain to matter most" in said[0]
+            assert said[0].endswith("cannot be told apart.")
+
+
+def test_of_one_episode_no_lead_is_said(tmp_path):
+    found = summarise(example_recording(tmp_path / "r", _values([[1.0, 9.0]] * 5), unit="score"))
+    assert "a single episode does not show which comes first" in found.findings[0]
+
+
+def test_a_feature_that_few_episodes_carry_is_marked(tmp_path):
+    episodes = [[[5.0, 1.0, 9.0 if number < 2 else 0.0]] * 4 for number in range(20)]
+    found = summarise(example_recording(tmp_path / "r", _values(*episodes), unit="score"))
+    assert found.overall.carriers.tolist() == [pytest.approx(20), pytest.approx(20), pytest.approx(2)]
+    assert [ranked.feature for ranked in found.top() if ranked.few] == ["obs[2]"]
+    assert "few of the 20 episodes carry obs[2]: intervals are rough there" in found.notes
 
 
 def test_nothing_is_said_of_an_action_taken_a_few_times(tmp_path):
@@ -285,7 +345,8 @@ def test_several_targets_together_are_no_decision(tmp_path):
     labels = ("centred:chosen", "value")
     found = summarise(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
     found = dataclasses.replace(found, target="centred:chosen & value")
-    assert "of the explained scores (gradient, centred:chosen & value)." in found.findings[0]
+    assert "of the explained scores" in found.findings[0]
+    assert found.findings[0].endswith("(gradient, centred:chosen & value).")
 
 
 def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):
@@ -313,7 +374,7 @@ def test_nothing_explained_says_what_to_do(tmp_path):
         summarise(recording, method="shapley")
 
 
-@pytest.mark.parametrize("wrong", [{"level": 95}, {"level": 0}, {"resamples": 0}])
+@pytest.mark.parametrize("wrong", [{"level": 95}, {"level": 0}])
 def test_arguments_that_cannot_be_meant(tmp_path, wrong):
     with pytest.raises(ArgumentError, match="level"):
         summarise(example_recording(tmp_path / "r", _drawn()), **wrong)

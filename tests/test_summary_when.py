@@ -54,6 +54,16 @@ def test_nothing_where_it_matters_alike_at_all_times(found):
     assert found(lambda at, length: np.ones(length)) == ()
 
 
+def test_no_third_where_another_may_hold_as_much(found):
+    """The first and the last third hold 45 % and 44 %, each of them clearly more than a third."""
+
+    def ends(at, length):
+        third = 3 * at // length
+        return np.where(third == 1, 0.25, np.where((third == 0) == (length % 3 == 0), 1.3, 1.1))
+
+    assert found(ends) == ()
+
+
 def test_nothing_where_episodes_differ(found):
     def either(at, length):
         return np.where((at < 40) == (length > 235), 10.0, 1.0)

@@ -14,6 +14,7 @@ from torch import Tensor
 from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._captum_calls import DRAWN_BY_ROW, HOOKED, attributed, captum
 from rltools.attributions._completeness import reference_scores, residual_of
+from rltools.attributions._draws import mean_of_blocks
 from rltools.attributions._method import Method, Result, RowScore, Unit, every_axis, every_feature
 from rltools.discovery import unknown
 from rltools.errors import ArgumentError
@@ -97,12 +98,18 @@ def _function(name: str, short: str, kind: Any) -> Any:
 
     def attribute(score: RowScore, x: Tensor, *, reference: Tensor | None = None, **settings: Any) -> Result:
         arguments = _settled(short, takes, settings, score, 1 if short in DRAWN_BY_ROW else max(1, len(x)))
-        values = attributed(name, short, score, x, reference, several=several, **arguments)
+        without = None
+        if reference is None or several:
+            values = attributed(name, short, score, x, reference, several=several, **arguments)
+        else:
+            values, without = mean_of_blocks(
+                lambda some: attributed(name, short, score, x, some, **arguments), reference
+            )
         if reference is None or "return_convergence_delta" not in takes:
-            return Result(values)
+            return Result(values, without=without)
         starts = reference_scores(score, x, reference)
         with torch.no_grad():
-            return Result(values, residual=residual_of(values, score(x), starts))
+            return Result(values, residual=residual_of(values, score(x), starts), without=without)
 
     attribute.__doc__ = f"{short}, as Captum computes it.\n\n{inspect.getdoc(kind)}"
     attribute.__signature__ = _signature(short, takes)  # type: ignore[attr-defined]

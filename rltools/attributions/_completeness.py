@@ -30,6 +30,16 @@ def residual_of(values: Tensor, ends: Tensor, starts: Tensor) -> Tensor:
     return ends - starts.mean(1) - values.flatten(2).sum(2)
 
 
+def spread_of(ends: Tensor, starts: Tensor) -> Tensor:
+    """The score's standard deviation over the references, of one reference the score's difference: `[batch, target]`.
+
+    Args:
+        ends: the scores of the rows, `[batch, target]`.
+        starts: those of the references, `[batch, reference, target]`.
+    """
+    return starts.std(1) if starts.shape[1] > 1 and len(starts) else (ends - starts.mean(1)).abs()
+
+
 def is_complete(residual: Tensor, ends: Tensor, starts: Tensor, tolerance: float = TOLERANCE) -> Tensor:
     """Whether the residuals of all targets are small, bool `[batch]`.
 
@@ -40,8 +50,7 @@ def is_complete(residual: Tensor, ends: Tensor, starts: Tensor, tolerance: float
         tolerance: the largest residual, as a share of the score's standard deviation over the references (of the
             score's difference, where there is one reference).
     """
-    several = starts.shape[1] > 1 and len(starts)
-    spread = starts.std(1) if several else (ends - starts.mean(1)).abs()
+    spread = spread_of(ends, starts)
     # Below the dtype's own rounding there is nothing left to gain.
     rounding = 100 * torch.finfo(ends.dtype).eps * (ends.abs() + starts.abs().amax(1))
     return (residual.abs() <= tolerance * spread + rounding).all(1)

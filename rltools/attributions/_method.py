@@ -88,7 +88,10 @@ class Result:
         values: `[batch, target, *feature]`, signed.
         residual: `[batch, target]`, the part of the score's difference that the values leave unexplained.
         standard_error: `[batch, target, *feature]`, of values that were sampled.
-        complete: bool `[batch]`, whether the residual is as small as the method promises.
+        complete: bool `[batch]`, whether the values are as exact as the method promises.
+        without: `[block, batch, target, *feature]`, the values without each block of what was drawn for all rows
+            together, the references for instance: at least two blocks, from which summaries know how far another draw
+            would move them. None where nothing was drawn.
 
     Example:
         >>> import torch
@@ -101,6 +104,7 @@ class Result:
     residual: Tensor | None = None
     standard_error: Tensor | None = None
     complete: Tensor | None = None
+    without: Tensor | None = None
 
     __repr__ = short_repr
 
@@ -260,12 +264,14 @@ class Method:
         if not isinstance(result, Result):
             raise MethodError(f"method {self.name} returned a {type(result).__name__}; it must return a Result")
         rows = shape[:2]
-        wanted = {"values": shape, "standard_error": shape, "residual": rows, "complete": rows[:1]}
+        wanted = {"values": shape, "standard_error": shape, "residual": rows, "complete": rows[:1], "without": shape}
         for name, expected in wanted.items():
             part = getattr(result, name)
             if part is None and name != "values":
                 continue
             found = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
+            if name == "without" and isinstance(part, Tensor) and part.ndim and len(part) > 1:
+                found = tuple(part.shape[1:])  # any number of blocks, but one
             if found != expected:
                 raise MethodError(f"method {self.name} returned {name} of {found}; they must be of shape {expected}")
             if name != "complete" and not part.is_floating_point():

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups
+from rltools.attributions._draws import mean_without
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._parts import entry_parts
 from rltools.attributions._replacing import scores_without
@@ -32,8 +33,9 @@ def decision_change(score: RowScore, x: Tensor, *, reference: Tensor, groups: Gr
             group's value is spread evenly over its entries.
 
     Returns:
-        values `[batch, target, *feature]` from 0 to 1; their standard error over the references, where there are at
-        least two.
+        values `[batch, target, *feature]` from 0 to 1; their standard error over the draw of the references, where
+        there are at least two. It is 0 where all references agree, which with few of them happens by chance: twice the
+        error on both sides holds in about 80 % with 8 references and in 93 % with 32.
 
     Which features an agent needs was measured by taking them away during whole episodes: this predicts the lost return
     best. Replaced one at a time by values of other states as in permutation importance (Breiman: Random Forests, 2001).
@@ -53,10 +55,15 @@ def decision_change(score: RowScore, x: Tensor, *, reference: Tensor, groups: Gr
             with_each.append(torch.cat([_moved(whole, decided, score.categorical) for whole, decided in blocks], 1))
         changes = torch.stack(with_each).transpose(2, 3)  # [reference, batch, target, part]
         mean, count = changes.mean(0), len(changes)
-        if count < 2:
+        without = mean_without(changes)
+        if without is None:
             return Result(parts.spread(mean))
         variance = (changes - mean).square().sum(0) / (count - 1)
-    return Result(parts.spread(mean), standard_error=parts.spread((variance / count).sqrt()))
+    return Result(
+        parts.spread(mean),
+        standard_error=parts.spread((variance / count).sqrt()),
+        without=torch.stack([parts.spread(values) for values in without]),
+    )
 
 
 def _moved(before: Tensor, decided: Tensor, categorical: bool) -> Tensor:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from rltools.attributions._captum_calls import attributed
 from rltools.attributions._completeness import is_complete, reference_scores, residual_of
+from rltools.attributions._draws import mean_of_blocks
 from rltools.attributions._method import Result, RowScore, method
 
 
@@ -48,9 +49,9 @@ def deep_lift(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
         >>> rltools.attribute(policy, observations, method="deep_lift", reference=observations).values.shape
         (4, 1, 4)
     """
-    values = attributed("deep_lift", "DeepLift", score, x, reference)
+    values, without = mean_of_blocks(lambda some: attributed("deep_lift", "DeepLift", score, x, some), reference)
     starts = reference_scores(score, x, reference)
     with torch.no_grad():
         ends = score(x)
     residual = residual_of(values, ends, starts)
-    return Result(values, residual=residual, complete=is_complete(residual, ends, starts))
+    return Result(values, residual=residual, complete=is_complete(residual, ends, starts), without=without)

@@ -1,11 +1,14 @@
 """Gradients integrated along the way from each reference state."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from rltools.attributions._blocks import gradients_at_once
-from rltools.attributions._completeness import TOLERANCE, is_complete, reference_scores, residual_of
+from rltools.attributions._completeness import TOLERANCE, is_complete, reference_scores, residual_of, spread_of
+from rltools.attributions._draws import DrawSums
 from rltools.attributions._method import Result, RowScore, method
 from rltools.errors import ArgumentError
 
@@ -29,7 +32,9 @@ def integrated_gradients(
     """What each feature adds to the score on the straight way from visited states to this one.
 
     The values of a row sum to its score minus the mean score of the references, up to the residual. Gauss-Legendre
-    nodes are doubled, row by row, until the residual is small.
+    nodes are doubled, row by row, until the residual is small. Where it is not before the last doubling, because the
+    score has kinks, the ways are cut into as many equal parts instead, and each part's two gradients are weighted so
+    that they add up to its change of score: on a part with a single kink of a piecewise linear score that is exact.
 
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
@@ -38,10 +43,13 @@ def integrated_gradients(
         nodes: at which the gradient is taken on each way, at first.
         most_nodes: at last.
         tolerance: the largest residual, as a share of the score's standard deviation over the references (of the
-            score's difference, where there is one reference).
+            score's difference, where there is one reference). Of ways in parts it is enough if half of what the last
+            halving of the parts changed in any value is as small, as a share of that or of the row's largest value:
+            kinks can leave a residual of values that are right.
 
     Returns:
-        values `[batch, target, *feature]` in units of the score, residual `[batch, target]`, complete `[batch]`.
+        values `[batch, target, *feature]` in units of the score, residual `[batch, target]`, complete `[batch]`,
+        whether the tolerance was kept.
 
     Raises:
         ArgumentError: fewer than one node.
@@ -63,28 +71,90 @@ def integrated_gradients(
     with torch.no_grad():
         ends = score(x)
     starts = reference_scores(score, x, reference)
-    values = _integral(score, x, reference, nodes)
-    while True:
-        residual = residual_of(values, ends, starts)
-        complete = is_complete(residual, ends, starts, tolerance)
+    sums = _integral(score, x, reference, nodes)
+    values, without = sums.mean(), sums.without()
+    residual = residual_of(values, ends, starts)
+    complete = is_complete(residual, ends, starts, tolerance)
+    while 2 * nodes <= most_nodes and not complete.all():
         nodes *= 2
-        missing = (~complete).nonzero()[:, 0]
-        if nodes > most_nodes or len(missing) == 0:
-            return Result(values, residual=residual, complete=complete)
-        values = values.index_copy(0, missing, _integral(score.rows(missing), x[missing], reference, nodes))
+        rows = (~complete).nonzero()[:, 0]
+        if 2 * nodes > most_nodes:
+            # Each halving of the parts at least halves the error: what it changed is at least the error that is left.
+            sums, change = _in_parts(score.rows(rows), x[rows], reference, nodes)
+            scale = torch.maximum(spread_of(ends[rows], starts[rows]), sums.mean().flatten(2).abs().amax(2))
+            kept = (change / 2 <= tolerance * scale).all(1)
+        else:
+            sums, kept = _integral(score.rows(rows), x[rows], reference, nodes), torch.zeros_like(complete[rows])
+        values, more = values.index_copy(0, rows, sums.mean()), sums.without()
+        if without is not None and more is not None:
+            without = without.index_copy(1, rows, more)
+        residual = residual_of(values, ends, starts)
+        small = is_complete(residual[rows], ends[rows], starts[rows], tolerance)
+        complete = complete.index_copy(0, rows, small | kept)
+    return Result(values, residual=residual, complete=complete, without=without)
 
 
-def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> Tensor:
-    """The mean over references, one at a time to bound the memory; `[batch, target, *feature]`."""
+def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> DrawSums:
+    """By Gauss-Legendre nodes, from one reference at a time to bound the memory; `[batch, target, *feature]` each."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
-    place = torch.as_tensor((places + 1) / 2, dtype=x.dtype, device=x.device)
     weight = torch.as_tensor(weights / 2, dtype=x.dtype, device=x.device)
-    flat, block = [1] * (x.ndim - 1), gradients_at_once(score, x)
-    total = torch.zeros(score.outputs, len(x), *x.shape[1:], dtype=x.dtype, device=x.device)
+    sums = DrawSums(len(reference))
     for start in reference:
-        way = x - start
-        for part, of_part in zip(torch.split(place, block), torch.split(weight, block), strict=True):
-            path = start + part.reshape(1, -1, *flat) * way[:, None]
-            gradients = score.gradients(path)  # [target, batch, node, *feature]
-            total += (gradients * of_part.reshape(1, 1, -1, *flat)).sum(2) * way
-    return total.movedim(0, 1) / len(reference)
+        total = torch.zeros(score.outputs, len(x), *x.shape[1:], dtype=x.dtype, device=x.device)
+        used = 0
+        for gradients, _ in _along(score, x, start, (places + 1) / 2):
+            of_part = weight[used : used + gradients.shape[2]]
+            used += len(of_part)
+            total += (gradients * of_part.reshape(1, 1, -1, *[1] * (x.ndim - 1))).sum(2)
+        sums.add((total * (x - start)).movedim(0, 1))
+    return sums
+
+
+def _in_parts(score: RowScore, x: Tensor, reference: Tensor, parts: int) -> tuple[DrawSums, Tensor]:
+    """By parts between gradients, each reference as in `_integral`; and what half as many parts would have changed.
+
+    The change is the largest among a row's features, `[batch, target]`.
+    """
+    sums, coarse = DrawSums(len(reference)), torch.zeros((), dtype=x.dtype, device=x.device)
+    for start in reference:
+        way = (x - start)[:, None]
+        blocks = list(_along(score, x, start, np.linspace(0, 1, parts + 1)))
+        gradients = torch.cat([block for block, _ in blocks], 2)
+        with torch.no_grad():
+            scores = torch.cat([score(path) for _, path in blocks], 1).movedim(2, 0)
+        slopes = (gradients * way).flatten(3).sum(3)
+        sums.add((_weighted(gradients, slopes, scores) * way[:, 0]).movedim(0, 1))
+        half = slice(None, None, 2)
+        of_half = _weighted(gradients[:, :, half], slopes[:, :, half], scores[:, :, half]) if parts % 2 == 0 else 0
+        coarse = coarse + (of_half * way[:, 0]).movedim(0, 1)
+    return sums, (sums.mean() - coarse / len(reference)).flatten(2).abs().amax(2)
+
+
+def _weighted(gradients: Tensor, slopes: Tensor, scores: Tensor) -> Tensor:
+    """The mean gradient of a way, `[target, batch, *feature]`, from those at the ends of its equal parts.
+
+    Args:
+        gradients: `[target, batch, end, *feature]`.
+        slopes: of the score along the whole way, `[target, batch, end]`.
+        scores: `[target, batch, end]`.
+    """
+    parts = slopes.shape[2] - 1
+    before, after, mean = slopes[:, :, :-1], slopes[:, :, 1:], scores.diff(dim=2) * parts
+    bend = before - after
+    # Where the slope hardly bends the two weights hardly matter, and would be made of rounding.
+    rounding = 16 * parts * torch.finfo(scores.dtype).eps * scores.abs().amax(2, keepdim=True)
+    bent = bend.abs() > rounding
+    weight = torch.where(bent, ((mean - after) / torch.where(bent, bend, 1)).clamp(0, 1), 0.5)
+    weight = weight.reshape(*weight.shape, *[1] * (gradients.ndim - 3))
+    return (weight * gradients[:, :, :-1] + (1 - weight) * gradients[:, :, 1:]).mean(2)
+
+
+def _along(score: RowScore, x: Tensor, start: Tensor, places: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+    """Gradients `[target, batch, place, *feature]` at places from 0 to 1 on the ways to the rows, and the states there.
+
+    As many at once as fit.
+    """
+    place = torch.as_tensor(places, dtype=x.dtype, device=x.device)
+    for part in torch.split(place, gradients_at_once(score, x)):
+        path = start + part.reshape(1, -1, *[1] * (x.ndim - 1)) * (x - start)[:, None]
+        yield score.gradients(path), path

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups
+from rltools.attributions._draws import DrawSums
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._parts import entry_parts
 from rltools.attributions._replacing import copies_for, lost_without, stand_ins
@@ -55,7 +56,7 @@ def occlusion(
     parts = entry_parts(x, groups)
     replaced = stand_ins(x, reference, replacement)
     with torch.no_grad():
-        lost = torch.zeros(len(x), score.outputs, parts.count, dtype=x.dtype, device=x.device)
+        sums = DrawSums(len(replaced))
         for stand_in in replaced:  # one at a time, to bound the memory
-            lost += lost_without(score, x, stand_in, parts, score.most_copies)
-        return Result(parts.spread(lost / len(replaced)))
+            sums.add(parts.spread(lost_without(score, x, stand_in, parts, score.most_copies)))
+        return Result(sums.mean(), without=sums.without())

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from rltools.attributions._blocks import copies_at_once
 from rltools.attributions._coalitions import Groups
+from rltools.attributions._draws import blocks_of
 from rltools.attributions._masks import part_masks, pixel_masks
 from rltools.attributions._method import Result, RowScore, method, places
 from rltools.attributions._parts import entry_parts, pixel_parts
@@ -97,13 +98,38 @@ def rise(
         scores = torch.cat(seen, 1)
         # What the score is without regard to the masks only adds noise.
         scores -= scores.mean(1, keepdim=True)
-        sums = torch.zeros(len(x), score.outputs, parts.count, dtype=x.dtype, device=x.device)
-        squares = torch.zeros_like(sums)
+        block_of = _blocks_of_masks(masks, len(replaced)).to(x.device)
+        each = torch.bincount(block_of)
+        sums = torch.zeros(len(each), len(x), score.outputs, parts.count, dtype=x.dtype, device=x.device)
+        squares, shares = torch.zeros_like(sums[0]), sums.new_zeros(len(each), parts.count)
         for numbers in blocks:
             more = (drawn.weights(numbers) - shown) / drawn.variance
-            sums += torch.einsum("bmt,mp->btp", scores[:, numbers], more)
             squares += torch.einsum("bmt,mp->btp", scores[:, numbers] ** 2, more**2)
+            for block in torch.unique(block_of[numbers]).tolist():
+                inside = block_of[numbers] == block
+                sums[block] += torch.einsum("bmt,mp->btp", scores[:, numbers[inside]], more[inside])
+                shares[block] += more[inside].sum(0)
+        total = sums.sum(0)
         # One mask less, because the mean score was taken from the same masks: that makes the estimate unbiased.
-        values = sums / (masks - 1)
-        variance = (squares - sums**2 / masks).clamp(min=0) / (masks - 1)
-        return Result(parts.spread(values), standard_error=parts.spread((variance / masks).sqrt()))
+        values = total / (masks - 1)
+        variance = (squares - total**2 / masks).clamp(min=0) / (masks - 1)
+        without = []
+        for block, count in enumerate(masks - each if len(each) > 1 else []):
+            # The mean score of the masks that are left is another one.
+            mean = scores[:, block_of != block].mean(1)[..., None]
+            left = total - sums[block] - mean * (shares.sum(0) - shares[block])
+            without.append(parts.spread(left / (count - 1)))
+        return Result(
+            parts.spread(values),
+            standard_error=parts.spread((variance / masks).sqrt()),
+            without=torch.stack(without) if without else None,
+        )
+
+
+def _blocks_of_masks(masks: int, replacements: int) -> Tensor:
+    """The block of each mask, int64 `[mask]`: those of one reference are in one block."""
+    turn = torch.arange(masks) % replacements if replacements > 1 else torch.arange(masks)
+    block = torch.zeros(masks, dtype=torch.int64)
+    for number, turns in enumerate(blocks_of(int(turn.max()) + 1)):
+        block[(turn >= turns.start) & (turn < turns.stop)] = number
+    return block

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups, owners, rounding, spread, worths
+from rltools.attributions._draws import DrawSums
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._nearest import compared, starts
 from rltools.errors import ArgumentError
@@ -61,8 +62,9 @@ def sampled_shapley(
 
     Returns:
         values `[batch, target, *feature]` in units of the score; standard_error of that shape, of sampling orders with
-        these references, from how pairs of the same reference differ; residual `[batch, target]`, of rounding alone,
-        against the mean score of the row's own nearest references where only those are used.
+        these references, from how pairs of the same reference differ: right on average, and itself rough where there
+        are few pairs; residual `[batch, target]`, of rounding alone, against the mean score of the row's own nearest
+        references where only those are used.
 
     Raises:
         ArgumentError: fewer than one permutation, nearest is negative, or an entry is in no group or in two.
@@ -89,8 +91,9 @@ def sampled_shapley(
         pairs = _pairs(permutations, count)
         generator = torch.Generator().manual_seed(seed)
         ranks = torch.rand(count, pairs, players, dtype=torch.float64, generator=generator).argsort(2).to(x.device)
-        total = torch.zeros(len(x), players, score.outputs, dtype=x.dtype, device=x.device)
-        variance, difference = torch.zeros_like(total), torch.zeros_like(total[:, 0])
+        sums, shape = DrawSums(count), x.shape[1:]
+        variance = torch.zeros(len(x), players, score.outputs, dtype=x.dtype, device=x.device)
+        difference = torch.zeros_like(variance[:, 0])
         for start, rank in zip(compared_with, ranks, strict=True):  # one at a time, to bound the memory
             walked = worths(score, x, start, partial(_walk, rank), 2 * rank.numel(), owner)
             worth = walked.view(len(x), pairs, 2 * players, score.outputs)
@@ -99,14 +102,14 @@ def sampled_shapley(
                 added.abs().amax(1, keepdim=True) < rounding(walked.transpose(1, 2))[:, None, None], 0
             )
             mean = added.mean(1)
-            total += mean
+            sums.add(spread(mean.transpose(1, 2), owner, shape))
             variance += (added - mean[:, None]).square().sum(1) / (pairs * (pairs - 1))
             difference += (worth[:, :, players] - worth[:, :, 0]).mean(1)
-        values = (total / count).transpose(1, 2)
+        values = sums.mean()
         error = (variance.sqrt() / count).transpose(1, 2)
-        residual = difference / count - values.sum(2)
-    shape = x.shape[1:]
-    return Result(spread(values, owner, shape), residual=residual, standard_error=spread(error, owner, shape))
+        residual = difference / count - values.flatten(2).sum(2)
+        without = None if count < len(reference) else sums.without()
+    return Result(values, residual=residual, standard_error=spread(error, owner, shape), without=without)
 
 
 def _walk(rank: Tensor, steps: Tensor) -> Tensor:

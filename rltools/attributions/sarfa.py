@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups
+from rltools.attributions._draws import DrawSums
 from rltools.attributions._method import Result, RowScore, Settings, method, places
 from rltools.attributions._parts import entry_parts, every_place, place_parts
 from rltools.attributions._replacing import copies_for, scores_without, stand_ins_or_blur, usual_replacement
@@ -83,12 +84,12 @@ def sarfa(
     replaced = stand_ins_or_blur(x, score.dims, reference, replacement, blur)
     with torch.no_grad():
         _, chosen = score.actions(x)
-        total = torch.zeros(len(x), parts.count, dtype=x.dtype, device=x.device)
+        sums = DrawSums(len(replaced))
         for stand_in in replaced:
             blocks = scores_without(lambda copies: score.actions(copies)[0], x, stand_in, parts, score.most_copies)
-            total += torch.cat([_relevance(whole, without, chosen) for whole, without in blocks], 1)
-        values = parts.spread((total / len(replaced))[:, None])
-        return Result(values.repeat(1, score.outputs, *[1] * (x.ndim - 1)))
+            relevant = torch.cat([_relevance(whole, without, chosen) for whole, without in blocks], 1)
+            sums.add(parts.spread(relevant[:, None]).repeat(1, score.outputs, *[1] * (x.ndim - 1)))
+        return Result(sums.mean(), without=sums.without())
 
 
 def _relevance(whole: Tensor, without: Tensor, chosen: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._coalitions import Groups, owners, rounding, spread, worths
+from rltools.attributions._draws import DrawSums
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._nearest import compared, starts
 
@@ -63,14 +64,17 @@ def shapley(score: RowScore, x: Tensor, *, reference: Tensor, nearest: int = 0, 
     players = len(owner) if groups is None else len(groups)
     with torch.no_grad():
         compared_with = starts(score, x, reference, nearest)
-        worth = torch.zeros(len(x), 2**players, score.outputs, dtype=x.dtype, device=x.device)
+        sums, count, shape = DrawSums(len(compared_with)), len(compared_with), x.shape[1:]
         for start in compared_with:  # one at a time, to bound the memory
-            worth += _all_worths(score, x, start, owner, players)
-        worth /= len(compared_with)
-        at_once = max(1, MOST_JOINING // max(1, len(x) * players * 2 ** (players - 1)))
-        values = torch.cat([_values(of_targets, players) for of_targets in torch.split(worth, at_once, dim=2)], dim=1)
+            sums.add(_all_worths(score, x, start, owner, players))
+        worth = sums.mean()
+        values = _values(worth, players)
         residual = worth[:, -1] - worth[:, 0] - values.sum(2)
-    return Result(spread(values, owner, x.shape[1:]), residual=residual)
+        # Which of them are nearest is another matter without one of them.
+        without = None if count < len(reference) else sums.without()
+        if without is not None:
+            without = torch.stack([spread(_values(part, players), owner, shape) for part in without])
+    return Result(spread(values, owner, shape), residual=residual, without=without)
 
 
 def _all_worths(score: RowScore, x: Tensor, start: Tensor, owner: Tensor, players: int) -> Tensor:
@@ -96,6 +100,12 @@ def _all_worths(score: RowScore, x: Tensor, start: Tensor, owner: Tensor, player
 
 def _values(worth: Tensor, players: int) -> Tensor:
     """From worths `[batch, 2**players, target]`, numbered by the bits of who is in, to `[batch, target, player]`."""
+    at_once = max(1, MOST_JOINING // max(1, len(worth) * players * 2 ** (players - 1)))
+    return torch.cat([_values_at_once(of_targets, players) for of_targets in torch.split(worth, at_once, dim=2)], dim=1)
+
+
+def _values_at_once(worth: Tensor, players: int) -> Tensor:
+    """The same of some of the targets: what all players add to all coalitions is held at once."""
     # Contiguous along the coalitions, over which everything is summed.
     worth = worth.transpose(1, 2).contiguous()
     weight, added = _weight(players).to(worth), []

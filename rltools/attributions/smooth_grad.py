@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from rltools.attributions._draws import DrawSums
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._noise import check_noise, shifts, spread
 
@@ -60,18 +61,22 @@ def smooth_grad(
         exact = score.gradients(x).movedim(0, 1)
         return Result(exact, standard_error=torch.zeros_like(exact) if samples > 1 else None)
     first: Tensor | None = None
-    total = squares = torch.zeros((), dtype=x.dtype, device=x.device)
+    squares = torch.zeros((), dtype=x.dtype, device=x.device)
+    sums = DrawSums(samples)
     for shift in shifts(score, x, noise * scale, samples, seed):
         rising, falling = (score.gradients(x[:, None] + signed) for signed in (shift, -shift))
         slopes = (rising + falling) / 2  # [target, batch, copy, *feature]
         first = slopes[:, :, 0] if first is None else first
         # Away from the first, because squares of nearly equal numbers would leave their rounding.
         away = slopes - first[:, :, None]
-        total, squares = total + away.sum(2), squares + away.square().sum(2)
+        squares = squares + away.square().sum(2)
+        for of_draw in away.unbind(2):
+            sums.add(of_draw)
     assert first is not None
-    mean = total / samples
+    mean, without = sums.mean(), sums.without()
     values = (first + mean).movedim(0, 1)
-    if samples == 1:
+    if without is None:
         return Result(values)
     variance = (squares / samples - mean.square()).clamp(min=0) / (samples - 1)
-    return Result(values, standard_error=variance.sqrt().movedim(0, 1))
+    error = variance.sqrt().movedim(0, 1)
+    return Result(values, standard_error=error, without=(first + without).movedim(1, 2))

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from rltools.attributions._draws import DrawSums, blocks_of
 from rltools.attributions._method import Result, RowScore, method
 from rltools.attributions._noise import check_noise, shifts, spread
 
@@ -53,15 +54,22 @@ def var_grad(
     scale = spread(score, reference)
     check_noise(noise, scale, samples, least=2)
     first: Tensor | None = None
-    sums = torch.zeros((), dtype=x.dtype, device=x.device)
+    powers = DrawSums(samples)
     for shift in shifts(score, x, noise * scale, samples, seed):
         slopes = score.gradients(x[:, None] + shift) * scale  # [target, batch, copy, *feature]
         first = slopes[:, :, 0] if first is None else first
         # Away from the first, because powers of nearly equal numbers would leave their rounding.
         away = slopes - first[:, :, None]
-        sums = sums + torch.stack([away.pow(power).sum(2) for power in (1, 2, 3, 4)])
-    mean, second, third, fourth = sums / samples
+        for of_draw in torch.stack([away.pow(power) for power in (1, 2, 3, 4)]).unbind(3):
+            powers.add(of_draw)
+    mean, second, third, fourth = powers.mean()
     central = (fourth - 4 * mean * third + 6 * mean.square() * second - 3 * mean.pow(4)).clamp(min=0)
     variance = (second - mean.square()).clamp(min=0) * samples / (samples - 1)
     error = ((central - variance.square() * (samples - 3) / (samples - 1)) / samples).clamp(min=0).sqrt()
-    return Result(variance.movedim(0, 1), standard_error=error.movedim(0, 1))
+    without = powers.without()
+    if without is not None:
+        mean, second = without[:, 0], without[:, 1]
+        left = torch.tensor([samples - block.stop + block.start for block in blocks_of(samples)]).to(x)
+        correction = (left / (left - 1)).reshape(-1, *[1] * (mean.ndim - 1))
+        without = ((second - mean.square()).clamp(min=0) * correction).movedim(1, 2)
+    return Result(variance.movedim(0, 1), standard_error=error.movedim(0, 1), without=without)

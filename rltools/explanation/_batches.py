@@ -31,10 +31,17 @@ MOST_PASSES = 10**9
 
 @dataclass(frozen=True)
 class Explained:
-    """What a method said of some rows, as arrays: see `Result` and `rltools.recording.Attribution`."""
+    """What a method said of some rows, as arrays: see `Result` and `rltools.recording.Attribution`.
+
+    Attributes:
+        columns: one row each.
+        failed: rows that are NaN because the method failed.
+        without: `[row, block, target, *feature]`, the values without each block of draws; None where nothing was drawn.
+    """
 
     columns: dict[str, np.ndarray]
     failed: int
+    without: np.ndarray | None = None
 
 
 def explained_rows(
@@ -78,10 +85,11 @@ def explained_rows(
             if score.undefined is not None:
                 undefined = np.broadcast_to(undefined, (len(x), score.outputs)).copy()
                 undefined[rows] = score.undefined.numpy(force=True)
+    without = columns.pop("without", None)
     values = columns["values"]
     finite = np.isfinite(values).all(tuple(range(2, values.ndim)))
     values[~finite | undefined] = np.nan
-    return Explained(columns, int((~finite & ~undefined).any(1).sum()))
+    return Explained(columns, int((~finite & ~undefined).any(1).sum()), without)
 
 
 def _chunks(
@@ -176,5 +184,6 @@ def _columns(scores: Tensor, result: Result) -> dict[str, np.ndarray]:
         "residual": result.residual,
         "standard_error": result.standard_error,
         "complete": result.complete,
+        "without": None if result.without is None else result.without.transpose(0, 1),
     }
     return {name: part.detach().cpu().numpy() for name, part in found.items() if part is not None}

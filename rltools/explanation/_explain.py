@@ -29,6 +29,7 @@ from rltools.policy import Policy
 from rltools.progress import duration, progress_bar
 from rltools.recording import DamagedFileWarning, Recording
 from rltools.recording._background import BackgroundFiles
+from rltools.recording._draws import draws_columns, draws_path
 from rltools.recording._explained import folder_identity, reference_path
 from rltools.recording._files import cause_named, numbered, numbered_path
 from rltools.recording._json import write_json
@@ -198,8 +199,9 @@ def explain(
 
 
 def _unexplained(recording: Recording, folder: Path) -> list[int]:
-    """The numbers of episodes that have no attributions in this folder."""
-    return sorted(set(recording.numbers) - set(numbered(folder)))
+    """The numbers of episodes that have no attributions in this folder, or lack the draws that others there have."""
+    drawn = numbered(folder / "draws")
+    return sorted(set(recording.numbers) - (set(numbered(folder)) & set(drawn or recording.numbers)))
 
 
 def _steps(recording: Recording, numbers: list[int]) -> int:
@@ -270,6 +272,7 @@ def _explain_batch(work: _Work, batch: list[Piece], *, first: bool) -> tuple[int
     for piece in batch:
         if piece.damage is not None:
             files.abandon(numbered_path(folder, piece.number))
+            files.abandon(draws_path(folder, piece.number))
             warnings.warn(str(piece.damage), DamagedFileWarning, stacklevel=4)
     read = sum(piece.read for piece in batch)
     batch = [piece for piece in batch if piece.damage is None]
@@ -307,8 +310,16 @@ def _explain_batch(work: _Work, batch: list[Piece], *, first: bool) -> tuple[int
         rows = slice(start, start + len(piece.t))
         path = numbered_path(folder, piece.number)
         files.write(path, {"t": piece.t, **{name: values[rows] for name, values in found.items()}})
+        draws, beside = draws_path(folder, piece.number), None
+        if explained.without is not None:
+            beside = draws_columns(piece.t, explained.without[rows], asked.question, policy.features)
+        if beside is not None:
+            files.write(draws, beside)
         if piece.last:
             belongs = work.recording.identity(piece.number) | folder_identity(work.recording, asked.key)
+            # An episode whose attributions are there has its draws, too.
+            if beside is not None:
+                files.finish(draws, belongs)
             files.finish(path, {"policy_sha256": asked.question.policy_sha256, **belongs})
         start = rows.stop
     return start, explained.failed

@@ -59,7 +59,7 @@ def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
 def shown_as(summary: Summary) -> str:
     """What the table's numbers are, with the target named."""
     interval = (
-        f"{100 * summary.level:g} % interval over episodes"
+        f"{100 * summary.level:g} % interval over episodes{' and draws' if summary.overall.draws else ''}"
         if summary.overall.episodes > 1
         else "fewer than two episodes: no interval"
     )

@@ -65,7 +65,7 @@ def action_matrix(
             attributions.
         standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
         top: how many features; None for all.
-        level: of the intervals, over resampled episodes.
+        level: of the intervals, over the episodes and what was drawn for all of them.
 
     Raises:
         RecordingError: nothing that fits was explained.

@@ -112,7 +112,9 @@ def _notes(found: Agreement, level: float, names: list[str]) -> tuple[str, ...]:
         sure = f"{features} feature{'s have' if features > 1 else ' has'} too few orders to compare"
     elif found.episodes < 2:
         sure = "fewer than two episodes: no interval"
-    by_chance = f"by chance within ±{chance(features):.2f} ({features} features)" if features >= FEWEST_RANKED else ""
+    by_chance = (
+        f"by chance within ±{chance(features, 0.975):.2f} ({features} features)" if features >= FEWEST_RANKED else ""
+    )
     return " and ".join(unnamed), "Spearman's, mean over episodes: 1 the same order, 0 unrelated", by_chance, sure
 
 

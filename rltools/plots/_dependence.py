@@ -61,7 +61,7 @@ def dependence(
         label: which scalar of a target that has several; by default the one with the largest attributions.
         coloured_by: name of another feature, or "action" for the one taken, where that is one discrete choice.
         standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
-        level: of the interval of the mean, over resampled episodes.
+        level: of the interval of the mean, over the episodes and what was drawn for all of them.
 
     Raises:
         RecordingError: nothing that fits was explained.

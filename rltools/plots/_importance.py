@@ -33,7 +33,7 @@ def importance(
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
-    r"""The share of each feature in the importance of all, sorted, with bootstrap intervals over episodes.
+    r"""The share of each feature in the importance of all, sorted, with intervals.
 
     Args:
         recording: one, or several, agents side by side: a list, or a mapping from their labels.

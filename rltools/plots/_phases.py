@@ -68,7 +68,7 @@ def phases(
         signed: signed attributions in place of their magnitudes.
         standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
         top: how many features by default.
-        level: of the intervals, over resampled episodes.
+        level: of the intervals, over the episodes and what was drawn for all of them.
 
     Raises:
         RecordingError: nothing that fits was explained.

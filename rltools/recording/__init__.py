@@ -1,6 +1,7 @@
 """Episodes and attributions, on disk and in memory."""
 
 from rltools.recording._attribution import Attribution, Question
+from rltools.recording._draws import read_draws
 from rltools.recording._episode import (
     Episode,
     Outcome,
@@ -34,6 +35,7 @@ __all__ = [
     "nested_observations",
     "observation_column",
     "open_recording",
+    "read_draws",
     "recorded_leaves",
     "shared_episodes",
     "warn_of_shared_episodes",

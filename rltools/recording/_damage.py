@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rltools.errors import CorruptError, FormatError, UnknownNameError
 from rltools.recording._columns import read_blocks, read_metadata
+from rltools.recording._draws import draw_blocks, draws_path
 from rltools.recording._explained import folder_identity, read_rows, reference_path
 from rltools.recording._files import numbered, numbered_path
 from rltools.recording._header import read_header
@@ -54,6 +55,8 @@ def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]
         for number in numbered(folder):
             path = numbered_path(folder, number)
             yield path, partial(_check_attributions, recording, path, number)
+        for number in numbered(folder / "draws"):
+            yield draws_path(folder, number), partial(_check_draws, recording, folder, number)
 
 
 def _check_episode(recording: Recording, number: int) -> None:
@@ -83,6 +86,19 @@ def _check_attributions(recording: Recording, path: Path, number: int) -> None:
         except (CorruptError, FormatError):
             return  # named as the damage that it is
         read_rows(path, steps, identity)
+
+
+def _check_draws(recording: Recording, folder: Path, number: int) -> None:
+    path = draws_path(folder, number)
+    _check_rows(path)
+    check_identity(path, read_metadata(path), _identity(recording, number))
+    if _steps(recording, number) is not None and question_path(recording.directory, folder.name).is_file():
+        try:
+            folder_identity(recording, folder.name)
+        except (CorruptError, FormatError):
+            return  # named as the damage that it is
+        for _ in draw_blocks(recording, folder.name, number):
+            pass
 
 
 def _steps(recording: Recording, number: int) -> int | None:

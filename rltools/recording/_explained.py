@@ -111,6 +111,8 @@ def read_rows(path: Path, steps: int, identity: dict[str, str]) -> Columns:
         )
     with damage_named(path):
         rows = columns.pop("t")
+        if missing := {"values", "scores"} - columns.keys():
+            raise KeyError(min(missing))
         if len(rows) and (rows[0] < 0 or rows[-1] >= steps or (np.diff(rows) <= 0).any()):
             raise ValueError(f"its rows are not of {steps} steps in order")
     if len(rows) == steps:

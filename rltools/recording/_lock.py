@@ -70,7 +70,8 @@ def check_kept(folder: Path, paths: Iterable[Path]) -> None:
 
 def _clear(folder: Path) -> None:
     # Only where this lock is what a writer holds: beneath `folder` may lie other recordings, and pages in the making.
-    rooms = [folder / "episodes", folder / "frames", *folder.glob("attributions/*")]
+    attributions = [*folder.glob("attributions/*"), *folder.glob("attributions/*/draws")]
+    rooms = [folder / "episodes", folder / "frames", *attributions]
     for room in rooms:
         for unfinished in unfinished_in(room):
             unfinished.unlink(missing_ok=True)

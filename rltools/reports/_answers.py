@@ -9,11 +9,13 @@ from itertools import combinations, product
 import numpy as np
 
 from rltools.reports._parts import interval
-from rltools.summary import DECISION, FEWEST_RANKED, Summary, effect, foremost, is_control
+from rltools.summary import DECISION, FEWEST_RANKED, Ranked, Summary, effect, is_control, leaders
 
 Run = tuple[str, int]
 MOST_NAMED = 6
 """Runs that get a sentence each; of more only how often a feature leads is said."""
+MOST_TIED = 3
+"""Features that may lead, each with its interval; of more only how many there are is said."""
 _CAUTION = {
     "deviation": "a method that ranks features as the control deviation does says no more than how much each varies",
     "random": "agreement with the control random is chance",
@@ -88,26 +90,40 @@ def _beside_controls(flat: Sequence[tuple[Run, Summary]]) -> Iterator[str]:
 
 def _leads(label: str, made: Sequence[Summary]) -> str:
     by_feature: dict[str, list[str]] = {}
+    uncertain: list[str] = []
     for found in made:
-        first, *others = foremost(found)
-        if not first.share > 0:
-            continue
-        unsure = f", an interval that overlaps {others[0].feature}'s" if others and others[0].high > first.low else ""
-        share = interval(first.share, first.low, first.high, share=True)
-        how = f"{found.method} ({effect(found, first)}" if found.target == DECISION else ""
-        said = f"{how or f'{found.method} of {found.target} ({share}'}{unsure})"
-        by_feature.setdefault(first.feature, []).append(said)
-    if not by_feature:
-        return ""
-    return f"{label}: " + "; ".join(f"{name} leads by {_and(said)}" for name, said in by_feature.items()) + "."
+        tied = leaders(found)
+        if len(tied) == 1:
+            by_feature.setdefault(tied[0].feature, []).append(_how_far(found, tied[0]))
+        elif tied:
+            named = [f"{one.feature} {_share(one)}" for one in tied[:MOST_TIED]]
+            more = [f"{len(tied) - MOST_TIED} more"] if len(tied) > MOST_TIED else []
+            uncertain.append(f"by {found.method} of {found.target} any of {_and([*named, *more])} may lead")
+    said = [f"{name} leads by {_and(how)}" for name, how in by_feature.items()] + uncertain
+    return f"{label}: {'; '.join(said)}." if said else ""
+
+
+def _how_far(found: Summary, first: Ranked) -> str:
+    if found.target == DECISION:
+        return f"{found.method} ({effect(found, first)})"
+    return f"{found.method} of {found.target} ({_share(first)})"
+
+
+def _share(one: Ranked) -> str:
+    return interval(one.share, one.low, one.high, share=True)
 
 
 def _counts(summaries: Mapping[Run, Sequence[Summary]]) -> Iterator[str]:
-    tops = [foremost(found)[0] for made in summaries.values() for found in made]
-    leaders = Counter(first.feature for first in tops if first.share > 0)
-    if leaders:
-        said = [f"{name} in {count}" for name, count in leaders.most_common(MOST_NAMED)]
-        yield f"Of {leaders.total()} rankings, by run, method and target, this feature leads: {_and(said)}."
+    tops = [leaders(found) for made in summaries.values() for found in made]
+    known = [tied for tied in tops if tied]
+    certain = Counter(tied[0].feature for tied in known if len(tied) == 1)
+    if known:
+        said = [f"{name} in {count}" for name, count in certain.most_common(MOST_NAMED)]
+        which = f": {_and(said)}" if said else ""
+        yield (
+            f"Of {len(known)} rankings, by run, method and target, one feature leads for certain in "
+            f"{certain.total()}{which}."
+        )
 
 
 def _difference(first: tuple[object, ...], second: tuple[object, ...]) -> str:

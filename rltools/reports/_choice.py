@@ -105,9 +105,10 @@ def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) 
 
 
 def _importance(main: Summary) -> str:
+    drawn = " and the draw of what they are compared with" if main.overall.draws else ""
     return (
         f"How much of the decision each feature carries, over all explained steps. The lines are "
-        f"{100 * main.level:.0f} % intervals from resampled episodes."
+        f"{100 * main.level:.0f} % intervals over episodes{drawn}."
     )
 
 

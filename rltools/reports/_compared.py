@@ -33,7 +33,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
             partial(plots.importance, together, method=method, target=target),
             f"importance-{_slug(method, target)}",
             f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % intervals "
-            f"from resampled episodes.",
+            f"over episodes and what was drawn for all of them.",
             folder,
         )
         for method, target in sorted(set.intersection(*asked))

@@ -18,6 +18,7 @@ from rltools.summary import (
     chance,
     decision_sentences,
     lag_shares,
+    leaders,
     part_shares,
     when,
 )
@@ -69,7 +70,8 @@ def told(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> T
     set_apart = _HEADLINE.fullmatch(headline)
     headline, how = (f"{set_apart['said']}.", set_apart["how"]) if set_apart else (headline, "")
     known = {found.feature: found for found in when(recording, main, _leading(main))}
-    first = known.pop(main.top(1)[0].feature, None)
+    tied = leaders(main)
+    first = known.pop(tied[0].feature, None) if len(tied) == 1 else None
     sentences = [
         *(said for said in others if said not in by_action),
         *_by_part(recording, main),
@@ -151,11 +153,23 @@ def _agreeing(recording: Recording, main: Summary) -> list[str]:
             continue
         value, low, high = (float(end[first, at]) for end in vars(found.correlation).values())
         if not math.isnan(value):
-            unsure = value < chance(len(one.features))
-            order = "an unrelated" if unsure else next(words for least, words in _ORDERS if value >= least)
-            how = f"rank correlation {_two(value, low, high)}{BY_CHANCE if unsure else ''}"
-            said.append(f"{one.method} puts the features in {order} order: {how}.")
+            by_chance = chance(len(one.features))
+            how = f"rank correlation {_two(value, low, high)}{BY_CHANCE if value < by_chance else ''}"
+            order = _order(low, high, by_chance)
+            if order:
+                said.append(f"{one.method} puts the features in {order} order: {how}.")
+            else:
+                said.append(f"The order by {one.method} in the single episode has a {how}.")
     return said
+
+
+def _order(low: float, high: float, by_chance: float) -> str:
+    """What to call an order as far as the interval of its correlation tells; "" without an interval."""
+    ends = [end for end in (low, high) if not math.isnan(end)]
+    words = [
+        "an unrelated" if end < by_chance else next(words for least, words in _ORDERS if end >= least) for end in ends
+    ]
+    return " or ".join(dict.fromkeys(words))
 
 
 def _two(value: float, low: float, high: float) -> str:

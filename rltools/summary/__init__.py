@@ -1,18 +1,20 @@
 """Numbers per feature, with intervals."""
 
+from rltools.stats import Interval, chance
 from rltools.summary._action_means import ActionMeans, action_means
-from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreement, chance, is_control
+from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreement, is_control
 from rltools.summary._alignment import Event
 from rltools.summary._components import Cells, Plane, cell_means, component_plane, feature_plane
 from rltools.summary._course import Course, course
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
-from rltools.summary._estimates import Interval, Statistics
+from rltools.summary._estimates import Statistics
 from rltools.summary._findings import (
     DECISION,
     decision_sentences,
     effect,
     foremost,
+    leaders,
     named_method,
     percent,
     with_interval,
@@ -71,6 +73,7 @@ __all__ = [
     "is_control",
     "lag_shares",
     "lagged_key",
+    "leaders",
     "median_episode",
     "named_method",
     "part_shares",

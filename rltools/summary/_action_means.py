@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.short_repr import short_repr
-from rltools.summary._estimates import Interval, Statistics
+from rltools.stats import Interval
+from rltools.summary._estimates import Statistics
 from rltools.summary._summary import Summary
 
 

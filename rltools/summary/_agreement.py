@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -15,19 +13,11 @@ import numpy as np
 from rltools.errors import RecordingError
 from rltools.recording import Question, Recording, warn_of_shared_episodes
 from rltools.short_repr import short_repr
-from rltools.summary._estimates import Bootstrap, Interval
+from rltools.stats import Interval, Jackknife, normalized_ranks
 from rltools.summary._sums import magnitudes
 
 FEWEST_RANKED = 3
 """Two features have only two orders: their ranks agree by chance half the time."""
-
-
-def chance(features: int) -> float:
-    """The rank correlation that 95 % of unrelated orders of so many features stay below, about; 1 at most.
-
-    Spearman's of unrelated orders has the standard deviation 1 / sqrt(n - 1) (Kendall & Stuart 1973).
-    """
-    return min(1.0, 1.96 / sqrt(features - 1)) if features > 1 else 1.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +33,9 @@ class Ranking:
         scores: float `[episode, feature]`, normalised ranks: the product of two rows is Spearman's correlation; NaN
             where every feature matters as much as the others.
         key: the folder name of the attribution.
+        without: float `[block, episode, feature]`, the same without each block of what was drawn for all steps
+            together; None where nothing was, or it was not kept.
+        reference: what tells the states that it compares with from others; "" where there are none.
     """
 
     agent: str
@@ -52,6 +45,8 @@ class Ranking:
     features: tuple[str, ...]
     scores: np.ndarray
     key: str
+    without: np.ndarray | None = None
+    reference: str = ""
 
     __repr__ = short_repr
 
@@ -92,8 +87,6 @@ def agreement(
     target: str | None,
     *,
     level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
 ) -> Agreement:
     """Rank correlation of the features' mean magnitudes, between all methods and agents.
 
@@ -103,9 +96,7 @@ def agreement(
         recordings: by their label.
         methods: None for all that were recorded of the target, of several agents for the one that speaks first.
         target: as text; None for the one that most methods explained.
-        level: of the intervals.
-        resamples: how often the episodes are drawn anew.
-        seed: of the draws.
+        level: of the intervals, over the episodes and what was drawn for all of their steps.
 
     Raises:
         RecordingError: nothing that fits was explained.
@@ -123,10 +114,9 @@ def agreement(
         for ranking in _rankings(label, recording, wanted, main.target)
     ]
     rankings.sort(key=lambda ranking: ranking.control)
-    bootstrap = Bootstrap(level, resamples, seed)
     parts = np.full((3, len(rankings), len(rankings)), np.nan)
     for one, other in combinations(range(len(rankings)), 2):
-        found = _correlation(rankings[one], rankings[other], bootstrap)
+        found = _correlation(rankings[one], rankings[other], level)
         parts[:, one, other] = parts[:, other, one] = found
     return Agreement(tuple(rankings), main.target, Interval(*parts), min(len(one.scores) for one in rankings))
 
@@ -170,17 +160,20 @@ def _in_common(asked: Sequence[Question]) -> tuple[str, ...]:
 
 
 def _ranking(agent: str, recording: Recording, key: str, settings: str, separated: tuple[str, ...]) -> Ranking:
-    from scipy.stats import rankdata
-
     question = replace(recording.question(key), separated=separated)
     groups = question.rows(recording.features_of(key))
-    size = magnitudes(recording, key, groups)
-    ranks = rankdata(size, axis=1) if size.size else size
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    scores = np.divide(centred, length, out=np.full(centred.shape, np.nan), where=length > 0)
-    names = tuple(name for name, _ in groups)
-    return Ranking(agent, question.method, settings, question.unit, names, scores, key)
+    found = magnitudes(recording, key, groups)
+    return Ranking(
+        agent,
+        question.method,
+        settings,
+        question.unit,
+        tuple(name for name, _ in groups),
+        normalized_ranks(found.sizes),
+        key,
+        None if found.without is None else normalized_ranks(found.without),
+        str(question.parameters.get("reference", "")),
+    )
 
 
 def _settings(question: Question, there: Sequence[Question]) -> str:
@@ -193,46 +186,59 @@ def _settings(question: Question, there: Sequence[Question]) -> str:
     return ", ".join(f"{name} {value}" for name, value in question.parameters.items() if differs(name, value))
 
 
-def _correlation(one: Ranking, other: Ranking, bootstrap: Bootstrap) -> tuple[float, float, float]:
+def _correlation(one: Ranking, other: Ranking, level: float) -> tuple[float, float, float]:
     if one.features != other.features or len(one.features) < FEWEST_RANKED:
         return np.nan, np.nan, np.nan
-    if one.agent != other.agent:
-        return _of_all_pairs(one.scores, other.scores, bootstrap)
-    each = (one.scores * other.scores).sum(axis=1)
-    each = each[np.isfinite(each)]
-    if len(each) == 0:
+    found = _by_episode(one, other) if one.agent == other.agent else _of_all_pairs(one, other)
+    if found is None:
         return np.nan, np.nan, np.nan
-    found = bootstrap.intervals(lambda weights: {"mean": weights @ each / len(each)}, len(each))["mean"]
-    return float(found.value), float(found.low), float(found.high)
+    ends = found.interval(level)
+    return float(ends.value), float(np.maximum(ends.low, -1)), float(np.minimum(ends.high, 1))
 
 
-def _of_all_pairs(one: np.ndarray, other: np.ndarray, bootstrap: Bootstrap) -> tuple[float, float, float]:
+def _by_episode(one: Ranking, other: Ranking) -> Jackknife | None:
+    """The mean correlation of two methods over the episodes of one agent; None where no episode has an order."""
+    used = np.isfinite(one.scores).all(axis=1) & np.isfinite(other.scores).all(axis=1)
+    if not used.any():
+        return None
+
+    def correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Of each episode, `[..., episode]`; one that has no order without a block adds what it adds with it."""
+        product = (first * second).sum(axis=-1)
+        whole = (one.scores * other.scores).sum(axis=-1)
+        known: np.ndarray = np.where(np.isfinite(product), product, whole)[..., used]
+        return known
+
+    sources = [_without_each(correlations(one.scores, other.scores))]
+    first, second = one.without, other.without
+    paired = one.reference == other.reference
+    if first is not None and second is not None and paired and len(first) == len(second):
+        sources.append(correlations(first, second).mean(axis=-1))
+    else:
+        if first is not None:
+            sources.append(correlations(first, other.scores).mean(axis=-1))
+        if second is not None:
+            sources.append(correlations(one.scores, second).mean(axis=-1))
+    return Jackknife(np.mean(correlations(one.scores, other.scores)), tuple(sources))
+
+
+def _of_all_pairs(one: Ranking, other: Ranking) -> Jackknife | None:
     """The mean correlation of each episode of one with each of the other: the product of their mean ranks."""
-    from scipy.stats import DegenerateDataWarning
-    from scipy.stats import bootstrap as resampled
-
-    first, second = (scores[np.isfinite(scores).all(axis=1)] for scores in (one, other))
+    first, second = (ranking.scores[np.isfinite(ranking.scores).all(axis=1)] for ranking in (one, other))
     if not len(first) or not len(second):
-        return np.nan, np.nan, np.nan
+        return None
+    sources = [_without_each(first) @ second.mean(axis=0), _without_each(second) @ first.mean(axis=0)]
+    for ranking, beside in ((one, second), (other, first)):
+        if ranking.without is not None:
+            kept = np.where(np.isfinite(ranking.without), ranking.without, ranking.scores)
+            sources.append(np.nanmean(kept, axis=1) @ beside.mean(axis=0))
+    return Jackknife(np.asarray(first.mean(axis=0) @ second.mean(axis=0)), tuple(sources))
 
-    def mean(drawn: np.ndarray, of_other: np.ndarray, axis: int = -1) -> np.ndarray:
-        product: np.ndarray = (first[drawn].mean(axis=axis - 1) * second[of_other].mean(axis=axis - 1)).sum(axis=-1)
-        return product
 
-    places = np.arange(len(first)), np.arange(len(second))
-    value = float(mean(*places))
-    if min(len(first), len(second)) < 2:
-        return value, np.nan, np.nan
-    with warnings.catch_warnings():
-        # Episodes whose orders are all the same have an interval of no width.
-        warnings.simplefilter("ignore", DegenerateDataWarning)
-        ends = resampled(
-            places,
-            mean,
-            n_resamples=bootstrap.resamples,
-            batch=200,
-            confidence_level=bootstrap.level,
-            method="percentile",
-            rng=np.random.default_rng(bootstrap.seed),
-        ).confidence_interval
-    return value, float(ends.low), float(ends.high)
+def _without_each(values: np.ndarray) -> np.ndarray:
+    """The mean of `values [episode, ...]` without each episode; of a single one nothing is left."""
+    count = len(values)
+    if count < 2:
+        return np.zeros((0, *values.shape[1:]))
+    means: np.ndarray = (values.sum(axis=0) - values) / (count - 1)
+    return means

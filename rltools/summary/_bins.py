@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.summary._estimates import Bootstrap, Interval, Named
+from rltools.short_repr import short_repr
+from rltools.stats import Interval, Kind, Named, jackknife
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,19 @@ class BinSums:
     Attributes:
         counts: float `[episode, bin]`, its weight there, 0 where it has no such step.
         totals: float `[episode, bin, k]`, what is averaged, times that weight.
+        without: float `[block, episode, bin, k]`, the same with each block of draws left out; None where none are.
     """
 
     counts: np.ndarray
     totals: np.ndarray
+    without: np.ndarray | None = None
+
+    __repr__ = short_repr
 
 
-def sums_of(bins: np.ndarray, episodes: np.ndarray, values: np.ndarray, number: int) -> BinSums:
+def sums_of(
+    bins: np.ndarray, episodes: np.ndarray, values: np.ndarray, number: int, without: np.ndarray | None = None
+) -> BinSums:
     """The sums of steps: every step has the same weight.
 
     Args:
@@ -31,18 +37,27 @@ def sums_of(bins: np.ndarray, episodes: np.ndarray, values: np.ndarray, number: 
         episodes: int64 `[step]`.
         values: float `[step, k]`.
         number: of bins.
+        without: float `[block, step, k]`, the values with each block of draws left out; None where none are.
     """
     rows = int(episodes.max()) + 1 if len(episodes) else 0
     counts, totals = np.zeros((rows, number)), np.zeros((rows, number, values.shape[1]))
     np.add.at(counts, (episodes, bins), 1)
     np.add.at(totals, (episodes, bins), values)
-    return BinSums(counts, totals)
+    if without is None:
+        return BinSums(counts, totals)
+    of_blocks = np.zeros((len(without), *totals.shape))
+    for block, of_block in zip(of_blocks, without, strict=True):
+        np.add.at(block, (episodes, bins), of_block)
+    return BinSums(counts, totals, of_blocks)
 
 
-def binned_means(sums: BinSums, bootstrap: Bootstrap) -> Interval:
-    """The mean of each bin: `[bin, k]`, NaN where it is empty, each resampled over the episodes that have such steps.
+def binned_means(sums: BinSums, level: float, kind: Kind) -> Interval:
+    """The mean of each bin: `[bin, k]`, NaN where it is empty, each with an interval over the episodes that reach it.
 
-    A bin that few episodes reach would else be empty in some of the draws, and have no interval.
+    Args:
+        sums: of each episode.
+        level: of the intervals.
+        kind: of the means, "positive" of magnitudes.
     """
     reached = sums.counts > 0
     shape = sums.totals.shape[1:]
@@ -52,14 +67,15 @@ def binned_means(sums: BinSums, bootstrap: Bootstrap) -> Interval:
         bins = np.flatnonzero(pattern_of.ravel() == at)
         if not used.any():
             continue
-        counts, totals = sums.counts[np.ix_(used, bins)], sums.totals[np.ix_(used, bins)]
-        found = bootstrap.intervals(_means(counts, totals), int(used.sum()))["mean"]
-        value[bins], low[bins], high[bins] = found.value, found.low, found.high
+        without = []
+        if sums.without is not None:
+            of_bins = sums.without[:, used][:, :, bins].sum(axis=1)
+            without = [np.repeat(sums.counts[np.ix_(used, bins)].sum(axis=0)[None], len(of_bins), axis=0), of_bins]
+        found = jackknife(_means, (sums.counts[np.ix_(used, bins)], sums.totals[np.ix_(used, bins)]), without)[""]
+        ends = found.interval(level, kind)
+        value[bins], low[bins], high[bins] = ends.value, ends.low, ends.high
     return Interval(value, low, high)
 
 
-def _means(counts: np.ndarray, totals: np.ndarray) -> Callable[[np.ndarray], Named]:
-    def statistic(weights: np.ndarray) -> Named:
-        return {"mean": np.tensordot(weights, totals, 1) / (weights @ counts)[..., None]}
-
-    return statistic
+def _means(count: np.ndarray, total: np.ndarray) -> Named:
+    return {"": total / count[..., None]}

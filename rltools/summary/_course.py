@@ -10,7 +10,7 @@ import numpy as np
 from rltools.errors import ArgumentError
 from rltools.recording import Recording, warn_of_shared_episodes
 from rltools.short_repr import short_repr
-from rltools.summary._estimates import Interval
+from rltools.stats import Interval
 from rltools.summary._summarise import summarise
 from rltools.summary._summary import Summary
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.short_repr import short_repr
+from rltools.stats import Interval
 from rltools.summary._bins import binned_means, sums_of
-from rltools.summary._estimates import Bootstrap, Interval
 from rltools.summary._points import Points
 
 BINS = 20
@@ -43,7 +43,7 @@ class Dependence:
     __repr__ = short_repr
 
 
-def value_dependence(points: Points, position: int, *, level: float = 0.95, seed: int = 0) -> Dependence:
+def value_dependence(points: Points, position: int, *, level: float = 0.95) -> Dependence:
     """The mean attribution of the feature at this position along its values, and what else it depends on.
 
     Bins hold about equally many steps. What else matters is what goes with the attribution within a bin, where the
@@ -53,14 +53,14 @@ def value_dependence(points: Points, position: int, *, level: float = 0.95, seed
     Args:
         points: explained steps.
         position: of the feature.
-        level: of the intervals, over resampled episodes.
-        seed: of the draws.
+        level: of the intervals, over the episodes and what was drawn for all of them.
     """
     values, attributions = points.values[:, position], points.attributions[:, [position]]
     bins, few = _bins_of(values)
     number = int(bins.max()) + 1 if len(bins) else 0
     counts = np.bincount(bins, minlength=number)
-    mean = binned_means(sums_of(bins, points.episodes, attributions, number), Bootstrap(level, 2000, seed))
+    without = None if points.without is None else points.without[:, :, [position]]
+    mean = binned_means(sums_of(bins, points.episodes, attributions, number, without), level, "signed")
     correlations, by_action = _associations_within(bins, points, attributions[:, 0])
     correlations[position] = 0
     other = int(correlations.argmax())

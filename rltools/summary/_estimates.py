@@ -1,34 +1,20 @@
-"""Statistics per feature, with intervals from resampled episodes."""
+"""Statistics per feature, with intervals over the episodes and over whatever was drawn for all of them."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from rltools.short_repr import short_repr
+from rltools.stats import Interval, Jackknife, Kind, Named, jackknife
 from rltools.summary._sums import Sums
 
-Named = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its percentile bootstrap interval.
-
-    Attributes:
-        value: over all episodes.
-        low: lower end, shaped as `value`; NaN with fewer than two episodes.
-        high: upper end; likewise.
-    """
-
-    value: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-    __repr__ = short_repr
+KINDS: dict[str, Kind] = {"mean": "signed", "mean_absolute": "positive", "share": "share", "pooled_share": "share"}
+"""What each statistic can be."""
+FEWEST_CARRIERS = 5
+"""Of fewer episodes, or of fewer than half where there are fewer than ten, a variance is not to be had."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +23,14 @@ class Statistics:
 
     Attributes:
         n: steps.
-        episodes: with at least one such step; they are what is resampled.
+        episodes: with at least one such step; intervals are over these.
         mean: signed.
         mean_absolute: of magnitudes.
         share: mean magnitude in the sum of all groups' mean magnitudes; NaN where all are 0.
         pooled_share: `[group]`, the share over all targets together.
+        carriers: float `[group]`, how many episodes carry a feature's magnitudes: as many as there are where all carry
+            alike, 1 where a single one does; NaN of a feature that never matters.
+        drawn: of each statistic by its name, what it comes to without each part of what was drawn.
         standardised_mean: the same times the standard deviation of the feature over the recorded states; None where
             the unit is not "score per unit".
         standardised_mean_absolute: likewise.
@@ -55,6 +44,8 @@ class Statistics:
     mean_absolute: Interval
     share: Interval
     pooled_share: Interval
+    carriers: np.ndarray
+    drawn: Mapping[str, Jackknife] = field(repr=False)
     standardised_mean: Interval | None = None
     standardised_mean_absolute: Interval | None = None
     standardised_share: Interval | None = None
@@ -63,86 +54,85 @@ class Statistics:
     __repr__ = short_repr
 
     @property
+    def draws(self) -> bool:
+        """Whether the intervals show what another draw of references, orders or noise would change."""
+        return any(len(found.without) > 1 for found in self.drawn.values())
+
+    @property
+    def few(self) -> np.ndarray:
+        """Bool `[group]`: what is carried by so few of the episodes that its interval is rough."""
+        few: np.ndarray = self.carriers < min(FEWEST_CARRIERS, self.episodes / 2)
+        return few
+
+    @property
     def importance(self) -> Interval:
         """`[group]`, what features are ranked by: standardised where the unit is "score per unit"."""
         return self.pooled_share if self.standardised_pooled_share is None else self.standardised_pooled_share
 
+    @property
+    def drawn_importance(self) -> Jackknife:
+        """`importance` without each part of what was drawn."""
+        return self.drawn["pooled_share" if self.standardised_pooled_share is None else "standardised_pooled_share"]
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """How intervals are made: percentiles of the statistic over resampled episodes.
 
-    Attributes:
-        level: how sure, for instance 0.95.
-        resamples: how often the episodes are drawn anew.
-        seed: of the draws.
+def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
+    """The statistics of the steps of one category, over the episodes that have such steps.
+
+    Args:
+        sums: of a recording.
+        category: of its steps.
+        level: of the intervals.
+        unit: of the attribution; in "share" signed means are from 0 to 1.
     """
-
-    level: float
-    resamples: int
-    seed: int
-
-    def intervals(self, statistic: Callable[[np.ndarray], Named], episodes: int) -> dict[str, Interval]:
-        """The intervals of each statistic; all arrays of `statistic(weights [draw, episode])` begin with the draw."""
-        once = statistic(np.ones((1, episodes)))
-        values = {name: found[0] for name, found in once.items()}
-        low, high = self._ends(statistic, episodes) if episodes > 1 else (np.nan, np.nan)
-        size = sum(value.size for value in values.values())
-        low, high = np.broadcast_to(low, size), np.broadcast_to(high, size)
-        result, at = {}, 0
-        for name, value in values.items():
-            part = slice(at, at + value.size)
-            result[name] = Interval(value, low[part].reshape(value.shape), high[part].reshape(value.shape))
-            at += value.size
-        return result
-
-    def _ends(self, statistic: Callable[[np.ndarray], Named], episodes: int) -> tuple[np.ndarray, np.ndarray]:
-        from scipy.stats import DegenerateDataWarning, bootstrap
-
-        def of_drawn(drawn: np.ndarray, axis: int) -> np.ndarray:
-            found = statistic(_multiplicities(np.atleast_2d(drawn), episodes))
-            return np.concatenate([part.reshape(len(part), -1) for part in found.values()], axis=1).T
-
-        with warnings.catch_warnings():
-            # A share of 0/0 is NaN on purpose.
-            warnings.simplefilter("ignore", DegenerateDataWarning)
-            ends = bootstrap(
-                (np.arange(episodes),),
-                of_drawn,
-                n_resamples=self.resamples,
-                batch=200,
-                vectorized=True,
-                confidence_level=self.level,
-                method="percentile",
-                rng=np.random.default_rng(self.seed),
-            ).confidence_interval
-        return np.asarray(ends.low), np.asarray(ends.high)
-
-
-def estimate(sums: Sums, category: int, bootstrap: Bootstrap) -> Statistics:
-    """The statistics of the steps of one category, over the episodes that have such steps."""
     used = sums.counts[:, category] > 0
     counts, totals = sums.counts[used, category].astype(np.float64), sums.totals[used, category]
     states = None if sums.states is None else sums.states[used]
-    standardised = totals.shape[1] == 4
-    deviation_now = None if states is None else _deviation(np.ones((1, len(states))), states)
+    deviation_now = None if states is None else _deviation(states.sum(axis=0)[None])
 
-    def statistic(weights: np.ndarray) -> Named:
-        if weights.shape[1] == 0:
-            means = np.full((len(weights), *totals.shape[1:]), np.nan)
-        else:
-            means = np.tensordot(weights, totals, 1) / (weights @ counts)[:, None, None, None]
+    def statistic(count: np.ndarray, total: np.ndarray, moments: np.ndarray | None = None) -> Named:
+        means = _quotient(total, count[:, None, None, None], otherwise=np.nan)
         found = _statistics(means[:, 0], means[:, 1])
-        if standardised:
-            if states is not None and deviation_now is not None:
-                # The deviation is estimated from the same episodes, so it is drawn anew with them.
-                change = _quotient(_deviation(weights, states), deviation_now, otherwise=1.0)
+        if totals.shape[1] == 4:
+            if moments is not None and deviation_now is not None:
+                # The deviation is estimated from the same episodes, so it moves with them.
+                change = _quotient(_deviation(moments), deviation_now, otherwise=1.0)
                 means = means * change[:, None, None, :]
             again = _statistics(means[:, 2], means[:, 3])
             found |= {f"standardised_{name}": part for name, part in again.items()}
         return found
 
-    return Statistics(int(counts.sum()), int(used.sum()), **bootstrap.intervals(statistic, int(used.sum())))
+    parts = [counts, totals] + ([] if states is None else [states])
+    drawn = jackknife(statistic, parts, _without_draws(sums, used, category))
+    kinds = KINDS | ({"mean": "share"} if unit == "share" else {})
+    intervals = {
+        name: found.interval(level, kinds[name.removeprefix("standardised_")]) for name, found in drawn.items()
+    }
+    for prefix in ("", "standardised_"):
+        if f"{prefix}mean" in intervals and unit != "share":
+            intervals[f"{prefix}mean"] = _of_one_sign(intervals[f"{prefix}mean"], intervals[f"{prefix}mean_absolute"])
+    # The last kind is that of magnitudes, standardised where there is a deviation.
+    carriers = _carriers(totals[:, -1].sum(axis=1))
+    return Statistics(int(counts.sum()), int(used.sum()), carriers=carriers, drawn=drawn, **intervals)
+
+
+def _of_one_sign(mean: Interval, magnitude: Interval) -> Interval:
+    """Where all values have one sign the mean is a magnitude with that sign, and has its interval."""
+    alike = (np.abs(mean.value) > 0) & (np.abs(mean.value) >= (1 - 1e-9) * magnitude.value)
+    above, below = alike & (mean.value > 0), alike & (mean.value < 0)
+    low = np.where(above, magnitude.low, np.where(below, -magnitude.high, mean.low))
+    high = np.where(above, magnitude.high, np.where(below, -magnitude.low, mean.high))
+    return Interval(mean.value, low, high)
+
+
+def _without_draws(sums: Sums, used: np.ndarray, category: int) -> list[np.ndarray]:
+    """The sums over the used episodes with each block of draws left out, `[block, ...]` each; none where none are."""
+    if sums.without is None:
+        return []
+    totals = sums.without[:, category]
+    blocks = len(totals)
+    counts = np.full(blocks, float(sums.counts[used, category].sum()))
+    states = [] if sums.states is None else [np.repeat(sums.states[used].sum(axis=0)[None], blocks, axis=0)]
+    return [counts, totals, *states]
 
 
 def _statistics(mean: np.ndarray, absolute: np.ndarray) -> Named:
@@ -155,9 +145,15 @@ def _statistics(mean: np.ndarray, absolute: np.ndarray) -> Named:
     }
 
 
-def _deviation(weights: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """Standard deviation `[draw, group]` of the states of the drawn episodes."""
-    count, total, squares = np.moveaxis(np.tensordot(weights, states, 1), 1, 0)
+def _carriers(magnitudes: np.ndarray) -> np.ndarray:
+    """How many of the episodes carry `magnitudes [episode, group]`, by Kish's effective number; `[group]`."""
+    squares = np.square(magnitudes).sum(axis=0)
+    return _quotient(np.square(magnitudes.sum(axis=0)), squares, otherwise=np.nan)
+
+
+def _deviation(moments: np.ndarray) -> np.ndarray:
+    """Standard deviation `[draw, group]` of the states with the moments `[draw, 3, group]`."""
+    count, total, squares = np.moveaxis(moments, 1, 0)
     mean = _quotient(total, count, otherwise=0.0)
     deviation: np.ndarray = np.sqrt(np.maximum(_quotient(squares, count, otherwise=0.0) - mean**2, 0))
     return deviation
@@ -167,10 +163,3 @@ def _quotient(above: np.ndarray, below: np.ndarray, *, otherwise: float) -> np.n
     above, below = np.broadcast_arrays(above, below)
     quotient: np.ndarray = np.divide(above, below, out=np.full(above.shape, otherwise), where=below != 0)
     return quotient
-
-
-def _multiplicities(drawn: np.ndarray, episodes: int) -> np.ndarray:
-    """How often each episode was drawn: `[draw, episode]`."""
-    places = drawn + episodes * np.arange(len(drawn))[:, None]
-    counted = np.bincount(places.ravel(), minlength=len(drawn) * episodes)
-    return counted.reshape(len(drawn), episodes).astype(np.float64)

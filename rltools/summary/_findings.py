@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.stats import Jackknife, standing
 from rltools.summary._agreement import is_control
 from rltools.summary._pooling import scores_of
 from rltools.summary._summary import Ranked
@@ -57,15 +58,17 @@ def decision_sentences(summary: Summary) -> tuple[str, ...]:
     changes = [change for change in foremost(summary)[:NAMED] if change.share > 0]
     if not changes:
         return (f"No feature changes the decision when it alone is that of another visited state ({_how(summary)}).",)
-    first, *others = changes
-    said = effect(summary, first)
-    sentences = [f"Replacing {first.feature} by that of another visited state {said} ({_how(summary)})."]
-    if others:
-        preposition = "by" if _is_continuous(summary) else "in"
-        named = [
-            f"{change.feature} {preposition} {with_interval(change)}{_where(summary, change)}" for change in others
-        ]
-        sentences += [f"Next: {' and '.join(named)}.", *_overlap(first, others[0])]
+    tied = leaders(summary)
+    count = min(len(tied), NAMED) if len(tied) > 1 else 1
+    preposition = "by" if _is_continuous(summary) else "in"
+    named = [f"{change.feature} {preposition} {with_interval(change)}{_where(summary, change)}" for change in changes]
+    said = f"Replacing {changes[0].feature} by that of another visited state {effect(summary, changes[0])}"
+    if len(tied) > 1:
+        beside = named[1:count]
+        said += f"{' and ' if len(beside) == 1 else ', '}{_listed(beside)}: {_unsure(summary, len(tied))}"
+    sentences = [f"{said} ({_how(summary)})."]
+    if named[count:]:
+        sentences.append(f"Next: {' and '.join(named[count:])}.")
     return tuple(sentences)
 
 
@@ -90,6 +93,25 @@ def foremost(summary: Summary, action: str = "") -> tuple[Ranked, ...]:
         at = (_most_changed(summary, ranked.position), ranked.position)
         found.append(replace(ranked, share=float(mean.value[at]), low=float(mean.low[at]), high=float(mean.high[at])))
     return tuple(sorted(found, key=lambda change: -change.share))
+
+
+def leaders(summary: Summary, action: str = "") -> tuple[Ranked, ...]:
+    """The feature that matters most, and all that cannot be told apart from it; a single one whose lead is certain.
+
+    A lead is certain where the interval of the difference from each other feature, in the same episodes and with the
+    same references, is above 0. Features that do not matter are never among them; without steps there are none.
+    """
+    statistics = summary.by_action[action] if action else summary.overall
+    if summary.target == DECISION:
+        labels = [_most_changed(summary, position) for position in range(len(summary.features))]
+        places = np.arange(len(labels))
+        mean = statistics.drawn["mean"]
+        drawn = Jackknife(mean.value[labels, places], tuple(source[:, labels, places] for source in mean.without))
+    else:
+        drawn = statistics.drawn_importance
+    found = standing(drawn, summary.level)
+    first = set(found.order[: found.leaders].tolist())
+    return tuple(one for one in foremost(summary, action) if one.position in first and one.share > 0)
 
 
 def _most_changed(summary: Summary, position: int) -> int:
@@ -126,6 +148,18 @@ def with_interval(found: Ranked) -> str:
     return f"{percent(found.share)} [{low}, {high}]"
 
 
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def _unsure(summary: Summary, tied: int) -> str:
+    """Why no leader is named."""
+    if summary.overall.episodes < 2:
+        return "a single episode does not show which comes first"
+    more = f" and {tied - NAMED} more" if tied > NAMED else ""
+    return f"which of these{more} comes first is uncertain"
+
+
 def _sentences(notes: Iterable[str]) -> Iterator[str]:
     return (f"{note[0].upper()}{note[1:]}." for note in notes)
 
@@ -146,13 +180,23 @@ def _apart(summary: Summary) -> list[str]:
     scores = list(dict.fromkeys(scores_of(summary.labels)))
     if len(scores) < 2 or len(summary.labels) > MOST_APART:
         return []
-    found, leading = summary.overall.standardised_share or summary.overall.share, []
+    statistics = summary.overall
+    name = "share" if statistics.standardised_share is None else "standardised_share"
+    found, drawn, leading = statistics.standardised_share or statistics.share, statistics.drawn[name], []
     for target, label in enumerate(summary.labels):
         share, low, high = (part[target] for part in (found.value, found.low, found.high))
-        if np.isfinite(share).any():
-            at = int(np.nanargmax(share))
-            first = Ranked(summary.features[at], at, float(share[at]), float(low[at]), float(high[at]))
-            leading.append(f"of {label} alone {first.feature} carries {with_interval(first)}")
+        order = standing(Jackknife(share, tuple(source[:, target] for source in drawn.without)), summary.level)
+        tied = [
+            Ranked(summary.features[at], int(at), float(share[at]), float(low[at]), float(high[at]))
+            for at in order.order[: order.leaders]
+            if share[at] > 0
+        ]
+        if len(tied) == 1:
+            leading.append(f"of {label} alone {tied[0].feature} carries {with_interval(tied[0])}")
+        elif tied:
+            named = " or ".join(f"{one.feature} with {with_interval(one)}" for one in tied[:NAMED])
+            more = f" or one of {len(tied) - NAMED} more" if len(tied) > NAMED else ""
+            leading.append(f"of {label} alone {named}{more} leads")
     return [f"Shares are the means of those of {' and '.join(scores)}, which count alike: {', '.join(leading)}."]
 
 
@@ -172,17 +216,19 @@ def _leading(summary: Summary) -> list[str]:
         return [f"No feature matters: every attribution is exactly 0 ({_how(summary)})."]
     joint = len(summary.labels) > 1 and " & " in summary.target
     matter = "explained scores" if joint else _MATTER.get(summary.target.split(":")[0], "decision")
-    sentences = [f"{ranked[0].feature} carries {with_interval(ranked[0])} of the {matter} ({_how(summary)})."]
-    if len(ranked) > 1:
-        others = " and ".join(f"{found.feature} with {with_interval(found)}" for found in ranked[1:])
-        sentences += [f"Next: {others}.", *_overlap(*ranked[:2])]
+    tied = leaders(summary)
+    count = min(len(tied), NAMED) if len(tied) > 1 else 1
+    first, others = ranked[:count], ranked[count:]
+    if len(tied) < 2:
+        said = f"{first[0].feature} carries {with_interval(first[0])} of the {matter}"
+    else:
+        carried = [f"{found.feature} {with_interval(found)}" for found in tied[1:count]]
+        said = f"{tied[0].feature} carries {with_interval(tied[0])} of the {matter}"
+        said += f"{' and ' if len(carried) == 1 else ', '}{_listed(carried)}: {_unsure(summary, len(tied))}"
+    sentences = [f"{said} ({_how(summary)})."]
+    if others:
+        sentences.append(f"Next: {' and '.join(f'{found.feature} with {with_interval(found)}' for found in others)}.")
     return sentences
-
-
-def _overlap(first: Ranked, second: Ranked) -> list[str]:
-    if not second.high > first.low:
-        return []
-    return [f"The intervals of {first.feature} and {second.feature} overlap: which comes first is uncertain."]
 
 
 def _per_action(summary: Summary) -> list[str]:
@@ -190,12 +236,16 @@ def _per_action(summary: Summary) -> list[str]:
     for action, statistics in summary.by_action.items():
         if statistics.episodes < 2 or statistics.n < FEWEST_STEPS:
             continue
-        best = foremost(summary, action)[0]
-        if best.feature != first.feature and not math.isnan(best.share):
+        tied = leaders(summary, action)
+        if not tied or tied[0].feature == first.feature:
+            continue
+        when = f"When it takes {action!r} ({statistics.n} steps), "
+        if len(tied) == 1:
             matters = "changes that most often" if summary.target == DECISION else "matters most"
-            sentences.append(
-                f"When it takes {action!r} ({statistics.n} steps), {best.feature} {matters}: {with_interval(best)}."
-            )
+            sentences.append(f"{when}{tied[0].feature} {matters}: {with_interval(tied[0])}.")
+        else:
+            named = _listed([f"{one.feature} {with_interval(one)}" for one in tied[:NAMED]])
+            sentences.append(f"{when}no feature is certain to matter most: {named} cannot be told apart.")
     return sentences
 
 
@@ -228,7 +278,7 @@ def _careful(summary: Summary) -> list[str]:
         )
     if summary.residuals is not None and summary.residuals.over:
         sentences.append(
-            f"{summary.method} leaves too much unexplained at {summary.residuals.over} of {summary.n} steps, at most "
-            f"{percent(summary.residuals.largest)} of the score's spread."
+            f"{summary.method} is less exact than it should be at {summary.residuals.over} of {summary.n} steps; it "
+            f"leaves up to {percent(summary.residuals.largest)} of the score's spread unexplained."
         )
     return sentences

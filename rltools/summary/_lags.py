@@ -10,7 +10,7 @@ import numpy as np
 from rltools.features import Features
 from rltools.recording import Recording
 from rltools.short_repr import short_repr
-from rltools.summary._estimates import Bootstrap, Interval
+from rltools.stats import Interval
 from rltools.summary._steps import Groups
 from rltools.summary._sums import magnitudes
 
@@ -52,21 +52,18 @@ def lagged_key(recording: Recording, method: str | None, target: str | None, win
     return recording.find(method, target, window)
 
 
-def lag_shares(recording: Recording, key: str, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Lags:
-    """Shares of the mean magnitudes by feature and by moment, with intervals over episodes.
+def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
+    """Shares of the mean magnitudes by feature and by moment, with intervals.
 
     Args:
         recording: where from.
         key: the folder name of an attribution in it.
         level: of the intervals.
-        resamples: how often the episodes are drawn anew.
-        seed: of the draws.
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    features, size = recording.features_of(key), magnitudes(recording, key)
-    size = size[size.sum(axis=1) > 0]
+    features, sizes = recording.features_of(key), magnitudes(recording, key).mattering()
     groups = recording.question(key).rows(features)
     places = _places(features, groups)
     names = list(dict.fromkeys(name for name, _ in places))
@@ -74,15 +71,14 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95, resamples
     row = np.array([names.index(name) for name, _ in places])
     column = np.array([lags.index(lag) for _, lag in places])
 
-    def shares(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total = weights @ size
+    def shares(total: np.ndarray) -> dict[str, np.ndarray]:
         whole = total.sum(axis=1, keepdims=True)
         part = np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)
         cells = np.full((len(part), len(names), len(lags)), np.nan)
         cells[:, row, column] = part
-        return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(size) else cells[:, 0]}
+        return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(sizes.sizes) else cells[:, 0]}
 
-    found = Bootstrap(level, resamples, seed).intervals(shares, len(size))
+    found = {name: drawn.interval(level, "share") for name, drawn in sizes.drawn(shares).items()}
     units = _units(features, names, places, groups)
     return Lags(tuple(names), units, tuple(lags), found["share"], found["of_lag"])
 

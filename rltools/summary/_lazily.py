@@ -10,7 +10,7 @@ from rltools.summary._estimates import Statistics
 
 
 class ByName(Mapping[str, Statistics]):
-    """Statistics of each name, made at first sight: a bootstrap of 500 features takes a second, and few look at all.
+    """Statistics of each name, made at first sight: of many actions and features they take a while.
 
     Args:
         names: in their order.

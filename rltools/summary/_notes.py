@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from rltools.recording import Outcome, Question, Recording
+from collections.abc import Sequence
+
+import numpy as np
+
+from rltools.recording import Outcome, Recording
 from rltools.summary._estimates import Statistics
+from rltools.summary._steps import Groups
 from rltools.summary._sums import Sums, choices
+
+FEWEST_DIFFERENT = 3
+"""References that have another value of a feature than most: of fewer its numbers hang on which were drawn."""
+MOST_NAMED = 4
+"""Features in one caveat; of more only how many there are is said."""
 
 
 def notes(
-    recording: Recording, sums: Sums, overall: Statistics, outcomes: list[Outcome], question: Question, unseen: str
+    recording: Recording,
+    key: str,
+    sums: Sums,
+    overall: Statistics,
+    outcomes: list[Outcome],
+    groups: Groups,
+    unseen: str,
 ) -> tuple[str, ...]:
     """What a reader should know beside every number; empty where nothing is to be said."""
     faults = sum(outcome.ended == "fault" for outcome in outcomes)
     damaged = len(recording) - len(sums.steps)
+    question = recording.question(key)
     skipped = int(sums.steps.sum()) - overall.n - sums.undefined
     alone = f"at {sums.forced} of {overall.n} steps only one action was allowed"
     alone = "there is only one action" if max(choices(recording), default=0) == 1 else alone
@@ -21,11 +38,14 @@ def notes(
         lacking = "the action was not allowed: its probability has no logarithm"
     one_in = f"one in {question.every} is explained, evenly, to bound the work"
     why = one_in if question.every > 1 else "not explained, or without a finite attribution"
+    too_few = "they are wide, and rough where episodes differ much"
     said = {
         "n = 0: there are no explained steps": overall.n == 0,
         unseen: unseen,
-        "no intervals: only one episode has explained steps, and episodes are what is resampled": overall.episodes == 1,
-        f"the intervals rest on {overall.episodes} episodes and tend to be too narrow": 2 <= overall.episodes < 20,
+        "no intervals: one episode does not show how far others would be from it": overall.episodes == 1,
+        f"the intervals rest on {overall.episodes} episodes: {too_few}": overall.episodes in (2, 3, 4),
+        _few(overall, groups): overall.episodes > 1,
+        **_references(recording, key, sums, overall, groups),
         f"{skipped} of {sums.steps.sum()} steps are left out: {why}": skipped,
         f"at {sums.clipped} of {overall.n} explained steps the normalisation clips an entry of the observation, "
         "which no gradient passes through": sums.clipped,
@@ -34,4 +54,51 @@ def notes(
         f"{damaged} of {len(recording)} episodes cannot be read and are left out": damaged,
         f"{faults} of {len(outcomes)} episodes were ended by a fault; their returns do not count": faults,
     }
-    return tuple(text for text, holds in said.items() if holds)
+    return tuple(text for text, holds in said.items() if text and holds)
+
+
+def _few(overall: Statistics, groups: Groups) -> str:
+    """Of features that few episodes carry."""
+    names = [name for (name, _), few in zip(groups, overall.few, strict=True) if few]
+    if not names:
+        return ""
+    return f"few of the {overall.episodes} episodes carry {_named(names)}: intervals are rough there"
+
+
+def _references(recording: Recording, key: str, sums: Sums, overall: Statistics, groups: Groups) -> dict[str, bool]:
+    """Whether intervals show what another draw of the references would change."""
+    question = recording.question(key)
+    if "reference" not in question.parameters or question.unit == "rank" or overall.n == 0:
+        return {}
+    reference = recording.attribution_of(key, episodes=[]).reference
+    if reference is None:
+        return {}
+    count = len(reference)
+    rare = _rare(reference.reshape(count, -1), overall, groups) if count > 1 else []
+    return {
+        "everything is compared with a single state: another one would give other numbers, which the intervals do not "
+        "show": count == 1,
+        f"the intervals leave out the draw of the {count} references: what each of them adds was not kept": count > 1
+        and sums.without is None
+        and overall.episodes > 1,
+        f"fewer than {FEWEST_DIFFERENT} of the {count} references differ in {_named(rare)}: intervals are rough there, "
+        "and more references (reference=, --references) are better": bool(rare),
+    }
+
+
+def _rare(reference: np.ndarray, overall: Statistics, groups: Groups) -> list[str]:
+    """Features that matter and are nearly the same in all references, as a contact of a leg may be."""
+    share = overall.pooled_share.value
+    return [
+        name
+        for at, (name, entries) in enumerate(groups)
+        if len(entries) == 1
+        and share[at] > 0
+        and len(reference) - np.unique(reference[:, entries[0]], return_counts=True)[1].max() < FEWEST_DIFFERENT
+    ]
+
+
+def _named(names: Sequence[str]) -> str:
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} features"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

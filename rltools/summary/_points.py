@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools.recording import Recording
 from rltools.short_repr import short_repr
-from rltools.summary._steps import by_group, explained, usable
+from rltools.summary._steps import by_group, explained, joined_draws, usable, without_draws
 from rltools.summary._sums import action_positions, named_actions
 
 MOST = 20_000
@@ -27,6 +27,8 @@ class Points:
         episodes: int64 `[step]`, which episode each belongs to, counted from 0.
         action_names: those that steps can be told apart by; empty where actions are not one discrete choice.
         n: explained steps; more than there are points where every `stride`-th was taken.
+        without: float `[block, step, group]`, the attributions without each block of what was drawn for all steps
+            together; None where nothing was, or it was not kept of every episode.
     """
 
     values: np.ndarray
@@ -36,6 +38,7 @@ class Points:
     episodes: np.ndarray
     action_names: tuple[str, ...]
     n: int
+    without: np.ndarray | None = None
 
     __repr__ = short_repr
 
@@ -55,8 +58,10 @@ def explained_points(
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    nothing = np.zeros((0, len(recording.question(key).rows(recording.features_of(key)))))
+    groups = recording.question(key).rows(recording.features_of(key))
+    nothing = np.zeros((0, len(groups)))
     parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    draws: list[np.ndarray | None] = []
     names = named_actions(recording)
     seen = 0
     for number, (episode, found) in enumerate(explained(recording, key)):
@@ -64,6 +69,9 @@ def explained_points(
         taken = rows[(seen + np.arange(len(rows))) % stride == 0]
         seen += len(rows)
         actions = action_positions(recording, episode) if names else np.full(len(episode), -1)
+        if len(taken):
+            without = without_draws(recording, key, episode.outcome.number, groups, scale)
+            draws.append(None if without is None else without[:, taken, label])
         parts.append(
             (
                 *by_group(recording.states_of(key, episode), found, taken, label=label, scale=scale),
@@ -73,7 +81,7 @@ def explained_points(
             )
         )
     values, attributions, scores, done, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Points(values, attributions, scores, done, episodes, names, seen)
+    return Points(values, attributions, scores, done, episodes, names, seen, joined_draws(draws, axis=1))
 
 
 def stride_for(steps: int, most: int = MOST) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rltools.errors import CorruptError
-from rltools.recording import Attribution, DamagedFileWarning, Episode, Recording
+from rltools.recording import Attribution, DamagedFileWarning, Episode, Recording, read_draws
 from rltools.recording._deviation import deviation
+from rltools.recording._draws import draws_groups
 from rltools.short_repr import short_repr
 
 Groups = Sequence[tuple[str, np.ndarray]]
@@ -56,6 +57,56 @@ def flat(values: np.ndarray, axes: int) -> np.ndarray:
 def grouped(values: np.ndarray, groups: Groups) -> np.ndarray:
     """`[..., entry]` summed over the entries of each group: float64 `[..., group]`."""
     return np.stack([values[..., entries].sum(axis=-1, dtype=np.float64) for _, entries in groups], axis=-1)
+
+
+def without_draws(
+    recording: Recording, key: str, number: int, groups: Groups, scale: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Attributions of one episode without each block of what was drawn for all steps: `[block, step, target, group]`.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        number: of the episode.
+        groups: what is summed over.
+        scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
+
+    Returns:
+        float64, NaN where a step was not explained; None where nothing was drawn, or it is not kept so that it can be
+        summed over these groups: of an image, of which it is kept by region, scaled or for some of the entries.
+    """
+    regroup = regrouping(recording, key, groups, scale)
+    if regroup is None:
+        return None
+    found = read_draws(recording, key, number)
+    return None if found is None else regroup(found)
+
+
+def regrouping(
+    recording: Recording, key: str, groups: Groups, scale: np.ndarray | None = None
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """From draws as they are kept, `[..., kept]`, to their sums over groups; the arguments as of `without_draws`."""
+    features = recording.features_of(key)
+    kept = [entries for _, entries in draws_groups(recording.question(key), features)]
+    if scale is not None and any(len(entries) > 1 for entries in kept):
+        return None
+    kept_at = np.zeros(features.size, np.int64)
+    for at, entries in enumerate(kept):
+        kept_at[entries] = at
+    places = [(name, np.unique(kept_at[entries])) for name, entries in groups]
+    sizes = [sum(len(kept[at]) for at in members) for _, members in places]
+    if sizes != [len(entries) for _, entries in groups]:
+        return None
+    scales = None if scale is None else scale[[int(entries[0]) for entries in kept]]
+    return lambda found: grouped(found if scales is None else found * scales, places)
+
+
+def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | None:
+    """The draws of all episodes one after another; None where one has none, or another number of blocks."""
+    there = [part for part in parts if part is not None]
+    if not there or len(there) < len(parts) or len({len(part) for part in there}) > 1:
+        return None
+    return np.concatenate(there, axis=axis)
 
 
 def usable(values: np.ndarray) -> np.ndarray:

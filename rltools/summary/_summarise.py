@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from rltools.errors import ArgumentError
 from rltools.recording import Outcome, Recording
-from rltools.summary._estimates import Bootstrap
+from rltools.stats import across
+from rltools.summary._estimates import Statistics
 from rltools.summary._lazily import ByName
 from rltools.summary._notes import notes
 from rltools.summary._pooling import estimate_alike
@@ -27,10 +30,12 @@ def summarise(
     window: int = 0,
     merged: bool = False,
     level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
 ) -> Summary:
-    """How much each feature matters, with percentile bootstrap intervals; the episode is what is resampled.
+    """How much each feature matters, with intervals over the episodes and over the states that it is compared with.
+
+    Intervals hold the truth in a share `level` of all runs with other episodes and, where the method compares with
+    visited states or draws noise or orders, with another draw of these. They are jackknife intervals with quantiles of
+    Student's t; docs/uncertainty.md has how often they hold.
 
     Args:
         recording: with at least one attribution.
@@ -40,12 +45,10 @@ def summarise(
         window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
         merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot entries.
         level: of the intervals, between 0 and 1.
-        resamples: how often the episodes are drawn anew.
-        seed: of these draws.
 
     Raises:
         RecordingError: nothing that fits was explained, or an episode is not explained yet.
-        ArgumentError: a level outside 0 to 1, or no resamples.
+        ArgumentError: a level outside 0 to 1.
 
     Several targets that were explained together are pooled; where their scores differ, say `centred:chosen & value`,
     each score counts the same. Reads one episode at a time and keeps sums of each; where the method has residuals,
@@ -62,20 +65,21 @@ def summarise(
         >>> f"{summary.top(1)[0].share:.1f}"
         '0.5'
     """
-    if not 0 < level < 1 or resamples < 1:
-        raise ArgumentError(
-            f"level={level!r} and resamples={resamples!r}: the level is between 0 and 1, for instance 0.95, and there "
-            f"is at least 1 resample, for instance 2000"
-        )
+    if not 0 < level < 1:
+        raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
     key = recording.find(method, target, window)
     question, features = recording.question(key), recording.features_of(key)
     deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
     sums = collect(recording, key, deviation, merged=merged)
-    bootstrap = Bootstrap(level, resamples, seed)
-    overall = estimate_alike(sums, 0, bootstrap, question.labels)
+    overall = estimate_alike(sums, 0, level, question.unit, question.labels)
     groups = question.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
     outcomes = recording.outcomes()
+
+    @cache  # of thousands of actions most were never taken, and are one category
+    def of_category(category: int) -> Statistics:
+        return estimate_alike(sums, category, level, question.unit, question.labels)
+
     return Summary(
         key=key,
         policy=recording.header.policy,
@@ -93,14 +97,12 @@ def summarise(
         non_finite=int(sums.failed.sum()),
         all_zero=float(sums.zero.sum() / overall.n) if overall.n else float("nan"),
         residuals=_residuals(sums),
-        returns=_returns(outcomes, bootstrap),
+        returns=_returns(outcomes, level),
         overall=overall,
-        by_action=ByName(
-            named_actions(recording), lambda at: estimate_alike(sums, sums.category(at), bootstrap, question.labels)
-        ),
+        by_action=ByName(named_actions(recording), lambda at: of_category(sums.category(at))),
         deviation=deviation,
         level=level,
-        notes=notes(recording, sums, overall, outcomes, question, unseen_note(recording, key, groups, overall)),
+        notes=notes(recording, key, sums, overall, outcomes, groups, unseen_note(recording, key, groups, overall)),
         unseen=unseen_features(recording, key, groups, overall),
         apart=recording.told_apart(key),
     )
@@ -118,9 +120,9 @@ def _residuals(sums: Sums) -> Residuals | None:
     return Residuals(float(relative.max()), over)
 
 
-def _returns(outcomes: list[Outcome], bootstrap: Bootstrap) -> Returns:
+def _returns(outcomes: list[Outcome], level: float) -> Returns:
     rewards = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     if len(rewards) == 0:
         return Returns(float("nan"), float("nan"), float("nan"), 0)
-    found = bootstrap.intervals(lambda weights: {"mean": weights @ rewards / len(rewards)}, len(rewards))["mean"]
+    found = across(rewards).interval(level)
     return Returns(float(found.value), float(found.low), float(found.high), len(rewards))

@@ -27,6 +27,7 @@ class Ranked:
         share: of the importance of all features, from 0 to 1.
         low: lower end of the interval; NaN with fewer than two episodes.
         high: upper end; likewise.
+        few: whether so few of the episodes carry it that the interval is rough.
     """
 
     feature: str
@@ -34,6 +35,7 @@ class Ranked:
     share: float
     low: float
     high: float
+    few: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Residuals:
 
     Attributes:
         largest: magnitude; infinite where the score never changes and a residual is left.
-        over: at how many steps the residual is larger than the method promises; than 1 % where it promises nothing.
+        over: at how many steps the values are less exact than the method promises; where it promises nothing, at how
+            many the residual is larger than 1 %.
     """
 
     largest: float
@@ -61,7 +64,7 @@ class Residuals:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """How much each feature matters, pooled over steps, with intervals from resampled episodes.
+    """How much each feature matters, pooled over steps, with intervals over episodes and references.
 
     Attributes:
         key: the folder name of the attribution in its recording.
@@ -161,10 +164,18 @@ class Summary:
 
         Ranked by the standardised share where the unit is "score per unit", else by the share.
         """
-        found = (self.by_action[action] if action else self.overall).importance
+        statistics = self.by_action[action] if action else self.overall
+        found, few = statistics.importance, statistics.few
         order = np.argsort(-found.value, kind="stable")  # NaN comes last
         return tuple(
-            Ranked(self.features[at], int(at), float(found.value[at]), float(found.low[at]), float(found.high[at]))
+            Ranked(
+                self.features[at],
+                int(at),
+                float(found.value[at]),
+                float(found.low[at]),
+                float(found.high[at]),
+                bool(few[at]),
+            )
             for at in order[:k]
         )
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rltools.recording import Episode, Question, Recording
+from rltools.short_repr import short_repr
+from rltools.stats import Jackknife, Named, jackknife
+from rltools.summary._draw_sums import EVERY, DrawSums
 from rltools.summary._steps import Groups, explained, flat, grouped, state_deviation, usable
 
-_EVERY, _NEVER = -1, -2
-"""Categories that are no positions of actions: every step, and none."""
+_NEVER = -2
+"""A category without steps; as `EVERY`, which has all of them, no position of an action."""
 
 AT_ONCE = 1 << 19
 """Numbers of attributions, or of states, that are widened at a time."""
@@ -30,6 +33,10 @@ class Sums:
         counts: int `[episode, category]`, explained steps.
         totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and,
             where there is a deviation, the same two standardised.
+        without: float `[block, category, kind, target, group]`, totals over all episodes without each block of what
+            was drawn for all steps together, the references for instance; None where nothing was, or it was not kept.
+        sizes_without: float `[block, episode, group]`, likewise of each episode, magnitudes over all of its explained
+            steps and targets, standardised where there is a deviation.
         states: float `[episode, 3, group]`, of all recorded states: how many, and the sums of their distances and
             squared distances from the first one; None for images, and where nothing is standardised.
         zero: int `[episode]`, explained steps at which every attribution is exactly 0, though there was a choice.
@@ -47,6 +54,8 @@ class Sums:
     taken: tuple[int, ...]
     counts: np.ndarray
     totals: np.ndarray
+    without: np.ndarray | None
+    sizes_without: np.ndarray | None
     states: np.ndarray | None
     zero: np.ndarray
     failed: np.ndarray
@@ -87,22 +96,24 @@ def collect(
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
     clipped = forced = undefined = 0
+    draws = DrawSums(recording, key, groups, deviation)
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         chosen, alone = _positions(recording, episode), _forced(recording, episode)
-        actions = [action for action in np.unique(chosen[rows]).tolist() if action != _EVERY]
-        counts.append({_EVERY: int(rows.sum())} | {action: int((chosen[rows] == action).sum()) for action in actions})
-        total, none = {category: np.zeros((kinds, labels, len(groups))) for category in (_EVERY, *actions)}, 0
+        actions = [action for action in np.unique(chosen[rows]).tolist() if action != EVERY]
+        counts.append({EVERY: int(rows.sum())} | {action: int((chosen[rows] == action).sum()) for action in actions})
+        total, none = {category: np.zeros((kinds, labels, len(groups))) for category in (EVERY, *actions)}, 0
         for few in _pieces(len(rows), labels * features.size):
             kept = rows[few]
             values, action = flat(found.values, 2)[few][kept], chosen[few][kept]
             parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
             kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
-            total[_EVERY] += kinded.sum(axis=0)
+            total[EVERY] += kinded.sum(axis=0)
             for category in actions:
                 total[category] += kinded[action == category].sum(axis=0)
             none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][kept]).sum())
         totals.append(total)
+        draws.add(episode.outcome.number, rows, chosen)
         zero.append(none)
         forced += int(alone[rows].sum())
         if episode.masks is not None and compares(question):
@@ -125,13 +136,15 @@ def collect(
                 origin = part[0] if origin is None and len(part) else origin
                 moments += _moments(part if origin is None else part - origin)
             states.append(moments)
-    taken = sorted({action for of_episode in counts for action in of_episode} - {_EVERY})
+    taken = sorted({action for of_episode in counts for action in of_episode} - {EVERY})
     nothing = np.zeros((kinds, labels, len(groups)))
-    order = [_EVERY, *taken, _NEVER]
+    order = [EVERY, *taken, _NEVER]
     return Sums(
         taken=tuple(taken),
         counts=_in_order(counts, order, np.zeros((), np.int64)),
         totals=_in_order(totals, order, nothing),
+        without=draws.totals(order),
+        sizes_without=draws.sizes(),
         states=np.stack(states) if states else None,
         zero=np.array(zero, dtype=np.int64),
         failed=np.array(failed, dtype=np.int64),
@@ -160,8 +173,34 @@ def _pieces(rows: int, entries: int) -> Iterator[slice]:
     return (slice(start, start + few) for start in range(0, rows, few))
 
 
-def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> np.ndarray:
-    """How much each feature mattered in each episode, over all steps and targets: float64 `[episode, group]`.
+@dataclass(frozen=True)
+class Magnitudes:
+    """How much each feature mattered in each episode, over all steps and targets.
+
+    Attributes:
+        sizes: float64 `[episode, group]`.
+        without: float64 `[block, episode, group]`, without each block of what was drawn for all steps together; None
+            where nothing was, or it was not kept.
+    """
+
+    sizes: np.ndarray
+    without: np.ndarray | None
+
+    __repr__ = short_repr
+
+    def mattering(self) -> Magnitudes:
+        """Of the episodes in which any feature mattered."""
+        used = self.sizes.sum(axis=1) > 0
+        return Magnitudes(self.sizes[used], None if self.without is None else self.without[:, used])
+
+    def drawn(self, statistic: Callable[[np.ndarray], Named]) -> dict[str, Jackknife]:
+        """A statistic of the sums over episodes `[draw, group]`, without each part of what was drawn."""
+        without = [] if self.without is None else [self.without.sum(axis=1)]
+        return jackknife(statistic, [self.sizes], without)
+
+
+def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> Magnitudes:
+    """How much each feature mattered in each episode, over all steps and targets.
 
     By default of what the method tells apart. Standardised where the attribution of this key is in "score per unit".
 
@@ -170,8 +209,8 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
     """
     deviation = state_deviation(recording, key) if recording.question(key).unit == "score per unit" else None
     # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    sizes: np.ndarray = collect(recording, key, deviation, groups=groups).totals[:, 0, -1].sum(axis=1)
-    return sizes
+    sums = collect(recording, key, deviation, groups=groups)
+    return Magnitudes(sums.totals[:, 0, -1].sum(axis=1), sums.sizes_without)
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:
@@ -220,7 +259,7 @@ def action_positions(recording: Recording, episode: Episode) -> np.ndarray:
 
 def _positions(recording: Recording, episode: Episode) -> np.ndarray:
     """`action_positions` where steps can be told apart by these."""
-    return action_positions(recording, episode) if named_actions(recording) else np.full(len(episode), _EVERY)
+    return action_positions(recording, episode) if named_actions(recording) else np.full(len(episode), EVERY)
 
 
 def _moments(distances: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltools.recording._text import whole_text
-from rltools.summary._estimates import Interval, Statistics
+from rltools.stats import Interval
+from rltools.summary._estimates import Statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,7 @@ def to_table(summary: Summary) -> pd.DataFrame:
             "action": whole_text(action),
             "n": statistics.n,
             "episodes": statistics.episodes,
+            "carriers": float(statistics.carriers[group]),
             **_numbers(statistics, target, group),
         }
         for action, statistics in {"": summary.overall, **taken}.items()

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.recording import Recording
-from rltools.summary._estimates import Bootstrap
+from rltools.stats import Jackknife, jackknife, standing
 from rltools.summary._pooling import scores_of
-from rltools.summary._steps import explained, flat, grouped, usable
+from rltools.summary._steps import explained, flat, grouped, joined_draws, usable, without_draws
 from rltools.summary._summary import Summary
 
 THIRDS = ("the first third", "the middle third", "the last third")
 REACHES = (10, 20, 40, 80, 160)
 """So many steps from the start or to the end are looked at beside the thirds."""
 FEWEST_EPISODES = 5
-"""In which a feature matters: of fewer the percentile interval is hardly more than their range."""
+"""In which a feature matters: of fewer nothing is said of an episode's course."""
 SHARPER = 0.25
 """So many steps count only where they are a smaller part of the episodes than this: otherwise a third says it."""
 MOST, NOTABLE = 0.5, 0.4
@@ -50,68 +50,72 @@ class When:
         return self.low > MOST
 
 
-def when(
-    recording: Recording, summary: Summary, features: Sequence[str], *, resamples: int = 2000, seed: int = 0
-) -> tuple[When, ...]:
+def when(recording: Recording, summary: Summary, features: Sequence[str]) -> tuple[When, ...]:
     """The part of the episodes in which most of each feature's importance lies; features without a clear one left out.
 
     Importance is the magnitude that a summary has shares of. The shortest part that holds more than half of it is
     given, of thirds and of some numbers of steps at the start and the end; where none does, the third that holds
-    clearly more than the others. "Clear" is said of the interval from resampled episodes, not of the estimate.
+    clearly more than each of the others. "Clear" is said of intervals, not of estimates.
 
     Args:
         recording: where from.
         summary: of one of its attributions, not over a window, and of targets of one score: others have no common unit.
         features: names of some in the summary.
-        resamples: how often the episodes are drawn anew.
-        seed: of these draws.
 
     Raises:
         UnknownNameError: no feature of such a name.
     """
     if len(set(scores_of(summary.labels))) > 1 or not features:
         return ()
-    sizes, steps = _sums(recording, summary, [summary.position(name) for name in features])
+    sizes, steps, without = _sums(recording, summary, [summary.position(name) for name in features])
     if len(sizes) < FEWEST_EPISODES:
         return ()
     rare = (sizes[:, -1] > 0).sum(axis=0) < FEWEST_EPISODES
-    bootstrap = Bootstrap(summary.level, resamples, seed)
     with np.errstate(invalid="ignore"):  # a feature that never matters has no share
-        shares = bootstrap.intervals(lambda weights: {"": _shares(weights, sizes)}, len(sizes))[""]
+        drawn = jackknife(_shares, [sizes], [] if without is None else [without])[""]
+        shares = drawn.interval(summary.level, "share")
     even = steps[:, :-1].sum(axis=0) / steps[:, -1].sum()
     found = []
     for at, name in enumerate(features):
         value, low, high = (end[:, at] for end in (shares.value, shares.low, shares.high))
-        part = None if rare[at] else _clear(value, low, even)
+        third = Jackknife(drawn.value[:, at], tuple(source[:, :, at] for source in drawn.without))
+        part = None if rare[at] else _clear(third, low, even, summary.level)
         if part is not None:
             ends = float(value[part]), float(low[part]), float(high[part])
             found.append(When(name, _names()[part], *ends, float(even[part])))
     return tuple(found)
 
 
-def _clear(value: np.ndarray, low: np.ndarray, even: np.ndarray) -> int | None:
-    """The part to name: the shortest that holds most, else the fullest third that stands out."""
+def _clear(shares: Jackknife, low: np.ndarray, even: np.ndarray, level: float) -> int | None:
+    """The part to name: the shortest that holds most, else the third that certainly holds more than the others."""
     short = np.concatenate([np.ones(len(THIRDS), bool), even[len(THIRDS) :] < SHARPER])
     most = np.flatnonzero(short & (low > MOST))
     if len(most):
         return int(min(most, key=lambda part: even[part]))
-    fullest = int(np.argmax(np.nan_to_num(value[: len(THIRDS)])))
-    return fullest if low[fullest] > NOTABLE else None
+    thirds = slice(len(THIRDS))
+    order = standing(Jackknife(shares.value[thirds], tuple(part[:, thirds] for part in shares.without)), level)
+    fullest = int(order.order[0])
+    return fullest if order.certain and low[fullest] > NOTABLE else None
 
 
-def _shares(weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    totals = np.tensordot(weights, sizes, 1)  # [draw, part, feature], the last part is all of it
-    shares: np.ndarray = totals[:, :-1] / totals[:, -1:]
-    return shares
+def _shares(totals: np.ndarray) -> dict[str, np.ndarray]:
+    """Of sums `[draw, part, feature]`, whose last part is all of it."""
+    return {"": totals[:, :-1] / totals[:, -1:]}
 
 
-def _sums(recording: Recording, summary: Summary, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Magnitudes `[episode, part, feature]` and explained steps `[episode, part]`; the last part is the whole."""
+def _sums(
+    recording: Recording, summary: Summary, positions: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Magnitudes `[episode, part, feature]`, explained steps `[episode, part]`; the last part is the whole.
+
+    And the magnitudes over all episodes without each block of what was drawn, `[block, part, feature]`; None without.
+    """
     features, question = recording.features_of(summary.key), recording.question(summary.key)
     every = question.rows(features)
     merged = tuple(name for name, _ in every) != summary.features
     groups = [(question.rows(features, merged=True) if merged else every)[at] for at in positions]
     sizes, steps = [], []
+    draws: list[np.ndarray | None] = []
     for episode, found in explained(recording, summary.key):
         rows = usable(found.values)
         values = flat(found.values, 2)[rows]
@@ -120,7 +124,10 @@ def _sums(recording: Recording, summary: Summary, positions: Sequence[int]) -> t
         if rows.any():
             sizes.append(inside @ of)
             steps.append(inside.sum(axis=1))
-    return np.array(sizes), np.array(steps)
+            without = without_draws(recording, summary.key, episode.outcome.number, groups, summary.deviation)
+            draws.append(None if without is None else (inside @ np.abs(without[:, rows]).sum(axis=2))[:, None])
+    joined = joined_draws(draws, axis=1)
+    return np.array(sizes), np.array(steps), None if joined is None else joined.sum(axis=1)
 
 
 def _inside(length: int) -> np.ndarray:

@@ -155,7 +155,9 @@ def _check_nothing_changed(run: Run, case: Case) -> None:
 
 
 def _parts(result: Result) -> dict[str, Tensor]:
-    return {name: part for name, part in vars(result).items() if part is not None}
+    """What a method returned, rows first."""
+    parts = {name: part for name, part in vars(result).items() if part is not None}
+    return parts | ({} if result.without is None else {"without": result.without.transpose(0, 1)})
 
 
 def _agree(what: str, found: Tensor, expected: Tensor, tolerance: float = 1e-9) -> None:

@@ -35,18 +35,23 @@ def plain(features=3, activation=nn.Tanh, seed=0, **choices):
 
 
 def integral(score, x, reference):
-    return integrated_gradients(score, x, reference=reference, nodes=128, most_nodes=128).values
+    """By 4,096 midpoints, which kinks hardly harm."""
+    total = torch.zeros(len(x), score.outputs, x.shape[1], dtype=x.dtype)
+    for start in reference:
+        for part in ((torch.arange(4096) + 0.5) / 4096).double().split(512):
+            path = start + part[:, None] * (x - start)[:, None]
+            total += (score.gradients(path).sum(2) * (x - start)).movedim(0, 1)
+    return total / 4096 / len(reference)
 
 
-def by_loops(score, x, reference, samples, seed):
+def by_loops(score, x, reference, draws):
     """Draw after draw: `[draw, batch, target, feature]`."""
-    used, place, _ = _draw(len(reference), samples, seed)
-    found = torch.zeros(len(used), len(x), 2, x.shape[1], dtype=x.dtype)
-    for number, (which, part) in enumerate(zip(used.tolist(), place.tolist(), strict=True)):
+    found = torch.zeros(len(draws), len(x), 2, x.shape[1], dtype=x.dtype)
+    for number, draw_ in enumerate(draws):
         for row in range(len(x)):
             for target in range(2):
-                way = x[row] - reference[which]
-                leaf = (reference[which] + part * way).requires_grad_()
+                way = x[row] - reference[draw_.reference]
+                leaf = (reference[draw_.reference] + draw_.place * way).requires_grad_()
                 (slope,) = torch.autograd.grad(score.function(leaf[None])[0, target], leaf)
                 found[number, row, target] = slope * way
     return found
@@ -55,27 +60,28 @@ def by_loops(score, x, reference, samples, seed):
 class TestDraws:
     @given(references=st.integers(1, 12), samples=st.integers(1, 60), seed=seeds)
     @quick
-    def test_every_reference_equally_often_and_every_part_of_the_way_once(self, references, samples, seed):
-        used, place, chain = _draw(references, samples, seed)
-        drawn = len(used)
-        assert drawn <= samples
-        assert set(Counter(used.tolist()).values()) == {max(1, samples // references)}
-        assert len(set(used.tolist())) == min(samples, references)
-        assert sorted((place * drawn).floor().long().tolist()) == list(range(drawn))
-        for chained, places in zip(used.split(chain), place.split(chain), strict=True):
-            assert (places.diff() > 0).all()
-            if samples >= 2 * references:  # a reference's own way has a place in each of its parts
-                assert len(set(chained.tolist())) == 1
-                assert (places * chain).floor().long().tolist() == list(range(chain))
+    def test_every_reference_equally_often_and_each_part_of_its_way_once_or_twice(self, references, samples, seed):
+        draws, used = _draw(references, samples, seed)
+        assert len(draws) <= samples
+        drawn = Counter(draw.reference for draw in draws)
+        assert len(drawn) == used <= references
+        assert list(drawn) == sorted(drawn)
+        if samples >= 2 * references:
+            assert set(drawn.values()) == {samples // references}
+        for number in drawn:
+            of_it = [draw for draw in draws if draw.reference == number]
+            assert sum(draw.weight for draw in of_it) == pytest.approx(1)
+            parts = len(of_it) - sum(draw.again for draw in of_it)
+            places = Counter(int(draw.place * parts) for draw in of_it)
+            assert set(places) == set(range(parts))
+            assert max(places.values()) <= 2
+            assert [draw.last for draw in of_it] == [False] * (len(of_it) - 1) + [True]
 
-    def test_every_pair_of_reference_and_part_is_equally_likely(self):
-        """Which is what makes the values right on average."""
-        count = torch.zeros(3, 6)
-        for seed in range(3000):
-            used, place, _ = _draw(3, 6, seed)
-            count.index_put_((used, (place * 6).long()), torch.ones(6), accumulate=True)
-        expected = 3000 / 3
-        assert (count - expected).abs().max() < 5 * (3000 * 1 / 3 * 2 / 3) ** 0.5
+    def test_all_samples_are_used_where_there_are_fewer_than_two_for_each_reference(self):
+        for references, samples in [(32, 48), (40, 20), (64, 48), (300, 48)]:
+            draws, used = _draw(references, samples, 0)
+            assert len(draws) == samples
+            assert used == samples - sum(draw.again for draw in draws)
 
 
 class TestValues:
@@ -85,19 +91,23 @@ class TestValues:
         score = plain(features, nn.Tanh, seed)
         x, reference = draw(3, features, seed=seed), draw(references, features, seed=seed + 1)
         found = expected_gradients(score, x, reference=reference, samples=samples, seed=seed)
-        drawn = by_loops(score, x, reference, samples, seed)
-        torch.testing.assert_close(found.values, drawn.mean(0))
+        draws, used = _draw(references, samples, seed)
+        drawn = by_loops(score, x, reference, draws)
+        weights = torch.tensor([draw.weight for draw in draws], dtype=torch.float64)
+        torch.testing.assert_close(found.values, torch.einsum("d,d...->...", weights, drawn) / used)
         with torch.no_grad():
             missing = score(x) - score(reference).mean(0) - found.values.sum(2)
         torch.testing.assert_close(found.residual, missing)
-        _, _, chain = _draw(references, samples, seed)
-        if chain == 1:
-            assert found.standard_error is None
-            return
-        order = min(2, chain - 1)
-        squares = [np.diff(part, order, axis=0) ** 2 for part in np.split(drawn.numpy(), len(drawn) // chain)]
-        variance = np.concatenate(squares).mean(0) / {1: 2, 2: 6}[order]
-        np.testing.assert_allclose(found.standard_error, np.sqrt(variance / len(drawn)), rtol=1e-6, atol=1e-12)
+        assert (found.standard_error is None) == (samples == 1 or (samples == 2 and references > 1))
+
+    @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
+    @pytest.mark.parametrize(("references", "samples"), [(8, 48), (8, 32), (32, 48), (100, 48)])
+    def test_the_standard_error_is_that_of_other_seeds(self, activation, references, samples):
+        score, x, reference = plain(4, activation, 3), draw(4, 4), draw(references, 4, seed=1)
+        runs = [expected_gradients(score, x, reference=reference, samples=samples, seed=seed) for seed in range(200)]
+        deviation = torch.stack([run.values for run in runs]).std(0)
+        said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
+        assert 0.9 < (said / deviation).median() < 1.1
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @pytest.mark.parametrize(("references", "samples"), [(1, 64), (6, 96), (6, 20), (40, 20)])
@@ -108,7 +118,7 @@ class TestValues:
         for seed in range(10):
             found = expected_gradients(score, x, reference=reference, samples=samples, seed=seed)
             within.append(((found.values - exact).abs() <= 4 * found.standard_error + 1e-9).double().mean())
-        assert torch.stack(within).mean() > 0.97
+        assert torch.stack(within).mean() > 0.95
 
     def test_right_on_average_where_references_are_left_out(self):
         score, x, reference = plain(), draw(4, 3), draw(9, 3, seed=1)
@@ -188,7 +198,7 @@ class TestCalling:
         score = plain()
         expected_gradients(score, draw(2, 3), reference=draw(4, 3, seed=1), samples=8)
         rows = [prod(lead) // 2 for lead in score.seen]
-        assert rows == [8, 4, 1]
+        assert sorted(rows) == [1, 4, 8]
         assert expected_gradients.forwards(3, 4, {"samples": 8}) == 2 * 8 + 4 + 1  # a gradient costs two passes
 
     def test_the_seed_and_nothing_else_draws(self):

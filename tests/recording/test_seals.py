@@ -14,7 +14,7 @@ import pytest
 
 import rltools
 from rltools.errors import CorruptError, RecordingError
-from rltools.recording import DamagedFileWarning
+from rltools.recording import DamagedFileWarning, read_draws
 from rltools.recording._columns import read_blocks, read_columns, read_metadata
 from rltools.recording._json import SEALED_FORMAT, parse_json, write_json
 from rltools.recording._seal import MAGIC, check_seal
@@ -26,6 +26,7 @@ KINDS = {
     "frames": "frames/000001.parquet",
     "attributions": f"attributions/{SHAPLEY}-*/000001.parquet",
     "references": f"attributions/{SHAPLEY}-*/reference.parquet",
+    "draws": f"attributions/{SHAPLEY}-*/draws/000001.parquet",
 }
 TEXTS = {"recording": "recording.json", "question": f"attributions/{SHAPLEY}-*/attribution.json"}
 
@@ -65,6 +66,8 @@ def everything(recording: rltools.Recording) -> None:
         pass
     for key in recording.questions:
         recording.attribution_of(key)
+        for number in recording.numbers:
+            read_draws(recording, key, number)
     for number in recording.numbers:
         recording.frames(number)
 
@@ -178,6 +181,47 @@ def test_attributions_of_another_episode(number: int, kept: rltools.Recording) -
         found = kept.attribution("gradient")
     assert np.isnan(found.values[3:6]).all()
     assert list(kept.damaged()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("draws/000002.parquet", "it is of episode 000002, and its name says 000001"),
+        ("000001.parquet", 'it has no .*"without" does not exist'),
+    ],
+)
+def test_something_else_in_the_place_of_draws(source: str, said: str, kept: rltools.Recording) -> None:
+    path = copy_over(kept, f"attributions/{SHAPLEY}-*/{source}", KINDS["draws"])
+    key = path.parent.parent.name
+    with pytest.warns(DamagedFileWarning, match=said):
+        assert read_draws(kept, key, 1) is None
+    assert list(kept.damaged()) == [path]
+    with pytest.warns(DamagedFileWarning, match=said):
+        found = rltools.summarise(kept, method="shapley")
+    assert not found.overall.draws
+    assert any("what each of them adds was not kept" in note for note in found.notes)
+    assert read_draws(kept, key, 0) is not None
+
+
+def test_draws_in_the_place_of_attributions(kept: rltools.Recording) -> None:
+    path = copy_over(kept, KINDS["draws"], KINDS["attributions"])
+    with pytest.warns(DamagedFileWarning, match=r"it has no 'scores'"):
+        assert np.isnan(kept.attribution("shapley").values[3:6]).all()
+    assert list(kept.damaged()) == [path]
+
+
+def test_draws_that_are_deleted_are_made_anew(kept: rltools.Recording, make_policy: Make, make_env: Make) -> None:
+    path = file_of(kept, KINDS["draws"])
+    good = path.read_bytes()
+    path.unlink()
+    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", reference=2)
+    assert path.read_bytes() == good
+    left = path.with_name(".unfinished-000002.parquet")
+    left.write_bytes(b"PAR1")
+    file_of(kept, f"attributions/{SHAPLEY}-*/000002.parquet").unlink()
+    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", reference=2)
+    assert not left.exists()
+    assert kept.damaged() == {}
 
 
 def test_attributions_of_another_method(kept: rltools.Recording) -> None:

@@ -1,0 +1,112 @@
+"""What another draw of references would change: kept beside attributions, and part of every interval."""
+
+import numpy as np
+import pytest
+
+import rltools
+from rltools.recording import read_draws
+from rltools.summary import agreement, lag_shares, phase_means, summarise, value_dependence, when
+from rltools.summary import explained_points as points
+
+METHODS = ("shapley", "sampled_shapley", "integrated_gradients", "expected_gradients", "occlusion", "decision_change")
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return rltools.load_policy("cartpole-ppo")
+
+
+@pytest.fixture
+def recording(policy, tmp_path):
+    return rltools.record(policy, episodes=5, max_steps=30, directory=tmp_path / "run", deterministic=False)
+
+
+def without_draws(recording, key):
+    """As recordings were before these were kept."""
+    for path in (recording.directory / "attributions" / key / "draws").iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_without_a_block_are_those_of_the_other_references(policy, recording, method):
+    rltools.explain(recording, policy, method=method, reference=6, **({"samples": 24} if "expected" in method else {}))
+    (key,) = recording.questions
+    found, kept = recording.attribution_of(key, episodes=[1]), read_draws(recording, key, 1)
+    assert kept.shape == (6, 30, 1, 4)
+    np.testing.assert_allclose(kept.mean(axis=0), found.values, rtol=1e-3, atol=1e-4)
+    if method in ("shapley", "integrated_gradients", "occlusion", "decision_change"):
+        steps = recording.episode(1).states
+        others = rltools.attribute(policy, steps, method=method, reference=np.delete(found.reference, 2, axis=0))
+        chosen = np.asarray(policy.act(steps, rltools.policy.Context()).actions) == recording.episode(1).actions
+        np.testing.assert_allclose(kept[2][chosen], others.values[chosen], rtol=1e-3, atol=2e-3)
+
+
+def test_intervals_are_wider_by_the_draw_of_references(policy, recording):
+    rltools.explain(recording, policy, method="shapley")
+    (key,) = recording.questions
+    with_draw = summarise(recording).overall
+    assert with_draw.draws
+    shown = [
+        phase_means(recording, key, [2]).mean,
+        value_dependence(points(recording, key), 2).mean,
+        lag_shares(recording, key).of_lag,
+    ]
+    without_draws(recording, key)
+    found = summarise(recording)
+    assert not found.overall.draws
+    assert any("the intervals leave out the draw of the 8 references" in note for note in found.notes)
+    for name in ("mean", "mean_absolute", "share", "pooled_share"):
+        wide, narrow = getattr(with_draw, name), getattr(found.overall, name)
+        np.testing.assert_array_equal(wide.value, narrow.value)
+        assert (wide.high - wide.low > narrow.high - narrow.low).all()
+    again = phase_means(recording, key, [2]).mean, value_dependence(points(recording, key), 2).mean
+    for wide, narrow in zip(shown, again, strict=False):
+        known = np.isfinite(narrow.low)
+        assert (wide.high - wide.low)[known].mean() > (narrow.high - narrow.low)[known].mean()
+
+
+def test_agreement_and_when_see_the_draw_too(policy, recording):
+    for method in ("shapley", "occlusion"):
+        rltools.explain(recording, policy, method=method)
+    wide = agreement({"": recording}, None, None).correlation
+    said = when(recording, summarise(recording, method="shapley"), ["pole angle"])
+    assert all(one.low <= one.share <= one.high for one in said)
+    for key in recording.questions:
+        without_draws(recording, key)
+    narrow = agreement({"": recording}, None, None).correlation
+    assert wide.value[0, 1] == narrow.value[0, 1]
+    assert wide.high[0, 1] - wide.low[0, 1] >= narrow.high[0, 1] - narrow.low[0, 1]
+
+
+def test_a_single_reference_is_said_to_show_nothing(policy, recording):
+    rltools.explain(recording, policy, method="shapley", reference=1)
+    found = summarise(recording)
+    assert any("compared with a single state" in note for note in found.notes)
+    assert np.isfinite(found.overall.share.low).all()
+
+
+def test_a_feature_that_is_the_same_in_most_references_is_named(policy, recording):
+    states = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    states[:, 1] = [0, 0, 0, 0, 0, 0, 0.4, 0]
+    rltools.explain(recording, policy, method="shapley", reference=states)
+    (note,) = [note for note in summarise(recording).notes if "references differ" in note]
+    assert note.startswith("fewer than 3 of the 8 references differ in cart velocity: intervals are rough there")
+
+
+def test_interrupted_and_resumed_it_is_the_same(policy, recording):
+    rltools.explain(recording, policy, method="shapley")
+    (key,) = recording.questions
+    folder = recording.directory / "attributions" / key
+    whole = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
+    assert len([path for path in whole if path.parent.name == "draws"]) == 5
+    for path in (folder / "000002.parquet", folder / "draws" / "000002.parquet"):
+        path.unlink()
+    rltools.explain(recording, policy, method="shapley")
+    assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == whole
+
+
+def test_methods_that_compare_with_nothing_keep_nothing(policy, recording):
+    rltools.explain(recording, policy, method="gradient")
+    (key,) = recording.questions
+    assert read_draws(recording, key, 0) is None
+    assert not any("references" in note for note in summarise(recording).notes)
