@@ -143,14 +143,20 @@ def test_an_experiment_file(little: Callable[..., str], tmp_path: Path, text: st
     [
         (
             f"{{name: expected_gradients, parameters: {{samples: {10**12}}}}}",
-            "samples is 1,000,000,000,000; it must be at",
+            "samples of expected_gradients is 1,000,000,000,000; it must be at",
         ),
-        ("{name: expected_gradients, parameters: {samples: 1e40}}", "samples is 1e+40; it must be at most 100,000"),
-        (f"{{name: random, parameters: {{seed: {10**30}}}}}", "seed is a number of 31 digits; it must be at most"),
+        (
+            "{name: expected_gradients, parameters: {samples: 1e40}}",
+            "samples of expected_gradients is 1e+40; it must be a whole number",
+        ),
+        (
+            f"{{name: random, parameters: {{seed: {10**30}}}}}",
+            "seed of random is a number of 31 digits; it must be at most",
+        ),
         (f"{{name: gradient, references: {10**9}}}", "references: must be at most 100,000"),
         (
             f"{{name: blur_saliency, parameters: {{stride: {10**9}}}}}",
-            "stride is 1,000,000,000; it must be at most 100,000",
+            "stride of blur_saliency is 1,000,000,000; it must be at most 100,000",
         ),
         ("x" * 100_000, "no method 'xxxx"),
     ],
@@ -281,9 +287,12 @@ def test_a_recording_without_end(cartpole: Any, setting: str, tmp_path: Path) ->
         ({"max_batch": 10**40}, "max_batch is a number of 41 digits"),
         (
             {"method": "expected_gradients", "samples": 10**12},
-            "samples is 1,000,000,000,000; it must be at most 100,000",
+            "samples of expected_gradients is 1,000,000,000,000; it must be at most 100,000",
         ),
-        ({"method": "sampled_shapley", "permutations": 10**12}, "permutations is 1,000,000,000,000; it must be"),
+        (
+            {"method": "sampled_shapley", "permutations": 10**12},
+            "permutations of sampled_shapley is 1,000,000,000,000; it must be",
+        ),
     ],
 )
 def test_an_explanation_without_end(cartpole: Any, setting: dict[str, Any], fault: str, tmp_path: Path) -> None:

@@ -84,10 +84,13 @@ def test_arguments_come_back_as_text(rltools: Any, name: str) -> None:
         (("record", "cartpole-ppo", "--seed", f"{10**40}"), "seed is a number of 41 digits; it must be at most"),
         (("analyze", "cartpole-ppo", "--episodes", f"{10**40}"), "episodes is a number of 41 digits"),
         (("analyze", "cartpole-ppo", "--references", f"{10**9}"), "1,000,000,000; it must be at most 100,000"),
-        (("explain", "short", "cartpole-ppo", "--method", "shapley", "--references", f"{10**9}"), "1,000,000,000; it must be at most 100,000"),
+        (
+            ("explain", "short", "cartpole-ppo", "--method", "shapley", "--references", f"{10**9}"),
+            "1,000,000,000; it must be at most 100,000",
+        ),
         (
             ("explain", "short", "cartpole-ppo", "--method", "expected_gradients", "--set", f"samples={10**12}"),
-            "samples is 1,000,000,000,000; it must be at most 100,000",
+            "samples of expected_gradients is 1,000,000,000,000; it must be at most 100,000",
         ),
         (
             ("explain", "short", "cartpole-ppo", "--method", "expected_gradients", "--set", f"samples={'9' * 5000}"),
