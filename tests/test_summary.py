@@ -419,8 +419,8 @@ def test_recordings_of_the_same_episodes_say_so_where_they_are_compared(tmp_path
 def test_recordings_of_older_versions_keep_their_seeds(tmp_path, cartpole):
     recording = rltools.record(cartpole, episodes=1, seed=3, max_steps=4, directory=tmp_path)
     header = json.loads((tmp_path / "recording.json").read_text())
-    del header["seeds"], header["layers"]
-    (tmp_path / "recording.json").write_text(json.dumps(header))
+    del header["seeds"], header["layers"], header["seal"], header["format"]
+    (tmp_path / "recording.json").write_text(json.dumps(header | {"format": 2}))
     recording = rltools.record(cartpole, episodes=3, seed=3, max_steps=4, directory=tmp_path)
     assert [outcome.seed for outcome in recording.outcomes()] == [3, 4, 5]
     assert recording.header.environment_text == "CartPole-v1"

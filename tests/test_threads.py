@@ -15,7 +15,7 @@ from torch import nn
 
 import rltools
 from rltools import threads as threads_module
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, MismatchError
 from rltools.explanation._windows import Window
 from rltools.threads import compute_threads, row_work
 
@@ -107,7 +107,7 @@ def test_the_callers_threads_are_back_after_errors_and_interrupts(
     computed = calls(watched, make_env, tmp_path)
     watched.module.fault = fault
     for name in ("record", "explain", "attribute"):
-        with pytest.raises(type(fault)):
+        with pytest.raises((type(fault), MismatchError)):  # what a network raises is said in words of ours
             computed[name]()
         assert torch.get_num_threads() == 3, name
 

@@ -201,9 +201,9 @@ class Method:
             ArgumentError: a parameter the method does not take, a value of another type than it declares, or a number
                 far beyond what it can mean.
         """
-        for name, value in parameters.items():
-            _check_size(f"{self.name}'s {name}", value, MAX_SEED if name == "seed" else MAX_PARAMETER)
         check_parameters(self.name, self.function, self.defaults, parameters)
+        for name, value in parameters.items():
+            _check_size(f"{name} of {self.name}", value, MAX_SEED if name == "seed" else MAX_PARAMETER)
         return self.defaults | parameters
 
     def passes(self, shape: Sequence[int], dims: Sequence[str], references: int, settings: Settings) -> int:

@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rltools.errors import ArgumentError
+from rltools.limits import in_digits
 
 NAMED_ELSEWHERE = frozenset({"groups"})
 """Given by the names of features, which only a policy knows."""
@@ -42,8 +43,14 @@ def check_parameters(
         if kinds and not any(_is(given[name], kind) for kind in kinds):
             allowed = " or ".join(dict.fromkeys(map(_words, kinds)))
             raise ArgumentError(
-                f"{name} of {method} is {given[name]!r}; it must be {allowed}, for instance {defaults[name]!r}"
+                f"{name} of {method} is {_shown(given[name])}; it must be {allowed}, for instance {defaults[name]!r}"
             )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return in_digits(value)
+    return f"{value!r:.80}"
 
 
 def _listed(names: Collection[str]) -> str:

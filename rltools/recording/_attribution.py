@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -79,6 +81,12 @@ class Question:
         if self.window:
             return f"through memory over {self.window} observations"
         return "the observation of the moment, memory held" if self.parameters.get("memory") == "held" else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from other questions, whatever was found out in answering it: 8 hexadecimal digits."""
+        asked = replace(self, unseen=None).to_json()
+        return f"{zlib.crc32(json.dumps(asked, sort_keys=True).encode('utf-8', 'surrogatepass')):08x}"
 
     def to_json(self) -> dict[str, Any]:
         """As `attribution.json` keeps it."""

@@ -180,8 +180,9 @@ class Recording:
         return self._question(key)[0]
 
     def question_seal(self, key: str) -> str:
-        """The seal of an attribution's `attribution.json`, which its files name; "" of an older one."""
-        return self._question(key)[1]
+        """What tells an attribution's question from others, which its files name; "" of an older one."""
+        question, seal = self._question(key)
+        return question.fingerprint if seal else ""
 
     def _question(self, key: str) -> tuple[Question, str]:
         path = question_path(self.directory, key)

@@ -274,7 +274,7 @@ class TestNoise:
         ("wrong", "said"),
         [
             ({"noise": -0.1}, "noise is -0.1; it must be at least 0"),
-            ({"noise": float("nan")}, "noise is nan"),
+            ({"noise": float("nan")}, "noise of .* is nan"),
             ({"samples": 0}, r"samples is 0; it must be at least \d"),
         ],
     )

@@ -84,10 +84,13 @@ def test_arguments_come_back_as_text(rltools: Any, name: str) -> None:
         (("record", "cartpole-ppo", "--seed", f"{10**40}"), "seed is a number of 41 digits; it must be at most"),
         (("analyze", "cartpole-ppo", "--episodes", f"{10**40}"), "episodes is a number of 41 digits"),
         (("analyze", "cartpole-ppo", "--references", f"{10**9}"), "1,000,000,000; it must be at most 100,000"),
-        (("explain", "short", "cartpole-ppo", "--references", f"{10**9}"), "1,000,000,000; it must be at most 100,000"),
+        (
+            ("explain", "short", "cartpole-ppo", "--method", "shapley", "--references", f"{10**9}"),
+            "1,000,000,000; it must be at most 100,000",
+        ),
         (
             ("explain", "short", "cartpole-ppo", "--method", "expected_gradients", "--set", f"samples={10**12}"),
-            "samples is 1,000,000,000,000; it must be at most 100,000",
+            "samples of expected_gradients is 1,000,000,000,000; it must be at most 100,000",
         ),
         (
             ("explain", "short", "cartpole-ppo", "--method", "expected_gradients", "--set", f"samples={'9' * 5000}"),
@@ -100,7 +103,7 @@ def test_arguments_come_back_as_text(rltools: Any, name: str) -> None:
         (("explain", "short", "cartpole-ppo", "--window", f"{10**12}"), "window is 1,000,000,000,000"),
         (
             ("explain", "short", "cartpole-ppo", "--target", " & ".join(["value"] * 3000)),
-            "more than 100 scores at once",
+            "up to 100 are explained together",
         ),
         (("explain", "short", "cartpole-ppo", "--every", f"{10**40}"), "every is a number of 41 digits"),
         (("run", "cartpole", f"episodes={10**40}"), "episodes: must be at most 1,000,000"),

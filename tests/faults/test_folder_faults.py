@@ -84,9 +84,9 @@ def test_the_run_folder_goes_while_it_is_explained(
     recording = rltools.record(policy, make_env(), episodes=2, directory=tmp_path / "run")
     explained = _explain.explained_rows
 
-    def losing_rows(*arguments: Any) -> Any:
+    def losing_rows(*arguments: Any, **options: Any) -> Any:
         lose(recording.directory)
-        return explained(*arguments)
+        return explained(*arguments, **options)
 
     monkeypatch.setattr(_explain, "explained_rows", losing_rows)
     with pytest.raises(RecordingError, match="was removed, renamed or replaced"):
@@ -107,12 +107,12 @@ def test_the_attribution_folder_goes_while_it_is_filled(
     recording = rltools.record(policy, env, episodes=4, directory=tmp_path / "run")
     explained, calls = _explain.explained_rows, []
 
-    def losing_rows(*arguments: Any) -> Any:
+    def losing_rows(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 3:
             for folder in (recording.directory / "attributions").iterdir():
                 shutil.rmtree(folder)
-        return explained(*arguments)
+        return explained(*arguments, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(_explain, "explained_rows", losing_rows)

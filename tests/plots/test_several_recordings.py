@@ -7,6 +7,7 @@ import rltools
 from rltools.errors import ArgumentError
 from rltools.testing import example_recording
 
+pytestmark = pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
 SEVERAL = ["agreement", "importance", "training"]
 
 

@@ -11,6 +11,8 @@ from rltools.plots.colours import feature_colour
 from rltools.testing import example_recording
 from rltools.testing._plots import _check_drawing
 
+pytestmark = pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
+
 
 def _recording(folder, weights, names=("position", "angle", "speed")):
     values = [np.random.default_rng(at).normal(size=(9 + at, 1, 3)) * weights for at in range(3)]
@@ -67,7 +69,5 @@ def test_labels_are_apart_in_their_order(heights):
 
 
 def test_nothing_to_draw_is_said_in_a_line(checkpoints):
-    with pytest.raises(ArgumentError, match="there are 0 recordings; give at least one"):
+    with pytest.raises(ArgumentError, match="there are no recordings to draw; give one, a list of them"):
         training({})
-    with pytest.raises(ArgumentError, match=r"training is given a list; .*open_checkpoints"):
-        training(list(checkpoints.values()))
