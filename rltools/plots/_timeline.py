@@ -77,8 +77,7 @@ def timeline(
     """
     from matplotlib.ticker import MaxNLocator
 
-    first = recording.question(every_step_first(recording, method, target))
-    summary = summarise(recording, method=first.method, target=first.target)
+    summary = summarise(recording, method=every_step_first(recording, method, target))
     shown = measure(summary, standardised)
     at_label = strongest_label(summary, label)
     order = _order(summary, features, top)
