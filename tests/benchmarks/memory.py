@@ -59,6 +59,7 @@ question = Question("gradient", "logit:chosen", ("logit:chosen",), "score per un
 write_json(folder / "attributions" / "gradient-logit-chosen" / "attribution.json", question.to_json())
 episode = EpisodeWriter(folder / "episodes" / "000000.parquet", None, seal)
 explained = BlockFile(folder / "attributions" / "gradient-logit-chosen" / "000000.parquet")
+draws = BlockFile(folder / "attributions" / "gradient-logit-chosen" / "draws" / "000000.parquet")
 for start in range(0, steps, BLOCK):
     x = rng.normal(size=(BLOCK, FEATURES)).astype(np.float32)
     score = x[:, :ACTIONS] * 2
@@ -67,11 +68,13 @@ for start in range(0, steps, BLOCK):
     episode.write(columns, [])
     t = np.arange(start, start + BLOCK, dtype=np.int32)
     values = rng.normal(size=(BLOCK, 1, FEATURES)).astype(np.float32)
+    draws.write({"t": t, "without": rng.normal(size=(BLOCK, 8, 1, FEATURES)).astype(np.float32)})
     explained.write({"t": t, "values": values, "scores": score.max(1, keepdims=True)})
+draws.finish({})
 explained.finish({})
 episode.finish(Outcome(0, 0, steps, 0.0, "limit"), {"observation": x[-1]}, 30.0)
 """
-"""Writes one long episode and its attributions in blocks, into a folder, of so many steps."""
+"""Writes one long episode, its attributions and those without each of 8 blocks of draws, into a folder."""
 READ = """
 import resource, sys
 import pyarrow.parquet, xarray
