@@ -29,6 +29,8 @@ def as_text(content: object) -> str:
 def say(*lines: object, error: bool = False) -> None:
     """Print lines to standard output, or to standard error, each as text; what cannot be encoded is written out."""
     stream = sys.stderr if error else sys.stdout
+    if stream is None:  # it was closed before Python began
+        return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     for line in lines:
         print(as_text(line).encode(encoding, "backslashreplace").decode(encoding), file=stream)

@@ -151,7 +151,7 @@ def test_an_experiment_file(little: Callable[..., str], tmp_path: Path, text: st
         ),
         (
             f"{{name: random, parameters: {{seed: {10**30}}}}}",
-            "seed of random is a number of 31 digits; it must be at most",
+            "seed of random is a number of 31 digits",
         ),
         (f"{{name: gradient, references: {10**9}}}", "references: must be at most 100,000"),
         (
@@ -256,13 +256,13 @@ def test_thousands_of_cards(little: Callable[..., str], harmless: Callable[..., 
 
 def test_a_target_of_thousands_of_parts(cartpole: Any) -> None:
     for text in (" & ".join(["value"] * 3000), " & ".join(f"logit:{i}" for i in range(3000))):
-        with pytest.raises(TargetError, match=r"asks for 3,?00[01] scores in one pass, and up to 100") as refusal:
+        with pytest.raises(TargetError, match=r"asks for 300[01] scores in one pass, and up to 100") as refusal:
             parse_target(text, cartpole)
         assert len(str(refusal.value)) < 300
     nested = Target("value")
     for _ in range(3000):
         nested = Target("value", also=nested)
-    with pytest.raises(TargetError, match=r"asks for 3,?00[01] scores in one pass, and up to 100"):
+    with pytest.raises(TargetError, match=r"asks for 300[01] scores in one pass, and up to 100"):
         parse_target(nested, cartpole)
     with pytest.raises(TargetError):
         parse_target(" - ".join(["logit:0"] * 3000), cartpole)
@@ -291,7 +291,7 @@ def test_a_recording_without_end(cartpole: Any, setting: str, tmp_path: Path) ->
         ),
         (
             {"method": "sampled_shapley", "permutations": 10**12},
-            "permutations of sampled_shapley is 1,000,000,000,000; it must be",
+            "sampled_shapley is 1,000,000,000,000; it must be",
         ),
     ],
 )

@@ -173,7 +173,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("explain", "short", "cartpole-ppo", "--every", "9" * 30), "it must be at most 1,000,000,000"),
         (("explain", "short", "cartpole-ppo", "--seed", "9" * 30), "it must be at most 1,000,000,000,000,000,000"),
         (
-            ("explain", "short", "cartpole-ppo", "--method", "rise", "--seconds", "1e-3"),
+            ("explain", "short", "cartpole-ppo", "--method", "rise", "--set", "masks=90000", "--seconds", "1e-3"),
             "and --seconds 0.001 are allowed",
         ),
         (("replay", "short", "0", "--out", "short/recording.json"), "write short/recording.html"),

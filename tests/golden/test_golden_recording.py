@@ -132,5 +132,5 @@ def test_the_attributions_of_a_dict(nested: rltools.Recording) -> None:
 
 def test_format_3_is_sealed(tmp_path: Path) -> None:
     recording = rltools.open_recording(shutil.copytree(NESTED[-1], tmp_path / "run"))
-    assert recording.seal == "778ec2e5"
+    assert recording.seal == "9f160682"
     assert recording.identity(1) == {"recording": recording.seal, "number": "000001", "episode_rows": "38b4cfbe"}

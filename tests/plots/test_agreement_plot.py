@@ -9,6 +9,8 @@ from rltools.testing import example_recording
 from rltools.testing._plots import _check_drawing
 from rltools.testing._recordings import Explained, write_recording
 
+pytestmark = pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
+
 
 def _recording(folder, method, seed, unit="score", features=5):
     values = [

@@ -65,6 +65,7 @@ def test_a_feature_has_one_colour_in_every_plot(recording):
     assert len({feature_colour(at) for at in range(24)}) == 24
 
 
+@pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
 def test_agents_side_by_side_share_the_axis(recording, tmp_path):
     values = [np.random.default_rng(9).normal(size=(30, 1, 2)) for _ in range(3)]
     names = Features((2,), ("feature",), ("angle", "height"))
