@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, Result
+from rltools.attributions._draws import BLOCKS
 from rltools.errors import TooCostlyError
 from rltools.explanation._counted import Portion, counted
 from rltools.explanation._one_pass import all_finite, from_one_pass
@@ -172,8 +173,10 @@ def chunk_rows(
     """How many rows a method is given at once, with all the copies it makes of them and all it says of each target."""
     features = policy.features
     held = method.held(features.shape, features.dims, references, method.settings(parameters))
-    # Of each target there are gradients with respect to the features, and before that to the outputs.
-    row_bytes = max(1, targets * max(features.size, len(policy.action_names))) * policy.dtype.itemsize
+    # Of each target there are values, with and without each block of references, and before that gradients with
+    # respect to the outputs.
+    values = features.size * (1 + min(references, BLOCKS))
+    row_bytes = max(1, targets * max(values, len(policy.action_names))) * policy.dtype.itemsize
     return max(1, min(most // max(1, held), MOST_VALUE_BYTES // row_bytes if targets > 1 else most))
 
 

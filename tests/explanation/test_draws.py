@@ -65,6 +65,28 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, recording):
         assert (wide.high - wide.low)[known].mean() > (narrow.high - narrow.low)[known].mean()
 
 
+@pytest.mark.parametrize(
+    ("agent", "settings"),
+    [
+        ("cartpole-ppo", {"method": "shapley", "groups": {"pole": ["pole angle", "pole angular velocity"]}}),
+        ("lavagap-cnn-ppo", {"method": "sarfa", "replacement": "resample"}),
+        ("lavagap-cnn-ppo", {"method": "occlusion", "groups": "summary"}),
+        ("taxi-masked-ppo", {"method": "sampled_shapley", "groups": "summary", "permutations": 8}),
+        ("taxi-masked-ppo", {"method": "occlusion"}),
+    ],
+)
+@pytest.mark.parametrize("merged", [False, True])
+def test_draws_are_summed_over_the_rows_of_a_summary(agent, settings, merged, tmp_path):
+    policy = rltools.load_policy(agent)
+    recording = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path)
+    found = rltools.summarise(rltools.explain(recording, policy, reference=4, **settings), merged=merged)
+    mean = found.overall.drawn["mean"]
+    assert mean.without[1].shape == (4, 1, len(found.features))
+    # Each block is left out once, and all are as large: on average nothing is.
+    np.testing.assert_allclose(mean.without[1].mean(axis=0), mean.value, rtol=1e-3, atol=1e-5)
+    assert recording.damaged() == {}
+
+
 def test_agreement_and_when_see_the_draw_too(policy, recording):
     for method in ("shapley", "occlusion"):
         rltools.explain(recording, policy, method=method)
