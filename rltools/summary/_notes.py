@@ -71,8 +71,12 @@ def _references(recording: Recording, key: str, sums: Sums, overall: Statistics,
     if "reference" not in question.parameters or question.unit == "rank" or overall.n == 0:
         return {}
     reference = recording.attribution_of(key, episodes=[]).reference
-    if reference is None:
-        return {}
+    if reference is None:  # as of episodes that were seen live
+        return {
+            "the intervals leave out the draw of the references: what each of them adds was not kept": sums.without
+            is None
+            and overall.episodes > 1
+        }
     count = len(reference)
     rare = _rare(reference.reshape(count, -1), overall, groups) if count > 1 else []
     return {

@@ -227,3 +227,13 @@ def test_gymnasium_accepts_it(make):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check_env(make(episode_trigger=always), skip_render_check=True)
+
+
+def test_intervals_of_what_was_seen_live_say_what_they_leave_out(policy, tmp_path):
+    reference = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    env = gymnasium.make("CartPole-v1", max_episode_steps=6)
+    env = ReplayWrapper(AttributionWrapper(env, policy, "shapley", reference=reference), tmp_path / "live", always)
+    play(env, episodes=2)
+    env.close()
+    notes = rltools.summarise(rltools.open_recording(tmp_path / "live")).notes
+    assert any(note.startswith("the intervals leave out the draw of the references") for note in notes)
