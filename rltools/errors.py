@@ -71,7 +71,16 @@ class TargetError(ArgumentError):
 
 
 class TooCostlyError(ArgumentError):
-    """Work of which a single step takes longer than is allowed."""
+    """Work of which a single step takes longer than is allowed.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> rltools.attribute(policy, [[0.0] * 4], method="smooth_grad", samples=10**12)
+        Traceback (most recent call last):
+            ...
+        rltools.errors.TooCostlyError: smooth_grad would take ... passes through the network for a single step, ...
+    """
 
 
 class UnknownNameError(ArgumentError):
@@ -116,7 +125,16 @@ class MethodError(RltoolsError):
 
 
 class PluginError(RltoolsError):
-    """What another package offers, and cannot be used."""
+    """Another package offers something that cannot be used.
+
+    Example:
+        >>> from importlib.metadata import EntryPoint
+        >>> from rltools.discovery import load_offered
+        >>> load_offered(EntryPoint("rainbow", "tinyrl_plots.rainbow", "rltools.plots"))
+        Traceback (most recent call last):
+            ...
+        rltools.errors.PluginError: rainbow, ... cannot be loaded: ModuleNotFoundError: No module named 'tinyrl_plots'...
+    """
 
 
 class ModelError(RltoolsError):
