@@ -76,10 +76,11 @@ class TooCostlyError(ArgumentError):
     Example:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> rltools.attribute(policy, [[0.0] * 4], method="smooth_grad", samples=10**12)
+        >>> recording = rltools.record(policy, episodes=1, max_steps=5)
+        >>> rltools.explain(recording, policy, method="shapley", seconds=1e-9)
         Traceback (most recent call last):
             ...
-        rltools.errors.TooCostlyError: smooth_grad would take ... passes through the network for a single step, ...
+        rltools.errors.TooCostlyError: shapley of centred:chosen takes about ... for a single step, ...
     """
 
 
@@ -133,7 +134,7 @@ class PluginError(RltoolsError):
         >>> load_offered(EntryPoint("rainbow", "tinyrl_plots.rainbow", "rltools.plots"))
         Traceback (most recent call last):
             ...
-        rltools.errors.PluginError: rainbow, ... cannot be loaded: ModuleNotFoundError: No module named 'tinyrl_plots'...
+        rltools.errors.PluginError: rainbow, ... cannot be loaded: ModuleNotFoundError: ...
     """
 
 
