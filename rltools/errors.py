@@ -10,7 +10,7 @@ RltoolsError
 │   └── UnknownNameError               a name of an agent, method, plot, ... that nothing answers to
 ├── GradientError                      a score that cannot be differentiated
 ├── MethodError                        an attribution method broke its contract
-├── PluginError                        what another package offers, and cannot be used
+├── PluginError                        something from another package that cannot be used
 ├── ModelError                         a model that cannot be read
 │   ├── UnsafeFileError                a file that wants to run code, or to exhaust the machine
 │   └── ChecksumError                  a file that is not the one its card names
