@@ -1,7 +1,8 @@
 """Draws the documentation's pictures anew, and runs its notebooks: `python docs/pictures.py [NAME ...]`.
 
 A name is that of a picture (`training`, `shapley`, `replay`) or of a notebook (`first-look`); all of them by default.
-A page's picture needs Chromium, notebooks the extra `notebooks`. Tests fail where a picture is not what is drawn now.
+A page's picture needs Chromium, notebooks the extra `notebooks`. Tests fail where a picture is not what is drawn now;
+`episodes.json`, which is written along with the pictures, tells them whether this machine plays the same episodes.
 """
 
 import os
@@ -16,8 +17,9 @@ SCREENSHOTS = ("lunarlander-ppo", "replay")
 def commands() -> dict[str, list[str]]:
     """What makes each picture and each notebook."""
     scripts = sorted([*DOCS.glob("gallery/*.py"), *DOCS.glob("methods/*.py")])
-    makers = {script.stem: [str(script)] for script in scripts}
-    makers |= {name: [str(DOCS / "screenshots.py"), name] for name in SCREENSHOTS}
+    noting = str(DOCS / "episodes.py")
+    makers = {script.stem: [noting, str(script)] for script in scripts}
+    makers |= {name: [noting, str(DOCS / "screenshots.py"), name] for name in SCREENSHOTS}
     run = str(DOCS / "notebooks" / "run.py")
     return makers | {path.stem: [run, str(path)] for path in sorted(DOCS.glob("notebooks/*.ipynb"))}
 

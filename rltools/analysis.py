@@ -43,7 +43,7 @@ SECONDS = 60.0
 
 
 class LeftOutWarning(UserWarning):
-    """A method that does not head the findings was left out, because a single step of it takes too long."""
+    """A method other than the first one was left out, because a single step of it takes too long."""
 
 
 @dataclass(frozen=True)

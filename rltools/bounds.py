@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gymnasium.spaces import Box
 
 LARGEST = 1e10
-"""No quantity gets as far: a bound from here on stands where somebody had to write a number and meant none."""
+"""No quantity gets this far: a larger bound only means that some number had to be written."""
 
 
 def bounds_of(space: Box) -> tuple[np.ndarray, np.ndarray]:

@@ -104,8 +104,8 @@ def _contents(room: Room, folder: Path) -> list[tuple[str, Path]]:
             for count, entry in enumerate(entries):
                 if count >= MAX_LISTED:
                     raise ConfigError(
-                        f"{folder} holds more than {MAX_LISTED:,} files and folders, which is more than is looked "
-                        f"through for {room}; move what is none of them elsewhere"
+                        f"{folder} holds more than {MAX_LISTED:,} files and folders, too many to search "
+                        f"for {room}; move anything that is not one of them elsewhere"
                     )
                 if entry.name.endswith(ending):
                     names.append(entry.name.removesuffix(ending))

@@ -1,6 +1,6 @@
-"""Finding what extends rltools: the files of a room, and the entry points of other people's packages.
+"""Finds extensions of rltools: the files of a room, and the entry points of other packages.
 
-A package of somebody else's can be broken, or take a name that is another's. Then it is named and left out, and
+Another package can be broken, or use a name that is already taken. Then a warning names it, it is left out, and
 nothing else fails.
 """
 
@@ -64,7 +64,7 @@ def load_offered(point: EntryPoint) -> Any:
     except BaseException as error:
         raise PluginError(
             f"{point.name}, which is {origin(point)} ({point.group}), cannot be loaded: {type(error).__name__}: "
-            f"{' '.join(str(error).split())[:300]}; mend, upgrade or uninstall that package"
+            f"{' '.join(str(error).split())[:300]}; fix, upgrade or uninstall that package"
         ) from error
 
 

@@ -10,7 +10,7 @@ RltoolsError
 │   └── UnknownNameError               a name of an agent, method, plot, ... that nothing answers to
 ├── GradientError                      a score that cannot be differentiated
 ├── MethodError                        an attribution method broke its contract
-├── PluginError                        what another package offers, and cannot be used
+├── PluginError                        something from another package that cannot be used
 ├── ModelError                         a model that cannot be read
 │   ├── UnsafeFileError                a file that wants to run code, or to exhaust the machine
 │   └── ChecksumError                  a file that is not the one its card names
@@ -71,7 +71,17 @@ class TargetError(ArgumentError):
 
 
 class TooCostlyError(ArgumentError):
-    """Work of which a single step takes longer than is allowed."""
+    """Work of which a single step takes longer than is allowed.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=1, max_steps=5)
+        >>> rltools.explain(recording, policy, method="shapley", seconds=1e-9)
+        Traceback (most recent call last):
+            ...
+        rltools.errors.TooCostlyError: shapley of centred:chosen takes about ... for a single step, ...
+    """
 
 
 class UnknownNameError(ArgumentError):
@@ -116,7 +126,16 @@ class MethodError(RltoolsError):
 
 
 class PluginError(RltoolsError):
-    """What another package offers, and cannot be used."""
+    """Another package offers something that cannot be used.
+
+    Example:
+        >>> from importlib.metadata import EntryPoint
+        >>> from rltools.discovery import load_offered
+        >>> load_offered(EntryPoint("rainbow", "tinyrl_plots.rainbow", "rltools.plots"))
+        Traceback (most recent call last):
+            ...
+        rltools.errors.PluginError: rainbow, ... cannot be loaded: ModuleNotFoundError: ...
+    """
 
 
 class ModelError(RltoolsError):

@@ -1,4 +1,4 @@
-"""Reading files that somebody else made: regular ones only, of a bounded size, without waiting for anybody.
+"""Reads files from elsewhere: only regular ones, of bounded size, and without blocking.
 
 A name can be that of a pipe, which nobody writes to, of a device, which never ends, or of terabytes that take no room.
 """
@@ -66,7 +66,7 @@ def read_foreign(
 
 
 def ends_of(path: Path, size: int) -> tuple[bytes, bytes]:
-    """The first and the last bytes of a regular file, whatever its own size; none of what is none or cannot be read."""
+    """The first and last bytes of a regular file of any size; empty where it is not one or cannot be read."""
     try:
         with _opened(path, None, RltoolsError, RltoolsError) as file:
             head = file.read(size)

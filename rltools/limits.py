@@ -1,4 +1,4 @@
-"""How much can be asked for at once: far more than anybody needs, and little enough to be refused in no time beyond it.
+"""Limits on what can be asked for at once: far more than anybody needs, and anything beyond is refused immediately.
 
 A number can come out of somebody's file, or have a digit too many.
 """
@@ -43,7 +43,7 @@ _MOST = (
 
 
 def check_count(name: str, number: Any, *, least: int = 1, most: int) -> None:
-    """Refuse what is no whole number, too small or too large.
+    """Refuse anything but a whole number within the limits.
 
     Raises:
         ArgumentError: it is.

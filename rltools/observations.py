@@ -127,8 +127,7 @@ def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
             "leave them out with gymnasium.wrappers.FilterObservation" if path else "give an observation that has some"
         )
         raise ArgumentError(
-            f"observations of shape {tuple(space.shape or ())}{where} have no entries that anything could be said of; "
-            f"{advice}"
+            f"observations of shape {tuple(space.shape or ())}{where} have no entries to explain; {advice}"
         )
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():

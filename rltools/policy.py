@@ -58,6 +58,14 @@ class Pulled:
         x: `[batch, *feature]`, the rows.
         output: `[batch, k]`.
         back: from `g [..., batch, k]`, gradients of the outputs, to those of x.
+
+    Example:
+        >>> import torch, rltools
+        >>> from rltools.policy import Context, pulled_in
+        >>> x = torch.zeros(3, 4)
+        >>> pulled = pulled_in(rltools.load_policy("cartpole-ppo"), x, Context())
+        >>> pulled.is_of("logit", x), pulled.is_of("value", x), pulled.is_of("logit", x.clone())
+        (True, False, False)
     """
 
     head: str
@@ -245,7 +253,16 @@ class Policy(Protocol):
 
 
 def lacking(policy: object) -> tuple[str, ...]:
-    """The attributes and methods of `Policy` that something does not have, in alphabetical order."""
+    """The attributes and methods of `Policy` that something does not have, in alphabetical order.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policy import lacking
+        >>> lacking(rltools.load_policy("cartpole-ppo"))
+        ()
+        >>> lacking("a text")[:3]
+        ('act', 'action_names', 'action_space')
+    """
     wanted = {*Policy.__annotations__, *(name for name in vars(Policy) if not name.startswith("_"))}
     return tuple(sorted(name for name in wanted if not hasattr(policy, name)))
 
@@ -267,11 +284,16 @@ class Recurrent(Protocol):
 
 
 class Placed(Protocol):
-    """What `load_policy` lets a policy know of where it is to act. Both may be missing.
+    """What `load_policy` notes on a policy about the environment it is to act in. Both may be missing.
 
     Attributes:
         environment: as it was given; of a live one its specification, with what its wrappers had learned by then.
         bounds: "any" where other bounds than those of the training are meant.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("cartpole-ppo", "CartPole-v0", bounds="any").bounds
+        'any'
     """
 
     environment: object
@@ -318,6 +340,16 @@ def pulled_in(policy: Policy, x: Tensor, context: Context) -> Pulled | None:
     """The deciding head's outputs at `x [batch, *feature]`, and the way back; None of a policy that has no such thing.
 
     `decide` makes of these outputs what `act` does where it takes the best action.
+
+    Example:
+        >>> import torch, rltools
+        >>> from rltools.policy import Context, decide, pulled_in
+        >>> policy, x = rltools.load_policy("cartpole-ppo"), torch.zeros(1, 4)
+        >>> pulled = pulled_in(policy, x, Context())
+        >>> bool((decide(policy, pulled.output, Context()).actions == policy.act(x.numpy(), Context()).actions).all())
+        True
+        >>> pulled.back(torch.eye(2)[:, None]).shape
+        torch.Size([2, 1, 4])
     """
     head = policy.heads[0]
     found = pulled(policy, head, x, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 import pictures
 import pytest
 from PIL import Image, ImageDraw
+
+import rltools
 
 DOCS = Path(__file__).parents[1] / "docs"
 SAID = {
@@ -79,19 +82,46 @@ def test_a_script_draws_the_picture_that_is_shown(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = tmp_path / "picture.png"
-    pictures.run_script(script, drawn, monkeypatch)
+    pictures.require_same_episodes(script.stem, pictures.run_script(script, drawn, monkeypatch))
     pictures.check_same(script.with_suffix(".png"), drawn)
 
 
-def test_the_pictures_of_the_readme_are_those_that_are_drawn(tmp_path: Path) -> None:
-    shown = runpy.run_path(str(DOCS / "screenshots.py"))["PICTURES"]
+SCREENSHOTS = runpy.run_path(str(DOCS / "screenshots.py"))["PICTURES"]
+
+
+def test_the_readme_shows_every_screenshot() -> None:
     page = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\(docs/([\w-]+)\.png\)", page)) == set(shown)
-    for name, draw in shown.items():
-        if name == "replay" and not (shutil.which("chromium") or shutil.which("google-chrome")):
-            continue
-        draw(tmp_path / f"{name}.png")
-        pictures.check_same(DOCS / f"{name}.png", tmp_path / f"{name}.png")
+    assert set(re.findall(r"\(docs/([\w-]+)\.png\)", page)) == set(SCREENSHOTS)
+
+
+@pytest.mark.parametrize("name", SCREENSHOTS)
+def test_a_picture_of_the_readme_is_the_one_that_is_drawn(name: str, tmp_path: Path) -> None:
+    if name == "replay" and not (shutil.which("chromium") or shutil.which("google-chrome")):
+        pytest.skip("no Chromium is installed")
+    with pictures.watched() as digests:
+        SCREENSHOTS[name](tmp_path / f"{name}.png")
+    pictures.require_same_episodes(name, digests())
+    pictures.check_same(DOCS / f"{name}.png", tmp_path / f"{name}.png")
+
+
+def test_pictures_of_other_episodes_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = tmp_path / "episodes.json"
+    monkeypatch.setitem(pictures._EPISODES, "EPISODES", noted)
+    played = []
+    for seed in (0, 0, 1):
+        with pictures.watched() as digests:
+            rltools.record(rltools.load_policy("cartpole-ppo"), episodes=2, seed=seed, max_steps=20)
+        played.append(digests())
+    assert played[0] == played[1]
+    assert played[0]["seeds"] != played[2]["seeds"]
+    with pytest.raises(AssertionError, match=r"does not say .* `python docs/pictures.py poles"):
+        pictures.require_same_episodes("poles", played[0])
+    noted.write_text(json.dumps({"poles": played[0]}))
+    pictures.require_same_episodes("poles", played[1])
+    with pytest.raises(AssertionError, match=r"other seeds .* `python docs/pictures.py poles"):
+        pictures.require_same_episodes("poles", played[2])
+    with pytest.raises(pytest.skip.Exception, match="acts differently here"):
+        pictures.require_same_episodes("poles", played[0] | {"actions": "others"})
 
 
 def test_one_command_draws_all_of_them() -> None:

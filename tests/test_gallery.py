@@ -21,7 +21,7 @@ def test_a_script_draws_the_picture_that_is_shown(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = tmp_path / "picture.png"
-    pictures.run_script(script, drawn, monkeypatch)
+    pictures.require_same_episodes(script.stem, pictures.run_script(script, drawn, monkeypatch))
     pictures.check_same(script.with_suffix(".png"), drawn)
 
 

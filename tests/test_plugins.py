@@ -148,7 +148,7 @@ def test_things_of_a_wrong_kind_are_refused(install: Install) -> None:
     )
     with pytest.raises(MethodError, match=r"number \(guest4:number of the package guest4 1\.2\) is a int; declare it"):
         find_method("number")
-    with pytest.raises(MethodError, match="is the method 'honest', offered as 'alias'; call both alike"):
+    with pytest.raises(MethodError, match="is the method 'honest', offered as 'alias'; use the same name for both"):
         find_method("alias")
     with pytest.raises(PluginError, match=r"the plot number, which is guest4:number .* is a int, not a function"):
         plots.find_plot("number")
@@ -176,7 +176,7 @@ def load(source, known):
     install("guest6", code, policies="odd = guest6")
     with (
         pytest.warns(PluginWarning, match=r"the policy library odd \(guest6 of .*\) cannot say .*KeyError: 'seven'"),
-        pytest.raises(ArgumentError, match=r"a builtins\.int; asked were odd, sb3"),
+        pytest.raises(ArgumentError, match=r"a builtins\.int; tried were odd, sb3"),
     ):
         rltools.load_policy(7)
     with pytest.raises(PluginError, match=r"the policy library odd \(guest6 .* failed to load 8: ZeroDivisionError"):
@@ -234,7 +234,7 @@ def test_what_a_policy_lacks_is_named(cartpole: object) -> None:
             setattr(policy, name, getattr(cartpole, name))
     with pytest.raises(AssertionError, match=r"Nearly lacks choose, device, masked of rltools\.policy\.Policy"):
         rltools.testing.check_policy(policy)  # type: ignore[arg-type]
-    with pytest.raises(ArgumentError, match=r"Nearly, which lacks choose, device, masked of a Policy; asked were"):
+    with pytest.raises(ArgumentError, match=r"Nearly, which lacks choose, device, masked of a Policy; tried were"):
         rltools.load_policy(policy)
-    with pytest.raises(ArgumentError, match=r"numpy\.ndarray; asked were"):
+    with pytest.raises(ArgumentError, match=r"numpy\.ndarray; tried were"):
         rltools.load_policy(np.zeros(3))

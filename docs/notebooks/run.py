@@ -6,6 +6,7 @@ It needs the extra `notebooks`.
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,19 @@ from nbclient import NotebookClient
 from PIL import Image
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from episodes import note  # noqa: E402  (a script finds only what lies beside it)
+
+# Run before and after the cells of a notebook, and not kept in it.
+WATCHING = f"""
+import sys
+sys.path.insert(0, {str(HERE.parent)!r})
+import episodes
+_watching = episodes.watched()
+_digests = _watching.__enter__()
+"""
+TELLING = "import json; print(json.dumps(_digests()))"
 
 
 def smaller(picture: str) -> str:
@@ -27,10 +41,15 @@ def smaller(picture: str) -> str:
 
 
 def run(path: Path) -> None:
-    """Run a notebook in an empty folder, and write it with its outputs."""
+    """Run a notebook in an empty folder, write it with its outputs, and note its episodes."""
     notebook = nbformat.read(path, as_version=4)
+    cells = notebook.cells
+    notebook.cells = [nbformat.v4.new_code_cell(WATCHING), *cells, nbformat.v4.new_code_cell(TELLING)]
     with TemporaryDirectory() as folder:
         NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    note(path.stem, json.loads(notebook.cells[-1].outputs[0].text))
+    notebook.cells = cells
+    _number(cells)
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for number, cell in enumerate(notebook.cells):
         cell.metadata, cell.id = {}, f"cell-{number}"
@@ -38,6 +57,15 @@ def run(path: Path) -> None:
             if "image/png" in output.get("data", ()):
                 output.data["image/png"] = smaller(output.data["image/png"])
     nbformat.write(notebook, path)
+
+
+def _number(cells: list[nbformat.NotebookNode]) -> None:
+    """Number the code cells from 1, as if nothing had been run before them."""
+    for number, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), 1):
+        cell.execution_count = number
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = number
 
 
 if __name__ == "__main__":

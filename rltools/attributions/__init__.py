@@ -65,5 +65,5 @@ def _declared(thing: Any, name: str, where: str) -> Method:
         )
     # Recordings know a method by its own name.
     if thing.name != name:
-        raise MethodError(f"{where} is the method {thing.name!r}, offered as {name!r}; call both alike")
+        raise MethodError(f"{where} is the method {thing.name!r}, offered as {name!r}; use the same name for both")
     return thing

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 BLOCKS = 8
-"""Seven degrees of freedom: an interval is a sixth wider than with any number of blocks, and they are kept for each."""
+"""Eight leave seven degrees of freedom: intervals are a sixth wider than with unlimited blocks, which cost memory."""
 
 
 def blocks_of(count: int) -> list[slice]:

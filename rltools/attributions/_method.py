@@ -161,7 +161,7 @@ class Method:
     function: Callable[..., Result]
 
     def __reduce__(self) -> tuple[Callable[..., Method], tuple[str, ...]]:
-        """It is pickled by its place, as functions are; a copy is itself, because nothing in it changes.
+        """Pickled by its import path, as functions are; a copy is the object itself, because it never changes.
 
         Raises:
             PicklingError: it is found at none.

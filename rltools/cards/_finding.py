@@ -97,8 +97,8 @@ def _speaking_of(env_id: str) -> Iterator[tuple[Path, EnvironmentCard]]:
         left -= len(text)
         if left < 0:
             raise ConfigError(
-                f"{path.parent} holds more than {MAX_LOOKED_THROUGH:,} characters of cards, which is more than is "
-                f"looked through; move what is no card elsewhere"
+                f"{path.parent} holds more than {MAX_LOOKED_THROUGH:,} characters of cards, too many to "
+                f"search; move files that are not cards elsewhere"
             )
         if whole.search(text) or any("*" in listed and fnmatchcase(env_id, listed) for listed in ids):
             try:

@@ -1,4 +1,4 @@
-"""Things that step like environments and are none of Gymnasium's, and what to give instead."""
+"""Objects that step like environments but are not Gymnasium's, and what to give instead."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def make_with_rewards(env: Environment, *, render_mode: str | None = None) -> gy
 
 
 def check_kind(env: object) -> None:
-    """Refuse what is no environment, and makes none.
+    """Refuse anything that is not an environment and does not make one.
 
     Raises:
         ArgumentError: it is neither; of other libraries' vectors and environments it says what to give instead.

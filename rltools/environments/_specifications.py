@@ -76,7 +76,7 @@ def spec_from_json(text: str, *, allowed_modules: Collection[str] = ()) -> EnvSp
     if name in _MAKERS_OF_OTHERS:
         raise SimulationError(f"{name} makes any environment its arguments name; it is not taken from a file")
     if excess := oversized(kwargs):
-        raise SimulationError(f"the environment {env_id} is not made on a file's word: {excess}; make it yourself")
+        raise SimulationError(f"the environment {env_id} is not made as a file asks: {excess}; make it yourself")
     worn = moderate(remakeable(tuple(known_wrapper(entry, given) for entry, given in wrappers[: MAX_WRAPPERS + 1])))
     today, arguments = current_id(name)
     return dataclasses.replace(

@@ -94,7 +94,7 @@ def moderate(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
         size = (wrapper.kwargs or {}).get("stack_size", 1)
         stacked *= size if isinstance(size, int) else 1
         if excess := oversized(wrapper.kwargs or {}):
-            raise SimulationError(f"the wrapper {wrapper.name} is not made: {excess}; give it less")
+            raise SimulationError(f"the wrapper {wrapper.name} is not made: {excess}; use smaller arguments")
     if stacked > MAX_STACK:
         raise SimulationError(
             f"the environment's wrappers stack {stacked:,} observations, where {MAX_STACK} are the most; stack fewer"

@@ -181,7 +181,7 @@ def changed(content: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
         key, equals, value = change.partition("=")
         said = repr(change if len(change) <= MAX_NAME else f"{change[:MAX_NAME]}...")
         if not equals or not key:
-            raise ConfigError(f"{said} is no change; write key=value, for instance episodes=5")
+            raise ConfigError(f"{said} is not a change; write key=value, for instance episodes=5")
         if key in given:
             raise ConfigError(f"{key[:MAX_NAME]} is changed twice; leave {said} or the other one out")
         given.add(key)

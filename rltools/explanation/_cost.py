@@ -24,11 +24,11 @@ from rltools.recording import Recording
 from rltools.threads import row_work
 
 LONG_ENOUGH = 0.3
-"""Seconds: what takes so long is not measured again with more rows."""
+"""Seconds: a measurement that takes this long is not repeated with more rows."""
 LONGEST = 2.0
 """Seconds after which a measurement is stopped; the rest of the step is taken to go as fast."""
 EPISODES = 5
-"""So many, spread over the recording, are looked at for steps to measure with."""
+"""How many episodes, spread over the recording, the steps to measure are taken from."""
 OPERATIONS_PER_SECOND = 2.5e10
 SECONDS_PER_ENTRY, SECONDS_PER_PASS = 4e-9, 2e-7
 """What one thread of a common machine takes, by measurements of small and large networks; see `declared_seconds`."""

@@ -62,17 +62,17 @@ class Portion:
         self.rows, self._left, self._advance = rows, float(rows), advance
 
     def done(self, rows: float) -> None:
-        """Part of the work was done, that of so many rows."""
+        """Count this many more rows as done."""
         rows = min(rows, self._left)
         self._left -= rows
         self._advance(rows)
 
     def finish(self) -> None:
-        """All of it was done."""
+        """Count all of the work as done."""
         self.done(self._left)
 
     def give_up(self) -> None:
-        """What was done has to be done again."""
+        """Count the work done so far as still to do."""
         self._advance(self._left - self.rows)
 
 

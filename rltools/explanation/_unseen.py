@@ -15,7 +15,7 @@ from rltools.targets import Target, make_score
 MOST_TRIED = 200
 """So many features, or regions of an image, are tried at most."""
 STATES, FEWER = (16, 16), (8, 4)
-"""In so many states, with the values of so many others; of large observations fewer."""
+"""How many states are tried, with the values of how many others; fewer for large observations."""
 LARGE = 1024
 ROUNDING = 256
 """Changes of a score below so many of its last digits are none."""

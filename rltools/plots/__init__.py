@@ -64,6 +64,11 @@ def find_plot(name: str) -> Callable[..., Any]:
     Raises:
         UnknownNameError: there is none; the message has the nearest known ones.
         PluginError: another package offers it, and it cannot be loaded or is no function, or two packages do.
+
+    Example:
+        >>> import rltools
+        >>> rltools.plots.find_plot("importance").__name__
+        'importance'
     """
     if name in _own():
         return cast("Callable[..., Any]", load_member(f"{__name__}._{name}", name))

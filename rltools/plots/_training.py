@@ -54,7 +54,7 @@ def training(
     Example:
         >>> import rltools
         >>> from stable_baselines3 import PPO
-        >>> callback = rltools.AttributionCallback("CartPole-v1", every=128, episodes=2, max_steps=20)
+        >>> callback = rltools.AttributionCallback("CartPole-v1", every=256, episodes=2, max_steps=20)
         >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=128, seed=0).learn(256, callback=callback)
         >>> axes = rltools.plots.training(callback.recordings)
         >>> axes.get_xlabel()

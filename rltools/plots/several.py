@@ -35,8 +35,8 @@ def by_label(recordings: Recordings) -> dict[str | int, Recording]:
         if not isinstance(one, Recording):
             named = f" at {label!r}" if label != "" else ""
             raise ArgumentError(
-                f"a {type(one).__name__}{named} is no recording; give recordings, as rltools.open_recording(path) or "
-                f"rltools.record(...) return them, in a list or as {{label: recording}}"
+                f"a {type(one).__name__}{named} is not a recording; give recordings, as rltools.open_recording(path) "
+                f"or rltools.record(...) return them, in a list or as {{label: recording}}"
             )
         if not isinstance(label, str | int):
             raise ArgumentError(

@@ -101,7 +101,7 @@ def _claiming(source: object) -> tuple[Library, EntryPoint | None]:
     if isinstance(source, Path):
         raise ArgumentError(f"no policy can be made of the path {source}, {described(source)}")
     raise ArgumentError(
-        f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; asked were "
+        f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried were "
         f"{', '.join([*(name for name, _ in guests), *own])}. Give the name of an agent, its folder, a model's .zip, "
         f"a live model, or a TorchPolicy around your own network"
     )

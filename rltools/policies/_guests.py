@@ -1,4 +1,4 @@
-"""Policy libraries of other people's packages: whatever goes wrong in one is told as that package's fault."""
+"""Policy libraries of other people's packages: whatever goes wrong in one is reported as that package's fault."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def claiming_guest(point: EntryPoint, source: object) -> Library | None:
     except RltoolsError:
         raise
     except Exception as error:
-        reason = f"{_named(point)} cannot say whether it knows a source: {_told(error)}; mend or uninstall it"
+        reason = f"{_named(point)} cannot say whether it knows a source: {_told(error)}; fix or uninstall it"
     warnings.warn(f"{reason}. It is left out", PluginWarning, stacklevel=4)
     return None
 
@@ -42,7 +42,7 @@ def load_by_guest(point: EntryPoint, library: Library, source: Any, known: Known
     except RltoolsError:
         raise
     except Exception as error:
-        raise PluginError(f"{_named(point)} failed to load {source}: {_told(error)}; mend or uninstall it") from error
+        raise PluginError(f"{_named(point)} failed to load {source}: {_told(error)}; fix or uninstall it") from error
     if missing := lacking(policy):
         raise PluginError(
             f"{_named(point)} made a {type(policy).__name__} of {source}, which lacks {', '.join(missing)} of "

@@ -1,4 +1,4 @@
-"""What a file or a folder that is no model of ours seems to be, told from its first bytes and the names in it.
+"""What a file or folder that is not a readable model seems to be, judged by its first bytes and the names in it.
 
 Nothing is unpacked or decoded: what is said here is advice, and nothing else depends on it.
 """

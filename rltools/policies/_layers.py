@@ -242,7 +242,7 @@ AS_TORCH_HAS_THEM = (
     and all(_is_torchs_own(vars(known)["forward"], known.__module__) for known in (*_KNOWN, Sequential))
     and _is_torchs_own(_CONV_FORWARD, Conv2d.__module__)
 )
-"""Whether this was imported before anybody put a function of his own into one of these classes."""
+"""Whether this module was imported before anybody patched one of these classes."""
 
 
 def classes_are_as_imported() -> bool:

@@ -1,4 +1,4 @@
-"""Whether the rows of a batch are scored each by itself, as everything that is said of a state takes for granted."""
+"""Checks that each row of a batch is scored independently of the others, as every attribution takes for granted."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def check_rows(
             return True  # it draws random numbers, and rows have nothing to do with it
         culprit = _culprit(function, few, beside_itself, row, modules)
     raise MixedRowsError(
-        f"{what} scores a state differently beside other states{culprit}, so that no score or attribution would be "
+        f"{what} scores a state differently beside other states{culprit}, so a score or an attribution would not be "
         f"that of a state; give BatchNorm running statistics (track_running_stats=True), or a head that computes each "
         f"row from that row alone"
     )

@@ -82,8 +82,8 @@ class Episode:
         >>> for episode in recording:
         ...     print(episode.outcome.number, episode.actions[:5])
         0 [1 0 1 0 0]
-        1 [1 1 0 0 1]
-        2 [1 0 1 0 1]
+        1 [1 1 0 1 0]
+        2 [1 1 0 1 0]
     """
 
     outcome: Outcome

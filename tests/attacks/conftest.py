@@ -19,7 +19,7 @@ import pytest
 MOST_SECONDS = 5
 MOST_MEMORY = 512 * 2**20
 NEXT_STEP = re.compile(
-    r"\b(save|fetch|give|trust|move|mend|put|do without|name it|see|remove|load it)\b", re.IGNORECASE
+    r"\b(save|fetch|give|trust|move|mend|fix|put|do without|name it|see|remove|load it)\b", re.IGNORECASE
 )
 
 Members = dict[str, bytes]

@@ -8,7 +8,7 @@ from typing import Any
 
 import rltools
 
-KILLS = 12
+KILLS = 6
 VICTIM = """
 import os, random, signal
 from pathlib import Path

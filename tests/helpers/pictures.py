@@ -1,7 +1,8 @@
-"""Whether a stored picture is the one that is drawn now."""
+"""Whether a stored picture is the one that is drawn now, where it is drawn from the same episodes."""
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -10,22 +11,44 @@ import numpy as np
 import pytest
 from PIL import Image
 
+DOCS = Path(__file__).parents[2] / "docs"
+_EPISODES = runpy.run_path(str(DOCS / "episodes.py"))
+watched = _EPISODES["watched"]
 CELL = 4
 """Pixels of a cell: edges of letters differ between versions of a font's renderer, words and lines do not."""
 DIFFERENT, FEW = 40, 0.0003
 """Grey levels by which cells differ, and the share of them that may: a word of small print is more."""
 
 
-def run_script(script: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a script of the documentation draw its picture elsewhere."""
+def run_script(script: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Let a script of the documentation draw its picture elsewhere; returns the digests of its episodes."""
     import matplotlib.pyplot as plt
 
     monkeypatch.setattr(sys, "argv", [str(script), str(picture)])
     monkeypatch.syspath_prepend(script.parent)  # as Python does for a script
     try:
-        runpy.run_path(str(script), run_name="__main__")
+        with watched() as digests:
+            runpy.run_path(str(script), run_name="__main__")
     finally:
         plt.close("all")
+    return digests()
+
+
+def require_same_episodes(name: str, digests: dict[str, str]) -> None:
+    """Skip the test where this machine plays other episodes than those that a picture or notebook shows.
+
+    Other seeds are no matter of the machine: then the documentation is out of date.
+    """
+    path = _EPISODES["EPISODES"]
+    noted = json.loads(path.read_text(encoding="utf-8")).get(name) if path.is_file() else None
+    redraw = f"run `python docs/pictures.py {name}`"
+    assert noted is not None, f"docs/{path.name} does not say which episodes {name} shows; {redraw}"
+    assert digests["seeds"] == noted["seeds"], f"{name} shows episodes of other seeds than are recorded now; {redraw}"
+    if digests["actions"] != noted["actions"]:
+        pytest.skip(
+            f"{name} cannot be compared: from the same seeds the agent acts differently here than where it was drawn, "
+            f"as it may on another type of processor or with other versions of its libraries"
+        )
 
 
 def difference(stored: Path, drawn: Path) -> float:

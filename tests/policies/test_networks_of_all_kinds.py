@@ -266,7 +266,7 @@ class TestRows:
         ("kind", "said"),
         [
             ("norm", r"scores a state differently beside other states \(in its layer '0.1', BatchNorm1d"),
-            ("centered", "scores a state differently beside other states, so that"),
+            ("centered", "scores a state differently beside other states, so a score"),
         ],
     )
     def test_they_are_refused_wherever_several_are_scored(self, kind, said, tmp_path):

@@ -102,7 +102,7 @@ def _class_of(names: list[str], kwargs: dict[str, Any], path: Path) -> str:
         if any(name.startswith(start) for name in names) and (not argument or argument in kwargs):
             return qualified
     raise ModelError(
-        f"{path} is the file of a policy alone, of a class that its weights do not tell ({', '.join(names[:3])}, ...); "
+        f"{path} is the file of a policy alone, and its weights do not reveal its class ({', '.join(names[:3])}, ...); "
         f"give the model's own .zip, written by model.save()"
     )
 

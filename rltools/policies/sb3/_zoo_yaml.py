@@ -71,13 +71,11 @@ class _Checks:
 
     def __call__(self, event: Event) -> None:
         if fault := long_number(event):
-            raise UnsafeFileError(
-                f"{self._path} holds {fault}; not read. Mend it, or move the model out of this folder"
-            )
+            raise UnsafeFileError(f"{self._path} holds {fault}; not read. Fix it, or move the model out of this folder")
         self._events += 1
         self._depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if isinstance(event, AliasEvent) or self._depth > MAX_DEPTH or self._events > MAX_EVENTS:
             raise UnsafeFileError(
                 f"{self._path} has an alias, more than {MAX_DEPTH} levels or more than {MAX_EVENTS:,} values, which "
-                f"rl-baselines3-zoo never writes; not read. Mend it, or move the model out of this folder"
+                f"rl-baselines3-zoo never writes; not read. Fix it, or move the model out of this folder"
             )
