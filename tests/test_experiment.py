@@ -316,7 +316,11 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
 
 
-def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, project):
+def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, project, monkeypatch):
+    # Figures have tests of their own, and take longest; frames are drawn in this process.
+    monkeypatch.setattr("rltools.reports._run.wanted", lambda *given: ())
+    monkeypatch.setattr("rltools.reports._comparison.compared_figures", lambda *given: [])
+    monkeypatch.setattr("rltools.replaying._episodes.draw_elsewhere", lambda *given: False)
     path = written()
     first = run_experiment(path)
     second = run_experiment(path, directory=project / "again")

@@ -63,8 +63,8 @@ def check_kept(folder: Path, paths: Iterable[Path]) -> None:
     gone = [path for path in paths if not path.is_file()]
     if gone:
         raise RecordingError(
-            f"{len(gone)} files that were written to {folder} are not there any more, {gone[0]} the first of them: "
-            f"somebody removed them meanwhile. Run the same again, which makes only those anew"
+            f"{len(gone)} files that were written to {folder} are not there any more ({gone[0]} is the first): they "
+            f"were removed meanwhile. Run the same again; only those files are made again"
         )
 
 

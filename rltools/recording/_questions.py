@@ -109,7 +109,7 @@ def chosen_key(
         return fitting[0]
     listed = "; ".join(f"{key} ({described(there, key)})" for key in equal)
     raise RecordingError(
-        f"{len(equal)} attributions in {directory} fit, and nothing tells which is meant: {listed}. Give the name of "
+        f"{len(equal)} attributions in {directory} fit, and it is not clear which is meant: {listed}. Give the name of "
         f"one as the method: method={equal[0]!r} (--method {equal[0]})"
     )
 
