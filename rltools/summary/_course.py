@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.recording import Recording, warn_of_shared_episodes
+from rltools.recording import Recording
 from rltools.short_repr import short_repr
 from rltools.stats import Interval
 from rltools.summary._summarise import summarise
@@ -58,7 +58,6 @@ def course(
     """
     if not recordings:
         raise ArgumentError("there are 0 recordings; give at least one, for instance {0: recording}")
-    warn_of_shared_episodes(recordings)
     summaries = [summarise(one, method=method, target=target, level=level) for one in recordings.values()]
     units: dict[str, str] = {}
     positions: dict[str, int] = {}

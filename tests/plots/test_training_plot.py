@@ -11,8 +11,6 @@ from rltools.plots.colours import feature_colour
 from rltools.testing import example_recording
 from rltools.testing._plots import _check_drawing
 
-pytestmark = pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
-
 
 def _recording(folder, weights, names=("position", "angle", "speed")):
     values = [np.random.default_rng(at).normal(size=(9 + at, 1, 3)) * weights for at in range(3)]
