@@ -131,7 +131,7 @@ def test_an_episode_goes_while_others_are_recorded(make_policy: Make, make_env: 
 
     policy = make_policy(make_env())
     env = losing(make_env, tmp_path, lose_one, 1)
-    with pytest.raises(RecordingError, match=r"1 files that were written .*000000\.parquet the first"):
+    with pytest.raises(RecordingError, match=r"1 files that were written .*000000\.parquet is the first"):
         rltools.record(policy, env, episodes=3, num_envs=1, directory=tmp_path)
     assert len(list(rltools.record(policy, make_env(), episodes=3, directory=tmp_path))) == 3
 
