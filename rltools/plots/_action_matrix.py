@@ -98,7 +98,7 @@ def action_matrix(
         label_note(summary, label) if means.per_action else "",
         some_of(len(order), len(summary.features)),
         _left_out(means),
-        f"hatched: {100 * level:g} % interval over episodes holds 0"
+        f"hatched: {100 * level:g} % interval holds 0"
         if sure
         else "fewer than two episodes: no interval",
     )

@@ -107,7 +107,7 @@ def _notes(found: Agreement, level: float, names: list[str]) -> tuple[str, ...]:
     methods = dict.fromkeys(_method(one) for one in found.rankings)
     unnamed = [method for method in methods if not any(method in name for name in names)]
     features = min(len(one.features) for one in found.rankings)
-    sure = f"[{100 * level:g} % interval over episodes]"
+    sure = f"[{100 * level:g} % interval]"
     if features < FEWEST_RANKED:
         sure = f"{features} feature{'s have' if features > 1 else ' has'} too few orders to compare"
     elif found.episodes < 2:

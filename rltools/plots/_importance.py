@@ -176,7 +176,7 @@ def _said(series: Series, standardised: bool | None, agents: int, level: float) 
     first = next(iter(series.values()))
     pooled = f"over {len(first.labels)} targets" if len(first.labels) > 1 else ""
     sure = any(summary.overall.episodes > 1 for summary in series.values())
-    interval = f"{100 * level:g} % interval over episodes" if sure else "fewer than two episodes: no interval"
+    interval = f"{100 * level:g} % interval" if sure else "fewer than two episodes: no interval"
     if len(series) == 1:
         return "What the agent looks at", *about(first), pooled, interval
     methods = " and ".join(dict.fromkeys(_named(summary, standardised) for summary in series.values()))

@@ -75,7 +75,7 @@ def lags(
     x_label(axes, width, "when it was observed (steps ago)")
     frameless(axes)
     sure = (
-        f"{100 * level:g} % interval over episodes"
+        f"{100 * level:g} % interval"
         if summary.overall.episodes > 1
         else "no interval: fewer than two episodes"
     )

@@ -79,7 +79,7 @@ def training(
     steps = f"n = {sum(one.n for one in found.summaries):,} steps of {len(recordings)} checkpoint"
     steps += "s" if len(recordings) > 1 else ""
     sure = any(one.overall.episodes > 1 for one in found.summaries)
-    interval = f"{100 * level:g} % intervals over episodes" if sure else "fewer than two episodes: no interval"
+    interval = f"{100 * level:g} % intervals" if sure else "fewer than two episodes: no interval"
     what = f"share of mean |{shown}| of {plain(summary.target, 30)}"
     heading(
         axes,

@@ -45,7 +45,7 @@ def test_what_may_be_zero_is_hatched_and_that_is_said(tmp_path):
     axes = action_matrix(_recording(tmp_path / "r"))
     hatched = [(patch.get_x() + 0.5, patch.get_y() + 0.5) for patch in axes.patches if patch.get_hatch()]
     assert hatched == [(0, 2), (1, 2)]
-    assert "hatched: 95 % interval over episodes holds 0" in axes.texts[0].get_text()
+    assert "hatched: 95 % interval holds 0" in axes.texts[0].get_text()
 
 
 def test_one_episode_has_nothing_hatched(tmp_path):

@@ -43,7 +43,7 @@ def test_a_printed_pdf_holds_truetype(recording, tmp_path):
 
 def test_alt_text_is_sentences_of_what_is_written(recording):
     text = alt_text(importance(recording))
-    assert text.startswith("What the agent looks at. example, n = 18 steps of 2 episodes, 95 % interval over episodes.")
+    assert text.startswith("What the agent looks at. example, n = 18 steps of 2 episodes, 95 % interval.")
     assert "Horizontally: share of mean |gradient × std| of centred:chosen (%)." in text
     assert "Vertically: obs[" in text
     assert text.endswith("and 2 more.")
