@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SMALL, LARGE = 5, 28
 """Entries a side: of fewer, only bytes are taken for pixels; of so many, all numbers of one range."""
+LEVELS = 256
+"""Values of an integer that is the brightness of something or the kind of a place; words and prices have more."""
 BRIGHTNESS = ((0, 1), (0, 255))
 """Ranges of floats that are the brightness of something."""
 COLORS = (1, 3)
@@ -86,5 +88,5 @@ def _are_pixels(space: Any, axes: tuple[str, ...]) -> bool:
         return True
     colored, bright = side >= SMALL and "channel" in axes, ranges <= set(BRIGHTNESS)
     if kind.kind in "biu":
-        return side >= LARGE or colored
+        return colored or (side >= LARGE and all(top - least < LEVELS for least, top in ranges))
     return (side >= LARGE and (bright or "channel" in axes)) or (colored and bright)

@@ -162,6 +162,11 @@ class TestDecision:
 
 
 class TestFitting:
+    @pytest.mark.parametrize("text", ["logit:{}", "{}", "logit:chosen[{}]", "logit:0 - {}"])
+    def test_a_number_that_is_too_long_to_be_read(self, text, cartpole):
+        with pytest.raises(TargetError, match="has no target"):
+            attribute(cartpole, np.zeros(4), target=text.format("9" * 5000))
+
     def test_each_method_has_its_default(self):
         policy = policy_of(Discrete(2))
         about = find_method("decision_change").needs

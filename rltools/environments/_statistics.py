@@ -31,6 +31,13 @@ def normalizers(env: Env) -> list[Any]:
     return [wrapper for wrapper in chain(env) if _is_running(vars(wrapper).get("obs_rms"))]
 
 
+def holds_statistics(env: Env) -> bool:
+    """Whether an environment keeps a running mean and variance of anything but rewards, under whatever name."""
+    return any(
+        _is_running(value) and not name.lstrip("_").startswith(("ret", "rew")) for name, value in vars(env).items()
+    )
+
+
 def has_learned(wrapper: Any) -> bool:
     """Whether the statistics of such a wrapper are of more than the first observation, or were set."""
     running = wrapper.obs_rms

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rltools.attributions import Method, find_method
+from rltools.errors import CorruptError
 from rltools.explanation._groups import separated_axes, with_groups
 from rltools.explanation._references import Reference, reference_id
 from rltools.explanation._units import explained_unit
 from rltools.policy import Policy
 from rltools.recording import Question, Recording
+from rltools.recording._questions import asked_again, question_path
 from rltools.targets import Target, fitting_target, target_labels
 
 
@@ -75,3 +77,24 @@ def ask(
     slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
     question = replace(question, separated=separated_axes(found, settings, policy.features))
     return Asked(found, parsed, with_groups(found, settings, policy.features), question, f"{slug}-{fingerprint}")
+
+
+def check_answered(recording: Recording, asked: Asked) -> None:
+    """Compare what the folder of an answer says was asked, where there is one, with what is asked now.
+
+    Raises:
+        CorruptError: it is the answer to something else, because folders were renamed or mixed up.
+    """
+    path = question_path(recording.directory, asked.key)
+    if not path.is_file():
+        return
+    kept = recording.question(asked.key)
+    if _plainly(kept) != _plainly(asked.question):
+        raise CorruptError(
+            f"{path.parent} holds {asked_again(kept)}, and its name is that of {asked_again(asked.question)}; give the "
+            f"folder its own name back, or delete it and explain again"
+        )
+
+
+def _plainly(question: Question) -> str:
+    return json.dumps(replace(question, separated=(), unseen=None).to_json(), sort_keys=True)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.explanation._asking import Asked, ask
+from rltools.explanation._asking import Asked, ask, check_answered
 from rltools.explanation._batches import check_passes, chunk_rows, explained_rows, most_copies, pass_rows
 from rltools.explanation._compiling import compiled
 from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
@@ -115,6 +115,7 @@ def explain(
         TooCostlyError: not even a single step is done within `seconds`.
         MismatchError: the policy scores these observations otherwise than the one that was recorded.
         GradientError: the policy is not differentiable.
+        CorruptError: the folder of the answer holds another one, because folders were renamed.
 
     Example:
         >>> import rltools
@@ -154,6 +155,7 @@ def explain(
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
     asked = ask(recording, policy, method, target, reference, every, seed, chosen)
     check_passes(policy, asked.method, reference if isinstance(reference, int) else 1, asked.settings)
+    check_answered(recording, asked)
     answered = replace(recording, asked=(*recording.asked, asked.key))
     folder = recording.directory / "attributions" / asked.key
     kept = [question_path(recording.directory, asked.key)]

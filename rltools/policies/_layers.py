@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import BuiltinFunctionType
 from typing import Any, Protocol
 
 import torch
@@ -236,11 +237,14 @@ def _is_torchs_own(function: Any, module: str) -> bool:
 _CALL, _CALL_IMPL, _SEQUENTIAL = Module.__call__, Module._call_impl, Sequential.forward
 _LINEAR, _CONV2D, _CONV_FORWARD = Linear.forward, Conv2d.forward, Conv2d._conv_forward
 _TANH, _RELU, _IDENTITY, _FLATTEN = Tanh.forward, ReLU.forward, Identity.forward, Flatten.forward
+_GET, _CALLS_LINEAR, _CALLS_RELU, _CALLS_TANH = Module.__getattr__, functional.linear, functional.relu, torch.tanh
 
 AS_TORCH_HAS_THEM = (
     all(_is_torchs_own(function, Module.__module__) for function in (_CALL, _CALL_IMPL))
     and all(_is_torchs_own(vars(known)["forward"], known.__module__) for known in (*_KNOWN, Sequential))
     and _is_torchs_own(_CONV_FORWARD, Conv2d.__module__)
+    and _is_torchs_own(_CALLS_RELU, functional.__name__)
+    and all(isinstance(function, BuiltinFunctionType) for function in (_CALLS_LINEAR, _CALLS_TANH))
 )
 """Whether this module was imported before anybody patched one of these classes."""
 
@@ -251,7 +255,12 @@ def classes_are_as_imported() -> bool:
     Written out, because it is asked at every step: a comparison takes 10 ns here, and three times that in a loop.
     """
     return (
-        _CALL is Module.__call__ is Linear.__call__ is Tanh.__call__ is ReLU.__call__ is Conv2d.__call__
+        not torch._C._len_torch_function_stack()  # a mode may compute something else than the functions say
+        and _CALLS_LINEAR is functional.linear
+        and _CALLS_RELU is functional.relu
+        and _CALLS_TANH is torch.tanh
+        and _GET is Module.__getattr__ is Linear.__getattr__ is Conv2d.__getattr__
+        and _CALL is Module.__call__ is Linear.__call__ is Tanh.__call__ is ReLU.__call__ is Conv2d.__call__
         and _CALL is Flatten.__call__ is Identity.__call__ is Sequential.__call__
         and _CALL_IMPL is Module._call_impl
         and _LINEAR is Linear.forward

@@ -56,7 +56,11 @@ def is_plain(module: nn.Module) -> bool:
     if isinstance(module, torch.jit.ScriptModule):
         return False
     state, kind = vars(module), type(module)
-    own = [name for name, value in state.items() if value is not None and hasattr(kind, name)]
+    own = [
+        name
+        for name, value in state.items()
+        if (value is not None and hasattr(kind, name)) or name in state["_parameters"] or name in state["_modules"]
+    ]
     return not own and not any(state[hooks] for hooks in HOOKS) and not any(_HOOKS_OF_ALL)
 
 

@@ -198,6 +198,13 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surr
             f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; "
             f"give the environment it was trained on as env="
         )
+    for leaf, given in zip(leaves(observed), leaves(around.observation_space), strict=True):
+        if leaf.starts != given.starts:
+            which = f"{leaf.name} of " if leaf.name else ""
+            raise MismatchError(
+                f"{name} counts {which}its observations from {_numbers(leaf.starts)} and {place} from "
+                f"{_numbers(given.starts)}; give the environment it was trained on as env="
+            )
     if (mine := _starts(acted)) != (theirs := _starts(taken)):
         raise MismatchError(
             f"{name} counts its actions from {mine} and {place} from {theirs}; give the environment it was trained on "
@@ -237,6 +244,10 @@ def _starts(space: Space[Any]) -> Any:
     """From what each discrete choice counts."""
     start = getattr(space, "start", 0)
     return int(start) if np.ndim(start) == 0 else np.asarray(start).reshape(-1).tolist()
+
+
+def _numbers(starts: tuple[int, ...]) -> str:
+    return str(starts[0] if len(starts) == 1 else list(starts))
 
 
 def _entries(space: Space[Any]) -> list[tuple[Any, ...]]:

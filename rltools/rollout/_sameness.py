@@ -8,6 +8,7 @@ the same, and so must one that has lived through an episode and one that has not
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import TransformObservation
 
-from rltools.environments import Environment, chain, freeze_all, make_environment, normalizers
+from rltools.environments import Environment, chain, freeze_all, holds_statistics, make_environment, normalizers
 from rltools.errors import SimulationError
 from rltools.observations import leaves, pick
 from rltools.policy import Policy
@@ -30,6 +31,8 @@ SEED = 1_234_567
 STEPS = 8
 LIVED = 200
 """Steps, in as many episodes as it takes, after which nothing must have changed."""
+PATIENCE = 2.0
+"""Seconds after which living through episodes ends early: a slow simulator need not be kept busy by a question."""
 LEARNING = 3
 """What learns changes less from one moment to the next than from nothing on, at least by so much; noise does not."""
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
@@ -41,8 +44,13 @@ _NOISE = (
     "the environment observes something else each time it is reset with the same seed, so nothing tells whether one "
     "that is made anew is like that of the training"
 )
+_ITSELF = "the environment itself"
 # These only look on, and a policy cannot always be copied.
 _HOLD_POLICIES = ("AttributionWrapper", "ReplayWrapper")
+
+
+class _OnlyOneError(Exception):
+    """No second environment can be made while the first one is open."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class _Look:
 def check_same(environment: Environment, made: Env, policy: Policy) -> tuple[str, ...]:
     """The caveats about an environment that is made anew for each episode.
 
-    A live environment is copied for this where it can be; where it cannot, and has wrappers of the user's own, it is
+    A live environment is copied for this where it can be; where it cannot, and has something of the user's own, it is
     reset and stepped a few times itself, its statistics as they were.
 
     Args:
@@ -67,25 +75,37 @@ def check_same(environment: Environment, made: Env, policy: Policy) -> tuple[str
     Raises:
         SimulationError: a wrapper carries something from episode to episode, which is lost in one that is made anew.
     """
-    if isinstance(environment, gymnasium.Env):
-        return _beside_live(environment, made, policy)
-    return _after_an_episode(environment, made, policy) if _own_wrappers(made) else ()
+    try:
+        if isinstance(environment, gymnasium.Env):
+            return _beside_live(environment, made, policy)
+        return _after_an_episode(environment, made, policy) if _own_layers(made) else ()
+    except _OnlyOneError as only:
+        return (
+            f"a second environment could not be open beside the first ({only}), so nothing tells whether one that is "
+            f"made anew is like that of the training",
+        )
 
 
-def _own_wrappers(env: Env) -> list[Env]:
-    """Wrappers that nothing is known of, or that take a function."""
-    return [
+def _own_layers(env: Env) -> list[Env]:
+    """Wrappers that nothing is known of, or that take a function, and an environment with statistics of its own.
+
+    Any other environment is taken to begin anew at each reset: trying it out would take another one that is open beside
+    the first, which not every simulator allows.
+    """
+    innermost, *wrappers = chain(env)
+    own = [
         layer
-        for layer in chain(env)[1:]
+        for layer in wrappers
         if type(layer).__module__.partition(".")[0] not in _KNOWN or type(layer) is TransformObservation
     ]
+    return [innermost, *own] if holds_statistics(innermost) else own
 
 
 def _beside_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
     while type(live).__name__ in _HOLD_POLICIES and isinstance(live, gymnasium.Wrapper):
         live = live.env
     copied = _copied(live)
-    if copied is None and not _own_wrappers(live):
+    if copied is None and not _own_layers(live):
         return ()
     with _opened(live) as second:
         looks = _both(first, second, policy)
@@ -98,7 +118,7 @@ def _beside_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
                 return (f"the environment given could not be compared with those made like it: {told(error)}",)
             if _alike(looks, seen):  # what has learned nothing yet is like what starts from nothing
                 with _opened(live) as fresh:
-                    return _after_an_episode(live, fresh, policy) if _own_wrappers(fresh) else ()
+                    return _after_an_episode(live, fresh, policy) if _own_layers(fresh) else ()
             if _only_noise(looks, seen, again):
                 return (_NOISE,)
             culprit = _culprit(given, first)
@@ -125,7 +145,9 @@ def _after_an_episode(environment: Environment, first: Env, policy: Policy) -> t
             return (_NOISE,)
         with _opened(environment) as fresh:
             culprit = _culprit(second, fresh)
-    if culprit == "the environment itself":
+            if culprit == _ITSELF and holds_statistics(second.unwrapped):
+                culprit = type(second.unwrapped).__name__
+    if culprit == _ITSELF:
         return (
             "the environment itself observes something else from the same seed after an episode; here each episode has "
             "one that is made anew",
@@ -171,7 +193,10 @@ def _live_through(env: Env, policy: Policy) -> None:
     _, info = env.reset(seed=SEED + 1)
     space = copy.deepcopy(env.action_space)
     space.seed(SEED)
+    end = time.monotonic() + PATIENCE
     for step in range(LIVED):
+        if time.monotonic() > end:
+            return
         _, _, terminated, truncated, info = env.step(_some_action(env, info, space, policy))
         if terminated or truncated:
             _, info = env.reset(seed=SEED + 2 + step)
@@ -224,7 +249,7 @@ def _culprit(changed: Env, fresh: Env) -> str:
         with suppress(Exception):
             one, other = (_vector(env, env.reset(seed=SEED)[0]) for env in (mine, theirs))
             if one.shape != other.shape or not np.allclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True):
-                return type(mine).__name__ if isinstance(mine, gymnasium.Wrapper) else "the environment itself"
+                return type(mine).__name__ if isinstance(mine, gymnasium.Wrapper) else _ITSELF
     return "a wrapper or the environment itself"
 
 
@@ -256,7 +281,10 @@ def _held(env: Env) -> Iterator[Env]:
 
 @contextmanager
 def _opened(environment: Environment) -> Iterator[Env]:
-    env = make_environment(environment)
+    try:
+        env = make_environment(environment)
+    except SimulationError as error:  # recording says so where it is no matter of two at once
+        raise _OnlyOneError(told(error)) from error
     try:
         yield env
     finally:

@@ -71,13 +71,28 @@ def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
     """The caveat about an environment that is not the policy's own."""
     if spec is None or policy.source.environment is None:
         return ()
+    arguments: dict[str, Any] = {}
     try:
-        trained_on = current_id(json.loads(policy.source.environment)["id"])[0]
+        own = json.loads(policy.source.environment)
+        trained_on, arguments = current_id(own["id"])
+        arguments = arguments | own.get("kwargs", {})
     except (ValueError, KeyError, TypeError):
         trained_on = "an environment whose specification cannot be read"
-    if trained_on.rpartition(":")[2] == spec.id.rpartition(":")[2]:
+    if trained_on.rpartition(":")[2] != spec.id.rpartition(":")[2]:
+        return (f"trained on {trained_on}, and recorded in {spec.id} because that was asked for",)
+    mine, here = _plain(arguments), _plain(spec.kwargs)
+    if mine == here:
         return ()
-    return (f"trained on {trained_on}, and recorded in {spec.id} because that was asked for",)
+    return (f"trained on {trained_on} with {_listed(mine)}, and recorded in it with {_listed(here)}",)
+
+
+def _plain(arguments: dict[str, Any]) -> dict[str, str]:
+    """Arguments of an environment as texts that can be compared, without how it is drawn."""
+    return {name: json.dumps(value, default=str) for name, value in arguments.items() if name != "render_mode"}
+
+
+def _listed(arguments: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in arguments.items()) or "no arguments"
 
 
 def settle(folder: Path, header: Header, *, overwrite: bool) -> None:

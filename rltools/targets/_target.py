@@ -132,7 +132,8 @@ def _is_action(text: str, policy: Policy) -> bool:
 
 
 def _is_position(text: str, count: int) -> bool:
-    return text.isascii() and text.isdigit() and int(text) < count
+    short = len(text) <= len(str(count))  # Python refuses to read numbers of thousands of digits
+    return short and text.isascii() and text.isdigit() and int(text) < count
 
 
 def keywords(policy: Policy) -> tuple[str, ...]:

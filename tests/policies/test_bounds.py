@@ -56,6 +56,24 @@ def policy_of(space: Any, actions: Any) -> rltools.TorchPolicy:
     return rltools.TorchPolicy(torch.nn.Linear(size, outputs), space, actions)
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "said"),
+    [
+        (Discrete(4, start=1), Discrete(4), "counts its observations from 1 and the environment from 0"),
+        (Dict(gear=Discrete(4)), Dict(gear=Discrete(4, start=-1)), "counts gear of its observations from 0 .* from -1"),
+        (
+            MultiDiscrete([3, 3]),
+            MultiDiscrete([3, 3], start=[0, 1]),
+            r"from \[0, 0\] and the environment from \[0, 1\]",
+        ),
+    ],
+)
+def test_choices_that_count_from_elsewhere_are_refused(mine: Any, theirs: Any, said: str, make_env: Make) -> None:
+    policy = policy_of(mine, Discrete(2))
+    with pytest.raises(MismatchError, match=said):
+        rltools.record(policy, make_env(observation_space=theirs, action_space=Discrete(2)), episodes=1)
+
+
 class TestOfOtherBounds:
     def test_of_observations_are_refused_with_both(self, saved: Any) -> None:
         with pytest.raises(MismatchError, match=rf"field observes \[-8, 8\] and .* gives \[-10, 10\].*{MEANT}"):

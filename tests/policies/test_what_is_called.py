@@ -13,6 +13,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from torch import nn
 from torch.nn.utils import parametrizations, prune
+from torch.overrides import TorchFunctionMode
 
 import rltools
 from rltools.policy import Context
@@ -274,6 +275,39 @@ def weights_loaded(layers, patch):
     layers.load_state_dict({name: value * 1.5 for name, value in layers.state_dict().items()})
 
 
+def weight_in_the_way(layers, patch):
+    vars(layers[2])["weight"] = layers[2].weight.detach() * 2
+
+
+def function_of_linear(layers, patch):
+    old = nn.functional.linear
+    patch.setattr(nn.functional, "linear", lambda *given: 2 * old(*given))
+
+
+def function_of_tanh(layers, patch):
+    old = torch.tanh
+    patch.setattr(torch, "tanh", lambda x: old(x) / 2)
+
+
+def attributes_of_linear(layers, patch):
+    old = nn.Module.__getattr__
+    patch.setattr(
+        nn.Linear, "__getattr__", lambda self, name: (3 if name == "weight" else 1) * old(self, name), raising=False
+    )
+
+
+class Halving(TorchFunctionMode):
+    def __torch_function__(self, function, types, given=(), named=None):
+        output = function(*given, **(named or {}))
+        return output / 2 if function is torch.tanh else output
+
+
+def function_mode(layers, patch):
+    mode = Halving()
+    mode.__enter__()
+    patch.callback(lambda: mode.__exit__(None, None, None))
+
+
 CHANGES = [
     *(forward_of_one, forward_wrapped_as_accelerate_does, forward_of_all, hook, hook_on_all, pre_hook),
     *(hook_in_a_new_dict, backward_hook, backward_pre_hook, hook_on_everything, pre_hook_on_everything),
@@ -281,6 +315,7 @@ CHANGES = [
     *(appended, moved, of_another_class, subclass_with_a_call, subclass, class_forward, class_of_linear_forward),
     *(class_call, class_of_all_call, container_forward, weight_norm, weight_norm_of_old, spectral_norm, pruned),
     *(compiled_in_place, compiled, other_weights, data_of_weights, weight_as_a_plain_tensor, weights_loaded),
+    *(weight_in_the_way, function_of_linear, function_of_tanh, attributes_of_linear, function_mode),
 ]
 ONLY_GRADIENTS = (backward_hook, backward_pre_hook, backward_hook_on_everything)
 
@@ -694,3 +729,24 @@ class TestIdentity:
         network.layers[0].weight.data.mul_(2)
         with pytest.raises(rltools.errors.ConflictError):
             rltools.record(policy, Steps, episodes=2, directory=tmp_path / "run")
+
+
+def test_a_model_with_another_network_is_refused():
+    library = Library()
+    policy = library.policy()
+    policy.act(STATES, Context())
+    library.model.policy = Library().model.policy
+    for compute in (lambda: policy.act(STATES, Context()), lambda: rltools.attribute(policy, STATES)):
+        with pytest.raises(rltools.errors.ModelError, match=r"another network than when it was loaded; load it again"):
+            compute()
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_relu_is_the_function_that_its_module_calls(kind, patch):
+    network = NETWORKS[kind]()
+    network.layers[1] = nn.ReLU()
+    policy = network.policy()
+    before = assert_explains_what_is_called(policy, network)
+    patch.setattr(nn.functional, "relu", lambda x, inplace=False: 2 * torch.clamp(x, min=0))
+    after = assert_explains_what_is_called(policy, network)
+    assert not np.allclose(before[0], after[0])

@@ -239,6 +239,20 @@ def test_the_question_of_another_attribution(kept: rltools.Recording) -> None:
         assert np.isnan(kept.attribution_of(key).values).all()
 
 
+def test_folders_that_changed_their_names_answer_no_other_question(
+    kept: rltools.Recording, make_policy: Make, make_env: Make
+) -> None:
+    gradient, shapley = sorted((kept.directory / "attributions").iterdir())
+    aside = gradient.rename(kept.directory / "aside")
+    shapley.rename(gradient)
+    aside.rename(shapley)
+    policy = make_policy(make_env(length=3))
+    with pytest.raises(CorruptError, match=r"holds method shapley .* its name is that of method gradient .* delete it"):
+        rltools.explain(kept, policy)
+    shutil.rmtree(gradient)
+    assert rltools.explain(kept, policy).attribution().method == "gradient"
+
+
 def test_other_references(kept: rltools.Recording, make_policy: Make, make_env: Make) -> None:
     env = make_env(length=3)
     rltools.explain(kept, make_policy(env), method="shapley", reference=2, seed=5)

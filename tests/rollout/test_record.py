@@ -150,6 +150,15 @@ def test_another_environment_is_noted_when_asked_for(make_policy: Make) -> None:
     )
 
 
+def test_other_arguments_are_noted_when_asked_for(make_policy: Make) -> None:
+    policy = make_policy("MountainCar-v0", kwargs={"goal_velocity": 0.02, "render_mode": "rgb_array"})
+    assert rltools.record(policy, episodes=1, max_steps=3).header.notes == ()
+    other = rltools.record(policy, "MountainCar-v0", episodes=1, max_steps=3)
+    assert other.header.notes == (
+        "trained on MountainCar-v0 with goal_velocity=0.02, and recorded in it with no arguments",
+    )
+
+
 def test_an_environment_that_is_gone_is_no_hindrance_to_another(make_policy: Make) -> None:
     import dataclasses
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.wrappers import ClipReward, NormalizeObservation, NormalizeReward, TransformObservation, TransformReward
+from gymnasium.wrappers.utils import RunningMeanStd
 
 import rltools
 from rltools.environments import make_environment, spec_from_json
@@ -70,6 +71,30 @@ class Noisy(gymnasium.ObservationWrapper[Any, Any, Any]):
 
     def observation(self, observation: np.ndarray) -> np.ndarray:
         return observation + self.rng.normal(0, 0.1, 4).astype(np.float32)
+
+
+class Normalizing(gymnasium.Env[Any, Any]):
+    """An environment that normalizes what it observes itself, and what it pays."""
+
+    observation_space, action_space = gymnasium.spaces.Box(-10, 10, (4,), np.float32), gymnasium.spaces.Discrete(2)
+
+    def __init__(self, *, learns: bool = True) -> None:
+        self.moments, self.ret_rms, self.learns = RunningMeanStd(shape=(4,)), RunningMeanStd(shape=()), learns
+
+    def observed(self) -> np.ndarray:
+        drawn = self.np_random.normal(3, 2, (1, 4))
+        if self.learns:
+            self.moments.update(drawn)
+        return ((drawn[0] - self.moments.mean) / np.sqrt(self.moments.var + 1e-8)).astype(np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.observed(), {}
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        return self.observed(), 1.0, self.steps == 20, False, {}
 
 
 @pytest.fixture
@@ -263,6 +288,34 @@ class TestOfAUsersOwn:
     def test_noise_is_a_caveat(self, cartpole: Any) -> None:
         recording = rltools.record(cartpole, lambda: Noisy(pole()), episodes=1, max_steps=3)
         assert "something else each time it is reset with the same seed" in " ".join(recording.header.notes)
+
+    def test_an_environment_that_normalizes_by_itself(self, make_policy: Make) -> None:
+        policy = make_policy(Normalizing)
+        with pytest.raises(SimulationError, match="Normalizing learns from episode to episode"):
+            rltools.record(policy, Normalizing, episodes=1)
+        recording = rltools.record(policy, lambda: Normalizing(learns=False), episodes=1)
+        assert recording.header.notes == ()
+
+    def test_a_simulator_that_is_there_once_is_a_caveat(self, cartpole: Any) -> None:
+        there: list[Any] = []
+
+        class Alone(gymnasium.ObservationWrapper[Any, Any, Any]):
+            def __init__(self) -> None:
+                if there:
+                    raise OSError("port 2000 is in use")
+                there.append(self)
+                super().__init__(pole())
+
+            def observation(self, observation: np.ndarray) -> np.ndarray:
+                return observation
+
+            def close(self) -> None:
+                there.clear()
+
+        recording = rltools.record(cartpole, Alone, episodes=2, max_steps=3, num_envs=1)
+        assert len(recording) == 2
+        assert "could not be open beside the first" in " ".join(recording.header.notes)
+        assert "port 2000 is in use" in " ".join(recording.header.notes)
 
     def test_a_live_environment_that_can_be_copied_is_left_alone(self, cartpole: Any) -> None:
         env = pole()

@@ -9,11 +9,12 @@ from typing import Any
 import gymnasium
 
 from rltools.environments import normalizers, statistics_of
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, ModelError
 from rltools.policies import Known
 from rltools.policies._identity import fingerprint
 from rltools.policies._surroundings import Surroundings, elsewhere_note, look_at, place
 from rltools.policies.sb3._following import FollowedStatistics
+from rltools.policies.sb3._normalize import Statistics
 from rltools.policies.sb3._policy import make_policy
 from rltools.policies.sb3._preprocess import fits
 from rltools.policies.sb3.families import family_of
@@ -24,7 +25,8 @@ from rltools.policy import Source
 def load_live(model: Any, known: Known) -> TorchPolicy:
     """The policy around a live model, or around its policy network alone.
 
-    Its parameters and the statistics of its observations are read at every call, so it follows a training.
+    Its parameters and the statistics of its observations are read at every call, so it follows a training. A model that
+    is given another network is refused from then on.
 
     Raises:
         ModelError: a policy class that is not supported.
@@ -49,8 +51,17 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     name = type(model).__name__
     source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
     settings = _Settings(model)
+
+    def current() -> Statistics | None:
+        if getattr(model, "policy", model) is not network:
+            raise ModelError(
+                f"the {type(model).__name__} has another network than when it was loaded; load it "
+                f"again: rltools.load_policy(model)"
+            )
+        return statistics()
+
     policy = make_policy(
-        network, family_of(network), settings, statistics(), source=source, known=known, statistics_now=statistics
+        network, family_of(network), settings, statistics(), source=source, known=known, statistics_now=current
     )
     place(policy, known.environment, "same")
     return policy
