@@ -10,7 +10,7 @@ from typing import Any
 
 from rltools.errors import ArgumentError
 from rltools.pages import head, render, security_policy
-from rltools.recording import Recording, every_step_first
+from rltools.recording import Recording, as_path, check_recording, every_step_first
 from rltools.recording._files import appearing, cause_named
 from rltools.replays._beside import same_seeds
 from rltools.replays._data import episodes_data, outcome_data
@@ -71,7 +71,11 @@ def replay(
         >>> rltools.replay(recording, [0, 2], "two.html").name
         'two.html'
     """
-    path = Path(path)
+    for given in (recording, *([] if beside is None else [beside])):
+        check_recording(given)
+    path = as_path(path, "the path of the page")
+    if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
+        raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")
     numbers = [episode] if isinstance(episode, int) else list(dict.fromkeys(episode))
     if not numbers:
         raise ArgumentError("a replay needs at least one episode, and the list of their numbers is empty")

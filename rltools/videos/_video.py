@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rltools.errors import ArgumentError, RecordingError
 from rltools.progress import progress_bar
-from rltools.recording import Recording
+from rltools.recording import Recording, as_path, check_recording
 from rltools.recording._files import appearing, cause_named
 from rltools.videos._frames import frames
 from rltools.videos._gif import SAMPLED, write_gif
@@ -77,7 +77,8 @@ def video(
         >>> rltools.video(recording, 0, "poles.gif", width=640).name
         'poles.gif'
     """
-    path = Path(path)
+    check_recording(recording)
+    path = as_path(path, "the path of the video")
     suffix = check_possible(path)
     size = _size(width)
     check_speed(speed)
