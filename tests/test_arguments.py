@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -130,6 +131,18 @@ def test_episodes(recording: rltools.Recording) -> None:
     for number in ("a", 0.0, None):
         assert "whole number" in refusal(lambda number=number: recording.episode(number))
     assert "it must be a number, or a list" in refusal(lambda: rltools.replay(recording, "worst", "page.html"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"speed": "2"}, {"width": "640"}, {"fps": "5"}, {"speed": [1]}])
+def test_numbers_of_a_video(options: Any, recording: rltools.Recording) -> None:
+    (name,) = options
+    assert f"{name}=" in refusal(lambda: rltools.video(recording, 0, "poles.gif", **options))
+
+
+@pytest.mark.parametrize("episode", [np.int64(1), np.array([1, 0]), range(2), (0, 0)], ids=repr)
+def test_numbers_of_numpy_are_numbers(episode: Any, recording: rltools.Recording, tmp_path: Path) -> None:
+    page = rltools.replay(recording, episode, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "numpy" not in page.partition("<script")[0]
 
 
 def test_features_that_are_kept() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from pathlib import Path
 
 from rltools.errors import ArgumentError, RecordingError
@@ -121,12 +122,12 @@ def check_speed(speed: float | None) -> None:
     Raises:
         ArgumentError: it cannot.
     """
-    if speed is not None and not (math.isfinite(speed) and speed > 0):
+    if speed is not None and not (isinstance(speed, Real) and math.isfinite(speed) and speed > 0):
         raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
 
 
 def _size(width: int) -> tuple[int, int]:
-    if not _NARROWEST <= width <= _WIDEST:
+    if not isinstance(width, Real) or not _NARROWEST <= width <= _WIDEST:
         raise ArgumentError(f"width={width!r} pixels; give a whole number from {_NARROWEST} to {_WIDEST}")
     return int(width) + int(width) % 2, 2 * round(width * HIGH / WIDE / 2)
 
