@@ -48,6 +48,8 @@ def input_gradient(
         tensor([2., 4., 6.])
     """
     single = isinstance(inputs, Tensor)
+    if not single and not isinstance(inputs, Sequence):
+        raise ArgumentError(f"the input is a {type(inputs).__name__}; give a float torch.Tensor, or a sequence of them")
     given: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     for position, tensor in enumerate(given):
         _check_input(tensor, "the input" if single else f"input {position}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,12 +142,29 @@ def _place(source: str | Path) -> Path:
     for candidate in (path, Path(f"{text}.zip")):
         if is_there(candidate) and "\0" not in text:
             return candidate
+    if isinstance(source, str) and (advice := _elsewhere(text)):
+        raise ModelError(f"{text[:MAX_PATH]} is no path on this machine; {advice}")
     if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
         raise ModelError(
             f"there is nothing at {text[:MAX_PATH]}; give the path of a model's .zip or folder, an agent's name, or "
             f"hf:ORG/NAME for a model of a hub"
         )
     return find_content("agents", text)
+
+
+def _elsewhere(text: str) -> str:
+    """What to do with an address in place of a path; "" of anything else."""
+    scheme, colon, place = text.partition("://")
+    if text.startswith("~"):
+        return f"'~' is for shells: give {Path(text).expanduser()}" if text.startswith(("~/", "~\\")) else ""
+    if not colon or not scheme.isalnum():
+        return ""
+    host, _, name = place.partition("/")
+    if scheme == "file":
+        return "give the path alone, without file://"
+    if host in ("huggingface.co", "hf.co") and re.fullmatch(r"[\w.-]+/[\w.-]+/?", name):
+        return f"a model of the hub is hf:{name.strip('/')}"
+    return "fetch the file, and give the path of it; a model of a hub is hf:ORG/NAME"
 
 
 def _from_card(folder: Path, known: Known) -> tuple[Path, Known]:

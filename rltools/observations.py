@@ -115,7 +115,21 @@ def leaves(space: Space[Any]) -> tuple[Leaf, ...]:
     >>> [(leaf.name, leaf.kind, leaf.encoded_shape) for leaf in leaves(Dict(speed=Box(0, 1, (2,)), gear=Discrete(5)))]
     [('speed', 'number', (2,)), ('gear', 'choice', (5,))]
     """
-    return tuple(_walk(space, ()))
+    from gymnasium import Space as AnySpace
+
+    old = type(space).__module__.partition(".")[0] == "gym"
+    if not isinstance(space, AnySpace) and not old:
+        raise ArgumentError(
+            f"the observation space is {space!r:.80}, a {type(space).__name__}; give a space of gymnasium.spaces, for "
+            f"instance env.observation_space"
+        )
+    found = tuple(_walk(space, ()))
+    if all(leaf.kind == "text" for leaf in found):
+        raise ArgumentError(
+            f"observations of {space!r:.200} have no numbers that anything could be said of; give a space with a Box, "
+            f"Discrete, MultiDiscrete or MultiBinary in it"
+        )
+    return found
 
 
 def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:

@@ -267,6 +267,23 @@ def lacking(policy: object) -> tuple[str, ...]:
     return tuple(sorted(name for name in wanted if not hasattr(policy, name)))
 
 
+def check_is_policy(given: Any) -> None:
+    """Refuse what is no policy.
+
+    Raises:
+        ArgumentError: it is not; the message says how to make it one.
+
+    >>> check_is_policy("cartpole-ppo")
+    Traceback (most recent call last):
+    rltools.errors.ArgumentError: policy is a str; make it a policy with rltools.load_policy(...), or ...
+    """
+    if not isinstance(given, Policy):
+        raise ArgumentError(
+            f"policy is a {type(given).__name__}; make it a policy with rltools.load_policy(...), or "
+            f"rltools.TorchPolicy(...) around a network of your own"
+        )
+
+
 @runtime_checkable
 class Recurrent(Protocol):
     """What a policy with a `state_size` has besides.

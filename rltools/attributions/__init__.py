@@ -11,7 +11,7 @@ from typing import Any
 
 from rltools.attributions._method import Method, Result, RowScore, method
 from rltools.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
-from rltools.errors import MethodError, PluginError
+from rltools.errors import ArgumentError, MethodError, PluginError
 
 __all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_names"]
 
@@ -41,6 +41,10 @@ def find_method(name: str) -> Method:
         >>> find_method("gradient").description
         'How fast the score rises with each feature, at this very state.'
     """
+    if not isinstance(name, str):
+        raise ArgumentError(
+            f"a method is given by its name, for instance 'gradient', not as {name!r:.80}, a {type(name).__name__}"
+        )
     if name.startswith("captum:"):
         from rltools.attributions._captum import captum_method
 

@@ -16,6 +16,7 @@ from rltools.content import MAX_NAME, content_path, find_content, list_content
 from rltools.errors import ConfigError
 from rltools.foreign_files import is_file, is_there
 from rltools.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_STEPS
+from rltools.recording import as_path
 from rltools.strict_yaml import MAX_DEPTH, parse_yaml, read_yaml, validate
 
 MAX_ENTRIES = 200
@@ -153,7 +154,7 @@ def experiment_file(experiment: str | Path) -> Path:
     Raises:
         UnknownNameError: nowhere.
     """
-    path = Path(experiment)
+    path = as_path(experiment, "an experiment")
     named = str(experiment) == path.name or path.parent == Path("experiments")
     if is_file(path) or not named:
         return path

@@ -15,7 +15,7 @@ from rltools.explanation._compiling import compiled
 from rltools.explanation._groups import separated_axes, with_groups
 from rltools.explanation._references import as_batch, given_reference, reference_id
 from rltools.observations import map_leaves
-from rltools.policy import Context, Policy, decide, pulled_in
+from rltools.policy import Context, Policy, check_is_policy, decide, pulled_in
 from rltools.recording import Attribution, Question, recorded_leaves
 from rltools.targets import Target, fitting_target, remembered, target_labels
 from rltools.threads import compute_threads
@@ -69,6 +69,8 @@ def attribute(
     """
     if max_batch is not None and max_batch < 1:
         raise ArgumentError(f"max_batch is {max_batch}; it must be at least 1")
+    if not hasattr(policy, "action_space"):  # all of a Policy would take as long to look for as a small network takes
+        check_is_policy(policy)
     policy = compiled(policy) if compile else policy
     found = find_method(method)
     parsed = remembered("target", (method, target), policy, lambda: fitting_target(method, found.needs, target, policy))

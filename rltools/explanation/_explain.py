@@ -25,9 +25,9 @@ from rltools.explanation._units import Units, clipped_entries, in_units
 from rltools.explanation._unseen import unseen_entries
 from rltools.explanation._windows import Window
 from rltools.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
-from rltools.policy import Policy
+from rltools.policy import Policy, check_is_policy
 from rltools.progress import duration, progress_bar
-from rltools.recording import DamagedFileWarning, Recording
+from rltools.recording import DamagedFileWarning, Recording, check_recording
 from rltools.recording._background import BackgroundFiles
 from rltools.recording._draws import draws_columns, draws_path
 from rltools.recording._explained import folder_identity, reference_path
@@ -124,6 +124,8 @@ def explain(
         >>> rltools.explain(recording, policy, target="logit:chosen").attribution().values.shape
         (1000, 1, 4)
     """
+    check_recording(recording)
+    check_is_policy(policy)
     check_count("every", every, most=MAX_STEPS)
     check_count("window", window, least=0, most=MAX_WINDOW)
     check_count("seed", seed, least=0, most=MAX_SEED)

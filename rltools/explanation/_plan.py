@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
+from numbers import Real
 from typing import Any
 
 import torch
@@ -100,8 +101,8 @@ def plan_explaining(
         TooCostlyError: a single step takes longer than is allowed; the message says what is cheaper.
         RltoolsError: whatever `explain` raises.
     """
-    if seconds is not None and not seconds > 0:
-        raise ArgumentError(f"seconds is {seconds}; it must be above 0")
+    if seconds is not None and not (isinstance(seconds, Real) and seconds > 0):
+        raise ArgumentError(f"seconds is {seconds!r:.80}; it must be a number above 0")
     policy = in_units(policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})

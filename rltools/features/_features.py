@@ -57,6 +57,11 @@ class Features:
     channels: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.shape, tuple) or not all(hasattr(size, "__index__") for size in self.shape):
+            raise ArgumentError(
+                f"the shape of features is {self.shape!r:.80}; give a tuple of numbers, and names as given_names, for "
+                f"instance Features((2,), given_names=('speed', 'height'))"
+            )
         if self.dims == ("feature",) and len(self.shape) != 1:
             object.__setattr__(self, "dims", element_axes(self.shape))
         if len(self.dims) != len(self.shape):

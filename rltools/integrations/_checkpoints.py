@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from rltools.errors import RecordingError
-from rltools.recording import Recording, open_recording
+from rltools.recording import Recording, as_path, open_recording
 
 _NAME = re.compile(r"step-([0-9]{9,})")
 
@@ -37,7 +37,7 @@ def open_checkpoints(directory: str | Path) -> dict[int, Recording]:
         >>> list(rltools.open_checkpoints("runs/training"))
         [0, 128]
     """
-    opened = {step: open_recording(path) for step, path in checkpoint_folders(Path(directory)).items()}
+    opened = {step: open_recording(path) for step, path in checkpoint_folders(as_path(directory, "directory")).items()}
     explained = {step: recording for step, recording in opened.items() if recording.questions}
     if not explained:
         raise RecordingError(

@@ -20,6 +20,7 @@ from rltools.discovery import others, room_modules
 from rltools.errors import ArgumentError
 from rltools.policies._guests import claiming_guest, load_by_guest
 from rltools.policies._kinds import described
+from rltools.policies._objects import object_kind
 
 if TYPE_CHECKING:
     import torch
@@ -100,6 +101,8 @@ def _claiming(source: object) -> tuple[Library, EntryPoint | None]:
             return library, None
     if isinstance(source, Path):
         raise ArgumentError(f"no policy can be made of the path {source}, {described(source)}")
+    if kind := object_kind(source):
+        raise ArgumentError(f"no policy can be made of {kind}")
     raise ArgumentError(
         f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried were "
         f"{', '.join([*(name for name, _ in guests), *own])}. Give the name of an agent, its folder, a model's .zip, "

@@ -22,6 +22,11 @@ def branches(space: Space[Any]) -> tuple[int, ...]:
     >>> branches(Discrete(4)), branches(MultiDiscrete([3, 2])), branches(MultiBinary(2)), branches(Box(0, 1, (2,)))
     ((4,), (3, 2), (2, 2), ())
     """
+    if not isinstance(space, Space) and not is_old_space(space):
+        raise ArgumentError(
+            f"the action space is {space!r:.80}, a {type(space).__name__}; give a space of gymnasium.spaces, for "
+            f"instance env.action_space"
+        )
     if 0 in (space.shape or ()):
         raise ArgumentError(f"actions of shape {tuple(space.shape or ())} leave nothing to decide; give at least one")
     if isinstance(space, Discrete):

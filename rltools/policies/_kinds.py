@@ -68,6 +68,12 @@ _IN_FOLDER = Kind(
     "pack the files themselves, and not their folder, into a .zip",
 )
 
+_ONNX = Kind(
+    "a network in ONNX, which has no gradients here",
+    "convert it to PyTorch (onnx2torch), and give rltools.TorchPolicy around it",
+)
+_OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth", "_stable_baselines3_version"}
+
 # Of files that begin with these bytes.
 _MAGIC = (
     (b"version https://git-lfs", "a pointer of Git LFS in place of the file", "run `git lfs pull` where it lies"),
@@ -98,6 +104,7 @@ _PICKLED = (
     (b"tianshou", Kind("a pickle of a policy of Tianshou; it was not read", _OWN_NETWORK)),
     (b"d3rlpy", Kind("a pickle of d3rlpy; it was not read", _OWN_NETWORK)),
 )
+_FIND = "give the path of the model's .zip that was saved with it"
 # Of folders that hold these.
 _FOLDERS = (
     ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
@@ -106,6 +113,8 @@ _FOLDERS = (
     ("algorithm_state.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
     ("saved_model.pb", "a SavedModel of TensorFlow", "give a model of PyTorch"),
     ("checkpoint_p0", "a training of Sample Factory", _OWN_NETWORK),
+    ("wandb-metadata.json", "files of a run of Weights & Biases", _FIND),
+    ("MLmodel", "a model of MLflow", "give the model's own .zip, or rltools.TorchPolicy around its network"),
     (
         "data",
         "an unpacked model of Stable-Baselines3",
@@ -159,10 +168,7 @@ def _binary_kind(head: bytes, suffix: str) -> Kind | None:
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return Kind("a file of safetensors: weights that do not say what network they are of", _OWN_NETWORK)
     if suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12", head):
-        return Kind(
-            "a network in ONNX, which has no gradients here",
-            "convert it to PyTorch (onnx2torch), and give rltools.TorchPolicy around it",
-        )
+        return _ONNX
     return None
 
 
@@ -209,6 +215,10 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), _ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
+        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("a checkpoint of RLlib", _OWN_NETWORK)),
+        (any(name.endswith(".onnx") for name in names), _ONNX),
+        (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors, weights", _OWN_NETWORK)),
+        (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_shown(names)}", "give the model's own .zip")),
     )
     return next((kind for fits, kind in kinds if fits), None)
 
@@ -219,8 +229,12 @@ def _is_policy_alone(head: bytes) -> bool:
 
 
 def _few(names: list[str]) -> str:
-    shown = ", ".join(ascii(name[:60]) for name in names[:3])
-    return f"zips: {shown}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"zips: {_shown(names)}"
+
+
+def _shown(names: Collection[str]) -> str:
+    shown = ", ".join(ascii(name[:60]) for name in sorted(names)[:3])
+    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _names(ends: bytes) -> set[str]:

@@ -10,6 +10,7 @@ from rltools.recording._episode import (
     recorded_leaves,
 )
 from rltools.recording._every_step import every_step_first
+from rltools.recording._given import as_path, check_recording
 from rltools.recording._header import Header
 from rltools.recording._opening import open_recording
 from rltools.recording._recording import Recording
@@ -30,6 +31,8 @@ __all__ = [
     "Question",
     "Recording",
     "SharedEpisodesWarning",
+    "as_path",
+    "check_recording",
     "episode_seed",
     "every_step_first",
     "nested_observations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rltools.recording._attribution import Question
+from rltools.recording._given import check_recording
 from rltools.recording._questions import HEADLINE
 from rltools.recording._recording import Recording
 
@@ -14,8 +15,10 @@ def every_step_first(recording: Recording, method: str | None = None, target: st
     recording in which nothing explains every step, are shown as they are.
 
     Raises:
+        ArgumentError: what is given is no recording.
         RecordingError: nothing that fits was explained.
     """
+    check_recording(recording)
     first = recording.find(method, target)
     asked = recording.question(first)
     if method is not None or asked.every == 1:

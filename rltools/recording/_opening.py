@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rltools.errors import RecordingError
+from rltools.recording._given import as_path
 from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
 
@@ -13,6 +14,7 @@ def open_recording(path: str | Path) -> Recording:
     """Open the recording in a folder, without reading its episodes.
 
     Raises:
+        ArgumentError: something that is no path.
         RecordingError: there is none, or the system does not let us read it.
         FormatError: a newer version of rltools wrote it.
         CorruptError: its `recording.json` is damaged.
@@ -24,7 +26,7 @@ def open_recording(path: str | Path) -> Recording:
         >>> rltools.open_recording("runs/poles")
         Recording('runs/poles': 2 episodes of cartpole-ppo in CartPole-v1, explained: nothing)
     """
-    directory = Path(path)
+    directory = as_path(path, "the folder of a recording")
     path = directory / "recording.json"
     if not _is_file(path):
         usual = Path("runs") / directory

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.console import as_text
-from rltools.errors import CorruptError, UnknownNameError
+from rltools.errors import ArgumentError, CorruptError, UnknownNameError
 from rltools.features import Features
 from rltools.recording._attribution import Attribution, Question
 from rltools.recording._columns import CONTENT, read_file, read_metadata
@@ -103,8 +103,11 @@ class Recording:
         """Where an episode's file is.
 
         Raises:
+            ArgumentError: what is given is no whole number.
             UnknownNameError: there is no such episode.
         """
+        if not hasattr(number, "__index__"):
+            raise ArgumentError(f"an episode has a whole number, from 0, and not {number!r:.80}")
         path = numbered_path(self.directory / "episodes", number)
         if not path.is_file():
             there = (

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import chain
+from operator import index
 from pathlib import Path
 from typing import Any
 
 from rltools.errors import ArgumentError
 from rltools.pages import head, render, security_policy
-from rltools.recording import Recording, every_step_first
+from rltools.recording import Recording, as_path, check_recording, every_step_first
 from rltools.recording._files import appearing, cause_named
 from rltools.replays._beside import same_seeds
 from rltools.replays._data import episodes_data, outcome_data
@@ -71,8 +72,14 @@ def replay(
         >>> rltools.replay(recording, [0, 2], "two.html").name
         'two.html'
     """
-    path = Path(path)
-    numbers = [episode] if isinstance(episode, int) else list(dict.fromkeys(episode))
+    for given in (recording, *([] if beside is None else [beside])):
+        check_recording(given)
+    path = as_path(path, "the path of the page")
+    if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
+        raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")
+    given: Any = episode
+    single = not hasattr(given, "__iter__")  # an array of numbers has an index, too
+    numbers = [index(number) for number in ([given] if single else dict.fromkeys(given))]
     if not numbers:
         raise ArgumentError("a replay needs at least one episode, and the list of their numbers is empty")
     shown = [(recording, numbers)]
@@ -84,7 +91,7 @@ def replay(
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
     options += "" if beside is None else f", beside={_source(beside)}"
-    asked = numbers[0] if isinstance(episode, int) else numbers
+    asked = numbers[0] if single else numbers
     call = f"rltools.replay({_source(recording)}, {asked}, {path.name!r}{options})"
     name = title or " beside ".join(dict.fromkeys(one.header.policy for one, _ in shown))
     text = _page(name, call, [[outcome_data(one, number) for number in of] for one, of in shown], first)

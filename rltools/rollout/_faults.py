@@ -75,7 +75,10 @@ def as_reward(reward: Any) -> float:
         SimulationError: no number, or several.
     """
     if isinstance(reward, Real | np.bool_):
-        return float(reward)
+        try:
+            return float(reward)
+        except OverflowError:
+            raise SimulationError("the reward is a number too large for a float; scale the rewards") from None
     try:
         values = np.asarray(reward.detach().cpu() if hasattr(reward, "detach") else reward)
     except (TypeError, ValueError):
@@ -88,6 +91,27 @@ def as_reward(reward: Any) -> float:
     text = " ".join(repr(reward).split())
     text = text if len(text) <= 80 else f"{text[:77]}..."
     raise SimulationError(f"the reward is {text}, a {type(reward).__name__}{shape}, and must be one number{next_step}")
+
+
+def as_flag(given: Any, what: str) -> bool:
+    """Whether an episode was terminated, or truncated; of an array or a tensor with one entry that entry.
+
+    Raises:
+        SimulationError: something that is neither true nor false, for instance one value for each of several agents.
+    """
+    if isinstance(given, bool | np.bool_):
+        return bool(given)
+    try:
+        values = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+    except (TypeError, ValueError):
+        values = np.empty(0, object)
+    if values.size == 1 and values.dtype.kind in "biuf" and values.reshape(-1)[0] in (0, 1):
+        return bool(values.reshape(-1)[0])
+    text = " ".join(repr(given).split())
+    raise SimulationError(
+        f"{what} is {text[:80]}, a {type(given).__name__}, and must be True or False; make the environment "
+        f"return a bool"
+    )
 
 
 def told(error: Exception) -> str:

@@ -9,6 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Collection
 from contextlib import closing
+from operator import index
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,9 +17,9 @@ from rltools.environments import Environment, environment_spec, make_environment
 from rltools.errors import ArgumentError, FaultError, RecordingError
 from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
 from rltools.policies._bounds import Bounds, check_bounds
-from rltools.policy import Policy
+from rltools.policy import Policy, check_is_policy
 from rltools.progress import progress_bar
-from rltools.recording import Outcome, Recording, open_recording
+from rltools.recording import Outcome, Recording, as_path, open_recording
 from rltools.recording._files import cause_named, numbered, numbered_path
 from rltools.recording._lock import check_kept, sole_writer
 from rltools.recording._seeds import episode_seed
@@ -83,7 +84,8 @@ def record(
         The recording.
 
     Raises:
-        ArgumentError: a number below 1 or far beyond what can be recorded, a seed below 0, or no environment to step.
+        ArgumentError: a number below 1 or far beyond what can be recorded, a seed below 0, no environment to step, or
+            what is no policy, no path or no number at all.
         MismatchError: the environment's spaces or their bounds are not those of the policy.
         SimulationError: the environment cannot be made, has statistics of observations that start from nothing, or
             carries something from episode to episode that is lost when it is made anew.
@@ -98,11 +100,7 @@ def record(
         >>> [outcome.total_reward for outcome in recording.outcomes()]
         [500.0, 500.0]
     """
-    if not isinstance(policy, Policy):
-        raise ArgumentError(
-            f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
-            f"rltools.TorchPolicy(...) around a network of your own"
-        )
+    check_is_policy(policy)
     check_count("episodes", episodes, most=MAX_EPISODES)
     check_count("num_envs", num_envs, most=MAX_EPISODES)
     check_count("seed", seed, least=0, most=MAX_SEED)
@@ -110,7 +108,9 @@ def record(
         check_count("max_steps", max_steps, most=MAX_STEPS)
     if threads is not None:
         check_count("threads", threads, most=MAX_THREADS)
-    drawn = range(episodes) if frames is True else sorted(frames or ())
+    if not isinstance(deterministic, bool):
+        raise ArgumentError(f"deterministic is {deterministic!r:.80}; it must be True or False")
+    drawn = range(episodes) if frames is True else _numbers(frames)
     if outside := [number for number in drawn if not 0 <= number < episodes]:
         raise ArgumentError(f"frames asked of episodes {outside}; there are 0 to {episodes - 1}")
     check_bounds(bounds)
@@ -121,7 +121,7 @@ def record(
     if max_steps is None:
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
     header = header_of(policy, spec, seed, deterministic, max_steps, layers=examined.layers, notes=examined.notes)
-    folder, keep_alive = _temporary_folder() if directory is None else (Path(directory), None)
+    folder, keep_alive = _temporary_folder() if directory is None else (as_path(directory, "directory"), None)
     if not overwrite and header_path(folder).is_file():
         check_settings(folder, header)
         recording = open_recording(folder)
@@ -169,6 +169,22 @@ def _temporary_folder() -> tuple[Path, _Removed]:
     with cause_named(Path("a temporary folder")):
         folder = Path(tempfile.mkdtemp(prefix="rltools-"))
     return folder, _Removed(folder)
+
+
+def _numbers(frames: Any) -> list[int]:
+    """The numbers of the episodes of which pictures are kept.
+
+    Raises:
+        ArgumentError: something else is among them.
+    """
+    if frames is None or frames is False:
+        return []
+    try:
+        return sorted(index(number) for number in frames)
+    except TypeError:
+        raise ArgumentError(
+            f"frames is {frames!r:.80}; it must be True, False or a list of numbers of episodes, for instance [0, 3]"
+        ) from None
 
 
 def _environment(policy: Policy, env: Environment | None) -> Environment:

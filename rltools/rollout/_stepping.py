@@ -16,7 +16,7 @@ from rltools.recording import Outcome
 from rltools.recording._files import uninterrupted
 from rltools.rollout._acting import act, padded_rows
 from rltools.rollout._buffers import beside_observations, step_buffers
-from rltools.rollout._faults import as_reward, observation_fault, opened, score_fault, stepped, told
+from rltools.rollout._faults import as_flag, as_reward, observation_fault, opened, score_fault, stepped, told
 from rltools.rollout._frames import draw, frames_per_second
 from rltools.rollout._masks import allowed_actions
 from rltools.rollout._observed import Observed
@@ -139,6 +139,8 @@ class Rollout:
                 observation, reward, at_end, cut, info = taken
                 if type(reward) is not float:
                     reward = as_reward(reward)
+                if type(at_end) is not bool or type(cut) is not bool:
+                    at_end, cut = as_flag(at_end, "terminated"), as_flag(cut, "truncated")
                 receive(episode, observation, info)
             except Exception as error:
                 keep(0.0)

@@ -121,15 +121,25 @@ def jackknife(
         statistic: from the sums over some episodes, each `[draw, *k]`, to named arrays `[draw, ...]`.
         sums: what each episode adds, arrays `[episode, *k]`.
         without: the same sums over all episodes, each `[block, *k]`, with one block left out of whatever else was
-            drawn for all episodes together, for instance the references; empty where nothing was.
+            drawn for all episodes together, for instance the references; empty where nothing was. References that were
+            visited in one episode are alike, so that of fewer episodes than blocks only as many blocks count.
     """
     whole = statistic(*(part.sum(axis=0)[None] for part in sums))
     episodes = _without_each(statistic, sums, whole)
-    blocks = statistic(*without) if len(without) else {}
+    blocks = _apart(statistic(*without), whole, len(sums[0])) if len(without) else {}
     return {
         name: Jackknife(value[0], (episodes[name], *([blocks[name]] if blocks else [])))
         for name, value in whole.items()
     }
+
+
+def _apart(blocks: Named, whole: Named, episodes: int) -> Named:
+    """What blocks say, with the variance that their mean has where only so many of them as episodes are independent."""
+    found = {}
+    for name, without in blocks.items():
+        stretch = np.sqrt(max(1.0, len(without) / max(1, episodes)))
+        found[name] = without if stretch == 1 else whole[name] + (without - whole[name]) * stretch
+    return found
 
 
 def across(values: np.ndarray) -> Jackknife:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.recording import Attribution, Episode, Recording
+from rltools.recording import Attribution, Episode, Recording, check_recording
 from rltools.short_repr import short_repr
 from rltools.summary._steps import by_group, explained, flat, usable
 from rltools.summary._sums import action_positions, named_actions
@@ -58,6 +58,7 @@ def contrast_key(recording: Recording, method: str | None, target: str | None) -
     Raises:
         RecordingError: nothing that fits was explained.
     """
+    check_recording(recording)
     if target is None:
         fitting = [asked for asked in recording.questions.values() if method in (None, asked.method)]
         fitting = [asked for asked in fitting if CONTRAST in asked.target and not asked.window]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.features import Features
-from rltools.recording import Recording
+from rltools.recording import Recording, check_recording
 from rltools.short_repr import short_repr
 from rltools.stats import Interval
 from rltools.summary._steps import Groups
@@ -45,6 +45,7 @@ def lagged_key(recording: Recording, method: str | None, target: str | None, win
     Raises:
         RecordingError: nothing that fits was explained.
     """
+    check_recording(recording)
     if window is None:
         asked = recording.questions.values()
         fitting = [one for one in asked if method in (None, one.method) and target in (None, one.target)]

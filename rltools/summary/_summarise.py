@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from numbers import Real
 
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.recording import Outcome, Recording
+from rltools.recording import Outcome, Recording, check_recording
 from rltools.stats import across
 from rltools.summary._estimates import Statistics
 from rltools.summary._lazily import ByName
@@ -48,7 +49,7 @@ def summarise(
 
     Raises:
         RecordingError: nothing that fits was explained, or an episode is not explained yet.
-        ArgumentError: a level outside 0 to 1.
+        ArgumentError: a level outside 0 to 1, or what is given is no recording.
 
     Several targets that were explained together are pooled; where their scores differ, say `centred:chosen & value`,
     each score counts the same. Reads one episode at a time and keeps sums of each; where the method has residuals,
@@ -65,7 +66,8 @@ def summarise(
         >>> f"{summary.top(1)[0].share:.1f}"
         '0.5'
     """
-    if not 0 < level < 1:
+    check_recording(recording)
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
     key = recording.find(method, target, window)
     question, features = recording.question(key), recording.features_of(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 from rltools.errors import ArgumentError
 
@@ -50,7 +51,7 @@ def timing(steps: int, rate: float, fps: float | None, *, gif: bool) -> Timing:
         ArgumentError: a number of pictures a second that cannot be.
     """
     limit = GIF_LIMIT if gif else 240.0
-    if fps is not None and not 0 < fps <= limit:
+    if fps is not None and not (isinstance(fps, Real) and 0 < fps <= limit):
         raise ArgumentError(f"fps={fps!r} pictures a second; give a number above 0 and up to {limit:g}")
     fps = fps or (_gif_fps(steps, rate) if gif else _fps(rate))
     pictures = max(1, math.ceil(steps / rate * fps - 1e-9))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from pathlib import Path
 
 from rltools.errors import ArgumentError, RecordingError
 from rltools.progress import progress_bar
-from rltools.recording import Recording
+from rltools.recording import Recording, as_path, check_recording
 from rltools.recording._files import appearing, cause_named
 from rltools.videos._frames import frames
 from rltools.videos._gif import SAMPLED, write_gif
@@ -77,7 +78,8 @@ def video(
         >>> rltools.video(recording, 0, "poles.gif", width=640).name
         'poles.gif'
     """
-    path = Path(path)
+    check_recording(recording)
+    path = as_path(path, "the path of the video")
     suffix = check_possible(path)
     size = _size(width)
     check_speed(speed)
@@ -120,12 +122,12 @@ def check_speed(speed: float | None) -> None:
     Raises:
         ArgumentError: it cannot.
     """
-    if speed is not None and not (math.isfinite(speed) and speed > 0):
+    if speed is not None and not (isinstance(speed, Real) and math.isfinite(speed) and speed > 0):
         raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
 
 
 def _size(width: int) -> tuple[int, int]:
-    if not _NARROWEST <= width <= _WIDEST:
+    if not isinstance(width, Real) or not _NARROWEST <= width <= _WIDEST:
         raise ArgumentError(f"width={width!r} pixels; give a whole number from {_NARROWEST} to {_WIDEST}")
     return int(width) + int(width) % 2, 2 * round(width * HIGH / WIDE / 2)
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import find_method
-from rltools.errors import ArgumentError, RltoolsError
+from rltools.errors import RltoolsError
 from rltools.explanation._groups import with_groups
 from rltools.explanation._references import given_reference
 from rltools.observations import blank_observations, map_leaves, pick
 from rltools.policies._rows import MixedRowsError
-from rltools.policy import Context, Policy
+from rltools.policy import Context, Policy, check_is_policy
 from rltools.recording import recorded_leaves
 from rltools.targets import Target, Weights, base_head, fitting_target, linear_weights, terms
 from rltools.wrappers._live import Live
@@ -37,11 +37,7 @@ def ask(
         GradientError: the policy is not differentiable.
         MismatchError: the policy's network mixes the states of a batch.
     """
-    if not isinstance(policy, Policy):
-        raise ArgumentError(
-            f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
-            f"rltools.TorchPolicy(...) around a network of your own"
-        )
+    check_is_policy(policy)
     found = find_method(method)
     compared = None if reference is None else given_reference(policy, reference)
     parsed = fitting_target(method, found.needs, target, policy)

@@ -15,6 +15,7 @@ from rltools.environments import environment_spec
 from rltools.errors import ArgumentError
 from rltools.features import Features
 from rltools.naming import observed_features
+from rltools.wrappers._checks import check_single
 
 
 class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], RecordConstructorArgs):
@@ -43,6 +44,9 @@ class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], 
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], keep: Sequence[str | int]) -> None:
+        if isinstance(keep, str) or not isinstance(keep, Sequence):
+            raise ArgumentError(f"keep is {keep!r:.80}; it must be a list of names or positions of entries")
+        check_single(env)
         RecordConstructorArgs.__init__(self, keep=list(keep))
         gymnasium.ObservationWrapper.__init__(self, env)
         space = env.observation_space

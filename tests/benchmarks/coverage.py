@@ -94,7 +94,21 @@ def sums_of(sample: Sample) -> Sums:
     totals = np.einsum("pksf,se->pekf", kinds, rows.astype(float))[:, :, None, :, None]
     count, nothing = rows.sum(axis=0), np.zeros(rows.shape[1], np.int64)
     return Sums(
-        count[:, None], totals[0], totals[1:], None, nothing, nothing, count, None, np.zeros((0, 1)), None, 0, 0
+        taken=(),
+        counts=count[:, None],
+        totals=totals[0],
+        without=totals[1:].sum(axis=1),
+        sizes_without=None,
+        states=None,
+        zero=nothing,
+        failed=nothing,
+        steps=count,
+        residuals=None,
+        scores=np.zeros((0, 1)),
+        incomplete=None,
+        clipped=0,
+        forced=0,
+        undefined=0,
     )
 
 

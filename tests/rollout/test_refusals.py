@@ -65,11 +65,34 @@ class TestRewards:
             ([], "the reward is [], a list of shape [0], and must be one number"),
             (1j, "the reward is 1j, a complex, and must be one number"),
             (np.nan, "reward nan at step 0"),
+            (10**400, "step 0 failed: the reward is a number too large for a float; scale the rewards"),
         ],
     )
     def test_anything_else_is_named(self, reward: Any, message: str, make_policy: Make, make_env: Make) -> None:
         env = make_env(step=lambda env, action: (env.observation(), reward, env.t == 3, False, {}))
         assert message in said(make_policy(env), env)
+
+
+class TestEnds:
+    @pytest.mark.parametrize("ended", [True, np.True_, np.array([True]), torch.tensor(True), 1, [1]], ids=repr)
+    def test_one_truth_ends_an_episode(self, ended: Any, make_policy: Make, make_env: Make) -> None:
+        env = make_env(step=lambda env, action: (env.observation(), 1.0, ended if env.t == 3 else False, False, {}))
+        assert rltools.record(make_policy(env), env, episodes=1).outcome(0).ended == "terminated"
+
+    @pytest.mark.parametrize(
+        ("ended", "message"),
+        [
+            (np.array([True, False]), "terminated is array([ True, False]), a ndarray, and must be True or False"),
+            (None, "terminated is None, a NoneType, and must be True or False; make the environment return a bool"),
+            ("done", "terminated is 'done', a str"),
+            ({"agent": True}, "terminated is {'agent': True}, a dict"),
+        ],
+    )
+    def test_anything_else_is_named(self, ended: Any, message: str, make_policy: Make, make_env: Make) -> None:
+        env = make_env(step=lambda env, action: (env.observation(), 1.0, ended, False, {}))
+        assert message in said(make_policy(env), env)
+        env = make_env(step=lambda env, action: (env.observation(), 1.0, False, ended, {}))
+        assert message.replace("terminated", "truncated") in said(make_policy(env), env)
 
 
 class TestTheInterface:

@@ -77,5 +77,31 @@ def test_95_percent_hold_the_truth_of_a_known_population(episodes, references):
     assert np.mean(alone) < np.mean(held)
 
 
+@pytest.mark.parametrize("visited_in_all", [1, 0])
+def test_references_of_few_episodes_count_as_many_as_there_are_episodes(visited_in_all):
+    """32 references out of 5 episodes are alike within each of them, and 8 blocks of them are not 8 draws."""
+    rng, episodes, references = np.random.default_rng(1), 5, 32
+    held, as_many_as_blocks = [], []
+    for _ in range(500):
+        of_episode = rng.normal(0, 1, (episodes, 2)) * [0.3, 0.3]
+        of_visited = rng.normal(0, 1, (episodes, 2))
+        visited = np.sort(rng.integers(episodes, size=references))
+        of_reference = of_visited[visited] if visited_in_all else rng.normal(0, 1, (references, 2))
+        values = of_episode[:, None] + of_reference
+        without = [np.delete(values, block, axis=1).mean(axis=1).sum(axis=0) for block in np.split(np.arange(32), 8)]
+        sums, counts = [values.mean(axis=1), np.ones(episodes)], np.full(8, float(episodes))
+        found = jackknife(_means, sums, [np.stack(without), counts])[""]
+        plain = Jackknife(found.value, (found.without[0], np.stack(without) / episodes))
+        for covered, drawn in ((held, found), (as_many_as_blocks, plain)):
+            ends = drawn.interval(0.95)
+            covered.append((ends.low <= 0) & (ends.high >= 0))
+    assert np.mean(held) >= 0.88
+    assert np.mean(held) > np.mean(as_many_as_blocks)
+
+
+def _means(total, count):
+    return {"": total / count[:, None]}
+
+
 def _shares(total):
     return {"": total / total.sum(axis=1, keepdims=True)}

@@ -21,7 +21,7 @@ from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies._surroundings import names_in
 from rltools.policies.torch_policy._network import Head, Network
-from rltools.policies.torch_policy._refusals import without_forward
+from rltools.policies.torch_policy._refusals import check_given, without_forward
 from rltools.policy import Acted, Context, Source, decide
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class TorchPolicy(Network):
         source: Source | None = None,
         sha256_of: Callable[[str], str] | None = None,
     ) -> None:
+        check_given(module, heads, features, environment, action_names)
         count = count_actions(action_space)
         deciding = "logit" if branches(action_space) else "action"
         if not heads and isinstance(module, nn.Module) and (refusal := without_forward(module, deciding)):

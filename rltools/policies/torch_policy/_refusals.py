@@ -7,10 +7,56 @@ from inspect import getattr_static
 from typing import Any
 
 import torch
+from gymnasium import Env
+from gymnasium.envs.registration import EnvSpec
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from rltools.errors import ArgumentError
+from rltools.features import Features
+
 _ACTORS = ("actor", "actor_mean", "actor_fc_mu", "policy", "policy_net", "pi", "q_network", "network", "net", "model")
+
+
+def check_given(module: Any, heads: Any, features: Any, environment: Any, action_names: Any) -> None:
+    """Refuse what a TorchPolicy cannot be made of, by its type alone.
+
+    Raises:
+        ArgumentError: one of the arguments is something else; the message says what to give.
+    """
+    if isinstance(module, type):
+        raise ArgumentError(f"the module is the class {module.__name__}; give an instance of it, with trained weights")
+    if isinstance(module, Mapping):
+        raise ArgumentError(
+            f"the module is a {type(module).__name__}, weights that do not say what network they are of; build the "
+            f"network, load them into it with load_state_dict, and give the network"
+        )
+    if not callable(module):
+        raise ArgumentError(
+            f"the module is {' '.join(repr(module).split())[:80]}, a {type(module).__name__}; give a torch.nn.Module, "
+            f"or a function of a batch of observations"
+        )
+    if heads is not None and not isinstance(heads, Mapping):
+        raise ArgumentError(
+            f"heads is a {type(heads).__name__}; give a mapping from names to functions, for instance "
+            f"{{'logit': module.actor}}"
+        )
+    for name, head in (heads or {}).items():
+        if not isinstance(name, str) or not callable(head):
+            raise ArgumentError(
+                f"the head {name!r:.40} is {' '.join(repr(head).split())[:80]}; give functions of a batch of "
+                f"observations by name, for instance {{'logit': module.actor}}"
+            )
+    if features is not None and not isinstance(features, Features):
+        raise ArgumentError(
+            f"features is a {type(features).__name__}; give a rltools.Features, for instance "
+            f"rltools.Features((2,), given_names=('speed', 'height'))"
+        )
+    if environment is not None and not isinstance(environment, EnvSpec):
+        advice = "its spec, env.spec" if isinstance(environment, Env) else "an EnvSpec, as gymnasium.spec(id) gives it"
+        raise ArgumentError(f"environment is {environment!r:.80}, a {type(environment).__name__}; give {advice}")
+    if isinstance(action_names, str) or not all(isinstance(name, str) for name in action_names or ()):
+        raise ArgumentError(f"action_names is {action_names!r:.80}; give a list of texts, one for each action")
 
 
 def cannot_take(policy: str, head: str, shape: Sequence[int], dtype: torch.dtype, error: Exception) -> str:
@@ -29,8 +75,9 @@ def wrong_output(policy: str, head: str, shape: Sequence[int], expected: Sequenc
     if isinstance(output, Tensor) and output.is_meta:
         return f"the network of {policy} is on the meta device, where it has no numbers; load its weights first"
     if isinstance(output, Tensor):
-        complex_ = f" of {output.dtype}" if output.is_complex() else ""
-        gives = f"shape {list(output.shape)}{complex_}"
+        odd = f" of {output.dtype}" if output.is_complex() else ""
+        odd += "" if output.layout is torch.strided else ", sparse; give it densely, with to_dense()"
+        gives = f"shape {list(output.shape)}{odd}"
     else:
         gives = f"a {type(output).__name__}"
     return (

@@ -1,0 +1,240 @@
+"""What is no recording, no policy, no path or no number is refused in one line by every public function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, Dict, Discrete, Text
+from torch import nn
+
+import rltools
+from rltools import plots
+from rltools.errors import ArgumentError, MismatchError, ModelError
+
+NET = nn.Linear(4, 2)
+VECTOR, TWO = Box(-1, 1, (4,), np.float32), Discrete(2)
+
+
+@pytest.fixture(scope="module")
+def policy() -> rltools.Policy:
+    return rltools.load_policy("cartpole-ppo")
+
+
+@pytest.fixture(scope="module")
+def recording(policy: rltools.Policy, tmp_path_factory: Any) -> rltools.Recording:
+    made = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path_factory.mktemp("run") / "poles")
+    return rltools.explain(made, policy)
+
+
+def refusal(call: Callable[[], Any]) -> str:
+    with pytest.raises(ArgumentError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", plots.plot_names())
+@pytest.mark.parametrize("given", ["poles", None, 3, {"a": 1}])
+def test_plots_draw_recordings(name: str, given: Any) -> None:
+    plot: Any = getattr(plots, name)
+    assert "no recording" in refusal(lambda: plot(given))
+
+
+@pytest.mark.parametrize("given", ["poles", None, [1], nn.Linear(1, 1)])
+def test_recordings(given: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
+    for call in (
+        lambda: rltools.summarise(given),
+        lambda: rltools.explain(given, policy),
+        lambda: rltools.replay(given, 0, "page.html"),
+        lambda: rltools.video(given, 0, "poles.gif"),
+    ):
+        assert f"a {type(given).__name__}" in refusal(call)
+    if given is not None:
+        assert "no recording" in refusal(lambda: rltools.replay(recording, 0, "page.html", beside=given))
+
+
+def test_a_folder_is_opened_first() -> None:
+    assert "rltools.open_recording('runs/poles')" in refusal(lambda: rltools.summarise("runs/poles"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", ["cartpole-ppo", None, NET, np.zeros((2, 4))])
+def test_policies(given: Any, recording: rltools.Recording) -> None:
+    for call in (
+        lambda: rltools.record(given),
+        lambda: rltools.explain(recording, given),
+        lambda: rltools.attribute(given, np.zeros((1, 4))),
+    ):
+        assert f"policy is a {type(given).__name__}; make it a policy" in refusal(call)
+
+
+@pytest.mark.parametrize("given", [3, b"poles", {"agents": []}, object()])
+def test_paths(given: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
+    for call in (
+        lambda: rltools.open_recording(given),
+        lambda: rltools.open_checkpoints(given),
+        lambda: rltools.run_experiment(given),
+        lambda: rltools.record(policy, episodes=1, directory=given),
+        lambda: rltools.replay(recording, 0, given),
+        lambda: rltools.video(recording, 0, given),
+    ):
+        assert f"a {type(given).__name__}" in refusal(call)
+
+
+def test_a_recording_is_open_already(recording: rltools.Recording) -> None:
+    assert "open already" in refusal(lambda: rltools.open_recording(recording))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frames": 3}, "frames is 3"),
+        ({"frames": "all"}, "frames is 'all'"),
+        ({"frames": [0.5]}, "frames is"),
+        ({"deterministic": None}, "deterministic is None"),
+        ({"deterministic": "no"}, "deterministic is 'no'"),
+    ],
+)
+def test_options_of_record(options: Any, message: str, policy: rltools.Policy) -> None:
+    assert message in refusal(lambda: rltools.record(policy, episodes=1, max_steps=1, **options))
+
+
+def test_numbers_of_frames_of_numpy(policy: rltools.Policy) -> None:
+    made = rltools.record(policy, episodes=1, max_steps=1, frames=np.array([], np.int64))
+    assert made.frames(0) is None
+
+
+@pytest.mark.parametrize("seconds", ["3", None, float("nan"), 0, -1, [1]])
+def test_seconds(seconds: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
+    if seconds is None:
+        assert rltools.explain(recording, policy, seconds=None).questions
+    else:
+        assert "seconds is" in refusal(lambda: rltools.explain(recording, policy, seconds=seconds))
+
+
+@pytest.mark.parametrize("level", ["95%", None, 95, 0, float("nan")])
+def test_levels(level: Any, recording: rltools.Recording) -> None:
+    assert f"level={level!r}" in refusal(lambda: rltools.summarise(recording, level=level))
+
+
+@pytest.mark.parametrize("method", [None, 3, ["gradient"], NET])
+def test_methods(method: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
+    assert "a method is given by its name" in refusal(lambda: rltools.explain(recording, policy, method=method))
+
+
+def test_episodes(recording: rltools.Recording) -> None:
+    for number in ("a", 0.0, None):
+        assert "whole number" in refusal(lambda number=number: recording.episode(number))
+    assert "it must be a number, or a list" in refusal(lambda: rltools.replay(recording, "worst", "page.html"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"speed": "2"}, {"width": "640"}, {"fps": "5"}, {"speed": [1]}])
+def test_numbers_of_a_video(options: Any, recording: rltools.Recording) -> None:
+    (name,) = options
+    assert f"{name}=" in refusal(lambda: rltools.video(recording, 0, "poles.gif", **options))
+
+
+@pytest.mark.parametrize("episode", [np.int64(1), np.array([1, 0]), range(2), (0, 0)], ids=repr)
+def test_numbers_of_numpy_are_numbers(episode: Any, recording: rltools.Recording, tmp_path: Path) -> None:
+    page = rltools.replay(recording, episode, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "numpy" not in page.partition("<script")[0]
+
+
+def test_features_that_are_kept() -> None:
+    env = gymnasium.make("CartPole-v1")
+    for keep in ("pole angle", None, 3):
+        assert "it must be a list" in refusal(lambda keep=keep: rltools.SelectFeatures(env, keep))
+    assert "must be a gymnasium.Env" in refusal(lambda: rltools.SelectFeatures("CartPole-v1", ["pole angle"]))  # type: ignore[arg-type]
+
+
+def test_inputs_of_a_gradient() -> None:
+    assert "the input is a NoneType" in refusal(lambda: rltools.input_gradient(NET, None))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("space", [None, 3, "Box", Box, gymnasium.make("CartPole-v1")])
+def test_spaces(space: Any) -> None:
+    assert "the observation space is" in refusal(lambda: rltools.TorchPolicy(NET, space, TWO))
+    assert "the action space is" in refusal(lambda: rltools.TorchPolicy(NET, VECTOR, space))
+
+
+@pytest.mark.parametrize("space", [Dict({}), Text(5), Dict(mission=Text(5))])
+def test_spaces_without_a_number(space: Any) -> None:
+    assert "have no numbers" in refusal(lambda: rltools.TorchPolicy(NET, space, TWO))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"module": None}, "the module is None"),
+        ({"module": "model.pt"}, "the module is 'model.pt', a str"),
+        ({"module": nn.Linear}, "the class Linear; give an instance"),
+        ({"module": NET.state_dict()}, "weights that do not say what network they are of"),
+        ({"heads": [NET]}, "heads is a list"),
+        ({"heads": NET}, "heads is a Linear"),
+        ({"heads": {1: NET}}, "the head 1 is"),
+        ({"heads": {"logit": None}}, "the head 'logit' is None"),
+        ({"features": ["speed"]}, "features is a list"),
+        ({"environment": "CartPole-v1"}, "an EnvSpec, as gymnasium.spec(id) gives it"),
+        ({"environment": gymnasium.make("CartPole-v1")}, "give its spec, env.spec"),
+        ({"action_names": "ab"}, "action_names is 'ab'"),
+        ({"action_names": [1, 2]}, "action_names is [1, 2]"),
+    ],
+)
+def test_policies_of_torch(options: Any, message: str) -> None:
+    given = {"module": NET} | options
+    assert message in refusal(lambda: rltools.TorchPolicy(given.pop("module"), VECTOR, TWO, **given))
+
+
+def test_shapes_of_features() -> None:
+    for shape in ("abc", ("a", "b"), 3):
+        assert "given_names=" in refusal(lambda shape=shape: rltools.Features(shape))
+
+
+def test_sparse_scores() -> None:
+    policy = rltools.TorchPolicy(lambda x: NET(x).to_sparse(), VECTOR, TWO)
+    with pytest.raises(MismatchError, match="sparse; give it densely"):
+        policy.head("logit", torch.zeros(2, 4), rltools.policy.Context())
+
+
+class Normalizer:
+    """Has what VecNormalize has."""
+
+    obs_rms = None
+    __module__ = "stable_baselines3.common.vec_env.vec_normalize"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (nn.Linear, "the class Linear; give an instance of it"),
+        (gymnasium.make("CartPole-v1"), "an environment (TimeLimit); give the agent first"),
+        (gymnasium.spec("CartPole-v1"), "a EnvSpec of gymnasium; give the agent first"),
+        (Normalizer(), "these as normalize="),
+        (NET.state_dict(), "build the network, load the weights into it"),
+        (["cartpole-ppo"], "give one agent at a time"),
+        (b"PK", "give the path of the file"),
+        (lambda x: x, "rltools.TorchPolicy(function, observation_space, action_space)"),
+    ],
+)
+def test_what_is_no_agent(source: Any, message: str) -> None:
+    assert message in refusal(lambda: rltools.load_policy(source))
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("https://huggingface.co/sb3/ppo-CartPole-v1", "a model of the hub is hf:sb3/ppo-CartPole-v1"),
+        ("https://example.org/model.zip", "fetch the file, and give the path of it"),
+        ("file:///models/best_model.zip", "without file://"),
+        ("~/no/such/model.zip", "'~' is for shells"),
+    ],
+)
+def test_addresses(address: str, message: str) -> None:
+    with pytest.raises(ModelError) as error:
+        rltools.load_policy(address)
+    assert message in str(error.value)
