@@ -243,7 +243,8 @@ def choices(recording: Recording) -> tuple[int, ...]:
 
 def _asked(episode: Episode, every: int) -> np.ndarray:
     """Bool `[step]`: the steps that were explained, evenly over all episodes."""
-    asked: np.ndarray = (np.arange(len(episode)) + episode.outcome.number) % every == 0
+    first = first_sampled(episode.outcome.number, every)
+    asked: np.ndarray = (np.arange(len(episode)) - first) % every == 0
     return asked
 
 
