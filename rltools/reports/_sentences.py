@@ -33,6 +33,7 @@ _HEADLINE = re.compile(r"(?P<said>.*) \((?P<how>[^()]*)\)\.", re.DOTALL)
 _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
 """What to call an order, by its least rank correlation with another."""
 BY_CHANCE = ", no more than chance gives so few features"
+MAYBE_UNRELATED = "what may be an unrelated"
 ALWAYS_BY_CHANCE = ", which so few features can have by chance"
 
 
@@ -170,7 +171,8 @@ def _order(low: float, high: float, by_chance: float) -> str:
     """What to call an order as far as the interval of its correlation tells; "" without an interval."""
     ends = [end for end in (low, high) if not math.isnan(end)]
     words = [
-        "what may be an unrelated" if end < by_chance else next(words for least, words in _ORDERS if end >= least) for end in ends
+        "what may be an unrelated" if end < by_chance else next(words for least, words in _ORDERS if end >= least)
+        for end in ends
     ]
     return " or ".join(dict.fromkeys(words))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rltools.recording import Episode, Question, Recording
+from rltools.recording._sample import first_sampled
 from rltools.short_repr import short_repr
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary._draw_sums import EVERY, DrawSums
