@@ -35,7 +35,8 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     network = getattr(model, "policy", model)
     vector = model.get_env() if network is not model else None
     around = known.environment
-    own = None if vector is None else _beneath(vector, network)
+    fresh = not getattr(model, "num_timesteps", 0)
+    own = None if vector is None else _beneath(vector, network, fresh)
     if around is None and own is not None:
         known = dataclasses.replace(known, environment=own)
     elif around is not None and own is not None and own.spec is not None:
@@ -87,7 +88,7 @@ class _Settings(Mapping[str, Any]):
         return len([*self])
 
 
-def _beneath(vector: Any, network: Any) -> Surroundings | None:
+def _beneath(vector: Any, network: Any, fresh: bool) -> Surroundings | None:
     """What is under a vector of environments, as far down as observations are the network's, transposed or not."""
     levels = [vector]
     while hasattr(levels[-1], "venv"):
@@ -99,15 +100,21 @@ def _beneath(vector: Any, network: Any) -> Surroundings | None:
     envs = getattr(found, "envs", None) if found is levels[-1] else None
     if not envs:
         return Surroundings(found.observation_space, found.action_space)
-    return _as_it_is(envs)
+    return _as_it_is(envs, fresh)
 
 
-def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]]) -> Surroundings:
-    """The first of the environments that are trained in, with the statistics that it has by now, if only of nothing."""
+def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> Surroundings:
+    """The first of the environments that are trained in, with the statistics that it has by now.
+
+    Statistics of nothing are those of a fresh model, at the start of its training. A model that has been trained and is
+    put into a new environment had others, so they are left out, and recording refuses the environment.
+    """
     around = look_at(envs[0])
     if around.spec is None or not normalizers(envs[0]):
         return around
-    statistics = statistics_of(envs[0], untouched=True)
+    statistics = statistics_of(envs[0], untouched=fresh)
+    if not statistics:
+        return around
     kept = [wrapper for wrapper in around.spec.additional_wrappers if wrapper.entry_point != statistics[0].entry_point]
     spec = dataclasses.replace(around.spec, additional_wrappers=(*kept, *statistics))
     first = f"statistics of observations are those of the first of the {len(envs)} environments that it was trained in"
