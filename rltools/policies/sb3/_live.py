@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 
 from rltools.environments import normalizers, statistics_of
-from rltools.errors import ArgumentError, ModelError
+from rltools.errors import ArgumentError, MismatchError, ModelError
 from rltools.policies import Known
 from rltools.policies._identity import fingerprint
 from rltools.policies._surroundings import Surroundings, elsewhere_note, look_at, place
@@ -30,7 +30,7 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
 
     Raises:
         ModelError: a policy class that is not supported.
-        MismatchError: the environment's spaces are not the model's.
+        MismatchError: the environment's spaces are not the model's, or its statistics have learned nothing.
     """
     network = getattr(model, "policy", model)
     vector = model.get_env() if network is not model else None
@@ -48,6 +48,13 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     elif known.normalize is not None:
         statistics = FollowedStatistics(lambda: known.normalize)
     else:
+        wrapper = model.get_vec_normalize_env() if network is not model else None
+        if not fresh and wrapper is not None and _has_learned_nothing(wrapper):
+            raise MismatchError(
+                f"the {type(model).__name__} is trained, and the VecNormalize of its environment has learned nothing "
+                f"yet, so that it would act on other inputs than in its training; put VecNormalize.load(path, venv) "
+                f"around its environment, or give the statistics: load_policy(model, normalize=path)"
+            )
         statistics = FollowedStatistics(lambda: model.get_vec_normalize_env() if network is not model else None)
     name = type(model).__name__
     source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
@@ -66,6 +73,14 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     )
     place(policy, known.environment, "same")
     return policy
+
+
+def _has_learned_nothing(wrapper: Any) -> bool:
+    """Whether a VecNormalize scales observations by statistics that have seen none: they begin with a count near 0."""
+    if not wrapper.norm_obs:
+        return False
+    running = wrapper.obs_rms.values() if isinstance(wrapper.obs_rms, dict) else [wrapper.obs_rms]
+    return all(entry.count < 1 for entry in running)
 
 
 class _Settings(Mapping[str, Any]):
