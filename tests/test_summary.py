@@ -365,7 +365,43 @@ def test_a_damaged_episode_is_named_left_out_and_said(tmp_path):
     with pytest.warns(DamagedFileWarning, match="000001"):
         found = summarise(recording)
     assert (found.n, found.episodes) == (40, 2)
-    assert any("1 of 3 episodes cannot be read" in note for note in found.notes)
+    assert "1 of 3 episodes cannot be read and is left out" in found.notes
+    recording.episode_path(2).write_bytes(b"neither")
+    with pytest.warns(DamagedFileWarning, match="000001"), pytest.warns(DamagedFileWarning, match="000002"):
+        assert "2 of 3 episodes cannot be read and are left out" in summarise(recording).notes
+
+
+def test_returns_are_of_the_episodes_whose_rows_can_be_read(tmp_path):
+    recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
+    path = recording.episode_path(2)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 255
+    path.write_bytes(content)
+    assert recording.outcome(2).steps == 30, "what it says beside its rows is whole"
+    returns = [recording.outcome(number).total_reward for number in (0, 1)]
+    with pytest.warns(DamagedFileWarning, match="000002"):
+        found = summarise(recording)
+    assert (found.episodes, found.returns.n) == (2, 2)
+    assert found.returns.mean == pytest.approx(np.mean(returns))
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (["fault", "limit", "limit"], "1 of 3 episodes was ended by a fault; its return does not count"),
+        (["fault", "limit", "fault"], "2 of 3 episodes were ended by a fault; their returns do not count"),
+    ],
+)
+def test_faults_are_counted_in_words_that_fit(ended, said, tmp_path, monkeypatch):
+    recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
+    whole = rltools.Recording.episode
+
+    def episode(self, number):
+        found = whole(self, number)
+        return dataclasses.replace(found, outcome=dataclasses.replace(found.outcome, ended=ended[number]))
+
+    monkeypatch.setattr(rltools.Recording, "episode", episode)
+    assert said in summarise(recording).notes
 
 
 def test_nothing_explained_says_what_to_do(tmp_path):

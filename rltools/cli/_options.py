@@ -38,7 +38,7 @@ Shown = Annotated[
 Replayed = Annotated[
     str | None,
     typer.Option(
-        help="Attribution method, of those recorded.",
+        help="Attribution method, of those recorded; or the name of an attribution's folder.",
         show_default="all, first the best predictor of those that explain every step",
     ),
 ]

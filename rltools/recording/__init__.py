@@ -9,7 +9,7 @@ from rltools.recording._episode import (
     observation_column,
     recorded_leaves,
 )
-from rltools.recording._every_step import every_step_first
+from rltools.recording._every_step import every_step_first, every_step_order
 from rltools.recording._given import as_path, check_recording
 from rltools.recording._header import Header
 from rltools.recording._opening import open_recording
@@ -35,6 +35,7 @@ __all__ = [
     "check_recording",
     "episode_seed",
     "every_step_first",
+    "every_step_order",
     "nested_observations",
     "observation_column",
     "open_recording",

@@ -19,7 +19,25 @@ def every_step_first(recording: Recording, method: str | None = None, target: st
         RecordingError: nothing that fits was explained.
     """
     check_recording(recording)
-    first = recording.find(method, target)
+    return _every_step(recording, recording.find(method, target), method, target)
+
+
+def every_step_order(recording: Recording, method: str | None = None, target: str | None = None) -> list[str]:
+    """The folder names of all attributions that fit: that of `every_step_first`, then the others as `fitting` has them.
+
+    Several that differ only in other settings, say in their references, are no fault where all of them are shown.
+
+    Raises:
+        ArgumentError: what is given is no recording.
+        RecordingError: nothing that fits was explained.
+    """
+    check_recording(recording)
+    fitting = recording.fitting(method, target)
+    first = _every_step(recording, fitting[0] if fitting else recording.find(method, target), method, target)
+    return [first, *(key for key in fitting if key != first)]
+
+
+def _every_step(recording: Recording, first: str, method: str | None, target: str | None) -> str:
     asked = recording.question(first)
     if method is not None or asked.every == 1:
         return first

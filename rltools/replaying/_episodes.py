@@ -11,7 +11,7 @@ from rltools.environments import spec_from_json
 from rltools.errors import RltoolsError, SimulationError
 from rltools.folders import short_name
 from rltools.progress import progress_bar
-from rltools.recording import Recording
+from rltools.recording import Recording, every_step_order
 from rltools.recording._files import numbered
 from rltools.replaying._drawing import draw_episode, drawing_in
 from rltools.replaying._process import draw_elsewhere
@@ -85,7 +85,8 @@ def replay_episode(
     numbers = [number] if isinstance(number, int) else list(number)
     for one in numbers:
         recording.outcome(one)  # an episode that is not there is no matter of drawing
-    _check_explained(recording, method, target)
+    if method is not None or target is not None:
+        every_step_order(recording, method, target)  # before pictures are drawn: whether what is to be shown is there
     others = [] if beside is None else same_seeds(recording, numbers, beside)
     if frames:
         _draw(recording, numbers, None, modules, progress=False)
@@ -133,17 +134,12 @@ def film_episode(
     check_possible(path)
     check_speed(speed)
     recording.outcome(number)
-    _check_explained(recording, method, target)
+    if method is not None or target is not None:
+        recording.find(method, target)  # likewise
     if frames:
         _draw(recording, [number], None, modules, progress=progress)
     recording = recording if frames else recording.without_frames()
     return video(recording, number, path, method=method, target=target, speed=speed, progress=progress)
-
-
-def _check_explained(recording: Recording, method: str | None, target: str | None) -> None:
-    """Before pictures are drawn: whether what is to be shown is there."""
-    if method is not None or target is not None:
-        recording.find(method, target)
 
 
 def _path(recording: Recording, *numbers: int, beside: Recording | None = None) -> Path:

@@ -42,14 +42,15 @@ def episodes_data(
     """
     per_unit = any(recording.question(key).unit == "score per unit" for key in keys)
     spread = deviation((episode.states for episode in recording), recording.features.size) if per_unit else None
+    apart = {key: recording.told_apart(key) for key in keys}
     for number in numbers:
-        yield _episode_data(recording, number, keys, title, spread)
+        yield _episode_data(recording, number, apart, title, spread)
 
 
 def _episode_data(
-    recording: Recording, number: int, keys: list[str], title: str | None, spread: np.ndarray | None
+    recording: Recording, number: int, apart: dict[str, str], title: str | None, spread: np.ndarray | None
 ) -> dict[str, Any]:
-    header, episode = recording.header, recording.episode(number)
+    header, episode, keys = recording.header, recording.episode(number), list(apart)
     first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
     others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
     found = chain([] if first is None else [first], others)
@@ -76,7 +77,9 @@ def _episode_data(
         "features": _features(recording.features, episode, rows),
         "texts": _texts(recording.features, episode),
         "deviations": None if spread is None or pictured else packed(spread),
-        "attributions": [_attribution(asked, rows, spread) for asked in found] if len(episode) else [],
+        "attributions": [_attribution(asked, rows, spread, apart[key]) for key, asked in zip(keys, found, strict=True)]
+        if len(episode)
+        else [],
         "frames": _frames(recording.frames(number)),
     }
 
@@ -141,7 +144,7 @@ def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
     return [{"name": leaf.name, "values": list(map(str, pick(episode.observations, leaf)))} for leaf in leaves]
 
 
-def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None) -> dict[str, Any]:
+def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
     """Where there are pictures, `scaled` is the same times the standard deviation of each entry.
 
     The page multiplies the rows of other observations itself; of a region only the sum is left.
@@ -153,6 +156,7 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None)
     return {
         "method": question.method,
         "target": question.target,
+        "apart": apart,
         "labels": list(question.labels),
         "unit": question.unit,
         "parameters": {name: str(value) for name, value in question.parameters.items()},

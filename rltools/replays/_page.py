@@ -11,7 +11,7 @@ from typing import Any
 
 from rltools.errors import ArgumentError
 from rltools.pages import head, render, security_policy
-from rltools.recording import Recording, as_path, check_recording, every_step_first
+from rltools.recording import Recording, as_path, check_recording, every_step_order
 from rltools.recording._files import appearing, cause_named
 from rltools.replays._beside import same_seeds
 from rltools.replays._data import episodes_data, outcome_data
@@ -45,8 +45,8 @@ def replay(
         recording: where the episodes are.
         episode: its number; of several their numbers, the first is shown first.
         path: of the page, which appears whole or not at all; its folder is made where there is none.
-        method: only attributions of this method; None shows all that were recorded: first the best predictor of those
-            that explain every step, where any does.
+        method: only attributions of this method, or the one in the folder of this name; None shows all that were
+            recorded: first the best predictor of those that explain every step, where any does.
         target: only those of this target, as text.
         title: of the page; the policy's name by default.
         beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
@@ -72,8 +72,8 @@ def replay(
         >>> rltools.replay(recording, [0, 2], "two.html").name
         'two.html'
     """
-    for one in (recording, *([] if beside is None else [beside])):
-        check_recording(one)
+    for opened in (recording, *([] if beside is None else [beside])):
+        check_recording(opened)
     path = as_path(path, "the path of the page")
     if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
         raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")
@@ -122,10 +122,8 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
     fitting = recording.fitting(method, target)
     if not any(map(recording.complete, fitting)) and method is None and target is None:
         return []
-    if not fitting:
-        recording.find(method, target)  # says what there is
-    first = every_step_first(recording, method, target)
-    return [first, *(key for key in fitting if key != first and recording.complete(key))]
+    first, *others = every_step_order(recording, method, target)
+    return [first, *filter(recording.complete, others)]
 
 
 def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:

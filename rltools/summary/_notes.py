@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rltools.recording import Outcome, Recording
+from rltools.recording import Recording
 from rltools.summary._estimates import Statistics
 from rltools.summary._steps import Groups
 from rltools.summary._sums import Sums, choices
@@ -22,13 +22,16 @@ def notes(
     key: str,
     sums: Sums,
     overall: Statistics,
-    outcomes: list[Outcome],
     groups: Groups,
     unseen: str,
 ) -> tuple[str, ...]:
     """What a reader should know beside every number; empty where nothing is to be said."""
-    faults = sum(outcome.ended == "fault" for outcome in outcomes)
+    faults = sum(outcome.ended == "fault" for outcome in sums.outcomes)
+    ended = "were ended by a fault; their returns do not count"
+    if faults == 1:
+        ended = "was ended by a fault; its return does not count"
     damaged = len(recording) - len(sums.steps)
+    left_out = "is left out" if damaged == 1 else "are left out"
     question = recording.question(key)
     skipped = int(sums.steps.sum()) - overall.n - sums.undefined
     alone = f"at {sums.forced} of {overall.n} steps only one action was allowed"
@@ -51,8 +54,8 @@ def notes(
         "which no gradient passes through": sums.clipped,
         f"{alone}, so nothing decides": sums.forced,
         f"at {sums.undefined} of {sums.steps.sum()} steps {lacking}, and they do not count": sums.undefined,
-        f"{damaged} of {len(recording)} episodes cannot be read and are left out": damaged,
-        f"{faults} of {len(outcomes)} episodes were ended by a fault; their returns do not count": faults,
+        f"{damaged} of {len(recording)} episodes cannot be read and {left_out}": damaged,
+        f"{faults} of {len(sums.outcomes)} episodes {ended}": faults,
     }
     return tuple(text for text, holds in said.items() if text and holds)
 

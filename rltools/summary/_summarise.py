@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from numbers import Real
 
@@ -76,7 +77,6 @@ def summarise(
     overall = estimate_alike(sums, 0, level, question.unit, question.labels)
     groups = question.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
-    outcomes = recording.outcomes()
 
     @cache  # of thousands of actions most were never taken, and are one category
     def of_category(category: int) -> Statistics:
@@ -99,12 +99,12 @@ def summarise(
         non_finite=int(sums.failed.sum()),
         all_zero=float(sums.zero.sum() / overall.n) if overall.n else float("nan"),
         residuals=_residuals(sums),
-        returns=_returns(outcomes, level),
+        returns=_returns(sums.outcomes, level),
         overall=overall,
         by_action=ByName(named_actions(recording), lambda at: of_category(sums.category(at))),
         deviation=deviation,
         level=level,
-        notes=notes(recording, key, sums, overall, outcomes, groups, unseen_note(recording, key, groups, overall)),
+        notes=notes(recording, key, sums, overall, groups, unseen_note(recording, key, groups, overall)),
         unseen=unseen_features(recording, key, groups, overall),
         apart=recording.told_apart(key),
     )
@@ -122,7 +122,7 @@ def _residuals(sums: Sums) -> Residuals | None:
     return Residuals(float(relative.max()), over)
 
 
-def _returns(outcomes: list[Outcome], level: float) -> Returns:
+def _returns(outcomes: Sequence[Outcome], level: float) -> Returns:
     rewards = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     if len(rewards) == 0:
         return Returns(float("nan"), float("nan"), float("nan"), 0)

@@ -83,7 +83,7 @@ class Summary:
         non_finite: steps whose attribution came out as NaN or infinite; they are left out.
         all_zero: share of the used steps at which the attribution is exactly 0 for every feature; NaN without steps.
         residuals: None where the method has none.
-        returns: of the episodes.
+        returns: of the same episodes.
         overall: the statistics of all used steps.
         by_action: those of the steps at which each action was taken; empty for continuous actions.
         deviation: `[entry]`, standard deviation of the observations, which standardised attributions are multiplied

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rltools.recording import Episode, Question, Recording
+from rltools.recording import Episode, Outcome, Question, Recording
 from rltools.recording._sample import first_sampled
 from rltools.short_repr import short_repr
 from rltools.stats import Jackknife, Named, jackknife
@@ -43,6 +43,7 @@ class Sums:
         zero: int `[episode]`, explained steps at which every attribution is exactly 0, though there was a choice.
         failed: int `[episode]`, steps whose score is known and whose attribution is not finite.
         steps: int `[episode]`, all recorded steps.
+        outcomes: how each of these episodes went.
         residuals: float `[step, target]`, None where the method has none.
         scores: float `[step, target]`, of the same steps.
         incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
@@ -61,6 +62,7 @@ class Sums:
     zero: np.ndarray
     failed: np.ndarray
     steps: np.ndarray
+    outcomes: tuple[Outcome, ...]
     residuals: np.ndarray | None
     scores: np.ndarray
     incomplete: int | None
@@ -97,6 +99,7 @@ def collect(
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
     clipped = forced = undefined = 0
+    outcomes: list[Outcome] = []
     draws = DrawSums(recording, key, groups, deviation)
     for episode, found in explained(recording, key):
         rows = usable(found.values)
@@ -121,6 +124,7 @@ def collect(
             undefined += int((np.isnan(found.scores).any(axis=1) & _asked(episode, question.every)).sum())
         failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
         steps.append(len(episode))
+        outcomes.append(episode.outcome)
         scores.append(found.scores[rows])
         if found.residual is not None:
             residuals.append(found.residual[rows])
@@ -150,6 +154,7 @@ def collect(
         zero=np.array(zero, dtype=np.int64),
         failed=np.array(failed, dtype=np.int64),
         steps=np.array(steps, dtype=np.int64),
+        outcomes=tuple(outcomes),
         residuals=np.concatenate(residuals) if residuals else None,
         scores=np.concatenate(scores) if scores else np.zeros((0, labels)),
         incomplete=int((~np.concatenate(complete)).sum()) if complete else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 import rltools
 from rltools.errors import RecordingError
+from rltools.replaying import replay_episode
 
 Make = Callable[..., Any]
 
@@ -92,6 +94,28 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
     legend = both.get_legend()
     assert legend is not None
     assert len({text.get_text() for text in legend.get_texts()}) == 2
+
+
+def test_a_page_shows_all_that_fit_and_a_video_refuses(
+    twice: tuple[rltools.Recording, rltools.Recording],
+    recording: rltools.Recording,
+    policy: Any,
+) -> None:
+    few, many = (answered.asked[-1] for answered in twice)
+    rltools.explain(recording, policy, method="gradient")
+    first, second = sorted((few, many))
+    path = recording.directory / "page.html"
+    for method, others in ((None, ["gradient"]), ("shapley", [])):
+        pages = [rltools.replay(recording, 0, path, method=method).read_text()]
+        pages.append(replay_episode(recording, 0, method=method, frames=False).read_text())
+        for page in pages:
+            assert re.findall(r'"method":"(\w+)"', page) == ["shapley", "shapley", *others]
+            apart = [f"reference {recording.question(key).parameters['reference']}" for key in (first, second)]
+            assert re.findall(r'"apart":"([^"]*)"', page) == [*apart, *("" for _ in others)]
+    with pytest.raises(RecordingError, match="2 attributions"):
+        rltools.video(recording, 0, recording.directory / "film.gif")
+    with pytest.raises(RecordingError, match="no deep_lift"):
+        rltools.replay(recording, 0, path, method="deep_lift")
 
 
 def _is_text(artist: Any) -> bool:

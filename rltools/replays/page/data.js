@@ -94,9 +94,7 @@ function withStart(view) {
 }
 
 function viewName(asked, label) {
-  const alike = page.attributions.filter((other) => other.method === asked.method && other.target === asked.target);
-  const details = alike.length > 1 ? ` (${parameters(asked)})` : "";
-  return `${label} by ${asked.method}${details}`;
+  return `${label} by ${asked.method}${asked.apart ? ` (${asked.apart})` : ""}`;
 }
 
 function parameters(asked) {
