@@ -11,5 +11,5 @@ policy = rltools.load_policy("lunarlander-ppo")
 with tempfile.TemporaryDirectory() as folder:
     recording = rltools.record(policy, episodes=2, directory=folder)
     rltools.explain(recording, policy, method="shapley", reference=32, target="logit:chosen - runner_up", every=5)
-    figure = rltools.plots.decision(recording, episode=1, step=149).figure
+    figure = rltools.plots.decision(recording, episode=1, step=148).figure
 figure.savefig(picture, dpi=150)
