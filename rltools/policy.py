@@ -273,6 +273,7 @@ def check_is_policy(given: Any) -> None:
     Raises:
         ArgumentError: it is not; the message says how to make it one.
 
+    >>> from rltools.policy import check_is_policy
     >>> check_is_policy("cartpole-ppo")
     Traceback (most recent call last):
     rltools.errors.ArgumentError: policy is a str; make it a policy with rltools.load_policy(...), or ...

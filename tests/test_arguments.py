@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def refusal(call: Callable[[], Any]) -> str:
 @pytest.mark.parametrize("given", ["poles", None, 3, {"a": 1}])
 def test_plots_draw_recordings(name: str, given: Any) -> None:
     plot: Any = getattr(plots, name)
-    assert "no recording" in refusal(lambda: plot(given))
+    assert re.search("(no|not a) recording", refusal(lambda: plot(given)))
 
 
 @pytest.mark.parametrize("given", ["poles", None, [1], nn.Linear(1, 1)])
