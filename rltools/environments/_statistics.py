@@ -45,6 +45,13 @@ def has_learned(wrapper: Any) -> bool:
     return not untouched and not 1 <= float(getattr(running, "count", 0)) < 2
 
 
+def told_numbers(env: Env) -> set[int]:
+    """Which of `normalizers(env)` have their statistics from a `FrozenStatistics`, whatever these are."""
+    given = [layer for layer in chain(env) if type(layer).__name__ == "FrozenStatistics"]
+    kept = [getattr(layer, "_saved_kwargs", {}) for layer in given]
+    return {arguments["number"] for arguments in kept if "number" in arguments}
+
+
 def freeze(wrapper: Any, mean: np.ndarray | None = None, var: np.ndarray | None = None) -> None:
     """Let such a wrapper keep its statistics, or those given, whatever it observes from now on."""
     running = wrapper.obs_rms = copy.copy(wrapper.obs_rms)  # a training may go on with the one that was there
@@ -102,15 +109,14 @@ def check_learned(env: Env, name: str) -> None:
         SimulationError: it has such a wrapper, and every episode would begin with mean 0 and variance 1, which nobody
             asked for.
     """
-    given = [layer for layer in chain(env) if type(layer).__name__ == "FrozenStatistics"]
-    told = {getattr(layer, "_saved_kwargs", {}).get("number") for layer in given}
+    told = told_numbers(env)
     for number, wrapper in enumerate(normalizers(env)):
         if number not in told and not has_learned(wrapper):
             raise SimulationError(
                 f"the {type(wrapper).__name__} of {name} has learned nothing yet (mean {_some(wrapper.obs_rms.mean)}, "
                 f"variance {_some(wrapper.obs_rms.var)}), so the policy would act on other inputs than in training; "
                 f"give the environment that it was trained in, as it is after training, or wrap it with those "
-                f"statistics: rltools.FrozenStatistics(env, mean=..., var=...)"
+                f"statistics: rltools.FrozenStatistics({type(wrapper).__name__}(env), mean=..., var=...)"
             )
 
 

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
-from rltools.environments._statistics import has_learned, normalizers
+from rltools.environments._statistics import has_learned, normalizers, told_numbers
 from rltools.errors import SimulationError
 from rltools.limits import MAX_STACK, MAX_WRAPPERS, oversized
 
@@ -158,8 +158,9 @@ def statistics_of(env: gymnasium.Env[Any, Any], *, untouched: bool = False) -> l
 
     Args:
         env: live.
-        untouched: also those of wrappers that have learned nothing yet, as in an environment that is being trained in.
+        untouched: also those of wrappers that have learned nothing yet, as at the start of a training.
     """
+    told = told_numbers(env)
     return [
         WrapperSpec(
             "FrozenStatistics",
@@ -172,7 +173,7 @@ def statistics_of(env: gymnasium.Env[Any, Any], *, untouched: bool = False) -> l
             },
         )
         for number, wrapper in enumerate(normalizers(env))
-        if untouched or has_learned(wrapper)
+        if untouched or number in told or has_learned(wrapper)
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from rltools.errors import CorruptError
 from rltools.recording import Recording
 from rltools.recording._columns import read_blocks, read_columns
+from rltools.recording._sample import first_sampled
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _pieces(
             if before is not None:
                 yield before
             read = len(block["score"])
-            chosen = np.arange(-(start + number) % every, read, every)
+            chosen = np.arange((first_sampled(number, every) - start) % every, read, every)
             if lags:
                 past, kept = _windows(past, block, chosen, start, lags)
             else:

@@ -98,9 +98,7 @@ def action_matrix(
         label_note(summary, label) if means.per_action else "",
         some_of(len(order), len(summary.features)),
         _left_out(means),
-        f"hatched: {100 * level:g} % interval holds 0"
-        if sure
-        else "fewer than two episodes: no interval",
+        f"hatched: {100 * level:g} % interval holds 0" if sure else "fewer than two episodes: no interval",
     )
     heading(axes, width, title, *about(summary), *notes)
     if not means.columns:

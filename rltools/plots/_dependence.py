@@ -137,9 +137,7 @@ def _name(summary: Summary, position: int) -> str:
 
 def _said(summary: Summary, found: Dependence, chosen: int | None, level: float) -> tuple[str, ...]:
     """What the line is, and why the colours are those of the feature, or the action, that was chosen here."""
-    interval = (
-        f", {100 * level:g} % interval" if summary.overall.episodes > 1 else ", one episode: no interval"
-    )
+    interval = f", {100 * level:g} % interval" if summary.overall.episodes > 1 else ", one episode: no interval"
     line = f"black: mean{interval}"
     if chosen is None:
         return (line,)

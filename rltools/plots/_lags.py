@@ -74,11 +74,7 @@ def lags(
     axes, width = canvas(axes, 2.55 + 0.32 * max(len(order), 2), 0.5 + inches(labels))
     x_label(axes, width, "when it was observed (steps ago)")
     frameless(axes)
-    sure = (
-        f"{100 * level:g} % interval"
-        if summary.overall.episodes > 1
-        else "no interval: fewer than two episodes"
-    )
+    sure = f"{100 * level:g} % interval" if summary.overall.episodes > 1 else "no interval: fewer than two episodes"
     alone = "no earlier moment is observed: there is only now" if len(found.lags) == 1 else ""
     what = f"share of mean |{shown.name}| of {plain(summary.target, 30)} (%)"
     heading(

@@ -114,9 +114,7 @@ def phases(
     notes = (
         label_note(summary, label),
         some_of(len(order), len(summary.features)) if features is None else "",
-        f"bands: {100 * level:g} % interval"
-        if found.episodes > 1
-        else "fewer than two episodes: no interval",
+        f"bands: {100 * level:g} % interval" if found.episodes > 1 else "fewer than two episodes: no interval",
         f"{left_out} episode{'s' if left_out > 1 else ''} without the event left out" if left_out else "",
         "" if normalised else "drawn where half of the episodes are",
         _binned(found, normalised=normalised),

@@ -72,8 +72,8 @@ def replay(
         >>> rltools.replay(recording, [0, 2], "two.html").name
         'two.html'
     """
-    for opened in (recording, *([] if beside is None else [beside])):
-        check_recording(opened)
+    for one in (recording, *([] if beside is None else [beside])):
+        check_recording(one)
     path = as_path(path, "the path of the page")
     if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
         raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")

@@ -131,8 +131,8 @@ def _of(recording: Recording, summary: Summary) -> Iterator[tuple[str, str]]:
     if "reference" in asked.parameters:
         yield (
             "What features are compared with",
-            f"Features are compared with {asked.parameters['reference']}. Another draw of these states can move a "
-            f"share by several points, which the intervals do not show.",
+            f"Features are compared with {asked.parameters['reference']}."
+            + (" What another draw of these states would change is in the intervals." if summary.overall.draws else ""),
         )
     for note in summary.notes:
         if asked.every == 1 or "left out" not in note:

@@ -33,6 +33,8 @@ _HEADLINE = re.compile(r"(?P<said>.*) \((?P<how>[^()]*)\)\.", re.DOTALL)
 _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
 """What to call an order, by its least rank correlation with another."""
 BY_CHANCE = ", no more than chance gives so few features"
+MAYBE_UNRELATED = "what may be an unrelated"
+ALWAYS_BY_CHANCE = ", which so few features can have by chance"
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,10 @@ def _agreeing(recording: Recording, main: Summary) -> list[str]:
         value, low, high = (float(end[first, at]) for end in vars(found.correlation).values())
         if not math.isnan(value):
             by_chance = chance(len(one.features))
-            how = f"rank correlation {_two(value, low, high)}{BY_CHANCE if value < by_chance else ''}"
-            order = _order(low, high, by_chance)
+            says_nothing = by_chance >= 1  # of so few features even the same order may be chance
+            aside = ALWAYS_BY_CHANCE if says_nothing else BY_CHANCE if value < by_chance else ""
+            how = f"rank correlation {_two(value, low, high)}{aside}"
+            order = _order(low, high, -1.0 if says_nothing else by_chance)
             if order:
                 said.append(f"{one.method} puts the features in {order} order: {how}.")
             else:
@@ -167,7 +171,8 @@ def _order(low: float, high: float, by_chance: float) -> str:
     """What to call an order as far as the interval of its correlation tells; "" without an interval."""
     ends = [end for end in (low, high) if not math.isnan(end)]
     words = [
-        "an unrelated" if end < by_chance else next(words for least, words in _ORDERS if end >= least) for end in ends
+        "what may be an unrelated" if end < by_chance else next(words for least, words in _ORDERS if end >= least)
+        for end in ends
     ]
     return " or ".join(dict.fromkeys(words))
 

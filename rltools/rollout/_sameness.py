@@ -156,7 +156,8 @@ def _after_an_episode(environment: Environment, first: Env, policy: Policy) -> t
         f"{culprit} learns from episode to episode: after one episode it gives other observations from the same seed, "
         f"and the policy would act on what it gives before it has learned anything; give the environment that it was "
         f"trained in, as it is after training, or a function that makes it with what was learned, and that learns no "
-        f"more; for a running mean and variance there is rltools.FrozenStatistics(env, mean=..., var=...)"
+        f"more; for a running mean and variance there is gymnasium's NormalizeObservation with what was learned: "
+        f"rltools.FrozenStatistics(NormalizeObservation(env), mean=..., var=...)"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rltools.recording import Episode, Outcome, Question, Recording
+from rltools.recording._sample import first_sampled
 from rltools.short_repr import short_repr
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary._draw_sums import EVERY, DrawSums
@@ -248,7 +249,8 @@ def choices(recording: Recording) -> tuple[int, ...]:
 
 def _asked(episode: Episode, every: int) -> np.ndarray:
     """Bool `[step]`: the steps that were explained, evenly over all episodes."""
-    asked: np.ndarray = (np.arange(len(episode)) + episode.outcome.number) % every == 0
+    first = first_sampled(episode.outcome.number, every)
+    asked: np.ndarray = (np.arange(len(episode)) - first) % every == 0
     return asked
 
 

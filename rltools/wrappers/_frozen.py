@@ -42,10 +42,17 @@ class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorA
     ) -> None:
         gymnasium.Wrapper.__init__(self, env)
         wrappers = normalizers(env)
-        if not 0 <= number < len(wrappers):
+        if not wrappers:
             raise ArgumentError(
-                f"{env} has {len(wrappers)} wrappers with statistics of observations, and no number {number}; put "
-                f"gymnasium.wrappers.NormalizeObservation around the environment first"
+                f"{env} has no wrapper that keeps statistics of observations; put "
+                f"gymnasium.wrappers.NormalizeObservation around the environment first: "
+                f"rltools.FrozenStatistics(NormalizeObservation(env), mean=..., var=...)"
+            )
+        if not 0 <= number < len(wrappers):
+            names = ", ".join(f"{place} {type(wrapper).__name__}" for place, wrapper in enumerate(wrappers))
+            raise ArgumentError(
+                f"number is {number}, and the wrappers of {env} that keep statistics of observations are {names}, from "
+                f"the inside outwards; give the number of one of these"
             )
         shape = np.shape(wrappers[number].obs_rms.mean)
         means, variances = checked_statistics(mean, shape, "mean", dtype), checked_statistics(var, shape, "var", dtype)

@@ -17,6 +17,7 @@ from rltools.explanation import LongWorkWarning, _batches, _cost, _explain, decl
 from rltools.explanation._batches import explained_rows
 from rltools.explanation._cost import cheaper_ways, declared_seconds
 from rltools.policy import Context
+from rltools.recording._sample import first_sampled
 from rltools.targets import parse_target
 
 
@@ -61,7 +62,7 @@ class TestBounded:
         rltools.explain(steps, timed, method="shapley", reference=2, seconds=seconds)
         (question,) = steps.questions.values()
         assert question.every == every
-        t = np.concatenate([np.arange(7) + number for number in range(10)])
+        t = np.concatenate([np.arange(7) - first_sampled(number, every) for number in range(10)])
         assert (explained(steps, "shapley") == (t % every == 0)).all(), "evenly over all episodes"
 
     def test_what_was_begun_goes_on_with_its_steps_and_is_never_mixed(self, timed, steps, Walk, files_of):

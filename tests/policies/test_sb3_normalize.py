@@ -210,3 +210,21 @@ def test_statistics_of_one_observation_stand_for_each_of_those_that_are_stacked(
     seen = np.clip(scaled, -2, 2).reshape(len(episode), 9).astype(np.float32)
     np.testing.assert_allclose(episode.actions, model.predict(seen, deterministic=True)[0], atol=1e-5)
     assert any("of one observation" in note for note in policy.source.notes) == (outer == "VecFrameStack")
+
+
+def test_a_trained_model_in_a_vecnormalize_that_has_learned_nothing_is_refused(tmp_path):
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    venv = VecNormalize(make_vec_env("Pendulum-v1", 1))
+    model = PPO("MlpPolicy", venv, n_steps=16, batch_size=16, n_epochs=1, device="cpu", policy_kwargs={"net_arch": [4]})
+    rltools.load_policy(model)  # before its training there is nothing to have learned
+    model.learn(16)
+    rltools.load_policy(model)
+    model.save(tmp_path / "model")
+    venv.save(str(tmp_path / "vecnormalize.pkl"))
+    anew = PPO.load(tmp_path / "model", env=VecNormalize(make_vec_env("Pendulum-v1", 1)), device="cpu")
+    with pytest.raises(rltools.errors.MismatchError, match=r"VecNormalize .* has learned nothing yet.*normalize=path"):
+        rltools.load_policy(anew)
+    rltools.load_policy(anew, normalize=tmp_path / "vecnormalize.pkl")

@@ -85,9 +85,9 @@ def test_a_sample_that_is_asked_for_is_held_until_the_next_step_and_says_so(samp
     shown = explained(recording, 1, scene_of(recording, 1, None, None).rows, "shapley", None)
     assert shown.note == "one step in 3 explained, held until the next"
     values = recording.attribution("shapley", episodes=[1]).values[:, 0]
-    assert np.flatnonzero(np.isfinite(values).all(axis=1)).tolist() == [2, 5]
-    assert np.isnan(shown.values[:2]).all(), "before the first there is nothing to hold"
-    for first, held in ((2, (2, 3, 4)), (5, (5, 6, 7))):
+    assert np.flatnonzero(np.isfinite(values).all(axis=1)).tolist() == [1, 4, 7]
+    assert np.isnan(shown.values[:1]).all(), "before the first there is nothing to hold"
+    for first, held in ((1, (1, 2, 3)), (4, (4, 5, 6))):
         for step in held:
             np.testing.assert_array_equal(shown.values[step], values[first].astype(np.float64))
             assert shown.scores[step] == recording.attribution("shapley", episodes=[1]).scores[first, 0]

@@ -198,6 +198,24 @@ class TestOfALiveEnvironment:
         elsewhere = rltools.load_policy(model, "CartPole-v1")
         assert elsewhere.source.notes == ("trained in NormalizeObservation, used without",)
 
+    def test_a_trained_model_in_one_that_has_learned_nothing_is_refused(self, tmp_path: Any) -> None:
+        from stable_baselines3 import PPO
+
+        first = NormalizeObservation(pole())
+        model = PPO("MlpPolicy", first, n_steps=64, batch_size=64, seed=0, device="cpu")
+        model.learn(64)
+        model.save(tmp_path / "model.zip")
+        loaded = PPO.load(tmp_path / "model.zip", env=NormalizeObservation(pole()), device="cpu")
+        given = rf"NormalizeObservation of CartPole-v1 {NOTHING}.*FrozenStatistics\(NormalizeObservation\(env\), "
+        with pytest.raises(SimulationError, match=given):
+            rltools.record(rltools.load_policy(loaded), episodes=1, max_steps=5)
+        mean, var = first.obs_rms.mean, first.obs_rms.var
+        meant = rltools.FrozenStatistics(NormalizeObservation(pole()), mean, var)
+        for model in (loaded, PPO.load(tmp_path / "model.zip", env=meant, device="cpu")):
+            environment = meant if model is loaded else None
+            layers = rltools.record(rltools.load_policy(model), environment, episodes=1, max_steps=5).header.layers
+            assert [layer["statistics"]["mean"] for layer in layers if "statistics" in layer] == [mean.tolist()]
+
     def test_of_one_that_has_learned_nothing_it_is_refused(self, policy: Any) -> None:
         with pytest.raises(SimulationError, match=rf"NormalizeObservation of CartPole-v1 {NOTHING}.*FrozenStatistics"):
             rltools.record(policy, NormalizeObservation(pole()), episodes=1)
@@ -350,5 +368,18 @@ class TestFrozenStatistics:
             rltools.FrozenStatistics(NormalizeObservation(pole()), [0] * 4, [1, 1, 1, -1])
 
     def test_without_such_a_wrapper_it_is_refused(self) -> None:
-        with pytest.raises(rltools.errors.ArgumentError, match="0 wrappers with statistics"):
+        with pytest.raises(
+            rltools.errors.ArgumentError,
+            match=r"CartPole-v1.* has no wrapper that keeps statistics of observations; put .*\.NormalizeObservation "
+            r"around the environment first: rltools\.FrozenStatistics\(NormalizeObservation\(env\), ",
+        ):
             rltools.FrozenStatistics(pole(), [0] * 4, [1] * 4)
+
+    def test_a_number_that_no_wrapper_has_is_refused(self) -> None:
+        with pytest.raises(rltools.errors.ArgumentError, match=r"number is 1, .* are 0 NormalizeObservation, from the"):
+            rltools.FrozenStatistics(NormalizeObservation(pole()), [0] * 4, [1] * 4, number=1)
+
+    def test_of_nothing_they_are_kept_where_they_are_meant(self, policy: Any) -> None:
+        env = rltools.FrozenStatistics(NormalizeObservation(pole()), [0] * 4, [1] * 4)
+        layers = rltools.record(policy, env, episodes=1, max_steps=5).header.layers
+        assert [layer["statistics"]["mean"] for layer in layers if "statistics" in layer] == [[0] * 4]

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 
 from rltools.environments import normalizers, statistics_of
-from rltools.errors import ArgumentError, ModelError
+from rltools.errors import ArgumentError, MismatchError, ModelError
 from rltools.policies import Known
 from rltools.policies._identity import fingerprint
 from rltools.policies._surroundings import Surroundings, elsewhere_note, look_at, place
@@ -30,12 +30,13 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
 
     Raises:
         ModelError: a policy class that is not supported.
-        MismatchError: the environment's spaces are not the model's.
+        MismatchError: the environment's spaces are not the model's, or its statistics have learned nothing.
     """
     network = getattr(model, "policy", model)
     vector = model.get_env() if network is not model else None
     around = known.environment
-    own = None if vector is None else _beneath(vector, network)
+    fresh = not getattr(model, "num_timesteps", 0)
+    own = None if vector is None else _beneath(vector, network, fresh)
     if around is None and own is not None:
         known = dataclasses.replace(known, environment=own)
     elif around is not None and own is not None and own.spec is not None:
@@ -47,6 +48,13 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     elif known.normalize is not None:
         statistics = FollowedStatistics(lambda: known.normalize)
     else:
+        wrapper = model.get_vec_normalize_env() if network is not model else None
+        if not fresh and wrapper is not None and _has_learned_nothing(wrapper):
+            raise MismatchError(
+                f"the {type(model).__name__} is trained, and the VecNormalize of its environment has learned nothing "
+                f"yet, so that it would act on other inputs than in its training; put VecNormalize.load(path, venv) "
+                f"around its environment, or give the statistics: load_policy(model, normalize=path)"
+            )
         statistics = FollowedStatistics(lambda: model.get_vec_normalize_env() if network is not model else None)
     name = type(model).__name__
     source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
@@ -65,6 +73,14 @@ def load_live(model: Any, known: Known) -> TorchPolicy:
     )
     place(policy, known.environment, "same")
     return policy
+
+
+def _has_learned_nothing(wrapper: Any) -> bool:
+    """Whether a VecNormalize scales observations by statistics that have seen none: they begin with a count near 0."""
+    if not wrapper.norm_obs:
+        return False
+    running = wrapper.obs_rms.values() if isinstance(wrapper.obs_rms, dict) else [wrapper.obs_rms]
+    return all(entry.count < 1 for entry in running)
 
 
 class _Settings(Mapping[str, Any]):
@@ -87,7 +103,7 @@ class _Settings(Mapping[str, Any]):
         return len([*self])
 
 
-def _beneath(vector: Any, network: Any) -> Surroundings | None:
+def _beneath(vector: Any, network: Any, fresh: bool) -> Surroundings | None:
     """What is under a vector of environments, as far down as observations are the network's, transposed or not."""
     levels = [vector]
     while hasattr(levels[-1], "venv"):
@@ -99,15 +115,21 @@ def _beneath(vector: Any, network: Any) -> Surroundings | None:
     envs = getattr(found, "envs", None) if found is levels[-1] else None
     if not envs:
         return Surroundings(found.observation_space, found.action_space)
-    return _as_it_is(envs)
+    return _as_it_is(envs, fresh)
 
 
-def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]]) -> Surroundings:
-    """The first of the environments that are trained in, with the statistics that it has by now, if only of nothing."""
+def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> Surroundings:
+    """The first of the environments that are trained in, with the statistics that it has by now.
+
+    Statistics of nothing are those of a fresh model, at the start of its training. A model that has been trained and is
+    put into a new environment had others, so they are left out, and recording refuses the environment.
+    """
     around = look_at(envs[0])
     if around.spec is None or not normalizers(envs[0]):
         return around
-    statistics = statistics_of(envs[0], untouched=True)
+    statistics = statistics_of(envs[0], untouched=fresh)
+    if not statistics:
+        return around
     kept = [wrapper for wrapper in around.spec.additional_wrappers if wrapper.entry_point != statistics[0].entry_point]
     spec = dataclasses.replace(around.spec, additional_wrappers=(*kept, *statistics))
     first = f"statistics of observations are those of the first of the {len(envs)} environments that it was trained in"

@@ -277,8 +277,9 @@ class Network:
     def _checked(self, name: str, shape: Sequence[int], scores: Any) -> Tensor:
         """What a head gave for an x of this shape, in the policy's dtype."""
         expected = (shape[0], self._widths[name])
-        fits = isinstance(scores, Tensor) and scores.shape == expected and scores.layout is torch.strided
-        if not fits or scores.is_complex() or scores.is_meta:
+        if not isinstance(scores, Tensor) or scores.shape != expected or scores.layout is not torch.strided:
+            raise MismatchError(wrong_output(self.name, name, shape, expected, scores))
+        if scores.is_complex() or scores.is_meta:
             raise MismatchError(wrong_output(self.name, name, shape, expected, scores))
         return scores if scores.dtype is self.dtype else scores.to(self.dtype)
 
