@@ -10,6 +10,7 @@ import rltools
 from rltools.errors import ArgumentError, RecordingError
 from rltools.features import Features
 from rltools.recording import DamagedFileWarning, SharedEpisodesWarning
+from rltools.reports._tables import facts
 from rltools.summary import decision_sentences, explained_points, leaders, summarise
 from rltools.summary._steps import state_deviation
 from rltools.testing import example_recording
@@ -383,6 +384,8 @@ def test_returns_are_of_the_episodes_whose_rows_can_be_read(tmp_path):
         found = summarise(recording)
     assert (found.episodes, found.returns.n) == (2, 2)
     assert found.returns.mean == pytest.approx(np.mean(returns))
+    assert [outcome.number for outcome in found.outcomes] == [0, 1]
+    assert dict(facts(recording, found))["Episodes"].startswith("2 (")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ MOST_ROWS = 24
 def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
     """What was recorded, as pairs of a term and its value."""
     header = recording.header
-    outcomes = recording.outcomes()
+    outcomes = summary.outcomes
     endings = Counter(outcome.ended for outcome in outcomes)
     returns = summary.returns
     return [

@@ -99,6 +99,7 @@ def summarise(
         non_finite=int(sums.failed.sum()),
         all_zero=float(sums.zero.sum() / overall.n) if overall.n else float("nan"),
         residuals=_residuals(sums),
+        outcomes=sums.outcomes,
         returns=_returns(sums.outcomes, level),
         overall=overall,
         by_action=ByName(named_actions(recording), lambda at: of_category(sums.category(at))),

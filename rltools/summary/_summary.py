@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.discovery import unknown
+from rltools.recording import Outcome
 from rltools.short_repr import short_text, value_repr
 from rltools.summary._estimates import Statistics
 
@@ -83,6 +84,7 @@ class Summary:
         non_finite: steps whose attribution came out as NaN or infinite; they are left out.
         all_zero: share of the used steps at which the attribution is exactly 0 for every feature; NaN without steps.
         residuals: None where the method has none.
+        outcomes: how each of these episodes went.
         returns: of the same episodes.
         overall: the statistics of all used steps.
         by_action: those of the steps at which each action was taken; empty for continuous actions.
@@ -124,6 +126,7 @@ class Summary:
     non_finite: int
     all_zero: float
     residuals: Residuals | None
+    outcomes: tuple[Outcome, ...]
     returns: Returns
     overall: Statistics
     by_action: Mapping[str, Statistics]
