@@ -24,7 +24,8 @@ def metric_names(features: Sequence[str]) -> list[str]:
     names = []
     for feature in features:
         plain = re.sub(r"[^\w\-. ]+", "_", feature).encode()[:LONGEST].decode(errors="ignore")
-        name = numbered = plain.strip("_. ") or "feature"
+        plain = plain.strip("_. ")
+        name = numbered = plain if re.search(r"\w", plain) else "feature"
         count = 1
         while numbered.casefold() in taken:
             count += 1

@@ -103,6 +103,7 @@ def sums_of(sample: Sample) -> Sums:
         zero=nothing,
         failed=nothing,
         steps=count,
+        outcomes=(),
         residuals=None,
         scores=np.zeros((0, 1)),
         incomplete=None,

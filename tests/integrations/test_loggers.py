@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import CSVOutputFormat, KVWriter, Logger
@@ -269,6 +269,7 @@ def test_later_recordings_that_cannot_be_deleted(tmp_path: Path, monkeypatch: py
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=8))
+@example(["-", "--"])
 def test_every_name_is_one_that_every_logger_takes(features: list[str]) -> None:
     names = metric_names(features)
     assert len({name.casefold() for name in names} | {"attribution/mean_return", "attribution/importance"}) == (
