@@ -54,14 +54,16 @@ class BackgroundFiles:
 
     def finish(self, path: Path, metadata: Mapping[str, str]) -> None:
         """Put the file in its place."""
-        file = self._files.pop(path)
+        file = self._files[path]
+        self._later(lambda: file.finish(metadata))  # raises what went wrong before; the file is then dropped on leaving
+        del self._files[path]
         self.finished.append(path)
-        self._later(lambda: file.finish(metadata))
 
     def abandon(self, path: Path) -> None:
         """Leave nothing behind of a file, if it was begun."""
         if path in self._files:
-            self._later(self._files.pop(path).abandon)
+            self._later(self._files[path].abandon)
+            del self._files[path]
 
     def _later(self, call: Callable[[], None], size: int = 0) -> None:
         while self._waiting and (self._waiting[0][0].done() or self._bytes + size > AHEAD_BYTES):
