@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 import rltools
-from rltools.replaying import replay_episode
+from rltools.pages.replay import replay_episode
 
 DOCS = Path(__file__).parent
 STEP, SIZE = 28, (1280, 1610)

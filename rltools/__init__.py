@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from rltools._util.notebook import render_with
+
 TYPE_CHECKING = False  # importing it takes as long as all else here
 if TYPE_CHECKING:
     from typing import Any
@@ -19,27 +21,27 @@ if TYPE_CHECKING:
     from rltools import errors as errors
     from rltools import plots as plots
     from rltools import testing as testing
-    from rltools.analysis import analyze as analyze
-    from rltools.differentiation import input_gradient as input_gradient
-    from rltools.experiment import run_experiment as run_experiment
+    from rltools.experiments import run_experiment as run_experiment
+    from rltools.experiments.analyze import analyze as analyze
     from rltools.explanation import attribute as attribute
     from rltools.explanation import explain as explain
-    from rltools.features import Features as Features
     from rltools.integrations import AttributionCallback as AttributionCallback
     from rltools.integrations import open_checkpoints as open_checkpoints
-    from rltools.loading import load_policy as load_policy
+    from rltools.pages.replay import replay as replay
+    from rltools.pages.single_file import mail_report as mail_report
+    from rltools.policies.base import Policy as Policy
+    from rltools.policies.load import load_policy as load_policy
     from rltools.policies.torch_policy import TorchPolicy as TorchPolicy
-    from rltools.policy import Policy as Policy
     from rltools.recording import Attribution as Attribution
     from rltools.recording import Episode as Episode
     from rltools.recording import Recording as Recording
     from rltools.recording import open_recording as open_recording
-    from rltools.replays import replay as replay
-    from rltools.reports import mail_report as mail_report
     from rltools.rollout import record as record
+    from rltools.spaces import Features as Features
     from rltools.summary import Summary as Summary
     from rltools.summary import summarise as summarise
     from rltools.targets import Target as Target
+    from rltools.targets.derivative import input_gradient as input_gradient
     from rltools.videos import video as video
     from rltools.wrappers import AttributionWrapper as AttributionWrapper
     from rltools.wrappers import FrozenStatistics as FrozenStatistics
@@ -53,9 +55,9 @@ _PUBLIC = {
     "AttributionCallback": "integrations",
     "AttributionWrapper": "wrappers",
     "Episode": "recording",
-    "Features": "features",
+    "Features": "spaces",
     "FrozenStatistics": "wrappers",
-    "Policy": "policy",
+    "Policy": "policies.base",
     "Recording": "recording",
     "ReplayWrapper": "wrappers",
     "SelectFeatures": "wrappers",
@@ -63,17 +65,17 @@ _PUBLIC = {
     "Target": "targets",
     "TorchPolicy": "policies.torch_policy",
     "VectorAttributionWrapper": "wrappers",
-    "analyze": "analysis",
+    "analyze": "experiments.analyze",
     "attribute": "explanation",
     "explain": "explanation",
-    "input_gradient": "differentiation",
-    "load_policy": "loading",
-    "mail_report": "reports",
+    "input_gradient": "targets.derivative",
+    "load_policy": "policies.load",
+    "mail_report": "pages.single_file",
     "open_checkpoints": "integrations",
     "open_recording": "recording",
     "record": "rollout",
-    "replay": "replays",
-    "run_experiment": "experiment",
+    "replay": "pages.replay",
+    "run_experiment": "experiments",
     "summarise": "summary",
     "video": "videos",
 }
@@ -81,6 +83,13 @@ _ROOMS = ("errors", "plots", "testing")
 
 __version__ = "0.1.0"
 __all__ = [*_PUBLIC, *_ROOMS]  # noqa: PLE0604  strings, all of them
+
+
+def _notebook_cards() -> Any:
+    return import_module("rltools.pages.notebook").object_html
+
+
+render_with(_notebook_cards)
 
 
 def __getattr__(name: str) -> Any:
@@ -91,7 +100,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"rltools.{name}")
     if name.startswith("_"):  # Python itself asks for many of these
         raise AttributeError(f"module 'rltools' has no attribute {name!r}")
-    from rltools._suggestions import suggestion
+    from rltools._util.suggestions import suggestion
 
     raise AttributeError(f"module 'rltools' has no attribute {name!r}; {suggestion(name, __all__)}")
 

@@ -27,10 +27,7 @@ RltoolsError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rltools.recording import Recording
+from typing import Any
 
 
 class RltoolsError(Exception):
@@ -130,7 +127,7 @@ class PluginError(RltoolsError):
 
     Example:
         >>> from importlib.metadata import EntryPoint
-        >>> from rltools.discovery import load_offered
+        >>> from rltools._util.discovery import load_offered
         >>> load_offered(EntryPoint("rainbow", "tinyrl_plots.rainbow", "rltools.plots"))
         Traceback (most recent call last):
             ...
@@ -213,7 +210,7 @@ class FaultError(RltoolsError):
     """A rollout stopped before something false was recorded.
 
     Attributes:
-        recording: what was kept; None where nothing was.
+        recording: the `Recording` of what was kept; None where nothing was.
 
     Example:
         >>> import gymnasium, rltools
@@ -228,7 +225,7 @@ class FaultError(RltoolsError):
         step 0 failed: RuntimeError: a motor is stuck
     """
 
-    recording: Recording | None = None
+    recording: Any = None
 
 
 class RecordingError(RltoolsError):

@@ -199,7 +199,7 @@ def test_shapes_of_features() -> None:
 def test_sparse_scores() -> None:
     policy = rltools.TorchPolicy(lambda x: NET(x).to_sparse(), VECTOR, TWO)
     with pytest.raises(MismatchError, match="sparse; give it densely"):
-        policy.head("logit", torch.zeros(2, 4), rltools.policy.Context())
+        policy.head("logit", torch.zeros(2, 4), rltools.policies.base.Context())
 
 
 class Normalizer:

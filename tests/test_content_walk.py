@@ -10,10 +10,10 @@ import pytest
 
 from rltools import load_policy, record
 from rltools.cards import read_agent_card
-from rltools.content import content_folders, find_content
-from rltools.experiment import read_experiment
-from rltools.observations import map_leaves
+from rltools.cards.content import content_folders, find_content
+from rltools.experiments import read_experiment
 from rltools.recording import recorded_leaves
+from rltools.spaces.leaves import map_leaves
 from rltools.testing import check_card
 
 AGENTS = content_folders("agents")[-1]

@@ -20,7 +20,7 @@ from stable_baselines3 import DQN, PPO, SAC, TD3
 import rltools
 from rltools.attributions import find_method, method_names
 from rltools.errors import RecordingError
-from rltools.policy import Context
+from rltools.policies.base import Context
 from rltools.recording import Episode
 from rltools.targets import parse_target
 
@@ -98,7 +98,7 @@ def is_gsde(policy: Any) -> bool:
 
 def answers(policy: Any) -> list[np.ndarray]:
     """Actions, random ones where it has any, and attributions in a few states."""
-    from rltools.observations import blank_observations
+    from rltools.spaces.leaves import blank_observations
 
     observations = blank_observations(policy.observation_space, 3)
     acted = policy.act(observations, Context())

@@ -32,7 +32,7 @@ def test_everything_public_has_an_example() -> None:
 
 def test_what_is_found() -> None:
     names = {test.name for test in EXAMPLES}
-    assert {"rltools", "rltools.attributions.gradient", "rltools.regions.ago"} <= names
+    assert {"rltools", "rltools.attributions.gradient", "rltools.spaces.parts.ago"} <= names
     assert {"rltools.load_policy", "rltools.plots.importance", "rltools.testing.check_plot"} <= set(docstrings.public())
     assert set(docstrings.public()) >= {f"rltools.{name}" for name in rltools.__all__} - {
         "rltools.errors",

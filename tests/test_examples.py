@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import rltools
-from rltools.policy import Context
+from rltools.policies.base import Context
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -145,7 +145,7 @@ def test_what_a_room_knows_nothing_of(room: str, unknown: set[str]) -> None:
 def test_arrows_are_seen_wherever_they_are() -> None:
     """The reader of imports itself: in functions, under TYPE_CHECKING, of modules and of names."""
     assert "rltools.recording" in imported_by("rltools.errors")
-    assert "rltools.recording._labelled" in imported_by("rltools.recording._recording")
+    assert "rltools.recording._export" in imported_by("rltools.recording._recording")
     assert "gymnasium" in others("rltools.rollout._stepping")
     assert "rltools.rollout._stepping" in imported_by("rltools.rollout._record")
 

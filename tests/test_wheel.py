@@ -11,7 +11,7 @@ OUTSIDE = """
 import sys
 from pathlib import Path
 import rltools
-from rltools.content import content_folders, list_content
+from rltools.cards.content import content_folders, list_content
 assert Path(rltools.__file__).is_relative_to(sys.argv[1]), rltools.__file__
 assert content_folders("envs")[-1].is_relative_to(sys.argv[1])
 policy = rltools.load_policy("cartpole-ppo")

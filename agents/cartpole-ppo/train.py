@@ -46,7 +46,7 @@ def train() -> PPO:
 
 
 if __name__ == "__main__":
-    from rltools.publishing import publish_agent
+    from rltools.experiments.publish import publish_agent
 
     publish_agent(
         train(),

@@ -65,7 +65,7 @@ def train() -> RecurrentPPO:
 
 
 if __name__ == "__main__":
-    from rltools.publishing import publish_agent
+    from rltools.experiments.publish import publish_agent
 
     publish_agent(
         train(),

@@ -29,7 +29,7 @@ def train() -> SAC:
 
 
 if __name__ == "__main__":
-    from rltools.publishing import publish_agent
+    from rltools.experiments.publish import publish_agent
 
     publish_agent(
         train(),

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import rltools
-from rltools.plots.colours import feature_colour
+from rltools.plots.drawing.colors import feature_colour
 
 
 class Without(gymnasium.ObservationWrapper):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rltools.attributions._method import Method, Result, RowScore, method
-from rltools.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
+from rltools._util.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
+from rltools.attributions._support.method import Method, Result, RowScore, method
 from rltools.errors import ArgumentError, MethodError, PluginError
 
 __all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_names"]
@@ -46,7 +46,7 @@ def find_method(name: str) -> Method:
             f"a method is given by its name, for instance 'gradient', not as {name!r:.80}, a {type(name).__name__}"
         )
     if name.startswith("captum:"):
-        from rltools.attributions._captum import captum_method
+        from rltools.attributions._support.captum.methods import captum_method
 
         return captum_method(name)
     if name in _own():

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._method import Result, RowScore, method, places
-from rltools.attributions._parts import every_place, place_parts
-from rltools.attributions._picture import blurred
-from rltools.attributions._replacing import copies_for, lost_without
+from rltools.attributions._support.image import blurred
+from rltools.attributions._support.method import Result, RowScore, method, places
+from rltools.attributions._support.perturbation import copies_for, every_place, lost_without, place_parts
 
 
 @method(

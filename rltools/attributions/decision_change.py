@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._coalitions import Groups
-from rltools.attributions._draws import mean_without
-from rltools.attributions._method import Result, RowScore, method
-from rltools.attributions._parts import entry_parts
-from rltools.attributions._replacing import scores_without
+from rltools.attributions._support.coalitions import Groups
+from rltools.attributions._support.draws import mean_without
+from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.perturbation import entry_parts, scores_without
 
 
 @method(

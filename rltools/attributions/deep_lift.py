@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._captum_calls import attributed
-from rltools.attributions._completeness import is_complete, reference_scores, residual_of
-from rltools.attributions._draws import mean_of_blocks
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._support.captum.calls import attributed
+from rltools.attributions._support.completeness import is_complete, reference_scores, residual_of
+from rltools.attributions._support.draws import mean_of_blocks
+from rltools.attributions._support.method import Result, RowScore, method
 
 
 @method(

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rltools.attributions._blocks import gradients_at_once
-from rltools.attributions._completeness import reference_scores, residual_of
-from rltools.attributions._draws import DrawSums
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._support.completeness import reference_scores, residual_of
+from rltools.attributions._support.draws import DrawSums
+from rltools.attributions._support.method import Result, RowScore, gradients_at_once, method
 from rltools.errors import ArgumentError
 
 

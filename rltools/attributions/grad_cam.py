@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rltools.attributions._method import Result, RowScore, method, places
-from rltools.attributions._modules import network_of
-from rltools.axes import is_image
+from rltools.attributions._support.hooks import network_of
+from rltools.attributions._support.method import Result, RowScore, method, places
 from rltools.errors import ArgumentError
+from rltools.spaces.axes import is_image
 
 
 @method(

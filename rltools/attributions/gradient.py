@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._support.method import Result, RowScore, method
 
 
 @method(

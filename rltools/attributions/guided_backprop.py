@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from rltools.attributions._captum_calls import attributed
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._support.captum.calls import attributed
+from rltools.attributions._support.method import Result, RowScore, method
 
 
 @method(

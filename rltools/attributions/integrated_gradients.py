@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.attributions._blocks import gradients_at_once
-from rltools.attributions._completeness import TOLERANCE, is_complete, reference_scores, residual_of, spread_of
-from rltools.attributions._draws import DrawSums
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._support.completeness import TOLERANCE, is_complete, reference_scores, residual_of, spread_of
+from rltools.attributions._support.draws import DrawSums
+from rltools.attributions._support.method import Result, RowScore, gradients_at_once, method
 from rltools.errors import ArgumentError
 
 

@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._coalitions import Groups
-from rltools.attributions._draws import DrawSums
-from rltools.attributions._method import Result, RowScore, method
-from rltools.attributions._parts import entry_parts
-from rltools.attributions._replacing import copies_for, lost_without, stand_ins
+from rltools.attributions._support.coalitions import Groups
+from rltools.attributions._support.draws import DrawSums
+from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.perturbation import copies_for, entry_parts, lost_without, stand_ins
 
 
 @method(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._method import Result, RowScore, method
+from rltools.attributions._support.method import Result, RowScore, method
 
 
 @method(unit="rank", forwards=lambda features, references, settings: 0, control=True)

@@ -3,16 +3,13 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._blocks import copies_at_once
-from rltools.attributions._coalitions import Groups
-from rltools.attributions._draws import blocks_of
-from rltools.attributions._masks import part_masks, pixel_masks
-from rltools.attributions._method import Result, RowScore, method, places
-from rltools.attributions._parts import entry_parts, pixel_parts
-from rltools.attributions._picture import picture_size
-from rltools.attributions._replacing import stand_ins_or_blur
-from rltools.axes import is_image
+from rltools.attributions._support.coalitions import Groups
+from rltools.attributions._support.draws import blocks_of
+from rltools.attributions._support.image import part_masks, picture_size, pixel_masks
+from rltools.attributions._support.method import Result, RowScore, copies_at_once, method, places
+from rltools.attributions._support.perturbation import entry_parts, pixel_parts, stand_ins_or_blur
 from rltools.errors import ArgumentError
+from rltools.spaces.axes import is_image
 
 
 @method(

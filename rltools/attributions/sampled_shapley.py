@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rltools.attributions._coalitions import Groups, owners, rounding, spread, worths
-from rltools.attributions._draws import DrawSums
-from rltools.attributions._method import Result, RowScore, method
-from rltools.attributions._nearest import compared, starts
+from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, worths
+from rltools.attributions._support.draws import DrawSums
+from rltools.attributions._support.method import Result, RowScore, method
 from rltools.errors import ArgumentError
 
 

@@ -5,12 +5,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rltools.attributions._coalitions import Groups
-from rltools.attributions._draws import DrawSums
-from rltools.attributions._method import Result, RowScore, Settings, method, places
-from rltools.attributions._parts import entry_parts, every_place, place_parts
-from rltools.attributions._replacing import copies_for, scores_without, stand_ins_or_blur, usual_replacement
-from rltools.axes import is_image
+from rltools.attributions._support.coalitions import Groups
+from rltools.attributions._support.draws import DrawSums
+from rltools.attributions._support.method import Result, RowScore, Settings, method, places
+from rltools.attributions._support.perturbation import (
+    copies_for,
+    entry_parts,
+    every_place,
+    place_parts,
+    scores_without,
+    stand_ins_or_blur,
+    usual_replacement,
+)
+from rltools.spaces.axes import is_image
 
 
 def _fitting(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> tuple[int, Settings]:

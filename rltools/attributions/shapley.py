@@ -6,10 +6,9 @@ from math import comb
 import torch
 from torch import Tensor
 
-from rltools.attributions._coalitions import Groups, owners, rounding, spread, worths
-from rltools.attributions._draws import DrawSums
-from rltools.attributions._method import Result, RowScore, method
-from rltools.attributions._nearest import compared, starts
+from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, worths
+from rltools.attributions._support.draws import DrawSums
+from rltools.attributions._support.method import Result, RowScore, method
 
 MOST_JOINING = 1 << 22
 """What a player adds to a coalition, of all of both, is computed for so many at once, some targets at a time."""

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._draws import DrawSums
-from rltools.attributions._method import Result, RowScore, method
-from rltools.attributions._noise import check_noise, shifts, spread
+from rltools.attributions._support.draws import DrawSums
+from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.noise import check_noise, shifts, spread
 
 
 @method(

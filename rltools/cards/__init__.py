@@ -2,9 +2,18 @@
 
 from rltools.cards._agent import AgentCard, ModelFile, Returns, Training, read_agent_card
 from rltools.cards._card import Card, Count, EnvironmentChoice, Text, WrappedEnvironment, WrapperChoice
-from rltools.cards._environment import ActionEntry, EnvironmentCard, read_environment_card
-from rltools.cards._finding import CardWarning, environment_card
-from rltools.cards._observation import Choice, Entry, Factor, ImageObservation, ObservationCard, TextObservation
+from rltools.cards._environment import (
+    ActionEntry,
+    Choice,
+    Entry,
+    EnvironmentCard,
+    Factor,
+    ImageObservation,
+    ObservationCard,
+    TextObservation,
+    read_environment_card,
+)
+from rltools.cards._find import CardWarning, environment_card
 
 __all__ = [
     "ActionEntry",

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from rltools._util.yaml import read_yaml, validate
 from rltools.cards._card import Card, Count, Text, WrappedEnvironment, matching
-from rltools.strict_yaml import read_yaml, validate
 
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 FileName = Annotated[

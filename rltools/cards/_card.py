@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from rltools.limits import MAX_WRAPPERS, oversized
+from rltools._util.limits import MAX_WRAPPERS, oversized
 
 MOST = 10**15
 Count = Annotated[int, Field(ge=1, le=MOST)]
@@ -56,7 +56,7 @@ class WrapperChoice(Card):
     """A wrapper and the arguments it is made with.
 
     Attributes:
-        name: of its class, one of those that a file may name (`rltools.environments.wrapper_names`).
+        name: of its class, one of those that a file may name (`rltools.envs.wrapper_names`).
         kwargs: its arguments.
     """
 

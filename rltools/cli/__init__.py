@@ -109,7 +109,7 @@ def _is_somewhere() -> bool:
 
 def _say(message: str, code: int) -> int:
     """Say something on standard error, if there is any, and return the exit code."""
-    from rltools.console import say_each
+    from rltools._util.console import say_each
 
     if message and sys.stderr is not None:
         try:
@@ -161,8 +161,8 @@ def _once() -> Callable[..., None]:
 
     A damaged file is met by each of several readers, and named once.
     """
+    from rltools._util.console import say
     from rltools.cli._words import as_typed
-    from rltools.console import say
 
     said = set()
 

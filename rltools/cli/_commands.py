@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rltools._util.console import say
 from rltools.cli._app import app
 from rltools.cli._options import (
     Agent,
@@ -42,7 +43,6 @@ from rltools.cli._options import (
 )
 from rltools.cli._run_help import WithKeys
 from rltools.cli._words import counted
-from rltools.console import say
 from rltools.errors import ArgumentError
 
 
@@ -67,7 +67,7 @@ def analyze(
     threads: Threads = None,
 ) -> None:
     """Record an agent, explain its steps, and write a page that says what it looks at."""
-    from rltools.analysis import analyze as run_analysis
+    from rltools.experiments.analyze import analyze as run_analysis
 
     made = run_analysis(
         agent,
@@ -111,8 +111,8 @@ def record(
     threads: Threads = None,
 ) -> None:
     """Let an agent act, and keep whole episodes."""
-    from rltools.folders import RUNS, run_name
-    from rltools.loading import load_policy
+    from rltools.policies.load import load_policy
+    from rltools.recording.folders import RUNS, run_name
     from rltools.rollout import record as run_record
 
     imported(modules)
@@ -164,7 +164,7 @@ def explain(
     """Add attributions to a recording, without its environment."""
     from rltools.attributions import find_method
     from rltools.explanation import explain as run_explain
-    from rltools.loading import load_policy
+    from rltools.policies.load import load_policy
     from rltools.recording import open_recording
     from rltools.summary import summarise
     from rltools.targets import fitting_target
@@ -211,7 +211,7 @@ def run(
     threads: Threads = None,
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
-    from rltools.experiment import run_experiment
+    from rltools.experiments import run_experiment
 
     made = run_experiment(
         experiment,

@@ -6,14 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rltools._util.console import as_text
+from rltools._util.foreign_files import is_file, is_there
+from rltools.cards.content import content_path
 from rltools.cli._words import counted
-from rltools.console import as_text
-from rltools.content import content_path
 from rltools.errors import ArgumentError
-from rltools.foreign_files import is_file, is_there
 
 if TYPE_CHECKING:
-    from rltools.policies.sb3._saved import Saved
+    from rltools.policies.sb3.archive.saved import Saved
 
 Rows = list[tuple[str, str]]
 MOST = 600
@@ -27,7 +27,7 @@ def inspection(name: str) -> tuple[str, bool]:
         ArgumentError: it is neither.
         ModelError: a model that cannot be read.
     """
-    from rltools.policies._hub import fetch, is_hub
+    from rltools.policies.hub import fetch, is_hub
 
     if is_hub(name):
         fetched = fetch(name)
@@ -43,9 +43,9 @@ def _inspected(path: Path) -> tuple[Rows, bool]:
         return _recording(path)
     if is_file(path / "agent.yaml"):
         return _agent(path), True
-    from rltools.policies._kinds import described
+    from rltools.policies.kinds import described
     from rltools.policies.sb3 import claims
-    from rltools.policies.sb3._zoo import model_in, other_models_note
+    from rltools.policies.sb3.zoo.folder import model_in, other_models_note
 
     if not is_there(path) and is_file(f"{path}.zip"):
         path = Path(f"{path}.zip")  # Stable-Baselines3 lets the ending be left out
@@ -63,7 +63,7 @@ def _inspected(path: Path) -> tuple[Rows, bool]:
 
 def _agent(folder: Path) -> Rows:
     from rltools.cards import read_agent_card
-    from rltools.policies.sb3._saved import read_saved
+    from rltools.policies.sb3.archive.saved import read_saved
 
     card = read_agent_card(folder)
     saved = read_saved(folder / card.model.file)
@@ -81,8 +81,8 @@ def _agent(folder: Path) -> Rows:
 
 
 def _model(path: Path) -> Rows:
-    from rltools.policies.sb3._policy_alone import is_policy_alone, read_policy_alone
-    from rltools.policies.sb3._saved import read_saved
+    from rltools.policies.sb3.archive.policy_alone import is_policy_alone, read_policy_alone
+    from rltools.policies.sb3.archive.saved import read_saved
 
     saved = read_policy_alone(path) if is_policy_alone(path) else read_saved(path)
     steps, planned = (saved.settings.get(key) for key in ("num_timesteps", "_total_timesteps"))
@@ -95,8 +95,7 @@ def _model(path: Path) -> Rows:
 
 def _surroundings(path: Path) -> Rows:
     """What the files beside a model say of it."""
-    from rltools.policies.sb3._zoo import read_record
-    from rltools.policies.sb3._zoo_statistics import find_statistics
+    from rltools.policies.sb3.zoo.folder import find_statistics, read_record
 
     record = read_record(path)
     statistics = find_statistics(path, record)
@@ -111,7 +110,7 @@ def _surroundings(path: Path) -> Rows:
 
 
 def _saved(saved: Saved) -> Rows:
-    from rltools.policies.sb3._saved import DECODED
+    from rltools.policies.sb3.archive.saved import DECODED
 
     steps = ("num_timesteps", "_total_timesteps")
     plain = {

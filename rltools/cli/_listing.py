@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
+from rltools._util.console import as_text
+from rltools._util.discovery import unknown
+from rltools.cards.content import list_content
 from rltools.cli._words import counted
-from rltools.console import as_text
-from rltools.content import list_content
-from rltools.discovery import unknown
 from rltools.errors import RltoolsError
 
 Rows = list[tuple[str, str]]
@@ -61,7 +61,7 @@ def _environments() -> Rows:
 
 
 def _experiments() -> Rows:
-    from rltools.experiment import read_experiment
+    from rltools.experiments import read_experiment
 
     return [
         (name, _or_fault(lambda path: read_experiment(path).description, str(path)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from rltools.console import say
+from rltools._util.console import say
 from rltools.errors import ArgumentError
 
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
@@ -178,7 +178,7 @@ Version = Annotated[
 def imported(modules: list[str] | None) -> None:
     """Import what `--import` names."""
     if modules:
-        from rltools.environments import import_modules
+        from rltools.envs import import_modules
 
         import_modules(modules)
 

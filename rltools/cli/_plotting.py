@@ -22,9 +22,9 @@ def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pa
     from matplotlib.backend_bases import FigureCanvasBase
 
     from rltools import plots
-    from rltools.folders import folder_name
+    from rltools._util.files import appearing, cause_named
     from rltools.recording import open_recording
-    from rltools.recording._files import appearing, cause_named
+    from rltools.recording.folders import folder_name
 
     plot = plots.find_plot(name)
     given = {option: value for option, value in options.items() if value is not None}

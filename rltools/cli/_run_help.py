@@ -12,7 +12,7 @@ class WithKeys(typer.core.TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; only here, because what checks a file takes long to load."""
-        from rltools.experiment._file import keys
+        from rltools.experiments.file import keys
 
         entries = "\n".join(f"- `{name}`: {meaning}" for name, meaning in keys())
         example, self.epilog = self.epilog, f"{self.epilog}\n\nKeys of an experiment file:\n\n{entries}"

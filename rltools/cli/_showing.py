@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rltools._util.console import say, say_each
 from rltools.cli._app import app
 from rltools.cli._options import (
     Beside,
@@ -25,7 +26,6 @@ from rltools.cli._options import (
     imported,
     page_path,
 )
-from rltools.console import say, say_each
 from rltools.errors import ArgumentError
 
 
@@ -62,8 +62,9 @@ def replay(
     no_frames: NoFrames = False,
 ) -> None:
     """Write episodes as a page to play and scrub through, or one as a video; missing pictures are drawn."""
+    from rltools.pages.replay import replay_episode
     from rltools.recording import open_recording
-    from rltools.replaying import film_episode, replay_episode
+    from rltools.videos import film_episode
 
     page = page_path(out)
     imported(modules)
@@ -101,7 +102,7 @@ def mail(
     out: Annotated[Path | None, typer.Option(help="Where the file goes.", show_default="FOLDER/report.html")] = None,
 ) -> None:
     """Put a run's or an experiment's page, pictures and replays into one file that can be sent."""
-    from rltools.reports import mail_report
+    from rltools.pages.report import mail_report
 
     path = mail_report(folder, page_path(out))
     say(f"Send {path} ({path.stat().st_size / 1e6:.1f} MB)")

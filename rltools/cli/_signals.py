@@ -67,7 +67,7 @@ class Ending:
         """End the process without waiting for anything, its unfinished files removed."""
         self._done.acquire()
         # Only where files were written at all.
-        files = sys.modules.get("rltools.recording._files")
+        files = sys.modules.get("rltools._util.files")
         if files is not None:
             files.remove_unfinished()
         with suppress(OSError, ValueError, AttributeError):

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
-from rltools.explanation._batches import explained_rows, most_copies
-from rltools.explanation._compiling import compiled
-from rltools.explanation._groups import separated_axes, with_groups
-from rltools.explanation._references import as_batch, given_reference, reference_id
-from rltools.observations import map_leaves
-from rltools.policy import Context, Policy, check_is_policy, decide, pulled_in
+from rltools.explanation.batches import explained_rows, most_copies
+from rltools.explanation.references import as_batch, given_reference, reference_id
+from rltools.explanation.spec import separated_axes, with_groups
+from rltools.explanation.views import compiled
+from rltools.policies.base import Context, Policy, check_is_policy, decide, pulled_in
+from rltools.policies.threads import compute_threads
 from rltools.recording import Attribution, Question, recorded_leaves
+from rltools.spaces.leaves import map_leaves
 from rltools.targets import Target, fitting_target, remembered, target_labels
-from rltools.threads import compute_threads
 
 
 @torch.inference_mode(False)  # a caller's inference mode would forbid gradients

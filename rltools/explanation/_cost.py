@@ -13,15 +13,13 @@ from torch import Tensor
 
 from rltools.attributions import Method
 from rltools.errors import RltoolsError
-from rltools.explanation._asking import Asked
-from rltools.explanation._batches import chunk_rows, explained_rows, most_copies
-from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
-from rltools.explanation._groups import SUMMARY, with_groups
-from rltools.explanation._pieces import batches
-from rltools.explanation._windows import Window
-from rltools.policy import Policy
+from rltools.explanation._read import batches, needed_columns, recorded_context, recorded_inputs
+from rltools.explanation.batches import chunk_rows, explained_rows, most_copies
+from rltools.explanation.spec import SUMMARY, Asked, with_groups
+from rltools.explanation.views import Window
+from rltools.policies.base import Policy
+from rltools.policies.threads import row_work
 from rltools.recording import Recording
-from rltools.threads import row_work
 
 LONG_ENOUGH = 0.3
 """Seconds: a measurement that takes this long is not repeated with more rows."""

@@ -13,30 +13,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.explanation._asking import Asked, ask, check_answered
-from rltools.explanation._batches import check_passes, chunk_rows, explained_rows, most_copies, pass_rows
-from rltools.explanation._compiling import compiled
-from rltools.explanation._context import needed_columns, recorded_context, recorded_inputs
-from rltools.explanation._pieces import Piece, batches
+from rltools._util.files import cause_named, numbered, numbered_path
+from rltools._util.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
+from rltools._util.lock import check_kept, sole_writer
+from rltools._util.progress import duration, progress_bar
 from rltools.explanation._plan import plan_explaining
-from rltools.explanation._references import Reference, visited_reference
-from rltools.explanation._same_policy import check_one, check_same_policy
-from rltools.explanation._units import Units, clipped_entries, in_units
+from rltools.explanation._read import (
+    Piece,
+    batches,
+    check_one,
+    check_same_policy,
+    needed_columns,
+    recorded_context,
+    recorded_inputs,
+)
 from rltools.explanation._unseen import unseen_entries
-from rltools.explanation._windows import Window
-from rltools.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
-from rltools.policy import Policy, check_is_policy
-from rltools.progress import duration, progress_bar
+from rltools.explanation.batches import check_passes, chunk_rows, explained_rows, most_copies, pass_rows
+from rltools.explanation.references import Reference, visited_reference
+from rltools.explanation.spec import Asked, ask, check_answered
+from rltools.explanation.views import Units, Window, clipped_entries, compiled, in_units
+from rltools.policies.base import Policy, check_is_policy
+from rltools.policies.threads import compute_threads
 from rltools.recording import DamagedFileWarning, Recording, check_recording
-from rltools.recording._background import BackgroundFiles
-from rltools.recording._draws import draws_columns, draws_path
-from rltools.recording._explained import folder_identity, reference_path
-from rltools.recording._files import cause_named, numbered, numbered_path
-from rltools.recording._json import write_json
-from rltools.recording._lock import check_kept, sole_writer
-from rltools.recording._questions import question_path
+from rltools.recording.draws import draws_columns, draws_path
+from rltools.recording.questions import question_path
+from rltools.recording.read_attribution import folder_identity, reference_path
+from rltools.recording.sealed_json import write_json
+from rltools.recording.writers import BackgroundFiles
 from rltools.targets import Target
-from rltools.threads import compute_threads
 
 BLOCK_BYTES = 1 << 25
 """Of observations that are read at once."""

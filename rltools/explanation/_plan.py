@@ -12,19 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rltools._util.files import numbered
+from rltools._util.progress import duration
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError, TooCostlyError
-from rltools.explanation._asking import Asked, ask
-from rltools.explanation._batches import check_passes
 from rltools.explanation._cost import cheaper_ways, declared_seconds, measured_seconds, stride_within
-from rltools.explanation._groups import with_groups
-from rltools.explanation._references import VISITED, Reference, draw_visited, given_reference
-from rltools.explanation._units import Units, in_units
-from rltools.explanation._windows import Window
-from rltools.policy import Policy
-from rltools.progress import duration
+from rltools.explanation.batches import check_passes
+from rltools.explanation.references import VISITED, Reference, draw_visited, given_reference
+from rltools.explanation.spec import Asked, ask, with_groups
+from rltools.explanation.views import Units, Window, in_units
+from rltools.policies.base import Policy
 from rltools.recording import Question, Recording
-from rltools.recording._files import numbered
 from rltools.targets import Target
 
 DECLARED_SECONDS = 60.0

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method
-from rltools.explanation._references import draw_visited
-from rltools.policy import Context, Policy
+from rltools.explanation.references import draw_visited
+from rltools.policies.base import Context, Policy
 from rltools.recording import Question, Recording
 from rltools.targets import Target, make_score
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rltools.integrations._checkpoints import open_checkpoints
-    from rltools.integrations._stable_baselines3 import AttributionCallback, AttributionSkippedWarning
+    from rltools.integrations._sb3_callback import AttributionCallback, AttributionSkippedWarning
 
 __all__ = ["AttributionCallback", "AttributionSkippedWarning", "open_checkpoints"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from rltools.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
+from rltools._util.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
 from rltools.errors import PluginError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, signed_colours
-from rltools.plots.scales import colour_bar
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, INK, signed_colours
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain, y_labels
+from rltools.plots.drawing.legends import colour_bar
+from rltools.plots.drawing.style import (
     DATA_INCHES,
     about,
     canvas,
@@ -23,7 +24,6 @@ from rltools.plots.style import (
     strongest_label,
     x_label,
 )
-from rltools.plots.text import feature_labels, inches, number, plain, y_labels
 from rltools.summary import action_means, summarise
 
 if TYPE_CHECKING:

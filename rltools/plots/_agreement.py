@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, signed_colours
-from rltools.plots.several import Recordings, by_label
-from rltools.plots.style import DATA_INCHES, about, canvas, frameless, heading, say_nothing_there, x_label
-from rltools.plots.text import inches, plain
+from rltools.plots.drawing.colors import GREY, INK, signed_colours
+from rltools.plots.drawing.labels import inches, plain
+from rltools.plots.drawing.several import Recordings, by_label
+from rltools.plots.drawing.style import DATA_INCHES, about, canvas, frameless, heading, say_nothing_there, x_label
 from rltools.summary import FEWEST_RANKED, chance, summarise
 from rltools.summary import agreement as ranked_alike
 

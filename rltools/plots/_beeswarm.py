@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, PALE, value_colours
-from rltools.plots.scales import colour_bar
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, PALE, value_colours
+from rltools.plots.drawing.labels import feature_labels, inches, plain, y_labels
+from rltools.plots.drawing.legends import colour_bar
+from rltools.plots.drawing.style import (
     about,
     canvas,
     feature_mark,
@@ -21,7 +22,6 @@ from rltools.plots.style import (
     strongest_label,
     x_label,
 )
-from rltools.plots.text import feature_labels, inches, plain, y_labels
 from rltools.summary import explained_points, stride_for, summarise
 
 if TYPE_CHECKING:

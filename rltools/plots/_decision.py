@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, signed_colours
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, INK, signed_colours
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain, y_labels
+from rltools.plots.drawing.style import (
     about,
     canvas,
     feature_mark,
@@ -19,7 +20,6 @@ from rltools.plots.style import (
     strongest_label,
     x_label,
 )
-from rltools.plots.text import feature_labels, inches, number, plain, y_labels
 from rltools.summary import contrast_key, decision_at, summarise
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, feature_colour
-from rltools.plots.dots import MOST, Colour, colour_by_action, colour_by_value, draw_dots
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, INK, feature_colour
+from rltools.plots.drawing.dots import MOST, Colour, colour_by_action, colour_by_value, draw_dots
+from rltools.plots.drawing.labels import feature_labels, number, plain
+from rltools.plots.drawing.style import (
     about,
     canvas,
     frameless,
@@ -19,7 +20,6 @@ from rltools.plots.style import (
     say_nothing_there,
     strongest_label,
 )
-from rltools.plots.text import feature_labels, number, plain
 from rltools.summary import explained_points, stride_for, summarise, value_dependence
 
 if TYPE_CHECKING:

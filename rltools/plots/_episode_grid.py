@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, colour_limit, signed_colours
-from rltools.plots.scales import signed_bar
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, INK, colour_limit, signed_colours
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain
+from rltools.plots.drawing.legends import signed_bar
+from rltools.plots.drawing.style import (
     DATA_INCHES,
     about,
     canvas,
@@ -21,7 +22,6 @@ from rltools.plots.style import (
     some_of,
     strongest_label,
 )
-from rltools.plots.text import feature_labels, inches, number, plain
 from rltools.summary import episode_steps, spread_outcomes, summarise
 
 if TYPE_CHECKING:

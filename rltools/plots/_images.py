@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, PALE, colour_limit, signed_colours
-from rltools.plots.scales import signed_bar
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, INK, PALE, colour_limit, signed_colours
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain
+from rltools.plots.drawing.legends import signed_bar
+from rltools.plots.drawing.style import (
     DATA_INCHES,
     about,
     canvas,
@@ -22,7 +23,6 @@ from rltools.plots.style import (
     say_nothing_there,
     strongest_label,
 )
-from rltools.plots.text import feature_labels, inches, number, plain
 from rltools.summary import pictured, summarise
 
 if TYPE_CHECKING:

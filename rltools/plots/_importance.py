@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, PALE, feature_colour
-from rltools.plots.scales import legend_beside
-from rltools.plots.several import Recordings, by_label
-from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of, x_label
-from rltools.plots.text import feature_labels, inches, plain, y_labels
+from rltools.plots.drawing.colors import GREY, INK, PALE, feature_colour
+from rltools.plots.drawing.labels import feature_labels, inches, plain, y_labels
+from rltools.plots.drawing.legends import legend_beside
+from rltools.plots.drawing.several import Recordings, by_label
+from rltools.plots.drawing.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of, x_label
 from rltools.recording import warn_of_shared_episodes
 from rltools.summary import Interval, Summary, is_control, summarise
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import GREY, INK, share_colours
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, INK, share_colours
+from rltools.plots.drawing.labels import feature_labels, inches, plain, y_labels
+from rltools.plots.drawing.style import (
     about,
     canvas,
     feature_mark,
@@ -18,7 +19,6 @@ from rltools.plots.style import (
     some_of,
     x_label,
 )
-from rltools.plots.text import feature_labels, inches, plain, y_labels
 from rltools.summary import Interval, lag_shares, lagged_key, summarise
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rltools.plots.colours import GREY, INK, feature_colour
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import GREY, INK, feature_colour
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain
+from rltools.plots.drawing.style import (
     about,
     canvas,
     frameless,
@@ -18,7 +19,6 @@ from rltools.plots.style import (
     strongest_label,
     x_label,
 )
-from rltools.plots.text import feature_labels, inches, number, plain
 from rltools.summary import phase_means, summarise
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.plots.colours import INK, PALE, share_colours
-from rltools.plots.dots import MOST, colour_by_action, colour_by_value, draw_dots
-from rltools.plots.scales import colour_bar
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import INK, PALE, share_colours
+from rltools.plots.drawing.dots import MOST, colour_by_action, colour_by_value, draw_dots
+from rltools.plots.drawing.labels import LONGEST, feature_labels, number, plain
+from rltools.plots.drawing.legends import colour_bar
+from rltools.plots.drawing.style import (
     Measure,
     about,
     canvas,
@@ -22,7 +23,6 @@ from rltools.plots.style import (
     say_nothing_there,
     strongest_label,
 )
-from rltools.plots.text import LONGEST, feature_labels, number, plain
 from rltools.summary import cell_means, component_plane, explained_points, feature_plane, stride_for, summarise
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import colour_limit
-from rltools.plots.panels import action_labels, action_panel, draw_feature, feature_panel, score_panel
-from rltools.plots.scales import signed_bar
-from rltools.plots.style import (
+from rltools.plots.drawing.colors import colour_limit
+from rltools.plots.drawing.labels import feature_labels, inches, plain
+from rltools.plots.drawing.legends import signed_bar
+from rltools.plots.drawing.panels import action_labels, action_panel, draw_feature, feature_panel, score_panel
+from rltools.plots.drawing.style import (
     about,
     canvas,
     frameless,
@@ -21,7 +22,6 @@ from rltools.plots.style import (
     some_of,
     strongest_label,
 )
-from rltools.plots.text import feature_labels, inches, plain
 from rltools.recording import every_step_first
 from rltools.summary import episode_steps, median_episode, summarise
 

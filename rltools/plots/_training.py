@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.plots.colours import GREY, INK, feature_colour
-from rltools.plots.several import Recordings, by_label
-from rltools.plots.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
-from rltools.plots.text import feature_labels, inches, number, plain
+from rltools.plots.drawing.colors import GREY, INK, feature_colour
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain
+from rltools.plots.drawing.several import Recordings, by_label
+from rltools.plots.drawing.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
 from rltools.recording import Recording
 from rltools.summary import Interval, course
 

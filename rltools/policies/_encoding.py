@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from rltools.errors import ArgumentError, MismatchError
-from rltools.features import Features
-from rltools.observations import pick
+from rltools.spaces import Features
+from rltools.spaces.leaves import pick
 
 _NUMPY: dict[torch.dtype, np.dtype[np.floating[Any]]] = {
     torch.float32: np.dtype(np.float32),

@@ -6,12 +6,12 @@ import warnings
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
-from rltools.discovery import PluginWarning, load_offered, origin
+from rltools._util.discovery import PluginWarning, load_offered, origin
 from rltools.errors import PluginError, RltoolsError
 
 if TYPE_CHECKING:
-    from rltools.policies import Known, Library
-    from rltools.policy import Policy
+    from rltools.policies.base import Policy
+    from rltools.policies.library import Known, Library
 
 
 def claiming_guest(point: EntryPoint, source: object) -> Library | None:
@@ -35,7 +35,7 @@ def load_by_guest(point: EntryPoint, library: Library, source: Any, known: Known
     Raises:
         PluginError: it failed with an error that is none of rltools', or gave something that is no policy.
     """
-    from rltools.policy import lacking
+    from rltools.policies.base import lacking
 
     try:
         policy = library.load(source, known)
@@ -46,7 +46,7 @@ def load_by_guest(point: EntryPoint, library: Library, source: Any, known: Known
     if missing := lacking(policy):
         raise PluginError(
             f"{_named(point)} made a {type(policy).__name__} of {source}, which lacks {', '.join(missing)} of "
-            f"rltools.policy.Policy; rltools.testing.check_policy says what a policy must be"
+            f"rltools.policies.base.Policy; rltools.testing.check_policy says what a policy must be"
         )
     return policy
 

@@ -15,8 +15,8 @@ from torch.nn.parameter import is_lazy
 
 from rltools.errors import ArgumentError
 from rltools.policies._modes import tree
-from rltools.policies._plan import HOOKS
-from rltools.policy import Source
+from rltools.policies.base import Source
+from rltools.policies.vjp._plan import HOOKS
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.features import Features
+from rltools.spaces import Features
 
 UNIT = "deviations"
 MOST_BESIDE = 1 << 16  # numbers; half a megabyte

@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rltools._util.files import numbered, numbered_path
 from rltools.errors import CorruptError, FormatError, UnknownNameError
-from rltools.recording._columns import read_blocks, read_metadata
-from rltools.recording._draws import draw_blocks, draws_path
-from rltools.recording._explained import folder_identity, read_rows, reference_path
-from rltools.recording._files import numbered, numbered_path
 from rltools.recording._header import read_header
-from rltools.recording._identity import NUMBER, RECORDING, check_identity
-from rltools.recording._questions import question_path, read_question
+from rltools.recording.draws import draw_blocks, draws_path
+from rltools.recording.parquet import read_blocks, read_metadata
+from rltools.recording.questions import question_path, read_question
+from rltools.recording.read_attribution import folder_identity, read_rows, reference_path
+from rltools.recording.seal import NUMBER, RECORDING, check_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,12 +8,11 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
+from rltools._util.short_repr import short_repr
 from rltools.errors import CorruptError
-from rltools.features import Features
-from rltools.recording._fields import check_counts, check_fields
-from rltools.recording._json import read_json
-from rltools.recording._seeds import CONSECUTIVE
-from rltools.short_repr import short_repr
+from rltools.recording.sealed_json import check_counts, check_fields, read_json
+from rltools.recording.seeds import CONSECUTIVE
+from rltools.spaces import Features
 
 _KINDS = {
     "policy": str,

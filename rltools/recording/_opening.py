@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from rltools.errors import RecordingError
-from rltools.recording._given import as_path
+from rltools.errors import ArgumentError, RecordingError
 from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
+from rltools.recording.attribution import Question
+from rltools.recording.questions import HEADLINE
 
 
 def open_recording(path: str | Path) -> Recording:
@@ -43,3 +45,104 @@ def _is_file(path: Path) -> bool:
         cause = getattr(error, "strerror", None) or error
         name = str(path.parent)[:200]
         raise RecordingError(f"cannot open {name!r}: {cause}; name the folder of a recording") from error
+
+
+def check_recording(given: Any) -> None:
+    """Refuse what is no recording.
+
+    Raises:
+        ArgumentError: it is not.
+
+    >>> check_recording("runs/poles")
+    Traceback (most recent call last):
+    rltools.errors.ArgumentError: a str ('runs/poles') is no recording; open it first: ...
+    """
+    if isinstance(given, Recording):
+        return
+    if isinstance(given, str | Path):
+        name = str(given)[:200]
+        raise ArgumentError(
+            f"a {type(given).__name__} ({name!r}) is no recording; open it first: rltools.open_recording({name!r})"
+        )
+    raise ArgumentError(
+        f"a {type(given).__name__} is no recording; give one, as rltools.open_recording(path) or rltools.record(...) "
+        f"return it"
+    )
+
+
+def as_path(given: Any, what: str) -> Path:
+    """A path that was given for something.
+
+    Args:
+        given: a text or a path.
+        what: it is of, for the message.
+
+    Raises:
+        ArgumentError: something else.
+
+    >>> as_path(3, "the folder of a recording")
+    Traceback (most recent call last):
+    rltools.errors.ArgumentError: the folder of a recording is a path, a text or a pathlib.Path, not 3, a int
+    """
+    if isinstance(given, str | Path):
+        return Path(given)
+    if isinstance(given, Recording):
+        raise ArgumentError(f"{what} is a path, and a Recording was given, which is open already; use it as it is")
+    try:
+        name = given.__fspath__()
+    except Exception:
+        name = None
+    if isinstance(name, str):
+        return Path(name)
+    raise ArgumentError(f"{what} is a path, a text or a pathlib.Path, not {given!r:.80}, a {type(given).__name__}")
+
+
+def every_step_first(recording: Recording, method: str | None = None, target: str | None = None) -> str:
+    """The folder name of the attribution that speaks first, and of those of every step where it is one of a sample.
+
+    What explains one step of 27 leaves a replay empty most of the time. A method that is asked for by its name, and a
+    recording in which nothing explains every step, are shown as they are.
+
+    Raises:
+        ArgumentError: what is given is no recording.
+        RecordingError: nothing that fits was explained.
+    """
+    check_recording(recording)
+    return _every_step(recording, recording.find(method, target), method, target)
+
+
+def every_step_order(recording: Recording, method: str | None = None, target: str | None = None) -> list[str]:
+    """The folder names of all attributions that fit: that of `every_step_first`, then the others as `fitting` has them.
+
+    Several that differ only in other settings, say in their references, are no fault where all of them are shown.
+
+    Raises:
+        ArgumentError: what is given is no recording.
+        RecordingError: nothing that fits was explained.
+    """
+    check_recording(recording)
+    fitting = recording.fitting(method, target)
+    first = _every_step(recording, fitting[0] if fitting else recording.find(method, target), method, target)
+    return [first, *(key for key in fitting if key != first)]
+
+
+def _every_step(recording: Recording, first: str, method: str | None, target: str | None) -> str:
+    asked = recording.question(first)
+    if method is not None or asked.every == 1:
+        return first
+
+    def precedence(key: str) -> tuple[bool, int, str]:
+        question = recording.questions[key]
+        place = HEADLINE.index(question.method) if question.method in HEADLINE else len(HEADLINE)
+        return question.target != asked.target, place, question.target
+
+    whole = [
+        key for key, question in recording.questions.items() if _whole(question, target) and recording.complete(key)
+    ]
+    return min(whole, key=precedence, default=first)
+
+
+def _whole(question: Question, target: str | None) -> bool:
+    """Whether it explains every step, of the moment, and is no control."""
+    fits = target in (None, question.target) and not question.window
+    return fits and question.every == 1 and question.unit != "rank"

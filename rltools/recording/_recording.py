@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.console import as_text
+from rltools._util.console import as_text
+from rltools._util.files import numbered, numbered_path
+from rltools._util.notebook import notebook_html
 from rltools.errors import ArgumentError, CorruptError, UnknownNameError
-from rltools.features import Features
-from rltools.recording._attribution import Attribution, Question
-from rltools.recording._columns import CONTENT, read_file, read_metadata
 from rltools.recording._damage import damage_in
-from rltools.recording._episode import Episode, Outcome, read_episode, read_outcome
-from rltools.recording._explained import read_attribution
-from rltools.recording._files import numbered, numbered_path
 from rltools.recording._header import Header
-from rltools.recording._identity import EPISODE_ROWS, NUMBER, RECORDING, check_identity
-from rltools.recording._questions import chosen_key, described, fitting_keys, question_path, read_question, told_apart
-from rltools.recording._warning import name_damage
+from rltools.recording.attribution import Attribution, Question
+from rltools.recording.episode import Episode, Outcome, read_episode, read_outcome
+from rltools.recording.parquet import CONTENT, read_file, read_metadata
+from rltools.recording.questions import chosen_key, described, fitting_keys, question_path, read_question, told_apart
+from rltools.recording.read_attribution import read_attribution
+from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING, check_identity, name_damage
+from rltools.spaces import Features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,9 +82,9 @@ class Recording:
             f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
         )
 
-    def _repr_html_(self) -> str:
-        """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""
-        return str(import_module("rltools.notebooks").recording_html(self))
+    def _repr_html_(self) -> str | None:
+        """The card that notebooks show."""
+        return notebook_html(self)
 
     def __len__(self) -> int:
         """How many episodes there are."""
@@ -286,12 +285,12 @@ class Recording:
 
     def to_xarray(self, method: str | None = None, target: str | None = None) -> xr.Dataset:
         """Everything as one labelled Dataset, or one attribution of it; see `rltools.recording.to_xarray`."""
-        from rltools.recording._labelled import to_xarray
+        from rltools.recording._export import to_xarray
 
         return to_xarray(self, method, target)
 
     def to_pandas(self, method: str | None = None, target: str | None = None) -> pd.DataFrame:
         """One row a step, one column for each number; see `rltools.recording.to_pandas`."""
-        from rltools.recording._tabular import to_pandas
+        from rltools.recording._export import to_pandas
 
         return to_pandas(self, method, target)

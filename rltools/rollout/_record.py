@@ -13,22 +13,22 @@ from operator import index
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rltools.environments import Environment, environment_spec, make_environment, spec_from_json
+from rltools._util.files import cause_named, numbered, numbered_path
+from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
+from rltools._util.lock import check_kept, sole_writer
+from rltools._util.progress import progress_bar
+from rltools.envs import Environment, environment_spec, make_environment, spec_from_json
 from rltools.errors import ArgumentError, FaultError, RecordingError
-from rltools.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
-from rltools.policies._bounds import Bounds, check_bounds
-from rltools.policy import Policy, check_is_policy
-from rltools.progress import progress_bar
+from rltools.policies.base import Policy, check_is_policy
+from rltools.policies.bounds import Bounds, check_bounds
+from rltools.policies.threads import compute_threads
 from rltools.recording import Outcome, Recording, as_path, open_recording
-from rltools.recording._files import cause_named, numbered, numbered_path
-from rltools.recording._lock import check_kept, sole_writer
-from rltools.recording._seeds import episode_seed
-from rltools.recording._writers import EpisodeWriter, FrameWriter
-from rltools.rollout._examined import examine
+from rltools.recording.seeds import episode_seed
+from rltools.recording.writers import EpisodeWriter, FrameWriter
 from rltools.rollout._running import Writer
-from rltools.rollout._settings import check_settings, header_of, header_path, settle
 from rltools.rollout._stepping import Rollout
-from rltools.threads import compute_threads
+from rltools.rollout.env_check import examine
+from rltools.rollout.settings import check_settings, header_of, header_path, settle
 
 STEP_LIMIT = 10_000
 """For environments that name none of their own."""

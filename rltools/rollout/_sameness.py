@@ -18,12 +18,12 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import TransformObservation
 
-from rltools.environments import Environment, chain, freeze_all, holds_statistics, make_environment, normalizers
+from rltools.envs import Environment, chain, freeze_all, holds_statistics, make_environment, normalizers
 from rltools.errors import SimulationError
-from rltools.observations import leaves, pick
-from rltools.policy import Policy
-from rltools.rollout._faults import told
-from rltools.rollout._masks import allowed_actions
+from rltools.policies.base import Policy
+from rltools.rollout.act import allowed_actions
+from rltools.rollout.faults import told
+from rltools.spaces.leaves import leaves, pick
 
 Env = gymnasium.Env[Any, Any]
 

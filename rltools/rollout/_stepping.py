@@ -9,18 +9,17 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 
+from rltools._util.files import uninterrupted
 from rltools.errors import SimulationError
-from rltools.policy import Policy
+from rltools.policies.base import Policy
 from rltools.recording import Outcome
-from rltools.recording._files import uninterrupted
-from rltools.rollout._acting import act, padded_rows
-from rltools.rollout._buffers import beside_observations, step_buffers
-from rltools.rollout._faults import as_flag, as_reward, observation_fault, opened, score_fault, stepped, told
-from rltools.rollout._frames import draw, frames_per_second
-from rltools.rollout._masks import allowed_actions
-from rltools.rollout._observed import Observed
 from rltools.rollout._running import Running, Writer
+from rltools.rollout.act import act, allowed_actions, padded_rows
+from rltools.rollout.faults import as_flag, as_reward, observation_fault, opened, score_fault, stepped, told
+from rltools.rollout.observations import Observed
+from rltools.rollout.render import draw, frames_per_second
 
 BLOCK_BYTES = 1 << 18
 """Of observations that are held per episode before they are written."""
@@ -238,3 +237,36 @@ class Rollout:
         dense = slots == list(range(len(slots)))
         self._slots = slice(0, len(slots)) if dense else np.array(slots, np.int64)
         self._note_full()
+
+
+def beside_observations(policy: Policy, slots: int) -> dict[str, np.ndarray]:
+    """What each of so many rows needs beside its observation, by the name of its column; nothing for most policies.
+
+    `mask`: bool `[slot, action]`, all allowed. `state`: `[slot, state]` in the policy's dtype, zeros.
+    """
+    beside: dict[str, np.ndarray] = {}
+    if policy.masked:
+        beside["mask"] = np.ones((slots, len(policy.action_names)), bool)
+    if policy.state_size:
+        beside["state"] = np.zeros((slots, policy.state_size), _scores_dtype(policy))
+    return beside
+
+
+def step_buffers(
+    policy: Policy, observed: Observed, beside: dict[str, np.ndarray], rows: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """A buffer `[round, slot, ...]` of zeros for each column of a step; `rows` are how many rounds and slots."""
+    buffers = {
+        **observed.buffers(*rows),
+        "action": np.zeros((*rows, *(policy.action_space.shape or ())), policy.action_space.dtype),
+        "score": np.zeros((*rows, len(policy.action_names)), _scores_dtype(policy)),
+        "reward": np.zeros(rows),
+    }
+    for name, values in beside.items():
+        buffers[name] = np.zeros((*rows, *values.shape[1:]), values.dtype)
+    return buffers
+
+
+def _scores_dtype(policy: Policy) -> np.dtype[np.floating]:
+    dtype: np.dtype[np.floating] = torch.zeros(0, dtype=policy.dtype).numpy().dtype
+    return dtype

@@ -4,9 +4,9 @@ Imports `short_repr` alone. Every interval of the package is made in `_jackknife
 `_leads.py` says which of several numbers is certainly the largest, `_ranks.py` what unrelated orders agree by chance.
 """
 
-from rltools.stats._jackknife import Interval, Jackknife, Kind, Named, across, jackknife
+from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife
 from rltools.stats._leads import Standing, standing
-from rltools.stats._ranks import chance, normalized_ranks
+from rltools.stats._rank_agreement import chance, normalized_ranks
 
 __all__ = [
     "Interval",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.short_repr import short_repr
-from rltools.stats._jackknife import Jackknife
+from rltools._util.short_repr import short_repr
+from rltools.stats._intervals import Jackknife
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,23 @@
 """Numbers per feature, with intervals."""
 
 from rltools.stats import Interval, chance
-from rltools.summary._action_means import ActionMeans, action_means
+from rltools.summary._action_matrix import ActionMeans, action_means
 from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreement, is_control
-from rltools.summary._alignment import Event
-from rltools.summary._components import Cells, Plane, cell_means, component_plane, feature_plane
-from rltools.summary._course import Course, course
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
-from rltools.summary._findings import (
+from rltools.summary._images import Choosing, Pictured, pictured
+from rltools.summary._lags import Lags, lag_shares, lagged_key
+from rltools.summary._part_shares import part_shares
+from rltools.summary._phases import Event, Phases, phase_means
+from rltools.summary._points import Points, explained_points, stride_for
+from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
+from rltools.summary._summarize import summarise
+from rltools.summary._summary import Ranked, Residuals, Returns, Summary
+from rltools.summary._training import Course, course
+from rltools.summary._when import When, when
+from rltools.summary.episodes import EpisodeSteps, Sorting, episode_steps, median_episode, spread_outcomes
+from rltools.summary.findings import (
     DECISION,
     decision_sentences,
     effect,
@@ -19,16 +27,6 @@ from rltools.summary._findings import (
     percent,
     with_interval,
 )
-from rltools.summary._lags import Lags, lag_shares, lagged_key
-from rltools.summary._part_shares import part_shares
-from rltools.summary._phases import Phases, phase_means
-from rltools.summary._pictured import Choosing, Pictured, pictured
-from rltools.summary._points import Points, explained_points, stride_for
-from rltools.summary._spread import Sorting, median_episode, spread_outcomes
-from rltools.summary._steps import EpisodeSteps, episode_steps
-from rltools.summary._summarise import summarise
-from rltools.summary._summary import Ranked, Residuals, Returns, Summary
-from rltools.summary._when import When, when
 
 __all__ = [
     "DECISION",

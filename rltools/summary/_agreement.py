@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.short_repr import short_repr
 from rltools.errors import RecordingError
 from rltools.recording import Question, Recording, warn_of_shared_episodes
-from rltools.short_repr import short_repr
 from rltools.stats import Interval, Jackknife, normalized_ranks
 from rltools.summary._sums import magnitudes
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.short_repr import short_repr
+from rltools._util.short_repr import short_repr
 from rltools.stats import Interval, Kind, Named, jackknife
 
 

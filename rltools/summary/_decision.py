@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Attribution, Episode, Recording, check_recording
-from rltools.short_repr import short_repr
-from rltools.summary._steps import by_group, explained, flat, usable
 from rltools.summary._sums import action_positions, named_actions
+from rltools.summary.episodes import by_group, explained, flat, usable
 
 CONTRAST = " - "
 """What a target that compares two scores has in its text."""

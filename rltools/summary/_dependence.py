@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.short_repr import short_repr
+from rltools._util.short_repr import short_repr
 from rltools.stats import Interval
 from rltools.summary._bins import binned_means, sums_of
 from rltools.summary._points import Points

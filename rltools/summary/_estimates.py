@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rltools.short_repr import short_repr
+from rltools._util.short_repr import short_repr
 from rltools.stats import Interval, Jackknife, Kind, Named, jackknife
 from rltools.summary._sums import Sums
 

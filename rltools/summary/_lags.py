@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.features import Features
+from rltools._util.short_repr import short_repr
 from rltools.recording import Recording, check_recording
-from rltools.short_repr import short_repr
+from rltools.spaces import Features
 from rltools.stats import Interval
-from rltools.summary._steps import Groups
 from rltools.summary._sums import magnitudes
+from rltools.summary.episodes import Groups
 
 _MOMENT = re.compile(r"(, | )(now|1 step ago|\d+ steps ago)$")
-"""How the names of a stack end; see `rltools.regions.ago`."""
+"""How the names of a stack end; see `rltools.spaces.parts.ago`."""
 
 
 @dataclass(frozen=True)

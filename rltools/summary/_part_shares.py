@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rltools.recording import Recording
-from rltools.summary._pooling import scores_of
+from rltools.summary._summarize import scores_of
 from rltools.summary._summary import Ranked, Summary
 from rltools.summary._sums import magnitudes
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools._util.short_repr import short_repr
 from rltools.recording import Recording
-from rltools.short_repr import short_repr
-from rltools.summary._steps import by_group, explained, joined_draws, usable, without_draws
 from rltools.summary._sums import action_positions, named_actions
+from rltools.summary.episodes import by_group, explained, joined_draws, usable, without_draws
 
 MOST = 20_000
 """So many points are enough for a picture, and for the averages in it."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.discovery import unknown
+from rltools._util.console import whole_text
+from rltools._util.discovery import unknown
+from rltools._util.notebook import notebook_html
+from rltools._util.short_repr import short_text, value_repr
 from rltools.recording import Outcome
-from rltools.short_repr import short_text, value_repr
+from rltools.stats import Interval
 from rltools.summary._estimates import Statistics
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ class Summary:
 
     def __repr__(self) -> str:
         """Of what, and the features that matter most."""
-        from rltools.summary._findings import foremost
+        from rltools.summary.findings import foremost
 
         first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in foremost(self)[:3])
         where = f" in {value_repr(self.environment)}" if self.environment else ""
@@ -148,9 +150,9 @@ class Summary:
             f"{short_text(first)})"
         )
 
-    def _repr_html_(self) -> str:
-        """How notebooks show it. What draws it imports this room, and so is looked up by its name, only then."""
-        return str(import_module("rltools.notebooks").summary_html(self))
+    def _repr_html_(self) -> str | None:
+        """The card that notebooks show."""
+        return notebook_html(self)
 
     def position(self, feature: str) -> int:
         """The place of a feature, or of a region of an image, among `features`.
@@ -185,13 +187,55 @@ class Summary:
     @property
     def table(self) -> pd.DataFrame:
         """One row for each feature, target and action taken ("" is every one), each statistic with its interval."""
-        from rltools.summary._table import to_table
-
         return to_table(self)
 
     @property
     def findings(self) -> tuple[str, ...]:
         """What it says, in short sentences."""
-        from rltools.summary._findings import findings
+        from rltools.summary.findings import findings
 
         return findings(self)
+
+
+PER_TARGET = (
+    "mean",
+    "mean_absolute",
+    "share",
+    "standardised_mean",
+    "standardised_mean_absolute",
+    "standardised_share",
+)
+
+
+def to_table(summary: Summary) -> pd.DataFrame:
+    """One row for each feature, target and action taken; statistics that the method does not have are left out."""
+    import pandas as pd
+
+    taken = {action: found for action, found in summary.by_action.items() if found.n}
+    rows = [
+        {
+            "feature": whole_text(feature),
+            "unit": whole_text(unit),
+            "target": whole_text(label),
+            "action": whole_text(action),
+            "n": statistics.n,
+            "episodes": statistics.episodes,
+            "carriers": float(statistics.carriers[group]),
+            **_numbers(statistics, target, group),
+        }
+        for action, statistics in {"": summary.overall, **taken}.items()
+        for target, label in enumerate(summary.labels)
+        for group, (feature, unit) in enumerate(zip(summary.features, summary.units, strict=True))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _numbers(statistics: Statistics, target: int, group: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in PER_TARGET:
+        interval: Interval | None = getattr(statistics, name)
+        if interval is not None:
+            found[name] = float(interval.value[target, group])
+            found[f"{name}_low"] = float(interval.low[target, group])
+            found[f"{name}_high"] = float(interval.high[target, group])
+    return found

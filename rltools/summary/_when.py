@@ -9,9 +9,9 @@ import numpy as np
 
 from rltools.recording import Recording
 from rltools.stats import Jackknife, jackknife, standing
-from rltools.summary._pooling import scores_of
-from rltools.summary._steps import explained, flat, grouped, joined_draws, usable, without_draws
+from rltools.summary._summarize import scores_of
 from rltools.summary._summary import Summary
+from rltools.summary.episodes import explained, flat, grouped, joined_draws, usable, without_draws
 
 THIRDS = ("the first third", "the middle third", "the last third")
 REACHES = (10, 20, 40, 80, 160)

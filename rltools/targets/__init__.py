@@ -1,11 +1,9 @@
 """Which scalar is explained: a score of an action, the difference of two, or several of these together."""
 
-from rltools.targets._asking import fitting_target, parse_target
 from rltools.targets._decision import unbounded_action
-from rltools.targets._pulling import pulled_back
-from rltools.targets._reading import base_head, read_scalars, terms
-from rltools.targets._remembered import remembered
-from rltools.targets._score import MOST_COPIES, Score, make_score
+from rltools.targets._function import MOST_COPIES, Score, make_score, remembered
+from rltools.targets._parse import fitting_target, parse_target
+from rltools.targets._scores import base_head, read_scalars, terms
 from rltools.targets._target import (
     SCORES,
     Target,
@@ -14,7 +12,7 @@ from rltools.targets._target import (
     is_discrete,
     target_labels,
 )
-from rltools.targets._weights import Weights, linear_weights
+from rltools.targets._weights import Weights, linear_weights, pulled_back
 
 __all__ = [
     "MOST_COPIES",

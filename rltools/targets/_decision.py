@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.bounds import bounds_of
-from rltools.policy import Policy, positions
+from rltools.policies.base import Policy, positions
+from rltools.spaces.axes import bounds_of
 
 DECISION = "decision"
 """The target; of no action, in no difference, and alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rltools.policy import Policy
+from rltools.policies.base import Policy
 from rltools.targets._decision import DECISION, decision_labels, unbounded_action
 
 DISCRETE_SCORES = ("logit", "q_value", "advantage", "centred", "log_probability", "probability")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rltools.discovery import load_member
+from rltools._util.discovery import load_member
 
 _WHERE = {
     "check_attribution": "_attributions",

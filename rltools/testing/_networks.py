@@ -10,10 +10,10 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
-from rltools.axes import element_axes, image_axes
-from rltools.features import Features
+from rltools.policies.base import Context
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policy import Context
+from rltools.spaces import Features
+from rltools.spaces.axes import element_axes, image_axes
 from rltools.targets import Score, make_score, parse_target
 
 ACTIONS = 3

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from rltools.differentiation import derivative
+from rltools.targets.derivative import derivative
 
 
 class PlainScore:

@@ -1,5 +1,6 @@
 """Videos: an episode as the replay page shows it, to put into slides and messages."""
 
-from rltools.videos._video import check_possible, check_speed, video
+from rltools.videos._film import film_episode
+from rltools.videos._video import video
 
-__all__ = ["check_possible", "check_speed", "video"]
+__all__ = ["film_episode", "video"]

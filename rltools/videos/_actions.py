@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.plots.text import plain
+from rltools.plots.drawing.labels import plain
 from rltools.recording import Episode, Header
 
 MOST = 8

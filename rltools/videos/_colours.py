@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from rltools.plots.colours import action_colour
+from rltools.plots.drawing.colors import action_colour
 
 Colour = tuple[int, int, int]
 RAMP = 41
@@ -22,7 +22,7 @@ def colour(name: str) -> Colour:
 
 @cache
 def _sheet() -> dict[str, str]:
-    text = files("rltools").joinpath("replays/page/page.css").read_text("utf-8")
+    text = files("rltools").joinpath("pages/replay/page/page.css").read_text("utf-8")
     light = text[: text.index("}")]
     return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", light))
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rltools.pages.replay.rows import Row, plane, summed
 from rltools.recording import Attribution, Recording, every_step_first
-from rltools.recording._deviation import deviation
-from rltools.replays._rows import Row, plane, summed
+from rltools.summary.episodes import deviation
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.plots.text import feature_labels
-from rltools.replays._rows import Row
+from rltools.pages.replay.rows import Row
+from rltools.plots.drawing.labels import feature_labels
 from rltools.videos._pen import text_width
 from rltools.videos._pictures import Picture
 from rltools.videos._scene import Scene

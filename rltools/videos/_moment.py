@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rltools.plots.colours import action_colour
-from rltools.plots.text import plain
+from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.labels import plain
 from rltools.videos._colours import colour, of_hex
 from rltools.videos._layout import (
     BOTTOM,

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from rltools.plots.colours import action_colour
-from rltools.plots.text import plain
+from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.labels import plain
 from rltools.videos._colours import Colour, colour, heat, of_hex
 from rltools.videos._layout import LEFT, TINY, Box
 from rltools.videos._numbers import fixed

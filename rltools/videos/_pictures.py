@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.features import Part
-from rltools.observations import pick
-from rltools.replays._pictures import visible
+from rltools.pages.replay.rows import visible
+from rltools.spaces import Part
+from rltools.spaces.leaves import pick
 from rltools.videos._colours import veil
 from rltools.videos._scene import Scene
 

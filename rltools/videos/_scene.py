@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.features import Features
-from rltools.observations import pick
+from rltools.pages.replay.data import frames_per_second
+from rltools.pages.replay.rows import Row, rows_of
 from rltools.recording import Episode, Header, Recording
-from rltools.replays._data import frames_per_second
-from rltools.replays._rows import Row, rows_of
+from rltools.spaces import Features
+from rltools.spaces.leaves import pick
 from rltools.videos._actions import Actions, actions_of
 from rltools.videos._explained import Explained, explained
 

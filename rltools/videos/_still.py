@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.colours import action_colour
-from rltools.plots.text import plain
-from rltools.replays._data import ENDINGS
+from rltools.pages.replay.data import ENDINGS
+from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.labels import plain
 from rltools.videos._colours import colour, heat, of_hex
 from rltools.videos._layout import (
     LEFT,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.plots.colours import action_colour
-from rltools.plots.text import plain
+from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.labels import plain
 from rltools.videos._colours import Colour, colour, of_hex
 from rltools.videos._layout import Box
 from rltools.videos._numbers import fixed

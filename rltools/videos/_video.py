@@ -6,10 +6,10 @@ import math
 from numbers import Real
 from pathlib import Path
 
+from rltools._util.files import appearing, cause_named
+from rltools._util.progress import progress_bar
 from rltools.errors import ArgumentError, RecordingError
-from rltools.progress import progress_bar
 from rltools.recording import Recording, as_path, check_recording
-from rltools.recording._files import appearing, cause_named
 from rltools.videos._frames import frames
 from rltools.videos._gif import SAMPLED, write_gif
 from rltools.videos._movie import MOVIES, movie_library, write_movie

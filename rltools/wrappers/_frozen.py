@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
-from rltools.environments import checked_statistics, freeze, normalizers
+from rltools.envs import checked_statistics, freeze, normalizers
 from rltools.errors import ArgumentError
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from rltools.explanation._references import reference_id
-from rltools.explanation._units import explained_unit
-from rltools.policy import Context, Policy
+from rltools._util.files import numbered_path
+from rltools.explanation.references import reference_id
+from rltools.explanation.views import explained_unit
+from rltools.policies.base import Context, Policy
 from rltools.recording import Outcome, Question, Recording
-from rltools.recording._files import numbered_path
-from rltools.recording._identity import EPISODE_ROWS, NUMBER, QUESTION, RECORDING
-from rltools.recording._json import write_json
-from rltools.recording._writers import BlockFile, EpisodeWriter
-from rltools.rollout._faults import as_reward
-from rltools.rollout._observed import Observed
+from rltools.recording.seal import EPISODE_ROWS, NUMBER, QUESTION, RECORDING
+from rltools.recording.sealed_json import write_json
+from rltools.recording.writers import BlockFile, EpisodeWriter
+from rltools.rollout.faults import as_reward
+from rltools.rollout.observations import Observed
 from rltools.wrappers._live import Live
 
 Columns = dict[str, np.ndarray]

@@ -11,16 +11,14 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrap
 from torch import Tensor
 
 from rltools.errors import ArgumentError, SimulationError
-from rltools.features import Features
-from rltools.policies._surroundings import Surroundings, check_match
-from rltools.policy import Policy
-from rltools.rollout._masks import checked_masks
+from rltools.policies.base import Policy
+from rltools.policies.env_info import Surroundings, check_match
+from rltools.rollout.act import checked_masks
+from rltools.spaces import Features
 from rltools.targets import Target
-from rltools.wrappers._asking import ask
-from rltools.wrappers._checks import check_several
-from rltools.wrappers._info import extended
-from rltools.wrappers._live import Moment
-from rltools.wrappers._situation import Situation
+from rltools.wrappers._attribution import extended
+from rltools.wrappers._last_observation import Situation, check_several
+from rltools.wrappers._live import Moment, ask
 
 Step = tuple[Any, Any, Any, Any, dict[str, Any]]
 

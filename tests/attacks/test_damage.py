@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rltools.errors import ModelError, RltoolsError
-from rltools.loading import load_policy
-from rltools.policy import Context
+from rltools.policies.base import Context
+from rltools.policies.load import load_policy
 
 
 def test_every_cut_is_noticed(saved, tmp_path):

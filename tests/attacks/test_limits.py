@@ -19,10 +19,10 @@ import torch
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 import rltools
-from rltools.content import find_content
-from rltools.environments import environment_spec, spec_from_json, wrapped_spec
+from rltools._util.limits import MAX_WRAPPERS, check_count, in_digits, oversized
+from rltools.cards.content import find_content
+from rltools.envs import environment_spec, spec_from_json, wrapped_spec
 from rltools.errors import ArgumentError, SimulationError, TargetError
-from rltools.limits import MAX_WRAPPERS, check_count, in_digits, oversized
 from rltools.targets import Target, parse_target
 
 LITTLE = 100 * 2**20

@@ -85,10 +85,10 @@ import stable_baselines3  # noqa: E402, F401
 from rltools.cards import environment_card  # noqa: E402
 from rltools.cli._inspecting import inspection  # noqa: E402
 from rltools.cli._listing import listing  # noqa: E402
-from rltools.environments import environment_spec  # noqa: E402
+from rltools.envs import environment_spec  # noqa: E402
 from rltools.errors import RltoolsError  # noqa: E402
-from rltools.experiment import read_experiment  # noqa: E402
-from rltools.loading import load_policy  # noqa: E402
+from rltools.experiments import read_experiment  # noqa: E402
+from rltools.policies.load import load_policy  # noqa: E402
 
 load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
 inspection(sys.argv[1])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from rltools.attributions import find_method
-from rltools.attributions._picture import blurred
+from rltools.attributions._support.image import blurred
 from rltools.errors import ArgumentError
 from rltools.testing import PlainScore
 

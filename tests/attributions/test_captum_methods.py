@@ -12,10 +12,10 @@ from torch.nn import functional
 
 import rltools
 from rltools.attributions import find_method, method_names
-from rltools.attributions._captum import captum_method
+from rltools.attributions._support.captum.methods import captum_method
 from rltools.errors import ArgumentError, MethodError, UnknownNameError
+from rltools.policies.base import Context
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policy import Context
 from rltools.targets import make_score, parse_target
 from rltools.testing import PlainScore, check_attribution
 
@@ -385,7 +385,7 @@ class TestCalling:
         def absent(module):
             raise ImportError(module)
 
-        monkeypatch.setattr("rltools.attributions._captum_calls.import_module", absent)
+        monkeypatch.setattr("rltools.attributions._support.captum.calls.import_module", absent)
         captum_method.cache_clear()
         with pytest.raises(ArgumentError, match=r'pip install "rltools-attribution\[captum\]"'):
             find_method(name)(plain(mlp()), draw(2, 4), reference=draw(1, 4))

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from rltools.attributions import Result, find_method, method, method_names
-from rltools.differentiation import derivative
 from rltools.errors import MethodError, UnknownNameError
+from rltools.targets.derivative import derivative
 from rltools.testing import check_attribution
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from rltools import AttributionWrapper, TorchPolicy, attribute, explain, load_policy, record
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
-from rltools.policy import Context
+from rltools.policies.base import Context
 from rltools.targets import Target, make_score
 from rltools.testing import PlainScore, check_attribution
 

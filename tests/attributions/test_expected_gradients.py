@@ -14,7 +14,7 @@ import rltools
 from rltools.attributions import find_method
 from rltools.attributions.expected_gradients import _draw
 from rltools.errors import ArgumentError
-from rltools.policy import Context
+from rltools.policies.base import Context
 from rltools.targets import make_score, parse_target
 from rltools.testing import PlainScore
 

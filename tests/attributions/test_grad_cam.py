@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
-from rltools.loading import load_policy
-from rltools.policy import Context
+from rltools.policies.base import Context
+from rltools.policies.load import load_policy
 from rltools.targets import make_score, parse_target
 from rltools.testing import PlainScore
 

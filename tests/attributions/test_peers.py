@@ -9,7 +9,7 @@ from captum.attr import FeatureAblation, IntegratedGradients, Saliency
 from torch import nn
 
 import rltools
-from rltools.policy import Context
+from rltools.policies.base import Context
 
 VECTORS = ("lunarlander-ppo", "lunarlander-dqn", "hopper-ppo", "pendulum-sac")
 REFERENCE = (*VECTORS, "lavagap-cnn-ppo")

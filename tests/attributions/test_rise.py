@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from rltools.attributions import find_method
-from rltools.attributions._masks import part_masks, pixel_masks
-from rltools.attributions._picture import blurred
+from rltools.attributions._support.image import blurred, part_masks, pixel_masks
 from rltools.errors import ArgumentError
 from rltools.testing import PlainScore
 

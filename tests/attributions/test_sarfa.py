@@ -8,8 +8,8 @@ from torch import nn
 
 import rltools
 from rltools.attributions import find_method
-from rltools.attributions._parts import place_parts
-from rltools.attributions._picture import blurred
+from rltools.attributions._support.image import blurred
+from rltools.attributions._support.perturbation import place_parts
 from rltools.errors import ArgumentError
 from rltools.testing import PlainScore
 

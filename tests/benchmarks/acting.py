@@ -13,7 +13,7 @@ from timing import Row, medians
 from torch import nn
 
 import rltools
-from rltools.policy import Context
+from rltools.policies.base import Context
 
 STEPS = 3000
 

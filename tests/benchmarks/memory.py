@@ -44,10 +44,10 @@ import sys
 import tempfile
 from pathlib import Path
 import numpy as np
-from rltools.features import Features
+from rltools.spaces import Features
 from rltools.recording import Header, Outcome, Question
-from rltools.recording._json import write_json
-from rltools.recording._writers import BlockFile, EpisodeWriter
+from rltools.recording.sealed_json import write_json
+from rltools.recording.writers import BlockFile, EpisodeWriter
 
 BLOCK, FEATURES, ACTIONS = 10_000, 8, 4
 folder, steps, rng = Path(sys.argv[1]), int(sys.argv[2]), np.random.default_rng(0)
@@ -78,7 +78,7 @@ episode.finish(Outcome(0, 0, steps, 0.0, "limit"), {"observation": x[-1]}, 30.0)
 READ = """
 import resource, sys
 import pyarrow.parquet, xarray
-import rltools, rltools.summary, rltools.replays, rltools.videos
+import rltools, rltools.summary, rltools.pages.replay, rltools.videos
 recording = rltools.open_recording(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 {work}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import rltools
 from rltools.attributions import find_method
-from rltools.policy import Context
+from rltools.policies.base import Context
 from rltools.targets import Score, make_score, parse_target
 
 

@@ -57,7 +57,7 @@ def measure() -> list[Row]:
 
 def policy_environment(policy: rltools.Policy) -> str:
     """The id of the environment a policy was trained on."""
-    from rltools.environments import spec_from_json
+    from rltools.envs import spec_from_json
 
     assert policy.source.environment is not None
     return spec_from_json(policy.source.environment).id

@@ -19,7 +19,7 @@ from timing import Row, medians
 
 import rltools
 from rltools.attributions import find_method
-from rltools.explanation._batches import explained_rows
+from rltools.explanation.batches import explained_rows
 from rltools.targets import parse_target
 
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"

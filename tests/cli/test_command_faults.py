@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rltools import open_recording
+from rltools.cards.content import find_content
 from rltools.cli._words import as_typed
-from rltools.content import find_content
-from rltools.recording._columns import read_columns
+from rltools.recording.parquet import read_columns
 
 
 @pytest.mark.parametrize(

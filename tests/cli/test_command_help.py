@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from rltools.content import find_content
+from rltools.cards.content import find_content
 
 COMMANDS = ("analyze", "record", "explain", "run", "plot", "replay", "mail", "list", "inspect")
 HEAVY = {"torch", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "pyarrow", "xarray", "scipy", "gymnasium"}
@@ -54,7 +54,7 @@ def test_the_version_is_said(rltools):
 
 
 def test_the_help_of_run_lists_the_keys_of_an_experiment(rltools):
-    from rltools.experiment import Experiment
+    from rltools.experiments import Experiment
 
     shown = rltools("run", "--help").out
     for key in Experiment.model_fields:
@@ -92,8 +92,8 @@ def example_of(shown):
 
 def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
     # What reports draw has tests of its own, and takes longest.
-    monkeypatch.setattr("rltools.reports._run.wanted", lambda *given: ())
-    monkeypatch.setattr("rltools.reports._comparison.compared_figures", lambda *given: [])
+    monkeypatch.setattr("rltools.pages.report._run.wanted", lambda *given: ())
+    monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *given: [])
     (project / "experiments").mkdir()
     (project / "experiments" / "lunarlander.yaml").write_text(
         "description: x\nagents: [cartpole-ppo]\nmethods: [random]"
@@ -113,9 +113,9 @@ def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
 
 
 def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
-    from rltools.analysis import COMPARED, EXACT_FEATURES, analyze
+    from rltools.experiments.analyze import COMPARED, EXACT_FEATURES, analyze
     from rltools.explanation import explain
-    from rltools.explanation._references import VISITED
+    from rltools.explanation.references import VISITED
     from rltools.rollout import record
 
     functions = {"analyze": analyze, "explain": explain, "record": record}

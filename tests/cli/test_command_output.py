@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rltools.content import find_content
+from rltools.cards.content import find_content
 
 ESCAPES = r"\e[2J\e]0;title\a[red]x[/red]\r\n\u202e"
 OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

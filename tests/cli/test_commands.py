@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rltools import open_recording
-from rltools.content import find_content
+from rltools.cards.content import find_content
 
 POLES = ("--import", "poles")
 
@@ -196,8 +196,8 @@ def test_what_a_video_cannot_be_is_said(rltools, short, project, arguments, said
 
 
 def test_a_page_becomes_one_file_to_send(rltools, short, project):
+    from rltools.pages.report import write_report
     from rltools.recording import open_recording
-    from rltools.reports import write_report
 
     write_report(open_recording(short))
     ran = rltools("mail", short, "--out", "sent.html")

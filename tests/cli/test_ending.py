@@ -129,7 +129,7 @@ def wait_for(path: Path, running: subprocess.Popen[str]) -> None:
 
 STUBBORN = """
 def run():
-    from rltools.recording._files import appearing
+    from rltools._util.files import appearing
     with appearing(folder / "page.html") as temporary:
         temporary.write_text("half")
         (folder / "ready").touch()

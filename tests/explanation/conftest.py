@@ -7,7 +7,7 @@ from torch import nn
 
 import rltools
 from rltools.attributions import method
-from rltools.explanation import _asking
+from rltools.explanation import spec as _asking
 
 
 class Walk(gymnasium.Env):

@@ -13,11 +13,12 @@ from torch import nn
 import rltools
 from rltools.attributions import find_method, method_names
 from rltools.errors import ArgumentError, TooCostlyError
-from rltools.explanation import LongWorkWarning, _batches, _cost, _explain, declared_stride, plan_explaining
-from rltools.explanation._batches import explained_rows
+from rltools.explanation import LongWorkWarning, _cost, _explain, declared_stride, plan_explaining
+from rltools.explanation import batches as _batches
 from rltools.explanation._cost import cheaper_ways, declared_seconds
-from rltools.policy import Context
-from rltools.recording._sample import first_sampled
+from rltools.explanation.batches import explained_rows
+from rltools.policies.base import Context
+from rltools.recording.attribution import first_sampled
 from rltools.targets import parse_target
 
 

@@ -37,7 +37,7 @@ def test_values_without_a_block_are_those_of_the_other_references(policy, record
     if method in ("shapley", "integrated_gradients", "occlusion", "decision_change"):
         steps = recording.episode(1).states
         others = rltools.attribute(policy, steps, method=method, reference=np.delete(found.reference, 2, axis=0))
-        chosen = np.asarray(policy.act(steps, rltools.policy.Context()).actions) == recording.episode(1).actions
+        chosen = np.asarray(policy.act(steps, rltools.policies.base.Context()).actions) == recording.episode(1).actions
         np.testing.assert_allclose(kept[2][chosen], others.values[chosen], rtol=1e-3, atol=2e-3)
 
 

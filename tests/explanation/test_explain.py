@@ -8,7 +8,8 @@ from rltools.attributions import Result
 from rltools.errors import (
     ArgumentError,
 )
-from rltools.explanation import _batches, _explain
+from rltools.explanation import _explain
+from rltools.explanation import batches as _batches
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 

@@ -7,7 +7,8 @@ import rltools
 from rltools.errors import (
     RecordingError,
 )
-from rltools.explanation import _batches, _explain
+from rltools.explanation import _explain
+from rltools.explanation import batches as _batches
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 

@@ -15,8 +15,9 @@ from rltools.errors import (
     MismatchError,
     TargetError,
 )
-from rltools.explanation import FailedAttributionWarning, _batches
-from rltools.recording._seeds import episode_seed
+from rltools.explanation import FailedAttributionWarning
+from rltools.explanation import batches as _batches
+from rltools.recording.seeds import episode_seed
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 

@@ -6,9 +6,8 @@ import torch
 
 import rltools
 from rltools.attributions import find_method
-from rltools.explanation._batches import explained_rows
-from rltools.explanation._one_pass import from_one_pass
-from rltools.policy import Context, decide, pulled_in
+from rltools.explanation.batches import explained_rows, from_one_pass
+from rltools.policies.base import Context, decide, pulled_in
 from rltools.targets import parse_target
 
 

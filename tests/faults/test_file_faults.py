@@ -14,7 +14,7 @@ import pytest
 
 import rltools
 from rltools.errors import ArgumentError, ConflictError, CorruptError, FormatError, RecordingError
-from rltools.features import Features
+from rltools.spaces import Features
 
 Make = Callable[..., Any]
 

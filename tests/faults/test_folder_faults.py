@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import rltools
+from rltools._util.lock import sole_writer
 from rltools.errors import ConflictError, RecordingError
 from rltools.explanation import _explain
-from rltools.recording._lock import sole_writer
 
 Make = Callable[..., Any]
 
@@ -100,7 +100,7 @@ def test_the_attribution_folder_goes_while_it_is_filled(
     method: str, make_policy: Make, make_env: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is made again by what follows, without the episodes that were explained before, or what they compare with."""
-    from rltools.explanation import _batches
+    from rltools.explanation import batches as _batches
 
     env = make_env(length=3)
     policy = make_policy(env)

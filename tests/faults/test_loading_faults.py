@@ -19,8 +19,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
 import rltools
-from rltools.content import find_content
-from rltools.environments import spec_from_json
+from rltools.cards.content import find_content
+from rltools.envs import spec_from_json
 from rltools.errors import (
     ChecksumError,
     MismatchError,

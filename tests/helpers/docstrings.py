@@ -20,16 +20,16 @@ ROOMS = (
     "rltools.errors",
     "rltools.integrations",
     "rltools.plots",
-    "rltools.plots.alt",
-    "rltools.policy",
-    "rltools.publishing",
+    "rltools.plots.drawing.alt",
+    "rltools.policies.base",
+    "rltools.experiments.publish",
     "rltools.testing",
     "rltools.wrappers",
 )
 """What the pages tell people to import from."""
 NAMES = (
-    "rltools.features.Part",
-    "rltools.plots.style.printed",
+    "rltools.spaces.Part",
+    "rltools.plots.drawing.style.printed",
     "rltools.recording.DamagedFileWarning",
     "rltools.recording.Header",
     "rltools.recording.Outcome",

@@ -23,8 +23,7 @@ from stable_baselines3.common.logger import CSVOutputFormat, KVWriter, Logger
 
 import rltools
 from rltools.integrations import AttributionCallback, AttributionSkippedWarning
-from rltools.integrations._logged import log_checkpoint
-from rltools.integrations._metric_names import metric_names
+from rltools.integrations._loggers import log_checkpoint, metric_names
 from rltools.testing import example_recording
 
 HOSTILE = ("cos(angle)", "obs[3]", "obs(3)", "mean_return", "a/b", "..", "θ = 90°", "x" * 400)
@@ -60,7 +59,7 @@ def callback_of(env: Any, **options: Any) -> AttributionCallback:
 @pytest.fixture
 def named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Features of these names, wherever they come from."""
-    import rltools.integrations._stable_baselines3 as callback
+    import rltools.integrations._sb3_callback as callback
 
     load = callback.load_policy
 
@@ -214,10 +213,10 @@ def test_a_run_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("broken", "text"),
     [
-        ("rltools.integrations._stable_baselines3.summarise", "ZeroDivisionError: nothing to divide by"),
-        ("rltools.integrations._stable_baselines3.explain", "ZeroDivisionError: nothing to divide by"),
-        ("rltools.integrations._stable_baselines3.record", "ZeroDivisionError: nothing to divide by"),
-        ("rltools.integrations._stable_baselines3.load_policy", "ZeroDivisionError: nothing to divide by"),
+        ("rltools.integrations._sb3_callback.summarise", "ZeroDivisionError: nothing to divide by"),
+        ("rltools.integrations._sb3_callback.explain", "ZeroDivisionError: nothing to divide by"),
+        ("rltools.integrations._sb3_callback.record", "ZeroDivisionError: nothing to divide by"),
+        ("rltools.integrations._sb3_callback.load_policy", "ZeroDivisionError: nothing to divide by"),
     ],
 )
 def test_whatever_fails_is_one_warning(broken: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +262,7 @@ def test_later_recordings_that_cannot_be_deleted(tmp_path: Path, monkeypatch: py
     def refused(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("rltools.integrations._stable_baselines3.shutil", SimpleNamespace(rmtree=refused))
+    monkeypatch.setattr("rltools.integrations._sb3_callback.shutil", SimpleNamespace(rmtree=refused))
     with pytest.raises(rltools.errors.RecordingError, match="Permission denied"):
         model_of("CartPole-v1").learn(32, callback=callback_of("CartPole-v1", directory=tmp_path, overwrite=True))
 

@@ -32,7 +32,7 @@ from rltools.errors import (
     UnknownNameError,
 )
 from rltools.integrations import AttributionCallback, AttributionSkippedWarning, open_checkpoints
-from rltools.integrations._bystander import bystander
+from rltools.integrations._sb3_callback import bystander
 
 
 def small() -> dict[str, Any]:

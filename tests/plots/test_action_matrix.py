@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rltools.features import Features
 from rltools.plots import action_matrix
+from rltools.spaces import Features
 from rltools.testing import example_recording
 
 NAMES = Features((3,), ("feature",), ("height", "speed", "contact"), ("m", "m/s", ""))

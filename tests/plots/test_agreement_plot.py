@@ -6,7 +6,7 @@ from rltools.errors import RecordingError
 from rltools.plots import agreement, importance
 from rltools.summary import agreement as ranked_alike
 from rltools.testing import example_recording
-from rltools.testing._plots import _check_drawing
+from rltools.testing._check_plot import _check_drawing
 from rltools.testing._recordings import Explained, write_recording
 
 pytestmark = pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")

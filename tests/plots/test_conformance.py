@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rltools import plots
-from rltools.features import Features
+from rltools.spaces import Features
 from rltools.testing import check_plot, example_recording
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from rltools.errors import ArgumentError
-from rltools.features import Features
 from rltools.plots import decision
+from rltools.spaces import Features
 from rltools.summary import contrast_key, decision_at
 from rltools.testing import check_plot, example_recording
 

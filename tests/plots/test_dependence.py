@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from rltools.errors import UnknownNameError
-from rltools.features import Features
 from rltools.plots import dependence
-from rltools.plots.colours import action_colour
+from rltools.plots.drawing.colors import action_colour
+from rltools.spaces import Features
 from rltools.testing import example_recording
 
 NAMES = Features((3,), ("feature",), ("height", "speed", "contact"), ("m", "m/s", ""))

@@ -3,12 +3,12 @@ import io
 import numpy as np
 import pytest
 
+from rltools._util.files import numbered_path
 from rltools.errors import ArgumentError
-from rltools.features import Features
 from rltools.plots import images
 from rltools.plots._images import _overlaid
-from rltools.recording._files import numbered_path
-from rltools.recording._writers import BlockFile
+from rltools.recording.writers import BlockFile
+from rltools.spaces import Features
 from rltools.summary import pictured
 from rltools.testing import check_plot, example_recording
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rltools.features import Features
 from rltools.plots import lags
+from rltools.spaces import Features
 from rltools.summary import lag_shares, lagged_key
 from rltools.testing import check_plot, example_recording
 from rltools.testing._recordings import Explained, write_recording

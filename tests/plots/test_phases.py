@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from rltools.errors import ArgumentError, UnknownNameError
-from rltools.features import Features
 from rltools.plots import phases
 from rltools.plots._phases import _apart
-from rltools.plots.colours import feature_colour
+from rltools.plots.drawing.colors import feature_colour
+from rltools.spaces import Features
 from rltools.testing import example_recording
 
 NAMES = Features((2,), ("feature",), ("height", "contact"), ("m", ""))

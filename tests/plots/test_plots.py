@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from rltools import plots
 from rltools.errors import ArgumentError, UnknownNameError
-from rltools.features import Features
 from rltools.plots import beeswarm, importance, timeline
-from rltools.plots.colours import feature_colour
-from rltools.plots.text import feature_labels, plain, wrapped
+from rltools.plots.drawing.colors import feature_colour
+from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.spaces import Features
 from rltools.testing import example_recording
 
 
@@ -225,7 +225,7 @@ def test_a_label_has_two_lines_at_most(name, unit):
 
 
 def test_the_few_steps_at_which_a_choice_was_made_stand_out(tmp_path):
-    from rltools.plots.colours import value_colours
+    from rltools.plots.drawing.colors import value_colours
 
     values = np.random.default_rng(0).normal(size=(50, 1, 1))
     recording = example_recording(tmp_path / "r", [values] * 2, observations=[np.eye(50)[:, :1]] * 2)
@@ -243,7 +243,7 @@ def test_subtitles_break_between_their_parts():
 def test_small_axes_keep_their_labels_apart(recording):
     from matplotlib.figure import Figure
 
-    from rltools.testing._plots import _check_drawing
+    from rltools.testing._check_plot import _check_drawing
 
     figure = Figure(figsize=(14, 8), layout="constrained")
     for axes, name in zip(figure.subplots(2, 2).flat, ("importance", "beeswarm", "timeline", "timeline"), strict=True):

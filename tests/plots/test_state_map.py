@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from rltools.errors import ArgumentError, UnknownNameError
-from rltools.features import Features
 from rltools.plots import state_map
+from rltools.spaces import Features
 from rltools.testing import example_recording
 
 NAMES = Features((3,), ("feature",), ("height", "speed", "contact"), ("m", "m/s", ""))

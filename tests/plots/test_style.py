@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from rltools.plots import importance, timeline
-from rltools.plots.alt import alt_text
-from rltools.plots.colours import colour_limit
-from rltools.plots.style import printed
+from rltools.plots.drawing.alt import alt_text
+from rltools.plots.drawing.colors import colour_limit
+from rltools.plots.drawing.style import printed
 from rltools.testing import example_recording
 
 

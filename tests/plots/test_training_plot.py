@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rltools.errors import ArgumentError
-from rltools.features import Features
 from rltools.plots import training
 from rltools.plots._training import _apart
-from rltools.plots.colours import feature_colour
+from rltools.plots.drawing.colors import feature_colour
+from rltools.spaces import Features
 from rltools.testing import example_recording
-from rltools.testing._plots import _check_drawing
+from rltools.testing._check_plot import _check_drawing
 
 
 def _recording(folder, weights, names=("position", "angle", "speed")):

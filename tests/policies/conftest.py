@@ -150,7 +150,7 @@ def model(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., Any]:
     """Random observations of a space."""
-    from rltools.testing._observations import drawn_observations
+    from rltools.testing._policy_cases import drawn_observations
 
     def draw(space: Space[Any], rows: int = 6, seed: int = 0) -> Any:
         return drawn_observations(space, rows, np.random.default_rng(seed))

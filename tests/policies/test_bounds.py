@@ -15,7 +15,7 @@ from stable_baselines3 import PPO
 
 import rltools
 from rltools.errors import ArgumentError, MismatchError
-from rltools.policies._bounds import differences, with_bounds_of
+from rltools.policies.bounds import differences, with_bounds_of
 
 Make = Callable[..., Any]
 MEANT = r'bounds="any" \(--bounds any\)'
@@ -50,8 +50,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def policy_of(space: Any, actions: Any) -> rltools.TorchPolicy:
-    size = rltools.features.space_features(space).size
-    outputs = rltools.policies._actions.count_actions(actions)
+    size = rltools.spaces.space_features(space).size
+    outputs = rltools.policies.actions.count_actions(actions)
     torch.manual_seed(0)
     return rltools.TorchPolicy(torch.nn.Linear(size, outputs), space, actions)
 

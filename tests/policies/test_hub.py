@@ -15,8 +15,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from rltools.cli._inspecting import inspection
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
-from rltools.loading import load_policy
-from rltools.policies import _hub
+from rltools.policies.library import hub as _hub
+from rltools.policies.load import load_policy
 
 COMMIT, EARLIER = "a" * 40, "b" * 40
 ARGS = "!!python/object/apply:collections.OrderedDict\n- - - algo\n    - ppo\n  - - env\n    - {env}\n"

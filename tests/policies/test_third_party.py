@@ -14,7 +14,7 @@ from torch import nn
 
 import rltools
 import rltools.testing
-from rltools import discovery
+from rltools._util import discovery
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy-library.md"
 

@@ -17,8 +17,8 @@ from stable_baselines3 import A2C, PPO, SAC
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
-from rltools.loading import load_policy
-from rltools.policy import Context
+from rltools.policies.base import Context
+from rltools.policies.load import load_policy
 
 MODULE = """
 from torch import nn

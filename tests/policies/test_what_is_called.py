@@ -16,7 +16,7 @@ from torch.nn.utils import parametrizations, prune
 from torch.overrides import TorchFunctionMode
 
 import rltools
-from rltools.policy import Context
+from rltools.policies.base import Context
 
 SPACE, ACTIONS = Box(-5, 5, (4,), np.float32), Discrete(3)
 STATES = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)

@@ -7,8 +7,8 @@ import pytest
 
 import rltools
 from rltools.errors import RecordingError
+from rltools.pages.replay.page import _keys
 from rltools.recording import every_step_first
-from rltools.replays._page import _keys
 from rltools.videos._explained import explained
 from rltools.videos._scene import scene_of
 

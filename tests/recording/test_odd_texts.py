@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 
 import rltools
-from rltools.reports import mail_report, write_report
+from rltools.pages.report import mail_report, write_report
 
 KEY, NOTE = "place-\ud800", "a\udcff"
 SPACE = spaces.Dict({KEY: spaces.Box(-9, 9, (2,), np.float32), "note": spaces.Text(5, charset="ab\udcff")})

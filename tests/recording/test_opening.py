@@ -124,7 +124,7 @@ def test_a_damaged_header(text: str, kept: Any) -> None:
 
 
 def test_headers_keep_any_name_exactly(make_policy: Make, make_env: Make) -> None:
-    from rltools.features import Features
+    from rltools.spaces import Features
 
     names = ("δ\n%s", "$x_1$ </script>", "z" * 10_000)
     env = make_env()

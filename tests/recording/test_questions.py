@@ -14,7 +14,7 @@ import pytest
 
 import rltools
 from rltools.errors import RecordingError
-from rltools.replaying import replay_episode
+from rltools.pages.replay import replay_episode
 
 Make = Callable[..., Any]
 
@@ -125,7 +125,7 @@ def _is_text(artist: Any) -> bool:
 def test_the_others_of_a_page_are_named_by_what_was_asked(
     twice: tuple[rltools.Recording, rltools.Recording], recording: rltools.Recording
 ) -> None:
-    from rltools.reports import write_report
+    from rltools.pages.report import write_report
 
     few, many = twice
     with pytest.raises(RecordingError, match="2 attributions"):
@@ -176,7 +176,7 @@ def test_the_times_of_files_change_nothing(
 
 
 def test_a_card_that_keeps_its_time_and_size_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rltools.cards._finding import _read
+    from rltools.cards._find import _read
 
     source = next((Path(rltools.__file__).parents[1] / "envs").glob("cartpole*.yaml"))
     path = tmp_path / "card.yaml"

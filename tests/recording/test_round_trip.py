@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from rltools.features import Features
 from rltools.recording import Outcome
-from rltools.recording._columns import CONTENT, ColumnWriter, read_blocks, read_columns, read_metadata
-from rltools.recording._episode import episode_metadata, read_episode, read_outcome
-from rltools.recording._writers import BlockFile
+from rltools.recording.episode import episode_metadata, read_episode, read_outcome
+from rltools.recording.parquet import CONTENT, ColumnWriter, read_blocks, read_columns, read_metadata
+from rltools.recording.writers import BlockFile
+from rltools.spaces import Features
 
 KINDS = ("float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
 SHAPES = ((), (1,), (5,), (3, 4), (4, 5, 3), (1, 1, 1))

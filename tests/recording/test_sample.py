@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rltools
-from rltools.recording._sample import first_sampled
+from rltools.recording.attribution import first_sampled
 
 
 @pytest.mark.parametrize("every", [2, 3, 5, 20, 50, 300])

@@ -15,9 +15,9 @@ import pytest
 import rltools
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording import DamagedFileWarning, read_draws
-from rltools.recording._columns import read_blocks, read_columns, read_metadata
-from rltools.recording._json import SEALED_FORMAT, parse_json, write_json
-from rltools.recording._seal import MAGIC, check_seal
+from rltools.recording.parquet import read_blocks, read_columns, read_metadata
+from rltools.recording.seal import MAGIC, check_seal
+from rltools.recording.sealed_json import SEALED_FORMAT, parse_json, write_json
 
 Make = Callable[..., Any]
 GRADIENT, SHAPLEY = "gradient-centred-chosen", "shapley-centred-chosen"
@@ -284,9 +284,9 @@ def test_an_episode_that_was_made_anew_has_other_attributions(kept: rltools.Reco
     """The same number and seed, and other rows: what explained the old ones does not explain these."""
     episode = kept.episode(1)
     path = kept.episode_path(1)
-    from rltools.observations import pick
-    from rltools.recording._episode import episode_metadata, recorded_leaves
-    from rltools.recording._writers import BlockFile
+    from rltools.recording.episode import episode_metadata, recorded_leaves
+    from rltools.recording.writers import BlockFile
+    from rltools.spaces.leaves import pick
 
     (leaf,) = recorded_leaves(episode.features)
     file = BlockFile(path)

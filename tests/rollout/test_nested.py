@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import rltools
 from rltools.errors import ArgumentError, FaultError, MismatchError, RecordingError
-from rltools.policies._memory import Memory
+from rltools.policies.base import Memory
 
 OBSERVED = spaces.Dict(
     camera=spaces.Box(0, 255, (4, 5, 3), np.uint8),

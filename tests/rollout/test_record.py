@@ -12,7 +12,7 @@ import pytest
 
 import rltools
 from rltools.errors import ArgumentError, MismatchError, SimulationError
-from rltools.reports import write_report
+from rltools.pages.report import write_report
 
 Make = Callable[..., Any]
 

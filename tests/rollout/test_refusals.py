@@ -13,9 +13,9 @@ import torch
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 import rltools
-from rltools.environments import make_environment
+from rltools.envs import make_environment
 from rltools.errors import ArgumentError, FaultError, SimulationError
-from rltools.rollout._masks import checked_mask, checked_masks
+from rltools.rollout.act import checked_mask, checked_masks
 
 Make = Callable[..., Any]
 

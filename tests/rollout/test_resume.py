@@ -10,7 +10,7 @@ import pytest
 
 import rltools
 from rltools.errors import ConflictError
-from rltools.rollout import _settings
+from rltools.rollout import settings as _settings
 
 Make = Callable[..., Any]
 

@@ -13,7 +13,7 @@ from gymnasium.wrappers import ClipReward, NormalizeObservation, NormalizeReward
 from gymnasium.wrappers.utils import RunningMeanStd
 
 import rltools
-from rltools.environments import make_environment, spec_from_json
+from rltools.envs import make_environment, spec_from_json
 from rltools.errors import ConflictError, SimulationError
 
 Make = Callable[..., Any]

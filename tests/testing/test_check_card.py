@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from rltools.content import content_folders
+from rltools.cards.content import content_folders
 from rltools.errors import ChecksumError, ConfigError, SimulationError
 from rltools.testing import check_card
 

@@ -209,7 +209,7 @@ def test_a_head_that_is_not_differentiable():
         ("action_names", ("a", "b"), "must be 3 different names"),
         ("action_names", ("a", "b", "b"), "must be 3 different names"),
         ("dtype", torch.float16, "dtype torch.float16"),
-        ("source", rltools.policy.Source("x", "not a hash"), "'not a hash' must have 64 hexadecimal digits"),
+        ("source", rltools.policies.base.Source("x", "not a hash"), "'not a hash' must have 64 hexadecimal digits"),
     ],
 )
 def test_attributes(attribute, value, said):

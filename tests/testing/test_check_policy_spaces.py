@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 from torch import nn
 
 import rltools
-from rltools.policies._memory import Memory
+from rltools.policies.base import Memory
 from rltools.testing import check_policy
 
 STATES = Box(-5, 5, (4,), np.float32)

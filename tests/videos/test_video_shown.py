@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import rltools
-from rltools.features import Features
-from rltools.observations import Leaf
+from rltools.spaces import Features
+from rltools.spaces.leaves import Leaf
 from rltools.testing import example_recording
 from rltools.videos._actions import actions_of
 from rltools.videos._colours import colour, heat

@@ -98,7 +98,7 @@ def test_random_actions_are_drawn_with_the_generator(cartpole, policy):
     ours, theirs, actions = np.random.default_rng(5), np.random.default_rng(5), set()
     observation, _ = env.reset(seed=0)
     for _ in range(8):
-        expected = policy.act(observation[None], rltools.policy.Context(), deterministic=False, rngs=[theirs])
+        expected = policy.act(observation[None], rltools.policies.base.Context(), deterministic=False, rngs=[theirs])
         observation, *_, info = env.step_policy(deterministic=False, rng=ours)
         assert info["action"] == expected.actions[0]
         assert info["score"] == pytest.approx(expected.scores[0, info["action"]])
@@ -118,7 +118,7 @@ def test_continuous_actions_have_a_row_for_each_dimension(make_net):
     assert env.labels == ("action:main", "action:side")
     assert info["attribution"].shape == (2, 8)
     np.testing.assert_allclose(
-        info["score"], policy.act(observation[None], rltools.policy.Context()).scores[0], rtol=1e-5
+        info["score"], policy.act(observation[None], rltools.policies.base.Context()).scores[0], rtol=1e-5
     )
     *_, info = env.step_policy()
     assert env.action_space.contains(info["action"])

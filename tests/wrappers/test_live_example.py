@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rltools.wrappers import _single, _vector
+from rltools.wrappers import _attribution as _single
+from rltools.wrappers import _vector
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "examples" / "live.py"

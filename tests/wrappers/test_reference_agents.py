@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rltools
-from rltools.environments import spec_from_json
+from rltools.envs import spec_from_json
 
 
 def environment(policy: rltools.Policy) -> gymnasium.Env[Any, Any]:

@@ -14,7 +14,7 @@ import rltools
 from rltools import AttributionWrapper, ReplayWrapper
 from rltools.errors import ArgumentError, ConflictError
 from rltools.wrappers import ReplaySkippedWarning
-from rltools.wrappers._replays import cubes
+from rltools.wrappers._replay import cubes
 
 
 def always(number):
@@ -60,7 +60,7 @@ def test_what_was_seen_is_what_is_kept(make, tmp_path, policy, target):
         assert frames[0].startswith(b"RIFF")
         assert one.outcome.seed == 5 + one.outcome.number
         np.testing.assert_array_equal(one.final_observation, seen[len(one) - 1 if one is episodes[0] else -1][0])
-        logits = policy.head("logit", torch.tensor(one.states), rltools.policy.Context())
+        logits = policy.head("logit", torch.tensor(one.states), rltools.policies.base.Context())
         np.testing.assert_allclose(one.scores, logits.detach(), atol=1e-6)
     # Explained again from what was kept, it is the same.
     rltools.explain(recording, policy, method="integrated_gradients", target="centred:chosen", reference=2)
@@ -150,7 +150,7 @@ def test_the_disk_is_full(make, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rltools.wrappers._replays.keep", full)
+    monkeypatch.setattr("rltools.wrappers._replay.keep", full)
     with pytest.warns(ReplaySkippedWarning, match="no replay of episode 0: .*No space left"):
         seen = play(env)
     assert len(seen) == whole
@@ -184,7 +184,7 @@ def test_a_trigger_that_raises(make):
 
 
 def test_a_page_that_cannot_be_drawn(make, monkeypatch):
-    monkeypatch.setattr("rltools.wrappers._replays.replay", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("rltools.wrappers._replay.replay", lambda *_, **__: 1 / 0)
     env = make(episode_trigger=always, steps=5)
     with pytest.warns(ReplaySkippedWarning, match="no replay of episode 0: ZeroDivisionError"):
         seen = play(env)
@@ -206,7 +206,7 @@ def test_what_explains_nothing():
 
 def test_methods_that_compare_and_policies_that_remember(tmp_path):
     policy = rltools.load_policy("cartpole-recurrent-ppo")
-    env = rltools.environments.make_environment(rltools.environments.spec_from_json(policy.source.environment))
+    env = rltools.envs.make_environment(rltools.envs.spec_from_json(policy.source.environment))
     observed = np.zeros(policy.observation_space.shape, np.float32)
     wrapper = AttributionWrapper(env, policy, "integrated_gradients", reference=observed)
     env = ReplayWrapper(wrapper, tmp_path, episode_trigger=always)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import rltools
-from rltools.plots.colours import signed_colours
+from rltools.plots.drawing.colors import signed_colours
 
 STEPS = 5
 

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rltools.policies import Known
+    from rltools.policies.library import Known
     from rltools.policies.torch_policy import TorchPolicy
+
+RUNS_TRUSTED_FILES = True
+"""Files that `LoadOptions.trust` names are loaded by Stable-Baselines3 itself."""
 
 
 def claims(source: object) -> bool:
     """A zip of any name, the file of a policy alone, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
     if isinstance(source, Path):
-        from rltools.policies.sb3._policy_alone import is_policy_alone
-        from rltools.policies.sb3._zip import begins_like_a_model
-        from rltools.policies.sb3._zoo import model_in
+        from rltools.policies.sb3.archive._zip import begins_like_a_model
+        from rltools.policies.sb3.archive.policy_alone import is_policy_alone
+        from rltools.policies.sb3.zoo.folder import model_in
 
         # Stable-Baselines3 adds .zip only to a name without a dot: "ppo_0.99" is saved under that very name.
         named = source.suffix == ".zip" or begins_like_a_model(source)
@@ -36,8 +39,8 @@ def load(source: Any, known: Known) -> TorchPolicy:
         from rltools.policies.sb3._live import load_live
 
         return load_live(source, known)
-    from rltools.policies.sb3._files import load_file
-    from rltools.policies.sb3._zoo import model_in
+    from rltools.policies.sb3._load import load_file
+    from rltools.policies.sb3.zoo.folder import model_in
 
     return load_file(model_in(source) or source, known)
 

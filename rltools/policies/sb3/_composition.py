@@ -16,7 +16,7 @@ from stable_baselines3.td3.policies import TD3Policy
 from torch import nn
 
 from rltools.errors import ModelError
-from rltools.policies._plan import HOOKS, Composition
+from rltools.policies.vjp._plan import HOOKS, Composition
 
 CHILDREN: dict[tuple[type, str], tuple[str, ...]] = {
     (FlattenExtractor, "forward"): ("flatten",),

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium
+import numpy as np
 
-from rltools.environments import normalizers, statistics_of
+from rltools.envs import normalizers, statistics_of
 from rltools.errors import ArgumentError, MismatchError, ModelError
-from rltools.policies import Known
 from rltools.policies._identity import fingerprint
-from rltools.policies._surroundings import Surroundings, elsewhere_note, look_at, place
-from rltools.policies.sb3._following import FollowedStatistics
-from rltools.policies.sb3._normalize import Statistics
+from rltools.policies.base import Source
+from rltools.policies.env_info import Surroundings, elsewhere_note, look_at, place
+from rltools.policies.library import Known
+from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
 from rltools.policies.sb3._policy import make_policy
 from rltools.policies.sb3._preprocess import fits
 from rltools.policies.sb3.families import family_of
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policy import Source
 
 
 def load_live(model: Any, known: Known) -> TorchPolicy:
@@ -143,3 +144,35 @@ def _gives(vector: Any, network: Any) -> bool:
         return fits(network.observation_space, vector.observation_space)
     except ArgumentError:
         return False
+
+
+class FollowedStatistics:
+    """The statistics of a live VecNormalize as they are at the moment of each call; None without any.
+
+    Args:
+        wrapper: gives what a caller named: a live VecNormalize, the path of one that was saved, or None.
+    """
+
+    def __init__(self, wrapper: Callable[[], Any]) -> None:
+        self._wrapper, first = wrapper, wrapper()
+        self._numbers: list[Any] = []
+        self._statistics = None if first is None else given_statistics(first)
+        self._follows = not isinstance(first, str | Path)
+
+    def __call__(self) -> Statistics | None:
+        """Read them; the same object as the last time where no number has changed."""
+        wrapper = self._wrapper() if self._follows else None
+        if wrapper is None:
+            return self._statistics
+        numbers = _numbers(wrapper)
+        if numbers != self._numbers:
+            self._numbers, self._statistics = numbers, live_statistics(wrapper)
+        return self._statistics
+
+
+def _numbers(wrapper: Any) -> list[Any]:
+    """Whatever statistics are made of, to be compared; the arrays as bytes, because they may be written into."""
+    running = wrapper.obs_rms if wrapper.norm_obs else {}
+    moments = running.values() if isinstance(running, dict) else [running]
+    arrays = [np.asarray(array).tobytes() for entry in moments for array in (entry.mean, entry.var)]
+    return [wrapper.norm_obs, wrapper.epsilon, wrapper.clip_obs, *arrays]

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rltools._util.foreign_files import MIB
 from rltools.errors import ArgumentError, MismatchError, ModelError
-from rltools.features import Features
-from rltools.foreign_files import MIB
-from rltools.observations import Path
 from rltools.policies._normalization import Normalization
-from rltools.policies._stacking import MOST
-from rltools.policies.sb3._decode import decode_array
-from rltools.policies.sb3._saved import meaning
-from rltools.policies.sb3._unpickle import Record, unpickle
-from rltools.policies.sb3._zip import read_file
+from rltools.policies.env_info import MOST
+from rltools.policies.sb3.archive._decode import decode_array
+from rltools.policies.sb3.archive._pickle import Record, unpickle
+from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.sb3.archive.saved import meaning
+from rltools.spaces import Features
+from rltools.spaces.leaves import Path
 
 MAX_BYTES = 64 * MIB
 

@@ -14,22 +14,21 @@ from gymnasium import Space
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.features import Features, space_features
-from rltools.observations import leaves
-from rltools.policies import Known
-from rltools.policies._bounds import with_bounds_of
-from rltools.policies._chain import Chain, Planned
 from rltools.policies._encoding import check_dtype
 from rltools.policies._identity import first_tensor
-from rltools.policies._memory import Memory
 from rltools.policies._normalization import Normalization
-from rltools.policies._plan import Plan
-from rltools.policies._surroundings import Surroundings, check_match
+from rltools.policies.base import Memory, Source
+from rltools.policies.bounds import with_bounds_of
+from rltools.policies.env_info import Surroundings, check_match
+from rltools.policies.library import Known
 from rltools.policies.sb3._normalize import Statistics
 from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing, without_scaled_images
 from rltools.policies.sb3.families import Family, family_of
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policy import Source
+from rltools.policies.vjp._chain import Chain, Planned
+from rltools.policies.vjp._plan import Plan
+from rltools.spaces import Features, space_features
+from rltools.spaces.leaves import leaves
 
 Function = Callable[..., Any]
 

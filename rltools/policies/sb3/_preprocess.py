@@ -1,7 +1,7 @@
 """From the environment's layout to what a network takes, differentiably.
 
 The library's own preprocessing casts to float32, and turns integers into one-hot vectors where no gradient passes; here
-choices are one-hot before a gradient is asked for (see `rltools.observations`), and the rest is written out.
+choices are one-hot before a gradient is asked for (see `rltools.spaces.leaves`), and the rest is written out.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from gymnasium.spaces import Box, Dict, MultiBinary
 from stable_baselines3.common.preprocessing import is_image_space
 
 from rltools.errors import ModelError
-from rltools.observations import Path, leaves
-from rltools.policies._chain import Chain
-from rltools.policies._layers import Divided, Reordered
+from rltools.policies.vjp._chain import Chain
+from rltools.policies.vjp._layers import Divided, Reordered
+from rltools.spaces.leaves import Path, leaves
 
 Prepare = Callable[[Any], Any]
 

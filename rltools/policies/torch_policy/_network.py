@@ -11,17 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, MismatchError, RltoolsError
-from rltools.features import Features
-from rltools.policies._chain import Planned, chained
 from rltools.policies._encoding import check_dtype, encode
 from rltools.policies._identity import CurrentSource, device_of
-from rltools.policies._memory import Memory
 from rltools.policies._modes import evaluating, modules_behind, tree
 from rltools.policies._normalization import Normalization
-from rltools.policies._plan import Plan
-from rltools.policies._rows import arrangement, check_rows
+from rltools.policies.base import Back, Context, Memory, Source
+from rltools.policies.rows import arrangement, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
-from rltools.policy import Back, Context, Source
+from rltools.policies.vjp._chain import Planned, chained
+from rltools.policies.vjp._plan import Plan
+from rltools.spaces import Features
 
 Head = Callable[..., Tensor]
 HEADS = ("logit", "q_value", "advantage", "mean", "action", "value")
@@ -192,7 +191,7 @@ class Network:
         return self._called(name, x.shape, call, x, context.action, context.state)
 
     def pull(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
-        """See `rltools.policy.Pulling`; None where the head is not made of known layers."""
+        """See `rltools.policies.base.Pulling`; None where the head is not made of known layers."""
         plan = self._plan(name)
         if plan is None or self.features.is_nested:
             return None

@@ -12,27 +12,27 @@ from gymnasium.spaces import Box
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.features import Features, space_features
-from rltools.policies._actions import branches, count_actions, default_names
-from rltools.policies._choosing import clipping, gaussian, in_branches
 from rltools.policies._identity import source_of
-from rltools.policies._memory import Memory
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
-from rltools.policies._surroundings import names_in
+from rltools.policies.actions import branches, clipping, count_actions, default_names, gaussian, in_branches
+from rltools.policies.base import Acted, Context, Memory, Source, decide
+from rltools.policies.env_info import names_in
+from rltools.policies.library import Known
 from rltools.policies.torch_policy._network import Head, Network
 from rltools.policies.torch_policy._refusals import check_given, without_forward
-from rltools.policy import Acted, Context, Source, decide
+from rltools.spaces import Features, space_features
 
 if TYPE_CHECKING:
     from gymnasium import Space
     from gymnasium.envs.registration import EnvSpec
 
+
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
 
 
 class TorchPolicy(Network):
-    """A policy around any PyTorch module or function; see `rltools.policy.Policy` for its methods.
+    """A policy around any PyTorch module or function; see `rltools.policies.base.Policy` for its methods.
 
     The module is never changed: it is scored in eval mode, and each submodule has its own mode back afterwards.
 
@@ -221,3 +221,33 @@ class TorchPolicy(Network):
         if isinstance(self.action_space, Box):
             return clipping(self.action_space)(scores)
         return in_branches(scores, self.branches, deterministic, rngs, mask)
+
+
+def claims(source: object) -> bool:
+    """Any module; libraries with modules of their own come before this one."""
+    return isinstance(source, nn.Module)
+
+
+def load(source: nn.Module, known: Known) -> TorchPolicy:
+    """A policy around a module, with the spaces of its environment.
+
+    Raises:
+        ArgumentError: no environment given, or statistics, which a plain module has none of.
+    """
+    around = known.environment
+    if around is None:
+        raise ArgumentError(
+            f"a {type(source).__name__} does not say what it observes; give env=, or make a TorchPolicy with its spaces"
+        )
+    if known.normalize not in (None, False):
+        raise ArgumentError("normalize is for models of libraries that keep statistics; put it into the module itself")
+    return TorchPolicy(
+        source,
+        around.observation_space,
+        around.action_space,
+        name=known.name,
+        features=around.features,
+        action_names=around.action_names,
+        environment=around.spec,
+        dtype=known.dtype or torch.float32,
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from rltools.errors import ArgumentError
-from rltools.features import Features
+from rltools.spaces import Features
 
 _ACTORS = ("actor", "actor_mean", "actor_fc_mu", "policy", "policy_net", "pi", "q_network", "network", "net", "model")
 

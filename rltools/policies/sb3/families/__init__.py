@@ -35,11 +35,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from torch import nn
 
-from rltools.discovery import room_modules
+from rltools._util.discovery import room_modules
 from rltools.errors import ModelError
 
 if TYPE_CHECKING:
-    from rltools.policies.sb3._outputs import Outputs
+    from rltools.policies.sb3._heads import Outputs
 
 
 class Family(Protocol):

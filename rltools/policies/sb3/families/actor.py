@@ -18,13 +18,21 @@ from stable_baselines3.td3.policies import MultiInputPolicy as TD3MultiInputPoli
 from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor
 
-from rltools.policies._chain import Chain, Child
-from rltools.policies._layers import Unscaled
-from rltools.policies._plan import Composition
 from rltools.policies.sb3._composition import check_unhooked, composition_of
-from rltools.policies.sb3._deciding import LOG_STD_MAX, LOG_STD_MIN, choose_from, exploring
-from rltools.policies.sb3._outputs import Outputs, bounding, bounds, scale
+from rltools.policies.sb3._heads import (
+    LOG_STD_MAX,
+    LOG_STD_MIN,
+    Outputs,
+    bounding,
+    bounds,
+    choose_from,
+    exploring,
+    scale,
+)
 from rltools.policies.torch_policy import Head
+from rltools.policies.vjp._chain import Chain, Child
+from rltools.policies.vjp._layers import Unscaled
+from rltools.policies.vjp._plan import Composition
 
 CLASSES = (
     *(TD3Policy, TD3CnnPolicy, TD3MultiInputPolicy),

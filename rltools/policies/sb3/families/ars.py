@@ -9,12 +9,12 @@ from gymnasium.spaces import Discrete
 from sb3_contrib.ars.policies import ARSLinearPolicy, ARSPolicy
 from torch import Tensor
 
-from rltools.policies._chain import Chain, Child
-from rltools.policies._choosing import greedy
-from rltools.policies._layers import Unscaled
+from rltools.policies.actions import greedy
 from rltools.policies.sb3._composition import composition_of
-from rltools.policies.sb3._outputs import Outputs, bounding, bounds
+from rltools.policies.sb3._heads import Outputs, bounding, bounds
 from rltools.policies.torch_policy import Head
+from rltools.policies.vjp._chain import Chain, Child
+from rltools.policies.vjp._layers import Unscaled
 
 CLASSES = (ARSPolicy, ARSLinearPolicy)
 INFERENCE = ("forward", "_predict", "extract_features")

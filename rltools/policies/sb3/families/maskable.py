@@ -15,7 +15,7 @@ from sb3_contrib.common.maskable.policies import (
     MaskableMultiInputActorCriticPolicy,
 )
 
-from rltools.policies.sb3._outputs import Outputs
+from rltools.policies.sb3._heads import Outputs
 from rltools.policies.sb3.families.on_policy import towers
 
 CLASSES = (MaskableActorCriticPolicy, MaskableActorCriticCnnPolicy, MaskableMultiInputActorCriticPolicy)

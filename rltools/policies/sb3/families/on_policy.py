@@ -7,11 +7,10 @@ from typing import Any
 
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
 
-from rltools.policies._chain import Chain, Child
 from rltools.policies.sb3._composition import composition_of
-from rltools.policies.sb3._deciding import actor_critic
-from rltools.policies.sb3._outputs import Outputs
+from rltools.policies.sb3._heads import Outputs, actor_critic
 from rltools.policies.torch_policy import Head
+from rltools.policies.vjp._chain import Chain, Child
 
 CLASSES = (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy)
 INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_get_action_dist_from_latent")

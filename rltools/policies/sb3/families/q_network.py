@@ -14,13 +14,13 @@ from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy, MultiInputPolic
 from torch import Tensor
 
 from rltools.errors import ArgumentError
-from rltools.policies._chain import Chain, Child
-from rltools.policies._choosing import epsilon_greedy, greedy
-from rltools.policies._plan import is_plain
+from rltools.policies.actions import epsilon_greedy, greedy
+from rltools.policies.base import Back
 from rltools.policies.sb3._composition import CHILDREN, composition_of, is_as_imported
-from rltools.policies.sb3._outputs import Outputs
+from rltools.policies.sb3._heads import Outputs
 from rltools.policies.sb3._preprocess import unprepared
-from rltools.policy import Back
+from rltools.policies.vjp._chain import Chain, Child
+from rltools.policies.vjp._plan import is_plain
 
 CLASSES = (DQNPolicy, CnnPolicy, MultiInputPolicy, QRDQNPolicy, QuantileCnnPolicy, QuantileMultiInputPolicy)
 INFERENCE = ("forward", "_predict", "extract_features")
@@ -70,7 +70,7 @@ class _Inner(Child):
 
 
 class _MeanOfQuantiles:
-    """`[batch, count * action]` -> `[batch, action]`; see `rltools.policies._layers.Layer`."""
+    """`[batch, count * action]` -> `[batch, action]`; see `rltools.policies.vjp._layers.Layer`."""
 
     def __init__(self, network: Any) -> None:
         self.network = network

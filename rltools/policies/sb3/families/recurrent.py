@@ -19,12 +19,11 @@ from sb3_contrib.common.recurrent.policies import (
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.policies._chain import Chain, Child
-from rltools.policies._memory import Memory
-from rltools.policies._plan import is_plain
+from rltools.policies.base import Memory
 from rltools.policies.sb3._composition import composition_of
-from rltools.policies.sb3._deciding import actor_critic
-from rltools.policies.sb3._outputs import Outputs
+from rltools.policies.sb3._heads import Outputs, actor_critic
+from rltools.policies.vjp._chain import Chain, Child
+from rltools.policies.vjp._plan import is_plain
 
 CLASSES = (RecurrentActorCriticPolicy, RecurrentActorCriticCnnPolicy, RecurrentMultiInputActorCriticPolicy)
 INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_get_action_dist_from_latent", "predict")

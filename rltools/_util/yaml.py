@@ -1,0 +1,243 @@
+"""Reading YAML that somebody else wrote: data only, in full or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    NodeEvent,
+    ScalarEvent,
+)
+from ruamel.yaml.parser import Parser
+
+from rltools._util.console import as_text
+from rltools._util.foreign_files import read_foreign
+from rltools.errors import ConfigError
+
+MAX_BYTES = 200_000
+MAX_WORDS = 30_000
+MAX_VALUES = 8_000
+MAX_DEPTH = 20
+MAX_DIGITS = 100
+MAX_FAULTS = 50
+MAX_SHOWN = 80
+"""Characters of somebody's key or value in an error."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|[0-9_.:eE+-]+)")
+_CORE_TAGS = {None} | {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
+
+M = TypeVar("M", bound=BaseModel)
+
+_WHOLE, _LIST, _MAPPING = "must be a whole number", "must be a list", "must be `key: value`s"
+_PLAIN = {
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), _WHOLE),
+    **dict.fromkeys(("list_type", "tuple_type"), _LIST),
+    **dict.fromkeys(("dict_type", "model_type"), _MAPPING),
+    **dict.fromkeys(("string_too_short", "too_short"), "must not be empty"),
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le:,}",
+    "too_long": "must have no more than {max_length} entries",
+    "invalid-json-value": "must be a text, a number, true, false, null, a list or `key: value`s",
+}
+"""Plain words for pydantic's types of faults. Where something has a least length, it is 1."""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What a YAML 1.2 file of UTF-8 text says: one mapping of plain data. Nothing in it is executed.
+
+    `1e-3` is a number and `no` is a string, as YAML 1.2 has it.
+
+    Raises:
+        ConfigError: a file that cannot be read or is larger than 200 kB, and all that `parse_yaml` refuses.
+    """
+    content = read_foreign(path, MAX_BYTES, unreadable=ConfigError)
+    try:
+        return parse_yaml(content.decode("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+
+
+def parse_yaml(text: str, where: str) -> dict[str, Any]:
+    """The mapping that YAML text holds; `where` is what errors call it.
+
+    Raises:
+        ConfigError: a syntax error, a duplicate key, an alias, an anchor, a merge key, a directive, a tag beyond the
+            core ones, several documents, more than 200 kB, 30,000 words, 8,000 values or 20 levels, a number of more
+            than 100 digits, or anything but a mapping.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise ConfigError(f"{where} is larger than {MAX_BYTES:,} bytes; cards and experiment files are a few thousand")
+    if len(text.split(maxsplit=MAX_WORDS)) > MAX_WORDS:
+        raise ConfigError(f"{where} has more than {MAX_WORDS:,} words; cards and experiment files have a few hundred")
+    check = _Checks(where)
+    try:
+        data = load_checked(text, check)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{where}, line {mark.line + 1}" if mark is not None else where
+        raise ConfigError(f"{place}: {' '.join(str(error.problem or error.context).split())}") from error
+    except (YAMLError, ValueError, LookupError, TypeError) as error:
+        # The last three come from values that do not suit their tag, and from keys that are no keys.
+        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{where} holds {type(data).__name__ if data is not None else 'nothing'}, not `key: value`s")
+    return data
+
+
+def load_checked(text: str, check: Callable[[Event], None], constructor: type[SafeConstructor] | None = None) -> Any:
+    """What YAML text holds, where every event of it is checked before anything is built of it.
+
+    Args:
+        text: YAML.
+        check: called with each event, in order; it raises where the text is to be refused.
+        constructor: of values; the safe one by default.
+    """
+
+    class Checked(Parser):
+        def get_event(self) -> Any:
+            event = super().get_event()
+            check(event)
+            return event
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Parser = Checked
+    if constructor is not None:
+        yaml.Constructor = constructor
+    return yaml.load(text)
+
+
+class _Checks:
+    """Refuses what is not plain data, or far too much of it, with its line."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._depth = self._documents = self._values = 0
+
+    def __call__(self, event: Event) -> None:
+        self._documents += isinstance(event, DocumentStartEvent)
+        self._depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        self._values += isinstance(event, NodeEvent)
+        fault = _fault(event)
+        if self._documents > 1:
+            fault = "a second document begins; keep one in each file"
+        elif self._depth > MAX_DEPTH:
+            fault = f"more than {MAX_DEPTH} levels, one inside the other"
+        elif self._values > MAX_VALUES:
+            fault = f"more than {MAX_VALUES:,} keys and values; cards and experiment files have a few hundred"
+        if fault:
+            raise ConfigError(f"{self._where}, line {event.start_mark.line + 1}: {fault}")
+
+
+def _fault(event: Event) -> str | None:
+    if isinstance(event, DocumentStartEvent):
+        return "directives (%YAML, %TAG) are not allowed" if event.version or event.tags else None
+    if isinstance(event, AliasEvent):
+        return f"the alias *{_shortened(event.anchor)} is not allowed; write the value out"
+    if isinstance(event, NodeEvent) and event.anchor is not None:
+        return f"the anchor &{_shortened(event.anchor)} is not allowed; write the value out where it is needed"
+    if isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag not in _CORE_TAGS:
+        return f"the tag {_shortened(str(event.tag))} is not allowed; this file is read as plain data"
+    return _scalar_fault(event) if isinstance(event, ScalarEvent) else None
+
+
+def _scalar_fault(event: ScalarEvent) -> str | None:
+    if event.value == "<<" and event.implicit[0]:
+        return "the merge key << is not allowed; write the keys out"
+    if not event.value.isascii() and _SURROGATE.search(event.value):
+        return "half of a character; write the whole one"
+    return long_number(event)
+
+
+def long_number(event: Event) -> str | None:
+    """What is wrong with a number that Python may not even be able to print; None of anything else."""
+    if not isinstance(event, ScalarEvent) or not event.implicit[0] or len(event.value) <= MAX_DIGITS:
+        return None
+    if _NUMBER.fullmatch(event.value) is None:
+        return None
+    return f"a number of {len(event.value):,} digits, where {MAX_DIGITS} are the most"
+
+
+def validate(model: type[M], data: Any, path: Path) -> M:
+    """`data` as a `model`, which should forbid extra keys and be strict.
+
+    Raises:
+        ConfigError: everything that is wrong, at once: each fault with its key, the value found, and for an unknown key
+            the nearest known one.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    faults = [as_text(_describe(model, data, entry)) for entry in found[:MAX_FAULTS]]
+    if len(found) == 1:
+        raise ConfigError(f"{path}: {faults[0]}")
+    more = [f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else []
+    lines = [f"{as_text(path)}: {len(found)} faults", *(f"  {line}" for line in [*faults, *more])]
+    raise ConfigError("\n".join(lines))
+
+
+def _describe(model: type[BaseModel], data: Any, entry: Any) -> str:
+    location, plain = entry["loc"], _PLAIN.get(entry["type"])
+    message = plain.format(**entry.get("ctx", {})) if plain else entry["msg"].removeprefix("Value error, ")
+    where = _key_path(data, location, missing=entry["type"] == "missing")
+    if entry["type"] == "missing":
+        return f"{where}: missing"
+    if entry["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1])[:MAX_SHOWN], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        return f"{where}: unknown key; {hint}"
+    value = repr(entry["input"])
+    said = isinstance(entry["input"], dict) or value in message
+    found = "" if said else f", not {_shortened(value)}"
+    return f"{where}: {message[0].lower() + message[1:]}{found}"
+
+
+def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> str:
+    """The location in the file: pydantic's also names branches of unions, which no file has."""
+    path = ""
+    for position, part in enumerate(location):
+        absent = missing and position == len(location) - 1
+        inside = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if absent or inside or (isinstance(data, dict) and part in data):
+            path += f"[{part}]" if isinstance(part, int) else f".{part}"
+            data = None if absent else data[part]
+    return _shortened(path.removeprefix(".")) or "the whole file"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    models = [model]
+    for part in location:
+        annotations = [known.model_fields[part].annotation for known in models if part in known.model_fields]
+        models = [found for annotation in annotations for found in _models(annotation)] or models
+    return sorted({key for known in models for key in known.model_fields})
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that an annotation like `tuple[Entry, ...] | None` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

@@ -1,0 +1,229 @@
+"""Whether hooks on a network's modules see all that they must: they see modules, and no functions.
+
+A method that gives a ReLU another derivative by a hook is silently wrong where the network computes its ReLU by a
+function, and where one module is called twice, because what it kept of the first call is that of the second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node, get_gradient_edge
+
+from rltools.attributions._support.method import RowScore
+from rltools.errors import ArgumentError
+
+Kinds = Collection[type[nn.Module]]
+
+
+def network_of(name: str, score: RowScore) -> nn.Module:
+    """The module to look into.
+
+    Raises:
+        ArgumentError: the policy is a function.
+    """
+    if score.network is None:
+        raise ArgumentError(
+            f"{name} looks into a network's modules, and this policy is a plain function; give the policy its "
+            f"nn.Module, or take integrated_gradients, which needs none"
+        )
+    return score.network
+
+
+def check_hooks(name: str, score: RowScore, x: Tensor, kinds: Kinds, bends: Bends) -> None:
+    """Follow the score of the first row back to its input, and see that modules of `kinds` do all that bends.
+
+    Args:
+        name: of the method, for messages.
+        score: whose network is hooked.
+        x: `[batch, *feature]`.
+        kinds: the types of module that the method has a rule for.
+        bends: (an operation, the operations that depend on x) -> whether it needs a rule.
+
+    Raises:
+        ArgumentError: one of these modules is called twice, or writes into what others read; or an operation that
+            needs a rule is in none of them.
+    """
+    network = network_of(name, score)
+    leaf = x[:1].detach().clone().requires_grad_()
+    with torch.enable_grad(), _noted(network, kinds) as calls:
+        scalars = score.rows(torch.zeros(1, dtype=torch.int64, device=x.device))(leaf)
+    if not scalars.requires_grad:
+        raise ArgumentError(f"{name} needs a score that can be differentiated, and this one cannot")
+    called = [called for called, _, _ in calls]
+    if twice := sorted({module for module in called if called.count(module) > 1}):
+        raise ArgumentError(
+            f"{name} would be wrong here: the module {twice[0]!r} is called {called.count(twice[0])} times for one "
+            f"score, and a hook keeps what it saw last; give the network a module of its own for each call, or take "
+            f"integrated_gradients or shapley, which need no hooks"
+        )
+    readers = readers_of(get_gradient_edge(scalars).node)
+    dependent = after(readers, get_gradient_edge(leaf).node)
+    ruled = {node for _, start, end in calls for node in between(start, end)}
+    hidden = sorted({operation(node) for node in dependent - ruled if bends(node, dependent)})
+    if hidden:
+        raise ArgumentError(
+            f"{name} would be wrong here: the score computes {', '.join(hidden)} outside the modules that it has a "
+            f"rule for ({', '.join(sorted(kind.__name__ for kind in kinds))}): by functions such as torch.relu, or by "
+            f"other modules. Give the network such modules, explain a score without it (a logit or a mean instead of a "
+            f"probability or a bounded action), or take integrated_gradients or shapley, which need no hooks"
+        )
+    if any(getattr(module, "inplace", False) for module in network.modules() if type(module) in kinds):
+        _check_copies(name, network, score, x, kinds)
+
+
+def _check_copies(name: str, network: nn.Module, score: RowScore, x: Tensor, kinds: Kinds) -> None:
+    """A module that writes into its input does not where it is given a copy; somebody may count on it."""
+    with torch.no_grad():
+        plain = score(x)
+        with own_inputs(network, kinds):
+            copied = score(x)
+    if not torch.allclose(plain, copied, rtol=1e-4, atol=1e-6, equal_nan=True):
+        raise ArgumentError(
+            f"{name} would be wrong here: a module with inplace=True writes into a tensor that is read elsewhere too; "
+            f"make it inplace=False, or take integrated_gradients or shapley, which need no hooks"
+        )
+
+
+@contextmanager
+def own_inputs(network: nn.Module, kinds: Kinds) -> Iterator[None]:
+    """Each module of these kinds is given a copy of its input, and loses what hooks left in it.
+
+    Captum hooks the input's tensor: where that is read elsewhere too, by a skip connection, the hook would replace the
+    gradient of all readers together.
+    """
+    hooked = [module for module in network.modules() if type(module) in kinds]
+    before = {module: set(vars(module)) for module in hooked}
+    handles = [
+        module.register_forward_pre_hook(lambda _, inputs: tuple(part.clone() for part in inputs)) for module in hooked
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module in hooked:
+            for left in set(vars(module)) - before[module]:
+                delattr(module, left)
+
+
+Call = tuple[str, Node | None, Node | None]
+
+
+@contextmanager
+def _noted(network: nn.Module, kinds: Kinds) -> Iterator[list[Call]]:
+    """The calls of modules of these kinds while inside: the name, and where the graph enters and leaves it."""
+    calls: list[Call] = []
+    entered: dict[str, Node | None] = {}
+
+    def enter(name: str) -> Callable[..., None]:
+        def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            entered[name] = _edge(inputs[0]) if inputs else None
+
+        return note
+
+    def leave(name: str) -> Callable[..., None]:
+        def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            calls.append((name, entered.pop(name), _edge(output)))
+
+        return note
+
+    hooked = [(name, module) for name, module in network.named_modules() if type(module) in kinds]
+    handles = [module.register_forward_pre_hook(enter(name)) for name, module in hooked]
+    handles += [module.register_forward_hook(leave(name)) for name, module in hooked]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _edge(tensor: Tensor) -> Node | None:
+    return get_gradient_edge(tensor).node if tensor.requires_grad else None
+
+
+Bends = Callable[[Node, Collection[Node]], bool]
+"""(an operation, the operations that depend on x) -> whether it needs a rule of its own."""
+
+_LINEAR = frozenset(
+    {
+        *("Add", "Sub", "Rsub", "Neg", "Sum", "Mean", "Clone", "Alias", "ToCopy"),
+        *("View", "UnsafeView", "ReshapeAlias", "AsStrided", "T", "Transpose", "Permute", "Flip", "Expand", "Repeat"),
+        *("Cat", "Stack", "Unsqueeze", "Squeeze", "Unbind", "Split", "SplitWithSizes", "UnsafeSplit"),
+        *("Select", "Slice", "Index", "IndexSelect", "Gather", "ConstantPadNd"),
+        *("NativeBatchNorm", "CudnnBatchNorm", "AvgPool2D", "AdaptiveAvgPool2D"),
+        *("UpsampleBilinear2D", "UpsampleNearest2D"),
+    }
+)
+_PRODUCTS = frozenset({"Mul", "Mm", "Mv", "Dot", "Bmm", "Addmm", "Addmv", "Baddbmm", "Linear", "Convolution", "Div"})
+_LAYERS = _PRODUCTS - {"Mul", "Div"}
+_RECTIFIERS = frozenset({"Relu", "Threshold", "ClampMin", "Maximum", "Where"})
+
+
+def is_not_linear(node: Node, dependent: Collection[Node]) -> bool:
+    """Whether an operation is no linear function of x.
+
+    A bound on both sides counts as linear before the first layer: observations are clipped, mostly without effect, and
+    where it has one the residual says so.
+    """
+    name = operation(node)
+    if name in _PRODUCTS:
+        factors = [place for place, (before, _) in enumerate(node.next_functions) if before in dependent]
+        return len(factors) > 1 or (name == "Div" and factors == [1])
+    if name == "Clamp":
+        return is_rectifier(node, dependent) or any(operation(before) in _LAYERS for before in between(None, node))
+    return name not in _LINEAR and name != "AccumulateGrad"
+
+
+def is_rectifier(node: Node, dependent: Collection[Node]) -> bool:
+    """Whether an operation is a ReLU, or a bound on one side, which is one."""
+    name = operation(node)
+    bounds = (getattr(node, "_saved_min", None), getattr(node, "_saved_max", None))
+    return name in _RECTIFIERS or (name == "Clamp" and None in bounds)
+
+
+def operation(node: Node) -> str:
+    """`ReluBackward0` -> `Relu`."""
+    return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])
+
+
+def readers_of(end: Node) -> dict[Node, list[Node]]:
+    """Every operation that `end` is computed by, with those that read its result."""
+    readers: dict[Node, list[Node]] = {end: []}
+    left = [end]
+    while left:
+        node = left.pop()
+        for before, _ in node.next_functions:
+            if before is None:
+                continue
+            if before not in readers:
+                readers[before] = []
+                left.append(before)
+            readers[before].append(node)
+    return readers
+
+
+def after(readers: Mapping[Node, list[Node]], start: Node) -> set[Node]:
+    """An operation, and all that depend on it."""
+    found, left = {start}, [start]
+    while left:
+        new = [node for node in readers.get(left.pop(), ()) if node not in found]
+        found.update(new)
+        left += new
+    return found
+
+
+def between(start: Node | None, end: Node | None) -> set[Node]:
+    """The operations from `end` back to `start`, without the latter."""
+    found: set[Node] = set()
+    left = [end]
+    while left:
+        node = left.pop()
+        if node is not None and node is not start and node not in found:
+            found.add(node)
+            left += [before for before, _ in node.next_functions]
+    return found

@@ -1,0 +1,103 @@
+"""What a method's parameters may be: checked by what its function declares, before anything is computed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from rltools._util.limits import in_digits
+from rltools.errors import ArgumentError
+
+NAMED_ELSEWHERE = frozenset({"groups"})
+"""Given by the names of features, which only a policy knows."""
+
+
+def check_parameters(
+    method: str, function: Callable[..., Any], defaults: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
+    """Whether a method takes parameters of these names, and each of them such a value.
+
+    Args:
+        method: its name.
+        function: that computes it, with its annotations.
+        defaults: of its parameters.
+        given: what it is asked with.
+
+    Raises:
+        ArgumentError: it does not.
+    """
+    for name in sorted(given.keys() - defaults.keys()):
+        close = difflib.get_close_matches(name, defaults, n=1)
+        meant = f"did you mean {close[0]!r}? It" if close else "it"
+        raise ArgumentError(f"{method} takes no parameter {name!r}; {meant} takes {_listed(defaults)}")
+    if not given:
+        return
+    hints = _hints(function)
+    for name in given.keys() - NAMED_ELSEWHERE:
+        kinds = hints.get(name) or _like(defaults[name])
+        if kinds and not any(_is(given[name], kind) for kind in kinds):
+            allowed = " or ".join(dict.fromkeys(map(_words, kinds)))
+            raise ArgumentError(
+                f"{name} of {method} is {_shown(given[name])}; it must be {allowed}, for instance {defaults[name]!r}"
+            )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return in_digits(value)
+    return f"{value!r:.80}"
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+@cache
+def _hints(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
+    """The kinds that each parameter may be of; none where its annotation is of another sort."""
+    try:
+        hints = get_type_hints(function)
+    except (NameError, TypeError):  # of another package, that imports a type for type checkers only
+        return {}
+    return {name: kinds for name, hint in hints.items() if (kinds := _kinds(hint))}
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    known = all(part in (bool, int, float, str, NoneType) or get_origin(part) is Literal for part in parts)
+    return tuple(parts) if known else ()
+
+
+def _like(default: Any) -> tuple[Any, ...]:
+    """Of a parameter that declares nothing: what its default is like; a whole number may stand for any number."""
+    if isinstance(default, bool | str):
+        return (type(default),)
+    return (float,) if isinstance(default, int | float) else ()
+
+
+def _is(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    if kind is float:
+        return isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
+    return isinstance(value, kind)
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, get_args(kind)))
+    return {int: "a whole number", float: "a finite number", str: "a text", bool: "true or false"}.get(kind, "null")

@@ -1,0 +1,39 @@
+"""An observation that is one number, as the vector of one entry that every method can take."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from rltools.attributions._support.method import RowScore
+
+
+class ScalarScore:
+    """The score of observations of shape (), of inputs `[batch, ..., 1]`; see `RowScore`."""
+
+    feature_ndim = 1
+    dims: tuple[str, ...] = ("feature",)
+
+    def __init__(self, score: RowScore) -> None:
+        self._score = score
+        self.outputs, self.categorical, self.most_copies = score.outputs, score.categorical, score.most_copies
+
+    @property
+    def network(self) -> nn.Module | None:
+        """See `RowScore`."""
+        return self._score.network
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`[batch, ..., 1]` -> `[batch, ..., target]`."""
+        return self._score(x[..., 0])
+
+    def gradients(self, x: Tensor) -> Tensor:
+        """`[target, batch, ..., 1]`."""
+        return self._score.gradients(x[..., 0])[..., None]
+
+    def rows(self, index: Tensor) -> RowScore:
+        """See `RowScore`."""
+        return ScalarScore(self._score.rows(index))
+
+    def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `RowScore`."""
+        return self._score.actions(x[..., 0])

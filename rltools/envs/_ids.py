@@ -1,0 +1,171 @@
+"""What environments are called, today and before, and the packages that register them."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+
+from rltools._util.limits import MAX_WRAPPERS
+from rltools.envs._wrapper_specs import remakeable, with_arguments_of
+from rltools.errors import SimulationError
+
+Environment = str | EnvSpec | gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]]
+
+RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "LunarLander-v2": ("LunarLander-v3", {}),
+    "LunarLanderContinuous-v2": ("LunarLander-v3", {"continuous": True}),
+    "CarRacing-v2": ("CarRacing-v3", {}),
+    "Pendulum-v0": ("Pendulum-v1", {}),
+    "Taxi-v3": ("Taxi-v4", {}),
+    "FrozenLake-v0": ("FrozenLake-v1", {}),
+    "CliffWalking-v0": ("CliffWalking-v1", {}),
+    "Blackjack-v0": ("Blackjack-v1", {}),
+}
+_OLD_MUJOCO = re.compile(
+    r"(Ant|HalfCheetah|Hopper|Humanoid|HumanoidStandup|InvertedDoublePendulum|InvertedPendulum|Pusher|Reacher|Swimmer"
+    r"|Walker2d)-v[23]"
+)
+# Packages that rltools knows to register environments: by what their ids look like, not because a file says so.
+_REGISTERED_BY = (
+    (re.compile(r"(MiniGrid|BabyAI)-.*"), "minigrid", "minigrid"),
+    (re.compile(r"ALE/.*|[A-Za-z*]+NoFrameskip-v[04]"), "ale_py", "ale-py"),
+)
+
+
+def current_id(env_id: str) -> tuple[str, dict[str, Any]]:
+    """Today's id of an environment that was renamed, with the arguments that make it the same one.
+
+    >>> current_id("LunarLanderContinuous-v2")
+    ('LunarLander-v3', {'continuous': True})
+    >>> current_id("CartPole-v1")
+    ('CartPole-v1', {})
+    """
+    if mujoco := _OLD_MUJOCO.fullmatch(env_id):
+        return f"{mujoco[1]}-v5", {}
+    today, kwargs = RENAMED.get(env_id, (env_id, {}))
+    return today, dict(kwargs)
+
+
+def is_newer_version(env_id: str) -> bool:
+    """Whether models may come from an older version of an environment, which had another id.
+
+    >>> is_newer_version("LunarLander-v3"), is_newer_version("CartPole-v1")
+    (True, False)
+    """
+    name, _, version = env_id.rpartition("-")
+    return any(today == env_id for today, _ in RENAMED.values()) or (
+        version == "v5" and _OLD_MUJOCO.fullmatch(f"{name}-v3") is not None
+    )
+
+
+def environment_spec(env: Environment) -> EnvSpec | None:
+    """How an environment is specified, under today's id and without its render mode; None where only making it tells.
+
+    Raises:
+        SimulationError: no environment of this id is registered, or it is in far too many wrappers.
+    """
+    if isinstance(env, str):
+        env_id, kwargs = current_id(env)
+        return registered(env_id, kwargs)
+    if isinstance(env, EnvSpec):
+        return without_render_mode(env)
+    if isinstance(env, gymnasium.Env):
+        _check_depth(env)
+    if isinstance(env, gymnasium.Env) and env.spec is not None:
+        wrappers = with_arguments_of(env, env.spec.additional_wrappers)
+        return without_render_mode(dataclasses.replace(env.spec, additional_wrappers=wrappers))
+    return None
+
+
+def _check_depth(env: gymnasium.Env[Any, Any]) -> None:
+    # Gymnasium asks each wrapper for what the one inside it says, one call within the other.
+    count = 0
+    while isinstance(env, gymnasium.Wrapper):
+        count, env = count + 1, env.env
+        if count > MAX_WRAPPERS:
+            raise SimulationError(
+                f"the environment is in more than {MAX_WRAPPERS} wrappers, which is the most; unwrap it, or put what "
+                f"they do into one"
+            )
+
+
+def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
+    """The specification that is registered under an id, with more arguments.
+
+    Raises:
+        SimulationError: none is, or its module or package has to be imported or installed first.
+    """
+    module, _, name = env_id.rpartition(":")
+    if module and module not in sys.modules:
+        raise SimulationError(
+            f"{env_id!r} needs the module {module!r}; import it first, or name it on the command line: "
+            f"--import {module}"
+        )
+    if name not in gymnasium.registry:
+        _import_package_of(name)
+    known = gymnasium.registry.get(name)
+    if known is None:
+        near = difflib.get_close_matches(name, gymnasium.registry, n=3)
+        hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
+        raise SimulationError(
+            f"no environment {name!r} is registered; {hint}Where another package registers it, import that package "
+            f"first, or name it on the command line: --import PACKAGE"
+        )
+    return dataclasses.replace(known, kwargs=known.kwargs | kwargs)
+
+
+def registered_ids(pattern: str) -> tuple[str, ...]:
+    """The ids that are registered and match a pattern such as `MiniGrid-*`, in the order of their registration.
+
+    Raises:
+        SimulationError: the package that registers them is not installed.
+    """
+    _import_package_of(pattern)
+    return tuple(name for name in gymnasium.registry if fnmatchcase(name, pattern))
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import modules that the user named, so that they register their environments; the working directory counts.
+
+    Raises:
+        SimulationError: one cannot be imported.
+    """
+    names, here = list(names), str(Path.cwd())
+    if names and here not in sys.path:
+        sys.path.append(here)
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise SimulationError(
+                f"the module {name!r} cannot be imported ({type(error).__name__}: {error}); install it, or run in the "
+                f"folder it lies in"
+            ) from error
+
+
+def without_render_mode(spec: EnvSpec) -> EnvSpec:
+    """The same specification, drawn in no way."""
+    kwargs = {name: value for name, value in spec.kwargs.items() if name != "render_mode"}
+    return dataclasses.replace(spec, kwargs=kwargs, additional_wrappers=remakeable(spec.additional_wrappers))
+
+
+def _import_package_of(name: str) -> None:
+    for pattern, package, distribution in _REGISTERED_BY:
+        if pattern.fullmatch(name) and package not in sys.modules:
+            try:
+                importlib.import_module(package)
+            except ImportError as error:
+                raise SimulationError(
+                    f"{name} comes with the package {package}, which cannot be imported ({error}); install it: "
+                    f"pip install {distribution}"
+                ) from error

@@ -1,0 +1,208 @@
+"""Making environments."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, cast
+
+import gymnasium
+from gymnasium import Space, spaces
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import DependencyNotInstalled
+
+from rltools.envs._ids import Environment, environment_spec
+from rltools.envs._statistics import freeze_all, with_own_rewards
+from rltools.errors import ArgumentError, SimulationError
+
+_CAMERA = {"camera_id", "camera_name", "default_camera_config"}
+_EXTRAS = {
+    "box2d": "box2d",
+    "classic_control": "classic-control",
+    "mujoco": "mujoco",
+    "phys2d": "jax",
+    "tabular": "jax",
+    "toy_text": "toy-text",
+}
+
+
+def make_environment(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """A new environment: by id, by specification, like the one given, or from the function given.
+
+    What its wrappers have learned of observations is frozen, and rewards are not scaled by what was seen so far.
+
+    Raises:
+        ArgumentError: none of these was given; the message says what to give instead of some other things.
+        SimulationError: it cannot be made, cannot be drawn in this render mode, or comes out unlike the one given.
+    """
+    return with_own_rewards(make_with_rewards(env, render_mode=render_mode))
+
+
+def make_with_rewards(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """The same, with rewards as its wrappers give them.
+
+    Raises:
+        ArgumentError: as `make_environment`.
+        SimulationError: it cannot be made, cannot be drawn in this render mode, or comes out unlike the one given.
+    """
+    spec = environment_spec(env)
+    if spec is not None:
+        if render_mode is not None:
+            spec = dataclasses.replace(spec, kwargs=spec.kwargs | {"render_mode": render_mode})
+        try:
+            made = gymnasium.make(spec, disable_env_checker=True)
+        except Exception as error:
+            raise SimulationError(f"{spec.id} cannot be made: {error}{_next_step(env, spec, error)}") from error
+        if isinstance(env, gymnasium.Env) and not _alike(env.observation_space, made.observation_space):
+            raise SimulationError(
+                f"a second {env} would give {made.observation_space} instead of {env.observation_space}: one of its "
+                f"wrappers does not record what it was made with; give a function that makes the environment"
+            )
+        if render_mode is not None and not _CAMERA & spec.kwargs.keys():
+            follow(made)
+        return freeze_all(made)
+    if isinstance(env, gymnasium.Env):
+        raise SimulationError(
+            f"{env} has no specification, so no second one can be made; give a function that makes one"
+        )
+    check_kind(env)
+    return freeze_all(_made_by(cast("Callable[[], gymnasium.Env[Any, Any]]", env), render_mode))
+
+
+def check_kind(env: object) -> None:
+    """Refuse anything that is not an environment and does not make one.
+
+    Raises:
+        ArgumentError: it is neither; of other libraries' vectors and environments it says what to give instead.
+    """
+    if isinstance(env, str | EnvSpec | gymnasium.Env):
+        return
+    if kind := foreign_kind(env):
+        raise ArgumentError(f"the environment given is {kind}")
+    if not callable(env):
+        raise ArgumentError(f"an environment is an id, a specification or a function that makes one, not {env!r}")
+
+
+def _alike(one: Space[Any], other: Space[Any]) -> bool:
+    """Whether two spaces have the same arrays, whatever their bounds."""
+    if isinstance(one, spaces.Dict) and isinstance(other, spaces.Dict):
+        return one.keys() == other.keys() and all(_alike(part, other[key]) for key, part in one.items())
+    return type(one) is type(other) and one.shape == other.shape
+
+
+def _made_by(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | None) -> gymnasium.Env[Any, Any]:
+    try:
+        env = factory()
+    except Exception as error:
+        arguments = isinstance(factory, type) and isinstance(error, TypeError)
+        hint = (
+            f"; give a function that calls it with its arguments: lambda: {factory.__name__}(...)" if arguments else ""
+        )
+        raise SimulationError(
+            f"{factory!r} did not make an environment: {type(error).__name__}: {error}{hint}"
+        ) from error
+    if not isinstance(env, gymnasium.Env):
+        kind = foreign_kind(env)
+        hint = f": this is {kind}" if kind else "; does it lack a `return`?" if env is None else ""
+        raise SimulationError(f"{factory!r} made {type(env).__name__}; it must return a gymnasium.Env{hint}")
+    if render_mode is not None and env.render_mode != render_mode:
+        raise SimulationError(
+            f"frames need an environment made with render_mode={render_mode!r}; {factory!r} made one with "
+            f"render_mode={env.render_mode!r}"
+        )
+    return env
+
+
+def _next_step(env: Environment, spec: EnvSpec, error: Exception) -> str:
+    if isinstance(env, gymnasium.Env) and any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
+        return "; give a function that makes the environment"
+    parts = str(spec.entry_point).split(".")
+    extra = _EXTRAS.get(parts[2]) if parts[:2] == ["gymnasium", "envs"] else None
+    if extra is None or not isinstance(error, (ImportError, DependencyNotInstalled)):
+        return ""
+    return f'. Install what it needs: pip install "gymnasium[{extra}]"'
+
+
+FREE = -1
+
+
+def follow(env: gymnasium.Env[Any, Any]) -> None:
+    """Let a MuJoCo environment be seen by its model's own camera "track", where it has one.
+
+    Gymnasium's free camera stays where the robot began, which then walks out of the picture within seconds.
+    """
+    renderer = getattr(env.unwrapped, "mujoco_renderer", None)
+    if renderer is None or getattr(renderer, "camera_id", None) != FREE:
+        return
+    import mujoco
+
+    renderer.camera_id = mujoco.mj_name2id(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, "track")  # FREE without one
+
+
+OLD_GYM = (
+    "the old library gym; base it on gymnasium instead, or give a function that makes it through shimmy: "
+    'gymnasium.make("GymV26Environment-v0", env=env), "GymV21Environment-v0" for a gym before 0.26'
+)
+
+
+def foreign_kind(value: object) -> str:
+    """What an object is that is no environment of Gymnasium's, with what to give instead; "" for anything unknown.
+
+    It is told by the modules of its classes, because none of these libraries need be installed here.
+    """
+    modules = [cls.__module__ for cls in type(value).__mro__]
+    roots = {module.partition(".")[0] for module in modules}
+    if "stable_baselines3" in roots and hasattr(value, "num_envs"):
+        return _vector(value, "a vector of environments of Stable-Baselines3", "envs[0]", _wrapped_statistics(value))
+    if isinstance(value, gymnasium.vector.VectorEnv):
+        return _vector(value, "a vector of environments", "envs[0]", _statistics_of_vector(value))
+    if "pettingzoo" in roots:
+        return (
+            f"a {type(value).__name__} of PettingZoo, in which several agents act; give a function that makes a "
+            f"gymnasium.Env of the one agent that this policy plays, with the others inside it"
+        )
+    if "gym" in roots:
+        return f"a {type(value).__name__} of {OLD_GYM}"
+    if "dm_env" in roots or "dm_control" in roots:
+        return (
+            f"a {type(value).__name__} of dm_env; give a function that makes it through "
+            f'gymnasium.make("dm_control/..."), of `pip install shimmy[dm-control]`'
+        )
+    return ""
+
+
+def is_old_space(space: object) -> bool:
+    """Whether a space is one of the old library gym."""
+    return type(space).__module__.partition(".")[0] == "gym"
+
+
+def _vector(value: object, what: str, first: str, also: str) -> str:
+    inner: Any = value
+    while not hasattr(inner, "envs") and hasattr(inner, "venv" if hasattr(inner, "venv") else "env"):
+        inner = inner.venv if hasattr(inner, "venv") else inner.env
+    single = f"one of its environments (.{first}), " if hasattr(inner, "envs") else ""
+    return (
+        f"{what} ({type(value).__name__}), and each episode has an environment of its own; give {single}its id, or a "
+        f"function that makes one gymnasium.Env{also}"
+    )
+
+
+def _wrapped_statistics(value: object) -> str:
+    level = value
+    while level is not None:
+        if type(level).__name__ == "VecNormalize":
+            return ", and the VecNormalize as normalize="
+        level = getattr(level, "venv", None)
+    return ""
+
+
+def _statistics_of_vector(value: object) -> str:
+    level = value
+    while level is not None:
+        if "obs_rms" in vars(level):
+            return (
+                ", with the statistics of this one: rltools.FrozenStatistics(gymnasium.wrappers.NormalizeObservation("
+                "env), mean=..., var=...)"
+            )
+        level = vars(level).get("env")
+    return ""

@@ -1,0 +1,20 @@
+"""Experiment files, and running them."""
+
+from typing import TYPE_CHECKING, Any
+
+from rltools.experiments.file import Experiment, read_experiment
+
+if TYPE_CHECKING:
+    from rltools.experiments._run import Ran as Ran
+    from rltools.experiments._run import run_experiment as run_experiment
+
+__all__ = ["Experiment", "Ran", "read_experiment", "run_experiment"]
+
+
+def __getattr__(name: str) -> Any:
+    """Running one loads torch; reading one does not."""
+    if name in ("Ran", "run_experiment"):
+        from rltools.experiments import _run
+
+        return getattr(_run, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,143 @@
+"""Make a trained model an agent: a folder with the model, what it was trained on, and what it reaches."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rltools.envs import wrapped_spec
+from rltools.policies.env_info import with_arguments
+from rltools.policies.load import load_policy
+from rltools.rollout import record
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+MEASURED_EPISODES = 100
+MEASURED_SEED = 1000
+"""Away from the seeds that training and its evaluations use."""
+
+
+def publish_agent(
+    model: BaseAlgorithm,
+    folder: str | Path,
+    *,
+    environment: str,
+    wrappers: Sequence[Mapping[str, Any]] = (),
+    description: str,
+    hyperparameters: Mapping[str, Any],
+    steps: int,
+    seed: int,
+) -> Path:
+    """Save a Stable-Baselines3 model as `model.zip`, measure its return, and write its card `agent.yaml`.
+
+    The saved model has no optimiser state, which halves it; Stable-Baselines3 still loads it. The statistics of
+    observations that were normalised while training are saved as `vecnormalize.pkl`.
+
+    Args:
+        model: trained; it is left as it is.
+        folder: `agents/<name>`; its name becomes the agent's.
+        environment: the id it was trained on.
+        wrappers: what that was wrapped in, from the inside outwards: `{"name": ..., "kwargs": {...}}` each, with names
+            of `rltools.envs.wrapper_names()`; those of the training alone, such as a Monitor, are left out.
+        description: one line for `rltools list`.
+        hyperparameters: plain numbers and texts, for the card.
+        steps: of training.
+        seed: of training.
+
+    Returns:
+        The path of the card.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from rltools.experiments.publish import publish_agent
+        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=64, seed=0).learn(64)
+        >>> publish_agent(
+        ...     model,
+        ...     "agents/poles",
+        ...     environment="CartPole-v1",
+        ...     description="A beginner.",
+        ...     hyperparameters={"n_steps": 64},
+        ...     steps=64,
+        ...     seed=0,
+        ... ).name
+        'agent.yaml'
+    """
+    from ruamel.yaml import YAML
+
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    files = {"model": place / "model.zip"}
+    with _without_optimiser(model):
+        model.save(files["model"])
+    statistics = model.get_vec_normalize_env()
+    if statistics is not None:
+        files["normalize"] = place / "vecnormalize.pkl"
+        statistics.save(str(files["normalize"]))
+    worn = [(wrapper["name"], wrapper.get("kwargs", {})) for wrapper in wrappers]
+    spec = wrapped_spec(with_arguments(environment, {}), worn)
+    policy = load_policy(files["model"], spec, normalize=files.get("normalize"))
+    recording = record(policy, spec, episodes=MEASURED_EPISODES, seed=MEASURED_SEED, progress=True)
+    returns = np.array([outcome.total_reward for outcome in recording.outcomes()])
+    card = {
+        "name": place.resolve().name,
+        "description": description,
+        "library": f"{_library(model)} {version(_library(model))}",
+        "algorithm": type(model).__name__,
+        "environment": {"id": environment} | ({"wrappers": [dict(worn) for worn in wrappers]} if wrappers else {}),
+        "model": _named(files),
+        "training": {
+            "steps": steps,
+            "seed": seed,
+            "hyperparameters": dict(hyperparameters),
+            "versions": {name: version(name) for name in ("gymnasium", "numpy", "torch")}
+            | {"python": platform.python_version()},
+        },
+        "returns": {
+            "mean": round(float(returns.mean()), 2),
+            "deviation": round(float(returns.std(ddof=1)), 2),
+            "episodes": MEASURED_EPISODES,
+            "seed": MEASURED_SEED,
+        },
+    }
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False  # type: ignore[assignment]
+    with (place / "agent.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(card, file)
+    return place / "agent.yaml"
+
+
+def _library(model: BaseAlgorithm) -> str:
+    return "sb3-contrib" if type(model).__module__.startswith("sb3_contrib.") else "stable-baselines3"
+
+
+def _named(files: Mapping[str, Path]) -> dict[str, str]:
+    """The files of a card, each with its sha256."""
+    named: dict[str, str] = {}
+    for role, path in files.items():
+        prefix = "" if role == "model" else f"{role}_"
+        named |= {"file" if role == "model" else role: path.name}
+        named |= {f"{prefix}sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return named
+
+
+@contextmanager
+def _without_optimiser(model: BaseAlgorithm) -> Iterator[None]:
+    """A model whose optimisers know nothing of the training; afterwards they do again."""
+    parts = (model.policy, getattr(model.policy, "actor", None), getattr(model.policy, "critic", None))
+    optimisers = [optimiser for part in parts if (optimiser := getattr(part, "optimizer", None)) is not None]
+    before = [dict(optimiser.state) for optimiser in optimisers]
+    try:
+        for optimiser in optimisers:
+            optimiser.state.clear()
+        yield
+    finally:
+        for optimiser, state in zip(optimisers, before, strict=True):
+            optimiser.state.update(state)

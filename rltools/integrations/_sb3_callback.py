@@ -1,0 +1,295 @@
+"""The callback of Stable-Baselines3."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from rltools._util.console import say
+from rltools._util.files import cause_named
+from rltools.envs import Environment
+from rltools.errors import (
+    ArgumentError,
+    ConflictError,
+    FaultError,
+    GradientError,
+    MethodError,
+    ModelError,
+    RecordingError,
+    RltoolsError,
+    SimulationError,
+)
+from rltools.explanation import explain
+from rltools.integrations._checkpoints import FolderClaim, checkpoint_folders, checkpoint_path
+from rltools.integrations._loggers import Unlogged, log_checkpoint
+from rltools.policies.load import load_policy
+from rltools.recording import Recording, open_recording
+from rltools.rollout import record
+from rltools.summary import summarise
+from rltools.targets import Target
+
+_TRIAL_STEPS = 16
+_REFUSED = (ArgumentError, GradientError, MethodError, ModelError, SimulationError, FaultError)
+"""What is wrong with the question, the model or the environment, and will be at every step of the training."""
+
+
+class AttributionSkippedWarning(UserWarning):
+    """During training something could not be recorded, explained or logged; the training goes on.
+
+    Example:
+        >>> import warnings
+        >>> import rltools
+        >>> from rltools.integrations import AttributionSkippedWarning
+        >>> warnings.simplefilter("ignore", AttributionSkippedWarning)
+    """
+
+
+class AttributionCallback(BaseCallback):
+    """Records what the agent attends to while it learns, and logs it: as scalars, and as a figure to TensorBoard.
+
+    Before the first step, and then every so many steps, episodes of the model as it is then are recorded in
+    environments of their own, explained and logged through the model's own logger: `attribution/<feature>`, the share
+    of each feature in the importance of all, from 0 to 1; `attribution/mean_return`; and the figure
+    `attribution/importance`. In the name of a metric `_` stands for what some logger refuses: "cos(angle)" is logged
+    as `attribution/cos_angle`. Also to Weights & Biases where a run of it is active. The training goes on exactly as it
+    would have without: parameters, random streams and statistics of observations are the same to the last bit.
+
+    Args:
+        eval_env: an id, a specification or a function that makes one environment, as for `rltools.record`.
+        every: so many steps of training lie between two recordings, counted over all environments as SB3 counts them.
+        episodes: how many are recorded each time, always of the same seeds.
+        method: a name from `rltools list methods`.
+        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        references: how many visited states features are compared with, by methods that compare; None is 8.
+        seed: of the first episode.
+        max_steps: as for `rltools.record`.
+        directory: keeps `step-000010000` and so on, for `rltools.integrations.open_checkpoints`; None keeps the
+            recordings in temporary folders as long as they are in use.
+        overwrite: delete what `directory` holds of later steps than the training is at, which are another training's.
+        verbose: 1 prints the first finding of each recording.
+
+    Attributes:
+        recordings: by steps of training, in order; what the plot `training` takes.
+
+    Raises:
+        ArgumentError: at once for numbers below 1, a seed below 0 or a vector of environments; when training starts,
+            for a method or a target that the model does not have.
+        SimulationError: when training starts, for an environment that cannot be made.
+        MismatchError: when training starts, for an environment whose spaces are not the model's.
+        FaultError: when training starts, for an environment that raises.
+        ConflictError: when training starts, for a folder that holds later steps of another training, or the first one
+            of another model, or that another training writes to, in this process or in another.
+        RecordingError: when training starts, for a folder that cannot be written to.
+
+    Whatever fails later, also in a logger, is named in an `AttributionSkippedWarning`, once for each cause, and the
+    training goes on.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from rltools.integrations import AttributionCallback
+        >>> callback = AttributionCallback("CartPole-v1", every=128, episodes=2)
+        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=128, seed=0).learn(256, callback=callback)
+        >>> list(callback.recordings)
+        [0, 128, 256]
+    """
+
+    def __init__(
+        self,
+        eval_env: Environment,
+        *,
+        every: int = 10_000,
+        episodes: int = 5,
+        method: str = "gradient",
+        target: str | Target | None = None,
+        references: int | None = None,
+        seed: int = 0,
+        max_steps: int | None = None,
+        directory: str | Path | None = None,
+        overwrite: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(verbose)
+        for name, number in (
+            ("every", every),
+            ("episodes", episodes),
+            ("references", references),
+            ("max_steps", max_steps),
+        ):
+            if number is not None and number < 1:
+                raise ArgumentError(f"{name} is {number}; it must be at least 1")
+        if seed < 0:
+            raise ArgumentError(f"seed is {seed}; it must be at least 0")
+        if isinstance(eval_env, VecEnv):
+            raise ArgumentError(
+                f"eval_env is a {type(eval_env).__name__}; each episode has an environment of its own: give an id, a "
+                f"specification, or a function that makes one gymnasium.Env"
+            )
+        self._env, self._every, self._episodes, self._seed = eval_env, every, episodes, seed
+        self._method, self._target, self._references = method, target, references
+        self._max_steps, self._overwrite = max_steps, overwrite
+        self._directory = None if directory is None else Path(directory)
+        self._claim = None if self._directory is None else FolderClaim(self._directory)
+        self._recordings: dict[int, Recording] = {}
+        self._last = 0
+        self._tried: object = None
+        self._warned: set[str] = set()
+
+    @property
+    def recordings(self) -> Mapping[int, Recording]:
+        """The recordings so far, by steps of training, in order."""
+        return MappingProxyType(self._recordings)
+
+    def _init_callback(self) -> None:
+        """Try everything once on a few steps: what cannot work is refused before the first step of training."""
+        if self._tried is self.model:  # a training that is carried on
+            return
+        with bystander():
+            try:
+                self._look(None, episodes=1, max_steps=min(_TRIAL_STEPS, self._max_steps or _TRIAL_STEPS))
+            except _REFUSED:
+                raise
+            except Exception as error:  # of the machine, or of somebody else's code: it may work later
+                self._warn(_cause(error))
+        self._tried = self.model
+
+    def _on_training_start(self) -> None:
+        if self._claim is not None:
+            self._claim.begin(self.model, self.locals)
+        self._last = self.num_timesteps
+        if any(step > self.num_timesteps for step in self._recordings):  # those of a training that began anew
+            self._recordings = {}
+        if self._directory is not None and not self._recordings:
+            self._recordings = self._resumed(self._directory)
+        if not self._recordings:
+            self._keep()
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps // self._every > self._last // self._every:
+            self._last = self.num_timesteps
+            self._keep()
+        return True
+
+    def _on_training_end(self) -> None:
+        if self._claim is None:
+            return
+        try:
+            self._claim.end()
+        except RltoolsError as error:
+            warnings.warn(str(error), AttributionSkippedWarning, stacklevel=2)
+
+    def _resumed(self, directory: Path) -> dict[int, Recording]:
+        """What the same training has kept before.
+
+        Raises:
+            ConflictError: there are later steps, which this training has not reached, or the first is of another model.
+            RecordingError: these are to be overwritten, and cannot be deleted.
+        """
+        folders = checkpoint_folders(directory)
+        # Only before the first step: later the model learns on at the same count, after it was recorded.
+        if self.num_timesteps == 0 and 0 in folders and self._is_of_another_model(folders[0]):
+            if not self._overwrite:
+                raise ConflictError(
+                    f"{directory} holds a recording of another model at 0 steps of training; choose another folder "
+                    f"(directory=), or delete it with overwrite=True"
+                )
+            with cause_named(directory):
+                shutil.rmtree(folders.pop(0))
+        later = [step for step in folders if step > self.num_timesteps]
+        if later and not self._overwrite:
+            raise ConflictError(
+                f"{directory} holds recordings of up to {later[-1]} steps of training, and this training is at "
+                f"{self.num_timesteps}; choose another folder (directory=), carry on with "
+                f"learn(..., reset_num_timesteps=False), or delete the later ones with overwrite=True"
+            )
+        with cause_named(directory):
+            for step in later:
+                shutil.rmtree(folders.pop(step))
+        resumed = {}
+        for step, folder in folders.items():
+            try:
+                recording = open_recording(folder)
+                if recording.questions:
+                    resumed[step] = recording
+            except RecordingError as error:  # damaged since: the training can do without it
+                self._warn(str(error))
+        return resumed
+
+    def _is_of_another_model(self, folder: Path) -> bool:
+        try:
+            kept = open_recording(folder).header.policy_sha256
+        except RecordingError:  # damaged since: it is recorded anew
+            return False
+        return kept != load_policy(self.model, self._env).source.sha256
+
+    def _keep(self) -> None:
+        """Record, explain and log the model as it is; any fault is a warning: hours of training may hang on it."""
+        step = self.num_timesteps
+        folder = None if self._directory is None else checkpoint_path(self._directory, step)
+        try:
+            with bystander():
+                recording = self._look(folder, episodes=self._episodes, max_steps=self._max_steps)
+                summary = summarise(recording, method=self._method)
+                self._recordings[step] = recording
+                log_checkpoint(self.logger, recording, summary, step)
+            if self.verbose:
+                say(f"After {step:,} steps of training: {summary.findings[0]}")
+        except Exception as error:
+            self._warn(_cause(error))
+
+    def _warn(self, cause: str) -> None:
+        """Say each cause once: a logger that fails does so at every recording."""
+        if cause in self._warned:
+            return
+        self._warned.add(cause)
+        message = f"after {self.num_timesteps} steps of training: {cause}; the training goes on"
+        warnings.warn(message, AttributionSkippedWarning, stacklevel=3)
+
+    def _look(self, folder: Path | None, *, episodes: int, max_steps: int | None) -> Recording:
+        # Loaded each time, because what surrounds the model may be another environment by now.
+        policy = load_policy(self.model, self._env)
+        recording = record(
+            policy,
+            self._env,
+            episodes=episodes,
+            seed=self._seed,
+            directory=folder,
+            max_steps=max_steps,
+            overwrite=True,
+        )
+        return explain(
+            recording, policy, method=self._method, target=self._target, reference=self._references, seed=self._seed
+        )
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong; our own errors say it in a sentence, others may say only a word."""
+    return str(error) if isinstance(error, RltoolsError | Unlogged) else f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def bystander() -> Iterator[None]:
+    """The global random streams of Python, NumPy and torch, on every device, go on afterwards where they were.
+
+    What is recorded draws from generators of its own; an environment of somebody else may not.
+    """
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    began = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # asking a device for its stream would begin it
+    devices = torch.cuda.get_rng_state_all() if began else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if devices is not None:
+            torch.cuda.set_rng_state_all(devices)

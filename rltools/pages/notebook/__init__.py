@@ -1,0 +1,29 @@
+"""Cards of HTML for notebooks: of a recording, an attribution, a summary, and of what `analyze` returns.
+
+`object_html` is what the classes show themselves by (`_repr_html_`); `_card.py` is what all cards are made of, and the
+file to read first. May import recording, summary and plots.
+"""
+
+from functools import singledispatch
+
+from rltools.pages.notebook._recording import attribution_html, recording_html
+from rltools.pages.notebook._summary import analysis_html, summary_html
+from rltools.recording import Attribution, Recording
+from rltools.summary import Summary
+
+__all__ = ["analysis_html", "attribution_html", "object_html", "recording_html", "summary_html"]
+
+
+@singledispatch
+def object_html(shown: object) -> str:
+    """The card of an object of rltools.
+
+    Raises:
+        TypeError: there is no card for its class.
+    """
+    raise TypeError(f"there is no card for a {type(shown).__name__}")
+
+
+object_html.register(Attribution, attribution_html)
+object_html.register(Recording, recording_html)
+object_html.register(Summary, summary_html)

@@ -1,0 +1,100 @@
+"""A card: what it is, facts, sentences, a table with bars, and small print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from rltools._util.html import render
+from rltools.plots.drawing.colors import feature_colour
+
+LONGEST = 80
+"""Characters of a name; beyond them the middle is left out."""
+ROWS = 10
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a table, its lengths in percent of the column's width.
+
+    Attributes:
+        share: its length.
+        colour: of the feature, as in every plot.
+        interval: where it begins, and its width; None where there is none.
+    """
+
+    share: float
+    colour: str
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: texts, then a bar where the table has them, then numbers."""
+
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    bar: Bar | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """What stands above the columns, and the rows."""
+
+    names: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def card(
+    kind: str,
+    title: str,
+    *,
+    facts: Sequence[str] = (),
+    sentences: Sequence[str] = (),
+    table: Table | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """HTML that brings its own style, fits light and dark notebooks, and escapes whatever a name holds."""
+    from markupsafe import Markup
+
+    room = files("rltools.pages.notebook")
+    html = render(
+        room.joinpath("card.html").read_text(encoding="utf-8"),
+        style=Markup(room.joinpath("card.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own text
+        kind=kind,
+        title=title,
+        facts=list(facts),
+        sentences=list(sentences),
+        table=table,
+        notes=list(notes),
+    )
+    return html.encode("utf-8", "replace").decode("utf-8")  # half of a surrogate pair, which no message can hold
+
+
+def short(text: str) -> str:
+    """A name of at most `LONGEST` characters, the middle left out."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
+
+
+def bar(position: int, share: float, low: float, high: float, longest: float) -> Bar:
+    """The bar of a feature; `longest` is what fills the column."""
+    scale = 100 / longest if longest > 0 else 0.0
+    red, green, blue = (round(255 * part) for part in feature_colour(position))
+    interval = None
+    if math.isfinite(low) and math.isfinite(high):
+        interval = (round(scale * low, 2), round(scale * (high - low), 2))
+    length = round(scale * share, 2) if math.isfinite(share) else 0.0
+    return Bar(length, f"#{red:02x}{green:02x}{blue:02x}", interval)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 episode`, `2,000 steps`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def rest(shown: int, there: int) -> tuple[str, ...]:
+    """What to say where not every feature has a row."""
+    return () if shown == there else (f"and {there - shown:,} more of {there:,} features",)

@@ -1,0 +1,232 @@
+"""What a page shows, as JSON."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, product
+from typing import Any
+
+import numpy as np
+
+from rltools._util.files import numbered_path
+from rltools.pages.replay._encode import packed, quantised
+from rltools.pages.replay._highlights import moments
+from rltools.pages.replay.rows import Row, maps, pictures, rows_of, summed, webp_uri
+from rltools.recording import Attribution, Episode, Recording
+from rltools.recording.parquet import read_metadata
+from rltools.spaces import Features, Part
+from rltools.spaces.leaves import pick
+from rltools.summary.episodes import deviation
+
+_USUAL_SPEED = 30.0
+ENDINGS = {
+    "terminated": "terminated by the environment",
+    "truncated": "truncated by the environment",
+    "limit": "stopped at the step limit",
+    "fault": "stopped by a fault",
+}
+
+
+def episodes_data(
+    recording: Recording, numbers: Sequence[int], keys: list[str], title: str | None
+) -> Iterator[dict[str, Any]]:
+    """Everything about each episode that the page's script reads; `keys` are the attributions to show, in order.
+
+    Raises:
+        RecordingError: an episode is not explained by one of them.
+        CorruptError: a file is damaged.
+    """
+    per_unit = any(recording.question(key).unit == "score per unit" for key in keys)
+    spread = deviation((episode.states for episode in recording), recording.features.size) if per_unit else None
+    apart = {key: recording.told_apart(key) for key in keys}
+    for number in numbers:
+        yield _episode_data(recording, number, apart, title, spread)
+
+
+def _episode_data(
+    recording: Recording, number: int, apart: dict[str, str], title: str | None, spread: np.ndarray | None
+) -> dict[str, Any]:
+    header, episode, keys = recording.header, recording.episode(number), list(apart)
+    first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
+    others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
+    found = chain([] if first is None else [first], others)
+    known_speed = frames_per_second(recording, number)
+    speed = known_speed or _USUAL_SPEED
+    pictured = recording.features.has_images
+    rows = rows_of(recording.features)
+    return {
+        "title": title or header.policy,
+        "policy": header.policy,
+        "sha256": header.policy_sha256,
+        "library": header.library,
+        "notes": list(header.notes),
+        "versions": {name: str(version) for name, version in header.versions.items()},
+        "environment": header.environment_id,
+        "recording": recording.directory.name,
+        "deterministic": header.deterministic,
+        "outcome": outcome_data(recording, number),
+        "speed": speed,
+        "speed_known": known_speed is not None,
+        "moments": [vars(moment) for moment in moments(episode, header, first, spread, speed)],
+        "rewards": packed(episode.rewards),
+        "actions": _actions(recording, episode),
+        "features": _features(recording.features, episode, rows),
+        "texts": _texts(recording.features, episode),
+        "deviations": None if spread is None or pictured else packed(spread),
+        "attributions": [_attribution(asked, rows, spread, apart[key]) for key, asked in zip(keys, found, strict=True)]
+        if len(episode)
+        else [],
+        "frames": _frames(recording.frames(number)),
+    }
+
+
+def frames_per_second(recording: Recording, number: int) -> float | None:
+    """At which the frames are real time, as the environment said; None where no frames were kept."""
+    path = numbered_path(recording.directory / "frames", number)
+    text = read_metadata(path).get("frames_per_second") if path.is_file() else None
+    return None if text is None else float(text)
+
+
+def outcome_data(recording: Recording, number: int) -> dict[str, Any]:
+    """How an episode went."""
+    outcome = recording.outcome(number)
+    total = outcome.total_reward if math.isfinite(outcome.total_reward) else None
+    return vars(outcome) | {"total_reward": total, "ended": ENDINGS[outcome.ended]}
+
+
+def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
+    header = recording.header
+    flat = _rows(episode.actions).astype(np.float64)
+    return {
+        "names": list(header.action_names),
+        "discrete": header.action_start is not None,
+        "taken": packed(flat - (header.action_start or 0)),
+        "score": header.score,
+        "scores": packed(_rows(episode.scores)),
+        "allowed": _allowed(episode),
+    }
+
+
+def _allowed(episode: Episode) -> dict[str, Any] | None:
+    """1 for an action that was allowed, where each score has such a mark."""
+    if episode.masks is None or episode.masks.shape != episode.scores.shape:
+        return None
+    return quantised(_rows(episode.masks).astype(np.float64), np.dtype("i1"))
+
+
+def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:
+    """What bars, heatmap and traces have a row for; what was observed, where it is a number; and the pictures."""
+    single, states = [int(row.entries[0]) for row in rows if row.kind != "region"], _rows(episode.states)
+    return {
+        "names": [row.name for row in rows],
+        "units": [row.unit for row in rows],
+        "kinds": [row.kind for row in rows],
+        "values": packed(states if single == list(range(states.shape[1])) else states[:, single]),
+        "pictures": [
+            pictures(_observed(part, episode), part) for part in features.parts if part.is_image and len(episode)
+        ],
+    }
+
+
+def _observed(part: Part, episode: Episode) -> np.ndarray:
+    """`[step, *part.shape]`, in the environment's own type."""
+    values = part.leaf.encode(np.asarray(pick(episode.observations, part.leaf)))
+    return values.reshape(len(values), *part.shape)
+
+
+def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
+    """What an observation says in words."""
+    leaves = [leaf for leaf in features.leaves if leaf.kind == "text"]
+    return [{"name": leaf.name, "values": list(map(str, pick(episode.observations, leaf)))} for leaf in leaves]
+
+
+def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
+    """Where there are pictures, `scaled` is the same times the standard deviation of each entry.
+
+    The page multiplies the rows of other observations itself; of a region only the sum is left.
+    """
+    question, values = found.question, found.values.reshape(*found.values.shape[:2], -1)
+    both = question.unit == "score per unit" and spread is not None and found.features.has_images
+    shown = [values, values * spread] if both else [values]
+    plain, *scaled = [_shown(part, rows, found.features, len(shown)) for part in shown]
+    return {
+        "method": question.method,
+        "target": question.target,
+        "apart": apart,
+        "labels": list(question.labels),
+        "unit": question.unit,
+        "parameters": {name: str(value) for name, value in question.parameters.items()},
+        "every": question.every,
+        "scores": packed(found.scores),
+        "residual": None if found.residual is None else packed(found.residual),
+        "plain": plain,
+        "scaled": scaled[0] if scaled else None,
+    }
+
+
+def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
+    """`[step, target, entry]` by row, and over each picture."""
+    shown = [part for part in features.parts if part.is_image]
+    # Where each row is an entry there is nothing to sum, and no copy to hold of a long episode.
+    single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
+    return {
+        "values": packed(values if single else summed(values, rows)),
+        "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(shown)) for part in shown],
+    }
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), int(np.prod(values.shape[1:])))
+
+
+def _frames(frames: list[bytes] | None) -> dict[str, Any] | None:
+    if not frames:
+        return None
+    from PIL import Image
+
+    fitting = fitted(frames)
+    with Image.open(io.BytesIO(fitting[0])) as first:
+        size = first.size
+    return {"size": list(size), "pictures": [webp_uri(frame) for frame in fitting]}
+
+
+LARGEST = 4500
+"""Bytes of a frame on average: with 1,000 of them a page stays under 8 MB, base64 and everything else included."""
+SAMPLED = 12
+_WIDTHS, _QUALITIES = (400, 320, 256, 200), (70, 50, 30)
+
+
+def fitted(frames: Sequence[bytes]) -> list[bytes]:
+    """WebP frames as they are where they are small; otherwise the largest and best that stay under the limit.
+
+    Args:
+        frames: WebP, all of one size.
+    """
+    if sum(map(len, frames)) <= LARGEST * len(frames):
+        return list(frames)
+    some = frames[:: max(1, len(frames) // SAMPLED)]
+    width, quality = next(
+        (
+            choice
+            for choice in product(_WIDTHS, _QUALITIES)
+            if sum(len(_encoded(frame, *choice)) for frame in some) <= LARGEST * len(some)
+        ),
+        (_WIDTHS[-1], _QUALITIES[-1]),
+    )
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda frame: _encoded(frame, width, quality), frames))
+
+
+def _encoded(frame: bytes, width: int, quality: int) -> bytes:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(frame)) as opened:
+        picture = opened.convert("RGB")
+    if picture.width > width:
+        picture = picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=quality, method=1)
+    return file.getvalue()

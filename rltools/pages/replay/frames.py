@@ -1,0 +1,137 @@
+"""Replay pages of a recording's episodes, with frames rendered where the environment can be rendered."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rltools._util.files import numbered
+from rltools._util.progress import progress_bar
+from rltools.envs import spec_from_json
+from rltools.errors import RltoolsError, SimulationError
+from rltools.pages.replay.page import replay, same_seeds
+from rltools.recording import Recording, every_step_order
+from rltools.recording.folders import short_name
+from rltools.rollout.render import draw_episode, drawing_in
+from rltools.rollout.render_process import draw_elsewhere
+
+if TYPE_CHECKING:
+    from rltools.envs import Environment
+
+
+class NoPicturesWarning(UserWarning):
+    """An environment cannot be drawn; its replays show everything else."""
+
+
+def replay_episodes(
+    recording: Recording,
+    numbers: Sequence[int],
+    env: Environment | None = None,
+    *,
+    frames: bool = True,
+    modules: Sequence[str] = (),
+    progress: bool = False,
+) -> None:
+    """Add pictures to some episodes of a recording, and write `replays/episode-000012.html` of each.
+
+    Args:
+        recording: complete and explained.
+        numbers: of the episodes.
+        env: as it was given to `record`.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
+        modules: to import for environments that they register.
+        progress: show a progress bar.
+    """
+    if frames:
+        add_frames(recording, numbers, env, modules, progress=progress)
+    recording = recording if frames else recording.without_frames()
+    for number in numbers:
+        replay(recording, number, _path(recording, number))
+
+
+def replay_episode(
+    recording: Recording,
+    number: int | Sequence[int],
+    path: Path | None = None,
+    *,
+    method: str | None = None,
+    target: str | None = None,
+    beside: Recording | None = None,
+    frames: bool = True,
+    modules: Sequence[str] = (),
+) -> Path:
+    """Write the replay of one or several episodes, with pictures that are drawn now where there are none.
+
+    Args:
+        recording: where the episodes are.
+        number: of the episode; of several their numbers.
+        path: of the page; in `replays` of the recording by default.
+        method: as for `replay`.
+        target: as for `replay`.
+        beside: as for `replay`.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
+        modules: to import for environments that they register.
+
+    Returns:
+        The path.
+
+    Raises:
+        RltoolsError: whatever `replay` raises; that an environment cannot be drawn is a warning.
+    """
+    numbers = [number] if isinstance(number, int) else list(number)
+    for one in numbers:
+        recording.outcome(one)  # an episode that is not there is no matter of drawing
+    if method is not None or target is not None:
+        every_step_order(recording, method, target)  # before pictures are drawn: whether what is to be shown is there
+    others = [] if beside is None else same_seeds(recording, numbers, beside)
+    if frames:
+        add_frames(recording, numbers, None, modules, progress=False)
+    if frames and beside is not None:
+        add_frames(beside, others, None, modules, progress=False)
+    if not frames:
+        recording = recording.without_frames()
+        beside = None if beside is None else beside.without_frames()
+    path = path or _path(recording, *numbers, beside=beside)
+    return replay(recording, number, path, method=method, target=target, beside=beside)
+
+
+def _path(recording: Recording, *numbers: int, beside: Recording | None = None) -> Path:
+    which = f"episode{'s' if len(numbers) > 1 else ''}-{'-'.join(f'{number:06d}' for number in numbers)}"
+    other = "" if beside is None else f"-beside-{beside.directory.resolve().name}"
+    return recording.directory / "replays" / f"{short_name(which + other)}.html"
+
+
+def add_frames(
+    recording: Recording, numbers: Sequence[int], env: Environment | None, modules: Sequence[str], *, progress: bool
+) -> None:
+    """Add pictures to some episodes of a recording; where they cannot be drawn, one warning says why.
+
+    An environment that has a specification is drawn in a process of its own, because a renderer without a screen can
+    end the whole process. One that only a function makes, or that only this process knows, is drawn in this one.
+    """
+    there = set(numbered(recording.directory / "frames"))
+    missing = [number for number in numbers if number not in there]
+    try:
+        steps = sum(recording.outcome(number).steps for number in missing)
+        with progress_bar(f"draw {recording.header.policy}", steps, shown=progress) as advance:
+            if steps and not (
+                recording.header.environment and draw_elsewhere(recording.directory, missing, modules, advance)
+            ):
+                _draw_here(recording, missing, _recorded(recording, modules) if env is None else env, advance)
+    except RltoolsError as error:
+        # The numbers were recorded before, so that a replay has everything else to show.
+        warnings.warn(f"frames could not be drawn ({error})", NoPicturesWarning, stacklevel=3)
+
+
+def _recorded(recording: Recording, modules: Sequence[str]) -> Environment:
+    if not recording.header.environment:
+        raise SimulationError("the environment was made by a function, which a recording cannot hold")
+    return spec_from_json(recording.header.environment, allowed_modules=modules)
+
+
+def _draw_here(recording: Recording, numbers: Sequence[int], env: Environment, advance: Callable[[int], None]) -> None:
+    with drawing_in(recording.directory):
+        for number in numbers:
+            draw_episode(recording, number, env, advance)

@@ -1,0 +1,185 @@
+"""One self-contained HTML page of an episode, of several, or of two agents side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from itertools import chain
+from operator import index
+from pathlib import Path
+from typing import Any
+
+from rltools._util.files import appearing, cause_named
+from rltools._util.html import head, render, security_policy
+from rltools.errors import ArgumentError, RecordingError
+from rltools.pages.replay._encode import script_json, script_json_parts
+from rltools.pages.replay.data import episodes_data, outcome_data
+from rltools.recording import Recording, as_path, check_recording, every_step_order
+
+_STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/replay/page/page.css")
+_LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
+_COMMON = ("numbers", "packing", "document", "colours")
+_SIDE = ("data", "facts", "span", "bars", "picture", "tracks", "ribbons", "heat", "panels", "moments", "side")
+_PAGE = ("tip", "clock", "address", "theme", "keys", "page")
+_PARTS = (_COMMON, _SIDE, _PAGE)
+_EPISODE = "<!--episode-->"
+"""Where the data of an episode go; nobody's text has such brackets once it is escaped."""
+
+
+def replay(
+    recording: Recording,
+    episode: int | Sequence[int],
+    path: str | Path,
+    *,
+    method: str | None = None,
+    target: str | None = None,
+    title: str | None = None,
+    beside: Recording | None = None,
+) -> Path:
+    """Write episodes as one HTML page that needs no network: frames, attributions, features, scores and rewards.
+
+    `page.html#step=120` opens it at a step, `page.html#episode=3&step=120` at a step of one of several episodes.
+
+    Args:
+        recording: where the episodes are.
+        episode: its number; of several their numbers, the first is shown first.
+        path: of the page, which appears whole or not at all; its folder is made where there is none.
+        method: only attributions of this method, or the one in the folder of this name; None shows all that were
+            recorded: first the best predictor of those that explain every step, where any does.
+        target: only those of this target, as text.
+        title: of the page; the policy's name by default.
+        beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
+            step by step.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnknownNameError: no such episode.
+        ArgumentError: no episode is named.
+        RecordingError: no attribution that fits, or none of this episode yet; the other recording has no episode with
+            the same seed; or the folder cannot be written to.
+        CorruptError: a file of a recording is damaged.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> rltools.replay(recording, 0, "poles.html").name
+        'poles.html'
+        >>> rltools.replay(recording, [0, 2], "two.html").name
+        'two.html'
+    """
+    for opened in (recording, *([] if beside is None else [beside])):
+        check_recording(opened)
+    path = as_path(path, "the path of the page")
+    if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
+        raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")
+    given: Any = episode
+    single = not hasattr(given, "__iter__")  # an array of numbers has an index, too
+    numbers = [index(number) for number in ([given] if single else dict.fromkeys(given))]
+    if not numbers:
+        raise ArgumentError("a replay needs at least one episode, and the list of their numbers is empty")
+    shown = [(recording, numbers)]
+    if beside is not None:
+        shown.append((beside, same_seeds(recording, numbers, beside)))
+    keys = [_keys(one, method, target) for one, _ in shown]
+    data = chain.from_iterable(episodes_data(one, of, key, title) for (one, of), key in zip(shown, keys, strict=True))
+    first = next(data)  # before anything is written: most of what can be wrong is wrong here
+    again = {"method": method, "target": target, "title": title}
+    options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
+    options += "" if beside is None else f", beside={_source(beside)}"
+    asked = numbers[0] if single else numbers
+    call = f"rltools.replay({_source(recording)}, {asked}, {path.name!r}{options})"
+    name = title or " beside ".join(dict.fromkeys(one.header.policy for one, _ in shown))
+    text = _page(name, call, [[outcome_data(one, number) for number in of] for one, of in shown], first)
+    with cause_named(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name may hold half of a surrogate pair, which no file can.
+        with appearing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
+            start = 0
+            for content in chain([first], data):
+                end = text.index(_EPISODE, start)
+                file.write(text[start:end])
+                file.writelines(script_json_parts(content))
+                start = end + len(_EPISODE)
+            file.write(text[start:])
+    return path
+
+
+def _source(recording: Recording) -> str:
+    folder = recording.directory.name if recording.directory.is_absolute() else recording.directory.as_posix()
+    return f"rltools.open_recording({folder!r}){'' if recording.pictured else '.without_frames()'}"
+
+
+def _keys(recording: Recording, method: str | None, target: str | None) -> list[str]:
+    """The names of the attributions to show, the one of every step that speaks first at the front.
+
+    Those over a window of past observations are left out: at a step they have a value for each of several moments.
+    """
+    fitting = recording.fitting(method, target)
+    if not any(map(recording.complete, fitting)) and method is None and target is None:
+        return []
+    first, *others = every_step_order(recording, method, target)
+    return [first, *filter(recording.complete, others)]
+
+
+def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:
+    """The page without its episodes: one of a million steps is no text to hold several times over."""
+    from markupsafe import Markup
+
+    style = "\n".join(map(_part, _STYLES))
+    library = _part(_LIBRARY)
+    script = _script()
+    index = {
+        "title": title,
+        "again": again,
+        "speed": first["speed"],
+        "speed_known": first["speed_known"],
+        "sides": outcomes,
+    }
+    numbers = f", episode {outcomes[0][0]['number']}" if len(outcomes[0]) == 1 else ""
+    return render(
+        _part("pages/replay/page/page.html"),
+        head=head(f"{title}{numbers}", style, security_policy([style], [library, script])),
+        library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
+        script=Markup(script),  # noqa: S704
+        data=Markup(script_json(index)),  # noqa: S704
+        episodes=[Markup(_EPISODE) for side in outcomes for _ in side],  # noqa: S704
+    )
+
+
+def _script() -> str:
+    """What a side of the page needs stands within one function, called once for each episode that is opened."""
+    common, side, page = ("\n".join(_part(f"pages/replay/page/{name}.js") for name in names) for names in _PARTS)
+    return f'"use strict";\n(() => {{\n{common}\nfunction makeSide(root, page, hub) {{\n{side}\n}}\n{page}\n}})();'
+
+
+def _part(name: str) -> str:
+    return files("rltools").joinpath(name).read_text(encoding="utf-8").strip()
+
+
+def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -> list[int]:
+    """For each of these episodes the number of the one in the other recording that has the same seed.
+
+    Raises:
+        UnknownNameError: no such episode.
+        RecordingError: the other is of another environment, or has no episode with one of the seeds.
+    """
+    ids = [one.header.environment_id for one in (recording, other)]
+    if ids[0] != ids[1]:
+        raise RecordingError(
+            f"{recording.directory} is of {ids[0] or 'an environment made by a function'}, and {other.directory} of "
+            f"{ids[1] or 'one made by a function'}; only episodes of one environment can stand side by side"
+        )
+    by_seed = {outcome.seed: outcome.number for outcome in reversed(other.outcomes())}
+    seeds = {number: recording.outcome(number).seed for number in numbers}
+    for number, seed in seeds.items():
+        if seed not in by_seed:
+            there = ", ".join(map(str, sorted(by_seed)[:8])) or "none"
+            raise RecordingError(
+                f"episode {number} has seed {seed}, and {other.directory} has no episode with it (its seeds: {there}); "
+                f"record one with seed={seed}"
+            )
+    return [by_seed[seed] for seed in seeds.values()]

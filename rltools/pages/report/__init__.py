@@ -1,0 +1,7 @@
+"""One page for a run, and one for an experiment, that a stranger understands; each also as one file to mail."""
+
+from rltools.pages.report._experiment import write_comparison
+from rltools.pages.report._run import write_report
+from rltools.pages.single_file import mail_report
+
+__all__ = ["mail_report", "write_comparison", "write_report"]

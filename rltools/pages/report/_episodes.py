@@ -1,0 +1,137 @@
+"""The episodes of a run: their returns as a strip of dots, and those worth a look as cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools._util.html import image_address
+from rltools.errors import CorruptError
+from rltools.pages.report._parts import number
+from rltools.recording import Outcome, Recording
+from rltools.summary import Summary, episode_steps
+
+LEVELS = 4
+"""Dots that would lie on one another go to the next of so many rows."""
+TOUCHING = 1.5
+"""So many percent of the width apart they do."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """An episode in the strip: percent from the left, its row, and what to say of it."""
+
+    x: float
+    row: int
+    text: str
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Returns on one scale, in percent of its width.
+
+    Attributes:
+        dots: one an episode that no fault ended.
+        mean: of them.
+        low: of the interval of the mean; None without one.
+        high: likewise.
+        ends: the smallest and the largest return, as text.
+    """
+
+    dots: tuple[Dot, ...]
+    mean: float
+    low: float | None
+    high: float | None
+    ends: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Card:
+    """An episode worth a look.
+
+    Attributes:
+        place: why: best, median, worst; "" for another one that has a replay.
+        outcome: how it went; None for a replay that is of no episode of this recording.
+        poster: the address of a picture that carries itself; "" for none.
+        moment: the step of the picture.
+        file: of its replay, relative to the page; "" for none.
+        name: of that file without its ending.
+    """
+
+    place: str
+    outcome: Outcome | None
+    poster: str
+    moment: int
+    file: str
+    name: str
+
+
+def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
+    """The returns as a strip; None where all are the same."""
+    walked = sorted(
+        (outcome for outcome in outcomes if outcome.ended != "fault"), key=lambda outcome: outcome.total_reward
+    )
+    if not walked or not np.isfinite([outcome.total_reward for outcome in walked]).all():
+        return None
+    low, high = walked[0].total_reward, walked[-1].total_reward
+    if low == high:
+        return None
+
+    def place(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2)
+
+    dots: list[Dot] = []
+    free = [-np.inf] * LEVELS
+    for outcome in walked:
+        at = place(outcome.total_reward)
+        row = next((level for level in range(LEVELS) if at - free[level] >= TOUCHING), len(dots) % LEVELS)
+        free[row] = at
+        text = f"episode {outcome.number}: return {number(outcome.total_reward)}, {outcome.ended}"
+        dots.append(Dot(at, row, f"{text} after {outcome.steps} steps", outcome.ended == "terminated"))
+    returns = summary.returns
+    ends = [None, None] if np.isnan(returns.low) else [place(returns.low), place(returns.high)]
+    return Strip(tuple(dots), place(returns.mean), ends[0], ends[1], (number(low), number(high)))
+
+
+def cards(recording: Recording, main: Summary) -> tuple[Card, ...]:
+    """The best, the median and the worst episode, then the others that have a replay, and replays of other names."""
+    ranked = sorted((one for one in recording.outcomes() if one.steps), key=lambda outcome: outcome.total_reward)
+    places = dict(zip(_notable(len(ranked)), ("Best", "Median", "Worst"), strict=False))
+    folder = recording.directory / "replays"
+    files = {path.stem: f"replays/{path.name}" for path in sorted(folder.glob("*.html"))}
+    found = [_card(recording, main, place, ranked[rank], files) for rank, place in places.items()]
+    known = {card.name for card in found if card.file}
+    by_name = {f"episode-{outcome.number:06d}": outcome for outcome in ranked}
+    for name, file in files.items():
+        if name not in known:
+            outcome = by_name.get(name)
+            found.append(_card(recording, main, "", outcome, files) if outcome else Card("", None, "", 0, file, name))
+    return tuple(found)
+
+
+def _notable(count: int) -> tuple[int, ...]:
+    """The ranks of the best, the median (the higher of two) and the worst; one is enough where they coincide."""
+    return tuple(dict.fromkeys((count - 1, count // 2, 0))) if count > 1 else (0,) * count
+
+
+def _card(recording: Recording, main: Summary, place: str, outcome: Outcome, files: dict[str, str]) -> Card:
+    name = f"episode-{outcome.number:06d}"
+    poster, moment = _poster(recording, main, outcome)
+    return Card(place, outcome, poster, moment, files.get(name, ""), name)
+
+
+def _poster(recording: Recording, main: Summary, outcome: Outcome) -> tuple[str, int]:
+    """The frame of the step at which the features together mattered most."""
+    try:
+        frames = recording.frames(outcome.number)
+        if not frames or not main.n:
+            return "", 0
+        steps = episode_steps(recording, main.key, outcome.number, scale=main.deviation)
+    except CorruptError:
+        return "", 0
+    strength = np.nan_to_num(np.abs(steps.attributions).sum(axis=1))
+    at = min(int(strength.argmax()), len(frames) - 1)
+    return image_address(bytes(frames[at]), "webp"), at

@@ -1,0 +1,62 @@
+"""What a plot shows, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rltools.plots.drawing.style import SMALL_PRINT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+NAMED = 5
+"""So many rows are named."""
+
+
+def alt_text(axes: Axes) -> str:
+    """A plot's title, small print and labels as sentences, for those who hear a page or whose picture is missing.
+
+    Args:
+        axes: as a plot returned them.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.drawing.alt import alt_text
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy)
+        >>> alt_text(rltools.plots.importance(recording))
+        'What the agent looks at. cartpole-ppo, CartPole-v1, n = 120 steps of 3 episodes, ... cart position (m).'
+    """
+    labels = [str(text.get_label()) for text in axes.texts]
+    small = [label.removeprefix(SMALL_PRINT) for label in labels if label.startswith(SMALL_PRINT)]
+    rows = [axes.get_ylabel(), *(panel.get_ylabel() for panel in axes.child_axes)]
+    ticks = [label.get_text() for label in axes.get_yticklabels()]
+    said = [
+        axes.get_title(loc="left"),
+        small[0] if small else "",
+        _labelled("Horizontally", [axes.get_xlabel()]),
+        _labelled("Vertically", [*rows, *(tick for tick in ticks if not _is_number(tick))]),
+    ]
+    return " ".join(f"{_one_line(part)}." for part in said if part)
+
+
+def _labelled(where: str, labels: Sequence[str]) -> str:
+    """The labels that are there, each once; of many the first ones."""
+    found = list(dict.fromkeys(_one_line(label) for label in labels if label.strip()))
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return f"{where}: {', '.join(found[:NAMED])}{more}" if found else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace("−", "-"))
+    except ValueError:
+        return False
+    return True

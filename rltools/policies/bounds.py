@@ -1,0 +1,148 @@
+"""The bounds of a model's spaces beside those of the environment it is to act in.
+
+Equal shapes do not make two environments one task: a Box(-8, 8) and a Box(-10, 10) come of other arguments or wrappers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from gymnasium import Space, spaces
+
+from rltools.errors import ArgumentError
+from rltools.spaces.leaves import Path
+
+if TYPE_CHECKING:
+    from rltools.spaces import Features
+
+Bounds = Literal["same", "any"]
+"""Whether an environment must have the bounds that a model was trained with."""
+
+ENDLESS = 1e30
+"""Bounds from here on mean none: some environments write the largest number of their dtype."""
+
+
+def check_bounds(bounds: str) -> None:
+    """Refuse what is neither of these.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    if bounds not in ("same", "any"):
+        raise ArgumentError(f"bounds is {bounds!r}; it must be 'same' or 'any'")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where the bounds of one array differ.
+
+    Attributes:
+        path: of the array in an observation; () for actions.
+        entry: the first that differs, flat.
+        of_model: its bounds in the model, as text.
+        of_env: its bounds in the environment.
+        count: how many entries differ.
+        endless: whether each bound that differs is infinite on one side.
+    """
+
+    path: Path
+    entry: int
+    of_model: str
+    of_env: str
+    count: int
+    endless: bool
+
+    def where(self, features: Features | None) -> str:
+        """What the entry is called."""
+        parts = () if features is None else features.parts
+        start = next((part.start for part in parts if part.leaf.path == self.path), None)
+        if features is not None and start is not None:
+            return repr(features.names[start + self.entry])
+        return f"entry {self.entry}" + (f" of {'/'.join(map(str, self.path))}" if self.path else "")
+
+
+def differences(model: Space[Any], env: Space[Any]) -> list[Difference]:
+    """Where two spaces of the same arrays have other bounds, or numbers of another kind; those with an end first."""
+    found = []
+    for path, mine, theirs in _boxes(model, env, ()):
+        if _is_stacked(mine, theirs):
+            continue
+        sides = [_ends(mine.low, theirs.low), _ends(mine.high, theirs.high)]
+        wrong = sides[0][0] | sides[1][0]
+        finite = sides[0][1] | sides[1][1]
+        kinds = _is_whole(mine) != _is_whole(theirs)
+        if not wrong.any() and not kinds:
+            continue
+        entry = int(np.flatnonzero(finite if finite.any() else wrong)[0]) if wrong.any() else 0
+        count = int(wrong.sum()) if wrong.any() else int(wrong.size)
+        of_model, of_env = _interval(mine, entry, kinds), _interval(theirs, entry, kinds)
+        found.append(Difference(path, entry, of_model, of_env, count, not finite.any() and not kinds))
+    return sorted(found, key=lambda difference: difference.endless)
+
+
+def with_bounds_of(model: Space[Any], env: Space[Any]) -> Space[Any]:
+    """The space of an environment, its layout and its dtypes, with the bounds of a model that has the same arrays."""
+    if env == model:
+        return env
+    if isinstance(env, spaces.Dict) and isinstance(model, spaces.Dict):
+        parts = {key: with_bounds_of(model.spaces[key], part) for key, part in env.spaces.items()}
+        return spaces.Dict(parts, sort_keys=env.sort_keys)
+    if isinstance(env, spaces.Tuple) and isinstance(model, spaces.Tuple):
+        pairs = zip(model.spaces, env.spaces, strict=True)
+        return spaces.Tuple([with_bounds_of(mine, theirs) for mine, theirs in pairs])
+    if not isinstance(env, spaces.Box) or not isinstance(model, spaces.Box) or _is_whole(env) != _is_whole(model):
+        return env
+    if _is_stacked(model, env):
+        return env
+    dtype = np.dtype(env.dtype or np.float32)
+    with np.errstate(over="ignore"):
+        return spaces.Box(model.low.astype(dtype), model.high.astype(dtype), env.shape, dtype.type)
+
+
+def _boxes(model: Space[Any], env: Space[Any], path: Path) -> Iterator[tuple[Path, spaces.Box, spaces.Box]]:
+    if isinstance(model, spaces.Dict) and isinstance(env, spaces.Dict):
+        for key, part in model.spaces.items():
+            yield from _boxes(part, env.spaces[key], (*path, key))
+    elif isinstance(model, spaces.Tuple) and isinstance(env, spaces.Tuple):
+        for position, (mine, theirs) in enumerate(zip(model.spaces, env.spaces, strict=True)):
+            yield from _boxes(mine, theirs, (*path, position))
+    elif isinstance(model, spaces.Box) and isinstance(env, spaces.Box):
+        yield path, model, env
+
+
+def _ends(mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of one side, flat: which entries differ, and which of them end in both."""
+    one, other = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (mine, theirs))
+    endless, others = np.abs(one) >= ENDLESS, np.abs(other) >= ENDLESS
+    wrong = ~np.isclose(one, other, rtol=1e-5, atol=1e-7) & ~(endless & others)
+    return wrong, wrong & ~endless & ~others
+
+
+def _is_stacked(mine: spaces.Box, theirs: spaces.Box) -> bool:
+    """Whether a model's bounds are those of several vectors in one as VecFrameStack writes them down.
+
+    It gives `a b a b` and declares the bounds of `a a b b`.
+    """
+    if len(mine.shape) != 1 or mine.shape != theirs.shape or np.array_equal(mine.low, theirs.low):
+        return False
+    times = [count for count in range(2, mine.shape[0] + 1) if mine.shape[0] % count == 0]
+    return any(
+        all(
+            np.allclose(np.reshape(bound, (-1, count)).T.reshape(-1), other)
+            for bound, other in ((mine.low, theirs.low), (mine.high, theirs.high))
+        )
+        for count in times
+    )
+
+
+def _is_whole(box: spaces.Box) -> bool:
+    return np.dtype(box.dtype).kind in "biu"
+
+
+def _interval(box: spaces.Box, entry: int, kinds: bool) -> str:
+    low, high = (float(bound.reshape(-1)[entry]) for bound in (box.low, box.high))
+    numbers = f" of {np.dtype(box.dtype).name}" if kinds else ""
+    return f"[{low:g}, {high:g}]{numbers}"

@@ -1,0 +1,218 @@
+"""From a name, a file, a folder or a live model to a policy."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rltools._util.foreign_files import MIB, foreign_sha256, is_file, is_there
+from rltools.cards.content import content_path, find_content
+from rltools.envs import wrapped_spec
+from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
+from rltools.policies.base import Policy
+from rltools.policies.bounds import Bounds, check_bounds
+from rltools.policies.env_info import check_match, elsewhere_note, look_at, place, with_arguments
+from rltools.policies.hub import fetch, is_hub
+from rltools.policies.library import Known, policy_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from rltools.cards import AgentCard
+    from rltools.envs import Environment
+
+MAX_FILE = 256 * MIB
+"""Of a model's file, or of its statistics."""
+MAX_PATH = 300
+"""Characters of a path that nothing is at, in a message."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def load_policy(
+    source: Any,
+    env: Environment | None = None,
+    *,
+    normalize: Any = None,
+    dtype: torch.dtype | None = None,
+    trust: str | Iterable[str] | None = None,
+    device: str | None = None,
+    bounds: Bounds = "same",
+) -> Policy:
+    """The policy in a source. No file is executed, whatever it says, unless it is trusted by its very sha256.
+
+    Args:
+        source: an agent's name (`agents/<name>/agent.yaml`, here or in the package), the folder of one, a model's .zip,
+            whose ending may be left out, what `policy.save()` wrote, a run folder of rl-baselines3-zoo, a model of a
+            hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
+            returned as it is. Of the models in a run folder `<Env>_1` it is `<Env>.zip`, else `best_model.zip`, else
+            the latest checkpoint.
+        env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
+            environment it was trained on, where something says which.
+        normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
+            the path of a vecnormalize.pkl or a live VecNormalize.
+        dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
+        trust: the sha256 of each file, model or statistics, that its own library shall load, which runs what it holds.
+            Whatever is not named is read without running anything, and nothing is trusted because that failed.
+        device: where a model out of a file computes, for instance "cuda"; None is the CPU. Live ones stay as they are.
+        bounds: "any" lets the policy act where observations or actions have other finite bounds than in its training.
+            Bounds that are infinite on one side, or those of a newer version of a renamed environment, are a caveat of
+            what is recorded.
+
+    Raises:
+        UnknownNameError: no agent of this name; the message lists the nearest ones.
+        ChecksumError: a model that is not the one its card names, or not the trusted one.
+        ModelError: a model that is missing, damaged, not supported, or something else; the message says what it is.
+        UnsafeFileError: a file that wants to run code, or to exhaust the machine; nothing of it was run.
+        PluginError: the library of another package claims the source, and fails to load it.
+        MismatchError: the environment's spaces or their bounds are not the policy's; both are in the message.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("cartpole-ppo")
+        TorchPolicy('cartpole-ppo', 4 features, 2 actions, heads logit, value)
+        >>> from stable_baselines3 import PPO
+        >>> rltools.load_policy(PPO("MlpPolicy", "CartPole-v1"), "CartPole-v1").action_names
+        ('push left', 'push right')
+        >>> rltools.load_policy("cartpole-pop")
+        Traceback (most recent call last):
+            ...
+        rltools.errors.UnknownNameError: nothing in agents/ is called 'cartpole-pop'; did you mean 'cartpole-ppo', ...
+    """
+    check_bounds(bounds)
+    if trust is not None and not isinstance(source, (str, Path)):
+        raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
+    if device is not None and not isinstance(source, (str, Path)):
+        raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
+    if isinstance(source, Policy):
+        return _as_it_is(source, env, normalize, dtype, bounds)
+    around = None if env is None else look_at(env, bounds=bounds)
+    known = Known(environment=around, normalize=normalize, dtype=dtype)
+    if is_hub(source):
+        fetched = fetch(source)
+        source, known = fetched.path, dataclasses.replace(known, name=fetched.name, notes=(fetched.note,))
+    elif isinstance(source, (str, Path)):
+        source = _place(source)
+        if is_file(source / "agent.yaml"):
+            source, known = _from_card(source, known)
+    if trust is not None:
+        known = dataclasses.replace(known, trust=_trusted_hashes(trust))
+    policy = policy_of(source, known)
+    if known.environment is not None:
+        check_match(policy.source.name, policy.observation_space, policy.action_space, known.environment)
+    place(policy, around, bounds)
+    return policy if device is None else _moved(policy, device)
+
+
+def _trusted_hashes(trust: str | Iterable[str]) -> frozenset[str]:
+    """The sha256 of each file that is trusted, checked to be one."""
+    given = [trust] if isinstance(trust, str) else trust
+    hashes = {str(value).strip().lower().removeprefix("sha256:") for value in given}
+    wrong = sorted(value for value in hashes if not _SHA256.fullmatch(value))
+    if wrong or not hashes:
+        raise ArgumentError(
+            f"trust (--trust) is the sha256 of the file that may run code, 64 hexadecimal digits, "
+            f"not {wrong[0][:80] if wrong else 'nothing'!r}; `sha256sum FILE` tells it"
+        )
+    return frozenset(hashes)
+
+
+def _moved(policy: Policy, name: str) -> Policy:
+    """A policy whose network nobody else has, on a device."""
+    import torch
+
+    module = getattr(policy, "module", None)
+    if not isinstance(module, torch.nn.Module):
+        raise ArgumentError(f"{policy.source.name} has no network that could be moved to {name}; leave device= out")
+    try:
+        module.to(torch.device(name))
+    except (RuntimeError, AssertionError) as error:
+        raise ArgumentError(f"device={name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return policy
+
+
+def _as_it_is(
+    policy: Policy, env: Environment | None, normalize: Any, dtype: torch.dtype | None, bounds: Bounds
+) -> Policy:
+    if normalize is not None or dtype is not None:
+        raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype where it is made")
+    around = None if env is None else look_at(env, names=False, bounds=bounds)
+    if around is not None:
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
+    homeless = policy.source.environment is None and not hasattr(policy, "environment")
+    place(policy, around if homeless else None, bounds)
+    return policy
+
+
+def _place(source: str | Path) -> Path:
+    text = str(source)
+    if isinstance(source, str) and (content := content_path("agents", text)):
+        return content
+    path = Path(source)
+    # Stable-Baselines3 lets the ending be left out, in load() as in save().
+    for candidate in (path, Path(f"{text}.zip")):
+        if is_there(candidate) and "\0" not in text:
+            return candidate
+    if isinstance(source, str) and (advice := _elsewhere(text)):
+        raise ModelError(f"{text[:MAX_PATH]} is no path on this machine; {advice}")
+    if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
+        raise ModelError(
+            f"there is nothing at {text[:MAX_PATH]}; give the path of a model's .zip or folder, an agent's name, or "
+            f"hf:ORG/NAME for a model of a hub"
+        )
+    return find_content("agents", text)
+
+
+def _elsewhere(text: str) -> str:
+    """What to do with an address in place of a path; "" of anything else."""
+    scheme, colon, place = text.partition("://")
+    if text.startswith("~"):
+        return f"'~' is for shells: give {Path(text).expanduser()}" if text.startswith(("~/", "~\\")) else ""
+    if not colon or not scheme.isalnum():
+        return ""
+    host, _, name = place.partition("/")
+    if scheme == "file":
+        return "give the path alone, without file://"
+    if host in ("huggingface.co", "hf.co") and re.fullmatch(r"[\w.-]+/[\w.-]+/?", name):
+        return f"a model of the hub is hf:{name.strip('/')}"
+    return "fetch the file, and give the path of it; a model of a hub is hf:ORG/NAME"
+
+
+def _from_card(folder: Path, known: Known) -> tuple[Path, Known]:
+    from rltools.cards import read_agent_card
+
+    card = read_agent_card(folder)
+    model = folder / card.model.file
+    _check_sha256(model, card.model.sha256)
+    normalize = known.normalize
+    if card.model.normalize is not None and card.model.normalize_sha256 is not None and normalize is None:
+        normalize = folder / card.model.normalize
+        _check_sha256(normalize, card.model.normalize_sha256)
+    return model, dataclasses.replace(_in_its_environment(card, known), name=card.name, normalize=normalize)
+
+
+def _in_its_environment(card: AgentCard, known: Known) -> Known:
+    trained = card.environment
+    normalized = card.model.normalize is not None
+    if known.environment is None:
+        worn = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
+        around = look_at(wrapped_spec(with_arguments(trained.id, trained.kwargs), worn))
+        return dataclasses.replace(known, environment=around, normalized=normalized)
+    names = [wrapper.name for wrapper in trained.wrappers]
+    notes = known.notes + elsewhere_note(trained.id, trained.kwargs, known.environment, names)
+    return dataclasses.replace(known, normalized=normalized, notes=notes)
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    try:
+        actual = foreign_sha256(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
+    except ModelError as error:
+        raise type(error)(f"{error}; the card in {path.parent} names it") from error
+    if actual != expected:
+        raise ChecksumError(
+            f"{path} is not the file its card names: sha256 {actual}, expected {expected}; fetch it again, or write "
+            f"the new sha256 into the card if the file is yours"
+        )

@@ -1,0 +1,235 @@
+"""What a model's zip says, read without running anything in it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gymnasium import Space
+from torch import Tensor
+
+from rltools._util.foreign_files import MIB
+from rltools.errors import ArgumentError, ModelError, RltoolsError, UnsafeFileError
+from rltools.policies.sb3.archive._decode import decode_space
+from rltools.policies.sb3.archive._opcodes import names_in
+from rltools.policies.sb3.archive._pickle import COMMANDS, Record, how_to_trust, shown, unpickle
+from rltools.policies.sb3.archive._weights import names_in_pth, read_weights
+from rltools.policies.sb3.archive._zip import open_zip, read_member, read_members, read_model
+
+# Together with the file itself they stay within half a gigabyte.
+LIMITS = {"data": 32 * MIB, "policy.pth": 192 * MIB}
+DECODED = ("policy_class", "policy_kwargs", "observation_space", "action_space")
+UNNEEDED = ("device", "optimizer_class", "optimizer_kwargs", "lr_schedule")
+"""Of policy_kwargs: where it was trained, and how."""
+MAX_VALUES = 200_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A model's zip.
+
+    Attributes:
+        path: the file.
+        sha256: of the file.
+        policy_class: its qualified name.
+        policy_kwargs: plain data, with a record for each class that is named.
+        observation_space: of the network: images channels first where they were transposed.
+        action_space: of the environment.
+        weights: of the network.
+        settings: the readable part of everything else; nothing in it is decoded.
+    """
+
+    path: Path
+    sha256: str
+    policy_class: str
+    policy_kwargs: dict[str, Any]
+    observation_space: Space[Any]
+    action_space: Space[Any]
+    weights: dict[str, Tensor]
+    settings: dict[str, Any]
+
+
+def read_saved(path: Path) -> Saved:
+    """Read a model's zip.
+
+    Raises:
+        ModelError: missing, damaged or cut short, or not a model of Stable-Baselines3.
+        UnsafeFileError: it wants to run code or to exhaust the machine; nothing was run.
+        ArgumentError: spaces that are not supported.
+    """
+    content = read_model(path)
+    sha256 = hashlib.sha256(content).hexdigest()
+    settings = read_settings(read_members(content, str(path), {"data": LIMITS["data"]})["data"], path)
+    _check_library(settings, path)
+    members = read_members(content, str(path), {"policy.pth": LIMITS["policy.pth"]})
+    check_unread(settings, content, str(path), sha256, DECODED)
+    del content  # weights may need the room
+    policy_class = saved_class(settings, path, sha256)
+    kwargs = _entry(settings, "policy_kwargs", path, sha256, without_training) if settings.get("policy_kwargs") else {}
+    if not isinstance(kwargs, dict) or not all(isinstance(key, str) for key in kwargs):
+        raise ModelError(f"{path}: policy_kwargs are not `name: value`s; save the model again")
+    return Saved(
+        path,
+        sha256,
+        policy_class,
+        kwargs,
+        _space(settings, "observation_space", path, sha256),
+        _space(settings, "action_space", path, sha256),
+        read_weights(members["policy.pth"], f"{path}: policy.pth", sha256),
+        settings,
+    )
+
+
+def saved_class(settings: dict[str, Any], path: Path, sha256: str) -> str:
+    """The qualified name of the policy class in a zip's settings.
+
+    Raises:
+        ModelError: there is none.
+        UnsafeFileError: it is none of the libraries'; it was not imported.
+    """
+    found = _entry(settings, "policy_class", path, sha256)
+    if not (isinstance(found, type) and issubclass(found, Record)):
+        raise ModelError(f"{path}: policy_class is not a class; save the model again")
+    return found.qualified
+
+
+def read_settings(content: bytes, path: Path) -> dict[str, Any]:
+    """The JSON in a zip's entry `data`, of which nothing is decoded.
+
+    Raises:
+        ModelError: it is no JSON of `name: value`s.
+        UnsafeFileError: it would unpack to far more than its size.
+    """
+    if sum(map(content.count, (b"[", b"{", b","))) > MAX_VALUES:
+        raise UnsafeFileError(
+            f"{path}: its entry 'data' holds more than {MAX_VALUES:,} values, which no saved model does; not read. "
+            f"Save the model again"
+        )
+    try:
+        text = content.decode("utf-8", "surrogatepass")
+        del content  # it can be large
+        settings = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: its entry 'data' is not JSON ({shown(error)}); save the model again") from error
+    if not isinstance(settings, dict):
+        raise ModelError(f"{path}: its entry 'data' holds no `name: value`s; save the model again")
+    return settings
+
+
+def without_training(kwargs: Any) -> list[Any]:
+    """Take what is about training out of the arguments of a policy; it is returned."""
+    return [kwargs.pop(name) for name in UNNEEDED if name in kwargs] if isinstance(kwargs, dict) else []
+
+
+def _check_library(settings: dict[str, Any], path: Path) -> None:
+    """Whether it is Stable-Baselines3 that wrote a zip: SBX writes the same one, around networks of JAX.
+
+    Raises:
+        ModelError: it is SBX.
+    """
+    try:
+        names = list(names_in(base64.b64decode(settings["policy_class"][":serialized:"])))
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):  # whatever reads it says what is wrong
+        return
+    if any(name.startswith("sbx.") for name in names):
+        raise ModelError(
+            f"{path} is a model of SBX, whose networks are of JAX, and gradients are taken here with PyTorch; train it "
+            f"with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network"
+        )
+
+
+def _entry(
+    settings: dict[str, Any], name: str, path: Path, sha256: str, leave_out: Callable[[Any], list[Any]] | None = None
+) -> Any:
+    entry = settings.get(name)
+    if not isinstance(entry, dict):
+        raise ModelError(f"{path}: its entry 'data' has no {name}; give a file that save() of Stable-Baselines3 wrote")
+    if ":serialized:" not in entry:
+        return entry
+    try:
+        content = base64.b64decode(entry[":serialized:"], validate=False)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise ModelError(f"{path}: {name} is damaged ({error}); save the model again") from error
+    return unpickle(content, name, str(path), sha256, leave_out)
+
+
+def _space(settings: dict[str, Any], name: str, path: Path, sha256: str) -> Space[Any]:
+    record = _entry(settings, name, path, sha256)
+    return meaning(lambda: decode_space(record), name, path)
+
+
+def meaning(decode: Callable[[], T], entry: str, path: Path) -> T:
+    """What `decode` makes of an entry of a file, its faults told as the file's.
+
+    Raises:
+        ModelError: it makes nothing of it.
+        ArgumentError: it is something that is not supported.
+    """
+    try:
+        return decode()
+    except ArgumentError as error:
+        raise ArgumentError(f"{path}: {error}") from None
+    except (ModelError, UnsafeFileError):
+        raise
+    # A hostile entry can make whatever reads it fail in any of Python's ways.
+    except Exception as error:
+        raise ModelError(
+            f"{path}: {entry} is not as Stable-Baselines3 writes it ({shown(error)}); save it again"
+        ) from error
+
+
+MAX_PTH = 192 * MIB
+_STEPS = 100_000
+
+
+def check_unread(settings: dict[str, Any], content: bytes, where: str, sha256: str, read: Iterable[str]) -> None:
+    """Refuse a model that names what runs commands in an entry or a member that is never decoded.
+
+    The library's own `load` would decode it, so the user had better hear of it.
+
+    Args:
+        settings: the zip's JSON.
+        content: the whole zip.
+        where: what errors call it.
+        sha256: of the file.
+        read: the entries that are decoded, and looked at then.
+
+    Raises:
+        UnsafeFileError: it does; nothing was run.
+    """
+    for part, name in _named(settings, content, where, set(read)):
+        if COMMANDS.fullmatch(name):
+            raise UnsafeFileError(
+                f"{where}: {shown(part)} wants {shown(name)}, which no model needs; it was NOT run. "
+                + how_to_trust(sha256)
+            )
+
+
+def _named(settings: dict[str, Any], content: bytes, where: str, read: set[str]) -> Iterator[tuple[str, str]]:
+    steps = iter(range(_STEPS))  # for all entries together
+    for key, entry in settings.items():
+        said = entry.get(":serialized:") if isinstance(entry, dict) else None
+        if key in read or not isinstance(said, str):
+            continue
+        try:
+            for name in names_in(b64decode(said), steps):
+                yield key, name
+        except (ValueError, LookupError, OverflowError):  # not even a pickle
+            continue
+    with open_zip(content, where) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".pth") and name != "policy.pth"]
+        for member in islice(names, 16):
+            try:
+                for name in names_in_pth(read_member(archive, member, where, MAX_PTH), where):
+                    yield member, name
+            except RltoolsError:
+                continue

@@ -1,0 +1,246 @@
+"""NumPy arrays as Parquet columns, and back."""
+
+from __future__ import annotations
+
+import errno
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rltools._util.console import text_bytes
+from rltools.errors import CorruptError, RecordingError
+from rltools.recording.seal import SealedFile, check_seal
+
+# zstd after byte-stream-split is smallest for floats; a dictionary only costs time.
+_SPLITTABLE = "iuf"
+BATCH_ROWS = 8192
+_CHECKSUM = "checksum"
+"""Of the types and the metadata of a file without a seal, as they were written before there were seals."""
+CONTENT = "content"
+"""The key of what tells the rows of a file from any others, whatever version of Parquet keeps them."""
+
+
+def column_type(shape: Sequence[int], dtype: np.dtype[Any]) -> pa.DataType:
+    """The Arrow type of a column whose rows are arrays of this shape; plain for scalars, bytes for objects."""
+    if dtype == np.object_:
+        return pa.binary()
+    element = pa.from_numpy_dtype(dtype)
+    return pa.fixed_shape_tensor(element, list(shape)) if shape else element
+
+
+def column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """`[rows, *shape]` as an Arrow array of the type that `column_type` gives."""
+    if values.dtype == np.object_:
+        return pa.array([text_bytes(value) if isinstance(value, str) else value for value in values], kind)
+    if values.ndim == 1:
+        return pa.array(values, kind)
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    return pa.ExtensionArray.from_storage(kind, pa.FixedSizeListArray.from_arrays(flat, type=kind.storage_type))
+
+
+def array(values: pa.ChunkedArray) -> np.ndarray:
+    """An Arrow column as `[rows, *shape]`."""
+    if not isinstance(values.type, pa.FixedShapeTensorType):
+        return np.asarray(values.to_numpy())
+    shape = tuple(values.type.shape)
+    chunks = [
+        chunk.storage.flatten().to_numpy(zero_copy_only=False).reshape(-1, *shape)
+        for chunk in values.chunks
+        if len(chunk)
+    ]
+    if not chunks:
+        return np.zeros((0, *shape), values.type.value_type.to_pandas_dtype())
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
+class ColumnWriter:
+    """A Parquet file written block by block; it is whole once `close` has returned."""
+
+    def __init__(self, path: Path, columns: Mapping[str, np.ndarray]) -> None:
+        """Open `path` for blocks that look like `columns`, which are not written yet."""
+        self._schema = pa.schema(
+            [(name, column_type(values.shape[1:], values.dtype)) for name, values in columns.items()]
+        )
+        split = [
+            f"{name}.list.element" if values.ndim > 1 else name
+            for name, values in columns.items()
+            if values.dtype.kind in _SPLITTABLE and (values.ndim > 1 or values.dtype.itemsize >= 4)
+        ]
+        self._checksums = dict.fromkeys(columns, 0)
+        self._file = SealedFile(path)
+        self._writer = pq.ParquetWriter(
+            self._file,
+            self._schema,
+            compression="zstd",
+            use_dictionary=False,
+            use_byte_stream_split=split,
+            write_statistics=False,
+            write_page_checksum=True,
+        )
+
+    @property
+    def content(self) -> str:
+        """What tells the rows so far from any others."""
+        described = [
+            f"{field.name} {_described(field.type)} {checksum:08x}"
+            for field, checksum in zip(self._schema, self._checksums.values(), strict=True)
+        ]
+        return f"{zlib.crc32(chr(10).join(described).encode()):08x}"
+
+    def write(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Append a block of rows."""
+        if len(next(iter(columns.values()))) > 0:
+            arrays = [column(values, kind) for values, kind in zip(columns.values(), self._schema.types, strict=True)]
+            for name, values in columns.items():
+                self._checksums[name] = _continued(self._checksums[name], values)
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def close(self, metadata: Mapping[str, str]) -> None:
+        """End the file, with what is known only now, and seal it."""
+        self._writer.add_key_value_metadata({**metadata, CONTENT: self.content})
+        self._writer.close()
+        self._file.seal()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Let go of a file that will not be whole, whatever state it is in."""
+        with suppress(OSError, ValueError, pa.ArrowException):
+            self._writer.close()
+        with suppress(OSError):
+            self._file.close()
+
+
+def _continued(checksum: int, values: np.ndarray) -> int:
+    """The checksum of a column after more rows."""
+    if values.dtype == np.object_:
+        for value in values:
+            kept = text_bytes(value) if isinstance(value, str) else value
+            checksum = zlib.crc32(kept, zlib.crc32(len(kept).to_bytes(8, "little"), checksum))
+        return checksum
+    return zlib.crc32(np.ascontiguousarray(values).data.cast("B"), checksum) if values.size else checksum
+
+
+def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The columns of a file, each `[rows, *shape]`.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    return read_file(path, names)[0]
+
+
+def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The columns of a file, each `[rows, *shape]`, and what `ColumnWriter.close` was given, opening it once.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    with _opened(path, whole=True) as (file, metadata):
+        rows = file.metadata.num_rows
+        if file.num_row_groups <= 1:
+            table = file.read(columns=names, use_threads=False)
+            _check_count(rows, table.num_rows)
+            return {name: array(table[name]) for name in names or table.column_names}, metadata
+        # Long: each block is copied to where it belongs, so that the whole is never there twice.
+        columns: dict[str, np.ndarray] = {}
+        start = 0
+        for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+            for name in names or batch.schema.names:
+                part = array(pa.chunked_array([batch[name]]))
+                if start == 0:
+                    columns[name] = np.empty((rows, *part.shape[1:]), part.dtype)
+                columns[name][start : start + len(part)] = part
+            start += batch.num_rows
+        _check_count(rows, start)
+        return columns, metadata
+
+
+def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[dict[str, np.ndarray]]:
+    """The same in blocks of at most `rows` rows, for files that need not fit into memory."""
+    with _opened(path, whole=True) as (file, _):
+        read = 0
+        for batch in file.iter_batches(rows, columns=names, use_threads=False):
+            read += batch.num_rows
+            yield {name: array(pa.chunked_array([batch[name]])) for name in names or batch.schema.names}
+        _check_count(file.metadata.num_rows, read)
+
+
+def _check_count(rows: int, read: int) -> None:
+    if read != rows:
+        raise ValueError(f"it says {rows} rows and has {read}")
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """The columns that a file has.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    with _opened(path, whole=False) as (file, _):
+        return tuple(file.schema_arrow.names)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What `ColumnWriter.close` was given, and what tells the rows from any others (`CONTENT`)."""
+    with _opened(path, whole=False) as (_, metadata):
+        return metadata
+
+
+@contextmanager
+def _opened(path: Path, *, whole: bool) -> Iterator[tuple[pq.ParquetFile, dict[str, str]]]:
+    """A file after comparing it with its seal, and what it says beside its rows.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    # An open file: the one that was checked is the one that is read, and its name need not be UTF-8.
+    with damage_named(path), path.open("rb") as opened:
+        sealed = check_seal(opened, whole=whole)
+        with pq.ParquetFile(opened, page_checksum_verification=not sealed, pre_buffer=False) as file:
+            entries = (file.metadata.metadata or {}).items()
+            metadata = {key.decode(): value.decode() for key, value in entries if key != b"ARROW:schema"}
+            if not sealed and metadata.pop(_CHECKSUM) != _checksum(file.schema_arrow, metadata):
+                raise ValueError("the checksum of what it says about its columns does not fit")
+            yield file, metadata
+
+
+def _checksum(schema: pa.Schema, metadata: Mapping[str, str]) -> str:
+    described = [f"{field.name} {_described(field.type)}" for field in schema]
+    said = [f"{name} {value}" for name, value in sorted(metadata.items())]
+    return f"{zlib.crc32(chr(10).join(described + said).encode()):08x}"
+
+
+def _described(kind: pa.DataType) -> str:
+    """A column's type in words that no version of Arrow chooses."""
+    tensor = isinstance(kind, pa.FixedShapeTensorType)
+    element, shape = (kind.value_type, list(kind.shape)) if tensor else (kind, [])
+    return f"{np.dtype(element.to_pandas_dtype()).name} {shape}"
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in a damaged file into an error that names it.
+
+    Raises:
+        CorruptError: in place of what Arrow, or code that looks for something in the file, raised.
+        RecordingError: the file may be whole, and the system does not let us read it.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EIO):  # Arrow's own have no number
+            raise RecordingError(f"cannot read {path}: {error.strerror}") from error
+        cause = f"it has no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [repr(error)])[0]
+        makes = "recording" if path.parent.name in ("episodes", "frames") else "explaining"
+        raise CorruptError(
+            f"{path} is damaged ({cause}); the other files of the recording are usable, and "
+            f"{makes} again with the same settings makes this one anew once it is deleted"
+        ) from error

@@ -1,0 +1,147 @@
+"""An environment looked at before the first episode: whether it is the one that the policy was trained in."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from rltools.envs import (
+    Environment,
+    chain,
+    changes_rewards,
+    check_kind,
+    check_learned,
+    environment_spec,
+    make_with_rewards,
+    normalizers,
+    scaled_rewards,
+    with_own_rewards,
+)
+from rltools.policies.base import Policy
+from rltools.policies.bounds import Bounds
+from rltools.policies.env_info import Surroundings, bounds_notes, check_match
+from rltools.rollout._sameness import check_same
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What there is to say of an environment.
+
+    Attributes:
+        layers: what it is made of, see `layers_of`.
+        notes: caveats.
+    """
+
+    layers: tuple[Layer, ...]
+    notes: tuple[str, ...]
+
+
+def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examined:
+    """Make an environment once, and compare it with what the policy knows and with itself.
+
+    Args:
+        policy: that is to act in it.
+        environment: as it was given.
+        bounds: "any" where other bounds than those of the training are meant.
+
+    Raises:
+        ArgumentError: it is none, and makes none.
+        MismatchError: its spaces are not those of the policy.
+        SimulationError: it cannot be made, has statistics of observations that start from nothing, or carries something
+            from episode to episode that is lost when it is made anew.
+    """
+    check_kind(environment)
+    spec = environment_spec(environment)
+    # One that cannot be made again is only looked at: the first episode says so.
+    only = environment if isinstance(environment, gymnasium.Env) and spec is None else None
+    trial = make_with_rewards(environment) if only is None else only
+    try:
+        spec = spec or environment_spec(trial)
+        own = trial.unwrapped.observation_space == trial.observation_space
+        around = Surroundings(
+            trial.observation_space,
+            trial.action_space,
+            spec,
+            features=policy.features,
+            own_bounds=own,
+            any_bounds=bounds == "any",
+        )
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
+        check_learned(trial, spec.id if spec is not None else repr(trial))
+        notes = bounds_notes(policy.observation_space, policy.action_space, around)
+        notes += _reward_notes(trial)
+        if only is not None:
+            return Examined(layers_of(trial), notes)
+        trial = with_own_rewards(trial)
+        return Examined(layers_of(trial), notes + check_same(environment, trial, policy))
+    finally:
+        if only is None:
+            with suppress(Exception):
+                trial.close()
+
+
+def _reward_notes(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
+    """The caveat about rewards that are not the environment's own, or that are so because a wrapper was left out."""
+    dropping = scaled_rewards(env)
+    left_out = [type(wrapper).__name__ for wrapper in dropping]
+    dropped = (
+        (f"rewards are not scaled by what was seen before: left out are {' and '.join(left_out)}",) if left_out else ()
+    )
+    changed = [type(layer).__name__ for layer in chain(env) if changes_rewards(layer) and layer not in dropping]
+    return dropped + (
+        (f"rewards and returns are what {' and '.join(changed)} makes of the environment's own",) if changed else ()
+    )
+
+
+Layer = dict[str, Any]
+
+# They are in every environment that `gymnasium.make` makes, and change nothing of one that behaves.
+_UNTOLD = ("OrderEnforcing", "PassiveEnvChecker")
+LARGEST = 256
+"""Numbers of an argument; larger arrays are told by their shape."""
+
+
+def layers_of(env: gymnasium.Env[Any, Any]) -> tuple[Layer, ...]:
+    """The environment and each of its wrappers, from the inside outwards, as plain data.
+
+    Each has its class's `name` and its `kwargs` as far as they are known; the environment its `id`, where it has one;
+    and a wrapper that normalises observations its `statistics`: `mean` and `var`, nested lists `[*observation]`.
+    """
+    inner, *wrappers = chain(env)
+    spec = inner.spec
+    kwargs = {} if spec is None else {name: value for name, value in spec.kwargs.items() if name != "render_mode"}
+    first: Layer = {"name": type(inner).__name__, "kwargs": _plain(kwargs)}
+    if spec is not None:
+        first["id"] = spec.id
+    learned = {id(wrapper): wrapper.obs_rms for wrapper in normalizers(env)}
+    layers = [first]
+    for wrapper in wrappers:
+        name = type(wrapper).__name__
+        if name in _UNTOLD:
+            continue
+        given = {} if name == "FrozenStatistics" else getattr(wrapper, "_saved_kwargs", {})
+        layer: Layer = {"name": name, "kwargs": _plain(dict(given))}
+        if (running := learned.get(id(wrapper))) is not None:
+            layer["statistics"] = {"mean": np.asarray(running.mean).tolist(), "var": np.asarray(running.var).tolist()}
+        layers.append(layer)
+    return tuple(layers)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; of anything else its name."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str | float):
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, dict):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(entry) for entry in value] if len(value) <= LARGEST else f"{len(value)} entries"
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist()) if value.size <= LARGEST else f"an array of shape {list(value.shape)}"
+    return str(getattr(value, "__qualname__", type(value).__qualname__))

@@ -1,0 +1,180 @@
+"""What a recording is of, and whether a folder already holds one of something else."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rltools._util.files import numbered
+from rltools.envs import current_id, spec_to_json
+from rltools.errors import ConflictError
+from rltools.policies.base import Policy
+from rltools.recording import Header, open_recording
+from rltools.recording.sealed_json import write_json
+from rltools.recording.seeds import SPREAD
+from rltools.rollout.env_check import Layer
+
+if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
+
+ROOMS = ("episodes", "frames", "attributions", "plots", "replays")
+
+
+def header_of(
+    policy: Policy,
+    spec: EnvSpec | None,
+    seed: int,
+    deterministic: bool,
+    max_steps: int,
+    *,
+    layers: tuple[Layer, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Header:
+    """What holds for every episode of a recording of these settings; `layers` and `notes` are of the environment."""
+    source = policy.source
+    start = getattr(policy.action_space, "start", None)
+    start = int(start) if isinstance(start, int | np.integer) else None  # several choices have one each
+    return Header(
+        policy=source.name,
+        policy_sha256=source.sha256,
+        library=source.library,
+        environment=(spec and spec_to_json(spec)) or "",
+        features=policy.features,
+        action_names=policy.action_names,
+        action_start=start,
+        score=policy.heads[0],
+        seed=seed,
+        deterministic=deterministic,
+        max_steps=max_steps,
+        notes=tuple(dict.fromkeys((*source.notes, *_elsewhere(policy, spec), *notes, *_texts(policy)))),
+        versions={name: version(name) for name in ("gymnasium", "numpy", "torch", "stable-baselines3")}
+        | {"python": platform.python_version(), "rltools": version("rltools-attribution")},
+        branches=policy.branches,
+        seeds=SPREAD,
+        layers=layers,
+    )
+
+
+def _texts(policy: Policy) -> tuple[str, ...]:
+    """The caveat about texts, which no number stands for."""
+    names = [leaf.name or "the observation" for leaf in policy.features.leaves if leaf.kind == "text"]
+    return (f"text is recorded and not explained: {', '.join(names)}",) if names else ()
+
+
+def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
+    """The caveat about an environment that is not the policy's own."""
+    if spec is None or policy.source.environment is None:
+        return ()
+    arguments: dict[str, Any] = {}
+    try:
+        own = json.loads(policy.source.environment)
+        trained_on, arguments = current_id(own["id"])
+        arguments = arguments | own.get("kwargs", {})
+    except (ValueError, KeyError, TypeError):
+        trained_on = "an environment whose specification cannot be read"
+    if trained_on.rpartition(":")[2] != spec.id.rpartition(":")[2]:
+        return (f"trained on {trained_on}, and recorded in {spec.id} because that was asked for",)
+    mine, here = _plain(arguments), _plain(spec.kwargs)
+    if mine == here:
+        return ()
+    return (f"trained on {trained_on} with {_listed(mine)}, and recorded in it with {_listed(here)}",)
+
+
+def _plain(arguments: dict[str, Any]) -> dict[str, str]:
+    """Arguments of an environment as texts that can be compared, without how it is drawn."""
+    return {name: json.dumps(value, default=str) for name, value in arguments.items() if name != "render_mode"}
+
+
+def _listed(arguments: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in arguments.items()) or "no arguments"
+
+
+def settle(folder: Path, header: Header, *, overwrite: bool) -> None:
+    """Write `recording.json`, or check that the one that is there says the same.
+
+    Raises:
+        ConflictError: it says something else.
+    """
+    path = header_path(folder)
+    if overwrite:
+        for kept in filter(Path.is_dir, (folder / room for room in ROOMS)):
+            shutil.rmtree(kept)
+        for file in (path, folder / "index.html"):
+            file.unlink(missing_ok=True)
+    if not path.is_file():
+        if numbered(folder / "episodes"):
+            raise ConflictError(
+                f"{folder} holds episodes but no {path.name} that says what they are of; choose another folder, or "
+                f"replace them with overwrite=True (--overwrite)"
+            )
+        for room in ("episodes", "attributions"):
+            (folder / room).mkdir(exist_ok=True)
+        write_json(path, header.to_json())
+        return
+    check_settings(folder, header)
+
+
+def header_path(folder: Path) -> Path:
+    """Where a recording keeps what holds for every episode."""
+    return folder / "recording.json"
+
+
+def check_settings(folder: Path, header: Header) -> None:
+    """The recording in a folder has these settings.
+
+    Raises:
+        ConflictError: it has others.
+        CorruptError: its `recording.json` is damaged.
+    """
+    there = open_recording(folder).header
+    # What was begun keeps its seeds. Of the layers only what they have learned counts, where it is said.
+    passing = ("versions", "notes", "library", "branches", "seeds", "layers")
+    differing = [
+        f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(there, name))} there and "
+        f"{_short(getattr(header, name))} asked for"
+        for name in vars(header)
+        if name not in passing and getattr(there, name) != getattr(header, name)
+    ]
+    if there.layers and not differing and _learned(there) != _learned(header):
+        differing = [f"statistics of observations {_learned(there)} there and {_learned(header)} asked for"]
+    if differing:
+        raise ConflictError(
+            f"{folder} holds a recording of {there.policy} in {there.environment_id or 'an environment without an id'} "
+            f"with other settings: {', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace "
+            f"it with overwrite=True (--overwrite)"
+        )
+
+
+_SETTINGS = {"policy_sha256": "model with sha256", "environment": "environment with"}
+
+
+def _learned(header: Header) -> list[Any]:
+    """What the layers of an environment have learned of observations."""
+    return [layer["statistics"] for layer in header.layers if "statistics" in layer]
+
+
+def _short(value: Any) -> str:
+    """Hashes and specifications as far as one reads them."""
+    text = value if isinstance(value, str) else f"{value!r}"
+    if len(text) == 64 and text.isalnum():
+        return f"{text[:8]}..."
+    try:
+        spec = json.loads(text) if text.startswith("{") else None
+    except ValueError:
+        spec = None
+    if isinstance(spec, dict) and "id" in spec:
+        wrappers = [_worn(wrapper) for wrapper in spec.get("additional_wrappers", ())]
+        return f"{spec['id']} {spec.get('kwargs') or ''} {wrappers or ''}".strip()
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _worn(wrapper: dict[str, Any]) -> str:
+    """A wrapper, told from another by what it has learned."""
+    mean = (wrapper.get("kwargs") or {}).get("mean")
+    return str(wrapper["name"]) if mean is None else f"{wrapper['name']} of mean {str(mean)[:60]}"

@@ -1,0 +1,75 @@
+"""The mean attribution of each feature to each action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools._util.short_repr import short_repr
+from rltools.stats import Interval
+from rltools.summary._estimates import Statistics
+from rltools.summary._summary import Summary
+
+
+@dataclass(frozen=True)
+class ActionMeans:
+    """Mean signed attributions, a column for each action.
+
+    Attributes:
+        columns: discrete actions that were taken, or the labels of what is explained where steps cannot be told apart
+            by one discrete action.
+        steps: of each column.
+        mean: `[column, feature]`.
+        per_action: whether columns are actions taken.
+        left_out: actions that were taken less often than those in the columns.
+        never: actions that were never taken.
+    """
+
+    columns: tuple[str, ...]
+    steps: tuple[int, ...]
+    mean: Interval
+    per_action: bool
+    left_out: int = 0
+    never: int = 0
+
+    __repr__ = short_repr
+
+    @property
+    def uncertain(self) -> np.ndarray:
+        """Bool `[column, feature]`: where the interval holds 0, or there is none."""
+        unsure: np.ndarray = ~((self.mean.low > 0) | (self.mean.high < 0))
+        return unsure
+
+
+def action_means(summary: Summary, *, label: int = 0, standardised: bool = False, most: int = 10) -> ActionMeans:
+    """Mean signed attributions at the steps of each action, in the actions' order.
+
+    Args:
+        summary: of a recording.
+        label: position of the label, where columns are actions taken.
+        standardised: times the standard deviation of the feature; only where the summary has such means.
+        most: how many columns; of discrete actions those taken most often, of labels the first ones.
+    """
+    if not summary.by_action:
+        mean, columns = _mean(summary.overall, standardised), summary.labels[:most] if summary.n else ()
+        part = Interval(*(end[: len(columns)] for end in (mean.value, mean.low, mean.high)))
+        return ActionMeans(columns, (summary.n,) * len(columns), part, False, len(summary.labels) - len(columns))
+    taken = [name for name, found in summary.by_action.items() if found.n]
+    kept = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
+    means = [_mean(summary.by_action[name], standardised) for name in kept]
+    nothing = np.zeros((0, len(summary.features)))
+    ends = ("value", "low", "high") if means else ()
+    rows = [np.stack([getattr(mean, end)[label] for mean in means]) for end in ends] or [nothing] * 3
+    return ActionMeans(
+        tuple(kept),
+        tuple(summary.by_action[name].n for name in kept),
+        Interval(*rows),
+        True,
+        len(taken) - len(kept),
+        len(summary.by_action) - len(taken),
+    )
+
+
+def _mean(statistics: Statistics, standardised: bool) -> Interval:
+    return (statistics.standardised_mean if standardised else None) or statistics.mean

@@ -1,0 +1,180 @@
+"""Some steps of an episode as pictures: what was observed, or the frames that were drawn."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from rltools._util.files import numbered
+from rltools._util.short_repr import short_repr
+from rltools.errors import ArgumentError
+from rltools.recording import Episode, Recording
+from rltools.spaces import Part
+from rltools.summary._sums import action_positions, named_actions
+from rltools.summary.episodes import EpisodeSteps, episode_steps, flat, median_episode
+
+Choosing = Literal["largest", "even"]
+_COLOURS = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """Some steps of one episode.
+
+    Attributes:
+        number: of the episode.
+        steps: which of its steps, in order.
+        pictures: float `[y, x, 3]` from 0 to 1, one for each step; none where nothing was drawn.
+        maps: float `[shown, y, x]`, the attributions of each pixel over channels and lags; None where the pictures are
+            frames and not what the policy observed.
+        actions: what was done, in words; "" where it has no name.
+        scores: float `[shown]`, the explained scalar.
+        values: float `[shown, group]`, what was observed.
+        attributions: float `[shown, group]`.
+        note: what of the picture is seen where not all is.
+    """
+
+    number: int
+    steps: tuple[int, ...]
+    pictures: tuple[np.ndarray, ...]
+    maps: np.ndarray | None
+    actions: tuple[str, ...]
+    scores: np.ndarray
+    values: np.ndarray
+    attributions: np.ndarray
+    note: str = ""
+
+    __repr__ = short_repr
+
+
+def pictured(
+    recording: Recording,
+    key: str,
+    *,
+    label: int = 0,
+    scale: np.ndarray | None = None,
+    episode: int | None = None,
+    steps: Choosing | Sequence[int] = "largest",
+    most: int = 6,
+) -> Pictured | None:
+    """Steps of one episode as pictures; None where there are no explained steps.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        label: position of the label whose attributions are taken.
+        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
+        episode: its number; by default the one of median return, of those with frames where only these are pictures.
+        steps: their places; or "largest", the one of largest attribution in each of so many stretches; or "even".
+        most: how many stretches or steps.
+
+    Raises:
+        UnknownNameError: no such episode.
+        ArgumentError: no such step, or another word for which.
+    """
+    part = next((part for part in recording.features_of(key).parts if part.is_image), None)
+    number = _default_episode(recording, seen=part is not None) if episode is None else episode
+    if number is None:
+        return None
+    every = episode_steps(recording, key, number, label=label, scale=scale)
+    at = _chosen(every, steps, most)
+    if len(at) == 0:
+        return None
+    of = recording.episode(number)
+    pictures, maps, note = _frames(recording, number, at), None, ""
+    if part is not None:
+        states = flat(recording.states_of(key, of), 1)[at, part.start : part.stop]
+        pictures, note = _observed(states.reshape(len(at), *part.shape), part)
+        found = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[at]
+        entries = (found if scale is None else found * scale)[:, part.start : part.stop]
+        maps = _upright(entries.reshape(len(at), *part.shape), part).sum(axis=(3, 4), dtype=np.float64)
+    return Pictured(
+        number=number,
+        steps=tuple(at.tolist()),
+        pictures=tuple(pictures),
+        maps=maps,
+        actions=tuple(_action(recording, of, step) for step in at.tolist()),
+        scores=every.scores[at],
+        values=every.values[at],
+        attributions=every.attributions[at],
+        note=note,
+    )
+
+
+def _default_episode(recording: Recording, *, seen: bool) -> int | None:
+    outcomes = recording.outcomes()
+    framed = set(numbered(recording.directory / "frames"))
+    if not seen and framed:
+        outcomes = [outcome for outcome in outcomes if outcome.number in framed]
+    return median_episode(outcomes)
+
+
+def _chosen(every: EpisodeSteps, steps: Choosing | Sequence[int], most: int) -> np.ndarray:
+    if isinstance(steps, str) and steps not in get_args(Choosing):
+        raise ArgumentError(f"steps={steps!r} is none of {', '.join(get_args(Choosing))}; or give a list of steps")
+    usable = np.flatnonzero(np.isfinite(every.attributions).all(axis=1))
+    if not isinstance(steps, str):
+        if wrong := [step for step in steps if not 0 <= step < len(every.scores)]:
+            raise ArgumentError(f"steps={list(steps)}: there is no step {wrong[0]}; there are {len(every.scores)}")
+        return np.array(sorted(set(steps)), dtype=np.int64)
+    if steps == "even" or len(usable) <= most:
+        places = np.linspace(0, max(len(usable) - 1, 0), min(most, len(usable)))
+        return usable[places.round().astype(np.int64)]
+    strength = np.abs(every.attributions).sum(axis=1)
+    return np.array([stretch[strength[stretch].argmax()] for stretch in np.array_split(usable, most)])
+
+
+def _frames(recording: Recording, number: int, steps: np.ndarray) -> list[np.ndarray]:
+    from PIL import Image
+
+    drawn = recording.frames(number) or []
+    return [np.asarray(Image.open(io.BytesIO(drawn[step])).convert("RGB")) / 255 for step in steps.tolist() if drawn]
+
+
+def _upright(values: np.ndarray, part: Part) -> np.ndarray:
+    """`[shown, *part.shape]` -> `[shown, y, x, channel, other]`, whatever the order of its axes."""
+    axes = [part.dims.index(name) for name in ("y", "x")]
+    channel = [part.dims.index("channel")] if "channel" in part.dims else []
+    rest = [axis for axis in range(len(part.dims)) if axis not in (*axes, *channel)]
+    turned = values.transpose(0, *(1 + axis for axis in (*axes, *channel, *rest)))
+    height, width = (part.shape[axis] for axis in axes)
+    return turned.reshape(len(values), height, width, part.shape[channel[0]] if channel else 1, -1)
+
+
+def _observed(states: np.ndarray, part: Part) -> tuple[list[np.ndarray], str]:
+    """What can be seen of observations, and what to say of it."""
+    turned = _upright(states, part)
+    channels, lags = turned.shape[3:]
+    notes = [f"the newest of {lags} moments is seen"] if lags > 1 else []
+    newest = turned[..., -1]
+    named = part.channels if len(part.channels) == channels else ()
+    # Beside other arrays bytes become floats, and are as bright as before.
+    are_bytes = newest.dtype == np.uint8 or part.leaf.dtype == "uint8"
+    if channels == 3 and are_bytes and named in ((), _COLOURS):
+        return list(newest / 255), "; ".join(notes)
+    if channels == 3:
+        seen = named or ("the first", "the second", "the third channel")
+        notes.insert(0, ", ".join(f"{name} as {colour}" for name, colour in zip(seen, _COLOURS, strict=True)))
+        return list(_stretched(newest, (0, 1, 2))), "; ".join(notes)
+    if channels > 1:
+        notes.insert(0, f"the last of {channels} channels is seen")
+    grey = _stretched(newest[..., -1:], (0, 1, 2))
+    return list(np.repeat(grey, 3, axis=3)), "; ".join(notes)
+
+
+def _stretched(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """From 0 to 1, using the whole range along these axes."""
+    plain = np.nan_to_num(values.astype(np.float64))
+    low = plain.min(axis=axes, keepdims=True)
+    span = plain.max(axis=axes, keepdims=True) - low
+    stretched: np.ndarray = (plain - low) / np.where(span > 0, span, 1)
+    return stretched
+
+
+def _action(recording: Recording, episode: Episode, step: int) -> str:
+    names = named_actions(recording)
+    return names[int(action_positions(recording, episode)[step])] if names else ""

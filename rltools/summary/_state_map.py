@@ -1,0 +1,111 @@
+"""A plane through the visited states, and the mean attributions in its cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools._util.short_repr import short_repr
+from rltools.summary._points import Points
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two directions in the space of the features.
+
+    Attributes:
+        weights: float `[2, group]`, what each feature adds to each direction.
+        places: float `[step, 2]`, where each step is.
+        attributions: float `[step, 2]`, those of the features along the two directions.
+        explained: float `[2]`, the part of the features' variance along each; NaN for two chosen features.
+    """
+
+    weights: np.ndarray
+    places: np.ndarray
+    attributions: np.ndarray
+    explained: np.ndarray
+
+    __repr__ = short_repr
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a grid over a plane that hold enough steps.
+
+    Attributes:
+        centres: float `[cell, 2]`.
+        places: float `[cell, 2]`, the mean of its steps' places.
+        counts: int64 `[cell]`, steps.
+        along: float `[cell, 2]`, mean attributions along the two directions.
+        magnitude: float `[cell]`, the mean over the steps of all features' magnitudes together.
+        sides: float `[2]`, of a cell.
+    """
+
+    centres: np.ndarray
+    places: np.ndarray
+    counts: np.ndarray
+    along: np.ndarray
+    magnitude: np.ndarray
+    sides: np.ndarray
+
+    __repr__ = short_repr
+
+
+def feature_plane(points: Points, x: int, y: int) -> Plane:
+    """Of two features, in their own units."""
+    weights = np.zeros((2, points.values.shape[1]))
+    weights[0, x] = weights[1, y] = 1
+    return Plane(weights, points.values[:, [x, y]], points.attributions[:, [x, y]], np.full(2, np.nan))
+
+
+def component_plane(points: Points) -> Plane:
+    """Of the first two principal components of the standardised features.
+
+    Attributions of standardised features, gradients times the deviation for instance, are projected with the same
+    weights. Of each component the largest weight is positive. Directions that are not there, of a single feature or of
+    features that never change, are 0.
+    """
+    groups = points.values.shape[1]
+    weights, explained = np.zeros((2, groups)), np.zeros(2)
+    deviation = points.values.std(axis=0) if len(points.values) else np.zeros(groups)
+    # What never changes has a deviation of rounding errors.
+    changes = deviation > 1e-9 * np.maximum(1, np.abs(points.values).max(axis=0, initial=0))
+    distances = points.values - points.values.mean(axis=0) if len(points.values) else points.values
+    standardised = np.divide(distances, deviation, out=np.zeros_like(distances), where=changes)
+    if changes.any():
+        variances, directions = np.linalg.eigh(standardised.T @ standardised / len(standardised))
+        there = min(2, int(changes.sum()))
+        weights[:there] = directions[:, ::-1][:, :there].T
+        explained[:there] = variances[::-1][:there] / variances.sum()
+        strongest = np.abs(weights).argmax(axis=1)
+        weights *= np.where(weights[[0, 1], strongest] < 0, -1, 1)[:, None]
+    return Plane(weights, standardised @ weights.T, points.attributions @ weights.T, explained)
+
+
+def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells:
+    """Means over the cells of a grid of so many by so many that hold at least `least` steps; the others are left out.
+
+    The grid spans the places of all but one percent of the steps, so that a few far ones do not make it coarse.
+    """
+    if len(plane.places) == 0:
+        return Cells(
+            np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0), np.ones(2)
+        )
+    low, high = np.percentile(plane.places, [0.5, 99.5], axis=0)
+    sides = np.where(high > low, (high - low) / cells, 1.0)
+    at = np.floor((plane.places - low) / sides).astype(np.int64)
+    # The highest place belongs to the last cell.
+    at = np.where((at == cells) & (plane.places <= high), cells - 1, at)
+    inside = ((at >= 0) & (at < cells)).all(axis=1)
+    number = at[inside, 0] * cells + at[inside, 1]
+    counts = np.bincount(number, minlength=cells * cells)
+    kept = np.flatnonzero(counts >= least)
+    centres = low + (np.stack([kept // cells, kept % cells], axis=1) + 0.5) * sides
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        columns = [np.bincount(number, weights=column, minlength=cells * cells) for column in values[inside].T]
+        return np.stack([column[kept] / counts[kept] for column in columns], axis=1)
+
+    sizes = np.abs(points.attributions).sum(axis=1, keepdims=True)
+    return Cells(centres, mean(plane.places), counts[kept], mean(plane.attributions), mean(sizes)[:, 0], sides)

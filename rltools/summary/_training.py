@@ -1,0 +1,90 @@
+"""How importance changes from one recording to the next, for instance over the checkpoints of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools._util.short_repr import short_repr
+from rltools.errors import ArgumentError
+from rltools.recording import Recording
+from rltools.stats import Interval
+from rltools.summary._summarize import summarise
+from rltools.summary._summary import Summary
+
+
+@dataclass(frozen=True)
+class Course:
+    """Summaries in order, feature by feature.
+
+    Attributes:
+        labels: of the recordings.
+        summaries: one each.
+        features: of all of them, those first that matter most on average.
+        units: of the features.
+        positions: of each feature, its place in the first recording that has it.
+        share: `[recording, feature]`, of the importance of all features, from 0 to 1; NaN where there is no such
+            feature.
+        returns: `[recording]`, the mean undiscounted return.
+    """
+
+    labels: tuple[str, ...]
+    summaries: tuple[Summary, ...]
+    features: tuple[str, ...]
+    units: tuple[str, ...]
+    positions: tuple[int, ...]
+    share: Interval
+    returns: Interval
+
+    __repr__ = short_repr
+
+
+def course(
+    recordings: Mapping[str, Recording], method: str | None, target: str | None, *, level: float = 0.95
+) -> Course:
+    """Shares and returns of each recording, with intervals over its episodes.
+
+    Args:
+        recordings: by their label, in order.
+        method: None for the one that speaks first.
+        target: as text; None for the one that speaks first.
+        level: of the intervals.
+
+    Raises:
+        ArgumentError: there are none.
+        RecordingError: nothing that fits was explained.
+    """
+    if not recordings:
+        raise ArgumentError("there are 0 recordings; give at least one, for instance {0: recording}")
+    summaries = [summarise(one, method=method, target=target, level=level) for one in recordings.values()]
+    units: dict[str, str] = {}
+    positions: dict[str, int] = {}
+    for summary in summaries:
+        for at, name in enumerate(summary.features):
+            units.setdefault(name, summary.units[at])
+            positions.setdefault(name, at)
+    names = list(units)
+    share = [_in_order(summary, names) for summary in summaries]
+    value, low, high = (np.array([getattr(one, end) for one in share]) for end in ("value", "low", "high"))
+    known = np.isfinite(value)
+    means = np.where(known, value, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    order = np.argsort(-means, kind="stable")
+    reached = [summary.returns for summary in summaries]
+    returns = Interval(*(np.array([getattr(one, end) for one in reached]) for end in ("mean", "low", "high")))
+    return Course(
+        labels=tuple(recordings),
+        summaries=tuple(summaries),
+        features=tuple(names[at] for at in order),
+        units=tuple(units[names[at]] for at in order),
+        positions=tuple(positions[names[at]] for at in order),
+        share=Interval(value[:, order], low[:, order], high[:, order]),
+        returns=returns,
+    )
+
+
+def _in_order(summary: Summary, names: list[str]) -> Interval:
+    found = summary.overall.importance
+    places = np.array([summary.features.index(name) if name in summary.features else -1 for name in names])
+    return Interval(*(np.where(places < 0, np.nan, part[places]) for part in (found.value, found.low, found.high)))

@@ -1,0 +1,221 @@
+"""Explained steps, an episode at a time, by feature; of images by region and channel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from rltools._util.short_repr import short_repr
+from rltools.errors import ArgumentError, CorruptError
+from rltools.recording import Attribution, DamagedFileWarning, Episode, Outcome, Recording, read_draws
+from rltools.recording.draws import draws_groups
+
+Groups = Sequence[tuple[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class EpisodeSteps:
+    """One episode as a timeline shows it.
+
+    Attributes:
+        values: float `[step, group]`, what was observed; the mean over the entries of a region.
+        attributions: float `[step, group]`, of one label; NaN where a step was not explained or the method failed.
+        scores: float `[step]`, the explained scalar.
+        actions: `[step, *action]`, as the environment took them.
+    """
+
+    values: np.ndarray
+    attributions: np.ndarray
+    scores: np.ndarray
+    actions: np.ndarray
+
+    __repr__ = short_repr
+
+
+def explained(recording: Recording, key: str) -> Iterator[tuple[Episode, Attribution]]:
+    """Each episode with its attributions, one in memory at a time; a damaged one is named in a warning and left out.
+
+    Raises:
+        RecordingError: an episode is not explained yet.
+    """
+    for number in recording.numbers:
+        try:
+            yield recording.episode(number), recording.attribution_of(key, episodes=[number])
+        except CorruptError as error:
+            warnings.warn(str(error), DamagedFileWarning, stacklevel=2)
+
+
+def flat(values: np.ndarray, axes: int) -> np.ndarray:
+    """The axes beyond the first ones as a single one, also where there are no rows."""
+    return values.reshape(*values.shape[:axes], int(np.prod(values.shape[axes:])))
+
+
+def grouped(values: np.ndarray, groups: Groups) -> np.ndarray:
+    """`[..., entry]` summed over the entries of each group: float64 `[..., group]`."""
+    return np.stack([values[..., entries].sum(axis=-1, dtype=np.float64) for _, entries in groups], axis=-1)
+
+
+def without_draws(
+    recording: Recording, key: str, number: int, groups: Groups, scale: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Attributions of one episode without each block of what was drawn for all steps: `[block, step, target, group]`.
+
+    Args:
+        recording: where from.
+        key: the folder name of an attribution in it.
+        number: of the episode.
+        groups: what is summed over.
+        scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
+
+    Returns:
+        float64, NaN where a step was not explained; None where nothing was drawn, or it is not kept so that it can be
+        summed over these groups: of an image, of which it is kept by region, scaled or for some of the entries.
+    """
+    regroup = regrouping(recording, key, groups, scale)
+    if regroup is None:
+        return None
+    found = read_draws(recording, key, number)
+    return None if found is None else regroup(found)
+
+
+def regrouping(
+    recording: Recording, key: str, groups: Groups, scale: np.ndarray | None = None
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """From draws as they are kept, `[..., kept]`, to their sums over groups; the arguments as of `without_draws`."""
+    features = recording.features_of(key)
+    kept = [entries for _, entries in draws_groups(recording.question(key), features)]
+    if scale is not None and any(len(entries) > 1 for entries in kept):
+        return None
+    kept_at = np.zeros(features.size, np.int64)
+    for at, entries in enumerate(kept):
+        kept_at[entries] = at
+    places = [(name, np.unique(kept_at[entries])) for name, entries in groups]
+    sizes = [sum(len(kept[at]) for at in members) for _, members in places]
+    if sizes != [len(entries) for _, entries in groups]:
+        return None
+    scales = None if scale is None else scale[[int(entries[0]) for entries in kept]]
+    return lambda found: grouped(found if scales is None else found * scales, places)
+
+
+def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | None:
+    """The draws of all episodes one after another; None where one has none, or another number of blocks."""
+    there = [part for part in parts if part is not None]
+    if not there or len(there) < len(parts) or len({len(part) for part in there}) > 1:
+        return None
+    return np.concatenate(there, axis=axis)
+
+
+def usable(values: np.ndarray) -> np.ndarray:
+    """Bool `[step]`: the rows of `[step, ...]` without a NaN or an infinity."""
+    finite: np.ndarray = np.isfinite(flat(values, 1)).all(axis=1)
+    return finite
+
+
+def state_deviation(recording: Recording, key: str | None = None) -> np.ndarray:
+    """Standard deviation of each entry over all recorded states: float64 `[entry]`, NaN where there are none.
+
+    Those that the attribution of this key explains, windows for instance; observations by default.
+    """
+    size = (recording.features if key is None else recording.features_of(key)).size
+    states = (episode.states if key is None else recording.states_of(key, episode) for episode in recording)
+    found = deviation(states, size)
+    return np.full(size, np.nan) if found is None else found
+
+
+def episode_steps(
+    recording: Recording, key: str, number: int, *, label: int = 0, scale: np.ndarray | None = None
+) -> EpisodeSteps:
+    """Every step of one episode, by feature; the arguments are those of `explained_points`.
+
+    Where one of so many steps was explained, it stands for those that follow.
+    """
+    episode, found = recording.episode(number), recording.attribution_of(key, episodes=[number])
+    values, attributions = by_group(recording.states_of(key, episode), found, slice(None), label=label, scale=scale)
+    scores = found.scores[:, label]
+    steps = np.arange(len(scores))
+    before = np.maximum.accumulate(np.where(np.isfinite(scores), steps, -1)) if len(steps) else steps
+    held = np.where((before >= 0) & (steps - before < found.question.every), before, steps)
+    return EpisodeSteps(values, attributions[held], scores[held], episode.actions)
+
+
+def by_group(
+    states: np.ndarray, found: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What was observed and what it did to one label, of some steps of an episode: float64 `[step, group]` each.
+
+    Args:
+        states: `[step, *feature]`, those that the attribution explains.
+        found: the attribution of the episode.
+        rows: which steps.
+        label: position of the label whose attributions are taken.
+        scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
+    """
+    groups = found.question.rows(found.features)
+    sizes = np.array([len(entries) for _, entries in groups])
+    of_label = flat(found.values[:, label], 1)[rows]
+    values = grouped(flat(states, 1)[rows], groups) / sizes
+    return values, grouped(of_label if scale is None else of_label * scale, groups)
+
+
+Sorting = Literal["return", "number"]
+
+
+def spread_outcomes(outcomes: Sequence[Outcome], most: int, by: Sorting) -> list[Outcome]:
+    """At most so many episodes that have steps: the best first and evenly spread by return, or the first by number.
+
+    The best and the worst are always among those spread by return.
+
+    Raises:
+        ArgumentError: another order.
+    """
+    if by not in get_args(Sorting):
+        raise ArgumentError(f"by={by!r} is none of {', '.join(get_args(Sorting))}")
+    walked = [outcome for outcome in outcomes if outcome.steps]
+    if by == "number":
+        return sorted(walked, key=lambda outcome: outcome.number)[:most]
+    walked.sort(key=lambda outcome: (-outcome.total_reward, outcome.number))
+    places = np.linspace(0, len(walked) - 1, min(most, len(walked))).round().astype(int)
+    return [walked[at] for at in places]
+
+
+def median_episode(outcomes: Sequence[Outcome]) -> int | None:
+    """The number of the episode of median return, of the better one where there are two; None without steps."""
+    walked = sorted((outcome.total_reward, outcome.number) for outcome in outcomes if outcome.steps)
+    return walked[len(walked) // 2][1] if walked else None
+
+
+AT_ONCE = 256
+"""So many states are widened to float64 at a time: a long episode of pictures is large."""
+
+
+def deviation(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
+    """The standard deviation of each entry over the states of all episodes; None where no state is finite.
+
+    The parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact where a mean is large beside its
+    deviation.
+
+    Args:
+        episodes: float `[step, *feature]` each, one in memory at a time, in the features' own units; a state with a NaN
+            or an infinity is left out.
+        size: of a state.
+
+    Returns:
+        float64 `[size]`, in the features' own units.
+    """
+    count, mean, squares = 0, np.zeros(size), np.zeros(size)
+    for states in episodes:
+        flat = states.reshape(len(states), size)
+        for start in range(0, len(flat), AT_ONCE):
+            part = flat[start : start + AT_ONCE].astype(np.float64)
+            part = part[np.isfinite(part).all(axis=1)]
+            if len(part) == 0:
+                continue
+            step, total = part.mean(axis=0) - mean, count + len(part)
+            squares += part.var(axis=0) * len(part) + step**2 * count * len(part) / total
+            mean += step * len(part) / total
+            count = total
+    return np.sqrt(squares / count) if count else None

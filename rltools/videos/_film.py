@@ -1,0 +1,53 @@
+"""The video of an episode, with frames rendered where the recording has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rltools.pages.replay.frames import add_frames
+from rltools.recording import Recording
+from rltools.videos._video import check_possible, check_speed, video
+
+
+def film_episode(
+    recording: Recording,
+    number: int,
+    path: Path,
+    *,
+    method: str | None = None,
+    target: str | None = None,
+    speed: float | None = None,
+    frames: bool = True,
+    modules: Sequence[str] = (),
+    progress: bool = False,
+) -> Path:
+    """Write the video of one episode, with pictures that are drawn now where there are none.
+
+    Args:
+        recording: where the episode is.
+        number: of the episode.
+        path: as for `video`.
+        method: as for `video`.
+        target: as for `video`.
+        speed: as for `video`.
+        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
+        modules: to import for environments that they register.
+        progress: show progress bars.
+
+    Returns:
+        The path.
+
+    Raises:
+        RltoolsError: whatever `video` raises; that an environment cannot be drawn is a warning.
+    """
+    # Before pictures are drawn, which takes longer than the video.
+    check_possible(path)
+    check_speed(speed)
+    recording.outcome(number)
+    if method is not None or target is not None:
+        recording.find(method, target)  # likewise
+    if frames:
+        add_frames(recording, [number], None, modules, progress=progress)
+    recording = recording if frames else recording.without_frames()
+    return video(recording, number, path, method=method, target=target, speed=speed, progress=progress)

@@ -1,0 +1,187 @@
+"""The wrapper of one environment."""
+
+from __future__ import annotations
+
+from typing import Any, SupportsFloat
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from torch import Tensor
+
+from rltools.errors import ArgumentError, SimulationError
+from rltools.policies.base import Policy
+from rltools.policies.env_info import check_match, look_at
+from rltools.rollout.act import allowed_actions
+from rltools.spaces import Features
+from rltools.spaces.leaves import map_leaves
+from rltools.targets import Target
+from rltools.wrappers._last_observation import Situation, check_single
+from rltools.wrappers._live import Moment, ask
+
+Step = tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]
+_ONLY = np.ones(1, bool)
+
+
+class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Explains each action in `info["attribution"]`, from the observation that it was taken in.
+
+    Observations, rewards, ends and the random stream stay as they are. Two entries are added to the info of each step:
+
+    - `attribution`: float `[*feature]`, signed, in the method's unit per the environment's units; `[target, *feature]`
+      for a target of several scalars, such as "centred:all"
+    - `score`: the explained scalar, a float; `[target]` for several
+
+    It counts as no part of the environment's specification, because it changes nothing in the environment: `spec` is
+    that of the environment beneath.
+
+    Args:
+        env: the environment the policy acts in.
+        policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
+        method: a name from `rltools list methods`.
+        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        reference: `[reference, *observation]` or a single state, which methods that compare states need.
+        parameters: of the method.
+
+    Attributes:
+        features: names, units and shape of an attribution's features.
+        labels: a label for each explained scalar.
+
+    Raises:
+        MismatchError: the policy's spaces are not the environment's; both are in the message.
+        ArgumentError: a missing reference, or a parameter the method does not take.
+        TargetError: the policy has no such target.
+        GradientError: the policy is not differentiable.
+
+    Example:
+        >>> import gymnasium, rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> env = rltools.AttributionWrapper(gymnasium.make("CartPole-v1"), policy)
+        >>> observation, info = env.reset(seed=0)
+        >>> observation, reward, terminated, truncated, info = env.step(1)
+        >>> dict(zip(env.features.names, info["attribution"])).keys()
+        dict_keys(['cart position', 'cart velocity', 'pole angle', 'pole angular velocity'])
+        >>> env.labels
+        ('centred:chosen',)
+        >>> observation, reward, terminated, truncated, info = env.step_policy()
+        >>> info["attribution"].shape
+        (4,)
+    """
+
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        policy: Policy,
+        method: str = "gradient",
+        target: str | Target | None = None,
+        *,
+        reference: np.ndarray | Tensor | None = None,
+        **parameters: Any,
+    ) -> None:
+        check_single(env)
+        super().__init__(env)
+        self._live = ask(policy, method, target, reference, parameters)
+        around = look_at(env, bounds=getattr(policy, "bounds", "same"))
+        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
+        self._situation = Situation(policy, 1)
+
+    @property
+    def features(self) -> Features:
+        """Names, units and shape of an attribution's features."""
+        return self._live.policy.features
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each explained scalar."""
+        return self._live.labels
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in Gymnasium's Wrapper, too
+        """That of the environment beneath: wrappers above would otherwise deep-copy the policy with it."""
+        return self.env.spec
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment; nothing is explained."""
+        self._situation.forget()
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._situation.begin(self._batch(observation), self._masks(info))
+        return observation, info
+
+    def step(self, action: Any) -> Step:
+        """Step the environment and explain the action.
+
+        Raises:
+            SimulationError: before the first reset, or the info has entries of these names already.
+            ArgumentError: an action that the environment took and the policy does not have.
+        """
+        if not self._situation.begun:
+            self.env.step(action)  # most environments say themselves that they want a reset
+        before, context = self._situation.taken_in(_ONLY)
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._move(observation, info, ended=bool(terminated or truncated))
+        moment = self._live.explain(before, context, action)
+        self._remember(moment, ended=bool(terminated or truncated))
+        return observation, reward, terminated, truncated, extended(info, self._entries(moment))
+
+    def step_policy(self, deterministic: bool = True, rng: np.random.Generator | None = None) -> Step:
+        """Let the policy act, step, and explain; the gradient is taken through the pass that chose the action.
+
+        Args:
+            deterministic: take the best action; otherwise draw one as the policy does.
+            rng: what random actions are drawn with.
+
+        Returns:
+            What `step` returns, with the action taken as `info["action"]`.
+
+        Raises:
+            ArgumentError: random actions without `rng`.
+            SimulationError: before the first reset, or the info has entries of these names already.
+            FaultError: scores that are not finite; the environment was not stepped.
+        """
+        if not deterministic and rng is None:
+            raise ArgumentError("random actions need rng=, for instance numpy.random.default_rng(0)")
+        rngs = None if rng is None else [rng]
+        before, context = self._situation.taken_in(_ONLY)
+        moment = self._live.decide(before, context, deterministic=deterministic, rngs=rngs)
+        action = moment.actions[0]
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._move(observation, info, ended=bool(terminated or truncated))
+        self._remember(moment, ended=bool(terminated or truncated))
+        entries = self._entries(moment) | {"action": action}
+        return observation, reward, terminated, truncated, extended(info, entries)
+
+    def _batch(self, observation: Any) -> Any:
+        """A batch of one."""
+        return map_leaves(lambda _, value: np.asarray(value)[None], observation, self._situation.leaves)
+
+    def _masks(self, info: dict[str, Any]) -> np.ndarray | None:
+        policy = self._live.policy
+        return allowed_actions(self.env, info, policy)[None] if policy.masked else None
+
+    def _move(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
+        masks = None if ended else self._masks(info)  # after the end nothing need be allowed
+        self._situation.move(self._batch(observation), masks, np.array([ended]))
+
+    def _remember(self, moment: Moment, *, ended: bool) -> None:
+        if not ended:
+            self._situation.remember(moment.state, _ONLY)
+
+    def _entries(self, moment: Moment) -> dict[str, Any]:
+        if len(self.labels) == 1:
+            return {"attribution": moment.values[0, 0], "score": float(moment.scores[0, 0])}
+        return {"attribution": moment.values[0], "score": moment.scores[0]}
+
+
+def extended(info: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
+    """A new dict with both: the environment's own may be the same object every step.
+
+    Raises:
+        SimulationError: the info has an entry of the same name already.
+    """
+    taken = sorted(entries.keys() & info.keys())
+    if taken:
+        raise SimulationError(
+            f"the environment's info already has {', '.join(map(repr, taken))}, which would be lost; rename it in a "
+            f"wrapper beneath, and use one attribution wrapper at a time"
+        )
+    return {**info, **entries}

@@ -1,0 +1,234 @@
+"""A wrapper that writes replay pages while an agent acts, for instance in training."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+
+from rltools._util.files import cause_named, numbered
+from rltools._util.lock import sole_writer
+from rltools.envs import environment_spec
+from rltools.errors import ArgumentError, ConflictError
+from rltools.pages.replay import replay
+from rltools.recording import Recording, open_recording
+from rltools.rollout.env_check import layers_of
+from rltools.rollout.observations import Observed
+from rltools.rollout.render import draw, frames_per_second
+from rltools.rollout.settings import header_of, settle
+from rltools.wrappers._attribution import AttributionWrapper, Step
+from rltools.wrappers._live_episode import Columns, LiveEpisode, keep, question_of, taken_in
+
+NO_SEED = -1
+"""In place of the seed of an episode that was reset without one."""
+_ONLY = np.ones(1, bool)
+
+
+class ReplaySkippedWarning(UserWarning):
+    """A replay could not be written; the environment went on.
+
+    Example:
+        >>> import warnings
+        >>> from rltools.wrappers import ReplaySkippedWarning
+        >>> warnings.simplefilter("ignore", ReplaySkippedWarning)
+    """
+
+
+def cubes(number: int) -> bool:
+    """Episodes 0, 1, 8, 27, ... up to 1000, then every thousandth: what `RecordVideo` of Gymnasium chooses."""
+    return round(number ** (1 / 3)) ** 3 == number if number < 1000 else number % 1000 == 0
+
+
+class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Writes a replay page of chosen episodes, from what the attribution wrapper beneath saw at each step.
+
+    Everything is passed on as it comes; what goes wrong with a page is a `ReplaySkippedWarning`. The folder is a
+    recording of these episodes, which `open_recording` opens and every plot takes; `replays/episode-000012.html` are
+    the pages. They show frames where the environment has `render_mode="rgb_array"`. An episode that is left before its
+    end, by a reset, by `close` or by an error of the environment, is kept up to there and says so. The seed of an
+    episode that was reset without one is given as -1.
+
+    Args:
+        env: an `AttributionWrapper`.
+        folder: of the recording; made where there is none.
+        episode_trigger: whether to write the episode of this number, counted by resets from 0; None takes episodes 0,
+            1, 8, 27, ... 1000, 2000, ...
+        title: of the pages; None is the policy's name.
+        overwrite: delete the episodes, attributions and pages that `folder` holds.
+
+    Attributes:
+        pages: those written so far.
+
+    Raises:
+        ArgumentError: the environment is no `AttributionWrapper`.
+        ConflictError: the folder holds episodes already, or another wrapper that is not closed, or another process,
+            writes there.
+        RecordingError: the folder cannot be written to.
+
+    Example:
+        >>> import gymnasium, rltools, tempfile
+        >>> env = gymnasium.make("CartPole-v1", render_mode="rgb_array", max_episode_steps=20)
+        >>> env = rltools.AttributionWrapper(env, rltools.load_policy("cartpole-ppo"))
+        >>> env = rltools.ReplayWrapper(env, tempfile.mkdtemp(), episode_trigger=lambda number: number == 1)
+        >>> for episode in range(2):
+        ...     observation, info = env.reset(seed=episode)
+        ...     done = False
+        ...     while not done:
+        ...         observation, reward, terminated, truncated, info = env.step_policy()
+        ...         done = terminated or truncated
+        >>> [page.name for page in env.pages]
+        ['episode-000001.html']
+    """
+
+    def __init__(
+        self,
+        env: AttributionWrapper,
+        folder: str | Path,
+        episode_trigger: Callable[[int], bool] | None = None,
+        *,
+        title: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        if not isinstance(env, AttributionWrapper):
+            raise ArgumentError(
+                f"{env} explains nothing: give an rltools.AttributionWrapper(env, policy), and put further wrappers "
+                f"around what you get"
+            )
+        super().__init__(env)
+        self.pages: tuple[Path, ...] = ()
+        self._beneath, self._live = env, env._live
+        self._trigger, self._title = episode_trigger or cubes, title
+        self._question = question_of(self._live)
+        self._holding: ExitStack | None = _held(
+            Path(folder)
+        )  # as long as the wrapper: every episode of it goes into the same folder
+        self._recording = self._settled(Path(folder), overwrite)
+        self._number = -1
+        self._episode: LiveEpisode | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy holds the folder for itself, from its first reset on: until then it is the original's."""
+        return vars(self) | {"_holding": None}
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in Gymnasium's Wrapper, too
+        """That of the environment beneath: nothing in it is changed."""
+        return self.env.spec
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment, and begin a page where the trigger says so."""
+        self._leave("reset before its end")
+        if self._holding is None:
+            self._holding = _held(self._recording.directory)
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._number += 1
+        with self._harmless():
+            if self._trigger(self._number):
+                observed = Observed(self._live.policy.observation_space, 1)
+                observed.receive(0, observation)
+                frames: list[bytes] | None = [] if self.env.render_mode == "rgb_array" else None
+                self._episode = LiveEpisode(self._number, NO_SEED if seed is None else seed, observed, frames)
+        return observation, info
+
+    def step(self, action: Any) -> Step:
+        """Step the environment."""
+        return self._watched(lambda: self._beneath.step(action), lambda _: action)
+
+    def step_policy(self, deterministic: bool = True, rng: np.random.Generator | None = None) -> Step:
+        """Let the policy act; see `AttributionWrapper.step_policy`."""
+        return self._watched(lambda: self._beneath.step_policy(deterministic, rng), lambda info: info["action"])
+
+    def close(self) -> None:
+        """Close the environment; of an episode that has not ended, the page is written."""
+        self._leave("closed before its end")
+        with self._harmless():
+            if self._holding is not None:
+                self._holding.close()
+        super().close()
+
+    def _watched(self, step: Callable[[], Step], action_in: Callable[[dict[str, Any]], Any]) -> Step:
+        if self._episode is None:
+            return step()
+        state: Columns | None = None
+        with self._harmless():
+            state = self._look(self._episode)
+        try:
+            taken = step()
+        except Exception as error:
+            self._leave(f"a step failed: {type(error).__name__}: {error}")
+            raise
+        with self._harmless():
+            if self._episode is not None and state is not None:
+                space = self._live.policy.action_space
+                action = np.array(action_in(taken[4]), space.dtype).reshape(space.shape or ())
+                self._episode.add(state, action, taken, several=len(self._live.labels) > 1)
+                if taken[2] or taken[3]:
+                    self._write(self._episode, "terminated" if taken[2] else "truncated")
+        return taken
+
+    def _look(self, episode: LiveEpisode) -> Columns:
+        """What is kept of the state before a step."""
+        if episode.frames is not None:
+            try:
+                episode.frames.append(draw(self.env))
+            except Exception as error:
+                _warn(f"no frames of episode {episode.number}", error)
+                episode.frames = None
+        observations, context = self._beneath._situation.taken_in(_ONLY)
+        return taken_in(self._live.policy, episode.observed, observations, context)
+
+    def _leave(self, why: str) -> None:
+        """The episode that is under way, if any, ends here."""
+        with self._harmless():
+            if self._episode is not None and self._episode.steps:
+                self._write(self._episode, "fault", why)
+        self._episode = None
+
+    def _write(self, episode: LiveEpisode, ended: str, fault: str = "") -> None:
+        self._episode = None
+        recording, number = self._recording, episode.number
+        with sole_writer(recording.directory), cause_named(recording.directory):
+            keep(recording, self._question, episode, episode.outcome(ended, fault), frames_per_second(self.env))
+        page = recording.directory / "replays" / f"episode-{number:06d}.html"
+        self.pages += (replay(recording, number, page, title=self._title),)
+
+    def _settled(self, folder: Path, overwrite: bool) -> Recording:
+        policy, spec = self._live.policy, environment_spec(self.env)
+        limit = (spec and spec.max_episode_steps) or 0
+        header = header_of(policy, spec, NO_SEED, False, limit, layers=layers_of(self._beneath.env))
+        header = dataclasses.replace(header, notes=(*header.notes, "seen live: some episodes, and whatever acted"))
+        with sole_writer(folder), cause_named(folder):
+            if (there := numbered(folder / "episodes")) and not overwrite:
+                raise ConflictError(
+                    f"{folder} holds {len(there)} episodes already; choose another folder, or delete them with "
+                    f"overwrite=True"
+                )
+            settle(folder, header, overwrite=overwrite)
+            return open_recording(folder)
+
+    @contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """What goes wrong with a page costs the page, never the step."""
+        try:
+            yield
+        except Exception as error:
+            _warn(f"no replay of episode {self._number}", error)
+            self._episode = None
+
+
+def _held(folder: Path) -> ExitStack:
+    """Holds a folder for one wrapper, until it is closed or collected."""
+    holding = ExitStack()
+    holding.enter_context(sole_writer(folder, ".lock-replays"))
+    return holding
+
+
+def _warn(what: str, error: Exception) -> None:
+    warnings.warn(f"{what}: {type(error).__name__}: {error}", ReplaySkippedWarning, stacklevel=5)

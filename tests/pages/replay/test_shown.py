@@ -1,0 +1,206 @@
+"""The numbers, colours and names that a page shows in a browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import Space
+from gymnasium.spaces import Box, Dict, Discrete, Text
+from torch import nn
+
+import rltools
+from rltools.policies.base import Context, positions
+from rltools.spaces import Features, space_features
+
+Made = tuple[rltools.Recording, rltools.Policy]
+
+
+@pytest.fixture(scope="module")
+def page(cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rltools.replay(cartpole[0], 0, tmp_path_factory.mktemp("pages") / "page.html")
+
+
+def opened(browser: Any, path: Path, fragment: str = "", **options: Any) -> None:
+    browser.open(path, fragment, **options)
+    assert browser.complaints() == []
+
+
+def number(text: str) -> float:
+    return float(text.replace("\u2212", "-"))
+
+
+def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page: Path, cartpole: Made) -> None:
+    recording, policy = cartpole
+    opened(browser, page, "#step=4")
+    words = r"starts from (\S+), the mean score of the references, and the bars add (\S+)\."
+    said = re.search(words, browser.text(".caption"))
+    assert said is not None
+    found = recording.attribution("shapley", episodes=[0])
+    acted = Context(action=positions(policy, recording.episode(0).actions[4:5]))
+    with torch.no_grad():
+        scores = policy.head("logit", policy.encode(found.reference), acted.repeat(len(found.reference)))
+    centred = (scores - scores.mean(1, keepdim=True))[:, recording.episode(0).actions[4]]
+    start, added = (number(text) for text in said.groups())
+    assert start == pytest.approx(float(centred.mean()), abs=0.0006)
+    assert added == pytest.approx(float(found.values[4, 0].sum()), abs=0.0006)
+    names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
+    browser.run(
+        f"(() => {{ const list = document.querySelector('.views'); list.value = "
+        f"{names.index('centred:chosen by gradient')}; list.dispatchEvent(new Event('change')); }})()"
+    )
+    assert "references" not in browser.text(".caption")
+
+
+def test_an_action_has_the_colour_that_it_has_in_the_plots(browser: Any, page: Path) -> None:
+    from rltools.plots.drawing.colors import action_colour
+
+    opened(browser, page)
+    shown = browser.run("[...document.querySelectorAll('.actions .swatch')].map((mark) => mark.style.background)")
+    expected = [f"rgb({', '.join(str(int(action_colour(at)[i : i + 2], 16)) for i in (1, 3, 5))})" for at in range(2)]
+    assert shown == expected
+
+
+def test_names_and_units_are_whole_where_the_page_is_narrow(browser: Any, page: Path) -> None:
+    opened(browser, page, width=896)
+    spans = "[...document.querySelectorAll('.feature > span')]"
+    cut = browser.run(
+        f"{spans}.filter((x) => x.scrollWidth > x.clientWidth + 1 || x.scrollHeight > x.clientHeight + 1).length"
+    )
+    assert cut == 0
+
+
+def test_an_observation_of_several_parts_has_a_row_for_each_number(browser: Any, tmp_path: Path) -> None:
+    space = Dict(cell=Discrete(3), place=Box(-9, 9, (2,), np.float32))
+    policy = rltools.TorchPolicy(Joined(), space, Discrete(2))
+    recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
+    rltools.explain(recording, policy)
+    opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1")
+    names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
+    assert names == ["cell=0", "cell=1", "cell=2", "place/0", "place/1"]
+    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
+    assert [number(text) for text in shown] == pytest.approx(recording.episode(0).states[1].tolist(), abs=0.01)
+
+
+def test_a_picture_among_other_parts_is_a_picture(browser: Any, tmp_path: Path) -> None:
+    _, path = pictured(tmp_path)
+    opened(browser, path, "#step=1")
+    names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
+    assert len(names) == 16 + 3
+    assert names[0] == "camera: y0-1 x0-2"
+    assert names[-3:] == ["cell=0", "cell=1", "cell=2"]
+    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
+    assert shown == [""] * 16 + ["0", "1", "0"]
+    assert browser.text(".observation figcaption") == "camera"
+    assert browser.text(".texts dd") == "go to 1"
+    # The second pixel of the third row is the brightest of all, and the largest of the map.
+    at = (
+        "(() => { const c = document.querySelector('.canvas');"
+        "return [...c.getContext('2d').getImageData(c.width * 1.5 / 9, c.height * 2.5 / 8, 1, 1).data]; })()"
+    )
+    browser.run("document.querySelector('.overlay').click()")
+    browser.wait_for(f"{at}[0] === 200 && {at}[2] === 200")
+    browser.run("document.querySelector('.overlay').click()")
+    browser.wait_for(f"Math.abs({at}[0] - {at}[2]) > 40")
+    # A region has no value of its own to be drawn over time.
+    titles = (
+        "[...document.querySelectorAll('.track')].filter((track) => !track.hidden).map((track) => track.textContent)"
+    )
+    assert not any("value" in text for text in browser.run(titles)[2:])
+
+
+def test_rows_of_pictures_and_others_are_standardised_alike(browser: Any, tmp_path: Path) -> None:
+    recording, path = pictured(tmp_path)
+    opened(browser, path, "#step=1")
+    states = np.concatenate([episode.states for episode in recording]).astype(float)
+    values = recording.attribution("gradient", episodes=[0]).values[1, 0]
+    numbers = "[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)"
+    for found in (values * states.std(axis=0), values):
+        drawn, near = [number(text) for text in browser.run(numbers)], 0.006 * float(np.abs(found).max())
+        picture = found[:72].reshape(8, 9)
+        assert drawn[0] == pytest.approx(float(picture[:2, :3].sum()), abs=near)
+        assert drawn[-3:] == pytest.approx(found[72:].tolist(), abs=near)
+        browser.run("document.querySelector('.standardised').click()")
+    assert browser.complaints() == []
+
+
+def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_path: Path) -> None:
+    space = Discrete(300)
+    torch.manual_seed(0)
+    names = tuple(f"state=row {at}, column 3, passenger in the taxi, destination yellow" for at in range(300))
+    features = Features((300,), given_names=names, leaves=space_features(space).leaves)
+    policy = rltools.TorchPolicy(nn.Linear(300, 2), space, Discrete(2), features=features)
+    recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
+    rltools.explain(recording, policy, method="integrated_gradients")
+    opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1", height=2000)
+    rows = "[...document.querySelectorAll('.bars .row')].filter((row) => !row.hidden)"
+    listed = browser.run(f"{rows}.map((row) => row.querySelector('.feature').firstChild.textContent)")
+    assert names[1] in listed
+    assert len(listed) <= 4  # one for each state that was ever seen
+    assert browser.run(f"{rows}.map((row) => row.querySelector('.value').textContent)").count("1") == 1
+    assert browser.text(".listed").startswith(f"{len(listed)} of 300 features")
+    browser.press("ArrowRight")
+    assert names[2] in browser.run(f"{rows}.map((row) => row.querySelector('.feature').firstChild.textContent)")
+    labels = browser.run("[...document.querySelectorAll('.label > span')].map((label) => label.textContent)")
+    assert len(labels) == 16
+    assert set(names[:3]) <= set(labels)
+    spans = "[...document.querySelectorAll('.feature > span, .label > span, .track-head h3')]"
+    cut = browser.run(f"{spans}.filter((x) => x.scrollHeight > x.clientHeight + 1).map((x) => x.textContent)")
+    assert cut == []
+    browser.run("document.querySelector('.all').click()")
+    assert browser.run(f"{rows}.length") == 300
+    browser.run("document.querySelector('.all').click()")
+    assert browser.run(f"{rows}.length") == len(listed)
+    assert browser.complaints() == []
+
+
+def pictured(tmp_path: Path) -> tuple[rltools.Recording, Path]:
+    """A recording of a Dict with a picture and a text, and its replay."""
+    space = Dict(camera=Box(0, 255, (8, 9), np.uint8), cell=Discrete(3), mission=Text(20))
+    torch.manual_seed(0)
+    policy = rltools.TorchPolicy(Joined(72 + 3, ("camera", "cell")), space, Discrete(2))
+    recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
+    rltools.explain(recording, policy)
+    return recording, rltools.replay(recording, 0, tmp_path / "page.html")
+
+
+class Joined(nn.Module):
+    """A linear layer on some parts of an observation."""
+
+    def __init__(self, size: int = 5, parts: tuple[str, ...] = ("cell", "place")) -> None:
+        super().__init__()
+        self.parts = parts
+        self.layer = nn.Linear(size, 2)
+
+    def forward(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.layer(torch.cat([parts[name].flatten(1) for name in self.parts], dim=1))
+
+
+class Counting(gymnasium.Env[Any, Any]):
+    """Observations that count three steps, whatever their space."""
+
+    def __init__(self, space: Space[Any]) -> None:
+        self.observation_space = space
+        self.action_space = Discrete(2)
+
+    def _observation(self) -> Any:
+        camera = np.full((8, 9), 10 * self._t, np.uint8)
+        camera[2, 1] = 200 * (self._t % 2)
+        every = {"camera": camera, "cell": self._t % 3, "place": np.full(2, self._t, np.float32)}
+        if not isinstance(self.observation_space, Dict):
+            return self._t
+        return {name: every.get(name, f"go to {self._t}") for name in self.observation_space}
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._t = 0
+        return self._observation(), {}
+
+    def step(self, action: Any) -> Any:
+        self._t += 1
+        return self._observation(), 1.0, self._t >= 3, False, {}

@@ -1,0 +1,200 @@
+"""The pages of runs and experiments: whole, escaped, and loading nothing."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from rltools import explain, record
+from rltools.errors import ArgumentError, RecordingError
+from rltools.pages.replay import replay
+from rltools.pages.report import write_comparison, write_report
+from rltools.spaces import Features
+
+SCRIPT = "<script>alert(1)</script>"
+HOSTILE = {
+    "policy": f"p{SCRIPT}</title></style><img src=x onerror=alert(2)>",
+    "feature": f"f\"{SCRIPT}' onload=alert(3) </style>",
+    "unit": "m</span><iframe src=https://example.org>",
+    "action": "a<b>&amp;{{ 7*7 }}",
+    "note": f"n</li>{SCRIPT}<a href='javascript:alert(4)'>x</a>",
+    "title": f"t</h1>{SCRIPT}{{% raw %}}",
+    "command": f"rltools run '</pre>{SCRIPT}'",
+}
+
+
+class Page(HTMLParser):
+    """The tags of a page, the texts outside of them, and what is between <style> and </style>."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.styles: list[str] = []
+        self.inside = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.inside = tag
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        (self.styles if self.inside == "style" else self.texts).append(data)
+
+    @property
+    def text(self):
+        return " ".join(self.texts)
+
+    @property
+    def policy(self):
+        found = [given["content"] for tag, given in self.tags if given.get("http-equiv") == "Content-Security-Policy"]
+        assert len(found) == 1
+        return {part.split()[0]: part.split()[1:] for part in found[0].split("; ")}
+
+
+@pytest.fixture(scope="module")
+def pages(make_policy, make_env, tmp_path_factory):
+    """The page of a run and the page of an experiment, in which everything has a hostile name."""
+    folder = tmp_path_factory.mktemp("reports")
+    features = Features((3,), ("feature",), (HOSTILE["feature"], "plain", "other"), (HOSTILE["unit"], "", "s"))
+    env = make_env(length=6)
+    policy = make_policy(env, features=features, name=HOSTILE["policy"], action_names=(HOSTILE["action"], "b"))
+    policy.source = dataclasses.replace(policy.source, notes=(HOSTILE["note"],))
+    recording = record(policy, env, episodes=2, directory=folder / "run", frames=[0])
+    explain(recording, policy, target="logit:all")
+    replay(recording, 0, folder / "run" / "replays" / "episode-000000.html")
+    (folder / "run" / "replays" / "mine & <b>.html").write_text("<p>mine")
+    run = write_report(recording, commands=(HOSTILE["command"],))
+    page, _ = write_comparison(
+        folder, HOSTILE["title"], {(HOSTILE["policy"], 0): recording}, commands=(HOSTILE["command"],)
+    )
+    return {"run": run.read_text(encoding="utf-8"), "experiment": page.read_text(encoding="utf-8"), "folder": folder}
+
+
+@pytest.mark.parametrize("kind", ["run", "experiment"])
+def test_hostile_names_are_text_and_nothing_else(pages, kind):
+    page = Page(pages[kind])
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "object", "embed", "form", "base"}
+    assert kind == "run" or not tags & {"iframe", "b"}
+    assert not [name for _, given in page.tags for name in given if name.startswith("on") or name == "style"]
+    for what in ("policy", "feature", "note", "command") + (("unit", "action") if kind == "run" else ("title",)):
+        assert HOSTILE[what] in page.text, what
+
+
+@pytest.mark.parametrize("kind", ["run", "experiment"])
+def test_a_page_loads_nothing_from_anywhere_else(pages, kind):
+    page = Page(pages[kind])
+    for tag, given in page.tags:
+        for address in (given.get("src"), given.get("href"), given.get("srcset"), given.get("action")):
+            if address is None:
+                continue
+            inside = not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|/", address)
+            assert inside or (tag in ("img", "link") and address.startswith("data:")), address
+            assert not inside or ".." not in address
+    assert not re.search(r"url\(|@import", "".join(page.styles))
+
+
+@pytest.mark.parametrize("kind", ["run", "experiment"])
+def test_the_security_policy_allows_the_pages_own_style_and_no_script(pages, kind):
+    page = Page(pages[kind])
+    assert len(page.styles) == 1
+    digest = base64.b64encode(hashlib.sha256(page.styles[0].encode()).digest()).decode()
+    assert page.policy["style-src"] == [f"'sha256-{digest}'"]
+    assert page.policy["default-src"] == ["'none'"]
+    assert page.policy["img-src"] == ["data:"]
+    assert "script-src" not in page.policy
+    assert (kind == "run") == ("frame-src" in page.policy)
+
+
+def test_the_links_of_a_page_lead_to_files_that_are_there(pages):
+    from urllib.parse import unquote
+
+    for kind, at in (("run", pages["folder"] / "run"), ("experiment", pages["folder"])):
+        addresses = [given.get("href") or given.get("src") for _, given in Page(pages[kind]).tags]
+        links = [address for address in addresses if address and not address.startswith(("data:", "#"))]
+        assert links
+        assert not [link for link in links if not (at / unquote(link).partition("#")[0]).is_file()]
+
+
+def test_a_page_that_is_written_again_is_the_same(pages):
+    from rltools import open_recording
+
+    recording = open_recording(pages["folder"] / "run")
+    assert write_report(recording, commands=(HOSTILE["command"],)).read_text(encoding="utf-8") == pages["run"]
+
+
+def test_what_cannot_be_reported_is_said(make_policy, make_env, tmp_path):
+    env = make_env(length=2)
+    recording = record(make_policy(env), env, episodes=1, directory=tmp_path / "run")
+    with pytest.raises(RecordingError, match="explained there: nothing yet"):
+        write_report(recording)
+    (tmp_path / "run" / "episodes" / "000000.parquet").unlink()
+    with pytest.raises(ArgumentError, match="no episodes to report on"):
+        write_report(recording)
+
+
+def test_saturated_steps_are_a_caveat(make_env, tmp_path):
+    import torch
+
+    from rltools import TorchPolicy
+
+    env = make_env(length=4)
+    made = env()
+    dead = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    with torch.no_grad():
+        dead[0].weight.zero_()
+        dead[0].bias.fill_(-1)
+    recording = record(
+        TorchPolicy(dead, made.observation_space, made.action_space), env, episodes=1, directory=tmp_path
+    )
+    policy = TorchPolicy(dead, made.observation_space, made.action_space)
+    explain(recording, policy)
+    page = Page(write_report(recording).read_text(encoding="utf-8"))
+    assert "the network is saturated there" in page.text
+    assert np.array_equal(recording.attribution("gradient").values, np.zeros((4, 1, 3), np.float32))
+
+
+def test_the_leading_share_is_the_headline_and_what_changes_the_decision_a_finding(cartpole, tmp_path):
+    recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
+    explain(recording, cartpole)
+    explain(recording, cartpole, method="decision_change", groups="summary")
+    page = write_report(recording).read_text(encoding="utf-8")
+    headline = re.search(r'<p class="headline">(.*?)</p>', page)[1]
+    assert re.fullmatch(
+        r'<b>[a-z ]+</b> carries <span class="share">\d+ %</span>'
+        r'<span class="ends"> \[\d+, \d+\]</span> of the decision.',
+        headline,
+    )
+    assert '<p class="how">(gradient x standard deviation, centred:chosen)</p>' in page
+    findings = [found for found in re.findall(r"<li>(.*?)</li>", page) if "(decision_change)" in found]
+    assert len(findings) == 1
+    assert findings[0].startswith(("Replacing ", "No feature changes the decision"))
+    assert "saturated" not in page
+
+
+def test_the_returns_are_on_the_page_once_and_as_a_strip(cartpole, tmp_path):
+    recording = record(cartpole, episodes=3, max_steps=20, directory=tmp_path / "run")
+    rewards = [outcome.total_reward for outcome in recording.outcomes()]
+    explain(recording, cartpole)
+    page = write_report(recording).read_text(encoding="utf-8")
+    assert page.count("Mean return") == 1
+    assert page.count("<circle") == (3 if len(set(rewards)) > 1 else 0)
+
+
+def test_all_numbers_lie_beside_the_page(pages):
+    import pandas as pd
+
+    table = pd.read_csv(pages["folder"] / "run" / "summary.csv")
+    assert set(table["method"]) == {"gradient"}
+    assert {"feature", "target", "share", "share_low", "mean"} <= set(table.columns)

@@ -1,0 +1,158 @@
+"""The parts of a run's page: sentences, caveats, episodes, and which plots it shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rltools.pages.report._episodes import cards, strip
+from rltools.pages.report._parts import caveats, number, percent
+from rltools.pages.report._run import wanted
+from rltools.pages.report._sentences import emphasised, told
+from rltools.spaces import Features
+from rltools.spaces.leaves import Leaf
+from rltools.summary import part_shares, summarise
+from rltools.testing import example_recording
+
+
+def halves(early, late, steps=30):
+    """Attributions of two features, of which one weighs `early` in the first third and `late` from there on."""
+    values = np.ones((steps, 1, 2))
+    values[:, 0, 0] = late
+    values[: steps // 3, 0, 0] = early
+    return values
+
+
+@pytest.fixture
+def run(tmp_path):
+    def make(*values, **options):
+        options = {"unit": "score", "method": "shapley"} | options
+        return example_recording(tmp_path / "run", values, **options)
+
+    return make
+
+
+def test_the_headline_says_how_much_and_the_deck_when(run):
+    recording = run(*[halves(9, 1, 30 + 3 * more) for more in range(6)])
+    main = summarise(recording)
+    found = told(recording, main, [main])
+    assert found.headline == "obs[0] carries 79 % [79, 79] of the decision."
+    assert found.how == "shapley, centred:chosen"
+    assert found.deck == "Most of that lies in the first third of an episode: 82 % [82, 82]."
+    assert not any("Mean return" in said for said in found.sentences)
+
+
+def test_a_summary_of_no_steps_has_only_that_to_say(run):
+    recording = run(np.full((3, 1, 2), np.nan))
+    main = summarise(recording)
+    found = told(recording, main, [main])
+    assert found.headline.startswith("n = 0: no explained steps")
+    assert (found.deck, found.sentences) == ("", ())
+    assert wanted(recording, main, [main]) == ()
+
+
+def test_of_a_dict_each_array_has_its_share(run):
+    numbers = (Leaf(("a",), "number", (2,), "float32"), Leaf(("b",), "number", (1,), "float32"))
+    features = Features((3,), ("feature",), leaves=numbers)
+    parts = [np.tile(np.array(size, float), (4, 1, 1)) for size in ((1, 1, 2), (1, 1, 6))]
+    recording = run(*parts, features=features, observations=[{"a": np.ones((4, 2)), "b": np.ones((4, 1))}] * 2)
+    summary = summarise(recording)
+    first, second = part_shares(recording, summary)
+    assert (first.feature, second.feature) == ("b", "a")
+    assert first.share == pytest.approx(8 / 12)
+    assert first.low < 0.5
+    assert first.high > 0.75
+    said = told(recording, summary, [summary]).sentences
+    assert any(one.startswith("Of the arrays in an observation, all entries together: b 67 % [") for one in said)
+
+
+def test_an_observation_of_one_array_has_no_parts(run):
+    recording = run(np.ones((4, 1, 3)))
+    assert part_shares(recording, summarise(recording)) == ()
+
+
+def test_percentages_are_set_off_and_names_escaped():
+    said = emphasised("<b> carries 9.5 % [8, 11] of the decision (a, b).", "<b>")
+    assert said == (
+        '<b>&lt;b&gt;</b> carries <span class="share">9.5 %</span><span class="ends"> [8, 11]</span> of the decision'
+        '<span class="how"> (a, b)</span>.'
+    )
+    assert emphasised("5 % </span>", "") == '<span class="share">5 %</span> &lt;/span&gt;'
+
+
+def test_numbers_are_written_for_people():
+    assert (number(-0.5), number(float("nan"))) == ("−0.5", "–")
+    assert [percent(value) for value in (0.314, 0.052, 0.0001, 1.0, float("nan"))] == [
+        "31 %",
+        "5.2 %",
+        "0 %",
+        "100 %",
+        "–",
+    ]
+
+
+def test_the_strip_has_every_episode_and_rows_for_those_that_coincide(run):
+    recording = run(*[np.ones((steps, 1, 2)) for steps in (4, 4, 8)])
+    found = strip(recording.outcomes(), summarise(recording))
+    assert [(dot.x, dot.row) for dot in found.dots] == [(0.0, 0), (0.0, 1), (100.0, 0)]
+    assert found.ends == ("4", "8")
+    assert found.low <= found.mean <= found.high
+    assert strip(recording.outcomes()[:1], summarise(recording)) is None
+
+
+def test_the_best_the_median_and_the_worst_episode_have_cards(run):
+    recording = run(*[np.ones((steps, 1, 2)) for steps in (4, 6, 8, 5)])
+    main = summarise(recording)
+    folder = recording.directory / "replays"
+    folder.mkdir()
+    for name in ("episode-000003", "mine"):
+        (folder / f"{name}.html").write_text("<p>")
+    found = cards(recording, main)
+    assert [(card.place, card.outcome and card.outcome.number) for card in found] == [
+        ("Best", 2),
+        ("Median", 1),
+        ("Worst", 0),
+        ("", 3),
+        ("", None),
+    ]
+    assert [card.file for card in found] == ["", "", "", "replays/episode-000003.html", "replays/mine.html"]
+    assert not any(card.poster for card in found)
+
+
+def test_a_caveat_says_which_methods_it_is_about(run):
+    recording = run(np.ones((4, 1, 2)), np.zeros((4, 1, 2)), unit="score per unit", method="gradient")
+    found = caveats(recording, [summarise(recording)])
+    assert [caveat.lead for caveat in found] == ["Saturated steps", "Few episodes", "Units"]
+    assert found[0].text.startswith("At 50 % of the steps every feature's value is exactly 0")
+    assert not any(caveat.about for caveat in found)
+
+
+def test_the_plots_are_those_that_have_something_to_show(run):
+    recording = run(*[halves(2, 1)] * 3)
+    main = summarise(recording)
+    names = [one.name for one in wanted(recording, main, [main])]
+    assert names[0] == "importance"
+    assert {"beeswarm", "dependence", "phases", "timeline", "action_matrix", "decision"} <= set(names)
+    assert not {"images", "lags", "agreement"} & set(names)
+
+
+def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
+    leaves = (Leaf(("a",), "choice", (), "int64", (3,), (0,)), Leaf(("b",), "number", (1,), "float32"))
+    features = Features((4,), ("feature",), leaves=leaves)
+    recording = run(
+        *[np.tile([1.0, 1.0, 1.0, 9.0], (4, 1, 1))] * 2,
+        features=features,
+        observations=[{"a": np.zeros(4, np.int64), "b": np.ones((4, 1), np.float32)}] * 2,
+    )
+    main = summarise(recording, merged=True)
+    assert main.top(1)[0].position == 1
+    assert "dependence" in [one.name for one in wanted(recording, main, [main])]
+
+
+def test_an_agent_that_sees_pictures_has_them_first(run):
+    features = Features((4, 6), ("y", "x"))
+    recording = run(np.ones((4, 1, 4, 6)), features=features)
+    main = summarise(recording)
+    names = [one.name for one in wanted(recording, main, [main])]
+    assert names[0] == "images"
+    assert not {"beeswarm", "dependence", "timeline", "phases"} & set(names)

@@ -1,0 +1,272 @@
+"""Files and folders that are something else: each is named for what it is, with the next step."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from torch import nn
+
+import rltools
+from rltools._util.console import say_each
+from rltools.cli._inspecting import inspection
+from rltools.cli._listing import listing
+from rltools.errors import ArgumentError, ConfigError, ModelError, RltoolsError
+
+NET = nn.Linear(4, 2)
+
+
+def zipped(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/").replace("_DOT_", "."), content)
+    return file.getvalue()
+
+
+def torch_saved(content: object, **options: bool) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file, **options)
+    return file.getvalue()
+
+
+def scripted() -> bytes:
+    names = ("data_DOT_pkl", "code____torch___DOT_py", "constants_DOT_pkl", "version")
+    return zipped(**{f"net__{name}": b"x" for name in names})
+
+
+def tarred() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("model.zip"))
+    return file.getvalue()
+
+
+def statistics() -> bytes:
+    return pickle.dumps(VecNormalize(DummyVecEnv([lambda: gymnasium.make("CartPole-v1")])))
+
+
+def buffer() -> bytes:
+    space = gymnasium.spaces.Box(-1, 1, (3,))
+    return pickle.dumps(ReplayBuffer(2000, space, space, device="cpu"))
+
+
+def arrays() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, timesteps=np.arange(3), results=np.zeros(3))
+    return file.getvalue()
+
+
+STATE = NET.state_dict()
+# What it is -> (its content, what is said of it, the next step).
+KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
+    "empty": (lambda: b"", "an empty file", "fetch or save it again"),
+    "lfs": (
+        lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n",
+        "a pointer of Git LFS",
+        "run `git lfs pull`",
+    ),
+    "html": (lambda: b"\n<!DOCTYPE html><html><head></head></html>", "a web page", "fetch the file itself"),
+    "xml": (lambda: b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "a web page", "fetch the file"),
+    "json": (lambda: b'{"error": "not found"}', "a JSON text", "give the model's .zip"),
+    "text": (lambda: b"404: Not Found\n", "a text that begins with '404: Not Found'", "fetch or save"),
+    "gzip": (lambda: gzip.compress(b"x"), "a gzip archive", "unpack it"),
+    "tar": (tarred, "a tar archive", "unpack it"),
+    "hdf5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file, as Keras", "give a model of PyTorch"),
+    "npy": (lambda: b"\x93NUMPY\x01\x00" + bytes(99), "an array of NumPy", "give the model's .zip"),
+    "sb2": (lambda: zipped(data=b"{}", parameters=b"", parameter_list=b"[]"), "Stable-Baselines 2", "train it again"),
+    "zip of zips": (
+        lambda: zipped(models__best_model_DOT_zip=b"", models__evaluations_DOT_npz=b""),
+        r"a zip of zips: 'models/best_model\.zip'",
+        "give one of them",
+    ),
+    "onnx in a zip": (lambda: zipped(walker_DOT_onnx=b"1"), "a network in ONNX", "convert it to PyTorch"),
+    "rllib in a zip": (
+        lambda: zipped(rllib_checkpoint_DOT_json=b"{}", policies__state_DOT_pkl=b""),
+        "a checkpoint of RLlib",
+        "build its network",
+    ),
+    "spreadsheet": (lambda: zipped(xl__workbook_DOT_xml=b"x"), "a zip of 'xl/workbook", "give the model's own .zip"),
+    "empty zip": (zipped, "a zip with nothing in it", "fetch or save"),
+    "npz": (arrays, "arrays of NumPy", "give the model's .zip"),
+    "keras": (lambda: zipped(config_DOT_json=b"{}", model_DOT_weights_DOT_h5=b""), "a model of Keras", "PyTorch"),
+    "folder zipped": (
+        lambda: zipped(model__data=b"{}", model__policy_DOT_pth=b""),
+        "whose files lie in a folder of the zip",
+        "pack the files themselves",
+    ),
+    "state dict": (lambda: torch_saved(STATE), "a file of PyTorch's torch.save", "TorchPolicy"),
+    "checkpoint": (lambda: torch_saved({"model_state_dict": STATE, "iter": 3}), "a file of PyTorch's", "TorchPolicy"),
+    "old torch": (
+        lambda: torch_saved(STATE, _use_new_zipfile_serialization=False),
+        "a file of PyTorch's torch.save",
+        "TorchPolicy",
+    ),
+    "whole module": (lambda: torch_saved(NET), "a file of PyTorch's torch.save", "TorchPolicy"),
+    "torchscript": (scripted, "a TorchScript program", "load it yourself with torch.jit.load"),
+    "statistics": (statistics, "statistics of VecNormalize, not a model", "normalize=PATH"),
+    "buffer": (buffer, "a replay buffer of Stable-Baselines3", "give the model's .zip"),
+    "pickle": (lambda: pickle.dumps({"a": 1}), "a pickle, which can run code", "load it yourself if you trust it"),
+    "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickle of a checkpoint of RLlib", "TorchPolicy"),
+    "onnx": (
+        lambda: b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x10" + bytes(30),
+        "a network in ONNX",
+        "convert it to PyTorch",
+    ),
+    "safetensors": (
+        lambda: (
+            (60).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(60) + bytes(4)
+        ),
+        "a file of safetensors",
+        "TorchPolicy",
+    ),
+    "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG picture", "give the model's .zip"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["model.zip", "model.pt", "model", "run.cleanrl_model", "model.pkl"])
+def test_a_file_is_named_for_what_it_is(kind: str, name: str, tmp_path: Path) -> None:
+    make, what, advice = KINDS[kind]
+    path = tmp_path / name
+    path.write_bytes(make())
+    with pytest.raises((ModelError, ArgumentError), match=f"{name}.*{what}") as refusal:
+        rltools.load_policy(path, "CartPole-v1")
+    message = str(refusal.value)
+    assert advice in message.partition(";")[2]
+    assert "save the model again" not in message.lower()
+    assert "trust=" not in message
+    assert message.isprintable()
+    assert len(message) < 600
+    with pytest.raises(RltoolsError, match=what):
+        inspection(str(path))
+    with pytest.raises(RltoolsError):
+        rltools.load_policy(path, "CartPole-v1", trust="0" * 64)
+
+
+def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
+    (tmp_path / "ppo.cleanrl_model").write_bytes(b"\x93\x81\xa6params\xc7\x10\x01" + bytes(range(128, 200)))
+    with pytest.raises(ArgumentError, match="weights of CleanRL in JAX"):
+        rltools.load_policy(tmp_path / "ppo.cleanrl_model")
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        (["rllib_checkpoint.json"], "a checkpoint of RLlib"),
+        (["metadata.json", "class_and_ctor_args.pkl"], "a checkpoint of RLlib"),
+        (["saved_model.pb"], "a SavedModel of TensorFlow"),
+        (["config.json", "checkpoint_p0/best.pth"], "a training of Sample Factory"),
+        (["wandb-metadata.json"], "files of a run of Weights & Biases; give the path of the model's .zip"),
+        (["MLmodel"], "a model of MLflow"),
+        (["data", "policy.pth"], "an unpacked model of Stable-Baselines3"),
+        (["recording.json"], "the folder of a recording"),
+        (["a.zip", "b.zip"], r"a folder with zips: 'a\.zip', 'b\.zip'; give the path of one of them"),
+        (["CartPole-v1_1/CartPole-v1.zip"], "a folder of runs, 'CartPole-v1_1'; give the path of one"),
+        (["notes.txt"], "a folder with no model in it that a library knows"),
+    ],
+)
+def test_a_folder_is_named_for_what_it_is(files: list[str], what: str, tmp_path: Path) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps({}))
+    with pytest.raises(ArgumentError, match=what):
+        rltools.load_policy(tmp_path, "CartPole-v1")
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PPO:
+    monkeypatch.chdir(tmp_path)
+    return PPO("MlpPolicy", "CartPole-v1", device="cpu", seed=0, policy_kwargs={"net_arch": [4]})
+
+
+@pytest.mark.parametrize("name", ["final_model", "runs/final_model", "ppo_0.99", "runs/lr1e-3.5"])
+def test_a_model_is_found_as_stable_baselines3_finds_it(model: PPO, name: str) -> None:
+    Path("runs").mkdir()
+    model.save(name)
+    PPO.load(name)
+    for source in (name, Path(name)):
+        assert rltools.load_policy(source, "CartPole-v1").heads == ("logit", "value")
+    text, whole = inspection(name)
+    assert whole
+    assert "ActorCriticPolicy" in text
+
+
+def test_what_is_there_comes_before_what_has_an_ending(model: PPO, tmp_path: Path) -> None:
+    model.save("mine")
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ArgumentError, match=r"a folder beside a zip of its name; give mine\.zip"):
+        rltools.load_policy("mine", "CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    "source", ["nothing", "a/nothing", "nothing.zip", "a" * 5000, "a/" * 3000, "a\0b", "\udc80", "~/x"]
+)
+def test_what_is_not_there_is_one_error(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for given in (source, Path(source)):
+        with pytest.raises(RltoolsError) as refusal:
+            rltools.load_policy(given, "CartPole-v1")
+        assert len(str(refusal.value)) < 1500
+    with pytest.raises(RltoolsError):
+        inspection(source)
+
+
+def test_a_replay_buffer_beside_a_model_is_no_model(tmp_path: Path) -> None:
+    model = DQN("MlpPolicy", "CartPole-v1", device="cpu", buffer_size=2000, policy_kwargs={"net_arch": [4]})
+    model.save_replay_buffer(tmp_path / "buffer")
+    with pytest.raises(ArgumentError, match="a replay buffer of Stable-Baselines3, not a model"):
+        rltools.load_policy(tmp_path / "buffer.pkl")
+
+
+def test_a_model_under_a_name_of_bytes_that_are_no_characters(
+    model: PPO, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / os.fsdecode(b"r\xffns")
+    folder.mkdir()
+    path = folder / os.fsdecode(b"m\xfe.zip")
+    model.save(tmp_path / "plain.zip")
+    path.write_bytes((tmp_path / "plain.zip").read_bytes())
+    policy = rltools.load_policy(path, "CartPole-v1")
+    assert policy.source.name == r"m\udcfe"
+    recording = rltools.record(policy, episodes=1, max_steps=3, directory=tmp_path / "recording")
+    assert rltools.open_recording(recording.directory).header.policy == r"m\udcfe"
+    say_each(inspection(str(path))[0])
+    assert r"r\udcffns/m\udcfe.zip" in capsys.readouterr().out
+    path.write_bytes(b"")
+    with pytest.raises(ModelError, match="an empty file"):
+        rltools.load_policy(path, "CartPole-v1")
+
+
+def test_names_of_bytes_that_are_no_characters_among_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for room in ("agents", "envs", "experiments"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / os.fsdecode(b"x\xff.yaml")).write_text("id: CartPole-v1")
+    (tmp_path / "agents" / os.fsdecode(b"y\xff")).mkdir()
+    (tmp_path / "agents" / os.fsdecode(b"y\xff") / "agent.yaml").touch()
+    shown = listing(None)
+    assert "cartpole-ppo" in shown
+    assert "\\xff" not in shown
+    assert rltools.load_policy("cartpole-ppo").source.name == "cartpole-ppo"
+    (tmp_path / "agents" / "mine").mkdir()
+    (tmp_path / "agents" / "mine" / "agent.yaml").write_text('name: "x\\ud800"')
+    with pytest.raises(ConfigError, match="line 1: half of a character"):
+        rltools.load_policy("mine")
+    (tmp_path / "agents" / "mine" / "agent.yaml").write_bytes(b"name: x\xff")
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        rltools.load_policy("mine")
