@@ -64,7 +64,7 @@ def list_content(room: Room) -> dict[str, Path]:
 
 def content_folders(room: Room) -> tuple[Path, ...]:
     """Where a room's content is looked for, in this order; a folder need not exist."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     shipped = package / "_content" / room
     if not shipped.is_dir():  # a checkout keeps its content beside the package
         shipped = package.parent / room

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["AttributionCallback", "AttributionSkippedWarning", "open_checkpoints"]
 
 _PLACES = {
-    "AttributionCallback": "_stable_baselines3",
-    "AttributionSkippedWarning": "_stable_baselines3",
+    "AttributionCallback": "_sb3_callback",
+    "AttributionSkippedWarning": "_sb3_callback",
     "open_checkpoints": "_checkpoints",
 }
 

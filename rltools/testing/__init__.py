@@ -10,12 +10,12 @@ from typing import Any
 from rltools._util.discovery import load_member
 
 _WHERE = {
-    "check_attribution": "_attributions",
-    "check_card": "_cards",
-    "check_plot": "_plots",
-    "check_policy": "_policies",
+    "check_attribution": "_check_attribution",
+    "check_card": "_check_card",
+    "check_plot": "_check_plot",
+    "check_policy": "_check_policy",
     "PlainScore": "_scores",
-    "example_recording": "_example",
+    "example_recording": "_recordings",
 }
 
 __all__ = ["PlainScore", "check_attribution", "check_card", "check_plot", "check_policy", "example_recording"]

@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from rltools.cli._inspecting import inspection
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
-from rltools.policies.library import hub as _hub
+from rltools.policies import hub as _hub
 from rltools.policies.load import load_policy
 
 COMMIT, EARLIER = "a" * 40, "b" * 40

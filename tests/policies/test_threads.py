@@ -16,7 +16,7 @@ from torch import nn
 import rltools
 from rltools.errors import ArgumentError, MismatchError
 from rltools.explanation.views import Window
-from rltools.policies.library import threads as threads_module
+from rltools.policies import threads as threads_module
 from rltools.policies.threads import compute_threads, row_work
 
 
