@@ -35,7 +35,7 @@ def replay(path: Path) -> None:
 
 
 def screenshot(address: str, path: Path) -> None:
-    """What Chromium shows, in few enough colours for a README."""
+    """What Chromium shows, in few enough colors for a README."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("no Chromium is installed")

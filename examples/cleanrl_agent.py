@@ -70,5 +70,5 @@ policy = rltools.TorchPolicy(
 )
 recording = rltools.record(policy, episodes=3)
 rltools.explain(recording, policy, method="shapley")
-for finding in rltools.summarise(recording).findings:
+for finding in rltools.summarize(recording).findings:
     print(finding)

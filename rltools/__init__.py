@@ -4,7 +4,7 @@
 >>> policy = rltools.load_policy("cartpole-ppo")
 >>> recording = rltools.record(policy, episodes=2)
 >>> recording = rltools.explain(recording, policy, method="shapley")
->>> rltools.summarise(recording).top(1)[0].feature
+>>> rltools.summarize(recording).top(1)[0].feature
 'pole angular velocity'
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rltools.integrations import AttributionCallback as AttributionCallback
     from rltools.integrations import open_checkpoints as open_checkpoints
     from rltools.pages.replay import replay as replay
-    from rltools.pages.single_file import mail_report as mail_report
+    from rltools.pages.single_file import export_report as export_report
     from rltools.policies.base import Policy as Policy
     from rltools.policies.load import load_policy as load_policy
     from rltools.policies.torch_policy import TorchPolicy as TorchPolicy
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from rltools.rollout import record as record
     from rltools.spaces import Features as Features
     from rltools.summary import Summary as Summary
-    from rltools.summary import summarise as summarise
+    from rltools.summary import summarize as summarize
     from rltools.targets import Target as Target
     from rltools.targets.derivative import input_gradient as input_gradient
     from rltools.videos import video as video
@@ -70,13 +70,13 @@ _PUBLIC = {
     "explain": "explanation",
     "input_gradient": "targets.derivative",
     "load_policy": "policies.load",
-    "mail_report": "pages.single_file",
+    "export_report": "pages.single_file",
     "open_checkpoints": "integrations",
     "open_recording": "recording",
     "record": "rollout",
     "replay": "pages.replay",
     "run_experiment": "experiments",
-    "summarise": "summary",
+    "summarize": "summary",
     "video": "videos",
 }
 _ROOMS = ("errors", "plots", "testing")

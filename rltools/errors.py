@@ -77,7 +77,7 @@ class TooCostlyError(ArgumentError):
         >>> rltools.explain(recording, policy, method="shapley", seconds=1e-9)
         Traceback (most recent call last):
             ...
-        rltools.errors.TooCostlyError: shapley of centred:chosen takes about ... for a single step, ...
+        rltools.errors.TooCostlyError: shapley of centered:chosen takes about ... for a single step, ...
     """
 
 
@@ -111,11 +111,11 @@ class MethodError(RltoolsError):
     Example:
         >>> import torch
         >>> from rltools.attributions import method
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> @method(unit="score", forwards=lambda features, references, settings: 0)
         ... def nothing(score, x):
         ...     "Forgets to return a Result."
-        >>> nothing(PlainScore(lambda x: x, outputs=2), torch.ones(1, 2))
+        >>> nothing(PlainFunction(lambda x: x, outputs=2), torch.ones(1, 2))
         Traceback (most recent call last):
             ...
         rltools.errors.MethodError: method nothing returned a NoneType; it must return a Result

@@ -50,7 +50,7 @@ def test_plots_draw_recordings(name: str, given: Any) -> None:
 @pytest.mark.parametrize("given", ["poles", None, [1], nn.Linear(1, 1)])
 def test_recordings(given: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
     for call in (
-        lambda: rltools.summarise(given),
+        lambda: rltools.summarize(given),
         lambda: rltools.explain(given, policy),
         lambda: rltools.replay(given, 0, "page.html"),
         lambda: rltools.video(given, 0, "poles.gif"),
@@ -61,7 +61,7 @@ def test_recordings(given: Any, policy: rltools.Policy, recording: rltools.Recor
 
 
 def test_a_folder_is_opened_first() -> None:
-    assert "rltools.open_recording('runs/poles')" in refusal(lambda: rltools.summarise("runs/poles"))  # type: ignore[arg-type]
+    assert "rltools.open_recording('runs/poles')" in refusal(lambda: rltools.summarize("runs/poles"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("given", ["cartpole-ppo", None, NET, np.zeros((2, 4))])
@@ -120,7 +120,7 @@ def test_seconds(seconds: Any, policy: rltools.Policy, recording: rltools.Record
 
 @pytest.mark.parametrize("level", ["95%", None, 95, 0, float("nan")])
 def test_levels(level: Any, recording: rltools.Recording) -> None:
-    assert f"level={level!r}" in refusal(lambda: rltools.summarise(recording, level=level))
+    assert f"level={level!r}" in refusal(lambda: rltools.summarize(recording, level=level))
 
 
 @pytest.mark.parametrize("method", [None, 3, ["gradient"], NET])

@@ -29,7 +29,7 @@ SOLVED = {
     "MiniGrid-Empty-Random-5x5-v0": 0.9,
     "MiniGrid-LavaGapS5-v0": 0.9,
 }
-"""The mean return of a few episodes that says an agent has learnt its task, where one can say so."""
+"""The mean return of a few episodes that says an agent has learned its task, where one can say so."""
 
 agent = pytest.mark.parametrize("name", PUBLISHED)
 
@@ -85,7 +85,7 @@ def predicted(folder, card, episode, steps):
         )
         seen = seen if statistics is None else statistics.normalize_obs(seen)
         given = {} if episode.masks is None else {"action_masks": episode.masks[t]}
-        if episode.memories is not None:
+        if episode.recurrent_states is not None:
             given = {"state": state, "episode_start": np.array([t == 0])}
         action, state = model.predict(seen, deterministic=True, **given)
         actions.append(action)

@@ -59,7 +59,7 @@ POLICIES: dict[str, Callable[[], Any]] = {
     "dict": lambda: rltools.load_policy("minigrid-dict-ppo"),
     "masked": lambda: rltools.load_policy("taxi-masked-ppo"),
     "recurrent": lambda: rltools.load_policy("cartpole-recurrent-ppo"),
-    "normalised": lambda: rltools.load_policy("hopper-ppo"),
+    "normalized": lambda: rltools.load_policy("hopper-ppo"),
     "float64": lambda: rltools.load_policy("pendulum-sac", dtype=torch.float64),
     "bits": lambda: rltools.load_policy(PPO("MlpPolicy", Bits(), **small())),
     "gsde": lambda: rltools.load_policy(PPO("MlpPolicy", "Pendulum-v1", use_sde=True, **small())),
@@ -195,7 +195,7 @@ def test_a_wrapper_of_several(cartpole: Any, copied: Copied) -> None:
 def test_results(recording: rltools.Recording, copied: Copied) -> None:
     assert copied(recording) == recording
     assert [len(episode) for episode in copied(recording)] == [8, 8]
-    attribution, episode, summary = recording.attribution(), recording.episode(1), rltools.summarise(recording)
+    attribution, episode, summary = recording.attribution(), recording.episode(1), rltools.summarize(recording)
     np.testing.assert_array_equal(copied(attribution).values, attribution.values)
     assert copied(attribution).question == attribution.question
     np.testing.assert_array_equal(copied(episode).states, episode.states)
@@ -208,7 +208,7 @@ def test_results(recording: rltools.Recording, copied: Copied) -> None:
 
 
 @way
-@pytest.mark.parametrize("text", ["centred:chosen", "logit:chosen - runner_up", "centred:chosen & value", "logit:all"])
+@pytest.mark.parametrize("text", ["centered:chosen", "logit:chosen - runner_up", "centered:chosen & value", "logit:all"])
 def test_a_target(cartpole: Any, text: str, copied: Copied) -> None:
     target = parse_target(text, cartpole)
     assert copied(target) == target
@@ -272,7 +272,7 @@ def test_a_recording_in_a_temporary_folder(cartpole: Any) -> None:
 def test_reprs_are_one_short_line(recording: rltools.Recording, cartpole: Any) -> None:
     import rltools.summary as room
 
-    summary = rltools.summarise(recording)
+    summary = rltools.summarize(recording)
     episode = recording.episode(0)
     things = [
         recording,
@@ -283,7 +283,7 @@ def test_reprs_are_one_short_line(recording: rltools.Recording, cartpole: Any) -
         summary,
         summary.overall,
         summary.by_action,
-        room.course({"0": recording, "1": recording}, None, None),
+        room.training_curve({"0": recording, "1": recording}, None, None),
         cartpole,
         cartpole.source,
         Context(),
@@ -291,7 +291,7 @@ def test_reprs_are_one_short_line(recording: rltools.Recording, cartpole: Any) -
         rltools.load_policy("lavagap-cnn-ppo").features,
         rltools.load_policy("minigrid-dict-ppo").features,
         rltools.load_policy("taxi-masked-ppo").features,
-        find_method("gradient")(rltools.testing.PlainScore(lambda x: x, 3), torch.zeros(2, 3)),
+        find_method("gradient")(rltools.testing.PlainFunction(lambda x: x, 3), torch.zeros(2, 3)),
     ]
     for thing in things:
         assert len(repr(thing)) < 750, repr(thing)

@@ -14,7 +14,7 @@ ENVIRONMENT = "Hopper-v5"
 SEED = 1
 STEPS = 1_500_000
 # The settings of the PPO paper for MuJoCo with eight environments side by side; observations and rewards are
-# normalised, and the best of the evaluations is kept with the statistics of its moment.
+# normalized, and the best of the evaluations is kept with the statistics of its moment.
 HYPERPARAMETERS = {
     "n_envs": 8,
     "n_steps": 256,
@@ -78,7 +78,7 @@ if __name__ == "__main__":
         train(),
         Path(__file__).parent,
         environment=ENVIRONMENT,
-        description="Hops forward with PPO; its observations are normalised.",
+        description="Hops forward with PPO; its observations are normalized.",
         hyperparameters=HYPERPARAMETERS,
         steps=STEPS,
         seed=SEED,

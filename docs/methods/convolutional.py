@@ -21,7 +21,7 @@ titles = [f"step {step}\n{policy.action_names[action]}" for step, action in zip(
 rows = {}
 for name, (method, parameters) in METHODS.items():
     compared = {"reference": visited} if method == "deep_lift" else {}
-    found = rltools.attribute(policy, seen, method=method, target="centred:chosen", **compared, **parameters)
+    found = rltools.attribute(policy, seen, method=method, target="centered:chosen", **compared, **parameters)
     rows[name] = found.values[:, 0]
-said = "lavagap-cnn-ppo, centred:chosen: orange speaks for the chosen action, purple against it"
+said = "lavagap-cnn-ppo, centered:chosen: orange speaks for the chosen action, purple against it"
 rows_of_maps(seen, titles, rows, height=8.7, said=said).savefig(picture, dpi=150)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import rltools
-from rltools.plots.drawing.colors import feature_colour
+from rltools.plots.drawing.colors import feature_color
 
 
 class Without(gymnasium.ObservationWrapper):
@@ -32,7 +32,7 @@ folder = Path(place.name)
 recording = rltools.record(policy, episodes=20, directory=folder / "as it is")
 rltools.explain(recording, policy, method="decision_change", reference=32, every=2)
 rltools.explain(recording, policy, method="shapley", every=4)
-decisions, shapley = (rltools.summarise(recording, method=method) for method in ("decision_change", "shapley"))
+decisions, shapley = (rltools.summarize(recording, method=method) for method in ("decision_change", "shapley"))
 print("\n".join(decisions.findings))
 
 visited = np.concatenate([episode.observations for episode in recording])
@@ -56,7 +56,7 @@ bars = {
     "decision_change:\nsteps with another action (%)": [
         100 * end[0] for end in (changes.value, changes.low, changes.high)
     ],
-    "shapley of centred:chosen:\nshare of the decision (%)": [
+    "shapley of centered:chosen:\nshare of the decision (%)": [
         100 * end for end in (shares.value, shares.low, shares.high)
     ],
     "return lost in episodes with\nthe feature resampled": [
@@ -64,7 +64,7 @@ bars = {
     ],
 }
 for axes, (said, (value, low, high)) in zip(columns, bars.items(), strict=True):
-    axes.barh(range(len(order)), value[order], color=[feature_colour(at) for at in order])
+    axes.barh(range(len(order)), value[order], color=[feature_color(at) for at in order])
     axes.hlines(range(len(order)), low[order], high[order], color="#222222", linewidth=1.2)
     axes.set_xlabel(said)
     axes.spines[["top", "right"]].set_visible(False)

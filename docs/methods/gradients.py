@@ -13,6 +13,6 @@ with tempfile.TemporaryDirectory() as folder:
     recording = rltools.record(policy, episodes=6, directory=folder)
     for method in METHODS:
         rltools.explain(recording, policy, method=method, reference=32)
-        print(rltools.summarise(recording, method=method).findings[0])
+        print(rltools.summarize(recording, method=method).findings[0])
     figure = rltools.plots.importance(recording, method=METHODS).figure
 figure.savefig(picture, dpi=150)

@@ -29,7 +29,7 @@ class PluginWarning(UserWarning):
 
 
 @cache
-def room_modules(package: str) -> tuple[str, ...]:
+def modules_in(package: str) -> tuple[str, ...]:
     """The modules and folders of a package, by listing its place; nothing is imported but the package."""
     return tuple(sorted(module.name for module in iter_modules(import_module(package).__path__)))
 
@@ -90,9 +90,9 @@ def load_member(module: str, name: str) -> Any:
 @cache
 def _offered(group: str) -> tuple[dict[str, EntryPoint], dict[str, str]]:
     """The entry points that can be used, and why the others cannot, both by name."""
-    own = {module: module for module in room_modules(group) if not module.startswith("_")}
+    own = {module: module for module in modules_in(group) if not module.startswith("_")}
     if group in _UNDERSCORED:
-        own |= {module.removeprefix("_"): module for module in room_modules(group)}
+        own |= {module.removeprefix("_"): module for module in modules_in(group)}
     offers: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=group):
         same = offers.setdefault(point.name, [])

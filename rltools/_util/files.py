@@ -20,7 +20,7 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`; the file takes its place once the block has ended without an error.
 
     Raises:
@@ -72,7 +72,7 @@ def remove_unfinished() -> None:
 
 
 @contextmanager
-def cause_named(folder: Path) -> Iterator[None]:
+def os_errors_as(folder: Path) -> Iterator[None]:
     """Say in one line that a folder cannot be written to, and why; nothing that is there is touched.
 
     Raises:

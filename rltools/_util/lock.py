@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rltools._util.files import cause_named, discard, held, temporary_name, unfinished_in
+from rltools._util.files import os_errors_as, discard, held, temporary_name, unfinished_in
 from rltools.errors import ConflictError, RecordingError
 
 LOCK = ".lock"
 
 
 @contextmanager
-def sole_writer(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
+def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
     """Hold the folder's lock, and clear away what a writer that was killed left unfinished.
 
     Args:
@@ -26,9 +26,9 @@ def sole_writer(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    with cause_named(folder):
+    with os_errors_as(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with cause_named(folder), held(folder, lock_name) as entry:
+    with os_errors_as(folder), held(folder, lock_name) as entry:
         # Threads may hand it on: a wrapper may be closed, or collected, in another one.
         lock = FileLock(folder / lock_name, thread_local=False)
         try:

@@ -13,7 +13,7 @@ MOST = 4
 
 
 def short_repr(thing: Any) -> str:
-    """The `__repr__` of a dataclass that holds arrays: `Acted(actions=int64[20], scores=float32[20, 2])`.
+    """The `__repr__` of a dataclass that holds arrays: `ActResult(actions=int64[20], scores=float32[20, 2])`.
 
     Arrays and tensors are shown by dtype and shape, long texts and sequences by their ends, and a field that is its
     default or None not at all.

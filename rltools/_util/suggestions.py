@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection
 from importlib.util import find_spec
 
-from rltools._util.discovery import MAX_NAME, room_modules
+from rltools._util.discovery import MAX_NAME, modules_in
 
 # Words that others use for what is here under another name.
 _ALSO_CALLED = {
@@ -32,11 +32,11 @@ def suggestion(name: str, public: Collection[str]) -> str:
     >>> suggestion("analyse", ["analyze", "record"])
     'did you mean rltools.analyze?'
     """
-    if name in room_modules("rltools") and find_spec(f"rltools.{name}") is not None:
+    if name in modules_in("rltools") and find_spec(f"rltools.{name}") is not None:
         return f"it is a module: import rltools.{name}"
     if name.startswith("check_") and name in _testing():
         return f"did you mean rltools.testing.{name}?"
-    if f"_{name}" in room_modules("rltools.plots"):
+    if f"_{name}" in modules_in("rltools.plots"):
         return f"did you mean rltools.plots.{name}?"
     near = _near(name[:MAX_NAME], public)
     if near:

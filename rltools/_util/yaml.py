@@ -89,7 +89,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where} has more than {MAX_WORDS:,} words; cards and experiment files have a few hundred")
     check = _Checks(where)
     try:
-        data = load_checked(text, check)
+        data = load_model(text, check)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}, line {mark.line + 1}" if mark is not None else where
@@ -102,7 +102,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     return data
 
 
-def load_checked(text: str, check: Callable[[Event], None], constructor: type[SafeConstructor] | None = None) -> Any:
+def load_model(text: str, check: Callable[[Event], None], constructor: type[SafeConstructor] | None = None) -> Any:
     """What YAML text holds, where every event of it is checked before anything is built of it.
 
     Args:

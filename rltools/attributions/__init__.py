@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rltools._util.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
-from rltools.attributions._support.method import Method, Result, RowScore, method
+from rltools._util.discovery import load_member, load_offered, origin, others, refused, modules_in, unknown
+from rltools.attributions._support.method import Method, Result, TargetFunction, method
 from rltools.errors import ArgumentError, MethodError, PluginError
 
-__all__ = ["Method", "Result", "RowScore", "find_method", "method", "method_names"]
+__all__ = ["Method", "Result", "TargetFunction", "find_method", "method", "method_names"]
 
 
 def method_names() -> list[str]:
@@ -59,7 +59,7 @@ def find_method(name: str) -> Method:
 
 
 def _own() -> list[str]:
-    return [name for name in room_modules(__name__) if not name.startswith("_")]
+    return [name for name in modules_in(__name__) if not name.startswith("_")]
 
 
 def _declared(thing: Any, name: str, where: str) -> Method:

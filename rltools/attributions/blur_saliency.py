@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.image import blurred
-from rltools.attributions._support.method import Result, RowScore, method, places
+from rltools.attributions._support.method import Result, TargetFunction, method, places
 from rltools.attributions._support.perturbation import copies_for, every_place, lost_without, place_parts
 
 
@@ -16,10 +16,10 @@ from rltools.attributions._support.perturbation import copies_for, every_place, 
     fitting=every_place,
     separates=places,
 )
-def blur_saliency(score: RowScore, x: Tensor, *, stride: int = 5, radius: float = 5.0, blur: float = 3.0) -> Result:
+def blur_saliency(score: TargetFunction, x: Tensor, *, stride: int = 5, radius: float = 5.0, blur: float = 3.0) -> Result:
     """What the score loses when the picture is blurred around each place.
 
-    Blurring takes the detail around a place and leaves its mean colour. Signed, for each target: positive where the
+    Blurring takes the detail around a place and leaves its mean color. Signed, for each target: positive where the
     score falls. The paper's saliency is half the squared change summed over all logits, without a sign.
 
     Places are `stride` pixels apart, and interpolated linearly between. All channels and frames of a place are blurred
@@ -39,7 +39,7 @@ def blur_saliency(score: RowScore, x: Tensor, *, stride: int = 5, radius: float 
     Raises:
         ArgumentError: no picture; a stride below 1; a radius or blur that is not above 0.
 
-    Greydanus, Koul, Dodge, Fern: Visualizing and Understanding Atari Agents (2018).
+    Graydanus, Koul, Dodge, Fern: Visualizing and Understanding Atari Agents (2018).
 
     Example:
         >>> import rltools

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
 from rltools.attributions._support.draws import mean_without
-from rltools.attributions._support.method import Result, RowScore, method
-from rltools.attributions._support.perturbation import entry_parts, scores_without
+from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.perturbation import entry_parts, values_without
 
 
 @method(
@@ -16,7 +16,7 @@ from rltools.attributions._support.perturbation import entry_parts, scores_witho
     forwards=lambda features, references, settings: (features + 1) * references,
     copies=lambda features, references, settings: features + 1,
 )
-def decision_change(score: RowScore, x: Tensor, *, reference: Tensor, groups: Groups | None = None) -> Result:
+def decision_change(score: TargetFunction, x: Tensor, *, reference: Tensor, groups: Groups | None = None) -> Result:
     """How often the decision is another one when a feature has the values that it has in visited states instead.
 
     Each feature alone takes its value of each reference in turn. Of a choice among actions, the result is the share of
@@ -50,7 +50,7 @@ def decision_change(score: RowScore, x: Tensor, *, reference: Tensor, groups: Gr
     with torch.no_grad():
         with_each = []
         for start in reference:  # one at a time, to bound the memory
-            blocks = scores_without(score, x, start[None], parts, score.most_copies)
+            blocks = values_without(score, x, start[None], parts, score.most_copies)
             with_each.append(torch.cat([_moved(whole, decided, score.categorical) for whole, decided in blocks], 1))
         changes = torch.stack(with_each).transpose(2, 3)  # [reference, batch, target, part]
         mean, count = changes.mean(0), len(changes)

@@ -6,7 +6,7 @@ from torch import Tensor
 from rltools.attributions._support.captum.calls import attributed
 from rltools.attributions._support.completeness import is_complete, reference_scores, residual_of
 from rltools.attributions._support.draws import mean_of_blocks
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 
 
 @method(
@@ -16,7 +16,7 @@ from rltools.attributions._support.method import Result, RowScore, method
     forwards=lambda features, references, settings: 4 * references,
     copies=lambda features, references, settings: 2,
 )
-def deep_lift(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
+def deep_lift(score: TargetFunction, x: Tensor, *, reference: Tensor) -> Result:
     """What each feature adds to the score, with each activation's change shared out over the changes before it.
 
     The rescale rule; the mean over the references is taken. The values of a row sum to its score minus the mean score

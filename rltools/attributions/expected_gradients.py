@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rltools.attributions._support.completeness import reference_scores, residual_of
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, RowScore, gradients_at_once, method
+from rltools.attributions._support.method import Result, TargetFunction, gradients_at_once, method
 from rltools.errors import ArgumentError
 
 
@@ -18,7 +18,7 @@ from rltools.errors import ArgumentError
     forwards=lambda features, references, settings: 2 * settings["samples"] + references + 1,
     copies=lambda features, references, settings: settings["samples"],
 )
-def expected_gradients(score: RowScore, x: Tensor, *, reference: Tensor, samples: int = 48, seed: int = 0) -> Result:
+def expected_gradients(score: TargetFunction, x: Tensor, *, reference: Tensor, samples: int = 48, seed: int = 0) -> Result:
     """What each feature adds to the score on the straight way from visited states to this one, sampled.
 
     The same as integrated_gradients, at a cost that hardly depends on how many references there are; also known as
@@ -49,9 +49,9 @@ def expected_gradients(score: RowScore, x: Tensor, *, reference: Tensor, samples
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.expected_gradients import expected_gradients
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> result = expected_gradients(score, x, reference=torch.zeros(1, 2), samples=500)
         >>> result.values.round(decimals=0).tolist()

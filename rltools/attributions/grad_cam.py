@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rltools.attributions._support.hooks import network_of
-from rltools.attributions._support.method import Result, RowScore, method, places
+from rltools.attributions._support.method import Result, TargetFunction, method, places
 from rltools.errors import ArgumentError
 from rltools.spaces.axes import is_image
 
@@ -22,7 +22,7 @@ from rltools.spaces.axes import is_image
     forwards=lambda features, references, settings: 2,
     separates=places,
 )
-def grad_cam(score: RowScore, x: Tensor, *, layer: str | None = None, positive: bool = False) -> Result:
+def grad_cam(score: TargetFunction, x: Tensor, *, layer: str | None = None, positive: bool = False) -> Result:
     """What the last convolution's maps add to the score at each place, by the mean gradient of each map.
 
     A map of the network's own coarse grid, enlarged to the picture bilinearly, and spread evenly over its channels: the
@@ -94,7 +94,7 @@ def _kept_maps(network: nn.Module, layer: str | None) -> Iterator[list[tuple[str
             handle.remove()
 
 
-def _chosen(scalars: Tensor, calls: list[tuple[str, Tensor]], layer: str | None, score: RowScore) -> Tensor:
+def _chosen(scalars: Tensor, calls: list[tuple[str, Tensor]], layer: str | None, score: TargetFunction) -> Tensor:
     """The maps of the last call that the score depends on, and that says where something is."""
     for name, maps in reversed(calls):
         if not (maps.requires_grad and scalars.requires_grad) or (layer is None and maps.shape[2:].numel() == 1):
@@ -112,7 +112,7 @@ def _chosen(scalars: Tensor, calls: list[tuple[str, Tensor]], layer: str | None,
     raise ArgumentError(f"{which} part in this score; the network's convolutions are {_convolutions(score)}")
 
 
-def _convolutions(score: RowScore) -> str:
+def _convolutions(score: TargetFunction) -> str:
     named = network_of("grad_cam", score).named_modules()
     return ", ".join(name for name, module in named if isinstance(module, nn.Conv2d)) or "none"
 

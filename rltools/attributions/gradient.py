@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 
 
 @method(
@@ -11,7 +11,7 @@ from rltools.attributions._support.method import Result, RowScore, method
     axioms={"linear", "dummy", "symmetric", "invariant"},
     forwards=lambda features, references, settings: 2,
 )
-def gradient(score: RowScore, x: Tensor) -> Result:
+def gradient(score: TargetFunction, x: Tensor) -> Result:
     """How fast the score rises with each feature, at this very state.
 
     Signed. Values are in score per unit of the feature, so features in different units do not compare; a summary
@@ -28,9 +28,9 @@ def gradient(score: RowScore, x: Tensor) -> Result:
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.gradient import gradient
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> gradient(score, x).values.tolist()
         [[[2.0, -4.0]]]

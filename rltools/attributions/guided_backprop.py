@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from rltools.attributions._support.captum.calls import attributed
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 
 
 @method(
@@ -12,7 +12,7 @@ from rltools.attributions._support.method import Result, RowScore, method
     axioms={"linear", "dummy", "symmetric"},
     forwards=lambda features, references, settings: 2,
 )
-def guided_backprop(score: RowScore, x: Tensor) -> Result:
+def guided_backprop(score: TargetFunction, x: Tensor) -> Result:
     """The gradient with every ReLU passing back only what is positive: what excites, drawn sharply.
 
     Sharper than the gradient, and less about the decision: much of the picture is the same whatever is explained, even

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 
 
 @method(
@@ -11,7 +11,7 @@ from rltools.attributions._support.method import Result, RowScore, method
     axioms={"linear", "dummy", "symmetric", "invariant"},
     forwards=lambda features, references, settings: 2,
 )
-def input_x_gradient(score: RowScore, x: Tensor) -> Result:
+def input_x_gradient(score: TargetFunction, x: Tensor) -> Result:
     """The gradient times each feature's value: a first-order share of the score, compared with zero.
 
     Zero is a meaningful state in many environments (a pole that stands upright), where the value says nothing: prefer
@@ -28,9 +28,9 @@ def input_x_gradient(score: RowScore, x: Tensor) -> Result:
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.input_x_gradient import input_x_gradient
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> input_x_gradient(score, x).values.tolist()
         [[[2.0, 8.0]]]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rltools.attributions._support.completeness import TOLERANCE, is_complete, reference_scores, residual_of, spread_of
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, RowScore, gradients_at_once, method
+from rltools.attributions._support.method import Result, TargetFunction, gradients_at_once, method
 from rltools.errors import ArgumentError
 
 
@@ -20,7 +20,7 @@ from rltools.errors import ArgumentError
     copies=lambda features, references, settings: 2 * settings["nodes"],
 )
 def integrated_gradients(
-    score: RowScore,
+    score: TargetFunction,
     x: Tensor,
     *,
     reference: Tensor,
@@ -57,9 +57,9 @@ def integrated_gradients(
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.integrated_gradients import integrated_gradients
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> result = integrated_gradients(score, x, reference=torch.zeros(1, 2))
         >>> result.values.round(decimals=3).tolist(), result.residual.abs().max().item() < 1e-4
@@ -93,7 +93,7 @@ def integrated_gradients(
     return Result(values, residual=residual, complete=complete, without=without)
 
 
-def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> DrawSums:
+def _integral(score: TargetFunction, x: Tensor, reference: Tensor, nodes: int) -> DrawSums:
     """By Gauss-Legendre nodes, from one reference at a time to bound the memory; `[batch, target, *feature]` each."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
     weight = torch.as_tensor(weights / 2, dtype=x.dtype, device=x.device)
@@ -109,7 +109,7 @@ def _integral(score: RowScore, x: Tensor, reference: Tensor, nodes: int) -> Draw
     return sums
 
 
-def _in_parts(score: RowScore, x: Tensor, reference: Tensor, parts: int) -> tuple[DrawSums, Tensor]:
+def _in_parts(score: TargetFunction, x: Tensor, reference: Tensor, parts: int) -> tuple[DrawSums, Tensor]:
     """By parts between gradients, each reference as in `_integral`; and what half as many parts would have changed.
 
     The change is the largest among a row's features, `[batch, target]`.
@@ -148,7 +148,7 @@ def _weighted(gradients: Tensor, slopes: Tensor, scores: Tensor) -> Tensor:
     return (weight * gradients[:, :, :-1] + (1 - weight) * gradients[:, :, 1:]).mean(2)
 
 
-def _along(score: RowScore, x: Tensor, start: Tensor, places: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+def _along(score: TargetFunction, x: Tensor, start: Tensor, places: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
     """Gradients `[target, batch, place, *feature]` at places from 0 to 1 on the ways to the rows, and the states there.
 
     As many at once as fit.

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, RowScore, method
-from rltools.attributions._support.perturbation import copies_for, entry_parts, lost_without, stand_ins
+from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.perturbation import copies_for, entry_parts, lost_without, replacements_for
 
 
 @method(
@@ -19,7 +19,7 @@ from rltools.attributions._support.perturbation import copies_for, entry_parts, 
     copies=lambda features, references, settings: copies_for(features),
 )
 def occlusion(
-    score: RowScore, x: Tensor, *, reference: Tensor, replacement: str = "resample", groups: Groups | None = None
+    score: TargetFunction, x: Tensor, *, reference: Tensor, replacement: str = "resample", groups: Groups | None = None
 ) -> Result:
     """What the score loses when a feature, or a group of them, is replaced by other values.
 
@@ -45,15 +45,15 @@ def occlusion(
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.occlusion import occlusion
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> occlusion(score, x, reference=torch.zeros(1, 2)).values.tolist()
         [[[1.0, 4.0]]]
     """
     parts = entry_parts(x, groups)
-    replaced = stand_ins(x, reference, replacement)
+    replaced = replacements_for(x, reference, replacement)
     with torch.no_grad():
         sums = DrawSums(len(replaced))
         for stand_in in replaced:  # one at a time, to bound the memory

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 
 
 @method(unit="rank", forwards=lambda features, references, settings: 0, control=True)
-def random(score: RowScore, x: Tensor, *, seed: int = 0) -> Result:
+def random(score: TargetFunction, x: Tensor, *, seed: int = 0) -> Result:
     """Control: random numbers, one for each feature, the same at every state.
 
     They know neither the network nor the state, so a method that does no better than several seeds of this says
@@ -23,9 +23,9 @@ def random(score: RowScore, x: Tensor, *, seed: int = 0) -> Result:
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.random import random
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> random(score, x).values.shape
         torch.Size([1, 1, 2])

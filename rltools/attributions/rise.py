@@ -6,8 +6,8 @@ from torch import Tensor
 from rltools.attributions._support.coalitions import Groups
 from rltools.attributions._support.draws import blocks_of
 from rltools.attributions._support.image import part_masks, picture_size, pixel_masks
-from rltools.attributions._support.method import Result, RowScore, copies_at_once, method, places
-from rltools.attributions._support.perturbation import entry_parts, pixel_parts, stand_ins_or_blur
+from rltools.attributions._support.method import Result, TargetFunction, copies_at_once, method, places
+from rltools.attributions._support.perturbation import entry_parts, pixel_parts, replacements_or_blur
 from rltools.errors import ArgumentError
 from rltools.spaces.axes import is_image
 
@@ -20,7 +20,7 @@ from rltools.spaces.axes import is_image
     separates=places,
 )
 def rise(
-    score: RowScore,
+    score: TargetFunction,
     x: Tensor,
     *,
     reference: Tensor,
@@ -38,7 +38,7 @@ def rise(
     masks show of a feature, over the variance of that. So a score that ignores the state has values of 0, which the
     paper's mean of score times mask has not. Of a picture the masks are drawn in coarse cells, enlarged linearly and
     shifted, and are the same for all channels and frames: a pixel's values, summed over them, are its slope, and
-    those of neighbours share what lies in one cell.
+    those of neighbors share what lies in one cell.
 
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
@@ -65,9 +65,9 @@ def rise(
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.rise import rise
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> rise(score, x, reference=torch.zeros(1, 2), masks=4000).values.round(decimals=0).tolist()
         [[[1.0, 4.0]]]
@@ -85,7 +85,7 @@ def rise(
     else:
         parts = entry_parts(x, groups)
         drawn = part_masks(masks, parts.count, shown, seed, like=x)
-    replaced = stand_ins_or_blur(x, dims, reference, replacement, blur)
+    replaced = replacements_or_blur(x, dims, reference, replacement, blur)
     blocks = torch.split(torch.arange(masks, device=x.device), copies_at_once(score.most_copies, len(x)))
     with torch.no_grad():
         seen = []

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, worths
+from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, coalition_values
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 from rltools.errors import ArgumentError
 
 
@@ -33,7 +33,7 @@ def _copies(features: int, references: int, settings: Mapping[str, Any]) -> int:
     copies=_copies,
 )
 def sampled_shapley(
-    score: RowScore,
+    score: TargetFunction,
     x: Tensor,
     *,
     reference: Tensor,
@@ -42,7 +42,7 @@ def sampled_shapley(
     groups: Groups | None = None,
     seed: int = 0,
 ) -> Result:
-    """What each feature adds to the score, averaged over random orders in which features could be learnt.
+    """What each feature adds to the score, averaged over random orders in which features could be learned.
 
     An estimate of what `shapley` computes, for any number of features. In each order the features of a reference are
     replaced by this state's one after another, and what each changes is its own; the reverse order follows, so that who
@@ -73,9 +73,9 @@ def sampled_shapley(
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.sampled_shapley import sampled_shapley
-        >>> score = PlainScore(lambda x: x[:, :1] * x[:, 1:], outputs=1)
+        >>> score = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> sampled_shapley(score, x, reference=torch.zeros(1, 2)).values.tolist()
         [[[-1.0, -1.0]]]
@@ -94,7 +94,7 @@ def sampled_shapley(
         variance = torch.zeros(len(x), players, score.outputs, dtype=x.dtype, device=x.device)
         difference = torch.zeros_like(variance[:, 0])
         for start, rank in zip(compared_with, ranks, strict=True):  # one at a time, to bound the memory
-            walked = worths(score, x, start, partial(_walk, rank), 2 * rank.numel(), owner)
+            walked = coalition_values(score, x, start, partial(_walk, rank), 2 * rank.numel(), owner)
             worth = walked.view(len(x), pairs, 2 * players, score.outputs)
             added = _added(worth, rank)
             added = added.masked_fill(

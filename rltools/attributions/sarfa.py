@@ -7,14 +7,14 @@ from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, RowScore, Settings, method, places
+from rltools.attributions._support.method import Result, TargetFunction, Settings, method, places
 from rltools.attributions._support.perturbation import (
     copies_for,
     entry_parts,
     every_place,
     place_parts,
-    scores_without,
-    stand_ins_or_blur,
+    values_without,
+    replacements_or_blur,
     usual_replacement,
 )
 from rltools.spaces.axes import is_image
@@ -37,7 +37,7 @@ def _fitting(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> t
     separates=places,
 )
 def sarfa(
-    score: RowScore,
+    score: TargetFunction,
     x: Tensor,
     *,
     reference: Tensor,
@@ -88,12 +88,12 @@ def sarfa(
     """
     by_place = groups is None and is_image(score.dims)
     parts = place_parts(x, score.dims, stride, radius) if by_place else entry_parts(x, groups)
-    replaced = stand_ins_or_blur(x, score.dims, reference, replacement, blur)
+    replaced = replacements_or_blur(x, score.dims, reference, replacement, blur)
     with torch.no_grad():
         _, chosen = score.actions(x)
         sums = DrawSums(len(replaced))
         for stand_in in replaced:
-            blocks = scores_without(lambda copies: score.actions(copies)[0], x, stand_in, parts, score.most_copies)
+            blocks = values_without(lambda copies: score.actions(copies)[0], x, stand_in, parts, score.most_copies)
             relevant = torch.cat([_relevance(whole, without, chosen) for whole, without in blocks], 1)
             sums.add(parts.spread(relevant[:, None]).repeat(1, score.outputs, *[1] * (x.ndim - 1)))
         return Result(sums.mean(), without=sums.without())

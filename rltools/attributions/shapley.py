@@ -6,9 +6,9 @@ from math import comb
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, worths
+from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, coalition_values
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 
 MOST_JOINING = 1 << 22
 """What a player adds to a coalition, of all of both, is computed for so many at once, some targets at a time."""
@@ -22,8 +22,8 @@ MOST_JOINING = 1 << 22
     copies=lambda features, references, settings: 2**features,
     largest=12,
 )
-def shapley(score: RowScore, x: Tensor, *, reference: Tensor, nearest: int = 0, groups: Groups | None = None) -> Result:
-    """What each feature adds to the score, averaged over every order in which features could be learnt.
+def shapley(score: TargetFunction, x: Tensor, *, reference: Tensor, nearest: int = 0, groups: Groups | None = None) -> Result:
+    """What each feature adds to the score, averaged over every order in which features could be learned.
 
     A coalition's worth is the mean score over the references with the coalition's features taken from this state
     (interventional). All coalitions are computed, so nothing is sampled; the values of a row sum to its score minus
@@ -52,9 +52,9 @@ def shapley(score: RowScore, x: Tensor, *, reference: Tensor, nearest: int = 0, 
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.shapley import shapley
-        >>> score = PlainScore(lambda x: x[:, :1] * x[:, 1:], outputs=1)
+        >>> score = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> shapley(score, x, reference=torch.zeros(1, 2)).values.tolist()
         [[[-1.0, -1.0]]]
@@ -76,7 +76,7 @@ def shapley(score: RowScore, x: Tensor, *, reference: Tensor, nearest: int = 0, 
     return Result(spread(values, owner, shape), residual=residual, without=without)
 
 
-def _all_worths(score: RowScore, x: Tensor, start: Tensor, owner: Tensor, players: int) -> Tensor:
+def _all_worths(score: TargetFunction, x: Tensor, start: Tensor, owner: Tensor, players: int) -> Tensor:
     """The worths of all coalitions, numbered by the bits of who is in: `[batch, 2**players, target]`.
 
     Players whose entries are those of `start` in every row change nothing, and coalitions are not tried with and
@@ -90,7 +90,7 @@ def _all_worths(score: RowScore, x: Tensor, start: Tensor, owner: Tensor, player
         kept[:, moving] = (codes[:, None] >> bits) % 2 == 1
         return kept
 
-    worth = worths(score, x, start, members, 2 ** len(moving), owner)
+    worth = coalition_values(score, x, start, members, 2 ** len(moving), owner)
     if len(moving) == players:
         return worth
     codes = torch.arange(2**players, device=x.device)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 from rltools.attributions._support.noise import check_noise, shifts, spread
 
 
@@ -16,7 +16,7 @@ from rltools.attributions._support.noise import check_noise, shifts, spread
     copies=lambda features, references, settings: 2 * settings["samples"],
 )
 def smooth_grad(
-    score: RowScore, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 16, seed: int = 0
+    score: TargetFunction, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 16, seed: int = 0
 ) -> Result:
     """How fast the score rises with each feature, on average over states near this one.
 
@@ -48,9 +48,9 @@ def smooth_grad(
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.smooth_grad import smooth_grad
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> smooth_grad(score, x, reference=torch.eye(2), samples=2000).values.round(decimals=0).tolist()
         [[[2.0, -4.0]]]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.draws import DrawSums, blocks_of
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 from rltools.attributions._support.noise import check_noise, shifts, spread
 
 
@@ -16,7 +16,7 @@ from rltools.attributions._support.noise import check_noise, shifts, spread
     copies=lambda features, references, settings: settings["samples"],
 )
 def var_grad(
-    score: RowScore, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 64, seed: int = 0
+    score: TargetFunction, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 64, seed: int = 0
 ) -> Result:
     """How much the score's slope along each feature varies among states near this one.
 
@@ -44,9 +44,9 @@ def var_grad(
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
+        >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.var_grad import var_grad
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
         >>> var_grad(score, x, reference=torch.eye(2)).values.shape
         torch.Size([1, 1, 2])

@@ -64,7 +64,7 @@ class Returns(Card):
     """
 
     mean: float
-    deviation: Annotated[float, Field(ge=0)]
+    std: Annotated[float, Field(ge=0)]
     episodes: Count
     seed: int
 

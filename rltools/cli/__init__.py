@@ -65,7 +65,7 @@ def _guarded(run: Callable[[], object], ending: Ending) -> int:
 
     import typer
 
-    from rltools.cli._words import as_typed
+    from rltools.cli._words import as_cli_options
     from rltools.errors import ConfigError, RltoolsError
 
     message, code = "", 1
@@ -81,7 +81,7 @@ def _guarded(run: Callable[[], object], ending: Ending) -> int:
             message = "the folder that the command is run in is not there any more; change to one that is (cd)"
     except RltoolsError as error:
         listed = isinstance(error, ConfigError)  # a line for each fault
-        said = as_typed(str(error))
+        said = as_cli_options(str(error))
         message = said if listed else _one_line(said)
     except typer.TyperException as error:
         message, code = _usage(error), error.exit_code
@@ -162,12 +162,12 @@ def _once() -> Callable[..., None]:
     A damaged file is met by each of several readers, and named once.
     """
     from rltools._util.console import say
-    from rltools.cli._words import as_typed
+    from rltools.cli._words import as_cli_options
 
     said = set()
 
     def show(message: Warning | str, category: type[Warning], *place: object, **rest: object) -> None:
-        text = _one_line(as_typed(str(message)))
+        text = _one_line(as_cli_options(str(message)))
         if category.__module__.startswith("rltools") and text not in said:
             said.add(text)
             say(f"rltools: {text}", error=True)

@@ -166,7 +166,7 @@ def explain(
     from rltools.explanation import explain as run_explain
     from rltools.policies.load import load_policy
     from rltools.recording import open_recording
-    from rltools.summary import summarise
+    from rltools.summary import summarize
     from rltools.targets import fitting_target
 
     given = parameters(settings)
@@ -195,7 +195,7 @@ def explain(
         progress=True,
         **given,
     )
-    say(*summarise(recording, method=recording.asked[-1]).findings)
+    say(*summarize(recording, method=recording.asked[-1]).findings)
 
 
 @app.command(cls=WithKeys, epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")

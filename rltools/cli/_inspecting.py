@@ -74,7 +74,7 @@ def _agent(folder: Path) -> Rows:
     return [
         ("agent", f"{card.name}: {card.description}"),
         ("environment", " ".join([card.environment.id, *(f"{k}={v}" for k, v in card.environment.kwargs.items())])),
-        ("return", f"{card.returns.mean} ± {card.returns.deviation} over {counted(card.returns.episodes, 'episode')}"),
+        ("return", f"{card.returns.mean} ± {card.returns.std} over {counted(card.returns.episodes, 'episode')}"),
         ("trained", trained),
         *_saved(saved),
     ]

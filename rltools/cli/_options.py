@@ -49,8 +49,8 @@ ShownTarget = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        help="What is explained, for instance centred:chosen or logit:left.",
-        show_default="centred:chosen; action:all for continuous actions",
+        help="What is explained, for instance centered:chosen or logit:left.",
+        show_default="centered:chosen; action:all for continuous actions",
     ),
 ]
 References = Annotated[
@@ -73,7 +73,7 @@ Window = Annotated[
 ]
 Units = Annotated[
     Literal["environment", "network"],
-    typer.Option(help="Of features: the environment's, or a network's whose observations are normalised."),
+    typer.Option(help="Of features: the environment's, or a network's whose observations are normalized."),
 ]
 Parameters = Annotated[
     list[str] | None,

@@ -22,7 +22,7 @@ def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pa
     from matplotlib.backend_bases import FigureCanvasBase
 
     from rltools import plots
-    from rltools._util.files import appearing, cause_named
+    from rltools._util.files import atomic_write, os_errors_as
     from rltools.recording import open_recording
     from rltools.recording.folders import folder_name
 
@@ -38,9 +38,9 @@ def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pa
     if kind not in known:
         raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(known))}")
     figure = plot(open_recording(run), **given).get_figure(root=True)
-    with cause_named(path.parent):
+    with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with appearing(path) as temporary:
+        with atomic_write(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=200)
     return path
 

@@ -102,9 +102,9 @@ def mail(
     out: Annotated[Path | None, typer.Option(help="Where the file goes.", show_default="FOLDER/report.html")] = None,
 ) -> None:
     """Put a run's or an experiment's page, pictures and replays into one file that can be sent."""
-    from rltools.pages.report import mail_report
+    from rltools.pages.report import export_report
 
-    path = mail_report(folder, page_path(out))
+    path = export_report(folder, page_path(out))
     say(f"Send {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -21,10 +21,10 @@ _ALONE = r"(?<![\w./'\"-]){}(?![\w./'\"-])"
 """What is quoted, or part of a path, is somebody's own text."""
 
 
-def as_typed(message: str) -> str:
+def as_cli_options(message: str) -> str:
     """A message with the options of the commands in place of the arguments of functions.
 
-    >>> as_typed("give the environment it was trained on as env=")
+    >>> as_cli_options("give the environment it was trained on as env=")
     'give the environment it was trained on as --env ID'
     """
     for argument, option in _TYPED:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rltools.experiments.file import Experiment, read_experiment
 
 if TYPE_CHECKING:
-    from rltools.experiments._run import Ran as Ran
+    from rltools.experiments._run import ExperimentRun as ExperimentRun
     from rltools.experiments._run import run_experiment as run_experiment
 
 __all__ = ["Experiment", "Ran", "read_experiment", "run_experiment"]

@@ -28,7 +28,7 @@ from rltools.rollout import record
 
 
 @dataclass(frozen=True)
-class Ran:
+class ExperimentRun:
     """What an experiment left.
 
     Attributes:
@@ -57,8 +57,8 @@ def run_experiment(
     overwrite: bool = False,
     threads: int | None = None,
     progress: bool = False,
-) -> Ran:
-    """Run an experiment: record, explain, summarise and draw everything it asks for, into one report.
+) -> ExperimentRun:
+    """Run an experiment: record, explain, summarize and draw everything it asks for, into one report.
 
     The same file gives byte-identical recordings and the same numbers; what is there already is not done again. Where a
     method would take more than about a minute on a common machine, an even sample of the steps is explained, the same
@@ -125,7 +125,7 @@ def run_experiment(
     for recording in recordings.values():
         write_report(recording, commands=(command,))
     page, findings = write_comparison(folder, plan.description, recordings, commands=(command,))
-    return Ran(page, recordings, findings)
+    return ExperimentRun(page, recordings, findings)
 
 
 def _check_paired(done: Mapping[tuple[str, int], Recording], label: str, seed: int, recording: Recording) -> None:
@@ -185,7 +185,7 @@ def _labels(loaded: Mapping[str, Policy]) -> list[str]:
 
 
 # Named, and not all that are installed: the same file gives the same results everywhere.
-CONTROLS = (MethodChoice(name="random"), MethodChoice(name="deviation", references=256))
+CONTROLS = (MethodChoice(name="random"), MethodChoice(name="std", references=256))
 """So many visited states tell a standard deviation within a few percent."""
 FEWEST_COMPARED = 2
 

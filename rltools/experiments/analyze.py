@@ -23,7 +23,7 @@ from rltools.policies.load import load_policy
 from rltools.recording import Outcome, Recording
 from rltools.recording.folders import RUNS, run_name
 from rltools.rollout import record
-from rltools.summary import Summary, summarise
+from rltools.summary import Summary, summarize
 from rltools.summary.findings import decision_sentences
 from rltools.targets import default_target, fitting_target, is_discrete, unbounded_action
 
@@ -112,7 +112,7 @@ def analyze(
         episodes: how many.
         seed: of the first episode.
         method: that heads the findings instead.
-        target: that it explains; None is "centred:chosen" for discrete actions, "action:all" for others.
+        target: that it explains; None is "centered:chosen" for discrete actions, "action:all" for others.
         references: how many visited states features are compared with, by methods that compare; None is 32.
         seconds: about how long each method may take, as measured before it begins; where all steps would take longer,
             an even sample of them is explained, and the page says which. What was begun in the folder goes on with the
@@ -210,10 +210,10 @@ def analyze(
         write_report(recording if frames else recording.without_frames(), commands=(command,))
         raise
     page = write_report(recording if frames else recording.without_frames(), commands=(command,))
-    summary = summarise(recording, method=headline, target=main, merged=headline == DECISION)
+    summary = summarize(recording, method=headline, target=main, merged=headline == DECISION)
     decisions = None
     if headline != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
-        decisions = summarise(recording, method=DECISION, merged=True)
+        decisions = summarize(recording, method=DECISION, merged=True)
     return Analysis(recording, summary, page, decisions)
 
 

@@ -111,7 +111,7 @@ class Experiment(Card):
         environment: an id, or a mapping of id and kwargs; by default each agent's own.
         methods: names, or mappings of name, parameters and references.
         controls: beside two methods or more of a score, explain by the controls too, which know nothing of the agent.
-        targets: as text, for instance [centred:chosen]; null, as by default, is each agent's own default.
+        targets: as text, for instance [centered:chosen]; null, as by default, is each agent's own default.
         episodes: of each agent and seed.
         seeds: of the first episodes; no two of them share an episode, and all agents have the same ones.
         references: how many visited states features are compared with, where a method does not say; by default 8.

@@ -38,8 +38,8 @@ def publish_agent(
 ) -> Path:
     """Save a Stable-Baselines3 model as `model.zip`, measure its return, and write its card `agent.yaml`.
 
-    The saved model has no optimiser state, which halves it; Stable-Baselines3 still loads it. The statistics of
-    observations that were normalised while training are saved as `vecnormalize.pkl`.
+    The saved model has no optimizer state, which halves it; Stable-Baselines3 still loads it. The statistics of
+    observations that were normalized while training are saved as `vecnormalize.pkl`.
 
     Args:
         model: trained; it is left as it is.
@@ -75,7 +75,7 @@ def publish_agent(
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     files = {"model": place / "model.zip"}
-    with _without_optimiser(model):
+    with _without_optimizer(model):
         model.save(files["model"])
     statistics = model.get_vec_normalize_env()
     if statistics is not None:
@@ -102,7 +102,7 @@ def publish_agent(
         },
         "returns": {
             "mean": round(float(returns.mean()), 2),
-            "deviation": round(float(returns.std(ddof=1)), 2),
+            "std": round(float(returns.std(ddof=1)), 2),
             "episodes": MEASURED_EPISODES,
             "seed": MEASURED_SEED,
         },
@@ -129,15 +129,15 @@ def _named(files: Mapping[str, Path]) -> dict[str, str]:
 
 
 @contextmanager
-def _without_optimiser(model: BaseAlgorithm) -> Iterator[None]:
-    """A model whose optimisers know nothing of the training; afterwards they do again."""
+def _without_optimizer(model: BaseAlgorithm) -> Iterator[None]:
+    """A model whose optimizers know nothing of the training; afterwards they do again."""
     parts = (model.policy, getattr(model.policy, "actor", None), getattr(model.policy, "critic", None))
-    optimisers = [optimiser for part in parts if (optimiser := getattr(part, "optimizer", None)) is not None]
-    before = [dict(optimiser.state) for optimiser in optimisers]
+    optimizers = [optimizer for part in parts if (optimizer := getattr(part, "optimizer", None)) is not None]
+    before = [dict(optimizer.state) for optimizer in optimizers]
     try:
-        for optimiser in optimisers:
-            optimiser.state.clear()
+        for optimizer in optimizers:
+            optimizer.state.clear()
         yield
     finally:
-        for optimiser, state in zip(optimisers, before, strict=True):
-            optimiser.state.update(state)
+        for optimizer, state in zip(optimizers, before, strict=True):
+            optimizer.state.update(state)

@@ -11,12 +11,12 @@ from torch import Tensor
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.explanation.batches import explained_rows, most_copies
-from rltools.explanation.references import as_batch, given_reference, reference_id
+from rltools.explanation.references import as_batch, given_references, references_id
 from rltools.explanation.spec import separated_axes, with_groups
 from rltools.explanation.views import compiled
-from rltools.policies.base import Context, Policy, check_is_policy, decide, pulled_in
+from rltools.policies.base import Context, Policy, check_is_policy, decide, decision_pass
 from rltools.policies.threads import compute_threads
-from rltools.recording import Attribution, Question, recorded_leaves
+from rltools.recording import Attribution, AttributionSpec, recorded_leaves
 from rltools.spaces.leaves import map_leaves
 from rltools.targets import Target, fitting_target, remembered, target_labels
 
@@ -42,7 +42,7 @@ def attribute(
         observations: `[state, *observation]`, in the environment's units, or a single one; of a Dict or Tuple a
             structure like it with such an array at each leaf.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
         reference: `[reference, *observation]` or a single state, which methods that compare states need; others
             ignore it.
         context: of each state, where the policy needs it: which actions are allowed, what a recurrent one remembers.
@@ -80,10 +80,10 @@ def attribute(
         decided = _decided(policy, states, context or Context(), x, max_batch)
     settings, asked, compared = found.settings(parameters), {}, None
     if reference is not None and "reference" in found.needs:
-        compared, asked = given_reference(policy, reference), {"reference": reference_id(reference, seed=0)}
+        compared, asked = given_references(policy, reference), {"reference": references_id(reference, seed=0)}
     taken = with_groups(found, settings, policy.features)
     explained = explained_rows(policy, found, parsed, x, decided, compared, taken, max_batch, threads=threads)
-    question = Question(
+    question = AttributionSpec(
         method=method,
         target=str(parsed),
         labels=remembered("labels", parsed, policy, lambda: target_labels(parsed, policy)),
@@ -104,7 +104,7 @@ def _decided(policy: Policy, states: Any, context: Context, x: Tensor, max_batch
     """The context with the actions that the policy chooses; not of all states at once, which may be many pictures."""
     kept = recorded_leaves(policy.features)
     most = most_copies(policy, max_batch)
-    if len(x) <= most and (pulled := pulled_in(policy, x, context)) is not None:
+    if len(x) <= most and (pulled := decision_pass(policy, x, context)) is not None:
         return replace(decide(policy, pulled.output, context).context, pulled=pulled)
     found = []
     for start in range(0, max(1, len(x)), most):

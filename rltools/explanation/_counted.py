@@ -7,7 +7,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from rltools.attributions import Method, RowScore
+from rltools.attributions import Method, TargetFunction
 
 LOOKING_INSIDE = frozenset({"network", "convolution"})
 """What methods need that hook the network, and call it a few times only: they are given the score itself."""
@@ -19,34 +19,34 @@ class Counted:
     A gradient counts as two passes, one forward and one back, as methods declare it.
     """
 
-    def __init__(self, score: RowScore, count: Callable[[int], None]) -> None:
+    def __init__(self, score: TargetFunction, count: Callable[[int], None]) -> None:
         self._score, self._count = score, count
         self.feature_ndim, self.dims, self.outputs = score.feature_ndim, score.dims, score.outputs
         self.categorical, self.most_copies = score.categorical, score.most_copies
 
     @property
     def network(self) -> nn.Module | None:
-        """See `RowScore`."""
+        """See `TargetFunction`."""
         return self._score.network
 
     def __call__(self, x: Tensor) -> Tensor:
-        """See `RowScore`."""
+        """See `TargetFunction`."""
         scalars = self._score(x)
         self._count(self._rows(x))
         return scalars
 
     def gradients(self, x: Tensor) -> Tensor:
-        """See `RowScore`."""
+        """See `TargetFunction`."""
         gradients = self._score.gradients(x)
         self._count(2 * self._rows(x))
         return gradients
 
     def rows(self, index: Tensor) -> Counted:
-        """See `RowScore`."""
+        """See `TargetFunction`."""
         return Counted(self._score.rows(index), self._count)
 
     def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `RowScore`."""
+        """See `TargetFunction`."""
         actions = self._score.actions(x)
         self._count(self._rows(x))
         return actions
@@ -76,7 +76,7 @@ class Portion:
         self._advance(self._left - self.rows)
 
 
-def counted(method: Method, score: RowScore, passes: int, portion: Portion) -> RowScore:
+def counted(method: Method, score: TargetFunction, passes: int, portion: Portion) -> TargetFunction:
     """The score of some rows as a method is given it, which notes what is done.
 
     Args:

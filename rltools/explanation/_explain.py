@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools._util.files import cause_named, numbered, numbered_path
+from rltools._util.files import os_errors_as, numbered, numbered_path
 from rltools._util.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
-from rltools._util.lock import check_kept, sole_writer
+from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import duration, progress_bar
 from rltools.explanation._plan import plan_explaining
 from rltools.explanation._read import (
-    Piece,
+    StepBlock,
     batches,
     check_one,
     check_same_policy,
@@ -29,15 +29,15 @@ from rltools.explanation._read import (
 )
 from rltools.explanation._unseen import unseen_entries
 from rltools.explanation.batches import check_passes, chunk_rows, explained_rows, most_copies, pass_rows
-from rltools.explanation.references import Reference, visited_reference
+from rltools.explanation.references import References, visited_references
 from rltools.explanation.spec import Asked, ask, check_answered
 from rltools.explanation.views import Units, Window, clipped_entries, compiled, in_units
 from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.threads import compute_threads
 from rltools.recording import DamagedFileWarning, Recording, check_recording
 from rltools.recording.draws import draws_columns, draws_path
-from rltools.recording.questions import question_path
-from rltools.recording.read_attribution import folder_identity, reference_path
+from rltools.recording.questions import spec_path
+from rltools.recording.read_attribution import folder_identity, references_path
 from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BackgroundFiles
 from rltools.targets import Target
@@ -65,7 +65,7 @@ def explain(
     *,
     method: str = "gradient",
     target: str | Target | None = None,
-    reference: Reference = None,
+    reference: References = None,
     window: int = 0,
     units: Units = "environment",
     every: int = 1,
@@ -86,13 +86,13 @@ def explain(
         recording: what the policy did.
         policy: the policy that did it, loaded again.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
         reference: for methods that compare with other states: how many visited states to draw (None: 8), or states
             `[reference, *observation]`.
         window: of a recurrent policy, how many of the last observations are explained, each through what is remembered
             of it: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the observation of the
             moment, with what the policy remembers held.
-        units: "network" explains what the network is given where a policy normalises its observations: gradients are
+        units: "network" explains what the network is given where a policy normalizes its observations: gradients are
             then per deviation, and the score's own units stay.
         every: explain one step of so many, evenly over all episodes.
         seconds: about how long it may take, as measured on a few steps before it begins: where all steps would take
@@ -164,20 +164,20 @@ def explain(
     check_answered(recording, asked)
     answered = replace(recording, asked=(*recording.asked, asked.key))
     folder = recording.directory / "attributions" / asked.key
-    kept = [question_path(recording.directory, asked.key)]
+    kept = [spec_path(recording.directory, asked.key)]
     if not _unexplained(recording, folder) and kept[0].is_file():
         if policy.source.sha256 != recording.header.policy_sha256:
             check_one(recording, policy)
         return answered  # nothing is written, so that the folder need not allow it
-    with sole_writer(recording.directory), cause_named(folder):
+    with folder_lock(recording.directory), os_errors_as(folder):
         folder.parent.mkdir(exist_ok=True)
         missing = _unexplained(recording, folder)
         if not missing and recording.numbers:  # only what was asked is not there
             write_json(kept[0], asked.question.to_json())
         states = None
         if missing and "reference" in asked.method.needs:
-            states = visited_reference(recording, policy, reference, seed, folder)
-            kept.append(reference_path(folder))
+            states = visited_references(recording, policy, reference, seed, folder)
+            kept.append(references_path(folder))
         # Only a bar needs to know how much there is to do: finding out opens every file once more.
         total = _steps(recording, missing) if progress else 0
         name = f"{method} of {asked.target}"
@@ -262,7 +262,7 @@ class _Work:
     advance: Callable[[float], None]
 
 
-def _batches(work: _Work, missing: list[int]) -> Iterator[list[Piece]]:
+def _batches(work: _Work, missing: list[int]) -> Iterator[list[StepBlock]]:
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
     policy, asked = work.policy, work.asked
     references = 0 if work.reference is None else len(work.reference)
@@ -274,7 +274,7 @@ def _batches(work: _Work, missing: list[int]) -> Iterator[list[Piece]]:
     return batches(work.recording, missing, names, asked.question.every, min(rows, most), most, work.window)
 
 
-def _explain_batch(work: _Work, batch: list[Piece], *, first: bool) -> tuple[int, int]:
+def _explain_batch(work: _Work, batch: list[StepBlock], *, first: bool) -> tuple[int, int]:
     """Explain pieces of episodes, each into its own file; returns how many steps, and how many of those failed."""
     policy, asked, folder, files = work.policy, work.asked, work.folder, work.files
     for piece in batch:
@@ -308,7 +308,7 @@ def _explain_batch(work: _Work, batch: list[Piece], *, first: bool) -> tuple[int
     )
     found = explained.columns | clipped_entries(policy, x)
     # Only now, so that a question that failed at its first step does not seem to be answered.
-    if not (path := question_path(work.recording.directory, asked.key)).is_file():
+    if not (path := spec_path(work.recording.directory, asked.key)).is_file():
         values = explained.columns["values"]
         unseen = unseen_entries(work.recording, policy, asked.method, asked.target, asked.question, x, context, values)
         folder.mkdir(exist_ok=True)

@@ -18,11 +18,11 @@ from rltools.attributions import find_method
 from rltools.errors import ArgumentError, TooCostlyError
 from rltools.explanation._cost import cheaper_ways, declared_seconds, measured_seconds, stride_within
 from rltools.explanation.batches import check_passes
-from rltools.explanation.references import VISITED, Reference, draw_visited, given_reference
+from rltools.explanation.references import VISITED, References, draw_visited, given_references
 from rltools.explanation.spec import Asked, ask, with_groups
 from rltools.explanation.views import Units, Window, in_units
 from rltools.policies.base import Policy
-from rltools.recording import Question, Recording
+from rltools.recording import AttributionSpec, Recording
 from rltools.targets import Target
 
 DECLARED_SECONDS = 60.0
@@ -79,7 +79,7 @@ def plan_explaining(
     *,
     method: str,
     target: str | Target | None = None,
-    reference: Reference = None,
+    reference: References = None,
     window: int = 0,
     units: Units = "environment",
     every: int = 1,
@@ -154,14 +154,14 @@ def _begun(recording: Recording, asked: Asked) -> tuple[str, int] | None:
     return key, every
 
 
-def _without_stride(question: Question) -> str:
+def _without_stride(question: AttributionSpec) -> str:
     return json.dumps(replace(question, every=1, unseen=None).to_json(), sort_keys=True)
 
 
-def _compared(recording: Recording, policy: Policy, asked: Asked, reference: Reference, seed: int) -> Tensor | None:
+def _compared(recording: Recording, policy: Policy, asked: Asked, reference: References, seed: int) -> Tensor | None:
     """As many states as the method will compare with; nothing is written."""
     if "reference" not in asked.method.needs:
         return None
     if reference is None or isinstance(reference, int):
         return policy.encode(draw_visited(recording, VISITED if reference is None else reference, seed))
-    return given_reference(policy, reference)
+    return given_references(policy, reference)

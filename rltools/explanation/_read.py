@@ -17,7 +17,7 @@ from rltools.recording.parquet import column_names, read_blocks, read_columns
 
 
 @dataclass(frozen=True)
-class Piece:
+class StepBlock:
     """Steps of one episode that are to be explained.
 
     Attributes:
@@ -47,7 +47,7 @@ def batches(
     rows: int,
     most: int,
     lags: int = 0,
-) -> Iterator[list[Piece]]:
+) -> Iterator[list[StepBlock]]:
     """Pieces of the episodes of these numbers, in order, `rows` rows or somewhat more together.
 
     A method's call costs the same for a hundred rows as for one, and a short episode has not many more than that.
@@ -61,7 +61,7 @@ def batches(
         most: rows of an episode that are read at once.
         lags: the length of a window; 0 for single observations.
     """
-    batch: list[Piece] = []
+    batch: list[StepBlock] = []
     for number in numbers:
         for piece in _pieces(recording, number, names, every, most, lags):
             batch.append(piece)
@@ -74,7 +74,7 @@ def batches(
 
 def _pieces(
     recording: Recording, number: int, names: Sequence[str], every: int, most: int, lags: int
-) -> Iterator[Piece]:
+) -> Iterator[StepBlock]:
     path = recording.episode_path(number)
     start, before = 0, None
     past: dict[str, np.ndarray] = {}
@@ -89,17 +89,17 @@ def _pieces(
                 past, kept = _windows(past, block, chosen, start, lags)
             else:
                 kept = block if every == 1 else {name: values[chosen] for name, values in block.items()}
-            before = Piece(number, (start + chosen).astype(np.int32), kept, read, last=False)
+            before = StepBlock(number, (start + chosen).astype(np.int32), kept, read, last=False)
             start += read
         if before is None:
             kept = read_columns(path, names)
             if lags:
                 kept = _windows({}, kept, np.arange(0), 0, lags)[1]
-            before = Piece(number, np.zeros(0, np.int32), kept, 0, last=False)
+            before = StepBlock(number, np.zeros(0, np.int32), kept, 0, last=False)
     except CorruptError as damage:
-        yield Piece(number, np.zeros(0, np.int32), {}, 0, last=True, damage=damage)
+        yield StepBlock(number, np.zeros(0, np.int32), {}, 0, last=True, damage=damage)
         return
-    yield Piece(before.number, before.t, before.columns, before.read, last=True)
+    yield StepBlock(before.number, before.t, before.columns, before.read, last=True)
 
 
 def _windows(
@@ -211,5 +211,5 @@ def check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: R
         raise MismatchError(
             f"{policy.source.name} is not the policy that was recorded ({recording.header.policy}): its scores of the "
             f"recorded observations differ ({said}); load the one with sha256 "
-            f"{recording.header.policy_sha256[:12]}..., with the same normalisation statistics"
+            f"{recording.header.policy_sha256[:12]}..., with the same normalization statistics"
         )

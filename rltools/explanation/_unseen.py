@@ -9,8 +9,8 @@ from torch import Tensor
 from rltools.attributions import Method
 from rltools.explanation.references import draw_visited
 from rltools.policies.base import Context, Policy
-from rltools.recording import Question, Recording
-from rltools.targets import Target, make_score
+from rltools.recording import AttributionSpec, Recording
+from rltools.targets import Target, make_target_function
 
 MOST_TRIED = 200
 """So many features, or regions of an image, are tried at most."""
@@ -26,7 +26,7 @@ def unseen_entries(
     policy: Policy,
     method: Method,
     target: Target,
-    question: Question,
+    question: AttributionSpec,
     x: Tensor,
     context: Context,
     values: np.ndarray,
@@ -61,7 +61,7 @@ def unseen_entries(
     count, others = FEWER if size > LARGE else STATES
     chosen = torch.from_numpy(np.linspace(0, len(x) - 1, min(count, len(x))).round().astype(np.int64)).to(x.device)
     states, of_states = x[chosen], context.rows(chosen)
-    score, visited = make_score(policy, target, of_states), policy.encode(draw_visited(recording, others, seed=0))
+    score, visited = make_target_function(policy, target, of_states), policy.encode(draw_visited(recording, others, seed=0))
     # The method may have reasons of its own to say 0, as the variance of a gradient that is the same everywhere has.
     gradients = score.gradients(states).reshape(score.outputs, len(states), size)
     zero &= (gradients == 0).all(1).numpy(force=True)

@@ -21,13 +21,13 @@ from rltools.policies.base import Context, Policy
 from rltools.policies.threads import compute_threads
 from rltools.targets import (
     MOST_COPIES,
-    Score,
+    PolicyTargetFunction,
     Target,
     Weights,
     base_head,
     linear_weights,
-    make_score,
-    pulled_back,
+    make_target_function,
+    gradients_by_vjp,
     remembered,
     target_labels,
     terms,
@@ -117,7 +117,7 @@ def _chunks(
     parameters: dict[str, Any],
     max_batch: int | None,
     advance: Callable[[float], None] | None,
-) -> Iterator[tuple[slice, Score, Result]]:
+) -> Iterator[tuple[slice, PolicyTargetFunction, Result]]:
     references = 0 if reference is None else len(reference)
     most = most_copies(policy, max_batch)
     targets = len(target_labels(target, policy))
@@ -129,7 +129,7 @@ def _chunks(
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
-        score = make_score(policy, target, context.rows(rows), most_copies=most)
+        score = make_target_function(policy, target, context.rows(rows), most_copies=most)
         portion = Portion(len(x[rows]), advance or (lambda rows: None))
         given = score if advance is None else counted(method, score, passes, portion)
         try:
@@ -228,7 +228,7 @@ def from_one_pass(
     else:
         upstream = torch.from_numpy(of_rows.copy()).to(x.device)
         pulled = {head: (decided.output, decided.back)}
-        values = pulled_back(pulled, None, upstream, x.shape[:1], x[:1].numel()).movedim(0, 1)
+        values = gradients_by_vjp(pulled, None, upstream, x.shape[:1], x[:1].numel()).movedim(0, 1)
     found = values.numpy(force=True)
     if method is input_x_gradient:
         found = found * x.numpy(force=True)[:, None]

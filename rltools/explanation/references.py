@@ -15,17 +15,17 @@ from rltools.errors import ArgumentError, CorruptError
 from rltools.policies.base import Policy
 from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording.parquet import read_blocks, read_columns
-from rltools.recording.read_attribution import reference_path
+from rltools.recording.read_attribution import references_path
 from rltools.recording.seal import RECORDING
 from rltools.recording.writers import BlockFile
 from rltools.spaces.leaves import map_leaves, pick
 
 VISITED = 8
 """Exact Shapley values of 8 features cost 2 s with 1 reference, 8 s with 8 and 63 s with 64, for 6,000 states."""
-Reference = int | np.ndarray | Tensor | Mapping[str, Any] | tuple[Any, ...] | None
+References = int | np.ndarray | Tensor | Mapping[str, Any] | tuple[Any, ...] | None
 
 
-def reference_id(reference: Reference, seed: int) -> str:
+def references_id(reference: References, seed: int) -> str:
     """What tells one choice of references from another, before they are drawn."""
     if reference is None or isinstance(reference, int):
         return f"{VISITED if reference is None else reference} visited states, seed {seed}"
@@ -61,7 +61,7 @@ def as_batch(policy: Policy, observations: Any) -> Any:
     return map_leaves(lambda _, values: values[None], arrays, kept) if single else arrays
 
 
-def given_reference(policy: Policy, reference: Any) -> Tensor:
+def given_references(policy: Policy, reference: Any) -> Tensor:
     """References `[reference, *observation]`, or a single one, as the method takes them.
 
     Raises:
@@ -79,7 +79,7 @@ def given_reference(policy: Policy, reference: Any) -> Tensor:
     return encoded
 
 
-def visited_reference(recording: Recording, policy: Policy, reference: Reference, seed: int, folder: Path) -> Tensor:
+def visited_references(recording: Recording, policy: Policy, reference: References, seed: int, folder: Path) -> Tensor:
     """The references of one attribution: those in its folder, else the given ones, else states that were visited.
 
     They are written once; an existing file is never drawn again, so that resuming never mixes.
@@ -87,14 +87,14 @@ def visited_reference(recording: Recording, policy: Policy, reference: Reference
     Raises:
         ArgumentError: no state was visited.
     """
-    path = reference_path(folder)
+    path = references_path(folder)
     if path.is_file():
         kept = read_columns(path)["reference"]
         return torch.tensor(kept, dtype=policy.dtype, device=policy.device)  # as_tensor would share read-only memory
     if reference is None or isinstance(reference, int):
         states = policy.encode(draw_visited(recording, VISITED if reference is None else reference, seed))
     else:
-        states = given_reference(policy, reference)
+        states = given_references(policy, reference)
     columns = {"reference": states.cpu().numpy()}
     file = BlockFile(path)
     file.write(columns)

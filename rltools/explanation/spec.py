@@ -13,11 +13,11 @@ import numpy as np
 
 from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, CorruptError
-from rltools.explanation.references import Reference, reference_id
+from rltools.explanation.references import References, references_id
 from rltools.explanation.views import explained_unit
 from rltools.policies.base import Policy
-from rltools.recording import Question, Recording
-from rltools.recording.questions import asked_again, question_path
+from rltools.recording import AttributionSpec, Recording
+from rltools.recording.questions import asked_again, spec_path
 from rltools.spaces import Features
 from rltools.targets import Target, fitting_target, target_labels
 
@@ -37,7 +37,7 @@ class Asked:
     method: Method
     target: Target
     settings: dict[str, Any]
-    question: Question
+    question: AttributionSpec
     key: str
 
 
@@ -46,7 +46,7 @@ def ask(
     policy: Policy,
     method: str,
     target: str | Target | None,
-    reference: Reference,
+    reference: References,
     every: int,
     seed: int,
     chosen: dict[str, Any],
@@ -64,8 +64,8 @@ def ask(
     beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
     held = {"memory": "held"} if policy.state_size and "window" not in beside else {}
     settings = found.settings({name: value for name, value in chosen.items() if name not in beside} | drawn)
-    compared = reference_id(reference, seed) if "reference" in found.needs else ""
-    question = Question(
+    compared = references_id(reference, seed) if "reference" in found.needs else ""
+    question = AttributionSpec(
         method=method,
         target=str(parsed),
         labels=target_labels(parsed, policy),
@@ -88,7 +88,7 @@ def check_answered(recording: Recording, asked: Asked) -> None:
     Raises:
         CorruptError: it is the answer to something else, because folders were renamed or mixed up.
     """
-    path = question_path(recording.directory, asked.key)
+    path = spec_path(recording.directory, asked.key)
     if not path.is_file():
         return
     kept = recording.question(asked.key)
@@ -99,7 +99,7 @@ def check_answered(recording: Recording, asked: Asked) -> None:
         )
 
 
-def _plainly(question: Question) -> str:
+def _plainly(question: AttributionSpec) -> str:
     return json.dumps(replace(question, separated=(), unseen=None).to_json(), sort_keys=True)
 
 

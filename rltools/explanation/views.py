@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError
-from rltools.policies.base import Acted, Context, Policy, Source, advanced
+from rltools.policies.base import ActResult, Context, Policy, Source, next_state
 
 
 class Window:
@@ -61,7 +61,7 @@ class Window:
         if state is None:
             state = x.new_zeros(len(x), self.state_size)
         for lag in range(self.lags - 1):
-            after = advanced(self.policy, x[:, lag].clone(), replace(context, state=state, before=None))
+            after = next_state(self.policy, x[:, lag].clone(), replace(context, state=state, before=None))
             unseen = torch.zeros(len(x), dtype=torch.bool) if context.before is None else context.before > lag
             state = torch.where(unseen.to(x.device)[:, None], state, after)
         return self.policy.head(name, x[:, -1].clone(), replace(context, state=state, before=None))
@@ -84,7 +84,7 @@ class Window:
         *,
         deterministic: bool = True,
         rngs: Sequence[np.random.Generator] | None = None,
-    ) -> Acted:
+    ) -> ActResult:
         """See `Policy.act`; the policy acts, whatever the window."""
         return self.policy.act(observations, context, deterministic=deterministic, rngs=rngs)
 
@@ -94,10 +94,10 @@ Units = Literal["environment", "network"]
 
 @runtime_checkable
 class Normalizing(Protocol):
-    """What a policy has besides that may normalise its observations."""
+    """What a policy has besides that may normalize its observations."""
 
     def in_network_units(self) -> Policy:
-        """The same policy with normalised observations as its features."""
+        """The same policy with normalized observations as its features."""
         ...
 
     def clipped(self, x: Tensor) -> Tensor | None:

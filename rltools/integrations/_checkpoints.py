@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rltools._util.lock import sole_writer
+from rltools._util.lock import folder_lock
 from rltools.errors import ConflictError, RecordingError
 from rltools.recording import Recording, as_path, open_recording
 
@@ -86,14 +86,14 @@ class FolderClaim:
         """
         self._held.close()
         try:
-            self._held.enter_context(sole_writer(self._directory))
+            self._held.enter_context(folder_lock(self._directory))
         except ConflictError:
             over = [claim for claim in list(_CLAIMS) if claim._directory.samefile(self._directory)]
             if not over or any(claim._runs(call, model) for claim in over):
                 raise
             for claim in over:
                 claim.end()
-            self._held.enter_context(sole_writer(self._directory))
+            self._held.enter_context(folder_lock(self._directory))
         self._thread, self._call, self._model = threading.get_ident(), call, weakref.ref(model)
         _CLAIMS.add(self)
 

@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from rltools._util.console import say
-from rltools._util.files import cause_named
+from rltools._util.files import os_errors_as
 from rltools.envs import Environment
 from rltools.errors import (
     ArgumentError,
@@ -35,7 +35,7 @@ from rltools.integrations._loggers import Unlogged, log_checkpoint
 from rltools.policies.load import load_policy
 from rltools.recording import Recording, open_recording
 from rltools.rollout import record
-from rltools.summary import summarise
+from rltools.summary import summarize
 from rltools.targets import Target
 
 _TRIAL_STEPS = 16
@@ -69,7 +69,7 @@ class AttributionCallback(BaseCallback):
         every: so many steps of training lie between two recordings, counted over all environments as SB3 counts them.
         episodes: how many are recorded each time, always of the same seeds.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
         references: how many visited states features are compared with, by methods that compare; None is 8.
         seed: of the first episode.
         max_steps: as for `rltools.record`.
@@ -202,7 +202,7 @@ class AttributionCallback(BaseCallback):
                     f"{directory} holds a recording of another model at 0 steps of training; choose another folder "
                     f"(directory=), or delete it with overwrite=True"
                 )
-            with cause_named(directory):
+            with os_errors_as(directory):
                 shutil.rmtree(folders.pop(0))
         later = [step for step in folders if step > self.num_timesteps]
         if later and not self._overwrite:
@@ -211,7 +211,7 @@ class AttributionCallback(BaseCallback):
                 f"{self.num_timesteps}; choose another folder (directory=), carry on with "
                 f"learn(..., reset_num_timesteps=False), or delete the later ones with overwrite=True"
             )
-        with cause_named(directory):
+        with os_errors_as(directory):
             for step in later:
                 shutil.rmtree(folders.pop(step))
         resumed = {}
@@ -238,7 +238,7 @@ class AttributionCallback(BaseCallback):
         try:
             with bystander():
                 recording = self._look(folder, episodes=self._episodes, max_steps=self._max_steps)
-                summary = summarise(recording, method=self._method)
+                summary = summarize(recording, method=self._method)
                 self._recordings[step] = recording
                 log_checkpoint(self.logger, recording, summary, step)
             if self.verbose:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from rltools._util.files import appearing, cause_named
+from rltools._util.files import atomic_write, os_errors_as
 from rltools.errors import ArgumentError
 
 LIMIT = 18_000_000
@@ -20,7 +20,7 @@ _SOURCE = re.compile(r"'none'|data:|blob:|'sha256-[A-Za-z0-9+/=]+'")
 """All that a policy of this package allows besides other files of the folder."""
 
 
-def mail_report(folder: str | Path, path: str | Path | None = None, *, limit: int = LIMIT) -> Path:
+def export_report(folder: str | Path, path: str | Path | None = None, *, limit: int = LIMIT) -> Path:
     """Write the page of a run or of an experiment, with its pictures and replays in it, as one file to send.
 
     Links to other files become plain text. Nothing outside the folder is read, and nothing in the new file is loaded
@@ -42,7 +42,7 @@ def mail_report(folder: str | Path, path: str | Path | None = None, *, limit: in
     Example:
         >>> import rltools
         >>> analysis = rltools.analyze("cartpole-ppo", episodes=1, frames=False)
-        >>> rltools.mail_report(analysis.recording.directory, "cartpole.html")
+        >>> rltools.export_report(analysis.recording.directory, "cartpole.html")
         PosixPath('cartpole.html')
     """
     folder = Path(folder)
@@ -50,7 +50,7 @@ def mail_report(folder: str | Path, path: str | Path | None = None, *, limit: in
     if not index.is_file():
         raise ArgumentError(f"no page at {index}; `rltools analyze` and `rltools run` write one")
     path = folder / "report.html" if path is None else Path(path)
-    with cause_named(folder):
+    with os_errors_as(folder):
         page = _LINK.sub(r"\1", _BESIDE.sub("", index.read_text(encoding="utf-8")))
         policies = _POLICY.findall(page)[:1]
         room = limit - len(page.encode())
@@ -72,9 +72,9 @@ def mail_report(folder: str | Path, path: str | Path | None = None, *, limit: in
         policy = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(joined(policies), quote=False)}">'
         # Only the first one: those of the replays are texts within attributes.
         whole = _POLICY.sub(lambda _: policy, whole, count=1)
-    with cause_named(path.parent):
+    with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with appearing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(whole.encode("utf-8", "replace"))
     return path
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from rltools._util.discovery import load_member, load_offered, origin, others, refused, room_modules, unknown
+from rltools._util.discovery import load_member, load_offered, origin, others, refused, modules_in, unknown
 from rltools.errors import PluginError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def find_plot(name: str) -> Callable[..., Any]:
 
 
 def _own() -> list[str]:
-    return [name.removeprefix("_") for name in room_modules(__name__) if name.startswith("_")]
+    return [name.removeprefix("_") for name in modules_in(__name__) if name.startswith("_")]
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_") or name in room_modules(__name__):
+    if name.startswith("_") or name in modules_in(__name__):
         raise AttributeError(name)
     try:
         return find_plot(name)

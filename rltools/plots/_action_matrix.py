@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, signed_colours
+from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, y_labels
-from rltools.plots.drawing.legends import colour_bar
+from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     about,
@@ -24,7 +24,7 @@ from rltools.plots.drawing.style import (
     strongest_label,
     x_label,
 )
-from rltools.summary import action_means, summarise
+from rltools.summary import action_means, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def action_matrix(
     method: str | None = None,
     target: str | None = None,
     label: str | None = None,
-    standardised: bool | None = None,
+    standardized: bool | None = None,
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
@@ -63,13 +63,13 @@ def action_matrix(
         target: as text, likewise.
         label: of discrete actions, which scalar of a target that has several; by default the one with the largest
             attributions.
-        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
         top: how many features; None for all.
         level: of the intervals, over the episodes and what was drawn for all of them.
 
     Raises:
         RecordingError: nothing that fits was explained.
-        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+        ArgumentError: no such label; standardized values of a method whose values are in units of the score already.
 
     Example:
         >>> import rltools
@@ -80,11 +80,11 @@ def action_matrix(
         >>> axes.get_xlabel()
         'action taken'
     """
-    summary = summarise(recording, method=method, target=target, level=level)
-    shown = measure(summary, standardised)
+    summary = summarize(recording, method=method, target=target, level=level)
+    shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     order = [found.position for found in summary.top(top)]
-    means = action_means(summary, label=at_label, standardised=shown.scale is not None)
+    means = action_means(summary, label=at_label, standardized=shown.scale is not None)
     labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
     below, turned = _column_labels(means, DATA_INCHES)
     upright = inches(below, points=8.3) if turned else 0.0
@@ -109,11 +109,11 @@ def action_matrix(
     _cells(axes, values, largest, width / len(means.columns))
     if sure:
         _hatch(axes, means.uncertain[:, order].T)
-    colour_bar(axes, signed_colours(), (-largest, largest), f"mean {shown.name} ({shown.unit})")
+    color_bar(axes, signed_colors(), (-largest, largest), f"mean {shown.name} ({shown.unit})")
     columns, turned = _column_labels(means, width)
     axes.set_xticks(range(len(columns)), labels=columns, rotation=turned, fontsize="small", parse_math=False)
     y_labels(axes, labels)
-    # The marks beside the names stand off the cells, whose colours mean something else.
+    # The marks beside the names stand off the cells, whose colors mean something else.
     axes.set_xlim(-0.5 - 0.1 * len(means.columns) / width, len(means.columns) - 0.5)
     for row, at in enumerate(order):
         feature_mark(axes, row, at)
@@ -134,10 +134,10 @@ def _left_out(means: ActionMeans) -> str:
 
 
 def _cells(axes: Axes, values: np.ndarray, largest: float, wide: float) -> None:
-    """The colours, and the numbers where they have room; `wide` is how many inches a cell is."""
-    colours = signed_colours()
+    """The colors, and the numbers where they have room; `wide` is how many inches a cell is."""
+    colors = signed_colors()
     # Not aspect="equal": the cells fill the place there is.
-    axes.imshow(values, aspect="auto", cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest")
+    axes.imshow(values, aspect="auto", cmap=colors, vmin=-largest, vmax=largest, interpolation="nearest")
     axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
@@ -146,7 +146,7 @@ def _cells(axes: Axes, values: np.ndarray, largest: float, wide: float) -> None:
     if max(len(text) for row in written for text in row) * _CHARACTER > wide:
         return
     for (row, column), value in np.ndenumerate(values):
-        red, green, blue, _ = colours(0.5 + 0.5 * value / largest)
+        red, green, blue, _ = colors(0.5 + 0.5 * value / largest)
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         axes.text(
             column,
@@ -173,7 +173,7 @@ def _hatch(axes: Axes, uncertain: np.ndarray) -> None:
 
     for row, column in np.argwhere(uncertain):
         place = (column - 0.5, row - 0.5)
-        axes.add_patch(Rectangle(place, 1, 1, fill=False, linewidth=0, edgecolor=GREY, hatch="////", alpha=0.3))
+        axes.add_patch(Rectangle(place, 1, 1, fill=False, linewidth=0, edgecolor=GRAY, hatch="////", alpha=0.3))
 
 
 def _column_labels(means: ActionMeans, width: float) -> tuple[list[str], int]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, signed_colours
+from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.several import Recordings, by_label
 from rltools.plots.drawing.style import DATA_INCHES, about, canvas, frameless, heading, say_nothing_there, x_label
-from rltools.summary import FEWEST_RANKED, chance, summarise
+from rltools.summary import FEWEST_RANKED, chance, summarize
 from rltools.summary import agreement as ranked_alike
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def agreement(
     methods = [method] if isinstance(method, str) else method
     found = ranked_alike(recordings, methods, target, level=level)
     first = found.rankings[0]
-    summary = summarise(next(iter(recordings.values())), method=first.key, target=found.target)
+    summary = summarize(next(iter(recordings.values())), method=first.key, target=found.target)
     names = [_name(one, len(recordings) > 1, found.rankings) for one in found.rankings]
     count = len(names)
     data = max(DATA_INCHES, _CELL * (count - 1))
@@ -98,8 +98,8 @@ def _name(ranking: Ranking, agents: bool, there: Sequence[Ranking]) -> str:
 
 
 def _method(ranking: Ranking) -> str:
-    standardised = " × std" if ranking.unit == "score per unit" else ""
-    return f"{plain(ranking.method.replace('_', ' '), 28)}{standardised}"
+    standardized = " × std" if ranking.unit == "score per unit" else ""
+    return f"{plain(ranking.method.replace('_', ' '), 28)}{standardized}"
 
 
 def _notes(found: Agreement, level: float, names: list[str]) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def _notes(found: Agreement, level: float, names: list[str]) -> tuple[str, ...]:
 
 
 def _say(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
 
 
 def _draw(axes: Axes, found: Agreement, names: list[str]) -> None:
@@ -143,13 +143,13 @@ def _cell(axes: Axes, x: float, y: float, value: float, low: float, high: float)
     from matplotlib.patches import Rectangle
 
     known, sure = np.isfinite(value), np.isfinite(low)
-    face = signed_colours()((value + 1) / 2) if known else "#eeeeee"
+    face = signed_colors()((value + 1) / 2) if known else "#eeeeee"
     axes.add_patch(Rectangle((x - 0.475, y - 0.46), 0.95, 0.92, facecolor=face, edgecolor="none"))
-    colour = "white" if known and abs(value) > 0.75 else INK
-    axes.text(x, y - 0.14 * sure, _two(value) if known else "–", ha="center", va="center", color=colour)
+    color = "white" if known and abs(value) > 0.75 else INK
+    axes.text(x, y - 0.14 * sure, _two(value) if known else "–", ha="center", va="center", color=color)
     if sure:
         said = f"[{_two(low)}, {_two(high)}]"
-        axes.text(x, y + 0.22, said, ha="center", va="center", color=colour, fontsize="x-small")
+        axes.text(x, y + 0.22, said, ha="center", va="center", color=color, fontsize="x-small")
 
 
 def _two(value: float) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, PALE, value_colours
+from rltools.plots.drawing.colors import GRAY, PALE, value_colors
 from rltools.plots.drawing.labels import feature_labels, inches, plain, y_labels
-from rltools.plots.drawing.legends import colour_bar
+from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.style import (
     about,
     canvas,
@@ -22,7 +22,7 @@ from rltools.plots.drawing.style import (
     strongest_label,
     x_label,
 )
-from rltools.summary import explained_points, stride_for, summarise
+from rltools.summary import explained_points, stride_for, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,10 +42,10 @@ def beeswarm(
     method: str | None = None,
     target: str | None = None,
     label: str | None = None,
-    standardised: bool | None = None,
+    standardized: bool | None = None,
     top: int | None = TOP,
 ) -> Axes:
-    """Signed attributions of the features that matter most, one dot a step, coloured by the feature's value.
+    """Signed attributions of the features that matter most, one dot a step, colored by the feature's value.
 
     Args:
         recording: with at least one attribution.
@@ -53,12 +53,12 @@ def beeswarm(
         method: which, where several were recorded.
         target: as text, likewise.
         label: which scalar of a target that has several; by default the one with the largest attributions.
-        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
         top: how many features; None for all.
 
     Raises:
         RecordingError: nothing that fits was explained.
-        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+        ArgumentError: no such label; standardized values of a method whose values are in units of the score already.
 
     Example:
         >>> import rltools
@@ -67,10 +67,10 @@ def beeswarm(
         >>> recording = rltools.explain(recording, policy)
         >>> axes = rltools.plots.beeswarm(recording)
         >>> axes.get_xlabel()
-        'gradient × std of centred:chosen (score)'
+        'gradient × std of centered:chosen (score)'
     """
-    summary = summarise(recording, method=method, target=target)
-    shown = measure(summary, standardised)
+    summary = summarize(recording, method=method, target=target)
+    shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     stride = stride_for(summary.n, DOTS)
     key = summary.key
@@ -86,7 +86,7 @@ def beeswarm(
     if len(sample.values) == 0:
         say_nothing_there(axes)
         return axes
-    axes.axvline(0, color=GREY, linewidth=0.8, zorder=1)
+    axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
     axes.hlines(range(len(order)), 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6, zorder=0)
     span = np.ptp(sample.attributions[:, order]) or 1.0
     for row, at in enumerate(order):
@@ -95,7 +95,7 @@ def beeswarm(
     y_labels(axes, labels)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, pad=8)
-    colour_bar(axes, value_colours(), (0, 1), "value of the feature", ("low", "high"))
+    color_bar(axes, value_colors(), (0, 1), "value of the feature", ("low", "high"))
     return axes
 
 
@@ -103,12 +103,12 @@ def _swarm(axes: Axes, row: int, attributions: np.ndarray, values: np.ndarray, s
     low, high = np.percentile(values, [5, 95])
     if high <= low:  # one of many choices is 1 at few steps, and these are what is asked for
         low, high = values.min(), values.max()
-    colours = np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(len(values), 0.5)
+    colors = np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(len(values), 0.5)
     axes.scatter(
         attributions,
         row + _offsets(attributions, span),
-        c=colours,
-        cmap=value_colours(),
+        c=colors,
+        cmap=value_colors(),
         vmin=0,
         vmax=1,
         s=5,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, signed_colours
+from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, y_labels
 from rltools.plots.drawing.style import (
     about,
@@ -20,7 +20,7 @@ from rltools.plots.drawing.style import (
     strongest_label,
     x_label,
 )
-from rltools.summary import contrast_key, decision_at, summarise
+from rltools.summary import contrast_key, decision_at, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,9 +72,9 @@ def decision(
         >>> recording = rltools.explain(recording, policy, method="shapley")
         >>> axes = rltools.plots.decision(recording, episode=0, step=5)
         >>> axes.get_xlabel()
-        'centred:chosen (score)'
+        'centered:chosen (score)'
     """
-    summary = summarise(recording, method=contrast_key(recording, method, target))
+    summary = summarize(recording, method=contrast_key(recording, method, target))
     shown = measure(summary, None)
     at_label = strongest_label(summary, label)
     found = decision_at(recording, summary.key, label=at_label, scale=shown.scale, episode=episode, step=step)
@@ -150,26 +150,26 @@ def _bars(axes: Axes, sizes: list[float], found: Decision) -> None:
     begin = found.baseline
     ends = np.array(sizes) if begin is None else begin + np.cumsum(sizes)
     starts = np.zeros(len(sizes)) if begin is None else np.concatenate([[begin], ends[:-1]])
-    colours = signed_colours()
+    colors = signed_colors()
     axes.use_sticky_edges = False
     axes.barh(
         range(len(sizes)),
         sizes,
         left=starts,
         height=0.62,
-        color=[colours(0.86 if size > 0 else 0.14) for size in sizes],
+        color=[colors(0.86 if size > 0 else 0.14) for size in sizes],
         zorder=2,
     )
     axes.margins(x=0.16)
     for row, (end, size) in enumerate(zip(ends, sizes, strict=True)):
         _beside(axes, f"{'+' if size > 0 else ''}{number(size)}", end, row, left=size < 0)
     if begin is None:
-        axes.axvline(0, color=GREY, linewidth=0.8, zorder=1)
+        axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
         axes.set_ylim(len(sizes) - 0.4, -0.6)
         return
     links = [begin, *ends]
     for row, place in enumerate(links):
-        axes.vlines(place, max(row - 1.31, -0.95), min(row + 0.31, len(sizes) - 0.05), color=GREY, linewidth=0.7)
+        axes.vlines(place, max(row - 1.31, -0.95), min(row + 0.31, len(sizes) - 0.05), color=GRAY, linewidth=0.7)
     axes.set_ylim(len(sizes) + 0.4, -1.4)
     _end(axes, begin, -0.95, f"references' mean {number(begin)}")
     _end(axes, found.score, len(sizes) - 0.05, f"this step {number(found.score)}")

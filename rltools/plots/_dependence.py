@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, feature_colour
-from rltools.plots.drawing.dots import MOST, Colour, colour_by_action, colour_by_value, draw_dots
+from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.dots import MOST, Color, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import feature_labels, number, plain
 from rltools.plots.drawing.style import (
     about,
@@ -20,7 +20,7 @@ from rltools.plots.drawing.style import (
     say_nothing_there,
     strongest_label,
 )
-from rltools.summary import explained_points, stride_for, summarise, value_dependence
+from rltools.summary import explained_points, stride_for, summarize, value_dependence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,13 +42,13 @@ def dependence(
     method: str | None = None,
     target: str | None = None,
     label: str | None = None,
-    coloured_by: str | None = None,
-    standardised: bool | None = None,
+    colored_by: str | None = None,
+    standardized: bool | None = None,
     level: float = 0.95,
 ) -> Axes:
     """Attributions of one feature against its value, a dot a step, with their mean along the values.
 
-    The colours say what else the attribution goes with, by default what explains most of what the feature's own value
+    The colors say what else the attribution goes with, by default what explains most of what the feature's own value
     leaves open: the feature with the largest rank correlation with the attribution among steps of about the same value,
     or the action taken, where its correlation ratio is larger still.
 
@@ -59,14 +59,14 @@ def dependence(
         method: which, where several were recorded.
         target: as text, likewise.
         label: which scalar of a target that has several; by default the one with the largest attributions.
-        coloured_by: name of another feature, or "action" for the one taken, where that is one discrete choice.
-        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        colored_by: name of another feature, or "action" for the one taken, where that is one discrete choice.
+        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
         level: of the interval of the mean, over the episodes and what was drawn for all of them.
 
     Raises:
         RecordingError: nothing that fits was explained.
-        UnknownNameError: no such feature, also for colours by a discrete action that is not there.
-        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+        UnknownNameError: no such feature, also for colors by a discrete action that is not there.
+        ArgumentError: no such label; standardized values of a method whose values are in units of the score already.
 
     Example:
         >>> import rltools
@@ -77,14 +77,14 @@ def dependence(
         >>> axes.get_xlabel()
         'pole angle (rad)'
     """
-    summary = summarise(recording, method=method, target=target, level=level)
-    shown = measure(summary, standardised)
+    summary = summarize(recording, method=method, target=target, level=level)
+    shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     position = summary.top(1)[0].position if feature is None else summary.position(feature)
     stride = stride_for(summary.n)
     points = explained_points(recording, summary.key, label=at_label, stride=stride, scale=shown.scale)
     found = value_dependence(points, position, level=level)
-    other = _others(summary, found, coloured_by)
+    other = _others(summary, found, colored_by)
     drawn = slice(None, None, stride_for(len(points.values), MOST))
     values, attributions = points.values[drawn], points.attributions[drawn, position]
     axes, width = canvas(axes, 3.7, 2.0)
@@ -95,13 +95,13 @@ def dependence(
     notes = (
         label_note(summary, label),
         f"{len(values):,} evenly spread steps drawn" if len(values) < points.n else "",
-        *_said(summary, found, other if coloured_by is None else None, level),
+        *_said(summary, found, other if colored_by is None else None, level),
     )
     heading(axes, width, f"What {plain(summary.features[position], 30)} does, by its value", *about(summary), *notes)
     if len(values) == 0:
         say_nothing_there(axes)
         return axes
-    axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+    axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
     at = values[:, position]
     if found.few:
         gap = float(np.diff(found.at).min()) if len(found.at) > 1 else 1.0
@@ -111,23 +111,23 @@ def dependence(
         if gap > _ROOM_FOR_TICK * np.ptp(found.at):
             axes.set_xticks(found.at, labels=[number(value) for value in found.at])
     if other == ACTION:
-        colours: Sequence[Colour] = colour_by_action(axes, points.actions[drawn], points.action_names)
+        colors: Sequence[Color] = color_by_action(axes, points.actions[drawn], points.action_names)
     elif other is None:
-        colours = [feature_colour(position)] * len(at)
+        colors = [feature_color(position)] * len(at)
     else:
-        colours = colour_by_value(axes, values[:, other], _name(summary, other))
-    draw_dots(axes, at, attributions, colours)
+        colors = color_by_value(axes, values[:, other], _name(summary, other))
+    draw_dots(axes, at, attributions, colors)
     _mean(axes, found)
     return axes
 
 
-def _others(summary: Summary, found: Dependence, coloured_by: str | None) -> int | None:
-    """The position of the feature that gives the colours, or ACTION; None for neither."""
-    if coloured_by is None:
+def _others(summary: Summary, found: Dependence, colored_by: str | None) -> int | None:
+    """The position of the feature that gives the colors, or ACTION; None for neither."""
+    if colored_by is None:
         return ACTION if found.by_action > found.correlation else found.other
-    if coloured_by == "action" and summary.by_action and "action" not in summary.features:
+    if colored_by == "action" and summary.by_action and "action" not in summary.features:
         return ACTION
-    return summary.position(coloured_by)
+    return summary.position(colored_by)
 
 
 def _name(summary: Summary, position: int) -> str:
@@ -136,7 +136,7 @@ def _name(summary: Summary, position: int) -> str:
 
 
 def _said(summary: Summary, found: Dependence, chosen: int | None, level: float) -> tuple[str, ...]:
-    """What the line is, and why the colours are those of the feature, or the action, that was chosen here."""
+    """What the line is, and why the colors are those of the feature, or the action, that was chosen here."""
     interval = f", {100 * level:g} % interval" if summary.overall.episodes > 1 else ", one episode: no interval"
     line = f"black: mean{interval}"
     if chosen is None:
@@ -146,7 +146,7 @@ def _said(summary: Summary, found: Dependence, chosen: int | None, level: float)
         if chosen == ACTION
         else f"|rank correlation| {found.correlation:.2f}"
     )
-    return line, f"colours: what explains most of the rest ({how})"
+    return line, f"colors: what explains most of the rest ({how})"
 
 
 def _mean(axes: Axes, found: Dependence) -> None:

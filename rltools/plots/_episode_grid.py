@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, colour_limit, signed_colours
+from rltools.plots.drawing.colors import GRAY, INK, color_limit, signed_colors
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.style import (
@@ -22,7 +22,7 @@ from rltools.plots.drawing.style import (
     some_of,
     strongest_label,
 )
-from rltools.summary import episode_steps, spread_outcomes, summarise
+from rltools.summary import episode_steps, spread_outcomes, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,12 +47,12 @@ def episode_grid(
     label: str | None = None,
     by: Sorting = "return",
     most: int = MOST,
-    standardised: bool | None = None,
+    standardized: bool | None = None,
     top: int = TOP,
 ) -> Axes:
     """The attributions of the features that matter most over the steps of many episodes, one small map each.
 
-    All maps share their colours and their scale of steps; a mark stands where an episode ended.
+    All maps share their colors and their scale of steps; a mark stands where an episode ended.
 
     Args:
         recording: with at least one attribution.
@@ -62,12 +62,12 @@ def episode_grid(
         label: which scalar of a target that has several; by default the one with the largest attributions.
         by: "return", from the best to the worst and, of more than `most`, evenly spread; or "number", the first ones.
         most: how many episodes.
-        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
         top: how many features.
 
     Raises:
         RecordingError: nothing that fits was explained.
-        ArgumentError: no such label, or another order; standardised values of a method whose values are in units of
+        ArgumentError: no such label, or another order; standardized values of a method whose values are in units of
             the score already.
 
     Example:
@@ -79,8 +79,8 @@ def episode_grid(
         >>> axes.get_xlabel()
         'step'
     """
-    summary = summarise(recording, method=method, target=target)
-    shown = measure(summary, standardised)
+    summary = summarize(recording, method=method, target=target)
+    shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     order = [found.position for found in summary.top(top)]
     labels = feature_labels([summary.features[at] for at in order], [""] * len(order))
@@ -102,8 +102,8 @@ def episode_grid(
     sorted_by = "best return first" if by == "return" else "in the order of their numbers"
     ends = "ends: × terminated, | cut short" + (", ! fault" if any(o.ended == "fault" for o in drawn) else "")
     notes = (which, sorted_by, some_of(len(order), len(summary.features)), label_note(summary, label), ends)
-    colours = f"colours: {shown.name} of {name}"
-    heading(axes, width, "What mattered when, episode by episode", *about(summary), colours, *notes)
+    colors = f"colors: {shown.name} of {name}"
+    heading(axes, width, "What mattered when, episode by episode", *about(summary), colors, *notes)
     if not drawn or not summary.n:
         say_nothing_there(axes)
         return axes
@@ -111,7 +111,7 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=at_label, scale=shown.scale).attributions[:, order]
         for outcome in drawn
     ]
-    largest = colour_limit(np.concatenate(maps))
+    largest = color_limit(np.concatenate(maps))
     longest = max(outcome.steps for outcome in drawn)
     across = _places(columns, _GAP / max(room, _GAP * columns + 1))
     down = _places(rows, 0.25 / (0.25 + 0.22 * max(len(order), 2)) / rows)
@@ -138,7 +138,7 @@ def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, l
         cell.imshow(
             np.ma.masked_invalid(of_feature)[None],
             aspect="auto",
-            cmap=signed_colours(),
+            cmap=signed_colors(),
             vmin=-largest,
             vmax=largest,
             extent=(-0.5, len(values) - 0.5, row + 0.46, row - 0.46),
@@ -178,4 +178,4 @@ def _name_steps(axes: Axes, across: list[tuple[float, float]], longest: int) -> 
     last = longest - 1
     ticks = [(left + part * (step + 0.5) / scale, step) for left, part in across for step in sorted({0, last})]
     axes.set_xticks([place for place, _ in ticks], labels=[f"{step:,}" for _, step in ticks], fontsize="x-small")
-    axes.tick_params(axis="x", length=2, color=GREY)
+    axes.tick_params(axis="x", length=2, color=GRAY)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, PALE, colour_limit, signed_colours
+from rltools.plots.drawing.colors import GRAY, INK, PALE, color_limit, signed_colors
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.style import (
@@ -23,13 +23,13 @@ from rltools.plots.drawing.style import (
     say_nothing_there,
     strongest_label,
 )
-from rltools.summary import pictured, summarise
+from rltools.summary import pictured, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Recording
-    from rltools.summary import Choosing, Pictured
+    from rltools.summary import Choosing, ImageSteps
 
 MOST = 5
 BENEATH = 3
@@ -79,7 +79,7 @@ def images(
         >>> axes.get_title(loc="left")
         'Where the agent looks'
     """
-    summary = summarise(recording, method=method, target=target)
+    summary = summarize(recording, method=method, target=target)
     shown = measure(summary, None)
     at_label = strongest_label(summary, label)
     found = pictured(recording, summary.key, label=at_label, scale=shown.scale, episode=episode, steps=steps, most=most)
@@ -110,7 +110,7 @@ def images(
         say_nothing_there(axes)
     elif not found.pictures:
         text = "no pictures: the agent observes none,\nand no frames were drawn\n(record(..., frames=True) keeps them)"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
     else:
         _draw(axes, found, grid, order, shown.unit, letters=int(17 * width / grid.columns))
     return axes
@@ -130,7 +130,7 @@ class _Grid:
         return (column + 0.03) / self.columns, bottom, 0.94 / self.columns, self.heights[row] / whole
 
 
-def _grid(found: Pictured | None, most: int) -> _Grid:
+def _grid(found: ImageSteps | None, most: int) -> _Grid:
     if found is not None and not found.pictures:
         return _Grid(most, (0.0, 1.2, 0.0, 0.0))
     # One picture alone is no larger than one of three.
@@ -142,7 +142,7 @@ def _grid(found: Pictured | None, most: int) -> _Grid:
     return _Grid(columns, (_TITLES, tall, _GAP, beneath))
 
 
-def _stretches(found: Pictured | None, steps: Choosing | Sequence[int]) -> str:
+def _stretches(found: ImageSteps | None, steps: Choosing | Sequence[int]) -> str:
     if found is not None and not found.pictures:
         return "step"
     if not isinstance(steps, str):
@@ -152,14 +152,14 @@ def _stretches(found: Pictured | None, steps: Choosing | Sequence[int]) -> str:
     return f"the step of largest attribution in each of {len(found.steps)} stretches of the episode"
 
 
-def _limit(found: Pictured, order: list[int]) -> float:
-    """Where colours end; bars are never cut."""
+def _limit(found: ImageSteps, order: list[int]) -> float:
+    """Where colors end; bars are never cut."""
     if found.maps is not None:
-        return colour_limit(found.maps)
+        return color_limit(found.maps)
     return float(np.nan_to_num(np.abs(found.attributions[:, order])).max(initial=0)) or 1.0
 
 
-def _strongest(found: Pictured) -> list[int]:
+def _strongest(found: ImageSteps) -> list[int]:
     strength = np.nan_to_num(np.abs(found.attributions)).sum(axis=0)
     return [int(at) for at in np.argsort(-strength, kind="stable")[:BENEATH]]
 
@@ -182,7 +182,7 @@ def _name_rows(axes: Axes, grid: _Grid, labels: list[str], order: list[int]) -> 
         feature_mark(axes, place, at)
 
 
-def _draw(axes: Axes, found: Pictured, grid: _Grid, order: list[int], unit: str, letters: int) -> None:
+def _draw(axes: Axes, found: ImageSteps, grid: _Grid, order: list[int], unit: str, letters: int) -> None:
     for column, picture in enumerate(found.pictures):
         panel = axes.inset_axes(grid.place(column, 1))
         _picture(panel, picture)
@@ -213,21 +213,21 @@ def _picture(panel: Axes, picture: np.ndarray) -> None:
 
 
 def _overlaid(picture: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
-    """Signed colours over the picture in a pale grey, the stronger the less of it is seen."""
-    grey = picture @ (0.299, 0.587, 0.114)
+    """Signed colors over the picture in a pale gray, the stronger the less of it is seen."""
+    gray = picture @ (0.299, 0.587, 0.114)
     strength = np.clip(np.nan_to_num(values) / limit, -1, 1)
-    colours = signed_colours()((np.sign(strength) + 1) / 2)[..., :3]
+    colors = signed_colors()((np.sign(strength) + 1) / 2)[..., :3]
     covered = np.abs(strength)[..., None]
-    blended: np.ndarray = (1 - covered) * (1 - _FADED * (1 - grey[..., None])) + covered * colours
+    blended: np.ndarray = (1 - covered) * (1 - _FADED * (1 - gray[..., None])) + covered * colors
     return blended
 
 
 def _bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit: float) -> None:
     """Of each feature its attribution as a bar, and on the other side of zero what was observed."""
-    colours = signed_colours()
+    colors = signed_colors()
     rows = np.arange(len(values))
-    panel.barh(rows, attributions, height=0.55, color=[colours(0.86 if size > 0 else 0.14) for size in attributions])
-    panel.axvline(0, color=GREY, linewidth=0.7)
+    panel.barh(rows, attributions, height=0.55, color=[colors(0.86 if size > 0 else 0.14) for size in attributions])
+    panel.axvline(0, color=GRAY, linewidth=0.7)
     for row, value, size in zip(rows, values, attributions, strict=True):
         left = size > 0
         panel.annotate(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, share_colours
+from rltools.plots.drawing.colors import GRAY, INK, share_colors
 from rltools.plots.drawing.labels import feature_labels, inches, plain, y_labels
 from rltools.plots.drawing.style import (
     about,
@@ -19,7 +19,7 @@ from rltools.plots.drawing.style import (
     some_of,
     x_label,
 )
-from rltools.summary import Interval, lag_shares, lagged_key, summarise
+from rltools.summary import Interval, lag_shares, lagged_key, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def lags(
         >>> axes.get_xlabel()
         'when it was observed (steps ago)'
     """
-    summary = summarise(recording, method=lagged_key(recording, method, target, window))
+    summary = summarize(recording, method=lagged_key(recording, method, target, window))
     shown = measure(summary, None)
     found = lag_shares(recording, summary.key, level=level)
     order = np.argsort(-np.nansum(found.share.value, axis=1), kind="stable")[:top].tolist()
@@ -107,14 +107,14 @@ def lags(
 
 def _map(axes: Axes, share: np.ndarray) -> None:
     largest = float(np.nanmax(share)) if np.isfinite(share).any() else 0.0
-    axes.imshow(np.ma.masked_invalid(share), aspect="auto", cmap=share_colours(), vmin=0, vmax=largest or 1)
+    axes.imshow(np.ma.masked_invalid(share), aspect="auto", cmap=share_colors(), vmin=0, vmax=largest or 1)
     axes.hlines(np.arange(1, len(share)) - 0.5, -0.5, share.shape[1] - 0.5, color="white", linewidth=1)
     if share.shape[1] > _MOST_WRITTEN:
         return
     for (row, column), value in np.ndenumerate(share):
         text = "–" if np.isnan(value) else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
-        colour = "white" if value > 0.6 * largest else INK
-        axes.text(column, row, text, ha="center", va="center", fontsize="small", color=colour)
+        color = "white" if value > 0.6 * largest else INK
+        axes.text(column, row, text, ha="center", va="center", fontsize="small", color=color)
 
 
 def _above(axes: Axes, of_lag: Interval, rows: int) -> None:
@@ -127,7 +127,7 @@ def _above(axes: Axes, of_lag: Interval, rows: int) -> None:
     panel = axes.inset_axes((0, (rows + 0.2) / whole, 1, bars / whole))
     places = np.arange(len(of_lag.value))
     value, low, high = (100 * np.asarray(part) for part in (of_lag.value, of_lag.low, of_lag.high))
-    panel.bar(places, np.nan_to_num(value), width=0.5 if len(places) > 1 else 0.2, color=GREY)
+    panel.bar(places, np.nan_to_num(value), width=0.5 if len(places) > 1 else 0.2, color=GRAY)
     panel.vlines(places, low, high, color=INK, linewidth=1.2)
     panel.set_xlim(axes.get_xlim())
     panel.set_ylim(0, float(np.nanmax([*value, *high, 1.0])) * 1.25)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rltools.plots.drawing.colors import GREY, INK, feature_colour
+from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain
 from rltools.plots.drawing.style import (
     about,
@@ -19,7 +19,7 @@ from rltools.plots.drawing.style import (
     strongest_label,
     x_label,
 )
-from rltools.summary import phase_means, summarise
+from rltools.summary import phase_means, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def phases(
     event: Event | None = None,
     event_name: str | None = None,
     signed: bool = False,
-    standardised: bool | None = None,
+    standardized: bool | None = None,
     top: int = TOP,
     level: float = 0.95,
 ) -> Axes:
@@ -66,14 +66,14 @@ def phases(
             `("left leg contact", 0.5)`; or a function of an `Episode` that gives a step, None where there is none.
         event_name: what to call it: `touchdown`.
         signed: signed attributions in place of their magnitudes.
-        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
         top: how many features by default.
         level: of the intervals, over the episodes and what was drawn for all of them.
 
     Raises:
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such feature.
-        ArgumentError: no such label or alignment; standardised values of a method whose values are in units of the
+        ArgumentError: no such label or alignment; standardized values of a method whose values are in units of the
             score already.
 
     Example:
@@ -85,8 +85,8 @@ def phases(
         >>> axes.get_xlabel()
         'part of the episode (%)'
     """
-    summary = summarise(recording, method=method, target=target)
-    shown = measure(summary, standardised)
+    summary = summarize(recording, method=method, target=target)
+    shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     if features is None:
         order = [found.position for found in summary.top(top)]
@@ -109,27 +109,27 @@ def phases(
     size = f"mean {shown.name}" if signed else f"mean |{shown.name}|"
     axes.set_ylabel(f"{size}\non {plain(summary.labels[at_label], 30)} ({shown.unit})", parse_math=False)
     frameless(axes, "bottom", "left")
-    normalised = align == "time" and event is None
+    normalized = align == "time" and event is None
     left_out = summary.overall.episodes - found.episodes
     notes = (
         label_note(summary, label),
         some_of(len(order), len(summary.features)) if features is None else "",
         f"bands: {100 * level:g} % interval" if found.episodes > 1 else "fewer than two episodes: no interval",
         f"{left_out} episode{'s' if left_out > 1 else ''} without the event left out" if left_out else "",
-        "" if normalised else "drawn where half of the episodes are",
-        _binned(found, normalised=normalised),
+        "" if normalized else "drawn where half of the episodes are",
+        _binned(found, normalized=normalized),
     )
     heading(axes, width, "What matters when in an episode", *about(summary), *notes)
     if found.episodes == 0:
         say_nothing_there(axes)
         return axes
     if signed:
-        axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+        axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
     if event is not None:
-        axes.axvline(0, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
+        axes.axvline(0, color=GRAY, linewidth=0.8, linestyle="--", zorder=1)
     ends = _lines(axes, found, order)
     axes.margins(x=0.01)
-    if normalised:
+    if normalized:
         axes.set_xlim(0, 100)
     if not signed:
         axes.set_ylim(0, axes.get_ylim()[1] or 1.0)
@@ -147,8 +147,8 @@ def _time(align: str, event: Event | None, name: str | None) -> str:
     return f"steps since {plain(name, 30)}{f', {at}' if at else ''}"
 
 
-def _binned(found: Phases, *, normalised: bool) -> str:
-    return "" if normalised or found.width == 1 else f"means of {found.width:g} steps"
+def _binned(found: Phases, *, normalized: bool) -> str:
+    return "" if normalized or found.width == 1 else f"means of {found.width:g} steps"
 
 
 def _lines(axes: Axes, found: Phases, order: Sequence[int]) -> list[tuple[float, float]]:
@@ -157,10 +157,10 @@ def _lines(axes: Axes, found: Phases, order: Sequence[int]) -> list[tuple[float,
     at = found.at[there]
     ends = []
     for line, position in reversed(list(enumerate(order))):
-        colour = feature_colour(position)
+        color = feature_color(position)
         low, mean, high = (part[there, line] for part in (found.mean.low, found.mean.value, found.mean.high))
-        axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0, zorder=2)
-        axes.plot(at, mean, color=colour, linewidth=1.7, marker="o" if len(at) == 1 else None, zorder=3)
+        axes.fill_between(at, low, high, color=color, alpha=0.22, linewidth=0, zorder=2)
+        axes.plot(at, mean, color=color, linewidth=1.7, marker="o" if len(at) == 1 else None, zorder=3)
         ends.append((float(at[-1]), float(mean[-1])))
     return ends[::-1]
 
@@ -177,7 +177,7 @@ def _name_lines(axes: Axes, labels: Sequence[str], order: Sequence[int], ends: S
     wanted = [(y - low) / (high - low) for _, y in ends]
     places = _apart(wanted, [line * (1 + label.count("\n")) for label in labels])
     for label, position, end, place in zip(labels, order, ends, places, strict=True):
-        leader = {"arrowstyle": "-", "color": feature_colour(position), "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
+        leader = {"arrowstyle": "-", "color": feature_color(position), "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
         fraction = axes.transAxes
         axes.annotate("", end, xytext=(1.04, place), textcoords=fraction, annotation_clip=False, arrowprops=leader)
         axes.text(1.05, place, label, transform=fraction, fontsize="small", color=INK, va="center", parse_math=False)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import INK, PALE, share_colours
-from rltools.plots.drawing.dots import MOST, colour_by_action, colour_by_value, draw_dots
+from rltools.plots.drawing.colors import INK, PALE, share_colors
+from rltools.plots.drawing.dots import MOST, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import LONGEST, feature_labels, number, plain
-from rltools.plots.drawing.legends import colour_bar
+from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.style import (
     Measure,
     about,
@@ -23,7 +23,7 @@ from rltools.plots.drawing.style import (
     say_nothing_there,
     strongest_label,
 )
-from rltools.summary import cell_means, component_plane, explained_points, feature_plane, stride_for, summarise
+from rltools.summary import cell_means, component_plane, explained_points, feature_plane, stride_for, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,12 +48,12 @@ def state_map(
     target: str | None = None,
     label: str | None = None,
     show: str = "arrows",
-    standardised: bool | None = None,
+    standardized: bool | None = None,
 ) -> Axes:
-    """The visited states on a plane, coloured by what was done there, with arrows for what attributions say there.
+    """The visited states on a plane, colored by what was done there, with arrows for what attributions say there.
 
     An arrow is the mean over a cell's steps: to the right as far as the score rises with the direction along x, upwards
-    as far as with that along y. Discrete actions give the dots their colours, otherwise the explained score does.
+    as far as with that along y. Discrete actions give the dots their colors, otherwise the explained score does.
 
     Args:
         recording: with at least one attribution.
@@ -64,12 +64,12 @@ def state_map(
         target: as text, likewise.
         label: which scalar of a target that has several; by default the one with the largest attributions.
         show: "arrows", or "magnitude" for the mean magnitude of all features' attributions in place of dots and arrows.
-        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
 
     Raises:
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such feature.
-        ArgumentError: no such label, or nothing of this name to show; standardised values of a method whose values are
+        ArgumentError: no such label, or nothing of this name to show; standardized values of a method whose values are
             in units of the score already.
 
     Example:
@@ -83,8 +83,8 @@ def state_map(
     """
     if show not in SHOWN:
         raise ArgumentError(f"show={show!r} is none of {', '.join(SHOWN)}")
-    summary = summarise(recording, method=method, target=target)
-    shown = measure(summary, standardised)
+    summary = summarize(recording, method=method, target=target)
+    shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     stride = stride_for(summary.n)
     points = explained_points(recording, summary.key, label=at_label, stride=stride, scale=shown.scale)
@@ -153,10 +153,10 @@ def _said(summary: Summary, cells: Cells, shown: Measure, name: str, *, arrows: 
 def _dots(axes: Axes, points: Points, plane: Plane, drawn: slice, name: str) -> None:
     places, scores = plane.places[drawn], points.scores[drawn]
     if points.action_names:
-        colours = colour_by_action(axes, points.actions[drawn], points.action_names)
+        colors = color_by_action(axes, points.actions[drawn], points.action_names)
     else:
-        colours = colour_by_value(axes, scores, f"score {name}")
-    draw_dots(axes, places[:, 0], places[:, 1], colours)
+        colors = color_by_value(axes, scores, f"score {name}")
+    draw_dots(axes, places[:, 0], places[:, 1], colors)
     axes.margins(0.1)  # arrows reach beyond the outermost dots
 
 
@@ -185,13 +185,13 @@ def _magnitudes(axes: Axes, cells: Cells, name: str) -> None:
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
-    corners = cells.centres - cells.sides / 2
+    corners = cells.centers - cells.sides / 2
     high = float(np.percentile(cells.magnitude, 98)) if len(cells.magnitude) else 0.0
     high = high or float(cells.magnitude.max(initial=0)) or 1.0
     patches = [Rectangle((x, y), *cells.sides) for x, y in corners]
-    colours = share_colours()
+    colors = share_colors()
     axes.add_collection(
-        PatchCollection(patches, facecolors=colours(cells.magnitude / high), edgecolors=PALE, linewidths=0.4)
+        PatchCollection(patches, facecolors=colors(cells.magnitude / high), edgecolors=PALE, linewidths=0.4)
     )
     axes.autoscale_view()
-    colour_bar(axes, colours, (0.0, high), name, ("{}", "≥ {}"))
+    color_bar(axes, colors, (0.0, high), name, ("{}", "≥ {}"))

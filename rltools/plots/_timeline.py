@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import colour_limit
+from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import feature_labels, inches, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.panels import action_labels, action_panel, draw_feature, feature_panel, score_panel
@@ -23,7 +23,7 @@ from rltools.plots.drawing.style import (
     strongest_label,
 )
 from rltools.recording import every_step_first
-from rltools.summary import episode_steps, median_episode, summarise
+from rltools.summary import episode_steps, median_episode, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,12 +43,12 @@ def timeline(
     target: str | None = None,
     label: str | None = None,
     features: Sequence[str] | None = None,
-    standardised: bool | None = None,
+    standardized: bool | None = None,
     top: int = TOP,
 ) -> Axes:
     """The explained score, the actions taken, and the features that matter most over the steps of one episode.
 
-    Each feature's value is a line, its attribution the colours beneath it.
+    Each feature's value is a line, its attribution the colors beneath it.
 
     Args:
         recording: with at least one attribution.
@@ -58,13 +58,13 @@ def timeline(
         target: as text, likewise.
         label: which scalar of a target that has several; by default the one with the largest attributions.
         features: names of those to show, in this order; by default the ones that matter most in the whole recording.
-        standardised: multiply gradients by the standard deviation of their feature; by default where that applies.
+        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
         top: how many features by default.
 
     Raises:
         RecordingError: nothing that fits was explained.
         UnknownNameError: no such episode, or no such feature.
-        ArgumentError: no such label; standardised values of a method whose values are in units of the score already.
+        ArgumentError: no such label; standardized values of a method whose values are in units of the score already.
 
     Example:
         >>> import rltools
@@ -77,8 +77,8 @@ def timeline(
     """
     from matplotlib.ticker import MaxNLocator
 
-    summary = summarise(recording, method=every_step_first(recording, method, target))
-    shown = measure(summary, standardised)
+    summary = summarize(recording, method=every_step_first(recording, method, target))
+    shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     order = _order(summary, features, top)
     number = median_episode(recording.outcomes()) if episode is None else episode
@@ -97,7 +97,7 @@ def timeline(
         if (every := recording.question(key).every) > 1
         else "",
     ]
-    said = (*about(summary)[:3], *_how_it_went(outcome, median=episode is None), f"colours: {shown.name} of {name}")
+    said = (*about(summary)[:3], *_how_it_went(outcome, median=episode is None), f"colors: {shown.name} of {name}")
     heading(axes, width, "What mattered when", *said, *notes)
     if number is None or outcome is None or outcome.steps == 0:
         say_nothing_there(axes)
@@ -115,7 +115,7 @@ def _draw(axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: 
     places = _places([1.4, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
     score_panel(axes, places[0], steps.scores, said[0])
     action_panel(axes, places[1], steps.actions, header.action_names, header.action_start)
-    largest = colour_limit(steps.attributions[:, [at for _, at in rows]])
+    largest = color_limit(steps.attributions[:, [at for _, at in rows]])
     for place, (label, at) in zip(places[2:], rows, strict=True):
         panel = feature_panel(axes, place, at, label)
         draw_feature(panel, steps.values[:, at], steps.attributions[:, at], largest)

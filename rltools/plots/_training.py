@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import GREY, INK, feature_colour
+from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain
 from rltools.plots.drawing.several import Recordings, by_label
 from rltools.plots.drawing.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
 from rltools.recording import Recording
-from rltools.summary import Interval, course
+from rltools.summary import Interval, training_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rltools.summary import Course
+    from rltools.summary import TrainingCurve
 
 TOP = 6
 _HEIGHT = 4.0
@@ -63,7 +63,7 @@ def training(
     recordings = by_label(recording)
     if isinstance(recording, Recording):
         recordings = {plain(recording.header.policy, 24): recording}
-    found = course({str(label): one for label, one in recordings.items()}, method, target, level=level)
+    found = training_curve({str(label): one for label, one in recordings.items()}, method, target, level=level)
     numbered = all(isinstance(label, int) for label in recordings)
     places = np.array([label if isinstance(label, int) and numbered else at for at, label in enumerate(recordings)])
     count = len(found.features[:top])
@@ -102,7 +102,7 @@ def training(
     shares = _panel(axes, _SHARES, "share (%)")
     for at in range(count):
         parts = Interval(*(100 * part[:, at] for part in (found.share.value, found.share.low, found.share.high)))
-        _line(shares, places, parts, feature_colour(found.positions[at]))
+        _line(shares, places, parts, feature_color(found.positions[at]))
     shares.set_ylim(0, None)
     _direct_labels(shares, places, 100 * found.share.value[:, :count], labels, found)
     returns = _panel(axes, _RETURNS, "mean\nreturn")
@@ -131,22 +131,22 @@ def _panel(axes: Axes, place: tuple[float, float], name: str) -> Axes:
     return panel
 
 
-def _line(panel: Axes, places: np.ndarray, found: Interval, colour: str | tuple[float, float, float]) -> None:
-    panel.plot(places, found.value, color=colour, linewidth=1.4, marker="o", markersize=3.5, zorder=3)
+def _line(panel: Axes, places: np.ndarray, found: Interval, color: str | tuple[float, float, float]) -> None:
+    panel.plot(places, found.value, color=color, linewidth=1.4, marker="o", markersize=3.5, zorder=3)
     if len(places) > 1:
-        panel.fill_between(places, found.low, found.high, color=colour, alpha=0.18, linewidth=0, zorder=1)
+        panel.fill_between(places, found.low, found.high, color=color, alpha=0.18, linewidth=0, zorder=1)
     else:  # an interval at a single point has no area
-        panel.vlines(places, found.low, found.high, color=colour, linewidth=1.2)
+        panel.vlines(places, found.low, found.high, color=color, linewidth=1.2)
 
 
-def _direct_labels(panel: Axes, places: np.ndarray, values: np.ndarray, labels: list[str], found: Course) -> None:
+def _direct_labels(panel: Axes, places: np.ndarray, values: np.ndarray, labels: list[str], found: TrainingCurve) -> None:
     """A name at the end of each line, apart from the others."""
     bottom, top = panel.get_ylim()
     last = [_last(values[:, at]) for at in range(len(labels))]
     known = [at for at, step in enumerate(last) if step is not None]
     heights = [float((values[last[at], at] - bottom) / (top - bottom)) for at in known]
     for at, height in zip(known, _apart(heights, min(_LINE, 1 / max(len(known), 1))), strict=True):
-        colour = feature_colour(found.positions[at])
+        color = feature_color(found.positions[at])
         panel.text(
             1.06,
             height,
@@ -162,7 +162,7 @@ def _direct_labels(panel: Axes, places: np.ndarray, values: np.ndarray, labels: 
             (places[last[at]], values[last[at], at]),
             xytext=(1.055, height),
             textcoords="axes fraction",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3},
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3},
         )
 
 
@@ -206,4 +206,4 @@ def _two_ticks(panel: Axes) -> None:
     ticks = sorted({float(finite.min()), float(finite.max())}) if len(finite) else []
     panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
     panel.margins(y=0.2)
-    panel.spines["left"].set_color(GREY)
+    panel.spines["left"].set_color(GRAY)

@@ -11,7 +11,7 @@ from rltools.errors import PluginError, RltoolsError
 
 if TYPE_CHECKING:
     from rltools.policies.base import Policy
-    from rltools.policies.library import Known, Library
+    from rltools.policies.library import LoadOptions, Library
 
 
 def claiming_guest(point: EntryPoint, source: object) -> Library | None:
@@ -29,13 +29,13 @@ def claiming_guest(point: EntryPoint, source: object) -> Library | None:
     return None
 
 
-def load_by_guest(point: EntryPoint, library: Library, source: Any, known: Known) -> Policy:
+def load_by_guest(point: EntryPoint, library: Library, source: Any, known: LoadOptions) -> Policy:
     """The policy in a source that the library behind an entry point claimed.
 
     Raises:
         PluginError: it failed with an error that is none of rltools', or gave something that is no policy.
     """
-    from rltools.policies.base import lacking
+    from rltools.policies.base import missing_members
 
     try:
         policy = library.load(source, known)
@@ -43,7 +43,7 @@ def load_by_guest(point: EntryPoint, library: Library, source: Any, known: Known
         raise
     except Exception as error:
         raise PluginError(f"{_named(point)} failed to load {source}: {_told(error)}; fix or uninstall it") from error
-    if missing := lacking(policy):
+    if missing := missing_members(policy):
         raise PluginError(
             f"{_named(point)} made a {type(policy).__name__} of {source}, which lacks {', '.join(missing)} of "
             f"rltools.policies.base.Policy; rltools.testing.check_policy says what a policy must be"

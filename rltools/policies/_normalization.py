@@ -1,4 +1,4 @@
-"""Normalisation that belongs to a policy: the environment gives plain observations, the network takes others."""
+"""Normalization that belongs to a policy: the environment gives plain observations, the network takes others."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ class Normalization:
 
     Attributes:
         mean: float64 `[*feature]`.
-        deviation: float64 `[*feature]`.
-        limit: float64 `[*feature]`, the largest normalised magnitude; infinite where nothing is clipped.
+        std: float64 `[*feature]`.
+        limit: float64 `[*feature]`, the largest normalized magnitude; infinite where nothing is clipped.
     """
 
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
     limit: Tensor
 
     def apply(self, x: Tensor) -> Tensor:
-        """Normalise `[batch, *feature]`, in double precision; the result has x's dtype."""
+        """Normalize `[batch, *feature]`, in double precision; the result has x's dtype."""
         limit = self.limit.to(x.device)
         return torch.clamp(self._scaled(x), -limit, limit).to(x.dtype)
 
     def back(self, x: Tensor, g: Tensor) -> Tensor:
         """From `g [..., batch, *feature]`, gradients of what `apply` gives, to those of `x [batch, *feature]`."""
         inside = self._scaled(x).abs() <= self.limit.to(x.device)
-        return (g * inside / self.deviation.to(x.device)).to(g.dtype)
+        return (g * inside / self.std.to(x.device)).to(g.dtype)
 
     def apply_to_array(self, values: np.ndarray) -> np.ndarray:
         """The same, to the last bit, for acting: NumPy does it to a few rows in half of torch's time."""
-        mean, deviation, low, high = self._beside(len(values))
+        mean, std, low, high = self._beside(len(values))
         scaled = values.astype(np.float64)
         scaled -= mean
-        scaled /= deviation
+        scaled /= std
         np.maximum(scaled, low, out=scaled)
         np.minimum(scaled, high, out=scaled)
         return scaled.astype(values.dtype)
@@ -64,7 +64,7 @@ class Normalization:
 
     @cached_property
     def _arrays(self) -> Sequence[np.ndarray]:
-        return self.mean.numpy(), self.deviation.numpy(), -self.limit.numpy(), self.limit.numpy()
+        return self.mean.numpy(), self.std.numpy(), -self.limit.numpy(), self.limit.numpy()
 
     @cached_property
     def _kept(self) -> dict[int, Sequence[np.ndarray]]:
@@ -75,18 +75,18 @@ class Normalization:
         return self._scaled(x).abs() > self.limit.to(x.device)
 
     def reached(self, x: Tensor) -> Tensor:
-        """The same of an `x` that is normalised already."""
+        """The same of an `x` that is normalized already."""
         return x.double().abs() >= self.limit.to(x.device).to(x.dtype)
 
     def units(self, features: Features) -> Features:
-        """The features of normalised observations: those that are counted in deviations have that unit."""
+        """The features of normalized observations: those that are counted in deviations have that unit."""
         plain = features.units or ("",) * features.size
         scaled = torch.isfinite(self.limit).flatten().tolist()
         units = tuple(UNIT if of_network else unit for of_network, unit in zip(scaled, plain, strict=True))
         return dataclasses.replace(features, units=units)
 
     def _scaled(self, x: Tensor) -> Tensor:
-        mean, deviation = self.mean, self.deviation
+        mean, std = self.mean, self.std
         if x.device.type != "cpu":
-            mean, deviation = mean.to(x.device), deviation.to(x.device)
-        return (x - mean) / deviation  # in double precision: of two dtypes the wider one counts
+            mean, std = mean.to(x.device), std.to(x.device)
+        return (x - mean) / std  # in double precision: of two dtypes the wider one counts

@@ -123,10 +123,10 @@ def categorical(logits: Tensor, rngs: Generators | None) -> np.ndarray:
     return np.asarray(drawn, dtype=np.int64)
 
 
-def gaussian(mean: Tensor, deviation: Tensor, rngs: Generators | None) -> Tensor:
-    """`mean [batch, k]` and `deviation`, broadcast to it -> a draw of each row's normal distribution."""
+def gaussian(mean: Tensor, std: Tensor, rngs: Generators | None) -> Tensor:
+    """`mean [batch, k]` and `std`, broadcast to it -> a draw of each row's normal distribution."""
     noise = np.stack([rng.standard_normal(mean.shape[1]) for rng in each_row(mean, rngs)])
-    return mean + deviation * torch.as_tensor(noise, dtype=mean.dtype, device=mean.device)
+    return mean + std * torch.as_tensor(noise, dtype=mean.dtype, device=mean.device)
 
 
 def epsilon_greedy(scores: Tensor, epsilon: float, rngs: Generators | None) -> np.ndarray:

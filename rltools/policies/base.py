@@ -25,7 +25,7 @@ class Source:
 
     Attributes:
         name: what to call it on pages and in files.
-        sha256: of the model file and its normalisation statistics; of the parameters where there is no file.
+        sha256: of the model file and its normalization statistics; of the parameters where there is no file.
         environment: the specification it was trained on, as `EnvSpec.to_json()` writes it; None where nothing says.
         library: what made it, for people.
         notes: caveats a reader of any result should see.
@@ -46,12 +46,12 @@ class Source:
     __repr__ = short_repr
 
 
-Back = Callable[[Tensor], Tensor]
+VjpFn = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Pulled:
-    """A head's outputs at some rows, and the way back from them; see `Pulling`.
+class ForwardPass:
+    """A head's outputs at some rows, and the way back from them; see `SupportsVjp`.
 
     Attributes:
         head: its name.
@@ -61,9 +61,9 @@ class Pulled:
 
     Example:
         >>> import torch, rltools
-        >>> from rltools.policies.base import Context, pulled_in
+        >>> from rltools.policies.base import Context, decision_pass
         >>> x = torch.zeros(3, 4)
-        >>> pulled = pulled_in(rltools.load_policy("cartpole-ppo"), x, Context())
+        >>> pulled = decision_pass(rltools.load_policy("cartpole-ppo"), x, Context())
         >>> pulled.is_of("logit", x), pulled.is_of("value", x), pulled.is_of("logit", x.clone())
         (True, False, False)
     """
@@ -71,7 +71,7 @@ class Pulled:
     head: str
     x: Tensor
     output: Tensor
-    back: Back
+    back: VjpFn
 
     def is_of(self, head: str, x: Tensor) -> bool:
         """Whether it is of this head at these very rows, in the same memory."""
@@ -110,7 +110,7 @@ class Context:
     mask: Tensor | None = None
     state: Tensor | None = None
     before: Tensor | None = None
-    pulled: Pulled | None = None
+    pulled: ForwardPass | None = None
 
     __repr__ = short_repr
 
@@ -134,7 +134,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Acted:
+class ActResult:
     """One decision for each row.
 
     Attributes:
@@ -247,20 +247,20 @@ class Policy(Protocol):
         *,
         deterministic: bool = True,
         rngs: Sequence[np.random.Generator] | None = None,
-    ) -> Acted:
+    ) -> ActResult:
         """Decide for each row, with one forward pass; `rngs` has a random generator for each row."""
         ...
 
 
-def lacking(policy: object) -> tuple[str, ...]:
+def missing_members(policy: object) -> tuple[str, ...]:
     """The attributes and methods of `Policy` that something does not have, in alphabetical order.
 
     Example:
         >>> import rltools
-        >>> from rltools.policies.base import lacking
-        >>> lacking(rltools.load_policy("cartpole-ppo"))
+        >>> from rltools.policies.base import missing_members
+        >>> missing_members(rltools.load_policy("cartpole-ppo"))
         ()
-        >>> lacking("a text")[:3]
+        >>> missing_members("a text")[:3]
         ('act', 'action_names', 'action_space')
     """
     wanted = {*Policy.__annotations__, *(name for name in vars(Policy) if not name.startswith("_"))}
@@ -318,7 +318,7 @@ class Placed(Protocol):
     bounds: str
 
 
-class Pulling(Protocol):
+class SupportsVjp(Protocol):
     """What a policy may have besides: gradients without a graph, for networks whose layers it knows.
 
     Example:
@@ -330,7 +330,7 @@ class Pulling(Protocol):
         torch.Size([2, 1, 4])
     """
 
-    def pull(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
+    def vjp(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, VjpFn] | None:
         """What a head gives for `x [batch, *feature]`, and the way back; None where there is none.
 
         The way back is a function of `g [..., batch, k]`, gradients of the head's outputs, that gives those of x,
@@ -339,8 +339,8 @@ class Pulling(Protocol):
         ...
 
 
-def pulled(policy: Policy, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
-    """See `Pulling`; None of a policy that has no such thing.
+def pulled(policy: Policy, name: str, x: Tensor, context: Context) -> tuple[Tensor, VjpFn] | None:
+    """See `SupportsVjp`; None of a policy that has no such thing.
 
     Example:
         >>> import torch, rltools
@@ -350,20 +350,20 @@ def pulled(policy: Policy, name: str, x: Tensor, context: Context) -> tuple[Tens
         >>> logits.shape, back(torch.ones(3, 2)).shape
         (torch.Size([3, 2]), torch.Size([3, 4]))
     """
-    pull = getattr(policy, "pull", None)  # asked at every live step, where isinstance of a protocol takes 20 us
-    return None if pull is None else pull(name, x, context)
+    vjp = getattr(policy, "pull", None)  # asked at every live step, where isinstance of a protocol takes 20 us
+    return None if vjp is None else vjp(name, x, context)
 
 
-def pulled_in(policy: Policy, x: Tensor, context: Context) -> Pulled | None:
+def decision_pass(policy: Policy, x: Tensor, context: Context) -> ForwardPass | None:
     """The deciding head's outputs at `x [batch, *feature]`, and the way back; None of a policy that has no such thing.
 
     `decide` makes of these outputs what `act` does where it takes the best action.
 
     Example:
         >>> import torch, rltools
-        >>> from rltools.policies.base import Context, decide, pulled_in
+        >>> from rltools.policies.base import Context, decide, decision_pass
         >>> policy, x = rltools.load_policy("cartpole-ppo"), torch.zeros(1, 4)
-        >>> pulled = pulled_in(policy, x, Context())
+        >>> pulled = decision_pass(policy, x, Context())
         >>> bool((decide(policy, pulled.output, Context()).actions == policy.act(x.numpy(), Context()).actions).all())
         True
         >>> pulled.back(torch.eye(2)[:, None]).shape
@@ -371,7 +371,7 @@ def pulled_in(policy: Policy, x: Tensor, context: Context) -> Pulled | None:
     """
     head = policy.heads[0]
     found = pulled(policy, head, x, context)
-    return None if found is None else Pulled(head, x, *found)
+    return None if found is None else ForwardPass(head, x, *found)
 
 
 def decide(
@@ -382,7 +382,7 @@ def decide(
     deterministic: bool = True,
     rngs: Sequence[np.random.Generator] | None = None,
     state: Tensor | None = None,
-) -> Acted:
+) -> ActResult:
     """What a policy does with scores `[batch, k]` of its first head; most policies' `act` ends here.
 
     Example:
@@ -399,10 +399,10 @@ def decide(
     context = Context(
         _positions(policy, actions, None if on_cpu else scores.device), scores, context.mask, context.state
     )
-    return Acted(actions, (scores if on_cpu else scores.cpu()).numpy(), context, state)
+    return ActResult(actions, (scores if on_cpu else scores.cpu()).numpy(), context, state)
 
 
-def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
+def next_state(policy: Policy, x: Tensor, context: Context) -> Tensor:
     """What a recurrent policy remembers after `x [batch, *feature]`: `[batch, state]`, differentiable.
 
     Raises:
@@ -410,10 +410,10 @@ def advanced(policy: Policy, x: Tensor, context: Context) -> Tensor:
 
     Example:
         >>> import torch, rltools
-        >>> from rltools.policies.base import Context, advanced
+        >>> from rltools.policies.base import Context, next_state
         >>> policy = rltools.load_policy("cartpole-recurrent-ppo")
         >>> context = Context(state=torch.zeros(1, policy.state_size))
-        >>> advanced(policy, torch.ones(1, 2), context).shape == context.state.shape
+        >>> next_state(policy, torch.ones(1, 2), context).shape == context.state.shape
         True
     """
     if not policy.state_size or not isinstance(policy, Recurrent):
@@ -452,7 +452,7 @@ def _positions(policy: Policy, actions: np.ndarray, device: torch.device | None)
 
 
 @dataclass(frozen=True)
-class Memory:
+class RecurrentState:
     """A network's memory from one step to the next.
 
     Attributes:

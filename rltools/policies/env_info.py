@@ -34,7 +34,7 @@ from rltools.spaces.leaves import Leaf, leaves
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class EnvInfo:
     """What a policy needs to know of the environment it acts in.
 
     Attributes:
@@ -81,7 +81,7 @@ class Surroundings:
         return None if self.spec is None else spec_to_json(self.spec)
 
 
-def look_at(env: Environment, *, names: bool = True, bounds: Bounds = "same") -> Surroundings:
+def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same") -> EnvInfo:
     """What an environment offers. A live one is asked and left alone; any other is made and closed again.
 
     Args:
@@ -111,10 +111,10 @@ def look_at(env: Environment, *, names: bool = True, bounds: Bounds = "same") ->
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
     own = live.unwrapped.observation_space == live.observation_space
-    return Surroundings(*spaces, spec, notes + misfit, features, named, own, bounds == "any", given)
+    return EnvInfo(*spaces, spec, notes + misfit, features, named, own, bounds == "any", given)
 
 
-def place(policy: Policy, around: Surroundings | None, bounds: Bounds) -> None:
+def place(policy: Policy, around: EnvInfo | None, bounds: Bounds) -> None:
     """Let a policy know where it acts where nothing else is said, and whether other bounds there are meant."""
     placed = cast("Placed", policy)
     if around is not None and around.given is not None:
@@ -126,7 +126,7 @@ def place(policy: Policy, around: Surroundings | None, bounds: Bounds) -> None:
 def names_in(spec: EnvSpec, observed: Space[Any], acted: Space[Any]) -> tuple[Features | None, tuple[str, ...] | None]:
     """What an environment calls entries and actions of these spaces; None where it cannot be made or has others."""
     try:
-        around = look_at(spec)
+        around = inspect_env(spec)
     except SimulationError:
         return None, None
     same = around.features is not None and _entries(around.observation_space) == _entries(observed)
@@ -152,7 +152,7 @@ def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:
 
 
 def elsewhere_note(
-    env_id: str, kwargs: dict[str, Any], around: Surroundings, wrappers: Sequence[str] = ()
+    env_id: str, kwargs: dict[str, Any], around: EnvInfo, wrappers: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """The caveat, or none, about a policy that acts in another environment than the one it was trained in."""
     today, arguments = current_id(env_id.rpartition(":")[2])  # without the module that registers it
@@ -177,7 +177,7 @@ def with_arguments(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
     return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)
 
 
-def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surroundings) -> None:
+def check_match(name: str, observed: Space[Any], acted: Space[Any], around: EnvInfo) -> None:
     """Compare a policy's spaces with its environment's.
 
     Raises:
@@ -222,7 +222,7 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: Surr
             )
 
 
-def bounds_notes(observed: Space[Any], acted: Space[Any], around: Surroundings) -> tuple[str, ...]:
+def bounds_notes(observed: Space[Any], acted: Space[Any], around: EnvInfo) -> tuple[str, ...]:
     """The caveats about bounds that differ and were let pass by `check_match`."""
     return tuple(
         f"trained with {'observations' if verb == 'observes' else 'actions'} in {difference.of_model} where "
@@ -234,7 +234,7 @@ def bounds_notes(observed: Space[Any], acted: Space[Any], around: Surroundings) 
     )
 
 
-def _differing(observed: Space[Any], acted: Space[Any], around: Surroundings) -> list[tuple[str, str, Difference]]:
+def _differing(observed: Space[Any], acted: Space[Any], around: EnvInfo) -> list[tuple[str, str, Difference]]:
     found = [("observes", "gives", difference) for difference in differences(observed, around.observation_space)]
     return found + [("acts in", "takes", difference) for difference in differences(acted, around.action_space)]
 

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from rltools._util.discovery import others, room_modules
+from rltools._util.discovery import others, modules_in
 from rltools.errors import ArgumentError
 from rltools.policies._guests import claiming_guest, load_by_guest
 from rltools.policies.kinds import described, object_kind
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     import torch
 
     from rltools.policies.base import Policy
-    from rltools.policies.env_info import Surroundings
+    from rltools.policies.env_info import EnvInfo
 
 GROUP = "rltools.policies"
 
 
 @dataclass(frozen=True)
-class Known:
+class LoadOptions:
     """What is known about a source beside itself.
 
     Attributes:
@@ -39,7 +39,7 @@ class Known:
         environment: where the policy is to act; None leaves it to the library, and then to nobody.
         normalize: statistics of observations: None looks for them, False means none on purpose, else a file or a
             live object of the library.
-        normalized: whether the agent was trained on normalised observations; None where nothing says.
+        normalized: whether the agent was trained on normalized observations; None where nothing says.
         dtype: of encoded observations and scores; None is the library's own.
         notes: caveats that go into the policy's source.
         trust: the sha256 of each file that may run code, 64 hexadecimal digits each; every one must be that of a file
@@ -47,7 +47,7 @@ class Known:
     """
 
     name: str | None = None
-    environment: Surroundings | None = None
+    environment: EnvInfo | None = None
     normalize: Any = None
     normalized: bool | None = None
     dtype: torch.dtype | None = None
@@ -62,7 +62,7 @@ class Library(Protocol):
         """Whether `source`, a path or a live object, is this library's."""
         ...
 
-    def load(self, source: Any, known: Known) -> Policy:
+    def load(self, source: Any, known: LoadOptions) -> Policy:
         """The policy in a source that was claimed."""
         ...
 
@@ -79,7 +79,7 @@ def find_library(source: object) -> Library:
     return _claiming(source)[0]
 
 
-def policy_of(source: Any, known: Known) -> Policy:
+def policy_of(source: Any, known: LoadOptions) -> Policy:
     """The policy in a source, by the library that claims it.
 
     Raises:
@@ -118,13 +118,13 @@ def _claiming(source: object) -> tuple[Library, EntryPoint | None]:
 
 def _own() -> list[str]:
     """The libraries that lie here: every file or folder with a function `claims`."""
-    modules = [name for name in room_modules(GROUP) if not name.startswith("_")]
+    modules = [name for name in modules_in(GROUP) if not name.startswith("_")]
     return [name for name in modules if hasattr(import_module(f"{GROUP}.{name}"), "claims")]
 
 
 def _nearly(source: object) -> str:
     """What a class of the user's own still lacks to be a policy; "" of anything that is far from being one."""
-    from rltools.policies.base import lacking
+    from rltools.policies.base import missing_members
 
-    missing, every = lacking(source), lacking(object())
+    missing, every = missing_members(source), missing_members(object())
     return f", which lacks {', '.join(missing)} of a Policy" if 2 * len(missing) < len(every) else ""

@@ -14,9 +14,9 @@ from rltools.envs import wrapped_spec
 from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.env_info import check_match, elsewhere_note, look_at, place, with_arguments
+from rltools.policies.env_info import check_match, elsewhere_note, inspect_env, place, with_arguments
 from rltools.policies.hub import fetch, is_hub
-from rltools.policies.library import Known, policy_of
+from rltools.policies.library import LoadOptions, policy_of
 
 if TYPE_CHECKING:
     import torch
@@ -89,8 +89,8 @@ def load_policy(
         raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
     if isinstance(source, Policy):
         return _as_it_is(source, env, normalize, dtype, bounds)
-    around = None if env is None else look_at(env, bounds=bounds)
-    known = Known(environment=around, normalize=normalize, dtype=dtype)
+    around = None if env is None else inspect_env(env, bounds=bounds)
+    known = LoadOptions(environment=around, normalize=normalize, dtype=dtype)
     if is_hub(source):
         fetched = fetch(source)
         source, known = fetched.path, dataclasses.replace(known, name=fetched.name, notes=(fetched.note,))
@@ -139,7 +139,7 @@ def _as_it_is(
 ) -> Policy:
     if normalize is not None or dtype is not None:
         raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype where it is made")
-    around = None if env is None else look_at(env, names=False, bounds=bounds)
+    around = None if env is None else inspect_env(env, names=False, bounds=bounds)
     if around is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
     homeless = policy.source.environment is None and not hasattr(policy, "environment")
@@ -181,7 +181,7 @@ def _elsewhere(text: str) -> str:
     return "fetch the file, and give the path of it; a model of a hub is hf:ORG/NAME"
 
 
-def _from_card(folder: Path, known: Known) -> tuple[Path, Known]:
+def _from_card(folder: Path, known: LoadOptions) -> tuple[Path, LoadOptions]:
     from rltools.cards import read_agent_card
 
     card = read_agent_card(folder)
@@ -194,12 +194,12 @@ def _from_card(folder: Path, known: Known) -> tuple[Path, Known]:
     return model, dataclasses.replace(_in_its_environment(card, known), name=card.name, normalize=normalize)
 
 
-def _in_its_environment(card: AgentCard, known: Known) -> Known:
+def _in_its_environment(card: AgentCard, known: LoadOptions) -> LoadOptions:
     trained = card.environment
     normalized = card.model.normalize is not None
     if known.environment is None:
         worn = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
-        around = look_at(wrapped_spec(with_arguments(trained.id, trained.kwargs), worn))
+        around = inspect_env(wrapped_spec(with_arguments(trained.id, trained.kwargs), worn))
         return dataclasses.replace(known, environment=around, normalized=normalized)
     names = [wrapper.name for wrapper in trained.wrappers]
     notes = known.notes + elsewhere_note(trained.id, trained.kwargs, known.environment, names)

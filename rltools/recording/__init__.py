@@ -3,7 +3,7 @@
 from rltools.recording._header import Header
 from rltools.recording._opening import as_path, check_recording, every_step_first, every_step_order, open_recording
 from rltools.recording._recording import Recording
-from rltools.recording.attribution import Attribution, Question
+from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.draws import read_draws
 from rltools.recording.episode import (
     Episode,

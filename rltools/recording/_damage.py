@@ -11,8 +11,8 @@ from rltools.errors import CorruptError, FormatError, UnknownNameError
 from rltools.recording._header import read_header
 from rltools.recording.draws import draw_blocks, draws_path
 from rltools.recording.parquet import read_blocks, read_metadata
-from rltools.recording.questions import question_path, read_question
-from rltools.recording.read_attribution import folder_identity, read_rows, reference_path
+from rltools.recording.questions import spec_path, read_spec
+from rltools.recording.read_attribution import folder_identity, read_rows, references_path
 from rltools.recording.seal import NUMBER, RECORDING, check_identity
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]
         path = numbered_path(directory / "frames", number)
         yield path, partial(_check_frames, recording, path, number)
     for folder in sorted(path for path in directory.glob("attributions/*/") if path.is_dir()):
-        question, reference = question_path(directory, folder.name), reference_path(folder)
+        question, reference = spec_path(directory, folder.name), references_path(folder)
         if question.is_file():
-            yield question, partial(read_question, question)
+            yield question, partial(read_spec, question)
         if reference.is_file():
             yield reference, partial(_check_rows, reference)
         for number in numbered(folder):
@@ -80,7 +80,7 @@ def _check_attributions(recording: Recording, path: Path, number: int) -> None:
     identity = _identity(recording, number)
     check_identity(path, read_metadata(path), identity)
     steps = _steps(recording, number)
-    if steps is not None and question_path(recording.directory, path.parent.name).is_file():
+    if steps is not None and spec_path(recording.directory, path.parent.name).is_file():
         try:
             identity |= folder_identity(recording, path.parent.name)
         except (CorruptError, FormatError):
@@ -92,7 +92,7 @@ def _check_draws(recording: Recording, folder: Path, number: int) -> None:
     path = draws_path(folder, number)
     _check_rows(path)
     check_identity(path, read_metadata(path), _identity(recording, number))
-    if _steps(recording, number) is not None and question_path(recording.directory, folder.name).is_file():
+    if _steps(recording, number) is not None and spec_path(recording.directory, folder.name).is_file():
         try:
             folder_identity(recording, folder.name)
         except (CorruptError, FormatError):

@@ -1,4 +1,4 @@
-"""Recordings as labelled arrays and tables."""
+"""Recordings as labeled arrays and tables."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
         method: only this method's attributions.
         target: only those of this target.
     """
-    return labelled_arrays(recording, method, target, pictures_apart=True)
+    return labeled_arrays(recording, method, target, pictures_apart=True)
 
 
-def labelled_arrays(
+def labeled_arrays(
     recording: Recording, method: str | None, target: str | None, *, pictures_apart: bool
 ) -> xr.Dataset:
     """See `to_xarray`; the pictures of a Dict or Tuple in their own shape, or flat with all else along feature."""
@@ -231,24 +231,24 @@ def to_pandas(recording: Recording, method: str | None = None, target: str | Non
         method: only this method's attributions.
         target: only those of this target.
     """
-    labelled = labelled_arrays(recording, method, target, pictures_apart=False)
+    labeled = labeled_arrays(recording, method, target, pictures_apart=False)
     wide = recording.features.size <= WIDE_LIMIT
-    columns: dict[str, np.ndarray] = {"episode": labelled["episode"].values, "t": labelled["t"].values}
+    columns: dict[str, np.ndarray] = {"episode": labeled["episode"].values, "t": labeled["t"].values}
     if wide:
-        columns |= _columns("observation", labelled["observation"].values, recording.features.names)
-    columns |= _columns("action", labelled["action"].values, recording.header.action_names)
+        columns |= _columns("observation", labeled["observation"].values, recording.features.names)
+    columns |= _columns("action", labeled["action"].values, recording.header.action_names)
     for name in ("reward", "terminated", "truncated"):
-        columns[name] = labelled[name].values
-    columns |= _columns("score", labelled["score"].values, tuple(labelled["output"].values))
-    for variable in map(str, labelled.data_vars) if wide else ():
-        if variable.startswith("attribution_") and labelled[variable].dims == (
+        columns[name] = labeled[name].values
+    columns |= _columns("score", labeled["score"].values, tuple(labeled["output"].values))
+    for variable in map(str, labeled.data_vars) if wide else ():
+        if variable.startswith("attribution_") and labeled[variable].dims == (
             "step",
             "target",
             *recording.features.dims,
         ):
-            for at, label in enumerate(labelled["target"].values):
-                prefix = f"{_true_name(variable, labelled[variable].attrs['method'])}.{label}"
-                found = _columns(prefix, labelled[variable].values[:, at], recording.features.names)
+            for at, label in enumerate(labeled["target"].values):
+                prefix = f"{_true_name(variable, labeled[variable].attrs['method'])}.{label}"
+                found = _columns(prefix, labeled[variable].values[:, at], recording.features.names)
                 columns |= {column: part for column, part in found.items() if not np.isnan(part).all()}
     return pd.DataFrame(columns)
 

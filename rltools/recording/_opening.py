@@ -8,7 +8,7 @@ from typing import Any
 from rltools.errors import ArgumentError, RecordingError
 from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
-from rltools.recording.attribution import Question
+from rltools.recording.attribution import AttributionSpec
 from rltools.recording.questions import HEADLINE
 
 
@@ -142,7 +142,7 @@ def _every_step(recording: Recording, first: str, method: str | None, target: st
     return min(whole, key=precedence, default=first)
 
 
-def _whole(question: Question, target: str | None) -> bool:
+def _whole(question: AttributionSpec, target: str | None) -> bool:
     """Whether it explains every step, of the moment, and is no control."""
     fits = target in (None, question.target) and not question.window
     return fits and question.every == 1 and question.unit != "rank"

@@ -15,10 +15,10 @@ from rltools._util.notebook import notebook_html
 from rltools.errors import ArgumentError, CorruptError, UnknownNameError
 from rltools.recording._damage import damage_in
 from rltools.recording._header import Header
-from rltools.recording.attribution import Attribution, Question
+from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.episode import Episode, Outcome, read_episode, read_outcome
 from rltools.recording.parquet import CONTENT, read_file, read_metadata
-from rltools.recording.questions import chosen_key, described, fitting_keys, question_path, read_question, told_apart
+from rltools.recording.questions import chosen_key, described, fitting_keys, spec_path, read_spec, told_apart
 from rltools.recording.read_attribution import read_attribution
 from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING, check_identity, name_damage
 from rltools.spaces import Features
@@ -53,7 +53,7 @@ class Recording:
         >>> recording.attribution("gradient").values.shape
         (120, 1, 4)
         >>> rltools.open_recording("runs/poles")
-        Recording('runs/poles': 3 episodes of cartpole-ppo in CartPole-v1, explained: gradient of centred:chosen)
+        Recording('runs/poles': 3 episodes of cartpole-ppo in CartPole-v1, explained: gradient of centered:chosen)
     """
 
     directory: Path
@@ -162,17 +162,17 @@ class Recording:
         return damage_in(self)
 
     @property
-    def questions(self) -> dict[str, Question]:
+    def questions(self) -> dict[str, AttributionSpec]:
         """What was explained, by the name of its folder; a damaged file is named in a warning and left out."""
         found = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
             try:
-                found[path.parent.name] = read_question(path)[0]
+                found[path.parent.name] = read_spec(path)[0]
             except CorruptError as error:
                 name_damage(error)
         return found
 
-    def question(self, key: str) -> Question:
+    def question(self, key: str) -> AttributionSpec:
         """What the attribution in the folder of this name answers.
 
         Raises:
@@ -181,17 +181,17 @@ class Recording:
         """
         return self._question(key)[0]
 
-    def question_seal(self, key: str) -> str:
+    def spec_seal(self, key: str) -> str:
         """What tells an attribution's question from others, which its files name; "" of an older one."""
         question, seal = self._question(key)
         return question.fingerprint if seal else ""
 
-    def _question(self, key: str) -> tuple[Question, str]:
-        path = question_path(self.directory, key)
+    def _question(self, key: str) -> tuple[AttributionSpec, str]:
+        path = spec_path(self.directory, key)
         if not path.is_file():
             known = ", ".join(self.questions) or "none"
             raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {known}")
-        return read_question(path)
+        return read_spec(path)
 
     def told_apart(self, key: str) -> str:
         """In what an attribution was asked otherwise than others of its method and target; "" without such others."""
@@ -266,7 +266,7 @@ class Recording:
         Args:
             method: which, where several were recorded, as for `find`; None lets the best predictor speak
                 (`_questions.HEADLINE`).
-            target: as text, for instance "centred:chosen"; likewise.
+            target: as text, for instance "centered:chosen"; likewise.
             window: over so many observations of a recurrent policy; 0 for the one of the moment.
             episodes: their numbers; all by default.
 
@@ -284,7 +284,7 @@ class Recording:
         return read_attribution(self, key, self.numbers if episodes is None else episodes, skip=episodes is None)
 
     def to_xarray(self, method: str | None = None, target: str | None = None) -> xr.Dataset:
-        """Everything as one labelled Dataset, or one attribution of it; see `rltools.recording.to_xarray`."""
+        """Everything as one labeled Dataset, or one attribution of it; see `rltools.recording.to_xarray`."""
         from rltools.recording._export import to_xarray
 
         return to_xarray(self, method, target)

@@ -17,12 +17,12 @@ from rltools.spaces import Features
 
 
 @dataclass(frozen=True)
-class Question:
+class AttributionSpec:
     """What was asked of a policy: which method, of which scalar, compared with what.
 
     Attributes:
         method: its name, as `rltools list` shows it.
-        target: as text, `centred:chosen`.
+        target: as text, `centered:chosen`.
         labels: one per scalar of the target, always resolved.
         unit: of the values: "score per unit" (of the feature), "score" or "probability".
         parameters: of the method, its defaults included, and what it compares with.
@@ -40,7 +40,7 @@ class Question:
         >>> recording = rltools.explain(recording, policy)
         >>> question = recording.question(recording.find())
         >>> question.method, question.target, question.unit
-        ('gradient', 'centred:chosen', 'score per unit')
+        ('gradient', 'centered:chosen', 'score per unit')
     """
 
     method: str
@@ -97,7 +97,7 @@ class Question:
         return kept | ({} if unseen is None else {"unseen": list(unseen)})
 
     @classmethod
-    def from_json(cls, entry: dict[str, Any]) -> Question:
+    def from_json(cls, entry: dict[str, Any]) -> AttributionSpec:
         """What `to_json` wrote."""
         # Older ones do not say.
         separated, unseen = tuple(entry.get("separated", ())), entry.get("unseen")
@@ -117,7 +117,7 @@ class Attribution:
         residual: float `[step, target]`, what the values leave unexplained; None where the method has none.
         standard_error: float, shaped as `values`; None where the method has none.
         complete: bool `[step]`, whether the residual is as small as the method promises; None where it has none.
-        clipped: float `[step]`, how many entries of the observation a normalisation clips, so that no gradient passes
+        clipped: float `[step]`, how many entries of the observation a normalization clips, so that no gradient passes
             through them; None where none can be.
         reference: `[reference, *feature]`, the states features were compared with; None where none are needed.
 
@@ -138,7 +138,7 @@ class Attribution:
 
     values: np.ndarray
     scores: np.ndarray
-    question: Question
+    question: AttributionSpec
     features: Features
     residual: np.ndarray | None = None
     standard_error: np.ndarray | None = None

@@ -15,7 +15,7 @@ import numpy as np
 
 from rltools._util.files import numbered_path
 from rltools.errors import CorruptError
-from rltools.recording.attribution import Question
+from rltools.recording.attribution import AttributionSpec
 from rltools.recording.parquet import damage_named, read_blocks, read_metadata
 from rltools.recording.read_attribution import folder_identity
 from rltools.recording.seal import check_identity, name_damage
@@ -37,13 +37,13 @@ def draws_path(folder: Path, number: int) -> Path:
     return numbered_path(folder / "draws", number)
 
 
-def draws_groups(question: Question, features: Features) -> Pairs:
+def draws_groups(question: AttributionSpec, features: Features) -> Pairs:
     """What such a file has a number for: the finest rows of any summary, whatever the method tells apart."""
     return replace(question, separated=()).rows(features)
 
 
 def draws_columns(
-    t: np.ndarray, without: np.ndarray, question: Question, features: Features
+    t: np.ndarray, without: np.ndarray, question: AttributionSpec, features: Features
 ) -> Mapping[str, np.ndarray] | None:
     """The columns of such a file; None where there would be too much to keep.
 

@@ -33,7 +33,7 @@ class Outcome:
         ended: "terminated" or "truncated" by the environment (both: "terminated"), "limit" by the recorder's own step
             limit, or "fault".
         fault: what went wrong; "" where nothing did.
-        outside: how many observations lay outside the space of the policy; they are kept as they came.
+        out_of_space: how many observations lay outside the space of the policy; they are kept as they came.
 
     Example:
         >>> import rltools
@@ -49,7 +49,7 @@ class Outcome:
     total_reward: float
     ended: str
     fault: str = ""
-    outside: int = 0
+    out_of_space: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Episode:
         truncated: bool `[step]`, as given.
         final_observation: `[*observation]`, after the last action; None where a fault kept it from coming.
         masks: bool `[step, k]`, which actions were allowed; None where the policy does not ask.
-        memories: float `[step, state]`, what a recurrent policy remembered before each step; None for others.
+        recurrent_states: float `[step, state]`, what a recurrent policy remembered before each step; None for others.
 
     Example:
         >>> import rltools
@@ -96,7 +96,7 @@ class Episode:
     final_observation: Any
     features: Features
     masks: np.ndarray | None = None
-    memories: np.ndarray | None = None
+    recurrent_states: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Which it is, how it went, and the shapes of what it holds."""
@@ -176,7 +176,7 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
             final_observation=_from_text(metadata["final_observation"], columns, features),
             features=features,
             masks=columns.get("mask"),
-            memories=columns.get("state"),
+            recurrent_states=columns.get("state"),
         )
 
 

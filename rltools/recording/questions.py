@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rltools.errors import CorruptError, RecordingError
-from rltools.recording.attribution import Question
+from rltools.recording.attribution import AttributionSpec
 from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, read_json
 
 HEADLINE = ("shapley", "integrated_gradients", "input_x_gradient", "gradient")
@@ -26,12 +26,12 @@ _KINDS = {
 _OPTIONAL = frozenset({"every", "separated", "unseen"})
 
 
-def question_path(directory: Path, key: str) -> Path:
+def spec_path(directory: Path, key: str) -> Path:
     """Where a recording keeps what was asked."""
     return directory / "attributions" / key / "attribution.json"
 
 
-def read_question(path: Path) -> tuple[Question, str]:
+def read_spec(path: Path) -> tuple[AttributionSpec, str]:
     """What an `attribution.json` says was asked, and its seal; "" of an older one, which has none.
 
     Raises:
@@ -39,19 +39,19 @@ def read_question(path: Path) -> tuple[Question, str]:
         FormatError: a newer version of rltools wrote it.
     """
 
-    def parse(content: dict[str, Any]) -> Question:
+    def parse(content: dict[str, Any]) -> AttributionSpec:
         check_fields(path, content, _KINDS, _OPTIONAL)
         check_counts(path, content, {"every": 1})
         window = content["parameters"].get("window", 0)
         if type(window) is not int or window < 0:
             raise CorruptError(f"{path}: key 'parameters.window' is {window!r}, and should be a count; it was edited")
-        return Question.from_json(content)
+        return AttributionSpec.from_json(content)
 
     return read_json(path, parse, formats_began=SEALED_FORMAT)
 
 
 def fitting_keys(
-    there: Mapping[str, Question],
+    there: Mapping[str, AttributionSpec],
     complete: Callable[[str], bool],
     asked: Sequence[str],
     method: str | None,
@@ -82,7 +82,7 @@ def fitting_keys(
 
 def chosen_key(
     directory: Path,
-    there: Mapping[str, Question],
+    there: Mapping[str, AttributionSpec],
     complete: Callable[[str], bool],
     asked: Sequence[str],
     method: str | None,
@@ -113,7 +113,7 @@ def chosen_key(
     )
 
 
-def told_apart(there: Mapping[str, Question], key: str) -> str:
+def told_apart(there: Mapping[str, AttributionSpec], key: str) -> str:
     """In what an attribution differs from others of the same method, target and window; "" where there are none."""
     mine = there[key]
     alike = [
@@ -129,13 +129,13 @@ def told_apart(there: Mapping[str, Question], key: str) -> str:
     return ", ".join(f"{name} {own[name]}" for name in names) or key
 
 
-def described(there: Mapping[str, Question], key: str) -> str:
-    """What was asked, in words: `shapley of centred:chosen`, and what tells it apart where that is not enough."""
+def described(there: Mapping[str, AttributionSpec], key: str) -> str:
+    """What was asked, in words: `shapley of centered:chosen`, and what tells it apart where that is not enough."""
     question, apart = there[key], told_apart(there, key)
     return f"{question.method} of {question.target}{_over(question.window)}{f' ({apart})' if apart else ''}"
 
 
-def asked_again(asked: Question) -> str:
+def asked_again(asked: AttributionSpec) -> str:
     """What to ask for to get an attribution again."""
     window = f", window {asked.window} (--window)" if asked.window else ""
     return f"method {asked.method} (--method) and target {asked.target} (--target){window}"
@@ -145,8 +145,8 @@ def _over(window: int) -> str:
     return f" over {window} observations" if window else ""
 
 
-def _precedence(asked: Question) -> tuple[bool, int, bool, str]:
+def _precedence(asked: AttributionSpec) -> tuple[bool, int, bool, str]:
     """What speaks first; a control, which has just an order, last of all."""
     place = HEADLINE.index(asked.method) if asked.method in HEADLINE else len(HEADLINE)
-    default = asked.target in ("centred:chosen", "action:all")
+    default = asked.target in ("centered:chosen", "action:all")
     return asked.unit == "rank", place, not default, asked.target

@@ -38,7 +38,7 @@ def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *,
     """
     question, features = recording.question(key), recording.features_of(key)
     folder = recording.directory / "attributions" / key
-    reference = reference_path(folder)
+    reference = references_path(folder)
     identity = folder_identity(recording, key)
     parts = []
     for number in episodes:
@@ -62,7 +62,7 @@ def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *,
     )
 
 
-def reference_path(folder: Path) -> Path:
+def references_path(folder: Path) -> Path:
     """Where an attribution keeps the states that features were compared with."""
     return folder / "reference.parquet"
 
@@ -73,9 +73,9 @@ def folder_identity(recording: Recording, key: str) -> dict[str, str]:
     Raises:
         CorruptError: `attribution.json` or the references are damaged.
     """
-    reference = reference_path(recording.directory / "attributions" / key)
+    reference = references_path(recording.directory / "attributions" / key)
     states = read_metadata(reference).get(CONTENT, "") if reference.is_file() else ""
-    return {QUESTION: recording.question_seal(key), REFERENCE_ROWS: states}
+    return {QUESTION: recording.spec_seal(key), REFERENCE_ROWS: states}
 
 
 def _episode_rows(recording: Recording, folder: Path, number: int, identity: dict[str, str]) -> tuple[int, Columns]:
@@ -105,7 +105,7 @@ def read_rows(path: Path, steps: int, identity: dict[str, str]) -> Columns:
     check_identity(path, metadata, identity)
     if metadata.get(REFERENCE_ROWS) and not identity[REFERENCE_ROWS]:
         raise CorruptError(
-            f"{reference_path(path.parent)} is missing, and {path.name} beside it compares with the states in it; put "
+            f"{references_path(path.parent)} is missing, and {path.name} beside it compares with the states in it; put "
             f"it back, or delete the folder and explain again"
         )
     with damage_named(path):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from rltools._util.files import appearing
+from rltools._util.files import atomic_write
 from rltools.errors import CorruptError, FormatError, RecordingError
 
 Parsed = TypeVar("Parsed")
@@ -31,7 +31,7 @@ def write_json(path: Path, content: dict[str, Any]) -> str:
     text = _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     body = text.removesuffix("\n}").encode()
     checksum = zlib.crc32(body)
-    with appearing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(body + _ENDING.format(checksum).encode())
     return f"{checksum:08x}"
 

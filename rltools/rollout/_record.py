@@ -13,9 +13,9 @@ from operator import index
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rltools._util.files import cause_named, numbered, numbered_path
+from rltools._util.files import os_errors_as, numbered, numbered_path
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
-from rltools._util.lock import check_kept, sole_writer
+from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import progress_bar
 from rltools.envs import Environment, environment_spec, make_environment, spec_from_json
 from rltools.errors import ArgumentError, FaultError, RecordingError
@@ -111,8 +111,8 @@ def record(
     if not isinstance(deterministic, bool):
         raise ArgumentError(f"deterministic is {deterministic!r:.80}; it must be True or False")
     drawn = range(episodes) if frames is True else _numbers(frames)
-    if outside := [number for number in drawn if not 0 <= number < episodes]:
-        raise ArgumentError(f"frames asked of episodes {outside}; there are 0 to {episodes - 1}")
+    if out_of_space := [number for number in drawn if not 0 <= number < episodes]:
+        raise ArgumentError(f"frames asked of episodes {out_of_space}; there are 0 to {episodes - 1}")
     check_bounds(bounds)
     environment = _environment(policy, env)
     meant: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
@@ -129,7 +129,7 @@ def record(
             return recording  # nothing is written, so that the folder need not allow it
     # Vectors on one thread, whose tiny products torch would split by the machine's mood.
     count = threads or (1 if len(policy.features.shape) == 1 else None)
-    with sole_writer(folder), cause_named(folder), compute_threads(policy, num_envs, count):
+    with folder_lock(folder), os_errors_as(folder), compute_threads(policy, num_envs, count):
         settle(folder, header, overwrite=overwrite)
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         there = set(recording.numbers)
@@ -166,7 +166,7 @@ def _doing(policy: Policy, missing: list[int], there: set[int]) -> str:
 
 
 def _temporary_folder() -> tuple[Path, _Removed]:
-    with cause_named(Path("a temporary folder")):
+    with os_errors_as(Path("a temporary folder")):
         folder = Path(tempfile.mkdtemp(prefix="rltools-"))
     return folder, _Removed(folder)
 
@@ -226,18 +226,18 @@ def _drain(rollout: Rollout, missing: list[int], advance: Callable[[int], None],
         FaultError: something did.
     """
     faults: list[Outcome] = []
-    in_a_row = outside = 0
+    in_a_row = out_of_space = 0
     with closing(rollout.run(missing)) as outcomes:
         for outcome in outcomes:
             advance(1)
-            outside += outcome.outside
+            out_of_space += outcome.out_of_space
             in_a_row = in_a_row + 1 if outcome.fault else 0
             faults += [outcome] if outcome.fault else []
             if in_a_row == FAULTS_IN_A_ROW:
                 break
-    if outside:
+    if out_of_space:
         warnings.warn(
-            f"{outside} observations lay outside the space that the policy was trained with; kept as they came",
+            f"{out_of_space} observations lay outside the space that the policy was trained with; kept as they came",
             OutsideSpaceWarning,
             stacklevel=3,
         )

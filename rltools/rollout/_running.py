@@ -53,7 +53,7 @@ class Running:
     total_reward: float = 0.0
     terminated: bool = False
     truncated: bool = False
-    outside: int = 0
+    out_of_space: int = 0
     frames: list[bytes] = field(default_factory=list)
     step: Callable[[Any], tuple[Any, Any, Any, Any, Any]] = field(init=False)
 
@@ -63,7 +63,7 @@ class Running:
 
     def outcome(self, ended: str, fault: str) -> Outcome:
         """How it went, now that it has ended."""
-        return Outcome(self.number, self.seed, self.steps, self.total_reward, ended, fault, self.outside)
+        return Outcome(self.number, self.seed, self.steps, self.total_reward, ended, fault, self.out_of_space)
 
     def close(self) -> None:
         """Close its environment; one that has failed often fails again here, when its episode is kept already."""

@@ -196,7 +196,7 @@ class Rollout:
         for name, last in (("terminated", episode.terminated), ("truncated", episode.truncated)):
             block[name] = np.zeros(len(at), bool)
             block[name][-1:] = last
-        episode.outside += self._observed.outside(block)
+        episode.out_of_space += self._observed.out_of_space(block)
         episode.writer.write(block, episode.frames)
         episode.frames, episode.flushed = [], episode.steps
 

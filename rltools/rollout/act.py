@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rltools.errors import SimulationError
-from rltools.policies.base import Acted, Context, Policy
+from rltools.policies.base import ActResult, Context, Policy
 from rltools.rollout.observations import Observed
 
 BLOCK = 16
@@ -66,7 +66,7 @@ def _act(
     rows: slice | np.ndarray,
     generators: Sequence[np.random.Generator] | None,
     beside: Mapping[str, np.ndarray],
-) -> Acted:
+) -> ActResult:
     context = _context(policy, rows, beside) if beside else Context()
     return policy.act(observed.batch(rows), context, deterministic=generators is None, rngs=generators)
 

@@ -24,7 +24,7 @@ from rltools.envs import (
 )
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds
-from rltools.policies.env_info import Surroundings, bounds_notes, check_match
+from rltools.policies.env_info import EnvInfo, bounds_notes, check_match
 from rltools.rollout._sameness import check_same
 
 
@@ -63,7 +63,7 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
     try:
         spec = spec or environment_spec(trial)
         own = trial.unwrapped.observation_space == trial.observation_space
-        around = Surroundings(
+        around = EnvInfo(
             trial.observation_space,
             trial.action_space,
             spec,
@@ -110,7 +110,7 @@ def layers_of(env: gymnasium.Env[Any, Any]) -> tuple[Layer, ...]:
     """The environment and each of its wrappers, from the inside outwards, as plain data.
 
     Each has its class's `name` and its `kwargs` as far as they are known; the environment its `id`, where it has one;
-    and a wrapper that normalises observations its `statistics`: `mean` and `var`, nested lists `[*observation]`.
+    and a wrapper that normalizes observations its `statistics`: `mean` and `var`, nested lists `[*observation]`.
     """
     inner, *wrappers = chain(env)
     spec = inner.spec

@@ -80,7 +80,7 @@ class Observed:
         """Whether no entry of any slot is NaN or infinite; a sum may overflow without one."""
         return all(isfinite(current.sum()) for current in self._floats)
 
-    def outside(self, block: dict[str, np.ndarray]) -> int:
+    def out_of_space(self, block: dict[str, np.ndarray]) -> int:
         """How many of a block's observations lie outside their space."""
         wrong = np.zeros(len(block[self.columns[0]]), bool)
         for leaf, name in zip(self.leaves, self.columns, strict=True):

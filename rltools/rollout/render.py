@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
-from rltools._util.files import cause_named, numbered_path
-from rltools._util.lock import sole_writer
+from rltools._util.files import os_errors_as, numbered_path
+from rltools._util.lock import folder_lock
 from rltools.envs import make_environment
 from rltools.errors import FaultError, RltoolsError, SimulationError
 from rltools.recording import Episode, Recording
@@ -34,7 +34,7 @@ BLOCK = 32
 @contextmanager
 def drawing_in(folder: Path) -> Iterator[None]:
     """Nobody else writes into the recording meanwhile; a folder that cannot be written to is named."""
-    with sole_writer(folder), cause_named(folder):
+    with folder_lock(folder), os_errors_as(folder):
         yield
 
 

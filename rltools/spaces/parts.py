@@ -81,7 +81,7 @@ class Part:
 
 
 REGIONS = 4
-"""A side; a picture is summarised over a grid of so many."""
+"""A side; a picture is summarized over a grid of so many."""
 
 
 def image_regions(

@@ -6,22 +6,22 @@ from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreem
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
-from rltools.summary._images import Choosing, Pictured, pictured
+from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._part_shares import part_shares
 from rltools.summary._phases import Event, Phases, phase_means
 from rltools.summary._points import Points, explained_points, stride_for
 from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
-from rltools.summary._summarize import summarise
+from rltools.summary._summarize import summarize
 from rltools.summary._summary import Ranked, Residuals, Returns, Summary
-from rltools.summary._training import Course, course
+from rltools.summary._training import TrainingCurve, training_curve
 from rltools.summary._when import When, when
 from rltools.summary.episodes import EpisodeSteps, Sorting, episode_steps, median_episode, spread_outcomes
 from rltools.summary.findings import (
     DECISION,
     decision_sentences,
     effect,
-    foremost,
+    ranked_features,
     leaders,
     named_method,
     percent,
@@ -80,7 +80,7 @@ __all__ = [
     "pictured",
     "spread_outcomes",
     "stride_for",
-    "summarise",
+    "summarize",
     "value_dependence",
     "when",
     "with_interval",

@@ -42,22 +42,22 @@ class ActionMeans:
         return unsure
 
 
-def action_means(summary: Summary, *, label: int = 0, standardised: bool = False, most: int = 10) -> ActionMeans:
+def action_means(summary: Summary, *, label: int = 0, standardized: bool = False, most: int = 10) -> ActionMeans:
     """Mean signed attributions at the steps of each action, in the actions' order.
 
     Args:
         summary: of a recording.
         label: position of the label, where columns are actions taken.
-        standardised: times the standard deviation of the feature; only where the summary has such means.
+        standardized: times the standard deviation of the feature; only where the summary has such means.
         most: how many columns; of discrete actions those taken most often, of labels the first ones.
     """
     if not summary.by_action:
-        mean, columns = _mean(summary.overall, standardised), summary.labels[:most] if summary.n else ()
+        mean, columns = _mean(summary.overall, standardized), summary.labels[:most] if summary.n else ()
         part = Interval(*(end[: len(columns)] for end in (mean.value, mean.low, mean.high)))
         return ActionMeans(columns, (summary.n,) * len(columns), part, False, len(summary.labels) - len(columns))
     taken = [name for name, found in summary.by_action.items() if found.n]
     kept = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
-    means = [_mean(summary.by_action[name], standardised) for name in kept]
+    means = [_mean(summary.by_action[name], standardized) for name in kept]
     nothing = np.zeros((0, len(summary.features)))
     ends = ("value", "low", "high") if means else ()
     rows = [np.stack([getattr(mean, end)[label] for mean in means]) for end in ends] or [nothing] * 3
@@ -71,5 +71,5 @@ def action_means(summary: Summary, *, label: int = 0, standardised: bool = False
     )
 
 
-def _mean(statistics: Statistics, standardised: bool) -> Interval:
-    return (statistics.standardised_mean if standardised else None) or statistics.mean
+def _mean(statistics: Statistics, standardized: bool) -> Interval:
+    return (statistics.standardized_mean if standardized else None) or statistics.mean

@@ -12,7 +12,7 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.errors import RecordingError
-from rltools.recording import Question, Recording, warn_of_shared_episodes
+from rltools.recording import AttributionSpec, Recording, warn_of_shared_episodes
 from rltools.stats import Interval, Jackknife, normalized_ranks
 from rltools.summary._sums import magnitudes
 
@@ -30,7 +30,7 @@ class Ranking:
         settings: parameters that tell it from others of the same method, in words; "" where nothing must.
         unit: of the attribution.
         features: what is ranked.
-        scores: float `[episode, feature]`, normalised ranks: the product of two rows is Spearman's correlation; NaN
+        scores: float `[episode, feature]`, normalized ranks: the product of two rows is Spearman's correlation; NaN
             where every feature matters as much as the others.
         key: the folder name of the attribution.
         without: float `[block, episode, feature]`, the same without each block of what was drawn for all steps
@@ -151,7 +151,7 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
     ]
 
 
-def _in_common(asked: Sequence[Question]) -> tuple[str, ...]:
+def _in_common(asked: Sequence[AttributionSpec]) -> tuple[str, ...]:
     """The axes of an image along which all of these tell entries apart; () for all axes."""
     axes: tuple[str, ...] = ()
     for separated in (question.separated for question in asked):
@@ -176,7 +176,7 @@ def _ranking(agent: str, recording: Recording, key: str, settings: str, separate
     )
 
 
-def _settings(question: Question, there: Sequence[Question]) -> str:
+def _settings(question: AttributionSpec, there: Sequence[AttributionSpec]) -> str:
     """The parameters in which attributions of the same method differ."""
     same = [other.parameters for other in there if other.method == question.method]
 

@@ -31,11 +31,11 @@ class Statistics:
         carriers: float `[group]`, how many episodes carry a feature's magnitudes: as many as there are where all carry
             alike, 1 where a single one does; NaN of a feature that never matters.
         drawn: of each statistic by its name, what it comes to without each part of what was drawn.
-        standardised_mean: the same times the standard deviation of the feature over the recorded states; None where
+        standardized_mean: the same times the standard deviation of the feature over the recorded states; None where
             the unit is not "score per unit".
-        standardised_mean_absolute: likewise.
-        standardised_share: likewise.
-        standardised_pooled_share: likewise.
+        standardized_mean_absolute: likewise.
+        standardized_share: likewise.
+        standardized_pooled_share: likewise.
     """
 
     n: int
@@ -46,10 +46,10 @@ class Statistics:
     pooled_share: Interval
     carriers: np.ndarray
     drawn: Mapping[str, Jackknife] = field(repr=False)
-    standardised_mean: Interval | None = None
-    standardised_mean_absolute: Interval | None = None
-    standardised_share: Interval | None = None
-    standardised_pooled_share: Interval | None = None
+    standardized_mean: Interval | None = None
+    standardized_mean_absolute: Interval | None = None
+    standardized_share: Interval | None = None
+    standardized_pooled_share: Interval | None = None
 
     __repr__ = short_repr
 
@@ -66,13 +66,13 @@ class Statistics:
 
     @property
     def importance(self) -> Interval:
-        """`[group]`, what features are ranked by: standardised where the unit is "score per unit"."""
-        return self.pooled_share if self.standardised_pooled_share is None else self.standardised_pooled_share
+        """`[group]`, what features are ranked by: standardized where the unit is "score per unit"."""
+        return self.pooled_share if self.standardized_pooled_share is None else self.standardized_pooled_share
 
     @property
     def drawn_importance(self) -> Jackknife:
         """`importance` without each part of what was drawn."""
-        return self.drawn["pooled_share" if self.standardised_pooled_share is None else "standardised_pooled_share"]
+        return self.drawn["pooled_share" if self.standardized_pooled_share is None else "standardized_pooled_share"]
 
 
 def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
@@ -98,19 +98,19 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
                 change = _quotient(_deviation(moments), deviation_now, otherwise=1.0)
                 means = means * change[:, None, None, :]
             again = _statistics(means[:, 2], means[:, 3])
-            found |= {f"standardised_{name}": part for name, part in again.items()}
+            found |= {f"standardized_{name}": part for name, part in again.items()}
         return found
 
     parts = [counts, totals] + ([] if states is None else [states])
     drawn = jackknife(statistic, parts, _without_draws(sums, used, category))
     kinds = KINDS | ({"mean": "share"} if unit == "share" else {})
     intervals = {
-        name: found.interval(level, kinds[name.removeprefix("standardised_")]) for name, found in drawn.items()
+        name: found.interval(level, kinds[name.removeprefix("standardized_")]) for name, found in drawn.items()
     }
-    for prefix in ("", "standardised_"):
+    for prefix in ("", "standardized_"):
         if f"{prefix}mean" in intervals and unit != "share":
             intervals[f"{prefix}mean"] = _of_one_sign(intervals[f"{prefix}mean"], intervals[f"{prefix}mean_absolute"])
-    # The last kind is that of magnitudes, standardised where there is a deviation.
+    # The last kind is that of magnitudes, standardized where there is a deviation.
     carriers = _carriers(totals[:, -1].sum(axis=1))
     return Statistics(int(counts.sum()), int(used.sum()), carriers=carriers, drawn=drawn, **intervals)
 
@@ -155,8 +155,8 @@ def _deviation(moments: np.ndarray) -> np.ndarray:
     """Standard deviation `[draw, group]` of the states with the moments `[draw, 3, group]`."""
     count, total, squares = np.moveaxis(moments, 1, 0)
     mean = _quotient(total, count, otherwise=0.0)
-    deviation: np.ndarray = np.sqrt(np.maximum(_quotient(squares, count, otherwise=0.0) - mean**2, 0))
-    return deviation
+    std: np.ndarray = np.sqrt(np.maximum(_quotient(squares, count, otherwise=0.0) - mean**2, 0))
+    return std
 
 
 def _quotient(above: np.ndarray, below: np.ndarray, *, otherwise: float) -> np.ndarray:

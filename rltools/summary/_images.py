@@ -18,11 +18,11 @@ from rltools.summary._sums import action_positions, named_actions
 from rltools.summary.episodes import EpisodeSteps, episode_steps, flat, median_episode
 
 Choosing = Literal["largest", "even"]
-_COLOURS = ("red", "green", "blue")
+_COLORS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
-class Pictured:
+class ImageSteps:
     """Some steps of one episode.
 
     Attributes:
@@ -60,7 +60,7 @@ def pictured(
     episode: int | None = None,
     steps: Choosing | Sequence[int] = "largest",
     most: int = 6,
-) -> Pictured | None:
+) -> ImageSteps | None:
     """Steps of one episode as pictures; None where there are no explained steps.
 
     Args:
@@ -92,7 +92,7 @@ def pictured(
         found = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[at]
         entries = (found if scale is None else found * scale)[:, part.start : part.stop]
         maps = _upright(entries.reshape(len(at), *part.shape), part).sum(axis=(3, 4), dtype=np.float64)
-    return Pictured(
+    return ImageSteps(
         number=number,
         steps=tuple(at.tolist()),
         pictures=tuple(pictures),
@@ -154,16 +154,16 @@ def _observed(states: np.ndarray, part: Part) -> tuple[list[np.ndarray], str]:
     named = part.channels if len(part.channels) == channels else ()
     # Beside other arrays bytes become floats, and are as bright as before.
     are_bytes = newest.dtype == np.uint8 or part.leaf.dtype == "uint8"
-    if channels == 3 and are_bytes and named in ((), _COLOURS):
+    if channels == 3 and are_bytes and named in ((), _COLORS):
         return list(newest / 255), "; ".join(notes)
     if channels == 3:
         seen = named or ("the first", "the second", "the third channel")
-        notes.insert(0, ", ".join(f"{name} as {colour}" for name, colour in zip(seen, _COLOURS, strict=True)))
+        notes.insert(0, ", ".join(f"{name} as {color}" for name, color in zip(seen, _COLORS, strict=True)))
         return list(_stretched(newest, (0, 1, 2))), "; ".join(notes)
     if channels > 1:
         notes.insert(0, f"the last of {channels} channels is seen")
-    grey = _stretched(newest[..., -1:], (0, 1, 2))
-    return list(np.repeat(grey, 3, axis=3)), "; ".join(notes)
+    gray = _stretched(newest[..., -1:], (0, 1, 2))
+    return list(np.repeat(gray, 3, axis=3)), "; ".join(notes)
 
 
 def _stretched(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

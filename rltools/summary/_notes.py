@@ -9,7 +9,7 @@ import numpy as np
 from rltools.recording import Recording
 from rltools.summary._estimates import Statistics
 from rltools.summary._sums import Sums, choices
-from rltools.summary.episodes import Groups, state_deviation
+from rltools.summary.episodes import Groups, feature_std
 
 FEWEST_DIFFERENT = 3
 """References that have another value of a feature than most: of fewer its numbers hang on which were drawn."""
@@ -36,9 +36,9 @@ def notes(
     skipped = int(sums.steps.sum()) - overall.n - sums.undefined
     alone = f"at {sums.forced} of {overall.n} steps only one action was allowed"
     alone = "there is only one action" if max(choices(recording), default=0) == 1 else alone
-    lacking = "only one action was allowed: there is no other to compare with"
+    missing_members = "only one action was allowed: there is no other to compare with"
     if "runner_up" not in question.target:
-        lacking = "the action was not allowed: its probability has no logarithm"
+        missing_members = "the action was not allowed: its probability has no logarithm"
     one_in = f"one in {question.every} is explained, evenly, to bound the work"
     why = one_in if question.every > 1 else "not explained, or without a finite attribution"
     too_few = "they are wide, and rough where episodes differ much"
@@ -50,10 +50,10 @@ def notes(
         _few(overall, groups): overall.episodes > 1,
         **_references(recording, key, sums, overall, groups),
         f"{skipped} of {sums.steps.sum()} steps are left out: {why}": skipped,
-        f"at {sums.clipped} of {overall.n} explained steps the normalisation clips an entry of the observation, "
+        f"at {sums.clipped} of {overall.n} explained steps the normalization clips an entry of the observation, "
         "which no gradient passes through": sums.clipped,
         f"{alone}, so nothing decides": sums.forced,
-        f"at {sums.undefined} of {sums.steps.sum()} steps {lacking}, and they do not count": sums.undefined,
+        f"at {sums.undefined} of {sums.steps.sum()} steps {missing_members}, and they do not count": sums.undefined,
         f"{damaged} of {len(recording)} episodes cannot be read and {left_out}": damaged,
         f"{faults} of {len(sums.outcomes)} episodes {ended}": faults,
     }
@@ -142,7 +142,7 @@ def unseen_note(recording: Recording, key: str, groups: Groups, overall: Statist
         )
     if question.unseen is not None or question.method not in DERIVATIVES or not _zero(overall).any():
         return ""
-    varies = np.nan_to_num(state_deviation(recording, key)) > 0
+    varies = np.nan_to_num(feature_std(recording, key)) > 0
     zero = zip(groups, _zero(overall), strict=True)
     names = tuple(name for (name, entries), nothing in zero if nothing and varies[entries].any())
     if not names:

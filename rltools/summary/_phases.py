@@ -26,7 +26,7 @@ class Phases:
         mean: `[bin, feature]`, over episodes, each of which counts the same.
         reached: int64 `[bin]`, episodes that have such steps.
         episodes: how many have explained steps, and the event where one is asked for.
-        width: of a bin, in steps; in percent for normalised time.
+        width: of a bin, in steps; in percent for normalized time.
     """
 
     at: np.ndarray
@@ -59,7 +59,7 @@ def phase_means(
         label: position of the label whose attributions are taken.
         scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
         signed: means of signed attributions, of magnitudes otherwise.
-        align: what lies upon what where there is no event: "time" normalises the lengths; "start"; "end", where the
+        align: what lies upon what where there is no event: "time" normalizes the lengths; "start"; "end", where the
             last step is -1.
         event: what lies upon what: a feature and a number, for the first step at which it is larger; or a function
             that gives the step of an episode, None where there is none. Episodes without it are left out.
@@ -96,10 +96,10 @@ def phase_means(
             draws.append(of_label if signed else np.abs(of_label))
     every = recording.question(key).every
     width = max(every, -(-span(series) // MOST_BINS))
-    normalised = align == "time" and event is None
+    normalized = align == "time" and event is None
 
     def binned(of: Sequence[Series]) -> tuple[np.ndarray, BinSums]:
-        return in_parts(of, len(groups)) if normalised else in_steps(of, len(groups), width)
+        return in_parts(of, len(groups)) if normalized else in_steps(of, len(groups), width)
 
     at, sums = binned(series)
     blocks = _by_block(draws)
@@ -108,7 +108,7 @@ def phase_means(
         sums = replace(sums, without=np.stack([binned(block)[1].totals for block in of_blocks]))
     reached = (sums.counts > 0).sum(axis=0)
     means = binned_means(sums, level, "signed" if signed else "positive")
-    return Phases(at, means, reached, len(series), 100 / PARTS if normalised else float(width))
+    return Phases(at, means, reached, len(series), 100 / PARTS if normalized else float(width))
 
 
 def _by_block(draws: Sequence[np.ndarray | None]) -> list[list[np.ndarray]] | None:
@@ -120,7 +120,7 @@ def _by_block(draws: Sequence[np.ndarray | None]) -> list[list[np.ndarray]] | No
 
 
 PARTS = 25
-"""Of an episode, in normalised time."""
+"""Of an episode, in normalized time."""
 MOST_BINS = 100
 Event = tuple[str, float] | Callable[[Episode], int | None]
 

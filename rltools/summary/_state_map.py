@@ -34,7 +34,7 @@ class Cells:
     """The cells of a grid over a plane that hold enough steps.
 
     Attributes:
-        centres: float `[cell, 2]`.
+        centers: float `[cell, 2]`.
         places: float `[cell, 2]`, the mean of its steps' places.
         counts: int64 `[cell]`, steps.
         along: float `[cell, 2]`, mean attributions along the two directions.
@@ -42,7 +42,7 @@ class Cells:
         sides: float `[2]`, of a cell.
     """
 
-    centres: np.ndarray
+    centers: np.ndarray
     places: np.ndarray
     counts: np.ndarray
     along: np.ndarray
@@ -60,27 +60,27 @@ def feature_plane(points: Points, x: int, y: int) -> Plane:
 
 
 def component_plane(points: Points) -> Plane:
-    """Of the first two principal components of the standardised features.
+    """Of the first two principal components of the standardized features.
 
-    Attributions of standardised features, gradients times the deviation for instance, are projected with the same
+    Attributions of standardized features, gradients times the deviation for instance, are projected with the same
     weights. Of each component the largest weight is positive. Directions that are not there, of a single feature or of
     features that never change, are 0.
     """
     groups = points.values.shape[1]
     weights, explained = np.zeros((2, groups)), np.zeros(2)
-    deviation = points.values.std(axis=0) if len(points.values) else np.zeros(groups)
+    std = points.values.std(axis=0) if len(points.values) else np.zeros(groups)
     # What never changes has a deviation of rounding errors.
-    changes = deviation > 1e-9 * np.maximum(1, np.abs(points.values).max(axis=0, initial=0))
+    changes = std > 1e-9 * np.maximum(1, np.abs(points.values).max(axis=0, initial=0))
     distances = points.values - points.values.mean(axis=0) if len(points.values) else points.values
-    standardised = np.divide(distances, deviation, out=np.zeros_like(distances), where=changes)
+    standardized = np.divide(distances, std, out=np.zeros_like(distances), where=changes)
     if changes.any():
-        variances, directions = np.linalg.eigh(standardised.T @ standardised / len(standardised))
+        variances, directions = np.linalg.eigh(standardized.T @ standardized / len(standardized))
         there = min(2, int(changes.sum()))
         weights[:there] = directions[:, ::-1][:, :there].T
         explained[:there] = variances[::-1][:there] / variances.sum()
         strongest = np.abs(weights).argmax(axis=1)
         weights *= np.where(weights[[0, 1], strongest] < 0, -1, 1)[:, None]
-    return Plane(weights, standardised @ weights.T, points.attributions @ weights.T, explained)
+    return Plane(weights, standardized @ weights.T, points.attributions @ weights.T, explained)
 
 
 def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells:
@@ -101,11 +101,11 @@ def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells
     number = at[inside, 0] * cells + at[inside, 1]
     counts = np.bincount(number, minlength=cells * cells)
     kept = np.flatnonzero(counts >= least)
-    centres = low + (np.stack([kept // cells, kept % cells], axis=1) + 0.5) * sides
+    centers = low + (np.stack([kept // cells, kept % cells], axis=1) + 0.5) * sides
 
     def mean(values: np.ndarray) -> np.ndarray:
         columns = [np.bincount(number, weights=column, minlength=cells * cells) for column in values[inside].T]
         return np.stack([column[kept] / counts[kept] for column in columns], axis=1)
 
     sizes = np.abs(points.attributions).sum(axis=1, keepdims=True)
-    return Cells(centres, mean(plane.places), counts[kept], mean(plane.attributions), mean(sizes)[:, 0], sides)
+    return Cells(centers, mean(plane.places), counts[kept], mean(plane.attributions), mean(sizes)[:, 0], sides)

@@ -19,13 +19,13 @@ from rltools.summary._estimates import Statistics, estimate
 from rltools.summary._notes import notes, unseen_features, unseen_note
 from rltools.summary._summary import Residuals, Returns, Summary
 from rltools.summary._sums import Sums, collect, named_actions
-from rltools.summary.episodes import state_deviation
+from rltools.summary.episodes import feature_std
 
 RESIDUAL_LIMIT = 0.01
 """A step whose residual exceeds this part of the score's spread is counted."""
 
 
-def summarise(
+def summarize(
     recording: Recording,
     *,
     method: str | None = None,
@@ -53,7 +53,7 @@ def summarise(
         RecordingError: nothing that fits was explained, or an episode is not explained yet.
         ArgumentError: a level outside 0 to 1, or what is given is no recording.
 
-    Several targets that were explained together are pooled; where their scores differ, say `centred:chosen & value`,
+    Several targets that were explained together are pooled; where their scores differ, say `centered:chosen & value`,
     each score counts the same. Reads one episode at a time and keeps sums of each; where the method has residuals,
     these too.
 
@@ -62,7 +62,7 @@ def summarise(
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
         >>> recording = rltools.explain(recording, policy)
-        >>> summary = rltools.summarise(recording, method="gradient")
+        >>> summary = rltools.summarize(recording, method="gradient")
         >>> summary.top(1)[0].feature
         'pole angular velocity'
         >>> f"{summary.top(1)[0].share:.1f}"
@@ -73,8 +73,8 @@ def summarise(
         raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
     key = recording.find(method, target, window)
     question, features = recording.question(key), recording.features_of(key)
-    deviation = state_deviation(recording, key) if question.unit == "score per unit" else None
-    sums = collect(recording, key, deviation, merged=merged)
+    std = feature_std(recording, key) if question.unit == "score per unit" else None
+    sums = collect(recording, key, std, merged=merged)
     overall = estimate_alike(sums, 0, level, question.unit, question.labels)
     groups = question.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
@@ -104,7 +104,7 @@ def summarise(
         returns=_returns(sums.outcomes, level),
         overall=overall,
         by_action=ByName(named_actions(recording), lambda at: of_category(sums.category(at))),
-        deviation=deviation,
+        std=std,
         level=level,
         notes=notes(recording, key, sums, overall, groups, unseen_note(recording, key, groups, overall)),
         unseen=unseen_features(recording, key, groups, overall),
@@ -177,8 +177,8 @@ class ByName(Mapping[str, Statistics]):
 def scores_of(labels: Sequence[str]) -> tuple[str, ...]:
     """The score of each target by its label, which is what it is a number of.
 
-    >>> scores_of(("centred:left", "centred[1]:right", "value"))
-    ('centred', 'centred', 'value')
+    >>> scores_of(("centered:left", "centered[1]:right", "value"))
+    ('centered', 'centered', 'value')
     """
     return tuple(re.split(r"[\[:]", label, maxsplit=1)[0] for label in labels)
 
@@ -186,7 +186,7 @@ def scores_of(labels: Sequence[str]) -> tuple[str, ...]:
 def estimate_alike(sums: Sums, category: int, level: float, unit: str, labels: Sequence[str]) -> Statistics:
     """`estimate`, where no score counts for more because its numbers are larger.
 
-    Targets of one score are pooled as they are. Of several scores, say `centred:chosen & value`, the share over all
+    Targets of one score are pooled as they are. Of several scores, say `centered:chosen & value`, the share over all
     targets together is the mean of the shares in each score, but for scores with attributions of 0 only. How large a
     score's attributions are in all is taken as known when intervals are made.
     """
@@ -197,11 +197,11 @@ def estimate_alike(sums: Sums, category: int, level: float, unit: str, labels: S
     scale = _of_one_size(sums.totals, category, scores)
     without = None if sums.without is None else sums.without * scale
     alike = estimate(replace(sums, totals=sums.totals * scale, without=without), category, level, unit)
-    pooled = ("pooled_share", "standardised_pooled_share")
+    pooled = ("pooled_share", "standardized_pooled_share")
     return replace(
         found,
         pooled_share=alike.pooled_share,
-        standardised_pooled_share=alike.standardised_pooled_share,
+        standardized_pooled_share=alike.standardized_pooled_share,
         drawn={name: (alike if name in pooled else found).drawn[name] for name in found.drawn},
     )
 

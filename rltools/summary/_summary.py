@@ -90,7 +90,7 @@ class Summary:
         returns: of the same episodes.
         overall: the statistics of all used steps.
         by_action: those of the steps at which each action was taken; empty for continuous actions.
-        deviation: `[entry]`, standard deviation of the observations, which standardised attributions are multiplied
+        std: `[entry]`, standard deviation of the observations, which standardized attributions are multiplied
             with; for images it is taken as known when intervals are made. None where the unit is not "score per unit".
         level: of the intervals.
         notes: caveats that belong beside every number.
@@ -103,7 +103,7 @@ class Summary:
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
         >>> recording = rltools.explain(recording, policy)
-        >>> summary = rltools.summarise(recording)
+        >>> summary = rltools.summarize(recording)
         >>> [ranked.feature for ranked in summary.top(2)]
         ['pole angular velocity', 'cart velocity']
         >>> list(summary.by_action)
@@ -132,7 +132,7 @@ class Summary:
     returns: Returns
     overall: Statistics
     by_action: Mapping[str, Statistics]
-    deviation: np.ndarray | None
+    std: np.ndarray | None
     level: float
     notes: tuple[str, ...]
     unseen: tuple[str, ...] = ()
@@ -140,9 +140,9 @@ class Summary:
 
     def __repr__(self) -> str:
         """Of what, and the features that matter most."""
-        from rltools.summary.findings import foremost
+        from rltools.summary.findings import ranked_features
 
-        first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in foremost(self)[:3])
+        first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in ranked_features(self)[:3])
         where = f" in {value_repr(self.environment)}" if self.environment else ""
         return (
             f"Summary({value_repr(self.method)} of {value_repr(self.target)}, {value_repr(self.policy)}{where}: "
@@ -167,7 +167,7 @@ class Summary:
     def top(self, k: int | None = None, *, action: str = "") -> tuple[Ranked, ...]:
         """The k features that matter most, over all targets together; all by default.
 
-        Ranked by the standardised share where the unit is "score per unit", else by the share.
+        Ranked by the standardized share where the unit is "score per unit", else by the share.
         """
         statistics = self.by_action[action] if action else self.overall
         found, few = statistics.importance, statistics.few
@@ -201,9 +201,9 @@ PER_TARGET = (
     "mean",
     "mean_absolute",
     "share",
-    "standardised_mean",
-    "standardised_mean_absolute",
-    "standardised_share",
+    "standardized_mean",
+    "standardized_mean_absolute",
+    "standardized_share",
 )
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.errors import CorruptError
-from rltools.recording import Episode, Outcome, Question, Recording
+from rltools.recording import Episode, Outcome, AttributionSpec, Recording
 from rltools.recording.attribution import first_sampled
 from rltools.recording.draws import draw_blocks
 from rltools.recording.seal import name_damage
 from rltools.stats import Jackknife, Named, jackknife
-from rltools.summary.episodes import Groups, explained, flat, grouped, regrouping, state_deviation, usable
+from rltools.summary.episodes import Groups, explained, flat, grouped, regrouping, feature_std, usable
 
 _NEVER = -2
 """A category without steps; as `EVERY`, which has all of them, no position of an action."""
@@ -35,13 +35,13 @@ class Sums:
         taken: the positions of the actions that have a category, in order.
         counts: int `[episode, category]`, explained steps.
         totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and,
-            where there is a deviation, the same two standardised.
+            where there is a deviation, the same two standardized.
         without: float `[block, category, kind, target, group]`, totals over all episodes without each block of what
             was drawn for all steps together, the references for instance; None where nothing was, or it was not kept.
         sizes_without: float `[block, episode, group]`, likewise of each episode, magnitudes over all of its explained
-            steps and targets, standardised where there is a deviation.
+            steps and targets, standardized where there is a deviation.
         states: float `[episode, 3, group]`, of all recorded states: how many, and the sums of their distances and
-            squared distances from the first one; None for images, and where nothing is standardised.
+            squared distances from the first one; None for images, and where nothing is standardized.
         zero: int `[episode]`, explained steps at which every attribution is exactly 0, though there was a choice.
         failed: int `[episode]`, steps whose score is known and whose attribution is not finite.
         steps: int `[episode]`, all recorded steps.
@@ -49,7 +49,7 @@ class Sums:
         residuals: float `[step, target]`, None where the method has none.
         scores: float `[step, target]`, of the same steps.
         incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
-        clipped: steps with an entry that a normalisation clips.
+        clipped: steps with an entry that a normalization clips.
         forced: steps at which only one action was allowed, of those that count.
         undefined: steps that do not count because what was explained does not exist where an action was not allowed: a
             runner-up, the logarithm of a probability.
@@ -80,7 +80,7 @@ class Sums:
 def collect(
     recording: Recording,
     key: str,
-    deviation: np.ndarray | None,
+    std: np.ndarray | None,
     *,
     merged: bool = False,
     groups: Groups | None = None,
@@ -90,19 +90,19 @@ def collect(
     Args:
         recording: where from.
         key: the folder name of an attribution in it.
-        deviation: `[entry]`, what standardised attributions are multiplied with; None for none.
+        std: `[entry]`, what standardized attributions are multiplied with; None for none.
         merged: a choice as one feature, the sum of its one-hot entries.
         groups: what is summed over; by default what the method tells apart.
     """
     features = recording.features_of(key)
     question = recording.question(key)
     groups, labels = groups or question.rows(features, merged=merged), len(question.labels)
-    kinds = 2 if deviation is None else 4
+    kinds = 2 if std is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
     clipped = forced = undefined = 0
     outcomes: list[Outcome] = []
-    draws = DrawSums(recording, key, groups, deviation)
+    draws = DrawSums(recording, key, groups, std)
     for episode, found in explained(recording, key):
         rows = usable(found.values)
         chosen, alone = _positions(recording, episode), _forced(recording, episode)
@@ -112,7 +112,7 @@ def collect(
         for few in _pieces(len(rows), labels * features.size):
             kept = rows[few]
             values, action = flat(found.values, 2)[few][kept], chosen[few][kept]
-            parts = [grouped(values, groups)] + ([] if deviation is None else [grouped(values * deviation, groups)])
+            parts = [grouped(values, groups)] + ([] if std is None else [grouped(values * std, groups)])
             kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
             total[EVERY] += kinded.sum(axis=0)
             for category in actions:
@@ -134,7 +134,7 @@ def collect(
             complete.append(found.complete[rows])
         if found.clipped is not None:
             clipped += int((found.clipped[rows] > 0).sum())
-        if deviation is not None and len(groups) == features.size:
+        if std is not None and len(groups) == features.size:
             observed = flat(recording.states_of(key, episode), 1)
             moments = np.zeros((3, features.size))
             for few in _pieces(*observed.shape):
@@ -210,14 +210,14 @@ class Magnitudes:
 def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> Magnitudes:
     """How much each feature mattered in each episode, over all steps and targets.
 
-    By default of what the method tells apart. Standardised where the attribution of this key is in "score per unit".
+    By default of what the method tells apart. Standardized where the attribution of this key is in "score per unit".
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    deviation = state_deviation(recording, key) if recording.question(key).unit == "score per unit" else None
-    # The last kind is that of magnitudes, standardised where there is a deviation; the first category is every step.
-    sums = collect(recording, key, deviation, groups=groups)
+    std = feature_std(recording, key) if recording.question(key).unit == "score per unit" else None
+    # The last kind is that of magnitudes, standardized where there is a deviation; the first category is every step.
+    sums = collect(recording, key, std, groups=groups)
     return Magnitudes(sums.totals[:, 0, -1].sum(axis=1), sums.sizes_without)
 
 
@@ -228,7 +228,7 @@ def _forced(recording: Recording, episode: Episode) -> np.ndarray:
     return forced
 
 
-def compares(question: Question) -> bool:
+def compares(question: AttributionSpec) -> bool:
     """Whether what was explained does not exist at steps where too few actions are allowed."""
     return "runner_up" in question.target or "log_probability" in question.target
 
@@ -287,12 +287,12 @@ class DrawSums:
         recording: where from.
         key: the folder name of an attribution in it.
         groups: what is summed over.
-        deviation: `[entry]`, what standardised attributions are multiplied with; None for none.
+        std: `[entry]`, what standardized attributions are multiplied with; None for none.
     """
 
-    def __init__(self, recording: Recording, key: str, groups: Groups, deviation: np.ndarray | None) -> None:
+    def __init__(self, recording: Recording, key: str, groups: Groups, std: np.ndarray | None) -> None:
         self._recording, self._key = recording, key
-        scales = [None] if deviation is None else [None, deviation]
+        scales = [None] if std is None else [None, std]
         regroups = [regrouping(recording, key, groups, scale) for scale in scales]
         self._regroups = [regroup for regroup in regroups if regroup is not None]
         self._kept = len(self._regroups) == len(regroups)
@@ -332,7 +332,7 @@ class DrawSums:
         return np.stack([self._totals.get(category, nothing) for category in categories], axis=1)
 
     def sizes(self) -> np.ndarray | None:
-        """Float64 `[block, episode, group]`, magnitudes over all targets, standardised where there is a deviation."""
+        """Float64 `[block, episode, group]`, magnitudes over all targets, standardized where there is a deviation."""
         if EVERY not in self._totals:
             return None
         blocks, _, _, groups = self._totals[EVERY].shape

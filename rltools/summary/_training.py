@@ -11,12 +11,12 @@ from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Recording
 from rltools.stats import Interval
-from rltools.summary._summarize import summarise
+from rltools.summary._summarize import summarize
 from rltools.summary._summary import Summary
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingCurve:
     """Summaries in order, feature by feature.
 
     Attributes:
@@ -41,9 +41,9 @@ class Course:
     __repr__ = short_repr
 
 
-def course(
+def training_curve(
     recordings: Mapping[str, Recording], method: str | None, target: str | None, *, level: float = 0.95
-) -> Course:
+) -> TrainingCurve:
     """Shares and returns of each recording, with intervals over its episodes.
 
     Args:
@@ -58,7 +58,7 @@ def course(
     """
     if not recordings:
         raise ArgumentError("there are 0 recordings; give at least one, for instance {0: recording}")
-    summaries = [summarise(one, method=method, target=target, level=level) for one in recordings.values()]
+    summaries = [summarize(one, method=method, target=target, level=level) for one in recordings.values()]
     units: dict[str, str] = {}
     positions: dict[str, int] = {}
     for summary in summaries:
@@ -73,7 +73,7 @@ def course(
     order = np.argsort(-means, kind="stable")
     reached = [summary.returns for summary in summaries]
     returns = Interval(*(np.array([getattr(one, end) for one in reached]) for end in ("mean", "low", "high")))
-    return Course(
+    return TrainingCurve(
         labels=tuple(recordings),
         summaries=tuple(summaries),
         features=tuple(names[at] for at in order),

@@ -119,12 +119,12 @@ def _sums(
     for episode, found in explained(recording, summary.key):
         rows = usable(found.values)
         values = flat(found.values, 2)[rows]
-        of = np.abs(grouped(values if summary.deviation is None else values * summary.deviation, groups)).sum(axis=1)
+        of = np.abs(grouped(values if summary.std is None else values * summary.std, groups)).sum(axis=1)
         inside = _inside(len(episode))[:, rows].astype(np.float64)
         if rows.any():
             sizes.append(inside @ of)
             steps.append(inside.sum(axis=1))
-            without = without_draws(recording, summary.key, episode.outcome.number, groups, summary.deviation)
+            without = without_draws(recording, summary.key, episode.outcome.number, groups, summary.std)
             draws.append(None if without is None else (inside @ np.abs(without[:, rows]).sum(axis=2))[:, None])
     joined = joined_draws(draws, axis=1)
     return np.array(sizes), np.array(steps), None if joined is None else joined.sum(axis=1)

@@ -115,14 +115,14 @@ def usable(values: np.ndarray) -> np.ndarray:
     return finite
 
 
-def state_deviation(recording: Recording, key: str | None = None) -> np.ndarray:
+def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
     """Standard deviation of each entry over all recorded states: float64 `[entry]`, NaN where there are none.
 
     Those that the attribution of this key explains, windows for instance; observations by default.
     """
     size = (recording.features if key is None else recording.features_of(key)).size
     states = (episode.states if key is None else recording.states_of(key, episode) for episode in recording)
-    found = deviation(states, size)
+    found = std(states, size)
     return np.full(size, np.nan) if found is None else found
 
 
@@ -192,7 +192,7 @@ AT_ONCE = 256
 """So many states are widened to float64 at a time: a long episode of pictures is large."""
 
 
-def deviation(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
+def std(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
     """The standard deviation of each entry over the states of all episodes; None where no state is finite.
 
     The parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact where a mean is large beside its

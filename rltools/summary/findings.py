@@ -55,7 +55,7 @@ def decision_sentences(summary: Summary) -> tuple[str, ...]:
     """What changes the decision most often, or moves it furthest; of a summary of the target `decision`."""
     if summary.n == 0:
         return ()
-    changes = [change for change in foremost(summary)[:NAMED] if change.share > 0]
+    changes = [change for change in ranked_features(summary)[:NAMED] if change.share > 0]
     if not changes:
         return (f"No feature changes the decision when it alone is that of another visited state ({_how(summary)}).",)
     tied = leaders(summary)
@@ -73,14 +73,14 @@ def decision_sentences(summary: Summary) -> tuple[str, ...]:
 
 
 def effect(summary: Summary, change: Ranked) -> str:
-    """What replacing a feature does to the decision, one of `foremost`: `changes the action in 31 % of the steps`."""
+    """What replacing a feature does to the decision, one of `ranked_features`: `changes the action in 31 % of the steps`."""
     changed = _changed(summary, change.position) or "the action"
     if _is_continuous(summary):
         return f"moves {changed} by {with_interval(change)} of its range"
     return f"changes {changed} in {with_interval(change)} of the steps"
 
 
-def foremost(summary: Summary, action: str = "") -> tuple[Ranked, ...]:
+def ranked_features(summary: Summary, action: str = "") -> tuple[Ranked, ...]:
     """All features, those that matter most first, as `Summary.top`.
 
     What changes a decision is no share of a whole: of the target `decision` each feature has as its share how much it
@@ -111,7 +111,7 @@ def leaders(summary: Summary, action: str = "") -> tuple[Ranked, ...]:
         drawn = statistics.drawn_importance
     found = standing(drawn, summary.level)
     first = set(found.order[: found.leaders].tolist())
-    return tuple(one for one in foremost(summary, action) if one.position in first and one.share > 0)
+    return tuple(one for one in ranked_features(summary, action) if one.position in first and one.share > 0)
 
 
 def _most_changed(summary: Summary, position: int) -> int:
@@ -181,8 +181,8 @@ def _apart(summary: Summary) -> list[str]:
     if len(scores) < 2 or len(summary.labels) > MOST_APART:
         return []
     statistics = summary.overall
-    name = "share" if statistics.standardised_share is None else "standardised_share"
-    found, drawn, leading = statistics.standardised_share or statistics.share, statistics.drawn[name], []
+    name = "share" if statistics.standardized_share is None else "standardized_share"
+    found, drawn, leading = statistics.standardized_share or statistics.share, statistics.drawn[name], []
     for target, label in enumerate(summary.labels):
         share, low, high = (part[target] for part in (found.value, found.low, found.high))
         order = standing(Jackknife(share, tuple(source[:, target] for source in drawn.without)), summary.level)
@@ -201,7 +201,7 @@ def _apart(summary: Summary) -> list[str]:
 
 
 def _how(summary: Summary) -> str:
-    scaled = f"{summary.method} x standard deviation" if summary.deviation is not None else summary.method
+    scaled = f"{summary.method} x standard deviation" if summary.std is not None else summary.method
     target = "" if summary.target == DECISION else summary.target
     return ", ".join(filter(None, (scaled, target, summary.effect, summary.apart)))
 
@@ -232,7 +232,7 @@ def _leading(summary: Summary) -> list[str]:
 
 
 def _per_action(summary: Summary) -> list[str]:
-    first, sentences = foremost(summary)[0], []
+    first, sentences = ranked_features(summary)[0], []
     for action, statistics in summary.by_action.items():
         if statistics.episodes < 2 or statistics.n < FEWEST_STEPS:
             continue

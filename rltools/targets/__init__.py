@@ -1,7 +1,7 @@
 """Which scalar is explained: a score of an action, the difference of two, or several of these together."""
 
 from rltools.targets._decision import unbounded_action
-from rltools.targets._function import MOST_COPIES, Score, make_score, remembered
+from rltools.targets._function import MOST_COPIES, PolicyTargetFunction, make_target_function, remembered
 from rltools.targets._parse import fitting_target, parse_target
 from rltools.targets._scores import base_head, read_scalars, terms
 from rltools.targets._target import (
@@ -12,7 +12,7 @@ from rltools.targets._target import (
     is_discrete,
     target_labels,
 )
-from rltools.targets._weights import Weights, linear_weights, pulled_back
+from rltools.targets._weights import Weights, linear_weights, gradients_by_vjp
 
 __all__ = [
     "MOST_COPIES",
@@ -26,9 +26,9 @@ __all__ = [
     "fitting_target",
     "is_discrete",
     "linear_weights",
-    "make_score",
+    "make_target_function",
     "parse_target",
-    "pulled_back",
+    "gradients_by_vjp",
     "read_scalars",
     "remembered",
     "target_labels",

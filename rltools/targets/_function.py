@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.policies.base import Back, Context, Policy, pulled
+from rltools.policies.base import VjpFn, Context, Policy, pulled
 from rltools.targets._scores import FORBIDDEN, base_head, beside, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
-from rltools.targets._weights import linear_weights, pulled_back
+from rltools.targets._weights import linear_weights, gradients_by_vjp
 from rltools.targets.derivative import derivative
 
 
-class Score(nn.Module):
+class PolicyTargetFunction(nn.Module):
     """The explained scalars of one chunk of rows, as a function of the rows' encoded observations.
 
     `score(x [batch, ..., *feature]) -> [batch, ..., target]`. The axes between batch and feature hold perturbed copies
@@ -97,14 +97,14 @@ class Score(nn.Module):
         """Bool `[batch, target]`, the scalars that do not exist in a row; None for none. See `undefined`."""
         return undefined(self._policy, self._target, self._context)
 
-    def rows(self, index: Tensor) -> Score:
+    def rows(self, index: Tensor) -> PolicyTargetFunction:
         """The score of some of the rows, in the order of `index`."""
-        same = Score(self._policy, self._target, self._context.rows(index), self.most_copies)
+        same = PolicyTargetFunction(self._policy, self._target, self._context.rows(index), self.most_copies)
         same._autocast = self._autocast  # a method asks for rows where there is none
         return same
 
     def gradients(self, x: Tensor) -> Tensor:
-        """See `rltools.attributions.RowScore`.
+        """See `rltools.attributions.TargetFunction`.
 
         Raises:
             GradientError: the scalars do not depend on x in a differentiable way.
@@ -116,7 +116,7 @@ class Score(nn.Module):
                 return derivative(self(leaf), leaf)
         lead, feature = x.shape[: x.ndim - self.feature_ndim], x.shape[x.ndim - self.feature_ndim :]
         weights = None if self._weights is None else self._weights.expand(len(x), -1, -1)
-        found = pulled_back(ways, self._read, weights, lead, prod(feature))
+        found = gradients_by_vjp(ways, self._read, weights, lead, prod(feature))
         return found.reshape(self.outputs, *x.shape)
 
     @cached_property
@@ -126,7 +126,7 @@ class Score(nn.Module):
         weights = remembered("weights", (target, policy.device), policy, lambda: linear_weights(policy, target))
         return None if weights is None else weights.of(self._context.action)
 
-    def _ways(self, x: Tensor) -> dict[str, tuple[Tensor, Back]] | None:
+    def _ways(self, x: Tensor) -> dict[str, tuple[Tensor, VjpFn]] | None:
         """Of each head its outputs and the way back; None where the policy does not know one."""
         lead = x.shape[: x.ndim - self.feature_ndim]
         flat, found = x.detach().reshape(-1, *x.shape[len(lead) :]), {}
@@ -135,7 +135,7 @@ class Score(nn.Module):
             return None
         for name in self._heads:
             if decided is not None and decided.is_of(name, x):
-                of_head: tuple[Tensor, Back] | None = decided.output, decided.back
+                of_head: tuple[Tensor, VjpFn] | None = decided.output, decided.back
             else:
                 of_head = pulled(self._policy, name, flat, self._needed)
             if of_head is None:
@@ -144,7 +144,7 @@ class Score(nn.Module):
         return found
 
     def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `rltools.attributions.RowScore`.
+        """See `rltools.attributions.TargetFunction`.
 
         Raises:
             ArgumentError: the policy does not choose one of several actions, or none was chosen.
@@ -182,9 +182,9 @@ MOST_COPIES = 1 << 13
 """Rows that go through the network at once: of a small network 32,768 take a quarter longer each, out of the caches."""
 
 
-def make_score(policy: Policy, target: Target, context: Context, *, most_copies: int = MOST_COPIES) -> Score:
+def make_target_function(policy: Policy, target: Target, context: Context, *, most_copies: int = MOST_COPIES) -> PolicyTargetFunction:
     """The score of one chunk of rows; `context` holds what these rows need, in their order."""
-    return Score(policy, target, context, most_copies)
+    return PolicyTargetFunction(policy, target, context, most_copies)
 
 
 T = TypeVar("T")

@@ -133,11 +133,11 @@ def _shortened(text: str) -> str:
 def _reason(text: str, policy: Policy) -> str:
     """Why this policy lacks what others have; "" where there is no reason to give."""
     asked = {re.split(" |:", part.strip())[0] for part in re.split(f"{LESS}|{AND}", text)}
-    lacking = [score for score in _OF_PROBABILITIES if score in asked - {*available_scores(policy)}]
-    if lacking and "logit" not in policy.heads:
-        return f": {lacking[0]} is about the probabilities of actions, and it has none, because no head gives logits."
-    if lacking:
-        return f": {lacking[0]} compares with the recorded logits, and what it is recorded with is {policy.heads[0]}."
+    missing_members = [score for score in _OF_PROBABILITIES if score in asked - {*available_scores(policy)}]
+    if missing_members and "logit" not in policy.heads:
+        return f": {missing_members[0]} is about the probabilities of actions, and it has none, because no head gives logits."
+    if missing_members:
+        return f": {missing_members[0]} compares with the recorded logits, and what it is recorded with is {policy.heads[0]}."
     if "advantage" in asked and "advantage" not in policy.heads:
         return ": only duelling networks with an 'advantage' head have one."
     if text.strip() == DECISION:

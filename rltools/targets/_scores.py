@@ -20,7 +20,7 @@ def base_head(target: Target, policy: Policy) -> str:
     """The head of the policy that a target's first score is computed from."""
     if target.score in policy.heads:
         return target.score
-    return policy.heads[0] if target.score in ("centred", DECISION) else "logit"
+    return policy.heads[0] if target.score in ("centered", DECISION) else "logit"
 
 
 def read_scalars(policy: Policy, target: Target, context: Context) -> Callable[[dict[str, Tensor]], Tensor]:
@@ -213,7 +213,7 @@ def _each_branch(transform: Callable[[Tensor, Tensor | None], Tensor]) -> Transf
     return each
 
 
-def _centred(output: Tensor, allowed: Tensor | None) -> Tensor:
+def _centered(output: Tensor, allowed: Tensor | None) -> Tensor:
     if allowed is None:
         return output - output.mean(dim=-1, keepdim=True)
     weights = allowed.to(output.dtype)
@@ -236,7 +236,7 @@ def _entropy(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) 
 
 
 _SCORES: dict[str, Transform] = {
-    "centred": _each_branch(_centred),
+    "centered": _each_branch(_centered),
     "log_probability": _each_branch(_log_probability),
     "probability": _each_branch(_probability),
     "entropy": _entropy,

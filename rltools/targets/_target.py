@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rltools.policies.base import Policy
 from rltools.targets._decision import DECISION, decision_labels, unbounded_action
 
-DISCRETE_SCORES = ("logit", "q_value", "advantage", "centred", "log_probability", "probability")
+DISCRETE_SCORES = ("logit", "q_value", "advantage", "centered", "log_probability", "probability")
 CONTINUOUS_SCORES = ("action", "mean")
 STATE_SCORES = ("value", "entropy", "kl")
 SCORES = (*DISCRETE_SCORES, *CONTINUOUS_SCORES, *STATE_SCORES, DECISION)
@@ -20,7 +20,7 @@ LESS, AND = " - ", " & "
 class Target:
     """A scalar, or several, that a policy computes from one observation.
 
-    As text: `centred:chosen`, `logit:left`, `action:all`, `value`, `logit:chosen - runner_up`, `logit:all & value`.
+    As text: `centered:chosen`, `logit:left`, `action:all`, `value`, `logit:chosen - runner_up`, `logit:all & value`.
 
     Attributes:
         score: one of `SCORES`.
@@ -59,15 +59,15 @@ class Target:
 
 
 def default_target(policy: Policy) -> Target:
-    """`centred:chosen` for discrete actions; `action:all`, what the environment receives, for continuous ones.
+    """`centered:chosen` for discrete actions; `action:all`, what the environment receives, for continuous ones.
 
     Of a policy of continuous actions without an "action" head it is `mean:all`, else its deciding head.
 
-    The offset that all actions share decides nothing, and measured on real agents centred attributions agree better
+    The offset that all actions share decides nothing, and measured on real agents centered attributions agree better
     with what an agent loses when a feature is taken away.
     """
     if is_discrete(policy):
-        return Target("centred", "chosen")
+        return Target("centered", "chosen")
     head = next((name for name in CONTINUOUS_SCORES if name in policy.heads), policy.heads[0])
     return Target(head, "" if is_of_state(head, policy) else "all")
 
@@ -177,11 +177,11 @@ def is_discrete(policy: Policy) -> bool:
 
 def available_scores(policy: Policy) -> tuple[str, ...]:
     """The scores a target of this policy can name, beside its decision."""
-    centred = ("centred",) if is_discrete(policy) else ()
+    centered = ("centered",) if is_discrete(policy) else ()
     of_logits = ("log_probability", "probability", "entropy") if "logit" in policy.heads else ()
     # What a step is recorded with are the scores of the first head.
     compared = ("kl",) if policy.heads[0] == "logit" else ()
-    return (*policy.heads, *centred, *of_logits, *compared)
+    return (*policy.heads, *centered, *of_logits, *compared)
 
 
 def is_of_state(score: str, policy: Policy) -> bool:

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.policies.base import Back, Policy
+from rltools.policies.base import VjpFn, Policy
 from rltools.targets._scores import base_head, terms
 from rltools.targets._target import Target, branch_of, is_of_state, is_several
 from rltools.targets.derivative import derivative
 
-LINEAR = ("logit", "q_value", "advantage", "centred", "mean", "action", "value")
+LINEAR = ("logit", "q_value", "advantage", "centered", "mean", "action", "value")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _weights(term: Target, policy: Policy, outputs: int) -> tuple[Tensor, float]
         if not keyword:
             names = policy.action_names
             picked[0, names.index(term.action) if term.action in names else int(term.action)] = 1
-    if term.score == "centred":
+    if term.score == "centered":
         picked -= 1 / outputs  # each row picks one output
     return picked, 1.0 if keyword else 0.0
 
@@ -112,8 +112,8 @@ MOST_ENTRIES = 1 << 22
 """Of gradients that are pulled through at once; of more, some targets at a time."""
 
 
-def pulled_back(
-    pulled: dict[str, tuple[Tensor, Back]], read: Read | None, weights: Tensor | None, lead: Sequence[int], entries: int
+def gradients_by_vjp(
+    pulled: dict[str, tuple[Tensor, VjpFn]], read: Read | None, weights: Tensor | None, lead: Sequence[int], entries: int
 ) -> Tensor:
     """The gradients `[target, prod(lead), *feature]` of the scalars.
 
@@ -140,7 +140,7 @@ def pulled_back(
     return sum(gradients[1:], start=gradients[0])
 
 
-def _through(back: Back, g: Tensor, entries: int) -> Tensor:
+def _through(back: VjpFn, g: Tensor, entries: int) -> Tensor:
     """`g [target, row, k]` -> `[target, row, *feature]`."""
     if len(g) == 1:
         return back(g[0])[None]

@@ -14,11 +14,11 @@ _WHERE = {
     "check_card": "_check_card",
     "check_plot": "_check_plot",
     "check_policy": "_check_policy",
-    "PlainScore": "_scores",
+    "PlainFunction": "_scores",
     "example_recording": "_recordings",
 }
 
-__all__ = ["PlainScore", "check_attribution", "check_card", "check_plot", "check_policy", "example_recording"]
+__all__ = ["PlainFunction", "check_attribution", "check_card", "check_plot", "check_policy", "example_recording"]
 
 
 def __getattr__(name: str) -> Any:

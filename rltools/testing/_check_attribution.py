@@ -81,7 +81,7 @@ def _shapes(method: Method) -> list[tuple[int, ...]]:
     return [*vectors, IMAGE] if prod(IMAGE) <= most else vectors
 
 
-def _cases(method: Method, seed: int, targets: tuple[str, ...] = ("logit:all", "centred:chosen")) -> Iterator[Case]:
+def _cases(method: Method, seed: int, targets: tuple[str, ...] = ("logit:all", "centered:chosen")) -> Iterator[Case]:
     if "decision" in method.needs:
         targets = ("decision",)
     for shape in _shapes(method):

@@ -71,10 +71,10 @@ def _check_agent(folder: Path, episodes: int) -> None:
     outcomes = record(policy, episodes=episodes, seed=card.returns.seed).outcomes()
     mean = float(np.mean([outcome.total_reward for outcome in outcomes]))
     # Four standard errors of the card's own deviation: wrong one time in thousands, and only for a wrong card.
-    allowed = 4 * card.returns.deviation / episodes**0.5 + 1e-2 * abs(card.returns.mean)
+    allowed = 4 * card.returns.std / episodes**0.5 + 1e-2 * abs(card.returns.mean)
     assert abs(mean - card.returns.mean) <= allowed, (
         f"{card.name} reaches {mean:.1f} in {episodes} episodes from seed {card.returns.seed}, and its card says "
-        f"{card.returns.mean} ± {card.returns.deviation}"
+        f"{card.returns.mean} ± {card.returns.std}"
     )
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from rltools.envs import Environment
 from rltools.errors import ArgumentError, MismatchError
 from rltools.policies.actions import branches, count_actions
-from rltools.policies.base import Acted, Context, Policy, advanced, lacking, positions
-from rltools.policies.env_info import check_match, look_at
+from rltools.policies.base import ActResult, Context, Policy, next_state, missing_members, positions
+from rltools.policies.env_info import check_match, inspect_env
 from rltools.policies.torch_policy import HEADS
 from rltools.spaces.leaves import leaves, pick
 from rltools.testing._policy_cases import (
@@ -57,7 +57,7 @@ def check_policy(
     """
     _check_names(policy)
     if env is not None:
-        around = look_at(env, bounds=getattr(policy, "bounds", "same"))
+        around = inspect_env(env, bounds=getattr(policy, "bounds", "same"))
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
     rng = np.random.default_rng(seed)
     looked = look(policy, env, rng)
@@ -69,7 +69,7 @@ def check_policy(
 
 
 def _check_names(policy: Policy) -> None:
-    missing = lacking(policy)
+    missing = missing_members(policy)
     hold(not missing, f"{type(policy).__name__} lacks {', '.join(missing)} of rltools.policies.base.Policy")
     hold(set(policy.heads) <= set(HEADS), f"heads {policy.heads} are not all of {HEADS}")
     hold(len(policy.heads) > 0 and policy.heads[0] != "value", f"heads {policy.heads}: the first must decide")
@@ -187,7 +187,7 @@ def check_random_actions(looked: Looked) -> None:
     """
     policy, given = looked.policy, looked.without_action()
 
-    def draw(seed: int) -> Acted:
+    def draw(seed: int) -> ActResult:
         rngs = [np.random.default_rng([seed, row]) for row in range(ROWS)]
         return policy.act(looked.observations, given, deterministic=False, rngs=rngs)
 
@@ -225,15 +225,15 @@ def check_memory(looked: Looked) -> None:
         return
     hold(bool(torch.isfinite(state).all()), "the state after act is not finite")
     with torch.no_grad():
-        after = advanced(policy, looked.x.clone(), given)
+        after = next_state(policy, looked.x.clone(), given)
         close("the state after act and that of advance", state, after, policy)
         alone = [
-            advanced(policy, looked.x[row : row + 1].clone(), given.rows(slice(row, row + 1))) for row in range(ROWS)
+            next_state(policy, looked.x[row : row + 1].clone(), given.rows(slice(row, row + 1))) for row in range(ROWS)
         ]
         close("the states of rows one at a time", torch.cat(alone), after, policy)
         zeros = Context(state=torch.zeros(shape, dtype=policy.dtype, device=policy.device), mask=given.mask)
-        first = advanced(policy, looked.x.clone(), zeros)
-        close("the states after no state and after zeros", advanced(policy, looked.x.clone(), Context()), first, policy)
+        first = next_state(policy, looked.x.clone(), zeros)
+        close("the states after no state and after zeros", next_state(policy, looked.x.clone(), Context()), first, policy)
     hold(not torch.equal(first, after), "what was remembered before changes nothing of what is remembered")
 
 

@@ -14,7 +14,7 @@ from rltools.policies.base import Context
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.spaces import Features
 from rltools.spaces.axes import element_axes, image_axes
-from rltools.targets import Score, make_score, parse_target
+from rltools.targets import PolicyTargetFunction, make_target_function, parse_target
 
 ACTIONS = 3
 ROWS = 5
@@ -43,7 +43,7 @@ class Case:
     action: Tensor
 
     @property
-    def score(self) -> Score:
+    def score(self) -> PolicyTargetFunction:
         """The score of the rows."""
         shape = tuple(self.x.shape[1:])
         policy = TorchPolicy(
@@ -55,7 +55,7 @@ class Case:
         )
         with torch.no_grad():
             scores = policy.head("logit", self.x, Context())
-        return make_score(policy, parse_target(self.target, policy), Context(action=self.action, scores=scores))
+        return make_target_function(policy, parse_target(self.target, policy), Context(action=self.action, scores=scores))
 
 
 def make_case(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.files import numbered_path
-from rltools.recording import Attribution, Episode, Header, Outcome, Question, Recording, open_recording
+from rltools.recording import Attribution, Episode, Header, Outcome, AttributionSpec, Recording, open_recording
 from rltools.recording.episode import episode_metadata, observation_column, recorded_leaves
 from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BlockFile
@@ -28,7 +28,7 @@ class Explained:
         episodes: one for each episode, in order.
     """
 
-    question: Question
+    question: AttributionSpec
     episodes: Sequence[Attribution]
 
 
@@ -128,7 +128,7 @@ def example_recording(
     action_names: Sequence[str] = ("left", "right"),
     action_start: int | None = 0,
     method: str = "gradient",
-    labels: Sequence[str] = ("centred:chosen",),
+    labels: Sequence[str] = ("centered:chosen",),
     unit: str = "score per unit",
     every: int = 1,
     residuals: Sequence[np.ndarray] | None = None,
@@ -145,7 +145,7 @@ def example_recording(
         action_names: of discrete actions, or of the dimensions of a continuous one.
         action_start: the value of the first discrete action; None for continuous ones.
         method: the attribution's.
-        labels: one per target; the target as text is the only one, else `centred:all`.
+        labels: one per target; the target as text is the only one, else `centered:all`.
         unit: of the values.
         every: one of so many steps is said to be explained.
         residuals: for each episode, `[step, target]`.
@@ -165,7 +165,7 @@ def example_recording(
     shape = values[0].shape[2:] if values else (2,)
     features = features or Features(shape, image_axes(shape) or ("feature",))
     target = labels[0] if len(labels) == 1 else f"{labels[0].split(':')[0]}:all"
-    question = Question(method, target, tuple(labels), unit, {}, "0" * 64, every)
+    question = AttributionSpec(method, target, tuple(labels), unit, {}, "0" * 64, every)
     episodes, explained = [], []
     for number, part in enumerate(values):
         steps = len(part)

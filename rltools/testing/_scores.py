@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rltools.targets.derivative import derivative
 
 
-class PlainScore:
+class PlainFunction:
     """A function `[batch, *feature] -> [batch, k]` as the score of rows that all have the same one.
 
     Args:
@@ -27,8 +27,8 @@ class PlainScore:
     Example:
         >>> import torch
         >>> from rltools.attributions.gradient import gradient
-        >>> from rltools.testing import PlainScore
-        >>> score = PlainScore(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
+        >>> from rltools.testing import PlainFunction
+        >>> score = PlainFunction(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
         >>> gradient(score, torch.zeros(1, 2)).values.tolist()
         [[[1.0, -2.0]]]
     """
@@ -62,7 +62,7 @@ class PlainScore:
         return flat.reshape(*lead, flat.shape[1])
 
     def gradients(self, x: Tensor) -> Tensor:
-        """See `rltools.attributions.RowScore`."""
+        """See `rltools.attributions.TargetFunction`."""
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             return derivative(self(leaf), leaf)
@@ -74,10 +74,10 @@ class PlainScore:
             1
         ) if self._chosen is None else self._chosen
 
-    def rows(self, index: Tensor) -> PlainScore:
+    def rows(self, index: Tensor) -> PlainFunction:
         """The score of some of the rows."""
         chosen = None if self._chosen is None else self._chosen[index]
-        some = PlainScore(
+        some = PlainFunction(
             self.function,
             self.outputs,
             dims=self.dims,

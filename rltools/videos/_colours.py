@@ -1,4 +1,4 @@
-"""The light colours of the replay page, read from its style sheet: one place says what raises and what lowers."""
+"""The light colors of the replay page, read from its style sheet: one place says what raises and what lowers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from importlib.resources import files
 
 import numpy as np
 
-from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.colors import action_color
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 RAMP = 41
-"""So many colours between the ends do for a few hundred."""
+"""So many colors between the ends do for a few hundred."""
 
 
-def colour(name: str) -> Colour:
+def color(name: str) -> Color:
     """What the page's style sheet calls `--name`."""
     return of_hex(_sheet()[name])
 
@@ -27,31 +27,31 @@ def _sheet() -> dict[str, str]:
     return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", light))
 
 
-def own_colours() -> list[Colour]:
-    """All that a video is drawn with, but for its pictures and what lies between two colours."""
+def own_colors() -> list[Color]:
+    """All that a video is drawn with, but for its pictures and what lies between two colors."""
     named = ("paper", "ink", "muted", "faint", "rule", "accent", "positive", "negative", "zero", "gap")
-    actions = {of_hex(action_colour(at)): None for at in range(8)}
+    actions = {of_hex(action_color(at)): None for at in range(8)}
     ramp = heat(np.linspace(-1, 1, RAMP), 1).tolist()
-    return list(dict.fromkeys([*map(colour, named), *actions, *map(tuple, ramp)]))
+    return list(dict.fromkeys([*map(color, named), *actions, *map(tuple, ramp)]))
 
 
-def of_hex(text: str) -> Colour:
+def of_hex(text: str) -> Color:
     """`#c2500c` as bytes."""
     red, green, blue = bytes.fromhex(text[1:])
     return red, green, blue
 
 
 def heat(values: np.ndarray, scale: float) -> np.ndarray:
-    """Numbers as colours: uint8 `[..., 3]`, pale at zero, full from `scale` on, grey where there is none."""
+    """Numbers as colors: uint8 `[..., 3]`, pale at zero, full from `scale` on, gray where there is none."""
     share = np.clip(np.nan_to_num(values) / (scale or 1.0), -1, 1)[..., None]
-    ends = np.where(share < 0, colour("negative"), colour("positive"))
-    zero = np.array(colour("zero"))
+    ends = np.where(share < 0, color("negative"), color("positive"))
+    zero = np.array(color("zero"))
     mixed = zero + (ends - zero) * np.abs(share)
-    return np.rint(np.where(np.isfinite(values)[..., None], mixed, colour("gap"))).astype(np.uint8)
+    return np.rint(np.where(np.isfinite(values)[..., None], mixed, color("gap"))).astype(np.uint8)
 
 
 def veil(values: np.ndarray, scale: float) -> np.ndarray:
-    """A map as colours to lay over a picture: uint8 `[y, x, 4]`, clear at zero, as the page draws it."""
+    """A map as colors to lay over a picture: uint8 `[y, x, 4]`, clear at zero, as the page draws it."""
     share = np.sqrt(np.clip(np.abs(np.nan_to_num(values)) / (scale or 1.0), 0, 1))[..., None]
-    ends = np.where(values[..., None] < 0, colour("negative"), colour("positive"))
+    ends = np.where(values[..., None] < 0, color("negative"), color("positive"))
     return np.concatenate([ends, np.rint(230 * share)], axis=-1).astype(np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools.pages.replay.rows import Row, plane, summed
 from rltools.recording import Attribution, Recording, every_step_first
-from rltools.summary.episodes import deviation
+from rltools.summary.episodes import std
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Explained:
         unit: of what is drawn.
         per_unit: whether a higher value of the feature raises the score, or the value that it has does.
         values: float64 `[step, row]`; those of the last explained step where a sample was; NaN where nothing was.
-        scale: from where on a bar and a colour are full: all but one percent of the values are smaller.
+        scale: from where on a bar and a color are full: all but one percent of the values are smaller.
         scores: float `[step]`, the scalar itself.
         maps: of each picture in the observation `[step, y, x]`, summed over channels and moments.
         map_scales: the same for each of these.
@@ -59,7 +59,7 @@ def explained(
         return None
     found = _held(recording.attribution_of(every_step_first(recording, method, target), episodes=[episode]))
     per_unit = found.unit == "score per unit"
-    values = _standardised(recording, found) if per_unit else found.values.reshape(*found.values.shape[:2], -1)
+    values = _standardized(recording, found) if per_unit else found.values.reshape(*found.values.shape[:2], -1)
     at = int(np.nansum(np.abs(values), axis=(0, 2)).argmax())
     drawn, targets = values[:, at], len(found.labels)
     maps = tuple(
@@ -95,9 +95,9 @@ def _held(found: Attribution) -> Attribution:
     return replace(found, values=found.values[held], scores=found.scores[held])
 
 
-def _standardised(recording: Recording, found: Attribution) -> np.ndarray:
+def _standardized(recording: Recording, found: Attribution) -> np.ndarray:
     """`[step, target, entry]`, each times the standard deviation of its entry over the recording."""
-    spread = deviation((episode.states for episode in recording), recording.features.size)
+    spread = std((episode.states for episode in recording), recording.features.size)
     values = found.values.reshape(*found.values.shape[:2], -1)
     return values if spread is None else values * spread.astype(values.dtype)
 

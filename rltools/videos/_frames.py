@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.videos._colours import colour
+from rltools.videos._colors import color
 from rltools.videos._layout import layout_of
 from rltools.videos._moment import draw_bars, draw_now, draw_panel_now, draw_pictures, draw_step, head_room
 from rltools.videos._pen import pen
@@ -31,7 +31,7 @@ def frames(scene: Scene, steps: Sequence[int], size: tuple[int, int], pace: str)
     """
     from PIL import Image
 
-    still = Image.new("RGB", size, colour("paper"))
+    still = Image.new("RGB", size, color("paper"))
     pictures = pictures_of(scene)
     layout = layout_of(scene, pictures)
     placed = list(zip(pictures, layout.pictures, strict=True))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.colors import action_color
 from rltools.plots.drawing.labels import plain
-from rltools.videos._colours import colour, of_hex
+from rltools.videos._colors import color, of_hex
 from rltools.videos._layout import (
     BOTTOM,
     LARGE,
@@ -47,7 +47,7 @@ def draw_step(pen: Pen, scene: Scene, layout: Layout, step: int) -> None:
     taken = scene.actions.taken
     if taken is not None:
         at = int(taken[step])
-        pen.box(layout.action, 29, 16, 16, of_hex(action_colour(at)))
+        pen.box(layout.action, 29, 16, 16, of_hex(action_color(at)))
         pen.text((layout.action + 24, 44), scene.actions.names[at], size=LARGE, bold=True)
 
 
@@ -94,13 +94,13 @@ def _draw_bar(pen: Pen, asked: Explained | None, bars: Bars, at: int, value: flo
     if asked is None:
         return
     box, top = bars.bars, bars.bars.y + at * bars.row
-    centre, thick = box.x + box.width / 2, min(18.0, 0.58 * bars.row)
+    center, thick = box.x + box.width / 2, min(18.0, 0.58 * bars.row)
     if math.isfinite(value):
         width = box.width / 2 * min(1.0, abs(value) / asked.scale)
-        fill = colour("negative" if value < 0 else "positive")
-        pen.box(centre - (width if value < 0 else 0), top + (bars.row - thick) / 2, width, thick, fill)
+        fill = color("negative" if value < 0 else "positive")
+        pen.box(center - (width if value < 0 else 0), top + (bars.row - thick) / 2, width, thick, fill)
         pen.text((bars.right, top + bars.row / 2), signed(value, asked.scale), anchor="rm")
-    pen.box(centre, top, 1, bars.row, colour("faint"))
+    pen.box(center, top, 1, bars.row, color("faint"))
 
 
 def draw_now(pen: Pen, scene: Scene, place: Box, tracks: Sequence[tuple[Track, Box]], step: int) -> None:
@@ -109,7 +109,7 @@ def draw_now(pen: Pen, scene: Scene, place: Box, tracks: Sequence[tuple[Track, B
         pen.text((LEFT, box.y + 22), track.now(step), size=NOTE, anchor="lm")
     last = tracks[-1][1]
     x = step_x(place, step, len(scene.episode))
-    pen.box(x - 1, place.y - 5, 2, last.y + last.height - place.y + 9, colour("accent"))
+    pen.box(x - 1, place.y - 5, 2, last.y + last.height - place.y + 9, color("accent"))
 
 
 def draw_panel_now(pen: Pen, scene: Scene, top: float, step: int) -> None:
@@ -129,10 +129,10 @@ def draw_panel_now(pen: Pen, scene: Scene, top: float, step: int) -> None:
         name = fitted(actions.names[at], RIGHT - PANEL - 100, NAME, bold=taken)
         pen.text((PANEL + 18, y + 15), name, ink, bold=taken)
         pen.text((RIGHT, y + 15), text, ink, bold=taken, anchor="rs")
-        pen.box(PANEL, y + 20, RIGHT - PANEL, 4, colour("rule"))
+        pen.box(PANEL, y + 20, RIGHT - PANEL, 4, color("rule"))
         if math.isfinite(value) and not barred:
             long = float(actions.bars[step, at]) * width
-            pen.box(zero + min(0.0, long), y + 20, abs(long), 4, of_hex(action_colour(at)))
+            pen.box(zero + min(0.0, long), y + 20, abs(long), 4, of_hex(action_color(at)))
     y = top + 34 + len(actions.shown) * ACTION_ROW
     for name, said in scene.texts.items():
         if y < BOTTOM:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # What plays everywhere first; libx264 is missing where PyAV was built without it.
 _MP4 = (("libx264", {"preset": "superfast", "crf": "20"}), ("mpeg4", {"b": "6M"}))
 _WEBM = (("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"}),)
-_COLOURS = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
+_COLORS = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
 MOVIES: dict[str, tuple[str, tuple[tuple[str, dict[str, str]], ...]]] = {
     ".mp4": ("mp4", _MP4),
     ".webm": ("webm", _WEBM),
@@ -62,12 +62,12 @@ def write_movie(
         stream = file.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        _say_colours(av, stream.codec_context)
+        _say_colors(av, stream.codec_context)
         converted = av.video.reformatter.VideoReformatter().reformat  # one for all, which is faster than one for each
 
         def show(image: Image) -> None:
             frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
-            file.mux(stream.encode(converted(frame, format="yuv420p", **_COLOURS)))
+            file.mux(stream.encode(converted(frame, format="yuv420p", **_COLORS)))
 
         image: Image | None = None
         for image in images:
@@ -79,8 +79,8 @@ def write_movie(
         file.mux(stream.encode(None))
 
 
-def _say_colours(av: Any, context: Any) -> None:
-    """Without this a player guesses by the size of the picture, and guesses wrong: colours shift."""
+def _say_colors(av: Any, context: Any) -> None:
+    """Without this a player guesses by the size of the picture, and guesses wrong: colors shift."""
     context.colorspace = av.video.reformatter.Colorspace.ITU709
     context.color_range = av.video.reformatter.ColorRange.MPEG
     context.color_primaries = context.color_trc = 1  # BT.709, of both

@@ -6,17 +6,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.colors import action_color
 from rltools.plots.drawing.labels import plain
-from rltools.videos._colours import Colour, colour, heat, of_hex
+from rltools.videos._colors import Color, color, heat, of_hex
 from rltools.videos._layout import LEFT, TINY, Box
 from rltools.videos._numbers import fixed
 from rltools.videos._pen import Pen, fitted
 from rltools.videos._scene import Scene
 
 
-def paint_lines(columns: list[tuple[np.ndarray, Colour]], pen: Pen, box: Box) -> None:
-    """Numbers `[step]` as lines, each in its colour, on one scale."""
+def paint_lines(columns: list[tuple[np.ndarray, Color]], pen: Pen, box: Box) -> None:
+    """Numbers `[step]` as lines, each in its color, on one scale."""
     every = np.concatenate([values for values, _ in columns])
     finite = every[np.isfinite(every)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
@@ -26,7 +26,7 @@ def paint_lines(columns: list[tuple[np.ndarray, Colour]], pen: Pen, box: Box) ->
         return (high + pad - value) / (high - low + 2 * pad)
 
     if low < 0 < high:
-        pen.box(box.x, box.y + height(0) * box.height, box.width, 1, colour("faint"))
+        pen.box(box.x, box.y + height(0) * box.height, box.width, 1, color("faint"))
     for value in {low, high}:
         place = (box.x - 8, box.y + height(value) * box.height)
         pen.text(place, fixed(value, high - low, 1), "muted", size=TINY, anchor="rm")
@@ -36,7 +36,7 @@ def paint_lines(columns: list[tuple[np.ndarray, Colour]], pen: Pen, box: Box) ->
             for start, stop in _runs(np.isfinite(values))
         ]
         pen.lines((box.x, box.y, box.width, box.height), runs, ink)
-    pen.box(box.x, box.y + box.height, box.width, 1, colour("rule"))
+    pen.box(box.x, box.y + box.height, box.width, 1, color("rule"))
 
 
 def _runs(there: np.ndarray) -> list[tuple[int, int]]:
@@ -46,14 +46,14 @@ def _runs(there: np.ndarray) -> list[tuple[int, int]]:
 
 
 def paint_strip(scene: Scene, pen: Pen, box: Box) -> None:
-    """The action taken at each step, by its colour."""
+    """The action taken at each step, by its color."""
     taken = scene.actions.taken
     if taken is None:
         return
     changes = [0, *(np.flatnonzero(np.diff(taken)) + 1).tolist(), len(taken)]
     for start, stop in pairwise(changes):
         x, width = (part / len(taken) * box.width for part in (start, stop - start))
-        pen.box(box.x + x, box.y, width, box.height, of_hex(action_colour(int(taken[start]))))
+        pen.box(box.x + x, box.y, width, box.height, of_hex(action_color(int(taken[start]))))
 
 
 def paint_heat(scene: Scene, pen: Pen, box: Box) -> None:
@@ -70,7 +70,7 @@ def paint_heat(scene: Scene, pen: Pen, box: Box) -> None:
     row = box.height / len(scene.rows)
     for at, feature in enumerate(scene.rows):
         if at:
-            pen.box(box.x, box.y + at * row, box.width, 1, colour("paper"))
+            pen.box(box.x, box.y + at * row, box.width, 1, color("paper"))
         name = fitted(plain(feature.name, 80), box.x - LEFT - 10, TINY)
         pen.text((box.x - 8, box.y + (at + 0.5) * row), name, "muted", size=TINY, anchor="rm")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rltools.videos._colours import Colour, colour
+from rltools.videos._colors import Color, color
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,9 @@ class Pen:
     ) -> None:
         """One line; `anchor` as Pillow has it: left, middle or right, and its base or middle."""
         at = (place[0] * self.scale, place[1] * self.scale)
-        self.draw.text(at, text, fill=colour(ink), font=font(size * self.scale, bold), anchor=anchor)
+        self.draw.text(at, text, fill=color(ink), font=font(size * self.scale, bold), anchor=anchor)
 
-    def box(self, x: float, y: float, width: float, height: float, fill: Colour) -> None:
+    def box(self, x: float, y: float, width: float, height: float, fill: Color) -> None:
         """A filled rectangle; nothing where it is less than half a pixel wide."""
         left, top = round(x * self.scale), round(y * self.scale)
         right, bottom = round((x + width) * self.scale), round((y + height) * self.scale)
@@ -64,7 +64,7 @@ class Pen:
         """Of a picture that is to be pasted, in pixels."""
         return max(1, round(width * self.scale)), max(1, round(height * self.scale))
 
-    def lines(self, box: tuple[float, float, float, float], runs: Sequence[Points], ink: Colour) -> None:
+    def lines(self, box: tuple[float, float, float, float], runs: Sequence[Points], ink: Color) -> None:
         """Lines through points in parts of the box `x, y, width, height`; one of a single point is a dot."""
         from PIL import Image, ImageDraw
 

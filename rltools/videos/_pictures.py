@@ -12,7 +12,7 @@ import numpy as np
 from rltools.pages.replay.rows import visible
 from rltools.spaces import Part
 from rltools.spaces.leaves import pick
-from rltools.videos._colours import veil
+from rltools.videos._colors import veil
 from rltools.videos._scene import Scene
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ def _observation(scene: Scene, part: Part, number: int) -> Picture:
         plain = Image.fromarray(seen[step])
         if explained is None or over is None:
             return _sized(plain.convert("RGB"), size)
-        grey = _sized(plain.convert("L"), size).convert("RGB")
+        gray = _sized(plain.convert("L"), size).convert("RGB")
         clouds = Image.fromarray(veil(over[step], explained.map_scales[number]), "RGBA")
         squares = max(over.shape[1:]) <= BLURRED
         smooth = clouds.resize(size, Image.Resampling.NEAREST if squares else Image.Resampling.BILINEAR)
-        grey.paste(smooth, (0, 0), smooth)
-        return grey
+        gray.paste(smooth, (0, 0), smooth)
+        return gray
 
-    said = f"{part.leaf.name or 'observation'}{', in colours what of it matters' if explained else ''}"
+    said = f"{part.leaf.name or 'observation'}{', in colors what of it matters' if explained else ''}"
     return Picture("; ".join(filter(None, [said, note])), (seen.shape[2], seen.shape[1]), at)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.pages.replay.data import ENDINGS
-from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.colors import action_color
 from rltools.plots.drawing.labels import plain
-from rltools.videos._colours import colour, heat, of_hex
+from rltools.videos._colors import color, heat, of_hex
 from rltools.videos._layout import (
     LEFT,
     MEDIUM,
@@ -51,13 +51,13 @@ def draw_head(pen: Pen, scene: Scene, pace: str, room: float) -> None:
         pace,
     ]
     pen.text((LEFT, 63), fitted("  ·  ".join(filter(None, facts)), room, NAME), "muted")
-    pen.box(LEFT, 73, RIGHT - LEFT, 1, colour("rule"))
+    pen.box(LEFT, 73, RIGHT - LEFT, 1, color("rule"))
 
 
 def draw_captions(pen: Pen, pictures: Sequence[tuple[Picture, Box]]) -> None:
     """What the pictures show, and a border that their light parts need."""
     for picture, box in pictures:
-        pen.box(box.x - 1, box.y - 1, box.width + 2, box.height + 2, colour("rule"))
+        pen.box(box.x - 1, box.y - 1, box.width + 2, box.height + 2, color("rule"))
         if picture.caption:
             said = fitted(plain(picture.caption, 200), box.width, NOTE)
             pen.text((box.x, box.y + box.height + 15), said, "muted", size=NOTE)
@@ -80,7 +80,7 @@ def draw_names(pen: Pen, scene: Scene, bars: Bars) -> None:
     for at, lines in enumerate(name_lines(scene.rows)):
         draw_name(pen, bars, at + bars.first, lines)
     if bars.first:
-        pen.box(bars.left, bars.bars.y + bars.first * bars.row, RIGHT - bars.left, 1, colour("rule"))
+        pen.box(bars.left, bars.bars.y + bars.first * bars.row, RIGHT - bars.left, 1, color("rule"))
 
 
 def draw_name(pen: Pen, bars: Bars, at: int, lines: Sequence[str]) -> None:
@@ -93,7 +93,7 @@ def draw_name(pen: Pen, bars: Bars, at: int, lines: Sequence[str]) -> None:
 
 
 def _legend(pen: Pen, scene: Scene, bars: Bars) -> float:
-    """Which colour lowers and which raises; returns where it begins."""
+    """Which color lowers and which raises; returns where it begins."""
     asked = scene.explained
     if asked is None:
         return RIGHT
@@ -116,7 +116,7 @@ def draw_tracks(pen: Pen, scene: Scene, place: Box, tracks: Sequence[tuple[Track
     from matplotlib.ticker import MaxNLocator
 
     steps = len(scene.episode)
-    pen.box(LEFT, place.y - RULE / 2 + 1, RIGHT - LEFT, 1, colour("rule"))
+    pen.box(LEFT, place.y - RULE / 2 + 1, RIGHT - LEFT, 1, color("rule"))
     for track, box in tracks:
         track.paint(pen, box)
         y = box.y + 7  # the middle of a strip; of others, so that there is room for a number beneath
@@ -140,4 +140,4 @@ def draw_panel(pen: Pen, scene: Scene, top: float) -> None:
     pen.text((RIGHT, top + 10), fitted(actions.what, room, TINY), "muted", size=TINY, anchor="rs")
     for row, at in enumerate(actions.shown):
         y = top + 20 + row * ACTION_ROW
-        pen.box(PANEL, y + 5, 10, 10, of_hex(action_colour(at)))
+        pen.box(PANEL, y + 5, 10, 10, of_hex(action_color(at)))

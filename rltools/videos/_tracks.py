@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.colors import action_color
 from rltools.plots.drawing.labels import plain
-from rltools.videos._colours import Colour, colour, of_hex
+from rltools.videos._colors import Color, color, of_hex
 from rltools.videos._layout import Box
 from rltools.videos._numbers import fixed
 from rltools.videos._painting import paint_heat, paint_lines, paint_strip
@@ -21,7 +21,7 @@ GAP = 9
 STRIP = 14
 HEAT, HEAT_ROW = 142, 22
 LINE = 110
-"""The most that is given to all rows of colours, to one of them, and to a track of lines."""
+"""The most that is given to all rows of colors, to one of them, and to a track of lines."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ def _explained(scene: Scene) -> list[Track]:
     size = _size(asked.scores)
     row = min(HEAT_ROW, HEAT / max(1, len(scene.rows)))
     heats = Track("", lambda step: "", row * len(scene.rows), lambda pen, box: paint_heat(scene, pen, box))
-    score = _lines(plain(asked.label), lambda step: fixed(asked.scores[step], size), [(asked.scores, colour("ink"))])
+    score = _lines(plain(asked.label), lambda step: fixed(asked.scores[step], size), [(asked.scores, color("ink"))])
     return [heats, score]
 
 
 def _policy(scene: Scene) -> list[Track]:
-    """A strip of colours for one choice a step, with what was thought of each where there is room; lines for others."""
+    """A strip of colors for one choice a step, with what was thought of each where there is room; lines for others."""
     actions = scene.actions
-    columns = [(actions.values[:, at], of_hex(action_colour(at))) for at in actions.shown]
+    columns = [(actions.values[:, at], of_hex(action_color(at))) for at in actions.shown]
     if actions.taken is None:
         return [_lines("action taken", lambda step: "", columns)]
     strip = Track("action", lambda step: "", STRIP, lambda pen, box: paint_strip(scene, pen, box))
@@ -85,7 +85,7 @@ def _policy(scene: Scene) -> list[Track]:
 def _return(scene: Scene) -> Track:
     so_far = np.cumsum(scene.episode.rewards)
     size = _size(so_far)
-    return _lines("return so far", lambda step: fixed(so_far[step], size), [(so_far, colour("ink"))])
+    return _lines("return so far", lambda step: fixed(so_far[step], size), [(so_far, color("ink"))])
 
 
 def _size(values: np.ndarray) -> float:
@@ -93,5 +93,5 @@ def _size(values: np.ndarray) -> float:
     return float(finite.max(initial=0))
 
 
-def _lines(title: str, now: Callable[[int], str], columns: list[tuple[np.ndarray, Colour]]) -> Track:
+def _lines(title: str, now: Callable[[int], str], columns: list[tuple[np.ndarray, Color]]) -> Track:
     return Track(title, now, math.inf, lambda pen, box: paint_lines(columns, pen, box))

@@ -6,7 +6,7 @@ import math
 from numbers import Real
 from pathlib import Path
 
-from rltools._util.files import appearing, cause_named
+from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.progress import progress_bar
 from rltools.errors import ArgumentError, RecordingError
 from rltools.recording import Recording, as_path, check_recording
@@ -87,10 +87,10 @@ def video(
     scene = scene_of(recording, episode, method, target)
     rate = pace(len(scene.episode), scene.rate, speed)
     plan = timing(len(scene.episode), rate, fps, gif=suffix == ".gif")
-    with cause_named(path.parent):
+    with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            appearing(path) as temporary,
+            atomic_write(path) as temporary,
             progress_bar(f"video of episode {episode}", len(plan.steps), shown=progress, unit="picture") as done,
         ):
             images = frames(scene, plan.steps, size, _in_words(scene, rate))

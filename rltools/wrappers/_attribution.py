@@ -11,13 +11,13 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError, SimulationError
 from rltools.policies.base import Policy
-from rltools.policies.env_info import check_match, look_at
+from rltools.policies.env_info import check_match, inspect_env
 from rltools.rollout.act import allowed_actions
 from rltools.spaces import Features
 from rltools.spaces.leaves import map_leaves
 from rltools.targets import Target
-from rltools.wrappers._last_observation import Situation, check_single
-from rltools.wrappers._live import Moment, ask
+from rltools.wrappers._last_observation import LastObservation, check_single
+from rltools.wrappers._live import StepExplanation, ask
 
 Step = tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]
 _ONLY = np.ones(1, bool)
@@ -29,7 +29,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     Observations, rewards, ends and the random stream stay as they are. Two entries are added to the info of each step:
 
     - `attribution`: float `[*feature]`, signed, in the method's unit per the environment's units; `[target, *feature]`
-      for a target of several scalars, such as "centred:all"
+      for a target of several scalars, such as "centered:all"
     - `score`: the explained scalar, a float; `[target]` for several
 
     It counts as no part of the environment's specification, because it changes nothing in the environment: `spec` is
@@ -39,7 +39,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         env: the environment the policy acts in.
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
         reference: `[reference, *observation]` or a single state, which methods that compare states need.
         parameters: of the method.
 
@@ -62,7 +62,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         >>> dict(zip(env.features.names, info["attribution"])).keys()
         dict_keys(['cart position', 'cart velocity', 'pole angle', 'pole angular velocity'])
         >>> env.labels
-        ('centred:chosen',)
+        ('centered:chosen',)
         >>> observation, reward, terminated, truncated, info = env.step_policy()
         >>> info["attribution"].shape
         (4,)
@@ -81,9 +81,9 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         check_single(env)
         super().__init__(env)
         self._live = ask(policy, method, target, reference, parameters)
-        around = look_at(env, bounds=getattr(policy, "bounds", "same"))
+        around = inspect_env(env, bounds=getattr(policy, "bounds", "same"))
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
-        self._situation = Situation(policy, 1)
+        self._situation = LastObservation(policy, 1)
 
     @property
     def features(self) -> Features:
@@ -162,11 +162,11 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         masks = None if ended else self._masks(info)  # after the end nothing need be allowed
         self._situation.move(self._batch(observation), masks, np.array([ended]))
 
-    def _remember(self, moment: Moment, *, ended: bool) -> None:
+    def _remember(self, moment: StepExplanation, *, ended: bool) -> None:
         if not ended:
             self._situation.remember(moment.state, _ONLY)
 
-    def _entries(self, moment: Moment) -> dict[str, Any]:
+    def _entries(self, moment: StepExplanation) -> dict[str, Any]:
         if len(self.labels) == 1:
             return {"attribution": moment.values[0, 0], "score": float(moment.scores[0, 0])}
         return {"attribution": moment.values[0], "score": moment.scores[0]}

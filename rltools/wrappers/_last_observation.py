@@ -19,7 +19,7 @@ from rltools.spaces.leaves import map_leaves, pick
 _NOTHING = Context()
 
 
-class Situation:
+class LastObservation:
     """One row for each environment."""
 
     def __init__(self, policy: Policy, rows: int) -> None:

@@ -18,9 +18,9 @@ from rltools.attributions.gradient import gradient
 from rltools.attributions.input_x_gradient import input_x_gradient
 from rltools.errors import RltoolsError
 from rltools.explanation.batches import explained_rows
-from rltools.explanation.references import given_reference
+from rltools.explanation.references import given_references
 from rltools.explanation.spec import with_groups
-from rltools.policies.base import Acted, Context, Policy, advanced, check_is_policy, decide, positions, pulled
+from rltools.policies.base import ActResult, Context, Policy, next_state, check_is_policy, decide, positions, pulled
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import blank_observations, map_leaves, pick
@@ -45,7 +45,7 @@ _FROM_GRADIENT: dict[Method, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepExplanation:
     """What was done in some states, and why.
 
     Attributes:
@@ -77,7 +77,7 @@ class Live:
         """A label for each explained scalar."""
         return target_labels(self.target, self.policy)
 
-    def explain(self, observations: Any, context: Context, actions: Any) -> Moment:
+    def explain(self, observations: Any, context: Context, actions: Any) -> StepExplanation:
         """Explain actions that were taken in `observations [row, *observation]`.
 
         Raises:
@@ -85,10 +85,10 @@ class Live:
             GradientError: the policy is not differentiable.
         """
 
-        def take(scores: Tensor) -> Acted:
+        def take(scores: Tensor) -> ActResult:
             given, scores = checked_actions(self.policy, actions, len(scores)), scores.detach()
             taken = Context(positions(self.policy, given), scores, context.mask, context.state)
-            return Acted(given, scores.numpy(force=True), taken)
+            return ActResult(given, scores.numpy(force=True), taken)
 
         return self._moment(observations, context, take)
 
@@ -99,7 +99,7 @@ class Live:
         *,
         deterministic: bool,
         rngs: Sequence[np.random.Generator] | None,
-    ) -> Moment:
+    ) -> StepExplanation:
         """Let the policy act in `observations [row, *observation]`, and explain what it does.
 
         Raises:
@@ -112,7 +112,7 @@ class Live:
             check_finite(self.policy, torch.as_tensor(drawn.scores))
             return self.explain(observations, context, drawn.actions)
 
-        def choose(scores: Tensor) -> Acted:
+        def choose(scores: Tensor) -> ActResult:
             check_finite(self.policy, scores)
             return decide(self.policy, scores, context)
 
@@ -124,13 +124,13 @@ class Live:
         return np.full((rows, *(space.shape or ())), getattr(space, "start", 0), space.dtype)
 
     def unexplained(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """The values and the scores, NaN, of rows without an explanation; shapes and dtypes as in `Moment`."""
+        """The values and the scores, NaN, of rows without an explanation; shapes and dtypes as in `StepExplanation`."""
         scores = torch.full((rows, len(self.labels)), torch.nan, dtype=self.policy.dtype).numpy()
         features = self.policy.features.shape
         values = np.full((*scores.shape, *features), np.nan, scores.dtype)
         return values, scores
 
-    def _moment(self, observations: Any, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
+    def _moment(self, observations: Any, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
         # The caller may step under no_grad, as evaluation loops do; inference mode also needs leaves of its own.
         with _differentiating():
             x = self.policy.encode(observations)
@@ -141,17 +141,17 @@ class Live:
                 moment = self._from_one_graph(x, context, act, finish)
             return self._remembering(moment, x, context) if self.policy.state_size else moment
 
-    def _remembering(self, moment: Moment, x: Tensor, context: Context) -> Moment:
+    def _remembering(self, moment: StepExplanation, x: Tensor, context: Context) -> StepExplanation:
         with torch.no_grad():
-            return replace(moment, state=advanced(self.policy, x.detach(), context))
+            return replace(moment, state=next_state(self.policy, x.detach(), context))
 
     def _from_one_graph(
         self,
         x: Tensor,
         context: Context,
-        act: Callable[[Tensor], Acted],
+        act: Callable[[Tensor], ActResult],
         finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> Moment:
+    ) -> StepExplanation:
         first = self.policy.heads[0]
         way = None if self.weights is None else pulled(self.policy, first, x, context)
         if self.weights is not None and way is not None:
@@ -176,25 +176,25 @@ class Live:
 
     def _finished(
         self,
-        acted: Acted,
+        acted: ActResult,
         scores: np.ndarray,
         gradients: list[np.ndarray],
         x: Tensor,
         finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> Moment:
+    ) -> StepExplanation:
         slopes = gradients[0][:, None] if len(gradients) == 1 else np.stack(gradients, axis=1)
         values = finite_or_nan(finish(slopes, x.numpy(force=True)[:, None]))
         if (missing := np.isnan(scores)).any():  # of no score there is nothing to say
             values = np.where(missing.reshape(*missing.shape, *[1] * (values.ndim - 2)), np.nan, values)
-        return Moment(acted.actions, values, scores)
+        return StepExplanation(acted.actions, values, scores)
 
-    def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], Acted]) -> Moment:
+    def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
         with torch.no_grad():
             acted = act(self.policy.head(self.policy.heads[0], x, context))
         explained = explained_rows(
             self.policy, self.method, self.target, x, acted.context, self.reference, self.settings
         )
-        return Moment(acted.actions, explained.columns["values"], explained.columns["scores"])
+        return StepExplanation(acted.actions, explained.columns["values"], explained.columns["scores"])
 
 
 def _differentiating() -> AbstractContextManager[Any]:
@@ -227,7 +227,7 @@ def ask(
     """
     check_is_policy(policy)
     found = find_method(method)
-    compared = None if reference is None else given_reference(policy, reference)
+    compared = None if reference is None else given_references(policy, reference)
     parsed = fitting_target(method, found.needs, target, policy)
     settings = with_groups(found, found.settings(parameters), policy.features)
     _try_several(policy)

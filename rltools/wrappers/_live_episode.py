@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from rltools._util.files import numbered_path
-from rltools.explanation.references import reference_id
+from rltools.explanation.references import references_id
 from rltools.explanation.views import explained_unit
 from rltools.policies.base import Context, Policy
-from rltools.recording import Outcome, Question, Recording
+from rltools.recording import Outcome, AttributionSpec, Recording
 from rltools.recording.seal import EPISODE_ROWS, NUMBER, QUESTION, RECORDING
 from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BlockFile, EpisodeWriter
@@ -69,8 +69,8 @@ class LiveEpisode:
     def outcome(self, ended: str, fault: str) -> Outcome:
         """How it went."""
         total = float(sum(float(step["reward"]) for step in self.steps))
-        outside = self.observed.outside(stacked(self.steps))
-        return Outcome(self.number, self.seed, len(self.steps), total, ended, fault, outside)
+        out_of_space = self.observed.out_of_space(stacked(self.steps))
+        return Outcome(self.number, self.seed, len(self.steps), total, ended, fault, out_of_space)
 
 
 def taken_in(policy: Policy, observed: Observed, observations: Any, context: Context) -> Columns:
@@ -88,14 +88,14 @@ def taken_in(policy: Policy, observed: Observed, observations: Any, context: Con
     return {**observed.of(0), "score": np.array(scores), **kept}
 
 
-def question_of(live: Live) -> Question:
+def spec_of(live: Live) -> AttributionSpec:
     """What was asked at every step."""
     parameters = {name: value if _is_plain(value) else str(value) for name, value in live.settings.items()}
     if live.reference is not None and "reference" in live.method.needs:
-        parameters["reference"] = reference_id(live.reference, 0)
+        parameters["reference"] = references_id(live.reference, 0)
     if live.policy.state_size:
         parameters["memory"] = "held"
-    return Question(
+    return AttributionSpec(
         method=live.method.name,
         target=str(live.target),
         labels=live.labels,
@@ -109,7 +109,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def keep(recording: Recording, question: Question, episode: LiveEpisode, outcome: Outcome, speed: float) -> None:
+def keep(recording: Recording, question: AttributionSpec, episode: LiveEpisode, outcome: Outcome, speed: float) -> None:
     """Write an episode, its attributions first: an episode that is there is explained."""
     key = re.sub(r"[^A-Za-z0-9]+", "-", f"{question.method}-{question.target}").strip("-")[:60] + "-live"
     folder = recording.directory / "attributions" / key
@@ -124,7 +124,7 @@ def keep(recording: Recording, question: Question, episode: LiveEpisode, outcome
         attributions.write({"t": steps, **stacked(episode.explained)})
         writer.write(stacked(episode.steps), episode.frames or [])
         belongs = {RECORDING: recording.seal, NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: writer.content}
-        belongs |= {QUESTION: recording.question_seal(key)}
+        belongs |= {QUESTION: recording.spec_seal(key)}
         attributions.finish({"policy_sha256": question.policy_sha256, **belongs})
         writer.finish(outcome, episode.observed.of(0), speed)
     except BaseException:

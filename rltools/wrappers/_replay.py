@@ -13,8 +13,8 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
-from rltools._util.files import cause_named, numbered
-from rltools._util.lock import sole_writer
+from rltools._util.files import os_errors_as, numbered
+from rltools._util.lock import folder_lock
 from rltools.envs import environment_spec
 from rltools.errors import ArgumentError, ConflictError
 from rltools.pages.replay import replay
@@ -24,7 +24,7 @@ from rltools.rollout.observations import Observed
 from rltools.rollout.render import draw, frames_per_second
 from rltools.rollout.settings import header_of, settle
 from rltools.wrappers._attribution import AttributionWrapper, Step
-from rltools.wrappers._live_episode import Columns, LiveEpisode, keep, question_of, taken_in
+from rltools.wrappers._live_episode import Columns, LiveEpisode, keep, spec_of, taken_in
 
 NO_SEED = -1
 """In place of the seed of an episode that was reset without one."""
@@ -105,7 +105,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.pages: tuple[Path, ...] = ()
         self._beneath, self._live = env, env._live
         self._trigger, self._title = episode_trigger or cubes, title
-        self._question = question_of(self._live)
+        self._question = spec_of(self._live)
         self._holding: ExitStack | None = _held(
             Path(folder)
         )  # as long as the wrapper: every episode of it goes into the same folder
@@ -194,7 +194,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _write(self, episode: LiveEpisode, ended: str, fault: str = "") -> None:
         self._episode = None
         recording, number = self._recording, episode.number
-        with sole_writer(recording.directory), cause_named(recording.directory):
+        with folder_lock(recording.directory), os_errors_as(recording.directory):
             keep(recording, self._question, episode, episode.outcome(ended, fault), frames_per_second(self.env))
         page = recording.directory / "replays" / f"episode-{number:06d}.html"
         self.pages += (replay(recording, number, page, title=self._title),)
@@ -204,7 +204,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         limit = (spec and spec.max_episode_steps) or 0
         header = header_of(policy, spec, NO_SEED, False, limit, layers=layers_of(self._beneath.env))
         header = dataclasses.replace(header, notes=(*header.notes, "seen live: some episodes, and whatever acted"))
-        with sole_writer(folder), cause_named(folder):
+        with folder_lock(folder), os_errors_as(folder):
             if (there := numbered(folder / "episodes")) and not overwrite:
                 raise ConflictError(
                     f"{folder} holds {len(there)} episodes already; choose another folder, or delete them with "
@@ -226,7 +226,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 def _held(folder: Path) -> ExitStack:
     """Holds a folder for one wrapper, until it is closed or collected."""
     holding = ExitStack()
-    holding.enter_context(sole_writer(folder, ".lock-replays"))
+    holding.enter_context(folder_lock(folder, ".lock-replays"))
     return holding
 
 

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError, SimulationError
 from rltools.policies.base import Policy
-from rltools.policies.env_info import Surroundings, check_match
+from rltools.policies.env_info import EnvInfo, check_match
 from rltools.rollout.act import checked_masks
 from rltools.spaces import Features
 from rltools.targets import Target
 from rltools.wrappers._attribution import extended
-from rltools.wrappers._last_observation import Situation, check_several
-from rltools.wrappers._live import Moment, ask
+from rltools.wrappers._last_observation import LastObservation, check_several
+from rltools.wrappers._live import StepExplanation, ask
 
 Step = tuple[Any, Any, Any, Any, dict[str, Any]]
 
@@ -29,7 +29,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
     Observations, rewards, ends and the random stream stay as they are. Four entries are added to the info of each step:
 
     - `attribution`: float `[num_envs, *feature]`, signed; `[num_envs, target, *feature]` for a target of several
-      scalars, such as "centred:all"
+      scalars, such as "centered:all"
     - `score`: float `[num_envs]`, the explained scalars; `[num_envs, target]` for several
     - `_attribution` and `_score`: bool `[num_envs]`, whether there is one
 
@@ -40,7 +40,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         envs: the vector environment the policy acts in; its `metadata["autoreset_mode"]` says how it resets.
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centred:chosen" for discrete actions, "action:all" for others.
+        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
         reference: `[reference, *observation]` or a single state, which methods that compare states need.
         parameters: of the method.
 
@@ -81,9 +81,9 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         self._live = ask(policy, method, target, reference, parameters)
         meant = getattr(policy, "bounds", "same") == "any"
         spaces = envs.single_observation_space, envs.single_action_space
-        around = Surroundings(*spaces, envs.spec, any_bounds=meant)
+        around = EnvInfo(*spaces, envs.spec, any_bounds=meant)
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
-        self._situation = Situation(policy, envs.num_envs)
+        self._situation = LastObservation(policy, envs.num_envs)
         self._only_resets = np.zeros(envs.num_envs, bool)
 
     @property
@@ -173,14 +173,14 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
             )
         return checked_masks(said, policy, self.num_envs, "the action masks")
 
-    def _remember(self, moment: Moment | None, acting: np.ndarray, step: Step) -> None:
+    def _remember(self, moment: StepExplanation | None, acting: np.ndarray, step: Step) -> None:
         """What a recurrent policy remembers, but of episodes that have ended."""
         if moment is not None and moment.state is not None:
             going_on = ~np.logical_or(step[2], step[3])
             kept = torch.from_numpy(going_on[acting])
             self._situation.remember(moment.state[kept], acting & going_on)
 
-    def _entries(self, moment: Moment | None, acting: np.ndarray) -> dict[str, Any]:
+    def _entries(self, moment: StepExplanation | None, acting: np.ndarray) -> dict[str, Any]:
         """The rows that were explained among those that were not."""
         values, scores = self._live.unexplained(self.num_envs)
         if moment is not None:

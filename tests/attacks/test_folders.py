@@ -145,7 +145,7 @@ def test_what_else_changes_the_environment_is_said(run, harmless, said):
     assert "not done on a file's word" in report["notes"][0]
 
 
-def test_a_normalisation_that_would_be_evaluated(run, harmless, sentinel):
+def test_a_normalization_that_would_be_evaluated(run, harmless, sentinel):
     report = harmless(run(config=f"normalize: \"__import__('os').mkdir('{sentinel}')\""))
     assert report["error"] == "ModelError"
     assert "statistics are missing" in report["message"]

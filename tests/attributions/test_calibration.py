@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from rltools.attributions import find_method
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 METHODS = {
     "smooth_grad": {"noise": 0.5},
@@ -23,13 +23,13 @@ def draw(*shape, seed=0):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_standard_error_is_that_of_other_seeds(name, activation):
     torch.manual_seed(0)
-    score = PlainScore(nn.Sequential(nn.Linear(4, 16), activation(), nn.Linear(16, 2)).double(), 2)
+    score = PlainFunction(nn.Sequential(nn.Linear(4, 16), activation(), nn.Linear(16, 2)).double(), 2)
     x, reference = draw(4, 4), draw(8, 4, seed=1)
     method = find_method(name)
     runs = [method(score, x, reference=reference, seed=seed, **METHODS[name]) for seed in range(200)]
-    deviation = torch.stack([run.values for run in runs]).std(0)
+    std = torch.stack([run.values for run in runs]).std(0)
     said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
-    ratio = (said / deviation)[deviation > 1e-9]
+    ratio = (said / std)[std > 1e-9]
     assert 0.9 < ratio.median() < 1.1
 
 
@@ -37,9 +37,9 @@ def test_the_standard_error_is_that_of_other_seeds(name, activation):
 def test_that_of_decision_change_is_that_of_other_references(references):
     torch.manual_seed(0)
     net = nn.Linear(4, 3).double()
-    score = PlainScore(lambda x: net(x).argmax(-1, keepdim=True).double(), 1, categorical=True)
+    score = PlainFunction(lambda x: net(x).argmax(-1, keepdim=True).double(), 1, categorical=True)
     x, method = draw(5, 4), find_method("decision_change")
     runs = [method(score, x, reference=draw(references, 4, seed=seed)) for seed in range(200)]
-    deviation = torch.stack([run.values for run in runs]).std(0)
+    std = torch.stack([run.values for run in runs]).std(0)
     said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
-    assert 0.9 < (said / deviation)[deviation > 0].median() < 1.1
+    assert 0.9 < (said / std)[std > 0].median() < 1.1

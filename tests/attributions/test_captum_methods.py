@@ -16,8 +16,8 @@ from rltools.attributions._support.captum.methods import captum_method
 from rltools.errors import ArgumentError, MethodError, UnknownNameError
 from rltools.policies.base import Context
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.targets import make_score, parse_target
-from rltools.testing import PlainScore, check_attribution
+from rltools.targets import make_target_function, parse_target
+from rltools.testing import PlainFunction, check_attribution
 
 attr = pytest.importorskip("captum.attr")
 quick = settings(deadline=None, max_examples=15)
@@ -59,7 +59,7 @@ class Skip(nn.Module):
 
 
 def plain(net, outputs=2):
-    return PlainScore(net, outputs)
+    return PlainFunction(net, outputs)
 
 
 def left_behind(net):
@@ -276,7 +276,7 @@ class TestAgainstOurs:
 
     def test_windows_as_files_hold_them(self):
         net = nn.Sequential(nn.Flatten(), mlp(features=12)).double()
-        score, x = PlainScore(net, 2, dims=("channel", "y", "x")), draw(3, 2, 2, 3)
+        score, x = PlainFunction(net, 2, dims=("channel", "y", "x")), draw(3, 2, 2, 3)
         found = find_method("captum:Occlusion")(
             score, x, reference=draw(1, 2, 2, 3), sliding_window_shapes=[2, 2, 1], strides=[2, 2, 1]
         )
@@ -314,7 +314,7 @@ class TestCalling:
     @pytest.mark.parametrize("name", ["FeatureAblation", "IntegratedGradients", "KernelShap"])
     def test_memory_is_bounded_and_changes_nothing(self, name):
         net, x, reference = mlp(), draw(3, 4), draw(2, 4)
-        little = PlainScore(net, 2, most_copies=6)
+        little = PlainFunction(net, 2, most_copies=6)
         found = find_method(f"captum:{name}")
         small = found(little, x, reference=reference).values
         torch.testing.assert_close(small, found(plain(net), x, reference=reference).values)
@@ -324,10 +324,10 @@ class TestCalling:
         """Captum expands and cuts batches; the chosen action of a row goes with it."""
         policy = TorchPolicy(mlp().float(), Box(-9, 9, (4,), np.float32), Discrete(2))
         x = draw(4, 4).float()
-        score = make_score(policy, parse_target("logit:chosen", policy), Context(action=torch.tensor([0, 1, 1, 0])))
+        score = make_target_function(policy, parse_target("logit:chosen", policy), Context(action=torch.tensor([0, 1, 1, 0])))
         reference = draw(2, 4, seed=1).float()
         for name, ours in (("DeepLift", "deep_lift"), ("IntegratedGradients", "integrated_gradients")):
-            every = make_score(policy, parse_target("logit:all", policy), Context())
+            every = make_target_function(policy, parse_target("logit:all", policy), Context())
             both = find_method(ours)(every, x, reference=reference).values
             expected = both[range(4), [0, 1, 1, 0]]
             found = find_method(f"captum:{name}")(score, x, reference=reference).values[:, 0]
@@ -407,7 +407,7 @@ class OfADict(nn.Module):
 
 
 def test_from_a_recording_of_dict_observations(tmp_path, make_env):
-    """End to end: recorded, explained, opened again, summarised."""
+    """End to end: recorded, explained, opened again, summarized."""
     torch.manual_seed(0)
     space = Dict({"arm": Box(-9, 9, (3,), np.float32), "hand": Box(-9, 9, (2,), np.float32)})
     seen = {"arm": np.ones(3, np.float32), "hand": np.zeros(2, np.float32)}
@@ -430,4 +430,4 @@ def test_from_a_recording_of_dict_observations(tmp_path, make_env):
     np.testing.assert_allclose(found["captum:Saliency"], found["gradient"], rtol=1e-5, atol=1e-6)
     assert found["gradient"].shape == (15, 1, 5)
     assert again.attribution(method="deep_lift").residual.max() < 1e-5
-    assert rltools.summarise(again, method="captum:Saliency").method == "captum:Saliency"
+    assert rltools.summarize(again, method="captum:Saliency").method == "captum:Saliency"

@@ -105,7 +105,7 @@ def half_explained(score, x, *, reference):
     return Result(slopes(score, x) * (x - reference.mean(0))[:, None])
 
 
-def first_feature_favoured(score, x):
+def first_feature_favored(score, x):
     found = slopes(score, x)
     found.flatten(2)[:, :, 0] *= 2
     return Result(found)
@@ -127,7 +127,7 @@ def smeared(score, x):
         (declared(targets_exchanged), "asked alone"),
         (declared(leaving_gradients), "the .grad of the network's parameters"),
         (declared(half_explained, {"complete"}, "score", {"gradient", "reference"}), "complete: the stated residual"),
-        (declared(first_feature_favoured, {"symmetric"}), "symmetric"),
+        (declared(first_feature_favored, {"symmetric"}), "symmetric"),
         (declared(smeared, {"dummy"}), "dummy: smeared gives"),
         (declared(slopes, {"fair"}), "unknown axioms fair; there are linear, dummy"),
     ],

@@ -3,10 +3,10 @@ import torch
 
 from rltools.attributions import find_method, method, method_names
 from rltools.errors import MethodError
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 random = find_method("random")
-deviation = find_method("deviation")
+std = find_method("std")
 
 
 def draw(*shape, seed=0):
@@ -15,19 +15,19 @@ def draw(*shape, seed=0):
 
 @pytest.fixture
 def score():
-    return PlainScore(lambda x: x.flatten(1)[:, :2], 2, dims=("y", "x"))
+    return PlainFunction(lambda x: x.flatten(1)[:, :2], 2, dims=("y", "x"))
 
 
 def test_controls_say_so_and_others_do_not():
     named = {name for name in method_names() if find_method(name).description.startswith("Control: ")}
-    assert named == {"random", "deviation"}
+    assert named == {"random", "std"}
     assert {find_method(name).unit for name in named} == {"rank"}
 
 
 def test_only_controls_say_no_more_than_an_order():
     """What is on disk tells a control by its unit."""
     controls = {name for name in method_names() if find_method(name).control}
-    assert controls == {name for name in method_names() if find_method(name).unit == "rank"} == {"random", "deviation"}
+    assert controls == {name for name in method_names() if find_method(name).unit == "rank"} == {"random", "std"}
     for unit, control in (("rank", False), ("score", True)):
         with pytest.raises(MethodError, match=f"unit '{unit}' and control={control}"):
             method(unit=unit, control=control, forwards=lambda features, references, settings: 0)(print)
@@ -35,7 +35,7 @@ def test_only_controls_say_no_more_than_an_order():
 
 def test_neither_asks_the_network(score):
     random(score, draw(3, 4, 5))
-    deviation(score, draw(3, 4, 5), reference=draw(8, 4, 5))
+    std(score, draw(3, 4, 5), reference=draw(8, 4, 5))
     assert not score.seen
 
 
@@ -65,8 +65,8 @@ class TestRandom:
 class TestDeviation:
     def test_is_that_of_the_references(self, score):
         reference = draw(9, 4, 5)
-        found = deviation(score, draw(3, 4, 5, seed=1), reference=reference).values
+        found = std(score, draw(3, 4, 5, seed=1), reference=reference).values
         torch.testing.assert_close(found, reference.std(0, correction=0).expand(3, 2, 4, 5))
 
     def test_of_one_reference_is_nothing(self, score):
-        assert not deviation(score, draw(2, 4, 5), reference=draw(1, 4, 5)).values.any()
+        assert not std(score, draw(2, 4, 5), reference=draw(1, 4, 5)).values.any()

@@ -10,8 +10,8 @@ from rltools import AttributionWrapper, TorchPolicy, attribute, explain, load_po
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.policies.base import Context
-from rltools.targets import Target, make_score
-from rltools.testing import PlainScore, check_attribution
+from rltools.targets import Target, make_target_function
+from rltools.testing import PlainFunction, check_attribution
 
 quick = settings(deadline=None, max_examples=15)
 decision_change = find_method("decision_change")
@@ -72,7 +72,7 @@ class TestChoices:
     def test_against_one_replacement_at_a_time(self, features, references, seed):
         policy = policy_of(Discrete(3), features, seed=seed)
         x, reference = draw(4, features, seed=seed), 2 * draw(references, features, seed=seed + 1)
-        found = decision_change(make_score(policy, Target("decision"), Context()), x, reference=reference)
+        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=reference)
         values, errors = by_hand(
             lambda state: policy.head("logit", state[None], Context()).argmax(1), x, reference, each(features), torch.ne
         )
@@ -84,7 +84,7 @@ class TestChoices:
     def test_several_at_once(self, seed):
         policy = policy_of(MultiDiscrete([3, 2]), outputs=5, seed=seed)
         x, reference = draw(3, 4, seed=seed), 2 * draw(4, 4, seed=seed + 1)
-        found = decision_change(make_score(policy, Target("decision"), Context()), x, reference=reference)
+        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=reference)
 
         def decide(state):
             logits = policy.head("logit", state[None], Context())
@@ -99,11 +99,11 @@ class TestChoices:
         x, reference = draw(20, 4), 3 * draw(8, 4, seed=1)
         one = torch.zeros(20, 3, dtype=torch.bool)
         one[:, 2] = True
-        forced = decision_change(make_score(policy, Target("decision"), Context(mask=one)), x, reference=reference)
+        forced = decision_change(make_target_function(policy, Target("decision"), Context(mask=one)), x, reference=reference)
         assert not forced.values.any()
         assert not forced.standard_error.any()
         two = torch.tensor([True, False, True]).expand(20, 3)
-        found = decision_change(make_score(policy, Target("decision"), Context(mask=two)), x, reference=reference)
+        found = decision_change(make_target_function(policy, Target("decision"), Context(mask=two)), x, reference=reference)
         values, _ = by_hand(
             lambda state: policy.head("logit", state[None], Context())[:, [0, 2]].argmax(1),
             x,
@@ -114,7 +114,7 @@ class TestChoices:
         torch.testing.assert_close(found.values, values)
 
     def test_decisions_have_no_distance(self):
-        score = PlainScore(lambda x: 7 * (x[:, :1] > 0).double(), 1, categorical=True)
+        score = PlainFunction(lambda x: 7 * (x[:, :1] > 0).double(), 1, categorical=True)
         found = decision_change(
             score, torch.tensor([[1.0, 1.0]]).double(), reference=torch.tensor([[-1.0, -1.0]]).double()
         )
@@ -129,7 +129,7 @@ class TestContinuous:
         space = Box(np.float32([-0.5, 0]), np.float32([0.5, 4]))
         policy = policy_of(space, outputs=2, seed=seed)
         x, reference = draw(3, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1)
-        found = decision_change(make_score(policy, Target("decision"), Context()), x, reference=reference)
+        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=reference)
         values, errors = by_hand(
             lambda state: torch.as_tensor(policy.act(state[None].numpy(), Context()).actions[0] / np.float32([1, 4])),
             x,
@@ -146,7 +146,7 @@ class TestContinuous:
         net = network(7, 2).float()
         with torch.no_grad():
             net[1].weight[:, 3] = 0
-        score = PlainScore(net, 2)
+        score = PlainFunction(net, 2)
         for rows in (1, 2, 5, 33):
             x, reference = draw(rows, 7).float(), draw(5, 7, seed=1).float()
             score.most_copies = 64
@@ -159,7 +159,7 @@ class TestGroups:
     def test_groups_are_replaced_together(self, seed):
         policy = policy_of(Discrete(3), seed=seed)
         x, reference, groups = draw(4, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1), ((0, 2), (3,), (1,))
-        score = make_score(policy, Target("decision"), Context())
+        score = make_target_function(policy, Target("decision"), Context())
         found = decision_change(score, x, reference=reference, groups=groups)
         values, errors = by_hand(
             lambda state: policy.head("logit", state[None], Context()).argmax(1), x, reference, groups, torch.ne
@@ -170,7 +170,7 @@ class TestGroups:
     def test_a_single_group_is_another_state(self):
         policy = policy_of(Discrete(3))
         x, reference = draw(6, 4), draw(9, 4, seed=1)
-        score = make_score(policy, Target("decision"), Context())
+        score = make_target_function(policy, Target("decision"), Context())
         found = decision_change(score, x, reference=reference, groups=((0, 1, 2, 3),)).values.sum(2)
         others = score(reference)[:, 0]
         torch.testing.assert_close(found, (score(x) != others).double().mean(1, keepdim=True))
@@ -192,7 +192,7 @@ class TestGroups:
 class TestBounds:
     @pytest.mark.parametrize("most", [1, 2, 3, 7, 40, 1000])
     def test_so_many_copies_at_once_and_no_more(self, most):
-        score = PlainScore(lambda x: (x.sum(1, keepdim=True) > 0).double(), 1, categorical=True, most_copies=most)
+        score = PlainFunction(lambda x: (x.sum(1, keepdim=True) > 0).double(), 1, categorical=True, most_copies=most)
         x, reference = draw(3, 5), draw(4, 5, seed=1)
         found = decision_change(score, x, reference=reference)
         expected = by_hand(lambda state: state.sum(0, keepdim=True) > 0, x, reference, each(5), torch.ne)
@@ -200,7 +200,7 @@ class TestBounds:
         assert all(np.prod(lead) <= max(most, len(x)) for lead in score.seen)
 
     def test_no_rows(self):
-        score = PlainScore(lambda x: (x[:, :2] > 0).double(), 2, categorical=True)
+        score = PlainFunction(lambda x: (x[:, :2] > 0).double(), 2, categorical=True)
         found = decision_change(score, draw(0, 3), reference=draw(2, 3))
         assert found.values.shape == found.standard_error.shape == (0, 2, 3)
 
@@ -208,12 +208,12 @@ class TestBounds:
         policy = policy_of(Discrete(3))
         x = draw(3, 4)
         x[1] = torch.nan
-        found = decision_change(make_score(policy, Target("decision"), Context()), x, reference=draw(2, 4, seed=1))
+        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=draw(2, 4, seed=1))
         assert found.values.isnan().all(2).any(1).tolist() == [False, True, False]
 
     def test_states_to_compare_with_are_needed(self):
         with pytest.raises(ArgumentError, match="decision_change compares each state with reference states"):
-            decision_change(PlainScore(lambda x: x, 2), draw(1, 2))
+            decision_change(PlainFunction(lambda x: x, 2), draw(1, 2))
 
 
 class TestOfAPolicy:

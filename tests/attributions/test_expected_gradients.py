@@ -15,8 +15,8 @@ from rltools.attributions import find_method
 from rltools.attributions.expected_gradients import _draw
 from rltools.errors import ArgumentError
 from rltools.policies.base import Context
-from rltools.targets import make_score, parse_target
-from rltools.testing import PlainScore
+from rltools.targets import make_target_function, parse_target
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 few, seeds = st.integers(1, 4), st.integers(0, 2**16)
@@ -31,7 +31,7 @@ def draw(*shape, seed=0):
 def plain(features=3, activation=nn.Tanh, seed=0, **choices):
     torch.manual_seed(seed)
     net = nn.Sequential(nn.Linear(features, 8), activation(), nn.Linear(8, 2)).double()
-    return PlainScore(net, 2, **choices)
+    return PlainFunction(net, 2, **choices)
 
 
 def integral(score, x, reference):
@@ -105,9 +105,9 @@ class TestValues:
     def test_the_standard_error_is_that_of_other_seeds(self, activation, references, samples):
         score, x, reference = plain(4, activation, 3), draw(4, 4), draw(references, 4, seed=1)
         runs = [expected_gradients(score, x, reference=reference, samples=samples, seed=seed) for seed in range(200)]
-        deviation = torch.stack([run.values for run in runs]).std(0)
+        std = torch.stack([run.values for run in runs]).std(0)
         said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
-        assert 0.9 < (said / deviation).median() < 1.1
+        assert 0.9 < (said / std).median() < 1.1
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @pytest.mark.parametrize(("references", "samples"), [(1, 64), (6, 96), (6, 20), (40, 20)])
@@ -151,7 +151,7 @@ class TestValues:
         assert ((found.values[..., 0] - difference).abs() <= 4 * found.standard_error[..., 0]).all()
 
     def test_a_linear_score_leaves_neither_residual_nor_error(self):
-        score = PlainScore(nn.Linear(3, 2).double(), 2)
+        score = PlainFunction(nn.Linear(3, 2).double(), 2)
         found = expected_gradients(score, draw(4, 3), reference=draw(5, 3, seed=1), samples=17)
         assert found.residual.abs().max() < 1e-12
         assert found.standard_error.max() < 1e-12
@@ -168,7 +168,7 @@ class TestValues:
         target = "logit:0"
         asked = {"target": target, "reference": reference.numpy(), "samples": 240}
         found = rltools.attribute(policy, x.numpy(), method="expected_gradients", **asked)
-        score = make_score(policy, parse_target(target, policy), Context())
+        score = make_target_function(policy, parse_target(target, policy), Context())
         peer = attr.GradientShap(score)
         torch.manual_seed(0)
         np.random.seed(0)  # noqa: NPY002

@@ -12,8 +12,8 @@ from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.policies.base import Context
 from rltools.policies.load import load_policy
-from rltools.targets import make_score, parse_target
-from rltools.testing import PlainScore
+from rltools.targets import make_target_function, parse_target
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 grad_cam = find_method("grad_cam")
@@ -30,13 +30,13 @@ def cnn(seed=0, activation=nn.ReLU):
 
 
 def pictures(net, outputs=2):
-    return PlainScore(net, outputs, dims=("channel", "y", "x"))
+    return PlainFunction(net, outputs, dims=("channel", "y", "x"))
 
 
 def around(net, function, dims=("channel", "y", "x")):
     """A score that does more than its network."""
 
-    class Around(PlainScore):
+    class Around(PlainFunction):
         network = net
 
     return Around(function, 2, dims=dims)
@@ -156,7 +156,7 @@ class TestLayers:
 class TestRefusals:
     def test_vectors(self):
         with pytest.raises(ArgumentError, match="one picture with axes y and x, and these have the axes feature"):
-            grad_cam(PlainScore(nn.Linear(3, 2).double(), 2), draw(2, 3))
+            grad_cam(PlainFunction(nn.Linear(3, 2).double(), 2), draw(2, 3))
 
     def test_functions(self):
         with pytest.raises(ArgumentError, match="a plain function"):
@@ -205,8 +205,8 @@ def test_a_policy_of_stable_baselines(shared):
     policy = load_policy(network, env=env)
     states = np.random.default_rng(0).integers(0, 256, (2, 40, 44, 3), np.uint8)
     x = policy.encode(states)
-    for target in ("centred:all", "value"):
-        found = grad_cam(make_score(policy, parse_target(target, policy), Context()), x).values
+    for target in ("centered:all", "value"):
+        found = grad_cam(make_target_function(policy, parse_target(target, policy), Context()), x).values
         extractor = network.pi_features_extractor if target != "value" else network.vf_features_extractor
         maps = extractor.cnn[:5](x.permute(0, 3, 1, 2) / 255).detach().requires_grad_()
         features = extractor.linear(extractor.cnn[5:](maps))

@@ -8,7 +8,7 @@ from torch import nn
 
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 few, noises, seeds = st.integers(1, 4), st.floats(0.01, 2), st.integers(0, 2**16)
@@ -26,13 +26,13 @@ def mlp(features, activation=nn.Tanh, seed=0):
 
 
 def plain(features=3, activation=nn.Tanh, seed=0, **choices):
-    return PlainScore(mlp(features, activation, seed), 2, **choices)
+    return PlainFunction(mlp(features, activation, seed), 2, **choices)
 
 
 def of_pictures(seed=0):
     torch.manual_seed(seed)
     net = nn.Sequential(nn.Conv2d(2, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(18, 2)).double()
-    return PlainScore(net, 2, dims=("channel", "y", "x"))
+    return PlainFunction(net, 2, dims=("channel", "y", "x"))
 
 
 def slope(function, row, target):
@@ -84,7 +84,7 @@ class TestSmoothGrad:
 
     def test_of_a_quadratic_score_it_is_the_gradient_because_signs_cancel(self):
         form = draw(3, 3)
-        score = PlainScore(lambda x: (x @ form * x).sum(1, keepdim=True), 1)
+        score = PlainFunction(lambda x: (x @ form * x).sum(1, keepdim=True), 1)
         x = draw(4, 3)
         found = smooth_grad(score, x, reference=draw(6, 3, seed=1), noise=1.0, samples=2)
         torch.testing.assert_close(found.values, gradient(score, x).values)
@@ -92,7 +92,7 @@ class TestSmoothGrad:
 
     def test_of_a_known_function(self):
         """The mean slope of sine under normal noise is cosine, damped."""
-        score = PlainScore(torch.sin, 1)
+        score = PlainFunction(torch.sin, 1)
         x, reference = draw(5, 1), torch.tensor([[-2.0], [2.0]]).double()
         found = smooth_grad(score, x, reference=reference, noise=0.3, samples=4000)
         expected = torch.cos(x)[:, None] * torch.exp(torch.tensor(-(0.6**2) / 2))
@@ -100,16 +100,16 @@ class TestSmoothGrad:
         assert found.standard_error.max() < 0.01
 
     def test_each_feature_has_noise_in_its_own_unit(self):
-        """In centimetres the slopes are those in metres over a hundred, and the states meant are the same."""
+        """In centimeters the slopes are those in meters over a hundred, and the states meant are the same."""
         score, x, reference = plain(), draw(4, 3), draw(5, 3, seed=1)
         unit = torch.tensor([1.0, 100.0, 0.01]).double()
-        other = PlainScore(lambda x: score.function(x / unit), 2)
+        other = PlainFunction(lambda x: score.function(x / unit), 2)
         found = smooth_grad(other, x * unit, reference=reference * unit, noise=0.5)
         torch.testing.assert_close(found.values * unit, smooth_grad(score, x, reference=reference, noise=0.5).values)
 
     def test_features_that_are_used_alike_agree_within_the_standard_error_only(self):
         """The axiom "symmetric" is not declared: each feature has noise of its own."""
-        score = PlainScore(lambda x: (x[:, :1] * x[:, 1:]) ** 2, 1)
+        score = PlainFunction(lambda x: (x[:, :1] * x[:, 1:]) ** 2, 1)
         x, reference = draw(6, 1).expand(6, 2), draw(5, 1, seed=1).expand(5, 2)
         found = smooth_grad(score, x, reference=reference, noise=0.5, samples=200)
         difference = (found.values[..., 0] - found.values[..., 1]).abs()
@@ -153,12 +153,12 @@ class TestVarGrad:
                 torch.testing.assert_close(found.standard_error[row, target], error, rtol=1e-4, atol=1e-9)
 
     def test_of_a_linear_score_it_is_nothing(self):
-        score = PlainScore(nn.Linear(3, 2).double(), 2)
+        score = PlainFunction(nn.Linear(3, 2).double(), 2)
         assert var_grad(score, draw(4, 3), reference=draw(5, 3, seed=1)).values.max() < 1e-20
 
     def test_of_a_known_function(self):
         """Of a square the slope is 2 x, whose variance is 4 times that of x."""
-        score = PlainScore(torch.square, 1)
+        score = PlainFunction(torch.square, 1)
         reference = torch.tensor([[-3.0], [3.0]]).double()
         found = var_grad(score, draw(4, 1), reference=reference, noise=0.5, samples=4000)
         expected = torch.full_like(found.values, 3**2 * 4 * 1.5**2)
@@ -168,7 +168,7 @@ class TestVarGrad:
     def test_other_units_change_nothing(self):
         score, x, reference = plain(), draw(4, 3), draw(5, 3, seed=1)
         unit = torch.tensor([1.0, 100.0, 0.01]).double()
-        other = PlainScore(lambda x: score.function(x / unit), 2)
+        other = PlainFunction(lambda x: score.function(x / unit), 2)
         found = var_grad(other, x * unit, reference=reference * unit)
         torch.testing.assert_close(found.values, var_grad(score, x, reference=reference).values)
 
@@ -245,7 +245,7 @@ class TestNoise:
 
     @both
     def test_pixels_of_a_channel_share_their_deviation(self, noisy):
-        """A pixel that happens to be dark in all references has noise like its neighbours'."""
+        """A pixel that happens to be dark in all references has noise like its neighbors'."""
         x, reference = draw(2, 2, 3, 4), draw(5, 2, 3, 4, seed=1)
         dark = reference.clone()
         dark[:, :, 0, 0] = 0

@@ -9,7 +9,7 @@ from torch import nn
 
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 occlusion = find_method("occlusion")
@@ -53,7 +53,7 @@ def test_against_one_replacement_at_a_time(features, references, replacement, pa
     reference = draw(references, features, seed=seed + 1)
     order = torch.randperm(features, generator=torch.Generator().manual_seed(seed)).tolist()
     groups = tuple(tuple(order[part::parts]) for part in range(min(parts, features))) or None
-    found = occlusion(PlainScore(net, 2), x, reference=reference, replacement=replacement, groups=groups)
+    found = occlusion(PlainFunction(net, 2), x, reference=reference, replacement=replacement, groups=groups)
     expected = one_by_one(net, x, reference, replacement, groups or [(place,) for place in range(features)])
     torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
 
@@ -61,11 +61,11 @@ def test_against_one_replacement_at_a_time(features, references, replacement, pa
 @pytest.mark.parametrize("replacement", ["resample", "mean", "zero"])
 def test_of_a_linear_network(replacement):
     net, x, reference = nn.Linear(4, 2).double(), draw(5, 4), draw(3, 4, seed=1)
-    found = occlusion(PlainScore(net, 2), x, reference=reference, replacement=replacement).values
+    found = occlusion(PlainFunction(net, 2), x, reference=reference, replacement=replacement).values
     origin = torch.zeros(4) if replacement == "zero" else reference.mean(0)
     torch.testing.assert_close(found, net.weight.detach() * (x - origin)[:, None])
     if replacement == "zero":
-        torch.testing.assert_close(found, find_method("input_x_gradient")(PlainScore(net, 2), x).values)
+        torch.testing.assert_close(found, find_method("input_x_gradient")(PlainFunction(net, 2), x).values)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -78,7 +78,7 @@ def test_what_the_network_ignores_is_exactly_zero(features, dtype, most_copies):
         with torch.no_grad():
             weight = net[0].weight.clone()
             net[0].weight[:, ignored] = 0
-        values = occlusion(PlainScore(net, 2, most_copies=most_copies), x, reference=reference).values
+        values = occlusion(PlainFunction(net, 2, most_copies=most_copies), x, reference=reference).values
         assert not values[:, :, ignored].any()
         assert values.any()
         net[0].weight.data = weight
@@ -86,15 +86,15 @@ def test_what_the_network_ignores_is_exactly_zero(features, dtype, most_copies):
 
 @pytest.mark.parametrize("most_copies", [1, 5, 8, 20, 41, 64])
 def test_no_more_copies_at_once_than_are_allowed(most_copies):
-    score, x, reference = PlainScore(mlp(23), 2, most_copies=most_copies), draw(5, 23), draw(2, 23, seed=1)
-    expected = occlusion(PlainScore(mlp(23), 2), x, reference=reference).values
+    score, x, reference = PlainFunction(mlp(23), 2, most_copies=most_copies), draw(5, 23), draw(2, 23, seed=1)
+    expected = occlusion(PlainFunction(mlp(23), 2), x, reference=reference).values
     torch.testing.assert_close(occlusion(score, x, reference=reference).values, expected, rtol=1e-9, atol=1e-12)
     assert max(rows * copies for rows, copies in score.seen) <= max(most_copies, len(x))
 
 
 @pytest.mark.parametrize("features", [6, 8])
 def test_as_many_passes_as_it_says(features):
-    score, x, reference = PlainScore(mlp(features), 2), draw(4, features), draw(3, features, seed=1)
+    score, x, reference = PlainFunction(mlp(features), 2), draw(4, features), draw(3, features, seed=1)
     occlusion(score, x, reference=reference)
     assert sum(copies for _, copies in score.seen) == 12 * 3
     assert occlusion.forwards(features, 3, occlusion.defaults) == 12 * 3
@@ -105,7 +105,7 @@ def test_pictures_by_group():
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 1)).double()
     x, reference = draw(2, 2, 2, 3), draw(1, 2, 2, 3, seed=1)
     groups = (tuple(range(6)), tuple(range(6, 12)))
-    score = PlainScore(net, 1, dims=("channel", "y", "x"))
+    score = PlainFunction(net, 1, dims=("channel", "y", "x"))
     found = occlusion(score, x, reference=reference, groups=groups).values
     shares = (net[1].weight.detach().reshape(2, 2, 3) * (x - reference)).flatten(2).sum(2)
     torch.testing.assert_close(found, (shares / 6)[:, None, :, None, None].expand(2, 1, 2, 2, 3))
@@ -114,7 +114,7 @@ def test_pictures_by_group():
 def test_rows_that_are_not_finite_stay_among_themselves():
     x = draw(3, 4)
     x[1, 2] = torch.nan
-    found = occlusion(PlainScore(mlp(4), 2), x, reference=draw(2, 4, seed=1)).values
+    found = occlusion(PlainFunction(mlp(4), 2), x, reference=draw(2, 4, seed=1)).values
     assert found[1].isnan().any()
     assert found[[0, 2]].isfinite().all()
 
@@ -122,14 +122,14 @@ def test_rows_that_are_not_finite_stay_among_themselves():
 def test_as_captum_does_it():
     captum = pytest.importorskip("captum.attr")
     net, x, reference = mlp(5), draw(6, 5), draw(4, 5, seed=1)
-    found = occlusion(PlainScore(net, 2), x, reference=reference, replacement="mean").values
+    found = occlusion(PlainFunction(net, 2), x, reference=reference, replacement="mean").values
     for target in range(2):
         theirs = captum.FeatureAblation(net).attribute(x, baselines=reference.mean(0, keepdim=True), target=target)
         torch.testing.assert_close(found[:, target], theirs.detach(), rtol=1e-9, atol=1e-12)
 
 
 def test_what_cannot_be_meant():
-    score, x = PlainScore(mlp(3), 2), draw(2, 3)
+    score, x = PlainFunction(mlp(3), 2), draw(2, 3)
     with pytest.raises(ArgumentError, match="replacement is 'blur'; it must be one of 'resample', 'mean', 'zero'"):
         occlusion(score, x, reference=x, replacement="blur")
     with pytest.raises(ArgumentError, match="must be in one of them"):

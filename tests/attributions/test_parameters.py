@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from rltools.attributions import Result, RowScore, find_method, method, method_names
+from rltools.attributions import Result, TargetFunction, find_method, method, method_names
 from rltools.errors import ArgumentError
 
 WRONG = {int: ["four", 2.5, True, None, [1]], float: ["four", float("nan"), float("inf"), True, None], bool: [1, "yes"]}
@@ -60,7 +60,7 @@ def test_a_parameter_that_declares_nothing_is_like_its_default():
 def test_choices_of_a_method_of_ones_own():
     @method(unit="score", forwards=lambda features, references, settings: 1)
     def own(
-        score: RowScore, x: Tensor, *, kind: Literal["soft", "hard"] = "soft", other: list[int] | None = None
+        score: TargetFunction, x: Tensor, *, kind: Literal["soft", "hard"] = "soft", other: list[int] | None = None
     ) -> Result:
         """Nothing."""
         return Result(x[:, None])

@@ -7,7 +7,7 @@ from torch import nn
 from rltools.attributions import find_method
 from rltools.attributions._support.image import blurred, part_masks, pixel_masks
 from rltools.errors import ArgumentError
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 rise = find_method("rise")
@@ -67,7 +67,7 @@ def test_against_one_mask_at_a_time(features, replacement, masks, seed):
     net, x, reference = network(features, seed), draw(2, features, seed=seed), draw(3, features, seed=seed + 1)
     shown = part_masks(masks, features, 0.4, seed, x).weights(torch.arange(masks))
     instead = {"mean": reference.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, reference)
-    found = rise(PlainScore(net, 2), x, reference=reference, replacement=replacement, masks=masks, shown=0.4, seed=seed)
+    found = rise(PlainFunction(net, 2), x, reference=reference, replacement=replacement, masks=masks, shown=0.4, seed=seed)
     with torch.no_grad():
         scores = torch.stack(
             [net(torch.where(mask == 1, x, instead[i % len(instead)])) for i, mask in enumerate(shown)]
@@ -91,7 +91,7 @@ def test_of_pictures_against_one_mask_at_a_time(dims, replacement):
     with torch.no_grad():
         scores = torch.stack([net(x * mask + instead * (1 - mask)) for mask in maps])
     terms = torch.einsum("mbt,m...->mbt...", scores - scores.mean(0), maps - 0.5) / drawn.variance
-    found = rise(PlainScore(net, 2, dims=dims), x, reference=reference, masks=20, cells=3, replacement=replacement)
+    found = rise(PlainFunction(net, 2, dims=dims), x, reference=reference, masks=20, cells=3, replacement=replacement)
     torch.testing.assert_close(found.values, (terms.sum(0) / 19 / 2).expand_as(found.values), rtol=1e-9, atol=1e-12)
     expected = (terms.std(0) / 20**0.5 / 2).expand_as(found.standard_error)
     torch.testing.assert_close(found.standard_error, expected, rtol=1e-6, atol=1e-9)
@@ -102,7 +102,7 @@ def test_of_a_linear_network_it_is_right_on_average_and_its_error_is_as_stated(s
     net, x, reference = nn.Linear(4, 1).double(), draw(2, 4), draw(3, 4, seed=1)
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[1.0, -1.0, 0.5, 2.0]]))
-    runs = [rise(PlainScore(net, 1), x, reference=reference, masks=60, shown=shown, seed=seed) for seed in range(300)]
+    runs = [rise(PlainFunction(net, 1), x, reference=reference, masks=60, shown=shown, seed=seed) for seed in range(300)]
     values, errors = (torch.stack([getattr(run, part) for run in runs]) for part in ("values", "standard_error"))
     exact = net.weight.detach() * (x - reference.mean(0))[:, None]
     spread = values.std(0)
@@ -112,13 +112,13 @@ def test_of_a_linear_network_it_is_right_on_average_and_its_error_is_as_stated(s
 
 def test_what_ignores_the_state_has_no_value():
     x = draw(2, 3, 8, 8)
-    score = PlainScore(lambda states: states.new_full((len(states), 1), 1e3), 1, dims=("channel", "y", "x"))
+    score = PlainFunction(lambda states: states.new_full((len(states), 1), 1e3), 1, dims=("channel", "y", "x"))
     assert not rise(score, x, reference=x, masks=50).values.any()
 
 
 def test_a_group_is_hidden_together():
     net, x, reference = network(4), draw(3, 4), draw(1, 4, seed=1)
-    found = rise(PlainScore(net, 2), x, reference=reference, groups=((0, 2), (1, 3)), masks=40)
+    found = rise(PlainFunction(net, 2), x, reference=reference, groups=((0, 2), (1, 3)), masks=40)
     assert torch.equal(found.values[:, :, 0], found.values[:, :, 2])
     shown = part_masks(40, 2, 0.5, 0, x).weights(torch.arange(40))[:, [0, 1, 0, 1]]
     with torch.no_grad():
@@ -132,8 +132,8 @@ def test_a_group_is_hidden_together():
 def test_no_more_copies_at_once_than_are_allowed(dims, most_copies):
     x, reference = (draw(*[rows, 6, 4][: 1 + len(dims)], seed=rows) for rows in (3, 2))
     net = network(x[0].numel())
-    expected = rise(PlainScore(net, 2, dims=dims), x, reference=reference, masks=50)
-    score = PlainScore(net, 2, dims=dims, most_copies=most_copies)
+    expected = rise(PlainFunction(net, 2, dims=dims), x, reference=reference, masks=50)
+    score = PlainFunction(net, 2, dims=dims, most_copies=most_copies)
     found = rise(score, x, reference=reference, masks=50)
     torch.testing.assert_close(found.values, expected.values, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(found.standard_error, expected.standard_error, rtol=1e-9, atol=1e-12)
@@ -142,7 +142,7 @@ def test_no_more_copies_at_once_than_are_allowed(dims, most_copies):
 
 
 def test_another_seed_is_another_draw_and_more_masks_leave_less_error():
-    score, x, reference = PlainScore(network(4), 2), draw(2, 4), draw(2, 4, seed=1)
+    score, x, reference = PlainFunction(network(4), 2), draw(2, 4), draw(2, 4, seed=1)
     few, other = (rise(score, x, reference=reference, masks=100, seed=seed) for seed in (0, 1))
     many = rise(score, x, reference=reference, masks=1600)
     assert not torch.equal(few.values, other.values)
@@ -150,7 +150,7 @@ def test_another_seed_is_another_draw_and_more_masks_leave_less_error():
 
 
 def test_what_cannot_be_meant():
-    score, x = PlainScore(network(3), 2), draw(2, 3)
+    score, x = PlainFunction(network(3), 2), draw(2, 3)
     for wrong, said in [
         ({"masks": 1}, "masks is 1; it must be at least 2"),
         ({"shown": 1.0}, "shown is 1.0; it is a probability"),

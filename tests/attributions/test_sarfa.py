@@ -11,7 +11,7 @@ from rltools.attributions import find_method
 from rltools.attributions._support.image import blurred
 from rltools.attributions._support.perturbation import place_parts
 from rltools.errors import ArgumentError
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 sarfa = find_method("sarfa")
@@ -55,7 +55,7 @@ def formula(before, after, chosen):
 def test_against_the_formula_one_replacement_at_a_time(features, actions, replacement, seed):
     net, x, reference = network(features, actions, seed), draw(3, features, seed=seed), draw(2, features, seed=seed + 1)
     chosen = torch.randint(actions, (3,), generator=torch.Generator().manual_seed(seed))
-    found = sarfa(PlainScore(net, actions, chosen=chosen), x, reference=reference, replacement=replacement).values
+    found = sarfa(PlainFunction(net, actions, chosen=chosen), x, reference=reference, replacement=replacement).values
     instead = {"mean": reference.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, reference)
     for row, state in enumerate(x):
         for feature in range(features):
@@ -72,7 +72,7 @@ def test_against_the_formula_one_replacement_at_a_time(features, actions, replac
 @quick
 def test_of_pictures_against_the_formula_at_each_place(stride, actions, seed):
     dims, x, net = ("y", "x", "channel"), draw(2, 5, 6, 2, seed=seed), network(60, actions, seed)
-    score = PlainScore(net, actions, dims=dims)
+    score = PlainFunction(net, actions, dims=dims)
     parts = place_parts(x, dims, stride, 2.0)
     weights = parts.mask(torch.eye(parts.count).double())
     soft = blurred(x, dims, 3.0)
@@ -88,7 +88,7 @@ def test_of_pictures_against_the_formula_at_each_place(stride, actions, seed):
 
 def test_a_group_is_replaced_together():
     net, x, reference = network(5, 3), draw(4, 5), draw(1, 5, seed=1)
-    found = sarfa(PlainScore(net, 3), x, reference=reference, groups=((0, 3), (1, 2, 4))).values
+    found = sarfa(PlainFunction(net, 3), x, reference=reference, groups=((0, 3), (1, 2, 4))).values
     without = x.clone()
     without[:, [0, 3]] = reference[:, [0, 3]]
     before, after = (net(states).detach().numpy() for states in (x, without))
@@ -99,7 +99,7 @@ def test_a_group_is_replaced_together():
 
 def test_groups_of_a_picture_are_blurred():
     dims, x, net = ("y", "x"), draw(3, 4, 4), network(16, 3)
-    found = sarfa(PlainScore(net, 3, dims=dims), x, reference=x, groups=(tuple(range(8)), tuple(range(8, 16)))).values
+    found = sarfa(PlainFunction(net, 3, dims=dims), x, reference=x, groups=(tuple(range(8)), tuple(range(8, 16)))).values
     without = x.clone()
     without[:, :2] = blurred(x, dims, 3.0)[:, :2]
     before, after = (net(states).detach().numpy() for states in (x, without))
@@ -112,23 +112,23 @@ def test_it_is_about_the_chosen_action_whatever_the_target():
     states, visited = np.array([[0.1, 0.5, -0.05, -0.3]] * 2), np.zeros((3, 4))
     found = {
         target: rltools.attribute(policy, states, method="sarfa", reference=visited, target=target).values
-        for target in ("centred:chosen", "logit:0", "logit:1")
+        for target in ("centered:chosen", "logit:0", "logit:1")
     }
     assert found["logit:0"].max() > 0
     np.testing.assert_array_equal(found["logit:0"], found["logit:1"])
-    np.testing.assert_array_equal(found["logit:0"], found["centred:chosen"])
+    np.testing.assert_array_equal(found["logit:0"], found["centered:chosen"])
 
 
 def test_shares_lie_between_0_and_1():
     net, x = network(6, 4, sharpness=300), draw(50, 6)
-    found = sarfa(PlainScore(net, 4), x, reference=draw(3, 6, seed=1)).values
+    found = sarfa(PlainFunction(net, 4), x, reference=draw(3, 6, seed=1)).values
     assert found.min() == 0
     assert 0.5 < found.max() <= 1
 
 
 @pytest.mark.parametrize("replacement", ["zero", "mean"])
 def test_an_action_that_becomes_more_likely_and_a_feature_that_changes_nothing_have_0(replacement):
-    score = PlainScore(lambda x: torch.stack([x[:, 0], x[:, 1], x[:, 0] * 0], 1), 3, chosen=torch.tensor([0]))
+    score = PlainFunction(lambda x: torch.stack([x[:, 0], x[:, 1], x[:, 0] * 0], 1), 3, chosen=torch.tensor([0]))
     x = torch.tensor([[-1.0, 1.0, 5.0]])
     found = sarfa(score, x, reference=torch.zeros(1, 3), replacement=replacement).values[0, 0]
     # Without the first feature the chosen action has the score 0 and not -1; without the second another one falls.
@@ -136,14 +136,14 @@ def test_an_action_that_becomes_more_likely_and_a_feature_that_changes_nothing_h
 
 
 def test_of_a_single_action_there_is_nothing_to_say():
-    assert not sarfa(PlainScore(network(3, 1), 1), draw(2, 3), reference=draw(2, 3, seed=1)).values.any()
+    assert not sarfa(PlainFunction(network(3, 1), 1), draw(2, 3), reference=draw(2, 3, seed=1)).values.any()
 
 
 def test_rows_that_are_not_finite_stay_among_themselves():
     x = draw(3, 4)
     x[1, 2] = torch.nan
     chosen = torch.tensor([0, 1, 1])
-    found = sarfa(PlainScore(network(4, 2), 2, chosen=chosen), x, reference=draw(2, 4, seed=1)).values
+    found = sarfa(PlainFunction(network(4, 2), 2, chosen=chosen), x, reference=draw(2, 4, seed=1)).values
     assert found[1].isnan().any()
     assert found[[0, 2]].isfinite().all()
 
@@ -151,8 +151,8 @@ def test_rows_that_are_not_finite_stay_among_themselves():
 @pytest.mark.parametrize("most_copies", [1, 8, 17])
 def test_no_more_copies_at_once_than_are_allowed(most_copies):
     x, reference, net = draw(2, 9), draw(2, 9, seed=1), network(9, 3)
-    expected = sarfa(PlainScore(net, 3), x, reference=reference).values
-    score = PlainScore(net, 3, most_copies=most_copies)
+    expected = sarfa(PlainFunction(net, 3), x, reference=reference).values
+    score = PlainFunction(net, 3, most_copies=most_copies)
     torch.testing.assert_close(sarfa(score, x, reference=reference).values, expected, rtol=1e-9, atol=1e-12)
     assert max(lead[0] * lead[-1] for lead in score.seen if len(lead) > 1) <= max(most_copies, len(x))
 
@@ -160,9 +160,9 @@ def test_no_more_copies_at_once_than_are_allowed(most_copies):
 def test_what_cannot_be_meant():
     net, x = network(3, 2), draw(2, 3)
     with pytest.raises(ArgumentError, match="these observations have feature"):
-        sarfa(PlainScore(net, 2), x, reference=x, replacement="blur")
+        sarfa(PlainFunction(net, 2), x, reference=x, replacement="blur")
     with pytest.raises(ArgumentError, match="replacement is 'noise'"):
-        sarfa(PlainScore(net, 2), x, reference=x, replacement="noise")
+        sarfa(PlainFunction(net, 2), x, reference=x, replacement="noise")
     continuous = rltools.TorchPolicy(nn.Linear(3, 2), Box(-1, 1, (3,)), Box(-1, 1, (2,)))
     with pytest.raises(ArgumentError, match="does not choose one of several actions"):
         rltools.attribute(continuous, x.float().numpy(), method="sarfa", reference=x.float().numpy())
@@ -171,7 +171,7 @@ def test_what_cannot_be_meant():
 @pytest.mark.parametrize("replacement", [None, "blur", "resample", "mean"])
 def test_as_many_passes_as_it_says_of_a_picture(replacement):
     dims, shape = ("channel", "y", "x"), (2, 7, 9)
-    score = PlainScore(network(126, 3), 3, dims=dims)
+    score = PlainFunction(network(126, 3), 3, dims=dims)
     given = {"stride": 2, "replacement": replacement}
     sarfa(score, draw(4, *shape), reference=draw(3, *shape, seed=1), **given)
     asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]
@@ -181,7 +181,7 @@ def test_as_many_passes_as_it_says_of_a_picture(replacement):
 
 def test_as_many_passes_as_it_says_of_a_vector_or_groups():
     for shape, dims, groups in (((6,), ("feature",), None), ((1, 2, 3), ("channel", "y", "x"), ((0, 1, 2, 3), (4, 5)))):
-        score = PlainScore(network(6, 3), 3, dims=dims)
+        score = PlainFunction(network(6, 3), 3, dims=dims)
         given = {"groups": groups, "replacement": None if groups is None else "resample"}
         sarfa(score, draw(4, *shape), reference=draw(3, *shape, seed=1), **given)
         asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]

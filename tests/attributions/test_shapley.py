@@ -11,7 +11,7 @@ from torch import nn
 
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 shapley = find_method("shapley")
@@ -66,7 +66,7 @@ class TestGroups:
     @given(groups=partitions(5), references=st.integers(1, 3), seed=st.integers(0, 2**16))
     @quick
     def test_against_all_orders_of_groups(self, groups, references, seed):
-        score = PlainScore(mlp(5, nn.ReLU, seed), 2)
+        score = PlainFunction(mlp(5, nn.ReLU, seed), 2)
         x, reference = draw(3, 5, seed=seed), draw(references, 5, seed=seed + 1)
         found = shapley(score, x, reference=reference, groups=groups)
         expected = by_orders(score, x, reference, groups)
@@ -74,17 +74,17 @@ class TestGroups:
         assert found.residual.abs().max() < 1e-12
 
     def test_of_one_entry_each_they_change_nothing(self):
-        score, x, reference = PlainScore(mlp(4), 2), draw(3, 4), draw(2, 4, seed=1)
+        score, x, reference = PlainFunction(mlp(4), 2), draw(3, 4), draw(2, 4, seed=1)
         alone = shapley(score, x, reference=reference, groups=((0,), (1,), (2,), (3,)))
         assert torch.equal(alone.values, shapley(score, x, reference=reference).values)
 
     def test_make_pictures_of_any_size_possible(self):
-        score = PlainScore(mlp(24), 2, dims=PICTURE)
+        score = PlainFunction(mlp(24), 2, dims=PICTURE)
         x, reference = draw(3, 2, 3, 4), draw(2, 2, 3, 4, seed=1)
         places = torch.arange(24).view(2, 3, 4)
         groups = tuple(tuple(block.flatten().tolist()) for block in (places[0], places[1, :2], places[1, 2:]))
         found = shapley(score, x, reference=reference, groups=groups)
-        flat = PlainScore(mlp(24), 2)
+        flat = PlainFunction(mlp(24), 2)
         expected = by_orders(flat, x.flatten(1), reference.flatten(1), groups)
         torch.testing.assert_close(found.values, expected.view(3, 2, 2, 3, 4), rtol=1e-9, atol=1e-12)
         assert sum(prod(lead[1:]) for lead in score.seen) == 2 * 2**3
@@ -94,10 +94,10 @@ class TestGroups:
     )
     def test_that_are_no_partition(self, groups):
         with pytest.raises(ArgumentError, match=r"positions, \d different ones; each of 0 to 2, a"):
-            shapley(PlainScore(mlp(3), 2), draw(2, 3), reference=draw(1, 3), groups=groups)
+            shapley(PlainFunction(mlp(3), 2), draw(2, 3), reference=draw(1, 3), groups=groups)
 
     def test_more_than_twelve(self):
-        score, x = PlainScore(lambda x: x.sum(1, keepdim=True), 1), draw(2, 26)
+        score, x = PlainFunction(lambda x: x.sum(1, keepdim=True), 1), draw(2, 26)
         pairs = tuple((2 * place, 2 * place + 1) for place in range(13))
         with pytest.raises(ArgumentError, match="up to 12 features, and there are 13"):
             shapley(score, x, reference=x[:1], groups=pairs)
@@ -110,7 +110,7 @@ class TestNearest:
     @given(rows=st.integers(1, 4), references=st.integers(2, 6), nearest=st.integers(1, 5), seed=st.integers(0, 2**16))
     @quick
     def test_against_one_row_at_a_time(self, rows, references, nearest, seed):
-        score = PlainScore(mlp(4, nn.ReLU, seed), 2)
+        score = PlainFunction(mlp(4, nn.ReLU, seed), 2)
         x, reference = draw(rows, 4, seed=seed), draw(references, 4, seed=seed + 1)
         reference[:, 1] = 0.5  # a feature that does not vary
         x[:, 1] *= 1000
@@ -124,32 +124,32 @@ class TestNearest:
             torch.testing.assert_close(found.values[row].sum(1) + found.residual[row], difference)
 
     def test_the_earlier_of_two_that_are_equally_near(self):
-        score = PlainScore(lambda x: x[:, :1] ** 3, 1)
+        score = PlainFunction(lambda x: x[:, :1] ** 3, 1)
         reference = torch.tensor([[3.0], [1.0], [-1.0], [1.0]]).double()
         found = shapley(score, torch.zeros(1, 1).double(), reference=reference, nearest=1)
         assert found.values.item() == -1.0  # compared with 1, not with -1
 
     @pytest.mark.parametrize("nearest", [0, 3, 50])
     def test_as_many_as_there_are_is_all(self, nearest):
-        score, x, reference = PlainScore(mlp(4), 2), draw(3, 4), draw(3, 4, seed=1)
+        score, x, reference = PlainFunction(mlp(4), 2), draw(3, 4), draw(3, 4, seed=1)
         found = shapley(score, x, reference=reference, nearest=nearest)
         torch.testing.assert_close(found.values, shapley(score, x, reference=reference).values)
 
     def test_pictures_in_blocks(self):
         x, reference = draw(3, 2, 2, 2), draw(7, 2, 2, 2, seed=1)
         whole, blocks = (
-            shapley(PlainScore(mlp(8), 2, dims=PICTURE, most_copies=most), x, reference=reference, nearest=2).values
+            shapley(PlainFunction(mlp(8), 2, dims=PICTURE, most_copies=most), x, reference=reference, nearest=2).values
             for most in (1 << 15, 6)
         )
         torch.testing.assert_close(blocks, whole)
 
     def test_no_rows(self):
-        found = shapley(PlainScore(mlp(4), 2), draw(0, 4), reference=draw(3, 4), nearest=2)
+        found = shapley(PlainFunction(mlp(4), 2), draw(0, 4), reference=draw(3, 4), nearest=2)
         assert found.values.shape == (0, 2, 4)
 
     def test_negative(self):
         with pytest.raises(ArgumentError, match="nearest is -1; it must be 0, for all references"):
-            shapley(PlainScore(mlp(4), 2), draw(2, 4), reference=draw(1, 4), nearest=-1)
+            shapley(PlainFunction(mlp(4), 2), draw(2, 4), reference=draw(1, 4), nearest=-1)
 
 
 class TestWork:
@@ -160,10 +160,10 @@ class TestWork:
         with torch.no_grad():
             net[1].weight[:, 2] = 0
         x, reference = draw(3, 6).to(dtype), draw(2, 6, seed=1).to(dtype)
-        score = PlainScore(net, 2, most_copies=most)
+        score = PlainFunction(net, 2, most_copies=most)
         found = shapley(score, x, reference=reference).values
         assert max(map(prod, score.seen)) <= max(most, len(x))
-        torch.testing.assert_close(found, shapley(PlainScore(net, 2), x, reference=reference).values)
+        torch.testing.assert_close(found, shapley(PlainFunction(net, 2), x, reference=reference).values)
         assert not found[:, :, 2].any()
 
     @given(features=st.integers(2, 8), rows=st.integers(1, 9), most=st.integers(1, 200), seed=st.integers(0, 2**16))
@@ -173,13 +173,13 @@ class TestWork:
         with torch.no_grad():
             net[1].weight[:, seed % features] = 0
         x, reference = draw(rows, features, seed=seed), draw(2, features, seed=seed + 1)
-        found = shapley(PlainScore(net, 2, most_copies=most), x, reference=reference).values
+        found = shapley(PlainFunction(net, 2, most_copies=most), x, reference=reference).values
         assert not found[:, :, seed % features].any()
 
     @given(equal=st.lists(st.booleans(), min_size=4, max_size=4), seed=st.integers(0, 2**16))
     @quick
     def test_features_that_are_those_of_the_reference_cost_nothing(self, equal, seed):
-        score, x, reference = PlainScore(mlp(4, seed=seed), 2), draw(3, 4, seed=seed), draw(1, 4, seed=seed + 1)
+        score, x, reference = PlainFunction(mlp(4, seed=seed), 2), draw(3, 4, seed=seed), draw(1, 4, seed=seed + 1)
         same = torch.tensor(equal)
         x[:, same] = reference[0, same]
         expected = by_orders(score, x, reference, [[0], [1], [2], [3]])
@@ -191,7 +191,7 @@ class TestWork:
 
     @pytest.mark.parametrize("nearest", [0, 2])
     def test_the_passes_it_declares(self, nearest):
-        score, parameters = PlainScore(mlp(5), 2), shapley.settings({"nearest": nearest})
+        score, parameters = PlainFunction(mlp(5), 2), shapley.settings({"nearest": nearest})
         shapley(score, draw(3, 5), reference=draw(4, 5, seed=1), nearest=nearest)
         assert sum(prod(lead[1:]) for lead in score.seen) == shapley.forwards(5, 4, parameters)
         assert max(lead[1] for lead in score.seen) == shapley.copies(5, 4, parameters)
@@ -209,7 +209,7 @@ def test_equal_to_shap(references, monkeypatch):
 
     exact = shap.explainers.Exact(scores, shap.maskers.Independent(reference.numpy(), max_samples=references))
     theirs = np.moveaxis(exact(x.numpy(), silent=True).values, 2, 1)
-    ours = shapley(PlainScore(net, 3), x, reference=reference).values.numpy()
+    ours = shapley(PlainFunction(net, 3), x, reference=reference).values.numpy()
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 

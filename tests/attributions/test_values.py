@@ -9,7 +9,7 @@ from torch import nn
 
 from rltools.attributions import Result, find_method, method
 from rltools.errors import ArgumentError, GradientError, MethodError, UnknownNameError
-from rltools.testing import PlainScore
+from rltools.testing import PlainFunction
 
 quick = settings(deadline=None, max_examples=15)
 gradient = find_method("gradient")
@@ -19,7 +19,7 @@ shapley = find_method("shapley")
 
 
 def Plain(function, feature_ndim=1, outputs=2):
-    return PlainScore(function, outputs, dims=("channel", "y", "x")[:feature_ndim])
+    return PlainFunction(function, outputs, dims=("channel", "y", "x")[:feature_ndim])
 
 
 def mlp(features, activation=nn.Tanh, seed=0, outputs=2):

@@ -19,7 +19,7 @@ STEPS = 3000
 
 
 def measure() -> list[Row]:
-    """Batches of states on lunarlander-ppo and on hopper-ppo, whose observations are normalised; one step at a time."""
+    """Batches of states on lunarlander-ppo and on hopper-ppo, whose observations are normalized; one step at a time."""
     rows = []
     for name, head in (("lunarlander-ppo", "action_net"), ("hopper-ppo", "action_net")):
         policy = rltools.load_policy(name)

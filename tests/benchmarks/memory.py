@@ -85,7 +85,7 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 READERS = {
-    "summarise": "rltools.summarise(recording).findings",
+    "summarize": "rltools.summarize(recording).findings",
     "replay": "rltools.replay(recording, 0, recording.directory / 'page.html')",
 }
 ATTRIBUTE = """

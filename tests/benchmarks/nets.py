@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import rltools
 from rltools.attributions import find_method
 from rltools.policies.base import Context
-from rltools.targets import Score, make_score, parse_target
+from rltools.targets import PolicyTargetFunction, make_target_function, parse_target
 
 
 def mlp() -> tuple[rltools.TorchPolicy, nn.Module]:
@@ -40,9 +40,9 @@ def states(policy: rltools.TorchPolicy, batch: int) -> tuple[Tensor, Context]:
     return x, policy.act(x.numpy(), Context()).context
 
 
-def score_of(policy: rltools.TorchPolicy, target: str, context: Context) -> Score:
+def score_of(policy: rltools.TorchPolicy, target: str, context: Context) -> PolicyTargetFunction:
     """The score of rows with this context."""
-    return make_score(policy, parse_target(target, policy), context)
+    return make_target_function(policy, parse_target(target, policy), context)
 
 
 def forward(net: nn.Module, x: Tensor) -> Callable[[], object]:

@@ -51,21 +51,21 @@ def _own_passes() -> Row:
 def _passes(policy: rltools.TorchPolicy, call: Callable[[], object]) -> Callable[[], object]:
     """The passes that a call makes, forward alone or there and back, over as many rows each."""
     name, made = policy.heads[0], []
-    pull, head = policy.pull, policy.head
+    vjp, head = policy.vjp, policy.head
 
     def pulling(name: str, x: Tensor, context: object) -> object:
         made.append((True, len(x)))
-        return pull(name, x, context)
+        return vjp(name, x, context)
 
     def scoring(name: str, x: Tensor, context: object) -> Tensor:
         made.append((False, len(x)))
         return head(name, x, context)
 
-    policy.pull, policy.head = pulling, scoring
+    policy.vjp, policy.head = pulling, scoring
     try:
         call()
     finally:
-        del policy.pull, policy.head
+        del policy.vjp, policy.head
     plan, width = policy._plan(name), len(policy.action_names)
     assert plan is not None
     rows = {count: (torch.randn(count, policy.features.size), torch.randn(count, width)) for _, count in made}
@@ -74,7 +74,7 @@ def _passes(policy: rltools.TorchPolicy, call: Callable[[], object]) -> Callable
         for back_too, count in made:
             x, g = rows[count]
             if back_too:
-                plan.pull(x)[1](g)
+                plan.vjp(x)[1](g)
             else:
                 with torch.no_grad():
                     plan(x)

@@ -11,7 +11,7 @@ from rltools.cli._listing import listing
 from rltools.envs import environment_spec
 from rltools.envs.names import observed_features
 from rltools.errors import ConfigError
-from rltools.policies.env_info import look_at
+from rltools.policies.env_info import inspect_env
 
 SHA = "0123456789abcdef" * 4
 
@@ -23,7 +23,7 @@ algorithm: PPO
 environment: {{id: CartPole-v1, kwargs: {{}}}}
 model: {{file: model.zip, sha256: {SHA}}}
 training: {{steps: 200000, seed: 1, hyperparameters: {{gamma: 0.98, layers: [64, 64]}}, versions: {{torch: "2.13"}}}}
-returns: {{mean: 500, deviation: 0.0, episodes: 100, seed: 0}}
+returns: {{mean: 500, std: 0.0, episodes: 100, seed: 0}}
 """
 
 ENVIRONMENT = """
@@ -114,7 +114,7 @@ def test_a_model_lies_in_the_folder_of_its_card(name, tmp_path):
         read_agent_card(agent(tmp_path, AGENT.replace("file: model.zip", f'file: "{name}"')))
 
 
-def test_normalisation_statistics_come_with_their_checksum(tmp_path):
+def test_normalization_statistics_come_with_their_checksum(tmp_path):
     both = AGENT.replace("sha256:", f"normalize: vecnormalize.pkl, normalize_sha256: {SHA}, sha256:")
     assert read_agent_card(agent(tmp_path, both)).model.normalize == "vecnormalize.pkl"
     one = AGENT.replace("sha256:", "normalize: vecnormalize.pkl, sha256:")
@@ -135,7 +135,7 @@ def test_an_environments_card_is_read(project):
     ("old", "new", "fault"),
     [
         ("name: speed", "name: height", "observation: names must differ; given more than once: 'height'"),
-        ("observation:", "image: {layout: 'y,x', channels: [grey], meaning: m}\nobservation:", "give exactly one of"),
+        ("observation:", "image: {layout: 'y,x', channels: [gray], meaning: m}\nobservation:", "give exactly one of"),
         ("range: [0, null]", "range: [0]", r"observation\[0\]\.range\[1\]: missing"),
         (
             "https://example.org/",
@@ -300,7 +300,7 @@ def test_a_card_with_another_number_of_entries_is_said(tmp_path, monkeypatch):
         "observation: [{name: a, meaning: m}, {name: b, meaning: m}]\nactions: [{name: x, meaning: m}]\n"
     )
     monkeypatch.chdir(tmp_path)
-    around = look_at("CartPole-v1")
+    around = inspect_env("CartPole-v1")
     assert around.features.names[0] == "obs[0]"
     assert around.notes == ("the environment's card names 2 entries and there are 4: not used",)
 

@@ -78,7 +78,7 @@ def test_in_the_checkout_itself_each_folder_is_looked_in_once(monkeypatch):
     assert len(content_folders("envs")) == 1
 
 
-def test_a_model_without_its_ending_is_recognised(project):
+def test_a_model_without_its_ending_is_recognized(project):
     write(project / "mine.zip")
     with pytest.raises(UnknownNameError, match=r"nothing in agents/ is called 'mine'; did you mean 'mine.zip'"):
         find_content("agents", "mine")

@@ -14,7 +14,7 @@ import pytest
 
 from rltools import open_recording
 from rltools.cards.content import find_content
-from rltools.cli._words import as_typed
+from rltools.cli._words import as_cli_options
 from rltools.recording.parquet import read_columns
 
 
@@ -256,7 +256,7 @@ def test_what_is_wrong_is_said_in_options_not_in_arguments(rltools, project, sho
     ],
 )
 def test_arguments_are_rewritten_and_names_are_left(message, said):
-    assert as_typed(message) == said
+    assert as_cli_options(message) == said
 
 
 def test_a_damaged_file_is_named_once(rltools, short):

@@ -121,7 +121,7 @@ def test_frames_are_kept_where_they_are_asked_for(rltools):
 @pytest.mark.parametrize(
     ("target", "kept"),
     [
-        (None, "centred:chosen"),
+        (None, "centered:chosen"),
         ("logit:push left", "logit:push left"),
         ("logit:chosen - logit:runner_up", "logit:chosen - runner_up"),
         (" value", "value"),
@@ -163,7 +163,7 @@ def test_several_episodes_are_one_page_and_two_agents_stand_side_by_side(rltools
     assert (project / "pair.html").is_file()
 
 
-def test_a_run_in_its_usual_place_is_recognised(rltools, short, project):
+def test_a_run_in_its_usual_place_is_recognized(rltools, short, project):
     (project / "runs").mkdir(exist_ok=True)
     shutil.copytree(short, project / "runs" / "lander")
     ran = rltools("replay", "lander", "0")
@@ -227,7 +227,7 @@ def test_inspect_says_what_a_model_an_agent_and_a_recording_are(rltools, short):
     assert (model.code, agent.code, recording.code) == (0, 0, 0)
     assert "Discrete(2)" in model.out
     assert re.search(r"return +500\.0 ± 0\.0 over 100 episodes", agent.out)
-    assert "gradient of centred:chosen" in recording.out
+    assert "gradient of centered:chosen" in recording.out
     assert re.search(r"steps +24", recording.out)
 
 
@@ -255,7 +255,7 @@ def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be
     assert ran.code == 0
     assert "BlindPole-v0 cannot be made" in ran.fault
     assert "frames could not be drawn (" in ran.fault
-    assert "cartpole-ppo, gradient of centred:chosen: " in ran.out
+    assert "cartpole-ppo, gradient of centered:chosen: " in ran.out
     assert "Open found/index.html" in ran.out
     assert len(open_recording("found/cartpole-ppo-seed-0")) == 2
     assert (project / "found" / "cartpole-ppo-seed-0" / "replays").is_dir()

@@ -17,7 +17,7 @@ from rltools.experiments.analyze import LeftOutWarning, notable, questions
 from rltools.explanation import declared_stride
 from rltools.pages.replay import NoPicturesWarning
 from rltools.recording import Outcome
-from rltools.summary import summarise
+from rltools.summary import summarize
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
     made, folder = analyzed
     slugs = {re.sub("-[0-9a-f]{8}/", "/", name) for name in files(folder)}
     explained = (
-        "gradient-centred-chosen",
+        "gradient-centered-chosen",
         "gradient-logit-chosen",
-        "shapley-centred-chosen",
+        "shapley-centered-chosen",
         "decision-change-decision",
     )
     expected = {
@@ -157,7 +157,7 @@ def test_pictures_of_a_live_model_are_explained_and_more_than_there_is_time_for_
     assert np.isfinite(values).all(axis=(1, 2, 3, 4)).sum() == 4
     said = capsys.readouterr().err
     planned = said.index(
-        "explain integrated_gradients of centred:chosen: one step in 2 of 8, about 12 s; all would take"
+        "explain integrated_gradients of centered:chosen: one step in 2 of 8, about 12 s; all would take"
     )
     assert "and 20 s are allowed (seconds=20); cheaper: " in said[planned:].splitlines()[0]
     assert planned < said.index("explain gradient of logit:chosen: 8 steps\n"), "said before any of it begins"
@@ -173,7 +173,7 @@ def test_a_method_beside_the_headline_is_left_out_where_one_step_of_it_takes_too
         made = analyze(policy, env, episodes=2, seconds=4, method="gradient", frames=False, directory=tmp_path / "run")
     assert made.decisions is None
     assert {asked.method for asked in made.recording.questions.values()} == {"gradient"}
-    with pytest.raises(TooCostlyError, match=r"shapley of centred:chosen takes about \d+ s .* cheaper: 8 references"):
+    with pytest.raises(TooCostlyError, match=r"shapley of centered:chosen takes about \d+ s .* cheaper: 8 references"):
         analyze(policy, env, episodes=2, seconds=4, method="shapley", frames=False, directory=tmp_path / "other")
 
 
@@ -202,13 +202,13 @@ def test_seconds_that_cannot_be_meant(make_env, make_policy, tmp_path):
 def test_what_is_asked_of_each_kind_of_policy(cartpole, make_policy):
     assert questions(cartpole, "shapley", None) == [
         ("gradient", "logit:chosen"),
-        ("gradient", "centred:chosen"),
-        ("shapley", "centred:chosen"),
+        ("gradient", "centered:chosen"),
+        ("shapley", "centered:chosen"),
         ("decision_change", "decision"),
     ]
     assert questions(cartpole, "gradient", "value") == [
         ("gradient", "logit:chosen"),
-        ("gradient", "centred:chosen"),
+        ("gradient", "centered:chosen"),
         ("gradient", "value"),
         ("decision_change", "decision"),
     ]
@@ -248,7 +248,7 @@ def test_a_choice_is_one_feature_of_the_decision(tmp_path):
     policy = load_policy("taxi-masked-ppo")
     recording = record(policy, episodes=2, max_steps=10, directory=tmp_path / "run")
     explain(recording, policy, method="decision_change", groups="summary", reference=8)
-    found = summarise(recording, merged=True)
+    found = summarize(recording, merged=True)
     assert found.features == ("state",)
     assert found.findings[0].startswith("Replacing state by that of another visited state changes the action in ")
     assert declared_stride(recording, policy, "decision_change", 8, {"groups": "summary"}) == 1
@@ -287,7 +287,7 @@ def test_an_environment_that_cannot_be_drawn_has_a_page_too(make_env, make_polic
     assert made.page.is_file()
 
 
-def test_a_target_is_summarised_however_it_is_written(make_env, make_policy, tmp_path):
+def test_a_target_is_summarized_however_it_is_written(make_env, make_policy, tmp_path):
     env = make_env(length=3)
     target = "logit:chosen - logit:runner_up"
     made = analyze(make_policy(env), env, episodes=1, method="gradient", target=target, directory=tmp_path / "run")
@@ -324,7 +324,7 @@ def test_what_was_made_says_what_was_found_and_where(analyzed):
 
 def test_the_page_says_in_plain_words_what_was_asked(analyzed):
     page = analyzed[0].page.read_text()
-    assert "centred:chosen is the raw score of the action taken, less the mean over the allowed actions" in page
+    assert "centered:chosen is the raw score of the action taken, less the mean over the allowed actions" in page
     assert page.count("logit:chosen is the raw score of the action taken, before") == 1
     assert "2 episodes" in page
     assert "24 explained steps" in page

@@ -248,8 +248,8 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
     page = ran.page.read_text()
     assert "Rank agreement over 4 features" in page
     assert ran.findings[-3].startswith("Rank agreement over 4 features")
-    assert re.search(r"by shapley of centred:chosen any of .+ \d+ % \[.+ may lead", page)
-    assert "centred:chosen is the raw score of the action taken" in page
+    assert re.search(r"by shapley of centered:chosen any of .+ \d+ % \[.+ may lead", page)
+    assert "centered:chosen is the raw score of the action taken" in page
 
 
 def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
@@ -264,12 +264,12 @@ COMPARED = "methods=[shapley, decision_change, integrated_gradients]"
 
 
 def test_methods_are_compared_with_controls_that_are_named_so(written, project):
-    ran = run_experiment(written(), [COMPARED, "targets=[centred:chosen, value]"])
+    ran = run_experiment(written(), [COMPARED, "targets=[centered:chosen, value]"])
     recording = ran.recordings["cartpole-ppo", 0]
     asked = {(found.method, found.target): found for found in recording.questions.values()}
-    targets = ("centred:chosen", "value")
-    assert {(name, target) for name in ("random", "deviation") for target in targets} <= asked.keys()
-    assert len(recording.attribution("deviation", target="value").reference) == sum(
+    targets = ("centered:chosen", "value")
+    assert {(name, target) for name in ("random", "std") for target in targets} <= asked.keys()
+    assert len(recording.attribution("std", target="value").reference) == sum(
         outcome.steps for outcome in recording.outcomes()
     )
     page = ran.page.read_text()
@@ -278,22 +278,22 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
     assert page.index("<td>shapley</td>") < page.index("<td>deviation (control)</td>")
     assert "Rank agreement with the controls, which know nothing of the agent: " in page
     assert "leads by random" not in page
-    assert not [text for text in ran.findings[:-3] if "random" in text or "deviation" in text]
+    assert not [text for text in ran.findings[:-3] if "random" in text or "std" in text]
     figures = {path.stem for path in (project / "runs" / "asked" / "plots").iterdir()}
     assert {"controls-cartpole-ppo-value", "importance-shapley-value"} <= figures
     assert not [name for name in figures if name.startswith(("importance-random", "importance-deviation"))]
     table = pd.read_csv(project / "runs" / "asked" / "summary.csv")
-    assert set(table[table.control].method) == {"random", "deviation"}
+    assert set(table[table.control].method) == {"random", "std"}
 
 
 @pytest.mark.parametrize(
     ("changes", "controls"),
     [
-        ([COMPARED], ["random", "deviation"]),
+        ([COMPARED], ["random", "std"]),
         ([COMPARED, "controls=false"], []),
         (["methods=[gradient, decision_change]"], []),
         (["methods=[random, gradient]"], ["random"]),
-        (["methods=[{name: random, parameters: {seed: 3}}, gradient, shapley]"], ["random", "deviation"]),
+        (["methods=[{name: random, parameters: {seed: 3}}, gradient, shapley]"], ["random", "std"]),
     ],
 )
 def test_controls_stand_beside_what_is_compared_and_come_last(written, changes, controls):
@@ -308,7 +308,7 @@ def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, m
     monkeypatch.setattr(_run, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
     ran = run_experiment(written(), ["methods=[shapley, gradient]", "max_steps=10"])
     every = {found.method: found.every for found in ran.recordings["cartpole-ppo", 0].questions.values()}
-    assert every == {"shapley": 5, "gradient": 1, "random": 5, "deviation": 5}
+    assert every == {"shapley": 5, "gradient": 1, "random": 5, "std": 5}
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -59,7 +59,7 @@ def test_the_card_says_what_was_published_and_the_model_goes_on_training(quick, 
     assert all((model.policy.optimizer.state[key]["exp_avg"] == value).all() for key, value in kept.items())
 
 
-def test_statistics_of_normalised_observations_belong_to_the_agent(quick, tmp_path):
+def test_statistics_of_normalized_observations_belong_to_the_agent(quick, tmp_path):
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import VecNormalize
 

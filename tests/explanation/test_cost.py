@@ -82,14 +82,14 @@ class TestBounded:
         assert more.complete(key)
         assert more.question(key).every == 10
         plan = plan_explaining(more, timed, seconds=5, **settings)
-        assert (plan.steps, plan.every, str(plan)) == (0, 10, "explain shapley of centred:chosen: there already")
+        assert (plan.steps, plan.every, str(plan)) == (0, 10, "explain shapley of centered:chosen: there already")
 
     def test_a_single_step_that_takes_too_long_is_refused_with_what_is_cheaper(self, timed, steps):
         timed.module.a_row = 1.0
         with pytest.raises(TooCostlyError) as refused:
             rltools.explain(steps, timed, method="sampled_shapley", reference=32, seconds=60)
         said = str(refused.value)
-        assert "sampled_shapley of centred:chosen takes about 9 min for a single step, and seconds=60 are" in said
+        assert "sampled_shapley of centered:chosen takes about 9 min for a single step, and seconds=60 are" in said
         assert said.endswith("cheaper: 8 references instead of 32 (2 times)")
         assert steps.questions == {}
         assert not list((steps.directory / "attributions").glob("*/*.parquet"))
@@ -117,18 +117,18 @@ class TestSaid:
         plan = plan_explaining(steps, timed, method="shapley", reference=16, seconds=100)
         assert (plan.every, plan.resumed) == (2, False)
         assert str(plan) == (
-            "explain shapley of centred:chosen: one step in 2 of 70, about 90 s; all would take about 3 min, and 100 s "
+            "explain shapley of centered:chosen: one step in 2 of 70, about 90 s; all would take about 3 min, and 100 s "
             "are allowed (seconds=100); cheaper: 8 references instead of 16 (2 times)"
         )
         whole = plan_explaining(steps, timed, method="gradient", seconds=100)
-        assert str(whole) == "explain gradient of centred:chosen: 70 steps, about 1 s"
+        assert str(whole) == "explain gradient of centered:chosen: 70 steps, about 1 s"
 
     def test_what_takes_very_long_is_announced_once_by_its_pace(self, timed, steps):
         timed.module.a_row = 1.0
         with pytest.warns(LongWorkWarning) as caught:
             rltools.explain(steps, timed, method="shapley", reference=2, max_batch=16)
         (warning,) = caught
-        assert "shapley of centred:chosen of 70 steps takes about 37 min; with seconds=60 an even" in str(
+        assert "shapley of centered:chosen of 70 steps takes about 37 min; with seconds=60 an even" in str(
             warning.message
         )
 
@@ -208,7 +208,7 @@ class TestDeclared:
                 rltools.attribute(timed, np.zeros((1, 4)), method=method, reference=np.zeros((1, 4)), **settings)
 
     def test_what_no_computer_finishes_is_refused_at_once(self, monkeypatch):
-        monkeypatch.setattr(_batches, "make_score", None)
+        monkeypatch.setattr(_batches, "make_target_function", None)
         count = 20_000
         policy = rltools.TorchPolicy(lambda x: x[:, :2], Box(-1, 1, (count,), np.float32), Discrete(2))
         x = np.zeros((1, count), np.float32)

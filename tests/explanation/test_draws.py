@@ -5,7 +5,7 @@ import pytest
 
 import rltools
 from rltools.recording import read_draws
-from rltools.summary import agreement, lag_shares, phase_means, summarise, value_dependence, when
+from rltools.summary import agreement, lag_shares, phase_means, summarize, value_dependence, when
 from rltools.summary import explained_points as points
 
 METHODS = ("shapley", "sampled_shapley", "integrated_gradients", "expected_gradients", "occlusion", "decision_change")
@@ -44,7 +44,7 @@ def test_values_without_a_block_are_those_of_the_other_references(policy, record
 def test_intervals_are_wider_by_the_draw_of_references(policy, recording):
     rltools.explain(recording, policy, method="shapley")
     (key,) = recording.questions
-    with_draw = summarise(recording).overall
+    with_draw = summarize(recording).overall
     assert with_draw.draws
     shown = [
         phase_means(recording, key, [2]).mean,
@@ -52,7 +52,7 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, recording):
         lag_shares(recording, key).of_lag,
     ]
     without_draws(recording, key)
-    found = summarise(recording)
+    found = summarize(recording)
     assert not found.overall.draws
     assert any("the intervals leave out the draw of the 8 references" in note for note in found.notes)
     for name in ("mean", "mean_absolute", "share", "pooled_share"):
@@ -79,7 +79,7 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, recording):
 def test_draws_are_summed_over_the_rows_of_a_summary(agent, settings, merged, tmp_path):
     policy = rltools.load_policy(agent)
     recording = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path)
-    found = rltools.summarise(rltools.explain(recording, policy, reference=4, **settings), merged=merged)
+    found = rltools.summarize(rltools.explain(recording, policy, reference=4, **settings), merged=merged)
     mean = found.overall.drawn["mean"]
     assert mean.without[1].shape == (4, 1, len(found.features))
     # Each block is left out once, and all are as large: on average nothing is.
@@ -91,7 +91,7 @@ def test_agreement_and_when_see_the_draw_too(policy, recording):
     for method in ("shapley", "occlusion"):
         rltools.explain(recording, policy, method=method)
     wide = agreement({"": recording}, None, None).correlation
-    said = when(recording, summarise(recording, method="shapley"), ["pole angle"])
+    said = when(recording, summarize(recording, method="shapley"), ["pole angle"])
     assert all(one.low <= one.share <= one.high for one in said)
     for key in recording.questions:
         without_draws(recording, key)
@@ -102,7 +102,7 @@ def test_agreement_and_when_see_the_draw_too(policy, recording):
 
 def test_a_single_reference_is_said_to_show_nothing(policy, recording):
     rltools.explain(recording, policy, method="shapley", reference=1)
-    found = summarise(recording)
+    found = summarize(recording)
     assert any("compared with a single state" in note for note in found.notes)
     assert np.isfinite(found.overall.share.low).all()
 
@@ -111,7 +111,7 @@ def test_a_feature_that_is_the_same_in_most_references_is_named(policy, recordin
     states = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
     states[:, 1] = [0, 0, 0, 0, 0, 0, 0.4, 0]
     rltools.explain(recording, policy, method="shapley", reference=states)
-    (note,) = [note for note in summarise(recording).notes if "references differ" in note]
+    (note,) = [note for note in summarize(recording).notes if "references differ" in note]
     assert note.startswith("fewer than 3 of the 8 references differ in cart velocity: intervals are rough there")
 
 
@@ -131,4 +131,4 @@ def test_methods_that_compare_with_nothing_keep_nothing(policy, recording):
     rltools.explain(recording, policy, method="gradient")
     (key,) = recording.questions
     assert read_draws(recording, key, 0) is None
-    assert not any("references" in note for note in summarise(recording).notes)
+    assert not any("references" in note for note in summarize(recording).notes)

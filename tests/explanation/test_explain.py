@@ -15,7 +15,7 @@ METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 
 
 class TestTheSameEitherWay:
-    @pytest.mark.parametrize("target", ["centred:chosen", "logit:all", "probability:chosen - runner_up"])
+    @pytest.mark.parametrize("target", ["centered:chosen", "logit:all", "probability:chosen - runner_up"])
     @pytest.mark.parametrize("name", METHODS)
     def test_explain_and_attribute(self, recording, policy, name, target, observations_of):
         states = observations_of(recording)

@@ -7,7 +7,7 @@ import torch
 import rltools
 from rltools.attributions import find_method
 from rltools.explanation.batches import explained_rows, from_one_pass
-from rltools.policies.base import Context, decide, pulled_in
+from rltools.policies.base import Context, decide, decision_pass
 from rltools.targets import parse_target
 
 
@@ -20,9 +20,9 @@ def observed(policy, rows=7):
 @pytest.mark.parametrize(
     ("agent", "target"),
     [
-        ("lunarlander-ppo", "centred:chosen"),
+        ("lunarlander-ppo", "centered:chosen"),
         ("lunarlander-ppo", "logit:all"),
-        ("lunarlander-ppo", "logit:chosen - 1 & centred:0"),
+        ("lunarlander-ppo", "logit:chosen - 1 & centered:0"),
         ("lunarlander-dqn", "q_value:chosen"),
         ("hopper-ppo", "mean:all"),
     ],
@@ -41,8 +41,8 @@ def test_values_and_scores(agent, target, method):
 
 def test_the_network_is_passed_through_once(monkeypatch):
     policy, calls = rltools.load_policy("lunarlander-ppo"), []
-    pull = policy.pull
-    monkeypatch.setattr(policy, "pull", lambda *given: calls.append("pull") or pull(*given), raising=False)
+    vjp = policy.vjp
+    monkeypatch.setattr(policy, "pull", lambda *given: calls.append("pull") or vjp(*given), raising=False)
     monkeypatch.setattr(policy, "act", lambda *given, **more: calls.append("act"), raising=False)
     monkeypatch.setattr(policy, "head", lambda *given: calls.append("head"), raising=False)
     rltools.attribute(policy, observed(policy))
@@ -50,14 +50,14 @@ def test_the_network_is_passed_through_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("target", "method"), [("value", "gradient"), ("entropy", "gradient"), ("centred:chosen", "occlusion")]
+    ("target", "method"), [("value", "gradient"), ("entropy", "gradient"), ("centered:chosen", "occlusion")]
 )
 def test_other_questions_are_not_answered_by_it(target, method):
     policy = rltools.load_policy("lunarlander-ppo")
     states = observed(policy)
     x = policy.encode(states)
 
-    pulled = pulled_in(policy, x, Context())
+    pulled = decision_pass(policy, x, Context())
     context = Context(**{**vars(decide(policy, pulled.output, Context()).context), "pulled": pulled})
     parsed = parse_target(target, policy)
     assert from_one_pass(policy, find_method(method), parsed, x, context) is None

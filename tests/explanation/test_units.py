@@ -1,4 +1,4 @@
-"""The environment's units and the network's, and what a normalisation clips."""
+"""The environment's units and the network's, and what a normalization clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rltools.policies._normalization import Normalization
 
 @pytest.fixture
 def policy() -> rltools.TorchPolicy:
-    """Two actions; the third entry is normalised so strongly that it is often clipped."""
+    """Two actions; the third entry is normalized so strongly that it is often clipped."""
     torch.manual_seed(0)
     plain = rltools.load_policy("cartpole-ppo")
     normalization = Normalization(
@@ -43,10 +43,10 @@ def test_a_network_gradient_is_per_deviation(policy: rltools.TorchPolicy, record
     by_unit = {asked.unit: recording.attribution_of(key) for key, asked in recording.questions.items()}
     assert set(by_unit) == {"score per unit", "score per deviation"}
     environment, network = (by_unit[unit].values[:, 0] for unit in ("score per unit", "score per deviation"))
-    deviation = np.array([0.5, 2.0, 0.005, 1.0])
+    std = np.array([0.5, 2.0, 0.005, 1.0])
     passing = by_unit["score per unit"].clipped == 0
     assert passing.any()
-    np.testing.assert_allclose(environment[passing] * deviation, network[passing], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(environment[passing] * std, network[passing], rtol=1e-4, atol=1e-7)
     assert (environment[~passing][:, 2] == 0).all()
     np.testing.assert_array_equal(by_unit["score per deviation"].clipped, by_unit["score per unit"].clipped)
 
@@ -62,8 +62,8 @@ def test_clipped_entries_are_counted_and_said(policy: rltools.TorchPolicy, recor
     found = rltools.explain(recording, policy).attribution()
     angle = np.concatenate([episode.observations[:, 2] for episode in recording])
     np.testing.assert_array_equal(found.clipped, np.abs(angle / 0.005) > 10)
-    note = f"at {int(found.clipped.sum())} of {len(angle)} explained steps the normalisation clips an entry"
-    assert any(text.startswith(note) for text in rltools.summarise(recording).notes)
+    note = f"at {int(found.clipped.sum())} of {len(angle)} explained steps the normalization clips an entry"
+    assert any(text.startswith(note) for text in rltools.summarize(recording).notes)
 
 
 def test_a_network_without_units_of_its_own(tmp_path: Any) -> None:

@@ -50,7 +50,7 @@ def test_row_30_scores_that_do_not_depend_on_the_observation(scores: Any, make_e
         explained(scores, make_env)
 
 
-class Score:
+class PolicyTargetFunction:
     """Two scalars of three features."""
 
     feature_ndim, outputs, dims = 1, 2, ("feature",)
@@ -58,7 +58,7 @@ class Score:
     def __call__(self, x: Tensor) -> Tensor:
         return x[..., :2] * 2
 
-    def rows(self, index: Tensor) -> Score:
+    def rows(self, index: Tensor) -> PolicyTargetFunction:
         return self
 
 
@@ -84,4 +84,4 @@ def test_row_40_a_method_that_breaks_its_contract(function: Any, said: str) -> N
     function.__name__ = "theirs"
     theirs = method(unit="score", forwards=lambda features, references, settings: 1)(function)
     with pytest.raises(MethodError, match=f"method theirs {said}"):
-        theirs(Score(), torch.zeros(4, 3))
+        theirs(PolicyTargetFunction(), torch.zeros(4, 3))

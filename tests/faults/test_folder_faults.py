@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import rltools
-from rltools._util.lock import sole_writer
+from rltools._util.lock import folder_lock
 from rltools.errors import ConflictError, RecordingError
 from rltools.explanation import _explain
 
@@ -238,10 +238,10 @@ def test_two_replay_wrappers_do_not_share_a_folder(cartpole: Any, tmp_path: Path
 
 
 def test_a_lock_may_be_given_back_in_another_thread(tmp_path: Path) -> None:
-    lock = sole_writer(tmp_path)
+    lock = folder_lock(tmp_path)
     lock.__enter__()
     thread = threading.Thread(target=lambda: lock.__exit__(None, None, None))
     thread.start()
     thread.join()
-    with sole_writer(tmp_path):
+    with folder_lock(tmp_path):
         pass

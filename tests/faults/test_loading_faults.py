@@ -105,10 +105,10 @@ def test_row_19_missing_statistics(tmp_path: Path) -> None:
     env = VecNormalize(DummyVecEnv([lambda: gymnasium.make("CartPole-v1")]))
     small = {"n_steps": 8, "batch_size": 8, "n_epochs": 1, "policy_kwargs": {"net_arch": [4]}}
     PPO("MlpPolicy", env, device="cpu", **small).learn(8).save(tmp_path / "model.zip")
-    with pytest.raises(ModelError, match="was trained on normalised observations and their statistics are missing"):
+    with pytest.raises(ModelError, match="was trained on normalized observations and their statistics are missing"):
         rltools.load_policy(tmp_path / "model.zip", "CartPole-v1")
     plain = rltools.load_policy(tmp_path / "model.zip", "CartPole-v1", normalize=False)
-    assert "observations are not normalised, as asked" in plain.source.notes
+    assert "observations are not normalized, as asked" in plain.source.notes
     env.save(str(tmp_path / "vecnormalize.pkl"))
     assert rltools.load_policy(tmp_path / "model.zip", "CartPole-v1").source.notes == ()
 

@@ -66,7 +66,7 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
     return module, folder
 
 
-@pytest.mark.parametrize("what", ["summarise", "replay"])
+@pytest.mark.parametrize("what", ["summarize", "replay"])
 def test_reading_a_long_episode_takes_little_more_than_it_is_large(what: str, benchmark: tuple[Any, str]) -> None:
     module, folder = benchmark
     script = module.READ.format(work=module.READERS[what])

@@ -167,5 +167,5 @@ def test_row_31_observations_outside_their_space(make_policy: Make, make_env: Ma
         recording = rltools.record(make_policy(env), env, episodes=3)
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    assert [outcome.outside for outcome in recording.outcomes()] == [2, 2, 2]
+    assert [outcome.out_of_space for outcome in recording.outcomes()] == [2, 2, 2]
     assert recording.episode(0).observations[:, 0].tolist() == [0, 0, 5, 5, 0, 0]

@@ -83,10 +83,10 @@ def test_the_frames(recording: rltools.Recording) -> None:
     assert frames[0][:4] == b"RIFF"
 
 
-def test_as_labelled_arrays(recording: rltools.Recording) -> None:
-    labelled = recording.to_xarray()
-    assert labelled.sizes["step"] == 12
-    assert set(labelled["target"].values) == {"logit:left", "logit:right", "centred:chosen"}
+def test_as_labeled_arrays(recording: rltools.Recording) -> None:
+    labeled = recording.to_xarray()
+    assert labeled.sizes["step"] == 12
+    assert set(labeled["target"].values) == {"logit:left", "logit:right", "centered:chosen"}
 
 
 @pytest.fixture(params=NESTED, ids=lambda path: path.name)

@@ -17,7 +17,7 @@ watched = _EPISODES["watched"]
 CELL = 4
 """Pixels of a cell: edges of letters differ between versions of a font's renderer, words and lines do not."""
 DIFFERENT, FEW = 40, 0.0003
-"""Grey levels by which cells differ, and the share of them that may: a word of small print is more."""
+"""Gray levels by which cells differ, and the share of them that may: a word of small print is more."""
 
 
 def run_script(script: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

@@ -93,7 +93,7 @@ def test_an_open_run_of_weights_and_biases(wandb: Any, tmp_path: Path, monkeypat
             model.learn(64, callback=callback)
         logged = dict(run.summary)
     assert model.num_timesteps == 64
-    expected = rltools.summarise(callback.recordings[64])
+    expected = rltools.summarize(callback.recordings[64])
     for entry in expected.top():
         assert logged[f"attribution/{entry.feature}"] == pytest.approx(entry.share)
     assert logged["attribution/mean_return"] == pytest.approx(expected.returns.mean)
@@ -151,7 +151,7 @@ def test_mlflow_takes_any_name(mlflow: Any, hostile_env: Any) -> None:
         model_of(hostile_env(), MlflowOutput()).learn(32, callback=callback)
     run = mlflow.get_run(mlflow.active_run().info.run_id)
     metrics = {name: run.data.metrics[name] for name in metric_names(HOSTILE)}
-    shares = {entry.feature: entry.share for entry in rltools.summarise(callback.recordings[32]).top()}
+    shares = {entry.feature: entry.share for entry in rltools.summarize(callback.recordings[32]).top()}
     assert metrics == pytest.approx({metric: shares[name] for metric, name in zip(metrics, HOSTILE, strict=True)})
     assert "attribution/mean_return" in run.data.metrics
 
@@ -213,7 +213,7 @@ def test_a_run_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("broken", "text"),
     [
-        ("rltools.integrations._sb3_callback.summarise", "ZeroDivisionError: nothing to divide by"),
+        ("rltools.integrations._sb3_callback.summarize", "ZeroDivisionError: nothing to divide by"),
         ("rltools.integrations._sb3_callback.explain", "ZeroDivisionError: nothing to divide by"),
         ("rltools.integrations._sb3_callback.record", "ZeroDivisionError: nothing to divide by"),
         ("rltools.integrations._sb3_callback.load_policy", "ZeroDivisionError: nothing to divide by"),
@@ -290,7 +290,7 @@ def test_a_metric_is_of_the_same_feature_at_every_checkpoint(tmp_path: Path) -> 
     for step, weights in enumerate(((1.0, 9.0), (9.0, 1.0))):
         values = [np.full((4, 1, 2), weights)]
         recording = example_recording(tmp_path / str(step), values, features=features, unit="score")
-        log_checkpoint(Logger(None, [Kept()]), recording, rltools.summarise(recording), step)
+        log_checkpoint(Logger(None, [Kept()]), recording, rltools.summarize(recording), step)
     assert [entry["attribution/a_x"] for entry in logged] == [pytest.approx(0.1), pytest.approx(0.9)]
     assert [entry["attribution/a_x_2"] for entry in logged] == [pytest.approx(0.9), pytest.approx(0.1)]
 

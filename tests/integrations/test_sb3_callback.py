@@ -43,7 +43,7 @@ def ppo(env: Any = "CartPole-v1", **choices: Any) -> PPO:
     return PPO("MlpPolicy", env, n_steps=32, batch_size=32, n_epochs=2, **small() | choices)
 
 
-def normalised_ppo() -> PPO:
+def normalized_ppo() -> PPO:
     return ppo(VecNormalize(make_vec_env("CartPole-v1", n_envs=2, seed=3)))
 
 
@@ -67,7 +67,7 @@ class Greedy(gymnasium.Wrapper):
     ("make", "env", "steps"),
     [
         (ppo, "CartPole-v1", 96),
-        (normalised_ppo, "CartPole-v1", 128),
+        (normalized_ppo, "CartPole-v1", 128),
         (dqn, "CartPole-v1", 90),
         (sac, "Pendulum-v1", 60),
     ],
@@ -128,7 +128,7 @@ def test_statistics_are_those_of_the_moment() -> None:
             return True
 
     watching = AttributionCallback("CartPole-v1", every=32, episodes=1, max_steps=30)
-    normalised_ppo().learn(64, callback=[watching, Spy()])
+    normalized_ppo().learn(64, callback=[watching, Spy()])
     assert len(differences) == 2
     assert max(differences) < 1e-5
 
@@ -223,11 +223,11 @@ def test_a_fault_later_costs_no_training() -> None:
     def sometimes() -> gymnasium.Env[Any, Any]:
         made.append(1)
         if len(made) > 8:
-            raise OSError("the licence server is gone")
+            raise OSError("the license server is gone")
         return gymnasium.make("CartPole-v1")
 
     callback = AttributionCallback(sometimes, every=32, episodes=1, max_steps=5)
-    with pytest.warns(AttributionSkippedWarning, match=r"after \d+ steps of training: .*licence.*the training goes on"):
+    with pytest.warns(AttributionSkippedWarning, match=r"after \d+ steps of training: .*license.*the training goes on"):
         model = ppo().learn(128, callback=callback)
     assert model.num_timesteps == 128
     assert 0 in callback.recordings
@@ -246,7 +246,7 @@ def test_tensorboard_gets_scalars_and_the_figure(tmp_path: Path, capsys: pytest.
     assert [event.step for event in read.Scalars("attribution/pole angle")] == [0, 32, 64]
     names = callback.recordings[0].features.names
     assert sum(read.Scalars(f"attribution/{name}")[1].value for name in names) == pytest.approx(1, abs=1e-5)
-    expected = rltools.summarise(callback.recordings[64])
+    expected = rltools.summarize(callback.recordings[64])
     assert read.Scalars("attribution/mean_return")[2].value == pytest.approx(expected.returns.mean)
     shares = {found.feature: found.share for found in expected.top()}
     assert read.Scalars("attribution/pole angle")[2].value == pytest.approx(shares["pole angle"])

@@ -11,7 +11,7 @@ import pytest
 from rltools import explain, record
 from rltools.errors import ArgumentError
 from rltools.pages.replay import replay
-from rltools.pages.report import mail_report, write_comparison, write_report
+from rltools.pages.report import export_report, write_comparison, write_report
 from rltools.pages.single_file import joined
 
 
@@ -42,7 +42,7 @@ class Read(HTMLParser):
 
 
 def test_the_replays_are_in_it_as_they_were(folder):
-    path = mail_report(folder / "run")
+    path = export_report(folder / "run")
     assert path == folder / "run" / "report.html"
     frames = Read(path.read_text(encoding="utf-8")).all("iframe")
     assert len(frames) == 2
@@ -54,13 +54,13 @@ def test_the_replays_are_in_it_as_they_were(folder):
 
 @pytest.mark.parametrize("part", ["run", "."])
 def test_nothing_leads_out_of_it(folder, part):
-    page = Read(mail_report(folder / part, folder / "sent" / "one.html").read_text(encoding="utf-8"))
+    page = Read(export_report(folder / part, folder / "sent" / "one.html").read_text(encoding="utf-8"))
     addresses = [given.get("src") or given.get("href") for _, given in page.tags]
     assert not [address for address in addresses if address and not address.startswith(("data:", "#"))]
 
 
 def test_one_policy_allows_what_the_parts_do_and_no_more(folder):
-    page = Read(mail_report(folder / "run").read_text(encoding="utf-8"))
+    page = Read(export_report(folder / "run").read_text(encoding="utf-8"))
     policies = [given["content"] for given in page.all("meta") if given.get("http-equiv") == "Content-Security-Policy"]
     assert len(policies) == 1
     inner = page.all("iframe")[0]["srcdoc"]
@@ -79,7 +79,7 @@ def test_a_policy_that_allows_more_is_not_taken_over():
 
 def test_what_does_not_fit_is_left_out_and_named(folder):
     page = (folder / "run" / "index.html").read_text(encoding="utf-8")
-    small = mail_report(folder / "run", limit=len(page) + 10).read_text(encoding="utf-8")
+    small = export_report(folder / "run", limit=len(page) + 10).read_text(encoding="utf-8")
     assert "<iframe" not in small
     assert small.count("Left out of this file") == 2
 
@@ -90,11 +90,11 @@ def test_a_frame_that_leads_out_of_the_folder_is_not_read(folder, tmp_path):
     meta = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
     frame = '<iframe src="../secret.html" title="x" loading="lazy"></iframe>'
     (tmp_path / "run" / "index.html").write_text(meta + frame)
-    said = mail_report(tmp_path / "run").read_text()
+    said = export_report(tmp_path / "run").read_text()
     assert "secret" not in said
     assert "not there any more" in said
 
 
 def test_a_folder_without_a_page_is_said(tmp_path):
     with pytest.raises(ArgumentError, match="no page at"):
-        mail_report(tmp_path)
+        export_report(tmp_path)

@@ -36,7 +36,7 @@ def test_a_column_for_each_action_taken(tmp_path):
     assert _cells(axes)[:2].tolist() == [["3.00", "−3.00"], ["−2.00", "2.00"]]
 
 
-def test_the_colours_are_centred_on_zero(tmp_path):
+def test_the_colors_are_centered_on_zero(tmp_path):
     low, high = action_matrix(_recording(tmp_path / "r")).images[0].get_clim()
     assert (low, high) == (pytest.approx(-3), pytest.approx(3))
 

@@ -27,7 +27,7 @@ def _no_label(recording, axes=None):
 
 def _another_method(recording, axes=None):
     axes = importance(recording, axes=axes)
-    axes.set_xlabel("occlusion of centred:chosen")
+    axes.set_xlabel("occlusion of centered:chosen")
     return axes
 
 

@@ -60,7 +60,7 @@ def _hostile(folder):
     values = [np.random.default_rng(0).normal(size=(20, 1, 8)) for _ in range(2)]
     features = Features((8,), ("feature",), names, ("$", "%", "°", "m\n", "", "", "m" * 99, "µ"))
     actions = ("_left", "$right$", "a" * 10_000, "\x00", "up\ndown", "跳", "%", "8", "9")
-    return example_recording(folder, values, features=features, action_names=actions, labels=("centred:$right$",))
+    return example_recording(folder, values, features=features, action_names=actions, labels=("centered:$right$",))
 
 
 CASES = (_discrete, _continuous, _picture, _single, _gaps, _all_zero, _constant, _many, _hostile)

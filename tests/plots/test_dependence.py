@@ -3,7 +3,7 @@ import pytest
 
 from rltools.errors import UnknownNameError
 from rltools.plots import dependence
-from rltools.plots.drawing.colors import action_colour
+from rltools.plots.drawing.colors import action_color
 from rltools.spaces import Features
 from rltools.testing import example_recording
 
@@ -54,7 +54,7 @@ def test_a_dot_for_each_step_of_the_most_important_feature(tmp_path):
     assert len(x) == 240
 
 
-def test_what_explains_the_rest_gives_the_colours(tmp_path):
+def test_what_explains_the_rest_gives_the_colors(tmp_path):
     by_feature = dependence(_recording(tmp_path / "feature", continuous=True))
     assert [panel.get_ylabel() for panel in by_feature.child_axes] == ["speed (m/s)"]
     assert "what explains most of the rest (|rank correlation| 0.7" in _said(by_feature)
@@ -64,22 +64,22 @@ def test_what_explains_the_rest_gives_the_colours(tmp_path):
     x, y = _dots(by_action).get_offsets().T
     from matplotlib.colors import to_rgb
 
-    colours = [tuple(colour[:3]) for colour in _dots(by_action).get_facecolors()]
-    right = np.array([colour == pytest.approx(to_rgb(action_colour(1))) for colour in colours])
+    colors = [tuple(color[:3]) for color in _dots(by_action).get_facecolors()]
+    right = np.array([color == pytest.approx(to_rgb(action_color(1))) for color in colors])
     np.testing.assert_array_equal(right, x * y > 0)
 
 
-def test_the_colours_can_be_chosen(tmp_path):
+def test_the_colors_can_be_chosen(tmp_path):
     recording = _recording(tmp_path / "r", actions=True)
-    axes = dependence(recording, "speed", coloured_by="contact")
+    axes = dependence(recording, "speed", colored_by="contact")
     assert axes.get_xlabel() == "speed (m/s)"
     assert [panel.get_ylabel() for panel in axes.child_axes] == ["contact"]
     assert "besides" not in _said(axes)
-    assert dependence(recording, coloured_by="action").get_legend() is not None
+    assert dependence(recording, colored_by="action").get_legend() is not None
     with pytest.raises(UnknownNameError, match="wind"):
         dependence(recording, "wind")
     with pytest.raises(UnknownNameError, match="action"):
-        dependence(_recording(tmp_path / "continuous", continuous=True), coloured_by="action")
+        dependence(_recording(tmp_path / "continuous", continuous=True), colored_by="action")
 
 
 def test_few_values_are_ticks_with_their_means(tmp_path):

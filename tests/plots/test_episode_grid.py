@@ -51,7 +51,7 @@ def test_it_says_how_many_episodes_and_features_are_left_out(recording):
     assert _cells(axes)[-1].get_title(loc="left") == "#0: return 10"
 
 
-def test_all_cells_share_their_colours_and_their_steps(recording):
+def test_all_cells_share_their_colors_and_their_steps(recording):
     cells = _cells(episode_grid(recording, most=4))
     limits = {image.get_clim() for cell in cells for image in cell.images}
     assert len(limits) == 1
@@ -61,9 +61,9 @@ def test_all_cells_share_their_colours_and_their_steps(recording):
 
 
 def test_rows_are_the_features_in_their_order_and_the_mark_is_at_the_end(recording):
-    from rltools.summary import summarise
+    from rltools.summary import summarize
 
-    order = [found.position for found in summarise(recording).top(3)]
+    order = [found.position for found in summarize(recording).top(3)]
     cell = _cells(episode_grid(recording, by="number", top=3))[2]
     drawn = np.concatenate([image.get_array() for image in cell.images])
     values = recording.attribution(episodes=[2]).values[:, 0, order].T

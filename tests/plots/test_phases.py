@@ -4,7 +4,7 @@ import pytest
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.plots import phases
 from rltools.plots._phases import _apart
-from rltools.plots.drawing.colors import feature_colour
+from rltools.plots.drawing.colors import feature_color
 from rltools.spaces import Features
 from rltools.testing import example_recording
 
@@ -29,7 +29,7 @@ def _lines(axes):
     drawn = [line for line in axes.lines if len(line.get_xdata()) > 2]
     found = {}
     for at, name in enumerate(NAMES.names):
-        (found[name],) = [line for line in drawn if to_rgb(line.get_color()) == pytest.approx(feature_colour(at))]
+        (found[name],) = [line for line in drawn if to_rgb(line.get_color()) == pytest.approx(feature_color(at))]
     return found
 
 
@@ -54,7 +54,7 @@ def test_an_event_can_be_a_function(tmp_path):
     assert "2 episodes without the event left out" in _said(axes)
 
 
-def test_time_is_normalised_by_default(tmp_path):
+def test_time_is_normalized_by_default(tmp_path):
     axes = phases(_recording(tmp_path / "r"))
     assert axes.get_xlabel() == "part of the episode (%)"
     assert axes.get_xlim() == (0, 100)

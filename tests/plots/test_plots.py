@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rltools import plots
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.plots import beeswarm, importance, timeline
-from rltools.plots.drawing.colors import feature_colour
+from rltools.plots.drawing.colors import feature_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
 from rltools.spaces import Features
 from rltools.testing import example_recording
@@ -54,15 +54,15 @@ def test_importance_shows_the_top_features_and_says_so(recording):
     assert any("top 2 of 3 features" in text for text in _texts(axes))
 
 
-def test_a_feature_has_one_colour_in_every_plot(recording):
+def test_a_feature_has_one_color_in_every_plot(recording):
     from matplotlib.colors import to_rgb
 
     bars = importance(recording).patches
-    assert [to_rgb(bar.get_facecolor()) for bar in bars] == [pytest.approx(feature_colour(at)) for at in (2, 1, 0)]
+    assert [to_rgb(bar.get_facecolor()) for bar in bars] == [pytest.approx(feature_color(at)) for at in (2, 1, 0)]
     rows = [panel for panel in timeline(recording).child_axes if panel.spines["left"].get_visible()]
     spines = [to_rgb(row.spines["left"].get_edgecolor()) for row in rows]
-    assert spines == [pytest.approx(feature_colour(at)) for at in (2, 1, 0)]
-    assert len({feature_colour(at) for at in range(24)}) == 24
+    assert spines == [pytest.approx(feature_color(at)) for at in (2, 1, 0)]
+    assert len({feature_color(at) for at in range(24)}) == 24
 
 
 @pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
@@ -81,17 +81,17 @@ def test_methods_side_by_side_are_named(recording):
     assert axes.get_legend() is None or [text.get_text() for text in axes.get_legend().get_texts()] == ["shapley"]
 
 
-def test_standardised_is_refused_where_it_means_nothing(recording):
+def test_standardized_is_refused_where_it_means_nothing(recording):
     for plot in (importance, beeswarm, timeline):
         with pytest.raises(ArgumentError, match="score"):
-            plot(recording, standardised=True)
+            plot(recording, standardized=True)
 
 
 def test_raw_gradients_are_said_to_be_raw(tmp_path):
     recording = example_recording(tmp_path / "r", [np.ones((5, 1, 2))] * 2)
-    assert beeswarm(recording).get_xlabel() == "gradient × std of centred:chosen (score)"
-    raw = beeswarm(recording, standardised=False).get_xlabel().replace("\n", " ")
-    assert raw == "gradient of centred:chosen (score per unit of the feature)"
+    assert beeswarm(recording).get_xlabel() == "gradient × std of centered:chosen (score)"
+    raw = beeswarm(recording, standardized=False).get_xlabel().replace("\n", " ")
+    assert raw == "gradient of centered:chosen (score per unit of the feature)"
 
 
 def test_beeswarm_draws_each_step_once_and_at_most_two_thousand(tmp_path):
@@ -113,17 +113,17 @@ def test_beeswarm_rows_do_not_touch(tmp_path):
 
 
 def test_several_targets_show_the_strongest_and_say_so(tmp_path):
-    labels = ("centred:left", "centred:right")
+    labels = ("centered:left", "centered:right")
     recording = example_recording(tmp_path / "r", [np.ones((9, 2, 2)) * [[1], [3]]] * 2, labels=labels)
     for plot in (beeswarm, timeline):
         said = " ".join(_texts(plot(recording)))
-        assert "centred:right" in said
+        assert "centered:right" in said
         assert "strongest of 2 targets" in said
-        asked = " ".join(_texts(plot(recording, label="centred:left")))
-        assert "centred:left" in asked
+        asked = " ".join(_texts(plot(recording, label="centered:left")))
+        assert "centered:left" in asked
         assert "strongest" not in asked
-        with pytest.raises(ArgumentError, match="centred:right"):
-            plot(recording, label="centred:up")
+        with pytest.raises(ArgumentError, match="centered:right"):
+            plot(recording, label="centered:up")
 
 
 def test_timeline_shows_the_episode_of_median_return(recording):
@@ -154,7 +154,7 @@ def _legend(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def test_colours_are_centred_on_zero_and_gaps_are_kept(tmp_path):
+def test_colors_are_centered_on_zero_and_gaps_are_kept(tmp_path):
     values = np.random.default_rng(0).normal(3, 1, size=(20, 1, 2))
     values[5] = np.nan
     axes = timeline(example_recording(tmp_path / "r", [values] * 2))
@@ -225,15 +225,15 @@ def test_a_label_has_two_lines_at_most(name, unit):
 
 
 def test_the_few_steps_at_which_a_choice_was_made_stand_out(tmp_path):
-    from rltools.plots.drawing.colors import value_colours
+    from rltools.plots.drawing.colors import value_colors
 
     values = np.random.default_rng(0).normal(size=(50, 1, 1))
     recording = example_recording(tmp_path / "r", [values] * 2, observations=[np.eye(50)[:, :1]] * 2)
     (dots,) = [dots for dots in beeswarm(recording).collections if dots.get_offsets().size > 2]
     dots.figure.draw_without_rendering()
-    colours = [tuple(colour) for colour in dots.get_facecolors()]
-    assert [at for at, colour in enumerate(colours) if colour == value_colours()(1.0)] == [0, 50]
-    assert colours.count(value_colours()(0.0)) == 98
+    colors = [tuple(color) for color in dots.get_facecolors()]
+    assert [at for at, color in enumerate(colors) if color == value_colors()(1.0)] == [0, 50]
+    assert colors.count(value_colors()(0.0)) == 98
 
 
 def test_subtitles_break_between_their_parts():

@@ -38,7 +38,7 @@ def test_components_say_what_they_are_made_of(tmp_path):
     assert any(name in axes.get_xlabel() for name in NAMES.names)
 
 
-def test_without_a_discrete_action_the_score_gives_the_colours(tmp_path):
+def test_without_a_discrete_action_the_score_gives_the_colors(tmp_path):
     recording = _recording(tmp_path / "r", action_start=None, action_names=("torque",), labels=("action:torque",))
     axes = state_map(recording)
     assert axes.get_legend() is None

@@ -4,7 +4,7 @@ import pytest
 
 from rltools.plots import importance, timeline
 from rltools.plots.drawing.alt import alt_text
-from rltools.plots.drawing.colors import colour_limit
+from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.style import printed
 from rltools.testing import example_recording
 
@@ -44,13 +44,13 @@ def test_a_printed_pdf_holds_truetype(recording, tmp_path):
 def test_alt_text_is_sentences_of_what_is_written(recording):
     text = alt_text(importance(recording))
     assert text.startswith("What the agent looks at. example, n = 18 steps of 2 episodes, 95 % interval.")
-    assert "Horizontally: share of mean |gradient × std| of centred:chosen (%)." in text
+    assert "Horizontally: share of mean |gradient × std| of centered:chosen (%)." in text
     assert "Vertically: obs[" in text
     assert text.endswith("and 2 more.")
 
 
 def test_alt_text_names_the_panels(recording):
-    assert "Vertically: score centred:chosen, action, obs[" in alt_text(timeline(recording))
+    assert "Vertically: score centered:chosen, action, obs[" in alt_text(timeline(recording))
 
 
 def test_alt_text_leaves_numbers_out(recording):
@@ -61,6 +61,6 @@ def test_alt_text_leaves_numbers_out(recording):
 
 def test_one_spike_does_not_fade_the_rest():
     values = np.append(np.linspace(-1, 1, 999), [100, np.nan])
-    assert 0.9 < colour_limit(values) < 1.1
-    assert colour_limit(np.zeros(3)) == 1
-    assert colour_limit(np.full(3, np.nan)) == 1
+    assert 0.9 < color_limit(values) < 1.1
+    assert color_limit(np.zeros(3)) == 1
+    assert color_limit(np.full(3, np.nan)) == 1

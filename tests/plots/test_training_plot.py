@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rltools.errors import ArgumentError
 from rltools.plots import training
 from rltools.plots._training import _apart
-from rltools.plots.drawing.colors import feature_colour
+from rltools.plots.drawing.colors import feature_color
 from rltools.spaces import Features
 from rltools.testing import example_recording
 from rltools.testing._check_plot import _check_drawing
@@ -25,13 +25,13 @@ def checkpoints(tmp_path):
 
 
 def test_lines_are_shares_over_training_steps(checkpoints):
-    from rltools.summary import summarise
+    from rltools.summary import summarize
 
     axes = training(checkpoints)
     shares, returns = axes.child_axes
     assert axes.get_xlabel() == "training steps"
-    speed = [100 * summarise(one).overall.importance.value[2] for one in checkpoints.values()]
-    (line,) = [line for line in shares.lines if line.get_color() == feature_colour(2)]
+    speed = [100 * summarize(one).overall.importance.value[2] for one in checkpoints.values()]
+    (line,) = [line for line in shares.lines if line.get_color() == feature_color(2)]
     assert line.get_xdata().tolist() == [0, 1000, 5000]
     assert line.get_ydata() == pytest.approx(speed)
     assert returns.lines[0].get_ydata() == pytest.approx([10, 10, 10])

@@ -94,7 +94,7 @@ class TestOfOtherBounds:
             recording = rltools.record(policy, episodes=4)
         beyond = sum(int((np.abs(episode.observations) > 8).any(1).sum()) for episode in recording)
         assert beyond > 0
-        assert sum(outcome.outside for outcome in recording.outcomes()) == beyond
+        assert sum(outcome.out_of_space for outcome in recording.outcomes()) == beyond
         assert recording.header.notes[-1] == (
             "trained with observations in [-8, 8] where the environment has [-10, 10] ('obs[0]' and 2 more)"
         )

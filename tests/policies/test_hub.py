@@ -87,8 +87,8 @@ def test_an_upload_of_the_zoo(cache, model):
 
 def test_its_statistics_go_by_the_hubs_name(cache, model):
     cache("sb3/ppo-CartPole-v1", zoo(model, normalize="true", **{"vec_normalize.pkl": statistics()}))
-    plain, normalised = (load_policy("hf:sb3/ppo-CartPole-v1", normalize=choice) for choice in (False, None))
-    assert plain.source.sha256 != normalised.source.sha256
+    plain, normalized = (load_policy("hf:sb3/ppo-CartPole-v1", normalize=choice) for choice in (False, None))
+    assert plain.source.sha256 != normalized.source.sha256
 
 
 def test_statistics_that_are_missing_are_missed(cache, model):

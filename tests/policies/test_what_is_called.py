@@ -405,7 +405,7 @@ def test_a_change_that_is_taken_back(kind):
     handle.remove()
     again = assert_explains_what_is_called(policy, network)
     np.testing.assert_array_equal(again[0], first[0])
-    assert policy.pull("logit", torch.from_numpy(STATES), Context()) is not None, "without a graph again"
+    assert policy.vjp("logit", torch.from_numpy(STATES), Context()) is not None, "without a graph again"
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

@@ -48,9 +48,9 @@ def test_iterating_names_and_skips_it(damage: Callable[[Path], Any], kept: Any) 
     with pytest.raises(CorruptError, match=r"000001\.parquet is damaged .* once it is deleted"):
         kept.episode(1)
     with pytest.warns(DamagedFileWarning, match=r"000001\.parquet"):
-        labelled = kept.to_xarray()
-    assert labelled["episode"].values.tolist() == [0] * 4 + [2] * 4
-    assert not labelled["attribution_gradient"].isnull().any()
+        labeled = kept.to_xarray()
+    assert labeled["episode"].values.tolist() == [0] * 4 + [2] * 4
+    assert not labeled["attribution_gradient"].isnull().any()
     assert list(kept.damaged()) == [kept.episode_path(1)]
 
 

@@ -30,12 +30,12 @@ def method_of(recording, key):
 
 def test_a_sample_of_the_best_predictor_is_behind_what_explains_every_step(sampled):
     recording, policy = sampled
-    assert method_of(recording, recording.find()) == ("shapley", "centred:chosen")
+    assert method_of(recording, recording.find()) == ("shapley", "centered:chosen")
     assert method_of(recording, every_step_first(recording)) == ("gradient", "logit:chosen")
     rltools.explain(recording, policy)
     rltools.explain(recording, policy, method="random")
-    assert method_of(recording, every_step_first(recording)) == ("gradient", "centred:chosen"), "of the same target"
-    assert method_of(recording, every_step_first(recording, target="centred:chosen")) == ("gradient", "centred:chosen")
+    assert method_of(recording, every_step_first(recording)) == ("gradient", "centered:chosen"), "of the same target"
+    assert method_of(recording, every_step_first(recording, target="centered:chosen")) == ("gradient", "centered:chosen")
     rltools.explain(recording, policy, method="integrated_gradients")
     assert method_of(recording, every_step_first(recording))[0] == "integrated_gradients"
 

@@ -1,4 +1,4 @@
-"""Recordings as labelled arrays and tables."""
+"""Recordings as labeled arrays and tables."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def test_dimensions_variables_and_labels(make_policy: Make, make_env: Make) -> N
     rltools.explain(recording, policy)
     rltools.explain(recording, policy, target="logit:right")
     rltools.explain(recording, policy, method="input_x_gradient")
-    labelled = recording.to_xarray()
-    assert dict(labelled.sizes) == {"step": 12, "feature": 3, "output": 2, "target": 2}
-    assert set(labelled.data_vars) == {
+    labeled = recording.to_xarray()
+    assert dict(labeled.sizes) == {"step": 12, "feature": 3, "output": 2, "target": 2}
+    assert set(labeled.data_vars) == {
         "observation",
         "action",
         "reward",
@@ -43,23 +43,23 @@ def test_dimensions_variables_and_labels(make_policy: Make, make_env: Make) -> N
         "attribution_gradient",
         "attribution_input_x_gradient",
     }
-    assert labelled["observation"].dims == ("step", "feature")
-    assert labelled["score"].dims == ("step", "output")
-    assert labelled["action"].dims == ("step",)
-    assert labelled["attribution_gradient"].dims == ("step", "target", "feature")
-    assert labelled["feature"].values.tolist() == list(NAMED.names)
-    assert labelled["unit"].values.tolist() == ["m", "", "rad"]
-    assert labelled["output"].values.tolist() == ["left", "right"]
-    assert set(labelled["target"].values) == {"centred:chosen", "logit:right"}
-    assert labelled["episode"].values.tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    assert labelled["t"].values.tolist() == [0, 1, 2, 3] * 3
-    assert labelled["score"].attrs["head"] == "logit"
-    assert labelled["attribution_gradient"].attrs == {"unit": "score per unit", "method": "gradient"}
+    assert labeled["observation"].dims == ("step", "feature")
+    assert labeled["score"].dims == ("step", "output")
+    assert labeled["action"].dims == ("step",)
+    assert labeled["attribution_gradient"].dims == ("step", "target", "feature")
+    assert labeled["feature"].values.tolist() == list(NAMED.names)
+    assert labeled["unit"].values.tolist() == ["m", "", "rad"]
+    assert labeled["output"].values.tolist() == ["left", "right"]
+    assert set(labeled["target"].values) == {"centered:chosen", "logit:right"}
+    assert labeled["episode"].values.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert labeled["t"].values.tolist() == [0, 1, 2, 3] * 3
+    assert labeled["score"].attrs["head"] == "logit"
+    assert labeled["attribution_gradient"].attrs == {"unit": "score per unit", "method": "gradient"}
     second = recording.episode(1)
-    assert (labelled["observation"].values[4:8] == second.observations).all()
-    for label in ("centred:chosen", "logit:right"):
+    assert (labeled["observation"].values[4:8] == second.observations).all()
+    for label in ("centered:chosen", "logit:right"):
         wanted = recording.attribution("gradient", label).values[:, 0]
-        assert (labelled["attribution_gradient"].sel(target=label).values == wanted).all()
+        assert (labeled["attribution_gradient"].sel(target=label).values == wanted).all()
 
 
 def test_nan_where_nothing_was_asked(make_policy: Make, make_env: Make) -> None:
@@ -68,10 +68,10 @@ def test_nan_where_nothing_was_asked(make_policy: Make, make_env: Make) -> None:
     recording = rltools.record(policy, env, episodes=1)
     rltools.explain(recording, policy, target="logit:left")
     rltools.explain(recording, policy, method="input_x_gradient", target="logit:right", every=2)
-    labelled = recording.to_xarray()
-    assert labelled["attribution_gradient"].sel(target="logit:right").isnull().all()
-    assert not labelled["attribution_gradient"].sel(target="logit:left").isnull().any()
-    assert labelled["attribution_input_x_gradient"].sel(target="logit:right").isnull().all(
+    labeled = recording.to_xarray()
+    assert labeled["attribution_gradient"].sel(target="logit:right").isnull().all()
+    assert not labeled["attribution_gradient"].sel(target="logit:left").isnull().any()
+    assert labeled["attribution_input_x_gradient"].sel(target="logit:right").isnull().all(
         "feature"
     ).values.tolist() == [
         False,
@@ -99,20 +99,20 @@ def test_images_keep_their_axes(make_policy: Make, make_env: Make) -> None:
     env = make_env(observation_space=Box(0, 255, (4, 5, 3), np.uint8), length=3)
     policy = make_policy(env)
     recording = rltools.explain(rltools.record(policy, env, episodes=1), policy)
-    labelled = recording.to_xarray()
-    assert labelled["observation"].dims == ("step", "y", "x", "channel")
-    assert labelled["observation"].dtype == np.uint8
-    assert labelled["attribution_gradient"].dims == ("step", "target", "y", "x", "channel")
-    assert labelled["attribution_gradient"].shape == (3, 1, 4, 5, 3)
+    labeled = recording.to_xarray()
+    assert labeled["observation"].dims == ("step", "y", "x", "channel")
+    assert labeled["observation"].dtype == np.uint8
+    assert labeled["attribution_gradient"].dims == ("step", "target", "y", "x", "channel")
+    assert labeled["attribution_gradient"].shape == (3, 1, 4, 5, 3)
 
 
 def test_action_vectors_have_their_names(make_policy: Make) -> None:
     policy = make_policy("LunarLander-v3", kwargs={"continuous": True}, action_names=("main", "side"))
     recording = rltools.record(policy, episodes=2, max_steps=4)
-    labelled = recording.to_xarray()
-    assert "action" in labelled.data_vars
-    assert labelled["action"].dims == ("step", "action_name")
-    assert (labelled["action"].sel(action_name="side").values[:4] == recording.episode(0).actions[:, 1]).all()
+    labeled = recording.to_xarray()
+    assert "action" in labeled.data_vars
+    assert labeled["action"].dims == ("step", "action_name")
+    assert (labeled["action"].sel(action_name="side").values[:4] == recording.episode(0).actions[:, 1]).all()
     assert {"action.main", "action.side", "score.main"} <= set(recording.to_pandas().columns)
 
 
@@ -141,10 +141,10 @@ def test_double_precision_reaches_the_arrays(make_policy: Make, make_env: Make) 
     policy = make_policy(env, dtype=torch.float64)
     recording = rltools.explain(rltools.record(policy, env, episodes=1), policy)
     assert recording.episode(0).scores.dtype == np.float64
-    labelled = recording.to_xarray()
-    assert labelled["score"].dtype == np.float64
-    assert labelled["attribution_gradient"].dtype == np.float64
-    assert (labelled["attribution_gradient"].values == recording.attribution().values).all()
+    labeled = recording.to_xarray()
+    assert labeled["score"].dtype == np.float64
+    assert labeled["attribution_gradient"].dtype == np.float64
+    assert (labeled["attribution_gradient"].values == recording.attribution().values).all()
 
 
 def test_a_row_a_step(make_policy: Make, make_env: Make) -> None:
@@ -162,12 +162,12 @@ def test_a_row_a_step(make_policy: Make, make_env: Make) -> None:
         "truncated",
         "score.left",
         "score.right",
-        *(f"gradient.centred:chosen.{name}" for name in NAMED.names),
+        *(f"gradient.centered:chosen.{name}" for name in NAMED.names),
     ]
     assert len(table) == 8
     assert table["terminated"].tolist() == [False, False, False, True] * 2
     wanted = recording.attribution()["height"][:, 0]
-    assert (table["gradient.centred:chosen.height"].to_numpy() == wanted).all()
+    assert (table["gradient.centered:chosen.height"].to_numpy() == wanted).all()
 
 
 def test_tables_leave_pictures_out(make_policy: Make, make_env: Make) -> None:
@@ -194,11 +194,11 @@ def test_without_episodes(explained: bool, make_policy: Make, make_env: Make, tm
     if explained:
         rltools.explain(recording, policy)
     recording.episode_path(0).unlink()
-    labelled = recording.to_xarray()
-    assert labelled.sizes["step"] == 0
-    assert labelled["observation"].dims == ("step", "feature")
-    assert labelled["terminated"].dtype == np.bool_
-    assert ("attribution_gradient" in labelled) == explained
+    labeled = recording.to_xarray()
+    assert labeled.sizes["step"] == 0
+    assert labeled["observation"].dims == ("step", "feature")
+    assert labeled["terminated"].dtype == np.bool_
+    assert ("attribution_gradient" in labeled) == explained
     assert len(recording.to_pandas()) == 0
     assert recording.outcomes() == []
     if explained:
@@ -222,14 +222,14 @@ def test_every_name_can_be_written_to_a_file_and_the_true_one_is_kept(
     recording = rltools.record(policy, env, episodes=2, directory=tmp_path / "run")
     for method in ("captum:Saliency", "gradient"):
         rltools.explain(recording, policy, method=method)
-    labelled = recording.to_xarray()
-    assert labelled["attribution_captum_Saliency"].attrs["method"] == "captum:Saliency"
-    assert all(str(name).isidentifier() for name in labelled.data_vars)
-    labelled.to_netcdf(tmp_path / "run.nc", engine="scipy")
+    labeled = recording.to_xarray()
+    assert labeled["attribution_captum_Saliency"].attrs["method"] == "captum:Saliency"
+    assert all(str(name).isidentifier() for name in labeled.data_vars)
+    labeled.to_netcdf(tmp_path / "run.nc", engine="scipy")
     with xr.open_dataset(tmp_path / "run.nc", engine="scipy") as again:
-        xr.testing.assert_equal(again["attribution_captum_Saliency"], labelled["attribution_captum_Saliency"])
-    assert "captum:Saliency.centred:chosen.height" in recording.to_pandas().columns
-    assert "gradient.centred:chosen.height" in recording.to_pandas().columns
+        xr.testing.assert_equal(again["attribution_captum_Saliency"], labeled["attribution_captum_Saliency"])
+    assert "captum:Saliency.centered:chosen.height" in recording.to_pandas().columns
+    assert "gradient.centered:chosen.height" in recording.to_pandas().columns
 
 
 def test_names_that_differ_differ_afterwards() -> None:

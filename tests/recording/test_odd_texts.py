@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 
 import rltools
-from rltools.pages.report import mail_report, write_report
+from rltools.pages.report import export_report, write_report
 
 KEY, NOTE = "place-\ud800", "a\udcff"
 SPACE = spaces.Dict({KEY: spaces.Box(-9, 9, (2,), np.float32), "note": spaces.Text(5, charset="ab\udcff")})
@@ -45,13 +45,13 @@ def test_half_of_a_surrogate_pair_everywhere(tmp_path: Path) -> None:
     assert first.final_observation["note"] == NOTE
     assert first.observations[KEY][:, 0].tolist() == [0, 1, 2, 3, 4]
     assert recording.header.action_names == ("left-\ud801", "right")
-    labelled = recording.to_xarray()
-    assert labelled["feature"].values.tolist() == ["place-\\ud800/0", "place-\\ud800/1"]
-    assert labelled["observation_note"].values.tolist() == ["a\\udcff"] * 10
+    labeled = recording.to_xarray()
+    assert labeled["feature"].values.tolist() == ["place-\\ud800/0", "place-\\ud800/1"]
+    assert labeled["observation_note"].values.tolist() == ["a\\udcff"] * 10
     assert "observation.place-\\ud800/0" in recording.to_pandas()
-    assert "place-\\ud800/0" in set(rltools.summarise(recording).table["feature"])
+    assert "place-\\ud800/0" in set(rltools.summarize(recording).table["feature"])
     assert rltools.plots.importance(recording).get_xlabel()
     assert rltools.replay(recording, 0, tmp_path / "page.html").is_file()
     assert write_report(recording).is_file()
-    assert mail_report(tmp_path).is_file()
+    assert export_report(tmp_path).is_file()
     assert recording.damaged() == {}

@@ -82,7 +82,7 @@ def test_the_best_predictor_speaks_first(make_policy: Make, make_env: Make) -> N
         rltools.explain(recording, policy, method=method, target="logit:chosen")
     rltools.explain(recording, policy, method="input_x_gradient")
     assert recording.attribution().question.method == "input_x_gradient"
-    assert recording.attribution().target == "centred:chosen"
+    assert recording.attribution().target == "centered:chosen"
     assert recording.attribution("gradient").target == "logit:chosen"
     with pytest.raises(RecordingError, match="no gradient of value in"):
         recording.attribution("gradient", "value")

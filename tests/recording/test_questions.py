@@ -53,7 +53,7 @@ def test_what_was_asked_in_a_call_is_what_its_result_answers(
     assert not np.array_equal(values(few, keys[0]), values(few, keys[1]))
     for answered, key in zip(twice, keys, strict=True):
         assert np.array_equal(answered.attribution("shapley").values, values(answered, key))
-        assert rltools.summarise(answered).key == key
+        assert rltools.summarize(answered).key == key
     again = rltools.explain(many, policy, method="shapley", reference=1)
     assert again.find("shapley") == keys[0]
     assert again.asked == (keys[1], keys[0])
@@ -63,18 +63,18 @@ def test_where_several_fit_an_error_lists_them_and_says_how_to_choose(
     twice: tuple[rltools.Recording, rltools.Recording], recording: rltools.Recording
 ) -> None:
     few, many = (answered.asked[-1] for answered in twice)
-    for ask in (recording.find, recording.attribution, lambda: rltools.summarise(recording, method="shapley")):
+    for ask in (recording.find, recording.attribution, lambda: rltools.summarize(recording, method="shapley")):
         with pytest.raises(RecordingError) as caught:
             ask()
         said = str(caught.value)
         assert "2 attributions" in said
-        assert f"{few} (shapley of centred:chosen (reference 1 visited states, seed 0))" in said
-        assert f"{many} (shapley of centred:chosen (reference 5 visited states, seed 0))" in said
+        assert f"{few} (shapley of centered:chosen (reference 1 visited states, seed 0))" in said
+        assert f"{many} (shapley of centered:chosen (reference 5 visited states, seed 0))" in said
         assert "--method" in said
     for key in (few, many):
         assert recording.find(key) == key
         assert np.array_equal(recording.attribution(key).values, values(recording, key))
-        assert rltools.summarise(recording, method=key).key == key
+        assert rltools.summarize(recording, method=key).key == key
 
 
 def test_everything_takes_the_name_of_the_folder_as_the_method(
@@ -87,7 +87,7 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
             axes = getattr(rltools.plots, name)(recording, method=key)
             drawn = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
             assert reference in " ".join(drawn.split()), name
-        assert any(reference in finding for finding in rltools.summarise(recording, method=key).findings)
+        assert any(reference in finding for finding in rltools.summarize(recording, method=key).findings)
         page = rltools.replay(recording, 0, recording.directory / "page.html", method=key)
         assert page.read_text().count('"method":"shapley"') == 1
     both = rltools.plots.importance(recording, method=[answered.asked[-1] for answered in twice])
@@ -131,8 +131,8 @@ def test_the_others_of_a_page_are_named_by_what_was_asked(
     with pytest.raises(RecordingError, match="2 attributions"):
         write_report(recording)
     page = write_report(few).read_text()
-    assert "(shapley, centred:chosen, reference 1 visited states, seed 0)" in page
-    assert "shapley of centred:chosen (reference 5 visited states, seed 0)" in page
+    assert "(shapley, centered:chosen, reference 1 visited states, seed 0)" in page
+    assert "shapley of centered:chosen (reference 5 visited states, seed 0)" in page
     table = (few.directory / "summary.csv").read_text()
     assert few.asked[-1] in table
     assert many.asked[-1] in table

@@ -20,7 +20,7 @@ from rltools.recording.seal import MAGIC, check_seal
 from rltools.recording.sealed_json import SEALED_FORMAT, parse_json, write_json
 
 Make = Callable[..., Any]
-GRADIENT, SHAPLEY = "gradient-centred-chosen", "shapley-centred-chosen"
+GRADIENT, SHAPLEY = "gradient-centered-chosen", "shapley-centered-chosen"
 KINDS = {
     "episode": "episodes/000001.parquet",
     "frames": "frames/000001.parquet",
@@ -197,7 +197,7 @@ def test_something_else_in_the_place_of_draws(source: str, said: str, kept: rlto
         assert read_draws(kept, key, 1) is None
     assert list(kept.damaged()) == [path]
     with pytest.warns(DamagedFileWarning, match=said):
-        found = rltools.summarise(kept, method="shapley")
+        found = rltools.summarize(kept, method="shapley")
     assert not found.overall.draws
     assert any("what each of them adds was not kept" in note for note in found.notes)
     assert read_draws(kept, key, 0) is not None

@@ -1,4 +1,4 @@
-"""Dict observations, several actions at once, masks and memories, from the environment to labelled arrays."""
+"""Dict observations, several actions at once, masks and memories, from the environment to labeled arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import rltools
 from rltools.errors import ArgumentError, FaultError, MismatchError, RecordingError
-from rltools.policies.base import Memory
+from rltools.policies.base import RecurrentState
 
 OBSERVED = spaces.Dict(
     camera=spaces.Box(0, 255, (4, 5, 3), np.uint8),
@@ -101,7 +101,7 @@ def test_episodes_are_the_same_whatever_runs_beside_them(recording: rltools.Reco
 def test_a_target_of_each_choice(recording: rltools.Recording) -> None:
     policy = make_policy()
     found = rltools.explain(recording, policy).attribution()
-    assert found.labels == ("centred:chosen[0]", "centred:chosen[1]")
+    assert found.labels == ("centered:chosen[0]", "centered:chosen[1]")
     episode, weights = recording.episode(0), policy._modules[0].layer.weight.detach().numpy()
     for t in range(len(episode)):
         allowed = episode.masks[t]
@@ -114,7 +114,7 @@ def test_a_target_of_each_choice(recording: rltools.Recording) -> None:
                 np.testing.assert_allclose(mine, by_leaf[part.leaf.name], rtol=1e-4, atol=1e-6)
 
 
-def test_labelled_arrays_keep_pictures_and_texts(recording: rltools.Recording) -> None:
+def test_labeled_arrays_keep_pictures_and_texts(recording: rltools.Recording) -> None:
     rltools.explain(recording, make_policy())
     data = recording.to_xarray()
     assert data["observation_camera"].dims == ("step", "camera_y", "camera_x", "camera_channel")
@@ -129,13 +129,13 @@ def test_labelled_arrays_keep_pictures_and_texts(recording: rltools.Recording) -
     assert data["feature"].values.tolist() == [
         name for name in recording.features.names if not name.startswith("camera/")
     ]
-    assert data["attribution_gradient"].sel(feature="cell=2", target="centred:chosen[1]").shape == (18,)
+    assert data["attribution_gradient"].sel(feature="cell=2", target="centered:chosen[1]").shape == (18,)
     table = recording.to_pandas()
     assert len(table) == 18
     assert sum(column.startswith("observation.") for column in table.columns) == recording.features.size == 72
 
 
-def test_labelled_arrays_of_pictures_alone(tmp_path: Any) -> None:
+def test_labeled_arrays_of_pictures_alone(tmp_path: Any) -> None:
     eyes = spaces.Dict(left=spaces.Box(0, 255, (2, 3, 1), np.uint8), right=spaces.Box(0, 255, (2, 2, 1), np.uint8))
 
     class Eyes(nn.Module):
@@ -226,7 +226,7 @@ class TestMemory:
             env.observation_space,
             env.action_space,
             heads={"logit": out},
-            memory=Memory(5, lambda _, x, state: cell(x, state), lambda x, state: (cell(x, state),) * 2),
+            memory=RecurrentState(5, lambda _, x, state: cell(x, state), lambda x, state: (cell(x, state),) * 2),
             dtype=torch.float64,
         )
 
@@ -249,10 +249,10 @@ class TestMemory:
         assert windows.features.names[0].endswith(", 3 steps ago")
         np.testing.assert_allclose(windows.values[:, :, -1], moment.values, atol=1e-12)
         episode = recording.episode(0)
-        assert not episode.memories[0].any()
+        assert not episode.recurrent_states[0].any()
         for t in (0, 2, 6):
             first = max(0, t - 3)
-            seen, state = episode.observations[first : t + 1].astype(np.float64), episode.memories[first]
+            seen, state = episode.observations[first : t + 1].astype(np.float64), episode.recurrent_states[first]
             slopes = np.zeros((4, 4))
             for lag, entry in np.ndindex(len(seen), 4):
                 step = np.zeros_like(seen)
@@ -281,7 +281,7 @@ class TestMemory:
     def test_everything_after_it_takes_windows(self, policy: rltools.TorchPolicy, tmp_path: Any) -> None:
         recording = rltools.record(policy, "CartPole-v1", episodes=3, directory=tmp_path, max_steps=8)
         rltools.explain(recording, policy, method="integrated_gradients", window=2)
-        summary = rltools.summarise(recording, window=2)
+        summary = rltools.summarize(recording, window=2)
         assert len(summary.features) == 8
         assert recording.to_xarray()["attribution_integrated_gradients_window_2"].dims[2] == "lag_of_2"
         with pytest.raises(RecordingError, match="over 2 observations"):
@@ -305,7 +305,7 @@ class TestMemory:
 
 def test_a_choice_is_one_feature_when_asked(recording: rltools.Recording) -> None:
     rltools.explain(recording, make_policy(), method="integrated_gradients")
-    apart, together = (rltools.summarise(recording, merged=merged) for merged in (False, True))
+    apart, together = (rltools.summarize(recording, merged=merged) for merged in (False, True))
     assert {"cell=2", "arms/1/0=1"} <= set(apart.features)
     assert {"cell", "arms/1/0", "arms/1/1"} <= set(together.features)
     assert "cell=2" not in together.features
@@ -322,12 +322,12 @@ def test_steps_with_one_allowed_action_are_no_dead_units(tmp_path: Any) -> None:
     recording = rltools.record(policy, episodes=4, directory=tmp_path)
     rltools.explain(recording, policy)
     forced = sum(int((episode.masks.sum(1) == 1).sum()) for episode in recording)
-    summary = rltools.summarise(recording)
+    summary = rltools.summarize(recording)
     assert summary.all_zero == 0
     assert any(f"at {forced} of" in note for note in summary.notes) == bool(forced)
 
 
-def test_a_stack_keeps_its_names_in_labelled_arrays() -> None:
+def test_a_stack_keeps_its_names_in_labeled_arrays() -> None:
     env = gymnasium.wrappers.FrameStackObservation(gymnasium.make("CartPole-v1"), 3)
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     policy = rltools.TorchPolicy(net, env.observation_space, env.action_space, environment=env.spec)
@@ -336,7 +336,7 @@ def test_a_stack_keeps_its_names_in_labelled_arrays() -> None:
     recording = rltools.record(policy, episodes=1, max_steps=4)
     data = rltools.explain(recording, policy).to_xarray()
     weights = net[1].weight.detach().numpy()
-    now = data["attribution_gradient"].sel(feature="pole angle", lag=0, target="centred:chosen").values
+    now = data["attribution_gradient"].sel(feature="pole angle", lag=0, target="centered:chosen").values
     chosen = recording.episode(0).actions
     np.testing.assert_allclose(now, weights[chosen, 10] - weights[:, 10].mean(), rtol=1e-4, atol=1e-6)
 
@@ -344,9 +344,9 @@ def test_a_stack_keeps_its_names_in_labelled_arrays() -> None:
 @pytest.mark.parametrize(
     ("acted", "scores", "labels"),
     [
-        (spaces.MultiDiscrete([3]), 3, ("centred:chosen",)),
-        (spaces.MultiBinary(1), 2, ("centred:chosen",)),
-        (spaces.MultiDiscrete([[2, 3]]), 5, ("centred:chosen[0]", "centred:chosen[1]")),
+        (spaces.MultiDiscrete([3]), 3, ("centered:chosen",)),
+        (spaces.MultiBinary(1), 2, ("centered:chosen",)),
+        (spaces.MultiDiscrete([[2, 3]]), 5, ("centered:chosen[0]", "centered:chosen[1]")),
     ],
 )
 def test_choices_in_arrays_of_any_shape(

@@ -203,7 +203,7 @@ def test_methods_and_what_is_drawn_of_them(space, channels, tmp_path):
     recording = rltools.record(policy, stepping(space, steps=3), episodes=2, directory=tmp_path / "r")
     for name, chosen in FEW.items():
         rltools.explain(recording, policy, method=name, target="logit:0", **chosen)
-        found = rltools.summarise(recording, method=name)
+        found = rltools.summarize(recording, method=name)
         assert found.top(1)[0].feature.startswith("y"), name
         assert np.isfinite(recording.attribution(name).values).all()
     for name in ("importance", "images", "timeline"):
@@ -225,7 +225,7 @@ def test_one_quantity_of_a_history(tmp_path):
     for name in ("gradient", "occlusion", "decision_change", "integrated_gradients", "sarfa"):
         chosen = {} if name == "gradient" else {"reference": 3}
         rltools.explain(recording, policy, method=name, **chosen)
-        first, second = rltools.summarise(recording, method=name).top(2)
+        first, second = rltools.summarize(recording, method=name).top(2)
         assert (first.feature, first.share, second.share) == ("obs[4, 3]", pytest.approx(1), 0), name
     rltools.plots.importance(recording, method="gradient")
     assert rltools.replay(recording, episode=0, path=tmp_path / "e.html").is_file()

@@ -79,7 +79,7 @@ def test_an_analysis_leaves_the_decision_out():
 def test_an_action_squashed_into_such_bounds_is_a_number(high, dtype):
     bounds = torch.tensor([-high], dtype=torch.float64), torch.tensor([high], dtype=torch.float64)
     layer, x = Unscaled(*bounds), torch.tensor([[-1.0], [-0.5], [0.0], [1.0]], dtype=dtype)
-    found, back = layer.pull(x)
+    found, back = layer.vjp(x)
     largest = min(high, torch.finfo(dtype).max)
     torch.testing.assert_close(found / largest, x)
     torch.testing.assert_close(back(torch.full_like(x, 1e-3)) / largest, torch.full_like(x, 1e-3))

@@ -82,7 +82,7 @@ def test_a_run_of_one_number(tmp_path):
     recording = rltools.record(policy, stepping(space), episodes=2, directory=tmp_path / "r")
     for name in ("gradient", "shapley"):
         rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"reference": 2}))
-        found = rltools.summarise(recording, method=name)
+        found = rltools.summarize(recording, method=name)
         assert (found.features, found.top(1)[0].share) == (("obs",), pytest.approx(1))
     for name in rltools.plots.plot_names():
         getattr(rltools.plots, name)(recording)
@@ -113,7 +113,7 @@ def test_odd_shapes(space, size, tmp_path):
         method = find_method(name)
         chosen = {key: value for key, value in FEW.items() if key in method.defaults}
         rltools.explain(recording, policy, method=name, reference=2, **chosen)
-        found = rltools.summarise(recording, method=name)
+        found = rltools.summarize(recording, method=name)
         assert found.features == policy.features.names
         assert np.isfinite(recording.attribution(name).values).all()
     assert rltools.replay(recording, episode=0, path=tmp_path / "e.html").is_file()

@@ -11,7 +11,7 @@ import rltools
 from rltools.attributions import find_method, method_names
 from rltools.errors import TargetError
 from rltools.policies.base import Context
-from rltools.targets import make_score, parse_target
+from rltools.targets import make_target_function, parse_target
 
 STATES = Box(-5, 5, (3,))
 FEW = {"masks": 8, "permutations": 4, "samples": 4, "nodes": 2}
@@ -83,7 +83,7 @@ def test_the_runner_up_is_never_a_forbidden_action():
     mask = torch.rand(40, 4, generator=torch.Generator().manual_seed(2)) < 0.5
     mask[:, 3] = True
     context = context_of(mask, policy, x)
-    found = make_score(policy, parse_target("logit:runner_up", policy), context)(x)[:, 0]
+    found = make_target_function(policy, parse_target("logit:runner_up", policy), context)(x)[:, 0]
     logits = policy.head("logit", x, Context()).detach().masked_fill(~mask, -np.inf)
     expected = logits.sort(dim=1).values[:, -2]
     assert torch.equal(found.isnan(), expected.isinf())
@@ -95,22 +95,22 @@ def test_one_choice_of_several_is_forced():
     policy = policy_of(MultiDiscrete([2, 3]), 5)
     x = torch.randn(4, 3)
     mask = torch.tensor([[True, False, True, True, True]]).repeat(4, 1)
-    score = make_score(policy, parse_target("logit:chosen - runner_up", policy), context_of(mask, policy, x))
+    score = make_target_function(policy, parse_target("logit:chosen - runner_up", policy), context_of(mask, policy, x))
     assert score(x).isnan().tolist() == [[True, False]] * 4
     assert score.undefined.tolist() == [[True, False]] * 4
-    other = make_score(policy, parse_target("logit:runner_up[1]", policy), context_of(mask, policy, x))
+    other = make_target_function(policy, parse_target("logit:runner_up[1]", policy), context_of(mask, policy, x))
     assert other(x).isfinite().all()
     assert other.undefined is None
 
 
 @pytest.mark.parametrize(
-    "text", ["centred:chosen", "log_probability:chosen", "entropy", "kl", "decision", "probability:0"]
+    "text", ["centered:chosen", "log_probability:chosen", "entropy", "kl", "decision", "probability:0"]
 )
 def test_what_compares_with_nothing_is_zero(text):
     policy = policy_of(Discrete(4), 4)
     x = torch.randn(5, 3)
     mask = torch.tensor([[False, False, True, False]]).repeat(5, 1)
-    score = make_score(policy, parse_target(text, policy), context_of(mask, policy, x))
+    score = make_target_function(policy, parse_target(text, policy), context_of(mask, policy, x))
     expected = 2 if text == "decision" else 0
     assert (score(x) == expected).all()
     assert score.undefined is None
@@ -122,7 +122,7 @@ def test_the_logarithm_of_no_probability_is_no_number():
     policy = policy_of(Discrete(4), 4)
     x = torch.randn(2, 3)
     mask = torch.tensor([[False, True, True, False], [True, True, True, True]])
-    score = make_score(policy, parse_target("log_probability:0", policy), context_of(mask, policy, x))
+    score = make_target_function(policy, parse_target("log_probability:0", policy), context_of(mask, policy, x))
     assert score(x)[:, 0].isnan().tolist() == [True, False]
 
 
@@ -130,7 +130,7 @@ def test_sarfa_of_a_forced_step_is_zero():
     policy = policy_of(Discrete(4), 4)
     x = torch.randn(5, 3)
     mask = torch.tensor([[False, False, True, False]]).repeat(5, 1)
-    score = make_score(policy, parse_target(None, policy), context_of(mask, policy, x))
+    score = make_target_function(policy, parse_target(None, policy), context_of(mask, policy, x))
     assert (find_method("sarfa")(score, x, reference=torch.randn(3, 3)).values == 0).all()
 
 
@@ -141,7 +141,7 @@ def test_a_summary_leaves_them_out_and_says_how_many(recorded, recwarn, name, ev
     target = "logit:chosen - runner_up"
     rltools.explain(recording, policy, method=name, target=target, reference=2, every=every)
     assert not [str(warning.message) for warning in recwarn if "not finite" in str(warning.message)]
-    found = rltools.summarise(recording, method=name, target=target)
+    found = rltools.summarize(recording, method=name, target=target)
     forced = 9 if every == 1 else sum((t + episode) % 2 == 0 for episode in range(3) for t in (0, 3, 6))
     explained = 27 if every == 1 else sum((t + episode) % 2 == 0 for episode in range(3) for t in range(9))
     assert found.n == explained - forced
@@ -153,15 +153,15 @@ def test_a_summary_leaves_them_out_and_says_how_many(recorded, recwarn, name, ev
 def test_a_summary_says_where_the_action_was_not_allowed(recorded):
     policy, recording = recorded
     rltools.explain(recording, policy, target="log_probability:1")
-    found = rltools.summarise(recording)
+    found = rltools.summarize(recording)
     assert found.n == 18
     assert any(note.startswith("at 9 of 27 steps the action was not allowed") for note in found.notes)
 
 
-def test_centred_scores_count_them_as_nothing_to_decide(recorded):
+def test_centered_scores_count_them_as_nothing_to_decide(recorded):
     policy, recording = recorded
     rltools.explain(recording, policy)
-    found = rltools.summarise(recording)
+    found = rltools.summarize(recording)
     assert found.n == 27
     assert "at 9 of 27 steps only one action was allowed, so nothing decides" in found.notes
     assert found.all_zero == 0
@@ -180,7 +180,7 @@ def test_an_agent_of_one_action_has_no_dead_units(tmp_path):
     recording = rltools.record(policy, Single, episodes=2, directory=tmp_path / "run")
     for name in ("gradient", "sarfa", "decision_change"):
         rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"reference": 2}))
-        findings = rltools.summarise(recording, method=name).findings
+        findings = rltools.summarize(recording, method=name).findings
         assert "There is only one action, so nothing decides." in findings
         assert not [said for said in findings if "dead units" in said]
 
@@ -206,8 +206,8 @@ def test_a_live_step_has_no_attribution(recorded):
 def test_a_choice_of_one_beside_another():
     policy = policy_of(MultiDiscrete([1, 3]), 4)
     x, mask = torch.randn(4, 3), torch.ones(4, 4, dtype=torch.bool)
-    score = make_score(policy, parse_target("logit:runner_up[1]", policy), context_of(mask, policy, x))
+    score = make_target_function(policy, parse_target("logit:runner_up[1]", policy), context_of(mask, policy, x))
     logits = policy.head("logit", x, Context())[:, 1:]
     torch.testing.assert_close(score(x)[:, 0], logits.sort(dim=1).values[:, 1])
     with pytest.raises(TargetError, match="a choice of one action only"):
-        make_score(policy, parse_target("logit:runner_up", policy), context_of(mask, policy, x))
+        make_target_function(policy, parse_target("logit:runner_up", policy), context_of(mask, policy, x))

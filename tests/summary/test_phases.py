@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rltools.summary import action_means, phase_means, summarise
+from rltools.summary import action_means, phase_means, summarize
 from rltools.testing import example_recording
 
 
@@ -91,7 +91,7 @@ def test_means_by_action_are_those_of_the_summary(tmp_path):
         actions=actions,
         action_names=("a", "b", "c", "d"),
     )
-    summary = summarise(recording)
+    summary = summarize(recording)
     found = action_means(summary)
     assert (found.columns, found.steps, found.left_out, found.never) == (("a", "b", "c"), (10, 2, 6), 0, 1)
     np.testing.assert_array_equal(found.mean.value[2], summary.by_action["c"].mean.value[0])
@@ -102,7 +102,7 @@ def test_means_by_action_are_those_of_the_summary(tmp_path):
 
 def test_a_mean_is_uncertain_where_its_interval_holds_zero(tmp_path):
     values = [np.tile([1.0, sign, 0.0], (4, 1)) for sign in (-1, 1, -1, 1, 1)]
-    found = action_means(summarise(_recording(tmp_path / "r", values, actions=[np.array([0, 0, 1, 1])] * 5)))
+    found = action_means(summarize(_recording(tmp_path / "r", values, actions=[np.array([0, 0, 1, 1])] * 5)))
     assert found.uncertain.tolist() == [[False, True, True]] * 2
 
 
@@ -110,10 +110,10 @@ def test_labels_are_columns_where_no_discrete_action_is(tmp_path):
     values = [np.ones((5, 3, 2)) * [[1], [2], [3]]] * 2
     labels = ("action:a", "action:b", "action:c")
     recording = example_recording(tmp_path / "r", values, labels=labels, action_names="abc", action_start=None)
-    found = action_means(summarise(recording), standardised=True, most=2)
+    found = action_means(summarize(recording), standardized=True, most=2)
     assert (found.columns, found.left_out, found.per_action) == (labels[:2], 1, False)
-    deviation = summarise(recording).deviation
-    np.testing.assert_allclose(found.mean.value, np.array([[1], [2]]) * deviation, rtol=1e-5)
+    std = summarize(recording).std
+    np.testing.assert_allclose(found.mean.value, np.array([[1], [2]]) * std, rtol=1e-5)
 
 
 @pytest.mark.parametrize("signed", [True, False])

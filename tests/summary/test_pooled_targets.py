@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from rltools.summary import named_method, summarise
+from rltools.summary import named_method, summarize
 from rltools.summary._summarize import scores_of
 from rltools.testing import example_recording
 
 CENTRED, VALUE = (3.0, 1.0, 0.0), (100.0, 300.0, 600.0)
 
 
-def summary(folder, *episodes, labels=("centred:chosen", "value"), **given):
+def summary(folder, *episodes, labels=("centered:chosen", "value"), **given):
     """Of episodes with these magnitudes `[target, feature]` at each of their steps, whose number is the last entry."""
     values = [np.tile(np.array(sizes, float), (steps, 1, 1)) for *sizes, steps in episodes]
-    return summarise(example_recording(folder, values, unit=given.pop("unit", "score"), labels=labels, **given))
+    return summarize(example_recording(folder, values, unit=given.pop("unit", "score"), labels=labels, **given))
 
 
 def test_scores_of_other_units_count_alike(tmp_path):
@@ -45,7 +45,7 @@ def test_a_score_without_any_influence_is_left_out(tmp_path):
 
 
 def test_one_score_of_several_actions_is_pooled_as_it_is(tmp_path):
-    found = summary(tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 5), labels=("centred:left", "centred:right"))
+    found = summary(tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 5), labels=("centered:left", "centered:right"))
     np.testing.assert_allclose(found.overall.pooled_share.value, np.array([103, 301, 600]) / 1004)
     assert not [text for text in found.findings if "alone" in text]
 
@@ -54,10 +54,10 @@ def test_each_is_told_apart(tmp_path):
     found = summary(tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 5))
     (said,) = [text for text in found.findings if "alone" in text]
     assert said == (
-        "Shares are the means of those of centred and value, which count alike: of centred:chosen alone obs[0] carries "
+        "Shares are the means of those of centered and value, which count alike: of centered:chosen alone obs[0] carries "
         "75 % [75, 75], of value alone obs[2] carries 60 % [60, 60]."
     )
-    many = tuple(f"centred:{at}" for at in range(6))
+    many = tuple(f"centered:{at}" for at in range(6))
     crowded = summary(tmp_path / "s", (*[CENTRED] * 6, VALUE, 5), labels=(*many, "value"))
     assert not [text for text in crowded.findings if "alone" in text]
 
@@ -67,7 +67,7 @@ def test_each_is_told_apart(tmp_path):
     [
         ("value", "value"),
         ("logit:chosen - runner_up", "logit"),
-        ("centred[1]:up", "centred"),
+        ("centered[1]:up", "centered"),
         ("decision[0]", "decision"),
     ],
 )
@@ -75,9 +75,9 @@ def test_the_score_of_a_label(label, score):
     assert scores_of((label,)) == (score,)
 
 
-@pytest.mark.parametrize("method", ["random", "deviation"])
+@pytest.mark.parametrize("method", ["random", "std"])
 def test_a_control_finds_nothing(tmp_path, method):
-    given = {"method": method, "unit": "rank", "labels": ("centred:chosen",)}
+    given = {"method": method, "unit": "rank", "labels": ("centered:chosen",)}
     found = summary(tmp_path / "r", ((1, 3, 2), 5), ((1, 3, 2), 9), **given)
     assert found.findings[0] == (
         f"By the control {method}, which knows nothing of the agent, the order is obs[1], then obs[2], then obs[0]."

@@ -9,7 +9,7 @@ from torch import nn
 
 import rltools
 from rltools.attributions import find_method, method_names
-from rltools.recording import Question
+from rltools.recording import AttributionSpec
 from rltools.spaces import Features
 
 SHAPE, DIMS = (2, 8, 8, 3), ("lag", "y", "x", "channel")
@@ -50,14 +50,14 @@ def explained(tmp_path_factory):
     recording = rltools.record(policy, Frames, episodes=2, directory=tmp_path_factory.mktemp("run") / "r")
     few = {"sarfa": {"reference": 2}, "rise": {"masks": 8}, "gradient": {}, "blur_saliency": {}, "grad_cam": {}}
     for name, chosen in few.items():
-        rltools.explain(recording, policy, method=name, target="centred:chosen", **chosen)
+        rltools.explain(recording, policy, method=name, target="centered:chosen", **chosen)
     return policy, recording
 
 
 @pytest.mark.parametrize("name", ["blur_saliency", "grad_cam", "sarfa", "rise"])
 def test_places_without_channels_and_moments(explained, name):
     _, recording = explained
-    found = rltools.summarise(recording, method=name)
+    found = rltools.summarize(recording, method=name)
     assert list(found.features) == PLACES
     words = {word.strip(",.") for said in found.findings for word in said.split()}
     assert not words & {"red", "green", "blue", "ago", "now"}
@@ -67,7 +67,7 @@ def test_places_without_channels_and_moments(explained, name):
 
 def test_each_entry_where_the_method_tells_them_apart(explained):
     _, recording = explained
-    found = rltools.summarise(recording, method="gradient")
+    found = rltools.summarize(recording, method="gradient")
     assert len(found.features) == 16 * 6
     assert "y0-1 x0-1 red, 1 step ago" in found.features
     assert recording.attribution("gradient").question.separated == ()
@@ -75,7 +75,7 @@ def test_each_entry_where_the_method_tells_them_apart(explained):
 
 def test_a_summary_of_places_is_the_sum_of_their_entries(explained):
     _, recording = explained
-    found, values = rltools.summarise(recording, method="blur_saliency"), recording.attribution("blur_saliency").values
+    found, values = rltools.summarize(recording, method="blur_saliency"), recording.attribution("blur_saliency").values
     first = values[:, 0, :, :2, :2].sum(axis=(1, 2, 3, 4), dtype=np.float64)
     assert found.overall.mean.value[0, 0] == pytest.approx(first.mean())
 
@@ -96,7 +96,7 @@ def test_plots_name_places_alone(explained):
         assert not [text for text in texts if "red" in text.split() or "1 step ago" in text], name
 
 
-def test_labelled_arrays_say_what_is_told_apart(explained):
+def test_labeled_arrays_say_what_is_told_apart(explained):
     _, recording = explained
     assert recording.to_xarray(method="rise")["attribution_rise"].attrs["separates"] == "y, x"
     assert "separates" not in recording.to_xarray(method="gradient")["attribution_gradient"].attrs
@@ -105,7 +105,7 @@ def test_labelled_arrays_say_what_is_told_apart(explained):
 def test_the_name_of_the_folder_is_that_of_the_question(explained):
     _, recording = explained
     for question in recording.questions.values():
-        assert Question.from_json(question.to_json()) == question
+        assert AttributionSpec.from_json(question.to_json()) == question
         assert ("separated" in question.to_json()) == (question.method != "gradient")
 
 
@@ -115,7 +115,7 @@ def test_groups_are_rows(tmp_path):
     recording = rltools.record(policy, episodes=2, max_steps=10, directory=tmp_path / "r")
     names = policy.features.names
     rltools.explain(recording, policy, method="occlusion", groups={"cart": list(names[:2])}, reference=2)
-    found = rltools.summarise(recording, method="occlusion")
+    found = rltools.summarize(recording, method="occlusion")
     assert found.features == ("cart", *names[2:])
     values = recording.attribution("occlusion").values[:, 0].astype(np.float64)
     assert found.overall.mean.value[0, 0] == pytest.approx(values[:, :2].sum(axis=1).mean())
@@ -132,10 +132,10 @@ def test_what_a_method_declares_is_what_its_values_do(name):
     assert method.separates(("feature",), method.defaults) == ("feature",)
     if separated == DIMS or "network" in method.needs:
         return
-    from rltools.testing import PlainScore
+    from rltools.testing import PlainFunction
 
     torch.manual_seed(0)
-    score = PlainScore(nn.Sequential(nn.Flatten(), nn.Linear(384, 2)).double(), 2, dims=DIMS)
+    score = PlainFunction(nn.Sequential(nn.Flatten(), nn.Linear(384, 2)).double(), 2, dims=DIMS)
     x, reference = torch.randn(2, *SHAPE).double(), torch.randn(3, *SHAPE).double()
     values = method(score, x, **({"reference": reference} if "reference" in method.needs else {})).values
     torch.testing.assert_close(values, values[:, :, :1, :, :, :1].expand_as(values))

@@ -11,8 +11,8 @@ from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.report._tables import facts
 from rltools.recording import DamagedFileWarning, SharedEpisodesWarning
 from rltools.spaces import Features
-from rltools.summary import decision_sentences, explained_points, leaders, summarise
-from rltools.summary.episodes import state_deviation
+from rltools.summary import decision_sentences, explained_points, leaders, summarize
+from rltools.summary.episodes import feature_std
 from rltools.testing import example_recording
 
 
@@ -30,49 +30,49 @@ def test_numbers_are_those_of_the_pooled_steps(tmp_path):
     values = _drawn()
     recording = example_recording(tmp_path / "r", values, unit="score")
     pooled = np.concatenate(values)[:, 0].astype(np.float32)
-    found = summarise(recording).overall
+    found = summarize(recording).overall
     absolute = np.abs(pooled).mean(axis=0)
     assert found.n == len(pooled) == 75
     np.testing.assert_allclose(found.mean.value[0], pooled.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(found.mean_absolute.value[0], absolute, rtol=1e-5)
     np.testing.assert_allclose(found.share.value[0], absolute / absolute.sum(), rtol=1e-5)
-    assert found.standardised_share is None
+    assert found.standardized_share is None
 
 
-def test_standardised_numbers_are_multiplied_by_the_deviation_of_the_states(tmp_path):
+def test_standardized_numbers_are_multiplied_by_the_deviation_of_the_states(tmp_path):
     values = _drawn()
     states = [np.random.default_rng(1).normal(1e4, [1, 10, 0.1], (len(part), 3)) for part in values]
-    found = summarise(example_recording(tmp_path / "r", values, observations=states))
-    deviation = np.concatenate(states).std(axis=0)
-    absolute = np.abs(np.concatenate(values)[:, 0]).mean(axis=0) * deviation
-    np.testing.assert_allclose(found.deviation, deviation, rtol=1e-6)
-    np.testing.assert_allclose(found.overall.standardised_mean_absolute.value[0], absolute, rtol=1e-5)
-    np.testing.assert_allclose(found.overall.standardised_share.value[0], absolute / absolute.sum(), rtol=1e-5)
+    found = summarize(example_recording(tmp_path / "r", values, observations=states))
+    std = np.concatenate(states).std(axis=0)
+    absolute = np.abs(np.concatenate(values)[:, 0]).mean(axis=0) * std
+    np.testing.assert_allclose(found.std, std, rtol=1e-6)
+    np.testing.assert_allclose(found.overall.standardized_mean_absolute.value[0], absolute, rtol=1e-5)
+    np.testing.assert_allclose(found.overall.standardized_share.value[0], absolute / absolute.sum(), rtol=1e-5)
     assert [ranked.feature for ranked in found.top(2)] == ["obs[1]", "obs[0]"]
 
 
-def test_only_scores_per_unit_are_standardised(tmp_path):
-    found = summarise(example_recording(tmp_path / "r", _drawn(), unit="probability"))
-    assert found.deviation is None
-    assert not [column for column in found.table.columns if column.startswith("standardised")]
+def test_only_scores_per_unit_are_standardized(tmp_path):
+    found = summarize(example_recording(tmp_path / "r", _drawn(), unit="probability"))
+    assert found.std is None
+    assert not [column for column in found.table.columns if column.startswith("standardized")]
 
 
 def test_intervals_are_those_of_student_over_episodes(tmp_path):
     values = _values([[-1.0, 0.0]] * 4, [[2.0, 0.0]] * 4, [[8.0, 0.0]] * 4)
-    found = summarise(example_recording(tmp_path / "r", values, unit="score"))
+    found = summarize(example_recording(tmp_path / "r", values, unit="score"))
     mean = found.overall.mean
     # The mean of -1, 2 and 8 has the standard error sqrt(7), and 97.5 % of Student's t with 2 degrees are 4.3027.
     assert mean.value[0, 0] == pytest.approx(3)
     half = 4.3027 * 7**0.5
     assert (mean.low[0, 0], mean.high[0, 0]) == (pytest.approx(3 - half, rel=1e-4), pytest.approx(3 + half, rel=1e-4))
-    narrow = summarise(example_recording(tmp_path / "s", values, unit="score"), level=0.5).overall.mean
+    narrow = summarize(example_recording(tmp_path / "s", values, unit="score"), level=0.5).overall.mean
     assert mean.low[0, 0] < narrow.low[0, 0] < narrow.high[0, 0] < mean.high[0, 0]
 
 
 def test_a_ratio_is_drawn_with_its_episodes_and_not_averaged_over_them(tmp_path):
     """A long episode weighs as many steps as it has."""
     values = _values([[1.0]] * 1, [[0.0]] * 99, [[-0.5]] * 50)
-    found = summarise(example_recording(tmp_path / "r", values, unit="score")).overall.mean
+    found = summarize(example_recording(tmp_path / "r", values, unit="score")).overall.mean
     assert found.value[0, 0] == pytest.approx(-24 / 150)
     without = np.array([-25 / 149, -24 / 51, 1 / 100])
     half = 4.3027 * (2 / 3 * ((without + 24 / 150) ** 2).sum()) ** 0.5
@@ -84,43 +84,43 @@ def test_the_deviation_is_drawn_anew_with_the_episodes(tmp_path):
     ones = [np.ones((5, 1, 2)) for _ in range(12)]
     rng = np.random.default_rng(0)
     states = [np.stack([np.full(5, rng.normal()), rng.normal(size=5)], axis=1) for _ in ones]
-    found = summarise(example_recording(tmp_path / "r", ones, observations=states)).overall
-    wide = found.standardised_share.high - found.standardised_share.low
+    found = summarize(example_recording(tmp_path / "r", ones, observations=states)).overall
+    wide = found.standardized_share.high - found.standardized_share.low
     assert wide[0, 0] > 0.1
     assert (found.share.high - found.share.low)[0, 0] == pytest.approx(0)
 
 
 def test_the_same_recording_gives_the_same_intervals(tmp_path):
     recording = example_recording(tmp_path / "r", _drawn(lengths=range(5, 17)))
-    first, again = (summarise(recording).overall.mean.low for _ in range(2))
+    first, again = (summarize(recording).overall.mean.low for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_mean_of_values_of_one_sign_has_the_interval_of_its_magnitude(tmp_path, sign):
     values = _values([[1.0]] * 4, [[2.0]] * 4, [[6.0]] * 4)
-    found = summarise(example_recording(tmp_path / "r", [sign * part for part in values], unit="score")).overall
+    found = summarize(example_recording(tmp_path / "r", [sign * part for part in values], unit="score")).overall
     ends = sorted(float(sign * end[0, 0]) for end in (found.mean.low, found.mean.high))
     assert ends == [found.mean_absolute.low[0, 0], found.mean_absolute.high[0, 0]]
     assert 0 < ends[0] < 3 < ends[1]
 
 
 def test_one_episode_has_no_interval_and_says_so(tmp_path):
-    found = summarise(example_recording(tmp_path / "r", _drawn(lengths=(9,))))
+    found = summarize(example_recording(tmp_path / "r", _drawn(lengths=(9,))))
     assert np.isnan(found.overall.share.low).all()
     assert np.isfinite(found.overall.share.value).all()
     assert any("no intervals" in note for note in found.notes)
 
 
 def test_episodes_without_steps_are_not_resampled(tmp_path):
-    found = summarise(example_recording(tmp_path / "r", _drawn(lengths=(9, 0))))
+    found = summarize(example_recording(tmp_path / "r", _drawn(lengths=(9, 0))))
     assert found.overall.episodes == 1
     assert np.isnan(found.overall.share.low).all()
 
 
 @pytest.mark.parametrize("lengths", [(), (0,), (0, 0)])
 def test_no_steps_are_n_0(tmp_path, lengths):
-    found = summarise(example_recording(tmp_path / "r", _drawn(lengths=lengths)))
+    found = summarize(example_recording(tmp_path / "r", _drawn(lengths=lengths)))
     assert found.n == found.n_steps == 0
     assert found.findings[0].startswith("n = 0")
     assert np.isnan(found.all_zero)
@@ -129,18 +129,18 @@ def test_no_steps_are_n_0(tmp_path, lengths):
 
 def test_steps_that_were_not_explained_or_failed_are_left_out_and_counted(tmp_path):
     values = _values([[1.0, 1.0], [np.nan, np.nan], [3.0, np.nan]], [[np.inf, 1.0], [2.0, 2.0]])
-    found = summarise(example_recording(tmp_path / "r", values, unit="score"))
+    found = summarize(example_recording(tmp_path / "r", values, unit="score"))
     assert (found.n, found.n_steps, found.non_finite) == (2, 5, 2)
     assert found.overall.mean.value[0].tolist() == [1.5, 1.5]
     assert any("3 of 5 steps are left out" in note for note in found.notes)
 
 
 def test_all_zero_steps_are_counted_and_a_share_of_0_in_0_is_nan(tmp_path):
-    some = summarise(example_recording(tmp_path / "r", _values([[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 2.0]])))
+    some = summarize(example_recording(tmp_path / "r", _values([[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 2.0]])))
     assert some.all_zero == 0.5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        none = summarise(example_recording(tmp_path / "s", _values([[0.0, 0.0]] * 3, [[0.0, 0.0]] * 3)))
+        none = summarize(example_recording(tmp_path / "s", _values([[0.0, 0.0]] * 3, [[0.0, 0.0]] * 3)))
     assert none.all_zero == 1
     assert np.isnan(none.overall.share.value).all()
     assert np.isnan(none.overall.share.low).all()
@@ -152,7 +152,7 @@ def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
     recording = example_recording(
         tmp_path / "r", values, actions=[np.array([-1, 0]), np.array([-1, 0])], action_start=-1, unit="score"
     )
-    found = summarise(recording)
+    found = summarize(recording)
     assert {name: part.mean.value.item() for name, part in found.by_action.items()} == {"left": 2.0, "right": 1.0}
     table = found.table.set_index(["action", "feature"])
     assert table.loc[("right", "obs[0]"), "mean_low"] == pytest.approx(1 - 6 * 12.7062, rel=1e-4)
@@ -160,7 +160,7 @@ def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
 
 def test_an_action_that_only_one_episode_took_has_no_interval(tmp_path):
     actions = [np.array([0, 0]), np.array([0, 1])]
-    found = summarise(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[1.0], [1.0]]), actions=actions))
+    found = summarize(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[1.0], [1.0]]), actions=actions))
     assert found.by_action["right"].episodes == 1
     assert np.isnan(found.by_action["right"].mean.low).all()
     assert np.isfinite(found.by_action["left"].mean.low).all()
@@ -168,7 +168,7 @@ def test_an_action_that_only_one_episode_took_has_no_interval(tmp_path):
 
 def test_continuous_actions_have_no_names_to_group_by(tmp_path):
     labels = ("action:hip", "action:knee")
-    found = summarise(
+    found = summarize(
         example_recording(
             tmp_path / "r", _drawn(targets=2), action_names=("hip", "knee"), action_start=None, labels=labels
         )
@@ -179,39 +179,39 @@ def test_continuous_actions_have_no_names_to_group_by(tmp_path):
 
 def test_several_targets_are_pooled_by_their_magnitudes(tmp_path):
     rows = [[[4.0, 0.0], [-1.0, 5.0]]] * 3
-    labels = ("centred:left", "centred:right")
-    found = summarise(example_recording(tmp_path / "r", [np.array(rows)] * 2, labels=labels, unit="score"))
+    labels = ("centered:left", "centered:right")
+    found = summarize(example_recording(tmp_path / "r", [np.array(rows)] * 2, labels=labels, unit="score"))
     assert found.overall.share.value.tolist() == [[1, 0], [pytest.approx(1 / 6), pytest.approx(5 / 6)]]
     assert [(ranked.feature, ranked.share) for ranked in found.top()] == [("obs[0]", 0.5), ("obs[1]", 0.5)]
     assert len(found.table[found.table["action"] == ""]) == 4
 
 
-def test_an_image_is_summarised_by_region_and_channel(tmp_path):
+def test_an_image_is_summarized_by_region_and_channel(tmp_path):
     rng = np.random.default_rng(0)
     values = [rng.normal(size=(4, 1, 8, 8, 3)) for _ in range(2)]
     pictures = [rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8) for _ in range(2)]
-    found = summarise(example_recording(tmp_path / "r", values, observations=pictures))
+    found = summarize(example_recording(tmp_path / "r", values, observations=pictures))
     assert len(found.features) == 4 * 4 * 3
     at = found.features.index("y2-3 x4-5 channel 1")
     region = np.concatenate(values)[:, 0, 2:4, 4:6, 1].astype(np.float32)
-    deviation = np.concatenate(pictures).std(axis=0)[2:4, 4:6, 1]
+    std = np.concatenate(pictures).std(axis=0)[2:4, 4:6, 1]
     assert found.overall.mean.value[0, at] == pytest.approx(region.sum(axis=(1, 2)).mean(), rel=1e-5)
-    standardised = np.abs((region * deviation).sum(axis=(1, 2))).mean()
-    assert found.overall.standardised_mean_absolute.value[0, at] == pytest.approx(standardised, rel=1e-5)
+    standardized = np.abs((region * std).sum(axis=(1, 2))).mean()
+    assert found.overall.standardized_mean_absolute.value[0, at] == pytest.approx(standardized, rel=1e-5)
 
 
 def test_residuals_are_relative_to_the_spread_of_the_score(tmp_path):
     residuals = [np.array([[0.0], [1e-4], [-0.5]], np.float32), np.zeros((2, 1), np.float32)]
     recording = example_recording(tmp_path / "r", _drawn(lengths=(3, 2)), residuals=residuals, unit="score")
     scores = recording.attribution().scores
-    found = summarise(recording)
+    found = summarize(recording)
     assert found.residuals.over == 1
     assert found.residuals.largest == pytest.approx(0.5 / scores.std(), rel=1e-5)
     assert any("less exact than it should be at 1 of 5 steps" in sentence for sentence in found.findings)
 
 
 def test_returns_come_with_an_interval_over_episodes(tmp_path):
-    returns = summarise(example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))).returns
+    returns = summarize(example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))).returns
     assert (returns.mean, returns.n) == (20, 3)
     half = 4.3027 * 10 / 3**0.5
     assert (returns.low, returns.high) == (pytest.approx(20 - half, rel=1e-4), pytest.approx(20 + half, rel=1e-4))
@@ -220,8 +220,8 @@ def test_returns_come_with_an_interval_over_episodes(tmp_path):
 def test_findings_are_sentences_with_numbers(tmp_path):
     names = Features((2,), ("feature",), ("y velocity", "angle"))
     values = _values([[3.0, 1.0]] * 3, [[3.0, 1.0]] * 3)
-    found = summarise(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
-    assert found.findings[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centred:chosen)."
+    found = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
+    assert found.findings[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centered:chosen)."
     assert found.findings[1] == "Next: angle with 25 % [25, 25]."
     assert "Mean return 3 [3, 3] over 2 episodes." in found.findings
 
@@ -233,7 +233,7 @@ def _changes(folder, *episodes, labels=("decision",), **more):
     recording = example_recording(
         folder / "r", values, features=names, unit="share", method="decision_change", labels=labels, **more
     )
-    return dataclasses.replace(summarise(recording), target="decision")
+    return dataclasses.replace(summarize(recording), target="decision")
 
 
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
@@ -258,13 +258,13 @@ def test_a_lead_that_is_not_certain_is_not_said(tmp_path):
     names = Features((3,), ("feature",), ("x", "y", "z"))
     either = [[[3.0, 1.0, 0.1]] * 12, [[1.0, 3.2, 0.1]] * 12] * 3
     actions = [np.array([0] * 6 + [1] * 6)] * 6
-    found = summarise(
+    found = summarize(
         example_recording(
             tmp_path / "r", _values(*either), features=names, unit="score", method="shapley", actions=actions
         )
     )
     assert found.findings[0].startswith("y carries 50 % [")
-    assert found.findings[0].endswith("]: which of these comes first is uncertain (shapley, centred:chosen).")
+    assert found.findings[0].endswith("]: which of these comes first is uncertain (shapley, centered:chosen).")
     assert " and x 48 % [" in found.findings[0]
     assert [one.feature for one in leaders(found)] == ["y", "x"]
 
@@ -274,7 +274,7 @@ def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
     actions = [np.array([0] * 40 + [1] * 10)] * 6
     for rows, expected in (([[1.0, 0.1, 3.0]] * 2, "z matters most: 73 % ["), ([[1.0, 3.0, 3.4], [1.0, 3.0, 2.4]], "")):
         values = [[[9.0, 0.1, 0.1]] * 40 + [rows[number % 2]] * 10 for number in range(6)]
-        found = summarise(
+        found = summarize(
             example_recording(
                 tmp_path / (expected[:1] or "tie"), _values(*values), features=names, unit="score", actions=actions
             )
@@ -289,13 +289,13 @@ def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
 
 
 def test_of_one_episode_no_lead_is_said(tmp_path):
-    found = summarise(example_recording(tmp_path / "r", _values([[1.0, 9.0]] * 5), unit="score"))
+    found = summarize(example_recording(tmp_path / "r", _values([[1.0, 9.0]] * 5), unit="score"))
     assert "a single episode does not show which comes first" in found.findings[0]
 
 
 def test_a_feature_that_few_episodes_carry_is_marked(tmp_path):
     episodes = [[[5.0, 1.0, 9.0 if number < 2 else 0.0]] * 4 for number in range(20)]
-    found = summarise(example_recording(tmp_path / "r", _values(*episodes), unit="score"))
+    found = summarize(example_recording(tmp_path / "r", _values(*episodes), unit="score"))
     assert found.overall.carriers.tolist() == [pytest.approx(20), pytest.approx(20), pytest.approx(2)]
     assert [ranked.feature for ranked in found.top() if ranked.few] == ["obs[2]"]
     assert "few of the 20 episodes carry obs[2]: intervals are rough there" in found.notes
@@ -338,23 +338,23 @@ def test_of_several_choices_the_one_that_changes_most_is_named(tmp_path):
 
 
 def test_without_steps_nothing_is_said_of_the_decision(tmp_path):
-    found = dataclasses.replace(summarise(example_recording(tmp_path / "r", _drawn(lengths=(0,)))), target="decision")
+    found = dataclasses.replace(summarize(example_recording(tmp_path / "r", _drawn(lengths=(0,)))), target="decision")
     assert decision_sentences(found) == ()
 
 
 def test_several_targets_together_are_no_decision(tmp_path):
-    labels = ("centred:chosen", "value")
-    found = summarise(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
-    found = dataclasses.replace(found, target="centred:chosen & value")
+    labels = ("centered:chosen", "value")
+    found = summarize(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
+    found = dataclasses.replace(found, target="centered:chosen & value")
     assert "of the explained scores" in found.findings[0]
-    assert found.findings[0].endswith("(gradient, centred:chosen & value).")
+    assert found.findings[0].endswith("(gradient, centered:chosen & value).")
 
 
 def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):
-    table = summarise(example_recording(tmp_path / "r", _drawn())).table
+    table = summarize(example_recording(tmp_path / "r", _drawn())).table
     assert isinstance(table, pd.DataFrame)
     assert list(table.columns[:6]) == ["feature", "unit", "target", "action", "n", "episodes"]
-    for name in ("mean", "mean_absolute", "share", "standardised_mean", "standardised_share"):
+    for name in ("mean", "mean_absolute", "share", "standardized_mean", "standardized_share"):
         assert (table[f"{name}_low"] <= table[name]).all()
         assert (table[name] <= table[f"{name}_high"]).all()
     assert set(table["action"]) == {"", "left", "right"}
@@ -364,12 +364,12 @@ def test_a_damaged_episode_is_named_left_out_and_said(tmp_path):
     recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
     recording.episode_path(1).write_bytes(b"not a file of columns")
     with pytest.warns(DamagedFileWarning, match="000001"):
-        found = summarise(recording)
+        found = summarize(recording)
     assert (found.n, found.episodes) == (40, 2)
     assert "1 of 3 episodes cannot be read and is left out" in found.notes
     recording.episode_path(2).write_bytes(b"neither")
     with pytest.warns(DamagedFileWarning, match="000001"), pytest.warns(DamagedFileWarning, match="000002"):
-        assert "2 of 3 episodes cannot be read and are left out" in summarise(recording).notes
+        assert "2 of 3 episodes cannot be read and are left out" in summarize(recording).notes
 
 
 def test_returns_are_of_the_episodes_whose_rows_can_be_read(tmp_path):
@@ -381,7 +381,7 @@ def test_returns_are_of_the_episodes_whose_rows_can_be_read(tmp_path):
     assert recording.outcome(2).steps == 30, "what it says beside its rows is whole"
     returns = [recording.outcome(number).total_reward for number in (0, 1)]
     with pytest.warns(DamagedFileWarning, match="000002"):
-        found = summarise(recording)
+        found = summarize(recording)
     assert (found.episodes, found.returns.n) == (2, 2)
     assert found.returns.mean == pytest.approx(np.mean(returns))
     assert [outcome.number for outcome in found.outcomes] == [0, 1]
@@ -404,23 +404,23 @@ def test_faults_are_counted_in_words_that_fit(ended, said, tmp_path, monkeypatch
         return dataclasses.replace(found, outcome=dataclasses.replace(found.outcome, ended=ended[number]))
 
     monkeypatch.setattr(rltools.Recording, "episode", episode)
-    assert said in summarise(recording).notes
+    assert said in summarize(recording).notes
 
 
 def test_nothing_explained_says_what_to_do(tmp_path):
     recording = example_recording(tmp_path / "r", _drawn())
     with pytest.raises(RecordingError, match="shapley"):
-        summarise(recording, method="shapley")
+        summarize(recording, method="shapley")
 
 
 @pytest.mark.parametrize("wrong", [{"level": 95}, {"level": 0}])
 def test_arguments_that_cannot_be_meant(tmp_path, wrong):
     with pytest.raises(ArgumentError, match="level"):
-        summarise(example_recording(tmp_path / "r", _drawn()), **wrong)
+        summarize(example_recording(tmp_path / "r", _drawn()), **wrong)
 
 
 def test_a_summary_cannot_be_changed(tmp_path):
-    found = summarise(example_recording(tmp_path / "r", _drawn()))
+    found = summarize(example_recording(tmp_path / "r", _drawn()))
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.n = 0
 
@@ -428,7 +428,7 @@ def test_a_summary_cannot_be_changed(tmp_path):
 def test_deviation_joins_episodes_exactly(tmp_path):
     states = [np.random.default_rng(part).normal(1e6, 1e-1, (length, 2)) for part, length in enumerate((7, 1, 90))]
     recording = example_recording(tmp_path / "r", _drawn(lengths=(7, 1, 90), shape=(2,)), observations=states)
-    np.testing.assert_allclose(state_deviation(recording), np.concatenate(states).std(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(feature_std(recording), np.concatenate(states).std(axis=0), rtol=1e-6)
 
 
 def test_a_sample_is_spread_over_all_explained_steps(tmp_path):

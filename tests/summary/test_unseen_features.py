@@ -62,7 +62,7 @@ def explained(tmp_path, how, method="gradient", **chosen):
 
 @pytest.mark.parametrize("how", sorted(HIDDEN))
 def test_it_is_named(tmp_path, how):
-    found = rltools.summarise(explained(tmp_path, how))
+    found = rltools.summarize(explained(tmp_path, how))
     assert found.unseen == ("hidden",)
     (note,) = (note for note in found.notes if "derivatives do not see" in note)
     assert note.startswith("derivatives do not see hidden: gradient is exactly 0 there at every step, and yet")
@@ -85,13 +85,13 @@ def test_by_every_method_that_takes_derivatives(tmp_path, method, chosen):
     if method.startswith("captum"):
         pytest.importorskip("captum")
     recording = explained(tmp_path, "rounded", method, **chosen)
-    assert rltools.summarise(recording, method=method).unseen == ("hidden",)
+    assert rltools.summarize(recording, method=method).unseen == ("hidden",)
 
 
 @pytest.mark.parametrize("method", ["shapley", "occlusion", "decision_change"])
 def test_other_methods_see_it(tmp_path, method):
     recording = explained(tmp_path, "rounded", method, reference=2)
-    found = rltools.summarise(recording, method=method)
+    found = rltools.summarize(recording, method=method)
     assert not found.unseen
     assert not [note for note in found.notes if "derivative" in note]
     assert found.top(1)[0].feature == "hidden"
@@ -101,7 +101,7 @@ def test_other_methods_see_it(tmp_path, method):
 @pytest.mark.parametrize("how", [lambda h: h, lambda h: h.clamp(-1, 1), torch.relu, lambda h: 0 * h])
 def test_where_something_is_seen_or_nothing_is_used_nobody_is_named(tmp_path, how):
     recording = explained(tmp_path, how)
-    found = rltools.summarise(recording)
+    found = rltools.summarize(recording)
     assert found.unseen == ()
     assert not [note for note in found.notes if "derivative" in note]
     assert recording.attribution().question.unseen == ()
@@ -120,7 +120,7 @@ def test_of_a_file_that_does_not_say_both_readings_are_given(tmp_path):
     kept = json.loads(path.read_text())
     del kept["unseen"], kept["seal"], kept["format"]
     path.write_text(json.dumps(kept))
-    found = rltools.summarise(rltools.open_recording(recording.directory))
+    found = rltools.summarize(rltools.open_recording(recording.directory))
     assert found.unseen == ()
     (note,) = (note for note in found.notes if "derivative" in note)
     assert note.startswith("gradient is exactly 0 at every step for hidden and ignored, although what is observed")
@@ -134,7 +134,7 @@ def test_where_all_are_unseen_no_unit_is_called_dead(tmp_path):
 
     policy = rltools.TorchPolicy(Looked(), Steps.observation_space, Discrete(2))
     recording = rltools.record(policy, Steps, episodes=3, directory=tmp_path / "run")
-    found = rltools.summarise(rltools.explain(recording, policy))
+    found = rltools.summarize(rltools.explain(recording, policy))
     assert found.unseen == ("obs[0]", "obs[1]", "obs[4]")
     assert found.all_zero == 1
     assert not [said for said in found.findings if "dead units" in said or "No feature matters" in said]
@@ -163,6 +163,6 @@ def test_of_an_image_its_regions_are_named(tmp_path):
 
     policy = rltools.TorchPolicy(Half(), space, Discrete(2))
     recording = rltools.record(policy, Pixels, episodes=2, directory=tmp_path / "run")
-    found = rltools.summarise(rltools.explain(recording, policy))
+    found = rltools.summarize(rltools.explain(recording, policy))
     assert found.unseen == ("y0 x0-1", "y1 x0-1", "y2 x0-1", "y3 x0-1")
     assert any("y0 x0-1, y1 x0-1, y2 x0-1 and 1 more" in note for note in found.notes)

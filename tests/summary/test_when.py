@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rltools.summary import summarise, when
+from rltools.summary import summarize, when
 from rltools.testing import example_recording
 
 LENGTHS = (200, 230, 260, 300, 240, 220)
@@ -22,7 +22,7 @@ def found(tmp_path):
             of[:, 0, 0] = weight(np.arange(length), length)
             values.append(of)
         recording = example_recording(tmp_path / "run", values, unit="score", method="shapley", **options)
-        return when(recording, summarise(recording), ["obs[0]"])
+        return when(recording, summarize(recording), ["obs[0]"])
 
     return find
 
@@ -94,5 +94,5 @@ def test_steps_that_are_not_explained_do_not_count(found):
 
 def test_scores_of_different_units_are_not_added(tmp_path):
     values = [np.tile(np.where(np.arange(60) < 10, 50.0, 1.0)[:, None, None], (1, 2, 2)) for _ in range(6)]
-    recording = example_recording(tmp_path / "run", values, unit="score", labels=("centred:chosen", "value"))
-    assert when(recording, summarise(recording), ["obs[0]"]) == ()
+    recording = example_recording(tmp_path / "run", values, unit="score", labels=("centered:chosen", "value"))
+    assert when(recording, summarize(recording), ["obs[0]"]) == ()

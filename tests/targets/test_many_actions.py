@@ -13,11 +13,11 @@ from torch import nn
 import rltools
 from rltools.errors import TargetError
 from rltools.policies.base import Context
-from rltools.targets import Target, linear_weights, make_score, parse_target
+from rltools.targets import Target, linear_weights, make_target_function, parse_target
 
 TARGETS = [
-    *("centred:chosen", "logit:chosen", "logit:3", "logit:chosen - runner_up", "centred:chosen - 7"),
-    *("log_probability:chosen", "probability:runner_up", "entropy", "kl", "logit:0 & entropy & centred:chosen"),
+    *("centered:chosen", "logit:chosen", "logit:3", "logit:chosen - runner_up", "centered:chosen - 7"),
+    *("log_probability:chosen", "probability:runner_up", "entropy", "kl", "logit:0 & entropy & centered:chosen"),
 ]
 MEASURED = """
 import json, resource, sys, tempfile
@@ -47,18 +47,18 @@ def use(actions, folder):
         for method in {"gradient", methods[at % 5]}:
             rltools.attribute(policy, states, method=method, target=target, reference=states)
             rltools.explain(recording, policy, method=method, target=target, reference=2)
-        rltools.summarise(recording, method="gradient", target=target).findings
+        rltools.summarize(recording, method="gradient", target=target).findings
     for method in ("decision_change", "sarfa"):
         rltools.explain(recording, policy, method=method, reference=2)
-        rltools.summarise(recording, method=method).findings
-    for target in ("log_probability:all", "centred:all & centred:chosen"):
+        rltools.summarize(recording, method=method).findings
+    for target in ("log_probability:all", "centered:all & centered:chosen"):
         rltools.explain(recording, policy, target=target)
     for method in ("gradient", "shapley", "occlusion"):
         rltools.attribute(policy, states, method=method, target="logit:all", reference=states)
-        rltools.explain(recording, policy, method=method, target="centred:all", reference=2)
-        rltools.summarise(recording, method=method, target="centred:all").findings
+        rltools.explain(recording, policy, method=method, target="centered:all", reference=2)
+        rltools.summarize(recording, method=method, target="centered:all").findings
     rltools.explain(recording, policy, method="shapley", target="logit:all", reference=8)
-    rltools.summarise(recording, method="shapley", target="logit:all").findings
+    rltools.summarize(recording, method="shapley", target="logit:all").findings
     rltools.plots.action_matrix(recording, method="gradient", target=targets[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -88,7 +88,7 @@ def test_a_thousand_actions_take_less_than_100_mb():
 
 
 @pytest.mark.parametrize(
-    "text", ["centred:chosen", "logit:2", "centred:chosen - 1", "logit:all", "centred:all & logit:0"]
+    "text", ["centered:chosen", "logit:2", "centered:chosen - 1", "logit:all", "centered:all & logit:0"]
 )
 def test_weights_are_the_derivatives_by_the_outputs(text):
     policy = policy_of(5)
@@ -104,7 +104,7 @@ def test_weights_are_the_derivatives_by_the_outputs(text):
 
 
 def test_no_table_of_actions_by_actions():
-    weights = linear_weights(policy_of(2000), Target("centred", "chosen"))
+    weights = linear_weights(policy_of(2000), Target("centered", "chosen"))
     assert weights.fixed.shape == (1, 2000)
     assert weights.chosen.shape == (1,)
 
@@ -112,7 +112,7 @@ def test_no_table_of_actions_by_actions():
 def test_all_of_many_actions_has_the_head_as_its_gradient():
     policy = policy_of(300)
     x = torch.randn(4, 3, dtype=torch.float64)
-    found = make_score(policy, Target("logit", "all"), Context(action=torch.zeros(4, dtype=torch.int64))).gradients(x)
+    found = make_target_function(policy, Target("logit", "all"), Context(action=torch.zeros(4, dtype=torch.int64))).gradients(x)
     expected = torch.autograd.functional.jacobian(lambda rows: policy.head("logit", rows, Context()).sum(0), x)
     torch.testing.assert_close(found, expected)
 

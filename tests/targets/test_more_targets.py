@@ -19,7 +19,7 @@ from rltools.attributions import find_method
 from rltools.errors import TargetError
 from rltools.policies.actions import count_actions
 from rltools.policies.base import Context
-from rltools.targets import SCORES, available_scores, fitting_target, make_score, parse_target, target_labels
+from rltools.targets import SCORES, available_scores, fitting_target, make_target_function, parse_target, target_labels
 
 quick = settings(deadline=None, max_examples=15)
 FEATURES = 3
@@ -58,7 +58,7 @@ def draw(*shape, seed=0):
 
 
 def asked(text, policy, x, context=None):
-    return make_score(policy, parse_target(text, policy), context or Context())(x)
+    return make_target_function(policy, parse_target(text, policy), context or Context())(x)
 
 
 SPACES = [Discrete(4), Discrete(3, start=-1), MultiDiscrete([3, 2]), MultiBinary(3), Box(-2, 1, (2,))]
@@ -121,9 +121,9 @@ class TestDecision:
 
     def test_only_choices_are_categorical(self):
         choice, box = policy_of(Discrete(2)), policy_of(SPACES[4], ("action",))
-        assert make_score(choice, Target("decision"), Context()).categorical
-        assert not make_score(choice, Target("centred", "chosen"), Context(torch.zeros(1))).categorical
-        assert not make_score(box, Target("decision"), Context()).categorical
+        assert make_target_function(choice, Target("decision"), Context()).categorical
+        assert not make_target_function(choice, Target("centered", "chosen"), Context(torch.zeros(1))).categorical
+        assert not make_target_function(box, Target("decision"), Context()).categorical
 
     def test_no_rows_and_no_numbers(self):
         policy = policy_of(MultiDiscrete([3, 2]))
@@ -172,14 +172,14 @@ class TestFitting:
         about = find_method("decision_change").needs
         assert fitting_target("decision_change", about, None, policy) == Target("decision")
         assert fitting_target("decision_change", about, "decision", policy) == Target("decision")
-        assert str(fitting_target("gradient", {"gradient"}, None, policy)) == "centred:chosen"
+        assert str(fitting_target("gradient", {"gradient"}, None, policy)) == "centered:chosen"
 
     def test_what_does_not_fit_says_what_does(self):
         policy = policy_of(Discrete(2))
         with pytest.raises(TargetError, match=r"decision_change is about what .* decides, and 'entropy' is a score"):
             fitting_target("decision_change", {"decision"}, "entropy", policy)
         with pytest.raises(
-            TargetError, match=r"gradient has nothing to say of it; ask decision_change, or .*'centred:ch"
+            TargetError, match=r"gradient has nothing to say of it; ask decision_change, or .*'centered:ch"
         ):
             fitting_target("gradient", {"gradient"}, "decision", policy)
 
@@ -223,7 +223,7 @@ class TestDivergence:
     def test_it_is_nothing_at_the_state_itself(self):
         policy, x = policy_of(Discrete(3)), draw(5, FEATURES)
         scores = policy.head("logit", x, Context()).detach()
-        score = make_score(policy, parse_target("kl", policy), Context(scores=scores))
+        score = make_target_function(policy, parse_target("kl", policy), Context(scores=scores))
         assert not score(x).any()
         assert not score.known().any()
         torch.testing.assert_close(find_method("gradient")(score, x).values, torch.zeros(5, 1, FEATURES).double())
@@ -291,7 +291,7 @@ def test_before_and_after_squashing_or_clipping(zoo, agent):
 
 class TestSeveral:
     policy = policy_of(Discrete(3), ("logit", "value"), names=["left", "idle", "right"])
-    texts = ("centred:chosen", "value", "entropy", "logit:left - right", "logit:all", "kl", "probability:1")
+    texts = ("centered:chosen", "value", "entropy", "logit:left - right", "logit:all", "kl", "probability:1")
 
     def context(self, x):
         scores = self.policy.head("logit", x, Context()).detach()
@@ -302,8 +302,8 @@ class TestSeveral:
     def test_scalars_and_gradients_are_those_of_each(self, texts, seed):
         x = draw(4, FEATURES, seed=seed)
         context = self.context(draw(4, FEATURES, seed=seed + 1))
-        together = make_score(self.policy, parse_target(" & ".join(texts), self.policy), context)
-        alone = [make_score(self.policy, parse_target(text, self.policy), context) for text in texts]
+        together = make_target_function(self.policy, parse_target(" & ".join(texts), self.policy), context)
+        alone = [make_target_function(self.policy, parse_target(text, self.policy), context) for text in texts]
         assert together.outputs == sum(score.outputs for score in alone)
         torch.testing.assert_close(together(x), torch.cat([score(x) for score in alone], 1))
         gradient = find_method("gradient")
@@ -313,8 +313,8 @@ class TestSeveral:
 
     def test_each_head_is_computed_once(self):
         x = draw(2, FEATURES)
-        score = make_score(
-            self.policy, parse_target("centred:all & value & entropy & logit:0", self.policy), self.context(x)
+        score = make_target_function(
+            self.policy, parse_target("centered:all & value & entropy & logit:0", self.policy), self.context(x)
         )
         before = dict(self.policy.calls)
         score(x)
@@ -360,12 +360,12 @@ class TestSeveral:
 
     def test_in_files_and_arrays(self, cartpole, tmp_path):
         recording = record(cartpole, episodes=2, directory=tmp_path / "run")
-        text = "centred:chosen & entropy & logit:1"
+        text = "centered:chosen & entropy & logit:1"
         explain(recording, cartpole, target=text)
         found = recording.attribution("gradient", text)
         assert found.target == text
         name = cartpole.action_names[1]
-        assert found.labels == ("centred:chosen", "entropy", f"logit:{name}")
+        assert found.labels == ("centered:chosen", "entropy", f"logit:{name}")
         explain(recording, cartpole, target="entropy")
         alone = recording.attribution("gradient", "entropy")
         np.testing.assert_allclose(found.values[:, 1:2], alone.values, rtol=1e-5, atol=1e-7)
@@ -373,7 +373,7 @@ class TestSeveral:
         assert list(data["target"].values) == list(found.labels)
         np.testing.assert_array_equal(data["attribution_gradient"].sel(target="entropy"), found.values[:, 1])
 
-    @pytest.mark.parametrize("target", ["logit:chosen & logit:all", "centred:chosen & entropy & logit:0"])
+    @pytest.mark.parametrize("target", ["logit:chosen & logit:all", "centered:chosen & entropy & logit:0"])
     @pytest.mark.parametrize("method", ["gradient", "integrated_gradients"])
     def test_live(self, cartpole, target, method):
         import gymnasium
@@ -402,7 +402,7 @@ class TestNames:
             ("logit:chosen", "logit:chosen"),
         ],
     )
-    def test_a_position_is_labelled_with_its_name(self, text, label):
+    def test_a_position_is_labeled_with_its_name(self, text, label):
         target = parse_target(text, self.policy)
         assert str(target).replace("logit:right", "right") == text.replace("logit:right", "right")
         assert target_labels(target, self.policy) == (label,)
@@ -424,7 +424,7 @@ class TestNames:
             ("logit:lefft", "logit:left"),
             ("logits:left", "logit:left"),
             ("Logit:Left", "logit:left"),
-            ("centered:choosen", "centred:chosen"),
+            ("centered:choosen", "centered:chosen"),
             ("logit:left - rihgt", "logit:left - right"),
             ("logit:left & valeu", "logit:left & value"),
             ("logit:run_up", "logit:runner_up"),

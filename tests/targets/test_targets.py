@@ -14,7 +14,7 @@ from rltools.targets import (
     available_scores,
     base_head,
     default_target,
-    make_score,
+    make_target_function,
     parse_target,
     target_labels,
 )
@@ -56,7 +56,7 @@ def rows(policy, count=5, *, mask=False, seed=0):
 
 
 def values_of(text, policy, x, context):
-    return make_score(policy, parse_target(text, policy), context)(x)
+    return make_target_function(policy, parse_target(text, policy), context)(x)
 
 
 three = policy_with(["left", "idle", "right"], heads=("logit", "value"))
@@ -90,7 +90,7 @@ class TestGrammar:
     def test_what_is_parsed_reads_back_as_itself(self, names, data):
         policy = policy_with(names, heads=("logit", "value"))
         action = st.sampled_from([*names, "chosen", "runner_up", "all", "0", "1"])
-        score = st.sampled_from(["logit", "centred", "log_probability", "probability", "value", "entropy"])
+        score = st.sampled_from(["logit", "centered", "log_probability", "probability", "value", "entropy"])
         text = data.draw(
             st.one_of(
                 st.builds("{}:{}".format, score, action),
@@ -136,7 +136,7 @@ class TestGrammar:
         ("text", "expected"),
         [
             ("logit:left", Target("logit", "left")),
-            ("  centred:chosen ", Target("centred", "chosen")),
+            ("  centered:chosen ", Target("centered", "chosen")),
             ("logit:2", Target("logit", "2")),
             ("value", Target("value")),
             ("entropy", Target("entropy")),
@@ -197,27 +197,27 @@ class TestGrammar:
             parse_target(text, three)
         for said in (
             repr(text),
-            "logit, centred",
+            "logit, centered",
             "chosen, runner_up, all",
             "'left', 'idle', 'right'",
             "value, entropy",
         ):
             assert said in str(error.value)
 
-    @pytest.mark.parametrize("text", ["logit:chosen", "centred:chosen", "action:chosen", "action:runner_up", "entropy"])
+    @pytest.mark.parametrize("text", ["logit:chosen", "centered:chosen", "action:chosen", "action:runner_up", "entropy"])
     def test_continuous_policies_have_no_discrete_targets(self, text):
         with pytest.raises(TargetError, match="action, mean and an action of all, a position below 2 or a name"):
             parse_target(text, continuous)
 
     def test_defaults(self):
-        assert str(default_target(three)) == str(parse_target(None, three)) == "centred:chosen"
+        assert str(default_target(three)) == str(parse_target(None, three)) == "centered:chosen"
         assert str(parse_target(None, continuous)) == "action:all"
         assert target_labels(default_target(continuous), continuous) == ("action:steer", "action:gas")
 
     def test_scores_follow_from_the_heads(self):
         probabilities = ("log_probability", "probability", "entropy")
-        assert available_scores(three) == ("logit", "value", "centred", *probabilities, "kl")
-        assert available_scores(policy_with(["a", "b"], heads=("q_value",))) == ("q_value", "centred")
+        assert available_scores(three) == ("logit", "value", "centered", *probabilities, "kl")
+        assert available_scores(policy_with(["a", "b"], heads=("q_value",))) == ("q_value", "centered")
         assert available_scores(continuous) == ("action", "mean", "value")
         assert available_scores(policy_with(["a", "b"], heads=("action", "q_value"))) == ("action", "q_value")
 
@@ -226,7 +226,7 @@ class TestGrammar:
         x, context = rows(policy)
         logits = policy.head("logit", x, context)
         torch.testing.assert_close(values_of("probability:all", policy, x, context), torch.softmax(logits, 1))
-        assert base_head(parse_target("centred:a", policy), policy) == "q_value"
+        assert base_head(parse_target("centered:a", policy), policy) == "q_value"
 
 
 class TestValues:
@@ -248,8 +248,8 @@ class TestValues:
         close(value("log_probability:all")[allowed], logs[allowed])
         close(value("probability:all"), logs.exp())
         close(value("probability:all").sum(1), torch.ones(len(x), dtype=torch.float64))
-        close((value("centred:all") * allowed).sum(1), torch.zeros(len(x), dtype=torch.float64), atol=1e-12, rtol=0)
-        close(value("centred:a - b"), value("logit:a - b"))
+        close((value("centered:all") * allowed).sum(1), torch.zeros(len(x), dtype=torch.float64), atol=1e-12, rtol=0)
+        close(value("centered:a - b"), value("logit:a - b"))
         terms = torch.where(allowed, logs.exp() * logs, 0.0)
         close(value("entropy"), -terms.sum(1, keepdim=True))
         close(value("value"), policy.head("value", x, context).detach())
@@ -266,7 +266,7 @@ class TestValues:
         "text",
         [
             "logit:all",
-            "centred:chosen",
+            "centered:chosen",
             "log_probability:chosen",
             "probability:all",
             "entropy",
@@ -277,7 +277,7 @@ class TestValues:
     )
     def test_gradients_against_finite_differences(self, text, mask):
         x, context = rows(three, mask=mask)
-        score = make_score(three, parse_target(text, three), context)
+        score = make_target_function(three, parse_target(text, three), context)
         weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)[: score.outputs]
         found = input_gradient(lambda states: score(states) @ weights, x)
         for feature in range(FEATURES):
@@ -291,8 +291,8 @@ class TestValues:
     @settings(deadline=None, max_examples=15)
     def test_extra_axes_are_free(self, lead, count):
         x, context = rows(three, count, mask=True)
-        for text in ("centred:all", "log_probability:chosen", "logit:chosen - runner_up", "value"):
-            score = make_score(three, parse_target(text, three), context)
+        for text in ("centered:all", "log_probability:chosen", "logit:chosen - runner_up", "value"):
+            score = make_target_function(three, parse_target(text, three), context)
             shifts = torch.randn(*lead, FEATURES, dtype=torch.float64)
             copies = x.reshape(count, *[1] * len(lead), FEATURES) + shifts
             found = score(copies)
@@ -305,7 +305,7 @@ class TestValues:
         x, context = rows(three, mask=True)
         index = torch.tensor([3, 0, 0])
         for text in ("logit:chosen", "log_probability:runner_up"):
-            score = make_score(three, parse_target(text, three), context)
+            score = make_target_function(three, parse_target(text, three), context)
             torch.testing.assert_close(score.rows(index)(x[index]), score(x)[index])
 
     def test_entropy_where_a_probability_underflows(self):
@@ -313,7 +313,7 @@ class TestValues:
             lambda x: torch.stack([x[:, 0] * 1e4, x[:, 0] * 0], 1), Box(-1, 1, (1,)), Discrete(2), dtype=torch.float64
         )
         x = torch.ones(1, 1, dtype=torch.float64)
-        score = make_score(policy, parse_target("entropy", policy), Context())
+        score = make_target_function(policy, parse_target("entropy", policy), Context())
         assert score(x) == 0
         assert torch.isfinite(input_gradient(score, x)).all()
 
@@ -330,7 +330,7 @@ class TestValues:
         net = nn.Linear(FEATURES, 2).double()
         policy = TorchPolicy(lambda x: net(x.mul_(2)), Box(-1, 1, (FEATURES,)), Discrete(2), dtype=torch.float64)
         x = torch.ones(3, FEATURES, dtype=torch.float64)
-        score = make_score(policy, parse_target("logit:all", policy), Context())
+        score = make_target_function(policy, parse_target("logit:all", policy), Context())
         torch.testing.assert_close(score(x), net(2 * x))
         assert torch.equal(x, torch.ones_like(x))
         torch.testing.assert_close(input_gradient(score, x), 2 * net.weight.detach().sum(0).expand(3, FEATURES))

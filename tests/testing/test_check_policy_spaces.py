@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 from torch import nn
 
 import rltools
-from rltools.policies.base import Memory
+from rltools.policies.base import RecurrentState
 from rltools.testing import check_policy
 
 STATES = Box(-5, 5, (4,), np.float32)
@@ -82,7 +82,7 @@ def with_memory(change=None):
         recalled = remember(x, state)
         return (recalled, recalled) if change is None else change(x, state, recalled)
 
-    memory = Memory(5, lambda name, x, state: remember(x, state), advance)
+    memory = RecurrentState(5, lambda name, x, state: remember(x, state), advance)
     heads = {"logit": module.top, "value": module.value}
     return rltools.TorchPolicy(module, STATES, Discrete(3), heads, memory=memory)
 
@@ -93,11 +93,11 @@ def test_a_memory():
 
 def test_a_memory_and_a_deviation():
     module, top = Remembering(), nn.Linear(5, 2)
-    memory = Memory(5, lambda name, x, state: module.cell(x, state), lambda x, state: (module.cell(x, state),) * 2)
+    memory = RecurrentState(5, lambda name, x, state: module.cell(x, state), lambda x, state: (module.cell(x, state),) * 2)
     heads = {"mean": top, "value": module.value}
     both = nn.ModuleList([module, top])
     check_policy(
-        rltools.TorchPolicy(both, STATES, ARM, heads, memory=memory, deviation=lambda recalled: recalled[:, :2].exp())
+        rltools.TorchPolicy(both, STATES, ARM, heads, memory=memory, std=lambda recalled: recalled[:, :2].exp())
     )
 
 

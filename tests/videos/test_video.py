@@ -15,7 +15,7 @@ import rltools
 from rltools.errors import ArgumentError, FaultError, RecordingError, UnknownNameError
 from rltools.testing import example_recording
 from rltools.videos import _video
-from rltools.videos._colours import colour
+from rltools.videos._colors import color
 from rltools.videos._frames import frames
 from rltools.videos._scene import scene_of
 
@@ -46,7 +46,7 @@ def decoded(path: Path) -> list[np.ndarray]:
 
 def purple(image: np.ndarray) -> int:
     """Where the line at the shown step stands."""
-    near = np.abs(image.astype(int) - np.array(colour("accent"))).max(axis=-1) < 40
+    near = np.abs(image.astype(int) - np.array(color("accent"))).max(axis=-1) < 40
     return int(near.sum(axis=0).argmax())
 
 
@@ -95,13 +95,13 @@ def test_a_short_episode_lasts_long_enough_to_be_seen(drawn: rltools.Recording, 
         assert file.info["duration"] == 500
 
 
-def test_colours_come_back_as_they_were(plain: rltools.Recording, tmp_path: Path) -> None:
+def test_colors_come_back_as_they_were(plain: rltools.Recording, tmp_path: Path) -> None:
     scene = scene_of(plain, 0, None, None)
     (before,) = frames(scene, [3], (1280, 720), "")
     after = decoded(rltools.video(plain, 0, tmp_path / "out.mp4", speed=1))[3].astype(int)
-    flat = (np.asarray(before) == colour("positive")).all(axis=-1)
+    flat = (np.asarray(before) == color("positive")).all(axis=-1)
     assert flat.sum() > 2_000
-    np.testing.assert_allclose(np.median(after[flat], axis=0), colour("positive"), atol=6)
+    np.testing.assert_allclose(np.median(after[flat], axis=0), color("positive"), atol=6)
     assert after[5, 5].min() > 250
 
 
@@ -142,7 +142,7 @@ def test_a_gif_repeats_and_shows_what_was_drawn(plain: rltools.Recording, tmp_pa
             assert difference.mean() < 0.5
             assert difference.max() < 100
     assert lengths == [100, 100, 100, 1100]  # the last one stays
-    palettes = path.read_bytes().count(bytes(colour("paper") + colour("ink") + colour("muted")))
+    palettes = path.read_bytes().count(bytes(color("paper") + color("ink") + color("muted")))
     assert palettes == 1
 
 

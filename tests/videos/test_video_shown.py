@@ -15,7 +15,7 @@ from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
 from rltools.testing import example_recording
 from rltools.videos._actions import actions_of
-from rltools.videos._colours import colour, heat
+from rltools.videos._colors import color, heat
 from rltools.videos._frames import frames
 from rltools.videos._layout import RIGHT, layout_of
 from rltools.videos._numbers import brief, fixed, signed
@@ -60,10 +60,10 @@ def test_bars_have_the_sign_and_the_length_of_the_attribution(tmp_path: Path) ->
         image = at_step(scene, step)
         for at, (sign, share) in enumerate(zip(signs, (1.0, 0.5), strict=True)):
             line = image[round(bars.bars.y + (at + 0.5) * bars.row)]
-            coloured = (line == colour(sign)).all(axis=-1)
-            assert coloured.sum() == pytest.approx(bars.bars.width / 2 * share, abs=2)
+            colored = (line == color(sign)).all(axis=-1)
+            assert colored.sum() == pytest.approx(bars.bars.width / 2 * share, abs=2)
             middle = bars.bars.x + bars.bars.width / 2
-            assert (np.flatnonzero(coloured).mean() > middle) == (sign == "positive")
+            assert (np.flatnonzero(colored).mean() > middle) == (sign == "positive")
 
 
 def test_gradients_are_times_the_deviation(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_without_attributions_there_is_everything_else(
     y, x = round(box.y + box.height / 2), round(box.x + box.width / 2)
     assert first[y, x].max() <= 2  # the environment draws the time
     assert not np.array_equal(first, second)
-    assert not (first == colour("positive")).all(axis=-1).any()
+    assert not (first == color("positive")).all(axis=-1).any()
 
 
 def test_an_observation_that_is_a_picture_has_its_attribution_over_it(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_episodes_of_any_length(tmp_path: Path, steps: int) -> None:
     values = np.random.default_rng(0).normal(size=(steps, 1, 1))
     values[::3] = np.nan
     scene = example(tmp_path, values, action_names=("force",), action_start=None)
-    line = (at_step(scene, steps - 1) == colour("accent")).all(axis=-1)
+    line = (at_step(scene, steps - 1) == color("accent")).all(axis=-1)
     place = layout_of(scene, []).tracks
     assert np.flatnonzero(line.any(axis=0)).mean() == pytest.approx(step_x(place, steps - 1, steps), abs=1)
 
@@ -183,9 +183,9 @@ def test_columns_of_a_long_episode_show_what_matters_most() -> None:
     assert strongest(values[:3], 7)[:, 0].tolist() == [0.0] * 7
 
 
-def test_colours_of_numbers() -> None:
+def test_colors_of_numbers() -> None:
     found = heat(np.array([-2.0, 0.0, 1.0, np.nan]), 1.0)
-    assert [tuple(one) for one in found.tolist()] == [colour(name) for name in ("negative", "zero", "positive", "gap")]
+    assert [tuple(one) for one in found.tolist()] == [color(name) for name in ("negative", "zero", "positive", "gap")]
 
 
 @pytest.mark.parametrize(

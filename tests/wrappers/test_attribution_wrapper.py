@@ -10,7 +10,7 @@ from rltools.errors import ArgumentError
 
 
 def _slopes(net, observation, action, epsilon=1e-3):
-    """Central differences of the centred score of an action, in float64."""
+    """Central differences of the centered score of an action, in float64."""
 
     def score(state):
         weights = [parameter.detach().double().numpy() for parameter in net.layers.parameters()]
@@ -44,7 +44,7 @@ def test_explains_the_action_taken_from_the_observation_it_was_taken_in(cartpole
         ("shapley", {}),
     ],
 )
-@pytest.mark.parametrize("target", [None, "logit:runner_up", "centred:all", "entropy", "logit:chosen - runner_up"])
+@pytest.mark.parametrize("target", [None, "logit:runner_up", "centered:all", "entropy", "logit:chosen - runner_up"])
 def test_agrees_with_attribute(cartpole, policy, method, parameters, target):
     reference = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     env = AttributionWrapper(cartpole, policy, method, target, reference=reference, **parameters)

@@ -42,7 +42,7 @@ def make(policy, tmp_path):
     return made
 
 
-@pytest.mark.parametrize("target", [None, "centred:all"])
+@pytest.mark.parametrize("target", [None, "centered:all"])
 def test_what_was_seen_is_what_is_kept(make, tmp_path, policy, target):
     env = make(episode_trigger=always, target=target)
     seen = play(env, episodes=2, seed=5)
@@ -63,7 +63,7 @@ def test_what_was_seen_is_what_is_kept(make, tmp_path, policy, target):
         logits = policy.head("logit", torch.tensor(one.states), rltools.policies.base.Context())
         np.testing.assert_allclose(one.scores, logits.detach(), atol=1e-6)
     # Explained again from what was kept, it is the same.
-    rltools.explain(recording, policy, method="integrated_gradients", target="centred:chosen", reference=2)
+    rltools.explain(recording, policy, method="integrated_gradients", target="centered:chosen", reference=2)
     again = rltools.attribute(policy, episodes[0].states[:1], target=target).values
     np.testing.assert_allclose(again[0, 0], found.values[0, 0], rtol=1e-5, atol=1e-7)
     page = (tmp_path / "live" / "replays" / "episode-000001.html").read_text()
@@ -218,7 +218,7 @@ def test_methods_that_compare_and_policies_that_remember(tmp_path):
     asked = recording.question(recording.find())
     assert asked.effect == "the observation of the moment, memory held"
     assert len(asked.parameters["reference"]) == 64
-    assert np.abs(recording.episode(0).memories[1:]).sum() > 0
+    assert np.abs(recording.episode(0).recurrent_states[1:]).sum() > 0
     rltools.explain(recording, policy)  # the scores agree, or it would be refused
     assert len(recording.questions) == 2
 
@@ -235,5 +235,5 @@ def test_intervals_of_what_was_seen_live_say_what_they_leave_out(policy, tmp_pat
     env = ReplayWrapper(AttributionWrapper(env, policy, "shapley", reference=reference), tmp_path / "live", always)
     play(env, episodes=2)
     env.close()
-    notes = rltools.summarise(rltools.open_recording(tmp_path / "live")).notes
+    notes = rltools.summarize(rltools.open_recording(tmp_path / "live")).notes
     assert any(note.startswith("the intervals leave out the draw of the references") for note in notes)

@@ -49,6 +49,6 @@ def _check_rows(policy, observations, actions, ended, info):
     assert info["attribution"].shape == (2, 4)
     assert info["score"].shape == (2,)
     for row in np.flatnonzero(~ended):
-        single = rltools.attribute(policy, observations[row], target=f"centred:{actions[row]}")
+        single = rltools.attribute(policy, observations[row], target=f"centered:{actions[row]}")
         np.testing.assert_allclose(info["attribution"][row], single.values[0, 0], rtol=1e-4, atol=1e-7)
         np.testing.assert_allclose(info["score"][row], single.scores[0, 0], rtol=1e-4, atol=1e-6)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import rltools
-from rltools.plots.drawing.colors import signed_colours
+from rltools.plots.drawing.colors import signed_colors
 
 STEPS = 5
 
@@ -26,7 +26,7 @@ def seen_states(policy: rltools.Policy) -> tuple[np.ndarray, np.ndarray, np.ndar
 def rows_of_maps(
     states: np.ndarray, titles: Sequence[str], rows: dict[str, np.ndarray], *, height: float, said: str
 ) -> Figure:
-    """The states above, and below them a row of signed maps for each name, in colours of its own scale.
+    """The states above, and below them a row of signed maps for each name, in colors of its own scale.
 
     Args:
         states: `[step, y, x, channel]`.
@@ -41,10 +41,10 @@ def rows_of_maps(
         axes.set_title(title, fontsize=9)
     places[0, 0].set_ylabel("what it sees", fontsize=9)
     for row, (name, values) in zip(places[1:], rows.items(), strict=True):
-        maps = values.sum(-1)  # over the colours of a pixel
+        maps = values.sum(-1)  # over the colors of a pixel
         largest = np.abs(maps).max()
         for axes, one in zip(row, maps, strict=True):
-            axes.imshow(one, cmap=signed_colours(), vmin=-largest, vmax=largest)
+            axes.imshow(one, cmap=signed_colors(), vmin=-largest, vmax=largest)
         row[0].set_ylabel(f"{name}\nup to {largest:.2g}", fontsize=9)
     for axes in places.flat:
         axes.set(xticks=[], yticks=[])

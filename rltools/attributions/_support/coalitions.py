@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import RowScore, copies_at_once
+from rltools.attributions._support.method import TargetFunction, copies_at_once
 from rltools.errors import ArgumentError
 
 Groups = tuple[tuple[int, ...], ...]
@@ -46,7 +46,7 @@ def spread(values: Tensor, owner: Tensor, shape: torch.Size) -> Tensor:
     return (values / entries)[..., owner].reshape(*values.shape[:2], *shape)
 
 
-def worths(score: RowScore, x: Tensor, start: Tensor, coalitions: Coalitions, count: int, owner: Tensor) -> Tensor:
+def coalition_values(score: TargetFunction, x: Tensor, start: Tensor, coalitions: Coalitions, count: int, owner: Tensor) -> Tensor:
     """The scores of states that keep a coalition's entries and take the others from `start`.
 
     Args:
@@ -83,7 +83,7 @@ def compared(references: int, settings: Mapping[str, Any]) -> int:
     return min(settings["nearest"] or references, references)
 
 
-def starts(score: RowScore, x: Tensor, reference: Tensor, nearest: int) -> list[Tensor]:
+def starts(score: TargetFunction, x: Tensor, reference: Tensor, nearest: int) -> list[Tensor]:
     """The references to compare rows `x [batch, *feature]` with, one after another.
 
     Args:
@@ -104,8 +104,8 @@ def starts(score: RowScore, x: Tensor, reference: Tensor, nearest: int) -> list[
         raise ArgumentError(f"nearest is {nearest}; it must be 0, for all references, or how many of them")
     if not 0 < nearest < len(reference):
         return list(reference)
-    deviation = reference.std(0, correction=0)
-    scale = torch.where(deviation > 0, 1 / deviation, 0)
+    std = reference.std(0, correction=0)
+    scale = torch.where(std > 0, 1 / std, 0)
     blocks = torch.split(reference, copies_at_once(score.most_copies, len(x)))
     distances = [((x[:, None] - block) * scale).square().flatten(2).sum(2) for block in blocks]
     order = torch.cat(distances, 1).argsort(dim=1, stable=True)

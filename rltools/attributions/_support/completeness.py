@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import RowScore, copies_at_once
+from rltools.attributions._support.method import TargetFunction, copies_at_once
 
 TOLERANCE = 0.01
 """The largest residual, as a share of the score's standard deviation over the references."""
 
 
-def reference_scores(score: RowScore, x: Tensor, reference: Tensor) -> Tensor:
+def reference_scores(score: TargetFunction, x: Tensor, reference: Tensor) -> Tensor:
     """The scores of references `[reference, *feature]` in each row's place, `[batch, reference, target]`."""
     blocks = torch.split(reference, copies_at_once(score.most_copies, len(x)))
     with torch.no_grad():

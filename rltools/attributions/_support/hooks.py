@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
 
-from rltools.attributions._support.method import RowScore
+from rltools.attributions._support.method import TargetFunction
 from rltools.errors import ArgumentError
 
 Kinds = Collection[type[nn.Module]]
 
 
-def network_of(name: str, score: RowScore) -> nn.Module:
+def network_of(name: str, score: TargetFunction) -> nn.Module:
     """The module to look into.
 
     Raises:
@@ -34,7 +34,7 @@ def network_of(name: str, score: RowScore) -> nn.Module:
     return score.network
 
 
-def check_hooks(name: str, score: RowScore, x: Tensor, kinds: Kinds, bends: Bends) -> None:
+def check_hooks(name: str, score: TargetFunction, x: Tensor, kinds: Kinds, bends: Bends) -> None:
     """Follow the score of the first row back to its input, and see that modules of `kinds` do all that bends.
 
     Args:
@@ -76,7 +76,7 @@ def check_hooks(name: str, score: RowScore, x: Tensor, kinds: Kinds, bends: Bend
         _check_copies(name, network, score, x, kinds)
 
 
-def _check_copies(name: str, network: nn.Module, score: RowScore, x: Tensor, kinds: Kinds) -> None:
+def _check_copies(name: str, network: nn.Module, score: TargetFunction, x: Tensor, kinds: Kinds) -> None:
     """A module that writes into its input does not where it is given a copy; somebody may count on it."""
     with torch.no_grad():
         plain = score(x)

@@ -39,25 +39,25 @@ def picture_size(shape: Sequence[int], dims: Sequence[str]) -> tuple[int, int]:
     return shape[y], shape[across]
 
 
-def blurred(x: Tensor, dims: Sequence[str], deviation: float) -> Tensor:
+def blurred(x: Tensor, dims: Sequence[str], std: float) -> Tensor:
     """`x [batch, *feature]` with every channel and frame blurred by a Gaussian; pictures go on mirrored at their edges.
 
     Raises:
         ArgumentError: it is no picture, or the Gaussian's standard deviation, in pixels, is not above 0.
     """
-    if not deviation > 0:
-        raise ArgumentError(f"blur is {deviation}; it is a standard deviation in pixels and must be above 0")
+    if not std > 0:
+        raise ArgumentError(f"blur is {std}; it is a standard deviation in pixels and must be above 0")
     axes = [axis - len(dims) for axis in picture_axes(dims)]
     maps = x.movedim(axes, (-2, -1))
-    along_y, along_x = (_blurring(maps.shape[axis], deviation).to(x) for axis in (-2, -1))
+    along_y, along_x = (_blurring(maps.shape[axis], std).to(x) for axis in (-2, -1))
     return stretched(maps, along_y, along_x).movedim((-2, -1), axes)
 
 
-def _blurring(size: int, deviation: float) -> Tensor:
+def _blurring(size: int, std: float) -> Tensor:
     """The weights `[size, size]` of the pixels of a line in each of its blurred ones, float64."""
-    reach = int(TRUNCATED * deviation + 0.5)
+    reach = int(TRUNCATED * std + 0.5)
     away = torch.arange(-reach, reach + 1)
-    weight = torch.exp(-0.5 * (away.double() / deviation) ** 2)
+    weight = torch.exp(-0.5 * (away.double() / std) ** 2)
     beyond = (torch.arange(size)[:, None] + away) % (2 * size)
     mirrored = torch.where(beyond < size, beyond, 2 * size - 1 - beyond)
     rows = (weight / weight.sum()).expand(size, -1)

@@ -29,7 +29,7 @@ Separating = Callable[[Sequence[str], Settings], tuple[str, ...]]
 NEEDS = ("gradient", "reference", "image", "actions", "decision", "network", "convolution")
 
 
-class RowScore(Protocol):
+class TargetFunction(Protocol):
     """The explained scalars as a function of inputs; see `rltools.targets.Score`.
 
     Attributes:
@@ -41,8 +41,8 @@ class RowScore(Protocol):
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
-        >>> score = PlainScore(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
+        >>> from rltools.testing import PlainFunction
+        >>> score = PlainFunction(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
         >>> score(torch.ones(3, 2)).shape
         torch.Size([3, 1])
         >>> score.gradients(torch.ones(1, 2)).tolist()
@@ -68,7 +68,7 @@ class RowScore(Protocol):
         """Those of the scalars, `[target, batch, ..., *feature]`, without a graph."""
         ...
 
-    def rows(self, index: Tensor) -> RowScore:
+    def rows(self, index: Tensor) -> TargetFunction:
         """The score of some of the rows."""
         ...
 
@@ -216,7 +216,7 @@ class Method:
         players, settled = self.fitting(shape, dims, settings)
         return self.copies(players, references, settled)
 
-    def __call__(self, score: RowScore, x: Tensor, *, reference: Tensor | None = None, **parameters: Any) -> Result:
+    def __call__(self, score: TargetFunction, x: Tensor, *, reference: Tensor | None = None, **parameters: Any) -> Result:
         """Attribute the scores of rows `x [batch, *feature]`, and hold the method to its contract.
 
         Raises:
@@ -251,12 +251,12 @@ class Method:
         self._check(result, (len(x), score.outputs, *x.shape[1:]))
         return result
 
-    def _of_scalars(self, score: RowScore, x: Tensor, reference: Tensor | None, parameters: dict[str, Any]) -> Result:
+    def _of_scalars(self, score: TargetFunction, x: Tensor, reference: Tensor | None, parameters: dict[str, Any]) -> Result:
         """Observations of shape () as vectors of one entry."""
-        from rltools.attributions._support.scalar import ScalarScore
+        from rltools.attributions._support.scalar import ScalarFunction
 
         others = None if reference is None else reference[:, None]
-        found = self(ScalarScore(score), x[:, None], reference=others, **parameters)
+        found = self(ScalarFunction(score), x[:, None], reference=others, **parameters)
         error = found.standard_error
         return replace(found, values=found.values[..., 0], standard_error=None if error is None else error[..., 0])
 
@@ -382,6 +382,6 @@ def copies_at_once(most_copies: int, rows: int) -> int:
     return max(1, most_copies // max(1, rows))
 
 
-def gradients_at_once(score: RowScore, x: Tensor) -> int:
+def gradients_at_once(score: TargetFunction, x: Tensor) -> int:
     """Of each row of `x [batch, *feature]`, where gradients are taken: each target has its own, as large as a copy."""
     return copies_at_once(score.most_copies, len(x) * score.outputs)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import RowScore, gradients_at_once
+from rltools.attributions._support.method import TargetFunction, gradients_at_once
 from rltools.errors import ArgumentError
 
 
-def spread(score: RowScore, reference: Tensor) -> Tensor:
+def spread(score: TargetFunction, reference: Tensor) -> Tensor:
     """The standard deviation of each feature over the references, `[*feature]`.
 
     The pixels of a picture are in one unit, so that each channel has one deviation: the root of its pixels' mean
@@ -20,7 +20,7 @@ def spread(score: RowScore, reference: Tensor) -> Tensor:
     return (variance.mean(pixels, keepdim=True).expand_as(variance) if pixels else variance).sqrt()
 
 
-def shifts(score: RowScore, x: Tensor, deviation: Tensor, samples: int, seed: int) -> Iterator[Tensor]:
+def shifts(score: TargetFunction, x: Tensor, std: Tensor, samples: int, seed: int) -> Iterator[Tensor]:
     """Draws of noise of a standard deviation `[*feature]`, in blocks `[copy, *feature]` of as many as fit beside x.
 
     Drawn one after another in float64, so that neither the blocks nor the rows nor the dtype change them.
@@ -29,8 +29,8 @@ def shifts(score: RowScore, x: Tensor, deviation: Tensor, samples: int, seed: in
     per_block = gradients_at_once(score, x)
     for start in range(0, samples, per_block):
         draws = range(start, min(start + per_block, samples))
-        normal = [torch.randn(deviation.shape, generator=generator, dtype=torch.float64) for _ in draws]
-        yield torch.stack(normal).to(x) * deviation
+        normal = [torch.randn(std.shape, generator=generator, dtype=torch.float64) for _ in draws]
+        yield torch.stack(normal).to(x) * std
 
 
 def check_noise(noise: float, spread: Tensor, samples: int, least: int) -> None:

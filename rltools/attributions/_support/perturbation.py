@@ -119,7 +119,7 @@ EVEN = 4
 """A matrix product rounds a row by where it lies in memory: of many copies in one call, those this far apart alike."""
 
 
-def stand_ins(x: Tensor, reference: Tensor, replacement: str) -> Tensor:
+def replacements_for(x: Tensor, reference: Tensor, replacement: str) -> Tensor:
     """What parts of rows `x [batch, *feature]` are replaced by, `[stand-in, batch or 1, *feature]`.
 
     Args:
@@ -139,29 +139,29 @@ def stand_ins(x: Tensor, reference: Tensor, replacement: str) -> Tensor:
     raise ArgumentError(f"replacement is {replacement!r}; it must be one of {', '.join(map(repr, REPLACEMENTS))}")
 
 
-def stand_ins_or_blur(
+def replacements_or_blur(
     x: Tensor, dims: Sequence[str], reference: Tensor, replacement: str | None, blur: float
 ) -> Tensor:
-    """`stand_ins`, or "blur", the rows themselves blurred; None is that for pictures and "resample" for all others.
+    """`replacements_for`, or "blur", the rows themselves blurred; None is that for pictures and "resample" for all others.
 
     Raises:
         ArgumentError: another replacement, or what is no picture is to be blurred.
     """
     chosen = replacement or usual_replacement(dims)
-    return blurred(x, dims, blur)[None] if chosen == "blur" else stand_ins(x, reference, chosen)
+    return blurred(x, dims, blur)[None] if chosen == "blur" else replacements_for(x, reference, chosen)
 
 
 def usual_replacement(dims: Sequence[str]) -> str:
-    """What `stand_ins_or_blur` takes where nobody says."""
+    """What `replacements_or_blur` takes where nobody says."""
     return "blur" if is_image(dims) else "resample"
 
 
 def copies_for(parts: int) -> int:
-    """How many copies of a row `scores_without` makes where it can hold all at once, to replace so many parts."""
+    """How many copies of a row `values_without` makes where it can hold all at once, to replace so many parts."""
     return EVEN + -(-parts // EVEN) * EVEN
 
 
-def scores_without(
+def values_without(
     evaluate: Callable[[Tensor], Tensor], x: Tensor, stand_in: Tensor, parts: Parts, most_copies: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Scores of the rows, and with each part replaced, one block of parts after another.
@@ -206,5 +206,5 @@ def lost_without(
     score: Callable[[Tensor], Tensor], x: Tensor, stand_in: Tensor, parts: Parts, most_copies: int
 ) -> Tensor:
     """What the score loses when each part is replaced, `[batch, target, part]`."""
-    found = [whole - without for whole, without in scores_without(score, x, stand_in, parts, most_copies)]
+    found = [whole - without for whole, without in values_without(score, x, stand_in, parts, most_copies)]
     return torch.cat(found, 1).transpose(1, 2)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from rltools.attributions._support.method import RowScore
+from rltools.attributions._support.method import TargetFunction
 
 
-class ScalarScore:
-    """The score of observations of shape (), of inputs `[batch, ..., 1]`; see `RowScore`."""
+class ScalarFunction:
+    """The score of observations of shape (), of inputs `[batch, ..., 1]`; see `TargetFunction`."""
 
     feature_ndim = 1
     dims: tuple[str, ...] = ("feature",)
 
-    def __init__(self, score: RowScore) -> None:
+    def __init__(self, score: TargetFunction) -> None:
         self._score = score
         self.outputs, self.categorical, self.most_copies = score.outputs, score.categorical, score.most_copies
 
     @property
     def network(self) -> nn.Module | None:
-        """See `RowScore`."""
+        """See `TargetFunction`."""
         return self._score.network
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -30,10 +30,10 @@ class ScalarScore:
         """`[target, batch, ..., 1]`."""
         return self._score.gradients(x[..., 0])[..., None]
 
-    def rows(self, index: Tensor) -> RowScore:
-        """See `RowScore`."""
-        return ScalarScore(self._score.rows(index))
+    def rows(self, index: Tensor) -> TargetFunction:
+        """See `TargetFunction`."""
+        return ScalarFunction(self._score.rows(index))
 
     def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `RowScore`."""
+        """See `TargetFunction`."""
         return self._score.actions(x[..., 0])

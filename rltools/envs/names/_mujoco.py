@@ -124,7 +124,7 @@ FORCE: tuple[Entry, ...] = (
 
 
 def _of_bodies(model: Any, entries: tuple[Entry, ...]) -> list[Entry]:
-    """Of every body but the world, about the centre of mass of all of them."""
+    """Of every body but the world, about the center of mass of all of them."""
     return [(f"{_body(model, body)} {name}", unit) for body in range(1, model.nbody) for name, unit in entries]
 
 

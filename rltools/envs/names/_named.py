@@ -187,14 +187,14 @@ def _stacked(of: Named, times: list[str]) -> Named:
     )
 
 
-COLOURS = ("red", "green", "blue")
-GREY = ("grey",)
+COLORS = ("red", "green", "blue")
+GRAY = ("gray",)
 
 
 def picture(path: Path, space: Space[object]) -> Named:
-    """A picture `[y, x]` or `[y, x, channel]`, in grey or in colour."""
+    """A picture `[y, x]` or `[y, x, channel]`, in gray or in color."""
     shape = tuple(space.shape or ())
     leaf = Leaf(path, "number", shape, "uint8")
     if len(shape) == 2:
         return Named(leaf, dims=("y", "x"))
-    return Named(leaf, dims=("y", "x", "channel"), channels=GREY if shape[-1:] == (1,) else COLOURS)
+    return Named(leaf, dims=("y", "x", "channel"), channels=GRAY if shape[-1:] == (1,) else COLORS)

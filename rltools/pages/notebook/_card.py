@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from rltools._util.html import render
-from rltools.plots.drawing.colors import feature_colour
+from rltools.plots.drawing.colors import feature_color
 
 LONGEST = 80
 """Characters of a name; beyond them the middle is left out."""
@@ -21,12 +21,12 @@ class Bar:
 
     Attributes:
         share: its length.
-        colour: of the feature, as in every plot.
+        color: of the feature, as in every plot.
         interval: where it begins, and its width; None where there is none.
     """
 
     share: float
-    colour: str
+    color: str
     interval: tuple[float, float] | None = None
 
 
@@ -82,7 +82,7 @@ def short(text: str) -> str:
 def bar(position: int, share: float, low: float, high: float, longest: float) -> Bar:
     """The bar of a feature; `longest` is what fills the column."""
     scale = 100 / longest if longest > 0 else 0.0
-    red, green, blue = (round(255 * part) for part in feature_colour(position))
+    red, green, blue = (round(255 * part) for part in feature_color(position))
     interval = None
     if math.isfinite(low) and math.isfinite(high):
         interval = (round(scale * low, 2), round(scale * (high - low), 2))

@@ -8,11 +8,11 @@ from rltools.errors import RltoolsError
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, counted, rest, short
 from rltools.pages.notebook._summary import of_agent, ranked_table, shown_as
 from rltools.recording import Attribution, Recording
-from rltools.summary import Summary, percent, summarise
+from rltools.summary import Summary, percent, summarize
 from rltools.summary.episodes import flat, grouped, usable
 
 QUICK = 5_000_000
-"""So many attributed numbers are summarised where nobody asked; more would keep a notebook waiting."""
+"""So many attributed numbers are summarized where nobody asked; more would keep a notebook waiting."""
 FEW = 5
 
 
@@ -50,8 +50,8 @@ def _headline(recording: Recording, steps: int) -> tuple[Summary | None, str]:
     try:
         question = recording.question(recording.find())
         if steps * recording.features.size * len(question.labels) > QUICK:
-            return None, "rltools.summarise(recording) says what matters most"
-        summary = summarise(recording)
+            return None, "rltools.summarize(recording) says what matters most"
+        summary = summarize(recording)
     except RltoolsError as error:
         return None, str(error)
     return summary, shown_as(summary)
@@ -114,12 +114,12 @@ def attribution_html(attribution: Attribution) -> str:
 def _small_print(attribution: Attribution) -> str:
     if attribution.unit == PER_UNIT:
         return (
-            "each value is per unit of its own feature; rltools.summarise multiplies by standard deviations to compare"
+            "each value is per unit of its own feature; rltools.summarize multiplies by standard deviations to compare"
         )
     shown = f"share of mean |{attribution.method.replace('_', ' ')}| of {short(attribution.target)}"
     if attribution.unit == "rank":
         return f"{shown}; a control: only the order means anything"
-    return f"{shown}; rltools.summarise has intervals over episodes"
+    return f"{shown}; rltools.summarize has intervals over episodes"
 
 
 def _shares(features: list[tuple[str, str]], sizes: np.ndarray, order: list[int]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, counted, rest, short
-from rltools.summary import DECISION, Summary, foremost, with_interval
+from rltools.summary import DECISION, Summary, ranked_features, with_interval
 
 
 def summary_html(summary: Summary) -> str:
@@ -35,7 +35,7 @@ def analysis_html(summary: Summary, findings: Sequence[str], page: Path) -> str:
 
 def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
     """The features that matter most, the most important first."""
-    ranked = foremost(summary)[:rows]
+    ranked = ranked_features(summary)[:rows]
     ends = [end for found in ranked for end in (found.share, found.high) if math.isfinite(end)]
     units = [summary.units[found.position] for found in ranked]
     measured = ("unit",) if any(units) else ()
@@ -63,7 +63,7 @@ def shown_as(summary: Summary) -> str:
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
         return f"how much of the decision changes without each feature ({summary.method}{effect}); {interval}"
-    scaled = " × std" if summary.deviation is not None else ""
+    scaled = " × std" if summary.std is not None else ""
     return f"share of mean |{summary.method.replace('_', ' ')}{scaled}| of {short(summary.target)}{effect}; {interval}"
 
 

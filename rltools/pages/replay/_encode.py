@@ -20,12 +20,12 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 def packed(values: np.ndarray) -> dict[str, Any]:
     """An array of numbers as float32; as 16 bits with a scale where it is big. NaN and infinity become NaN."""
     if values.size > EXACT:
-        return quantised(values, np.dtype("<i2"))
+        return quantized(values, np.dtype("<i2"))
     plain = np.where(np.isfinite(values), values, np.nan)
     return _entry("f4", 1.0, np.ascontiguousarray(plain, "<f4"))
 
 
-def quantised(values: np.ndarray, dtype: np.dtype[Any]) -> dict[str, Any]:
+def quantized(values: np.ndarray, dtype: np.dtype[Any]) -> dict[str, Any]:
     """An array as signed integers and the one scale that turns them back; the lowest integer stands for NaN.
 
     The rounding error is at most half the scale: 0.4 % of the largest absolute value in 8 bits, 0.0015 % in 16.

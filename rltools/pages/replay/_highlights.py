@@ -20,7 +20,7 @@ SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Moment:
+class Highlight:
     """A step and why it is worth a look.
 
     Attributes:
@@ -34,9 +34,9 @@ class Moment:
     text: str
 
 
-def moments(
+def highlights(
     episode: Episode, header: Header, attribution: Attribution | None, spread: np.ndarray | None, speed: float
-) -> list[Moment]:
+) -> list[Highlight]:
     """The moments of an episode, in the order of their steps; of equals the first.
 
     Args:
@@ -65,7 +65,7 @@ def _allowed_scores(episode: Episode, steps: slice) -> np.ndarray:
     return scores if masks is None or masks.shape != scores.shape else np.where(masks, scores, -np.inf)
 
 
-def _scores(episode: Episode, header: Header) -> Iterator[Moment]:
+def _scores(episode: Episode, header: Header) -> Iterator[Highlight]:
     count = episode.scores.reshape(len(episode), -1).shape[1]
     if header.action_start is None or count < 2:
         return
@@ -83,14 +83,14 @@ def _scores(episode: Episode, header: Header) -> Iterator[Moment]:
     step = int(np.nanargmax(gap))
     name = _name(header, int(_allowed_scores(episode, slice(step, step + 1)).argmax()))
     unit = {"logit": "logits", "q_value": "Q"}.get(header.score, header.score)
-    yield Moment(step, "gap", f"surest: {name} is {gap[step]:.3g} {unit} above the second best")
+    yield Highlight(step, "gap", f"surest: {name} is {gap[step]:.3g} {unit} above the second best")
     if header.score == "logit" and np.isfinite(entropy).any():
         step = int(np.nanargmax(entropy))
         most = np.log(np.isfinite(_allowed_scores(episode, slice(step, step + 1))).sum())
-        yield Moment(step, "entropy", f"least sure: entropy {entropy[step]:.3g} of at most {most:.3g} nats")
+        yield Highlight(step, "entropy", f"least sure: entropy {entropy[step]:.3g} of at most {most:.3g} nats")
 
 
-def _attribution(found: Attribution | None, spread: np.ndarray | None) -> Iterator[Moment]:
+def _attribution(found: Attribution | None, spread: np.ndarray | None) -> Iterator[Highlight]:
     """The largest change from one explained step to the next step, summed over features."""
     if found is None or len(found) < 2:
         return
@@ -103,22 +103,22 @@ def _attribution(found: Attribution | None, spread: np.ndarray | None) -> Iterat
         change[steps] = np.abs(np.diff(values, axis=0)).sum(axis=1)
     if np.isfinite(change).any() and np.nanmax(change) > 0:
         step = int(np.nanargmax(change)) + 1
-        yield Moment(step, "attribution", f"largest change of attribution ({found.method} of {found.labels[0]})")
+        yield Highlight(step, "attribution", f"largest change of attribution ({found.method} of {found.labels[0]})")
 
 
-def _reward(episode: Episode) -> Iterator[Moment]:
+def _reward(episode: Episode) -> Iterator[Highlight]:
     rewards = np.where(np.isfinite(episode.rewards), episode.rewards, 0)
     step = int(np.abs(rewards).argmax())
     if np.ptp(np.abs(rewards)) > 0:
         what = "reward" if rewards[step] > 0 else "penalty"
-        yield Moment(step, "reward", f"largest {what}, {rewards[step]:+.4g}".replace("-", "\u2212"))
+        yield Highlight(step, "reward", f"largest {what}, {rewards[step]:+.4g}".replace("-", "\u2212"))
 
 
-def _end(episode: Episode, speed: float) -> Iterator[Moment]:
+def _end(episode: Episode, speed: float) -> Iterator[Highlight]:
     """A termination may be a failure or an arrival: only people know, so only what is known is said."""
     step = len(episode) - round(SECONDS * speed)
     if episode.outcome.ended == "terminated" and step > 0:
-        yield Moment(step, "end", f"{SECONDS:g} s before the environment ended the episode")
+        yield Highlight(step, "end", f"{SECONDS:g} s before the environment ended the episode")
 
 
 def _name(header: Header, position: int) -> str:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from rltools._util.files import numbered_path
-from rltools.pages.replay._encode import packed, quantised
-from rltools.pages.replay._highlights import moments
+from rltools.pages.replay._encode import packed, quantized
+from rltools.pages.replay._highlights import highlights
 from rltools.pages.replay.rows import Row, maps, pictures, rows_of, summed, webp_uri
 from rltools.recording import Attribution, Episode, Recording
 from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
-from rltools.summary.episodes import deviation
+from rltools.summary.episodes import std
 
 _USUAL_SPEED = 30.0
 ENDINGS = {
@@ -40,7 +40,7 @@ def episodes_data(
         CorruptError: a file is damaged.
     """
     per_unit = any(recording.question(key).unit == "score per unit" for key in keys)
-    spread = deviation((episode.states for episode in recording), recording.features.size) if per_unit else None
+    spread = std((episode.states for episode in recording), recording.features.size) if per_unit else None
     apart = {key: recording.told_apart(key) for key in keys}
     for number in numbers:
         yield _episode_data(recording, number, apart, title, spread)
@@ -70,7 +70,7 @@ def _episode_data(
         "outcome": outcome_data(recording, number),
         "speed": speed,
         "speed_known": known_speed is not None,
-        "moments": [vars(moment) for moment in moments(episode, header, first, spread, speed)],
+        "moments": [vars(moment) for moment in highlights(episode, header, first, spread, speed)],
         "rewards": packed(episode.rewards),
         "actions": _actions(recording, episode),
         "features": _features(recording.features, episode, rows),
@@ -114,7 +114,7 @@ def _allowed(episode: Episode) -> dict[str, Any] | None:
     """1 for an action that was allowed, where each score has such a mark."""
     if episode.masks is None or episode.masks.shape != episode.scores.shape:
         return None
-    return quantised(_rows(episode.masks).astype(np.float64), np.dtype("i1"))
+    return quantized(_rows(episode.masks).astype(np.float64), np.dtype("i1"))
 
 
 def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from operator import index
 from pathlib import Path
 from typing import Any
 
-from rltools._util.files import appearing, cause_named
+from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.html import head, render, security_policy
 from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay._encode import script_json, script_json_parts
@@ -18,7 +18,7 @@ from rltools.recording import Recording, as_path, check_recording, every_step_or
 
 _STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/replay/page/page.css")
 _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
-_COMMON = ("numbers", "packing", "document", "colours")
+_COMMON = ("numbers", "packing", "document", "colors")
 _SIDE = ("data", "facts", "span", "bars", "picture", "tracks", "ribbons", "heat", "panels", "moments", "side")
 _PAGE = ("tip", "clock", "address", "theme", "keys", "page")
 _PARTS = (_COMMON, _SIDE, _PAGE)
@@ -94,10 +94,10 @@ def replay(
     call = f"rltools.replay({_source(recording)}, {asked}, {path.name!r}{options})"
     name = title or " beside ".join(dict.fromkeys(one.header.policy for one, _ in shown))
     text = _page(name, call, [[outcome_data(one, number) for number in of] for one, of in shown], first)
-    with cause_named(path.parent):
+    with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name may hold half of a surrogate pair, which no file can.
-        with appearing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
             start = 0
             for content in chain([first], data):
                 end = text.index(_EPISODE, start)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rltools.pages.replay._encode import base64_of, quantised
+from rltools.pages.replay._encode import base64_of, quantized
 from rltools.spaces import Features, Part
 
 
@@ -79,13 +79,13 @@ _LOSSLESS = 64 * 64
 """Pictures of at most so many pixels are kept as they are: a grid of cells would smear."""
 _DARK = 31
 """Bytes that go no further are numbers of things, and not how bright they are."""
-_COLOURS = ("red", "green", "blue")
+_COLORS = ("red", "green", "blue")
 
 
 def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
     """What a page shows of a part: name, size, and a picture of each of `[step, *part.shape]` as a WebP data URI.
 
-    `note` says what of it is seen where not all is: the newest of a stack, what the colours mean.
+    `note` says what of it is seen where not all is: the newest of a stack, what the colors mean.
     """
     values, note = visible(observations, part)
     size = values.shape[1:3]
@@ -113,29 +113,29 @@ def _webp(picture: np.ndarray, lossless: bool) -> str:
 
 
 def visible(observations: np.ndarray, part: Part) -> tuple[np.ndarray, str]:
-    """Bytes `[step, y, x]`, or `[step, y, x, 3]` in colours, and what is to say of them."""
+    """Bytes `[step, y, x]`, or `[step, y, x, 3]` in colors, and what is to say of them."""
     values, dims, notes = observations, list(part.dims), []
     for axis in [name for name in dims if name not in ("y", "x", "channel")]:
         # Of several moments the newest.
         values = values.take(-1, 1 + dims.index(axis))
         lags = part.shape[part.dims.index(axis)]
-        notes += [f"the newest of {lags} is seen, the colours are the sum over all {lags}"] if lags > 1 else []
+        notes += [f"the newest of {lags} is seen, the colors are the sum over all {lags}"] if lags > 1 else []
         dims.remove(axis)
     order = ["y", "x", *(["channel"] if "channel" in dims else [])]
     values = values.transpose(0, *(1 + dims.index(axis) for axis in order))
     if values.ndim == 3:
         return _bytes(values, (1, 2)), "; ".join(notes)
     named = part.channels if len(part.channels) == values.shape[-1] else ()
-    if values.shape[-1] == 3 and named in ((), _COLOURS):
+    if values.shape[-1] == 3 and named in ((), _COLORS):
         return _bytes(values, (1, 2, 3), as_they_are=True), "; ".join(notes)
     if values.shape[-1] == 3:
-        seen = ", ".join(f"{name} as {colour}" for name, colour in zip(named, _COLOURS, strict=True))
+        seen = ", ".join(f"{name} as {color}" for name, color in zip(named, _COLORS, strict=True))
         return _bytes(values, (1, 2)), "; ".join([seen, *notes])
     if named and values.shape[-1] > 1:
         notes.insert(0, f"how bright is which of the {len(named)} channels is largest")
         return _bytes(values.argmax(axis=-1), (1, 2)), "; ".join(notes)
     if values.shape[-1] > 1:
-        notes.insert(0, f"the last of {values.shape[-1]} channels is seen, the colours are the sum over all")
+        notes.insert(0, f"the last of {values.shape[-1]} channels is seen, the colors are the sum over all")
     return _bytes(values[..., -1], (1, 2)), "; ".join(notes)
 
 
@@ -160,4 +160,4 @@ def maps(values: np.ndarray, part: Part, *, of: int = 1) -> dict[str, Any]:
     rows = np.linspace(0, height, min(side, height) + 1).astype(int)[:-1]
     columns = np.linspace(0, width, min(side, width) + 1).astype(int)[:-1]
     small = np.add.reduceat(np.add.reduceat(flat, rows, axis=2), columns, axis=3)
-    return quantised(small, np.dtype("i1"))
+    return quantized(small, np.dtype("i1"))

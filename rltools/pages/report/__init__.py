@@ -2,6 +2,6 @@
 
 from rltools.pages.report._experiment import write_comparison
 from rltools.pages.report._run import write_report
-from rltools.pages.single_file import mail_report
+from rltools.pages.single_file import export_report
 
-__all__ = ["mail_report", "write_comparison", "write_report"]
+__all__ = ["export_report", "write_comparison", "write_report"]

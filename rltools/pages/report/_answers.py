@@ -17,7 +17,7 @@ MOST_NAMED = 6
 MOST_TIED = 3
 """Features that may lead, each with its interval; of more only how many there are is said."""
 _CAUTION = {
-    "deviation": "a method that ranks features as the control deviation does says no more than how much each varies",
+    "std": "a method that ranks features as the control deviation does says no more than how much each varies",
     "random": "agreement with the control random is chance",
 }
 """What to make of agreement with a control."""

@@ -129,7 +129,7 @@ def _poster(recording: Recording, main: Summary, outcome: Outcome) -> tuple[str,
         frames = recording.frames(outcome.number)
         if not frames or not main.n:
             return "", 0
-        steps = episode_steps(recording, main.key, outcome.number, scale=main.deviation)
+        steps = episode_steps(recording, main.key, outcome.number, scale=main.std)
     except CorruptError:
         return "", 0
     strength = np.nan_to_num(np.abs(steps.attributions).sum(axis=1))

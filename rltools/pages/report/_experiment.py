@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from rltools import plots
-from rltools._util.files import appearing, cause_named
+from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.html import head, render, security_policy
 from rltools.pages.report._answers import MOST_NAMED, agreement, leading
 from rltools.pages.report._parts import Caveat, Figure, caveats, closing, drawn, interval, number, part
 from rltools.pages.report._sentences import meaning
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
-from rltools.summary import Summary, foremost, is_control, named_method, summarise
+from rltools.summary import Summary, ranked_features, is_control, named_method, summarize
 
 
 def write_comparison(
@@ -36,7 +36,7 @@ def write_comparison(
     """
     summaries = {
         run: _controls_last(
-            summarise(recording, method=method, target=target) for method, target in asked_of_now(recording)
+            summarize(recording, method=method, target=target) for method, target in asked_of_now(recording)
         )
         for run, recording in runs.items()
     }
@@ -53,7 +53,7 @@ def write_comparison(
     together = {labels[run]: recording for run, recording in runs.items()}
     told = [*(Caveat("Shared episodes", text) for text in shared_episodes(together)), *told]
     style = part("page.css")
-    with cause_named(folder), warnings.catch_warnings():
+    with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # the page says so
         _write_table(folder / "summary.csv", summaries)
         page = render(
@@ -67,7 +67,7 @@ def write_comparison(
             closing=closing(told, commands, next(iter(runs.values())).header, policy=False),
         )
         path = folder / "index.html"
-        with appearing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
     return path, (*findings, *agreed)
 
@@ -92,7 +92,7 @@ def _ranking(found: Summary) -> str:
         return f"{', '.join(ranked.feature for ranked in found.top(3) if ranked.share > 0)} (only an order)"
     return ", ".join(
         f"{ranked.feature} {interval(ranked.share, ranked.low, ranked.high, share=True)}"
-        for ranked in foremost(found)[:3]
+        for ranked in ranked_features(found)[:3]
     )
 
 
@@ -116,7 +116,7 @@ def _write_table(path: Path, summaries: Mapping[tuple[str, int], list[Summary]])
         for (agent, seed), made in summaries.items()
         for found in made
     ]
-    with appearing(path) as temporary:
+    with atomic_write(path) as temporary:
         pd.concat(tables).to_csv(temporary, index=False)
 
 

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltools._util.files import appearing
+from rltools._util.files import atomic_write
 from rltools._util.html import image_address, render
 from rltools.plots.drawing.alt import alt_text
 from rltools.recording import Header, Recording
@@ -81,7 +81,7 @@ def interval(value: float, low: float, high: float, *, share: bool = False) -> s
 
 
 def asked_of(recording: Recording, summary: Summary) -> str:
-    """`shapley of centred:chosen`, over how many observations where these are several, and what tells it apart."""
+    """`shapley of centered:chosen`, over how many observations where these are several, and what tells it apart."""
     window = recording.question(summary.key).window
     over = f" over {counted(window, 'observation')}" if window else ""
     return f"{named_method(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
@@ -90,9 +90,9 @@ def asked_of(recording: Recording, summary: Summary) -> str:
 def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
     """What a reader must know before trusting the numbers, each once, with the methods that it is about."""
     found: dict[tuple[str, str], list[str]] = {("The agent", note): [] for note in recording.header.notes}
-    outside = sum(outcome.outside for outcome in recording.outcomes())
-    if outside:
-        seen = counted(outside, "observation")
+    out_of_space = sum(outcome.out_of_space for outcome in recording.outcomes())
+    if out_of_space:
+        seen = counted(out_of_space, "observation")
         text = f"{seen} lay outside the space that the policy was trained with; kept as they came."
         found["Outside the space", text] = []
     names = [asked_of(recording, summary) for summary in summaries]
@@ -212,7 +212,7 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Fi
             picture = BytesIO()
             figure.savefig(picture, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
             pictures[kind] = picture.getvalue()
-            with appearing(folder / f"{name}.{kind}") as temporary:
+            with atomic_write(folder / f"{name}.{kind}") as temporary:
                 temporary.write_bytes(pictures[kind])
     vector = len(pictures["svg"]) <= LARGEST_VECTOR
     address = image_address(pictures["svg"], "svg+xml") if vector else image_address(pictures["png"])

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from rltools import plots
-from rltools._util.files import appearing, cause_named
+from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.html import FRAMES, head, render, security_policy
 from rltools.errors import ArgumentError
 from rltools.pages.report._episodes import cards, strip
 from rltools.pages.report._parts import Caveat, Figure, caveats, closing, counted, drawn, number, part
-from rltools.pages.report._sentences import emphasised, meaning, told
+from rltools.pages.report._sentences import emphasized, meaning, told
 from rltools.pages.report._tables import facts, tables, write_csv
 from rltools.plots import plot_names
 from rltools.recording import Recording
-from rltools.summary import FEWEST_RANKED, Summary, is_control, summarise
+from rltools.summary import FEWEST_RANKED, Summary, is_control, summarize
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:
     """Write `index.html` of a run: the findings in words, plots, replays, tables, caveats, and how to get it again.
 
-    Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `mail_report` makes one file of it.
+    Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `export_report` makes one file of it.
 
     Args:
         recording: with at least one attribution; its `replays/*.html` are shown.
@@ -45,7 +45,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
     summaries = _summaries(recording, level)
     main = summaries[0]
     style, policy = part("page.css"), recording.header.policy
-    with cause_named(folder):
+    with os_errors_as(folder):
         write_csv(folder / "summary.csv", summaries)
         pictures = _figures(recording, main, summaries)
         page = render(
@@ -60,7 +60,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             has_images=recording.features_of(main.key).has_images,
             leading=main.top(1)[0].feature,
             told=told(recording, main, summaries),
-            emphasised=emphasised,
+            emphasized=emphasized,
             meaning=meaning(main.target),
             counted=counted,
             number=number,
@@ -71,7 +71,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             closing=closing(_caveats(recording, summaries), commands, recording.header, policy=True),
         )
         path = folder / "index.html"
-        with appearing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
     return path
 
@@ -83,7 +83,7 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
         key: question for key, question in recording.questions.items() if recording.complete(key)
     }
     return [
-        summarise(
+        summarize(
             recording,
             method=key,
             merged=question.parameters.get("groups") == "summary",  # what was replaced together
@@ -118,12 +118,12 @@ FEWEST_EPISODES = 3
 FEWEST_METHODS = 3
 """Of fewer only one number is to be seen, which a sentence says."""
 BEESWARM = (
-    "Each dot is one step: to the right the feature raised the explained score, to the left it lowered it. The colour "
+    "Each dot is one step: to the right the feature raised the explained score, to the left it lowered it. The color "
     "is the feature's value at that step."
 )
 PHASES = "How strongly each feature weighs in the course of an episode, all episodes stretched to one length."
 TIMELINE = (
-    "The episode with the median return, step by step: what the features were, and in colour what they did to the "
+    "The episode with the median return, step by step: what the features were, and in color what they did to the "
     "score."
 )
 IMAGES = (
@@ -131,7 +131,7 @@ IMAGES = (
     "from each stretch of the episode with the median return."
 )
 DEPENDENCE = (
-    "The leading feature by its value: each dot is one step, the black line the mean with its interval. Where colours "
+    "The leading feature by its value: each dot is one step, the black line the mean with its interval. Where colors "
     "part, each follows the feature in its own direction, and the mean is of all of them."
 )
 ACTIONS = (

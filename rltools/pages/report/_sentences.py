@@ -87,7 +87,7 @@ def told(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> T
     return Told(headline, how, "" if first is None else _of_that(first), tuple(sentences))
 
 
-def emphasised(sentence: str, name: str = "") -> Markup:
+def emphasized(sentence: str, name: str = "") -> Markup:
     """A sentence with its percentages set off, their intervals and the method at its end less prominent.
 
     Args:
@@ -210,7 +210,7 @@ _SCORES = {
     "logit": "the raw score of {}, before scores become probabilities",
     "q_value": "the return that the network expects of {}",
     "advantage": "how much better than the state's value the network expects {} to be",
-    "centred": "the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
+    "centered": "the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
     "log_probability": "the logarithm of the probability of {}",
     "probability": "the probability of {}",
     "action": "{}, as it is sent to the environment",

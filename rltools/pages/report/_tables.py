@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rltools._util.files import appearing
+from rltools._util.files import atomic_write
 from rltools.pages.report._parts import asked_of, interval, seeds_text
 from rltools.pages.report._sentences import meaning
 from rltools.recording import Recording
@@ -52,7 +52,7 @@ def score_table(summary: Summary) -> list[dict[str, Any]]:
     rows = []
     for ranked in summary.top(MOST_ROWS):
         at = ranked.position
-        mean = overall.standardised_mean or overall.mean
+        mean = overall.standardized_mean or overall.mean
         rows.append(
             {
                 "feature": ranked.feature,
@@ -73,5 +73,5 @@ def write_csv(path: Path, summaries: Sequence[Summary]) -> None:
     import pandas as pd
 
     whole = pd.concat([found.table.assign(method=found.method, attribution=found.key) for found in summaries])
-    with appearing(path) as temporary:
+    with atomic_write(path) as temporary:
         whole.to_csv(temporary, index=False)

@@ -37,13 +37,13 @@ def alt_text(axes: Axes) -> str:
     said = [
         axes.get_title(loc="left"),
         small[0] if small else "",
-        _labelled("Horizontally", [axes.get_xlabel()]),
-        _labelled("Vertically", [*rows, *(tick for tick in ticks if not _is_number(tick))]),
+        _labeled("Horizontally", [axes.get_xlabel()]),
+        _labeled("Vertically", [*rows, *(tick for tick in ticks if not _is_number(tick))]),
     ]
     return " ".join(f"{_one_line(part)}." for part in said if part)
 
 
-def _labelled(where: str, labels: Sequence[str]) -> str:
+def _labeled(where: str, labels: Sequence[str]) -> str:
     """The labels that are there, each once; of many the first ones."""
     found = list(dict.fromkeys(_one_line(label) for label in labels if label.strip()))
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""

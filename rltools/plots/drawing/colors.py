@@ -1,4 +1,4 @@
-"""The colours of every plot: of features, actions, signed numbers, shares and values."""
+"""The colors of every plot: of features, actions, signed numbers, shares and values."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-INK, GREY, PALE = "#222222", "#666666", "#dddddd"
-# Okabe and Ito (2008), told apart with any colour vision; yellow last, because it is faint on white.
+INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
+# Okabe and Ito (2008), told apart with any color vision; yellow last, because it is faint on white.
 _FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5D5D5D", "#E3D128")
 
 
-def feature_colour(position: int) -> tuple[float, float, float]:
-    """The colour of a feature, by its position, in every plot; darker, then lighter, beyond the first eight."""
+def feature_color(position: int) -> tuple[float, float, float]:
+    """The color of a feature, by its position, in every plot; darker, then lighter, beyond the first eight."""
     from matplotlib.colors import to_rgb
 
-    colour = np.array(to_rgb(_FEATURES[position % len(_FEATURES)]))
+    color = np.array(to_rgb(_FEATURES[position % len(_FEATURES)]))
     turn = position // len(_FEATURES) % 3
-    red, green, blue = (colour, colour * 0.6, 1 - (1 - colour) * 0.5)[turn]
+    red, green, blue = (color, color * 0.6, 1 - (1 - color) * 0.5)[turn]
     return float(red), float(green), float(blue)
 
 
-def action_colour(position: int) -> str:
-    """The colour of an action, by its position, in every plot and in replays."""
-    colours = _action_colours()
-    return colours[position % len(colours)]
+def action_color(position: int) -> str:
+    """The color of an action, by its position, in every plot and in replays."""
+    colors = _action_colors()
+    return colors[position % len(colors)]
 
 
 @cache
-def _action_colours() -> tuple[str, ...]:
+def _action_colors() -> tuple[str, ...]:
     """From the style sheet that replays use: neither room may import the other."""
     return tuple(
         re.findall(r"--action-\d+: (#[0-9a-f]{6})", files("rltools._util").joinpath("palette.css").read_text("utf-8"))
     )
 
 
-def signed_colours() -> Colormap:
-    """Purple below zero, white at zero, orange above; grey where nothing was explained."""
+def signed_colors() -> Colormap:
+    """Purple below zero, white at zero, orange above; gray where nothing was explained."""
     return _part_of("PuOr_r", 0.1, 0.9).with_extremes(bad="#c4c4c4")
 
 
-def colour_limit(values: np.ndarray) -> float:
-    """Where signed colours end: beyond all but one percent of the magnitudes, or a spike would fade the rest."""
+def color_limit(values: np.ndarray) -> float:
+    """Where signed colors end: beyond all but one percent of the magnitudes, or a spike would fade the rest."""
     sizes = np.abs(values[np.isfinite(values)])
     return float(np.percentile(sizes, 99)) or float(sizes.max()) or 1.0 if len(sizes) else 1.0
 
 
-def share_colours() -> Colormap:
-    """From white, nothing, to blue, much; grey where nothing was explained."""
+def share_colors() -> Colormap:
+    """From white, nothing, to blue, much; gray where nothing was explained."""
     return _part_of("Blues", 0.0, 0.9).with_extremes(bad="#c4c4c4")
 
 
-def value_colours() -> Colormap:
+def value_colors() -> Colormap:
     """From low, dark violet, to high, yellow."""
     return _part_of("viridis", 0.0, 0.93)
 

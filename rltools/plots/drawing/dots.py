@@ -1,4 +1,4 @@
-"""A dot for each step, coloured by what was done or seen in it."""
+"""A dot for each step, colored by what was done or seen in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, action_colour, value_colours
-from rltools.plots.drawing.legends import colour_bar, legend_beside
+from rltools.plots.drawing.colors import GRAY, action_color, value_colors
+from rltools.plots.drawing.legends import color_bar, legend_beside
 from rltools.plots.drawing.panels import action_labels, others, taken_most
 
 if TYPE_CHECKING:
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 MOST = 4000
 """At most so many are drawn."""
-Colour = tuple[float, ...] | str
+Color = tuple[float, ...] | str
 
 
-def draw_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colours: Sequence[Colour]) -> None:
-    """Draw the steps in an order of chance, so that no colour covers the others."""
+def draw_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colors: Sequence[Color]) -> None:
+    """Draw the steps in an order of chance, so that no color covers the others."""
     order = np.random.default_rng(0).permutation(len(x))
-    mixed = [colours[at] for at in order]
+    mixed = [colors[at] for at in order]
     size = 10 if len(x) < 1000 else 6
     axes.scatter(x[order], y[order], c=mixed, s=size, linewidths=0, zorder=2, rasterized=True)
 
 
-def colour_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> list[Colour]:
-    """The colour of the action taken at each step, with a legend on the right; rare ones of many share a colour.
+def color_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> list[Color]:
+    """The color of the action taken at each step, with a legend on the right; rare ones of many share a color.
 
     Args:
         axes: the plot's.
@@ -38,17 +38,17 @@ def colour_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) ->
     from matplotlib.lines import Line2D
 
     named, rest = taken_most(positions)
-    colours = {at: action_colour(at) for at in named}
+    colors = {at: action_color(at) for at in named}
     labels = [*action_labels([names[at] for at in named]), *others(rest)]
-    handles = [Line2D([], [], linestyle="", marker="o", color=colour) for colour in (*colours.values(), GREY)]
+    handles = [Line2D([], [], linestyle="", marker="o", color=color) for color in (*colors.values(), GRAY)]
     legend_beside(axes, handles[: len(labels)], labels, "action taken")
-    return [colours.get(at, GREY) for at in positions.tolist()]
+    return [colors.get(at, GRAY) for at in positions.tolist()]
 
 
-def colour_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Colour]:
-    """The colour of each value, with a scale on the right.
+def color_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Color]:
+    """The color of each value, with a scale on the right.
 
-    Colours end beyond all but five percent at each side, or at the extremes of what is rarely another value.
+    Colors end beyond all but five percent at each side, or at the extremes of what is rarely another value.
 
     Args:
         axes: the plot's.
@@ -59,5 +59,5 @@ def colour_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Colour]:
     ends = ("≤ {}", "≥ {}")
     if high <= low:
         low, high, ends = float(values.min()), float(values.max()), ("{}", "{}")
-    colour_bar(axes, value_colours(), (low, high) if high > low else (low - 1, low + 1), name, ends)
-    return [tuple(colour) for colour in value_colours()((values - low) / ((high - low) or 1.0))]
+    color_bar(axes, value_colors(), (low, high) if high > low else (low - 1, low + 1), name, ends)
+    return [tuple(color) for color in value_colors()((values - low) / ((high - low) or 1.0))]

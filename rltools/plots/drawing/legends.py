@@ -1,4 +1,4 @@
-"""What stands beside a plot to say what its colours mean."""
+"""What stands beside a plot to say what its colors mean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import signed_colours
+from rltools.plots.drawing.colors import signed_colors
 from rltools.plots.drawing.labels import number
 from rltools.plots.drawing.style import frameless
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 Place = tuple[float, float]
 
 
-def colour_bar(
+def color_bar(
     axes: Axes,
-    colours: Colormap,
+    colors: Colormap,
     limits: tuple[float, float],
     label: str,
     ticks: Sequence[str] = ("{}", "{}"),
     place: Place = (0.1, 0.8),
 ) -> None:
-    """The colours from the lower to the upper limit, on the right of the axes.
+    """The colors from the lower to the upper limit, on the right of the axes.
 
     Args:
         axes: the plot's.
-        colours: of the plot.
+        colors: of the plot.
         limits: the values at both ends.
         label: what they are, with their unit.
         ticks: how the lower and the upper limit are written.
@@ -40,7 +40,7 @@ def colour_bar(
     """
     low, high = limits
     beside = axes.inset_axes((1.03, place[0], 0.022, place[1]))
-    beside.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colours, extent=(0, 1, low, high))
+    beside.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colors, extent=(0, 1, low, high))
     beside.set_xticks([])
     marks = {low: ticks[0].format(number(low)), high: ticks[1].format(number(high))}
     if low == -high:
@@ -54,9 +54,9 @@ def colour_bar(
 
 
 def signed_bar(axes: Axes, place: Place, largest: float, unit: str) -> None:
-    """What the colours of attributions mean, which end at plus and minus the largest one; others may lie beyond."""
+    """What the colors of attributions mean, which end at plus and minus the largest one; others may lie beyond."""
     label = f"attribution\n({unit})".replace(" of ", "\nof ")
-    colour_bar(axes, signed_colours(), (-largest, largest), label, ("≤ {}", "≥ {}"), place)
+    color_bar(axes, signed_colors(), (-largest, largest), label, ("≤ {}", "≥ {}"), place)
 
 
 def legend_beside(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], title: str = "") -> None:

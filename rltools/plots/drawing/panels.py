@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GREY, INK, action_colour, feature_colour, signed_colours
+from rltools.plots.drawing.colors import GRAY, INK, action_color, feature_color, signed_colors
 from rltools.plots.drawing.labels import number, plain
 from rltools.plots.drawing.legends import Place, legend_beside
 from rltools.plots.drawing.style import frameless
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MOST_ACTIONS = 5
-"""So many are named; the others share a colour."""
+"""So many are named; the others share a color."""
 
 
 def score_panel(axes: Axes, place: Place, scores: np.ndarray, name: str) -> None:
@@ -42,12 +42,12 @@ def taken_most(positions: np.ndarray) -> tuple[list[int], int]:
 
 
 def others(count: int) -> list[str]:
-    """What a legend says of actions that share a colour; nothing where there are none."""
+    """What a legend says of actions that share a color; nothing where there are none."""
     return [f"{count} other{'s' if count > 1 else ''}"] if count else []
 
 
 def action_panel(axes: Axes, place: Place, actions: np.ndarray, names: Sequence[str], start: int | None) -> None:
-    """The actions taken: a strip of colours for discrete ones, a line each for continuous ones."""
+    """The actions taken: a strip of colors for discrete ones, a line each for continuous ones."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -57,20 +57,20 @@ def action_panel(axes: Axes, place: Place, actions: np.ndarray, names: Sequence[
     if start is not None:
         positions = actions.astype(np.int64) - start
         named, rest = taken_most(positions)
-        colours = {at: action_colour(at) for at in named}
-        strip = np.array([_rgb(colours.get(at, GREY)) for at in positions.tolist()])
+        colors = {at: action_color(at) for at in named}
+        strip = np.array([_rgb(colors.get(at, GRAY)) for at in positions.tolist()])
         panel.imshow(strip[None], aspect="auto", extent=(-0.5, len(actions) - 0.5, 0, 1), interpolation="nearest")
         panel.set_yticks([])
-        handles = [Patch(color=colour) for colour in colours.values()]
+        handles = [Patch(color=color) for color in colors.values()]
         labels = [*(shown[at] for at in named), *others(rest)]
-        handles += [Patch(color=GREY)] if rest else []
+        handles += [Patch(color=GRAY)] if rest else []
     else:
         columns = actions.reshape(len(actions), -1)
         named = list(range(min(MOST_ACTIONS, columns.shape[1])))
         for at in named:
-            _line(panel, columns[:, at], action_colour(at))
+            _line(panel, columns[:, at], action_color(at))
         _two_ticks(panel, columns[:, named])
-        handles = [Line2D([], [], color=action_colour(at)) for at in named]
+        handles = [Line2D([], [], color=action_color(at)) for at in named]
         rest = columns.shape[1] - len(named)
         labels = [shown[at] for at in named]
         if rest:
@@ -79,22 +79,22 @@ def action_panel(axes: Axes, place: Place, actions: np.ndarray, names: Sequence[
 
 
 def feature_panel(axes: Axes, place: Place, position: int, name: str) -> Axes:
-    """The row of the feature at this position, marked with its colour."""
+    """The row of the feature at this position, marked with its color."""
     panel = _panel(axes, place, name)
-    panel.spines["left"].set(visible=True, linewidth=3, color=feature_colour(position))
+    panel.spines["left"].set(visible=True, linewidth=3, color=feature_color(position))
     return panel
 
 
 def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, largest: float) -> None:
-    """A feature's values `[step]` as a line, and beneath it its attributions `[step]` as colours."""
+    """A feature's values `[step]` as a line, and beneath it its attributions `[step]` as colors."""
     low, high = _two_ticks(panel, values)
     bottom = low - 0.7 * (high - low)
-    # Beneath and not behind: a value that swings at every step would hide the colours.
+    # Beneath and not behind: a value that swings at every step would hide the colors.
     panel.imshow(
         np.ma.masked_invalid(attributions)[None],
         aspect="auto",
         extent=(-0.5, len(values) - 0.5, bottom, low),
-        cmap=signed_colours(),
+        cmap=signed_colors(),
         vmin=-largest,
         vmax=largest,
         interpolation="nearest",
@@ -121,13 +121,13 @@ def _panel(axes: Axes, place: Place, name: str) -> Axes:
     return panel
 
 
-def _line(panel: Axes, values: np.ndarray, colour: str) -> None:
+def _line(panel: Axes, values: np.ndarray, color: str) -> None:
     width = 1.0 if len(values) <= 200 else 0.7
     # A value between two gaps has no line to be seen by.
     marked = len(values) == 1 or bool(np.isnan(values).any())
     # What is either 0 or 1 is nothing between.
     steps = "steps-mid" if np.isin(values, (0, 1)).all() else "default"
-    panel.plot(values, color=colour, linewidth=width, marker="." if marked else None, markersize=3, drawstyle=steps)
+    panel.plot(values, color=color, linewidth=width, marker="." if marked else None, markersize=3, drawstyle=steps)
 
 
 def _two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
@@ -141,7 +141,7 @@ def _two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _rgb(colour: str) -> tuple[float, float, float]:
+def _rgb(color: str) -> tuple[float, float, float]:
     from matplotlib.colors import to_rgb
 
-    return to_rgb(colour)
+    return to_rgb(color)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import GREY, INK, feature_colour
+from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import plain, wrapped
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize="small",
-        color=GREY,
+        color=GRAY,
         va="bottom",
         linespacing=1.25,
         parse_math=False,
@@ -136,9 +136,9 @@ def x_label(axes: Axes, inches: float, text: str) -> None:
 
 
 def feature_mark(axes: Axes, row: float, position: int) -> None:
-    """A square in the colour of a feature beside its name on the y axis."""
-    colour = feature_colour(position)
-    axes.plot(0, row, "s", color=colour, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
+    """A square in the color of a feature beside its name on the y axis."""
+    color = feature_color(position)
+    axes.plot(0, row, "s", color=color, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
 
 
 def frameless(axes: Axes, *kept: str) -> None:
@@ -151,7 +151,7 @@ def say_nothing_there(axes: Axes) -> None:
     """What a plot of no steps shows."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, "no steps", transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.text(0.5, 0.5, "no steps", transform=axes.transAxes, ha="center", va="center", color=GRAY)
 
 
 def about(summary: Summary) -> tuple[str, ...]:
@@ -178,22 +178,22 @@ class Measure:
     scale: np.ndarray | None
 
 
-def measure(summary: Summary, standardised: bool | None) -> Measure:
+def measure(summary: Summary, standardized: bool | None) -> Measure:
     """What is drawn: attributions, times the standard deviation of their feature where that applies.
 
     Raises:
-        ArgumentError: standardised values of a method that is in units of the score already.
+        ArgumentError: standardized values of a method that is in units of the score already.
     """
     method = plain(summary.method.replace("_", " "), 40)
-    if standardised and summary.deviation is None:
+    if standardized and summary.std is None:
         raise ArgumentError(
-            f"standardised=True with {summary.method}, whose values are in units of the {summary.unit} already: only "
-            f'those of a method in "score per unit" are multiplied by a deviation; leave standardised out'
+            f"standardized=True with {summary.method}, whose values are in units of the {summary.unit} already: only "
+            f'those of a method in "score per unit" are multiplied by a deviation; leave standardized out'
         )
-    if summary.deviation is None or standardised is False:
-        unit = "score per unit of the feature" if summary.deviation is not None else summary.unit
+    if summary.std is None or standardized is False:
+        unit = "score per unit of the feature" if summary.std is not None else summary.unit
         return Measure(method, unit, None)
-    return Measure(f"{method} × std", "score", summary.deviation)
+    return Measure(f"{method} × std", "score", summary.std)
 
 
 def strongest_label(summary: Summary, label: str | None) -> int:
@@ -207,7 +207,7 @@ def strongest_label(summary: Summary, label: str | None) -> int:
             raise ArgumentError(f"label={label!r} is none of those explained: {', '.join(summary.labels)}")
         return summary.labels.index(label)
     statistics = summary.overall
-    size = statistics.standardised_mean_absolute or statistics.mean_absolute
+    size = statistics.standardized_mean_absolute or statistics.mean_absolute
     totals = size.value.sum(axis=1)
     return 0 if np.isnan(totals).any() else int(totals.argmax())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rltools.policies.library import Known
+    from rltools.policies.library import LoadOptions
     from rltools.policies.torch_policy import TorchPolicy
 
 RUNS_TRUSTED_FILES = True
@@ -27,7 +27,7 @@ def claims(source: object) -> bool:
     return _is_a(source, "common.base_class", "BaseAlgorithm") or _is_a(source, "common.policies", "BasePolicy")
 
 
-def load(source: Any, known: Known) -> TorchPolicy:
+def load(source: Any, known: LoadOptions) -> TorchPolicy:
     """The policy in a source that was claimed.
 
     Raises:

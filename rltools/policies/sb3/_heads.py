@@ -14,29 +14,29 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError
 from rltools.policies.actions import branches, clipping, gaussian
-from rltools.policies.base import Memory
+from rltools.policies.base import RecurrentState
 from rltools.policies.torch_policy import Choose, Head
 from rltools.policies.vjp._chain import Chain
 from rltools.policies.vjp._layers import Clipped, TanhLayer, Unscaled, halves
 
 
 @dataclass(frozen=True)
-class Outputs:
+class Heads:
     """The heads of a network, and how it chooses.
 
     Attributes:
         heads: name -> function of the preprocessed input `[batch, ...]`, differentiable; the first one decides. With a
             memory, of what is recalled; the "q_value" of continuous actions, of the input and the action received.
         choose: as `TorchPolicy` takes it; None for the highest score, or a draw from the logits.
-        deviation: as `TorchPolicy` takes it, of what the first head is a function of.
+        std: as `TorchPolicy` takes it, of what the first head is a function of.
         memory: of a recurrent network, as functions of the preprocessed input and the state.
         masked: whether it was trained with actions that are not allowed.
     """
 
     heads: Mapping[str, Head]
     choose: Choose | None = None
-    deviation: Head | None = None
-    memory: Memory | None = None
+    std: Head | None = None
+    memory: RecurrentState | None = None
     masked: bool = False
 
 
@@ -68,7 +68,7 @@ def bounds(space: Any) -> tuple[Tensor, Tensor]:
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 
 
-def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: Memory | None = None) -> Outputs:
+def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: RecurrentState | None = None) -> Heads:
     """The outputs of an actor-critic network.
 
     Args:
@@ -80,13 +80,13 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
     """
     space = network.action_space
     if isinstance(space, MultiBinary):
-        return Outputs({"logit": lambda x: off_and_on(actor(x)), "value": critic}, memory=memory)
+        return Heads({"logit": lambda x: off_and_on(actor(x)), "value": critic}, memory=memory)
     if branches(space):
-        return Outputs({"logit": actor, "value": critic}, memory=memory)
+        return Heads({"logit": actor, "value": critic}, memory=memory)
     squashed, received = network.squash_output, bounding(space, squashed=network.squash_output)
     heads: dict[str, Head] = {"mean": actor, "action": Chain(actor, received), "value": critic}
     if network.use_sde:
-        return Outputs(heads, choose_from(received), lambda x: exploring(network, latent(x)), memory)
+        return Heads(heads, choose_from(received), lambda x: exploring(network, latent(x)), memory)
 
     clipped = clipping(space)
 
@@ -95,7 +95,7 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
             scores = gaussian(scores, network.log_std.detach().exp().to(scores), rngs)
         return received(scores).cpu().numpy() if squashed else clipped(scores)
 
-    return Outputs(heads, choose, memory=memory)
+    return Heads(heads, choose, memory=memory)
 
 
 def off_and_on(logits: Tensor) -> Tensor:

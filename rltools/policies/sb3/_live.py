@@ -14,8 +14,8 @@ from rltools.envs import normalizers, statistics_of
 from rltools.errors import ArgumentError, MismatchError, ModelError
 from rltools.policies._identity import fingerprint
 from rltools.policies.base import Source
-from rltools.policies.env_info import Surroundings, elsewhere_note, look_at, place
-from rltools.policies.library import Known
+from rltools.policies.env_info import EnvInfo, elsewhere_note, inspect_env, place
+from rltools.policies.library import LoadOptions
 from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
 from rltools.policies.sb3._policy import make_policy
 from rltools.policies.sb3._preprocess import fits
@@ -23,7 +23,7 @@ from rltools.policies.sb3.families import family_of
 from rltools.policies.torch_policy import TorchPolicy
 
 
-def load_live(model: Any, known: Known) -> TorchPolicy:
+def load_live(model: Any, known: LoadOptions) -> TorchPolicy:
     """The policy around a live model, or around its policy network alone.
 
     Its parameters and the statistics of its observations are read at every call, so it follows a training. A model that
@@ -104,7 +104,7 @@ class _Settings(Mapping[str, Any]):
         return len([*self])
 
 
-def _beneath(vector: Any, network: Any, fresh: bool) -> Surroundings | None:
+def _beneath(vector: Any, network: Any, fresh: bool) -> EnvInfo | None:
     """What is under a vector of environments, as far down as observations are the network's, transposed or not."""
     levels = [vector]
     while hasattr(levels[-1], "venv"):
@@ -115,17 +115,17 @@ def _beneath(vector: Any, network: Any, fresh: bool) -> Surroundings | None:
     # Further up something changes observations, a frame stack for instance, and no single environment has them.
     envs = getattr(found, "envs", None) if found is levels[-1] else None
     if not envs:
-        return Surroundings(found.observation_space, found.action_space)
+        return EnvInfo(found.observation_space, found.action_space)
     return _as_it_is(envs, fresh)
 
 
-def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> Surroundings:
+def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> EnvInfo:
     """The first of the environments that are trained in, with the statistics that it has by now.
 
     Statistics of nothing are those of a fresh model, at the start of its training. A model that has been trained and is
     put into a new environment had others, so they are left out, and recording refuses the environment.
     """
-    around = look_at(envs[0])
+    around = inspect_env(envs[0])
     if around.spec is None or not normalizers(envs[0]):
         return around
     statistics = statistics_of(envs[0], untouched=fresh)

@@ -16,7 +16,7 @@ from torch import nn
 from rltools.errors import ChecksumError, ModelError, RltoolsError
 from rltools.policies.base import Source
 from rltools.policies.env_info import elsewhere_note
-from rltools.policies.library import Known
+from rltools.policies.library import LoadOptions
 from rltools.policies.sb3._network import build
 from rltools.policies.sb3._normalize import MAX_BYTES, given_statistics
 from rltools.policies.sb3._policy import make_policy
@@ -48,12 +48,12 @@ class _Network:
     sha256: str
 
 
-def load_file(path: Path, known: Known) -> TorchPolicy:
+def load_file(path: Path, known: LoadOptions) -> TorchPolicy:
     """The policy in a model's zip; nothing in it, or beside it, is executed unless it is trusted.
 
     Args:
         path: the zip.
-        known: see `Known`.
+        known: see `LoadOptions`.
 
     Raises:
         ModelError: missing, damaged, not supported, or without the statistics it was trained with.
@@ -81,7 +81,7 @@ def load_file(path: Path, known: Known) -> TorchPolicy:
     return make_policy(made.network, made.family, made.settings, statistics, source=source, known=known)
 
 
-def _with_notes(known: Known, notes: Iterable[str]) -> Known:
+def _with_notes(known: LoadOptions, notes: Iterable[str]) -> LoadOptions:
     return dataclasses.replace(known, notes=(*known.notes, *map(_encodable, notes)))
 
 
@@ -90,7 +90,7 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _in_its_environment(record: ZooRecord | None, known: Known) -> Known:
+def _in_its_environment(record: ZooRecord | None, known: LoadOptions) -> LoadOptions:
     if record is None:
         return known
     if known.environment is None:
@@ -112,7 +112,7 @@ def _trusted_network(path: Path, sha256: str) -> _Network:
     return _Network(network.eval().requires_grad_(False), family_of(network), settings, sha256)
 
 
-def _statistics_path(path: Path, record: ZooRecord | None, known: Known) -> Path | None:
+def _statistics_path(path: Path, record: ZooRecord | None, known: LoadOptions) -> Path | None:
     if isinstance(known.normalize, (str, Path)):
         return Path(known.normalize)
     # What a card says of statistics is the whole truth; without one they are looked for.
@@ -141,19 +141,19 @@ def _trust_note(file: Path, sha256: str) -> str:
     return f"{file.name} was loaded by {LIBRARY} itself, trusted by its sha256 {sha256}"
 
 
-def _without_statistics(path: Path, made: _Network, known: Known) -> tuple[str, ...]:
+def _without_statistics(path: Path, made: _Network, known: LoadOptions) -> tuple[str, ...]:
     if known.normalize is False:
-        return ("observations are not normalised, as asked",)
+        return ("observations are not normalized, as asked",)
     # Only these algorithms keep the observation beneath VecNormalize exactly when there is one.
     shown = made.family.SHOWS_NORMALIZATION and "_last_original_obs" in made.settings
     normalized = known.normalized or (shown and made.settings["_last_original_obs"] is not None)
     if normalized:
         raise ModelError(
-            f"{path} was trained on normalised observations and their statistics are missing; put "
+            f"{path} was trained on normalized observations and their statistics are missing; put "
             f"the file vecnormalize.pkl into {path.parent}, give its path as normalize=PATH, or say normalize=False"
         )
     if known.normalized is None and not shown:
-        return ("whether it was trained on normalised observations is not known; none are normalised",)
+        return ("whether it was trained on normalized observations is not known; none are normalized",)
     return ()
 
 

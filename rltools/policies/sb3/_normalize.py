@@ -62,10 +62,10 @@ class Statistics:
     """`clip((x - mean) / sqrt(var + epsilon), -clip, clip)`, frozen.
 
     Attributes:
-        moments: of the arrays that are normalised, by where they are in the observation: () for all of it, (key,) for
+        moments: of the arrays that are normalized, by where they are in the observation: () for all of it, (key,) for
             one of a Dict's.
         epsilon: keeps the division finite.
-        clip: the largest normalised value.
+        clip: the largest normalized value.
         origin: where they come from, for people.
     """
 
@@ -75,13 +75,13 @@ class Statistics:
     origin: str
 
     def of(self, features: Features) -> Normalization:
-        """As of encoded observations; arrays that are not normalised stay as they are.
+        """As of encoded observations; arrays that are not normalized stay as they are.
 
         Raises:
             MismatchError: statistics of another shape, or of a key that there is none of.
         """
         mean = torch.zeros(features.size, dtype=torch.float64)
-        deviation, limit = torch.ones_like(mean), torch.full_like(mean, torch.inf)
+        std, limit = torch.ones_like(mean), torch.full_like(mean, torch.inf)
         parts = {part.leaf.path: part for part in features.parts if part.leaf.kind == "number"}
         for path, moments in self.moments.items():
             part = parts.get(path)
@@ -90,8 +90,8 @@ class Statistics:
                 raise MismatchError(self._refusal(path, moments, features))
             entries = slice(part.start, part.stop)
             mean[entries], limit[entries] = found.mean.reshape(-1), self.clip
-            deviation[entries] = torch.sqrt(found.var.reshape(-1) + self.epsilon)
-        return Normalization(*(entry.reshape(features.shape) for entry in (mean, deviation, limit)))
+            std[entries] = torch.sqrt(found.var.reshape(-1) + self.epsilon)
+        return Normalization(*(entry.reshape(features.shape) for entry in (mean, std, limit)))
 
     def notes(self, features: Features) -> tuple[str, ...]:
         """The caveat, or none, about statistics of one observation where the network sees several in one."""
@@ -125,7 +125,7 @@ class Statistics:
 
 
 def read_statistics(path: FilePath) -> Statistics | None:
-    """The statistics in a vecnormalize.pkl; None where it normalises rewards only.
+    """The statistics in a vecnormalize.pkl; None where it normalizes rewards only.
 
     Raises:
         ModelError: missing or damaged.
@@ -140,7 +140,7 @@ def read_statistics(path: FilePath) -> Statistics | None:
 
 
 def live_statistics(wrapper: Any) -> Statistics | None:
-    """A frozen copy of a live VecNormalize's statistics; None where it normalises rewards only."""
+    """A frozen copy of a live VecNormalize's statistics; None where it normalizes rewards only."""
     if not wrapper.norm_obs:
         return None
     running = _by_path(wrapper.obs_rms, wrapper.norm_obs_keys)
@@ -174,7 +174,7 @@ def _statistics(state: Any, origin: str) -> Statistics | None:
 def _by_path(running: Any, keys: Any) -> dict[Path, Any]:
     if not isinstance(running, dict):
         return {(): running}
-    named = list(running) if keys is None else list(keys)  # old versions normalised every key
+    named = list(running) if keys is None else list(keys)  # old versions normalized every key
     if not named or not all(isinstance(key, str) for key in named):
         raise ValueError("statistics by key, of no keys")
     return {(key,): running[key] for key in named}

@@ -17,10 +17,10 @@ from rltools.errors import ArgumentError
 from rltools.policies._encoding import check_dtype
 from rltools.policies._identity import first_tensor
 from rltools.policies._normalization import Normalization
-from rltools.policies.base import Memory, Source
+from rltools.policies.base import RecurrentState, Source
 from rltools.policies.bounds import with_bounds_of
-from rltools.policies.env_info import Surroundings, check_match
-from rltools.policies.library import Known
+from rltools.policies.env_info import EnvInfo, check_match
+from rltools.policies.library import LoadOptions
 from rltools.policies.sb3._normalize import Statistics
 from rltools.policies.sb3._preprocess import Prepare, as_given, preprocessing, without_scaled_images
 from rltools.policies.sb3.families import Family, family_of
@@ -40,7 +40,7 @@ def make_policy(
     statistics: Statistics | None,
     *,
     source: Source,
-    known: Known,
+    known: LoadOptions,
     statistics_now: Callable[[], Statistics | None] | None = None,
 ) -> TorchPolicy:
     """The policy around a network. `x` is in the environment's layout and units.
@@ -51,7 +51,7 @@ def make_policy(
         settings: what is known of its algorithm.
         statistics: of observations; None where the network takes them as they are.
         source: where it comes from; the environment, the statistics and the notes are filled in.
-        known: see `Known`.
+        known: see `LoadOptions`.
         statistics_now: of a live model, the statistics at the moment; None is for a file, in which nothing changes.
 
     Raises:
@@ -67,7 +67,7 @@ def make_policy(
     prepare = preprocessing(inner, outer, network.normalize_images)
     before = prepare if outputs.memory is None else None  # else it comes before what is recalled
     heads = {name: _AtDtype(network, dtype, _after(before, head)) for name, head in outputs.heads.items()}
-    deviation = None if outputs.deviation is None else _AtDtype(network, dtype, _after(before, outputs.deviation))
+    std = None if outputs.std is None else _AtDtype(network, dtype, _after(before, outputs.std))
     policy = TorchPolicy(
         network,
         outer,
@@ -77,7 +77,7 @@ def make_policy(
         features=features,
         dtype=dtype,
         choose=outputs.choose,
-        deviation=deviation,
+        std=std,
         memory=_memory_at_dtype(network, dtype, prepare, outputs.memory),
         normalization=_normalization(statistics, statistics_now, features),
         masked=outputs.masked,
@@ -90,7 +90,7 @@ def make_policy(
 
 
 def _copied(
-    network: Any, settings: Mapping[str, Any], statistics: Statistics | None, source: Source, known: Known
+    network: Any, settings: Mapping[str, Any], statistics: Statistics | None, source: Source, known: LoadOptions
 ) -> TorchPolicy:
     """A policy around a copy of a network, whose statistics stay as they were when it was copied."""
     return make_policy(network, family_of(network), settings, statistics, source=source, known=known)
@@ -119,7 +119,7 @@ def _outer_space(
     name: str,
     inner: Space[Any],
     actions: Space[Any],
-    around: Surroundings | None,
+    around: EnvInfo | None,
     statistics: Statistics | None,
 ) -> Space[Any]:
     """The layout of the environment with the bounds that the network was trained with."""
@@ -137,7 +137,7 @@ def _outer_space(
 
 
 def _complete(
-    source: Source, statistics: Statistics | None, around: Surroundings | None, known: Known, more: Iterable[str]
+    source: Source, statistics: Statistics | None, around: EnvInfo | None, known: LoadOptions, more: Iterable[str]
 ) -> Source:
     sha256, notes = _with_statistics(source.sha256, statistics), [*known.notes, *source.notes, *more]
     environment = None
@@ -162,15 +162,15 @@ def _after(prepare: Prepare | None, head: Function) -> Function:
 
 
 def _memory_at_dtype(
-    network: nn.Module, dtype: torch.dtype, prepare: Prepare | None, memory: Memory | None
-) -> Memory | None:
+    network: nn.Module, dtype: torch.dtype, prepare: Prepare | None, memory: RecurrentState | None
+) -> RecurrentState | None:
     if memory is None:
         return None
     advance = _AtDtype(network, dtype, _after(prepare, memory.advance))
     recall = _AtDtype(
         network, dtype, lambda name, x, state: memory.recall(name, x if prepare is None else prepare(x), state)
     )
-    return Memory(memory.size, recall, advance)
+    return RecurrentState(memory.size, recall, advance)
 
 
 class _Call(nn.Module):

@@ -42,12 +42,12 @@ def as_given(inner: Space[Any], outer: Space[Any]) -> Space[Any]:
 
 
 def without_scaled_images(inner: Space[Any], outer: Space[Any], scaled: Collection[Path]) -> Space[Any]:
-    """A network's space with the environment's images in the place of normalised ones, which have other bounds.
+    """A network's space with the environment's images in the place of normalized ones, which have other bounds.
 
     Args:
         inner: of the network, in the layout of its environment.
         outer: of the environment.
-        scaled: where the arrays are that are normalised.
+        scaled: where the arrays are that are normalized.
     """
     if isinstance(inner, Dict) and isinstance(outer, Dict):
         parts = {

@@ -15,7 +15,7 @@ from rltools.policies._encoding import check_dtype, encode
 from rltools.policies._identity import CurrentSource, device_of
 from rltools.policies._modes import evaluating, modules_behind, tree
 from rltools.policies._normalization import Normalization
-from rltools.policies.base import Back, Context, Memory, Source
+from rltools.policies.base import VjpFn, Context, RecurrentState, Source
 from rltools.policies.rows import arrangement, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
 from rltools.policies.vjp._chain import Planned, chained
@@ -55,7 +55,7 @@ class Network:
         branches: tuple[int, ...],
         width: int,
         dtype: torch.dtype,
-        memory: Memory | None,
+        memory: RecurrentState | None,
         normalization: Normalization | Callable[[], Normalization | None] | None,
         sha256_of: Callable[[str], str] | None,
     ) -> None:
@@ -136,10 +136,10 @@ class Network:
         return _made_again, (self._again(), self.source, self.units, placed)
 
     def in_network_units(self) -> Self:
-        """The same policy with observations normalised where they are encoded: their unit is the network's.
+        """The same policy with observations normalized where they are encoded: their unit is the network's.
 
         Raises:
-            ArgumentError: it normalises nothing, so that its network's units are the environment's.
+            ArgumentError: it normalizes nothing, so that its network's units are the environment's.
         """
         normalization = self._normalization
         if normalization is None:
@@ -164,7 +164,7 @@ class Network:
         return same
 
     def clipped(self, x: Tensor) -> Tensor | None:
-        """`x [batch, *feature]` -> bool of that shape, the entries that normalisation clips; None without any."""
+        """`x [batch, *feature]` -> bool of that shape, the entries that normalization clips; None without any."""
         normalization = self._normalization
         if normalization is None:
             return None
@@ -190,13 +190,13 @@ class Network:
 
         return self._called(name, x.shape, call, x, context.action, context.state)
 
-    def pull(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, Back] | None:
+    def vjp(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, VjpFn] | None:
         """See `rltools.policies.base.Pulling`; None where the head is not made of known layers."""
         plan = self._plan(name)
         if plan is None or self.features.is_nested:
             return None
         normalization = self._normalization if self.units == "environment" else None
-        pulled = self._guarded(name, x.shape, lambda: plan.pull(x if normalization is None else normalization.apply(x)))
+        pulled = self._guarded(name, x.shape, lambda: plan.vjp(x if normalization is None else normalization.apply(x)))
         if pulled is None:
             return None
         output, back = self._checked(name, x.shape, pulled[0]), pulled[1]

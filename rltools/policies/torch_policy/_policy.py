@@ -16,9 +16,9 @@ from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies.actions import branches, clipping, count_actions, default_names, gaussian, in_branches
-from rltools.policies.base import Acted, Context, Memory, Source, decide
+from rltools.policies.base import ActResult, Context, RecurrentState, Source, decide
 from rltools.policies.env_info import names_in
-from rltools.policies.library import Known
+from rltools.policies.library import LoadOptions
 from rltools.policies.torch_policy._network import Head, Network
 from rltools.policies.torch_policy._refusals import check_given, without_forward
 from rltools.spaces import Features, space_features
@@ -55,7 +55,7 @@ class TorchPolicy(Network):
         dtype: torch.float32 or torch.float64, which the module must compute in.
         choose: (scores `[batch, k]` of the first head, deterministic, rngs) -> positions `[batch]` from 0 for Discrete,
             values `[batch, k]` for Box. By default the highest score or a draw from the logits; the bounded score.
-        deviation: x -> `[batch, k]`, of the first head's scores, for random actions of a Box.
+        std: x -> `[batch, k]`, of the first head's scores, for random actions of a Box.
         memory: of a recurrent network; heads are then functions of what it recalls, and so is the deviation.
         normalization: of observations, before anything else the network does; None where it takes them as they are. A
             function gives what it is at the moment of each call.
@@ -95,8 +95,8 @@ class TorchPolicy(Network):
         environment: EnvSpec | None = None,
         dtype: torch.dtype = torch.float32,
         choose: Choose | None = None,
-        deviation: Head | None = None,
-        memory: Memory | None = None,
+        std: Head | None = None,
+        memory: RecurrentState | None = None,
         normalization: Normalization | Callable[[], Normalization | None] | None = None,
         masked: bool = False,
         source: Source | None = None,
@@ -125,7 +125,7 @@ class TorchPolicy(Network):
             normalization=normalization,
             sha256_of=str if source is None else sha256_of,
         )
-        self._choose, self._deviation = choose, deviation
+        self._choose, self._std = choose, std
         self.masked = masked
         self.observation_space = observation_space
         self.action_space = action_space
@@ -175,7 +175,7 @@ class TorchPolicy(Network):
         *,
         deterministic: bool = True,
         rngs: Sequence[np.random.Generator] | None = None,
-    ) -> Acted:
+    ) -> ActResult:
         """See `Policy.act`."""
         first, state = self.heads[0], None
         with torch.no_grad():
@@ -189,7 +189,7 @@ class TorchPolicy(Network):
                 if self._memory is not None:
                     given, state = self._advance(given, shape[0], context)
                 scores = self._called(first, shape, self._heads[first], given)
-            if not deterministic and self._deviation is not None:
+            if not deterministic and self._std is not None:
                 return self._draw(given, scores, context, rngs, state)
         return decide(self, scores, context, deterministic=deterministic, rngs=rngs, state=state)
 
@@ -200,14 +200,14 @@ class TorchPolicy(Network):
         context: Context,
         rngs: Sequence[np.random.Generator] | None,
         state: Tensor | None,
-    ) -> Acted:
+    ) -> ActResult:
         """A decision by scores drawn around those of the first head, which are the ones that are kept."""
-        assert self._deviation is not None
+        assert self._std is not None
         with evaluating(self._modules):
-            drawn = gaussian(scores, self._deviation(given), rngs)
+            drawn = gaussian(scores, self._std(given), rngs)
         decided = decide(self, drawn, context, state=state)
         kept = dataclasses.replace(decided.context, scores=scores)
-        return Acted(decided.actions, scores.numpy(force=True), kept, state)
+        return ActResult(decided.actions, scores.numpy(force=True), kept, state)
 
     def _choose_plainly(
         self,
@@ -228,7 +228,7 @@ def claims(source: object) -> bool:
     return isinstance(source, nn.Module)
 
 
-def load(source: nn.Module, known: Known) -> TorchPolicy:
+def load(source: nn.Module, known: LoadOptions) -> TorchPolicy:
     """A policy around a module, with the spaces of its environment.
 
     Raises:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rltools.errors import ModelError
 from rltools.policies._modes import tree
-from rltools.policies.base import Back
+from rltools.policies.base import VjpFn
 from rltools.policies.vjp._plan import PLAIN, Composition, Plan, is_plain
 
 Part = Callable[[Any], Any]
@@ -160,10 +160,10 @@ class Chain(Planned):
             x = part(x)
         return x
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back] | None:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn] | None:
         """See `Plan.pull`; None where there is no plan."""
         plan = self.plan()
-        return None if plan is None else plan.pull(x)
+        return None if plan is None else plan.vjp(x)
 
     def compiled(self) -> Chain:
         """See `Planned`."""

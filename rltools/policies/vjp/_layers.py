@@ -20,7 +20,7 @@ from torch.nn import Conv2d, Flatten, Identity, Linear, Module, ReLU, Sequential
 from torch.nn.grad import conv2d_input
 from torch.nn.modules.utils import _pair
 
-from rltools.policies.base import Back
+from rltools.policies.base import VjpFn
 
 
 class Layer(Protocol):
@@ -30,7 +30,7 @@ class Layer(Protocol):
         """`x [batch, ...]` -> `y [batch, ...]`."""
         ...
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """The same y, and the way back: from gradients `[..., *y's shape]` to those of x, `[..., *x's shape]`.
 
         It holds on to no more than it needs: what is let go of is memory that the next layer finds warm.
@@ -48,7 +48,7 @@ class LinearLayer:
         """See `Layer`."""
         return functional.linear(x, self.of._parameters["weight"], self.of._parameters["bias"])  # type: ignore[arg-type]
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         weight: Any = self.of._parameters["weight"]
         return self(x), lambda g: g @ weight
@@ -65,7 +65,7 @@ class ConvolutionLayer:
         y: Tensor = self.of._conv_forward(x, self.of.weight, self.of.bias)
         return y
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         y, shape = self(x), x.shape
         deep = y.ndim
@@ -84,7 +84,7 @@ class TanhLayer:
         """See `Layer`."""
         return torch.tanh(x)
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         y = torch.tanh(x)
         return y, lambda g: torch.ops.aten.tanh_backward(g, y)
@@ -97,7 +97,7 @@ class ReLULayer:
         """See `Layer`."""
         return torch.relu(x)
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         y = torch.relu(x)
         return y, lambda g: torch.ops.aten.threshold_backward(g, y, 0)
@@ -110,7 +110,7 @@ class IdentityLayer:
         """See `Layer`."""
         return x
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         return x, lambda g: g
 
@@ -126,7 +126,7 @@ class FlattenLayer:
         start = self.of.start_dim
         return x if x.ndim == 2 and start == 1 else x.flatten(start, self.of.end_dim)
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         y, shape = self(x), x.shape
         deep = y.ndim
@@ -143,7 +143,7 @@ class Reordered:
         """See `Layer`."""
         return x.permute(self.order)
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         there = [self.order.index(axis) - len(self.order) for axis in range(len(self.order))]
         return self(x), lambda g: g.permute(*range(g.ndim - len(there)), *there)
@@ -159,7 +159,7 @@ class Divided:
         """See `Layer`."""
         return x / self.by
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         return self(x), lambda g: g / self.by
 
@@ -175,7 +175,7 @@ class Clipped:
         """See `Layer`."""
         return torch.clamp(x, self.low.to(x), self.high.to(x))
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         inside = (x >= self.low.to(x)) & (x <= self.high.to(x))
         return self(x), lambda g: g * inside
@@ -196,7 +196,7 @@ class Unscaled:
         low, high = self.low.to(x), self.high.to(x)
         return low + (0.5 * (x + 1.0) * (high - low))
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         factor = halves(self.low, self.high, x)[1] if self.are_huge else 0.5 * (self.high.to(x) - self.low.to(x))
         return self(x), lambda g: g * factor

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_modules
 from torch.nn.parameter import Parameter
 
-from rltools.policies.base import Back
+from rltools.policies.base import VjpFn
 from rltools.policies.vjp._layers import KNOWN, Layer, classes_are_as_imported
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -108,7 +108,7 @@ class Plan:
             x = layer(x)
         return x
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back] | None:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn] | None:
         """What the last layer gives, `y`, and the way back, without a graph; None where weights have ways of their own.
 
         The way back is a function from `g [..., *y's shape]`, gradients of y, to those of x, `[..., *x's shape]`.
@@ -122,7 +122,7 @@ class Plan:
         ways = []
         with torch.no_grad():
             for layer in self.layers:
-                x, way = layer.pull(x)
+                x, way = layer.vjp(x)
                 ways.append(way)
 
         def back(g: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ def test_wrappers_that_keep_the_entries(told, moved, name):
     assert observed_features(env, card).units == units
 
 
-def test_normalised_entries_are_deviations(told):
+def test_normalized_entries_are_deviations(told):
     env, card = told("vector")
     features = observed_features(w.NormalizeObservation(env), card)
     assert (features.names, features.label(0)) == (NAMES, "height (deviations)")
@@ -186,9 +186,9 @@ def test_reshaped_entries_keep_their_names(told, moved, shape, dims):
 
 def test_a_reshaped_picture_is_one_only_where_its_axes_stay(told):
     env, card = told("picture")
-    grey = w.GrayscaleObservation(env)
-    assert observed_features(w.ReshapeObservation(grey, (8, 10, 1)), card).dims == ("y", "x", "channel")
-    assert observed_features(w.ReshapeObservation(grey, (1, 8, 10)), card).dims == ("channel", "y", "x")
+    gray = w.GrayscaleObservation(env)
+    assert observed_features(w.ReshapeObservation(gray, (8, 10, 1)), card).dims == ("y", "x", "channel")
+    assert observed_features(w.ReshapeObservation(gray, (1, 8, 10)), card).dims == ("channel", "y", "x")
     assert not observed_features(w.ReshapeObservation(env, (3, 8, 10)), card).is_image
 
 
@@ -197,7 +197,7 @@ def test_a_reshaped_picture_is_one_only_where_its_axes_stay(told):
     [
         (lambda env: env, ("y", "x", "channel"), (("red", "green", "blue"),)),
         (w.GrayscaleObservation, ("y", "x"), ()),
-        (lambda env: w.GrayscaleObservation(env, keep_dim=True), ("y", "x", "channel"), (("grey",),)),
+        (lambda env: w.GrayscaleObservation(env, keep_dim=True), ("y", "x", "channel"), (("gray",),)),
     ],
 )
 def test_pictures_keep_their_axes_and_channels(told, wrap, dims, channels):

@@ -59,7 +59,7 @@ def places(features, positions):
 def test_the_image_alone_has_the_cards_axes_and_channels():
     _, features = observed(mg.ImgObsWrapper)
     assert (features.shape, features.dims) == ((7, 7, 3), ("x", "y", "channel"))
-    assert features.channels == (("object type", "colour", "state"),)
+    assert features.channels == (("object type", "color", "state"),)
 
 
 def test_what_the_agent_sees_from_where_it_stands():
@@ -69,7 +69,7 @@ def test_what_the_agent_sees_from_where_it_stands():
     assert set(where["x"]) == {3}
     assert set(where["y"]) == {4}
     names = image_of(features).channels
-    assert {names[at] for at in where["channel"]} == {"object type", "colour"}
+    assert {names[at] for at in where["channel"]} == {"object type", "color"}
 
 
 @pytest.mark.parametrize("wrap", [mg.FullyObsWrapper, mg.SymbolicObsWrapper])
@@ -78,7 +78,7 @@ def test_the_whole_world_is_seen_by_its_own_coordinates(wrap):
     where = places(features, moved(env, features, put_ball(5, 2)))
     assert (set(where["x"]), set(where["y"])) == ({5}, {2})
     names = image_of(features).channels
-    expected = {"object type"} if wrap is mg.SymbolicObsWrapper else {"object type", "colour"}
+    expected = {"object type"} if wrap is mg.SymbolicObsWrapper else {"object type", "color"}
     assert {names[at] for at in where["channel"]} == expected
 
 
@@ -86,7 +86,7 @@ def test_one_hot_cells_are_named_by_their_values():
     env, features = observed(mg.OneHotPartialObsWrapper)
     where = places(features, moved(env, features, put_ball(3, 1)))
     names = image_of(features).channels
-    assert {names[at] for at in where["channel"]} == {"object empty", "object ball", "colour red", "colour blue"}
+    assert {names[at] for at in where["channel"]} == {"object empty", "object ball", "color red", "color blue"}
 
 
 @pytest.mark.parametrize("wrap", [mg.RGBImgObsWrapper, lambda env: mg.ImgObsWrapper(mg.RGBImgObsWrapper(env))])
@@ -114,11 +114,11 @@ def test_a_smaller_view():
 def test_the_flat_vector_names_cells_and_letters():
     env, features = observed(mg.FlatObsWrapper)
     names = {features.names[at] for at in moved(env, features, put_ball(3, 1))}
-    assert names == {"image: x 3, y 4, object type", "image: x 3, y 4, colour"}
+    assert names == {"image: x 3, y 4, object type", "image: x 3, y 4, color"}
     observation = encoded(env, features)
     letters = [name for name, value in zip(features.names, observation, strict=True) if value and "letter" in name]
-    spelt = [name.partition("=")[2] for name in letters]
-    assert "".join({"space": " "}.get(letter, letter) for letter in spelt) == env.unwrapped.mission
+    spelled = [name.partition("=")[2] for name in letters]
+    assert "".join({"space": " "}.get(letter, letter) for letter in spelled) == env.unwrapped.mission
 
 
 def test_the_words_of_the_mission_are_choices():
@@ -152,7 +152,7 @@ def test_through_other_wrappers():
     assert features.dims == ("lag", "x", "y", "channel")
     env, features = observed(lambda env: FlattenObservation(mg.ImgObsWrapper(mg.FullyObsWrapper(env))))
     names = {features.names[at] for at in moved(env, features, put_ball(5, 2))}
-    assert names == {"x 5, y 2, object type", "x 5, y 2, colour"}
+    assert names == {"x 5, y 2, object type", "x 5, y 2, color"}
 
 
 def test_every_environment_of_minigrid_fits_its_card():

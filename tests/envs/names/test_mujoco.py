@@ -117,7 +117,7 @@ def test_masses_are_masses():
         mass = model.body(body.replace(" ", "_")).mass[0]
         assert at(env, card, f"{body} mass") == pytest.approx(mass)
     offsets = [at(env, card, f"{model.body(b).name.replace('_', ' ')} mass offset x") for b in range(1, model.nbody)]
-    assert sum(offsets) == pytest.approx(0, abs=1e-9)  # about the centre of mass of the whole
+    assert sum(offsets) == pytest.approx(0, abs=1e-9)  # about the center of mass of the whole
 
 
 def test_forces_on_bodies_turn_first_too():

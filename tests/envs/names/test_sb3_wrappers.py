@@ -83,15 +83,15 @@ def atari(**kwargs):
     return make_environment(spec), environment_card(spec)
 
 
-def test_a_warped_frame_is_grey():
+def test_a_warped_frame_is_gray():
     from stable_baselines3.common.atari_wrappers import AtariWrapper
 
     env, card = atari(frameskip=1)
     features = observed_features(AtariWrapper(env), card)
-    assert (features.shape, features.dims, features.channels) == ((84, 84, 1), ("y", "x", "channel"), (("grey",),))
+    assert (features.shape, features.dims, features.channels) == ((84, 84, 1), ("y", "x", "channel"), (("gray",),))
     stacked = observed_features(FrameStackObservation(AtariWrapper(env), 4), card)
     assert stacked.dims == ("lag", "y", "x", "channel")
-    assert stacked.groups()[3][0] == "y0-20 x0-20 grey, now"
+    assert stacked.groups()[3][0] == "y0-20 x0-20 gray, now"
 
 
 def test_an_atari_game_names_its_buttons_and_its_bytes():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import rltools
 from rltools.pages.notebook import analysis_html, attribution_html, recording_html, summary_html
 from rltools.pages.notebook._card import card
-from rltools.recording import Attribution, Question
+from rltools.recording import Attribution, AttributionSpec
 from rltools.spaces import Features
 
 OURS = {"div", "style", "p", "b", "bdi", "span", "table", "thead", "tbody", "tr", "th", "td", "i"}
@@ -73,9 +73,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory, cartpole: Any) -> rltool
     return rltools.explain(rltools.record(cartpole, episodes=20, max_steps=15, directory=folder), cartpole)
 
 
-def attribution(names: tuple[str, ...], unit: str = "score", target: str = "centred:chosen") -> Attribution:
+def attribution(names: tuple[str, ...], unit: str = "score", target: str = "centered:chosen") -> Attribution:
     values = np.arange(3 * len(names), dtype=np.float32).reshape(3, 1, len(names))
-    question = Question("shapley", target, (target,), unit, {}, "0" * 64)
+    question = AttributionSpec("shapley", target, (target,), unit, {}, "0" * 64)
     features = Features((len(names),), given_names=names, units=tuple(f"u{at}" for at in range(len(names))))
     return Attribution(values, np.zeros((3, 1), np.float32), question, features)
 
@@ -86,7 +86,7 @@ def test_a_recording(recording: rltools.Recording) -> None:
     assert f"{len(recording)} episodes" in text
     assert recording.header.policy in text
     assert f"of {asked.target}; 95 % interval over episodes" in text
-    top = rltools.summarise(recording).top(1)[0]
+    top = rltools.summarize(recording).top(1)[0]
     assert top.feature in text
     assert re.search(r"\d %? ?\[\d", text)
     assert str(recording.directory) in text
@@ -120,13 +120,13 @@ def test_a_recording_that_is_explained_in_part(cartpole: Any) -> None:
     assert "not explained yet" in check(recording_html(recording))
 
 
-def test_a_large_recording_is_not_summarised(recording: rltools.Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_recording_is_not_summarized(recording: rltools.Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rltools.pages.notebook._recording.QUICK", 1)
-    assert "rltools.summarise(recording) says" in check(recording_html(recording))
+    assert "rltools.summarize(recording) says" in check(recording_html(recording))
 
 
 def test_a_summary(recording: rltools.Recording) -> None:
-    summary = rltools.summarise(recording)
+    summary = rltools.summarize(recording)
     page = summary_html(summary)
     text = check(page)
     for found in summary.top(3):
@@ -142,14 +142,14 @@ def test_a_summary(recording: rltools.Recording) -> None:
 
 def test_a_summary_of_one_episode_has_no_intervals(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=1, max_steps=5)
-    page = summary_html(rltools.summarise(rltools.explain(recording, cartpole)))
+    page = summary_html(rltools.summarize(rltools.explain(recording, cartpole)))
     assert "fewer than two episodes: no interval" in check(page)
     assert "<i " not in page
 
 
 def test_a_summary_of_decisions(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=2, max_steps=30)
-    text = check(summary_html(rltools.summarise(rltools.explain(recording, cartpole, method="decision_change"))))
+    text = check(summary_html(rltools.summarize(rltools.explain(recording, cartpole, method="decision_change"))))
     assert "decision changed" in text
     assert "without each feature" in text
 
@@ -157,7 +157,7 @@ def test_a_summary_of_decisions(cartpole: Any) -> None:
 def test_what_analyze_returns(recording: rltools.Recording, tmp_path: Path) -> None:
     from rltools.experiments.analyze import Analysis
 
-    analysis = Analysis(recording, rltools.summarise(recording), tmp_path / "index.html")
+    analysis = Analysis(recording, rltools.summarize(recording), tmp_path / "index.html")
     text = check(analysis_html(analysis))
     assert analysis.findings[0] in text
     assert "index.html" in text
@@ -167,7 +167,7 @@ def test_an_attribution_shows_itself() -> None:
     found = attribution(("speed", "height"))
     assert found._repr_html_() == attribution_html(found)
     text = check(attribution_html(found))
-    assert "shapley of centred:chosen" in text
+    assert "shapley of centered:chosen" in text
     assert "height 60 % speed 40 %" in text  # means of 1, 3, 5 and of 0, 2, 4
 
 
@@ -208,7 +208,7 @@ def test_whatever_is_said_is_text(one: str, other: str) -> None:
     assert html.escape(other, quote=False).replace("'", "&#39;").split("\r")[0][:5] in page.replace("&#34;", '"')
 
 
-def test_the_style_names_no_colour_of_text() -> None:
+def test_the_style_names_no_color_of_text() -> None:
     page = card("a", "b")
     assert "color: inherit" in page
     assert "http" not in page

@@ -127,13 +127,13 @@ def change(browser: Any, selector: str, value: int) -> None:
 def test_each_explained_scalar_can_be_chosen(browser: Any, page: Path, cartpole: Made) -> None:
     opened(browser, page, "#step=1")
     names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
-    assert names[0] == "centred:chosen by shapley"
-    assert set(names[1:]) == {"centred:chosen by gradient", "logit:left by gradient", "logit:right by gradient"}
-    assert browser.run("document.querySelector('.standardised-label').hidden") is True
+    assert names[0] == "centered:chosen by shapley"
+    assert set(names[1:]) == {"centered:chosen by gradient", "logit:left by gradient", "logit:right by gradient"}
+    assert browser.run("document.querySelector('.standardized-label').hidden") is True
     change(browser, ".views", names.index("logit:right by gradient"))
     values = cartpole[0].attribution("gradient", "logit:all", episodes=[0]).values[1, 1]
     assert "score per standard deviation" in browser.text(".caption")
-    browser.run("document.querySelector('.standardised').click()")
+    browser.run("document.querySelector('.standardized').click()")
     assert "score per unit of the feature" in browser.text(".caption")
     drawn = browser.run("[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)")
     assert [number(text) for text in drawn] == pytest.approx(values.tolist(), abs=0.006)
@@ -151,13 +151,13 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Any, page: Path, dark: boo
 
 def test_the_heatmap_is_painted(browser: Any, page: Path) -> None:
     opened(browser, page)
-    colours = browser.run(
+    colors = browser.run(
         "(() => { const canvas = document.querySelector('.heat canvas');"
         "const { width, height } = canvas;"
         "const pixels = canvas.getContext('2d').getImageData(width / 2, 0, width / 4, height).data;"
         "return new Set(new Uint32Array(pixels.buffer)).size; })()"
     )
-    assert colours > 10
+    assert colors > 10
 
 
 def test_no_name_becomes_markup(browser: Any, tmp_path: Path) -> None:
@@ -209,11 +209,11 @@ def test_an_episode_without_steps_says_so(browser: Any, scripted: Callable[[int]
 
 def test_an_image_has_its_attribution_over_it(browser: Any, images: rltools.Recording, tmp_path: Path) -> None:
     opened(browser, rltools.replay(images, 0, tmp_path / "page.html"), "#step=3")
-    colourful = (
+    colorful = (
         "(() => { const c = document.querySelector('.canvas');"
         "const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0;"
         "for (let i = 0; i < p.length; i += 4) n += Math.abs(p[i] - p[i + 2]) > 40; return n; })()"
     )
-    browser.wait_for(f"{colourful} > 500")
+    browser.wait_for(f"{colorful} > 500")
     browser.run("document.querySelector('.overlay').click()")
-    browser.wait_for(f"{colourful} === 0")
+    browser.wait_for(f"{colorful} === 0")

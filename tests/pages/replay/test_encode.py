@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltools.pages.replay import _encode as _packing
-from rltools.pages.replay._encode import packed, quantised, script_json
+from rltools.pages.replay._encode import packed, quantized, script_json
 
 
 @settings(deadline=None, max_examples=30)
@@ -29,7 +29,7 @@ def test_numbers_that_json_cannot_hold_are_refused() -> None:
 @pytest.mark.parametrize("kind", ["i1", "<i2"])
 def test_rounding_is_within_half_a_step_and_keeps_gaps(kind: str) -> None:
     values = np.append(np.random.default_rng(0).normal(size=99), np.nan)
-    entry = quantised(values, np.dtype(kind))
+    entry = quantized(values, np.dtype(kind))
     whole = np.frombuffer(base64.b64decode(entry["data"]), kind)
     assert whole[-1] == np.iinfo(kind).min
     np.testing.assert_allclose(whole[:-1] * entry["scale"], values[:-1], atol=entry["scale"] / 2)
@@ -38,7 +38,7 @@ def test_rounding_is_within_half_a_step_and_keeps_gaps(kind: str) -> None:
 
 @pytest.mark.parametrize("values", [np.zeros((0, 3)), np.zeros(4), np.full(4, np.nan)])
 def test_nothing_and_zero_have_a_scale(values: np.ndarray) -> None:
-    assert quantised(values, np.dtype("i1"))["scale"] == 1.0
+    assert quantized(values, np.dtype("i1"))["scale"] == 1.0
 
 
 def test_only_big_arrays_are_rounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from rltools import explain, record
 from rltools._util.files import numbered_path
-from rltools._util.lock import sole_writer
+from rltools._util.lock import folder_lock
 from rltools.errors import ConflictError
 from rltools.pages.replay import NoPicturesWarning, replay_episode, replay_episodes
 from rltools.recording.parquet import read_metadata
@@ -223,13 +223,13 @@ def test_the_process_that_draws_does_not_outlive_the_one_that_began_it(tmp_path,
             assert running.poll() is None
             assert time.monotonic() < until
             time.sleep(0.02)
-        with pytest.raises(ConflictError, match="another process is writing"), sole_writer(tmp_path / "run"):
+        with pytest.raises(ConflictError, match="another process is writing"), folder_lock(tmp_path / "run"):
             pass
         running.kill()
     until = time.monotonic() + 60
     while True:
         try:
-            with sole_writer(tmp_path / "run"):
+            with folder_lock(tmp_path / "run"):
                 break
         except ConflictError:
             assert time.monotonic() < until

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Dict, Text
 
 import rltools
 from rltools.recording import Episode, Header, Outcome
-from rltools.recording.attribution import Attribution, Question
+from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.spaces import Features, space_features
 from rltools.testing._recordings import Explained, write_recording
 
@@ -98,7 +98,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         notes=tuple(notes),
         versions={version: version},
     )
-    question = Question(method, target, tuple(labels), "score", {method: target}, "0" * 64)
+    question = AttributionSpec(method, target, tuple(labels), "score", {method: target}, "0" * 64)
     values = rng.normal(size=(steps, len(labels), FEATURES)).astype(np.float32)
     found = Attribution(values, values[..., 0], question, features)
     folder = tmp_path_factory.mktemp("hostile")

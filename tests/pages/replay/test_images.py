@@ -77,17 +77,17 @@ def test_of_a_stack_the_newest_is_seen_and_that_is_said() -> None:
     observations[0, 3, 1, 1] = observations[0, 0, 5, 5] = 200
     entry = pictures(observations, part)
     assert np.argwhere(seen(entry).sum(axis=2)).tolist() == [[1, 1]]
-    assert entry["note"] == "the newest of 4 is seen, the colours are the sum over all 4"
+    assert entry["note"] == "the newest of 4 is seen, the colors are the sum over all 4"
     assert whole(maps(observations.reshape(1, 1, -1).astype(float), part)).nonzero()[2].tolist() == [1, 5]
 
 
-def test_numbers_of_things_are_stretched_and_their_colours_said() -> None:
-    part = part_of(("x", "y", "channel"), channels=("object", "colour", "state"))
+def test_numbers_of_things_are_stretched_and_their_colors_said() -> None:
+    part = part_of(("x", "y", "channel"), channels=("object", "color", "state"))
     observations = np.zeros((2, *part.shape), np.uint8)
     observations[0, 7, 2] = (10, 1, 0)
     observations[1, 7, 2] = (5, 5, 0)
     entry = pictures(observations, part)
-    assert entry["note"] == "object as red, colour as green, state as blue"
+    assert entry["note"] == "object as red, color as green, state as blue"
     assert seen(entry, 0)[2, 7].tolist() == [255, 51, 0]
     assert seen(entry, 1)[2, 7].tolist() == [128, 255, 0]
 
@@ -102,7 +102,7 @@ def test_of_many_named_channels_the_largest_is_seen() -> None:
     assert np.argwhere(seen(entry).sum(axis=2)).tolist() == [[2, 7]]
 
 
-def test_colours_are_as_they_are_however_dark() -> None:
+def test_colors_are_as_they_are_however_dark() -> None:
     part = part_of(("y", "x", "channel"), channels=("red", "green", "blue"))
     entry = pictures(np.full((1, *part.shape), 20, np.uint8), part)
     assert (seen(entry) == 20).all()

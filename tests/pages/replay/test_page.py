@@ -98,7 +98,7 @@ def test_the_page_carries_the_recording(cartpole: Made, tmp_path: Path, data_of:
     assert len(data["frames"]["pictures"]) == len(episode)
     assert data["speed"] == 50
     first = data["attributions"][0]
-    assert (first["method"], first["target"]) == ("shapley", "centred:chosen")  # the best predictor speaks first
+    assert (first["method"], first["target"]) == ("shapley", "centered:chosen")  # the best predictor speaks first
     assert len(data["attributions"]) == 3
     np.testing.assert_array_equal(
         numbers(first["plain"]["values"]), recording.attribution("shapley", episodes=[0]).values

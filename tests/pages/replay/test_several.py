@@ -96,10 +96,10 @@ def test_two_agents_go_step_by_step(browser: Any, cartpole: Made, other: rltools
     taken = browser.run("[...document.querySelectorAll('.side')].map((x) => x.querySelector('.now dd').textContent)")
     assert taken == [("left", "right")[episode.actions[3]] for episode in episodes]
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centred:chosen by shapley", "centred:chosen by gradient"]
+    assert names == ["centered:chosen by shapley", "centered:chosen by gradient"]
     browser.press("m")  # what both have is chosen on both
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centred:chosen by gradient"] * 2
+    assert names == ["centered:chosen by gradient"] * 2
     browser.run("document.querySelectorAll('.side')[1].querySelectorAll('.row')[2].click()")
     selected = browser.run("[...document.querySelectorAll('.row.selected .feature span')].map((x) => x.textContent)")
     assert selected == ["pole angle", "rad"] * 2

@@ -1,4 +1,4 @@
-"""The numbers, colours and names that a page shows in a browser."""
+"""The numbers, colors and names that a page shows in a browser."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page
     acted = Context(action=positions(policy, recording.episode(0).actions[4:5]))
     with torch.no_grad():
         scores = policy.head("logit", policy.encode(found.reference), acted.repeat(len(found.reference)))
-    centred = (scores - scores.mean(1, keepdim=True))[:, recording.episode(0).actions[4]]
+    centered = (scores - scores.mean(1, keepdim=True))[:, recording.episode(0).actions[4]]
     start, added = (number(text) for text in said.groups())
-    assert start == pytest.approx(float(centred.mean()), abs=0.0006)
+    assert start == pytest.approx(float(centered.mean()), abs=0.0006)
     assert added == pytest.approx(float(found.values[4, 0].sum()), abs=0.0006)
     names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
     browser.run(
@@ -57,12 +57,12 @@ def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page
     assert "references" not in browser.text(".caption")
 
 
-def test_an_action_has_the_colour_that_it_has_in_the_plots(browser: Any, page: Path) -> None:
-    from rltools.plots.drawing.colors import action_colour
+def test_an_action_has_the_color_that_it_has_in_the_plots(browser: Any, page: Path) -> None:
+    from rltools.plots.drawing.colors import action_color
 
     opened(browser, page)
     shown = browser.run("[...document.querySelectorAll('.actions .swatch')].map((mark) => mark.style.background)")
-    expected = [f"rgb({', '.join(str(int(action_colour(at)[i : i + 2], 16)) for i in (1, 3, 5))})" for at in range(2)]
+    expected = [f"rgb({', '.join(str(int(action_color(at)[i : i + 2], 16)) for i in (1, 3, 5))})" for at in range(2)]
     assert shown == expected
 
 
@@ -114,7 +114,7 @@ def test_a_picture_among_other_parts_is_a_picture(browser: Any, tmp_path: Path) 
     assert not any("value" in text for text in browser.run(titles)[2:])
 
 
-def test_rows_of_pictures_and_others_are_standardised_alike(browser: Any, tmp_path: Path) -> None:
+def test_rows_of_pictures_and_others_are_standardized_alike(browser: Any, tmp_path: Path) -> None:
     recording, path = pictured(tmp_path)
     opened(browser, path, "#step=1")
     states = np.concatenate([episode.states for episode in recording]).astype(float)
@@ -125,7 +125,7 @@ def test_rows_of_pictures_and_others_are_standardised_alike(browser: Any, tmp_pa
         picture = found[:72].reshape(8, 9)
         assert drawn[0] == pytest.approx(float(picture[:2, :3].sum()), abs=near)
         assert drawn[-3:] == pytest.approx(found[72:].tolist(), abs=near)
-        browser.run("document.querySelector('.standardised').click()")
+        browser.run("document.querySelector('.standardized').click()")
     assert browser.complaints() == []
 
 

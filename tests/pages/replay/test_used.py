@@ -54,12 +54,12 @@ def test_playing_goes_on_until_it_is_paused(used: Any) -> None:
 
 
 def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path], Any], page: Path) -> None:
-    moments = data_of(page)["moments"]
-    steps = [moment["step"] for moment in moments]
-    assert {"gap", "entropy", "attribution"} <= {moment["kind"] for moment in moments}
+    highlights = data_of(page)["moments"]
+    steps = [moment["step"] for moment in highlights]
+    assert {"gap", "entropy", "attribution"} <= {moment["kind"] for moment in highlights}
     said = used.run("[...document.querySelectorAll('.moments button')].map((x) => x.textContent)")
-    assert said == [f"step {moment['step']}{moment['text']}" for moment in moments]
-    assert used.run("document.querySelectorAll('#found .found-mark').length") == len(moments)
+    assert said == [f"step {moment['step']}{moment['text']}" for moment in highlights]
+    assert used.run("document.querySelectorAll('#found .found-mark').length") == len(highlights)
     used.press("Home")
     for expected in sorted({at for at in steps if at > 0}):
         used.press("]")

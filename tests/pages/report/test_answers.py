@@ -5,7 +5,7 @@ import pytest
 
 from rltools.pages.report._answers import agreement, leading
 from rltools.pages.report._sentences import meaning
-from rltools.summary import summarise
+from rltools.summary import summarize
 from rltools.targets import SCORES
 from rltools.testing import example_recording
 
@@ -14,10 +14,10 @@ from rltools.testing import example_recording
 def made(tmp_path):
     """Gives the summary of a recording whose features have these mean magnitudes in each of its episodes."""
 
-    def make(name, *sizes, method="shapley", unit="score", labels=("centred:chosen",)):
+    def make(name, *sizes, method="shapley", unit="score", labels=("centered:chosen",)):
         values = [np.tile(np.array(size, float), (6, 1, 1)) for size in sizes]
         recording = example_recording(tmp_path / name, values, unit=unit, method=method, labels=labels)
-        return summarise(recording)
+        return summarize(recording)
 
     return make
 
@@ -28,8 +28,8 @@ def test_the_leading_feature_is_named_with_its_share_and_interval(made):
     clear, close = made("clear", (1, 3, 0), (1, 3, 0)), made("close", (3, 1, 0), (1, 2, 0), method="gradient")
     said = leading({run: "agent a"}, {run: [clear, close]})
     assert len(said) == 1
-    assert said[0].startswith("agent a: obs[1] leads by shapley of centred:chosen (75 % [75, 75]); ")
-    assert "; by gradient of centred:chosen any of obs[0] 57 % [" in said[0]
+    assert said[0].startswith("agent a: obs[1] leads by shapley of centered:chosen (75 % [75, 75]); ")
+    assert "; by gradient of centered:chosen any of obs[0] 57 % [" in said[0]
     assert said[0].endswith(" may lead.")
     assert "obs[0] leads" not in said[0]
 
@@ -86,7 +86,7 @@ def test_two_features_and_different_ones_are_not_ranked(made):
 def test_agreement_with_controls_is_apart(made):
     run = ("a", 0)
     first, second = made("first", (1, 2, 3, 4)), made("second", (1, 2, 4, 3), method="gradient")
-    varying = made("varying", (4, 3, 2, 1), method="deviation", unit="rank")
+    varying = made("varying", (4, 3, 2, 1), method="std", unit="rank")
     drawn = made("drawn", (1, 2, 3, 4), method="random", unit="rank")
     ranked, beside, caution = agreement({run: [first, second, varying, drawn]})
     assert ranked.endswith("between methods 0.80.")
@@ -97,7 +97,7 @@ def test_agreement_with_controls_is_apart(made):
     )
     beside, caution = agreement({run: [first, drawn], ("b", 50): [varying]})
     assert beside.endswith("shapley with random 1.00.")
-    assert "deviation" not in caution
+    assert "std" not in caution
 
 
 def test_no_control_leads(made):

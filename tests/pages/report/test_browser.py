@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rltools.pages.replay import replay
-from rltools.pages.report import mail_report, write_report
+from rltools.pages.report import export_report, write_report
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def pages(cartpole, tmp_path_factory):
     replay(recording, 0, recording.directory / "replays" / "episode-000000.html")
     page = write_report(recording, commands=("rltools analyze tiny",))
     # Alone in a folder, as it arrives by mail.
-    return {"page": page, "file": mail_report(recording.directory, tmp_path_factory.mktemp("mail") / "report.html")}
+    return {"page": page, "file": export_report(recording.directory, tmp_path_factory.mktemp("mail") / "report.html")}
 
 
 @pytest.mark.parametrize("kind", ["page", "file"])

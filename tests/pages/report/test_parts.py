@@ -8,10 +8,10 @@ import pytest
 from rltools.pages.report._episodes import cards, strip
 from rltools.pages.report._parts import caveats, number, percent
 from rltools.pages.report._run import wanted
-from rltools.pages.report._sentences import emphasised, told
+from rltools.pages.report._sentences import emphasized, told
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
-from rltools.summary import part_shares, summarise
+from rltools.summary import part_shares, summarize
 from rltools.testing import example_recording
 
 
@@ -34,17 +34,17 @@ def run(tmp_path):
 
 def test_the_headline_says_how_much_and_the_deck_when(run):
     recording = run(*[halves(9, 1, 30 + 3 * more) for more in range(6)])
-    main = summarise(recording)
+    main = summarize(recording)
     found = told(recording, main, [main])
     assert found.headline == "obs[0] carries 79 % [79, 79] of the decision."
-    assert found.how == "shapley, centred:chosen"
+    assert found.how == "shapley, centered:chosen"
     assert found.deck == "Most of that lies in the first third of an episode: 82 % [82, 82]."
     assert not any("Mean return" in said for said in found.sentences)
 
 
 def test_a_summary_of_no_steps_has_only_that_to_say(run):
     recording = run(np.full((3, 1, 2), np.nan))
-    main = summarise(recording)
+    main = summarize(recording)
     found = told(recording, main, [main])
     assert found.headline.startswith("n = 0: no explained steps")
     assert (found.deck, found.sentences) == ("", ())
@@ -56,7 +56,7 @@ def test_of_a_dict_each_array_has_its_share(run):
     features = Features((3,), ("feature",), leaves=numbers)
     parts = [np.tile(np.array(size, float), (4, 1, 1)) for size in ((1, 1, 2), (1, 1, 6))]
     recording = run(*parts, features=features, observations=[{"a": np.ones((4, 2)), "b": np.ones((4, 1))}] * 2)
-    summary = summarise(recording)
+    summary = summarize(recording)
     first, second = part_shares(recording, summary)
     assert (first.feature, second.feature) == ("b", "a")
     assert first.share == pytest.approx(8 / 12)
@@ -68,16 +68,16 @@ def test_of_a_dict_each_array_has_its_share(run):
 
 def test_an_observation_of_one_array_has_no_parts(run):
     recording = run(np.ones((4, 1, 3)))
-    assert part_shares(recording, summarise(recording)) == ()
+    assert part_shares(recording, summarize(recording)) == ()
 
 
 def test_percentages_are_set_off_and_names_escaped():
-    said = emphasised("<b> carries 9.5 % [8, 11] of the decision (a, b).", "<b>")
+    said = emphasized("<b> carries 9.5 % [8, 11] of the decision (a, b).", "<b>")
     assert said == (
         '<b>&lt;b&gt;</b> carries <span class="share">9.5 %</span><span class="ends"> [8, 11]</span> of the decision'
         '<span class="how"> (a, b)</span>.'
     )
-    assert emphasised("5 % </span>", "") == '<span class="share">5 %</span> &lt;/span&gt;'
+    assert emphasized("5 % </span>", "") == '<span class="share">5 %</span> &lt;/span&gt;'
 
 
 def test_numbers_are_written_for_people():
@@ -93,16 +93,16 @@ def test_numbers_are_written_for_people():
 
 def test_the_strip_has_every_episode_and_rows_for_those_that_coincide(run):
     recording = run(*[np.ones((steps, 1, 2)) for steps in (4, 4, 8)])
-    found = strip(recording.outcomes(), summarise(recording))
+    found = strip(recording.outcomes(), summarize(recording))
     assert [(dot.x, dot.row) for dot in found.dots] == [(0.0, 0), (0.0, 1), (100.0, 0)]
     assert found.ends == ("4", "8")
     assert found.low <= found.mean <= found.high
-    assert strip(recording.outcomes()[:1], summarise(recording)) is None
+    assert strip(recording.outcomes()[:1], summarize(recording)) is None
 
 
 def test_the_best_the_median_and_the_worst_episode_have_cards(run):
     recording = run(*[np.ones((steps, 1, 2)) for steps in (4, 6, 8, 5)])
-    main = summarise(recording)
+    main = summarize(recording)
     folder = recording.directory / "replays"
     folder.mkdir()
     for name in ("episode-000003", "mine"):
@@ -121,7 +121,7 @@ def test_the_best_the_median_and_the_worst_episode_have_cards(run):
 
 def test_a_caveat_says_which_methods_it_is_about(run):
     recording = run(np.ones((4, 1, 2)), np.zeros((4, 1, 2)), unit="score per unit", method="gradient")
-    found = caveats(recording, [summarise(recording)])
+    found = caveats(recording, [summarize(recording)])
     assert [caveat.lead for caveat in found] == ["Saturated steps", "Few episodes", "Units"]
     assert found[0].text.startswith("At 50 % of the steps every feature's value is exactly 0")
     assert not any(caveat.about for caveat in found)
@@ -129,7 +129,7 @@ def test_a_caveat_says_which_methods_it_is_about(run):
 
 def test_the_plots_are_those_that_have_something_to_show(run):
     recording = run(*[halves(2, 1)] * 3)
-    main = summarise(recording)
+    main = summarize(recording)
     names = [one.name for one in wanted(recording, main, [main])]
     assert names[0] == "importance"
     assert {"beeswarm", "dependence", "phases", "timeline", "action_matrix", "decision"} <= set(names)
@@ -144,7 +144,7 @@ def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
         features=features,
         observations=[{"a": np.zeros(4, np.int64), "b": np.ones((4, 1), np.float32)}] * 2,
     )
-    main = summarise(recording, merged=True)
+    main = summarize(recording, merged=True)
     assert main.top(1)[0].position == 1
     assert "dependence" in [one.name for one in wanted(recording, main, [main])]
 
@@ -152,7 +152,7 @@ def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
 def test_an_agent_that_sees_pictures_has_them_first(run):
     features = Features((4, 6), ("y", "x"))
     recording = run(np.ones((4, 1, 4, 6)), features=features)
-    main = summarise(recording)
+    main = summarize(recording)
     names = [one.name for one in wanted(recording, main, [main])]
     assert names[0] == "images"
     assert not {"beeswarm", "dependence", "timeline", "phases"} & set(names)

@@ -14,7 +14,7 @@ from rltools.policies.base import Context
 from rltools.policies.load import load_policy
 
 
-def normalised(keys):
+def normalized(keys):
     def wrap(env):
         env.observation_space = type(env.observation_space)(
             env.observation_space.spaces | {"height": Box(-np.inf, np.inf, (3,)), "speed": Box(-np.inf, np.inf, (2, 2))}
@@ -30,7 +30,7 @@ def normalised(keys):
 
 @pytest.fixture(scope="module")
 def trained(make_model):
-    return make_model("PPO dict box", normalised(["speed", "height"]))
+    return make_model("PPO dict box", normalized(["speed", "height"]))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def observations(draw, trained):
     return drawn
 
 
-def test_only_the_named_keys_are_normalised(trained, observations, tmp_path):
+def test_only_the_named_keys_are_normalized(trained, observations, tmp_path):
     wrapper = trained.get_vec_normalize_env()
     expected = trained.predict(wrapper.normalize_obs(observations), deterministic=True)[0]
     raw = trained.predict(observations, deterministic=True)[0]
@@ -64,13 +64,13 @@ def test_the_gradient_is_in_the_units_of_each_key(trained, observations):
     wrapper, clipped = trained.get_vec_normalize_env(), policy.features.unflatten(policy.clipped(x))
     parts, of_network = policy.features.unflatten(gradient), policy.features.unflatten(unscaled)
     for key in ("speed", "height"):
-        deviation = np.sqrt(wrapper.obs_rms[key].var + wrapper.epsilon)
-        z = (observations[key].astype(np.float64) - wrapper.obs_rms[key].mean) / deviation
+        std = np.sqrt(wrapper.obs_rms[key].var + wrapper.epsilon)
+        z = (observations[key].astype(np.float64) - wrapper.obs_rms[key].mean) / std
         np.testing.assert_array_equal(clipped[key].numpy(), np.abs(z) > 1.5)
         assert clipped[key].any()
         assert not clipped[key].all()
         assert not parts[key][clipped[key]].any()
-        expected = np.where(clipped[key], 0, of_network[key].numpy() / deviation)
+        expected = np.where(clipped[key], 0, of_network[key].numpy() / std)
         np.testing.assert_allclose(parts[key].numpy(), expected, rtol=1e-9)
     for key in ("camera", "cell", "doors", "lamps"):
         assert not clipped[key].any()
@@ -78,7 +78,7 @@ def test_the_gradient_is_in_the_units_of_each_key(trained, observations):
         torch.testing.assert_close(parts[key], of_network[key])
 
 
-def test_network_units_are_those_of_the_normalised_observation(trained, observations):
+def test_network_units_are_those_of_the_normalized_observation(trained, observations):
     policy = load_policy(trained)
     network = policy.in_network_units()
     x = network.features.unflatten(network.encode(observations))
@@ -110,7 +110,7 @@ def test_gradients_in_network_units_agree_with_differences(trained, observations
     assert (gradient * direction).sum().item() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5)
 
 
-def test_a_policy_that_normalises_nothing_has_no_other_units(make_model):
+def test_a_policy_that_normalizes_nothing_has_no_other_units(make_model):
     policy = load_policy(make_model("PPO"))
     assert policy.clipped(torch.zeros(1, 5)) is None
     with pytest.raises(ArgumentError, match="PPO takes observations as the environment gives them"):
@@ -126,7 +126,7 @@ def test_a_policy_that_normalises_nothing_has_no_other_units(make_model):
     ],
 )
 def test_statistics_of_other_keys_or_shapes_are_refused_with_both(make_model, break_it, said):
-    model = make_model("PPO dict box", normalised(["speed", "height"]))
+    model = make_model("PPO dict box", normalized(["speed", "height"]))
     wrapper = model.get_vec_normalize_env()
     break_it(wrapper.obs_rms)
     wrapper.norm_obs_keys = list(wrapper.obs_rms)
@@ -142,7 +142,7 @@ def test_statistics_of_one_array_are_none_of_a_dict(make_model, trained):
         load_policy(model, normalize=trained.get_vec_normalize_env())
 
 
-def test_old_files_normalise_every_key(trained, tmp_path):
+def test_old_files_normalize_every_key(trained, tmp_path):
     wrapper = trained.get_vec_normalize_env()
     keys = wrapper.__dict__.pop("norm_obs_keys")
     try:

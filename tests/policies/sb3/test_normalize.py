@@ -1,4 +1,4 @@
-"""Observations that a model was trained on normalised."""
+"""Observations that a model was trained on normalized."""
 
 import json
 import re
@@ -80,15 +80,15 @@ def test_the_gradient_is_in_the_units_of_the_environment(trained):
     x = policy.encode(observations()).requires_grad_()
     (gradient,) = torch.autograd.grad(policy.head("logit", x, Context())[:, 0].sum(), x)
     wrapper = trained.get_vec_normalize_env()
-    deviation = np.sqrt(wrapper.obs_rms.var + wrapper.epsilon)
-    z = (observations().astype(np.float64) - wrapper.obs_rms.mean) / deviation
+    std = np.sqrt(wrapper.obs_rms.var + wrapper.epsilon)
+    z = (observations().astype(np.float64) - wrapper.obs_rms.mean) / std
     plain = load_policy(trained, dtype=torch.float64, normalize=False)
     inner = torch.from_numpy(np.clip(z, -2, 2)).requires_grad_()
     (unscaled,) = torch.autograd.grad(plain.head("logit", inner, Context())[:, 0].sum(), inner)
     clipped = np.abs(z) > 2
     assert clipped.any()
     assert (gradient.numpy()[clipped] == 0).all()
-    np.testing.assert_allclose(gradient.numpy()[~clipped], (unscaled.numpy() / deviation)[~clipped], rtol=1e-9)
+    np.testing.assert_allclose(gradient.numpy()[~clipped], (unscaled.numpy() / std)[~clipped], rtol=1e-9)
 
 
 def test_missing_statistics_are_an_error_unless_none_are_wanted(trained, tmp_path):
@@ -102,7 +102,7 @@ def test_missing_statistics_are_an_error_unless_none_are_wanted(trained, tmp_pat
     policy = load_policy(path, normalize=False)
     raw = trained.predict(observations(), deterministic=True)[0]
     np.testing.assert_array_equal(policy.act(observations(), Context()).actions, raw)
-    assert policy.source.notes == ("observations are not normalised, as asked",)
+    assert policy.source.notes == ("observations are not normalized, as asked",)
 
 
 def test_the_folder_of_statistics_is_no_file_of_them(trained, tmp_path):
@@ -150,7 +150,7 @@ def test_statistics_of_another_shape_are_refused_with_both(trained, tmp_path):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_images_are_normalised_in_either_layout(make_model, draw, known):
+def test_images_are_normalized_in_either_layout(make_model, draw, known):
     env = make_model("PPO cnn").get_env()
     beneath = env.venv
     assert isinstance(env, VecTransposeImage)

@@ -77,8 +77,8 @@ def test_continuous_actions_stray_as_far_as_the_librarys_own(make_model, draw, n
     torch.testing.assert_close(acted.context.action, torch.from_numpy(acted.actions).to(dtype))
 
 
-@pytest.mark.parametrize(("bias", "deviation"), [(9.0, np.exp(2.0)), (-90.0, np.exp(-20.0))])
-def test_a_deviation_is_capped_as_the_library_caps_it(make_model, draw, bias, deviation):
+@pytest.mark.parametrize(("bias", "std"), [(9.0, np.exp(2.0)), (-90.0, np.exp(-20.0))])
+def test_a_deviation_is_capped_as_the_library_caps_it(make_model, draw, bias, std):
     model = make_model("SAC")
     with torch.no_grad():
         model.actor.log_std.bias.fill_(bias)
@@ -86,7 +86,7 @@ def test_a_deviation_is_capped_as_the_library_caps_it(make_model, draw, bias, de
     observations = draw(policy.observation_space, rows=ROWS)
     acted = policy.act(observations, Context(), deterministic=False, rngs=generators())
     noise = np.stack([rng.standard_normal(2) for rng in generators()])
-    expected = model.policy.unscale_action(np.tanh(acted.scores + deviation * noise))
+    expected = model.policy.unscale_action(np.tanh(acted.scores + std * noise))
     np.testing.assert_allclose(acted.actions, expected, rtol=1e-6)
 
 

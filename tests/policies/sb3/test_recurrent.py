@@ -7,7 +7,7 @@ from gymnasium.spaces import Box
 from torch import nn
 
 from rltools.errors import ArgumentError
-from rltools.policies.base import Context, advanced
+from rltools.policies.base import Context, next_state
 from rltools.policies.load import load_policy
 from rltools.policies.sb3.families.recurrent import step
 from rltools.spaces.leaves import leaves, map_leaves
@@ -75,7 +75,7 @@ def test_what_is_remembered_can_be_differentiated_through_time(make_model, draw,
 
     def last(head, past, state):
         for now in past[:-1]:
-            state = advanced(policy, now, Context(state=state))
+            state = next_state(policy, now, Context(state=state))
         return policy.head(head, past[-1], Context(state=state)).sum()
 
     for head in ("value", policy.heads[0]):

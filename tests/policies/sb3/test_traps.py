@@ -12,7 +12,7 @@ from torch import nn
 
 from rltools.policies.base import Context
 from rltools.policies.load import load_policy
-from rltools.targets import make_score, parse_target
+from rltools.targets import make_target_function, parse_target
 
 
 def gradient_of(policy, name, x, context=None, column=0):
@@ -38,8 +38,8 @@ def test_logits_are_those_of_the_network_and_no_log_probabilities(make_model, dr
     distribution = model.policy.get_distribution(as_tensor(model, observations))
     several = getattr(distribution, "distributions", None) or distribution.distribution
     library = [part.logits for part in several] if isinstance(several, list) else [several.logits]
-    normalised = [torch.log_softmax(part, 1) for part in scores.split(policy.branches, dim=1)]
-    for ours, theirs in zip(normalised, library, strict=True):
+    normalized = [torch.log_softmax(part, 1) for part in scores.split(policy.branches, dim=1)]
+    for ours, theirs in zip(normalized, library, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
@@ -137,10 +137,10 @@ def test_actions_that_are_not_allowed_are_left_out_of_a_mean(make_model, draw, n
     acted = policy.act(draw(policy.observation_space), Context(mask=mask))
     raw = policy.head("logit", x, Context(mask=mask))
     assert raw.abs().max() < 100
-    centred = make_score(policy, parse_target("centred:all", policy), acted.context)(x)
+    centered = make_target_function(policy, parse_target("centered:all", policy), acted.context)(x)
     first = slice(0, policy.branches[0])
     mean = raw[:, first][:, mask[0, first]].mean(1, keepdim=True)
-    torch.testing.assert_close(centred[:, first], raw[:, first] - mean)
+    torch.testing.assert_close(centered[:, first], raw[:, first] - mean)
 
 
 @pytest.mark.parametrize("name", ["PPO cnn discrete apart", "PPO dict box apart", "RecurrentPPO dict box apart"])

@@ -12,7 +12,7 @@ from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, pulled
 from rltools.policies.vjp._chain import Chain
 from rltools.policies.vjp._layers import Clipped, Divided, Reordered, Unscaled, convolution_back
-from rltools.targets import make_score, parse_target
+from rltools.targets import make_target_function, parse_target
 
 quick = settings(deadline=None, max_examples=25)
 
@@ -24,7 +24,7 @@ def draw(*shape, seed=0):
 def assert_pulls_as_a_graph(chain, x, copies=2):
     """The way back, and what comes out, are those of the parts themselves: of modules, not of our layers for them."""
     assert chain.plan() is not None
-    y, back = chain.pull(x)
+    y, back = chain.vjp(x)
     leaf = x.clone().requires_grad_()
     expected = leaf.clone()  # a part may write into what it is given
     for part in chain.parts:
@@ -100,7 +100,7 @@ def test_blocks_are_the_general_way_back():
     torch.testing.assert_close(convolution_back(net, (3, 4, 84, 84), g), general)
 
 
-def test_normalisation_and_its_limits():
+def test_normalization_and_its_limits():
     normalization = Normalization(draw(4), draw(4).abs() + 0.1, torch.tensor([1.0, 2.0, torch.inf, 0.5]).double())
     x = draw(6, 4, seed=2).requires_grad_()
     g = draw(6, 4, seed=3)
@@ -127,7 +127,7 @@ class TestOfPolicies:
         policy = self.of(net)
         handle = net[1].register_forward_hook(lambda *given: seen.append(given))
         assert pulled(policy, "logit", draw(2, 4), Context()) is None
-        make_score(policy, parse_target("logit:0", policy), Context()).gradients(draw(2, 4))
+        make_target_function(policy, parse_target("logit:0", policy), Context()).gradients(draw(2, 4))
         assert seen
         handle.remove()
         assert pulled(policy, "logit", draw(2, 4), Context()) is not None
@@ -143,14 +143,14 @@ class TestOfPolicies:
     @pytest.mark.parametrize(
         "target",
         [
-            *("logit:chosen", "logit:1", "logit:all", "centred:chosen", "centred:all", "entropy"),
-            *("log_probability:chosen", "probability:all", "logit:chosen - runner_up", "centred:chosen & entropy"),
+            *("logit:chosen", "logit:1", "logit:all", "centered:chosen", "centered:all", "entropy"),
+            *("log_probability:chosen", "probability:all", "logit:chosen - runner_up", "centered:chosen & entropy"),
         ],
     )
     def test_targets_against_a_graph(self, target):
         policy = self.of(self.net())
         x, action, scores = draw(5, 2, 4), torch.tensor([0, 1, 2, 2, 0]), draw(5, 3)
-        score = make_score(policy, parse_target(target, policy), Context(action=action, scores=scores))
+        score = make_target_function(policy, parse_target(target, policy), Context(action=action, scores=scores))
         found = score.gradients(x)
         leaf = x.clone().requires_grad_()
         outputs = score(leaf)
@@ -163,7 +163,7 @@ class TestOfPolicies:
         policy = self.of(self.net(), masked=True)
         mask = torch.tensor([[True, True, False], [True, False, True]])
         context = Context(action=torch.tensor([0, 2]), scores=draw(2, 3), mask=mask)
-        score = make_score(policy, parse_target("centred:chosen", policy), context)
+        score = make_target_function(policy, parse_target("centered:chosen", policy), context)
         x = draw(2, 4).requires_grad_()
         (expected,) = torch.autograd.grad(score(x).sum(), x)
         torch.testing.assert_close(score.gradients(x)[0], expected)
@@ -171,7 +171,7 @@ class TestOfPolicies:
     def test_parameters_that_were_changed_are_used(self):
         net = self.net()
         policy, x = self.of(net), draw(2, 4)
-        score = make_score(policy, parse_target("logit:0", policy), Context())
+        score = make_target_function(policy, parse_target("logit:0", policy), Context())
         before = score.gradients(x)
         with torch.no_grad():
             net[0].weight.mul_(2)
@@ -191,7 +191,7 @@ class TestOfPolicies:
 def test_reference_agents_against_a_graph(name, target):
     policy = rltools.load_policy(name)
     x = policy.encode(rltools.record(policy, episodes=1, max_steps=30).episode(0).observations[::10])
-    score = make_score(policy, parse_target(target, policy), Context())
+    score = make_target_function(policy, parse_target(target, policy), Context())
     assert pulled(policy, target.partition(":")[0], x, Context()) is not None
     leaf = x.clone().requires_grad_()
     outputs = score(leaf)

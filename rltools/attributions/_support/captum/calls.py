@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rltools.attributions._support.coalitions import Groups, owners
 from rltools.attributions._support.hooks import Bends, check_hooks, is_not_linear, is_rectifier, own_inputs
-from rltools.attributions._support.method import RowScore
+from rltools.attributions._support.method import TargetFunction
 from rltools.errors import ArgumentError, MethodError, RltoolsError
 
 _BENT = (
@@ -40,7 +40,7 @@ class ScoreModule(nn.Module):
     number of each row, by which it finds its own score again.
     """
 
-    def __init__(self, score: RowScore) -> None:
+    def __init__(self, score: TargetFunction) -> None:
         super().__init__()
         if score.network is not None:
             self.network = score.network
@@ -68,7 +68,7 @@ def captum(name: str) -> Any:
 def attributed(
     name: str,
     short: str,
-    score: RowScore,
+    score: TargetFunction,
     x: Tensor,
     reference: Tensor | None = None,
     *,
@@ -113,7 +113,7 @@ def attributed(
     return found if groups is None else found / torch.bincount(owner)[owner].reshape(x.shape[1:])
 
 
-def _hooks(name: str, short: str, score: RowScore, x: Tensor) -> AbstractContextManager[None]:
+def _hooks(name: str, short: str, score: TargetFunction, x: Tensor) -> AbstractContextManager[None]:
     if short not in HOOKED:
         return nullcontext()
     kinds, bends = HOOKED[short]

@@ -18,7 +18,7 @@ from rltools.attributions._support.draws import mean_of_blocks
 from rltools.attributions._support.method import (
     Method,
     Result,
-    RowScore,
+    TargetFunction,
     Unit,
     copies_at_once,
     every_axis,
@@ -103,7 +103,7 @@ def _function(name: str, short: str, kind: Any) -> Any:
     # Without a default it takes a distribution of baselines, and with one a single baseline.
     several = "baselines" in takes and takes["baselines"].default is inspect.Parameter.empty
 
-    def attribute(score: RowScore, x: Tensor, *, reference: Tensor | None = None, **settings: Any) -> Result:
+    def attribute(score: TargetFunction, x: Tensor, *, reference: Tensor | None = None, **settings: Any) -> Result:
         arguments = _settled(short, takes, settings, score, 1 if short in DRAWN_BY_ROW else max(1, len(x)))
         without = None
         if reference is None or several:
@@ -138,7 +138,7 @@ def _signature(short: str, takes: Mapping[str, inspect.Parameter]) -> inspect.Si
 
 
 def _settled(
-    short: str, takes: Mapping[str, inspect.Parameter], settings: Mapping[str, Any], score: RowScore, rows: int
+    short: str, takes: Mapping[str, inspect.Parameter], settings: Mapping[str, Any], score: TargetFunction, rows: int
 ) -> dict[str, Any]:
     """The arguments of `attribute`: as they were given, and those that change no value as they fit into memory."""
     arguments = {name: _as_tuples(value) for name, value in settings.items() if value is not None}

@@ -11,7 +11,7 @@ from rltools.envs.names._named import Found, Named, flattened, picture
 from rltools.envs.names._through_wrappers import Rule
 from rltools.spaces.leaves import Leaf
 
-CELL = ("object type", "colour", "state")
+CELL = ("object type", "color", "state")
 IMAGE = ("image",)
 MISSION = ("mission",)
 
@@ -29,7 +29,7 @@ def _of_cells(channels: Callable[[], tuple[str, ...]]) -> Rule:
 
 def _one_hot() -> tuple[str, ...]:
     constants = sys.modules["minigrid.core.constants"]
-    tables = {"object": constants.OBJECT_TO_IDX, "colour": constants.COLOR_TO_IDX, "state": constants.STATE_TO_IDX}
+    tables = {"object": constants.OBJECT_TO_IDX, "color": constants.COLOR_TO_IDX, "state": constants.STATE_TO_IDX}
     return tuple(f"{kind} {name}" for kind, table in tables.items() for name in sorted(table, key=table.__getitem__))
 
 

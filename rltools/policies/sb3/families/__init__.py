@@ -5,7 +5,7 @@ A family is a module with
 ```
 CLASSES: the policy classes it knows
 INFERENCE: names of the methods its heads stand for; a subclass that overrides one of them is not of the family
-SHOWS_NORMALIZATION: whether a saved model says if it was trained on normalised observations
+SHOWS_NORMALIZATION: whether a saved model says if it was trained on normalized observations
 def outputs(network, settings) -> Outputs: ...
 def adapt(weights) -> weights: ...              (optional) weights as older versions named them
 ```
@@ -35,11 +35,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from torch import nn
 
-from rltools._util.discovery import room_modules
+from rltools._util.discovery import modules_in
 from rltools.errors import ModelError
 
 if TYPE_CHECKING:
-    from rltools.policies.sb3._heads import Outputs
+    from rltools.policies.sb3._heads import Heads
 
 
 class Family(Protocol):
@@ -49,7 +49,7 @@ class Family(Protocol):
     INFERENCE: tuple[str, ...]
     SHOWS_NORMALIZATION: bool
 
-    def outputs(self, network: Any, settings: Mapping[str, Any]) -> Outputs:
+    def outputs(self, network: Any, settings: Mapping[str, Any]) -> Heads:
         """The heads of a network; `settings` is what is known of its algorithm."""
         ...
 
@@ -86,7 +86,7 @@ def family_of(network: nn.Module) -> Family:
 
 
 def _families() -> Iterator[Family]:
-    for name in room_modules(__name__):
+    for name in modules_in(__name__):
         yield cast("Family", import_module(f"{__name__}.{name}"))
 
 

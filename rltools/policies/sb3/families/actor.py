@@ -22,7 +22,7 @@ from rltools.policies.sb3._composition import check_unhooked, composition_of
 from rltools.policies.sb3._heads import (
     LOG_STD_MAX,
     LOG_STD_MIN,
-    Outputs,
+    Heads,
     bounding,
     bounds,
     choose_from,
@@ -44,7 +44,7 @@ INFERENCE = ("forward", "_predict", "extract_features")
 SHOWS_NORMALIZATION = False
 
 
-def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
+def outputs(network: Any, settings: Mapping[str, Any]) -> Heads:
     """The mean before it is squashed, the action the environment receives, and the value of an action in a state."""
     plain = composition_of(network)
 
@@ -59,19 +59,19 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
         squashed = Child(network, ("actor", "mu"), layers=slice(-1, None))
         received = Chain(squashed, Unscaled(*bounds(network.action_space)), composition=composition)
         heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
-        return Outputs(heads, lambda scores, deterministic, rngs: received(scores).cpu().numpy())
+        return Heads(heads, lambda scores, deterministic, rngs: received(scores).cpu().numpy())
     received = bounding(network.action_space, squashed=True)
     latent = Chain(before, Child(network, ("actor", "latent_pi")), composition=composition)
     mean = Chain(latent, Child(network, ("actor", "mu")))
     heads = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
 
-    def deviation(x: Any) -> Tensor:
+    def std(x: Any) -> Tensor:
         actor = network.actor
         if actor.use_sde:
             return exploring(actor, latent(x))
         return torch.clamp(actor.log_std(latent(x)), LOG_STD_MIN, LOG_STD_MAX).exp()
 
-    return Outputs(heads, choose_from(received), deviation)
+    return Heads(heads, choose_from(received), std)
 
 
 def _q_value(network: Any) -> Head:

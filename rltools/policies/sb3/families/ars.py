@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rltools.policies.actions import greedy
 from rltools.policies.sb3._composition import composition_of
-from rltools.policies.sb3._heads import Outputs, bounding, bounds
+from rltools.policies.sb3._heads import Heads, bounding, bounds
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain, Child
 from rltools.policies.vjp._layers import Unscaled
@@ -27,13 +27,13 @@ def adapt(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {moved.get(name, name): value for name, value in weights.items()}
 
 
-def outputs(network: ARSPolicy, settings: Mapping[str, Any]) -> Outputs:
+def outputs(network: ARSPolicy, settings: Mapping[str, Any]) -> Heads:
     """A score for each action; or the mean, before it is bounded, and the action. Nothing about it is random."""
     space, before = network.action_space, Child(network, ("features_extractor",))
     composition = composition_of(network)
     if isinstance(space, Discrete):
         logit = Chain(before, Child(network, ("action_net",)), composition=composition)
-        return Outputs({"logit": logit}, lambda scores, *_: greedy(scores))
+        return Heads({"logit": logit}, lambda scores, *_: greedy(scores))
     if network.squash_output:  # its own last layer does that
         mean = Chain(before, Child(network, ("action_net",), layers=slice(-1)), composition=composition)
         squashed = Child(network, ("action_net",), layers=slice(-1, None))
@@ -42,4 +42,4 @@ def outputs(network: ARSPolicy, settings: Mapping[str, Any]) -> Outputs:
         mean = Chain(before, Child(network, ("action_net",)), composition=composition)
         received = bounding(space, squashed=False)
     heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received)}
-    return Outputs(heads, lambda scores, *_: received(scores).cpu().numpy())
+    return Heads(heads, lambda scores, *_: received(scores).cpu().numpy())

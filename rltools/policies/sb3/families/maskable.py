@@ -1,6 +1,6 @@
 """Actor-critic networks that are told which actions are allowed: MaskablePPO.
 
-The logits are those before any mask: a mask makes -1e8 of an action that is not allowed, where nothing can be learnt of
+The logits are those before any mask: a mask makes -1e8 of an action that is not allowed, where nothing can be learned of
 the network.
 """
 
@@ -15,7 +15,7 @@ from sb3_contrib.common.maskable.policies import (
     MaskableMultiInputActorCriticPolicy,
 )
 
-from rltools.policies.sb3._heads import Outputs
+from rltools.policies.sb3._heads import Heads
 from rltools.policies.sb3.families.on_policy import towers
 
 CLASSES = (MaskableActorCriticPolicy, MaskableActorCriticCnnPolicy, MaskableMultiInputActorCriticPolicy)
@@ -23,7 +23,7 @@ INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_ge
 SHOWS_NORMALIZATION = True
 
 
-def outputs(network: MaskableActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
+def outputs(network: MaskableActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
     """Logits, of a bit those for off and for on, and the value of the state."""
     actor, _, critic = towers(network)
-    return Outputs({"logit": actor, "value": critic}, masked=True)
+    return Heads({"logit": actor, "value": critic}, masked=True)

@@ -8,7 +8,7 @@ from typing import Any
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
 
 from rltools.policies.sb3._composition import composition_of
-from rltools.policies.sb3._heads import Outputs, actor_critic
+from rltools.policies.sb3._heads import Heads, actor_critic
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain, Child
 
@@ -17,7 +17,7 @@ INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_ge
 SHOWS_NORMALIZATION = True
 
 
-def outputs(network: ActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
+def outputs(network: ActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
     """Logits or the mean of a Gaussian, the action it becomes, and the value of the state."""
     return actor_critic(network, *towers(network))
 

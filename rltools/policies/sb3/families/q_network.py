@@ -15,9 +15,9 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError
 from rltools.policies.actions import epsilon_greedy, greedy
-from rltools.policies.base import Back
+from rltools.policies.base import VjpFn
 from rltools.policies.sb3._composition import CHILDREN, composition_of, is_as_imported
-from rltools.policies.sb3._heads import Outputs
+from rltools.policies.sb3._heads import Heads
 from rltools.policies.sb3._preprocess import unprepared
 from rltools.policies.vjp._chain import Chain, Child
 from rltools.policies.vjp._plan import is_plain
@@ -27,7 +27,7 @@ INFERENCE = ("forward", "_predict", "extract_features")
 SHOWS_NORMALIZATION = False
 
 
-def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
+def outputs(network: Any, settings: Mapping[str, Any]) -> Heads:
     """The expected return of each action; for QR-DQN the mean over its quantiles."""
     composition = composition_of(network)
     if hasattr(network, "q_net"):
@@ -44,7 +44,7 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Outputs:
             raise ArgumentError("random actions need the exploration rate, which this model does not say")
         return epsilon_greedy(scores, epsilon, rngs)
 
-    return Outputs({"q_value": q_values}, choose)
+    return Heads({"q_value": q_values}, choose)
 
 
 class _Inner(Child):
@@ -83,6 +83,6 @@ class _MeanOfQuantiles:
     def __call__(self, x: Tensor) -> Tensor:
         return x.view(len(x), self.count, -1).mean(dim=1)
 
-    def pull(self, x: Tensor) -> tuple[Tensor, Back]:
+    def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         count = self.count
         return self(x), lambda g: torch.cat([g / count] * count, dim=-1)

@@ -19,9 +19,9 @@ from sb3_contrib.common.recurrent.policies import (
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.policies.base import Memory
+from rltools.policies.base import RecurrentState
 from rltools.policies.sb3._composition import composition_of
-from rltools.policies.sb3._heads import Outputs, actor_critic
+from rltools.policies.sb3._heads import Heads, actor_critic
 from rltools.policies.vjp._chain import Chain, Child
 from rltools.policies.vjp._plan import is_plain
 
@@ -30,7 +30,7 @@ INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_ge
 SHOWS_NORMALIZATION = True
 
 
-def outputs(network: RecurrentActorCriticPolicy, settings: Mapping[str, Any]) -> Outputs:
+def outputs(network: RecurrentActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
     """As of a network without a memory, each a function of what its LSTM recalls."""
     composition = composition_of(network)
     latent = Chain(Child(network, ("mlp_extractor",), "forward_actor"), composition=composition)
@@ -39,7 +39,7 @@ def outputs(network: RecurrentActorCriticPolicy, settings: Mapping[str, Any]) ->
     return actor_critic(network, actor, latent, Chain(*of_critic, composition=composition), _memory(network))
 
 
-def _memory(network: Any) -> Memory:
+def _memory(network: Any) -> RecurrentState:
     for lstm in (network.lstm_actor, network.lstm_critic):
         if lstm is not None and (lstm.bidirectional or lstm.proj_size):
             raise ArgumentError(f"an LSTM that looks both ways, or with a projection, is not supported: {lstm}")
@@ -66,7 +66,7 @@ def _memory(network: Any) -> Memory:
             after = torch.cat([after, of_critic], dim=1)
         return recalled, after
 
-    return Memory(2 * size if has_critic else size, recall, advance)
+    return RecurrentState(2 * size if has_critic else size, recall, advance)
 
 
 def step(lstm: nn.LSTM, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,14 +12,14 @@ from gymnasium.spaces import Box
 
 from rltools.envs import current_id, environment_spec, spec_from_json, wrapped_spec, wrapper_names
 from rltools.errors import ArgumentError, SimulationError
-from rltools.policies.env_info import Surroundings, look_at, renamed_note
+from rltools.policies.env_info import EnvInfo, inspect_env, renamed_note
 from rltools.policies.sb3.archive._pickle import shown
 from rltools.policies.sb3.zoo.folder import ZooRecord
 
 _INSTEAD = "give a function that makes the environment as env="
 
 
-def zoo_environment(record: ZooRecord) -> tuple[Surroundings | None, tuple[str, ...]]:
+def zoo_environment(record: ZooRecord) -> tuple[EnvInfo | None, tuple[str, ...]]:
     """The environment, or None, and the caveats that a reader of any result should see."""
     trained = shown(record.environment)
     wrappers, notes, refused = _todays(record)
@@ -32,11 +32,11 @@ def zoo_environment(record: ZooRecord) -> tuple[Surroundings | None, tuple[str, 
         notes = (renamed_note(record.environment, today), *notes)
     try:
         spec = wrapped_spec(_spec(record), wrappers)
-        around = look_at(spec)
+        around = inspect_env(spec)
         if record.frame_stack > 1:
             if record.normalized:
-                raise LookupError("after they were normalised, which no wrapper of Gymnasium's does")
-            around = look_at(wrapped_spec(spec, stacked(record.frame_stack, around.observation_space)))
+                raise LookupError("after they were normalized, which no wrapper of Gymnasium's does")
+            around = inspect_env(wrapped_spec(spec, stacked(record.frame_stack, around.observation_space)))
         return around, notes
     except LookupError as error:
         how = error.args[0]

@@ -9,7 +9,7 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
-from rltools._util.yaml import load_checked, long_number
+from rltools._util.yaml import load_model, long_number
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.sb3.archive._pickle import shown
 from rltools.policies.sb3.archive._zip import read_file
@@ -28,7 +28,7 @@ def read_zoo_yaml(path: Path) -> dict[str, Any]:
     """
     text = read_file(path, MAX_BYTES).decode("utf-8", "replace")
     try:
-        data = load_checked(text, _Checks(path), _ZooConstructor)
+        data = load_model(text, _Checks(path), _ZooConstructor)
     except ConstructorError as error:
         raise UnsafeFileError(
             f"{path} wants more than plain data: {shown(error.problem)}; it was NOT run. Remove what it wants from the "

@@ -31,7 +31,7 @@ class ZooRecord:
         kwargs: arguments of the environment.
         wrappers: what the environment was wrapped in: names with their arguments.
         frame_stack: how many observations the network saw at once; 1 for the current one alone.
-        normalized: whether it was trained on normalised observations.
+        normalized: whether it was trained on normalized observations.
         unknown: what else changes the environment, in words; nothing of it is done.
     """
 

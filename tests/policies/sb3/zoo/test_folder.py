@@ -193,7 +193,7 @@ def test_stacked_frames_are_those_of_stable_baselines(monkeypatch, run, space, w
 @pytest.mark.parametrize(
     ("env", "config", "said"),
     [
-        ("CartPole-v1", "frame_stack: 4\nnormalize: true", "after they were normalised"),
+        ("CartPole-v1", "frame_stack: 4\nnormalize: true", "after they were normalized"),
         ("CarRacing-v3", "frame_stack: 2", "along the last axis"),
     ],
 )

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, RowScore, method
+from rltools.attributions._support.method import Result, TargetFunction, method
 
 
 @method(unit="rank", needs={"reference"}, forwards=lambda features, references, settings: 0, control=True)
-def deviation(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
+def std(score: TargetFunction, x: Tensor, *, reference: Tensor) -> Result:
     """Control: how much each feature varies over the references, the same at every state.
 
     It does not know the network, so a method that does no better has told how features vary, and not what the agent
@@ -22,11 +22,11 @@ def deviation(score: RowScore, x: Tensor, *, reference: Tensor) -> Result:
 
     Example:
         >>> import torch
-        >>> from rltools.testing import PlainScore
-        >>> from rltools.attributions.deviation import deviation
-        >>> score = PlainScore(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> from rltools.testing import PlainFunction
+        >>> from rltools.attributions.std import std
+        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> deviation(score, x, reference=torch.tensor([[0.0, 0.0], [2.0, 0.0]])).values.tolist()
+        >>> std(score, x, reference=torch.tensor([[0.0, 0.0], [2.0, 0.0]])).values.tolist()
         [[[1.0, 0.0]]]
     """
     spread = reference.std(0, correction=0)
