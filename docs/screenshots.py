@@ -20,7 +20,7 @@ def importance(path: Path) -> None:
     policy = rltools.load_policy("lunarlander-ppo")
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=20, directory=folder)
-        rltools.explain(recording, policy, method="shapley", reference=32, every=5)
+        rltools.explain(recording, policy, method="shapley", references=32, every=5)
         rltools.plots.importance(recording).figure.savefig(path, dpi=160)
 
 

@@ -113,7 +113,7 @@ def test_numbers_of_frames_of_numpy(policy: rltools.Policy) -> None:
 @pytest.mark.parametrize("seconds", ["3", None, float("nan"), 0, -1, [1]])
 def test_seconds(seconds: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
     if seconds is None:
-        assert rltools.explain(recording, policy, seconds=None).questions
+        assert rltools.explain(recording, policy, seconds=None).specs
     else:
         assert "seconds is" in refusal(lambda: rltools.explain(recording, policy, seconds=seconds))
 

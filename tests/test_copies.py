@@ -151,8 +151,8 @@ def test_a_copy_sees_the_hooks_of_its_own_modules(copied: Copied) -> None:
 @way
 @pytest.mark.parametrize("method", ["gradient", "shapley"])
 def test_a_wrapper_goes_on_where_its_original_was(cartpole: Any, copied: Copied, method: str) -> None:
-    reference = None if method == "gradient" else np.zeros((2, 4), np.float32)
-    env = rltools.AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, method, reference=reference)
+    references = None if method == "gradient" else np.zeros((2, 4), np.float32)
+    env = rltools.AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, method, references=references)
     env.reset(seed=0)
     env.step_policy()
     other = copied(env)
@@ -197,7 +197,7 @@ def test_results(recording: rltools.Recording, copied: Copied) -> None:
     assert [len(episode) for episode in copied(recording)] == [8, 8]
     attribution, episode, summary = recording.attribution(), recording.episode(1), rltools.summarize(recording)
     np.testing.assert_array_equal(copied(attribution).values, attribution.values)
-    assert copied(attribution).question == attribution.question
+    assert copied(attribution).spec == attribution.spec
     np.testing.assert_array_equal(copied(episode).states, episode.states)
     assert copied(summary).findings == summary.findings
     assert copied(summary).top(action="push left") == summary.top(action="push left")
@@ -208,7 +208,9 @@ def test_results(recording: rltools.Recording, copied: Copied) -> None:
 
 
 @way
-@pytest.mark.parametrize("text", ["centered:chosen", "logit:chosen - runner_up", "centered:chosen & value", "logit:all"])
+@pytest.mark.parametrize(
+    "text", ["centered:chosen", "logit:chosen - runner_up", "centered:chosen & value", "logit:all"]
+)
 def test_a_target(cartpole: Any, text: str, copied: Copied) -> None:
     target = parse_target(text, cartpole)
     assert copied(target) == target
@@ -279,7 +281,7 @@ def test_reprs_are_one_short_line(recording: rltools.Recording, cartpole: Any) -
         recording.header,
         episode,
         recording.attribution(),
-        recording.question(recording.find()),
+        recording.spec(recording.find()),
         summary,
         summary.overall,
         summary.by_action,

@@ -8,7 +8,7 @@ from rltools.plots import dependence
 
 policy = rltools.load_policy("lunarlander-ppo")
 recording = rltools.record(policy, episodes=6)
-recording = rltools.explain(recording, policy, method="shapley", reference=32, every=3)
+recording = rltools.explain(recording, policy, method="shapley", references=32, every=3)
 
 axes = dependence(recording, "y velocity")
 axes.figure.savefig(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png"), dpi=150)

@@ -20,7 +20,7 @@ steps, seen, actions, visited = seen_states(policy)
 titles = [f"step {step}\n{policy.action_names[action]}" for step, action in zip(steps, actions, strict=True)]
 rows = {}
 for name, (method, parameters) in METHODS.items():
-    compared = {"reference": visited} if method == "deep_lift" else {}
+    compared = {"references": visited} if method == "deep_lift" else {}
     found = rltools.attribute(policy, seen, method=method, target="centered:chosen", **compared, **parameters)
     rows[name] = found.values[:, 0]
 said = "lavagap-cnn-ppo, centered:chosen: orange speaks for the chosen action, purple against it"

@@ -30,7 +30,7 @@ picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png
 policy, place = rltools.load_policy("lunarlander-ppo"), tempfile.TemporaryDirectory()
 folder = Path(place.name)
 recording = rltools.record(policy, episodes=20, directory=folder / "as it is")
-rltools.explain(recording, policy, method="decision_change", reference=32, every=2)
+rltools.explain(recording, policy, method="decision_change", references=32, every=2)
 rltools.explain(recording, policy, method="shapley", every=4)
 decisions, shapley = (rltools.summarize(recording, method=method) for method in ("decision_change", "shapley"))
 print("\n".join(decisions.findings))

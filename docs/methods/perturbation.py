@@ -20,7 +20,7 @@ steps, seen, actions, visited = seen_states(policy)
 titles = [f"step {step}\n{policy.action_names[action]}" for step, action in zip(steps, actions, strict=True)]
 rows = {}
 for method, parameters in METHODS.items():
-    found = rltools.attribute(policy, seen, method=method, reference=visited, target="centered:chosen", **parameters)
+    found = rltools.attribute(policy, seen, method=method, references=visited, target="centered:chosen", **parameters)
     rows[method] = found.values[:, 0]
 said = "lavagap-cnn-ppo, centered:chosen: orange is what the score needs; without purple it would rise"
 rows_of_maps(seen, titles, rows, height=7.4, said=said).savefig(picture, dpi=150)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rltools._util.discovery import load_member, load_offered, origin, others, refused, modules_in, unknown
+from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
 from rltools.attributions._support.method import Method, Result, TargetFunction, method
 from rltools.errors import ArgumentError, MethodError, PluginError
 

@@ -16,7 +16,9 @@ from rltools.attributions._support.perturbation import copies_for, every_place, 
     fitting=every_place,
     separates=places,
 )
-def blur_saliency(score: TargetFunction, x: Tensor, *, stride: int = 5, radius: float = 5.0, blur: float = 3.0) -> Result:
+def blur_saliency(
+    score: TargetFunction, x: Tensor, *, stride: int = 5, radius: float = 5.0, blur: float = 3.0
+) -> Result:
     """What the score loses when the picture is blurred around each place.
 
     Blurring takes the detail around a place and leaves its mean color. Signed, for each target: positive where the

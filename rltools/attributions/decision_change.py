@@ -11,12 +11,12 @@ from rltools.attributions._support.perturbation import entry_parts, values_witho
 
 @method(
     unit="share",
-    needs={"reference", "decision"},
+    needs={"references", "decision"},
     axioms={"dummy"},
     forwards=lambda features, references, settings: (features + 1) * references,
     copies=lambda features, references, settings: features + 1,
 )
-def decision_change(score: TargetFunction, x: Tensor, *, reference: Tensor, groups: Groups | None = None) -> Result:
+def decision_change(score: TargetFunction, x: Tensor, *, references: Tensor, groups: Groups | None = None) -> Result:
     """How often the decision is another one when a feature has the values that it has in visited states instead.
 
     Each feature alone takes its value of each reference in turn. Of a choice among actions, the result is the share of
@@ -27,7 +27,7 @@ def decision_change(score: TargetFunction, x: Tensor, *, reference: Tensor, grou
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`, of the target `decision`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`.
+        references: float `[reference, *feature]`.
         groups: positions in row-major order of the entries that are replaced together; None for each by itself. A
             group's value is spread evenly over its entries.
 
@@ -43,13 +43,13 @@ def decision_change(score: TargetFunction, x: Tensor, *, reference: Tensor, grou
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
-        >>> rltools.attribute(policy, observations, method="decision_change", reference=observations).values.shape
+        >>> rltools.attribute(policy, observations, method="decision_change", references=observations).values.shape
         (4, 1, 4)
     """
     parts = entry_parts(x, groups)
     with torch.no_grad():
         with_each = []
-        for start in reference:  # one at a time, to bound the memory
+        for start in references:  # one at a time, to bound the memory
             blocks = values_without(score, x, start[None], parts, score.most_copies)
             with_each.append(torch.cat([_moved(whole, decided, score.categorical) for whole, decided in blocks], 1))
         changes = torch.stack(with_each).transpose(2, 3)  # [reference, batch, target, part]

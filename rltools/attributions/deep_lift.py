@@ -11,12 +11,12 @@ from rltools.attributions._support.method import Result, TargetFunction, method
 
 @method(
     unit="score",
-    needs={"gradient", "reference", "network"},
+    needs={"gradient", "references", "network"},
     axioms={"linear", "dummy", "complete", "symmetric"},
     forwards=lambda features, references, settings: 4 * references,
     copies=lambda features, references, settings: 2,
 )
-def deep_lift(score: TargetFunction, x: Tensor, *, reference: Tensor) -> Result:
+def deep_lift(score: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
     """What each feature adds to the score, with each activation's change shared out over the changes before it.
 
     The rescale rule; the mean over the references is taken. The values of a row sum to its score minus the mean score
@@ -29,7 +29,7 @@ def deep_lift(score: TargetFunction, x: Tensor, *, reference: Tensor) -> Result:
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`, of a network.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`.
+        references: float `[reference, *feature]`.
 
     Returns:
         values `[batch, target, *feature]` in units of the score; residual `[batch, target]`; complete `[batch]`,
@@ -46,11 +46,11 @@ def deep_lift(score: TargetFunction, x: Tensor, *, reference: Tensor) -> Result:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
-        >>> rltools.attribute(policy, observations, method="deep_lift", reference=observations).values.shape
+        >>> rltools.attribute(policy, observations, method="deep_lift", references=observations).values.shape
         (4, 1, 4)
     """
-    values, without = mean_of_blocks(lambda some: attributed("deep_lift", "DeepLift", score, x, some), reference)
-    starts = reference_scores(score, x, reference)
+    values, without = mean_of_blocks(lambda some: attributed("deep_lift", "DeepLift", score, x, some), references)
+    starts = reference_scores(score, x, references)
     with torch.no_grad():
         ends = score(x)
     residual = residual_of(values, ends, starts)

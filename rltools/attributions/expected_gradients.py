@@ -13,12 +13,14 @@ from rltools.errors import ArgumentError
 
 @method(
     unit="score",
-    needs={"gradient", "reference"},
+    needs={"gradient", "references"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
     forwards=lambda features, references, settings: 2 * settings["samples"] + references + 1,
     copies=lambda features, references, settings: settings["samples"],
 )
-def expected_gradients(score: TargetFunction, x: Tensor, *, reference: Tensor, samples: int = 48, seed: int = 0) -> Result:
+def expected_gradients(
+    score: TargetFunction, x: Tensor, *, references: Tensor, samples: int = 48, seed: int = 0
+) -> Result:
     """What each feature adds to the score on the straight way from visited states to this one, sampled.
 
     The same as integrated_gradients, at a cost that hardly depends on how many references there are; also known as
@@ -29,7 +31,7 @@ def expected_gradients(score: TargetFunction, x: Tensor, *, reference: Tensor, s
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`.
+        references: float `[reference, *feature]`.
         samples: gradients, at most; as many as use every reference equally often. Of less than two for each reference
             some have two, the others one, and some are not used at all.
         seed: of the draws.
@@ -53,20 +55,20 @@ def expected_gradients(score: TargetFunction, x: Tensor, *, reference: Tensor, s
         >>> from rltools.attributions.expected_gradients import expected_gradients
         >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> result = expected_gradients(score, x, reference=torch.zeros(1, 2), samples=500)
+        >>> result = expected_gradients(score, x, references=torch.zeros(1, 2), samples=500)
         >>> result.values.round(decimals=0).tolist()
         [[[1.0, 4.0]]]
     """
     if samples < 1:
         raise ArgumentError(f"samples is {samples}; it must be at least 1")
-    draws, used = _draw(len(reference), samples, seed)
+    draws, used = _draw(len(references), samples, seed)
     sums = DrawSums(used)
     first: Tensor | None = None  # what the first reference gives: squares of nearly equal numbers would be rounding
     of_reference = away = between = within = bent = torch.zeros((), dtype=x.dtype, device=x.device)
     before: list[Tensor] = []  # of the same way
     at_once = gradients_at_once(score, x)
     for block in (draws[start : start + at_once] for start in range(0, len(draws), at_once)):
-        beginning = reference[[draw.reference for draw in block]]
+        beginning = references[[draw.references for draw in block]]
         place = torch.tensor([draw.place for draw in block], dtype=x.dtype, device=x.device)
         way = x[:, None] - beginning
         added = score.gradients(beginning + place.reshape(-1, *[1] * (x.ndim - 1)) * way) * way
@@ -83,7 +85,7 @@ def expected_gradients(score: TargetFunction, x: Tensor, *, reference: Tensor, s
                 sums.add(of_reference.movedim(0, 1))
                 of_reference, before = torch.zeros_like(of_reference), []
     pairs = sum(draw.again for draw in draws)
-    part = used / len(reference)  # of all references: what those that are left out differ by is error, too
+    part = used / len(references)  # of all references: what those that are left out differ by is error, too
     error = None
     if pairs and (part == 1 or used > 1):
         variance = _shared_out(within, bent, draws[0].variance_weight) / used
@@ -93,7 +95,7 @@ def expected_gradients(score: TargetFunction, x: Tensor, *, reference: Tensor, s
         freedom = part * pairs + (1 - part) * (used - 1)
         error = ((1 + 1 / (4 * freedom)) * variance.sqrt()).movedim(0, 1)
     without = sums.without()
-    starts = reference_scores(score, x, reference)
+    starts = reference_scores(score, x, references)
     with torch.no_grad():
         values = sums.mean()
         return Result(values, residual_of(values, score(x), starts), error, without=without)
@@ -124,7 +126,7 @@ class _Draw:
     """One gradient.
 
     Attributes:
-        reference: which one the way begins at.
+        references: which one the way begins at.
         place: how far along the way, from 0 to 1.
         weight: in the mean of its reference.
         again: whether it is the second one in its part of the way; the first one is the draw before.
@@ -132,7 +134,7 @@ class _Draw:
         last: whether it is the last one of its reference.
     """
 
-    reference: int
+    references: int
     place: float
     weight: float
     again: bool

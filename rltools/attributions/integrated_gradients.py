@@ -14,7 +14,7 @@ from rltools.errors import ArgumentError
 
 @method(
     unit="score",
-    needs={"gradient", "reference"},
+    needs={"gradient", "references"},
     axioms={"linear", "dummy", "complete", "symmetric", "invariant"},
     forwards=lambda features, references, settings: 2 * settings["nodes"] * references,
     copies=lambda features, references, settings: 2 * settings["nodes"],
@@ -23,7 +23,7 @@ def integrated_gradients(
     score: TargetFunction,
     x: Tensor,
     *,
-    reference: Tensor,
+    references: Tensor,
     nodes: int = 16,
     most_nodes: int = 64,
     tolerance: float = TOLERANCE,
@@ -38,7 +38,7 @@ def integrated_gradients(
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`; the mean over them is taken.
+        references: float `[reference, *feature]`; the mean over them is taken.
         nodes: at which the gradient is taken on each way, at first.
         most_nodes: at last.
         tolerance: the largest residual, as a share of the score's standard deviation over the references (of the
@@ -61,7 +61,7 @@ def integrated_gradients(
         >>> from rltools.attributions.integrated_gradients import integrated_gradients
         >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> result = integrated_gradients(score, x, reference=torch.zeros(1, 2))
+        >>> result = integrated_gradients(score, x, references=torch.zeros(1, 2))
         >>> result.values.round(decimals=3).tolist(), result.residual.abs().max().item() < 1e-4
         ([[[1.0, 4.0]]], True)
     """
@@ -69,8 +69,8 @@ def integrated_gradients(
         raise ArgumentError(f"nodes is {nodes}; it must be at least 1")
     with torch.no_grad():
         ends = score(x)
-    starts = reference_scores(score, x, reference)
-    sums = _integral(score, x, reference, nodes)
+    starts = reference_scores(score, x, references)
+    sums = _integral(score, x, references, nodes)
     values, without = sums.mean(), sums.without()
     residual = residual_of(values, ends, starts)
     complete = is_complete(residual, ends, starts, tolerance)
@@ -79,11 +79,11 @@ def integrated_gradients(
         rows = (~complete).nonzero()[:, 0]
         if 2 * nodes > most_nodes:
             # Each halving of the parts at least halves the error: what it changed is at least the error that is left.
-            sums, change = _in_parts(score.rows(rows), x[rows], reference, nodes)
+            sums, change = _in_parts(score.rows(rows), x[rows], references, nodes)
             scale = torch.maximum(spread_of(ends[rows], starts[rows]), sums.mean().flatten(2).abs().amax(2))
             kept = (change / 2 <= tolerance * scale).all(1)
         else:
-            sums, kept = _integral(score.rows(rows), x[rows], reference, nodes), torch.zeros_like(complete[rows])
+            sums, kept = _integral(score.rows(rows), x[rows], references, nodes), torch.zeros_like(complete[rows])
         values, more = values.index_copy(0, rows, sums.mean()), sums.without()
         if without is not None and more is not None:
             without = without.index_copy(1, rows, more)
@@ -93,12 +93,12 @@ def integrated_gradients(
     return Result(values, residual=residual, complete=complete, without=without)
 
 
-def _integral(score: TargetFunction, x: Tensor, reference: Tensor, nodes: int) -> DrawSums:
+def _integral(score: TargetFunction, x: Tensor, references: Tensor, nodes: int) -> DrawSums:
     """By Gauss-Legendre nodes, from one reference at a time to bound the memory; `[batch, target, *feature]` each."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
     weight = torch.as_tensor(weights / 2, dtype=x.dtype, device=x.device)
-    sums = DrawSums(len(reference))
-    for start in reference:
+    sums = DrawSums(len(references))
+    for start in references:
         total = torch.zeros(score.outputs, len(x), *x.shape[1:], dtype=x.dtype, device=x.device)
         used = 0
         for gradients, _ in _along(score, x, start, (places + 1) / 2):
@@ -109,13 +109,13 @@ def _integral(score: TargetFunction, x: Tensor, reference: Tensor, nodes: int) -
     return sums
 
 
-def _in_parts(score: TargetFunction, x: Tensor, reference: Tensor, parts: int) -> tuple[DrawSums, Tensor]:
+def _in_parts(score: TargetFunction, x: Tensor, references: Tensor, parts: int) -> tuple[DrawSums, Tensor]:
     """By parts between gradients, each reference as in `_integral`; and what half as many parts would have changed.
 
     The change is the largest among a row's features, `[batch, target]`.
     """
-    sums, coarse = DrawSums(len(reference)), torch.zeros((), dtype=x.dtype, device=x.device)
-    for start in reference:
+    sums, coarse = DrawSums(len(references)), torch.zeros((), dtype=x.dtype, device=x.device)
+    for start in references:
         way = (x - start)[:, None]
         blocks = list(_along(score, x, start, np.linspace(0, 1, parts + 1)))
         gradients = torch.cat([block for block, _ in blocks], 2)
@@ -126,7 +126,7 @@ def _in_parts(score: TargetFunction, x: Tensor, reference: Tensor, parts: int) -
         half = slice(None, None, 2)
         of_half = _weighted(gradients[:, :, half], slopes[:, :, half], scores[:, :, half]) if parts % 2 == 0 else 0
         coarse = coarse + (of_half * way[:, 0]).movedim(0, 1)
-    return sums, (sums.mean() - coarse / len(reference)).flatten(2).abs().amax(2)
+    return sums, (sums.mean() - coarse / len(references)).flatten(2).abs().amax(2)
 
 
 def _weighted(gradients: Tensor, slopes: Tensor, scores: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from rltools.attributions._support.perturbation import copies_for, entry_parts, 
 
 @method(
     unit="score",
-    needs={"reference"},
+    needs={"references"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
     forwards=lambda features, references, settings: (
         copies_for(features) * (references if settings["replacement"] == "resample" else 1)
@@ -19,7 +19,7 @@ from rltools.attributions._support.perturbation import copies_for, entry_parts, 
     copies=lambda features, references, settings: copies_for(features),
 )
 def occlusion(
-    score: TargetFunction, x: Tensor, *, reference: Tensor, replacement: str = "resample", groups: Groups | None = None
+    score: TargetFunction, x: Tensor, *, references: Tensor, replacement: str = "resample", groups: Groups | None = None
 ) -> Result:
     """What the score loses when a feature, or a group of them, is replaced by other values.
 
@@ -29,7 +29,7 @@ def occlusion(
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`.
+        references: float `[reference, *feature]`.
         replacement: "resample", the values of each reference, of which the mean loss is taken; "mean", the mean of the
             references; "zero", which leaves them unused.
         groups: positions in row-major order of the entries that are replaced together; None for each by itself. A
@@ -49,11 +49,11 @@ def occlusion(
         >>> from rltools.attributions.occlusion import occlusion
         >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> occlusion(score, x, reference=torch.zeros(1, 2)).values.tolist()
+        >>> occlusion(score, x, references=torch.zeros(1, 2)).values.tolist()
         [[[1.0, 4.0]]]
     """
     parts = entry_parts(x, groups)
-    replaced = replacements_for(x, reference, replacement)
+    replaced = replacements_for(x, references, replacement)
     with torch.no_grad():
         sums = DrawSums(len(replaced))
         for stand_in in replaced:  # one at a time, to bound the memory

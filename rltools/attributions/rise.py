@@ -14,7 +14,7 @@ from rltools.spaces.axes import is_image
 
 @method(
     unit="score",
-    needs={"reference"},
+    needs={"references"},
     axioms={"invariant"},
     forwards=lambda features, references, settings: settings["masks"],
     separates=places,
@@ -23,7 +23,7 @@ def rise(
     score: TargetFunction,
     x: Tensor,
     *,
-    reference: Tensor,
+    references: Tensor,
     masks: int = 500,
     shown: float = 0.5,
     cells: int = 7,
@@ -43,7 +43,7 @@ def rise(
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`, which "blur" and "zero" leave unused.
+        references: float `[reference, *feature]`, which "blur" and "zero" leave unused.
         masks: how many, the same for all rows.
         shown: the probability of a cell, feature or group to be shown.
         cells: of a picture without groups, along each axis.
@@ -69,7 +69,7 @@ def rise(
         >>> from rltools.attributions.rise import rise
         >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> rise(score, x, reference=torch.zeros(1, 2), masks=4000).values.round(decimals=0).tolist()
+        >>> rise(score, x, references=torch.zeros(1, 2), masks=4000).values.round(decimals=0).tolist()
         [[[1.0, 4.0]]]
     """
     if masks < 2:
@@ -85,7 +85,7 @@ def rise(
     else:
         parts = entry_parts(x, groups)
         drawn = part_masks(masks, parts.count, shown, seed, like=x)
-    replaced = replacements_or_blur(x, dims, reference, replacement, blur)
+    replaced = replacements_or_blur(x, dims, references, replacement, blur)
     blocks = torch.split(torch.arange(masks, device=x.device), copies_at_once(score.most_copies, len(x)))
     with torch.no_grad():
         seen = []

@@ -8,7 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, coalition_values
+from rltools.attributions._support.coalitions import (
+    Groups,
+    coalition_values,
+    compared,
+    owners,
+    rounding,
+    spread,
+    starts,
+)
 from rltools.attributions._support.draws import DrawSums
 from rltools.attributions._support.method import Result, TargetFunction, method
 from rltools.errors import ArgumentError
@@ -25,7 +33,7 @@ def _copies(features: int, references: int, settings: Mapping[str, Any]) -> int:
 
 @method(
     unit="score",
-    needs={"reference"},
+    needs={"references"},
     axioms={"linear", "dummy", "complete", "invariant"},
     forwards=lambda features, references, settings: (
         compared(references, settings) * _copies(features, references, settings)
@@ -36,7 +44,7 @@ def sampled_shapley(
     score: TargetFunction,
     x: Tensor,
     *,
-    reference: Tensor,
+    references: Tensor,
     permutations: int = 64,
     nearest: int = 0,
     groups: Groups | None = None,
@@ -51,7 +59,7 @@ def sampled_shapley(
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`.
+        references: float `[reference, *feature]`.
         permutations: how many orders at least, reverse ones included. Each reference has as many as any other, and two
             pairs at least, so with 8 references there are 32, 48, 64, ...
         nearest: of the references, how many of the nearest each row is compared with; 0 for all. See `shapley`.
@@ -77,7 +85,7 @@ def sampled_shapley(
         >>> from rltools.attributions.sampled_shapley import sampled_shapley
         >>> score = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> sampled_shapley(score, x, reference=torch.zeros(1, 2)).values.tolist()
+        >>> sampled_shapley(score, x, references=torch.zeros(1, 2)).values.tolist()
         [[[-1.0, -1.0]]]
     """
     if permutations < 1:
@@ -85,7 +93,7 @@ def sampled_shapley(
     owner = owners(x, groups)
     players = len(owner) if groups is None else len(groups)
     with torch.no_grad():
-        compared_with = starts(score, x, reference, nearest)
+        compared_with = starts(score, x, references, nearest)
         count = len(compared_with)
         pairs = _pairs(permutations, count)
         generator = torch.Generator().manual_seed(seed)
@@ -107,7 +115,7 @@ def sampled_shapley(
         values = sums.mean()
         error = (variance.sqrt() / count).transpose(1, 2)
         residual = difference / count - values.flatten(2).sum(2)
-        without = None if count < len(reference) else sums.without()
+        without = None if count < len(references) else sums.without()
     return Result(values, residual=residual, standard_error=spread(error, owner, shape), without=without)
 
 

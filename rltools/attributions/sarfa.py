@@ -7,15 +7,15 @@ from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
 from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, TargetFunction, Settings, method, places
+from rltools.attributions._support.method import Result, Settings, TargetFunction, method, places
 from rltools.attributions._support.perturbation import (
     copies_for,
     entry_parts,
     every_place,
     place_parts,
-    values_without,
     replacements_or_blur,
     usual_replacement,
+    values_without,
 )
 from rltools.spaces.axes import is_image
 
@@ -27,7 +27,7 @@ def _fitting(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> t
 
 @method(
     unit="share",
-    needs={"actions", "reference"},
+    needs={"actions", "references"},
     axioms={"invariant"},
     forwards=lambda parts, references, settings: (
         1 + copies_for(parts) * (1 if settings["replacement"] in ("blur", "mean", "zero") else references)
@@ -40,7 +40,7 @@ def sarfa(
     score: TargetFunction,
     x: Tensor,
     *,
-    reference: Tensor,
+    references: Tensor,
     replacement: str | None = None,
     groups: Groups | None = None,
     stride: int = 5,
@@ -60,7 +60,7 @@ def sarfa(
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`, of a policy that chooses one of several actions.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`, which "blur" and "zero" leave unused.
+        references: float `[reference, *feature]`, which "blur" and "zero" leave unused.
         replacement: "blur", the picture blurred; "resample", the values of each reference, of which the mean is taken;
             "mean", the mean of the references; "zero". None is "blur" for pictures and "resample" for others.
         groups: positions in row-major order of the entries that are replaced together; None for each by itself, or for
@@ -83,12 +83,12 @@ def sarfa(
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> observations = rltools.record(policy, episodes=1, max_steps=4).episode(0).observations
-        >>> rltools.attribute(policy, observations, method="sarfa", reference=observations).values.shape
+        >>> rltools.attribute(policy, observations, method="sarfa", references=observations).values.shape
         (4, 1, 4)
     """
     by_place = groups is None and is_image(score.dims)
     parts = place_parts(x, score.dims, stride, radius) if by_place else entry_parts(x, groups)
-    replaced = replacements_or_blur(x, score.dims, reference, replacement, blur)
+    replaced = replacements_or_blur(x, score.dims, references, replacement, blur)
     with torch.no_grad():
         _, chosen = score.actions(x)
         sums = DrawSums(len(replaced))

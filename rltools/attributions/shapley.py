@@ -6,7 +6,15 @@ from math import comb
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.coalitions import Groups, compared, owners, rounding, spread, starts, coalition_values
+from rltools.attributions._support.coalitions import (
+    Groups,
+    coalition_values,
+    compared,
+    owners,
+    rounding,
+    spread,
+    starts,
+)
 from rltools.attributions._support.draws import DrawSums
 from rltools.attributions._support.method import Result, TargetFunction, method
 
@@ -16,13 +24,15 @@ MOST_JOINING = 1 << 22
 
 @method(
     unit="score",
-    needs={"reference"},
+    needs={"references"},
     axioms={"linear", "dummy", "complete", "symmetric", "invariant"},
     forwards=lambda features, references, settings: 2**features * compared(references, settings),
     copies=lambda features, references, settings: 2**features,
     largest=12,
 )
-def shapley(score: TargetFunction, x: Tensor, *, reference: Tensor, nearest: int = 0, groups: Groups | None = None) -> Result:
+def shapley(
+    score: TargetFunction, x: Tensor, *, references: Tensor, nearest: int = 0, groups: Groups | None = None
+) -> Result:
     """What each feature adds to the score, averaged over every order in which features could be learned.
 
     A coalition's worth is the mean score over the references with the coalition's features taken from this state
@@ -32,9 +42,9 @@ def shapley(score: TargetFunction, x: Tensor, *, reference: Tensor, nearest: int
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`, at most 12 entries a row, or any number in at most 12 groups.
-        reference: float `[reference, *feature]`.
+        references: float `[reference, *feature]`.
         nearest: of the references, how many of the nearest each row is compared with; 0 for all. Near ones keep the
-            coalitions near states that occur: `explain(reference=256, nearest=8)` compares with the 8 nearest of 256
+            coalitions near states that occur: `explain(references=256, nearest=8)` compares with the 8 nearest of 256
             visited states. Distances are in standard deviations of each feature over the references; features that do
             not vary there count nothing, and the earlier of two equally near references is taken.
         groups: positions of a row's entries, row-major, that are one player together: its value is spread evenly over
@@ -56,13 +66,13 @@ def shapley(score: TargetFunction, x: Tensor, *, reference: Tensor, nearest: int
         >>> from rltools.attributions.shapley import shapley
         >>> score = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> shapley(score, x, reference=torch.zeros(1, 2)).values.tolist()
+        >>> shapley(score, x, references=torch.zeros(1, 2)).values.tolist()
         [[[-1.0, -1.0]]]
     """
     owner = owners(x, groups)
     players = len(owner) if groups is None else len(groups)
     with torch.no_grad():
-        compared_with = starts(score, x, reference, nearest)
+        compared_with = starts(score, x, references, nearest)
         sums, count, shape = DrawSums(len(compared_with)), len(compared_with), x.shape[1:]
         for start in compared_with:  # one at a time, to bound the memory
             sums.add(_all_worths(score, x, start, owner, players))
@@ -70,7 +80,7 @@ def shapley(score: TargetFunction, x: Tensor, *, reference: Tensor, nearest: int
         values = _values(worth, players)
         residual = worth[:, -1] - worth[:, 0] - values.sum(2)
         # Which of them are nearest is another matter without one of them.
-        without = None if count < len(reference) else sums.without()
+        without = None if count < len(references) else sums.without()
         if without is not None:
             without = torch.stack([spread(_values(part, players), owner, shape) for part in without])
     return Result(spread(values, owner, shape), residual=residual, without=without)

@@ -10,13 +10,13 @@ from rltools.attributions._support.noise import check_noise, shifts, spread
 
 @method(
     unit="score per unit",
-    needs={"gradient", "reference"},
+    needs={"gradient", "references"},
     axioms={"linear", "dummy", "invariant"},
     forwards=lambda features, references, settings: 4 * settings["samples"],
     copies=lambda features, references, settings: 2 * settings["samples"],
 )
 def smooth_grad(
-    score: TargetFunction, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 16, seed: int = 0
+    score: TargetFunction, x: Tensor, *, references: Tensor, noise: float = 0.1, samples: int = 16, seed: int = 0
 ) -> Result:
     """How fast the score rises with each feature, on average over states near this one.
 
@@ -31,7 +31,7 @@ def smooth_grad(
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`, at least two that differ.
+        references: float `[reference, *feature]`, at least two that differ.
         noise: standard deviation of the noise, in standard deviations of each feature; 0 is the gradient itself.
         samples: draws of the noise; two gradients are taken for each.
         seed: of the draws.
@@ -52,10 +52,10 @@ def smooth_grad(
         >>> from rltools.attributions.smooth_grad import smooth_grad
         >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> smooth_grad(score, x, reference=torch.eye(2), samples=2000).values.round(decimals=0).tolist()
+        >>> smooth_grad(score, x, references=torch.eye(2), samples=2000).values.round(decimals=0).tolist()
         [[[2.0, -4.0]]]
     """
-    scale = spread(score, reference)
+    scale = spread(score, references)
     check_noise(noise, scale, samples, least=1)
     if noise == 0:
         exact = score.gradients(x).movedim(0, 1)

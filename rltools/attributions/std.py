@@ -5,17 +5,17 @@ from torch import Tensor
 from rltools.attributions._support.method import Result, TargetFunction, method
 
 
-@method(unit="rank", needs={"reference"}, forwards=lambda features, references, settings: 0, control=True)
-def std(score: TargetFunction, x: Tensor, *, reference: Tensor) -> Result:
+@method(unit="rank", needs={"references"}, forwards=lambda features, references, settings: 0, control=True)
+def std(score: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
     """Control: how much each feature varies over the references, the same at every state.
 
     It does not know the network, so a method that does no better has told how features vary, and not what the agent
-    makes of them. Only the order means anything. Many references make it steady: `explain(reference=1000)`.
+    makes of them. Only the order means anything. Many references make it steady: `explain(references=1000)`.
 
     Args:
         score: says how many targets there are; never called.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`.
+        references: float `[reference, *feature]`.
 
     Returns:
         values `[batch, target, *feature]`, the standard deviation, in units of the feature; 0 for one reference.
@@ -26,8 +26,8 @@ def std(score: TargetFunction, x: Tensor, *, reference: Tensor) -> Result:
         >>> from rltools.attributions.std import std
         >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> std(score, x, reference=torch.tensor([[0.0, 0.0], [2.0, 0.0]])).values.tolist()
+        >>> std(score, x, references=torch.tensor([[0.0, 0.0], [2.0, 0.0]])).values.tolist()
         [[[1.0, 0.0]]]
     """
-    spread = reference.std(0, correction=0)
+    spread = references.std(0, correction=0)
     return Result(spread.expand(len(x), score.outputs, *spread.shape).clone())

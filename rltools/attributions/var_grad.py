@@ -10,13 +10,13 @@ from rltools.attributions._support.noise import check_noise, shifts, spread
 
 @method(
     unit="squared score",
-    needs={"gradient", "reference"},
+    needs={"gradient", "references"},
     axioms={"dummy", "invariant"},
     forwards=lambda features, references, settings: 2 * settings["samples"],
     copies=lambda features, references, settings: settings["samples"],
 )
 def var_grad(
-    score: TargetFunction, x: Tensor, *, reference: Tensor, noise: float = 0.1, samples: int = 64, seed: int = 0
+    score: TargetFunction, x: Tensor, *, references: Tensor, noise: float = 0.1, samples: int = 64, seed: int = 0
 ) -> Result:
     """How much the score's slope along each feature varies among states near this one.
 
@@ -28,7 +28,7 @@ def var_grad(
     Args:
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
-        reference: float `[reference, *feature]`, at least two that differ.
+        references: float `[reference, *feature]`, at least two that differ.
         noise: standard deviation of the noise, in standard deviations of each feature.
         samples: draws of the noise, at least 2; a gradient is taken for each.
         seed: of the draws.
@@ -48,10 +48,10 @@ def var_grad(
         >>> from rltools.attributions.var_grad import var_grad
         >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> var_grad(score, x, reference=torch.eye(2)).values.shape
+        >>> var_grad(score, x, references=torch.eye(2)).values.shape
         torch.Size([1, 1, 2])
     """
-    scale = spread(score, reference)
+    scale = spread(score, references)
     check_noise(noise, scale, samples, least=2)
     first: Tensor | None = None
     powers = DrawSums(samples)

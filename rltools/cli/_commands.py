@@ -172,7 +172,7 @@ def explain(
     given = parameters(settings)
     chosen = find_method(method)
     chosen.settings(given)
-    if references is not None and "reference" not in chosen.needs:
+    if references is not None and "references" not in chosen.needs:
         raise ArgumentError(f"{method} compares with no other states; leave --references {references} out")
     imported(modules)
     recording = open_recording(run)
@@ -183,7 +183,7 @@ def explain(
         policy,
         method=method,
         target=asked,
-        reference=references,
+        references=references,
         window=window,
         units=units,
         every=every,

@@ -161,9 +161,9 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
             f"{header.seeds} from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions",
         ),
     ]
-    questions = recording.questions
+    specs = recording.specs
     rows += [
-        ("explained", words + (f", one step in {questions[key].every}" if questions[key].every > 1 else ""))
+        ("explained", words + (f", one step in {specs[key].every}" if specs[key].every > 1 else ""))
         for key, words in recording.described.items()
     ]
     rows += [("note", note) for note in header.notes]

@@ -37,7 +37,7 @@ def _agents() -> Rows:
     def line(name: str) -> str:
         card = read_agent_card(list_content("agents")[name])
         digits = 0 if abs(card.returns.mean) >= 10 else 2
-        returns = f"{card.returns.mean:.{digits}f} ± {card.returns.deviation:.{digits}f}"
+        returns = f"{card.returns.mean:.{digits}f} ± {card.returns.std:.{digits}f}"
         return f"{card.algorithm} on {card.environment.id}, return {returns}. {card.description}"
 
     return [(name, _or_fault(line, name)) for name in sorted(list_content("agents"))]

@@ -233,7 +233,6 @@ def parameters(given: list[str] | None) -> dict[str, Any]:
 OPTIONS = {
     "method": "--method",
     "target": "--target",
-    "reference": "--references",
     "references": "--references",
     "window": "--window",
     "units": "--units",

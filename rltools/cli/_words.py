@@ -10,7 +10,7 @@ _TYPED = (
     (r"env= or --env|env=", "--env ID"),
     (r"normalize=False", "--normalize none"),
     (r"normalize=(PATH)?", "--normalize PATH"),
-    (r"reference=", "--references N"),
+    (r"references=", "--references N"),
     (r"seconds=([\d.e+]+)", r"--seconds \1"),
     (r"threads=", "--threads N"),
     (r'trust="\w+" \((--trust \w+)\)', r"\1"),

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from rltools.experiments._run import ExperimentRun as ExperimentRun
     from rltools.experiments._run import run_experiment as run_experiment
 
-__all__ = ["Experiment", "Ran", "read_experiment", "run_experiment"]
+__all__ = ["Experiment", "ExperimentRun", "read_experiment", "run_experiment"]
 
 
 def __getattr__(name: str) -> Any:
     """Running one loads torch; reading one does not."""
-    if name in ("Ran", "run_experiment"):
+    if name in ("ExperimentRun", "run_experiment"):
         from rltools.experiments import _run
 
         return getattr(_run, name)

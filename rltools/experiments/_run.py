@@ -168,7 +168,7 @@ def _explain_all(
         )
         most_apart = max(most_apart, sampled)
         for target in (None,) if "decision" in method.needs else plan.targets:
-            asked = {"method": choice.name, "reference": references, "target": target, "every": sampled} | parameters
+            asked = {"method": choice.name, "references": references, "target": target, "every": sampled} | parameters
             if progress:
                 say(str(plan_explaining(recording, policy, threads=threads, **asked)), shown=True)
             recording = explain(recording, policy, threads=threads, progress=progress, **asked)

@@ -156,7 +156,7 @@ def analyze(
     headline = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
     main = str(fitting_target(headline, find_method(headline).needs, target, policy))
     # Asked before anything is recorded, which can take hours.
-    wanted = [(find_method(name).name, of) for name, of in questions(policy, headline, main)]
+    wanted = [(find_method(name).name, of) for name, of in specs(policy, headline, main)]
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     recording = record(
         policy,
@@ -170,7 +170,7 @@ def analyze(
         bounds=bounds,
     )
     asked = [
-        {"method": name, "target": of, "reference": references or COMPARED}
+        {"method": name, "target": of, "references": references or COMPARED}
         | ({"groups": SUMMARY} if name == DECISION else {})
         for name, of in wanted
     ]
@@ -228,7 +228,7 @@ def _options(options: dict[str, Any]) -> list[str]:
     return words
 
 
-def questions(policy: Policy, headline: str, target: str | None) -> list[tuple[str, str]]:
+def specs(policy: Policy, headline: str, target: str | None) -> list[tuple[str, str]]:
     """Pairs of method and target: the plain gradients, what heads the findings, and how the decision changes."""
     default = str(default_target(policy))
     gradients = [f"{policy.heads[0]}:chosen"] if is_discrete(policy) else []

@@ -28,7 +28,7 @@ def attribute(
     *,
     method: str = "gradient",
     target: str | Target | None = None,
-    reference: Any = None,
+    references: Any = None,
     context: Context | None = None,
     max_batch: int | None = None,
     threads: int | None = None,
@@ -43,7 +43,7 @@ def attribute(
             structure like it with such an array at each leaf.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        reference: `[reference, *observation]` or a single state, which methods that compare states need; others
+        references: `[reference, *observation]` or a single state, which methods that compare states need; others
             ignore it.
         context: of each state, where the policy needs it: which actions are allowed, what a recurrent one remembers.
         max_batch: see `explain`.
@@ -79,11 +79,11 @@ def attribute(
     with compute_threads(policy, len(x), threads):
         decided = _decided(policy, states, context or Context(), x, max_batch)
     settings, asked, compared = found.settings(parameters), {}, None
-    if reference is not None and "reference" in found.needs:
-        compared, asked = given_references(policy, reference), {"reference": references_id(reference, seed=0)}
+    if references is not None and "references" in found.needs:
+        compared, asked = given_references(policy, references), {"reference": references_id(references, seed=0)}
     taken = with_groups(found, settings, policy.features)
     explained = explained_rows(policy, found, parsed, x, decided, compared, taken, max_batch, threads=threads)
-    question = AttributionSpec(
+    spec = AttributionSpec(
         method=method,
         target=str(parsed),
         labels=remembered("labels", parsed, policy, lambda: target_labels(parsed, policy)),
@@ -93,9 +93,9 @@ def attribute(
         separated=separated_axes(found, settings, policy.features),
     )
     return Attribution(
-        question=question,
+        spec=spec,
         features=policy.features,
-        reference=None if compared is None else compared.cpu().numpy(),
+        references=None if compared is None else compared.cpu().numpy(),
         **explained.columns,
     )
 

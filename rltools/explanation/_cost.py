@@ -42,7 +42,7 @@ def measured_seconds(
     recording: Recording,
     policy: Policy,
     asked: Asked,
-    reference: Tensor | None,
+    references: Tensor | None,
     max_batch: int | None,
     threads: int | None,
 ) -> float:
@@ -53,7 +53,7 @@ def measured_seconds(
     Raises:
         RltoolsError: whatever the method raises.
     """
-    columns = _some_steps(recording, policy, asked, reference, max_batch)
+    columns = _some_steps(recording, policy, asked, references, max_batch)
     if not columns:
         return 0.0
     x, context = recorded_inputs(policy, columns), recorded_context(policy, columns)
@@ -72,7 +72,7 @@ def measured_seconds(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what is not finite is said when the steps are explained
                 explained_rows(
-                    *(policy, asked.method, asked.target, x[some], context.rows(some), reference, asked.settings),
+                    *(policy, asked.method, asked.target, x[some], context.rows(some), references, asked.settings),
                     max_batch,
                     threads=threads,
                     advance=advance,
@@ -86,12 +86,12 @@ def measured_seconds(
 
 
 def _some_steps(
-    recording: Recording, policy: Policy, asked: Asked, reference: Tensor | None, max_batch: int | None
+    recording: Recording, policy: Policy, asked: Asked, references: Tensor | None, max_batch: int | None
 ) -> dict[str, np.ndarray]:
     """Columns of as many steps as the method is given at once, evenly from a few episodes."""
-    references = 0 if reference is None else len(reference)
-    targets = len(asked.question.labels)
-    rows = chunk_rows(asked.method, policy, targets, references, asked.settings, most_copies(policy, max_batch))
+    n_references = 0 if references is None else len(references)
+    targets = len(asked.spec.labels)
+    rows = chunk_rows(asked.method, policy, targets, n_references, asked.settings, most_copies(policy, max_batch))
     outcomes = [outcome for outcome in recording.outcomes() if outcome.steps]
     outcomes = outcomes[:: ceil(len(outcomes) / EPISODES)] if outcomes else []
     every = max(1, sum(outcome.steps for outcome in outcomes) // rows)
@@ -146,7 +146,7 @@ def cheaper_ways(policy: Policy, method: Method, references: int, settings: Mapp
 
 def _changes(passes: Any, method: Method, references: int, settings: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """What could be asked for instead: how many passes that takes, and what it is."""
-    if "reference" in method.needs and references > MANY_REFERENCES:
+    if "references" in method.needs and references > MANY_REFERENCES:
         yield passes(MANY_REFERENCES, settings), f"{MANY_REFERENCES} references instead of {references}"
     if "groups" in settings and settings["groups"] is None:
         yield passes(references, {**settings, "groups": SUMMARY}), "groups=summary"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools._util.files import os_errors_as, numbered, numbered_path
+from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
 from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import duration, progress_bar
@@ -36,9 +36,9 @@ from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.threads import compute_threads
 from rltools.recording import DamagedFileWarning, Recording, check_recording
 from rltools.recording.draws import draws_columns, draws_path
-from rltools.recording.questions import spec_path
 from rltools.recording.read_attribution import folder_identity, references_path
 from rltools.recording.sealed_json import write_json
+from rltools.recording.specs import spec_path
 from rltools.recording.writers import BackgroundFiles
 from rltools.targets import Target
 
@@ -65,7 +65,7 @@ def explain(
     *,
     method: str = "gradient",
     target: str | Target | None = None,
-    reference: References = None,
+    references: References = None,
     window: int = 0,
     units: Units = "environment",
     every: int = 1,
@@ -87,7 +87,7 @@ def explain(
         policy: the policy that did it, loaded again.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        reference: for methods that compare with other states: how many visited states to draw (None: 8), or states
+        references: for methods that compare with other states: how many visited states to draw (None: 8), or states
             `[reference, *observation]`.
         window: of a recurrent policy, how many of the last observations are explained, each through what is remembered
             of it: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the observation of the
@@ -96,7 +96,7 @@ def explain(
             then per deviation, and the score's own units stay.
         every: explain one step of so many, evenly over all episodes.
         seconds: about how long it may take, as measured on a few steps before it begins: where all steps would take
-            longer, `every` is as large as that asks for (1, 2, 3, 5, 10, ...), and `question.every` says how large.
+            longer, `every` is as large as that asks for (1, 2, 3, 5, 10, ...), and `spec.every` says how large.
             What was begun before goes on with the steps it began with. None explains them all, however long it takes.
         seed: of what is drawn: the visited states, and a method's own draws.
         max_batch: rows that go through the network at once, copies of a state included; None chooses by their size.
@@ -135,8 +135,8 @@ def explain(
     check_count("seed", seed, least=0, most=MAX_SEED)
     if max_batch is not None:
         check_count("max_batch", max_batch, most=MAX_STEPS)
-    if isinstance(reference, int):
-        check_count("reference", max(reference, 1), most=MAX_REFERENCES)
+    if isinstance(references, int):
+        check_count("references", max(references, 1), most=MAX_REFERENCES)
     if threads is not None:
         check_count("threads", threads, most=MAX_THREADS)
     policy = compiled(policy) if compile else policy
@@ -146,7 +146,7 @@ def explain(
             policy,
             method=method,
             target=target,
-            reference=reference,
+            references=references,
             window=window,
             units=units,
             every=every,
@@ -159,8 +159,8 @@ def explain(
     policy = in_units(policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
-    asked = ask(recording, policy, method, target, reference, every, seed, chosen)
-    check_passes(policy, asked.method, reference if isinstance(reference, int) else 1, asked.settings)
+    asked = ask(recording, policy, method, target, references, every, seed, chosen)
+    check_passes(policy, asked.method, references if isinstance(references, int) else 1, asked.settings)
     check_answered(recording, asked)
     answered = replace(recording, asked=(*recording.asked, asked.key))
     folder = recording.directory / "attributions" / asked.key
@@ -173,10 +173,10 @@ def explain(
         folder.parent.mkdir(exist_ok=True)
         missing = _unexplained(recording, folder)
         if not missing and recording.numbers:  # only what was asked is not there
-            write_json(kept[0], asked.question.to_json())
+            write_json(kept[0], asked.spec.to_json())
         states = None
-        if missing and "reference" in asked.method.needs:
-            states = visited_references(recording, policy, reference, seed, folder)
+        if missing and "references" in asked.method.needs:
+            states = visited_references(recording, policy, references, seed, folder)
             kept.append(references_path(folder))
         # Only a bar needs to know how much there is to do: finding out opens every file once more.
         total = _steps(recording, missing) if progress else 0
@@ -253,7 +253,7 @@ class _Work:
     recording: Recording
     policy: Policy
     asked: Asked
-    reference: Tensor | None
+    references: Tensor | None
     window: int
     folder: Path
     files: BackgroundFiles
@@ -265,13 +265,13 @@ class _Work:
 def _batches(work: _Work, missing: list[int]) -> Iterator[list[StepBlock]]:
     """A batch is what a method works off at once: more would only delay what the progress bar says."""
     policy, asked = work.policy, work.asked
-    references = 0 if work.reference is None else len(work.reference)
-    copies, targets = most_copies(policy, work.max_batch), len(asked.question.labels)
+    references = 0 if work.references is None else len(work.references)
+    copies, targets = most_copies(policy, work.max_batch), len(asked.spec.labels)
     rows = chunk_rows(asked.method, policy, targets, references, asked.settings, copies)
     row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
     most = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
     names = needed_columns(work.recording, policy)
-    return batches(work.recording, missing, names, asked.question.every, min(rows, most), most, work.window)
+    return batches(work.recording, missing, names, asked.spec.every, min(rows, most), most, work.window)
 
 
 def _explain_batch(work: _Work, batch: list[StepBlock], *, first: bool) -> tuple[int, int]:
@@ -300,7 +300,7 @@ def _explain_batch(work: _Work, batch: list[StepBlock], *, first: bool) -> tuple
         asked.target,
         x,
         context,
-        work.reference,
+        work.references,
         asked.settings,
         work.max_batch,
         threads=work.threads,
@@ -310,9 +310,9 @@ def _explain_batch(work: _Work, batch: list[StepBlock], *, first: bool) -> tuple
     # Only now, so that a question that failed at its first step does not seem to be answered.
     if not (path := spec_path(work.recording.directory, asked.key)).is_file():
         values = explained.columns["values"]
-        unseen = unseen_entries(work.recording, policy, asked.method, asked.target, asked.question, x, context, values)
+        unseen = unseen_entries(work.recording, policy, asked.method, asked.target, asked.spec, x, context, values)
         folder.mkdir(exist_ok=True)
-        write_json(path, replace(asked.question, unseen=unseen).to_json())
+        write_json(path, replace(asked.spec, unseen=unseen).to_json())
     start = 0
     for piece in batch:
         rows = slice(start, start + len(piece.t))
@@ -320,7 +320,7 @@ def _explain_batch(work: _Work, batch: list[StepBlock], *, first: bool) -> tuple
         files.write(path, {"t": piece.t, **{name: values[rows] for name, values in found.items()}})
         draws, beside = draws_path(folder, piece.number), None
         if explained.without is not None:
-            beside = draws_columns(piece.t, explained.without[rows], asked.question, policy.features)
+            beside = draws_columns(piece.t, explained.without[rows], asked.spec, policy.features)
         if beside is not None:
             files.write(draws, beside)
         if piece.last:
@@ -328,6 +328,6 @@ def _explain_batch(work: _Work, batch: list[StepBlock], *, first: bool) -> tuple
             # An episode whose attributions are there has its draws, too.
             if beside is not None:
                 files.finish(draws, belongs)
-            files.finish(path, {"policy_sha256": asked.question.policy_sha256, **belongs})
+            files.finish(path, {"policy_sha256": asked.spec.policy_sha256, **belongs})
         start = rows.stop
     return start, explained.failed

@@ -79,7 +79,7 @@ def plan_explaining(
     *,
     method: str,
     target: str | Target | None = None,
-    reference: References = None,
+    references: References = None,
     window: int = 0,
     units: Units = "environment",
     every: int = 1,
@@ -104,8 +104,8 @@ def plan_explaining(
     policy = in_units(policy, units)
     policy = Window(policy, window) if window else policy
     chosen = parameters | ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
-    asked = ask(recording, policy, method, target, reference, every, seed, chosen)
-    check_passes(policy, asked.method, reference if isinstance(reference, int) else 1, asked.settings)
+    asked = ask(recording, policy, method, target, references, every, seed, chosen)
+    check_passes(policy, asked.method, references if isinstance(references, int) else 1, asked.settings)
     begun = _begun(recording, asked) if seconds is not None else None
     key = asked.key if begun is None else begun[0]
     name = f"{method} of {asked.target}{f' over {window} observations' if window else ''}"
@@ -113,12 +113,12 @@ def plan_explaining(
     steps = sum(outcome.steps for outcome in recording.outcomes() if outcome.number not in there)
     if not steps:
         return Plan(name, every if begun is None else begun[1], 0, 0.0, seconds, begun is not None)
-    states = _compared(recording, policy, asked, reference, seed)
+    states = _compared(recording, policy, asked, references, seed)
     step_seconds = measured_seconds(recording, policy, asked, states, max_batch, threads)
     if begun is not None:
         return Plan(name, begun[1], steps, step_seconds, seconds, resumed=True)
-    references = 0 if states is None else len(states)
-    cheaper = tuple(cheaper_ways(policy, asked.method, references, asked.method.settings(parameters)))
+    n_references = 0 if states is None else len(states)
+    cheaper = tuple(cheaper_ways(policy, asked.method, n_references, asked.method.settings(parameters)))
     if seconds is not None and step_seconds > seconds:
         instead = ", ".join(cheaper) or "the method gradient"
         raise TooCostlyError(
@@ -138,30 +138,30 @@ def declared_stride(
     """
     found = find_method(method)
     settings = with_groups(found, found.settings(dict(parameters)), policy.features)
-    compared = (references or VISITED) if "reference" in found.needs else 1
+    compared = (references or VISITED) if "references" in found.needs else 1
     steps = sum(outcome.steps for outcome in recording.outcomes())
     return max(1, ceil(steps * declared_seconds(policy, found, compared, settings) / DECLARED_SECONDS))
 
 
 def _begun(recording: Recording, asked: Asked) -> tuple[str, int] | None:
     """The folder and the stride of what was asked before, whatever its stride; complete ones first, then dense ones."""
-    wanted = _without_stride(asked.question)
-    found = [(key, question) for key, question in recording.questions.items() if _without_stride(question) == wanted]
-    fitting = [(not recording.complete(key), question.every, key) for key, question in found]
+    wanted = _without_stride(asked.spec)
+    found = [(key, spec) for key, spec in recording.specs.items() if _without_stride(spec) == wanted]
+    fitting = [(not recording.complete(key), spec.every, key) for key, spec in found]
     if not fitting:
         return None
     _, every, key = min(fitting)
     return key, every
 
 
-def _without_stride(question: AttributionSpec) -> str:
-    return json.dumps(replace(question, every=1, unseen=None).to_json(), sort_keys=True)
+def _without_stride(spec: AttributionSpec) -> str:
+    return json.dumps(replace(spec, every=1, unseen=None).to_json(), sort_keys=True)
 
 
-def _compared(recording: Recording, policy: Policy, asked: Asked, reference: References, seed: int) -> Tensor | None:
+def _compared(recording: Recording, policy: Policy, asked: Asked, references: References, seed: int) -> Tensor | None:
     """As many states as the method will compare with; nothing is written."""
-    if "reference" not in asked.method.needs:
+    if "references" not in asked.method.needs:
         return None
-    if reference is None or isinstance(reference, int):
-        return policy.encode(draw_visited(recording, VISITED if reference is None else reference, seed))
-    return given_references(policy, reference)
+    if references is None or isinstance(references, int):
+        return policy.encode(draw_visited(recording, VISITED if references is None else references, seed))
+    return given_references(policy, references)

@@ -26,7 +26,7 @@ def unseen_entries(
     policy: Policy,
     method: Method,
     target: Target,
-    question: AttributionSpec,
+    spec: AttributionSpec,
     x: Tensor,
     context: Context,
     values: np.ndarray,
@@ -41,7 +41,7 @@ def unseen_entries(
         policy: that is explained.
         method: that explained it.
         target: the scalars.
-        question: what was asked.
+        spec: what was asked.
         x: the explained rows, `[row, *feature]`.
         context: theirs.
         values: `[row, target, *feature]`, what the method said.
@@ -55,13 +55,16 @@ def unseen_entries(
     flat = values.reshape(*values.shape[:2], size)
     flat = flat[np.isfinite(flat).all((1, 2))]
     zero = (flat == 0).all(0)  # [target, entry]
-    tried = [entries for _, entries in question.rows(policy.features) if zero[:, entries].all(1).any()][:MOST_TRIED]
+    tried = [entries for _, entries in spec.rows(policy.features) if zero[:, entries].all(1).any()][:MOST_TRIED]
     if not len(flat) or not tried:
         return ()
     count, others = FEWER if size > LARGE else STATES
     chosen = torch.from_numpy(np.linspace(0, len(x) - 1, min(count, len(x))).round().astype(np.int64)).to(x.device)
     states, of_states = x[chosen], context.rows(chosen)
-    score, visited = make_target_function(policy, target, of_states), policy.encode(draw_visited(recording, others, seed=0))
+    score, visited = (
+        make_target_function(policy, target, of_states),
+        policy.encode(draw_visited(recording, others, seed=0)),
+    )
     # The method may have reasons of its own to say 0, as the variance of a gradient that is the same everywhere has.
     gradients = score.gradients(states).reshape(score.outputs, len(states), size)
     zero &= (gradients == 0).all(1).numpy(force=True)

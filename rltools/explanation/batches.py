@@ -25,9 +25,9 @@ from rltools.targets import (
     Target,
     Weights,
     base_head,
+    gradients_by_vjp,
     linear_weights,
     make_target_function,
-    gradients_by_vjp,
     remembered,
     target_labels,
     terms,
@@ -65,7 +65,7 @@ def explained_rows(
     target: Target,
     x: Tensor,
     context: Context,
-    reference: Tensor | None,
+    references: Tensor | None,
     parameters: dict[str, Any],
     max_batch: int | None = None,
     *,
@@ -77,9 +77,9 @@ def explained_rows(
     NaN where a method failed, and counted; NaN without being counted where the score does not exist. `advance` is
     called with how many rows are done since the last call, also with parts of one while it is worked on.
     """
-    references = 0 if reference is None else len(reference)
-    check_passes(policy, method, references, parameters)
-    at_once = pass_rows(policy, method, len(x), references, parameters, max_batch)
+    n_references = 0 if references is None else len(references)
+    check_passes(policy, method, n_references, parameters)
+    at_once = pass_rows(policy, method, len(x), n_references, parameters, max_batch)
     with compute_threads(policy, at_once, threads):
         decided = from_one_pass(policy, method, target, x, context)
         if decided is not None and all_finite(decided["values"]):
@@ -87,7 +87,7 @@ def explained_rows(
         columns: dict[str, np.ndarray] = {}
         undefined = np.zeros((len(x), 1), bool)
         for rows, score, result in _chunks(
-            policy, method, target, x, context, reference, parameters, max_batch, advance
+            policy, method, target, x, context, references, parameters, max_batch, advance
         ):
             scores = score.known()
             if scores is None:
@@ -113,19 +113,19 @@ def _chunks(
     target: Target,
     x: Tensor,
     context: Context,
-    reference: Tensor | None,
+    references: Tensor | None,
     parameters: dict[str, Any],
     max_batch: int | None,
     advance: Callable[[float], None] | None,
 ) -> Iterator[tuple[slice, PolicyTargetFunction, Result]]:
-    references = 0 if reference is None else len(reference)
+    n_references = 0 if references is None else len(references)
     most = most_copies(policy, max_batch)
     targets = len(target_labels(target, policy))
-    size = chunk_rows(method, policy, targets, references, parameters, most)
+    size = chunk_rows(method, policy, targets, n_references, parameters, most)
     passes = 0
     if advance is not None:
         settings = method.settings(parameters)
-        passes = method.passes(x.shape[1:], policy.features.dims, references, settings)
+        passes = method.passes(x.shape[1:], policy.features.dims, n_references, settings)
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
@@ -133,7 +133,7 @@ def _chunks(
         portion = Portion(len(x[rows]), advance or (lambda rows: None))
         given = score if advance is None else counted(method, score, passes, portion)
         try:
-            result = method(given, x[rows], reference=reference, **parameters)
+            result = method(given, x[rows], references=references, **parameters)
         except torch.cuda.OutOfMemoryError:
             tries += 1
             if tries > SMALLER_BATCHES:

@@ -25,21 +25,23 @@ VISITED = 8
 References = int | np.ndarray | Tensor | Mapping[str, Any] | tuple[Any, ...] | None
 
 
-def references_id(reference: References, seed: int) -> str:
+def references_id(references: References, seed: int) -> str:
     """What tells one choice of references from another, before they are drawn."""
-    if reference is None or isinstance(reference, int):
-        return f"{VISITED if reference is None else reference} visited states, seed {seed}"
+    if references is None or isinstance(references, int):
+        return f"{VISITED if references is None else references} visited states, seed {seed}"
     digest = hashlib.sha256()
-    for given in _arrays(reference):
+    for given in _arrays(references):
         digest.update(f"{given.shape} {given.dtype}".encode() + given.tobytes())
     return digest.hexdigest()
 
 
-def _arrays(reference: Any) -> Iterator[np.ndarray]:
+def _arrays(references: Any) -> Iterator[np.ndarray]:
     """The arrays of one observation after another, in order."""
-    parts = reference.values() if isinstance(reference, Mapping) else reference if isinstance(reference, tuple) else ()
-    if not isinstance(reference, Mapping | tuple):
-        yield np.ascontiguousarray(as_array(reference))
+    parts = (
+        references.values() if isinstance(references, Mapping) else references if isinstance(references, tuple) else ()
+    )
+    if not isinstance(references, Mapping | tuple):
+        yield np.ascontiguousarray(as_array(references))
     for part in parts:
         yield from _arrays(part)
 
@@ -61,25 +63,25 @@ def as_batch(policy: Policy, observations: Any) -> Any:
     return map_leaves(lambda _, values: values[None], arrays, kept) if single else arrays
 
 
-def given_references(policy: Policy, reference: Any) -> Tensor:
+def given_references(policy: Policy, references: Any) -> Tensor:
     """References `[reference, *observation]`, or a single one, as the method takes them.
 
     Raises:
         MismatchError: they have another shape than the policy's observations.
         ArgumentError: there are none, or they are a count.
     """
-    if np.ndim(reference) == 0 and isinstance(reference, int | np.integer):
+    if np.ndim(references) == 0 and isinstance(references, int | np.integer):
         raise ArgumentError(
-            f"the reference is {reference}; only a recording has visited states to draw so many from: give states "
+            f"the reference is {references}; only a recording has visited states to draw so many from: give states "
             f"[reference, *observation]"
         )
-    encoded = policy.encode(as_batch(policy, reference))
+    encoded = policy.encode(as_batch(policy, references))
     if len(encoded) == 0:
         raise ArgumentError("the reference has no states; give at least one [reference, *observation]")
     return encoded
 
 
-def visited_references(recording: Recording, policy: Policy, reference: References, seed: int, folder: Path) -> Tensor:
+def visited_references(recording: Recording, policy: Policy, references: References, seed: int, folder: Path) -> Tensor:
     """The references of one attribution: those in its folder, else the given ones, else states that were visited.
 
     They are written once; an existing file is never drawn again, so that resuming never mixes.
@@ -91,10 +93,10 @@ def visited_references(recording: Recording, policy: Policy, reference: Referenc
     if path.is_file():
         kept = read_columns(path)["reference"]
         return torch.tensor(kept, dtype=policy.dtype, device=policy.device)  # as_tensor would share read-only memory
-    if reference is None or isinstance(reference, int):
-        states = policy.encode(draw_visited(recording, VISITED if reference is None else reference, seed))
+    if references is None or isinstance(references, int):
+        states = policy.encode(draw_visited(recording, VISITED if references is None else references, seed))
     else:
-        states = given_references(policy, reference)
+        states = given_references(policy, references)
     columns = {"reference": states.cpu().numpy()}
     file = BlockFile(path)
     file.write(columns)

@@ -17,7 +17,7 @@ from rltools.explanation.references import References, references_id
 from rltools.explanation.views import explained_unit
 from rltools.policies.base import Policy
 from rltools.recording import AttributionSpec, Recording
-from rltools.recording.questions import asked_again, spec_path
+from rltools.recording.specs import requested_again, spec_path
 from rltools.spaces import Features
 from rltools.targets import Target, fitting_target, target_labels
 
@@ -30,14 +30,14 @@ class Asked:
         method: that is asked.
         target: the scalar, or scalars, that are explained.
         settings: what the method takes: its own parameters with their defaults.
-        question: what is written beside the answer.
+        spec: what is written beside the answer.
         key: the name of the answer's folder: a slug, and a hash of the question.
     """
 
     method: Method
     target: Target
     settings: dict[str, Any]
-    question: AttributionSpec
+    spec: AttributionSpec
     key: str
 
 
@@ -46,7 +46,7 @@ def ask(
     policy: Policy,
     method: str,
     target: str | Target | None,
-    reference: References,
+    references: References,
     every: int,
     seed: int,
     chosen: dict[str, Any],
@@ -64,8 +64,8 @@ def ask(
     beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
     held = {"memory": "held"} if policy.state_size and "window" not in beside else {}
     settings = found.settings({name: value for name, value in chosen.items() if name not in beside} | drawn)
-    compared = references_id(reference, seed) if "reference" in found.needs else ""
-    question = AttributionSpec(
+    compared = references_id(references, seed) if "references" in found.needs else ""
+    spec = AttributionSpec(
         method=method,
         target=str(parsed),
         labels=target_labels(parsed, policy),
@@ -75,11 +75,11 @@ def ask(
         every=every,
     )
     # What follows from the question is no part of it: the folder has the same name wherever it is known.
-    fingerprint = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode()).hexdigest()[:8]
+    fingerprint = hashlib.sha256(json.dumps(spec.to_json(), sort_keys=True).encode()).hexdigest()[:8]
     named = "-".join([f"{method}-{parsed}", *(f"{name}-{value}" for name, value in beside.items())])
     slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
-    question = replace(question, separated=separated_axes(found, settings, policy.features))
-    return Asked(found, parsed, with_groups(found, settings, policy.features), question, f"{slug}-{fingerprint}")
+    spec = replace(spec, separated=separated_axes(found, settings, policy.features))
+    return Asked(found, parsed, with_groups(found, settings, policy.features), spec, f"{slug}-{fingerprint}")
 
 
 def check_answered(recording: Recording, asked: Asked) -> None:
@@ -91,16 +91,16 @@ def check_answered(recording: Recording, asked: Asked) -> None:
     path = spec_path(recording.directory, asked.key)
     if not path.is_file():
         return
-    kept = recording.question(asked.key)
-    if _plainly(kept) != _plainly(asked.question):
+    kept = recording.spec(asked.key)
+    if _plainly(kept) != _plainly(asked.spec):
         raise CorruptError(
-            f"{path.parent} holds {asked_again(kept)}, and its name is that of {asked_again(asked.question)}; give the "
+            f"{path.parent} holds {requested_again(kept)}, and its name is that of {requested_again(asked.spec)}; give the "
             f"folder its own name back, or delete it and explain again"
         )
 
 
-def _plainly(question: AttributionSpec) -> str:
-    return json.dumps(replace(question, separated=(), unseen=None).to_json(), sort_keys=True)
+def _plainly(spec: AttributionSpec) -> str:
+    return json.dumps(replace(spec, separated=(), unseen=None).to_json(), sort_keys=True)
 
 
 SUMMARY = "summary"

@@ -44,7 +44,7 @@ def open_checkpoints(directory: str | Path) -> dict[int, Recording]:
         [0, 128]
     """
     opened = {step: open_recording(path) for step, path in checkpoint_folders(as_path(directory, "directory")).items()}
-    explained = {step: recording for step, recording in opened.items() if recording.questions}
+    explained = {step: recording for step, recording in opened.items() if recording.specs}
     if not explained:
         raise RecordingError(
             f"no recording of a training in {directory}: there is no explained step-000000000 or the like; "

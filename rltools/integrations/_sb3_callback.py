@@ -218,7 +218,7 @@ class AttributionCallback(BaseCallback):
         for step, folder in folders.items():
             try:
                 recording = open_recording(folder)
-                if recording.questions:
+                if recording.specs:
                     resumed[step] = recording
             except RecordingError as error:  # damaged since: the training can do without it
                 self._warn(str(error))
@@ -267,7 +267,7 @@ class AttributionCallback(BaseCallback):
             overwrite=True,
         )
         return explain(
-            recording, policy, method=self._method, target=self._target, reference=self._references, seed=self._seed
+            recording, policy, method=self._method, target=self._target, references=self._references, seed=self._seed
         )
 
 

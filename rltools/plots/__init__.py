@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from rltools._util.discovery import load_member, load_offered, origin, others, refused, modules_in, unknown
+from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
 from rltools.errors import PluginError, UnknownNameError
 
 if TYPE_CHECKING:

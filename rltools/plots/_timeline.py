@@ -93,9 +93,7 @@ def timeline(
     notes = [
         label_note(summary, label),
         some_of(len(order), len(summary.features)) if features is None else "",
-        f"1 of {every} steps explained, and held until the next"
-        if (every := recording.question(key).every) > 1
-        else "",
+        f"1 of {every} steps explained, and held until the next" if (every := recording.spec(key).every) > 1 else "",
     ]
     said = (*about(summary)[:3], *_how_it_went(outcome, median=episode is None), f"colors: {shown.name} of {name}")
     heading(axes, width, "What mattered when", *said, *notes)

@@ -139,7 +139,9 @@ def _line(panel: Axes, places: np.ndarray, found: Interval, color: str | tuple[f
         panel.vlines(places, found.low, found.high, color=color, linewidth=1.2)
 
 
-def _direct_labels(panel: Axes, places: np.ndarray, values: np.ndarray, labels: list[str], found: TrainingCurve) -> None:
+def _direct_labels(
+    panel: Axes, places: np.ndarray, values: np.ndarray, labels: list[str], found: TrainingCurve
+) -> None:
     """A name at the end of each line, apart from the others."""
     bottom, top = panel.get_ylim()
     last = [_last(values[:, at]) for at in range(len(labels))]

@@ -11,7 +11,7 @@ from rltools.errors import PluginError, RltoolsError
 
 if TYPE_CHECKING:
     from rltools.policies.base import Policy
-    from rltools.policies.library import LoadOptions, Library
+    from rltools.policies.library import Library, LoadOptions
 
 
 def claiming_guest(point: EntryPoint, source: object) -> Library | None:

@@ -350,7 +350,7 @@ def pulled(policy: Policy, name: str, x: Tensor, context: Context) -> tuple[Tens
         >>> logits.shape, back(torch.ones(3, 2)).shape
         (torch.Size([3, 2]), torch.Size([3, 4]))
     """
-    vjp = getattr(policy, "pull", None)  # asked at every live step, where isinstance of a protocol takes 20 us
+    vjp = getattr(policy, "vjp", None)  # asked at every live step, where isinstance of a protocol takes 20 us
     return None if vjp is None else vjp(name, x, context)
 
 

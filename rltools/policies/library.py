@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from rltools._util.discovery import others, modules_in
+from rltools._util.discovery import modules_in, others
 from rltools.errors import ArgumentError
 from rltools.policies._guests import claiming_guest, load_by_guest
 from rltools.policies.kinds import described, object_kind

@@ -22,11 +22,11 @@ from rltools.recording.seeds import (
 
 __all__ = [
     "Attribution",
+    "AttributionSpec",
     "DamagedFileWarning",
     "Episode",
     "Header",
     "Outcome",
-    "Question",
     "Recording",
     "SharedEpisodesWarning",
     "as_path",

@@ -11,9 +11,9 @@ from rltools.errors import CorruptError, FormatError, UnknownNameError
 from rltools.recording._header import read_header
 from rltools.recording.draws import draw_blocks, draws_path
 from rltools.recording.parquet import read_blocks, read_metadata
-from rltools.recording.questions import spec_path, read_spec
 from rltools.recording.read_attribution import folder_identity, read_rows, references_path
 from rltools.recording.seal import NUMBER, RECORDING, check_identity
+from rltools.recording.specs import read_spec, spec_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,11 +47,11 @@ def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]
         path = numbered_path(directory / "frames", number)
         yield path, partial(_check_frames, recording, path, number)
     for folder in sorted(path for path in directory.glob("attributions/*/") if path.is_dir()):
-        question, reference = spec_path(directory, folder.name), references_path(folder)
-        if question.is_file():
-            yield question, partial(read_spec, question)
-        if reference.is_file():
-            yield reference, partial(_check_rows, reference)
+        spec, references = spec_path(directory, folder.name), references_path(folder)
+        if spec.is_file():
+            yield spec, partial(read_spec, spec)
+        if references.is_file():
+            yield references, partial(_check_rows, references)
         for number in numbered(folder):
             path = numbered_path(folder, number)
             yield path, partial(_check_attributions, recording, path, number)

@@ -44,9 +44,7 @@ def to_xarray(recording: Recording, method: str | None = None, target: str | Non
     return labeled_arrays(recording, method, target, pictures_apart=True)
 
 
-def labeled_arrays(
-    recording: Recording, method: str | None, target: str | None, *, pictures_apart: bool
-) -> xr.Dataset:
+def labeled_arrays(recording: Recording, method: str | None, target: str | None, *, pictures_apart: bool) -> xr.Dataset:
     """See `to_xarray`; the pictures of a Dict or Tuple in their own shape, or flat with all else along feature."""
     episodes = list(recording)
     features = recording.features
@@ -101,7 +99,7 @@ def labeled_arrays(
     for name, found in by_name.items():
         dims, values, attributes = _attributed(found, labels)
         variables |= _spread(f"attribution_{names_of[name]}", dims, values, attributes, pictures)
-        if window := found[0].question.window:
+        if window := found[0].spec.window:
             coordinates[f"lag_of_{window}"] = (f"lag_of_{window}", np.arange(1 - window, 1))
     return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
 
@@ -124,14 +122,14 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
 
 def _attributed(found: list[Attribution], labels: list[str]) -> tuple[list[str], np.ndarray, dict[str, str]]:
     """The variable of one method."""
-    features, window = found[0].features, found[0].question.window
+    features, window = found[0].features, found[0].spec.window
     values = np.full(
         (len(found[0].values), len(labels), *features.shape), np.nan, np.result_type(*(one.values for one in found))
     )
     for one in found:
         values[:, [labels.index(label) for label in one.labels]] = one.values
     dims = [f"lag_of_{window}", *features.dims[1:]] if window else list(features.dims)
-    separated = found[0].question.separated
+    separated = found[0].spec.separated
     attributes = {"unit": found[0].unit, "method": found[0].method}
     return ["step", "target", *dims], values, attributes | ({"separates": ", ".join(separated)} if separated else {})
 
@@ -182,7 +180,7 @@ def _chosen(recording: Recording, method: str | None, target: str | None, number
         recording.find(method, target)  # says what there is where nothing fits
     return {
         key: recording.attribution_of(key, episodes=numbers)
-        for key, asked in recording.questions.items()
+        for key, asked in recording.specs.items()
         if method in (None, asked.method) and target in (None, asked.target)
     }
 
@@ -192,18 +190,18 @@ def _by_name(asked: dict[str, Attribution]) -> dict[str, list[Attribution]]:
     ways: dict[tuple[str, int, str], set[str]] = {}
     for found in asked.values():
         for label in found.labels:
-            ways.setdefault((found.method, found.question.window, label), set()).add(_way(found))
+            ways.setdefault((found.method, found.spec.window, label), set()).add(_way(found))
     variables: dict[str, list[Attribution]] = {}
     for key, found in asked.items():
-        over = f"_window_{found.question.window}" if found.question.window else ""
-        alone = all(len(ways[found.method, found.question.window, label]) == 1 for label in found.labels)
+        over = f"_window_{found.spec.window}" if found.spec.window else ""
+        alone = all(len(ways[found.method, found.spec.window, label]) == 1 for label in found.labels)
         variables.setdefault(f"{found.method}{over}" if alone else key, []).append(found)
     return variables
 
 
 def _way(found: Attribution) -> str:
     """All that was asked beside the target; two targets may share a scalar, whose attribution is then the same."""
-    return f"{sorted(found.question.parameters.items())} {found.question.every}"
+    return f"{sorted(found.spec.parameters.items())} {found.spec.every}"
 
 
 def _attributes(recording: Recording) -> dict[str, str]:

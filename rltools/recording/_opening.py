@@ -9,7 +9,7 @@ from rltools.errors import ArgumentError, RecordingError
 from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
 from rltools.recording.attribution import AttributionSpec
-from rltools.recording.questions import HEADLINE
+from rltools.recording.specs import HEADLINE
 
 
 def open_recording(path: str | Path) -> Recording:
@@ -127,22 +127,20 @@ def every_step_order(recording: Recording, method: str | None = None, target: st
 
 
 def _every_step(recording: Recording, first: str, method: str | None, target: str | None) -> str:
-    asked = recording.question(first)
+    asked = recording.spec(first)
     if method is not None or asked.every == 1:
         return first
 
     def precedence(key: str) -> tuple[bool, int, str]:
-        question = recording.questions[key]
-        place = HEADLINE.index(question.method) if question.method in HEADLINE else len(HEADLINE)
-        return question.target != asked.target, place, question.target
+        spec = recording.specs[key]
+        place = HEADLINE.index(spec.method) if spec.method in HEADLINE else len(HEADLINE)
+        return spec.target != asked.target, place, spec.target
 
-    whole = [
-        key for key, question in recording.questions.items() if _whole(question, target) and recording.complete(key)
-    ]
+    whole = [key for key, spec in recording.specs.items() if _whole(spec, target) and recording.complete(key)]
     return min(whole, key=precedence, default=first)
 
 
-def _whole(question: AttributionSpec, target: str | None) -> bool:
+def _whole(spec: AttributionSpec, target: str | None) -> bool:
     """Whether it explains every step, of the moment, and is no control."""
-    fits = target in (None, question.target) and not question.window
-    return fits and question.every == 1 and question.unit != "rank"
+    fits = target in (None, spec.target) and not spec.window
+    return fits and spec.every == 1 and spec.unit != "rank"

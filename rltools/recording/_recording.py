@@ -18,9 +18,9 @@ from rltools.recording._header import Header
 from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.episode import Episode, Outcome, read_episode, read_outcome
 from rltools.recording.parquet import CONTENT, read_file, read_metadata
-from rltools.recording.questions import chosen_key, described, fitting_keys, spec_path, read_spec, told_apart
 from rltools.recording.read_attribution import read_attribution
 from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING, check_identity, name_damage
+from rltools.recording.specs import chosen_key, described, fitting_keys, read_spec, spec_path, told_apart
 from rltools.spaces import Features
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Recording:
         return damage_in(self)
 
     @property
-    def questions(self) -> dict[str, AttributionSpec]:
+    def specs(self) -> dict[str, AttributionSpec]:
         """What was explained, by the name of its folder; a damaged file is named in a warning and left out."""
         found = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
@@ -172,7 +172,7 @@ class Recording:
                 name_damage(error)
         return found
 
-    def question(self, key: str) -> AttributionSpec:
+    def spec(self, key: str) -> AttributionSpec:
         """What the attribution in the folder of this name answers.
 
         Raises:
@@ -183,29 +183,29 @@ class Recording:
 
     def spec_seal(self, key: str) -> str:
         """What tells an attribution's question from others, which its files name; "" of an older one."""
-        question, seal = self._question(key)
-        return question.fingerprint if seal else ""
+        spec, seal = self._question(key)
+        return spec.fingerprint if seal else ""
 
     def _question(self, key: str) -> tuple[AttributionSpec, str]:
         path = spec_path(self.directory, key)
         if not path.is_file():
-            known = ", ".join(self.questions) or "none"
+            known = ", ".join(self.specs) or "none"
             raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {known}")
         return read_spec(path)
 
     def told_apart(self, key: str) -> str:
         """In what an attribution was asked otherwise than others of its method and target; "" without such others."""
-        return told_apart(self.questions, key)
+        return told_apart(self.specs, key)
 
     @property
     def described(self) -> dict[str, str]:
         """What was explained, in words, by the name of its folder; no two are described alike."""
-        there = self.questions
+        there = self.specs
         return {key: described(there, key) for key in there}
 
     def features_of(self, key: str) -> Features:
         """The features of one attribution: those of an observation, or of a window of them."""
-        window = self.question(key).window
+        window = self.spec(key).window
         return self.features.windowed(window) if window else self.features
 
     def states_of(self, key: str, episode: Episode) -> np.ndarray:
@@ -213,7 +213,7 @@ class Recording:
 
         Of windows `[step, lag, *feature]`, with the first observation in the place of those before it.
         """
-        states, window = episode.states, self.question(key).window
+        states, window = episode.states, self.spec(key).window
         if not window:
             return states
         reach = np.arange(len(states))[:, None] + np.arange(1 - window, 1)
@@ -245,11 +245,11 @@ class Recording:
                 say in their references, and none of them was asked for with this recording in hand; the message lists
                 what there is.
         """
-        return chosen_key(self.directory, self.questions, self.complete, self.asked, method, target, window)
+        return chosen_key(self.directory, self.specs, self.complete, self.asked, method, target, window)
 
     def fitting(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
         """The folder names of all attributions that fit, the one that speaks first at the front; as `find`."""
-        return fitting_keys(self.questions, self.complete, self.asked, method, target, window)
+        return fitting_keys(self.specs, self.complete, self.asked, method, target, window)
 
     def attribution(
         self,
@@ -265,7 +265,7 @@ class Recording:
 
         Args:
             method: which, where several were recorded, as for `find`; None lets the best predictor speak
-                (`_questions.HEADLINE`).
+                (`specs.HEADLINE`).
             target: as text, for instance "centered:chosen"; likewise.
             window: over so many observations of a recurrent policy; 0 for the one of the moment.
             episodes: their numbers; all by default.

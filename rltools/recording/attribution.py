@@ -38,8 +38,8 @@ class AttributionSpec:
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
         >>> recording = rltools.explain(recording, policy)
-        >>> question = recording.question(recording.find())
-        >>> question.method, question.target, question.unit
+        >>> spec = recording.spec(recording.find())
+        >>> spec.method, spec.target, spec.unit
         ('gradient', 'centered:chosen', 'score per unit')
     """
 
@@ -85,8 +85,10 @@ class AttributionSpec:
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from other questions, whatever was found out in answering it: 8 hexadecimal digits."""
-        asked = replace(self, unseen=None).to_json()
+        """What tells it from other specs, whatever was found out in answering it: 8 hexadecimal digits."""
+        # Files of older recordings are sealed with the spelling that targets had then.
+        older = {"target": _in_older_spelling(self.target), "labels": tuple(map(_in_older_spelling, self.labels))}
+        asked = replace(self, unseen=None, **older).to_json()
         return f"{zlib.crc32(json.dumps(asked, sort_keys=True).encode('utf-8', 'surrogatepass')):08x}"
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +104,12 @@ class AttributionSpec:
         # Older ones do not say.
         separated, unseen = tuple(entry.get("separated", ())), entry.get("unseen")
         found = {"separated": separated, "unseen": None if unseen is None else tuple(unseen)}
-        return cls(**(entry | {"labels": tuple(entry["labels"])} | found))
+        target, *labels = (text.replace("centred:", "centered:") for text in (entry["target"], *entry["labels"]))
+        return cls(**(entry | {"labels": tuple(labels), "target": target} | found))
+
+
+def _in_older_spelling(target: str) -> str:
+    return target.replace("centered:", "centred:")
 
 
 @dataclass(frozen=True)
@@ -112,14 +119,14 @@ class Attribution:
     Attributes:
         values: float `[step, target, *feature]`, signed; NaN where a step was not explained or the method failed.
         scores: float `[step, target]`, the explained scalars.
-        question: method, target, unit, parameters and policy.
+        spec: method, target, unit, parameters and policy.
         features: names, units and shape of the last axes.
         residual: float `[step, target]`, what the values leave unexplained; None where the method has none.
         standard_error: float, shaped as `values`; None where the method has none.
         complete: bool `[step]`, whether the residual is as small as the method promises; None where it has none.
         clipped: float `[step]`, how many entries of the observation a normalization clips, so that no gradient passes
             through them; None where none can be.
-        reference: `[reference, *feature]`, the states features were compared with; None where none are needed.
+        references: `[reference, *feature]`, the states features were compared with; None where none are needed.
 
     `attribution["x velocity"]` is the values `[step, target]` of one feature.
 
@@ -138,13 +145,13 @@ class Attribution:
 
     values: np.ndarray
     scores: np.ndarray
-    question: AttributionSpec
+    spec: AttributionSpec
     features: Features
     residual: np.ndarray | None = None
     standard_error: np.ndarray | None = None
     complete: np.ndarray | None = None
     clipped: np.ndarray | None = None
-    reference: np.ndarray | None = None
+    references: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """What was asked, and the shape of the answer."""
@@ -169,22 +176,22 @@ class Attribution:
     @property
     def method(self) -> str:
         """The method's name."""
-        return self.question.method
+        return self.spec.method
 
     @property
     def target(self) -> str:
         """The target as text."""
-        return self.question.target
+        return self.spec.target
 
     @property
     def labels(self) -> tuple[str, ...]:
         """A label for each explained scalar."""
-        return self.question.labels
+        return self.spec.labels
 
     @property
     def unit(self) -> str:
         """Of the values."""
-        return self.question.unit
+        return self.spec.unit
 
     def _repr_html_(self) -> str | None:
         """The card that notebooks show."""

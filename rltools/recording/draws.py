@@ -37,23 +37,23 @@ def draws_path(folder: Path, number: int) -> Path:
     return numbered_path(folder / "draws", number)
 
 
-def draws_groups(question: AttributionSpec, features: Features) -> Pairs:
+def draws_groups(spec: AttributionSpec, features: Features) -> Pairs:
     """What such a file has a number for: the finest rows of any summary, whatever the method tells apart."""
-    return replace(question, separated=()).rows(features)
+    return replace(spec, separated=()).rows(features)
 
 
 def draws_columns(
-    t: np.ndarray, without: np.ndarray, question: AttributionSpec, features: Features
+    t: np.ndarray, without: np.ndarray, spec: AttributionSpec, features: Features
 ) -> Mapping[str, np.ndarray] | None:
     """The columns of such a file; None where there would be too much to keep.
 
     Args:
         t: int32 `[step]`, which steps of the episode.
         without: float `[step, block, target, *feature]`, the values without each block.
-        question: that they answer.
+        spec: that they answer.
         features: of the values.
     """
-    groups = draws_groups(question, features)
+    groups = draws_groups(spec, features)
     if int(np.prod(without.shape[1:3])) * len(groups) > MOST_NUMBERS:
         return None
     flat = without.reshape(*without.shape[:3], features.size)
@@ -74,13 +74,13 @@ def draw_blocks(recording: Recording, key: str, number: int) -> Iterator[tuple[n
     if not path.is_file():
         return
     check_identity(path, read_metadata(path), recording.identity(number) | folder_identity(recording, key))
-    question, steps = recording.question(key), recording.outcome(number).steps
-    groups, last = draws_groups(question, recording.features_of(key)), -1
-    rows = max(1, AT_ONCE // max(1, 8 * len(question.labels) * len(groups)))
+    spec, steps = recording.spec(key), recording.outcome(number).steps
+    groups, last = draws_groups(spec, recording.features_of(key)), -1
+    rows = max(1, AT_ONCE // max(1, 8 * len(spec.labels) * len(groups)))
     for columns in read_blocks(path, ["t", "without"], rows):
         t, without = columns["t"], columns["without"]
         with damage_named(path):
-            if without.shape[2:] != (len(question.labels), len(groups)):
+            if without.shape[2:] != (len(spec.labels), len(groups)):
                 raise ValueError(f"its rows are of shape {without.shape[1:]}")
             if (np.diff(t, prepend=last) <= 0).any() or t[-1] >= steps:
                 raise ValueError(f"its rows are not of {steps} steps in order")
@@ -100,7 +100,7 @@ def read_draws(recording: Recording, key: str, number: int) -> np.ndarray | None
         >>> from rltools.recording import read_draws
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=2, max_steps=40)
-        >>> recording = rltools.explain(recording, policy, method="shapley", reference=16)
+        >>> recording = rltools.explain(recording, policy, method="shapley", references=16)
         >>> read_draws(recording, recording.find("shapley"), 1).shape
         (8, 40, 1, 4)
     """

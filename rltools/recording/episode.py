@@ -130,9 +130,14 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
     return _outcome(path, read_metadata(path), recording)
 
 
+_NAMES = {"outside": "out_of_space"}
+"""Attributes of an outcome by what files call them, where that is another name."""
+
+
 def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
     with damage_named(path):
-        outcome = Outcome(**json.loads(metadata["outcome"]))
+        entries = json.loads(metadata["outcome"])
+        outcome = Outcome(**{_NAMES.get(name, name): value for name, value in entries.items()})
     check_identity(path, {**metadata, NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
     return outcome
 
@@ -184,8 +189,9 @@ def episode_metadata(outcome: Outcome, final_observation: Mapping[str, Any] | No
     """What stands beside an episode's rows; the final observation comes by column."""
     kept = None if final_observation is None else {name: _to_text(value) for name, value in final_observation.items()}
     only = kept is not None and list(kept) == ["observation"]
+    on_disk = {name: written for written, name in _NAMES.items()}
     return {
-        "outcome": json.dumps(vars(outcome)),
+        "outcome": json.dumps({on_disk.get(name, name): value for name, value in vars(outcome).items()}),
         "final_observation": "" if kept is None else kept["observation"] if only else json.dumps(kept),
     }
 

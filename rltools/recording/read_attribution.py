@@ -12,8 +12,8 @@ from rltools._util.files import numbered_path
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording.attribution import Attribution
 from rltools.recording.parquet import CONTENT, damage_named, read_columns, read_file, read_metadata
-from rltools.recording.questions import asked_again
-from rltools.recording.seal import QUESTION, REFERENCE_ROWS, check_identity, name_damage
+from rltools.recording.seal import ATTRIBUTION_SPEC, REFERENCE_ROWS, check_identity, name_damage
+from rltools.recording.specs import requested_again
 
 if TYPE_CHECKING:
     from rltools.recording._recording import Recording
@@ -36,9 +36,9 @@ def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *,
         RecordingError: an episode is not explained yet.
         CorruptError: an episode is damaged and not skipped, or `attribution.json` is damaged.
     """
-    question, features = recording.question(key), recording.features_of(key)
+    spec, features = recording.spec(key), recording.features_of(key)
     folder = recording.directory / "attributions" / key
-    reference = references_path(folder)
+    references = references_path(folder)
     identity = folder_identity(recording, key)
     parts = []
     for number in episodes:
@@ -48,17 +48,17 @@ def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *,
             if not skip:
                 raise
             name_damage(error, stacklevel=4)
-    joined = join_rows(parts, len(question.labels), features.shape)
+    joined = join_rows(parts, len(spec.labels), features.shape)
     return Attribution(
         values=joined["values"],
         scores=joined["scores"],
-        question=question,
+        spec=spec,
         features=features,
         residual=joined.get("residual"),
         standard_error=joined.get("standard_error"),
         complete=joined.get("complete"),
         clipped=joined.get("clipped"),
-        reference=read_columns(reference)["reference"] if reference.is_file() else None,
+        references=read_columns(references)["reference"] if references.is_file() else None,
     )
 
 
@@ -73,9 +73,9 @@ def folder_identity(recording: Recording, key: str) -> dict[str, str]:
     Raises:
         CorruptError: `attribution.json` or the references are damaged.
     """
-    reference = references_path(recording.directory / "attributions" / key)
-    states = read_metadata(reference).get(CONTENT, "") if reference.is_file() else ""
-    return {QUESTION: recording.spec_seal(key), REFERENCE_ROWS: states}
+    references = references_path(recording.directory / "attributions" / key)
+    states = read_metadata(references).get(CONTENT, "") if references.is_file() else ""
+    return {ATTRIBUTION_SPEC: recording.spec_seal(key), REFERENCE_ROWS: states}
 
 
 def _episode_rows(recording: Recording, folder: Path, number: int, identity: dict[str, str]) -> tuple[int, Columns]:
@@ -86,7 +86,7 @@ def _episode_rows(recording: Recording, folder: Path, number: int, identity: dic
         recording.episode(number)  # a damaged one is never explained, and is named here
         raise RecordingError(
             f"episode {number} of {recording.directory} is not explained yet by "
-            f"{asked_again(recording.question(folder.name))}; run explain again with these to carry on"
+            f"{requested_again(recording.spec(folder.name))}; run explain again with these to carry on"
         )
     try:
         return steps, read_rows(path, steps, recording.identity(number) | identity)

@@ -119,12 +119,12 @@ def _checksum_of(file: BinaryIO, end: int) -> int:
 
 
 RECORDING, NUMBER, EPISODE_ROWS = "recording", "number", "episode_rows"
-QUESTION, REFERENCE_ROWS = "question", "reference_rows"
+ATTRIBUTION_SPEC, REFERENCE_ROWS = "question", "reference_rows"
 _BELONGS = {
     RECORDING: "it is of another recording than the recording.json of this folder",
     NUMBER: "it is of episode {there}, and its name says {here}",
     EPISODE_ROWS: "it was made of other rows than those of its episode's file",
-    QUESTION: "it answers another question than the attribution.json beside it",
+    ATTRIBUTION_SPEC: "it answers another question than the attribution.json beside it",
     REFERENCE_ROWS: "it compares with other states than those in the reference.parquet beside it",
 }
 

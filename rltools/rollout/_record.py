@@ -13,7 +13,7 @@ from operator import index
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rltools._util.files import os_errors_as, numbered, numbered_path
+from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
 from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import progress_bar

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
-from rltools._util.files import os_errors_as, numbered_path
+from rltools._util.files import numbered_path, os_errors_as
 from rltools._util.lock import folder_lock
 from rltools.envs import make_environment
 from rltools.errors import FaultError, RltoolsError, SimulationError

@@ -35,7 +35,7 @@ class Ranking:
         key: the folder name of the attribution.
         without: float `[block, episode, feature]`, the same without each block of what was drawn for all steps
             together; None where nothing was, or it was not kept.
-        reference: what tells the states that it compares with from others; "" where there are none.
+        references: what tells the states that it compares with from others; "" where there are none.
     """
 
     agent: str
@@ -46,7 +46,7 @@ class Ranking:
     scores: np.ndarray
     key: str
     without: np.ndarray | None = None
-    reference: str = ""
+    references: str = ""
 
     __repr__ = short_repr
 
@@ -106,7 +106,7 @@ def agreement(
     key = first.find(methods[0] if methods else None, target)
     if target is None and methods is None and len(recordings) == 1:
         key = first.find(None, _most_explained(first) or None)
-    main = first.question(key)
+    main = first.spec(key)
     wanted = methods or (None if len(recordings) == 1 else [main.method])
     rankings = [
         ranking
@@ -123,21 +123,21 @@ def agreement(
 
 def _most_explained(recording: Recording) -> str:
     """The target that most methods explained, of equals the one of the attribution that speaks first."""
-    asked = [question for question in recording.questions.values() if not question.window]
-    counts = Counter(target for target, _ in {(question.target, question.method) for question in asked})
-    first = recording.question(recording.find()).target
+    asked = [spec for spec in recording.specs.values() if not spec.window]
+    counts = Counter(target for target, _ in {(spec.target, spec.method) for spec in asked})
+    first = recording.spec(recording.find()).target
     return max(counts, key=lambda target: (counts[target], target == first), default="")
 
 
 def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, target: str) -> list[Ranking]:
     asked = {
-        key: question
-        for key, question in recording.questions.items()
-        if question.target == target and not question.window and recording.complete(key)
+        key: spec
+        for key, spec in recording.specs.items()
+        if spec.target == target and not spec.window and recording.complete(key)
     }
     if methods is not None:
         asked = {key: asked[key] for method in methods for key in asked if method in (key, asked[key].method)}
-    there = {*asked, *(question.method for question in asked.values())}
+    there = {*asked, *(spec.method for spec in asked.values())}
     missing = [method for method in methods or () if method not in there]
     if missing or not asked:
         wanted = " and no ".join(missing) or "attribution"
@@ -145,45 +145,42 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
             f"no {wanted} of {target} of every episode in {recording.directory}; add it with rltools.explain(...)"
         )
     finest = _in_common([*asked.values()])
-    return [
-        _ranking(agent, recording, key, _settings(question, [*asked.values()]), finest)
-        for key, question in asked.items()
-    ]
+    return [_ranking(agent, recording, key, _settings(spec, [*asked.values()]), finest) for key, spec in asked.items()]
 
 
 def _in_common(asked: Sequence[AttributionSpec]) -> tuple[str, ...]:
     """The axes of an image along which all of these tell entries apart; () for all axes."""
     axes: tuple[str, ...] = ()
-    for separated in (question.separated for question in asked):
+    for separated in (spec.separated for spec in asked):
         axes = tuple(axis for axis in axes if axis in separated) if axes and separated else axes or separated
     return axes
 
 
 def _ranking(agent: str, recording: Recording, key: str, settings: str, separated: tuple[str, ...]) -> Ranking:
-    question = replace(recording.question(key), separated=separated)
-    groups = question.rows(recording.features_of(key))
+    spec = replace(recording.spec(key), separated=separated)
+    groups = spec.rows(recording.features_of(key))
     found = magnitudes(recording, key, groups)
     return Ranking(
         agent,
-        question.method,
+        spec.method,
         settings,
-        question.unit,
+        spec.unit,
         tuple(name for name, _ in groups),
         normalized_ranks(found.sizes),
         key,
         None if found.without is None else normalized_ranks(found.without),
-        str(question.parameters.get("reference", "")),
+        str(spec.parameters.get("reference", "")),
     )
 
 
-def _settings(question: AttributionSpec, there: Sequence[AttributionSpec]) -> str:
+def _settings(spec: AttributionSpec, there: Sequence[AttributionSpec]) -> str:
     """The parameters in which attributions of the same method differ."""
-    same = [other.parameters for other in there if other.method == question.method]
+    same = [other.parameters for other in there if other.method == spec.method]
 
     def differs(name: str, value: Any) -> bool:
         return any(parameters.get(name) != value for parameters in same)
 
-    return ", ".join(f"{name} {value}" for name, value in question.parameters.items() if differs(name, value))
+    return ", ".join(f"{name} {value}" for name, value in spec.parameters.items() if differs(name, value))
 
 
 def _correlation(one: Ranking, other: Ranking, level: float) -> tuple[float, float, float]:
@@ -211,7 +208,7 @@ def _by_episode(one: Ranking, other: Ranking) -> Jackknife | None:
 
     sources = [_without_each(correlations(one.scores, other.scores))]
     first, second = one.without, other.without
-    paired = one.reference == other.reference
+    paired = one.references == other.references
     if first is not None and second is not None and paired and len(first) == len(second):
         sources.append(correlations(first, second).mean(axis=-1))
     else:

@@ -60,7 +60,7 @@ def contrast_key(recording: Recording, method: str | None, target: str | None) -
     """
     check_recording(recording)
     if target is None:
-        fitting = [asked for asked in recording.questions.values() if method in (None, asked.method)]
+        fitting = [asked for asked in recording.specs.values() if method in (None, asked.method)]
         fitting = [asked for asked in fitting if CONTRAST in asked.target and not asked.window]
         if fitting:
             of_runner_up = [asked for asked in fitting if "runner_up" in asked.target.partition(CONTRAST)[2]]

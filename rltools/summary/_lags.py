@@ -47,7 +47,7 @@ def lagged_key(recording: Recording, method: str | None, target: str | None, win
     """
     check_recording(recording)
     if window is None:
-        asked = recording.questions.values()
+        asked = recording.specs.values()
         fitting = [one for one in asked if method in (None, one.method) and target in (None, one.target)]
         window = max((one.window for one in fitting), default=0)
     return recording.find(method, target, window)
@@ -65,7 +65,7 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
         RecordingError: an episode is not explained yet.
     """
     features, sizes = recording.features_of(key), magnitudes(recording, key).mattering()
-    groups = recording.question(key).rows(features)
+    groups = recording.spec(key).rows(features)
     places = _places(features, groups)
     names = list(dict.fromkeys(name for name, _ in places))
     lags = sorted({lag for _, lag in places}, reverse=True)

@@ -32,15 +32,15 @@ def notes(
         ended = "was ended by a fault; its return does not count"
     damaged = len(recording) - len(sums.steps)
     left_out = "is left out" if damaged == 1 else "are left out"
-    question = recording.question(key)
+    spec = recording.spec(key)
     skipped = int(sums.steps.sum()) - overall.n - sums.undefined
     alone = f"at {sums.forced} of {overall.n} steps only one action was allowed"
     alone = "there is only one action" if max(choices(recording), default=0) == 1 else alone
     missing_members = "only one action was allowed: there is no other to compare with"
-    if "runner_up" not in question.target:
+    if "runner_up" not in spec.target:
         missing_members = "the action was not allowed: its probability has no logarithm"
-    one_in = f"one in {question.every} is explained, evenly, to bound the work"
-    why = one_in if question.every > 1 else "not explained, or without a finite attribution"
+    one_in = f"one in {spec.every} is explained, evenly, to bound the work"
+    why = one_in if spec.every > 1 else "not explained, or without a finite attribution"
     too_few = "they are wide, and rough where episodes differ much"
     said = {
         "n = 0: there are no explained steps": overall.n == 0,
@@ -70,18 +70,18 @@ def _few(overall: Statistics, groups: Groups) -> str:
 
 def _references(recording: Recording, key: str, sums: Sums, overall: Statistics, groups: Groups) -> dict[str, bool]:
     """Whether intervals show what another draw of the references would change."""
-    question = recording.question(key)
-    if "reference" not in question.parameters or question.unit == "rank" or overall.n == 0:
+    spec = recording.spec(key)
+    if "reference" not in spec.parameters or spec.unit == "rank" or overall.n == 0:
         return {}
-    reference = recording.attribution_of(key, episodes=[]).reference
-    if reference is None:  # as of episodes that were seen live
+    references = recording.attribution_of(key, episodes=[]).references
+    if references is None:  # as of episodes that were seen live
         return {
             "the intervals leave out the draw of the references: what each of them adds was not kept": sums.without
             is None
             and overall.episodes > 1
         }
-    count = len(reference)
-    rare = _rare(reference.reshape(count, -1), overall, groups) if count > 1 else []
+    count = len(references)
+    rare = _rare(references.reshape(count, -1), overall, groups) if count > 1 else []
     return {
         "everything is compared with a single state: another one would give other numbers, which the intervals do not "
         "show": count == 1,
@@ -89,11 +89,11 @@ def _references(recording: Recording, key: str, sums: Sums, overall: Statistics,
         and sums.without is None
         and overall.episodes > 1,
         f"fewer than {FEWEST_DIFFERENT} of the {count} references differ in {_named(rare)}: intervals are rough there, "
-        "and more references (reference=, --references) are better": bool(rare),
+        "and more references (references=, --references) are better": bool(rare),
     }
 
 
-def _rare(reference: np.ndarray, overall: Statistics, groups: Groups) -> list[str]:
+def _rare(references: np.ndarray, overall: Statistics, groups: Groups) -> list[str]:
     """Features that matter and are nearly the same in all references, as a contact of a leg may be."""
     share = overall.pooled_share.value
     return [
@@ -101,7 +101,7 @@ def _rare(reference: np.ndarray, overall: Statistics, groups: Groups) -> list[st
         for at, (name, entries) in enumerate(groups)
         if len(entries) == 1
         and share[at] > 0
-        and len(reference) - np.unique(reference[:, entries[0]], return_counts=True)[1].max() < FEWEST_DIFFERENT
+        and len(references) - np.unique(references[:, entries[0]], return_counts=True)[1].max() < FEWEST_DIFFERENT
     ]
 
 
@@ -124,7 +124,7 @@ def unseen_features(recording: Recording, key: str, groups: Groups, overall: Sta
 
     Of recordings in which nobody tried that, none.
     """
-    tried = set(recording.question(key).unseen or ())
+    tried = set(recording.spec(key).unseen or ())
     zero = _zero(overall)
     return tuple(
         name for (name, entries), nothing in zip(groups, zero, strict=True) if nothing and tried & set(entries.tolist())
@@ -133,14 +133,14 @@ def unseen_features(recording: Recording, key: str, groups: Groups, overall: Sta
 
 def unseen_note(recording: Recording, key: str, groups: Groups, overall: Statistics) -> str:
     """The caveat about what a derivative does not see; "" where there is none to make."""
-    question = recording.question(key)
+    spec = recording.spec(key)
     if names := unseen_features(recording, key, groups, overall):
         return (
-            f"derivatives do not see {_listed(names)}: {question.method} is exactly 0 there at every step, and yet "
+            f"derivatives do not see {_listed(names)}: {spec.method} is exactly 0 there at every step, and yet "
             f"other values change the score, as where a value is rounded, compared or looked up; ask shapley or "
             f"decision_change"
         )
-    if question.unseen is not None or question.method not in DERIVATIVES or not _zero(overall).any():
+    if spec.unseen is not None or spec.method not in DERIVATIVES or not _zero(overall).any():
         return ""
     varies = np.nan_to_num(feature_std(recording, key)) > 0
     zero = zip(groups, _zero(overall), strict=True)
@@ -148,7 +148,7 @@ def unseen_note(recording: Recording, key: str, groups: Groups, overall: Statist
     if not names:
         return ""
     return (
-        f"{question.method} is exactly 0 at every step for {_listed(names)}, although what is observed there varies: "
+        f"{spec.method} is exactly 0 at every step for {_listed(names)}, although what is observed there varies: "
         f"either the network ignores it, or no derivative sees how it is used, as where a value is rounded, compared "
         f"or looked up; ask shapley or decision_change"
     )

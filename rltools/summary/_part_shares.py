@@ -22,7 +22,7 @@ def part_shares(recording: Recording, summary: Summary) -> tuple[Ranked, ...]:
     parts = recording.features_of(summary.key).parts
     if len(parts) < 2 or len(set(scores_of(summary.labels))) > 1:
         return ()
-    groups = recording.question(summary.key).rows(recording.features_of(summary.key))
+    groups = recording.spec(summary.key).rows(recording.features_of(summary.key))
     of = np.array(
         [next(at for at, part in enumerate(parts) if part.start <= entries[0] < part.stop) for _, entries in groups]
     )

@@ -75,7 +75,7 @@ def phase_means(
             f"align={align!r} is none of {', '.join(ALIGNMENTS)}; to align at something that happens, give "
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
-    told_apart = recording.question(key).rows(recording.features_of(key))
+    told_apart = recording.spec(key).rows(recording.features_of(key))
     groups = [told_apart[at] for at in positions]
     series: list[Series] = []
     draws: list[np.ndarray | None] = []
@@ -94,7 +94,7 @@ def phase_means(
         else:
             of_label = np.where(rows[:, None], without[:, :, label], np.nan)
             draws.append(of_label if signed else np.abs(of_label))
-    every = recording.question(key).every
+    every = recording.spec(key).every
     width = max(every, -(-span(series) // MOST_BINS))
     normalized = align == "time" and event is None
 

@@ -58,7 +58,7 @@ def explained_points(
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    groups = recording.question(key).rows(recording.features_of(key))
+    groups = recording.spec(key).rows(recording.features_of(key))
     nothing = np.zeros((0, len(groups)))
     parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
     draws: list[np.ndarray | None] = []

@@ -72,26 +72,26 @@ def summarize(
     if not isinstance(level, Real) or not 0 < level < 1:
         raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
     key = recording.find(method, target, window)
-    question, features = recording.question(key), recording.features_of(key)
-    std = feature_std(recording, key) if question.unit == "score per unit" else None
+    spec, features = recording.spec(key), recording.features_of(key)
+    std = feature_std(recording, key) if spec.unit == "score per unit" else None
     sums = collect(recording, key, std, merged=merged)
-    overall = estimate_alike(sums, 0, level, question.unit, question.labels)
-    groups = question.rows(features, merged=merged)
+    overall = estimate_alike(sums, 0, level, spec.unit, spec.labels)
+    groups = spec.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
 
     @cache  # of thousands of actions most were never taken, and are one category
     def of_category(category: int) -> Statistics:
-        return estimate_alike(sums, category, level, question.unit, question.labels)
+        return estimate_alike(sums, category, level, spec.unit, spec.labels)
 
     return Summary(
         key=key,
         policy=recording.header.policy,
         environment=recording.header.environment_id,
-        method=question.method,
-        target=question.target,
-        effect=question.effect,
-        unit=question.unit,
-        labels=question.labels,
+        method=spec.method,
+        target=spec.target,
+        effect=spec.effect,
+        unit=spec.unit,
+        labels=spec.labels,
         features=names,
         units=tuple(features.units[at[0]] if features.units and len(at) == 1 else "" for _, at in groups),
         n=overall.n,

@@ -10,12 +10,12 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.errors import CorruptError
-from rltools.recording import Episode, Outcome, AttributionSpec, Recording
+from rltools.recording import AttributionSpec, Episode, Outcome, Recording
 from rltools.recording.attribution import first_sampled
 from rltools.recording.draws import draw_blocks
 from rltools.recording.seal import name_damage
 from rltools.stats import Jackknife, Named, jackknife
-from rltools.summary.episodes import Groups, explained, flat, grouped, regrouping, feature_std, usable
+from rltools.summary.episodes import Groups, explained, feature_std, flat, grouped, regrouping, usable
 
 _NEVER = -2
 """A category without steps; as `EVERY`, which has all of them, no position of an action."""
@@ -95,8 +95,8 @@ def collect(
         groups: what is summed over; by default what the method tells apart.
     """
     features = recording.features_of(key)
-    question = recording.question(key)
-    groups, labels = groups or question.rows(features, merged=merged), len(question.labels)
+    spec = recording.spec(key)
+    groups, labels = groups or spec.rows(features, merged=merged), len(spec.labels)
     kinds = 2 if std is None else 4
     counts, totals, states, zero, failed, steps, residuals, scores, complete = [], [], [], [], [], [], [], [], []
     origin: np.ndarray | None = None
@@ -122,8 +122,8 @@ def collect(
         draws.add(episode.outcome.number, rows, chosen)
         zero.append(none)
         forced += int(alone[rows].sum())
-        if episode.masks is not None and compares(question):
-            undefined += int((np.isnan(found.scores).any(axis=1) & _asked(episode, question.every)).sum())
+        if episode.masks is not None and compares(spec):
+            undefined += int((np.isnan(found.scores).any(axis=1) & _asked(episode, spec.every)).sum())
         failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         outcomes.append(episode.outcome)
@@ -215,7 +215,7 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    std = feature_std(recording, key) if recording.question(key).unit == "score per unit" else None
+    std = feature_std(recording, key) if recording.spec(key).unit == "score per unit" else None
     # The last kind is that of magnitudes, standardized where there is a deviation; the first category is every step.
     sums = collect(recording, key, std, groups=groups)
     return Magnitudes(sums.totals[:, 0, -1].sum(axis=1), sums.sizes_without)
@@ -228,9 +228,9 @@ def _forced(recording: Recording, episode: Episode) -> np.ndarray:
     return forced
 
 
-def compares(question: AttributionSpec) -> bool:
+def compares(spec: AttributionSpec) -> bool:
     """Whether what was explained does not exist at steps where too few actions are allowed."""
-    return "runner_up" in question.target or "log_probability" in question.target
+    return "runner_up" in spec.target or "log_probability" in spec.target
 
 
 def _allowed(recording: Recording, episode: Episode) -> np.ndarray:

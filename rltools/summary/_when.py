@@ -110,10 +110,10 @@ def _sums(
 
     And the magnitudes over all episodes without each block of what was drawn, `[block, part, feature]`; None without.
     """
-    features, question = recording.features_of(summary.key), recording.question(summary.key)
-    every = question.rows(features)
+    features, spec = recording.features_of(summary.key), recording.spec(summary.key)
+    every = spec.rows(features)
     merged = tuple(name for name, _ in every) != summary.features
-    groups = [(question.rows(features, merged=True) if merged else every)[at] for at in positions]
+    groups = [(spec.rows(features, merged=True) if merged else every)[at] for at in positions]
     sizes, steps = [], []
     draws: list[np.ndarray | None] = []
     for episode, found in explained(recording, summary.key):

@@ -87,7 +87,7 @@ def regrouping(
 ) -> Callable[[np.ndarray], np.ndarray] | None:
     """From draws as they are kept, `[..., kept]`, to their sums over groups; the arguments as of `without_draws`."""
     features = recording.features_of(key)
-    kept = [entries for _, entries in draws_groups(recording.question(key), features)]
+    kept = [entries for _, entries in draws_groups(recording.spec(key), features)]
     if scale is not None and any(len(entries) > 1 for entries in kept):
         return None
     kept_at = np.zeros(features.size, np.int64)
@@ -138,7 +138,7 @@ def episode_steps(
     scores = found.scores[:, label]
     steps = np.arange(len(scores))
     before = np.maximum.accumulate(np.where(np.isfinite(scores), steps, -1)) if len(steps) else steps
-    held = np.where((before >= 0) & (steps - before < found.question.every), before, steps)
+    held = np.where((before >= 0) & (steps - before < found.spec.every), before, steps)
     return EpisodeSteps(values, attributions[held], scores[held], episode.actions)
 
 
@@ -154,7 +154,7 @@ def by_group(
         label: position of the label whose attributions are taken.
         scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
     """
-    groups = found.question.rows(found.features)
+    groups = found.spec.rows(found.features)
     sizes = np.array([len(entries) for _, entries in groups])
     of_label = flat(found.values[:, label], 1)[rows]
     values = grouped(flat(states, 1)[rows], groups) / sizes

@@ -12,23 +12,23 @@ from rltools.targets._target import (
     is_discrete,
     target_labels,
 )
-from rltools.targets._weights import Weights, linear_weights, gradients_by_vjp
+from rltools.targets._weights import Weights, gradients_by_vjp, linear_weights
 
 __all__ = [
     "MOST_COPIES",
     "SCORES",
-    "Score",
+    "PolicyTargetFunction",
     "Target",
     "Weights",
     "available_scores",
     "base_head",
     "default_target",
     "fitting_target",
+    "gradients_by_vjp",
     "is_discrete",
     "linear_weights",
     "make_target_function",
     "parse_target",
-    "gradients_by_vjp",
     "read_scalars",
     "remembered",
     "target_labels",

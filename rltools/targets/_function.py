@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.policies.base import VjpFn, Context, Policy, pulled
+from rltools.policies.base import Context, Policy, VjpFn, pulled
 from rltools.targets._scores import FORBIDDEN, base_head, beside, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
-from rltools.targets._weights import linear_weights, gradients_by_vjp
+from rltools.targets._weights import gradients_by_vjp, linear_weights
 from rltools.targets.derivative import derivative
 
 
@@ -182,7 +182,9 @@ MOST_COPIES = 1 << 13
 """Rows that go through the network at once: of a small network 32,768 take a quarter longer each, out of the caches."""
 
 
-def make_target_function(policy: Policy, target: Target, context: Context, *, most_copies: int = MOST_COPIES) -> PolicyTargetFunction:
+def make_target_function(
+    policy: Policy, target: Target, context: Context, *, most_copies: int = MOST_COPIES
+) -> PolicyTargetFunction:
     """The score of one chunk of rows; `context` holds what these rows need, in their order."""
     return PolicyTargetFunction(policy, target, context, most_copies)
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.policies.base import VjpFn, Policy
+from rltools.policies.base import Policy, VjpFn
 from rltools.targets._scores import base_head, terms
 from rltools.targets._target import Target, branch_of, is_of_state, is_several
 from rltools.targets.derivative import derivative
@@ -113,7 +113,11 @@ MOST_ENTRIES = 1 << 22
 
 
 def gradients_by_vjp(
-    pulled: dict[str, tuple[Tensor, VjpFn]], read: Read | None, weights: Tensor | None, lead: Sequence[int], entries: int
+    pulled: dict[str, tuple[Tensor, VjpFn]],
+    read: Read | None,
+    weights: Tensor | None,
+    lead: Sequence[int],
+    entries: int,
 ) -> Tensor:
     """The gradients `[target, prod(lead), *feature]` of the scalars.
 

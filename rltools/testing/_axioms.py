@@ -23,7 +23,7 @@ def check_linear(method: Method, run: Run, shape: tuple[int, ...], seed: int) ->
     if method.unit == "score per unit":
         expected = weights.expand(len(case.x), *weights.shape[1:])
     else:
-        origin = case.reference.mean(0) if "reference" in method.needs else torch.zeros(shape, dtype=case.x.dtype)
+        origin = case.references.mean(0) if "references" in method.needs else torch.zeros(shape, dtype=case.x.dtype)
         expected = weights * (case.x - origin)[:, None]
     _close(f"linear: {method.name} of a linear network", run(case).values, expected)
 
@@ -48,7 +48,7 @@ def check_complete(method: Method, run: Run, shape: tuple[int, ...], seed: int) 
         case = make_case(build, shape, "logit:all", seed)
         result = run(case)
         with torch.no_grad():
-            starts = case.score(case.reference.expand(len(case.x), *case.reference.shape))
+            starts = case.score(case.references.expand(len(case.x), *case.references.shape))
             difference = case.score(case.x) - starts.mean(1)
         unexplained = difference - result.values.flatten(2).sum(2)
         residual = torch.zeros_like(unexplained) if result.residual is None else result.residual
@@ -70,7 +70,7 @@ def check_symmetric(method: Method, run: Run, shape: tuple[int, ...], seed: int)
         with torch.no_grad():
             weight = _first_layer(case.module).weight
             weight[:, 1] = weight[:, 0]
-        values = run(replace(case, x=_twin(case.x), reference=_twin(case.reference))).values.flatten(2)
+        values = run(replace(case, x=_twin(case.x), references=_twin(case.references))).values.flatten(2)
         _close(f"symmetric: {method.name} of one of two equal features", values[:, :, 0], values[:, :, 1])
 
 

@@ -71,8 +71,8 @@ Run = Callable[[Case], Result]
 
 def explain_case(method: Method, parameters: dict[str, Any], case: Case) -> Result:
     """What a method says of a case, with the references only where it needs them."""
-    reference = case.reference if "reference" in method.needs else None
-    return method(case.score, case.x, reference=reference, **parameters)
+    references = case.references if "references" in method.needs else None
+    return method(case.score, case.x, references=references, **parameters)
 
 
 def _shapes(method: Method) -> list[tuple[int, ...]]:
@@ -110,10 +110,10 @@ def _check_rows(run: Run, case: Case) -> None:
 def _check_residual(method: Method, run: Run, case: Case) -> None:
     """What a method says it leaves unexplained, of the score's difference from the references' mean score."""
     result = run(case)
-    if result.residual is None or "reference" not in method.needs:
+    if result.residual is None or "references" not in method.needs:
         return
     with torch.no_grad():
-        starts = case.score(case.reference.expand(len(case.x), *case.reference.shape)).mean(1)
+        starts = case.score(case.references.expand(len(case.x), *case.references.shape)).mean(1)
         unexplained = case.score(case.x) - starts - result.values.flatten(2).sum(2)
     _agree(
         "the residual, against the score's difference from the references that the values leave",
@@ -132,18 +132,18 @@ def _check_targets(run: Run, case: Case) -> None:
 
 def _check_nothing_changed(run: Run, case: Case) -> None:
     module = case.module.train()
-    case = replace(case, x=case.x.clone(), reference=case.reference.clone())
+    case = replace(case, x=case.x.clone(), references=case.references.clone())
     parameters, random_state = list(module.parameters()), torch.get_rng_state()
-    before = [tensor.detach().clone() for tensor in (case.x, case.reference, *parameters)]
+    before = [tensor.detach().clone() for tensor in (case.x, case.references, *parameters)]
     with torch.no_grad():
         run(case)
     changed = {
         "its input, its reference or the network's parameters": any(
             not torch.equal(tensor, kept)
-            for tensor, kept in zip((case.x, case.reference, *parameters), before, strict=True)
+            for tensor, kept in zip((case.x, case.references, *parameters), before, strict=True)
         ),
         "requires_grad or .grad of its input": case.x.requires_grad or case.x.grad is not None,
-        "requires_grad or .grad of its reference": case.reference.requires_grad or case.reference.grad is not None,
+        "requires_grad or .grad of its reference": case.references.requires_grad or case.references.grad is not None,
         "the .grad of the network's parameters": any(parameter.grad is not None for parameter in parameters),
         "requires_grad of the network's parameters": not all(parameter.requires_grad for parameter in parameters),
         "the network's mode": not all(part.training for part in module.modules()),

@@ -84,11 +84,11 @@ def _check_named(axes: Axes, texts: list[tuple[Text, Bbox]], recording: Recordin
     panels_named = all(panel.get_ylabel() for panel in axes.child_axes) and axes.child_axes
     assert axes.get_ylabel() or any(ticks) or panels_named or _says_nothing_there(texts), "the y axis has no label"
     said = " ".join(text.get_text() for text, _ in texts).replace("\n", " ")
-    asked = recording.questions.values()
-    assert any(question.method.replace("_", " ") in said.replace("_", " ") for question in asked), (
+    asked = recording.specs.values()
+    assert any(spec.method.replace("_", " ") in said.replace("_", " ") for spec in asked), (
         f"no method is named in {said!r}"
     )
-    labels = {label for question in asked for label in (question.target, *question.labels)}
+    labels = {label for spec in asked for label in (spec.target, *spec.labels)}
     assert any(label in said for label in labels), f"none of the targets {sorted(labels)} is named in {said!r}"
     if not any(outcome.steps for outcome in recording.outcomes()):
         assert _says_nothing_there(texts), "a recording without steps is drawn without saying 'no steps'"

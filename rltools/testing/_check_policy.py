@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rltools.envs import Environment
 from rltools.errors import ArgumentError, MismatchError
 from rltools.policies.actions import branches, count_actions
-from rltools.policies.base import ActResult, Context, Policy, next_state, missing_members, positions
+from rltools.policies.base import ActResult, Context, Policy, missing_members, next_state, positions
 from rltools.policies.env_info import check_match, inspect_env
 from rltools.policies.torch_policy import HEADS
 from rltools.spaces.leaves import leaves, pick
@@ -233,7 +233,9 @@ def check_memory(looked: Looked) -> None:
         close("the states of rows one at a time", torch.cat(alone), after, policy)
         zeros = Context(state=torch.zeros(shape, dtype=policy.dtype, device=policy.device), mask=given.mask)
         first = next_state(policy, looked.x.clone(), zeros)
-        close("the states after no state and after zeros", next_state(policy, looked.x.clone(), Context()), first, policy)
+        close(
+            "the states after no state and after zeros", next_state(policy, looked.x.clone(), Context()), first, policy
+        )
     hold(not torch.equal(first, after), "what was remembered before changes nothing of what is remembered")
 
 

@@ -32,14 +32,14 @@ class Case:
         module: the network, `[batch, *feature] -> [batch, ACTIONS]`.
         target: as text.
         x: `[ROWS, *feature]`.
-        reference: `[REFERENCES, *feature]`.
+        references: `[REFERENCES, *feature]`.
         action: int64 `[ROWS]`, the actions chosen; not the network's own, so that rows differ in what is explained.
     """
 
     module: nn.Module
     target: str
     x: Tensor
-    reference: Tensor
+    references: Tensor
     action: Tensor
 
     @property
@@ -55,7 +55,9 @@ class Case:
         )
         with torch.no_grad():
             scores = policy.head("logit", self.x, Context())
-        return make_target_function(policy, parse_target(self.target, policy), Context(action=self.action, scores=scores))
+        return make_target_function(
+            policy, parse_target(self.target, policy), Context(action=self.action, scores=scores)
+        )
 
 
 def make_case(
@@ -69,9 +71,9 @@ def make_case(
     with torch.random.fork_rng(devices=[]):  # layers draw from the global random state when they are made
         module = build(shape, generator)
     x = torch.randn(ROWS, *shape, dtype=torch.float64, generator=generator)
-    reference = torch.randn(REFERENCES, *shape, dtype=torch.float64, generator=generator)
+    references = torch.randn(REFERENCES, *shape, dtype=torch.float64, generator=generator)
     action = torch.randint(ACTIONS, (ROWS,), generator=generator)
-    return Case(module, target, x, reference, action)
+    return Case(module, target, x, references, action)
 
 
 def linear(shape: tuple[int, ...], generator: torch.Generator) -> nn.Module:

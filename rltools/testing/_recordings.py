@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.files import numbered_path
-from rltools.recording import Attribution, Episode, Header, Outcome, AttributionSpec, Recording, open_recording
+from rltools.recording import Attribution, AttributionSpec, Episode, Header, Outcome, Recording, open_recording
 from rltools.recording.episode import episode_metadata, observation_column, recorded_leaves
 from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BlockFile
@@ -24,11 +24,11 @@ class Explained:
     """One attribution of every episode.
 
     Attributes:
-        question: what was asked.
+        spec: what was asked.
         episodes: one for each episode, in order.
     """
 
-    question: AttributionSpec
+    spec: AttributionSpec
     episodes: Sequence[Attribution]
 
 
@@ -64,7 +64,7 @@ def write_recording(
     for key, found in explained.items():
         folder = directory / "attributions" / key
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "attribution.json", found.question.to_json())
+        write_json(folder / "attribution.json", found.spec.to_json())
         for episode, part in zip(episodes, found.episodes, strict=True):
             columns = {"t": np.arange(len(part)), **_rows(part)}
             _write(numbered_path(folder, episode.outcome.number), columns, {})
@@ -76,9 +76,9 @@ def shortened(recording: Recording, directory: Path, *, episodes: int, steps: in
     numbers = recording.numbers[:episodes]
     kept = [_first_steps(recording.episode(number), steps) for number in numbers]
     explained = {}
-    for key, question in recording.questions.items():
+    for key, spec in recording.specs.items():
         whole = [recording.attribution_of(key, episodes=[number]) for number in numbers]
-        explained[key] = Explained(question, [_first_rows(one, steps) for one in whole])
+        explained[key] = Explained(spec, [_first_rows(one, steps) for one in whole])
     return write_recording(directory, recording.header, kept, explained)
 
 
@@ -165,7 +165,7 @@ def example_recording(
     shape = values[0].shape[2:] if values else (2,)
     features = features or Features(shape, image_axes(shape) or ("feature",))
     target = labels[0] if len(labels) == 1 else f"{labels[0].split(':')[0]}:all"
-    question = AttributionSpec(method, target, tuple(labels), unit, {}, "0" * 64, every)
+    spec = AttributionSpec(method, target, tuple(labels), unit, {}, "0" * 64, every)
     episodes, explained = [], []
     for number, part in enumerate(values):
         steps = len(part)
@@ -189,7 +189,7 @@ def example_recording(
         )
         episodes.append(episode)
         residual = None if residuals is None else residuals[number]
-        explained.append(Attribution(part.astype(np.float32), scores, question, features, residual=residual))
+        explained.append(Attribution(part.astype(np.float32), scores, spec, features, residual=residual))
     header = Header(
         policy="example",
         policy_sha256="0" * 64,
@@ -203,4 +203,4 @@ def example_recording(
         deterministic=True,
         max_steps=10_000,
     )
-    return write_recording(directory, header, episodes, {f"{method}-example": Explained(question, explained)})
+    return write_recording(directory, header, episodes, {f"{method}-example": Explained(spec, explained)})

@@ -54,7 +54,7 @@ def explained(
     Raises:
         RecordingError: no attribution that fits, or none of this episode yet.
     """
-    of_the_moment = any(not asked.window for asked in recording.questions.values())
+    of_the_moment = any(not asked.window for asked in recording.specs.values())
     if not of_the_moment and method is None and target is None:
         return None
     found = _held(recording.attribution_of(every_step_first(recording, method, target), episodes=[episode]))
@@ -66,7 +66,7 @@ def explained(
         drawn[:, part.start : part.stop][:, plane(part)].sum(axis=-1) for part in found.features.parts if part.is_image
     )
     by_row = summed(drawn, rows)
-    every = found.question.every
+    every = found.spec.every
     notes = [
         f"the strongest of {targets} targets" if targets > 1 else "",
         f"one step in {every} explained, held until the next" if every > 1 else "",
@@ -87,7 +87,7 @@ def explained(
 
 def _held(found: Attribution) -> Attribution:
     """Of a sample of the steps, each explained one also in the place of those up to the next."""
-    steps, every = np.arange(len(found)), found.question.every
+    steps, every = np.arange(len(found)), found.spec.every
     if every == 1 or not len(found):
         return found
     last = np.maximum.accumulate(np.where(np.isfinite(found.scores).all(axis=1), steps, -1))

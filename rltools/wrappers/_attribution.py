@@ -40,7 +40,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        reference: `[reference, *observation]` or a single state, which methods that compare states need.
+        references: `[reference, *observation]` or a single state, which methods that compare states need.
         parameters: of the method.
 
     Attributes:
@@ -75,12 +75,12 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         method: str = "gradient",
         target: str | Target | None = None,
         *,
-        reference: np.ndarray | Tensor | None = None,
+        references: np.ndarray | Tensor | None = None,
         **parameters: Any,
     ) -> None:
         check_single(env)
         super().__init__(env)
-        self._live = ask(policy, method, target, reference, parameters)
+        self._live = ask(policy, method, target, references, parameters)
         around = inspect_env(env, bounds=getattr(policy, "bounds", "same"))
         check_match(policy.source.name, policy.observation_space, policy.action_space, around)
         self._situation = LastObservation(policy, 1)

@@ -20,7 +20,7 @@ from rltools.errors import RltoolsError
 from rltools.explanation.batches import explained_rows
 from rltools.explanation.references import given_references
 from rltools.explanation.spec import with_groups
-from rltools.policies.base import ActResult, Context, Policy, next_state, check_is_policy, decide, positions, pulled
+from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions, pulled
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import blank_observations, map_leaves, pick
@@ -68,7 +68,7 @@ class Live:
     policy: Policy
     method: Method
     target: Target
-    reference: Tensor | None
+    references: Tensor | None
     settings: dict[str, Any]
     weights: Weights | None
 
@@ -192,7 +192,7 @@ class Live:
         with torch.no_grad():
             acted = act(self.policy.head(self.policy.heads[0], x, context))
         explained = explained_rows(
-            self.policy, self.method, self.target, x, acted.context, self.reference, self.settings
+            self.policy, self.method, self.target, x, acted.context, self.references, self.settings
         )
         return StepExplanation(acted.actions, explained.columns["values"], explained.columns["scores"])
 
@@ -213,7 +213,7 @@ def ask(
     policy: Policy,
     method: str,
     target: str | Target | None,
-    reference: np.ndarray | Tensor | None,
+    references: np.ndarray | Tensor | None,
     parameters: dict[str, Any],
 ) -> Live:
     """Prepare the question, and try it on one state: what cannot be explained is refused before the first step.
@@ -227,7 +227,7 @@ def ask(
     """
     check_is_policy(policy)
     found = find_method(method)
-    compared = None if reference is None else given_references(policy, reference)
+    compared = None if references is None else given_references(policy, references)
     parsed = fitting_target(method, found.needs, target, policy)
     settings = with_groups(found, found.settings(parameters), policy.features)
     _try_several(policy)

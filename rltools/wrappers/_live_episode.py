@@ -12,8 +12,8 @@ from rltools._util.files import numbered_path
 from rltools.explanation.references import references_id
 from rltools.explanation.views import explained_unit
 from rltools.policies.base import Context, Policy
-from rltools.recording import Outcome, AttributionSpec, Recording
-from rltools.recording.seal import EPISODE_ROWS, NUMBER, QUESTION, RECORDING
+from rltools.recording import AttributionSpec, Outcome, Recording
+from rltools.recording.seal import ATTRIBUTION_SPEC, EPISODE_ROWS, NUMBER, RECORDING
 from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BlockFile, EpisodeWriter
 from rltools.rollout.faults import as_reward
@@ -91,8 +91,8 @@ def taken_in(policy: Policy, observed: Observed, observations: Any, context: Con
 def spec_of(live: Live) -> AttributionSpec:
     """What was asked at every step."""
     parameters = {name: value if _is_plain(value) else str(value) for name, value in live.settings.items()}
-    if live.reference is not None and "reference" in live.method.needs:
-        parameters["reference"] = references_id(live.reference, 0)
+    if live.references is not None and "references" in live.method.needs:
+        parameters["reference"] = references_id(live.references, 0)
     if live.policy.state_size:
         parameters["memory"] = "held"
     return AttributionSpec(
@@ -109,13 +109,13 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def keep(recording: Recording, question: AttributionSpec, episode: LiveEpisode, outcome: Outcome, speed: float) -> None:
+def keep(recording: Recording, spec: AttributionSpec, episode: LiveEpisode, outcome: Outcome, speed: float) -> None:
     """Write an episode, its attributions first: an episode that is there is explained."""
-    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{question.method}-{question.target}").strip("-")[:60] + "-live"
+    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{spec.method}-{spec.target}").strip("-")[:60] + "-live"
     folder = recording.directory / "attributions" / key
     if not (folder / "attribution.json").is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "attribution.json", question.to_json())
+        write_json(folder / "attribution.json", spec.to_json())
     attributions = BlockFile(numbered_path(folder, outcome.number))
     frames = None if episode.frames is None else numbered_path(recording.directory / "frames", outcome.number)
     writer = EpisodeWriter(numbered_path(recording.directory / "episodes", outcome.number), frames, recording.seal)
@@ -124,8 +124,8 @@ def keep(recording: Recording, question: AttributionSpec, episode: LiveEpisode, 
         attributions.write({"t": steps, **stacked(episode.explained)})
         writer.write(stacked(episode.steps), episode.frames or [])
         belongs = {RECORDING: recording.seal, NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: writer.content}
-        belongs |= {QUESTION: recording.spec_seal(key)}
-        attributions.finish({"policy_sha256": question.policy_sha256, **belongs})
+        belongs |= {ATTRIBUTION_SPEC: recording.spec_seal(key)}
+        attributions.finish({"policy_sha256": spec.policy_sha256, **belongs})
         writer.finish(outcome, episode.observed.of(0), speed)
     except BaseException:
         attributions.abandon()

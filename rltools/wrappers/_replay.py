@@ -13,7 +13,7 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
-from rltools._util.files import os_errors_as, numbered
+from rltools._util.files import numbered, os_errors_as
 from rltools._util.lock import folder_lock
 from rltools.envs import environment_spec
 from rltools.errors import ArgumentError, ConflictError

@@ -41,7 +41,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        reference: `[reference, *observation]` or a single state, which methods that compare states need.
+        references: `[reference, *observation]` or a single state, which methods that compare states need.
         parameters: of the method.
 
     Attributes:
@@ -72,13 +72,13 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         method: str = "gradient",
         target: str | Target | None = None,
         *,
-        reference: np.ndarray | Tensor | None = None,
+        references: np.ndarray | Tensor | None = None,
         **parameters: Any,
     ) -> None:
         check_several(envs)
         super().__init__(envs)
         self._waits = _autoreset_mode(envs) is AutoresetMode.NEXT_STEP
-        self._live = ask(policy, method, target, reference, parameters)
+        self._live = ask(policy, method, target, references, parameters)
         meant = getattr(policy, "bounds", "same") == "any"
         spaces = envs.single_observation_space, envs.single_action_space
         around = EnvInfo(*spaces, envs.spec, any_bounds=meant)

@@ -34,7 +34,7 @@ algorithm: PPO
 environment: {id: CartPole-v1}
 model: {file: model.zip, sha256: SHA}
 training: {steps: 1, seed: 1}
-returns: {mean: 500, deviation: 0, episodes: 1, seed: 0}
+returns: {mean: 500, std: 0, episodes: 1, seed: 0}
 """
 STACK = "{name: FrameStackObservation, kwargs: {stack_size: 90}}"
 EXPERIMENT = "description: d\nagents: [cartpole-ppo]\nmethods: [gradient]\n"
@@ -280,7 +280,7 @@ def test_a_recording_without_end(cartpole: Any, setting: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("setting", "fault"),
     [
-        ({"reference": 10**9}, "reference is 1,000,000,000; it must be at most 100,000"),
+        ({"references": 10**9}, "reference is 1,000,000,000; it must be at most 100,000"),
         ({"window": 10**9}, "window is 1,000,000,000; it must be at most 10,000"),
         ({"every": 10**12}, "every is 1,000,000,000,000; it must be at most 1,000,000,000"),
         ({"seed": 10**40}, "seed is a number of 41 digits"),

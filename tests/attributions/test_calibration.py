@@ -24,9 +24,9 @@ def draw(*shape, seed=0):
 def test_the_standard_error_is_that_of_other_seeds(name, activation):
     torch.manual_seed(0)
     score = PlainFunction(nn.Sequential(nn.Linear(4, 16), activation(), nn.Linear(16, 2)).double(), 2)
-    x, reference = draw(4, 4), draw(8, 4, seed=1)
+    x, references = draw(4, 4), draw(8, 4, seed=1)
     method = find_method(name)
-    runs = [method(score, x, reference=reference, seed=seed, **METHODS[name]) for seed in range(200)]
+    runs = [method(score, x, references=references, seed=seed, **METHODS[name]) for seed in range(200)]
     std = torch.stack([run.values for run in runs]).std(0)
     said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
     ratio = (said / std)[std > 1e-9]
@@ -39,7 +39,7 @@ def test_that_of_decision_change_is_that_of_other_references(references):
     net = nn.Linear(4, 3).double()
     score = PlainFunction(lambda x: net(x).argmax(-1, keepdim=True).double(), 1, categorical=True)
     x, method = draw(5, 4), find_method("decision_change")
-    runs = [method(score, x, reference=draw(references, 4, seed=seed)) for seed in range(200)]
+    runs = [method(score, x, references=draw(references, 4, seed=seed)) for seed in range(200)]
     std = torch.stack([run.values for run in runs]).std(0)
     said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
     assert 0.9 < (said / std)[std > 0].median() < 1.1

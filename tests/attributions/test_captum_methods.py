@@ -88,38 +88,38 @@ class TestDeepLift:
     @quick
     def test_the_values_sum_to_the_difference(self, activation, seed):
         score = plain(mlp(activation, seed))
-        x, reference = draw(5, 4, seed=seed), draw(3, 4, seed=seed + 1)
-        found = deep_lift(score, x, reference=reference)
-        difference = (score(x) - score(reference).mean(0)).detach()
+        x, references = draw(5, 4, seed=seed), draw(3, 4, seed=seed + 1)
+        found = deep_lift(score, x, references=references)
+        difference = (score(x) - score(references).mean(0)).detach()
         torch.testing.assert_close(found.values.sum(2), difference, rtol=1e-6, atol=1e-9)
         torch.testing.assert_close(found.residual, difference - found.values.sum(2), rtol=1e-9, atol=1e-12)
         assert found.complete.all()
 
     def test_the_rescale_rule_by_hand(self):
-        net, x, reference = mlp(), draw(5, 4), draw(1, 4, seed=1)
+        net, x, references = mlp(), draw(5, 4), draw(1, 4, seed=1)
         multiplier = net[4].weight.expand(5, 2, 8)
         inner, outer = net[:3], net[:1]
         for before, linear in ((inner, net[2]), (outer, net[0])):
-            high, low = before(x), before(reference)
+            high, low = before(x), before(references)
             ratio = (high.relu() - low.relu()) / (high - low)
             multiplier = (multiplier * ratio[:, None]) @ linear.weight
-        expected = (multiplier * (x - reference)[:, None]).detach()
-        torch.testing.assert_close(deep_lift(plain(net), x, reference=reference).values, expected)
+        expected = (multiplier * (x - references)[:, None]).detach()
+        torch.testing.assert_close(deep_lift(plain(net), x, references=references).values, expected)
 
     def test_several_references_are_the_mean_of_single_ones(self):
-        score, x, reference = plain(mlp()), draw(5, 4), draw(3, 4, seed=1)
-        single = [deep_lift(score, x, reference=state[None]).values for state in reference]
-        found = deep_lift(score, x, reference=reference).values
+        score, x, references = plain(mlp()), draw(5, 4), draw(3, 4, seed=1)
+        single = [deep_lift(score, x, references=state[None]).values for state in references]
+        found = deep_lift(score, x, references=references).values
         torch.testing.assert_close(found, torch.stack(single).mean(0))
 
     def test_a_skip_connection_keeps_its_share(self):
         """Captum alone hands back nothing through it."""
-        net, x, reference = Skip(), draw(5, 4), draw(1, 4, seed=1)
-        assert deep_lift(plain(net), x, reference=reference).residual.abs().max() < 1e-12
+        net, x, references = Skip(), draw(5, 4), draw(1, 4, seed=1)
+        assert deep_lift(plain(net), x, references=references).residual.abs().max() < 1e-12
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            alone = attr.DeepLift(net).attribute(x.clone(), reference.expand_as(x), target=0)
-        assert ((net(x) - net(reference))[:, 0] - alone.sum(1)).abs().max() > 0.01
+            alone = attr.DeepLift(net).attribute(x.clone(), references.expand_as(x), target=0)
+        assert ((net(x) - net(references))[:, 0] - alone.sum(1)).abs().max() > 0.01
 
     @pytest.mark.parametrize(
         ("how", "said"),
@@ -136,7 +136,7 @@ class TestDeepLift:
         if "DeepLift" not in name and name != "deep_lift":
             said = said.replace(r"\(ELU, .*Tanh\)", r"\(ReLU\)")
         with pytest.raises(ArgumentError, match=said):
-            find_method(name)(plain(net), draw(5, 4), reference=draw(2, 4))
+            find_method(name)(plain(net), draw(5, 4), references=draw(2, 4))
         assert left_behind(net) == ([], [])
 
     @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ class TestDeepLift:
                 return function(self.inner(x))
 
         with pytest.raises(ArgumentError, match=f"computes {said} outside"):
-            deep_lift(plain(Bent()), draw(5, 4), reference=draw(2, 4))
+            deep_lift(plain(Bent()), draw(5, 4), references=draw(2, 4))
 
     def test_linear_operations_are_let_through(self):
         class Linear(nn.Module):
@@ -173,7 +173,7 @@ class TestDeepLift:
                 found = self.inner(torch.cat([scaled[:, :1], scaled[:, 1:]], 1).clone())
                 return (found - found.mean(1, keepdim=True))[:, [1, 0]] / 3
 
-        assert deep_lift(plain(Linear()), draw(5, 4), reference=draw(2, 4)).residual.abs().max() < 1e-12
+        assert deep_lift(plain(Linear()), draw(5, 4), references=draw(2, 4)).residual.abs().max() < 1e-12
 
     def test_clipped_observations_leave_a_residual(self):
         class Clipped(nn.Module):
@@ -184,13 +184,13 @@ class TestDeepLift:
             def forward(self, x):
                 return self.inner(x.clamp(-0.5, 0.5))
 
-        found = deep_lift(plain(Clipped()), 3 * draw(20, 4), reference=draw(4, 4))
+        found = deep_lift(plain(Clipped()), 3 * draw(20, 4), references=draw(4, 4))
         assert found.residual.abs().max() > 0.01
         assert not found.complete.all()
 
     def test_functions_have_no_modules(self):
         with pytest.raises(ArgumentError, match="this policy is a plain function"):
-            deep_lift(plain(lambda x: x[:, :2]), draw(5, 4), reference=draw(2, 4))
+            deep_lift(plain(lambda x: x[:, :2]), draw(5, 4), references=draw(2, 4))
 
     def test_nothing_is_left(self):
         net = nn.ModuleDict({"used": mlp(), "unused": mlp(nn.Tanh)})
@@ -204,7 +204,7 @@ class TestDeepLift:
                 self.parts["unused"](x)
                 return self.parts["used"](x)
 
-        deep_lift(plain(Both()), draw(5, 4), reference=draw(2, 4))
+        deep_lift(plain(Both()), draw(5, 4), references=draw(2, 4))
         assert left_behind(net) == ([], [])
         assert all(parameter.grad is None for parameter in net.parameters())
 
@@ -238,39 +238,39 @@ class TestAgainstOurs:
         torch.testing.assert_close(found, find_method(ours)(score, x).values)
 
     def test_integrated_gradients(self):
-        score, x, reference = plain(mlp(nn.ReLU)), draw(6, 4), draw(3, 4, seed=1)
-        theirs = find_method("captum:IntegratedGradients")(score, x, reference=reference, n_steps=20)
-        ours = find_method("integrated_gradients")(score, x, reference=reference, nodes=20, most_nodes=20)
+        score, x, references = plain(mlp(nn.ReLU)), draw(6, 4), draw(3, 4, seed=1)
+        theirs = find_method("captum:IntegratedGradients")(score, x, references=references, n_steps=20)
+        ours = find_method("integrated_gradients")(score, x, references=references, nodes=20, most_nodes=20)
         torch.testing.assert_close(theirs.values, ours.values, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(theirs.residual, ours.residual, rtol=1e-5, atol=1e-5)
 
     @pytest.mark.parametrize("name", ["ShapleyValues", "KernelShap", "ShapleyValueSampling"])
     def test_shapley(self, name):
-        score, x, reference = plain(mlp(nn.Tanh)), draw(2, 4), draw(1, 4, seed=1)
+        score, x, references = plain(mlp(nn.Tanh)), draw(2, 4), draw(1, 4, seed=1)
         enough = {} if name == "ShapleyValues" else {"n_samples": 200}
-        found = find_method(f"captum:{name}")(score, x, reference=reference, **enough).values
-        exact = find_method("shapley")(score, x, reference=reference).values
+        found = find_method(f"captum:{name}")(score, x, references=references, **enough).values
+        exact = find_method("shapley")(score, x, references=references).values
         torch.testing.assert_close(found, exact, rtol=0, atol=1e-6 if name == "ShapleyValues" else 0.05)
 
     def test_ablation(self):
-        score, x, reference = plain(mlp()), draw(6, 4), draw(3, 4, seed=1)
+        score, x, references = plain(mlp()), draw(6, 4), draw(3, 4, seed=1)
         expected = torch.zeros(6, 2, 4).double()
-        for start in reference:
+        for start in references:
             for feature in range(4):
                 without = x.clone()
                 without[:, feature] = start[feature]
                 expected[:, :, feature] += (score(x) - score(without)).detach() / 3
-        found = find_method("captum:FeatureAblation")(score, x, reference=reference).values
+        found = find_method("captum:FeatureAblation")(score, x, references=references).values
         torch.testing.assert_close(found, expected)
-        one_by_one = find_method("captum:Occlusion")(score, x, reference=reference).values
+        one_by_one = find_method("captum:Occlusion")(score, x, references=references).values
         torch.testing.assert_close(one_by_one, expected)
 
     def test_groups_share_evenly(self):
-        score, x, reference = plain(mlp()), draw(6, 4), draw(1, 4, seed=1)
+        score, x, references = plain(mlp()), draw(6, 4), draw(1, 4, seed=1)
         groups = ((0, 3), (1,), (2,))
-        found = find_method("captum:FeatureAblation")(score, x, reference=reference, groups=groups).values
+        found = find_method("captum:FeatureAblation")(score, x, references=references, groups=groups).values
         without = x.clone()
-        without[:, [0, 3]] = reference[0, [0, 3]]
+        without[:, [0, 3]] = references[0, [0, 3]]
         torch.testing.assert_close(found[:, :, [0, 3]].sum(2), (score(x) - score(without)).detach())
         assert torch.equal(found[:, :, 0], found[:, :, 3])
 
@@ -278,16 +278,16 @@ class TestAgainstOurs:
         net = nn.Sequential(nn.Flatten(), mlp(features=12)).double()
         score, x = PlainFunction(net, 2, dims=("channel", "y", "x")), draw(3, 2, 2, 3)
         found = find_method("captum:Occlusion")(
-            score, x, reference=draw(1, 2, 2, 3), sliding_window_shapes=[2, 2, 1], strides=[2, 2, 1]
+            score, x, references=draw(1, 2, 2, 3), sliding_window_shapes=[2, 2, 1], strides=[2, 2, 1]
         )
         assert torch.equal(found.values[:, :, 0, 0], found.values[:, :, 1, 1])
 
     def test_deep_lift_shap(self):
         score, x = plain(mlp()), draw(6, 4)
         for count in (1, 3):
-            reference = draw(count, 4, seed=1)
-            found = find_method("captum:DeepLiftShap")(score, x, reference=reference)
-            torch.testing.assert_close(found.values, deep_lift(score, x, reference=reference).values)
+            references = draw(count, 4, seed=1)
+            found = find_method("captum:DeepLiftShap")(score, x, references=references)
+            torch.testing.assert_close(found.values, deep_lift(score, x, references=references).values)
 
 
 class TestCalling:
@@ -298,39 +298,41 @@ class TestCalling:
     @pytest.mark.parametrize("name", ["KernelShap", "ShapleyValueSampling", "GradientShap", "Lime"])
     def test_draws(self, name):
         """From the seed, the same for all rows, and no global state moves."""
-        found, score, x, reference = find_method(f"captum:{name}"), plain(mlp()), draw(3, 4), draw(2, 4)
+        found, score, x, references = find_method(f"captum:{name}"), plain(mlp()), draw(3, 4), draw(2, 4)
         states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
-        first = found(score, x, reference=reference, n_samples=6).values
-        assert torch.equal(first, found(score, x, reference=reference, n_samples=6).values)
+        first = found(score, x, references=references, n_samples=6).values
+        assert torch.equal(first, found(score, x, references=references, n_samples=6).values)
         assert torch.equal(states[0], torch.get_rng_state())
         assert np.array_equal(states[1], np.random.get_state()[1])  # noqa: NPY002
         assert states[2] == random.getstate()
-        alone = found(score.rows(torch.tensor([2])), x[2:], reference=reference, n_samples=6).values
+        alone = found(score.rows(torch.tensor([2])), x[2:], references=references, n_samples=6).values
         torch.testing.assert_close(first[2:], alone)
         if name != "Lime":  # which finds all zero here
-            other = found(score, x, reference=reference, n_samples=6, seed=1).values
+            other = found(score, x, references=references, n_samples=6, seed=1).values
             assert not torch.equal(first, other)
 
     @pytest.mark.parametrize("name", ["FeatureAblation", "IntegratedGradients", "KernelShap"])
     def test_memory_is_bounded_and_changes_nothing(self, name):
-        net, x, reference = mlp(), draw(3, 4), draw(2, 4)
+        net, x, references = mlp(), draw(3, 4), draw(2, 4)
         little = PlainFunction(net, 2, most_copies=6)
         found = find_method(f"captum:{name}")
-        small = found(little, x, reference=reference).values
-        torch.testing.assert_close(small, found(plain(net), x, reference=reference).values)
+        small = found(little, x, references=references).values
+        torch.testing.assert_close(small, found(plain(net), x, references=references).values)
         assert max(rows for rows, *_ in little.seen) <= 6
 
     def test_each_row_has_its_own_score(self):
         """Captum expands and cuts batches; the chosen action of a row goes with it."""
         policy = TorchPolicy(mlp().float(), Box(-9, 9, (4,), np.float32), Discrete(2))
         x = draw(4, 4).float()
-        score = make_target_function(policy, parse_target("logit:chosen", policy), Context(action=torch.tensor([0, 1, 1, 0])))
-        reference = draw(2, 4, seed=1).float()
+        score = make_target_function(
+            policy, parse_target("logit:chosen", policy), Context(action=torch.tensor([0, 1, 1, 0]))
+        )
+        references = draw(2, 4, seed=1).float()
         for name, ours in (("DeepLift", "deep_lift"), ("IntegratedGradients", "integrated_gradients")):
             every = make_target_function(policy, parse_target("logit:all", policy), Context())
-            both = find_method(ours)(every, x, reference=reference).values
+            both = find_method(ours)(every, x, references=references).values
             expected = both[range(4), [0, 1, 1, 0]]
-            found = find_method(f"captum:{name}")(score, x, reference=reference).values[:, 0]
+            found = find_method(f"captum:{name}")(score, x, references=references).values[:, 0]
             torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-2)
 
     def test_declarations(self):
@@ -339,7 +341,7 @@ class TestCalling:
         assert (found.name, found.unit, found.needs) == (
             "captum:IntegratedGradients",
             "score",
-            {"gradient", "reference"},
+            {"gradient", "references"},
         )
         assert found.defaults == {"n_steps": 50}
         assert found.forwards(4, 8, found.defaults) == 800
@@ -372,13 +374,13 @@ class TestCalling:
             MethodError, match=r"^captum:Occlusion cannot explain this score; Occlusion of Captum says Asser"
         ):
             find_method("captum:Occlusion")(
-                plain(mlp()), draw(2, 4), reference=draw(1, 4), sliding_window_shapes=[1, 1]
+                plain(mlp()), draw(2, 4), references=draw(1, 4), sliding_window_shapes=[1, 1]
             )
 
     @pytest.mark.parametrize("name", ["captum:DeepLift", "deep_lift", "guided_backprop"])
     def test_a_refusal_begins_with_the_name_that_was_asked_for(self, name):
         with pytest.raises(ArgumentError, match=f"^{name} would be wrong here: "):
-            find_method(name)(plain(Skip("function")), draw(2, 4), reference=draw(1, 4))
+            find_method(name)(plain(Skip("function")), draw(2, 4), references=draw(1, 4))
 
     @pytest.mark.parametrize("name", ["captum:Saliency", "deep_lift"])
     def test_without_captum(self, name, monkeypatch):
@@ -388,12 +390,12 @@ class TestCalling:
         monkeypatch.setattr("rltools.attributions._support.captum.calls.import_module", absent)
         captum_method.cache_clear()
         with pytest.raises(ArgumentError, match=r'pip install "rltools-attribution\[captum\]"'):
-            find_method(name)(plain(mlp()), draw(2, 4), reference=draw(1, 4))
+            find_method(name)(plain(mlp()), draw(2, 4), references=draw(1, 4))
         captum_method.cache_clear()
 
     def test_no_rows(self):
         for name in ("captum:Saliency", "captum:KernelShap", "deep_lift", "guided_backprop"):
-            found = find_method(name)(plain(mlp()), draw(0, 4), reference=draw(2, 4))
+            found = find_method(name)(plain(mlp()), draw(0, 4), references=draw(2, 4))
             assert found.values.shape == (0, 2, 4)
 
 

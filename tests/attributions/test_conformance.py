@@ -84,8 +84,8 @@ def requiring(score, x):
     return Result(slopes(score, x))
 
 
-def into_the_reference(score, x, *, reference):
-    reference.zero_()
+def into_the_reference(score, x, *, references):
+    references.zero_()
     return Result(slopes(score, x))
 
 
@@ -101,8 +101,8 @@ def without_target(score, x):
     return Result(slopes(score, x)[:, 0])
 
 
-def half_explained(score, x, *, reference):
-    return Result(slopes(score, x) * (x - reference.mean(0))[:, None])
+def half_explained(score, x, *, references):
+    return Result(slopes(score, x) * (x - references.mean(0))[:, None])
 
 
 def first_feature_favored(score, x):
@@ -126,7 +126,7 @@ def smeared(score, x):
         (declared(noisy_per_row), "rows that come"),
         (declared(targets_exchanged), "asked alone"),
         (declared(leaving_gradients), "the .grad of the network's parameters"),
-        (declared(half_explained, {"complete"}, "score", {"gradient", "reference"}), "complete: the stated residual"),
+        (declared(half_explained, {"complete"}, "score", {"gradient", "references"}), "complete: the stated residual"),
         (declared(first_feature_favored, {"symmetric"}), "symmetric"),
         (declared(smeared, {"dummy"}), "dummy: smeared gives"),
         (declared(slopes, {"fair"}), "unknown axioms fair; there are linear, dummy"),
@@ -143,7 +143,7 @@ def test_what_breaks_a_promise_is_found(broken, said):
         (declared(only_some_rows), r"only_some_rows returned values of \(3, 3, 4\); they must be of shape \(5, 3, 4\)"),
         (declared(writing), "writing wrote into its input"),
         (declared(requiring), "requiring wrote into its input"),
-        (declared(into_the_reference, needs={"reference"}), "into_the_reference wrote into its reference"),
+        (declared(into_the_reference, needs={"references"}), "into_the_reference wrote into its reference"),
         (declared(of_integers), "of_integers returned values of torch.int64; they must be floats"),
         (declared(an_array), "an_array returned a ndarray; it must return a Result"),
         (declared(without_target), "without_target returned values of"),
@@ -159,14 +159,14 @@ def test_a_method_that_draws_from_its_seed_conforms():
 
 
 def test_a_residual_must_be_small_on_a_smooth_score():
-    def confessing(score, x, *, reference):
-        values = slopes(score, x) * (x - reference.mean(0))[:, None]
+    def confessing(score, x, *, references):
+        values = slopes(score, x) * (x - references.mean(0))[:, None]
         with torch.no_grad():
-            starts = score(reference.expand(len(x), *reference.shape)).mean(1)
+            starts = score(references.expand(len(x), *references.shape)).mean(1)
             return Result(values, residual=score(x) - starts - values.flatten(2).sum(2))
 
     with pytest.raises(AssertionError, match="complete: confessing leaves a residual"):
-        check_attribution(declared(confessing, {"complete"}, "score", {"gradient", "reference"}))
+        check_attribution(declared(confessing, {"complete"}, "score", {"gradient", "references"}))
 
 
 def test_the_random_state_is_left_alone():

@@ -35,7 +35,7 @@ def test_only_controls_say_no_more_than_an_order():
 
 def test_neither_asks_the_network(score):
     random(score, draw(3, 4, 5))
-    std(score, draw(3, 4, 5), reference=draw(8, 4, 5))
+    std(score, draw(3, 4, 5), references=draw(8, 4, 5))
     assert not score.seen
 
 
@@ -64,9 +64,9 @@ class TestRandom:
 
 class TestDeviation:
     def test_is_that_of_the_references(self, score):
-        reference = draw(9, 4, 5)
-        found = std(score, draw(3, 4, 5, seed=1), reference=reference).values
-        torch.testing.assert_close(found, reference.std(0, correction=0).expand(3, 2, 4, 5))
+        references = draw(9, 4, 5)
+        found = std(score, draw(3, 4, 5, seed=1), references=references).values
+        torch.testing.assert_close(found, references.std(0, correction=0).expand(3, 2, 4, 5))
 
     def test_of_one_reference_is_nothing(self, score):
-        assert not std(score, draw(2, 4, 5), reference=draw(1, 4, 5)).values.any()
+        assert not std(score, draw(2, 4, 5), references=draw(1, 4, 5)).values.any()

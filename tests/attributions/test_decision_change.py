@@ -32,14 +32,14 @@ def policy_of(space, features=4, outputs=3, seed=0, **choices):
     )
 
 
-def by_hand(decide, x, reference, groups, different):
+def by_hand(decide, x, references, groups, different):
     """One feature, one state and one reference at a time: the mean change of the decision, and its standard error."""
     values = torch.zeros(len(x), *decide(x[0]).shape, x[0].numel(), dtype=torch.float64)
     errors = torch.zeros_like(values)
     for row, state in enumerate(x):
         for group in groups:
             changes = []
-            for other in reference:
+            for other in references:
                 replaced = state.clone()
                 for place in group:
                     replaced.view(-1)[place] = other.reshape(-1)[place]
@@ -47,7 +47,7 @@ def by_hand(decide, x, reference, groups, different):
             changes = torch.stack(changes).double()
             for place in group:
                 values[row, :, place] = changes.mean(0) / len(group)
-                errors[row, :, place] = (changes.var(0) / len(reference)).sqrt() / len(group)
+                errors[row, :, place] = (changes.var(0) / len(references)).sqrt() / len(group)
     return values, errors
 
 
@@ -62,19 +62,23 @@ def test_it_keeps_what_it_declares():
 
 def test_what_it_declares():
     assert decision_change.unit == "share"
-    assert decision_change.needs == {"reference", "decision"}
+    assert decision_change.needs == {"references", "decision"}
     assert decision_change.forwards(8, 32, {"groups": None}) == 9 * 32
 
 
 class TestChoices:
     @given(features=st.integers(1, 5), references=st.integers(2, 6), seed=st.integers(0, 2**16))
     @quick
-    def test_against_one_replacement_at_a_time(self, features, references, seed):
+    def test_against_one_replacement_at_a_time(self, features, n_references, seed):
         policy = policy_of(Discrete(3), features, seed=seed)
-        x, reference = draw(4, features, seed=seed), 2 * draw(references, features, seed=seed + 1)
-        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=reference)
+        x, references = draw(4, features, seed=seed), 2 * draw(n_references, features, seed=seed + 1)
+        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
         values, errors = by_hand(
-            lambda state: policy.head("logit", state[None], Context()).argmax(1), x, reference, each(features), torch.ne
+            lambda state: policy.head("logit", state[None], Context()).argmax(1),
+            x,
+            references,
+            each(features),
+            torch.ne,
         )
         torch.testing.assert_close(found.values, values)
         torch.testing.assert_close(found.standard_error, errors)
@@ -83,31 +87,35 @@ class TestChoices:
     @quick
     def test_several_at_once(self, seed):
         policy = policy_of(MultiDiscrete([3, 2]), outputs=5, seed=seed)
-        x, reference = draw(3, 4, seed=seed), 2 * draw(4, 4, seed=seed + 1)
-        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=reference)
+        x, references = draw(3, 4, seed=seed), 2 * draw(4, 4, seed=seed + 1)
+        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
 
         def decide(state):
             logits = policy.head("logit", state[None], Context())
             return torch.cat([part.argmax(1) for part in logits.split([3, 2], 1)])
 
-        values, errors = by_hand(decide, x, reference, each(4), torch.ne)
+        values, errors = by_hand(decide, x, references, each(4), torch.ne)
         torch.testing.assert_close(found.values, values)
         torch.testing.assert_close(found.standard_error, errors)
 
     def test_among_allowed_actions(self):
         policy = policy_of(Discrete(3), masked=True)
-        x, reference = draw(20, 4), 3 * draw(8, 4, seed=1)
+        x, references = draw(20, 4), 3 * draw(8, 4, seed=1)
         one = torch.zeros(20, 3, dtype=torch.bool)
         one[:, 2] = True
-        forced = decision_change(make_target_function(policy, Target("decision"), Context(mask=one)), x, reference=reference)
+        forced = decision_change(
+            make_target_function(policy, Target("decision"), Context(mask=one)), x, references=references
+        )
         assert not forced.values.any()
         assert not forced.standard_error.any()
         two = torch.tensor([True, False, True]).expand(20, 3)
-        found = decision_change(make_target_function(policy, Target("decision"), Context(mask=two)), x, reference=reference)
+        found = decision_change(
+            make_target_function(policy, Target("decision"), Context(mask=two)), x, references=references
+        )
         values, _ = by_hand(
             lambda state: policy.head("logit", state[None], Context())[:, [0, 2]].argmax(1),
             x,
-            reference,
+            references,
             each(4),
             torch.ne,
         )
@@ -116,7 +124,7 @@ class TestChoices:
     def test_decisions_have_no_distance(self):
         score = PlainFunction(lambda x: 7 * (x[:, :1] > 0).double(), 1, categorical=True)
         found = decision_change(
-            score, torch.tensor([[1.0, 1.0]]).double(), reference=torch.tensor([[-1.0, -1.0]]).double()
+            score, torch.tensor([[1.0, 1.0]]).double(), references=torch.tensor([[-1.0, -1.0]]).double()
         )
         assert found.values[0, 0].tolist() == [1.0, 0.0]
         assert found.standard_error is None, "one reference says nothing of others"
@@ -128,12 +136,12 @@ class TestContinuous:
     def test_the_mean_distance_in_units_of_the_range(self, seed):
         space = Box(np.float32([-0.5, 0]), np.float32([0.5, 4]))
         policy = policy_of(space, outputs=2, seed=seed)
-        x, reference = draw(3, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1)
-        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=reference)
+        x, references = draw(3, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1)
+        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
         values, errors = by_hand(
             lambda state: torch.as_tensor(policy.act(state[None].numpy(), Context()).actions[0] / np.float32([1, 4])),
             x,
-            reference,
+            references,
             each(4),
             lambda one, other: (one - other).abs(),
         )
@@ -148,9 +156,9 @@ class TestContinuous:
             net[1].weight[:, 3] = 0
         score = PlainFunction(net, 2)
         for rows in (1, 2, 5, 33):
-            x, reference = draw(rows, 7).float(), draw(5, 7, seed=1).float()
+            x, references = draw(rows, 7).float(), draw(5, 7, seed=1).float()
             score.most_copies = 64
-            assert not decision_change(score, x, reference=reference).values[:, :, 3].any()
+            assert not decision_change(score, x, references=references).values[:, :, 3].any()
 
 
 class TestGroups:
@@ -158,21 +166,21 @@ class TestGroups:
     @quick
     def test_groups_are_replaced_together(self, seed):
         policy = policy_of(Discrete(3), seed=seed)
-        x, reference, groups = draw(4, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1), ((0, 2), (3,), (1,))
+        x, references, groups = draw(4, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1), ((0, 2), (3,), (1,))
         score = make_target_function(policy, Target("decision"), Context())
-        found = decision_change(score, x, reference=reference, groups=groups)
+        found = decision_change(score, x, references=references, groups=groups)
         values, errors = by_hand(
-            lambda state: policy.head("logit", state[None], Context()).argmax(1), x, reference, groups, torch.ne
+            lambda state: policy.head("logit", state[None], Context()).argmax(1), x, references, groups, torch.ne
         )
         torch.testing.assert_close(found.values, values)
         torch.testing.assert_close(found.standard_error, errors)
 
     def test_a_single_group_is_another_state(self):
         policy = policy_of(Discrete(3))
-        x, reference = draw(6, 4), draw(9, 4, seed=1)
+        x, references = draw(6, 4), draw(9, 4, seed=1)
         score = make_target_function(policy, Target("decision"), Context())
-        found = decision_change(score, x, reference=reference, groups=((0, 1, 2, 3),)).values.sum(2)
-        others = score(reference)[:, 0]
+        found = decision_change(score, x, references=references, groups=((0, 1, 2, 3),)).values.sum(2)
+        others = score(references)[:, 0]
         torch.testing.assert_close(found, (score(x) != others).double().mean(1, keepdim=True))
 
     def test_pictures_by_region(self):
@@ -181,34 +189,36 @@ class TestGroups:
         space = Box(0, 255, (3, 8, 8), np.uint8)
         policy = TorchPolicy(net, space, Discrete(2))
         states = np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), np.uint8)
-        found = attribute(policy, states, method="decision_change", reference=states[:4], groups="summary")
+        found = attribute(policy, states, method="decision_change", references=states[:4], groups="summary")
         assert found.values.shape == (6, 1, 3, 8, 8)
         values = found.values.reshape(6, -1)
         for _, places in policy.features.groups(merged=True):
             assert np.ptp(values[:, places], axis=1).max() == 0
-        assert found.question.parameters["groups"] == "summary"
+        assert found.spec.parameters["groups"] == "summary"
 
 
 class TestBounds:
     @pytest.mark.parametrize("most", [1, 2, 3, 7, 40, 1000])
     def test_so_many_copies_at_once_and_no_more(self, most):
         score = PlainFunction(lambda x: (x.sum(1, keepdim=True) > 0).double(), 1, categorical=True, most_copies=most)
-        x, reference = draw(3, 5), draw(4, 5, seed=1)
-        found = decision_change(score, x, reference=reference)
-        expected = by_hand(lambda state: state.sum(0, keepdim=True) > 0, x, reference, each(5), torch.ne)
+        x, references = draw(3, 5), draw(4, 5, seed=1)
+        found = decision_change(score, x, references=references)
+        expected = by_hand(lambda state: state.sum(0, keepdim=True) > 0, x, references, each(5), torch.ne)
         torch.testing.assert_close(found.values, expected[0])
         assert all(np.prod(lead) <= max(most, len(x)) for lead in score.seen)
 
     def test_no_rows(self):
         score = PlainFunction(lambda x: (x[:, :2] > 0).double(), 2, categorical=True)
-        found = decision_change(score, draw(0, 3), reference=draw(2, 3))
+        found = decision_change(score, draw(0, 3), references=draw(2, 3))
         assert found.values.shape == found.standard_error.shape == (0, 2, 3)
 
     def test_what_is_no_number_is_not_a_change(self):
         policy = policy_of(Discrete(3))
         x = draw(3, 4)
         x[1] = torch.nan
-        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, reference=draw(2, 4, seed=1))
+        found = decision_change(
+            make_target_function(policy, Target("decision"), Context()), x, references=draw(2, 4, seed=1)
+        )
         assert found.values.isnan().all(2).any(1).tolist() == [False, True, False]
 
     def test_states_to_compare_with_are_needed(self):
@@ -220,13 +230,13 @@ class TestOfAPolicy:
     def test_in_a_recording_whatever_the_chunks(self, tmp_path):
         policy = load_policy("cartpole-ppo")
         recording = record(policy, episodes=3, max_steps=40, directory=tmp_path / "run")
-        explain(recording, policy, method="decision_change", reference=16)
+        explain(recording, policy, method="decision_change", references=16)
         found = recording.attribution("decision_change")
         assert (found.target, found.labels, found.unit) == ("decision", ("decision",), "share")
         assert found.values.min() == 0
         assert 0 < found.values.max() <= 1
         other = record(policy, episodes=3, max_steps=40, directory=tmp_path / "other")
-        explain(other, policy, method="decision_change", reference=16, max_batch=50)
+        explain(other, policy, method="decision_change", references=16, max_batch=50)
         np.testing.assert_allclose(other.attribution("decision_change").values, found.values, atol=1e-6)
         data = recording.to_xarray(method="decision_change")
         assert list(data["target"].values) == ["decision"]
@@ -236,11 +246,11 @@ class TestOfAPolicy:
 
         cartpole = load_policy("cartpole-ppo")
         states = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
-        env = AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, "decision_change", reference=states)
+        env = AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, "decision_change", references=states)
         observation, _ = env.reset(seed=0)
         *_, info = env.step_policy()
         assert env.labels == ("decision",)
-        expected = attribute(cartpole, observation, method="decision_change", reference=states).values[0, 0]
+        expected = attribute(cartpole, observation, method="decision_change", references=states).values[0, 0]
         np.testing.assert_allclose(info["attribution"], expected, atol=1e-6)
 
     def test_a_real_agent_needs_what_it_acts_by(self, zoo):
@@ -248,7 +258,7 @@ class TestOfAPolicy:
         model = sorted((zoo / "ppo" / "LunarLander-v2_1").glob("*.zip"))[0]
         policy = load_policy(model, normalize=False)
         flying = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32) * np.float32([0.3] * 6 + [0] * 2)
-        found = attribute(policy, flying, method="decision_change", reference=flying[:32])
+        found = attribute(policy, flying, method="decision_change", references=flying[:32])
         contacts = found.values[:, 0, 6:]
         assert not contacts.any(), "they are the same in every state"
         assert found.values[:, 0, :6].mean(0).min() > 0

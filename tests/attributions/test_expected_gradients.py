@@ -34,24 +34,24 @@ def plain(features=3, activation=nn.Tanh, seed=0, **choices):
     return PlainFunction(net, 2, **choices)
 
 
-def integral(score, x, reference):
+def integral(score, x, references):
     """By 4,096 midpoints, which kinks hardly harm."""
     total = torch.zeros(len(x), score.outputs, x.shape[1], dtype=x.dtype)
-    for start in reference:
+    for start in references:
         for part in ((torch.arange(4096) + 0.5) / 4096).double().split(512):
             path = start + part[:, None] * (x - start)[:, None]
             total += (score.gradients(path).sum(2) * (x - start)).movedim(0, 1)
-    return total / 4096 / len(reference)
+    return total / 4096 / len(references)
 
 
-def by_loops(score, x, reference, draws):
+def by_loops(score, x, references, draws):
     """Draw after draw: `[draw, batch, target, feature]`."""
     found = torch.zeros(len(draws), len(x), 2, x.shape[1], dtype=x.dtype)
     for number, draw_ in enumerate(draws):
         for row in range(len(x)):
             for target in range(2):
-                way = x[row] - reference[draw_.reference]
-                leaf = (reference[draw_.reference] + draw_.place * way).requires_grad_()
+                way = x[row] - references[draw_.references]
+                leaf = (references[draw_.references] + draw_.place * way).requires_grad_()
                 (slope,) = torch.autograd.grad(score.function(leaf[None])[0, target], leaf)
                 found[number, row, target] = slope * way
     return found
@@ -63,13 +63,13 @@ class TestDraws:
     def test_every_reference_equally_often_and_each_part_of_its_way_once_or_twice(self, references, samples, seed):
         draws, used = _draw(references, samples, seed)
         assert len(draws) <= samples
-        drawn = Counter(draw.reference for draw in draws)
+        drawn = Counter(draw.references for draw in draws)
         assert len(drawn) == used <= references
         assert list(drawn) == sorted(drawn)
         if samples >= 2 * references:
             assert set(drawn.values()) == {samples // references}
         for number in drawn:
-            of_it = [draw for draw in draws if draw.reference == number]
+            of_it = [draw for draw in draws if draw.references == number]
             assert sum(draw.weight for draw in of_it) == pytest.approx(1)
             parts = len(of_it) - sum(draw.again for draw in of_it)
             places = Counter(int(draw.place * parts) for draw in of_it)
@@ -87,86 +87,86 @@ class TestDraws:
 class TestValues:
     @given(features=few, references=few, samples=st.integers(1, 9), seed=seeds)
     @quick
-    def test_against_loops(self, features, references, samples, seed):
+    def test_against_loops(self, features, n_references, samples, seed):
         score = plain(features, nn.Tanh, seed)
-        x, reference = draw(3, features, seed=seed), draw(references, features, seed=seed + 1)
-        found = expected_gradients(score, x, reference=reference, samples=samples, seed=seed)
-        draws, used = _draw(references, samples, seed)
-        drawn = by_loops(score, x, reference, draws)
+        x, references = draw(3, features, seed=seed), draw(n_references, features, seed=seed + 1)
+        found = expected_gradients(score, x, references=references, samples=samples, seed=seed)
+        draws, used = _draw(n_references, samples, seed)
+        drawn = by_loops(score, x, references, draws)
         weights = torch.tensor([draw.weight for draw in draws], dtype=torch.float64)
         torch.testing.assert_close(found.values, torch.einsum("d,d...->...", weights, drawn) / used)
         with torch.no_grad():
-            missing = score(x) - score(reference).mean(0) - found.values.sum(2)
+            missing = score(x) - score(references).mean(0) - found.values.sum(2)
         torch.testing.assert_close(found.residual, missing)
-        assert (found.standard_error is None) == (samples == 1 or (samples == 2 and references > 1))
+        assert (found.standard_error is None) == (samples == 1 or (samples == 2 and n_references > 1))
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @pytest.mark.parametrize(("references", "samples"), [(8, 48), (8, 32), (32, 48), (100, 48)])
-    def test_the_standard_error_is_that_of_other_seeds(self, activation, references, samples):
-        score, x, reference = plain(4, activation, 3), draw(4, 4), draw(references, 4, seed=1)
-        runs = [expected_gradients(score, x, reference=reference, samples=samples, seed=seed) for seed in range(200)]
+    def test_the_standard_error_is_that_of_other_seeds(self, activation, n_references, samples):
+        score, x, references = plain(4, activation, 3), draw(4, 4), draw(n_references, 4, seed=1)
+        runs = [expected_gradients(score, x, references=references, samples=samples, seed=seed) for seed in range(200)]
         std = torch.stack([run.values for run in runs]).std(0)
         said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
         assert 0.9 < (said / std).median() < 1.1
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @pytest.mark.parametrize(("references", "samples"), [(1, 64), (6, 96), (6, 20), (40, 20)])
-    def test_within_its_error_of_integrated_gradients(self, activation, references, samples):
-        score, x, reference = plain(4, activation, 3), draw(20, 4), draw(references, 4, seed=1)
-        exact = integral(score, x, reference)
+    def test_within_its_error_of_integrated_gradients(self, activation, n_references, samples):
+        score, x, references = plain(4, activation, 3), draw(20, 4), draw(n_references, 4, seed=1)
+        exact = integral(score, x, references)
         within = []
         for seed in range(10):
-            found = expected_gradients(score, x, reference=reference, samples=samples, seed=seed)
+            found = expected_gradients(score, x, references=references, samples=samples, seed=seed)
             within.append(((found.values - exact).abs() <= 4 * found.standard_error + 1e-9).double().mean())
         assert torch.stack(within).mean() > 0.95
 
     def test_right_on_average_where_references_are_left_out(self):
-        score, x, reference = plain(), draw(4, 3), draw(9, 3, seed=1)
+        score, x, references = plain(), draw(4, 3), draw(9, 3, seed=1)
         runs = torch.stack(
-            [expected_gradients(score, x, reference=reference, samples=4, seed=seed).values for seed in range(400)]
+            [expected_gradients(score, x, references=references, samples=4, seed=seed).values for seed in range(400)]
         )
         error = runs.std(0) / len(runs) ** 0.5
-        assert ((runs.mean(0) - integral(score, x, reference)).abs() < 4.5 * error).all()
+        assert ((runs.mean(0) - integral(score, x, references)).abs() < 4.5 * error).all()
 
     def test_far_better_than_independent_draws(self):
-        score, x, reference = plain(), draw(20, 3), draw(8, 3, seed=1)
-        exact = integral(score, x, reference)
+        score, x, references = plain(), draw(20, 3), draw(8, 3, seed=1)
+        exact = integral(score, x, references)
         ours, theirs = [], []
         for seed in range(30):
-            found = expected_gradients(score, x, reference=reference, seed=seed).values
+            found = expected_gradients(score, x, references=references, seed=seed).values
             ours.append((found - exact).square().mean())
             generator = torch.Generator().manual_seed(seed)
             used = torch.randint(8, (32,), generator=generator)
-            way = x[:, None] - reference[used]
+            way = x[:, None] - references[used]
             place = torch.rand(32, 1, generator=generator, dtype=torch.float64)
-            slopes = score.gradients(reference[used] + place * way)
+            slopes = score.gradients(references[used] + place * way)
             theirs.append(((slopes * way).mean(2).movedim(0, 1) - exact).square().mean())
         assert 20 * torch.stack(ours).mean() < torch.stack(theirs).mean()
 
     def test_of_one_feature_the_sum_is_all_there_is(self):
-        score, x, reference = plain(1), draw(5, 1), draw(3, 1, seed=1)
-        found = expected_gradients(score, x, reference=reference)
-        difference = (score(x) - score(reference).mean(0)).detach()
+        score, x, references = plain(1), draw(5, 1), draw(3, 1, seed=1)
+        found = expected_gradients(score, x, references=references)
+        difference = (score(x) - score(references).mean(0)).detach()
         torch.testing.assert_close(found.values[..., 0] + found.residual, difference)
         assert ((found.values[..., 0] - difference).abs() <= 4 * found.standard_error[..., 0]).all()
 
     def test_a_linear_score_leaves_neither_residual_nor_error(self):
         score = PlainFunction(nn.Linear(3, 2).double(), 2)
-        found = expected_gradients(score, draw(4, 3), reference=draw(5, 3, seed=1), samples=17)
+        found = expected_gradients(score, draw(4, 3), references=draw(5, 3, seed=1), samples=17)
         assert found.residual.abs().max() < 1e-12
         assert found.standard_error.max() < 1e-12
 
     def test_at_its_only_reference_a_state_has_nothing_to_explain(self):
         x = draw(1, 3)
-        assert not expected_gradients(plain(), x, reference=x).values.any()
+        assert not expected_gradients(plain(), x, references=x).values.any()
 
     def test_against_captum_on_a_real_agent(self):
         attr = pytest.importorskip("captum.attr")
         policy = rltools.load_policy("cartpole-ppo")
         states = (draw(36, 4) * torch.tensor([0.5, 0.2, 0.02, 0.2])).float()
-        x, reference = states[:6], states[6:]
+        x, references = states[:6], states[6:]
         target = "logit:0"
-        asked = {"target": target, "reference": reference.numpy(), "samples": 240}
+        asked = {"target": target, "references": references.numpy(), "samples": 240}
         found = rltools.attribute(policy, x.numpy(), method="expected_gradients", **asked)
         score = make_target_function(policy, parse_target(target, policy), Context())
         peer = attr.GradientShap(score)
@@ -174,7 +174,7 @@ class TestValues:
         np.random.seed(0)  # noqa: NPY002
         runs = torch.stack(
             [
-                peer.attribute(x.clone().requires_grad_(), baselines=reference, n_samples=60, stdevs=0.0, target=0)
+                peer.attribute(x.clone().requires_grad_(), baselines=references, n_samples=60, stdevs=0.0, target=0)
                 for _ in range(20)
             ]
         ).detach()
@@ -185,39 +185,39 @@ class TestValues:
 class TestCalling:
     @pytest.mark.parametrize("most", [1, 3, 7, 40])
     @pytest.mark.parametrize(("references", "samples"), [(2, 8), (2, 4), (5, 5), (9, 4), (1, 1)])
-    def test_blocks_change_nothing_and_are_kept_to(self, most, references, samples):
-        x, reference = draw(3, 3), draw(references, 3, seed=1)
+    def test_blocks_change_nothing_and_are_kept_to(self, most, n_references, samples):
+        x, references = draw(3, 3), draw(n_references, 3, seed=1)
         score = plain(most_copies=most)
-        found = expected_gradients(score, x, reference=reference, samples=samples)
-        whole = expected_gradients(plain(), x, reference=reference, samples=samples)
+        found = expected_gradients(score, x, references=references, samples=samples)
+        whole = expected_gradients(plain(), x, references=references, samples=samples)
         for name, part in vars(whole).items():
             torch.testing.assert_close(getattr(found, name), part)
         assert max(map(prod, score.seen)) <= max(most, len(x))
 
     def test_what_is_declared_is_what_is_done(self):
         score = plain()
-        expected_gradients(score, draw(2, 3), reference=draw(4, 3, seed=1), samples=8)
+        expected_gradients(score, draw(2, 3), references=draw(4, 3, seed=1), samples=8)
         rows = [prod(lead) // 2 for lead in score.seen]
         assert sorted(rows) == [1, 4, 8]
         assert expected_gradients.forwards(3, 4, {"samples": 8}) == 2 * 8 + 4 + 1  # a gradient costs two passes
 
     def test_the_seed_and_nothing_else_draws(self):
-        score, x, reference = plain(), draw(3, 3), draw(4, 3, seed=1)
-        first = expected_gradients(score, x, reference=reference, seed=3).values
-        assert torch.equal(expected_gradients(score, x, reference=reference, seed=3).values, first)
-        assert not torch.equal(expected_gradients(score, x, reference=reference, seed=4).values, first)
+        score, x, references = plain(), draw(3, 3), draw(4, 3, seed=1)
+        first = expected_gradients(score, x, references=references, seed=3).values
+        assert torch.equal(expected_gradients(score, x, references=references, seed=3).values, first)
+        assert not torch.equal(expected_gradients(score, x, references=references, seed=4).values, first)
 
     def test_float32_has_the_same_draws(self):
-        score, x, reference = plain(), draw(3, 3), draw(4, 3, seed=1)
-        exact = expected_gradients(score, x, reference=reference).values
+        score, x, references = plain(), draw(3, 3), draw(4, 3, seed=1)
+        exact = expected_gradients(score, x, references=references).values
         score.function.float()
-        found = expected_gradients(score, x.float(), reference=reference.float()).values
+        found = expected_gradients(score, x.float(), references=references.float()).values
         assert found.dtype == torch.float32
         torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-5)
 
     def test_no_samples(self):
         with pytest.raises(ArgumentError, match="samples is 0; it must be at least 1"):
-            expected_gradients(plain(), draw(2, 3), reference=draw(4, 3), samples=0)
+            expected_gradients(plain(), draw(2, 3), references=draw(4, 3), samples=0)
 
 
 class TestPage:

@@ -40,12 +40,12 @@ def slope(function, row, target):
     return torch.autograd.grad(function(leaf[None])[0, target], leaf)[0]
 
 
-def noise_by_hand(reference, noise, samples, seed):
+def noise_by_hand(references, noise, samples, seed):
     """Draw after draw, feature after feature."""
     generator = torch.Generator().manual_seed(seed)
-    means = sum(reference) / len(reference)
-    spread = (sum((state - means) ** 2 for state in reference) / len(reference)).sqrt()
-    draws = [torch.randn(reference.shape[1:], dtype=torch.float64, generator=generator) for _ in range(samples)]
+    means = sum(references) / len(references)
+    spread = (sum((state - means) ** 2 for state in references) / len(references)).sqrt()
+    draws = [torch.randn(references.shape[1:], dtype=torch.float64, generator=generator) for _ in range(samples)]
     return spread, [noise * spread * one for one in draws]
 
 
@@ -60,9 +60,9 @@ class TestSmoothGrad:
     @quick
     def test_against_loops(self, features, samples, noise, activation, seed):
         score = plain(features, activation, seed)
-        x, reference = draw(3, features, seed=seed), draw(4, features, seed=seed + 1)
-        found = smooth_grad(score, x, reference=reference, noise=noise, samples=samples, seed=seed)
-        _, draws = noise_by_hand(reference, noise, samples, seed)
+        x, references = draw(3, features, seed=seed), draw(4, features, seed=seed + 1)
+        found = smooth_grad(score, x, references=references, noise=noise, samples=samples, seed=seed)
+        _, draws = noise_by_hand(references, noise, samples, seed)
         for row in range(3):
             for target in range(2):
                 pairs = [
@@ -78,7 +78,7 @@ class TestSmoothGrad:
     @pytest.mark.parametrize("samples", [1, 3])
     def test_without_noise_it_is_the_gradient(self, samples):
         score, x = plain(), draw(5, 3)
-        found = smooth_grad(score, x, reference=draw(1, 3), noise=0, samples=samples)  # nothing to have a spread
+        found = smooth_grad(score, x, references=draw(1, 3), noise=0, samples=samples)  # nothing to have a spread
         assert torch.equal(found.values, gradient(score, x).values)
         assert found.standard_error is None if samples == 1 else not found.standard_error.any()
 
@@ -86,32 +86,32 @@ class TestSmoothGrad:
         form = draw(3, 3)
         score = PlainFunction(lambda x: (x @ form * x).sum(1, keepdim=True), 1)
         x = draw(4, 3)
-        found = smooth_grad(score, x, reference=draw(6, 3, seed=1), noise=1.0, samples=2)
+        found = smooth_grad(score, x, references=draw(6, 3, seed=1), noise=1.0, samples=2)
         torch.testing.assert_close(found.values, gradient(score, x).values)
         assert found.standard_error.max() < 1e-12
 
     def test_of_a_known_function(self):
         """The mean slope of sine under normal noise is cosine, damped."""
         score = PlainFunction(torch.sin, 1)
-        x, reference = draw(5, 1), torch.tensor([[-2.0], [2.0]]).double()
-        found = smooth_grad(score, x, reference=reference, noise=0.3, samples=4000)
+        x, references = draw(5, 1), torch.tensor([[-2.0], [2.0]]).double()
+        found = smooth_grad(score, x, references=references, noise=0.3, samples=4000)
         expected = torch.cos(x)[:, None] * torch.exp(torch.tensor(-(0.6**2) / 2))
         assert (found.values - expected).abs().le(4 * found.standard_error).all()
         assert found.standard_error.max() < 0.01
 
     def test_each_feature_has_noise_in_its_own_unit(self):
         """In centimeters the slopes are those in meters over a hundred, and the states meant are the same."""
-        score, x, reference = plain(), draw(4, 3), draw(5, 3, seed=1)
+        score, x, references = plain(), draw(4, 3), draw(5, 3, seed=1)
         unit = torch.tensor([1.0, 100.0, 0.01]).double()
         other = PlainFunction(lambda x: score.function(x / unit), 2)
-        found = smooth_grad(other, x * unit, reference=reference * unit, noise=0.5)
-        torch.testing.assert_close(found.values * unit, smooth_grad(score, x, reference=reference, noise=0.5).values)
+        found = smooth_grad(other, x * unit, references=references * unit, noise=0.5)
+        torch.testing.assert_close(found.values * unit, smooth_grad(score, x, references=references, noise=0.5).values)
 
     def test_features_that_are_used_alike_agree_within_the_standard_error_only(self):
         """The axiom "symmetric" is not declared: each feature has noise of its own."""
         score = PlainFunction(lambda x: (x[:, :1] * x[:, 1:]) ** 2, 1)
-        x, reference = draw(6, 1).expand(6, 2), draw(5, 1, seed=1).expand(5, 2)
-        found = smooth_grad(score, x, reference=reference, noise=0.5, samples=200)
+        x, references = draw(6, 1).expand(6, 2), draw(5, 1, seed=1).expand(5, 2)
+        found = smooth_grad(score, x, references=references, noise=0.5, samples=200)
         difference = (found.values[..., 0] - found.values[..., 1]).abs()
         assert difference.min() > 1e-6
         assert (difference < 4 * found.standard_error.sum(-1)).all()
@@ -119,8 +119,8 @@ class TestSmoothGrad:
     def test_against_captum(self):
         attr = pytest.importorskip("captum.attr")
         score, x = plain(), draw(3, 3)
-        reference = torch.tensor([[1.0], [-1.0]]).double().expand(2, 3)  # one deviation for all, as Captum has it
-        ours = smooth_grad(score, x, reference=reference, noise=0.5, samples=400)
+        references = torch.tensor([[1.0], [-1.0]]).double().expand(2, 3)  # one deviation for all, as Captum has it
+        ours = smooth_grad(score, x, references=references, noise=0.5, samples=400)
         tunnel = attr.NoiseTunnel(attr.Saliency(score.function))
         torch.manual_seed(0)
         runs = torch.stack(
@@ -140,9 +140,9 @@ class TestVarGrad:
     @quick
     def test_against_loops(self, features, samples, noise, seed):
         score = plain(features, nn.Tanh, seed)
-        x, reference = draw(3, features, seed=seed), draw(4, features, seed=seed + 1)
-        found = var_grad(score, x, reference=reference, noise=noise, samples=samples, seed=seed)
-        spread, draws = noise_by_hand(reference, noise, samples, seed)
+        x, references = draw(3, features, seed=seed), draw(4, features, seed=seed + 1)
+        found = var_grad(score, x, references=references, noise=noise, samples=samples, seed=seed)
+        spread, draws = noise_by_hand(references, noise, samples, seed)
         for row in range(3):
             for target in range(2):
                 slopes = torch.stack([spread * slope(score.function, x[row] + one, target) for one in draws])
@@ -154,45 +154,45 @@ class TestVarGrad:
 
     def test_of_a_linear_score_it_is_nothing(self):
         score = PlainFunction(nn.Linear(3, 2).double(), 2)
-        assert var_grad(score, draw(4, 3), reference=draw(5, 3, seed=1)).values.max() < 1e-20
+        assert var_grad(score, draw(4, 3), references=draw(5, 3, seed=1)).values.max() < 1e-20
 
     def test_of_a_known_function(self):
         """Of a square the slope is 2 x, whose variance is 4 times that of x."""
         score = PlainFunction(torch.square, 1)
-        reference = torch.tensor([[-3.0], [3.0]]).double()
-        found = var_grad(score, draw(4, 1), reference=reference, noise=0.5, samples=4000)
+        references = torch.tensor([[-3.0], [3.0]]).double()
+        found = var_grad(score, draw(4, 1), references=references, noise=0.5, samples=4000)
         expected = torch.full_like(found.values, 3**2 * 4 * 1.5**2)
         assert ((found.values - expected).abs() < 4 * found.standard_error).all()
         torch.testing.assert_close(found.standard_error, expected * (2 / 4000) ** 0.5, rtol=0.1, atol=0)
 
     def test_other_units_change_nothing(self):
-        score, x, reference = plain(), draw(4, 3), draw(5, 3, seed=1)
+        score, x, references = plain(), draw(4, 3), draw(5, 3, seed=1)
         unit = torch.tensor([1.0, 100.0, 0.01]).double()
         other = PlainFunction(lambda x: score.function(x / unit), 2)
-        found = var_grad(other, x * unit, reference=reference * unit)
-        torch.testing.assert_close(found.values, var_grad(score, x, reference=reference).values)
+        found = var_grad(other, x * unit, references=references * unit)
+        torch.testing.assert_close(found.values, var_grad(score, x, references=references).values)
 
     @given(seed=st.integers(0, 2**16), noise=st.floats(0, 1e3))
     @quick
     def test_never_negative_and_without_noise_nothing(self, seed, noise):
         score, x = plain(3, nn.ReLU, seed), draw(4, 3, seed=seed).float()
         score.function.float()
-        reference = draw(5, 3, seed=seed + 1).float()
-        assert (var_grad(score, x, reference=reference, noise=noise, samples=5).values >= 0).all()
-        assert var_grad(score, x, reference=reference, noise=0, samples=5).values.max() < 1e-12
+        references = draw(5, 3, seed=seed + 1).float()
+        assert (var_grad(score, x, references=references, noise=noise, samples=5).values >= 0).all()
+        assert var_grad(score, x, references=references, noise=0, samples=5).values.max() < 1e-12
 
     def test_a_feature_that_never_changes_has_none(self):
-        reference = draw(5, 3, seed=1)
-        reference[:, 1] = 2.0
-        found = var_grad(plain(), draw(4, 3), reference=reference).values
+        references = draw(5, 3, seed=1)
+        references[:, 1] = 2.0
+        found = var_grad(plain(), draw(4, 3), references=references).values
         assert not found[:, :, 1].any()
         assert (found[:, :, [0, 2]] > 0).all()
 
     def test_against_captum(self):
         attr = pytest.importorskip("captum.attr")
         score, x = plain(), draw(3, 3)
-        reference = torch.tensor([[1.0], [-1.0]]).double().expand(2, 3)
-        ours = var_grad(score, x, reference=reference, noise=0.5, samples=800)
+        references = torch.tensor([[1.0], [-1.0]]).double().expand(2, 3)
+        ours = var_grad(score, x, references=references, noise=0.5, samples=800)
         tunnel = attr.NoiseTunnel(attr.Saliency(score.function))
         torch.manual_seed(0)
         runs = torch.stack(
@@ -212,10 +212,10 @@ class TestNoise:
     @both
     @pytest.mark.parametrize("most", [1, 3, 7, 40])
     def test_blocks_change_nothing_and_are_kept_to(self, noisy, most):
-        x, reference = draw(3, 3), draw(4, 3, seed=1)
+        x, references = draw(3, 3), draw(4, 3, seed=1)
         score = plain(most_copies=most)
-        found = noisy(score, x, reference=reference, samples=9)
-        expected = noisy(plain(), x, reference=reference, samples=9)
+        found = noisy(score, x, references=references, samples=9)
+        expected = noisy(plain(), x, references=references, samples=9)
         torch.testing.assert_close(found.values, expected.values)
         torch.testing.assert_close(found.standard_error, expected.standard_error)
         assert max(map(prod, score.seen)) <= max(most, len(x))
@@ -223,51 +223,51 @@ class TestNoise:
     @both
     def test_what_is_declared_is_what_is_done(self, noisy):
         score = plain()
-        noisy(score, draw(2, 3), reference=draw(4, 3, seed=1), samples=6)
+        noisy(score, draw(2, 3), references=draw(4, 3, seed=1), samples=6)
         per_row = sum(map(prod, score.seen)) // 2
         assert noisy.forwards(3, 4, {"samples": 6}) == 2 * per_row  # a gradient costs two passes
 
     @both
     def test_the_seed_and_nothing_else_draws(self, noisy):
-        score, x, reference = plain(), draw(3, 3), draw(4, 3, seed=1)
-        first = noisy(score, x, reference=reference, samples=4, seed=3).values
-        assert torch.equal(noisy(score, x, reference=reference, samples=4, seed=3).values, first)
-        assert not torch.equal(noisy(score, x, reference=reference, samples=4, seed=4).values, first)
+        score, x, references = plain(), draw(3, 3), draw(4, 3, seed=1)
+        first = noisy(score, x, references=references, samples=4, seed=3).values
+        assert torch.equal(noisy(score, x, references=references, samples=4, seed=3).values, first)
+        assert not torch.equal(noisy(score, x, references=references, samples=4, seed=4).values, first)
 
     @both
     def test_float32_has_the_same_draws(self, noisy):
-        score, x, reference = plain(), draw(3, 3), draw(4, 3, seed=1)
-        expected = noisy(score, x, reference=reference).values
+        score, x, references = plain(), draw(3, 3), draw(4, 3, seed=1)
+        expected = noisy(score, x, references=references).values
         score.function.float()
-        found = noisy(score, x.float(), reference=reference.float()).values
+        found = noisy(score, x.float(), references=references.float()).values
         assert found.dtype == torch.float32
         torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-6)
 
     @both
     def test_pixels_of_a_channel_share_their_deviation(self, noisy):
         """A pixel that happens to be dark in all references has noise like its neighbors'."""
-        x, reference = draw(2, 2, 3, 4), draw(5, 2, 3, 4, seed=1)
-        dark = reference.clone()
+        x, references = draw(2, 2, 3, 4), draw(5, 2, 3, 4, seed=1)
+        dark = references.clone()
         dark[:, :, 0, 0] = 0
         spread = dark.var(0, correction=0).mean((1, 2)).sqrt()
         even = torch.stack([1 + spread, 1 - spread])[..., None, None].expand(2, 2, 3, 4)
-        found = noisy(of_pictures(), x, reference=dark, noise=0.5).values
-        torch.testing.assert_close(found, noisy(of_pictures(), x, reference=even, noise=0.5).values)
+        found = noisy(of_pictures(), x, references=dark, noise=0.5).values
+        torch.testing.assert_close(found, noisy(of_pictures(), x, references=even, noise=0.5).values)
         assert found[:, :, :, 0, 0].any()
 
     @both
     def test_rows_that_are_not_finite_stay_alone(self, noisy):
         x = draw(3, 3)
         x[1, 0] = torch.nan
-        found = noisy(plain(), x, reference=draw(4, 3, seed=1)).values
+        found = noisy(plain(), x, references=draw(4, 3, seed=1)).values
         assert found[1].isnan().any()
         assert found[[0, 2]].isfinite().all()
 
     @both
     def test_references_without_a_spread(self, noisy):
-        for reference in (draw(1, 3), draw(1, 3).expand(4, 3)):
+        for references in (draw(1, 3), draw(1, 3).expand(4, 3)):
             with pytest.raises(ArgumentError, match=r"noise is 0.1 standard deviations.*give at least two states"):
-                noisy(plain(), draw(2, 3), reference=reference)
+                noisy(plain(), draw(2, 3), references=references)
 
     @both
     @pytest.mark.parametrize(
@@ -280,8 +280,8 @@ class TestNoise:
     )
     def test_what_is_refused(self, noisy, wrong, said):
         with pytest.raises(ArgumentError, match=said):
-            noisy(plain(), draw(2, 3), reference=draw(4, 3), **wrong)
+            noisy(plain(), draw(2, 3), references=draw(4, 3), **wrong)
 
     def test_a_variance_needs_two(self):
         with pytest.raises(ArgumentError, match="samples is 1; it must be at least 2"):
-            var_grad(plain(), draw(2, 3), reference=draw(4, 3), samples=1)
+            var_grad(plain(), draw(2, 3), references=draw(4, 3), samples=1)

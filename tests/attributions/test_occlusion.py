@@ -25,9 +25,9 @@ def draw(*shape, seed=0, dtype=torch.float64):
     return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
-def one_by_one(net, x, reference, replacement, groups):
+def one_by_one(net, x, references, replacement, groups):
     """Row by row, part by part, reference by reference."""
-    instead = {"resample": reference, "mean": reference.mean(0)[None], "zero": torch.zeros_like(reference[:1])}
+    instead = {"resample": references, "mean": references.mean(0)[None], "zero": torch.zeros_like(references[:1])}
     values = torch.zeros(len(x), 2, x.shape[1], dtype=x.dtype)
     with torch.no_grad():
         for row, state in enumerate(x):
@@ -48,21 +48,21 @@ def one_by_one(net, x, reference, replacement, groups):
     seed=st.integers(0, 2**16),
 )
 @quick
-def test_against_one_replacement_at_a_time(features, references, replacement, parts, seed):
+def test_against_one_replacement_at_a_time(features, n_references, replacement, parts, seed):
     net, x = mlp(features, seed), draw(3, features, seed=seed)
-    reference = draw(references, features, seed=seed + 1)
+    references = draw(n_references, features, seed=seed + 1)
     order = torch.randperm(features, generator=torch.Generator().manual_seed(seed)).tolist()
     groups = tuple(tuple(order[part::parts]) for part in range(min(parts, features))) or None
-    found = occlusion(PlainFunction(net, 2), x, reference=reference, replacement=replacement, groups=groups)
-    expected = one_by_one(net, x, reference, replacement, groups or [(place,) for place in range(features)])
+    found = occlusion(PlainFunction(net, 2), x, references=references, replacement=replacement, groups=groups)
+    expected = one_by_one(net, x, references, replacement, groups or [(place,) for place in range(features)])
     torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("replacement", ["resample", "mean", "zero"])
 def test_of_a_linear_network(replacement):
-    net, x, reference = nn.Linear(4, 2).double(), draw(5, 4), draw(3, 4, seed=1)
-    found = occlusion(PlainFunction(net, 2), x, reference=reference, replacement=replacement).values
-    origin = torch.zeros(4) if replacement == "zero" else reference.mean(0)
+    net, x, references = nn.Linear(4, 2).double(), draw(5, 4), draw(3, 4, seed=1)
+    found = occlusion(PlainFunction(net, 2), x, references=references, replacement=replacement).values
+    origin = torch.zeros(4) if replacement == "zero" else references.mean(0)
     torch.testing.assert_close(found, net.weight.detach() * (x - origin)[:, None])
     if replacement == "zero":
         torch.testing.assert_close(found, find_method("input_x_gradient")(PlainFunction(net, 2), x).values)
@@ -73,12 +73,12 @@ def test_of_a_linear_network(replacement):
 @pytest.mark.parametrize("most_copies", [4, 40, 1 << 15])
 def test_what_the_network_ignores_is_exactly_zero(features, dtype, most_copies):
     net = mlp(features, dtype=dtype, activation=nn.ReLU)
-    x, reference = draw(5, features, dtype=dtype), draw(3, features, seed=1, dtype=dtype)
+    x, references = draw(5, features, dtype=dtype), draw(3, features, seed=1, dtype=dtype)
     for ignored in (0, 1, features - 1):
         with torch.no_grad():
             weight = net[0].weight.clone()
             net[0].weight[:, ignored] = 0
-        values = occlusion(PlainFunction(net, 2, most_copies=most_copies), x, reference=reference).values
+        values = occlusion(PlainFunction(net, 2, most_copies=most_copies), x, references=references).values
         assert not values[:, :, ignored].any()
         assert values.any()
         net[0].weight.data = weight
@@ -86,16 +86,16 @@ def test_what_the_network_ignores_is_exactly_zero(features, dtype, most_copies):
 
 @pytest.mark.parametrize("most_copies", [1, 5, 8, 20, 41, 64])
 def test_no_more_copies_at_once_than_are_allowed(most_copies):
-    score, x, reference = PlainFunction(mlp(23), 2, most_copies=most_copies), draw(5, 23), draw(2, 23, seed=1)
-    expected = occlusion(PlainFunction(mlp(23), 2), x, reference=reference).values
-    torch.testing.assert_close(occlusion(score, x, reference=reference).values, expected, rtol=1e-9, atol=1e-12)
+    score, x, references = PlainFunction(mlp(23), 2, most_copies=most_copies), draw(5, 23), draw(2, 23, seed=1)
+    expected = occlusion(PlainFunction(mlp(23), 2), x, references=references).values
+    torch.testing.assert_close(occlusion(score, x, references=references).values, expected, rtol=1e-9, atol=1e-12)
     assert max(rows * copies for rows, copies in score.seen) <= max(most_copies, len(x))
 
 
 @pytest.mark.parametrize("features", [6, 8])
 def test_as_many_passes_as_it_says(features):
-    score, x, reference = PlainFunction(mlp(features), 2), draw(4, features), draw(3, features, seed=1)
-    occlusion(score, x, reference=reference)
+    score, x, references = PlainFunction(mlp(features), 2), draw(4, features), draw(3, features, seed=1)
+    occlusion(score, x, references=references)
     assert sum(copies for _, copies in score.seen) == 12 * 3
     assert occlusion.forwards(features, 3, occlusion.defaults) == 12 * 3
     assert occlusion.copies(features, 3, occlusion.defaults) == 12
@@ -103,37 +103,37 @@ def test_as_many_passes_as_it_says(features):
 
 def test_pictures_by_group():
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 1)).double()
-    x, reference = draw(2, 2, 2, 3), draw(1, 2, 2, 3, seed=1)
+    x, references = draw(2, 2, 2, 3), draw(1, 2, 2, 3, seed=1)
     groups = (tuple(range(6)), tuple(range(6, 12)))
     score = PlainFunction(net, 1, dims=("channel", "y", "x"))
-    found = occlusion(score, x, reference=reference, groups=groups).values
-    shares = (net[1].weight.detach().reshape(2, 2, 3) * (x - reference)).flatten(2).sum(2)
+    found = occlusion(score, x, references=references, groups=groups).values
+    shares = (net[1].weight.detach().reshape(2, 2, 3) * (x - references)).flatten(2).sum(2)
     torch.testing.assert_close(found, (shares / 6)[:, None, :, None, None].expand(2, 1, 2, 2, 3))
 
 
 def test_rows_that_are_not_finite_stay_among_themselves():
     x = draw(3, 4)
     x[1, 2] = torch.nan
-    found = occlusion(PlainFunction(mlp(4), 2), x, reference=draw(2, 4, seed=1)).values
+    found = occlusion(PlainFunction(mlp(4), 2), x, references=draw(2, 4, seed=1)).values
     assert found[1].isnan().any()
     assert found[[0, 2]].isfinite().all()
 
 
 def test_as_captum_does_it():
     captum = pytest.importorskip("captum.attr")
-    net, x, reference = mlp(5), draw(6, 5), draw(4, 5, seed=1)
-    found = occlusion(PlainFunction(net, 2), x, reference=reference, replacement="mean").values
+    net, x, references = mlp(5), draw(6, 5), draw(4, 5, seed=1)
+    found = occlusion(PlainFunction(net, 2), x, references=references, replacement="mean").values
     for target in range(2):
-        theirs = captum.FeatureAblation(net).attribute(x, baselines=reference.mean(0, keepdim=True), target=target)
+        theirs = captum.FeatureAblation(net).attribute(x, baselines=references.mean(0, keepdim=True), target=target)
         torch.testing.assert_close(found[:, target], theirs.detach(), rtol=1e-9, atol=1e-12)
 
 
 def test_what_cannot_be_meant():
     score, x = PlainFunction(mlp(3), 2), draw(2, 3)
     with pytest.raises(ArgumentError, match="replacement is 'blur'; it must be one of 'resample', 'mean', 'zero'"):
-        occlusion(score, x, reference=x, replacement="blur")
+        occlusion(score, x, references=x, replacement="blur")
     with pytest.raises(ArgumentError, match="must be in one of them"):
-        occlusion(score, x, reference=x, groups=((0, 1),))
+        occlusion(score, x, references=x, groups=((0, 1),))
 
 
 class TestThePage:

@@ -55,9 +55,9 @@ def agent(request):
     return policy, states[:ROWS], states[ROWS:]
 
 
-def ours(policy, states, method, reference=None, **parameters):
+def ours(policy, states, method, references=None, **parameters):
     target = f"{policy.heads[0]}:all"
-    return rltools.attribute(policy, states, method=method, target=target, reference=reference, **parameters).values
+    return rltools.attribute(policy, states, method=method, target=target, references=references, **parameters).values
 
 
 def theirs(policy, states, explain):
@@ -89,24 +89,24 @@ def test_gradients_in_single_precision_are_captums(name):
 
 
 def test_integrated_gradients_are_captums(agent):
-    policy, states, reference = agent
-    baseline = policy.encode(reference)
+    policy, states, references = agent
+    baseline = policy.encode(references)
     expected = theirs(
         policy,
         states,
         lambda head, x, at: IntegratedGradients(head).attribute(x, baselines=baseline, target=at, n_steps=16),
     )
-    assert_same(ours(policy, states, "integrated_gradients", reference, nodes=16, most_nodes=16), expected)
+    assert_same(ours(policy, states, "integrated_gradients", references, nodes=16, most_nodes=16), expected)
 
 
 @few_features
 def test_occlusion_is_captums_ablation(agent):
-    policy, states, reference = agent
-    baseline = policy.encode(reference)
+    policy, states, references = agent
+    baseline = policy.encode(references)
     expected = theirs(
         policy, states, lambda head, x, at: FeatureAblation(head).attribute(x, baselines=baseline, target=at)
     )
-    assert_same(ours(policy, states, "occlusion", reference, replacement="mean"), expected)
+    assert_same(ours(policy, states, "occlusion", references, replacement="mean"), expected)
 
 
 @few_features

@@ -64,10 +64,12 @@ class TestMasks:
 )
 @quick
 def test_against_one_mask_at_a_time(features, replacement, masks, seed):
-    net, x, reference = network(features, seed), draw(2, features, seed=seed), draw(3, features, seed=seed + 1)
+    net, x, references = network(features, seed), draw(2, features, seed=seed), draw(3, features, seed=seed + 1)
     shown = part_masks(masks, features, 0.4, seed, x).weights(torch.arange(masks))
-    instead = {"mean": reference.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, reference)
-    found = rise(PlainFunction(net, 2), x, reference=reference, replacement=replacement, masks=masks, shown=0.4, seed=seed)
+    instead = {"mean": references.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, references)
+    found = rise(
+        PlainFunction(net, 2), x, references=references, replacement=replacement, masks=masks, shown=0.4, seed=seed
+    )
     with torch.no_grad():
         scores = torch.stack(
             [net(torch.where(mask == 1, x, instead[i % len(instead)])) for i, mask in enumerate(shown)]
@@ -82,8 +84,8 @@ def test_against_one_mask_at_a_time(features, replacement, masks, seed):
 def test_of_pictures_against_one_mask_at_a_time(dims, replacement):
     sizes = {"channel": 2, "y": 5, "x": 7}
     shape = [sizes[name] for name in dims]
-    net, x, reference = network(70), draw(2, *shape), draw(3, *shape, seed=1)
-    instead = blurred(x, dims, 3.0) if replacement is None else reference.mean(0)
+    net, x, references = network(70), draw(2, *shape), draw(3, *shape, seed=1)
+    instead = blurred(x, dims, 3.0) if replacement is None else references.mean(0)
     drawn = pixel_masks(20, (5, 7), 3, 0.5, 0, x)
     maps = drawn.weights(torch.arange(20)).reshape(20, 5, 7)
     maps = maps if dims.index("y") < dims.index("x") else maps.transpose(1, 2)
@@ -91,7 +93,7 @@ def test_of_pictures_against_one_mask_at_a_time(dims, replacement):
     with torch.no_grad():
         scores = torch.stack([net(x * mask + instead * (1 - mask)) for mask in maps])
     terms = torch.einsum("mbt,m...->mbt...", scores - scores.mean(0), maps - 0.5) / drawn.variance
-    found = rise(PlainFunction(net, 2, dims=dims), x, reference=reference, masks=20, cells=3, replacement=replacement)
+    found = rise(PlainFunction(net, 2, dims=dims), x, references=references, masks=20, cells=3, replacement=replacement)
     torch.testing.assert_close(found.values, (terms.sum(0) / 19 / 2).expand_as(found.values), rtol=1e-9, atol=1e-12)
     expected = (terms.std(0) / 20**0.5 / 2).expand_as(found.standard_error)
     torch.testing.assert_close(found.standard_error, expected, rtol=1e-6, atol=1e-9)
@@ -99,12 +101,14 @@ def test_of_pictures_against_one_mask_at_a_time(dims, replacement):
 
 @pytest.mark.parametrize("shown", [0.3, 0.5])
 def test_of_a_linear_network_it_is_right_on_average_and_its_error_is_as_stated(shown):
-    net, x, reference = nn.Linear(4, 1).double(), draw(2, 4), draw(3, 4, seed=1)
+    net, x, references = nn.Linear(4, 1).double(), draw(2, 4), draw(3, 4, seed=1)
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[1.0, -1.0, 0.5, 2.0]]))
-    runs = [rise(PlainFunction(net, 1), x, reference=reference, masks=60, shown=shown, seed=seed) for seed in range(300)]
+    runs = [
+        rise(PlainFunction(net, 1), x, references=references, masks=60, shown=shown, seed=seed) for seed in range(300)
+    ]
     values, errors = (torch.stack([getattr(run, part) for run in runs]) for part in ("values", "standard_error"))
-    exact = net.weight.detach() * (x - reference.mean(0))[:, None]
+    exact = net.weight.detach() * (x - references.mean(0))[:, None]
     spread = values.std(0)
     assert ((values.mean(0) - exact).abs() < 4.5 * spread / 300**0.5).all()
     torch.testing.assert_close(errors.square().mean(0).sqrt(), spread, rtol=0.2, atol=0)
@@ -113,16 +117,16 @@ def test_of_a_linear_network_it_is_right_on_average_and_its_error_is_as_stated(s
 def test_what_ignores_the_state_has_no_value():
     x = draw(2, 3, 8, 8)
     score = PlainFunction(lambda states: states.new_full((len(states), 1), 1e3), 1, dims=("channel", "y", "x"))
-    assert not rise(score, x, reference=x, masks=50).values.any()
+    assert not rise(score, x, references=x, masks=50).values.any()
 
 
 def test_a_group_is_hidden_together():
-    net, x, reference = network(4), draw(3, 4), draw(1, 4, seed=1)
-    found = rise(PlainFunction(net, 2), x, reference=reference, groups=((0, 2), (1, 3)), masks=40)
+    net, x, references = network(4), draw(3, 4), draw(1, 4, seed=1)
+    found = rise(PlainFunction(net, 2), x, references=references, groups=((0, 2), (1, 3)), masks=40)
     assert torch.equal(found.values[:, :, 0], found.values[:, :, 2])
     shown = part_masks(40, 2, 0.5, 0, x).weights(torch.arange(40))[:, [0, 1, 0, 1]]
     with torch.no_grad():
-        scores = torch.stack([net(torch.where(mask == 1, x, reference)) for mask in shown])
+        scores = torch.stack([net(torch.where(mask == 1, x, references)) for mask in shown])
     expected = torch.einsum("mbt,mf->btf", scores - scores.mean(0), shown - 0.5) / 0.25 / 39 / 2
     torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
 
@@ -130,11 +134,11 @@ def test_a_group_is_hidden_together():
 @pytest.mark.parametrize("dims", [("feature",), ("y", "x")])
 @pytest.mark.parametrize("most_copies", [1, 7, 40])
 def test_no_more_copies_at_once_than_are_allowed(dims, most_copies):
-    x, reference = (draw(*[rows, 6, 4][: 1 + len(dims)], seed=rows) for rows in (3, 2))
+    x, references = (draw(*[rows, 6, 4][: 1 + len(dims)], seed=rows) for rows in (3, 2))
     net = network(x[0].numel())
-    expected = rise(PlainFunction(net, 2, dims=dims), x, reference=reference, masks=50)
+    expected = rise(PlainFunction(net, 2, dims=dims), x, references=references, masks=50)
     score = PlainFunction(net, 2, dims=dims, most_copies=most_copies)
-    found = rise(score, x, reference=reference, masks=50)
+    found = rise(score, x, references=references, masks=50)
     torch.testing.assert_close(found.values, expected.values, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(found.standard_error, expected.standard_error, rtol=1e-9, atol=1e-12)
     assert max(rows * copies for rows, copies in score.seen) <= max(most_copies, len(x))
@@ -142,9 +146,9 @@ def test_no_more_copies_at_once_than_are_allowed(dims, most_copies):
 
 
 def test_another_seed_is_another_draw_and_more_masks_leave_less_error():
-    score, x, reference = PlainFunction(network(4), 2), draw(2, 4), draw(2, 4, seed=1)
-    few, other = (rise(score, x, reference=reference, masks=100, seed=seed) for seed in (0, 1))
-    many = rise(score, x, reference=reference, masks=1600)
+    score, x, references = PlainFunction(network(4), 2), draw(2, 4), draw(2, 4, seed=1)
+    few, other = (rise(score, x, references=references, masks=100, seed=seed) for seed in (0, 1))
+    many = rise(score, x, references=references, masks=1600)
     assert not torch.equal(few.values, other.values)
     torch.testing.assert_close(many.standard_error, few.standard_error / 4, rtol=0.4, atol=0)
 
@@ -159,4 +163,4 @@ def test_what_cannot_be_meant():
         ({"replacement": "black"}, "replacement is 'black'"),
     ]:
         with pytest.raises(ArgumentError, match=said):
-            rise(score, x, reference=x, **wrong)
+            rise(score, x, references=x, **wrong)

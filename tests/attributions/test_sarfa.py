@@ -53,10 +53,14 @@ def formula(before, after, chosen):
 )
 @quick
 def test_against_the_formula_one_replacement_at_a_time(features, actions, replacement, seed):
-    net, x, reference = network(features, actions, seed), draw(3, features, seed=seed), draw(2, features, seed=seed + 1)
+    net, x, references = (
+        network(features, actions, seed),
+        draw(3, features, seed=seed),
+        draw(2, features, seed=seed + 1),
+    )
     chosen = torch.randint(actions, (3,), generator=torch.Generator().manual_seed(seed))
-    found = sarfa(PlainFunction(net, actions, chosen=chosen), x, reference=reference, replacement=replacement).values
-    instead = {"mean": reference.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, reference)
+    found = sarfa(PlainFunction(net, actions, chosen=chosen), x, references=references, replacement=replacement).values
+    instead = {"mean": references.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, references)
     for row, state in enumerate(x):
         for feature in range(features):
             shares = []
@@ -82,15 +86,15 @@ def test_of_pictures_against_the_formula_at_each_place(stride, actions, seed):
         for place, weight in enumerate(weights):
             after = net((x[row] * (1 - weight) + soft[row] * weight)[None])[0].detach().numpy()
             shares[row, 0, place] = formula(before, after, before.argmax())
-    found = sarfa(score, x, reference=x, stride=stride, radius=2.0).values
+    found = sarfa(score, x, references=x, stride=stride, radius=2.0).values
     torch.testing.assert_close(found, parts.spread(shares).expand_as(found), rtol=1e-9, atol=1e-12)
 
 
 def test_a_group_is_replaced_together():
-    net, x, reference = network(5, 3), draw(4, 5), draw(1, 5, seed=1)
-    found = sarfa(PlainFunction(net, 3), x, reference=reference, groups=((0, 3), (1, 2, 4))).values
+    net, x, references = network(5, 3), draw(4, 5), draw(1, 5, seed=1)
+    found = sarfa(PlainFunction(net, 3), x, references=references, groups=((0, 3), (1, 2, 4))).values
     without = x.clone()
-    without[:, [0, 3]] = reference[:, [0, 3]]
+    without[:, [0, 3]] = references[:, [0, 3]]
     before, after = (net(states).detach().numpy() for states in (x, without))
     shares = [formula(b, a, b.argmax()) for b, a in zip(before, after, strict=True)]
     np.testing.assert_allclose(found[:, 0, [0, 3]].sum(1), shares, rtol=1e-9, atol=1e-12)
@@ -99,7 +103,9 @@ def test_a_group_is_replaced_together():
 
 def test_groups_of_a_picture_are_blurred():
     dims, x, net = ("y", "x"), draw(3, 4, 4), network(16, 3)
-    found = sarfa(PlainFunction(net, 3, dims=dims), x, reference=x, groups=(tuple(range(8)), tuple(range(8, 16)))).values
+    found = sarfa(
+        PlainFunction(net, 3, dims=dims), x, references=x, groups=(tuple(range(8)), tuple(range(8, 16)))
+    ).values
     without = x.clone()
     without[:, :2] = blurred(x, dims, 3.0)[:, :2]
     before, after = (net(states).detach().numpy() for states in (x, without))
@@ -111,7 +117,7 @@ def test_it_is_about_the_chosen_action_whatever_the_target():
     policy = rltools.load_policy("cartpole-ppo")
     states, visited = np.array([[0.1, 0.5, -0.05, -0.3]] * 2), np.zeros((3, 4))
     found = {
-        target: rltools.attribute(policy, states, method="sarfa", reference=visited, target=target).values
+        target: rltools.attribute(policy, states, method="sarfa", references=visited, target=target).values
         for target in ("centered:chosen", "logit:0", "logit:1")
     }
     assert found["logit:0"].max() > 0
@@ -121,7 +127,7 @@ def test_it_is_about_the_chosen_action_whatever_the_target():
 
 def test_shares_lie_between_0_and_1():
     net, x = network(6, 4, sharpness=300), draw(50, 6)
-    found = sarfa(PlainFunction(net, 4), x, reference=draw(3, 6, seed=1)).values
+    found = sarfa(PlainFunction(net, 4), x, references=draw(3, 6, seed=1)).values
     assert found.min() == 0
     assert 0.5 < found.max() <= 1
 
@@ -130,42 +136,42 @@ def test_shares_lie_between_0_and_1():
 def test_an_action_that_becomes_more_likely_and_a_feature_that_changes_nothing_have_0(replacement):
     score = PlainFunction(lambda x: torch.stack([x[:, 0], x[:, 1], x[:, 0] * 0], 1), 3, chosen=torch.tensor([0]))
     x = torch.tensor([[-1.0, 1.0, 5.0]])
-    found = sarfa(score, x, reference=torch.zeros(1, 3), replacement=replacement).values[0, 0]
+    found = sarfa(score, x, references=torch.zeros(1, 3), replacement=replacement).values[0, 0]
     # Without the first feature the chosen action has the score 0 and not -1; without the second another one falls.
     assert found.tolist() == [0, 0, 0]
 
 
 def test_of_a_single_action_there_is_nothing_to_say():
-    assert not sarfa(PlainFunction(network(3, 1), 1), draw(2, 3), reference=draw(2, 3, seed=1)).values.any()
+    assert not sarfa(PlainFunction(network(3, 1), 1), draw(2, 3), references=draw(2, 3, seed=1)).values.any()
 
 
 def test_rows_that_are_not_finite_stay_among_themselves():
     x = draw(3, 4)
     x[1, 2] = torch.nan
     chosen = torch.tensor([0, 1, 1])
-    found = sarfa(PlainFunction(network(4, 2), 2, chosen=chosen), x, reference=draw(2, 4, seed=1)).values
+    found = sarfa(PlainFunction(network(4, 2), 2, chosen=chosen), x, references=draw(2, 4, seed=1)).values
     assert found[1].isnan().any()
     assert found[[0, 2]].isfinite().all()
 
 
 @pytest.mark.parametrize("most_copies", [1, 8, 17])
 def test_no_more_copies_at_once_than_are_allowed(most_copies):
-    x, reference, net = draw(2, 9), draw(2, 9, seed=1), network(9, 3)
-    expected = sarfa(PlainFunction(net, 3), x, reference=reference).values
+    x, references, net = draw(2, 9), draw(2, 9, seed=1), network(9, 3)
+    expected = sarfa(PlainFunction(net, 3), x, references=references).values
     score = PlainFunction(net, 3, most_copies=most_copies)
-    torch.testing.assert_close(sarfa(score, x, reference=reference).values, expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(sarfa(score, x, references=references).values, expected, rtol=1e-9, atol=1e-12)
     assert max(lead[0] * lead[-1] for lead in score.seen if len(lead) > 1) <= max(most_copies, len(x))
 
 
 def test_what_cannot_be_meant():
     net, x = network(3, 2), draw(2, 3)
     with pytest.raises(ArgumentError, match="these observations have feature"):
-        sarfa(PlainFunction(net, 2), x, reference=x, replacement="blur")
+        sarfa(PlainFunction(net, 2), x, references=x, replacement="blur")
     with pytest.raises(ArgumentError, match="replacement is 'noise'"):
-        sarfa(PlainFunction(net, 2), x, reference=x, replacement="noise")
+        sarfa(PlainFunction(net, 2), x, references=x, replacement="noise")
     continuous = rltools.TorchPolicy(nn.Linear(3, 2), Box(-1, 1, (3,)), Box(-1, 1, (2,)))
     with pytest.raises(ArgumentError, match="does not choose one of several actions"):
-        rltools.attribute(continuous, x.float().numpy(), method="sarfa", reference=x.float().numpy())
+        rltools.attribute(continuous, x.float().numpy(), method="sarfa", references=x.float().numpy())
 
 
 @pytest.mark.parametrize("replacement", [None, "blur", "resample", "mean"])
@@ -173,7 +179,7 @@ def test_as_many_passes_as_it_says_of_a_picture(replacement):
     dims, shape = ("channel", "y", "x"), (2, 7, 9)
     score = PlainFunction(network(126, 3), 3, dims=dims)
     given = {"stride": 2, "replacement": replacement}
-    sarfa(score, draw(4, *shape), reference=draw(3, *shape, seed=1), **given)
+    sarfa(score, draw(4, *shape), references=draw(3, *shape, seed=1), **given)
     asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]
     assert sum(asked) == sarfa.passes(shape, dims, 3, sarfa.defaults | given)
     assert max(asked) == sarfa.held(shape, dims, 3, sarfa.defaults | given)
@@ -183,6 +189,6 @@ def test_as_many_passes_as_it_says_of_a_vector_or_groups():
     for shape, dims, groups in (((6,), ("feature",), None), ((1, 2, 3), ("channel", "y", "x"), ((0, 1, 2, 3), (4, 5)))):
         score = PlainFunction(network(6, 3), 3, dims=dims)
         given = {"groups": groups, "replacement": None if groups is None else "resample"}
-        sarfa(score, draw(4, *shape), reference=draw(3, *shape, seed=1), **given)
+        sarfa(score, draw(4, *shape), references=draw(3, *shape, seed=1), **given)
         asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]
         assert sum(asked) == sarfa.passes(shape, dims, 3, sarfa.defaults | given)

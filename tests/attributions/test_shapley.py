@@ -28,30 +28,30 @@ def draw(*shape, seed=0):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def by_orders(score, x, reference, groups):
+def by_orders(score, x, references, groups):
     """What each group adds, averaged over all orders, one state at a time: `[batch, target, feature]`."""
     values = torch.zeros(len(x), score.outputs, x.shape[1], dtype=x.dtype)
     orders = list(permutations(groups))
     with torch.no_grad():
-        for start in reference:
+        for start in references:
             for order in orders:
                 known = start.expand_as(x).clone()
                 for group in map(list, order):
                     before = score(known)
                     known[:, group] = x[:, group]
                     values[:, :, group] += ((score(known) - before) / len(group))[:, :, None]
-    return values / (len(orders) * len(reference))
+    return values / (len(orders) * len(references))
 
 
-def nearest_by_hand(x, reference, count):
+def nearest_by_hand(x, references, count):
     """The references nearest to each row, with NumPy and one pair at a time."""
-    x, reference = x.numpy(), reference.numpy()
-    spread = reference.std(0)
+    x, references = x.numpy(), references.numpy()
+    spread = references.std(0)
     kept = spread > 0
     found = []
     for row in x:
-        distances = [np.linalg.norm((row[kept] - state[kept]) / spread[kept]) for state in reference]
-        found.append([place for _, place in sorted(zip(distances, range(len(reference)), strict=True))[:count]])
+        distances = [np.linalg.norm((row[kept] - state[kept]) / spread[kept]) for state in references]
+        found.append([place for _, place in sorted(zip(distances, range(len(references)), strict=True))[:count]])
     return found
 
 
@@ -65,27 +65,27 @@ def partitions(draw_from, entries):
 class TestGroups:
     @given(groups=partitions(5), references=st.integers(1, 3), seed=st.integers(0, 2**16))
     @quick
-    def test_against_all_orders_of_groups(self, groups, references, seed):
+    def test_against_all_orders_of_groups(self, groups, n_references, seed):
         score = PlainFunction(mlp(5, nn.ReLU, seed), 2)
-        x, reference = draw(3, 5, seed=seed), draw(references, 5, seed=seed + 1)
-        found = shapley(score, x, reference=reference, groups=groups)
-        expected = by_orders(score, x, reference, groups)
+        x, references = draw(3, 5, seed=seed), draw(n_references, 5, seed=seed + 1)
+        found = shapley(score, x, references=references, groups=groups)
+        expected = by_orders(score, x, references, groups)
         torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
         assert found.residual.abs().max() < 1e-12
 
     def test_of_one_entry_each_they_change_nothing(self):
-        score, x, reference = PlainFunction(mlp(4), 2), draw(3, 4), draw(2, 4, seed=1)
-        alone = shapley(score, x, reference=reference, groups=((0,), (1,), (2,), (3,)))
-        assert torch.equal(alone.values, shapley(score, x, reference=reference).values)
+        score, x, references = PlainFunction(mlp(4), 2), draw(3, 4), draw(2, 4, seed=1)
+        alone = shapley(score, x, references=references, groups=((0,), (1,), (2,), (3,)))
+        assert torch.equal(alone.values, shapley(score, x, references=references).values)
 
     def test_make_pictures_of_any_size_possible(self):
         score = PlainFunction(mlp(24), 2, dims=PICTURE)
-        x, reference = draw(3, 2, 3, 4), draw(2, 2, 3, 4, seed=1)
+        x, references = draw(3, 2, 3, 4), draw(2, 2, 3, 4, seed=1)
         places = torch.arange(24).view(2, 3, 4)
         groups = tuple(tuple(block.flatten().tolist()) for block in (places[0], places[1, :2], places[1, 2:]))
-        found = shapley(score, x, reference=reference, groups=groups)
+        found = shapley(score, x, references=references, groups=groups)
         flat = PlainFunction(mlp(24), 2)
-        expected = by_orders(flat, x.flatten(1), reference.flatten(1), groups)
+        expected = by_orders(flat, x.flatten(1), references.flatten(1), groups)
         torch.testing.assert_close(found.values, expected.view(3, 2, 2, 3, 4), rtol=1e-9, atol=1e-12)
         assert sum(prod(lead[1:]) for lead in score.seen) == 2 * 2**3
 
@@ -94,62 +94,64 @@ class TestGroups:
     )
     def test_that_are_no_partition(self, groups):
         with pytest.raises(ArgumentError, match=r"positions, \d different ones; each of 0 to 2, a"):
-            shapley(PlainFunction(mlp(3), 2), draw(2, 3), reference=draw(1, 3), groups=groups)
+            shapley(PlainFunction(mlp(3), 2), draw(2, 3), references=draw(1, 3), groups=groups)
 
     def test_more_than_twelve(self):
         score, x = PlainFunction(lambda x: x.sum(1, keepdim=True), 1), draw(2, 26)
         pairs = tuple((2 * place, 2 * place + 1) for place in range(13))
         with pytest.raises(ArgumentError, match="up to 12 features, and there are 13"):
-            shapley(score, x, reference=x[:1], groups=pairs)
+            shapley(score, x, references=x[:1], groups=pairs)
         twelve = (*pairs[:11], (22, 23, 24, 25))
-        found = shapley(score, x, reference=torch.zeros(1, 26).double(), groups=twelve).values
+        found = shapley(score, x, references=torch.zeros(1, 26).double(), groups=twelve).values
         torch.testing.assert_close(found[:, 0, 24], x[:, 22:].mean(1))
 
 
 class TestNearest:
     @given(rows=st.integers(1, 4), references=st.integers(2, 6), nearest=st.integers(1, 5), seed=st.integers(0, 2**16))
     @quick
-    def test_against_one_row_at_a_time(self, rows, references, nearest, seed):
+    def test_against_one_row_at_a_time(self, rows, n_references, nearest, seed):
         score = PlainFunction(mlp(4, nn.ReLU, seed), 2)
-        x, reference = draw(rows, 4, seed=seed), draw(references, 4, seed=seed + 1)
-        reference[:, 1] = 0.5  # a feature that does not vary
+        x, references = draw(rows, 4, seed=seed), draw(n_references, 4, seed=seed + 1)
+        references[:, 1] = 0.5  # a feature that does not vary
         x[:, 1] *= 1000
-        reference[:, 2] *= 100  # and one of another unit
-        found = shapley(score, x, reference=reference, nearest=nearest)
-        for row, places in enumerate(nearest_by_hand(x, reference, nearest)):
-            own = shapley(score, x[row : row + 1], reference=reference[places])
+        references[:, 2] *= 100  # and one of another unit
+        found = shapley(score, x, references=references, nearest=nearest)
+        for row, places in enumerate(nearest_by_hand(x, references, nearest)):
+            own = shapley(score, x[row : row + 1], references=references[places])
             torch.testing.assert_close(found.values[row], own.values[0], rtol=1e-9, atol=1e-12)
             with torch.no_grad():
-                difference = score(x[row : row + 1])[0] - score(reference[places]).mean(0)
+                difference = score(x[row : row + 1])[0] - score(references[places]).mean(0)
             torch.testing.assert_close(found.values[row].sum(1) + found.residual[row], difference)
 
     def test_the_earlier_of_two_that_are_equally_near(self):
         score = PlainFunction(lambda x: x[:, :1] ** 3, 1)
-        reference = torch.tensor([[3.0], [1.0], [-1.0], [1.0]]).double()
-        found = shapley(score, torch.zeros(1, 1).double(), reference=reference, nearest=1)
+        references = torch.tensor([[3.0], [1.0], [-1.0], [1.0]]).double()
+        found = shapley(score, torch.zeros(1, 1).double(), references=references, nearest=1)
         assert found.values.item() == -1.0  # compared with 1, not with -1
 
     @pytest.mark.parametrize("nearest", [0, 3, 50])
     def test_as_many_as_there_are_is_all(self, nearest):
-        score, x, reference = PlainFunction(mlp(4), 2), draw(3, 4), draw(3, 4, seed=1)
-        found = shapley(score, x, reference=reference, nearest=nearest)
-        torch.testing.assert_close(found.values, shapley(score, x, reference=reference).values)
+        score, x, references = PlainFunction(mlp(4), 2), draw(3, 4), draw(3, 4, seed=1)
+        found = shapley(score, x, references=references, nearest=nearest)
+        torch.testing.assert_close(found.values, shapley(score, x, references=references).values)
 
     def test_pictures_in_blocks(self):
-        x, reference = draw(3, 2, 2, 2), draw(7, 2, 2, 2, seed=1)
+        x, references = draw(3, 2, 2, 2), draw(7, 2, 2, 2, seed=1)
         whole, blocks = (
-            shapley(PlainFunction(mlp(8), 2, dims=PICTURE, most_copies=most), x, reference=reference, nearest=2).values
+            shapley(
+                PlainFunction(mlp(8), 2, dims=PICTURE, most_copies=most), x, references=references, nearest=2
+            ).values
             for most in (1 << 15, 6)
         )
         torch.testing.assert_close(blocks, whole)
 
     def test_no_rows(self):
-        found = shapley(PlainFunction(mlp(4), 2), draw(0, 4), reference=draw(3, 4), nearest=2)
+        found = shapley(PlainFunction(mlp(4), 2), draw(0, 4), references=draw(3, 4), nearest=2)
         assert found.values.shape == (0, 2, 4)
 
     def test_negative(self):
         with pytest.raises(ArgumentError, match="nearest is -1; it must be 0, for all references"):
-            shapley(PlainFunction(mlp(4), 2), draw(2, 4), reference=draw(1, 4), nearest=-1)
+            shapley(PlainFunction(mlp(4), 2), draw(2, 4), references=draw(1, 4), nearest=-1)
 
 
 class TestWork:
@@ -159,11 +161,11 @@ class TestWork:
         net = mlp(6).to(dtype)
         with torch.no_grad():
             net[1].weight[:, 2] = 0
-        x, reference = draw(3, 6).to(dtype), draw(2, 6, seed=1).to(dtype)
+        x, references = draw(3, 6).to(dtype), draw(2, 6, seed=1).to(dtype)
         score = PlainFunction(net, 2, most_copies=most)
-        found = shapley(score, x, reference=reference).values
+        found = shapley(score, x, references=references).values
         assert max(map(prod, score.seen)) <= max(most, len(x))
-        torch.testing.assert_close(found, shapley(PlainFunction(net, 2), x, reference=reference).values)
+        torch.testing.assert_close(found, shapley(PlainFunction(net, 2), x, references=references).values)
         assert not found[:, :, 2].any()
 
     @given(features=st.integers(2, 8), rows=st.integers(1, 9), most=st.integers(1, 200), seed=st.integers(0, 2**16))
@@ -172,19 +174,19 @@ class TestWork:
         net = mlp(features, seed=seed)
         with torch.no_grad():
             net[1].weight[:, seed % features] = 0
-        x, reference = draw(rows, features, seed=seed), draw(2, features, seed=seed + 1)
-        found = shapley(PlainFunction(net, 2, most_copies=most), x, reference=reference).values
+        x, references = draw(rows, features, seed=seed), draw(2, features, seed=seed + 1)
+        found = shapley(PlainFunction(net, 2, most_copies=most), x, references=references).values
         assert not found[:, :, seed % features].any()
 
     @given(equal=st.lists(st.booleans(), min_size=4, max_size=4), seed=st.integers(0, 2**16))
     @quick
     def test_features_that_are_those_of_the_reference_cost_nothing(self, equal, seed):
-        score, x, reference = PlainFunction(mlp(4, seed=seed), 2), draw(3, 4, seed=seed), draw(1, 4, seed=seed + 1)
+        score, x, references = PlainFunction(mlp(4, seed=seed), 2), draw(3, 4, seed=seed), draw(1, 4, seed=seed + 1)
         same = torch.tensor(equal)
-        x[:, same] = reference[0, same]
-        expected = by_orders(score, x, reference, [[0], [1], [2], [3]])
+        x[:, same] = references[0, same]
+        expected = by_orders(score, x, references, [[0], [1], [2], [3]])
         score.seen.clear()
-        found = shapley(score, x, reference=reference).values
+        found = shapley(score, x, references=references).values
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
         assert not found[:, :, same].any()
         assert sum(prod(lead[1:]) for lead in score.seen) == 2 ** (4 - sum(equal))
@@ -192,24 +194,24 @@ class TestWork:
     @pytest.mark.parametrize("nearest", [0, 2])
     def test_the_passes_it_declares(self, nearest):
         score, parameters = PlainFunction(mlp(5), 2), shapley.settings({"nearest": nearest})
-        shapley(score, draw(3, 5), reference=draw(4, 5, seed=1), nearest=nearest)
+        shapley(score, draw(3, 5), references=draw(4, 5, seed=1), nearest=nearest)
         assert sum(prod(lead[1:]) for lead in score.seen) == shapley.forwards(5, 4, parameters)
         assert max(lead[1] for lead in score.seen) == shapley.copies(5, 4, parameters)
 
 
 @pytest.mark.parametrize("references", [1, 5])
-def test_equal_to_shap(references, monkeypatch):
+def test_equal_to_shap(n_references, monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling takes far longer than what is compiled
     shap = pytest.importorskip("shap")
-    net, x, reference = mlp(5, outputs=3), draw(4, 5), draw(references, 5, seed=1)
+    net, x, references = mlp(5, outputs=3), draw(4, 5), draw(n_references, 5, seed=1)
 
     def scores(states):
         with torch.no_grad():
             return net(torch.as_tensor(states)).numpy()
 
-    exact = shap.explainers.Exact(scores, shap.maskers.Independent(reference.numpy(), max_samples=references))
+    exact = shap.explainers.Exact(scores, shap.maskers.Independent(references.numpy(), max_samples=n_references))
     theirs = np.moveaxis(exact(x.numpy(), silent=True).values, 2, 1)
-    ours = shapley(PlainFunction(net, 3), x, reference=reference).values.numpy()
+    ours = shapley(PlainFunction(net, 3), x, references=references).values.numpy()
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 

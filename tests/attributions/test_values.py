@@ -76,7 +76,7 @@ class TestGradient:
         net = mlp(3)
         for function in (lambda x: net(x.detach()), torch.no_grad()(net), lambda x: torch.zeros(len(x), 2).double()):
             with pytest.raises(GradientError, match="does not depend on the observation"):
-                find_method(name)(Plain(function), draw(2, 3), reference=draw(1, 3))
+                find_method(name)(Plain(function), draw(2, 3), references=draw(1, 3))
 
     def test_callers_without_gradients(self):
         score, x = Plain(mlp(3)), draw(2, 3)
@@ -93,41 +93,41 @@ class TestGradient:
 
 
 class TestIntegratedGradients:
-    def by_hand(self, score, x, reference, nodes=512):
+    def by_hand(self, score, x, references, nodes=512):
         """The midpoint-free textbook integral, one reference at a time."""
         places, weights = np.polynomial.legendre.leggauss(nodes)
         total = torch.zeros(len(x), score.outputs, *x.shape[1:], dtype=x.dtype)
-        for start in reference:
+        for start in references:
             for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
                 total += weight * gradient(score, start + place * (x - start)).values * (x - start)[:, None]
-        return total / len(reference)
+        return total / len(references)
 
     @pytest.mark.parametrize(("score", "shape"), [(Plain(mlp(4)), (4,)), (Plain(cnn(), 3), (2, 3, 4))])
     def test_against_many_nodes(self, score, shape):
-        x, reference = draw(4, *shape), draw(2, *shape, seed=1)
-        found = integrated(score, x, reference=reference)
-        torch.testing.assert_close(found.values, self.by_hand(score, x, reference), rtol=1e-6, atol=1e-6)
+        x, references = draw(4, *shape), draw(2, *shape, seed=1)
+        found = integrated(score, x, references=references)
+        torch.testing.assert_close(found.values, self.by_hand(score, x, references), rtol=1e-6, atol=1e-6)
         assert found.complete.all()
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @given(seed=st.integers(0, 2**16))
     @quick
     def test_the_residual_is_what_is_missing(self, activation, seed):
-        score, x, reference = Plain(mlp(4, activation, seed)), draw(6, 4, seed=seed), draw(3, 4, seed=seed + 1)
-        found = integrated(score, x, reference=reference)
-        starts = score(reference).detach()
+        score, x, references = Plain(mlp(4, activation, seed)), draw(6, 4, seed=seed), draw(3, 4, seed=seed + 1)
+        found = integrated(score, x, references=references)
+        starts = score(references).detach()
         missing = score(x).detach() - starts.mean(0) - found.values.sum(2)
         torch.testing.assert_close(found.residual, missing, rtol=1e-9, atol=1e-12)
         small = (missing.abs() <= 0.01 * starts.std(0) + 1e-11).all(1)
         assert (found.complete | ~small).all()
-        left = [integrated(score, x[row : row + 1], reference=reference) for row in range(6)]
+        left = [integrated(score, x[row : row + 1], references=references) for row in range(6)]
         assert [bool(one.complete) for one in left] == found.complete.tolist()
 
     def test_nodes_are_doubled_for_the_rows_that_need_it(self):
         score = Plain(lambda x: torch.stack([x[:, 0] ** 3, torch.relu(x[:, 1])], 1))
         x = torch.tensor([[1.0, 2.0], [1.0, -2.0], [1.0, 2.0]]).double()
-        reference = torch.tensor([[0.0, 1.0], [0.0, 1.5]]).double()
-        found = integrated(score, x, reference=reference, tolerance=1e-4)
+        references = torch.tensor([[0.0, 1.0], [0.0, 1.5]]).double()
+        found = integrated(score, x, references=references, tolerance=1e-4)
         widths = [(lead[0], lead[1]) for lead in score.seen if len(lead) == 2 and lead[1] >= 16]
         # The ends of 64 parts, at which gradients and scores are taken.
         assert widths == [(3, 16)] * 2 + [(1, 32)] * 2 + [(1, 65)] * 4
@@ -135,99 +135,99 @@ class TestIntegratedGradients:
 
     def test_a_kink_on_each_part_of_the_way_is_found_exactly(self):
         score = Plain(lambda x: torch.stack([torch.relu(x[:, 0] - 0.3) + 2 * torch.relu(x[:, 1] - 0.45), x[:, 0]], 1))
-        x, reference = torch.tensor([[1.0, 1.0]]).double(), torch.zeros(1, 2).double()
-        found = integrated(score, x, reference=reference, tolerance=1e-6)
+        x, references = torch.tensor([[1.0, 1.0]]).double(), torch.zeros(1, 2).double()
+        found = integrated(score, x, references=references, tolerance=1e-6)
         torch.testing.assert_close(found.values[0, 0], torch.tensor([0.7, 1.1]).double(), rtol=1e-6, atol=1e-6)
 
     def test_a_rectified_network_is_off_by_little_and_does_not_warn_of_it(self):
         """By Gauss-Legendre nodes alone most of these rows left more than 1 %, with values that were hardly wrong."""
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)).double()
-        score, x, reference = Plain(net), 3 * draw(20, 8), 3 * draw(8, 8, seed=1)
-        found = integrated(score, x, reference=reference)
+        score, x, references = Plain(net), 3 * draw(20, 8), 3 * draw(8, 8, seed=1)
+        found = integrated(score, x, references=references)
         place = ((torch.arange(4096) + 0.5) / 4096).double()
         exact = torch.zeros_like(found.values)
-        for start in reference:
+        for start in references:
             for part in place.split(256):
                 path = start + part[:, None] * (x - start)[:, None]
-                exact += (score.gradients(path).sum(2) * (x - start)).movedim(0, 1) / 4096 / len(reference)
+                exact += (score.gradients(path).sum(2) * (x - start)).movedim(0, 1) / 4096 / len(references)
         off = (found.values - exact).abs().amax((1, 2)) / exact.abs().amax((1, 2))
         assert off.median() < 0.01
         assert found.complete.double().mean() >= 0.9
         assert (off[found.complete] < 0.04).all()
 
     def test_more_nodes_leave_less(self):
-        score, x, reference = Plain(mlp(4, nn.ReLU, 3)), draw(40, 4), draw(2, 4, seed=1)
+        score, x, references = Plain(mlp(4, nn.ReLU, 3)), draw(40, 4), draw(2, 4, seed=1)
         left = [
-            float(integrated(score, x, reference=reference, nodes=nodes, most_nodes=nodes).residual.abs().mean())
+            float(integrated(score, x, references=references, nodes=nodes, most_nodes=nodes).residual.abs().mean())
             for nodes in (4, 64, 512)
         ]
         assert left[0] > left[1] > left[2]
 
     def test_several_references_are_the_mean_of_single_ones(self):
-        score, x, reference = Plain(mlp(4)), draw(5, 4), draw(3, 4, seed=1)
-        single = [integrated(score, x, reference=state[None]).values for state in reference]
-        found = integrated(score, x, reference=reference).values
+        score, x, references = Plain(mlp(4)), draw(5, 4), draw(3, 4, seed=1)
+        single = [integrated(score, x, references=state[None]).values for state in references]
+        found = integrated(score, x, references=references).values
         torch.testing.assert_close(found, torch.stack(single).mean(0), rtol=1e-6, atol=1e-8)
 
     def test_at_its_only_reference_a_state_has_nothing_to_explain(self):
         x = draw(2, 4)
-        found = integrated(Plain(mlp(4)), x[:1], reference=x[:1])
+        found = integrated(Plain(mlp(4)), x[:1], references=x[:1])
         assert not found.values.any()
         assert found.complete.all()
 
     def test_at_least_one_node(self):
         with pytest.raises(ArgumentError, match="nodes is 0; it must be at least 1"):
-            integrated(Plain(mlp(4)), draw(2, 4), reference=draw(1, 4), nodes=0)
+            integrated(Plain(mlp(4)), draw(2, 4), references=draw(1, 4), nodes=0)
 
 
 class TestShapley:
-    def by_permutations(self, score, x, reference):
+    def by_permutations(self, score, x, references):
         values = torch.zeros(len(x), score.outputs, x.shape[1], dtype=x.dtype)
         orders = list(permutations(range(x.shape[1])))
         with torch.no_grad():
-            for start in reference:
+            for start in references:
                 for order in orders:
                     known = start.expand_as(x).clone()
                     for feature in order:
                         before = score(known)
                         known[:, feature] = x[:, feature]
                         values[:, :, feature] += score(known) - before
-        return values / (len(orders) * len(reference))
+        return values / (len(orders) * len(references))
 
     @given(features=st.integers(1, 4), references=st.integers(1, 3), seed=st.integers(0, 2**16))
     @quick
-    def test_against_all_orders(self, features, references, seed):
+    def test_against_all_orders(self, features, n_references, seed):
         score = Plain(mlp(features, nn.ReLU, seed))
-        x, reference = draw(3, features, seed=seed), draw(references, features, seed=seed + 1)
-        found = shapley(score, x, reference=reference)
-        torch.testing.assert_close(found.values, self.by_permutations(score, x, reference), rtol=1e-9, atol=1e-12)
+        x, references = draw(3, features, seed=seed), draw(n_references, features, seed=seed + 1)
+        found = shapley(score, x, references=references)
+        torch.testing.assert_close(found.values, self.by_permutations(score, x, references), rtol=1e-9, atol=1e-12)
         assert found.residual.abs().max() < 1e-12
 
     def test_of_one_feature_it_is_the_difference(self):
-        score, x, reference = Plain(mlp(1)), draw(4, 1), draw(2, 1, seed=1)
-        expected = (score(x) - score(reference).mean(0)).detach()[:, :, None]
-        torch.testing.assert_close(shapley(score, x, reference=reference).values, expected)
+        score, x, references = Plain(mlp(1)), draw(4, 1), draw(2, 1, seed=1)
+        expected = (score(x) - score(references).mean(0)).detach()[:, :, None]
+        torch.testing.assert_close(shapley(score, x, references=references).values, expected)
 
     def test_of_a_product_each_has_half(self):
         score = Plain(lambda x: (x[:, 0] * x[:, 1])[:, None], outputs=1)
-        x, reference = torch.tensor([[2.0, 3.0, 9.0]]).double(), torch.zeros(1, 3).double()
-        assert shapley(score, x, reference=reference).values[0, 0].tolist() == [3.0, 3.0, 0.0]
+        x, references = torch.tensor([[2.0, 3.0, 9.0]]).double(), torch.zeros(1, 3).double()
+        assert shapley(score, x, references=references).values[0, 0].tolist() == [3.0, 3.0, 0.0]
 
     def test_needs_no_gradient(self):
         score = Plain(lambda x: torch.stack([x[:, 0].detach(), (x[:, 1] > 0).double()], 1))
-        x, reference = torch.tensor([[2.0, 3.0]]).double(), torch.zeros(1, 2).double()
-        assert shapley(score, x, reference=reference).values[0].tolist() == [[2.0, 0.0], [0.0, 1.0]]
+        x, references = torch.tensor([[2.0, 3.0]]).double(), torch.zeros(1, 2).double()
+        assert shapley(score, x, references=references).values[0].tolist() == [[2.0, 0.0], [0.0, 1.0]]
 
     def test_twelve_features_and_no_more(self):
         score = Plain(lambda x: x.sum(1, keepdim=True), outputs=1)
         x = draw(1, 12)
-        found = shapley(score, x, reference=torch.zeros(1, 12).double())
+        found = shapley(score, x, references=torch.zeros(1, 12).double())
         torch.testing.assert_close(found.values[:, 0], x)
         with pytest.raises(ArgumentError, match=r"up to 12 features, and there are 13.*use sampled_shapley"):
-            shapley(score, draw(1, 13), reference=draw(1, 13))
+            shapley(score, draw(1, 13), references=draw(1, 13))
         with pytest.raises(ArgumentError, match="there are 13"):
-            shapley(score, draw(0, 13), reference=draw(1, 13))
+            shapley(score, draw(0, 13), references=draw(1, 13))
 
 
 class TestCalling:
@@ -240,11 +240,11 @@ class TestCalling:
         with pytest.raises(ArgumentError, match="gradient takes no parameter 'nodes'; it takes none"):
             gradient(Plain(mlp(3)), draw(2, 3), nodes=3)
         with pytest.raises(ArgumentError, match="takes no parameter 'steps'; it takes nodes, most_nodes, tolerance"):
-            integrated(Plain(mlp(3)), draw(2, 3), reference=draw(1, 3), steps=3)
+            integrated(Plain(mlp(3)), draw(2, 3), references=draw(1, 3), steps=3)
 
     @pytest.mark.parametrize("name", ["gradient", "input_x_gradient", "integrated_gradients", "shapley"])
     def test_no_rows(self, name):
-        found = find_method(name)(Plain(mlp(3)), draw(0, 3), reference=draw(2, 3))
+        found = find_method(name)(Plain(mlp(3)), draw(0, 3), references=draw(2, 3))
         assert found.values.shape == (0, 2, 3)
 
     def test_an_input_that_carries_a_gradient_may_be_given(self):

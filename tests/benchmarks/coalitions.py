@@ -20,7 +20,7 @@ def measure() -> list[Row]:
     """8 features, 4 actions, one reference: against shap's Exact and Kernel explainers."""
     policy, net = mlp()
     x, context = states(policy, BATCH)
-    reference = torch.full((1, 8), 0.1)
+    references = torch.full((1, 8), 0.1)
     score = score_of(policy, "logit:all", context)
 
     def scores(rows: np.ndarray) -> np.ndarray:
@@ -29,12 +29,12 @@ def measure() -> list[Row]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exact = shap.explainers.Exact(scores, shap.maskers.Independent(reference.numpy()))
-        kernel = shap.KernelExplainer(scores, reference.numpy())
+        exact = shap.explainers.Exact(scores, shap.maskers.Independent(references.numpy()))
+        kernel = shap.KernelExplainer(scores, references.numpy())
         few = x[:4].numpy()
         times = medians(
             {
-                "ours": lambda: shapley(score, x, reference=reference),
+                "ours": lambda: shapley(score, x, references=references),
                 "passes": forward(net, torch.randn(BATCH, 2**8, 8).flatten(0, 1)),
                 "exact": lambda: exact(few, silent=True),
                 "kernel": lambda: kernel.shap_values(few, silent=True),
@@ -42,7 +42,7 @@ def measure() -> list[Row]:
             rounds=9,
         )
         theirs = exact(x[:4].numpy(), silent=True).values
-    ours = shapley(score, x[:4], reference=reference).values.movedim(1, 2).numpy()
+    ours = shapley(score, x[:4], references=references).values.movedim(1, 2).numpy()
     a_state = times["ours"] / BATCH
     what = "exact Shapley, 8 features, 4 actions, one reference"
     difference = f"largest difference {np.abs(ours - theirs).max():.0e}"

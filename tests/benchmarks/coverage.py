@@ -165,15 +165,15 @@ def of_agent(agent: str, method: str, episodes: int = 60) -> tuple[Population, d
         pool = np.concatenate([states[rows] for states, rows in zip(visited, picked, strict=True)])
         unit, by_reference, where = "", [], []
         for state in pool:
-            rltools.explain(recording, policy, method=method, reference=state[None], every=8)
-        for key, question in recording.questions.items():
+            rltools.explain(recording, policy, method=method, references=state[None], every=8)
+        for key, spec in recording.specs.items():
             parts = [recording.attribution_of(key, episodes=[number]).values[:, 0] for number in recording.numbers]
             used = [np.isfinite(part).all(axis=1) for part in parts]
             by_reference.append(np.concatenate([part[rows] for part, rows in zip(parts, used, strict=True)]))
             where = np.concatenate([np.full(rows.sum(), at) for at, rows in enumerate(used)])
-            unit = question.unit
+            unit = spec.unit
         # Folders are in the order of their names: which reference is whose is asked of each.
-        order = [recording.attribution_of(key, episodes=[]).reference[0] for key in recording.questions]
+        order = [recording.attribution_of(key, episodes=[]).references[0] for key in recording.specs]
     found = [next(at for at, state in enumerate(pool) if np.array_equal(state, one)) for one in order]
     values = np.stack(by_reference, axis=1)[:, np.argsort(found)]
     steps = np.bincount(where, minlength=episodes)

@@ -101,9 +101,9 @@ rng = np.random.default_rng(0)
 for row in states:
     row[...] = rng.normal(size=row.shape)
 reference = states[:2].copy()
-rltools.attribute(policy, states[:1], method={method!r}, reference=reference{more})
+rltools.attribute(policy, states[:1], method={method!r}, references=reference{more})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-rltools.attribute(policy, states, method={method!r}, reference=reference{more})
+rltools.attribute(policy, states, method={method!r}, references=reference{more})
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 

@@ -37,7 +37,7 @@ def _own_passes() -> Row:
     references = states(policy, 8)[0].numpy() * 0.5
 
     def call() -> object:
-        return rltools.attribute(policy, observations, method="integrated_gradients", reference=references)
+        return rltools.attribute(policy, observations, method="integrated_gradients", references=references)
 
     bare = _passes(policy, call)
     times = medians({"ours": call, "passes": bare}, rounds=15)
@@ -86,19 +86,19 @@ def _tdhook() -> Row:
     """Its integrated gradients, told to multiply by `x - baseline`, against ours with as many nodes."""
     policy, net = mlp()
     x, context = states(policy, 256)
-    reference, score = torch.full((1, 8), 0.1), score_of(policy, "logit:chosen", context)
+    references, score = torch.full((1, 8), 0.1), score_of(policy, "logit:chosen", context)
     what = "integrated gradients, MLP, lunarlander-ppo, batch 256, 50 nodes"
     if not has_tdhook():
         return Row(f"{what}: faster than TDHook", ABSENT, "")
-    with tdhook_integrated(net, x, context.action, reference, multiply=True) as theirs:
+    with tdhook_integrated(net, x, context.action, references, multiply=True) as theirs:
 
         def ours() -> Tensor:
-            return integrated(score, x, reference=reference, nodes=50, most_nodes=50).values[:, 0]
+            return integrated(score, x, references=references, nodes=50, most_nodes=50).values[:, 0]
 
         times = medians({"ours": ours, "tdhook": theirs}, rounds=15)
         difference = float((ours() - theirs()).abs().max())
-    with tdhook_integrated(net, x, context.action, reference, multiply=False) as without:
-        factor = float((without() * (x - reference) - ours()).abs().max())
+    with tdhook_integrated(net, x, context.action, references, multiply=False) as without:
+        factor = float((without() * (x - references) - ours()).abs().max())
     return Row(
         f"{what}: faster than TDHook (largest difference {difference:.0e}; its default leaves out x - baseline, "
         f"multiplied by which it differs by {factor:.0e})",
@@ -115,14 +115,14 @@ def _random() -> tuple[rltools.TorchPolicy, nn.Module]:
 
 def _row(which: str, policy: rltools.TorchPolicy, net: nn.Module, *, nodes: int, bar: str) -> Row:
     x, context = states(policy, 256)
-    reference = torch.full((1, 8), 0.1)
+    references = torch.full((1, 8), 0.1)
     score, theirs = score_of(policy, "logit:chosen", context), IntegratedGradients(net)
 
     def captum(steps: int = 50) -> torch.Tensor:
-        return theirs.attribute(leaf(x), baselines=reference, target=context.action, n_steps=steps).detach()
+        return theirs.attribute(leaf(x), baselines=references, target=context.action, n_steps=steps).detach()
 
     def ours() -> torch.Tensor:
-        return integrated(score, x, reference=reference, nodes=nodes).values[:, 0]
+        return integrated(score, x, references=references, nodes=nodes).values[:, 0]
 
     times = medians({"ours": ours, "captum": captum}, rounds=15)
     exact = captum(EXACT)

@@ -40,7 +40,7 @@ def tdhook_gradient(net: nn.Module, x: Tensor, action: Tensor) -> Iterator[Calla
 
 @contextmanager
 def tdhook_integrated(
-    net: nn.Module, x: Tensor, action: Tensor, reference: Tensor, *, multiply: bool
+    net: nn.Module, x: Tensor, action: Tensor, references: Tensor, *, multiply: bool
 ) -> Iterator[Callable[[], Tensor]]:
     """Its IntegratedGradients, of 50 nodes; by default, without `multiply`, the factor `x - baseline` is missing."""
     from tdhook.attribution import IntegratedGradients
@@ -48,7 +48,7 @@ def tdhook_integrated(
 
     method = IntegratedGradients(init_attr_targets=_chosen, additional_init_keys=["label"], multiply_by_inputs=multiply)
     with method.prepare(net, in_keys=["input"], out_keys=["output"]) as hooked:
-        label, baseline = action[:, None], reference.expand_as(x)
+        label, baseline = action[:, None], references.expand_as(x)
 
         def call() -> Tensor:
             given = {"input": x.clone(), "label": label, ("baseline", "input"): baseline.clone()}

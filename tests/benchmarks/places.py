@@ -14,11 +14,11 @@ def measure() -> list[Row]:
     policy, net = nature_cnn()
     x, context = states(policy, 4)
     score = score_of(policy, "logit:chosen", context)
-    reference = torch.zeros(1, 4, 84, 84)
+    references = torch.zeros(1, 4, 84, 84)
     rows = []
     for name in ("blur_saliency", "sarfa"):
         found = find_method(name)
-        given = {"reference": reference} if "reference" in found.needs else {}
+        given = {"references": references} if "references" in found.needs else {}
         places = found.forwards(x[0].numel(), 1, found.defaults) if name == "x" else 17 * 17
 
         def one_by_one(places=places) -> object:

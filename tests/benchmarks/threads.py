@@ -66,7 +66,7 @@ def _small(folder: Path) -> Callable[[int | None], object]:
     seeds = count()  # other references each time, so that each call has its work to do
 
     def explain(threads: int | None) -> object:
-        return rltools.explain(recording, policy, method="shapley", reference=2, threads=threads, seed=next(seeds))
+        return rltools.explain(recording, policy, method="shapley", references=2, threads=threads, seed=next(seeds))
 
     return explain
 

@@ -86,7 +86,7 @@ def test_all_faults_of_an_agents_card_come_at_once(tmp_path):
     broken = (
         AGENT.replace("algorithm:", "algoritm:")
         .replace("steps: 200000", "steps: many")
-        .replace("deviation: 0.0", "deviation: .nan")
+        .replace("std: 0.0", "std: .nan")
         .replace("file: model.zip", "file: ../model.zip")
         .replace("episodes: 100", "episodes: -1")
         .replace(SHA, "abc")
@@ -99,7 +99,7 @@ def test_all_faults_of_an_agents_card_come_at_once(tmp_path):
         "algoritm: unknown key; did you mean 'algorithm'?",
         "algorithm: missing",
         "training.steps: must be a whole number, not 'many'",
-        "returns.deviation: must be a finite number, not nan",
+        "returns.std: must be a finite number, not nan",
         "model.file: must be the name of a file in the card's folder: letters, digits, '_', '-' and '.', not beginning "
         "with '.', not '../model.zip'",
         "returns.episodes: must be at least 1, not -1",

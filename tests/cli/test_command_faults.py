@@ -195,7 +195,7 @@ def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said
         ("every=3", "write --every 3"),
         ("seconds=3", "write --seconds 3"),
         ("threads=3", "write --threads 3"),
-        ("reference=3", "write --references 3"),
+        ("references=3", "write --references 3"),
         ("max_batch=3", "write --max-batch 3"),
         ("compile=true", "write --compile"),
         ("progress=true", "progress is no parameter of a method"),
@@ -219,7 +219,7 @@ def test_a_setting_that_a_method_cannot_have_is_one_line(rltools, short, setting
     ran = rltools("explain", short, "cartpole-ppo", "--method", "sampled_shapley", "--set", setting)
     assert ran.code == 1
     assert said in ran.fault
-    assert {asked.method for asked in open_recording(short).questions.values()} == {"gradient"}
+    assert {asked.method for asked in open_recording(short).specs.values()} == {"gradient"}
 
 
 def test_a_setting_twice_is_one_line(rltools, short):
@@ -247,7 +247,7 @@ def test_what_is_wrong_is_said_in_options_not_in_arguments(rltools, project, sho
         ("name one: env= or --env", "name one: --env ID"),
         ("replace it with overwrite=True (--overwrite)", "replace it with --overwrite"),
         ("(frames=True from the start)", "(--frames from the start)"),
-        ("pass reference=, for instance", "pass --references N, for instance"),
+        ("pass references=, for instance", "pass --references N, for instance"),
         ("with seconds=60 an even sample", "with --seconds 60 an even sample"),
         ("are allowed (seconds=0.5); cheaper", "are allowed (--seconds 0.5); cheaper"),
         (f'with trust="{64 * "a"}" (--trust {64 * "a"})', f"with --trust {64 * 'a'}"),

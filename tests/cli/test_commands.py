@@ -33,7 +33,7 @@ def test_a_users_own_model_in_an_environment_of_their_own_module(rltools, projec
     assert "Open here/index.html" in ran.out
     recording = open_recording("here")
     assert recording.header.environment_id == "ShortPole-v0"
-    assert {asked.method for asked in recording.questions.values()} == {"gradient", "shapley", "decision_change"}
+    assert {asked.method for asked in recording.specs.values()} == {"gradient", "shapley", "decision_change"}
     assert "<script" not in (project / "here" / "index.html").read_text()
 
 
@@ -63,14 +63,14 @@ def test_a_page_without_pictures_and_the_command_that_makes_it(rltools, project)
     assert ran.code == 0, ran.err
     assert ran.err == ""
     assert open_recording("here").frames(0) is None
-    assert len(open_recording("here").attribution("shapley").reference) == 3
+    assert len(open_recording("here").attribution("shapley").references) == 3
     page = (project / "here" / "index.html").read_text()
     assert "--references 3 --out here --no-frames --import=poles" in page
 
 
 def test_explain_compares_with_as_many_states_as_asked(rltools, short):
     assert rltools("explain", short, "cartpole-ppo", "--method", "shapley", "--references", "2").code == 0
-    assert len(open_recording(short).attribution("shapley").reference) == 2
+    assert len(open_recording(short).attribution("shapley").references) == 2
 
 
 def test_a_plot_shows_the_episode_and_as_many_features_as_asked(rltools, short):

@@ -13,7 +13,7 @@ from torch import nn
 
 from rltools import analyze, explain, load_policy, open_recording, record
 from rltools.errors import ArgumentError, TooCostlyError
-from rltools.experiments.analyze import LeftOutWarning, notable, questions
+from rltools.experiments.analyze import LeftOutWarning, notable, specs
 from rltools.explanation import declared_stride
 from rltools.pages.replay import NoPicturesWarning
 from rltools.recording import Outcome
@@ -91,7 +91,7 @@ def test_continuous_actions_are_explained_as_the_environment_receives_them(make_
         made = analyze(policy, "ShortPendulum-v0", episodes=2, directory=tmp_path / "run")
     finally:
         gymnasium.registry.pop("ShortPendulum-v0")
-    assert {asked.target for asked in made.recording.questions.values()} == {"action:all", "decision"}
+    assert {asked.target for asked in made.recording.specs.values()} == {"action:all", "decision"}
     assert "moves the action by" in made.findings[0]
     assert made.recording.attribution("shapley").values.shape == (16, 1, 3)
     assert made.page.is_file()
@@ -146,7 +146,7 @@ def test_pictures_of_a_live_model_are_explained_and_more_than_there_is_time_for_
     made = analyze(
         model, Picture, episodes=2, references=8, seconds=20, progress=True, directory=tmp_path / "run", frames=False
     )
-    every = {asked.method: asked.every for asked in made.recording.questions.values()}
+    every = {asked.method: asked.every for asked in made.recording.specs.values()}
     assert every["gradient"] == 1
     assert every["integrated_gradients"] == 2
     page = made.page.read_text()
@@ -172,7 +172,7 @@ def test_a_method_beside_the_headline_is_left_out_where_one_step_of_it_takes_too
     with pytest.warns(LeftOutWarning, match=r"left out: decision_change of decision takes about 5 s for a single step"):
         made = analyze(policy, env, episodes=2, seconds=4, method="gradient", frames=False, directory=tmp_path / "run")
     assert made.decisions is None
-    assert {asked.method for asked in made.recording.questions.values()} == {"gradient"}
+    assert {asked.method for asked in made.recording.specs.values()} == {"gradient"}
     with pytest.raises(TooCostlyError, match=r"shapley of centered:chosen takes about \d+ s .* cheaper: 8 references"):
         analyze(policy, env, episodes=2, seconds=4, method="shapley", frames=False, directory=tmp_path / "other")
 
@@ -183,11 +183,11 @@ def test_what_was_begun_goes_on_with_the_steps_it_began_with(make_env, make_poli
     clock = Clock(monkeypatch, policy, a_row=0.001)
     settings = {"method": "gradient", "frames": False, "directory": tmp_path / "run"}
     analyze(policy, env, episodes=2, seconds=1, **settings)
-    every = {key: asked.every for key, asked in open_recording(tmp_path / "run").questions.items()}
+    every = {key: asked.every for key, asked in open_recording(tmp_path / "run").specs.items()}
     assert sorted(every.values()) == [1, 1, 2], "12 steps of 96 passes of decision_change take 1.15 s"
     clock.now = 0.0
     more = analyze(policy, env, episodes=4, seconds=1000, **settings)
-    assert {key: asked.every for key, asked in more.recording.questions.items()} == every
+    assert {key: asked.every for key, asked in more.recording.specs.items()} == every
     assert all(more.recording.complete(key) for key in every)
 
 
@@ -200,27 +200,27 @@ def test_seconds_that_cannot_be_meant(make_env, make_policy, tmp_path):
 
 
 def test_what_is_asked_of_each_kind_of_policy(cartpole, make_policy):
-    assert questions(cartpole, "shapley", None) == [
+    assert specs(cartpole, "shapley", None) == [
         ("gradient", "logit:chosen"),
         ("gradient", "centered:chosen"),
         ("shapley", "centered:chosen"),
         ("decision_change", "decision"),
     ]
-    assert questions(cartpole, "gradient", "value") == [
+    assert specs(cartpole, "gradient", "value") == [
         ("gradient", "logit:chosen"),
         ("gradient", "centered:chosen"),
         ("gradient", "value"),
         ("decision_change", "decision"),
     ]
     decision = ("decision_change", "decision")
-    assert questions(cartpole, "decision_change", "decision").count(decision) == 1
-    assert questions(make_policy("Pendulum-v1"), "gradient", None) == [("gradient", "action:all"), decision]
+    assert specs(cartpole, "decision_change", "decision").count(decision) == 1
+    assert specs(make_policy("Pendulum-v1"), "gradient", None) == [("gradient", "action:all"), decision]
 
 
 def test_where_an_action_has_no_bounds_nothing_is_asked_of_the_decision(make_env, make_policy, tmp_path):
     env = make_env(action_space=Box(-np.inf, np.inf, (1,)), length=3)
     policy = make_policy(env)
-    assert questions(policy, "gradient", None) == [("gradient", "action:all")]
+    assert specs(policy, "gradient", None) == [("gradient", "action:all")]
     made = analyze(policy, env, episodes=1, method="gradient", frames=False, directory=tmp_path / "run")
     assert made.decisions is None
     assert made.findings == made.summary.findings
@@ -229,7 +229,7 @@ def test_where_an_action_has_no_bounds_nothing_is_asked_of_the_decision(make_env
 def test_the_decision_comes_first_and_the_summary_of_the_score_after_it(analyzed):
     made, _ = analyzed
     assert made.decisions.method == "decision_change"
-    assert len(made.recording.attribution("decision_change").reference) == 24, "32, of those there are"
+    assert len(made.recording.attribution("decision_change").references) == 24, "32, of those there are"
     assert made.findings[0].startswith("Replacing ")
     assert made.findings[-len(made.summary.findings) :] == made.summary.findings
 
@@ -247,7 +247,7 @@ def test_the_decision_may_head_the_findings_itself(make_env, make_policy, tmp_pa
 def test_a_choice_is_one_feature_of_the_decision(tmp_path):
     policy = load_policy("taxi-masked-ppo")
     recording = record(policy, episodes=2, max_steps=10, directory=tmp_path / "run")
-    explain(recording, policy, method="decision_change", groups="summary", reference=8)
+    explain(recording, policy, method="decision_change", groups="summary", references=8)
     found = summarize(recording, merged=True)
     assert found.features == ("state",)
     assert found.findings[0].startswith("Replacing state by that of another visited state changes the action in ")
@@ -310,7 +310,7 @@ def test_the_command_on_the_page_makes_the_same_page(make_env, make_policy, shor
 def test_features_are_compared_with_as_many_states_as_asked(make_env, make_policy, tmp_path):
     env = make_env(length=5)
     made = analyze(make_policy(env), env, episodes=2, references=3, frames=False, directory=tmp_path / "run")
-    assert len(made.recording.attribution("shapley").reference) == 3
+    assert len(made.recording.attribution("shapley").references) == 3
     assert "3 visited states" in made.page.read_text()
     with pytest.raises(ArgumentError, match="references is 0"):
         analyze(make_policy(env), env, references=0, directory=tmp_path / "none")

@@ -243,8 +243,8 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
     own = "methods=[shapley, {name: integrated_gradients, references: 3}]"
     ran = run_experiment(written(), [own, "references=2", "episodes=2", "max_steps=5"])
     recording = ran.recordings["cartpole-ppo", 0]
-    assert len(recording.attribution("shapley").reference) == 2
-    assert len(recording.attribution("integrated_gradients").reference) == 3
+    assert len(recording.attribution("shapley").references) == 2
+    assert len(recording.attribution("integrated_gradients").references) == 3
     page = ran.page.read_text()
     assert "Rank agreement over 4 features" in page
     assert ran.findings[-3].startswith("Rank agreement over 4 features")
@@ -255,7 +255,7 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
 def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
     changes = ["methods=[gradient, decision_change]", "targets=[entropy, value]", "episodes=2", "max_steps=20"]
     ran = run_experiment(written(), changes)
-    asked = {(found.method, found.target) for found in ran.recordings["cartpole-ppo", 0].questions.values()}
+    asked = {(found.method, found.target) for found in ran.recordings["cartpole-ppo", 0].specs.values()}
     assert asked == {("gradient", "entropy"), ("gradient", "value"), ("decision_change", "decision")}
     assert "leads by decision_change (changes the action in" in ran.page.read_text()
 
@@ -266,10 +266,10 @@ COMPARED = "methods=[shapley, decision_change, integrated_gradients]"
 def test_methods_are_compared_with_controls_that_are_named_so(written, project):
     ran = run_experiment(written(), [COMPARED, "targets=[centered:chosen, value]"])
     recording = ran.recordings["cartpole-ppo", 0]
-    asked = {(found.method, found.target): found for found in recording.questions.values()}
+    asked = {(found.method, found.target): found for found in recording.specs.values()}
     targets = ("centered:chosen", "value")
     assert {(name, target) for name in ("random", "std") for target in targets} <= asked.keys()
-    assert len(recording.attribution("std", target="value").reference) == sum(
+    assert len(recording.attribution("std", target="value").references) == sum(
         outcome.steps for outcome in recording.outcomes()
     )
     page = ran.page.read_text()
@@ -307,7 +307,7 @@ def test_controls_stand_beside_what_is_compared_and_come_last(written, changes, 
 def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, monkeypatch):
     monkeypatch.setattr(_run, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
     ran = run_experiment(written(), ["methods=[shapley, gradient]", "max_steps=10"])
-    every = {found.method: found.every for found in ran.recordings["cartpole-ppo", 0].questions.values()}
+    every = {found.method: found.every for found in ran.recordings["cartpole-ppo", 0].specs.values()}
     assert every == {"shapley": 5, "gradient": 1, "random": 5, "std": 5}
 
 

@@ -25,26 +25,26 @@ def test_the_chosen_action_is_the_policys_own(policy):
 
 
 def test_what_comes_back_says_what_it_is(policy):
-    found = rltools.attribute(policy, np.ones((2, 4)), method="shapley", target="logit:all", reference=np.zeros(4))
+    found = rltools.attribute(policy, np.ones((2, 4)), method="shapley", target="logit:all", references=np.zeros(4))
     assert (found.method, found.target, found.unit) == ("shapley", "logit:all", "score")
     assert found.labels == ("logit:action 0", "logit:action 1", "logit:action 2")
-    assert found.reference.shape == (1, 4)
-    assert found.question.policy_sha256 == policy.source.sha256
-    assert len(found.question.parameters["reference"]) == 64
+    assert found.references.shape == (1, 4)
+    assert found.spec.policy_sha256 == policy.source.sha256
+    assert len(found.spec.parameters["reference"]) == 64
     np.testing.assert_array_equal(found["obs[2]"], found.values[:, :, 2])
 
 
 def test_tensors_that_carry_gradients(policy):
     x = torch.ones(2, 4, requires_grad=True)
-    found = rltools.attribute(policy, x, method="shapley", reference=torch.zeros(4, requires_grad=True))
-    expected = rltools.attribute(policy, np.ones((2, 4)), method="shapley", reference=np.zeros(4))
+    found = rltools.attribute(policy, x, method="shapley", references=torch.zeros(4, requires_grad=True))
+    expected = rltools.attribute(policy, np.ones((2, 4)), method="shapley", references=np.zeros(4))
     np.testing.assert_array_equal(found.values, expected.values)
     assert x.grad is None
 
 
 @pytest.mark.parametrize("name", ["gradient", "input_x_gradient", *NEEDING])
 def test_no_states(policy, name):
-    found = rltools.attribute(policy, np.zeros((0, 4)), method=name, target="logit:all", reference=np.zeros(4))
+    found = rltools.attribute(policy, np.zeros((0, 4)), method=name, target="logit:all", references=np.zeros(4))
     assert found.values.shape == (0, 3, 4)
     assert found.scores.shape == (0, 3)
 
@@ -58,12 +58,12 @@ def test_a_state_that_is_not_finite_costs_that_row_only(policy):
 
 def test_nothing_is_changed(policy):
     states = np.ones((2, 4))
-    reference = np.zeros((2, 4))
+    references = np.zeros((2, 4))
     random_state = torch.get_rng_state()
     for name in ("gradient", *NEEDING):
-        rltools.attribute(policy, states, method=name, reference=reference)
+        rltools.attribute(policy, states, method=name, references=references)
     assert (states == 1).all()
-    assert not reference.any()
+    assert not references.any()
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
@@ -72,7 +72,7 @@ def test_references_are_required_as_states(policy, name):
     with pytest.raises(ArgumentError, match=f"{name} compares each state with reference states and none were given"):
         rltools.attribute(policy, np.ones((2, 4)), method=name)
     with pytest.raises(ArgumentError, match="the reference is 8; only a recording has visited states"):
-        rltools.attribute(policy, np.ones((2, 4)), method=name, reference=8)
+        rltools.attribute(policy, np.ones((2, 4)), method=name, references=8)
 
 
 def test_refused(policy):

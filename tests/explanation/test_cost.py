@@ -60,15 +60,15 @@ class TestBounded:
     @pytest.mark.parametrize(("seconds", "every"), [(1000, 1), (2.3, 1), (1.2, 2), (0.8, 3), (0.25, 10), (0.06, 50)])
     def test_an_even_sample_is_explained_where_all_would_take_longer(self, timed, steps, seconds, every):
         timed.module.a_row = 0.001  # 32 ms a step, 2.24 s for all
-        rltools.explain(steps, timed, method="shapley", reference=2, seconds=seconds)
-        (question,) = steps.questions.values()
-        assert question.every == every
+        rltools.explain(steps, timed, method="shapley", references=2, seconds=seconds)
+        (spec,) = steps.specs.values()
+        assert spec.every == every
         t = np.concatenate([np.arange(7) - first_sampled(number, every) for number in range(10)])
         assert (explained(steps, "shapley") == (t % every == 0)).all(), "evenly over all episodes"
 
     def test_what_was_begun_goes_on_with_its_steps_and_is_never_mixed(self, timed, steps, Walk, files_of):
         timed.module.a_row = 0.001
-        settings = {"method": "shapley", "reference": 2}
+        settings = {"method": "shapley", "references": 2}
         rltools.explain(steps, timed, seconds=0.25, **settings)
         before = files_of(steps)
         timed.module.a_row = 1.0  # another machine
@@ -78,27 +78,27 @@ class TestBounded:
         timed.module.a_row = 0.0
         rltools.explain(more, timed, seconds=1e6, **settings)
         assert before.items() <= files_of(more).items()
-        (key,) = more.questions
+        (key,) = more.specs
         assert more.complete(key)
-        assert more.question(key).every == 10
+        assert more.spec(key).every == 10
         plan = plan_explaining(more, timed, seconds=5, **settings)
         assert (plan.steps, plan.every, str(plan)) == (0, 10, "explain shapley of centered:chosen: there already")
 
     def test_a_single_step_that_takes_too_long_is_refused_with_what_is_cheaper(self, timed, steps):
         timed.module.a_row = 1.0
         with pytest.raises(TooCostlyError) as refused:
-            rltools.explain(steps, timed, method="sampled_shapley", reference=32, seconds=60)
+            rltools.explain(steps, timed, method="sampled_shapley", references=32, seconds=60)
         said = str(refused.value)
         assert "sampled_shapley of centered:chosen takes about 9 min for a single step, and seconds=60 are" in said
         assert said.endswith("cheaper: 8 references instead of 32 (2 times)")
-        assert steps.questions == {}
+        assert steps.specs == {}
         assert not list((steps.directory / "attributions").glob("*/*.parquet"))
 
     def test_a_measurement_ends_within_a_step(self, timed, steps):
         timed.module.a_row = 0.01
         passes = find_method("sampled_shapley").passes((4,), ("feature",), 32, {"permutations": 4096, "nearest": 0})
         timed.module.rows = 0
-        plan = plan_explaining(steps, timed, method="sampled_shapley", reference=32, permutations=4096, max_batch=64)
+        plan = plan_explaining(steps, timed, method="sampled_shapley", references=32, permutations=4096, max_batch=64)
         assert plan.step_seconds == pytest.approx(passes * 0.01, rel=0.05)
         assert timed.module.rows < passes / 50
         assert plan.seconds == pytest.approx(plan.step_seconds * 70)
@@ -114,7 +114,7 @@ class TestBounded:
 class TestSaid:
     def test_a_plan_says_how_much_is_explained_how_long_that_takes_and_what_is_cheaper(self, timed, steps):
         timed.module.a_row = 0.01
-        plan = plan_explaining(steps, timed, method="shapley", reference=16, seconds=100)
+        plan = plan_explaining(steps, timed, method="shapley", references=16, seconds=100)
         assert (plan.every, plan.resumed) == (2, False)
         assert str(plan) == (
             "explain shapley of centered:chosen: one step in 2 of 70, about 90 s; all would take about 3 min, and 100 s "
@@ -126,7 +126,7 @@ class TestSaid:
     def test_what_takes_very_long_is_announced_once_by_its_pace(self, timed, steps):
         timed.module.a_row = 1.0
         with pytest.warns(LongWorkWarning) as caught:
-            rltools.explain(steps, timed, method="shapley", reference=2, max_batch=16)
+            rltools.explain(steps, timed, method="shapley", references=2, max_batch=16)
         (warning,) = caught
         assert "shapley of centered:chosen of 70 steps takes about 37 min; with seconds=60 an even" in str(
             warning.message
@@ -136,7 +136,7 @@ class TestSaid:
         timed.module.a_row = 0.1  # 224 s
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            rltools.explain(steps, timed, method="shapley", reference=2, max_batch=16)
+            rltools.explain(steps, timed, method="shapley", references=2, max_batch=16)
 
     def test_cheaper_ways_are_those_that_save_most(self, make_policy):
         policy = rltools.TorchPolicy(lambda x: x.flatten(1)[:, :2], Box(0, 255, (8, 8, 3), np.uint8), Discrete(2))
@@ -197,15 +197,15 @@ class TestDeclared:
             ("smooth_grad", {"samples": 10**12}),
             ("integrated_gradients", {"nodes": 10**12}),
             ("rise", {"masks": 10**12}),
-            ("shapley", {"reference": 10**9}),
+            ("shapley", {"references": 10**9}),
         ],
     )
     def test_a_number_far_beyond_what_it_can_mean_is_refused_at_once(self, timed, steps, method, settings):
         with pytest.raises(ArgumentError, match=r"is [1-9]0?0?(,000)+; it must be at most 100,000"):
             rltools.explain(steps, timed, method=method, **settings)
-        if "reference" not in settings:
+        if "references" not in settings:
             with pytest.raises(ArgumentError, match="it must be at most 100,000"):
-                rltools.attribute(timed, np.zeros((1, 4)), method=method, reference=np.zeros((1, 4)), **settings)
+                rltools.attribute(timed, np.zeros((1, 4)), method=method, references=np.zeros((1, 4)), **settings)
 
     def test_what_no_computer_finishes_is_refused_at_once(self, monkeypatch):
         monkeypatch.setattr(_batches, "make_target_function", None)
@@ -213,7 +213,7 @@ class TestDeclared:
         policy = rltools.TorchPolicy(lambda x: x[:, :2], Box(-1, 1, (count,), np.float32), Discrete(2))
         x = np.zeros((1, count), np.float32)
         with pytest.raises(TooCostlyError, match="passes through the network for a single step, and at most 1e"):
-            rltools.attribute(policy, x, method="sampled_shapley", reference=x, permutations=100_000)
+            rltools.attribute(policy, x, method="sampled_shapley", references=x, permutations=100_000)
 
 
 @pytest.mark.parametrize(

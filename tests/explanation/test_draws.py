@@ -29,21 +29,21 @@ def without_draws(recording, key):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_values_without_a_block_are_those_of_the_other_references(policy, recording, method):
-    rltools.explain(recording, policy, method=method, reference=6, **({"samples": 24} if "expected" in method else {}))
-    (key,) = recording.questions
+    rltools.explain(recording, policy, method=method, references=6, **({"samples": 24} if "expected" in method else {}))
+    (key,) = recording.specs
     found, kept = recording.attribution_of(key, episodes=[1]), read_draws(recording, key, 1)
     assert kept.shape == (6, 30, 1, 4)
     np.testing.assert_allclose(kept.mean(axis=0), found.values, rtol=1e-3, atol=1e-4)
     if method in ("shapley", "integrated_gradients", "occlusion", "decision_change"):
         steps = recording.episode(1).states
-        others = rltools.attribute(policy, steps, method=method, reference=np.delete(found.reference, 2, axis=0))
+        others = rltools.attribute(policy, steps, method=method, references=np.delete(found.references, 2, axis=0))
         chosen = np.asarray(policy.act(steps, rltools.policies.base.Context()).actions) == recording.episode(1).actions
         np.testing.assert_allclose(kept[2][chosen], others.values[chosen], rtol=1e-3, atol=2e-3)
 
 
 def test_intervals_are_wider_by_the_draw_of_references(policy, recording):
     rltools.explain(recording, policy, method="shapley")
-    (key,) = recording.questions
+    (key,) = recording.specs
     with_draw = summarize(recording).overall
     assert with_draw.draws
     shown = [
@@ -79,7 +79,7 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, recording):
 def test_draws_are_summed_over_the_rows_of_a_summary(agent, settings, merged, tmp_path):
     policy = rltools.load_policy(agent)
     recording = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path)
-    found = rltools.summarize(rltools.explain(recording, policy, reference=4, **settings), merged=merged)
+    found = rltools.summarize(rltools.explain(recording, policy, references=4, **settings), merged=merged)
     mean = found.overall.drawn["mean"]
     assert mean.without[1].shape == (4, 1, len(found.features))
     # Each block is left out once, and all are as large: on average nothing is.
@@ -93,7 +93,7 @@ def test_agreement_and_when_see_the_draw_too(policy, recording):
     wide = agreement({"": recording}, None, None).correlation
     said = when(recording, summarize(recording, method="shapley"), ["pole angle"])
     assert all(one.low <= one.share <= one.high for one in said)
-    for key in recording.questions:
+    for key in recording.specs:
         without_draws(recording, key)
     narrow = agreement({"": recording}, None, None).correlation
     assert wide.value[0, 1] == narrow.value[0, 1]
@@ -101,7 +101,7 @@ def test_agreement_and_when_see_the_draw_too(policy, recording):
 
 
 def test_a_single_reference_is_said_to_show_nothing(policy, recording):
-    rltools.explain(recording, policy, method="shapley", reference=1)
+    rltools.explain(recording, policy, method="shapley", references=1)
     found = summarize(recording)
     assert any("compared with a single state" in note for note in found.notes)
     assert np.isfinite(found.overall.share.low).all()
@@ -110,14 +110,14 @@ def test_a_single_reference_is_said_to_show_nothing(policy, recording):
 def test_a_feature_that_is_the_same_in_most_references_is_named(policy, recording):
     states = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
     states[:, 1] = [0, 0, 0, 0, 0, 0, 0.4, 0]
-    rltools.explain(recording, policy, method="shapley", reference=states)
+    rltools.explain(recording, policy, method="shapley", references=states)
     (note,) = [note for note in summarize(recording).notes if "references differ" in note]
     assert note.startswith("fewer than 3 of the 8 references differ in cart velocity: intervals are rough there")
 
 
 def test_interrupted_and_resumed_it_is_the_same(policy, recording):
     rltools.explain(recording, policy, method="shapley")
-    (key,) = recording.questions
+    (key,) = recording.specs
     folder = recording.directory / "attributions" / key
     whole = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     assert len([path for path in whole if path.parent.name == "draws"]) == 5
@@ -129,6 +129,6 @@ def test_interrupted_and_resumed_it_is_the_same(policy, recording):
 
 def test_methods_that_compare_with_nothing_keep_nothing(policy, recording):
     rltools.explain(recording, policy, method="gradient")
-    (key,) = recording.questions
+    (key,) = recording.specs
     assert read_draws(recording, key, 0) is None
     assert not any("references" in note for note in summarize(recording).notes)

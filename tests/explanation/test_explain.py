@@ -19,17 +19,17 @@ class TestTheSameEitherWay:
     @pytest.mark.parametrize("name", METHODS)
     def test_explain_and_attribute(self, recording, policy, name, target, observations_of):
         states = observations_of(recording)
-        reference = states[:3]
-        explained = rltools.explain(recording, policy, method=name, target=target, reference=reference).attribution()
-        direct = rltools.attribute(policy, states, method=name, target=target, reference=reference)
+        references = states[:3]
+        explained = rltools.explain(recording, policy, method=name, target=target, references=references).attribution()
+        direct = rltools.attribute(policy, states, method=name, target=target, references=references)
         np.testing.assert_allclose(explained.values, direct.values, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(explained.scores, direct.scores, rtol=1e-4, atol=1e-6)
-        assert explained.question == direct.question
+        assert explained.spec == direct.spec
         if name in ("gradient", "input_x_gradient"):
-            assert explained.reference is None
-            assert direct.reference is None
+            assert explained.references is None
+            assert direct.references is None
         else:
-            np.testing.assert_array_equal(explained.reference, direct.reference)
+            np.testing.assert_array_equal(explained.references, direct.references)
             total = explained.values.sum(2) + explained.residual
             assert np.isfinite(total).all()
 
@@ -38,7 +38,7 @@ class TestTheSameEitherWay:
         expected = rltools.explain(recording, policy, method=name).attribution()
         monkeypatch.setattr(_batches, "MOST_COPIES", 1)
         states = observations_of(recording)
-        found = rltools.attribute(policy, states, method=name, reference=expected.reference)
+        found = rltools.attribute(policy, states, method=name, references=expected.references)
         np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)
 
     def test_whatever_the_blocks(self, tmp_path, policy, monkeypatch, Walk):
@@ -53,9 +53,9 @@ class TestTheSameEitherWay:
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     @pytest.mark.parametrize("name", METHODS)
     def test_in_the_callers_mode(self, recording, policy, mode, name):
-        expected = rltools.attribute(policy, np.ones((2, 4)), method=name, reference=np.zeros(4)).values
+        expected = rltools.attribute(policy, np.ones((2, 4)), method=name, references=np.zeros(4)).values
         with mode():
-            found = rltools.attribute(policy, torch.ones(2, 4), method=name, reference=torch.zeros(4)).values
+            found = rltools.attribute(policy, torch.ones(2, 4), method=name, references=torch.zeros(4)).values
             rltools.explain(recording, policy, method=name)
         np.testing.assert_array_equal(found, expected)
 
@@ -82,7 +82,7 @@ class TestTheSameEitherWay:
         )
         recording = rltools.record(policy, lambda: Walk((8, 8, 3), dtype=np.uint8), episodes=2, directory=tmp_path)
         for name in ("gradient", "integrated_gradients"):
-            values = rltools.explain(recording, policy, method=name, reference=2).attribution(name).values
+            values = rltools.explain(recording, policy, method=name, references=2).attribution(name).values
             assert values.shape == (14, 1, 8, 8, 3)
             assert np.isfinite(values).all()
         direct = rltools.attribute(policy, observations_of(recording))
@@ -105,7 +105,7 @@ class TestEvery:
     def test_the_kept_steps_are_the_same(self, recording, policy):
         rltools.explain(recording, policy)
         rltools.explain(recording, policy, every=3)
-        keys = {question.every: key for key, question in recording.questions.items()}
+        keys = {spec.every: key for key, spec in recording.specs.items()}
         full, thin = recording.attribution_of(keys[1]).values, recording.attribution_of(keys[3]).values
         kept = np.isfinite(thin).all((1, 2))
         np.testing.assert_allclose(thin[kept], full[kept], rtol=1e-5, atol=1e-7)
@@ -123,6 +123,6 @@ def test_a_methods_own_draws_follow_the_seed(recording, policy, offering):
     offering(drawn)
     for seed in (3, 5):
         rltools.explain(recording, policy, method="drawn", seed=seed)
-    found = {question.parameters["seed"]: key for key, question in recording.questions.items()}
+    found = {spec.parameters["seed"]: key for key, spec in recording.specs.items()}
     assert set(found) == {3, 5}
     assert all((recording.attribution_of(key).values == seed).all() for seed, key in found.items())

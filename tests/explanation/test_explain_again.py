@@ -36,10 +36,10 @@ class TestResuming:
         }
 
     def test_episodes_that_were_added_use_the_same_references(self, recording, policy, Walk):
-        first = rltools.explain(recording, policy, method="shapley", reference=3).attribution()
+        first = rltools.explain(recording, policy, method="shapley", references=3).attribution()
         more = rltools.record(policy, Walk, episodes=6, directory=recording.directory)
-        second = rltools.explain(more, policy, method="shapley", reference=3).attribution()
-        np.testing.assert_array_equal(first.reference, second.reference)
+        second = rltools.explain(more, policy, method="shapley", references=3).attribution()
+        np.testing.assert_array_equal(first.references, second.references)
         np.testing.assert_array_equal(first.values, second.values[: len(first)])
         assert len(second) == 42
 
@@ -47,26 +47,26 @@ class TestResuming:
         for options in (
             {},
             {"seed": 1},
-            {"reference": 2},
-            {"reference": np.zeros(4)},
+            {"references": 2},
+            {"references": np.zeros(4)},
             {"every": 2},
             {"tolerance": 0.5},
         ):
             rltools.explain(recording, policy, method="integrated_gradients", **options)
         rltools.explain(recording, policy, method="gradient", seed=1)
         rltools.explain(recording, policy, method="gradient", seed=2)
-        assert len(recording.questions) == 7
+        assert len(recording.specs) == 7
 
     def test_references_are_visited_states_drawn_with_the_seed(self, recording, policy, observations_of):
         states = {state.tobytes() for state in observations_of(recording)}
         drawn = {}
         for seed in (0, 1):
             rltools.explain(recording, policy, method="shapley", seed=seed)
-        for key in recording.questions:
-            reference = recording.attribution_of(key).reference
-            assert len({state.tobytes() for state in reference}) == 8
-            assert {state.tobytes() for state in reference} <= states
-            drawn[key] = reference
+        for key in recording.specs:
+            references = recording.attribution_of(key).references
+            assert len({state.tobytes() for state in references}) == 8
+            assert {state.tobytes() for state in references} <= states
+            drawn[key] = references
         first, second = drawn.values()
         assert not np.array_equal(first, second)
 
@@ -99,7 +99,7 @@ class TestResuming:
         offering(failing)
         with pytest.raises(RuntimeError, match="out of luck"):
             rltools.explain(recording, policy, method="failing")
-        assert recording.questions == {}
+        assert recording.specs == {}
         with pytest.raises(RecordingError, match="nothing yet"):
             recording.attribution()
 

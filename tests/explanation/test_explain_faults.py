@@ -26,7 +26,7 @@ class TestFaults:
     def test_another_policy(self, recording, make_policy):
         with pytest.raises(MismatchError, match=r"is not the policy that was recorded .*differences up to"):
             rltools.explain(recording, make_policy(seed=1))
-        assert recording.questions == {}
+        assert recording.specs == {}
 
     def test_not_finite(self, recording, policy, Walk, make_policy, observations_of):
         def rooted(x):
@@ -70,7 +70,7 @@ class TestFaults:
             recording = rltools.record(policy, Walk, episodes=1, directory=tmp_path / str(number))
             with pytest.raises(GradientError, match="the policy detaches it"):
                 rltools.explain(recording, policy, method=name)
-            assert recording.questions == {}
+            assert recording.specs == {}
 
     @pytest.mark.parametrize(
         ("function", "said"),
@@ -152,9 +152,9 @@ class TestFaults:
         with pytest.raises(ArgumentError, match="gradient takes no parameter 'nodes'"):
             rltools.explain(recording, policy, nodes=3)
         with pytest.raises(ArgumentError, match="0 reference states; give at least 1"):
-            rltools.explain(recording, policy, method="shapley", reference=0)
+            rltools.explain(recording, policy, method="shapley", references=0)
         with pytest.raises(ArgumentError, match="the reference has no states"):
-            rltools.explain(recording, policy, method="shapley", reference=np.zeros((0, 4)))
+            rltools.explain(recording, policy, method="shapley", references=np.zeros((0, 4)))
         with pytest.raises(MismatchError, match="takes observations of shape"):
-            rltools.explain(recording, policy, method="shapley", reference=np.zeros((2, 5)))
-        assert recording.questions == {}
+            rltools.explain(recording, policy, method="shapley", references=np.zeros((2, 5)))
+        assert recording.specs == {}

@@ -42,11 +42,11 @@ def test_values_and_scores(agent, target, method):
 def test_the_network_is_passed_through_once(monkeypatch):
     policy, calls = rltools.load_policy("lunarlander-ppo"), []
     vjp = policy.vjp
-    monkeypatch.setattr(policy, "pull", lambda *given: calls.append("pull") or vjp(*given), raising=False)
+    monkeypatch.setattr(policy, "vjp", lambda *given: calls.append("vjp") or vjp(*given), raising=False)
     monkeypatch.setattr(policy, "act", lambda *given, **more: calls.append("act"), raising=False)
     monkeypatch.setattr(policy, "head", lambda *given: calls.append("head"), raising=False)
     rltools.attribute(policy, observed(policy))
-    assert calls == ["pull"]
+    assert calls == ["vjp"]
 
 
 @pytest.mark.parametrize(

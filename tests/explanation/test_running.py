@@ -22,7 +22,7 @@ def states():
 @pytest.mark.parametrize("name", OF_VECTORS)
 def test_smaller_batches_give_the_same(name, states, monkeypatch):
     policy = rltools.load_policy("cartpole-ppo", dtype=torch.float64)
-    whole = rltools.attribute(policy, states, method=name, reference=states[:4]).values
+    whole = rltools.attribute(policy, states, method=name, references=states[:4]).values
     seen, head = [], policy.head
 
     def counting(which, x, context):
@@ -30,7 +30,7 @@ def test_smaller_batches_give_the_same(name, states, monkeypatch):
         return head(which, x, context)
 
     monkeypatch.setattr(policy, "head", counting)
-    parts = rltools.attribute(policy, states, method=name, reference=states[:4], max_batch=LARGEST).values
+    parts = rltools.attribute(policy, states, method=name, references=states[:4], max_batch=LARGEST).values
     np.testing.assert_allclose(parts, whole, rtol=1e-9, atol=1e-12)
     # A row may stand beside its copies so that both are rounded alike.
     assert max(seen, default=0) <= 2 * LARGEST
@@ -47,7 +47,7 @@ def test_a_batch_of_none_is_refused(states):
 def test_a_compiled_network_says_the_same(name, states):
     policy = rltools.load_policy("cartpole-ppo")
     plain, compiled = (
-        rltools.attribute(policy, states, method=name, reference=states[:1], compile=how).values
+        rltools.attribute(policy, states, method=name, references=states[:1], compile=how).values
         for how in (False, True)
     )
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-5)
@@ -87,7 +87,7 @@ def test_a_live_model_is_not_moved():
 @pytest.mark.parametrize("name", ["gradient", "integrated_gradients", "shapley", "smooth_grad", "decision_change"])
 def test_on_a_gpu_it_is_the_same(name, states):
     plain, moved = (
-        rltools.attribute(rltools.load_policy("cartpole-ppo", device=d), states, method=name, reference=states[:4])
+        rltools.attribute(rltools.load_policy("cartpole-ppo", device=d), states, method=name, references=states[:4])
         for d in ("cpu", "cuda")
     )
     np.testing.assert_allclose(moved.values, plain.values, rtol=1e-5, atol=1e-5)

@@ -40,7 +40,7 @@ def recording(policy: rltools.TorchPolicy, tmp_path: Any) -> rltools.Recording:
 def test_a_network_gradient_is_per_deviation(policy: rltools.TorchPolicy, recording: rltools.Recording) -> None:
     rltools.explain(recording, policy)
     rltools.explain(recording, policy, units="network")
-    by_unit = {asked.unit: recording.attribution_of(key) for key, asked in recording.questions.items()}
+    by_unit = {asked.unit: recording.attribution_of(key) for key, asked in recording.specs.items()}
     assert set(by_unit) == {"score per unit", "score per deviation"}
     environment, network = (by_unit[unit].values[:, 0] for unit in ("score per unit", "score per deviation"))
     std = np.array([0.5, 2.0, 0.005, 1.0])
@@ -54,7 +54,7 @@ def test_a_network_gradient_is_per_deviation(policy: rltools.TorchPolicy, record
 def test_shapley_values_do_not_depend_on_units(policy: rltools.TorchPolicy, recording: rltools.Recording) -> None:
     rltools.explain(recording, policy, method="shapley")
     rltools.explain(recording, policy, method="shapley", units="network")
-    first, second = (recording.attribution_of(key).values for key in recording.questions)
+    first, second = (recording.attribution_of(key).values for key in recording.specs)
     np.testing.assert_allclose(first, second, atol=1e-5)
 
 

@@ -118,10 +118,10 @@ def test_the_attribution_folder_goes_while_it_is_filled(
         patched.setattr(_explain, "explained_rows", losing_rows)
         patched.setattr(_batches, "MOST_COPIES", 3)
         with pytest.raises(RecordingError, match=r"are not there any more|cannot write to"):
-            rltools.explain(recording, policy, method=method, reference=1)
+            rltools.explain(recording, policy, method=method, references=1)
     assert not list(tmp_path.rglob(".unfinished*"))
     shutil.rmtree(recording.directory / "attributions")
-    again = rltools.explain(recording, policy, method=method, reference=1)
+    again = rltools.explain(recording, policy, method=method, references=1)
     assert np.isfinite(again.attribution().values).all()
 
 
@@ -165,7 +165,7 @@ def test_nothing_to_do_needs_no_writing(
     env = make_env()
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=2, directory=tmp_path, frames=[0])
-    rltools.explain(recording, policy, method="shapley", reference=2)
+    rltools.explain(recording, policy, method="shapley", references=2)
     opened = os.open
 
     def refusing(path: Any, flags: int, *rest: Any, **named: Any) -> int:
@@ -177,7 +177,7 @@ def test_nothing_to_do_needs_no_writing(
     monkeypatch.setattr(os, "open", refusing)
     monkeypatch.setattr(Path, "mkdir", lambda *_, **__: refusing("folder", os.O_CREAT))
     again = rltools.record(policy, env, episodes=2, directory=tmp_path, frames=[0])
-    assert len(rltools.explain(again, policy, method="shapley", reference=2).attribution()) == 10
+    assert len(rltools.explain(again, policy, method="shapley", references=2).attribution()) == 10
     with pytest.raises(RecordingError, match="Read-only file system"):
         rltools.explain(again, policy)
     with pytest.raises(RecordingError, match="Read-only file system"):
@@ -191,11 +191,11 @@ def test_a_question_whose_text_alone_is_lost_is_written_again(
     policy = make_policy(env)
     recording = rltools.explain(rltools.record(policy, env, episodes=2, directory=tmp_path), policy)
     (path,) = tmp_path.glob("attributions/*/attribution.json")
-    (before,) = recording.questions.values()
+    (before,) = recording.specs.values()
     path.unlink()
-    assert recording.questions == {}
+    assert recording.specs == {}
     assert len(rltools.explain(recording, policy).attribution()) == 10
-    assert [*rltools.open_recording(tmp_path).questions.values()] == [before]
+    assert [*rltools.open_recording(tmp_path).specs.values()] == [before]
 
 
 def test_two_threads_do_not_share_a_folder(make_policy: Make, make_env: Make, tmp_path: Path) -> None:

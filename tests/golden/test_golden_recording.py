@@ -47,7 +47,7 @@ def test_the_episodes(recording: rltools.Recording) -> None:
         "total_reward": 6.0,
         "ended": "limit",
         "fault": "",
-        "outside": 0,
+        "out_of_space": 0,
     }
     assert second.outcome.seed == 8
     assert first.observations.dtype == np.float32
@@ -69,8 +69,8 @@ def test_the_attributions(recording: rltools.Recording) -> None:
     assert found.values.shape == (12, 2, 4)
     assert found.values[0].tolist() == [[1.0, 2.0, 3.0, 4.0], [-1.0, 0.5, 0.25, 0.0]]
     complete = recording.attribution("integrated_gradients")
-    assert complete.reference is not None
-    assert complete.reference.shape == (8, 4)
+    assert complete.references is not None
+    assert complete.references.shape == (8, 4)
     assert complete.residual is not None
     assert np.abs(complete.residual).max() < 1e-5
 
@@ -120,12 +120,12 @@ def test_a_dict(nested: rltools.Recording) -> None:
 
 def test_the_attributions_of_a_dict(nested: rltools.Recording) -> None:
     found = nested.attribution("gradient")
-    assert found.labels == nested.question(nested.find("gradient")).labels
+    assert found.labels == nested.spec(nested.find("gradient")).labels
     assert found.values.shape == (6, 5, 6)
     assert found.values[0, 4].tolist() == [0, 0, 0, 0, 5, 0]
     exact = nested.attribution("shapley")
-    assert exact.reference is not None
-    assert exact.reference.shape == (3, 6)
+    assert exact.references is not None
+    assert exact.references.shape == (3, 6)
     assert exact.residual is not None
     assert np.nanmax(np.abs(exact.residual)) < 1e-5
 

@@ -33,7 +33,7 @@ def test_two_callbacks_of_one_training(tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match="this process is writing to"):
         ppo().learn(32, callback=CallbackList([first, callback(tmp_path, method="input_x_gradient")]))
     (only,) = open_checkpoints(tmp_path).values()
-    assert [question.method for question in only.questions.values()] == ["gradient"]
+    assert [spec.method for spec in only.specs.values()] == ["gradient"]
 
 
 def test_two_trainings_at_once(tmp_path: Path) -> None:

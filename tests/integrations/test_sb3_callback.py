@@ -140,7 +140,7 @@ def test_a_method_that_compares_states() -> None:
     ppo().learn(32, callback=callback)
     found = callback.recordings[0].attribution()
     assert (found.method, found.target) == ("shapley", "logit:0")
-    assert len(found.reference) == 3  # type: ignore[arg-type]
+    assert len(found.references) == 3  # type: ignore[arg-type]
 
 
 def test_carrying_on(tmp_path: Path) -> None:

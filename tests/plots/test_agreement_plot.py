@@ -29,9 +29,9 @@ def recording(tmp_path):
     ]
     explained = {}
     for one in parts:
-        (key,) = one.questions
+        (key,) = one.specs
         found = [one.attribution_of(key, episodes=[number]) for number in one.numbers]
-        explained[key] = Explained(one.question(key), found)
+        explained[key] = Explained(one.spec(key), found)
     return write_recording(tmp_path / "all", parts[0].header, list(parts[0]), explained)
 
 

@@ -90,9 +90,9 @@ def test_the_choice_is_told_with_what_came_next(recording):
 
 
 def test_a_contrast_speaks_first(tmp_path, recording):
-    assert recording.question(contrast_key(recording, None, None)).target == "logit:chosen - runner_up"
+    assert recording.spec(contrast_key(recording, None, None)).target == "logit:chosen - runner_up"
     plain = example_recording(tmp_path / "plain", [np.ones((5, 1, 3))])
-    assert plain.question(contrast_key(plain, None, None)).target == "centered:chosen"
+    assert plain.spec(contrast_key(plain, None, None)).target == "centered:chosen"
 
 
 def test_continuous_actions_have_no_runner_up(tmp_path):

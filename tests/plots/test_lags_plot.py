@@ -48,15 +48,15 @@ def test_an_observation_of_the_moment_is_one_column_and_says_so(tmp_path):
 
 def test_a_window_of_a_recurrent_policy_speaks_first(tmp_path):
     plain = example_recording(tmp_path / "plain", [np.ones((5, 1, 2))] * 2, features=MOMENT)
-    (key,) = plain.questions
-    question = replace(plain.question(key), parameters={"window": 4})
+    (key,) = plain.specs
+    spec = replace(plain.spec(key), parameters={"window": 4})
     parts = [
-        replace(part, values=np.ones((5, 1, 4, 2), np.float32), question=question)
+        replace(part, values=np.ones((5, 1, 4, 2), np.float32), spec=spec)
         for part in (plain.attribution_of(key, episodes=[number]) for number in plain.numbers)
     ]
     kept = {
-        key: Explained(plain.question(key), [plain.attribution_of(key, episodes=[number]) for number in plain.numbers]),
-        "gradient-window": Explained(question, parts),
+        key: Explained(plain.spec(key), [plain.attribution_of(key, episodes=[number]) for number in plain.numbers]),
+        "gradient-window": Explained(spec, parts),
     }
     both = write_recording(tmp_path / "both", plain.header, list(plain), kept)
     assert lagged_key(both, None, None, None) == "gradient-window"

@@ -22,7 +22,7 @@ algorithm: PPO
 environment: {{id: {env}, kwargs: {kwargs}}}
 model: {{file: model.zip, sha256: "{sha256}"{statistics}}}
 training: {{steps: 1, seed: 0}}
-returns: {{mean: 0, deviation: 0, episodes: 1, seed: 0}}
+returns: {{mean: 0, std: 0, episodes: 1, seed: 0}}
 """
 
 

@@ -137,7 +137,7 @@ def test_attributions_are_the_same_to_the_last_bit_whatever_torch_has(make_polic
     found = {}
     for count in (1, 3):
         torch.set_num_threads(count)
-        found[count] = rltools.attribute(policy, rows, method="shapley", reference=rows[:2]).values
+        found[count] = rltools.attribute(policy, rows, method="shapley", references=rows[:2]).values
     assert (found[1] == found[3]).all()
 
 

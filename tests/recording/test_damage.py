@@ -100,7 +100,7 @@ def test_a_damaged_question_leaves_the_others(text: str, kept: Any) -> None:
     path = attribution_file(kept, 0).with_name("attribution.json")
     path.write_text(text)
     with pytest.warns(DamagedFileWarning, match=r"attribution\.json"):
-        assert [question.method for question in kept.questions.values()] == ["input_x_gradient"]
+        assert [spec.method for spec in kept.specs.values()] == ["input_x_gradient"]
     assert list(kept.damaged()) == [path]
 
 

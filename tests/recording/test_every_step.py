@@ -25,7 +25,7 @@ def sampled(make_env, make_policy, tmp_path):
 
 
 def method_of(recording, key):
-    return recording.question(key).method, recording.question(key).target
+    return recording.spec(key).method, recording.spec(key).target
 
 
 def test_a_sample_of_the_best_predictor_is_behind_what_explains_every_step(sampled):
@@ -35,7 +35,10 @@ def test_a_sample_of_the_best_predictor_is_behind_what_explains_every_step(sampl
     rltools.explain(recording, policy)
     rltools.explain(recording, policy, method="random")
     assert method_of(recording, every_step_first(recording)) == ("gradient", "centered:chosen"), "of the same target"
-    assert method_of(recording, every_step_first(recording, target="centered:chosen")) == ("gradient", "centered:chosen")
+    assert method_of(recording, every_step_first(recording, target="centered:chosen")) == (
+        "gradient",
+        "centered:chosen",
+    )
     rltools.explain(recording, policy, method="integrated_gradients")
     assert method_of(recording, every_step_first(recording))[0] == "integrated_gradients"
 
@@ -70,7 +73,7 @@ def rltools_env(recording):
 
 def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
     recording, _ = sampled
-    assert [recording.question(key).method for key in _keys(recording, None, None)] == ["gradient", "shapley"]
+    assert [recording.spec(key).method for key in _keys(recording, None, None)] == ["gradient", "shapley"]
     scene = scene_of(recording, 0, None, None)
     assert (scene.explained.method, scene.explained.note) == ("gradient", "")
     assert np.isfinite(scene.explained.values).all()

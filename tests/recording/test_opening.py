@@ -29,7 +29,7 @@ def test_opened_again_it_is_the_same(kept: Any) -> None:
     assert len(again) == 3
     assert again.outcomes() == kept.outcomes()
     assert (again.episode(1).scores == kept.episode(1).scores).all()
-    assert again.questions == kept.questions
+    assert again.specs == kept.specs
     assert (again.attribution().values == kept.attribution().values).all()
 
 
@@ -81,7 +81,7 @@ def test_the_best_predictor_speaks_first(make_policy: Make, make_env: Make) -> N
     for method in ("gradient", "input_x_gradient"):
         rltools.explain(recording, policy, method=method, target="logit:chosen")
     rltools.explain(recording, policy, method="input_x_gradient")
-    assert recording.attribution().question.method == "input_x_gradient"
+    assert recording.attribution().spec.method == "input_x_gradient"
     assert recording.attribution().target == "centered:chosen"
     assert recording.attribution("gradient").target == "logit:chosen"
     with pytest.raises(RecordingError, match="no gradient of value in"):

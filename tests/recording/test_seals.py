@@ -38,7 +38,7 @@ def original(make_policy: Make, make_env: Make, tmp_path_factory: pytest.TempPat
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=3, directory=folder, frames=[0, 1])
     rltools.explain(recording, policy)
-    rltools.explain(recording, policy, method="shapley", reference=2)
+    rltools.explain(recording, policy, method="shapley", references=2)
     return folder
 
 
@@ -64,7 +64,7 @@ def everything(recording: rltools.Recording) -> None:
     """Read all there is, and let no warning pass."""
     for _ in recording:
         pass
-    for key in recording.questions:
+    for key in recording.specs:
         recording.attribution_of(key)
         for number in recording.numbers:
             read_draws(recording, key, number)
@@ -125,7 +125,7 @@ def test_no_flipped_bit_of_a_text_goes_unnoticed(kind: str, kept: rltools.Record
                 continue
         path.write_bytes(content)
         with pytest.raises(RecordingError) as caught:
-            rltools.open_recording(kept.directory).question(key)
+            rltools.open_recording(kept.directory).spec(key)
         assert path.name in str(caught.value), bit
         assert "\n" not in str(caught.value), bit
 
@@ -154,7 +154,7 @@ def read(recording: rltools.Recording, path: Path) -> Any:
     """What a file of a recording holds."""
     if path.name == "recording.json":
         return rltools.open_recording(recording.directory)
-    return recording.question(path.parent.name) if path.suffix == ".json" else read_columns(path)
+    return recording.spec(path.parent.name) if path.suffix == ".json" else read_columns(path)
 
 
 def copy_over(kept: rltools.Recording, source: str, target: str) -> Path:
@@ -214,12 +214,12 @@ def test_draws_that_are_deleted_are_made_anew(kept: rltools.Recording, make_poli
     path = file_of(kept, KINDS["draws"])
     good = path.read_bytes()
     path.unlink()
-    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", reference=2)
+    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", references=2)
     assert path.read_bytes() == good
     left = path.with_name(".unfinished-000002.parquet")
     left.write_bytes(b"PAR1")
     file_of(kept, f"attributions/{SHAPLEY}-*/000002.parquet").unlink()
-    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", reference=2)
+    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", references=2)
     assert not left.exists()
     assert kept.damaged() == {}
 
@@ -234,7 +234,7 @@ def test_attributions_of_another_method(kept: rltools.Recording) -> None:
 def test_the_question_of_another_attribution(kept: rltools.Recording) -> None:
     copy_over(kept, f"attributions/{SHAPLEY}-*/attribution.json", f"attributions/{GRADIENT}-*/attribution.json")
     assert len(kept.damaged()) == 3
-    key = next(key for key in kept.questions if key.startswith("gradient"))
+    key = next(key for key in kept.specs if key.startswith("gradient"))
     with pytest.warns(DamagedFileWarning, match="it answers another question"):
         assert np.isnan(kept.attribution_of(key).values).all()
 
@@ -255,7 +255,7 @@ def test_folders_that_changed_their_names_answer_no_other_question(
 
 def test_other_references(kept: rltools.Recording, make_policy: Make, make_env: Make) -> None:
     env = make_env(length=3)
-    rltools.explain(kept, make_policy(env), method="shapley", reference=2, seed=5)
+    rltools.explain(kept, make_policy(env), method="shapley", references=2, seed=5)
     first, second = kept.directory.glob(f"attributions/{SHAPLEY}-*/reference.parquet")
     shutil.copy(second, first)
     with pytest.warns(DamagedFileWarning, match="it compares with other states"):
@@ -366,7 +366,7 @@ def test_an_edited_question_names_file_and_key(change: dict[str, Any], said: str
     del content["seal"], content["format"]
     path.write_text(json.dumps(content | change))
     with pytest.raises(CorruptError) as caught:
-        kept.question(path.parent.name)
+        kept.spec(path.parent.name)
     assert f"{path}" in str(caught.value)
     assert said in str(caught.value)
     assert list(kept.damaged())[-1:] == [path] or path in kept.damaged()

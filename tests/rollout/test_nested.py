@@ -272,7 +272,7 @@ class TestMemory:
         whole = rltools.explain(recording, policy, window=3).attribution(window=3).values
         monkeypatch.setattr(_explain, "BLOCK_BYTES", 1)  # at most 64 rows at once
         some = rltools.explain(recording, policy, window=3, every=2)
-        key = next(key for key, asked in some.questions.items() if asked.every == 2)
+        key = next(key for key, asked in some.specs.items() if asked.every == 2)
         values = some.attribution_of(key).values
         kept = np.isfinite(values).all((1, 2, 3))
         assert kept.sum() == len(values) // 2 == 150

@@ -83,7 +83,7 @@ def test_overwrite_replaces_everything_that_followed_from_the_old_one(cartpole: 
     (tmp_path / "my notes.txt").write_text("mine")
     recording = rltools.record(cartpole, episodes=2, max_steps=9, seed=3, directory=tmp_path, overwrite=True)
     assert recording.numbers == (0, 1)
-    assert recording.questions == {}
+    assert recording.specs == {}
     assert recording.header.seed == 3
     assert not (tmp_path / "index.html").exists()
     assert (tmp_path / "my notes.txt").read_text() == "mine"

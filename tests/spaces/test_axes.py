@@ -193,7 +193,7 @@ FRAMES = [
     (Box(0, 255, (10, 8), np.uint8), lambda x: x[:, None]),
     (Box(0, 255, (1, 10, 8), np.uint8), lambda x: x),
 ]
-FEW = {"rise": {"masks": 8}, "sarfa": {"reference": 2}, "gradient": {}, "blur_saliency": {}, "grad_cam": {}}
+FEW = {"rise": {"masks": 8}, "sarfa": {"references": 2}, "gradient": {}, "blur_saliency": {}, "grad_cam": {}}
 
 
 @pytest.mark.parametrize(("space", "channels"), FRAMES, ids=["frames first", "frames last", "gray", "one channel"])
@@ -223,7 +223,7 @@ def test_one_quantity_of_a_history(tmp_path):
     policy = rltools.TorchPolicy(Net(), space, Discrete(2))
     recording = rltools.record(policy, stepping(space), episodes=3, directory=tmp_path / "r")
     for name in ("gradient", "occlusion", "decision_change", "integrated_gradients", "sarfa"):
-        chosen = {} if name == "gradient" else {"reference": 3}
+        chosen = {} if name == "gradient" else {"references": 3}
         rltools.explain(recording, policy, method=name, **chosen)
         first, second = rltools.summarize(recording, method=name).top(2)
         assert (first.feature, first.share, second.share) == ("obs[4, 3]", pytest.approx(1), 0), name

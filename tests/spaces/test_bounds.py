@@ -8,7 +8,7 @@ from torch import nn
 
 import rltools
 from rltools.errors import TargetError
-from rltools.experiments.analyze import questions
+from rltools.experiments.analyze import specs
 from rltools.policies.sb3._heads import scale
 from rltools.policies.vjp._layers import Unscaled
 from rltools.spaces.axes import bounds_of
@@ -65,11 +65,11 @@ def test_a_change_of_such_an_action_has_no_measure(low, high, dtype):
 
 def test_the_message_has_the_bounds_that_are_none():
     with pytest.raises(TargetError, match=r"'gas', from -3\.4e\+38 to 3\.4e\+38, has no bounds"):
-        rltools.attribute(policy_of(-FLOAT32, FLOAT32), np.zeros(3), method="decision_change", reference=np.ones(3))
+        rltools.attribute(policy_of(-FLOAT32, FLOAT32), np.zeros(3), method="decision_change", references=np.ones(3))
 
 
 def test_an_analysis_leaves_the_decision_out():
-    asked = questions(policy_of(-FLOAT32, FLOAT32), "shapley", None)
+    asked = specs(policy_of(-FLOAT32, FLOAT32), "shapley", None)
     assert [method for method, _ in asked] == ["gradient", "shapley"]
     assert {target for _, target in asked} == {"action:all"}
 

@@ -61,10 +61,12 @@ def test_one_number_is_explained_as_a_vector_of_one(name):
         pytest.importorskip("captum")
     method, target = find_method(name), "decision" if name == "decision_change" else "logit:1"
     chosen = {key: value for key, value in FEW.items() if key in method.defaults}
-    x, reference = np.array([0.3, -0.7, 0.9], np.float32), np.array([-0.2, 0.5], np.float32)
+    x, references = np.array([0.3, -0.7, 0.9], np.float32), np.array([-0.2, 0.5], np.float32)
     scalar, vector = policy_of(Box(-1, 1, ()), 1), policy_of(Box(-1, 1, (1,)), 1)
-    found = rltools.attribute(scalar, x, method=name, target=target, reference=reference, **chosen)
-    expected = rltools.attribute(vector, x[:, None], method=name, target=target, reference=reference[:, None], **chosen)
+    found = rltools.attribute(scalar, x, method=name, target=target, references=references, **chosen)
+    expected = rltools.attribute(
+        vector, x[:, None], method=name, target=target, references=references[:, None], **chosen
+    )
     assert found.values.shape == (3, 1)
     np.testing.assert_allclose(found.values, expected.values[..., 0], rtol=1e-6)
     for column in ("standard_error", "residual", "complete"):
@@ -81,7 +83,7 @@ def test_a_run_of_one_number(tmp_path):
     assert (policy.features.shape, policy.features.dims, policy.features.names) == ((), (), ("obs",))
     recording = rltools.record(policy, stepping(space), episodes=2, directory=tmp_path / "r")
     for name in ("gradient", "shapley"):
-        rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"reference": 2}))
+        rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"references": 2}))
         found = rltools.summarize(recording, method=name)
         assert (found.features, found.top(1)[0].share) == (("obs",), pytest.approx(1))
     for name in rltools.plots.plot_names():
@@ -112,7 +114,7 @@ def test_odd_shapes(space, size, tmp_path):
     for name in ("gradient", "occlusion", "shapley", "rise", "decision_change", "sarfa"):
         method = find_method(name)
         chosen = {key: value for key, value in FEW.items() if key in method.defaults}
-        rltools.explain(recording, policy, method=name, reference=2, **chosen)
+        rltools.explain(recording, policy, method=name, references=2, **chosen)
         found = rltools.summarize(recording, method=name)
         assert found.features == policy.features.names
         assert np.isfinite(recording.attribution(name).values).all()

@@ -85,7 +85,7 @@ def test_points_carry_what_was_done(tmp_path):
     values[0][1] = np.nan
     actions = [np.array([3, 4, 3, 3, 4])] * 2
     recording = example_recording(tmp_path / "r", values, actions=actions, action_start=3, unit="score")
-    (key,) = recording.questions
+    (key,) = recording.specs
     points = explained_points(recording, key)
     assert points.actions.tolist() == [0, 0, 0, 1, 0, 1, 0, 0, 1]
     assert points.episodes.tolist() == [0] * 4 + [1] * 5
@@ -98,7 +98,7 @@ def test_points_carry_what_was_done(tmp_path):
 
 def test_without_a_discrete_action_there_is_no_position(tmp_path):
     recording = example_recording(tmp_path / "r", [np.ones((3, 1, 2))], action_start=None, action_names=("torque",))
-    (key,) = recording.questions
+    (key,) = recording.specs
     points = explained_points(recording, key)
     assert points.actions.tolist() == [-1] * 3
     assert points.action_names == ()

@@ -68,7 +68,7 @@ def test_no_method_says_anything_of_a_runner_up_that_is_not_there(name, text):
     context = context_of(mask, policy, x)
     chosen = {key: value for key, value in FEW.items() if key in method.defaults}
     found = rltools.attribute(
-        policy, x.numpy(), method=name, target=text, context=context, reference=np.eye(3)[:2], **chosen
+        policy, x.numpy(), method=name, target=text, context=context, references=np.eye(3)[:2], **chosen
     )
     assert np.isnan(found.scores[::2]).all()
     assert np.isnan(found.values[::2]).all()
@@ -131,7 +131,7 @@ def test_sarfa_of_a_forced_step_is_zero():
     x = torch.randn(5, 3)
     mask = torch.tensor([[False, False, True, False]]).repeat(5, 1)
     score = make_target_function(policy, parse_target(None, policy), context_of(mask, policy, x))
-    assert (find_method("sarfa")(score, x, reference=torch.randn(3, 3)).values == 0).all()
+    assert (find_method("sarfa")(score, x, references=torch.randn(3, 3)).values == 0).all()
 
 
 @pytest.mark.parametrize("every", [1, 2])
@@ -139,7 +139,7 @@ def test_sarfa_of_a_forced_step_is_zero():
 def test_a_summary_leaves_them_out_and_says_how_many(recorded, recwarn, name, every):
     policy, recording = recorded
     target = "logit:chosen - runner_up"
-    rltools.explain(recording, policy, method=name, target=target, reference=2, every=every)
+    rltools.explain(recording, policy, method=name, target=target, references=2, every=every)
     assert not [str(warning.message) for warning in recwarn if "not finite" in str(warning.message)]
     found = rltools.summarize(recording, method=name, target=target)
     forced = 9 if every == 1 else sum((t + episode) % 2 == 0 for episode in range(3) for t in (0, 3, 6))
@@ -179,7 +179,7 @@ def test_an_agent_of_one_action_has_no_dead_units(tmp_path):
     policy = rltools.TorchPolicy(nn.Linear(3, 1), STATES, Discrete(1))
     recording = rltools.record(policy, Single, episodes=2, directory=tmp_path / "run")
     for name in ("gradient", "sarfa", "decision_change"):
-        rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"reference": 2}))
+        rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"references": 2}))
         findings = rltools.summarize(recording, method=name).findings
         assert "There is only one action, so nothing decides." in findings
         assert not [said for said in findings if "dead units" in said]

@@ -11,7 +11,7 @@ def _recording(folder, values, **given):
 
 
 def _means(recording, **given):
-    (key,) = recording.questions
+    (key,) = recording.specs
     return phase_means(recording, key, range(recording.features.size), **given)
 
 

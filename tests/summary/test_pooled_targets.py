@@ -45,7 +45,9 @@ def test_a_score_without_any_influence_is_left_out(tmp_path):
 
 
 def test_one_score_of_several_actions_is_pooled_as_it_is(tmp_path):
-    found = summary(tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 5), labels=("centered:left", "centered:right"))
+    found = summary(
+        tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 5), labels=("centered:left", "centered:right")
+    )
     np.testing.assert_allclose(found.overall.pooled_share.value, np.array([103, 301, 600]) / 1004)
     assert not [text for text in found.findings if "alone" in text]
 

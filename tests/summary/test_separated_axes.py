@@ -48,7 +48,7 @@ def explained(tmp_path_factory):
     space, channels = Frames.observation_space, (("red", "green", "blue"),)
     policy = rltools.TorchPolicy(Convolved(), space, Discrete(2), features=Features(SHAPE, DIMS, channels=channels))
     recording = rltools.record(policy, Frames, episodes=2, directory=tmp_path_factory.mktemp("run") / "r")
-    few = {"sarfa": {"reference": 2}, "rise": {"masks": 8}, "gradient": {}, "blur_saliency": {}, "grad_cam": {}}
+    few = {"sarfa": {"references": 2}, "rise": {"masks": 8}, "gradient": {}, "blur_saliency": {}, "grad_cam": {}}
     for name, chosen in few.items():
         rltools.explain(recording, policy, method=name, target="centered:chosen", **chosen)
     return policy, recording
@@ -61,7 +61,7 @@ def test_places_without_channels_and_moments(explained, name):
     assert list(found.features) == PLACES
     words = {word.strip(",.") for said in found.findings for word in said.split()}
     assert not words & {"red", "green", "blue", "ago", "now"}
-    assert recording.attribution(name).question.separated == ("y", "x")
+    assert recording.attribution(name).spec.separated == ("y", "x")
     assert sum(ranked.share for ranked in found.top()) == pytest.approx(1)
 
 
@@ -70,7 +70,7 @@ def test_each_entry_where_the_method_tells_them_apart(explained):
     found = rltools.summarize(recording, method="gradient")
     assert len(found.features) == 16 * 6
     assert "y0-1 x0-1 red, 1 step ago" in found.features
-    assert recording.attribution("gradient").question.separated == ()
+    assert recording.attribution("gradient").spec.separated == ()
 
 
 def test_a_summary_of_places_is_the_sum_of_their_entries(explained):
@@ -104,9 +104,9 @@ def test_labeled_arrays_say_what_is_told_apart(explained):
 
 def test_the_name_of_the_folder_is_that_of_the_question(explained):
     _, recording = explained
-    for question in recording.questions.values():
-        assert AttributionSpec.from_json(question.to_json()) == question
-        assert ("separated" in question.to_json()) == (question.method != "gradient")
+    for spec in recording.specs.values():
+        assert AttributionSpec.from_json(spec.to_json()) == spec
+        assert ("separated" in spec.to_json()) == (spec.method != "gradient")
 
 
 def test_groups_are_rows(tmp_path):
@@ -114,7 +114,7 @@ def test_groups_are_rows(tmp_path):
     policy = rltools.load_policy("cartpole-ppo")
     recording = rltools.record(policy, episodes=2, max_steps=10, directory=tmp_path / "r")
     names = policy.features.names
-    rltools.explain(recording, policy, method="occlusion", groups={"cart": list(names[:2])}, reference=2)
+    rltools.explain(recording, policy, method="occlusion", groups={"cart": list(names[:2])}, references=2)
     found = rltools.summarize(recording, method="occlusion")
     assert found.features == ("cart", *names[2:])
     values = recording.attribution("occlusion").values[:, 0].astype(np.float64)
@@ -136,6 +136,6 @@ def test_what_a_method_declares_is_what_its_values_do(name):
 
     torch.manual_seed(0)
     score = PlainFunction(nn.Sequential(nn.Flatten(), nn.Linear(384, 2)).double(), 2, dims=DIMS)
-    x, reference = torch.randn(2, *SHAPE).double(), torch.randn(3, *SHAPE).double()
-    values = method(score, x, **({"reference": reference} if "reference" in method.needs else {})).values
+    x, references = torch.randn(2, *SHAPE).double(), torch.randn(3, *SHAPE).double()
+    values = method(score, x, **({"references": references} if "references" in method.needs else {})).values
     torch.testing.assert_close(values, values[:, :, :1, :, :, :1].expand_as(values))

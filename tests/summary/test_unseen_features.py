@@ -74,10 +74,10 @@ def test_it_is_named(tmp_path, how):
     ("method", "chosen"),
     [
         ("input_x_gradient", {}),
-        ("integrated_gradients", {"nodes": 2, "reference": 2}),
-        ("expected_gradients", {"samples": 4, "reference": 2}),
-        ("smooth_grad", {"samples": 4, "reference": 4}),
-        ("var_grad", {"samples": 4, "reference": 4}),
+        ("integrated_gradients", {"nodes": 2, "references": 2}),
+        ("expected_gradients", {"samples": 4, "references": 2}),
+        ("smooth_grad", {"samples": 4, "references": 4}),
+        ("var_grad", {"samples": 4, "references": 4}),
         ("captum:Saliency", {}),
     ],
 )
@@ -90,12 +90,12 @@ def test_by_every_method_that_takes_derivatives(tmp_path, method, chosen):
 
 @pytest.mark.parametrize("method", ["shapley", "occlusion", "decision_change"])
 def test_other_methods_see_it(tmp_path, method):
-    recording = explained(tmp_path, "rounded", method, reference=2)
+    recording = explained(tmp_path, "rounded", method, references=2)
     found = rltools.summarize(recording, method=method)
     assert not found.unseen
     assert not [note for note in found.notes if "derivative" in note]
     assert found.top(1)[0].feature == "hidden"
-    assert recording.attribution(method).question.unseen is None
+    assert recording.attribution(method).spec.unseen is None
 
 
 @pytest.mark.parametrize("how", [lambda h: h, lambda h: h.clamp(-1, 1), torch.relu, lambda h: 0 * h])
@@ -104,14 +104,14 @@ def test_where_something_is_seen_or_nothing_is_used_nobody_is_named(tmp_path, ho
     found = rltools.summarize(recording)
     assert found.unseen == ()
     assert not [note for note in found.notes if "derivative" in note]
-    assert recording.attribution().question.unseen == ()
+    assert recording.attribution().spec.unseen == ()
 
 
 def test_the_file_keeps_what_was_tried(tmp_path):
     recording = explained(tmp_path, "compared")
     (path,) = (recording.directory / "attributions").glob("*/attribution.json")
     assert json.loads(path.read_text())["unseen"] == [1]
-    assert rltools.open_recording(recording.directory).attribution().question.unseen == (1,)
+    assert rltools.open_recording(recording.directory).attribution().spec.unseen == (1,)
 
 
 def test_of_a_file_that_does_not_say_both_readings_are_given(tmp_path):

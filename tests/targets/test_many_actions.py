@@ -45,19 +45,19 @@ def use(actions, folder):
     methods = ("gradient", "shapley", "integrated_gradients", "occlusion", "rise")
     for at, target in enumerate(targets):
         for method in {"gradient", methods[at % 5]}:
-            rltools.attribute(policy, states, method=method, target=target, reference=states)
-            rltools.explain(recording, policy, method=method, target=target, reference=2)
+            rltools.attribute(policy, states, method=method, target=target, references=states)
+            rltools.explain(recording, policy, method=method, target=target, references=2)
         rltools.summarize(recording, method="gradient", target=target).findings
     for method in ("decision_change", "sarfa"):
-        rltools.explain(recording, policy, method=method, reference=2)
+        rltools.explain(recording, policy, method=method, references=2)
         rltools.summarize(recording, method=method).findings
     for target in ("log_probability:all", "centered:all & centered:chosen"):
         rltools.explain(recording, policy, target=target)
     for method in ("gradient", "shapley", "occlusion"):
-        rltools.attribute(policy, states, method=method, target="logit:all", reference=states)
-        rltools.explain(recording, policy, method=method, target="centered:all", reference=2)
+        rltools.attribute(policy, states, method=method, target="logit:all", references=states)
+        rltools.explain(recording, policy, method=method, target="centered:all", references=2)
         rltools.summarize(recording, method=method, target="centered:all").findings
-    rltools.explain(recording, policy, method="shapley", target="logit:all", reference=8)
+    rltools.explain(recording, policy, method="shapley", target="logit:all", references=8)
     rltools.summarize(recording, method="shapley", target="logit:all").findings
     rltools.plots.action_matrix(recording, method="gradient", target=targets[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -112,7 +112,9 @@ def test_no_table_of_actions_by_actions():
 def test_all_of_many_actions_has_the_head_as_its_gradient():
     policy = policy_of(300)
     x = torch.randn(4, 3, dtype=torch.float64)
-    found = make_target_function(policy, Target("logit", "all"), Context(action=torch.zeros(4, dtype=torch.int64))).gradients(x)
+    found = make_target_function(
+        policy, Target("logit", "all"), Context(action=torch.zeros(4, dtype=torch.int64))
+    ).gradients(x)
     expected = torch.autograd.functional.jacobian(lambda rows: policy.head("logit", rows, Context()).sum(0), x)
     torch.testing.assert_close(found, expected)
 

@@ -189,9 +189,9 @@ class TestFitting:
 
         states = np.zeros((2, 4), np.float32)
         with pytest.raises(TargetError, match="decision"):
-            attribute(cartpole, states, method=method, target=target, reference=states)
+            attribute(cartpole, states, method=method, target=target, references=states)
         with pytest.raises(TargetError, match="decision"):
-            AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, method, target, reference=states)
+            AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, method, target, references=states)
         with pytest.raises(TargetError, match="decision"):
             explain(record(cartpole, episodes=1, directory=tmp_path / "r"), cartpole, method=method, target=target)
 
@@ -379,10 +379,10 @@ class TestSeveral:
         import gymnasium
 
         states = np.zeros((2, 4), np.float32)
-        env = AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, method, target, reference=states)
+        env = AttributionWrapper(gymnasium.make("CartPole-v1"), cartpole, method, target, references=states)
         observation, _ = env.reset(seed=1)
         *_, info = env.step_policy()
-        expected = attribute(cartpole, observation, method=method, target=target, reference=states)
+        expected = attribute(cartpole, observation, method=method, target=target, references=states)
         assert env.labels == expected.labels
         np.testing.assert_allclose(info["attribution"], expected.values[0], rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(info["score"], expected.scores[0], rtol=1e-4, atol=1e-6)

@@ -204,7 +204,9 @@ class TestGrammar:
         ):
             assert said in str(error.value)
 
-    @pytest.mark.parametrize("text", ["logit:chosen", "centered:chosen", "action:chosen", "action:runner_up", "entropy"])
+    @pytest.mark.parametrize(
+        "text", ["logit:chosen", "centered:chosen", "action:chosen", "action:runner_up", "entropy"]
+    )
     def test_continuous_policies_have_no_discrete_targets(self, text):
         with pytest.raises(TargetError, match="action, mean and an action of all, a position below 2 or a name"):
             parse_target(text, continuous)

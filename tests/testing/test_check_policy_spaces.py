@@ -93,7 +93,9 @@ def test_a_memory():
 
 def test_a_memory_and_a_deviation():
     module, top = Remembering(), nn.Linear(5, 2)
-    memory = RecurrentState(5, lambda name, x, state: module.cell(x, state), lambda x, state: (module.cell(x, state),) * 2)
+    memory = RecurrentState(
+        5, lambda name, x, state: module.cell(x, state), lambda x, state: (module.cell(x, state),) * 2
+    )
     heads = {"mean": top, "value": module.value}
     both = nn.ModuleList([module, top])
     check_policy(

@@ -46,13 +46,13 @@ def test_explains_the_action_taken_from_the_observation_it_was_taken_in(cartpole
 )
 @pytest.mark.parametrize("target", [None, "logit:runner_up", "centered:all", "entropy", "logit:chosen - runner_up"])
 def test_agrees_with_attribute(cartpole, policy, method, parameters, target):
-    reference = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-    env = AttributionWrapper(cartpole, policy, method, target, reference=reference, **parameters)
+    references = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    env = AttributionWrapper(cartpole, policy, method, target, references=references, **parameters)
     observation, _ = env.reset(seed=2)
     for _ in range(2):
         following, *_, info = env.step_policy()
         expected = rltools.attribute(
-            policy, observation, method=method, target=target, reference=reference, **parameters
+            policy, observation, method=method, target=target, references=references, **parameters
         )
         several = len(env.labels) > 1
         values, score = (
@@ -156,7 +156,7 @@ def test_actions_that_do_not_start_at_zero(counting):
 @pytest.mark.parametrize("method", ["gradient", "integrated_gradients"])
 def test_works_where_the_caller_has_gradients_off(counting, squares, explained_state, context, method):
     with context():
-        env = AttributionWrapper(counting(), squares, method, "logit:all", reference=np.zeros(2, np.float32))
+        env = AttributionWrapper(counting(), squares, method, "logit:all", references=np.zeros(2, np.float32))
         env.reset()
         *_, info = env.step_policy()
     assert info["attribution"].any()

@@ -63,7 +63,7 @@ def test_what_was_seen_is_what_is_kept(make, tmp_path, policy, target):
         logits = policy.head("logit", torch.tensor(one.states), rltools.policies.base.Context())
         np.testing.assert_allclose(one.scores, logits.detach(), atol=1e-6)
     # Explained again from what was kept, it is the same.
-    rltools.explain(recording, policy, method="integrated_gradients", target="centered:chosen", reference=2)
+    rltools.explain(recording, policy, method="integrated_gradients", target="centered:chosen", references=2)
     again = rltools.attribute(policy, episodes[0].states[:1], target=target).values
     np.testing.assert_allclose(again[0, 0], found.values[0, 0], rtol=1e-5, atol=1e-7)
     page = (tmp_path / "live" / "replays" / "episode-000001.html").read_text()
@@ -208,19 +208,19 @@ def test_methods_that_compare_and_policies_that_remember(tmp_path):
     policy = rltools.load_policy("cartpole-recurrent-ppo")
     env = rltools.envs.make_environment(rltools.envs.spec_from_json(policy.source.environment))
     observed = np.zeros(policy.observation_space.shape, np.float32)
-    wrapper = AttributionWrapper(env, policy, "integrated_gradients", reference=observed)
+    wrapper = AttributionWrapper(env, policy, "integrated_gradients", references=observed)
     env = ReplayWrapper(wrapper, tmp_path, episode_trigger=always)
     env.reset(seed=0)
     for _ in range(4):
         env.step_policy()
     env.close()
     recording = rltools.open_recording(tmp_path)
-    asked = recording.question(recording.find())
+    asked = recording.spec(recording.find())
     assert asked.effect == "the observation of the moment, memory held"
     assert len(asked.parameters["reference"]) == 64
     assert np.abs(recording.episode(0).recurrent_states[1:]).sum() > 0
     rltools.explain(recording, policy)  # the scores agree, or it would be refused
-    assert len(recording.questions) == 2
+    assert len(recording.specs) == 2
 
 
 def test_gymnasium_accepts_it(make):
@@ -230,9 +230,9 @@ def test_gymnasium_accepts_it(make):
 
 
 def test_intervals_of_what_was_seen_live_say_what_they_leave_out(policy, tmp_path):
-    reference = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    references = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     env = gymnasium.make("CartPole-v1", max_episode_steps=6)
-    env = ReplayWrapper(AttributionWrapper(env, policy, "shapley", reference=reference), tmp_path / "live", always)
+    env = ReplayWrapper(AttributionWrapper(env, policy, "shapley", references=references), tmp_path / "live", always)
     play(env, episodes=2)
     env.close()
     notes = rltools.summarize(rltools.open_recording(tmp_path / "live")).notes

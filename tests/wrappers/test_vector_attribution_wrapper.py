@@ -142,7 +142,7 @@ def test_steps_that_are_only_a_reset_draw_nothing(envs, squares):
 
 def test_when_all_only_reset_nothing_is_explained(counting, squares):
     alone = SyncVectorEnv([partial(counting, 1)])
-    wrapped = VectorAttributionWrapper(alone, squares, "shapley", reference=np.zeros(2, np.float32))
+    wrapped = VectorAttributionWrapper(alone, squares, "shapley", references=np.zeros(2, np.float32))
     wrapped.reset()
     for step, there in ((wrapped.step_policy, True), (wrapped.step_policy, False), (lambda: wrapped.step([0]), True)):
         *_, info = step()

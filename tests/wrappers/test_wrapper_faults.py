@@ -60,7 +60,7 @@ def test_step_before_reset(cartpole, policy, counting, squares):
 @pytest.mark.parametrize("method", ["gradient", "shapley"])
 def test_attributions_that_are_not_finite_are_nan(counting, method):
     policy = TorchPolicy(lambda x: torch.sqrt(x - 1), counting.observation_space, counting.action_space)
-    env = AttributionWrapper(counting(), policy, method, "logit:0", reference=np.ones(2, np.float32))
+    env = AttributionWrapper(counting(), policy, method, "logit:0", references=np.ones(2, np.float32))
     env.reset()  # x is (1, 0): an infinite slope, and a score that is not a number
     step = env.step(0)
     assert step[:4] == (step[0], 1.5, False, False)
@@ -79,7 +79,7 @@ def test_no_action_is_taken_by_scores_that_are_not_finite(counting):
 
 def test_what_cannot_be_explained_is_refused_before_the_first_step(counting, squares):
     cases = [
-        ({"method": "shapley"}, ArgumentError, "reference"),
+        ({"method": "shapley"}, ArgumentError, "references"),
         ({"method": "gradiant"}, UnknownNameError, "gradient"),
         ({"target": "value"}, TargetError, "no target 'value'"),
         ({"nodes": 3}, ArgumentError, "gradient takes no parameter 'nodes'"),

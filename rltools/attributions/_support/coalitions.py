@@ -46,7 +46,9 @@ def spread(values: Tensor, owner: Tensor, shape: torch.Size) -> Tensor:
     return (values / entries)[..., owner].reshape(*values.shape[:2], *shape)
 
 
-def coalition_values(score: TargetFunction, x: Tensor, start: Tensor, coalitions: Coalitions, count: int, owner: Tensor) -> Tensor:
+def coalition_values(
+    score: TargetFunction, x: Tensor, start: Tensor, coalitions: Coalitions, count: int, owner: Tensor
+) -> Tensor:
     """The scores of states that keep a coalition's entries and take the others from `start`.
 
     Args:
@@ -83,13 +85,13 @@ def compared(references: int, settings: Mapping[str, Any]) -> int:
     return min(settings["nearest"] or references, references)
 
 
-def starts(score: TargetFunction, x: Tensor, reference: Tensor, nearest: int) -> list[Tensor]:
+def starts(score: TargetFunction, x: Tensor, references: Tensor, nearest: int) -> list[Tensor]:
     """The references to compare rows `x [batch, *feature]` with, one after another.
 
     Args:
         score: says how many copies of the rows there may be at once.
         x: the rows.
-        reference: `[reference, *feature]`.
+        references: `[reference, *feature]`.
         nearest: how many of them, the nearest first and the earlier of two that are equally near; distances are
             Euclidean, in standard deviations of each feature over the references, and features that do not vary there
             count nothing. 0 for all of them.
@@ -102,11 +104,11 @@ def starts(score: TargetFunction, x: Tensor, reference: Tensor, nearest: int) ->
     """
     if nearest < 0:
         raise ArgumentError(f"nearest is {nearest}; it must be 0, for all references, or how many of them")
-    if not 0 < nearest < len(reference):
-        return list(reference)
-    std = reference.std(0, correction=0)
+    if not 0 < nearest < len(references):
+        return list(references)
+    std = references.std(0, correction=0)
     scale = torch.where(std > 0, 1 / std, 0)
-    blocks = torch.split(reference, copies_at_once(score.most_copies, len(x)))
+    blocks = torch.split(references, copies_at_once(score.most_copies, len(x)))
     distances = [((x[:, None] - block) * scale).square().flatten(2).sum(2) for block in blocks]
     order = torch.cat(distances, 1).argsort(dim=1, stable=True)
-    return [reference[order[:, place]] for place in range(nearest)]
+    return [references[order[:, place]] for place in range(nearest)]

@@ -11,9 +11,9 @@ TOLERANCE = 0.01
 """The largest residual, as a share of the score's standard deviation over the references."""
 
 
-def reference_scores(score: TargetFunction, x: Tensor, reference: Tensor) -> Tensor:
+def reference_scores(score: TargetFunction, x: Tensor, references: Tensor) -> Tensor:
     """The scores of references `[reference, *feature]` in each row's place, `[batch, reference, target]`."""
-    blocks = torch.split(reference, copies_at_once(score.most_copies, len(x)))
+    blocks = torch.split(references, copies_at_once(score.most_copies, len(x)))
     with torch.no_grad():
         return torch.cat([score(block.expand(len(x), *block.shape)) for block in blocks], 1)
 

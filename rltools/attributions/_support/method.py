@@ -26,7 +26,7 @@ Forwards = Callable[[int, int, Mapping[str, Any]], int]
 Settings = Mapping[str, Any]
 Fitting = Callable[[Sequence[int], Sequence[str], Settings], tuple[int, Settings]]
 Separating = Callable[[Sequence[str], Settings], tuple[str, ...]]
-NEEDS = ("gradient", "reference", "image", "actions", "decision", "network", "convolution")
+NEEDS = ("gradient", "references", "image", "actions", "decision", "network", "convolution")
 
 
 class TargetFunction(Protocol):
@@ -116,7 +116,7 @@ class Method:
     Attributes:
         name: of the function, and of its file.
         unit: of the values; only "score per unit" is ever multiplied by a feature's standard deviation.
-        needs: from "gradient"; "reference", states to compare with; "image", a picture; "actions", a choice among
+        needs: from "gradient"; "references", states to compare with; "image", a picture; "actions", a choice among
             several actions; "decision", the target `decision`; "network", a module to look inside; "convolution", one
             with a convolution.
         axioms: what `rltools.testing.check_attribution` checks. "linear": exact for a linear score, whose weights are
@@ -191,7 +191,7 @@ class Method:
     def defaults(self) -> dict[str, Any]:
         """The parameters it takes beside score, x and reference, with their defaults."""
         parameters = inspect.signature(self.function).parameters.values()
-        keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "reference"]
+        keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "references"]
         return {parameter.name: parameter.default for parameter in keyword_only}
 
     def settings(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +216,9 @@ class Method:
         players, settled = self.fitting(shape, dims, settings)
         return self.copies(players, references, settled)
 
-    def __call__(self, score: TargetFunction, x: Tensor, *, reference: Tensor | None = None, **parameters: Any) -> Result:
+    def __call__(
+        self, score: TargetFunction, x: Tensor, *, references: Tensor | None = None, **parameters: Any
+    ) -> Result:
         """Attribute the scores of rows `x [batch, *feature]`, and hold the method to its contract.
 
         Raises:
@@ -224,7 +226,7 @@ class Method:
             MethodError: the method returned another type or shape, or wrote into its input.
         """
         if x.ndim == 1:  # an observation that is one number
-            return self._of_scalars(score, x, reference, parameters)
+            return self._of_scalars(score, x, references, parameters)
         settings = self.settings(parameters)
         players, _ = self.fitting(x.shape[1:], score.dims, settings)
         if self.largest is not None and players > self.largest:
@@ -232,17 +234,17 @@ class Method:
                 f"{self.name} takes up to {self.largest} features, and there are {players}; use sampled_shapley or "
                 f"integrated_gradients, which take any number, or groups= of features"
             )
-        if "reference" in self.needs and reference is None:
+        if "references" in self.needs and references is None:
             raise ArgumentError(
-                f"{self.name} compares each state with reference states and none were given; pass reference=, for "
+                f"{self.name} compares each state with reference states and none were given; pass references=, for "
                 f"instance some of the states the agent visits [reference, *feature]"
             )
-        given = {"its input": x} | ({"its reference": reference} if reference is not None else {})
+        given = {"its input": x} | ({"its reference": references} if references is not None else {})
         before = {name: (_writes(tensor), tensor.requires_grad) for name, tensor in given.items()}
         # A caller's autocast is for the network, which the score sees to, and not for sums of many of its outputs.
         with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
-            if "reference" in self.needs:
-                result = self.function(score, x, reference=reference, **settings)
+            if "references" in self.needs:
+                result = self.function(score, x, references=references, **settings)
             else:
                 result = self.function(score, x, **settings)
         for name, tensor in given.items():
@@ -251,12 +253,14 @@ class Method:
         self._check(result, (len(x), score.outputs, *x.shape[1:]))
         return result
 
-    def _of_scalars(self, score: TargetFunction, x: Tensor, reference: Tensor | None, parameters: dict[str, Any]) -> Result:
+    def _of_scalars(
+        self, score: TargetFunction, x: Tensor, references: Tensor | None, parameters: dict[str, Any]
+    ) -> Result:
         """Observations of shape () as vectors of one entry."""
         from rltools.attributions._support.scalar import ScalarFunction
 
-        others = None if reference is None else reference[:, None]
-        found = self(ScalarFunction(score), x[:, None], reference=others, **parameters)
+        others = None if references is None else references[:, None]
+        found = self(ScalarFunction(score), x[:, None], references=others, **parameters)
         error = found.standard_error
         return replace(found, values=found.values[..., 0], standard_error=None if error is None else error[..., 0])
 

@@ -9,13 +9,13 @@ from rltools.attributions._support.method import TargetFunction, gradients_at_on
 from rltools.errors import ArgumentError
 
 
-def spread(score: TargetFunction, reference: Tensor) -> Tensor:
+def spread(score: TargetFunction, references: Tensor) -> Tensor:
     """The standard deviation of each feature over the references, `[*feature]`.
 
     The pixels of a picture are in one unit, so that each channel has one deviation: the root of its pixels' mean
     variance. A feature that never changes among the references has 0.
     """
-    variance = reference.var(0, correction=0)
+    variance = references.var(0, correction=0)
     pixels = [axis for axis, name in enumerate(score.dims) if name in ("y", "x")]
     return (variance.mean(pixels, keepdim=True).expand_as(variance) if pixels else variance).sqrt()
 

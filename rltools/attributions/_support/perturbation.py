@@ -119,28 +119,28 @@ EVEN = 4
 """A matrix product rounds a row by where it lies in memory: of many copies in one call, those this far apart alike."""
 
 
-def replacements_for(x: Tensor, reference: Tensor, replacement: str) -> Tensor:
+def replacements_for(x: Tensor, references: Tensor, replacement: str) -> Tensor:
     """What parts of rows `x [batch, *feature]` are replaced by, `[stand-in, batch or 1, *feature]`.
 
     Args:
         x: the rows.
-        reference: `[reference, *feature]`.
+        references: `[reference, *feature]`.
         replacement: "resample", each reference in turn; "mean", the references' mean; "zero".
 
     Raises:
         ArgumentError: another replacement.
     """
     if replacement == "resample":
-        return reference[:, None]
+        return references[:, None]
     if replacement == "mean":
-        return reference.mean(0)[None, None]
+        return references.mean(0)[None, None]
     if replacement == "zero":
-        return torch.zeros_like(reference[:1])[None]
+        return torch.zeros_like(references[:1])[None]
     raise ArgumentError(f"replacement is {replacement!r}; it must be one of {', '.join(map(repr, REPLACEMENTS))}")
 
 
 def replacements_or_blur(
-    x: Tensor, dims: Sequence[str], reference: Tensor, replacement: str | None, blur: float
+    x: Tensor, dims: Sequence[str], references: Tensor, replacement: str | None, blur: float
 ) -> Tensor:
     """`replacements_for`, or "blur", the rows themselves blurred; None is that for pictures and "resample" for all others.
 
@@ -148,7 +148,7 @@ def replacements_or_blur(
         ArgumentError: another replacement, or what is no picture is to be blurred.
     """
     chosen = replacement or usual_replacement(dims)
-    return blurred(x, dims, blur)[None] if chosen == "blur" else replacements_for(x, reference, chosen)
+    return blurred(x, dims, blur)[None] if chosen == "blur" else replacements_for(x, references, chosen)
 
 
 def usual_replacement(dims: Sequence[str]) -> str:

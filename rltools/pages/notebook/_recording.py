@@ -21,11 +21,9 @@ def recording_html(recording: Recording) -> str:
     outcomes = recording.outcomes()
     steps = sum(outcome.steps for outcome in outcomes)
     returns = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
-    questions = recording.questions
+    specs = recording.specs
     sentences = [f"explained: {'; '.join(map(short, recording.described.values())) or 'nothing'}"]
-    summary, note = (
-        _headline(recording, steps) if questions else (None, "rltools.explain(recording, policy) explains it")
-    )
+    summary, note = _headline(recording, steps) if specs else (None, "rltools.explain(recording, policy) explains it")
     return card(
         "Recording",
         of_agent(recording.header.policy, recording.header.environment_id),
@@ -48,8 +46,8 @@ def recording_html(recording: Recording) -> str:
 
 def _headline(recording: Recording, steps: int) -> tuple[Summary | None, str]:
     try:
-        question = recording.question(recording.find())
-        if steps * recording.features.size * len(question.labels) > QUICK:
+        spec = recording.spec(recording.find())
+        if steps * recording.features.size * len(spec.labels) > QUICK:
             return None, "rltools.summarize(recording) says what matters most"
         summary = summarize(recording)
     except RltoolsError as error:
@@ -83,7 +81,7 @@ QUICK_ATTRIBUTION = 5_000_000
 
 def attribution_html(attribution: Attribution) -> str:
     """Method, target and unit, and each feature's mean magnitude; its share where all values have the same unit."""
-    groups, every = attribution.question.rows(attribution.features), 1 + attribution.values.size // QUICK_ATTRIBUTION
+    groups, every = attribution.spec.rows(attribution.features), 1 + attribution.values.size // QUICK_ATTRIBUTION
     values = attribution.values[::every]
     magnitudes = np.abs(grouped(flat(values, 2)[usable(values)], groups))
     sizes = magnitudes.mean(axis=0).sum(axis=0) if len(magnitudes) else np.full(len(groups), np.nan)
@@ -92,7 +90,7 @@ def attribution_html(attribution: Attribution) -> str:
     named = [
         (short(name), units[at[0]] if units and len(at) == 1 else "") for name, at in map(groups.__getitem__, order)
     ]
-    effect = (attribution.question.effect,) if attribution.question.effect else ()
+    effect = (attribution.spec.effect,) if attribution.spec.effect else ()
     per_unit = attribution.unit == PER_UNIT
     return card(
         "Attribution",

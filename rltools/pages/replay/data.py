@@ -39,7 +39,7 @@ def episodes_data(
         RecordingError: an episode is not explained by one of them.
         CorruptError: a file is damaged.
     """
-    per_unit = any(recording.question(key).unit == "score per unit" for key in keys)
+    per_unit = any(recording.spec(key).unit == "score per unit" for key in keys)
     spread = std((episode.states for episode in recording), recording.features.size) if per_unit else None
     apart = {key: recording.told_apart(key) for key in keys}
     for number in numbers:
@@ -148,18 +148,18 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None,
 
     The page multiplies the rows of other observations itself; of a region only the sum is left.
     """
-    question, values = found.question, found.values.reshape(*found.values.shape[:2], -1)
-    both = question.unit == "score per unit" and spread is not None and found.features.has_images
+    spec, values = found.spec, found.values.reshape(*found.values.shape[:2], -1)
+    both = spec.unit == "score per unit" and spread is not None and found.features.has_images
     shown = [values, values * spread] if both else [values]
     plain, *scaled = [_shown(part, rows, found.features, len(shown)) for part in shown]
     return {
-        "method": question.method,
-        "target": question.target,
+        "method": spec.method,
+        "target": spec.target,
         "apart": apart,
-        "labels": list(question.labels),
-        "unit": question.unit,
-        "parameters": {name: str(value) for name, value in question.parameters.items()},
-        "every": question.every,
+        "labels": list(spec.labels),
+        "unit": spec.unit,
+        "parameters": {name: str(value) for name, value in spec.parameters.items()},
+        "every": spec.every,
         "scores": packed(found.scores),
         "residual": None if found.residual is None else packed(found.residual),
         "plain": plain,

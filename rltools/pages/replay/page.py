@@ -97,7 +97,10 @@ def replay(
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name may hold half of a surrogate pair, which no file can.
-        with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        with (
+            atomic_write(path) as temporary,
+            temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
+        ):
             start = 0
             for content in chain([first], data):
                 end = text.index(_EPISODE, start)

@@ -16,7 +16,7 @@ from rltools.pages.report._answers import MOST_NAMED, agreement, leading
 from rltools.pages.report._parts import Caveat, Figure, caveats, closing, drawn, interval, number, part
 from rltools.pages.report._sentences import meaning
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
-from rltools.summary import Summary, ranked_features, is_control, named_method, summarize
+from rltools.summary import Summary, is_control, named_method, ranked_features, summarize
 
 
 def write_comparison(
@@ -125,10 +125,8 @@ Runs = Mapping[tuple[str, int], Recording]
 
 def asked_of_now(recording: Recording) -> list[tuple[str, str]]:
     """Methods and targets, of attributions of the moment: those of past observations have other features."""
-    asked = (
-        question for key, question in recording.questions.items() if not question.window and recording.complete(key)
-    )
-    return list(dict.fromkeys((question.method, question.target) for question in asked))
+    asked = (spec for key, spec in recording.specs.items() if not spec.window and recording.complete(key))
+    return list(dict.fromkeys((spec.method, spec.target) for spec in asked))
 
 
 def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[Figure]:
@@ -168,7 +166,7 @@ def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator
 
 def _controls(recording: Recording) -> list[tuple[str, str]]:
     """Methods and targets of those that know nothing of the agent."""
-    units = {(question.method, question.target): question.unit for question in recording.questions.values()}
+    units = {(spec.method, spec.target): spec.unit for spec in recording.specs.values()}
     return [asked for asked in asked_of_now(recording) if is_control(units[asked])]
 
 

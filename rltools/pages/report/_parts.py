@@ -82,7 +82,7 @@ def interval(value: float, low: float, high: float, *, share: bool = False) -> s
 
 def asked_of(recording: Recording, summary: Summary) -> str:
     """`shapley of centered:chosen`, over how many observations where these are several, and what tells it apart."""
-    window = recording.question(summary.key).window
+    window = recording.spec(summary.key).window
     over = f" over {counted(window, 'observation')}" if window else ""
     return f"{named_method(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
 
@@ -114,7 +114,7 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
 
 def _of(recording: Recording, summary: Summary) -> Iterator[tuple[str, str]]:
     """The caveats of one summary: a few words on what each is about, and the caveat."""
-    asked = recording.question(summary.key)
+    asked = recording.spec(summary.key)
     if asked.every > 1:
         yield (
             "A sample of the steps",

@@ -56,7 +56,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             facts=facts(recording, main),
             strip=strip(main.outcomes, main),
             main=main,
-            compared=recording.question(main.key).parameters.get("reference", ""),
+            compared=recording.spec(main.key).parameters.get("reference", ""),
             has_images=recording.features_of(main.key).has_images,
             leading=main.top(1)[0].feature,
             told=told(recording, main, summaries),
@@ -79,17 +79,17 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
 def _summaries(recording: Recording, level: float) -> list[Summary]:
     """Of all that was explained of every episode, the one that heads the findings first."""
     first = recording.find()
-    asked = {first: recording.question(first)} | {
-        key: question for key, question in recording.questions.items() if recording.complete(key)
+    asked = {first: recording.spec(first)} | {
+        key: spec for key, spec in recording.specs.items() if recording.complete(key)
     }
     return [
         summarize(
             recording,
             method=key,
-            merged=question.parameters.get("groups") == "summary",  # what was replaced together
+            merged=spec.parameters.get("groups") == "summary",  # what was replaced together
             level=level,
         )
-        for key, question in asked.items()
+        for key, spec in asked.items()
     ]
 
 
@@ -123,8 +123,7 @@ BEESWARM = (
 )
 PHASES = "How strongly each feature weighs in the course of an episode, all episodes stretched to one length."
 TIMELINE = (
-    "The episode with the median return, step by step: what the features were, and in color what they did to the "
-    "score."
+    "The episode with the median return, step by step: what the features were, and in color what they did to the score."
 )
 IMAGES = (
     "What the agent saw, and over it what each pixel did to the score: orange raised it, purple lowered it. One step "
@@ -188,7 +187,7 @@ def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) 
         yield Wanted("phases", PHASES, COURSE, asked)
     if not features.has_images:
         yield Wanted("timeline", TIMELINE, COURSE, asked)
-    windows = [recording.question(summary.key).window for summary in summaries]
+    windows = [recording.spec(summary.key).window for summary in summaries]
     if max(windows, default=0):
         past = summaries[windows.index(max(windows))]
         yield Wanted("lags", LAGS, COURSE, {"method": past.key, "target": past.target, "window": max(windows)})
@@ -215,15 +214,15 @@ def _importance(main: Summary) -> str:
 
 def _is_choice(recording: Recording, main: Summary) -> bool:
     """Whether the leading feature is one value of a choice, 0 or 1, so that nothing can be seen along its values."""
-    features, question = recording.features_of(main.key), recording.question(main.key)
+    features, spec = recording.features_of(main.key), recording.spec(main.key)
     # A summary may count each choice as one feature, or each of its values.
-    entries = dict([*question.rows(features, merged=True), *question.rows(features)])[main.top(1)[0].feature]
+    entries = dict([*spec.rows(features, merged=True), *spec.rows(features)])[main.top(1)[0].feature]
     part = next(part for part in features.parts if part.start <= entries[0] < part.stop)
     return part.leaf.kind == "choice"
 
 
 def _has_moments(recording: Recording, main: Summary) -> bool:
     """Whether several moments are observed at once, and the method tells them apart."""
-    separated = recording.question(main.key).separated
+    separated = recording.spec(main.key).separated
     stacked = any("lag" in part.dims for part in recording.features_of(main.key).parts)
     return stacked and (not separated or "lag" in separated)

@@ -188,7 +188,7 @@ def _remembered(recording: Recording, summaries: Sequence[Summary]) -> list[str]
     """What lies in the past, of attributions over a window of observations."""
     said = []
     for summary in summaries:
-        window = recording.question(summary.key).window
+        window = recording.spec(summary.key).window
         if not window or not summary.n:
             continue
         found = lag_shares(recording, summary.key, level=summary.level)

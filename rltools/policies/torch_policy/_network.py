@@ -15,7 +15,7 @@ from rltools.policies._encoding import check_dtype, encode
 from rltools.policies._identity import CurrentSource, device_of
 from rltools.policies._modes import evaluating, modules_behind, tree
 from rltools.policies._normalization import Normalization
-from rltools.policies.base import VjpFn, Context, RecurrentState, Source
+from rltools.policies.base import Context, RecurrentState, Source, VjpFn
 from rltools.policies.rows import arrangement, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
 from rltools.policies.vjp._chain import Planned, chained

@@ -189,7 +189,7 @@ class Chain(Planned):
             elif isinstance(part, nn.Module):
                 known = plan.call(part)
             else:
-                known = hasattr(part, "pull")
+                known = hasattr(part, "vjp")
                 if known:
                     plan.layers.append(part)  # type: ignore[arg-type]  # a layer of ours
             if not known:

@@ -75,14 +75,14 @@ def recording(tmp_path_factory: pytest.TempPathFactory, cartpole: Any) -> rltool
 
 def attribution(names: tuple[str, ...], unit: str = "score", target: str = "centered:chosen") -> Attribution:
     values = np.arange(3 * len(names), dtype=np.float32).reshape(3, 1, len(names))
-    question = AttributionSpec("shapley", target, (target,), unit, {}, "0" * 64)
+    spec = AttributionSpec("shapley", target, (target,), unit, {}, "0" * 64)
     features = Features((len(names),), given_names=names, units=tuple(f"u{at}" for at in range(len(names))))
-    return Attribution(values, np.zeros((3, 1), np.float32), question, features)
+    return Attribution(values, np.zeros((3, 1), np.float32), spec, features)
 
 
 def test_a_recording(recording: rltools.Recording) -> None:
     text = check(recording_html(recording))
-    asked = recording.question(recording.find())
+    asked = recording.spec(recording.find())
     assert f"{len(recording)} episodes" in text
     assert recording.header.policy in text
     assert f"of {asked.target}; 95 % interval over episodes" in text
@@ -189,7 +189,7 @@ def test_more_steps_than_anybody_looks_at(monkeypatch: pytest.MonkeyPatch) -> No
 def test_many_features_and_no_steps() -> None:
     found = attribution(tuple(f"x{at}" for at in range(400)))
     assert "and 390 more of 400 features" in check(attribution_html(found))
-    empty = Attribution(found.values[:0], found.scores[:0], found.question, found.features)
+    empty = Attribution(found.values[:0], found.scores[:0], found.spec, found.features)
     assert "0/0" in check(attribution_html(empty))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import rltools
 from rltools.pages.replay._highlights import Highlight, highlights
-from rltools.recording import Attribution, Episode, Header, Outcome, AttributionSpec
+from rltools.recording import Attribution, AttributionSpec, Episode, Header, Outcome
 
 STEPS = 200
 SPEED = 25.0
@@ -76,11 +76,11 @@ def test_the_attribution_changes_by_what_a_deviation_does(header: Header) -> Non
     values[30:, 0, 0] = 10.0  # a large number of a feature that hardly varies
     values[60:, 0, 1] = 1.0
     values[100] = np.nan  # a gap is no change
-    question = AttributionSpec("gradient", "centered:chosen", ("centered:chosen",), "score per unit", {}, "0" * 64)
-    found = Attribution(values, np.zeros((STEPS, 1)), question, header.features)
+    spec = AttributionSpec("gradient", "centered:chosen", ("centered:chosen",), "score per unit", {}, "0" * 64)
+    found = Attribution(values, np.zeros((STEPS, 1)), spec, header.features)
     spread = np.array([0.01, 1.0, 1.0, 1.0])
     assert kinds(highlights(episode_of(header), header, found, spread, SPEED)) == {"attribution": 60}
-    in_scores = replace(found, question=replace(question, unit="score"))
+    in_scores = replace(found, spec=replace(spec, unit="score"))
     assert kinds(highlights(episode_of(header), header, in_scores, spread, SPEED)) == {"attribution": 30}
 
 

@@ -98,11 +98,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         notes=tuple(notes),
         versions={version: version},
     )
-    question = AttributionSpec(method, target, tuple(labels), "score", {method: target}, "0" * 64)
+    spec = AttributionSpec(method, target, tuple(labels), "score", {method: target}, "0" * 64)
     values = rng.normal(size=(steps, len(labels), FEATURES)).astype(np.float32)
-    found = Attribution(values, values[..., 0], question, features)
+    found = Attribution(values, values[..., 0], spec, features)
     folder = tmp_path_factory.mktemp("hostile")
-    recording = write_recording(folder / "run", header, [episode], {"hostile": Explained(question, [found])})
+    recording = write_recording(folder / "run", header, [episode], {"hostile": Explained(spec, [found])})
     assert next(texts, None) is None
     return rltools.replay(recording, 0, folder / "page.html", title=HOSTILE[0] + HOSTILE[-1])
 

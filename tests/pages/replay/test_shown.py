@@ -44,7 +44,7 @@ def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page
     found = recording.attribution("shapley", episodes=[0])
     acted = Context(action=positions(policy, recording.episode(0).actions[4:5]))
     with torch.no_grad():
-        scores = policy.head("logit", policy.encode(found.reference), acted.repeat(len(found.reference)))
+        scores = policy.head("logit", policy.encode(found.references), acted.repeat(len(found.references)))
     centered = (scores - scores.mean(1, keepdim=True))[:, recording.episode(0).actions[4]]
     start, added = (number(text) for text in said.groups())
     assert start == pytest.approx(float(centered.mean()), abs=0.0006)

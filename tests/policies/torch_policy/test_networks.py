@@ -41,7 +41,7 @@ class TestTorchScript:
     @pytest.mark.parametrize("kind", SCRIPTS)
     @pytest.mark.parametrize("method", ["gradient", "integrated_gradients", "shapley"])
     def test_values_are_those_of_the_plain_network(self, kind, method):
-        given = {} if method == "gradient" else {"reference": REFERENCES}
+        given = {} if method == "gradient" else {"references": REFERENCES}
         found, plain = (
             rltools.attribute(of(net), STATES, method=method, target="logit:all", **given)
             for net in (SCRIPTS[kind](network()), network())
@@ -154,7 +154,7 @@ class TestAutocast:
 
     @pytest.mark.parametrize("method", ["shapley", "integrated_gradients", "expected_gradients", "decision_change"])
     def test_only_the_network_is_computed_in_less(self, method):
-        given = {"reference": REFERENCES}
+        given = {"references": REFERENCES}
         policy, inside = of(network()), of(Inside())
         with torch.autocast("cpu", dtype=torch.bfloat16):
             around = rltools.attribute(policy, STATES, method=method, **given)
@@ -238,7 +238,7 @@ class TestWhatAModuleGives:
     def test_the_default_target_is_of_a_head_that_there_is(self, heads, target):
         net = network(2)
         policy = rltools.TorchPolicy(net, SPACE, BOX, dict.fromkeys(sorted(heads, reverse=True), net))
-        assert rltools.attribute(policy, STATES).question.target == target
+        assert rltools.attribute(policy, STATES).spec.target == target
         envs = ask(policy, "gradient", None, None, {})
         assert str(envs.target) == target
 
@@ -275,7 +275,7 @@ class TestRows:
             lambda: policy.act(STATES, Context()),
             lambda: policy.head("logit", torch.from_numpy(STATES), Context()),
             lambda: rltools.attribute(policy, STATES),
-            lambda: rltools.attribute(policy, STATES, method="shapley", reference=REFERENCES),
+            lambda: rltools.attribute(policy, STATES, method="shapley", references=REFERENCES),
             lambda: rltools.record(policy, Still, episodes=1, directory=tmp_path / "run"),
         ):
             with pytest.raises(MismatchError, match=said):

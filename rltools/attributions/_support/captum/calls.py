@@ -70,7 +70,7 @@ def attributed(
     short: str,
     score: TargetFunction,
     x: Tensor,
-    reference: Tensor | None = None,
+    references: Tensor | None = None,
     *,
     several: bool = False,
     seed: int | None = None,
@@ -84,7 +84,7 @@ def attributed(
         short: the name of the class.
         score: `[batch, ..., *feature] -> [batch, ..., target]`.
         x: `[batch, *feature]`.
-        reference: `[reference, *feature]`, for classes that take baselines; the mean over them is taken.
+        references: `[reference, *feature]`, for classes that take baselines; the mean over them is taken.
         several: give it all references at once, and not one at a time.
         seed: of what it draws, where it draws.
         groups: which entries are one feature to it.
@@ -105,7 +105,7 @@ def attributed(
     with _hooks(name, short, score, x), _refusals_named(name, short):
         method = kind(ScoreModule(score))
         parts = [
-            torch.cat([_mean(method, x[row], row, reference, target, several, seed, arguments) for row in rows])
+            torch.cat([_mean(method, x[row], row, references, target, several, seed, arguments) for row in rows])
             for target in range(score.outputs)
         ]
     found = torch.stack(parts, 1)
@@ -139,20 +139,20 @@ def _mean(
     method: Any,
     x: Tensor,
     numbers: Tensor,
-    reference: Tensor | None,
+    references: Tensor | None,
     target: int,
     several: bool,
     seed: int | None,
     arguments: dict[str, Any],
 ) -> Tensor:
     """The mean over references of the values `[row, *feature]` of one target."""
-    if reference is None:
+    if references is None:
         return _asked(method, x, numbers, target, seed, arguments)
     if several:
         # Captum takes no single one for a distribution.
-        starts = [reference if len(reference) > 1 else reference.repeat(2, *[1] * (x.ndim - 1))]
+        starts = [references if len(references) > 1 else references.repeat(2, *[1] * (x.ndim - 1))]
     else:
-        starts = [start.expand_as(x) for start in reference]
+        starts = [start.expand_as(x) for start in references]
     total = torch.zeros_like(x)
     for start in starts:
         total += _asked(method, x, numbers, target, seed, arguments | {"baselines": start.clone()})

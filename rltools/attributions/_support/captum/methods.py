@@ -68,7 +68,7 @@ def captum_method(name: str) -> Method:
     gradient = issubclass(kind, library.GradientAttribution)
     compared = "baselines" in takes
     unit: Unit = "score per unit" if short in _PER_UNIT else "score"
-    needs = {"gradient": gradient, "reference": compared, "network": short in HOOKED}
+    needs = {"gradient": gradient, "references": compared, "network": short in HOOKED}
 
     return Method(
         name,
@@ -103,18 +103,18 @@ def _function(name: str, short: str, kind: Any) -> Any:
     # Without a default it takes a distribution of baselines, and with one a single baseline.
     several = "baselines" in takes and takes["baselines"].default is inspect.Parameter.empty
 
-    def attribute(score: TargetFunction, x: Tensor, *, reference: Tensor | None = None, **settings: Any) -> Result:
+    def attribute(score: TargetFunction, x: Tensor, *, references: Tensor | None = None, **settings: Any) -> Result:
         arguments = _settled(short, takes, settings, score, 1 if short in DRAWN_BY_ROW else max(1, len(x)))
         without = None
-        if reference is None or several:
-            values = attributed(name, short, score, x, reference, several=several, **arguments)
+        if references is None or several:
+            values = attributed(name, short, score, x, references, several=several, **arguments)
         else:
             values, without = mean_of_blocks(
-                lambda some: attributed(name, short, score, x, some, **arguments), reference
+                lambda some: attributed(name, short, score, x, some, **arguments), references
             )
-        if reference is None or "return_convergence_delta" not in takes:
+        if references is None or "return_convergence_delta" not in takes:
             return Result(values, without=without)
-        starts = reference_scores(score, x, reference)
+        starts = reference_scores(score, x, references)
         with torch.no_grad():
             return Result(values, residual=residual_of(values, score(x), starts), without=without)
 

@@ -72,8 +72,8 @@ def fitting_keys(
         return [method] if target in (None, there[method].target) else []
     fitting = [
         key
-        for key, question in there.items()
-        if method in (None, question.method) and target in (None, question.target) and question.window == window
+        for key, spec in there.items()
+        if method in (None, spec.method) and target in (None, spec.target) and spec.window == window
     ]
     last = {key: position for position, key in enumerate(asked)}
     ranks = {key: (not complete(key), *_precedence(there[key])) for key in fitting}
@@ -123,7 +123,7 @@ def told_apart(there: Mapping[str, AttributionSpec], key: str) -> str:
     ]
     if len(alike) == 1:
         return ""
-    settings = [question.parameters | {"every": question.every} for question in alike]
+    settings = [spec.parameters | {"every": spec.every} for spec in alike]
     own = mine.parameters | {"every": mine.every}
     names = [name for name in own if any(other.get(name) != own[name] for other in settings)]
     return ", ".join(f"{name} {own[name]}" for name in names) or key
@@ -131,11 +131,11 @@ def told_apart(there: Mapping[str, AttributionSpec], key: str) -> str:
 
 def described(there: Mapping[str, AttributionSpec], key: str) -> str:
     """What was asked, in words: `shapley of centered:chosen`, and what tells it apart where that is not enough."""
-    question, apart = there[key], told_apart(there, key)
-    return f"{question.method} of {question.target}{_over(question.window)}{f' ({apart})' if apart else ''}"
+    spec, apart = there[key], told_apart(there, key)
+    return f"{spec.method} of {spec.target}{_over(spec.window)}{f' ({apart})' if apart else ''}"
 
 
-def asked_again(asked: AttributionSpec) -> str:
+def requested_again(asked: AttributionSpec) -> str:
     """What to ask for to get an attribution again."""
     window = f", window {asked.window} (--window)" if asked.window else ""
     return f"method {asked.method} (--method) and target {asked.target} (--target){window}"

@@ -37,8 +37,8 @@ def recording(policy: Any, env: Any, tmp_path: Path) -> rltools.Recording:
 @pytest.fixture
 def twice(recording: rltools.Recording, policy: Any) -> tuple[rltools.Recording, rltools.Recording]:
     """The same asked with other references, each with its own answer in hand."""
-    few = rltools.explain(recording, policy, method="shapley", reference=1)
-    return few, rltools.explain(recording, policy, method="shapley", reference=5)
+    few = rltools.explain(recording, policy, method="shapley", references=1)
+    return few, rltools.explain(recording, policy, method="shapley", references=5)
 
 
 def values(recording: rltools.Recording, key: str) -> np.ndarray:
@@ -54,7 +54,7 @@ def test_what_was_asked_in_a_call_is_what_its_result_answers(
     for answered, key in zip(twice, keys, strict=True):
         assert np.array_equal(answered.attribution("shapley").values, values(answered, key))
         assert rltools.summarize(answered).key == key
-    again = rltools.explain(many, policy, method="shapley", reference=1)
+    again = rltools.explain(many, policy, method="shapley", references=1)
     assert again.find("shapley") == keys[0]
     assert again.asked == (keys[1], keys[0])
 
@@ -82,12 +82,12 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
 ) -> None:
     for answered in twice:
         key = answered.asked[-1]
-        reference = f"reference {answered.question(key).parameters['reference']}"
+        references = f"reference {answered.spec(key).parameters['reference']}"
         for name in ("importance", "beeswarm", "decision", "timeline"):
             axes = getattr(rltools.plots, name)(recording, method=key)
             drawn = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
-            assert reference in " ".join(drawn.split()), name
-        assert any(reference in finding for finding in rltools.summarize(recording, method=key).findings)
+            assert references in " ".join(drawn.split()), name
+        assert any(references in finding for finding in rltools.summarize(recording, method=key).findings)
         page = rltools.replay(recording, 0, recording.directory / "page.html", method=key)
         assert page.read_text().count('"method":"shapley"') == 1
     both = rltools.plots.importance(recording, method=[answered.asked[-1] for answered in twice])
@@ -110,7 +110,7 @@ def test_a_page_shows_all_that_fit_and_a_video_refuses(
         pages.append(replay_episode(recording, 0, method=method, frames=False).read_text())
         for page in pages:
             assert re.findall(r'"method":"(\w+)"', page) == ["shapley", "shapley", *others]
-            apart = [f"reference {recording.question(key).parameters['reference']}" for key in (first, second)]
+            apart = [f"reference {recording.spec(key).parameters['reference']}" for key in (first, second)]
             assert re.findall(r'"apart":"([^"]*)"', page) == [*apart, *("" for _ in others)]
     with pytest.raises(RecordingError, match="2 attributions"):
         rltools.video(recording, 0, recording.directory / "film.gif")
@@ -171,7 +171,7 @@ def test_the_times_of_files_change_nothing(
     again = rltools.open_recording(copied)
     with pytest.raises(RecordingError, match="2 attributions"):
         again.find()
-    assert list(again.questions) == list(recording.questions)
+    assert list(again.specs) == list(recording.specs)
     assert again.described == recording.described
 
 
