@@ -54,14 +54,14 @@ def decision_change(score: TargetFunction, x: Tensor, *, references: Tensor, gro
             with_each.append(torch.cat([_moved(whole, decided, score.categorical) for whole, decided in blocks], 1))
         changes = torch.stack(with_each).transpose(2, 3)  # [reference, batch, target, part]
         mean, count = changes.mean(0), len(changes)
-        without = mean_without(changes)
-        if without is None:
+        if count < 2:
             return Result(parts.spread(mean))
         variance = (changes - mean).square().sum(0) / (count - 1)
+        without = mean_without(changes) if score.leave_one_out else None
     return Result(
         parts.spread(mean),
         standard_error=parts.spread((variance / count).sqrt()),
-        without=torch.stack([parts.spread(values) for values in without]),
+        without=None if without is None else torch.stack([parts.spread(values) for values in without]),
     )
 
 

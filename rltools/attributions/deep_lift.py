@@ -49,7 +49,9 @@ def deep_lift(score: TargetFunction, x: Tensor, *, references: Tensor) -> Result
         >>> rltools.attribute(policy, observations, method="deep_lift", references=observations).values.shape
         (4, 1, 4)
     """
-    values, without = mean_of_blocks(lambda some: attributed("deep_lift", "DeepLift", score, x, some), references)
+    values, without = mean_of_blocks(
+        lambda some: attributed("deep_lift", "DeepLift", score, x, some), references, leave_one_out=score.leave_one_out
+    )
     starts = reference_scores(score, x, references)
     with torch.no_grad():
         ends = score(x)

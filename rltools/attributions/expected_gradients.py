@@ -62,7 +62,7 @@ def expected_gradients(
     if samples < 1:
         raise ArgumentError(f"samples is {samples}; it must be at least 1")
     draws, used = _draw(len(references), samples, seed)
-    sums = DrawSums(used)
+    sums = DrawSums(used, leave_one_out=score.leave_one_out)
     first: Tensor | None = None  # what the first reference gives: squares of nearly equal numbers would be rounding
     of_reference = away = between = within = bent = torch.zeros((), dtype=x.dtype, device=x.device)
     before: list[Tensor] = []  # of the same way

@@ -1,6 +1,7 @@
 """Gradients integrated along the way from each reference state."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import torch
@@ -95,18 +96,26 @@ def integrated_gradients(
 
 def _integral(score: TargetFunction, x: Tensor, references: Tensor, nodes: int) -> DrawSums:
     """By Gauss-Legendre nodes, from one reference at a time to bound the memory; `[batch, target, *feature]` each."""
-    places, weights = np.polynomial.legendre.leggauss(nodes)
-    weight = torch.as_tensor(weights / 2, dtype=x.dtype, device=x.device)
-    sums = DrawSums(len(references))
+    nodes_and_weights = torch.as_tensor(_gauss_legendre(nodes), dtype=x.dtype, device=x.device)
+    place, weight = nodes_and_weights.reshape(2, -1, *[1] * (x.ndim - 1))
+    sums = DrawSums(len(references), leave_one_out=score.leave_one_out)
     for start in references:
-        total = torch.zeros(score.outputs, len(x), *x.shape[1:], dtype=x.dtype, device=x.device)
+        way = x - start
+        total = torch.zeros(score.outputs, *x.shape, dtype=x.dtype, device=x.device)
         used = 0
-        for gradients, _ in _along(score, x, start, (places + 1) / 2):
+        for gradients, _ in _along(score, start, way, place):
             of_part = weight[used : used + gradients.shape[2]]
             used += len(of_part)
-            total += (gradients * of_part.reshape(1, 1, -1, *[1] * (x.ndim - 1))).sum(2)
-        sums.add((total * (x - start)).movedim(0, 1))
+            total += (gradients * of_part).sum(2)
+        sums.add((total * way).movedim(0, 1))
     return sums
+
+
+@cache
+def _gauss_legendre(nodes: int) -> np.ndarray:
+    """The nodes on the way from 0 to 1, and their weights: `[2, node]`."""
+    places, weights = np.polynomial.legendre.leggauss(nodes)
+    return np.stack([(places + 1) / 2, weights / 2])
 
 
 def _in_parts(score: TargetFunction, x: Tensor, references: Tensor, parts: int) -> tuple[DrawSums, Tensor]:
@@ -114,18 +123,21 @@ def _in_parts(score: TargetFunction, x: Tensor, references: Tensor, parts: int) 
 
     The change is the largest among a row's features, `[batch, target]`.
     """
-    sums, coarse = DrawSums(len(references)), torch.zeros((), dtype=x.dtype, device=x.device)
+    place = torch.as_tensor(np.linspace(0, 1, parts + 1), dtype=x.dtype, device=x.device)
+    place = place.reshape(-1, *[1] * (x.ndim - 1))
+    sums = DrawSums(len(references), leave_one_out=score.leave_one_out)
+    coarse = torch.zeros((), dtype=x.dtype, device=x.device)
     for start in references:
-        way = (x - start)[:, None]
-        blocks = list(_along(score, x, start, np.linspace(0, 1, parts + 1)))
+        way = x - start
+        blocks = list(_along(score, start, way, place))
         gradients = torch.cat([block for block, _ in blocks], 2)
         with torch.no_grad():
             scores = torch.cat([score(path) for _, path in blocks], 1).movedim(2, 0)
-        slopes = (gradients * way).flatten(3).sum(3)
-        sums.add((_weighted(gradients, slopes, scores) * way[:, 0]).movedim(0, 1))
+        slopes = (gradients * way[:, None]).flatten(3).sum(3)
+        sums.add((_weighted(gradients, slopes, scores) * way).movedim(0, 1))
         half = slice(None, None, 2)
         of_half = _weighted(gradients[:, :, half], slopes[:, :, half], scores[:, :, half]) if parts % 2 == 0 else 0
-        coarse = coarse + (of_half * way[:, 0]).movedim(0, 1)
+        coarse = coarse + (of_half * way).movedim(0, 1)
     return sums, (sums.mean() - coarse / len(references)).flatten(2).abs().amax(2)
 
 
@@ -148,12 +160,17 @@ def _weighted(gradients: Tensor, slopes: Tensor, scores: Tensor) -> Tensor:
     return (weight * gradients[:, :, :-1] + (1 - weight) * gradients[:, :, 1:]).mean(2)
 
 
-def _along(score: TargetFunction, x: Tensor, start: Tensor, places: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
-    """Gradients `[target, batch, place, *feature]` at places from 0 to 1 on the ways to the rows, and the states there.
+def _along(score: TargetFunction, start: Tensor, way: Tensor, place: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Gradients `[target, batch, place, *feature]` at places on the ways from a reference, and the states there.
 
     As many at once as fit.
+
+    Args:
+        score: of the rows.
+        start: the reference, `[*feature]`.
+        way: from it to each row, `[batch, *feature]`.
+        place: from 0 to 1, `[place, 1, ...]`.
     """
-    place = torch.as_tensor(places, dtype=x.dtype, device=x.device)
-    for part in torch.split(place, gradients_at_once(score, x)):
-        path = start + part.reshape(1, -1, *[1] * (x.ndim - 1)) * (x - start)[:, None]
+    for part in torch.split(place, gradients_at_once(score, way)):
+        path = start + part * way[:, None]
         yield score.gradients(path), path

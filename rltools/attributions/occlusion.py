@@ -55,7 +55,7 @@ def occlusion(
     parts = entry_parts(x, groups)
     replaced = replacements_for(x, references, replacement)
     with torch.no_grad():
-        sums = DrawSums(len(replaced))
+        sums = DrawSums(len(replaced), leave_one_out=score.leave_one_out)
         for stand_in in replaced:  # one at a time, to bound the memory
             sums.add(parts.spread(lost_without(score, x, stand_in, parts, score.most_copies)))
         return Result(sums.mean(), without=sums.without())

@@ -111,7 +111,7 @@ def rise(
         values = total / (masks - 1)
         variance = (squares - total**2 / masks).clamp(min=0) / (masks - 1)
         without = []
-        for block, count in enumerate(masks - each if len(each) > 1 else []):
+        for block, count in enumerate(masks - each if len(each) > 1 and score.leave_one_out else []):
             # The mean score of the masks that are left is another one.
             mean = scores[:, block_of != block].mean(1)[..., None]
             left = total - sums[block] - mean * (shares.sum(0) - shares[block])

@@ -98,7 +98,7 @@ def sampled_shapley(
         pairs = _pairs(permutations, count)
         generator = torch.Generator().manual_seed(seed)
         ranks = torch.rand(count, pairs, players, dtype=torch.float64, generator=generator).argsort(2).to(x.device)
-        sums, shape = DrawSums(count), x.shape[1:]
+        sums, shape = DrawSums(count, leave_one_out=score.leave_one_out), x.shape[1:]
         variance = torch.zeros(len(x), players, score.outputs, dtype=x.dtype, device=x.device)
         difference = torch.zeros_like(variance[:, 0])
         for start, rank in zip(compared_with, ranks, strict=True):  # one at a time, to bound the memory

@@ -91,7 +91,7 @@ def sarfa(
     replaced = replacements_or_blur(x, score.dims, references, replacement, blur)
     with torch.no_grad():
         _, chosen = score.actions(x)
-        sums = DrawSums(len(replaced))
+        sums = DrawSums(len(replaced), leave_one_out=score.leave_one_out)
         for stand_in in replaced:
             blocks = values_without(lambda copies: score.actions(copies)[0], x, stand_in, parts, score.most_copies)
             relevant = torch.cat([_relevance(whole, without, chosen) for whole, without in blocks], 1)

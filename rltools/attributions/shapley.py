@@ -73,7 +73,11 @@ def shapley(
     players = len(owner) if groups is None else len(groups)
     with torch.no_grad():
         compared_with = starts(score, x, references, nearest)
-        sums, count, shape = DrawSums(len(compared_with)), len(compared_with), x.shape[1:]
+        sums, count, shape = (
+            DrawSums(len(compared_with), leave_one_out=score.leave_one_out),
+            len(compared_with),
+            x.shape[1:],
+        )
         for start in compared_with:  # one at a time, to bound the memory
             sums.add(_all_worths(score, x, start, owner, players))
         worth = sums.mean()

@@ -62,7 +62,7 @@ def smooth_grad(
         return Result(exact, standard_error=torch.zeros_like(exact) if samples > 1 else None)
     first: Tensor | None = None
     squares = torch.zeros((), dtype=x.dtype, device=x.device)
-    sums = DrawSums(samples)
+    sums = DrawSums(samples, leave_one_out=score.leave_one_out)
     for shift in shifts(score, x, noise * scale, samples, seed):
         rising, falling = (score.gradients(x[:, None] + signed) for signed in (shift, -shift))
         slopes = (rising + falling) / 2  # [target, batch, copy, *feature]
@@ -73,10 +73,11 @@ def smooth_grad(
         for of_draw in away.unbind(2):
             sums.add(of_draw)
     assert first is not None
-    mean, without = sums.mean(), sums.without()
+    mean = sums.mean()
     values = (first + mean).movedim(0, 1)
-    if without is None:
+    if samples < 2:
         return Result(values)
     variance = (squares / samples - mean.square()).clamp(min=0) / (samples - 1)
     error = variance.sqrt().movedim(0, 1)
-    return Result(values, standard_error=error, without=(first + without).movedim(1, 2))
+    without = sums.without()
+    return Result(values, standard_error=error, without=None if without is None else (first + without).movedim(1, 2))

@@ -54,7 +54,7 @@ def var_grad(
     scale = spread(score, references)
     check_noise(noise, scale, samples, least=2)
     first: Tensor | None = None
-    powers = DrawSums(samples)
+    powers = DrawSums(samples, leave_one_out=score.leave_one_out)
     for shift in shifts(score, x, noise * scale, samples, seed):
         slopes = score.gradients(x[:, None] + shift) * scale  # [target, batch, copy, *feature]
         first = slopes[:, :, 0] if first is None else first

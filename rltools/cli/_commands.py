@@ -129,7 +129,7 @@ def record(
         threads=threads,
         progress=True,
     )
-    outcomes = recording.outcomes()
+    outcomes = recording.readable_outcomes()
     mean = sum(outcome.total_reward for outcome in outcomes) / max(1, len(outcomes))
     steps = sum(outcome.steps for outcome in outcomes)
     say(f"{counted(len(outcomes), 'episode')}, {counted(steps, 'step')}, mean return {mean:.1f}")

@@ -118,7 +118,7 @@ def run_experiment(
             )
             _check_paired(recordings, label, seed, recording)
             recording = _explain_all(plan, recording, policy, threads, progress=progress)
-            shown = [outcome.number for outcome in notable(recording.outcomes())[:1]]
+            shown = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
             replay_episodes(recording, shown, env, modules=modules, progress=progress)
             recordings[label, seed] = recording
     command = _command(experiment, plan, changes, options, recordings.values())

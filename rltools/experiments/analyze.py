@@ -203,7 +203,7 @@ def analyze(
             *(f"--import={name}" for name in modules),
         ]
     )
-    numbers = [outcome.number for outcome in notable(recording.outcomes())]
+    numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
     try:
         replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
     except Exception:  # drawing can fail, and the numbers are there; who interrupts it does not want to wait for them

@@ -82,7 +82,9 @@ def attribute(
     if references is not None and "references" in found.needs:
         compared, asked = given_references(policy, references), {"reference": references_id(references, seed=0)}
     taken = with_groups(found, settings, policy.features)
-    explained = explained_rows(policy, found, parsed, x, decided, compared, taken, max_batch, threads=threads)
+    explained = explained_rows(
+        policy, found, parsed, x, decided, compared, taken, max_batch, threads=threads, leave_one_out=False
+    )
     spec = AttributionSpec(
         method=method,
         target=str(parsed),

@@ -23,6 +23,7 @@ class Counted:
         self._score, self._count = score, count
         self.feature_ndim, self.dims, self.outputs = score.feature_ndim, score.dims, score.outputs
         self.categorical, self.most_copies = score.categorical, score.most_copies
+        self.leave_one_out = score.leave_one_out
 
     @property
     def network(self) -> nn.Module | None:

@@ -51,7 +51,8 @@ class Explained:
     Attributes:
         columns: one row each.
         failed: rows that are NaN because the method failed.
-        without: `[row, block, target, *feature]`, the values without each block of draws; None where nothing was drawn.
+        without: `[row, block, target, *feature]`, the values without each block of draws; None where nothing was drawn,
+            or where they are not wanted.
     """
 
     columns: dict[str, np.ndarray]
@@ -71,11 +72,13 @@ def explained_rows(
     *,
     threads: int | None = None,
     advance: Callable[[float], None] | None = None,
+    leave_one_out: bool = True,
 ) -> Explained:
     """Attributions of rows `x [row, *feature]`; `context` is theirs.
 
     NaN where a method failed, and counted; NaN without being counted where the score does not exist. `advance` is
-    called with how many rows are done since the last call, also with parts of one while it is worked on.
+    called with how many rows are done since the last call, also with parts of one while it is worked on. Without
+    `leave_one_out` methods do not compute `Explained.without`, which only recordings keep.
     """
     n_references = 0 if references is None else len(references)
     check_passes(policy, method, n_references, parameters)
@@ -87,7 +90,7 @@ def explained_rows(
         columns: dict[str, np.ndarray] = {}
         undefined = np.zeros((len(x), 1), bool)
         for rows, score, result in _chunks(
-            policy, method, target, x, context, references, parameters, max_batch, advance
+            policy, method, target, x, context, references, parameters, max_batch, advance, leave_one_out
         ):
             scores = score.known()
             if scores is None:
@@ -117,6 +120,7 @@ def _chunks(
     parameters: dict[str, Any],
     max_batch: int | None,
     advance: Callable[[float], None] | None,
+    leave_one_out: bool,
 ) -> Iterator[tuple[slice, PolicyTargetFunction, Result]]:
     n_references = 0 if references is None else len(references)
     most = most_copies(policy, max_batch)
@@ -129,7 +133,7 @@ def _chunks(
     start, tries = 0, 0
     while start < max(len(x), 1):
         rows = slice(start, start + size)
-        score = make_target_function(policy, target, context.rows(rows), most_copies=most)
+        score = make_target_function(policy, target, context.rows(rows), most_copies=most, leave_one_out=leave_one_out)
         portion = Portion(len(x[rows]), advance or (lambda rows: None))
         given = score if advance is None else counted(method, score, passes, portion)
         try:

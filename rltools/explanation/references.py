@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError, CorruptError
 from rltools.policies.base import Policy
-from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
+from rltools.recording import DamagedFileWarning, Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording.parquet import read_blocks, read_columns
 from rltools.recording.read_attribution import references_path
 from rltools.recording.seal import RECORDING
@@ -68,7 +69,7 @@ def given_references(policy: Policy, references: Any) -> Tensor:
 
     Raises:
         MismatchError: they have another shape than the policy's observations.
-        ArgumentError: there are none, or they are a count.
+        ArgumentError: there are none, they are a count, or a value in them is not finite.
     """
     if np.ndim(references) == 0 and isinstance(references, int | np.integer):
         raise ArgumentError(
@@ -78,7 +79,20 @@ def given_references(policy: Policy, references: Any) -> Tensor:
     encoded = policy.encode(as_batch(policy, references))
     if len(encoded) == 0:
         raise ArgumentError("the reference has no states; give at least one [reference, *observation]")
+    _check_finite(policy, encoded)
     return encoded
+
+
+def _check_finite(policy: Policy, references: Tensor) -> None:
+    finite = torch.isfinite(references)
+    if finite.all():
+        return
+    row, *position = (~finite).nonzero()[0].tolist()
+    entry = int(np.ravel_multi_index(position, policy.features.shape)) if position else 0
+    raise ArgumentError(
+        f"reference {row} of {len(references)} is {references[(row, *position)].item()} at {position} "
+        f"({policy.features.names[entry]!r}); references must be finite numbers: leave such states out"
+    )
 
 
 def visited_references(recording: Recording, policy: Policy, references: References, seed: int, folder: Path) -> Tensor:
@@ -105,22 +119,35 @@ def visited_references(recording: Recording, policy: Policy, references: Referen
 
 
 def draw_visited(recording: Recording, count: int, seed: int) -> Any:
-    """Observations `[count, ...]` drawn evenly from all recorded steps, without repeating; fewer if fewer."""
+    """Observations `[count, ...]` drawn evenly from all recorded steps, without repeating; fewer if fewer.
+
+    A damaged episode is named in a warning and left out.
+    """
     if count < 1:
         raise ArgumentError(f"{count} reference states; give at least 1")
     outcomes = recording.outcomes()
-    ends = np.cumsum([outcome.steps for outcome in outcomes])
-    total = int(ends[-1]) if len(ends) else 0
-    if total == 0:
-        raise ArgumentError(f"{recording.directory} has no steps to draw reference states from; record episodes first")
-    drawn = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
-    names = [observation_column(leaf) for leaf in recorded_leaves(recording.features)]
-    found: list[dict[str, np.ndarray]] = []
-    for outcome, end in zip(outcomes, ends, strict=True):
-        wanted = drawn[(drawn >= end - outcome.steps) & (drawn < end)] - (end - outcome.steps)
-        found += _states(recording.episode_path(outcome.number), names, wanted)
-    columns = {name: np.stack([np.asarray(state[name]) for state in found]) for name in found[0]}
-    return nested_observations(columns, recording.features)
+    while True:
+        ends = np.cumsum([outcome.steps for outcome in outcomes])
+        total = int(ends[-1]) if len(ends) else 0
+        if total == 0:
+            raise ArgumentError(
+                f"{recording.directory} has no steps to draw reference states from; record episodes first"
+            )
+        drawn = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
+        names = [observation_column(leaf) for leaf in recorded_leaves(recording.features)]
+        states: list[dict[str, np.ndarray]] = []
+        for outcome, end in zip(outcomes, ends, strict=True):
+            wanted = drawn[(drawn >= end - outcome.steps) & (drawn < end)] - (end - outcome.steps)
+            try:
+                states += _states(recording.episode_path(outcome.number), names, wanted)
+            except CorruptError as error:
+                warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
+                break
+        else:
+            columns = {name: np.stack([np.asarray(state[name]) for state in states]) for name in states[0]}
+            return nested_observations(columns, recording.features)
+        # What stands beside the steps is whole, and they are not: draw again, from the other episodes.
+        outcomes = [other for other in outcomes if other.number != outcome.number]
 
 
 def _states(path: Path, names: list[str], wanted: np.ndarray) -> list[dict[str, np.ndarray]]:

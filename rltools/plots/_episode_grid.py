@@ -84,7 +84,7 @@ def episode_grid(
     at_label = strongest_label(summary, label)
     order = [found.position for found in summary.top(top)]
     labels = feature_labels([summary.features[at] for at in order], [""] * len(order))
-    outcomes = recording.outcomes()
+    outcomes = summary.outcomes
     drawn = spread_outcomes(outcomes, most, by)
     titles = [_title(outcome) for outcome in drawn]
     own, wide = axes is None, inches(titles, points=7)

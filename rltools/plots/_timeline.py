@@ -81,7 +81,7 @@ def timeline(
     shown = measure(summary, standardized)
     at_label = strongest_label(summary, label)
     order = _order(summary, features, top)
-    number = median_episode(recording.outcomes()) if episode is None else episode
+    number = median_episode(summary.outcomes) if episode is None else episode
     outcome = None if number is None else recording.outcome(number)
     name = plain(summary.labels[at_label], 30)
     labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])

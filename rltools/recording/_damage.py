@@ -42,7 +42,7 @@ def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]
     directory = recording.directory
     yield directory / "recording.json", partial(read_header, directory / "recording.json")
     for number in recording.numbers:
-        yield recording.episode_path(number), partial(_check_episode, recording, number)
+        yield recording.episode_path(number), partial(check_episode, recording, number)
     for number in numbered(directory / "frames"):
         path = numbered_path(directory / "frames", number)
         yield path, partial(_check_frames, recording, path, number)
@@ -59,7 +59,12 @@ def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]
             yield draws_path(folder, number), partial(_check_draws, recording, folder, number)
 
 
-def _check_episode(recording: Recording, number: int) -> None:
+def check_episode(recording: Recording, number: int) -> None:
+    """Read the whole file of an episode.
+
+    Raises:
+        CorruptError: it is damaged.
+    """
     _check_rows(recording.episode_path(number), recording.outcome(number).steps)
 
 

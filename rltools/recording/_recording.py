@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from rltools._util.console import as_text
 from rltools._util.files import numbered, numbered_path
 from rltools._util.notebook import notebook_html
 from rltools.errors import ArgumentError, CorruptError, UnknownNameError
-from rltools.recording._damage import damage_in
+from rltools.recording._damage import check_episode, damage_in
 from rltools.recording._header import Header
 from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.episode import Episode, Outcome, read_episode, read_outcome
@@ -129,14 +129,29 @@ class Recording:
         return {RECORDING: self.seal, NUMBER: f"{number:06d}", EPISODE_ROWS: rows}
 
     def outcomes(self) -> list[Outcome]:
-        """How each episode went; a damaged file is named in a warning and left out."""
-        found = []
+        """How each episode went; a damaged file is named in a warning and left out.
+
+        Only what stands beside the steps is read, which says nothing of them; see `readable_outcomes`.
+        """
+        return self._outcomes(lambda number: None)
+
+    def readable_outcomes(self) -> list[Outcome]:
+        """How each episode went whose steps can be read as well; a damaged file is named in a warning and left out.
+
+        Every step is read, which takes as long as the episodes are large.
+        """
+        return self._outcomes(lambda number: check_episode(self, number))
+
+    def _outcomes(self, check: Callable[[int], None]) -> list[Outcome]:
+        outcomes = []
         for number in self.numbers:
             try:
-                found.append(self.outcome(number))
+                outcome = self.outcome(number)
+                check(number)
+                outcomes.append(outcome)
             except CorruptError as error:
-                name_damage(error)
-        return found
+                name_damage(error, stacklevel=4)
+        return outcomes
 
     def frames(self, number: int) -> list[bytes] | None:
         """The pictures of an episode, WebP, one drawn before each action; None where none were kept."""

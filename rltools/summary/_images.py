@@ -106,7 +106,7 @@ def pictured(
 
 
 def _default_episode(recording: Recording, *, seen: bool) -> int | None:
-    outcomes = recording.outcomes()
+    outcomes = recording.readable_outcomes()
     framed = set(numbered(recording.directory / "frames"))
     if not seen and framed:
         outcomes = [outcome for outcome in outcomes if outcome.number in framed]

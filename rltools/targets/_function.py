@@ -30,6 +30,7 @@ class PolicyTargetFunction(nn.Module):
         dims: their names, as in `Features.dims`.
         categorical: whether the scalars are positions of actions, which can be the same or not and nothing between.
         most_copies: rows that go through the network at once.
+        leave_one_out: whether values without each block of draws are wanted; see `rltools.attributions.Result`.
         outputs: how many scalars there are.
     """
 
@@ -37,6 +38,7 @@ class PolicyTargetFunction(nn.Module):
     dims: tuple[str, ...]
     categorical: bool
     most_copies: int
+    leave_one_out: bool
     outputs: int
     _policy: Policy
     _target: Target
@@ -46,7 +48,9 @@ class PolicyTargetFunction(nn.Module):
     _autocast: torch.dtype | None
     _needed: Context
 
-    def __init__(self, policy: Policy, target: Target, context: Context, most_copies: int) -> None:
+    def __init__(
+        self, policy: Policy, target: Target, context: Context, most_copies: int, *, leave_one_out: bool
+    ) -> None:
         super().__init__()
         heads = tuple({base_head(term, policy) for term in terms(target)})
         # Copying what no head needs would cost as much as a small net.
@@ -57,6 +61,7 @@ class PolicyTargetFunction(nn.Module):
             dims=policy.features.dims,
             categorical=target.score == "decision" and is_discrete(policy),
             most_copies=most_copies,
+            leave_one_out=leave_one_out,
             outputs=len(remembered("labels", target, policy, lambda: target_labels(target, policy))),
             _policy=policy,
             _target=target,
@@ -99,7 +104,10 @@ class PolicyTargetFunction(nn.Module):
 
     def rows(self, index: Tensor) -> PolicyTargetFunction:
         """The score of some of the rows, in the order of `index`."""
-        same = PolicyTargetFunction(self._policy, self._target, self._context.rows(index), self.most_copies)
+        context = self._context.rows(index)
+        same = PolicyTargetFunction(
+            self._policy, self._target, context, self.most_copies, leave_one_out=self.leave_one_out
+        )
         same._autocast = self._autocast  # a method asks for rows where there is none
         return same
 
@@ -183,10 +191,15 @@ MOST_COPIES = 1 << 13
 
 
 def make_target_function(
-    policy: Policy, target: Target, context: Context, *, most_copies: int = MOST_COPIES
+    policy: Policy,
+    target: Target,
+    context: Context,
+    *,
+    most_copies: int = MOST_COPIES,
+    leave_one_out: bool = True,
 ) -> PolicyTargetFunction:
     """The score of one chunk of rows; `context` holds what these rows need, in their order."""
-    return PolicyTargetFunction(policy, target, context, most_copies)
+    return PolicyTargetFunction(policy, target, context, most_copies, leave_one_out=leave_one_out)
 
 
 T = TypeVar("T")

@@ -20,6 +20,7 @@ class PlainFunction:
         chosen: int64 `[batch]`, the actions chosen, where the function gives the scores of actions.
         categorical: whether the outputs name decisions.
         most_copies: how many rows may go through the function at once.
+        leave_one_out: whether the values without each block of draws are wanted; see `rltools.attributions.Result`.
 
     Attributes:
         seen: how many rows, and copies of them, each call was given.
@@ -42,10 +43,11 @@ class PlainFunction:
         chosen: Tensor | None = None,
         categorical: bool = False,
         most_copies: int = 1 << 15,
+        leave_one_out: bool = True,
     ) -> None:
         self.function, self.outputs, self.dims = function, outputs, tuple(dims)
         self.feature_ndim = len(self.dims)
-        self.categorical, self.most_copies = categorical, most_copies
+        self.categorical, self.most_copies, self.leave_one_out = categorical, most_copies, leave_one_out
         self.seen: list[tuple[int, ...]] = []
         self._chosen = chosen
 
@@ -84,6 +86,7 @@ class PlainFunction:
             chosen=chosen,
             categorical=self.categorical,
             most_copies=self.most_copies,
+            leave_one_out=self.leave_one_out,
         )
         some.seen = self.seen
         return some

@@ -192,7 +192,14 @@ class Live:
         with torch.no_grad():
             acted = act(self.policy.head(self.policy.heads[0], x, context))
         explained = explained_rows(
-            self.policy, self.method, self.target, x, acted.context, self.references, self.settings
+            self.policy,
+            self.method,
+            self.target,
+            x,
+            acted.context,
+            self.references,
+            self.settings,
+            leave_one_out=False,
         )
         return StepExplanation(acted.actions, explained.columns["values"], explained.columns["scores"])
 
@@ -221,7 +228,8 @@ def ask(
     Raises:
         UnknownNameError: no such method.
         TargetError: the policy has no such target.
-        ArgumentError: not a policy, a missing reference, or a parameter the method does not take.
+        ArgumentError: not a policy, a missing reference or one that is not finite, or a parameter the method does not
+            take.
         GradientError: the policy is not differentiable.
         MismatchError: the policy's network mixes the states of a batch.
     """

@@ -46,6 +46,19 @@ def test_without_out_a_recording_goes_into_runs_under_the_agents_name(rltools, p
     assert len({outcome.seed for outcome in recording.outcomes()}) == 3
 
 
+def test_the_line_about_a_recording_counts_the_episodes_that_can_be_read(rltools, project):
+    command = ("record", "cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "3", "--out", "here")
+    assert rltools(*command).code == 0
+    path = project / "here" / "episodes" / "000001.parquet"
+    content = bytearray(path.read_bytes())
+    content[60] ^= 255
+    path.write_bytes(content)
+    ran = rltools(*command)
+    assert ran.code == 0, ran.err
+    assert "2 episodes, 24 steps, mean return 12.0" in ran.out
+    assert "000001.parquet is damaged" in ran.err
+
+
 def test_without_out_a_model_without_a_card_goes_by_its_place_and_its_content(rltools, project, saved):
     (project / "first").mkdir()
     (project / "first" / "best_model.zip").write_bytes(saved.read_bytes())

@@ -1,3 +1,4 @@
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -73,6 +74,25 @@ def test_references_are_required_as_states(policy, name):
         rltools.attribute(policy, np.ones((2, 4)), method=name)
     with pytest.raises(ArgumentError, match="the reference is 8; only a recording has visited states"):
         rltools.attribute(policy, np.ones((2, 4)), method=name, references=8)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_references_that_are_not_finite_are_named(policy, recording, Walk, value):
+    references = np.zeros((3, 4))
+    references[1, 2] = value
+    refused = pytest.raises(
+        ArgumentError, match=rf"^reference 1 of 3 is {value} at \[2\] \('obs\[2\]'\); .* leave such"
+    )
+    with refused:
+        rltools.attribute(policy, np.ones((2, 4)), method="shapley", references=references)
+    with refused:
+        rltools.explain(recording, policy, method="shapley", references=references)
+    assert recording.specs == {}
+    with refused:
+        rltools.AttributionWrapper(Walk(), policy, "shapley", references=references)
+    with refused:
+        vectors = gymnasium.vector.SyncVectorEnv([Walk])
+        rltools.VectorAttributionWrapper(vectors, policy, "shapley", references=references)
 
 
 def test_refused(policy):

@@ -1,14 +1,21 @@
 """What another draw of references would change: kept beside attributions, and part of every interval."""
 
+import gymnasium
 import numpy as np
 import pytest
+import torch
 
 import rltools
+from rltools.attributions import Method, find_method
 from rltools.recording import read_draws
 from rltools.summary import agreement, lag_shares, phase_means, summarize, value_dependence, when
 from rltools.summary import explained_points as points
+from rltools.targets import make_target_function, parse_target
 
 METHODS = ("shapley", "sampled_shapley", "integrated_gradients", "expected_gradients", "occlusion", "decision_change")
+
+
+DRAWING = (*METHODS, "deep_lift", "rise", "sarfa", "smooth_grad", "var_grad", "captum:IntegratedGradients")
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +139,54 @@ def test_methods_that_compare_with_nothing_keep_nothing(policy, recording):
     (key,) = recording.specs
     assert read_draws(recording, key, 0) is None
     assert not any("references" in note for note in summarize(recording).notes)
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_a_method_computes_values_without_a_block_only_where_they_are_wanted(policy, name):
+    if name in ("deep_lift", "captum:IntegratedGradients"):
+        pytest.importorskip("captum")
+    states = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    x, references = states[:5], states[5:]
+    context, needs = policy.act(x.numpy(), rltools.policies.base.Context()).context, find_method(name).needs
+    target = parse_target("decision" if "decision" in needs else "logit:all", policy)
+    wanted, unwanted = (
+        find_method(name)(
+            make_target_function(policy, target, context, leave_one_out=leave_one_out), x, references=references
+        )
+        for leave_one_out in (True, False)
+    )
+    assert wanted.without is not None
+    assert unwanted.without is None
+    for part in ("values", "standard_error", "residual", "complete"):
+        with_blocks, alone = getattr(wanted, part), getattr(unwanted, part)
+        assert (with_blocks is None) == (alone is None), part
+        assert with_blocks is None or torch.equal(with_blocks, alone), part
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_recordings_ask_for_values_without_a_block(policy, recording, method, monkeypatch):
+    call, asking, without = Method.__call__, [], []
+
+    def calling(self, score, *args, **kwargs):
+        result = call(self, score, *args, **kwargs)
+        asking.append(score.leave_one_out)
+        without.append(result.without is not None)
+        return result
+
+    monkeypatch.setattr(Method, "__call__", calling)
+    states = recording.episode(0).observations
+    rltools.attribute(policy, states, method=method, references=states[:4])
+    with gymnasium.make("CartPole-v1") as inner:
+        env = rltools.AttributionWrapper(inner, policy, method, references=states[:4])
+        env.reset(seed=0)
+        env.step(env.action_space.sample())
+    live = len(asking)
+    assert live >= 2
+    assert not any(asking)
+    assert not any(without)
+    rltools.explain(recording, policy, method=method, references=4)
+    assert len(asking) > live
+    assert all(asking[live:])
+    assert all(without[live:])
+    (key,) = recording.specs
+    assert all(read_draws(recording, key, number).shape[0] == 4 for number in recording.numbers)

@@ -32,10 +32,11 @@ class DrawSums:
 
     Args:
         count: how many draws there will be.
+        leave_one_out: whether `without` is wanted; see `TargetFunction`.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, *, leave_one_out: bool) -> None:
+        self._count, self._leave_one_out = count, leave_one_out
         self._slices = blocks_of(count) or [slice(0, count)]
         self._sums: list[Tensor | None] = [None] * len(self._slices)
         self._drawn = 0
@@ -52,8 +53,8 @@ class DrawSums:
         return _sum(self._added()) / self._count
 
     def without(self) -> Tensor | None:
-        """The mean without each block, `[block, ...]`; None of fewer than two draws."""
-        if len(self._slices) < 2:
+        """The mean without each block, `[block, ...]`; None of fewer than two draws, or where it is not wanted."""
+        if len(self._slices) < 2 or not self._leave_one_out:
             return None
         sums = self._added()
         left = [sums[:at] + sums[at + 1 :] for at in range(len(sums))]
@@ -64,26 +65,32 @@ class DrawSums:
         return [part for part in self._sums if part is not None]
 
 
-def mean_of_blocks(function: Callable[[Tensor], Tensor], draws: Tensor) -> tuple[Tensor, Tensor | None]:
+def mean_of_blocks(
+    function: Callable[[Tensor], Tensor], draws: Tensor, *, leave_one_out: bool
+) -> tuple[Tensor, Tensor | None]:
     """Of a function that takes a mean over draws: the mean over all of them, and that without each block.
 
     Args:
         function: from some of the draws to their mean; called once for each block.
         draws: `[draw, ...]`.
+        leave_one_out: whether the mean without each block is wanted; None in its place where it is not.
     """
     blocks = blocks_of(len(draws))
     if not blocks:
         return function(draws), None
     sums = [function(draws[block]) * (block.stop - block.start) for block in blocks]
+    mean = _sum(sums) / len(draws)
+    if not leave_one_out:
+        return mean, None
     without = [
         _sum(sums[:at] + sums[at + 1 :]) / (len(draws) - block.stop + block.start) for at, block in enumerate(blocks)
     ]
-    return _sum(sums) / len(draws), torch.stack(without)
+    return mean, torch.stack(without)
 
 
 def mean_without(draws: Tensor) -> Tensor | None:
     """The mean of `draws [draw, ...]` without each block of them, `[block, ...]`; None of fewer than two draws."""
-    sums = DrawSums(len(draws))
+    sums = DrawSums(len(draws), leave_one_out=True)
     for values in draws:
         sums.add(values)
     return sums.without()

@@ -38,6 +38,7 @@ class TargetFunction(Protocol):
         outputs: how many scalars there are, the targets.
         categorical: whether the scalars name what was decided, so that two of them are equal or not, and no more.
         most_copies: of a row's features, how many may go through the network at once.
+        leave_one_out: whether `Result.without` is wanted; recordings keep it, and nothing else has a use for it.
 
     Example:
         >>> import torch
@@ -54,6 +55,7 @@ class TargetFunction(Protocol):
     outputs: int
     categorical: bool
     most_copies: int
+    leave_one_out: bool
 
     @property
     def network(self) -> nn.Module | None:
@@ -91,7 +93,7 @@ class Result:
         complete: bool `[batch]`, whether the values are as exact as the method promises.
         without: `[block, batch, target, *feature]`, the values without each block of what was drawn for all rows
             together, the references for instance: at least two blocks, from which summaries know how far another draw
-            would move them. None where nothing was drawn.
+            would move them. None where nothing was drawn, or where the score's `leave_one_out` does not ask for it.
 
     Example:
         >>> import torch

@@ -16,6 +16,7 @@ class ScalarFunction:
     def __init__(self, score: TargetFunction) -> None:
         self._score = score
         self.outputs, self.categorical, self.most_copies = score.outputs, score.categorical, score.most_copies
+        self.leave_one_out = score.leave_one_out
 
     @property
     def network(self) -> nn.Module | None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rltools.errors import RltoolsError
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, counted, rest, short
 from rltools.pages.notebook._summary import of_agent, ranked_table, shown_as
-from rltools.recording import Attribution, Recording
+from rltools.recording import Attribution, Outcome, Recording
 from rltools.summary import Summary, percent, summarize
 from rltools.summary.episodes import flat, grouped, usable
 
 QUICK = 5_000_000
-"""So many attributed numbers are summarized where nobody asked; more would keep a notebook waiting."""
+"""So many numbers are read or summarized where nobody asked; more would keep a notebook waiting."""
 FEW = 5
 
 
 def recording_html(recording: Recording) -> str:
     """Whose episodes, how they went, what was explained, and, where that is quick, what matters most."""
     outcomes = recording.outcomes()
+    if sum(outcome.steps for outcome in outcomes) * recording.features.size <= QUICK:
+        outcomes = recording.readable_outcomes()
     steps = sum(outcome.steps for outcome in outcomes)
     returns = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     specs = recording.specs
@@ -28,14 +32,14 @@ def recording_html(recording: Recording) -> str:
         "Recording",
         of_agent(recording.header.policy, recording.header.environment_id),
         facts=(
-            counted(len(recording), "episode"),
+            counted(len(outcomes), "episode"),
             counted(steps, "step"),
             *_returns(returns),
             counted(recording.features.size, "feature"),
             f"actions: {short(', '.join(recording.header.action_names))}",
         ),
         sentences=sentences,
-        table=_outcome_table(recording) if summary is None else ranked_table(summary, FEW),
+        table=_outcome_table(outcomes) if summary is None else ranked_table(summary, FEW),
         notes=(
             *(rest(min(FEW, len(summary.features)), len(summary.features)) if summary else ()),
             note,
@@ -63,13 +67,13 @@ def _returns(returns: np.ndarray) -> tuple[str, ...]:
     return (f"mean return {returns.mean():.4g} ({returns.min():.4g} to {returns.max():.4g})",)
 
 
-def _outcome_table(recording: Recording) -> Table:
+def _outcome_table(outcomes: Sequence[Outcome]) -> Table:
     """How the first episodes went."""
     return Table(
         ("episode", "ended", "steps", "return"),
         tuple(
             Row((str(outcome.number), outcome.ended), (f"{outcome.steps:,}", f"{outcome.total_reward:.4g}"))
-            for outcome in recording.outcomes()[:FEW]
+            for outcome in outcomes[:FEW]
         ),
     )
 

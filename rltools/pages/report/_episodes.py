@@ -98,7 +98,7 @@ def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
 
 def cards(recording: Recording, main: Summary) -> tuple[Card, ...]:
     """The best, the median and the worst episode, then the others that have a replay, and replays of other names."""
-    ranked = sorted((one for one in recording.outcomes() if one.steps), key=lambda outcome: outcome.total_reward)
+    ranked = sorted((outcome for outcome in main.outcomes if outcome.steps), key=lambda outcome: outcome.total_reward)
     places = dict(zip(_notable(len(ranked)), ("Best", "Median", "Worst"), strict=False))
     folder = recording.directory / "replays"
     files = {path.stem: f"replays/{path.name}" for path in sorted(folder.glob("*.html"))}

@@ -90,7 +90,8 @@ def asked_of(recording: Recording, summary: Summary) -> str:
 def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
     """What a reader must know before trusting the numbers, each once, with the methods that it is about."""
     found: dict[tuple[str, str], list[str]] = {("The agent", note): [] for note in recording.header.notes}
-    out_of_space = sum(outcome.out_of_space for outcome in recording.outcomes())
+    outcomes = {outcome.number: outcome for summary in summaries for outcome in summary.outcomes}
+    out_of_space = sum(outcome.out_of_space for outcome in outcomes.values())
     if out_of_space:
         seen = counted(out_of_space, "observation")
         text = f"{seen} lay outside the space that the policy was trained with; kept as they came."

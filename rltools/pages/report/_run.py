@@ -183,7 +183,7 @@ def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) 
         yield Wanted("beeswarm", BEESWARM, FEATURES, asked)
         if not _is_choice(recording, main):
             yield Wanted("dependence", DEPENDENCE, FEATURES, asked)
-    if sum(outcome.steps > 1 for outcome in recording.outcomes()) >= FEWEST_EPISODES:
+    if sum(outcome.steps > 1 for outcome in main.outcomes) >= FEWEST_EPISODES:
         yield Wanted("phases", PHASES, COURSE, asked)
     if not features.has_images:
         yield Wanted("timeline", TIMELINE, COURSE, asked)

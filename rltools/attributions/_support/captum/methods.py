@@ -110,7 +110,9 @@ def _function(name: str, short: str, kind: Any) -> Any:
             values = attributed(name, short, score, x, references, several=several, **arguments)
         else:
             values, without = mean_of_blocks(
-                lambda some: attributed(name, short, score, x, some, **arguments), references
+                lambda some: attributed(name, short, score, x, some, **arguments),
+                references,
+                leave_one_out=score.leave_one_out,
             )
         if references is None or "return_convergence_delta" not in takes:
             return Result(values, without=without)
