@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,15 @@ _RETURN, _IMPORTANCE = "attribution/mean_return", "attribution/importance"
 
 
 class Unlogged(Exception):  # noqa: N818 - names what could not be logged, and is shown as a warning only
-    """Some of it could not be logged, and why."""
+    """Some of it could not be logged, and why.
+
+    Attributes:
+        kinds: what failed and the types of the errors, which stay the same where their texts name steps or times.
+    """
+
+    def __init__(self, failures: Mapping[str, str]) -> None:
+        super().__init__("; ".join(failures.values()))
+        self.kinds = "; ".join(failures)
 
 
 def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step: int) -> None:
@@ -38,7 +46,7 @@ def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step:
     """
     names = metric_names(summary.features)
     shares = {names[entry.position]: entry.share for entry in summary.top()}
-    failures: list[str] = []
+    failures: dict[str, str] = {}
     outputs = [output for output in logger.output_formats if isinstance(output, KVWriter)]
     run, figure = None, None
     with _noted("looking for a run of Weights & Biases", failures):
@@ -63,16 +71,22 @@ def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step:
             logged = {**shares, _RETURN: summary.returns.mean, "global_step": step}
             run.log(logged if figure is None else logged | {_IMPORTANCE: _wandb_image(figure)})
     if failures:
-        raise Unlogged("; ".join(failures))
+        raise Unlogged(failures)
 
 
 @contextmanager
-def _noted(doing: str, failures: list[str]) -> Iterator[None]:
+def _noted(doing: str, failures: dict[str, str]) -> Iterator[None]:
     """What fails is noted, and the rest goes on: loggers are written by others, and raise whatever they like."""
     try:
         yield
     except Exception as error:
-        failures.append(f"{doing} failed: {type(error).__name__}: {error}")
+        kind = f"{doing} failed: {type(error).__name__}"
+        failures[kind] = f"{kind}: {one_line(error)}"
+
+
+def one_line(error: Exception) -> str:
+    """What somebody else's error says, in a line: those of databases show a query, too."""
+    return " ".join(str(error).split())
 
 
 def _figure(recording: Recording, summary: Summary) -> matplotlib.figure.Figure:

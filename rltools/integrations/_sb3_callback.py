@@ -31,7 +31,7 @@ from rltools.errors import (
 )
 from rltools.explanation import explain
 from rltools.integrations._checkpoints import FolderClaim, checkpoint_folders, checkpoint_path
-from rltools.integrations._loggers import Unlogged, log_checkpoint
+from rltools.integrations._loggers import Unlogged, log_checkpoint, one_line
 from rltools.policies.load import load_policy
 from rltools.recording import Recording, open_recording
 from rltools.rollout import record
@@ -244,13 +244,13 @@ class AttributionCallback(BaseCallback):
             if self.verbose:
                 say(f"After {step:,} steps of training: {summary.findings[0]}")
         except Exception as error:
-            self._warn(_cause(error))
+            self._warn(_cause(error), error.kinds if isinstance(error, Unlogged) else "")
 
-    def _warn(self, cause: str) -> None:
-        """Say each cause once: a logger that fails does so at every recording."""
-        if cause in self._warned:
+    def _warn(self, cause: str, kind: str = "") -> None:
+        """Say each cause, or each kind of causes, once: a logger that fails does so at every recording."""
+        if (kind or cause) in self._warned:
             return
-        self._warned.add(cause)
+        self._warned.add(kind or cause)
         message = f"after {self.num_timesteps} steps of training: {cause}; the training goes on"
         warnings.warn(message, AttributionSkippedWarning, stacklevel=3)
 
@@ -273,7 +273,7 @@ class AttributionCallback(BaseCallback):
 
 def _cause(error: Exception) -> str:
     """What went wrong; our own errors say it in a sentence, others may say only a word."""
-    return str(error) if isinstance(error, RltoolsError | Unlogged) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, RltoolsError | Unlogged) else f"{type(error).__name__}: {one_line(error)}"
 
 
 @contextmanager

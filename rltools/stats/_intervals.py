@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import ceil, log2
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Interval:
 
     Attributes:
         value: over everything.
-        low: lower end, shaped as `value`; NaN where nothing says how far it would move.
+        low: lower end, shaped as `value`; NaN where nothing says how far it would move, as where a few draws agree.
         high: upper end; likewise.
     """
 
@@ -74,7 +75,8 @@ class Jackknife:
                 high = 1 - (1 - value) / (1 - value + value * factor)
         # At 0, and at 1 of a share, every part agrees: there is no scale on which it could move.
         edge = (value <= 0) | ((value >= 1) & (kind == "share"))
-        low, high = np.where(edge & (half == 0), value, low), np.where(edge & (half == 0), value, high)
+        agree = edge & (self.standard_error() == 0)
+        low, high = np.where(agree, value, low), np.where(agree, value, high)
         return Interval(value, np.minimum(low, value), np.maximum(high, value))
 
     def standard_error(self) -> np.ndarray:
@@ -101,15 +103,34 @@ class Jackknife:
             return np.full(self.value.shape, np.nan)
         total = np.zeros(self.value.shape)
         for source in self.without:
-            total += float(t.ppf((1 + level) / 2, len(source) - 1)) ** 2 * self._variance(source)
+            variance = self._variance(source)
+            if len(source) < fewest_alike(level):
+                variance = np.where(variance > self._rounding(source, np.finfo(np.float32).eps), variance, np.nan)
+            total += float(t.ppf((1 + level) / 2, len(source) - 1)) ** 2 * variance
         return np.sqrt(total)
 
     def _variance(self, source: np.ndarray) -> np.ndarray:
         """Around the value and not around the mean without each part: what is bent shows as error too."""
         variance: np.ndarray = (len(source) - 1) * np.mean(np.square(source - self.value), axis=0)
         # What rounding leaves of a number that never moves is no error.
-        rounding = (len(source) - 1) * np.square(64 * np.finfo(np.float64).eps * self.value)
+        rounding = self._rounding(source, np.finfo(np.float64).eps)
         return np.where(variance > rounding, variance, np.where(np.isnan(variance), np.nan, 0.0))
+
+    def _rounding(self, source: np.ndarray, eps: np.floating[Any]) -> np.ndarray:
+        """What the variance of a number that never moves comes to where it is computed with this precision."""
+        rounding: np.ndarray = (len(source) - 1) * np.square(64 * eps * self.value)
+        return rounding
+
+
+def fewest_alike(level: float) -> int:
+    """How many parts must agree before that says that others would: as many as a sign test takes to be sure.
+
+    Of two or three that agree, for instance because each is compared with the other, nothing is known of the next one.
+
+    >>> fewest_alike(0.95), fewest_alike(0.99)
+    (6, 8)
+    """
+    return 1 + ceil(-log2(1 - level))
 
 
 def jackknife(

@@ -28,7 +28,7 @@ class Ranked:
         feature: its name.
         position: its place among `Summary.features`.
         share: of the importance of all features, from 0 to 1.
-        low: lower end of the interval; NaN with fewer than two episodes.
+        low: lower end of the interval; NaN with fewer than two episodes, or a few that all agree.
         high: upper end; likewise.
         few: whether so few of the episodes carry it that the interval is rough.
     """

@@ -156,6 +156,8 @@ def _unsure(summary: Summary, tied: int) -> str:
     """Why no leader is named."""
     if summary.overall.episodes < 2:
         return "a single episode does not show which comes first"
+    if math.isnan(summary.overall.importance.low[ranked_features(summary)[0].position]):
+        return "too few episodes or references that are all alike do not show which comes first"
     more = f" and {tied - NAMED} more" if tied > NAMED else ""
     return f"which of these{more} comes first is uncertain"
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
 from rltools.policies.base import Context, Policy, VjpFn, pulled
-from rltools.targets._scores import FORBIDDEN, base_head, beside, read_scalars, terms, undefined
+from rltools.targets._scores import FORBIDDEN, base_head, beside, own_outputs, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import gradients_by_vjp, linear_weights
 from rltools.targets.derivative import derivative
@@ -124,7 +124,8 @@ class PolicyTargetFunction(nn.Module):
                 return derivative(self(leaf), leaf)
         lead, feature = x.shape[: x.ndim - self.feature_ndim], x.shape[x.ndim - self.feature_ndim :]
         weights = None if self._weights is None else self._weights.expand(len(x), -1, -1)
-        found = gradients_by_vjp(ways, self._read, weights, lead, prod(feature))
+        own = remembered("own outputs", self._target, self._policy, lambda: own_outputs(self._policy, self._target))
+        found = gradients_by_vjp(ways, self._read, weights, lead, prod(feature), own)
         return found.reshape(self.outputs, *x.shape)
 
     @cached_property

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,6 +56,37 @@ def undefined(policy: Policy, target: Target, context: Context) -> Tensor | None
         found.append(of_part)
     every = torch.cat(found, dim=1)
     return every if every.any() else None
+
+
+def own_outputs(policy: Policy, target: Target) -> np.ndarray | None:
+    """Bool `[target, k]`: the outputs that each scalar depends on, where each is of one of several choices.
+
+    None where there are not several choices, or a scalar depends on more than one of them.
+    """
+    if len(policy.branches) < 2:
+        return None
+    of_outputs = np.repeat(np.arange(len(policy.branches)), policy.branches)
+    of_scalars: list[np.ndarray] = []
+    for part in target.parts:
+        of_terms = [_choices(term, policy, of_outputs) for term in terms(part)]
+        first = of_terms[0]
+        if first is None or any(other is None or not np.array_equal(other, first) for other in of_terms[1:]):
+            return None
+        of_scalars.append(first)
+    own: np.ndarray = np.concatenate(of_scalars)[:, None] == of_outputs
+    return own
+
+
+def _choices(term: Target, policy: Policy, of_outputs: np.ndarray) -> np.ndarray | None:
+    """Which choice each scalar of one score is of, int64 `[target]`; None where it is of all."""
+    if is_of_state(term.score, policy) or term.score == DECISION:
+        return None
+    if is_several(term, policy):
+        return of_outputs
+    keyword, branch = branch_of(term.action, policy)
+    if not keyword:
+        return of_outputs[[_position(term, policy)]]
+    return np.arange(len(policy.branches)) if branch is None else np.array([branch])
 
 
 def _missing(term: Target, policy: Policy, context: Context) -> Tensor | None:
@@ -198,19 +231,41 @@ Transform = Callable[[Tensor, tuple[int, ...], Tensor | None], Tensor]
 
 
 def _each_branch(transform: Callable[[Tensor, Tensor | None], Tensor]) -> Transform:
-    """A function of the scores of one choice, applied to each choice's own."""
+    """A function of the scores of one choice, applied to each choice's own.
+
+    Choices of one size go through it together, `[..., choice, size]`: a graph with nodes for each of a thousand choices
+    would be walked anew for each of their scalars.
+    """
 
     def each(output: Tensor, branches: tuple[int, ...], allowed: Tensor | None) -> Tensor:
         if len(branches) <= 1:
             return transform(output, allowed)
-        parts, start = [], 0
-        for size in branches:
-            of_branch = slice(start, start + size)
-            parts.append(transform(output[..., of_branch], None if allowed is None else allowed[..., of_branch]))
-            start += size
-        return torch.cat(parts, dim=-1)
+        groups = _by_size(branches)
+        parts = [
+            transform(_apart(output, positions), None if allowed is None else _apart(allowed, positions)).flatten(-2)
+            for positions in groups
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        back = np.argsort(np.concatenate([positions.reshape(-1) for positions in groups]))
+        return torch.cat(parts, dim=-1).index_select(-1, torch.as_tensor(back, device=output.device))
 
     return each
+
+
+@cache
+def _by_size(branches: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """The positions of the scores of all choices of each size, int64 `[choice, size]`."""
+    sizes = np.array(branches)
+    starts = np.cumsum(sizes) - sizes
+    return tuple(starts[sizes == size, None] + np.arange(size) for size in np.unique(sizes))
+
+
+def _apart(scores: Tensor, positions: np.ndarray) -> Tensor:
+    """`[..., k]` -> `[..., choice, size]`, those at `positions [choice, size]`."""
+    if positions.size < scores.shape[-1]:  # else all of them, in their order
+        scores = scores.index_select(-1, torch.as_tensor(positions.reshape(-1), device=scores.device))
+    return scores.reshape(*scores.shape[:-1], *positions.shape)
 
 
 def _centered(output: Tensor, allowed: Tensor | None) -> Tensor:

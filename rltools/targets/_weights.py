@@ -118,6 +118,7 @@ def gradients_by_vjp(
     weights: Tensor | None,
     lead: Sequence[int],
     entries: int,
+    own: np.ndarray | None = None,
 ) -> Tensor:
     """The gradients `[target, prod(lead), *feature]` of the scalars.
 
@@ -127,6 +128,8 @@ def gradients_by_vjp(
         weights: `[batch, target, k]`, where the scalars are sums of one head's outputs; None where they are not.
         lead: the axes before the features, the batch first.
         entries: of one row's features.
+        own: bool `[target, k]`, the only outputs that each scalar depends on, as `own_outputs` says; None where they
+            are not known.
     """
     if weights is not None:
         ((_, back),) = pulled.values()
@@ -139,9 +142,25 @@ def gradients_by_vjp(
     with torch.enable_grad():
         outputs = {name: output.requires_grad_() for name, (output, _) in pulled.items()}
         scalars = read({name: output.reshape(*lead, output.shape[1]) for name, output in outputs.items()})
-        upstream_of = {name: derivative(scalars.flatten(0, -2), output) for name, output in outputs.items()}
+        flat = scalars.flatten(0, -2)
+        upstream_of = {
+            name: derivative(flat, output) if own is None else _derivative_of_own(flat, output, own)
+            for name, output in outputs.items()
+        }
     gradients = [_through(pulled[name][1], g, entries) for name, g in upstream_of.items()]
     return sum(gradients[1:], start=gradients[0])
+
+
+def _derivative_of_own(scalars: Tensor, outputs: Tensor, own: np.ndarray) -> Tensor:
+    """`derivative`, of scalars most of which share no output: all that share none are differentiated as one sum."""
+    owned, groups = np.zeros(own.shape[1], np.int64), np.zeros(len(own), np.int64)
+    for target, positions in enumerate(own):
+        groups[target] = owned[positions].max()
+        owned[positions] = groups[target] + 1
+    members = torch.as_tensor(np.eye(groups.max() + 1)[groups]).to(scalars)
+    of_groups = derivative(scalars @ members, outputs)
+    others = torch.as_tensor(~own, device=outputs.device)[:, None]
+    return of_groups[torch.as_tensor(groups, device=outputs.device)].masked_fill(others, 0)
 
 
 def _through(back: VjpFn, g: Tensor, entries: int) -> Tensor:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -170,6 +172,57 @@ def test_mlflow_that_fails_costs_no_training(mlflow: Any) -> None:
     assert list(callback.recordings) == [0]
 
 
+def test_mlflow_logs_to_the_run_that_is_current(mlflow: Any) -> None:
+    """The inner one of two; without an open run, and in another thread, MLflow itself begins one."""
+    outer = mlflow.active_run().info.run_id
+    logged = []
+
+    def learn() -> None:
+        model_of("CartPole-v1", MlflowOutput()).learn(32, callback=callback_of("CartPole-v1"))
+        logged.append(mlflow.active_run().info.run_id)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AttributionSkippedWarning)
+        with mlflow.start_run(nested=True) as inner:
+            learn()
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(learn).result()
+            threads.submit(mlflow.end_run).result()
+        mlflow.end_run()
+        learn()
+        mlflow.end_run()
+    assert logged[0] == inner.info.run_id
+    assert len({outer, *logged}) == 4
+    metrics = [mlflow.get_run(run).data.metrics for run in logged]
+    assert all(values["attribution/pole angle"] == metrics[0]["attribution/pole angle"] > 0 for values in metrics)
+    assert mlflow.get_run(outer).data.metrics == {}
+
+
+@pytest.mark.parametrize("state", ["deleted", "read-only"])
+def test_a_run_of_mlflow_that_takes_nothing_any_more_is_one_warning(state: str, mlflow: Any, tmp_path: Path) -> None:
+    run = mlflow.active_run().info.run_id
+    model, callback = model_of("CartPole-v1", MlflowOutput()), callback_of("CartPole-v1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AttributionSkippedWarning)
+        model.learn(32, callback=callback)
+    if state == "deleted":
+        mlflow.delete_run(run)
+        text = "lifecycle_stage"
+    else:
+        (folder,) = tmp_path.rglob(f"{run}/metrics/attribution")
+        shutil.rmtree(folder)
+        folder.touch()  # no folder: nobody can write into it, not even root, whom permissions do not hold up
+        text = r"\[Errno \d+\] .*attribution"
+    with pytest.warns(AttributionSkippedWarning, match=f"logging to MlflowOutput failed: .*{text}") as caught:  # noqa: PT031
+        for callback.num_timesteps in (64, 96):
+            callback._keep()
+    assert len(caught) == 1
+    assert "\n" not in str(caught[0].message)
+    assert list(callback.recordings) == [0, 32, 64, 96]
+    if state == "deleted":
+        mlflow.tracking.MlflowClient().restore_run(run)  # for the fixture, which ends it
+
+
 class Failing(KVWriter):
     """Fails as a server that is gone."""
 
@@ -196,6 +249,24 @@ def test_any_error_of_a_logger_is_one_warning(error: Exception, tmp_path: Path) 
     assert list(callback.recordings) == [0, 32, 64, 96]
     table.close()
     assert "attribution/pole angle" in (tmp_path / "progress.csv").read_text()  # the others got theirs
+
+
+def test_an_error_that_names_the_step_is_said_once_and_in_a_line() -> None:
+    """As those of databases, which show what they were asked."""
+
+    class Database(KVWriter):
+        def write(self, key_values: dict[str, Any], key_excluded: Any, step: int = 0) -> None:
+            if "attribution/mean_return" in key_values:
+                raise OSError(f"attempt to write a readonly database\n[SQL: INSERT INTO metrics VALUES (?)]\n({step},)")
+
+    model = model_of("CartPole-v1", Database())
+    with pytest.warns(AttributionSkippedWarning) as caught:
+        model.learn(64, callback=callback_of("CartPole-v1"))
+    (warning,) = [warning for warning in caught if warning.category is AttributionSkippedWarning]
+    assert str(warning.message) == (
+        "after 0 steps of training: logging to Database failed: OSError: attempt to write a readonly database [SQL: "
+        "INSERT INTO metrics VALUES (?)] (0,); the training goes on"
+    )
 
 
 def test_a_run_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Which number certainly leads."""
 
 import numpy as np
+import pytest
 
 from rltools.stats import Jackknife, across, standing
 
@@ -38,3 +39,30 @@ def test_a_false_lead_is_rare():
     rng = np.random.default_rng(0)
     said = [standing(across(rng.normal(1, 0.3, (8, 2))), 0.95).certain for _ in range(1000)]
     assert 0.03 < np.mean(said) < 0.07
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("rounding", [0.0, 1e-8])
+def test_a_few_that_agree_do_not_show_a_lead(count, rounding):
+    """As two episodes of a step each do, either compared with the other: their Shapley values are each other's."""
+    values = np.tile([0.87, 0.13], (count, 1)) * (1 + rounding * np.arange(count)[:, None])
+    found = across(values)
+    assert standing(found, 0.95).leaders == 2
+    for kind in ("signed", "positive", "share"):
+        ends = found.interval(0.95, kind)
+        assert np.isnan([ends.low, ends.high]).all()
+
+
+def test_as_many_that_agree_as_a_sign_test_takes_show_one():
+    values = np.tile([0.87, 0.13], (6, 1))
+    assert standing(across(values), 0.95).certain
+    assert standing(across(values), 0.99).leaders == 2
+    assert standing(across(np.tile(values, (2, 1))), 0.99).certain
+
+
+def test_a_second_source_of_few_that_agree_shows_none_either():
+    episodes = np.random.default_rng(0).normal([5.0, 1.0], 0.1, (20, 2))
+    for blocks, leaders in ((2, 2), (8, 1)):
+        alike = np.tile(episodes.mean(axis=0), (blocks, 1))
+        found = across(episodes)
+        assert standing(Jackknife(found.value, (*found.without, alike)), 0.95).leaders == leaders

@@ -101,8 +101,8 @@ def test_means_by_action_are_those_of_the_summary(tmp_path):
 
 
 def test_a_mean_is_uncertain_where_its_interval_holds_zero(tmp_path):
-    values = [np.tile([1.0, sign, 0.0], (4, 1)) for sign in (-1, 1, -1, 1, 1)]
-    found = action_means(summarize(_recording(tmp_path / "r", values, actions=[np.array([0, 0, 1, 1])] * 5)))
+    values = [np.tile([1.0, sign, 0.0], (4, 1)) for sign in (-1, 1, -1, 1, 1, 1)]
+    found = action_means(summarize(_recording(tmp_path / "r", values, actions=[np.array([0, 0, 1, 1])] * 6)))
     assert found.uncertain.tolist() == [[False, True, True]] * 2
 
 

@@ -17,7 +17,7 @@ def summary(folder, *episodes, labels=("centered:chosen", "value"), **given):
 
 
 def test_scores_of_other_units_count_alike(tmp_path):
-    found = summary(tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 9))
+    found = summary(tmp_path / "r", *[(CENTRED, VALUE, 5), (CENTRED, VALUE, 9)] * 3)
     shares = found.overall.pooled_share
     np.testing.assert_allclose(shares.value, np.mean([[0.75, 0.25, 0], [0.1, 0.3, 0.6]], axis=0))
     np.testing.assert_allclose(shares.low, shares.value)
@@ -53,7 +53,7 @@ def test_one_score_of_several_actions_is_pooled_as_it_is(tmp_path):
 
 
 def test_each_is_told_apart(tmp_path):
-    found = summary(tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 5))
+    found = summary(tmp_path / "r", *[(CENTRED, VALUE, 5)] * 6)
     (said,) = [text for text in found.findings if "alone" in text]
     assert said == (
         "Shares are the means of those of centered and value, which count alike: of centered:chosen alone obs[0] carries "

@@ -160,7 +160,7 @@ def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
 
 def test_an_action_that_only_one_episode_took_has_no_interval(tmp_path):
     actions = [np.array([0, 0]), np.array([0, 1])]
-    found = summarize(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[1.0], [1.0]]), actions=actions))
+    found = summarize(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[2.0], [1.0]]), actions=actions))
     assert found.by_action["right"].episodes == 1
     assert np.isnan(found.by_action["right"].mean.low).all()
     assert np.isfinite(found.by_action["left"].mean.low).all()
@@ -219,11 +219,11 @@ def test_returns_come_with_an_interval_over_episodes(tmp_path):
 
 def test_findings_are_sentences_with_numbers(tmp_path):
     names = Features((2,), ("feature",), ("y velocity", "angle"))
-    values = _values([[3.0, 1.0]] * 3, [[3.0, 1.0]] * 3)
+    values = _values(*[[[3.0, 1.0]] * 3] * 6)
     found = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
     assert found.findings[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centered:chosen)."
     assert found.findings[1] == "Next: angle with 25 % [25, 25]."
-    assert "Mean return 3 [3, 3] over 2 episodes." in found.findings
+    assert "Mean return 3 [3, 3] over 6 episodes." in found.findings
 
 
 def _changes(folder, *episodes, labels=("decision",), **more):
@@ -237,9 +237,9 @@ def _changes(folder, *episodes, labels=("decision",), **more):
 
 
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
-    found = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6)])
+    found = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6, 0.58, 0.62)])
     assert found.findings[:2] == (
-        "Replacing height by that of another visited state changes the action in 60 % [57, 63] of the steps "
+        "Replacing height by that of another visited state changes the action in 60 % [58, 62] of the steps "
         "(decision_change).",
         "Next: angle in 25 % [25, 25].",
     )
@@ -248,9 +248,9 @@ def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tm
 
 
 def test_what_changes_the_decision_at_one_action(tmp_path):
-    values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 2
-    found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 2)
-    assert "When it takes 'right' (12 steps), angle changes that most often: 80 % [80, 80]." in found.findings
+    values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 6
+    found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 6)
+    assert "When it takes 'right' (36 steps), angle changes that most often: 80 % [80, 80]." in found.findings
 
 
 def test_a_lead_that_is_not_certain_is_not_said(tmp_path):
@@ -317,14 +317,14 @@ def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path
 
 
 def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
-    single = _changes(tmp_path / "one", *[[[0.12, 0.05]] * 3] * 2, labels=("decision:torque",), action_start=None)
+    single = _changes(tmp_path / "one", *[[[0.12, 0.05]] * 3] * 6, labels=("decision:torque",), action_start=None)
     assert single.findings[:2] == (
         "Replacing angle by that of another visited state moves the action by 12 % [12, 12] of its range "
         "(decision_change).",
         "Next: height by 5 % [5, 5].",
     )
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
-    several = _changes(tmp_path, rows, rows, labels=("decision:hip", "decision:knee"), action_start=None)
+    several = _changes(tmp_path, *[rows] * 6, labels=("decision:hip", "decision:knee"), action_start=None)
     assert several.findings[0].startswith(
         "Replacing angle by that of another visited state moves knee by 30 % [30, 30]"
     )
@@ -333,7 +333,7 @@ def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
 
 def test_of_several_choices_the_one_that_changes_most_is_named(tmp_path):
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
-    found = _changes(tmp_path, rows, rows, labels=("decision[0]", "decision[1]"))
+    found = _changes(tmp_path, *[rows] * 6, labels=("decision[0]", "decision[1]"))
     assert "changes choice 1 in 30 % [30, 30] of the steps" in found.findings[0]
 
 
@@ -463,3 +463,11 @@ def test_recordings_of_older_versions_keep_their_seeds(tmp_path, cartpole):
     recording = rltools.record(cartpole, episodes=3, seed=3, max_steps=4, directory=tmp_path)
     assert [outcome.seed for outcome in recording.outcomes()] == [3, 4, 5]
     assert recording.header.environment_text == "CartPole-v1"
+
+
+def test_episodes_of_one_step_that_all_agree_show_no_lead(tmp_path):
+    few = summarize(example_recording(tmp_path / "few", _values(*[[[6.7, 1.0]]] * 2), unit="score"))
+    assert few.findings[0].startswith("obs[0] carries 87 % of the decision and obs[1] 13 %: too few episodes")
+    assert [ranked.feature for ranked in leaders(few)] == ["obs[0]", "obs[1]"]
+    many = summarize(example_recording(tmp_path / "many", _values(*[[[6.7, 1.0]]] * 6), unit="score"))
+    assert many.findings[0].startswith("obs[0] carries 87 % [87, 87] of the decision (")

@@ -25,7 +25,7 @@ def made(tmp_path):
 def test_the_leading_feature_is_named_with_its_share_and_interval(made):
     run = ("a", 0)
     # Of two episodes in which another feature is in front each time nothing leads.
-    clear, close = made("clear", (1, 3, 0), (1, 3, 0)), made("close", (3, 1, 0), (1, 2, 0), method="gradient")
+    clear, close = made("clear", *[(1, 3, 0)] * 6), made("close", (3, 1, 0), (1, 2, 0), method="gradient")
     said = leading({run: "agent a"}, {run: [clear, close]})
     assert len(said) == 1
     assert said[0].startswith("agent a: obs[1] leads by shapley of centered:chosen (75 % [75, 75]); ")
@@ -35,7 +35,7 @@ def test_the_leading_feature_is_named_with_its_share_and_interval(made):
 
 
 def test_of_many_runs_it_is_counted_how_often_a_feature_leads(made):
-    first, second = made("first", *[(1, 3, 0)] * 2), made("second", *[(3, 1, 0)] * 2)
+    first, second = made("first", *[(1, 3, 0)] * 6), made("second", *[(3, 1, 0)] * 6)
     summaries = {("a", seed): [first if seed < 5 else second] for seed in range(7)}
     labels = dict.fromkeys(summaries, "a")
     assert leading(labels, summaries) == (
