@@ -70,7 +70,7 @@ def _episode_data(
         "outcome": outcome_data(recording, number),
         "speed": speed,
         "speed_known": known_speed is not None,
-        "moments": [vars(moment) for moment in highlights(episode, header, first, spread, speed)],
+        "highlights": [vars(moment) for moment in highlights(episode, header, first, spread, speed)],
         "rewards": packed(episode.rewards),
         "actions": _actions(recording, episode),
         "features": _features(recording.features, episode, rows),
@@ -125,7 +125,7 @@ def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str
         "units": [row.unit for row in rows],
         "kinds": [row.kind for row in rows],
         "values": packed(states if single == list(range(states.shape[1])) else states[:, single]),
-        "pictures": [
+        "images": [
             pictures(_observed(part, episode), part) for part in features.parts if part.is_image and len(episode)
         ],
     }
@@ -155,7 +155,7 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None,
     return {
         "method": spec.method,
         "target": spec.target,
-        "apart": apart,
+        "distinction": apart,
         "labels": list(spec.labels),
         "unit": spec.unit,
         "parameters": {name: str(value) for name, value in spec.parameters.items()},
@@ -190,7 +190,7 @@ def _frames(frames: list[bytes] | None) -> dict[str, Any] | None:
     fitting = fitted(frames)
     with Image.open(io.BytesIO(fitting[0])) as first:
         size = first.size
-    return {"size": list(size), "pictures": [webp_uri(frame) for frame in fitting]}
+    return {"size": list(size), "images": [webp_uri(frame) for frame in fitting]}
 
 
 LARGEST = 4500

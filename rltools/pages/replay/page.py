@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from itertools import chain
 from operator import index
@@ -13,15 +15,14 @@ from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.html import head, render, security_policy
 from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay._encode import script_json, script_json_parts
+from rltools.pages.replay._script import inlined
 from rltools.pages.replay.data import episodes_data, outcome_data
 from rltools.recording import Recording, as_path, check_recording, every_step_order
 
 _STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/replay/page/page.css")
 _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
-_COMMON = ("numbers", "packing", "document", "colors")
-_SIDE = ("data", "facts", "span", "bars", "picture", "tracks", "ribbons", "heat", "panels", "moments", "side")
-_PAGE = ("tip", "clock", "address", "theme", "keys", "page")
-_PARTS = (_COMMON, _SIDE, _PAGE)
+_ENTRY = "page"
+"""The page's first module; its imports lead to all others."""
 _EPISODE = "<!--episode-->"
 """Where the data of an episode go; nobody's text has such brackets once it is escaped."""
 
@@ -132,7 +133,7 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
     """The page without its episodes: one of a million steps is no text to hold several times over."""
     from markupsafe import Markup
 
-    style = "\n".join(map(_part, _STYLES))
+    style = _style()
     library = _part(_LIBRARY)
     script = _script()
     index = {
@@ -153,10 +154,15 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
     )
 
 
+@cache
+def _style() -> str:
+    """The style sheets without the spaces that only their readers need."""
+    return re.sub(r"\s*([{};])\s*|(?<=[:,])\s+", r"\1", "\n".join(map(_part, _STYLES)))
+
+
+@cache
 def _script() -> str:
-    """What a side of the page needs stands within one function, called once for each episode that is opened."""
-    common, side, page = ("\n".join(_part(f"pages/replay/page/{name}.js") for name in names) for names in _PARTS)
-    return f'"use strict";\n(() => {{\n{common}\nfunction makeSide(root, page, hub) {{\n{side}\n}}\n{page}\n}})();'
+    return inlined(_ENTRY, lambda name: _part(f"pages/replay/page/{name}.js"))
 
 
 def _part(name: str) -> str:

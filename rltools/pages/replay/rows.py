@@ -95,7 +95,7 @@ def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
         "size": list(size),
         "note": note,
         "stacked": "lag" in part.dims,
-        "pictures": [_webp(picture, lossless) for picture in values],
+        "images": [_webp(picture, lossless) for picture in values],
     }
 
 

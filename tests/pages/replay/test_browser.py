@@ -85,18 +85,18 @@ def test_the_keyboard_is_enough(browser: Any, page: Path, cartpole: Made) -> Non
         reached.add(browser.run(kind))
         seen = "document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle"
         assert browser.run(seen) != "none", sorted(reached)
-    every = {"theme", "ask", "play", "scrubber", "1/2", "link", "views", "closer", "chosen-feature", "logit"}
+    every = {"theme", "show-keys", "play", "scrubber", "1/2", "link", "views", "closer", "chosen-feature", "logit"}
     assert every <= reached
     assert any("largest change of attribution" in name for name in reached)
 
 
 def test_the_frame_follows_the_step(browser: Any, page: Path, data_of: Callable[[Path], Any]) -> None:
-    pictures = data_of(page)["frames"]["pictures"]
+    pictures = data_of(page)["frames"]["images"]
     opened(browser, page, "#step=2")
-    assert browser.run("document.querySelector('.picture').src") == pictures[2]
+    assert browser.run("document.querySelector('.frame-image').src") == pictures[2]
     browser.press("ArrowRight")
-    assert browser.run("document.querySelector('.picture').src") == pictures[3]
-    browser.wait_for("document.querySelector('.picture').naturalWidth > 0")
+    assert browser.run("document.querySelector('.frame-image').src") == pictures[3]
+    browser.wait_for("document.querySelector('.frame-image').naturalWidth > 0")
 
 
 def test_a_click_into_a_plot_goes_there(browser: Any, page: Path, cartpole: Made) -> None:

@@ -118,7 +118,7 @@ def test_none_of_them_runs(browser: Any, page: Path) -> None:
     for key in ("ArrowRight", "m", "]", "+", "?", "Escape", "d"):
         browser.press(key)
     browser.run(
-        "document.querySelector('.all').click();"
+        "document.querySelector('.all-rows').click();"
         "for (const row of document.querySelectorAll('.row, .u-over'))"
         " row.dispatchEvent(new PointerEvent('pointermove', { clientX: 200, clientY: 200, bubbles: true }));"
         "new Promise((done) => setTimeout(done, 50))"

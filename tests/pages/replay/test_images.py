@@ -33,7 +33,7 @@ def part_of(dims: tuple[str, ...], dtype: str = "uint8", channels: tuple[str, ..
 
 def seen(entry: dict[str, Any], step: int = 0) -> np.ndarray:
     """The pixels of a picture, `[y, x, 3]`."""
-    kind, content = entry["pictures"][step].split(",")
+    kind, content = entry["images"][step].split(",")
     assert kind == "data:image/webp;base64"
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB")).astype(int)
 

@@ -95,7 +95,7 @@ def test_the_page_carries_the_recording(cartpole: Made, tmp_path: Path, data_of:
     np.testing.assert_allclose(numbers(data["features"]["values"]), episode.observations, rtol=1e-6)
     np.testing.assert_array_equal(numbers(data["actions"]["taken"])[:, 0], episode.actions)
     np.testing.assert_array_equal(numbers(data["rewards"]), episode.rewards)
-    assert len(data["frames"]["pictures"]) == len(episode)
+    assert len(data["frames"]["images"]) == len(episode)
     assert data["speed"] == 50
     first = data["attributions"][0]
     assert (first["method"], first["target"]) == ("shapley", "centered:chosen")  # the best predictor speaks first
@@ -170,8 +170,8 @@ def test_images_are_maps_that_keep_their_sums(images: rltools.Recording, tmp_pat
     regions = numbers(asked["values"])
     np.testing.assert_allclose(regions.sum(axis=2), values.sum(axis=(2, 3, 4)), atol=1e-6)
     np.testing.assert_allclose(regions[:, :, 0], values[..., :5, :6].sum(axis=(2, 3, 4)), atol=1e-6)
-    (picture,) = features["pictures"]
-    assert (picture["name"], picture["size"], len(picture["pictures"])) == ("", [20, 24], 12)
+    (picture,) = features["images"]
+    assert (picture["name"], picture["size"], len(picture["images"])) == ("", [20, 24], 12)
     assert data["deviations"] is None
 
 

@@ -143,7 +143,7 @@ def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_p
     assert names[1] in listed
     assert len(listed) <= 4  # one for each state that was ever seen
     assert browser.run(f"{rows}.map((row) => row.querySelector('.value').textContent)").count("1") == 1
-    assert browser.text(".listed").startswith(f"{len(listed)} of 300 features")
+    assert browser.text(".row-count").startswith(f"{len(listed)} of 300 features")
     browser.press("ArrowRight")
     assert names[2] in browser.run(f"{rows}.map((row) => row.querySelector('.feature').firstChild.textContent)")
     labels = browser.run("[...document.querySelectorAll('.label > span')].map((label) => label.textContent)")
@@ -152,9 +152,9 @@ def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_p
     spans = "[...document.querySelectorAll('.feature > span, .label > span, .track-head h3')]"
     cut = browser.run(f"{spans}.filter((x) => x.scrollHeight > x.clientHeight + 1).map((x) => x.textContent)")
     assert cut == []
-    browser.run("document.querySelector('.all').click()")
+    browser.run("document.querySelector('.all-rows').click()")
     assert browser.run(f"{rows}.length") == 300
-    browser.run("document.querySelector('.all').click()")
+    browser.run("document.querySelector('.all-rows').click()")
     assert browser.run(f"{rows}.length") == len(listed)
     assert browser.complaints() == []
 

@@ -54,22 +54,25 @@ def test_playing_goes_on_until_it_is_paused(used: Any) -> None:
 
 
 def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path], Any], page: Path) -> None:
-    highlights = data_of(page)["moments"]
+    highlights = data_of(page)["highlights"]
     steps = [moment["step"] for moment in highlights]
     assert {"gap", "entropy", "attribution"} <= {moment["kind"] for moment in highlights}
-    said = used.run("[...document.querySelectorAll('.moments button')].map((x) => x.textContent)")
+    said = used.run("[...document.querySelectorAll('.highlight-list button')].map((x) => x.textContent)")
     assert said == [f"step {moment['step']}{moment['text']}" for moment in highlights]
-    assert used.run("document.querySelectorAll('#found .found-mark').length") == len(highlights)
+    assert used.run("document.querySelectorAll('#highlight-marks .highlight-mark').length") == len(highlights)
     used.press("Home")
     for expected in sorted({at for at in steps if at > 0}):
         used.press("]")
         assert step(used) == expected
-        assert used.run("document.querySelector('.moments [aria-current=true] .at').textContent") == f"step {expected}"
+        assert (
+            used.run("document.querySelector('.highlight-list [aria-current=true] .step').textContent")
+            == f"step {expected}"
+        )
     used.press("End")
     used.press("[")
     last = int(used.run("document.getElementById('scrubber').max"))
     assert step(used) == max(at for at in steps if at < last)
-    used.run("document.querySelector('.moments button').click()")
+    used.run("document.querySelector('.highlight-list button').click()")
     assert step(used) == steps[0]
 
 

@@ -1,19 +1,13 @@
-// The page's address names a moment: `#step=120`, and where there are several episodes `#episode=3&step=120`.
+// The page's address names a step, `#step=120`, and the episode if there are several, `#episode=3&step=120`.
 
-function addressed() {
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const whole = (name) => (/^\d{1,9}$/.test(asked.get(name) ?? "") ? Number(asked.get(name)) : null);
-  return { step: whole("step"), episode: whole("episode") };
+// The episode number and the step in the address; null where it has no such number.
+export function readAddress() {
+  const fields = new URLSearchParams(location.hash.slice(1));
+  const whole = (name) => (/^\d{1,9}$/.test(fields.get(name) ?? "") ? Number(fields.get(name)) : null);
+  return { episode: whole("episode"), step: whole("step") };
 }
 
-function addressOf(step) {
-  const several = index.sides[0].length > 1;
-  return `#${several ? `episode=${index.sides[0][opened.episode].number}&` : ""}step=${step}`;
-}
-
-function followAddress() {
-  const { step, episode } = addressed();
-  const at = index.sides[0].findIndex(({ number }) => number === episode);
-  if (at >= 0 && at !== opened.episode) open(at);
-  if (step !== null) seek(step);
+// `episode` is null on a page with one episode.
+export function addressOf(episode, step) {
+  return `#${episode === null ? "" : `episode=${episode}&`}step=${step}`;
 }

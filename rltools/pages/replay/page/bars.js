@@ -1,130 +1,100 @@
-// The attributions of one step as signed bars, one row per feature, in the order of the features.
+// The attributions of one step as signed bars: one row per feature, in the order of the features.
 
-const rows = [];
-const ALL_SHOWN = 24; // beyond so many the list scrolls
-const CROWD = 40; // beyond so many the largest are shown, and the rest when asked for
-const LARGEST = 16;
-const LONG = 32; // a longer name takes two lines
-const longNames = NAMES.some((name) => name.length > LONG);
-const scales = [];
-const bars = { all: false, select: () => {} };
+import { ALL_VISIBLE, CROWD, LARGEST, crowded, isLong } from "./crowd.js";
+import { element } from "./document.js";
+import { signed } from "./numbers.js";
+import { hideTip, showTip } from "./tip.js";
+import { attributionText, featureLabel, valueLines, valueText } from "./words.js";
 
-function makeBars(select) {
-  bars.select = select;
-  if (COUNT > ALL_SHOWN) $("bars").tabIndex = 0;
-  $("bars").classList.toggle("long", longNames);
-  if (COUNT <= CROWD) return;
-  $("all-label").hidden = false;
-  $("all-label").append(` all ${COUNT} ${WHAT}`);
-  $("bars").style.minHeight = "300px"; // what stands beneath stays where it is while rows come and go
-}
+export function makeBars(side) {
+  const { $, data, state, commands } = side;
+  const { count, names, units, kinds, valueAt } = data;
+  const rows = [];
+  if (count > ALL_VISIBLE) $("bars").tabIndex = 0;
+  $("bars").classList.toggle("long", names.some(isLong));
+  if (count > CROWD) {
+    $("all-rows-label").hidden = false;
+    $("all-rows-label").append(` all ${count} ${data.noun}`);
+    $("bars").style.minHeight = "300px"; // what stands below keeps its place while rows come and go
+  }
 
-function crowded() {
-  return COUNT > CROWD && !bars.all;
-}
+  // The features that have a row. Of a crowd: the selected feature, choices that are 1, and the largest that are not 0.
+  function visibleFeatures(view, step) {
+    const every = names.map((_, f) => f);
+    if (!crowded(side)) return every;
+    const sizes = every.map((f) => Math.abs(view ? view.values[step * count + f] : valueAt(step, f)) || 0);
+    const top = every.filter((f) => sizes[f] > 0).sort((a, b) => sizes[b] - sizes[a]).slice(0, LARGEST);
+    const made = every.filter((f) => isChosen(step, f)).slice(0, LARGEST);
+    return [...new Set([...top, ...made, state.feature])].sort((a, b) => a - b);
+  }
 
-// The features that have a row: of a crowd the selected one, what was chosen, and the largest of those that do anything.
-function listed(view, step) {
-  if (!crowded()) return NAMES.map((_, f) => f);
-  const sizes = NAMES.map((_, f) => (view ? Math.abs(view.values[step * COUNT + f]) || 0 : Math.abs(valueAt(step, f)) || 0));
-  const found = NAMES.map((_, f) => f).filter((f) => sizes[f] > 0).sort((a, b) => sizes[b] - sizes[a]).slice(0, LARGEST);
-  const seen = NAMES.map((_, f) => f).filter((f) => KINDS[f] === "choice" && valueAt(step, f) === 1).slice(0, LARGEST);
-  return [...new Set([...found, ...seen, shown.feature])].sort((a, b) => a - b);
-}
+  function isChosen(step, f) {
+    return kinds[f] === "choice" && valueAt(step, f) === 1;
+  }
 
-function newRow() {
-  const row = element("div", "row");
-  row.setAttribute("role", "row");
-  const name = element("span", "feature name");
-  const value = element("span", "value");
-  const bar = element("span", "bar");
-  const fill = element("span", "fill");
-  const number = element("span", "number");
-  name.setAttribute("role", "rowheader");
-  for (const cell of [value, number]) cell.setAttribute("role", "cell");
-  bar.setAttribute("aria-hidden", "true");
-  bar.append(fill);
-  row.append(name, value, bar, number);
-  const made = { row, name, value, fill, number, feature: -1 };
-  row.addEventListener("click", () => bars.select(made.feature));
-  row.addEventListener("pointermove", (event) => showTip(event.clientX, event.clientY, barTip(made.feature)));
-  row.addEventListener("pointerleave", hideTip);
-  $("bars").append(row);
-  rows.push(made);
-}
+  function addRow() {
+    const box = element("div", "row");
+    const name = element("span", "feature name");
+    const value = element("span", "value");
+    const bar = element("span", "bar");
+    const fill = element("span", "fill");
+    const number = element("span", "number");
+    box.setAttribute("role", "row");
+    name.setAttribute("role", "rowheader");
+    for (const cell of [value, number]) cell.setAttribute("role", "cell");
+    bar.setAttribute("aria-hidden", "true");
+    bar.append(fill);
+    box.append(name, value, bar, number);
+    const row = { box, name, value, fill, number, feature: -1 };
+    box.addEventListener("click", () => commands.select(names[row.feature]));
+    box.addEventListener("pointermove", (event) => showTip(event.clientX, event.clientY, tipOf(row.feature)));
+    box.addEventListener("pointerleave", hideTip);
+    $("bars").append(box);
+    rows.push(row);
+  }
 
-function barTip(f) {
-  const explained = shown.view ? [["attribution", attributionText(shown.view, shown.step, f)]] : [];
-  return [[NAMES[f], ""], ...valueLine(shown.step, f), ...explained];
-}
+  function tipOf(f) {
+    const { view, step } = state;
+    const attribution = view ? [["attribution", attributionText(data, view, step, f)]] : [];
+    return [[names[f], ""], ...valueLines(data, step, f), ...attribution];
+  }
 
-function nameRow(made, f) {
-  if (made.feature === f) return;
-  made.feature = f;
-  made.name.title = featureLabel(f);
-  made.name.replaceChildren(element("span", "", NAMES[f]), element("span", "unit", UNITS[f] ?? ""));
-}
+  function nameRow(row, f) {
+    if (row.feature === f) return;
+    row.feature = f;
+    row.name.title = featureLabel(data, f);
+    row.name.replaceChildren(element("span", "", names[f]), element("span", "unit", units[f] ?? ""));
+  }
 
-function scaleOf(f) {
-  return (scales[f] ??= largest(Array.from({ length: STEPS }, (_, t) => valueAt(t, f))));
-}
-
-// What was observed, as text: nothing for a region.
-function valueText(step, f) {
-  if (KINDS[f] === "region") return "";
-  const value = valueAt(step, f);
-  return KINDS[f] === "choice" && Number.isInteger(value) ? String(value) : fixed(value, scaleOf(f), 3);
-}
-
-function showBars(view, step) {
-  const features = listed(view, step);
-  while (rows.length < features.length) newRow();
-  let explained = false;
-  rows.forEach((made, at) => {
-    made.row.hidden = at >= features.length;
-    if (made.row.hidden) return;
-    const f = features[at];
-    nameRow(made, f);
-    made.row.classList.toggle("selected", f === shown.feature);
-    made.value.textContent = valueText(step, f);
-    made.value.classList.toggle("chosen", KINDS[f] === "choice" && valueAt(step, f) === 1);
+  function showRow({ box, value, fill, number }, view, step, f) {
+    box.classList.toggle("selected", f === state.feature);
+    value.textContent = valueText(data, step, f);
+    value.classList.toggle("chosen", isChosen(step, f));
     if (!view) return;
-    const size = view.values[step * COUNT + f];
-    const known = Number.isFinite(size);
-    explained ||= known;
-    const share = known && view.robust > 0 ? Math.min(1, Math.abs(size) / view.robust) : 0;
-    made.fill.style.width = `${share * 50}%`;
-    made.fill.className = size < 0 ? "fill negative" : "fill positive";
-    made.number.textContent = known ? signed(size, view.robust) : "";
-    made.row.classList.toggle("unexplained", !known);
-  });
-  $("listed").hidden = !crowded();
-  const chosen = KINDS.includes("choice") ? "what is observed of choices, and " : "";
-  $("listed").textContent = `${features.length} of ${COUNT} ${WHAT}: ${chosen}the largest ${view ? "attributions" : "values"} at this step.`;
-  const missing = Boolean(view) && !explained;
-  $("missing").hidden = !missing;
-  if (missing) $("missing").textContent = "This step is not explained.";
-}
+    const size = view.values[step * count + f];
+    const explained = Number.isFinite(size);
+    const share = explained && view.robust > 0 ? Math.min(1, Math.abs(size) / view.robust) : 0;
+    fill.style.width = `${share * 50}%`;
+    fill.className = size < 0 ? "fill negative" : "fill positive";
+    number.textContent = explained ? signed(size, view.robust) : "";
+    box.classList.toggle("unexplained", !explained);
+  }
 
-function showLegend(view) {
-  const gaps = view.values.some((value) => !Number.isFinite(value));
-  const ends = view.robust < view.scale;
-  const strip = element("canvas", "strip");
-  strip.width = 2 * LEVELS + 1;
-  strip.height = 1;
-  const paint = strip.getContext("2d");
-  const image = paint.createImageData(strip.width, 1);
-  for (let level = 0; level < strip.width; level++) image.data.set([...ramp[level], 255], level * 4);
-  paint.putImageData(image, 0, 0);
-  strip.setAttribute("aria-hidden", "true");
-  const limit = brief(Number(view.robust.toPrecision(2)));
-  const parts = [
-    element("span", "", view.perUnit ? "a higher value lowers" : "lowers"),
-    element("span", "figure", `${ends ? "≤ " : ""}\u2212${limit}`),
-    strip,
-    element("span", "figure", `${ends ? "≥ " : ""}${limit}`),
-    named("span", "", `${view.perUnit ? "a higher value raises" : "raises"} ${view.label}`),
-  ];
-  if (gaps) parts.push(element("span", "gap", "not explained"));
-  $("legend").replaceChildren(...parts);
+  return function showBars(view, step) {
+    const features = visibleFeatures(view, step);
+    while (rows.length < features.length) addRow();
+    rows.forEach((row, k) => {
+      row.box.hidden = k >= features.length;
+      if (row.box.hidden) return;
+      nameRow(row, features[k]);
+      showRow(row, view, step, features[k]);
+    });
+    $("row-count").hidden = !crowded(side);
+    const choices = kinds.includes("choice") ? "what is observed of choices, and " : "";
+    const shares = `the largest ${view ? "attributions" : "values"} at this step.`;
+    $("row-count").textContent = `${features.length} of ${count} ${data.noun}: ${choices}${shares}`;
+    const missing = Boolean(view) && !features.some((f) => Number.isFinite(view.values[step * count + f]));
+    $("missing").hidden = !missing;
+    if (missing) $("missing").textContent = "This step is not explained.";
+  };
 }

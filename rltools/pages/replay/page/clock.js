@@ -1,66 +1,80 @@
-// Which step is shown, by hand and by the clock; all sides of the page are at the same one.
+// Which step is shown, moved by hand or by the clock; all sides of the page are at the same step.
+
+import { byId, choice } from "./document.js";
 
 const PACES = [0.25, 0.5, 1, 2, 4];
-const clock = { step: 0, steps: 0, playing: false, pace: 1, seen: 0, owed: 0 };
+export const clock = { step: 0, steps: 0 };
+const playback = { playing: false, speed: 1, pace: 1, time: 0, owed: 0, show: () => {} };
 
-function makeClock() {
+// `speed` is in steps a second at pace 1; `show(step)` is called whenever the step changes.
+export function startClock(speed, show) {
+  playback.speed = speed;
+  playback.show = show;
   byId("scrubber").addEventListener("input", () => seek(Number(byId("scrubber").value)));
   byId("play").addEventListener("click", (event) => {
     toggle();
     if (event.detail > 0) byId("play").blur();
   });
-  choice(byId("speed"), PACES.map((pace) => (pace < 1 ? `1/${1 / pace}` : `${pace}×`)), (at) => { clock.pace = PACES[at]; }, PACES.indexOf(1));
+  const names = PACES.map((pace) => (pace < 1 ? `1/${1 / pace}` : `${pace}×`));
+  choice(byId("speed"), names, (k) => { playback.pace = PACES[k]; }, PACES.indexOf(1));
 }
 
-function paceBy(by) {
-  const at = PACES.indexOf(clock.pace) + by;
-  if (at >= 0 && at < PACES.length) byId("speed").children[at].click();
+export function setSteps(steps) {
+  clock.steps = steps;
+  byId("transport").hidden = steps === 0;
+  byId("scrubber").max = steps - 1;
 }
 
-function go(step) {
+export function changePace(by) {
+  const k = PACES.indexOf(playback.pace) + by;
+  if (k >= 0 && k < PACES.length) byId("speed").children[k].click();
+}
+
+export function go(step) {
   if (clock.steps === 0) return;
   clock.step = Math.max(0, Math.min(clock.steps - 1, step));
-  showAll(clock.step);
+  playback.show(clock.step);
 }
 
-function seek(step) {
+export function seek(step) {
   pause();
   go(step);
 }
 
-function toggle() {
-  if (clock.playing) pause();
+export function toggle() {
+  if (playback.playing) pause();
   else if (clock.steps) play();
 }
 
 function play() {
   if (clock.step >= clock.steps - 1) go(0);
-  clock.playing = true;
-  clock.owed = 0;
-  clock.seen = performance.now();
-  buttonSays("Pause");
+  playback.playing = true;
+  playback.owed = 0;
+  playback.time = performance.now();
+  showButton("Pause");
   requestAnimationFrame(tick);
 }
 
-function pause() {
-  if (!clock.playing) return;
-  clock.playing = false;
-  buttonSays("Play");
+export function pause() {
+  if (!playback.playing) return;
+  playback.playing = false;
+  showButton("Play");
 }
 
-function buttonSays(text) {
+function showButton(text) {
   byId("play").setAttribute("aria-label", text);
-  byId("play").classList.toggle("playing", clock.playing);
+  byId("play").classList.toggle("playing", playback.playing);
 }
 
 function tick(time) {
-  if (!clock.playing) return;
-  // A tab that was in the background owes no more than a moment.
-  clock.owed += (Math.min(Math.max(time - clock.seen, 0), 250) / 1000) * index.speed * clock.pace;
-  clock.seen = time;
-  const whole = Math.floor(clock.owed);
+  if (!playback.playing) return;
+  // A tab that was in the background does not catch up.
+  const seconds = Math.min(Math.max(time - playback.time, 0), 250) / 1000;
+  playback.owed += seconds * playback.speed * playback.pace;
+  playback.time = time;
+  const whole = Math.floor(playback.owed);
   if (whole > 0) {
-    clock.owed -= whole;
+    playback.owed -= whole;
     go(clock.step + whole);
     if (clock.step >= clock.steps - 1) return pause();
   }

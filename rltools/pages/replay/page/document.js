@@ -1,43 +1,50 @@
-// Small pieces of the document. All text goes through textContent, so that no name can become markup.
+// Helpers to build the document. All text is set through textContent, so no name can become markup.
 
-function element(tag, className, text) {
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+export function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
   if (text !== undefined) made.textContent = text;
   return made;
 }
 
-function named(tag, className, text) {
+// An element for a name, which may be longer than its box: the tooltip has all of it.
+export function named(tag, className, text) {
   const made = element(tag, `${className} name`.trim(), text);
   made.title = text;
   return made;
 }
 
-// The middle of a long name is left out: what tells it from others is as often at its end.
-function clipped(text) {
+// A long name without its middle: names differ at the end as often as at the start.
+export function clipped(text) {
   return text.length > 72 ? `${text.slice(0, 40)}…${text.slice(-31)}` : text;
 }
 
-function fact(list, term, value) {
-  const entry = element("div", "fact");
-  const shown = named("dd", "", value);
-  entry.append(element("dt", "", term), shown);
-  list.append(entry);
-  return shown;
+// Adds a term and its value to a definition list, and returns the element of the value.
+export function fact(list, term, value) {
+  const pair = element("div", "fact");
+  const description = named("dd", "", value);
+  pair.append(element("dt", "", term), description);
+  list.append(pair);
+  return description;
 }
 
-function choice(host, options, change, first = 0) {
-  const buttons = options.map((option, at) => {
+// Adds one button per option to `host`, of which exactly one is pressed.
+export function choice(host, options, change, first = 0) {
+  const buttons = options.map((option, k) => {
     const button = element("button", "", option);
     button.type = "button";
     button.addEventListener("click", (event) => {
-      press(at);
-      change(at);
-      if (event.detail > 0) button.blur(); // after a click with the mouse the space bar plays again
+      press(k);
+      change(k);
+      if (event.detail > 0) button.blur(); // after a mouse click, the space bar goes back to play and pause
     });
     return button;
   });
-  const press = (at) => buttons.forEach((button, k) => button.setAttribute("aria-pressed", String(k === at)));
+  const press = (pressed) => buttons.forEach((button, k) => button.setAttribute("aria-pressed", String(k === pressed)));
   host.append(...buttons);
   press(first);
 }

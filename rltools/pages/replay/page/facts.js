@@ -1,24 +1,31 @@
-// What is known of the episode as a whole.
+// What holds for the episode as a whole, and where its numbers come from.
 
-function showFacts() {
-  const { outcome } = page;
-  const list = hub.facts ?? $("facts");
+import { fact } from "./document.js";
+import { brief } from "./numbers.js";
+import { parametersText } from "./words.js";
+
+// A single side has its facts at the top of the page, in `host`; each of two has them under a heading of its own.
+export function showFacts({ $, episode }, host) {
+  const { outcome } = episode;
+  const list = host ?? $("facts");
   list.replaceChildren();
-  $("heading").hidden = Boolean(hub.facts);
-  $("who").textContent = $("who").title = page.policy;
-  if (hub.facts && page.title !== page.policy) fact(list, "agent", page.policy);
-  if (!hub.facts) fact(list, "recording", page.recording);
-  if (page.environment) fact(list, "environment", page.environment);
+  $("heading").hidden = Boolean(host);
+  $("agent").textContent = $("agent").title = episode.policy;
+  if (host && episode.title !== episode.policy) fact(list, "agent", episode.policy);
+  if (!host) fact(list, "recording", episode.recording);
+  if (episode.environment) fact(list, "environment", episode.environment);
   fact(list, "episode", String(outcome.number));
   fact(list, "seed", String(outcome.seed));
-  fact(list, "steps", String(STEPS));
+  fact(list, "steps", String(outcome.steps));
   fact(list, "return", brief(outcome.total_reward));
   fact(list, "ended", outcome.fault ? `${outcome.ended}: ${outcome.fault}` : outcome.ended);
-  const more = $("provenance");
-  fact(more, "policy", `${page.library}, sha256 ${page.sha256.slice(0, 12)}`).title = page.sha256;
-  fact(more, "actions", page.deterministic ? "the policy's best" : "drawn from the policy");
-  fact(more, "explained", page.attributions.map((a) => `${a.target} by ${a.method} (${parameters(a)})`).join("; ") || "nothing");
-  if (page.notes.length) fact(more, "caveats", page.notes.join("; "));
-  if (outcome.outside) fact(more, "observations outside the declared space", String(outcome.outside));
-  fact(more, "made by", Object.entries(page.versions).map(([name, version]) => `${name} ${version}`).join(", ") || "rltools");
+  const provenance = $("provenance");
+  const explained = episode.attributions.map((each) => `${each.target} by ${each.method} (${parametersText(each)})`);
+  const versions = Object.entries(episode.versions).map(([name, version]) => `${name} ${version}`);
+  fact(provenance, "policy", `${episode.library}, sha256 ${episode.sha256.slice(0, 12)}`).title = episode.sha256;
+  fact(provenance, "actions", episode.deterministic ? "the policy's best" : "drawn from the policy");
+  fact(provenance, "explained", explained.join("; ") || "nothing");
+  if (episode.notes.length) fact(provenance, "caveats", episode.notes.join("; "));
+  if (outcome.out_of_space) fact(provenance, "observations outside the declared space", String(outcome.outside));
+  fact(provenance, "made by", versions.join(", ") || "rltools");
 }

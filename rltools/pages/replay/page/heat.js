@@ -1,96 +1,99 @@
-// All features over the whole episode, as colours.
+// The heatmap: the attributions of all features over the whole episode, as colors.
 
-const heat = { track: null, labels: null, view: null, features: [], select: () => {}, canvas: document.createElement("canvas") };
+import { attributionColor, css } from "./colors.js";
+import { ALL_VISIBLE, CROWD, LARGEST, isLong, largestFeatures } from "./crowd.js";
+import { clipped, element, named } from "./document.js";
+import { magnitudes } from "./views.js";
+import { attributionText, valueLines } from "./words.js";
 
-function makeHeat(select) {
-  const each = COUNT > ALL_SHOWN && COUNT <= CROWD ? 13 : longNames ? 28 : 20;
-  const height = Math.max(24, each * Math.min(COUNT, COUNT > CROWD ? LARGEST : COUNT));
-  heat.select = select;
-  heat.track = makeTrack({ title: "", height, axis: true, paint: paintHeat, tip: heatTip });
-  heat.track.box.classList.add("heat");
-  heat.track.host.setAttribute("role", "img");
-  heat.labels = element("div", "labels");
-  heat.labels.classList.toggle("long", each === 28);
-  heat.labels.classList.toggle("dense", each === 13);
-  heat.labels.setAttribute("aria-hidden", "true"); // the bars and the list of features say the same
-  heat.labels.style.height = `${height - 6}px`;
-  heat.track.host.append(heat.labels);
-}
+const DENSE = 13; // pixels of a row
+const TWO_LINES = 28;
 
-// Of a crowd those that matter most over the episode have a row and a name, all of them only a row.
-function heatFeatures(view) {
-  const every = NAMES.map((_, f) => f);
-  if (!crowded()) return every;
-  const sums = magnitudes(view);
-  return every.sort((a, b) => sums[b] - sums[a]).slice(0, LARGEST).sort((a, b) => a - b);
-}
+export function makeHeat(side, span, tracks) {
+  const { data, commands } = side;
+  const { count, names, noun, steps } = data;
+  const canvas = document.createElement("canvas"); // one pixel for each cell, drawn large
+  const rowHeight = count > ALL_VISIBLE && count <= CROWD ? DENSE : names.some(isLong) ? TWO_LINES : 20;
+  const trackHeight = Math.max(24, rowHeight * (count > CROWD ? LARGEST : count));
+  let view = null;
+  let features = [];
 
-function magnitudes(view) {
-  const sums = new Float64Array(COUNT);
-  view.values.forEach((value, at) => { if (Number.isFinite(value)) sums[at % COUNT] += Math.abs(value); });
-  return sums;
-}
+  const track = tracks.add({ title: "", height: trackHeight, axis: true, paint, tip });
+  track.box.classList.add("heat");
+  track.host.setAttribute("role", "img");
+  const labels = element("div", "labels");
+  labels.classList.toggle("long", rowHeight === TWO_LINES);
+  labels.classList.toggle("dense", rowHeight === DENSE);
+  labels.setAttribute("aria-hidden", "true"); // the bars and the list of features have the same names
+  labels.style.height = `${trackHeight - 6}px`;
+  track.host.append(labels);
 
-function showHeat(view) {
-  heat.view = view;
-  heat.features = heatFeatures(view);
-  const some = heat.features.length < COUNT;
-  heat.track.name.textContent = some ? `The ${heat.features.length} of ${COUNT} ${WHAT} that matter most` : `All ${WHAT}`;
-  const readable = some || COUNT <= CROWD;
-  heat.labels.replaceChildren(...(readable ? heat.features.map(heatLabel) : []));
-  heat.track.host.setAttribute("aria-label", `Attribution of ${heat.features.length} ${WHAT} over ${STEPS} steps, ${view.unit}`);
-  heat.track.plot.redraw(false, false);
-}
-
-function heatLabel(f) {
-  const label = named("span", "label", "");
-  label.title = NAMES[f];
-  label.dataset.feature = f;
-  label.append(element("span", "", clipped(NAMES[f])));
-  label.addEventListener("click", () => heat.select(f));
-  return label;
-}
-
-function markHeat(f) {
-  [...heat.labels.children].forEach((label) => label.classList.toggle("selected", Number(label.dataset.feature) === f));
-}
-
-function heatTip(step, y) {
-  const f = heat.features[Math.max(0, Math.min(heat.features.length - 1, Math.floor(y * heat.features.length)))];
-  return [[NAMES[f], attributionText(heat.view, step, f)], ...valueLine(step, f)];
-}
-
-function paintHeat(u) {
-  const { view, features, canvas } = heat;
-  if (!view) return;
-  const { left, top, width, height } = u.bbox;
-  canvas.width = Math.max(1, Math.min(Math.round(width), 4000));
-  canvas.height = features.length;
-  const paint = canvas.getContext("2d");
-  const image = paint.createImageData(canvas.width, features.length);
-  for (let x = 0; x < canvas.width; x++) {
-    const [from, to] = stepsBehind(x, canvas.width);
-    if (from >= STEPS) break;
-    features.forEach((f, row) => {
-      image.data.set([...colourOf(strongest(view.values, f, from, to), view.robust), 255], (row * canvas.width + x) * 4);
-    });
+  // Of a crowd, only the largest features have rows; if the reader wants all, their rows are too thin for names.
+  function show(newView) {
+    view = newView;
+    features = largestFeatures(side, magnitudes(view, count));
+    const some = features.length < count;
+    const readable = some || count <= CROWD;
+    track.name.textContent = some ? `The ${features.length} of ${count} ${noun} that matter most` : `All ${noun}`;
+    track.detail.textContent = `${view.attribution.method} of ${view.label}; unit: ${view.unit}`;
+    labels.replaceChildren(...(readable ? features.map(labelOf) : []));
+    const text = `Attribution of ${features.length} ${noun} over ${steps} steps, ${view.unit}`;
+    track.host.setAttribute("aria-label", text);
+    track.plot.redraw(false, false);
   }
-  paint.putImageData(image, 0, 0);
-  u.ctx.save();
-  u.ctx.imageSmoothingEnabled = false;
-  u.ctx.drawImage(canvas, left, top, width, height);
-  u.ctx.fillStyle = css("--paper");
-  const lines = heat.labels.childElementCount;
-  for (let row = 1; row < lines; row++) u.ctx.fillRect(left, Math.round(top + (row / lines) * height), width, 1);
-  u.ctx.restore();
-}
 
-// Where several steps share a column of pixels, the one that matters most is seen.
-function strongest(values, f, from, to) {
-  let found = values[from * COUNT + f];
-  for (let t = from + 1; t < to; t++) {
-    const value = values[t * COUNT + f];
-    if (Number.isFinite(value) && !(Math.abs(value) <= Math.abs(found))) found = value;
+  function labelOf(f) {
+    const label = named("span", "label", "");
+    label.title = names[f];
+    label.dataset.feature = f;
+    label.append(element("span", "", clipped(names[f])));
+    label.addEventListener("click", () => commands.select(names[f]));
+    return label;
   }
-  return found;
+
+  function mark(f) {
+    for (const label of labels.children) label.classList.toggle("selected", Number(label.dataset.feature) === f);
+  }
+
+  function tip(step, y) {
+    const f = features[Math.max(0, Math.min(features.length - 1, Math.floor(y * features.length)))];
+    return [[names[f], attributionText(data, view, step, f)], ...valueLines(data, step, f)];
+  }
+
+  function paint(plot) {
+    if (!view) return;
+    const { left, top, width, height } = plot.bbox;
+    canvas.width = Math.max(1, Math.min(Math.round(width), 4000));
+    canvas.height = features.length;
+    const context = canvas.getContext("2d");
+    const pixels = context.createImageData(canvas.width, features.length);
+    for (let x = 0; x < canvas.width; x++) {
+      const [first, end] = span.stepsBehind(x, canvas.width);
+      if (first >= steps) break;
+      features.forEach((f, row) => {
+        const color = attributionColor(strongest(f, first, end), view.robust);
+        pixels.data.set([...color, 255], (row * canvas.width + x) * 4);
+      });
+    }
+    context.putImageData(pixels, 0, 0);
+    plot.ctx.save();
+    plot.ctx.imageSmoothingEnabled = false;
+    plot.ctx.drawImage(canvas, left, top, width, height);
+    plot.ctx.fillStyle = css("--paper");
+    const rows = labels.childElementCount;
+    for (let row = 1; row < rows; row++) plot.ctx.fillRect(left, Math.round(top + (row / rows) * height), width, 1);
+    plot.ctx.restore();
+  }
+
+  // Of several steps that share a column of pixels, the value that is largest.
+  function strongest(f, first, end) {
+    let top = view.values[first * count + f];
+    for (let step = first + 1; step < end; step++) {
+      const value = view.values[step * count + f];
+      if (Number.isFinite(value) && !(Math.abs(value) <= Math.abs(top))) top = value;
+    }
+    return top;
+  }
+
+  return { show, mark };
 }

@@ -1,143 +1,131 @@
-// The tracks of an episode: attribution, the feature itself, what the policy thought and did, and what it got.
+// The tracks of an episode: attributions, the selected feature, what the policy computed and did, and the reward.
 
-const panels = { trace: null, value: null, strip: null, policy: null, reward: null, policyMode: 0, rewardMode: 0 };
+import { seriesColor } from "./colors.js";
+import { CROWD, isLong } from "./crowd.js";
+import { choice } from "./document.js";
+import { makeHeat } from "./heat.js";
+import { brief, column, signed } from "./numbers.js";
+import { makePolicyTrack } from "./policy.js";
+import { line, padded } from "./tracks.js";
+import { actionText, attributionText, valueLines, valueText } from "./words.js";
 
-function makePanels(hasViews, select, changed) {
-  if (hasViews) {
-    makeHeat(select);
-    // Of a crowd only the selected one has a line.
-    const others = COUNT <= CROWD ? NAMES.map(() => line("--faint", 1)) : [];
-    panels.trace = makeTrack({ title: "", height: 96, lines: [...others, line("--accent", 1.75)], range: withZero, tip: (step) => [[NAMES[shown.feature], attributionText(shown.view, step, shown.feature)]] });
+// `changed` is called after the numbers of a track changed.
+export function makePanels(side, span, tracks, explained, changed) {
+  const { data } = side;
+  const heat = explained ? makeHeat(side, span, tracks) : null;
+  const trace = explained ? makeTrace(side, tracks) : null;
+  const value = data.observedWidth ? makeValue(side, tracks) : null;
+  const strip = data.singleChoice ? makeStrip(side, span, tracks) : null;
+  makePolicyTrack(side, span, tracks, changed);
+  const reward = makeReward(side, tracks, changed);
+
+  function showView(view) {
+    heat.show(view);
   }
-  if (OBSERVED_WIDTH) panels.value = makeTrack({ title: "", height: 84, lines: [line("--ink", 1.25)], tip: (step) => valueLine(step, shown.feature) });
-  if (page.actions.discrete && TAKEN_WIDTH === 1) {
-    panels.strip = makeTrack({ title: "Action", height: 26, paint: paintStrip, tip: (step) => [["action", actionTaken(step), seriesColour(taken[step])]] });
-    panels.strip.box.classList.add("strip-track");
+
+  function showFeature(view, f) {
+    heat?.mark(f);
+    trace?.show(view, f);
+    value?.show(f);
   }
-  makePolicyPanel(changed);
-  panels.reward = makeTrack({ title: "Reward", height: 84, lines: [line("--ink", 1.25)], axis: true, tip: (step) => [["reward", brief(rewards[step])], ["cumulated", brief(cumulated[step])]] });
-  choice(panels.reward.extra, ["cumulated", "each step"], (mode) => { panels.rewardMode = mode; showReward(); changed(); });
-  showReward();
-}
 
-function withZero(_, low, high) {
-  return around(Math.min(low ?? 0, 0), Math.max(high ?? 0, 0));
-}
-
-function policyModes() {
-  const { score, discrete } = page.actions;
-  if (probabilities) return [{ name: "probability", values: probabilities, width: SCORES_WIDTH, stacked: true }, { name: score, values: scores, width: SCORES_WIDTH }];
-  const scored = { name: score, values: scores, width: SCORES_WIDTH };
-  if (discrete && SCORES_WIDTH > 1) return [{ name: "above mean", values: aboveMean(), width: SCORES_WIDTH }, scored];
-  return discrete || score === "action" ? [scored] : [{ name: "taken", values: taken, width: TAKEN_WIDTH }, scored];
-}
-
-// What is common to all actions, as the value of a state is, hides how they differ.
-function aboveMean() {
-  const found = scores.slice();
-  for (let t = 0; t < STEPS; t++) {
-    const row = found.subarray(t * SCORES_WIDTH, (t + 1) * SCORES_WIDTH);
-    const mean = row.reduce((a, b) => a + b, 0) / SCORES_WIDTH;
-    row.forEach((score, k) => { row[k] = score - mean; });
+  function showStep(view, f, step) {
+    trace?.showStep(view, f, step);
+    value?.showStep(f, step);
+    strip?.showStep(step);
+    reward.showStep(step);
   }
-  return found;
+
+  return { showView, showFeature, showStep };
 }
 
-function makePolicyPanel(changed) {
-  const modes = policyModes();
-  const width = Math.max(...modes.map((mode) => mode.width));
-  const lines = Array.from({ length: width }, (_, k) => line(seriesColour(k), 1.5, k < SERIES.length ? undefined : [6, 4]));
-  const mode = () => modes[panels.policyMode];
-  panels.policy = makeTrack({
-    title: page.actions.discrete ? "Scores" : "Action",
-    height: 110,
-    lines,
-    range: (_, low, high) => (mode().stacked ? [0, 1] : around(low, high)),
-    paint: (u) => { if (mode().stacked) paintRibbons(u, mode().values, mode().width); },
-    tip: (step) => policyTip(mode(), step),
-  });
-  const key = element("div", "key");
-  for (let k = 0; k < Math.min(width, 12); k++) {
-    const entry = element("span", "key-entry");
-    entry.append(swatch(k), named("span", "", actionName(k)));
-    key.append(entry);
+function nameTrack({ name }, text) {
+  name.textContent = name.title = text;
+  name.classList.toggle("long", isLong(text));
+}
+
+// The attribution of the selected feature, in front of those of the others unless they are a crowd.
+function makeTrace({ data, state }, tracks) {
+  const { count, names } = data;
+  const others = count <= CROWD ? names.map(() => line("--faint", 1)) : [];
+  const range = (_, low, high) => padded(Math.min(low ?? 0, 0), Math.max(high ?? 0, 0)); // with zero in sight
+  const tip = (step) => [[names[state.feature], attributionText(data, state.view, step, state.feature)]];
+  const track = tracks.add({ title: "", height: 96, lines: [...others, line("--accent", 1.75)], range, tip });
+
+  function show(view, f) {
+    nameTrack(track, names[f]);
+    track.detail.textContent = `attribution, ${view.unit}`;
+    track.setLines([...others.map((_, k) => column(view.values, count, k)), column(view.values, count, f)]);
   }
-  const show = (mode) => {
-    panels.policyMode = mode;
-    if (modes.length === 1) panels.policy.detail.textContent = modes[mode].name;
-    setLines(panels.policy, lines.map((_, k) => (k < modes[mode].width && !modes[mode].stacked ? column(modes[mode].values, modes[mode].width, k) : new Array(STEPS).fill(null))));
-  };
-  if (modes.length > 1) choice(panels.policy.extra, modes.map((mode) => mode.name), (mode) => { show(mode); changed(); });
-  panels.policy.box.firstElementChild.append(key);
-  show(0);
-}
 
-// The largest first, as far as there is room.
-function policyTip({ name, values, width }, step) {
-  const row = Array.from(values.subarray(step * width, (step + 1) * width));
-  const order = row.map((_, k) => k).sort((a, b) => row[b] - row[a]).slice(0, 8);
-  return [[name, ""], ...order.map((k) => [actionName(k), fixed(row[k], largest(row), 2), seriesColour(k)])];
-}
-
-function attributionText(view, step, f) {
-  const value = view.values[step * COUNT + f];
-  return Number.isFinite(value) ? `${signed(value, view.robust)} ${view.unit}` : "not explained";
-}
-
-function valueLine(step, f) {
-  return KINDS[f] === "region" ? [] : [["value", `${valueText(step, f)} ${UNITS[f] ?? ""}`.trim()]];
-}
-
-function swatch(k) {
-  const made = element("span", "swatch");
-  made.style.background = seriesColour(k);
-  return made;
-}
-
-function paintStrip(u) {
-  const { left, top, width, height } = u.bbox;
-  const cell = width / (span.to - span.from);
-  for (let t = span.from; t < Math.min(span.to, STEPS); t++) {
-    const from = left + (t - span.from) * cell;
-    u.ctx.fillStyle = seriesColour(taken[t]);
-    u.ctx.fillRect(Math.floor(from), top, Math.ceil(from + cell) - Math.floor(from), height);
+  function showStep(view, f, step) {
+    const value = view.values[step * count + f];
+    track.now.textContent = Number.isFinite(value) ? signed(value, view.robust) : "not explained";
   }
+
+  return { show, showStep };
 }
 
-function showReward() {
-  setLines(panels.reward, [Array.from(panels.rewardMode === 0 ? cumulated : rewards, (x) => (Number.isFinite(x) ? x : null))]);
-}
+// The observed values of the selected feature.
+function makeValue({ data, state }, tracks) {
+  const { names, units, kinds } = data;
+  const tip = (step) => valueLines(data, step, state.feature);
+  const track = tracks.add({ title: "", height: 84, lines: [line("--ink", 1.25)], tip });
 
-function nameTrack({ name }, f) {
-  name.textContent = NAMES[f];
-  name.title = NAMES[f];
-  name.classList.toggle("long", NAMES[f].length > LONG);
-}
-
-function showTrace(view, f) {
-  const columns = COUNT <= CROWD ? NAMES.map((_, k) => column(view.values, COUNT, k)) : [];
-  nameTrack(panels.trace, f);
-  panels.trace.detail.textContent = `attribution, ${view.unit}`;
-  setLines(panels.trace, [...columns, column(view.values, COUNT, f)]);
-}
-
-function showValue(f) {
-  if (!panels.value) return;
-  panels.value.box.hidden = KINDS[f] === "region";
-  if (panels.value.box.hidden) return;
-  fitTracks(); // one that was hidden has no width
-  nameTrack(panels.value, f);
-  panels.value.detail.textContent = UNITS[f] ? `value, ${UNITS[f]}` : "value";
-  panels.value.detail.title = UNITS[f] ?? "";
-  setLines(panels.value, [column(observed, OBSERVED_WIDTH, OBSERVED_AT[f])]);
-}
-
-function showPresent(view, f, step) {
-  if (panels.trace) {
-    const value = view.values[step * COUNT + f];
-    panels.trace.now.textContent = Number.isFinite(value) ? signed(value, view.robust) : "not explained";
+  function show(f) {
+    track.box.hidden = kinds[f] === "region";
+    if (track.box.hidden) return;
+    tracks.fit(); // a hidden track has no width
+    nameTrack(track, names[f]);
+    track.detail.textContent = units[f] ? `value, ${units[f]}` : "value";
+    track.detail.title = units[f] ?? "";
+    track.setLines([column(data.observed, data.observedWidth, data.columns[f])]);
   }
-  if (panels.value) panels.value.now.textContent = valueText(step, f);
-  if (panels.strip) panels.strip.now.textContent = actionTaken(step);
-  panels.reward.now.textContent = brief(panels.rewardMode === 0 ? cumulated[step] : rewards[step]);
+
+  function showStep(f, step) {
+    track.now.textContent = valueText(data, step, f);
+  }
+
+  return { show, showStep };
+}
+
+// The action of each step as a strip of its color.
+function makeStrip({ data }, span, tracks) {
+  const tip = (step) => [["action", actionText(data, step), seriesColor(data.taken[step])]];
+  const track = tracks.add({ title: "Action", height: 26, paint, tip });
+  track.box.classList.add("strip-track");
+
+  function paint({ ctx, bbox }) {
+    const width = bbox.width / (span.end - span.start);
+    for (let step = span.start; step < Math.min(span.end, data.steps); step++) {
+      const left = bbox.left + (step - span.start) * width;
+      ctx.fillStyle = seriesColor(data.taken[step]);
+      ctx.fillRect(Math.floor(left), bbox.top, Math.ceil(left + width) - Math.floor(left), bbox.height);
+    }
+  }
+
+  function showStep(step) {
+    track.now.textContent = actionText(data, step);
+  }
+
+  return { showStep };
+}
+
+function makeReward({ data: { rewards, returnSoFar } }, tracks, changed) {
+  const tip = (step) => [["reward", brief(rewards[step])], ["return so far", brief(returnSoFar[step])]];
+  const track = tracks.add({ title: "Reward", height: 84, lines: [line("--ink", 1.25)], axis: true, tip });
+  let values = returnSoFar;
+
+  function show(newValues) {
+    values = newValues;
+    track.setLines([column(values, 1, 0)]);
+  }
+
+  function showStep(step) {
+    track.now.textContent = brief(values[step]);
+  }
+
+  choice(track.extra, ["return so far", "each step"], (k) => { show([returnSoFar, rewards][k]); changed(); });
+  show(returnSoFar);
+  return { showStep };
 }

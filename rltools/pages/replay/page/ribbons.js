@@ -1,28 +1,29 @@
-// The policy's probabilities as ribbons, the first action at the top as in the list beside them: a cell for each step, the mean of those that share a pixel.
+// The policy's probabilities as ribbons, first action on top: one cell per step, or per pixel the mean of its steps.
 
-function paintRibbons(u, values, width) {
-  const { left, top, width: across, height } = u.bbox;
-  const columns = Math.min(Math.round(across), span.to - span.from);
+import { seriesColor } from "./colors.js";
+
+export function paintRibbons({ ctx, bbox }, span, steps, values, width) {
+  const columns = Math.min(Math.round(bbox.width), span.end - span.start);
   for (let x = 0; x < columns; x++) {
-    const [from, to] = stepsBehind(x, columns);
-    if (from >= STEPS) return;
-    const start = Math.round(left + (x / columns) * across);
-    const end = Math.round(left + ((x + 1) / columns) * across);
+    const [first, end] = span.stepsBehind(x, columns);
+    if (first >= steps) return;
+    const left = Math.round(bbox.left + (x / columns) * bbox.width);
+    const right = Math.round(bbox.left + ((x + 1) / columns) * bbox.width);
     let sum = 0;
     for (let k = 0; k < width; k++) {
-      const high = Math.round(top + sum * height);
-      sum += meanShare(values, width, k, from, to);
-      u.ctx.fillStyle = seriesColour(k);
-      u.ctx.fillRect(start, high, end - start, Math.round(top + sum * height) - high);
+      const top = Math.round(bbox.top + sum * bbox.height);
+      sum += meanShare(values, width, k, first, end);
+      ctx.fillStyle = seriesColor(k);
+      ctx.fillRect(left, top, right - left, Math.round(bbox.top + sum * bbox.height) - top);
     }
   }
 }
 
-function meanShare(values, width, k, from, to) {
+function meanShare(values, width, k, first, end) {
   let sum = 0;
   let count = 0;
-  for (let t = from; t < to; t++) {
-    const value = values[t * width + k];
+  for (let step = first; step < end; step++) {
+    const value = values[step * width + k];
     if (!Number.isFinite(value)) continue;
     sum += value;
     count += 1;

@@ -1,57 +1,63 @@
-// Which part of the episode the plots show: all of it, or what was zoomed into.
+// The span of the episode that the plots show: all of it, or the part that was zoomed into.
 
-// Side by side both have the time of the longer one, so that a step is at one place in both.
-const EXTENT = Math.max(STEPS, hub.extent);
-const span = { from: 0, to: EXTENT };
 const SHORTEST = 8; // steps
 
-// Where the middle of a step is, in percent of a plot's width; beyond 0 and 100 where it is not shown.
-function place(step) {
-  return ((step + 0.5 - span.from) / (span.to - span.from)) * 100;
-}
+// `extent` is the length of the longer side, so that a step stands at the same place on both.
+export function makeSpan({ $, data, state, commands }, extent) {
+  const listeners = [];
+  const span = { start: 0, end: extent, place, stepAt, stepsBehind, show, zoom, follow, onChange };
 
-function stepAt(share) {
-  return Math.max(0, Math.min(STEPS - 1, Math.floor(span.from + share * (span.to - span.from))));
-}
+  // Where the middle of a step is, in percent of a plot's width; below 0 or above 100 if it is out of sight.
+  function place(step) {
+    return ((step + 0.5 - span.start) / (span.end - span.start)) * 100;
+  }
 
-// The steps `[from, to)` behind column `x` of so many columns of pixels: at least one, none after the end.
-function stepsBehind(x, columns) {
-  const width = span.to - span.from;
-  const from = span.from + Math.floor((x / columns) * width);
-  return [from, Math.min(STEPS, Math.max(from + 1, span.from + Math.floor(((x + 1) / columns) * width)))];
-}
+  // The step at a share of a plot's width, from 0 at the left to 1.
+  function stepAt(share) {
+    return Math.max(0, Math.min(data.steps - 1, Math.floor(span.start + share * (span.end - span.start))));
+  }
 
-function showSpan(from, to) {
-  const width = Math.min(EXTENT, Math.max(SHORTEST, Math.round(to - from)));
-  span.from = Math.max(0, Math.min(EXTENT - width, Math.round(from)));
-  span.to = span.from + width;
-  for (const { plot } of tracks) plot.setScale("x", { min: span.from - 0.5, max: span.to - 0.5 });
-  $("whole").disabled = $("farther").disabled = width === EXTENT;
-  $("closer").disabled = width <= SHORTEST;
-  markStep(shown.step);
-  placeFound();
-}
+  // The steps `[first, end)` behind column `x` of `columns` pixels; at least one, unless the episode is over.
+  function stepsBehind(x, columns) {
+    const width = span.end - span.start;
+    const first = span.start + Math.floor((x / columns) * width);
+    const end = span.start + Math.floor(((x + 1) / columns) * width);
+    return [first, Math.min(data.steps, Math.max(first + 1, end))];
+  }
 
-// Closer by a factor around a step, which stays where it is; farther by one below 1; all of it by 0.
-function zoom(factor, around = shown.step) {
-  if (factor === 0) return showSpan(0, EXTENT);
-  const width = Math.min(EXTENT, Math.max(SHORTEST, (span.to - span.from) / factor));
-  const share = Math.max(0, Math.min(1, place(around) / 100));
-  showSpan(around + 0.5 - share * width, around + 0.5 + (1 - share) * width);
-}
+  function show(start, end) {
+    const width = Math.min(extent, Math.max(SHORTEST, Math.round(end - start)));
+    span.start = Math.max(0, Math.min(extent - width, Math.round(start)));
+    span.end = span.start + width;
+    $("whole").disabled = $("farther").disabled = width === extent;
+    $("closer").disabled = width <= SHORTEST;
+    for (const listener of listeners) listener();
+  }
 
-// A step that is not in sight any more turns the page.
-function follow(step) {
-  if (step >= span.from && step < span.to) return;
-  const width = span.to - span.from;
-  const from = step < span.from ? step - width * 0.9 : step - width * 0.1;
-  showSpan(from, from + width);
-}
+  function onChange(listener) {
+    listeners.push(listener);
+  }
 
-function makeZoom() {
-  $("closer").addEventListener("click", () => hub.zoom(2));
-  $("farther").addEventListener("click", () => hub.zoom(0.5));
-  $("whole").addEventListener("click", () => hub.zoom(0));
+  // A factor above 1 zooms in around a step, which keeps its place; below 1 zooms out; 0 shows the whole episode.
+  function zoom(factor, center = state.step) {
+    if (factor === 0) return show(0, extent);
+    const width = Math.min(extent, Math.max(SHORTEST, (span.end - span.start) / factor));
+    const share = Math.max(0, Math.min(1, place(center) / 100));
+    show(center + 0.5 - share * width, center + 0.5 + (1 - share) * width);
+  }
+
+  // Brings a step back into sight: a little before it when going forward, a little after it when going back.
+  function follow(step) {
+    if (step >= span.start && step < span.end) return;
+    const width = span.end - span.start;
+    const start = step < span.start ? step - width * 0.9 : step - width * 0.1;
+    show(start, start + width);
+  }
+
+  $("closer").addEventListener("click", () => commands.zoom(2));
+  $("farther").addEventListener("click", () => commands.zoom(0.5));
+  $("whole").addEventListener("click", () => commands.zoom(0));
   $("whole").disabled = $("farther").disabled = true;
-  $("closer").disabled = EXTENT <= SHORTEST;
+  $("closer").disabled = extent <= SHORTEST;
+  return span;
 }

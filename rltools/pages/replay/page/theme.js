@@ -1,18 +1,25 @@
-// Light or dark: as the system says, until somebody says otherwise.
+// Light or dark: as the system has it, until the reader chooses.
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
+import { refreshColors } from "./colors.js";
+import { byId } from "./document.js";
 
-function makeTheme() {
-  const theme = document.documentElement.dataset;
-  const apply = (name) => {
-    theme.theme = name;
-    byId("theme").textContent = name === "dark" ? "light" : "dark";
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+
+// `recolor` is called after each change.
+export function makeTheme(recolor) {
+  const { dataset } = document.documentElement;
+  const apply = (dark) => {
+    dataset.theme = dark ? "dark" : "light";
+    byId("theme").textContent = dark ? "light" : "dark";
     byId("theme").setAttribute("aria-label", `Switch to ${byId("theme").textContent}`);
-    ramp = makeRamp();
-    for (const side of opened.sides) side.recolour();
+    refreshColors();
+    recolor();
   };
   let chosen = false;
-  byId("theme").addEventListener("click", () => { chosen = true; apply(theme.theme === "dark" ? "light" : "dark"); });
-  dark.addEventListener("change", () => { if (!chosen) apply(dark.matches ? "dark" : "light"); });
-  apply(dark.matches ? "dark" : "light");
+  byId("theme").addEventListener("click", () => {
+    chosen = true;
+    apply(dataset.theme !== "dark");
+  });
+  systemDark.addEventListener("change", () => { if (!chosen) apply(systemDark.matches); });
+  apply(systemDark.matches);
 }

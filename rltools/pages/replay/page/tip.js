@@ -1,25 +1,26 @@
-// A small label beside the pointer: values in words, with their units.
+// The label beside the pointer: values in words, with their units.
 
-function showTip(x, y, lines) {
+import { swatch } from "./colors.js";
+import { byId, element } from "./document.js";
+
+const MARGIN = 8; // pixels to the edge of the window
+const OFFSET = 14; // pixels to the pointer
+
+export function showTip(x, y, lines) {
   const tip = byId("tip");
-  tip.replaceChildren(...lines.map(([term, value, colour]) => {
+  tip.replaceChildren(...lines.map(([term, value, color]) => {
     const line = element("div", "tip-line");
-    if (colour) {
-      const mark = element("span", "swatch");
-      mark.style.background = colour;
-      line.append(mark);
-    }
+    if (color) line.append(swatch(color));
     line.append(element("span", "name", term), element("span", "figure", value));
     return line;
   }));
   tip.hidden = false;
-  const room = 8;
   const width = tip.offsetWidth;
-  const left = x + 14 + width + room > innerWidth ? x - 14 - width : x + 14;
-  tip.style.left = `${Math.max(room, Math.min(left, innerWidth - width - room))}px`;
-  tip.style.top = `${Math.max(room, Math.min(y + 14, innerHeight - tip.offsetHeight - room))}px`;
+  const left = x + OFFSET + width + MARGIN > innerWidth ? x - OFFSET - width : x + OFFSET;
+  tip.style.left = `${Math.max(MARGIN, Math.min(left, innerWidth - width - MARGIN))}px`;
+  tip.style.top = `${Math.max(MARGIN, Math.min(y + OFFSET, innerHeight - tip.offsetHeight - MARGIN))}px`;
 }
 
-function hideTip() {
+export function hideTip() {
   byId("tip").hidden = true;
 }
