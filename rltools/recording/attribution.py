@@ -87,8 +87,8 @@ class AttributionSpec:
     def fingerprint(self) -> str:
         """What tells it from other specs, whatever was found out in answering it: 8 hexadecimal digits."""
         # Files of older recordings are sealed with the spelling that targets had then.
-        older = {"target": _in_older_spelling(self.target), "labels": tuple(map(_in_older_spelling, self.labels))}
-        asked = replace(self, unseen=None, **older).to_json()
+        labels = tuple(map(_in_older_spelling, self.labels))
+        asked = replace(self, unseen=None, target=_in_older_spelling(self.target), labels=labels).to_json()
         return f"{zlib.crc32(json.dumps(asked, sort_keys=True).encode('utf-8', 'surrogatepass')):08x}"
 
     def to_json(self) -> dict[str, Any]:
