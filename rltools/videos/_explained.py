@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rltools.pages.replay.rows import Row, plane, summed
+from rltools.pages.replay.rows import Row, summed
 from rltools.recording import Attribution, Recording, every_step_first
+from rltools.spaces.image import pixel_elements
 from rltools.summary.episodes import std
 
 
@@ -63,7 +64,9 @@ def explained(
     at = int(np.nansum(np.abs(values), axis=(0, 2)).argmax())
     drawn, targets = values[:, at], len(found.labels)
     maps = tuple(
-        drawn[:, part.start : part.stop][:, plane(part)].sum(axis=-1) for part in found.features.parts if part.is_image
+        drawn[:, part.start : part.stop][:, pixel_elements(part)].sum(axis=-1)
+        for part in found.features.parts
+        if part.is_image
     )
     by_row = summed(drawn, rows)
     every = found.spec.every

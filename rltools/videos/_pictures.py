@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.pages.replay.rows import visible
 from rltools.spaces import Part
+from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
 from rltools.videos._colors import veil
 from rltools.videos._scene import Scene

@@ -123,9 +123,9 @@ def test_odd_shapes(space, size, tmp_path):
 
 @pytest.mark.parametrize("shape", [(0,), (0, 4, 3), (3, 0)])
 def test_nothing_to_observe_is_refused(shape):
-    with pytest.raises(ArgumentError, match="have no entries to explain"):
+    with pytest.raises(ArgumentError, match="have no elements to explain"):
         rltools.TorchPolicy(Net(1), Box(-1, 1, shape), Discrete(3))
-    with pytest.raises(ArgumentError, match=r"at 'a/b' have no entries.*FilterObservation"):
+    with pytest.raises(ArgumentError, match=r"at 'a/b' have no elements.*FilterObservation"):
         leaves(Dict(a=Dict(b=Box(-1, 1, shape)), c=Discrete(2)))
 
 
