@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import json
 import subprocess
@@ -10,8 +11,8 @@ from sb3_contrib.common.wrappers import TimeFeatureWrapper
 from stable_baselines3.common.atari_wrappers import AtariWrapper, WarpFrame
 from stable_baselines3.common.monitor import Monitor
 
-from rltools.envs import _wrapper_specs as _wrappers
 from rltools.envs import (
+    canonical_spec_json,
     current_id,
     environment_spec,
     import_modules,
@@ -23,6 +24,7 @@ from rltools.envs import (
     wrapper_names,
 )
 from rltools.envs._ids import RENAMED
+from rltools.envs.names.wrappers import wrapper_libraries
 from rltools.errors import ArgumentError, SimulationError
 
 
@@ -232,9 +234,10 @@ def test_a_wrapper_that_a_file_may_name_exists(name):
     module, _, qualified = wrapper.entry_point.partition(":")
     if module.partition(".")[0] == "minigrid":
         pytest.importorskip("minigrid")
-    found = getattr(importlib.import_module(module), qualified)
-    assert issubclass(found, gymnasium.Wrapper)
-    assert (found.__module__, found.__name__) == (module, name)
+    cls = getattr(importlib.import_module(module), qualified)
+    assert issubclass(cls, gymnasium.Wrapper)
+    assert cls.__name__ == name
+    assert cls.__module__ == module or cls.__module__.startswith("rltools.wrappers.")
 
 
 def test_wrappers_are_put_on_from_the_inside_outwards():
@@ -247,6 +250,30 @@ def test_wrappers_are_put_on_from_the_inside_outwards():
     again = make_environment(spec_from_json(spec_to_json(made.spec)))
     assert again.observation_space == made.observation_space
     assert make_environment(made).observation_space == made.observation_space
+
+
+@pytest.mark.parametrize("module", ["_select_features", "_select", "anything.at_all"])
+def test_recordings_may_name_the_module_that_once_defined_a_wrapper(module):
+    selected = wrapped_spec(environment_spec("CartPole-v1"), [("SelectFeatures", {"keep": [0, 2]})])
+    text = spec_to_json(selected)
+    (wrapper,) = json.loads(text)["additional_wrappers"]
+    assert wrapper["entry_point"] == "rltools.wrappers:SelectFeatures"
+    older = text.replace("rltools.wrappers:", f"rltools.wrappers.{module}:")
+    assert older != text
+    assert canonical_spec_json(older) == canonical_spec_json(text)
+    spec = spec_from_json(older)
+    assert spec_to_json(spec) == spec_to_json(spec_from_json(text))
+    live = make_environment(spec)
+    assert live.observation_space.shape == (2,)
+    assert environment_spec(live).additional_wrappers == spec.additional_wrappers
+
+
+@pytest.mark.parametrize("entry_point", ["rltools.wrappers._select:Another", "rltools.wrapper:SelectFeatures", "os:_"])
+def test_other_entry_points_are_no_wrappers_of_rltools(entry_point):
+    text = written(additional_wrappers=[{"name": "x", "entry_point": entry_point, "kwargs": {}}])
+    with pytest.raises(SimulationError, match="not imported on a file's word"):
+        spec_from_json(text)
+    assert canonical_spec_json(text) == text
 
 
 def test_a_shape_in_a_file_is_a_list():
@@ -285,7 +312,10 @@ class Unsaid(gymnasium.ObservationWrapper):
 
 
 def test_a_second_environment_that_comes_out_different_is_refused(monkeypatch):
-    monkeypatch.setitem(_wrappers._OTHERS, "Unsaid", f"{__name__}:Unsaid")
+    library = wrapper_libraries()["sb3_contrib"]
+    entry_points = library.entry_points | {"Unsaid": f"{__name__}:Unsaid"}
+    changed = dataclasses.replace(library, entry_points=entry_points)
+    monkeypatch.setitem(wrapper_libraries(), __name__.partition(".")[0], changed)
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or types.SimpleNamespace(Unsaid=Unsaid))
     with pytest.raises(SimulationError, match="does not record what it was made with"):
         make_environment(Unsaid(gymnasium.make("CartPole-v1"), 3))
