@@ -88,7 +88,9 @@ def _pixels(values: np.ndarray, axes: tuple[int, ...], *, is_color: bool = False
     """uint8 values that use the whole range from 0 to 255 over all steps and along `axes`; uint8 images as they are."""
     if values.dtype == np.uint8 and (is_color or values.max(initial=0) > DARK):
         return np.ascontiguousarray(values)
-    finite = np.nan_to_num(values.astype(np.float32))
-    low = np.minimum(finite.min(axis=(0, *axes), initial=0, keepdims=True), 0)
+    plain = values.astype(np.float32)
+    bounded = plain[np.isfinite(plain)]
+    finite = np.nan_to_num(plain, posinf=bounded.max(initial=0), neginf=bounded.min(initial=0))
+    low = finite.min(axis=(0, *axes), initial=0, keepdims=True).astype(np.float64)
     span = finite.max(axis=(0, *axes), initial=0, keepdims=True) - low
     return np.asarray(np.rint((finite - low) / np.where(span > 0, span, 1) * 255), np.uint8)
