@@ -324,7 +324,7 @@ def test_a_card_that_cannot_be_read_is_left_out_and_named(project):
     card(project, "mine", ENVIRONMENT)
     with (project / "envs" / "huge.yaml").open("wb") as file:
         file.truncate(10**10)
-    with pytest.warns(CardWarning, match=r"huge\.yaml is larger than 200,000 bytes.*the card huge\.yaml is left out"):
+    with pytest.warns(CardWarning, match=r"huge\.yaml is larger than 200,000 bytes.*the card huge\.yaml is ignored"):
         assert environment_card(mine()).description == "a test"
     (project / "envs" / "huge.yaml").unlink()
     card(project, "many", "\n".join(f"id: A{number}-v0" for number in range(1001)))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
-from rltools.cards import Choice, Entry, EnvironmentCard, EnvironmentChoice, ImageObservation, ObservationCard
+from rltools.cards import Choice, Element, EnvironmentCard, EnvironmentChoice, ImageObservation, ObservationCard
 from rltools.envs.names import observed_features
 
 VECTOR = Box(-10, 10, (3,), np.float32)
@@ -63,7 +63,9 @@ def copied(value):
 
 
 def entries(*names):
-    return tuple(Entry(name=name, unit=unit, meaning="m") for name, unit in zip(names, ("m", "rad", ""), strict=False))
+    return tuple(
+        Element(name=name, unit=unit, meaning="m") for name, unit in zip(names, ("m", "rad", ""), strict=False)
+    )
 
 
 def choice(name, count):
