@@ -9,7 +9,7 @@ from torch import nn
 import rltools
 from rltools.errors import TargetError
 from rltools.experiments.analyze import specs
-from rltools.policies.sb3._heads import scale
+from rltools.policies.sb3._heads import normalize_actions
 from rltools.policies.vjp._layers import Unscaled
 from rltools.spaces.axes import bounds_of
 from rltools.targets import fitting_target, unbounded_action
@@ -84,7 +84,7 @@ def test_an_action_squashed_into_such_bounds_is_a_number(high, dtype):
     torch.testing.assert_close(found / largest, x)
     torch.testing.assert_close(back(torch.full_like(x, 1e-3)) / largest, torch.full_like(x, 1e-3))
     if high == FLOAT32:
-        torch.testing.assert_close(scale(Box(-high, high, (1,), np.float32))(found), x)
+        torch.testing.assert_close(normalize_actions(Box(-high, high, (1,), np.float32))(found), x)
 
 
 def test_bounds_within_reach_are_used_as_they_are():

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNorm
 from rltools.cli._inspecting import inspection
 from rltools.envs import import_modules, wrapped_spec
 from rltools.policies.load import load_policy
-from rltools.policies.sb3.zoo._environment import stacked, todays_wrapper
+from rltools.policies.sb3.zoo._environment import current_wrapper, frame_stack_wrappers
 
 
 def small(env, size):
@@ -182,8 +182,8 @@ def test_stacked_frames_are_those_of_stable_baselines(monkeypatch, run, space, w
     theirs = VecTransposeImage(theirs) if len(space.shape) == 3 else theirs
     policy = load_policy(run("Ramp-v0.zip", env="Ramp-v0", config="frame_stack: 3", make=lambda: theirs))
     assert policy.observation_space.shape == theirs.observation_space.shape
-    assert wrapper in {name for name, _ in stacked(3, space)}
-    ours = gymnasium.make(wrapped_spec(spec, stacked(3, space)))
+    assert wrapper in {name for name, _ in frame_stack_wrappers(3, space)}
+    ours = gymnasium.make(wrapped_spec(spec, frame_stack_wrappers(3, space)))
     observation, _ = ours.reset(seed=0)
     np.testing.assert_array_equal(observation, theirs.reset()[0])
     for _ in range(4):
@@ -233,7 +233,7 @@ def test_stacked_frames_that_cannot_be_made_alike_are_said(run, env, config, sai
     ],
 )
 def test_wrappers_by_their_names_today(name, kwargs, expected):
-    wrapper, note = todays_wrapper(name, kwargs)
+    wrapper, note = current_wrapper(name, kwargs)
     assert note == ""
     assert wrapper[0] == expected[0]
     assert wrapper[1] == (kwargs if expected[1] is None else expected[1])
@@ -244,7 +244,7 @@ def test_wrappers_that_leave_observations_alone_are_left_out_and_said(run):
     policy = load_policy(folder)
     assert EnvSpec.from_json(policy.source.environment).additional_wrappers == ()
     assert policy.source.notes == ("trained with DelayedRewardWrapper, which delays rewards; that is not done here",)
-    assert todays_wrapper("stable_baselines3.common.monitor.Monitor", {}) == (None, "")
+    assert current_wrapper("stable_baselines3.common.monitor.Monitor", {}) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_wrappers_that_leave_observations_alone_are_left_out_and_said(run):
 )
 def test_wrappers_without_a_like_are_refused(name):
     with pytest.raises(LookupError):
-        todays_wrapper(name, {})
+        current_wrapper(name, {})
 
 
 def test_a_wrapper_of_gymnasium_is_around_the_environment(run):
