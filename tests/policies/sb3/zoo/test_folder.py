@@ -105,8 +105,8 @@ def test_inspect_shows_the_run(run):
     folder = run(
         "CartPole-v1.zip", "best_model.zip", config="frame_stack: 4\nenv_wrapper: os.system\nvec_env_wrapper: x"
     )
-    text, whole = inspection(str(folder))
-    assert whole
+    text, complete = inspection(str(folder))
+    assert complete
     for part in ("environment", "CartPole-v1", "os.system", "frame_stack=4", "best_model.zip", "0 steps"):
         assert part in text
     model, _ = inspection(str(folder / "best_model.zip"))
@@ -191,17 +191,17 @@ def test_stacked_frames_are_those_of_stable_baselines(monkeypatch, run, space, w
 
 
 @pytest.mark.parametrize(
-    ("env", "config", "said"),
+    ("env", "config", "message"),
     [
         ("CartPole-v1", "frame_stack: 4\nnormalize: true", "after they were normalized"),
         ("CarRacing-v3", "frame_stack: 2", "along the last axis"),
     ],
 )
-def test_stacked_frames_that_cannot_be_made_alike_are_said(run, env, config, said):
+def test_stacked_frames_that_cannot_be_made_alike_are_said(run, env, config, message):
     make = (lambda: gymnasium.make("CartPole-v1")) if env != "CartPole-v1" else None
     policy = load_policy(run(f"{env}.zip", env=env, config=config, make=make), normalize=False)
     assert policy.source.environment is None
-    assert said in policy.source.notes[0]
+    assert message in policy.source.notes[0]
     assert "give a function that makes the environment as env=" in policy.source.notes[0]
 
 
