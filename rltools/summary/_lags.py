@@ -74,7 +74,8 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
         part = np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)
         cells = np.full((len(part), len(names), len(lags)), np.nan)
         cells[:, row, column] = 0  # a stack of stacks has several elements of one name and lag
-        np.add.at(cells, (slice(None), row, column), part)
+        for group in range(len(groups)):
+            cells[:, row[group], column[group]] += part[:, group]
         return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(sizes.sizes) else cells[:, 0]}
 
     found = {name: drawn.interval(level, "share") for name, drawn in sizes.drawn(shares).items()}

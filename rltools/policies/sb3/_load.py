@@ -151,7 +151,7 @@ def _without_statistics(path: Path, loaded: _Network, options: LoadOptions) -> t
     if normalized:
         raise ModelError(
             f"{path} was trained on normalized observations and their statistics are missing; put "
-            f"the file vecnormalize.pkl into {path.parent}, give its path as normalize=PATH, or pass normalize=False"
+            f"the file vecnormalize.pkl into {path.parent}, give its path as normalize=PATH, or say normalize=False"
         )
     if options.normalized is None and not tells:
         return ("whether it was trained on normalized observations is unknown; none are normalized",)

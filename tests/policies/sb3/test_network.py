@@ -41,7 +41,7 @@ def test_honest_networks_of_odd_proportions_are_made(make_model, draw, tmp_path,
 @pytest.mark.parametrize(
     ("name", "kwargs", "message"),
     [
-        ("RecurrentPPO", {"lstm_hidden_size": 200}, "a memory of 200"),
+        ("RecurrentPPO", {"lstm_hidden_size": 200}, "an LSTM of 200"),
         ("RecurrentPPO", {"n_lstm_layers": 500}, "n_lstm_layers of 500"),
         ("SAC", {"n_critics": 300}, "n_critics of 300"),
         ("PPO choice", {"net_arch": [100]}, r"layers \[100\]"),

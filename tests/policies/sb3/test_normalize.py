@@ -123,7 +123,7 @@ def test_an_off_policy_model_without_statistics_has_a_caveat(make_model, tmp_pat
     with zipfile.ZipFile(tmp_path / "model.zip") as archive:
         assert json.loads(archive.read("data"))["_last_original_obs"] is not None
     assert isinstance(model, DQN)
-    assert "not known" in load_policy(tmp_path / "model.zip").source.notes[0]
+    assert "unknown" in load_policy(tmp_path / "model.zip").source.notes[0]
 
 
 def test_statistics_of_rewards_alone_change_nothing(make_model, tmp_path):

@@ -341,4 +341,4 @@ def test_a_model_without_an_environment_can_be_loaded(make_model, tmp_path):
     policy = load_policy(str(tmp_path / "model.zip"))
     assert policy.source.environment is None
     assert policy.source.name == "model"
-    assert any("not known" in note for note in policy.source.notes)
+    assert any("unknown" in note for note in policy.source.notes)

@@ -121,7 +121,7 @@ def test_what_draws_nothing_acts_the_same(make_model, draw, name):
 @pytest.mark.parametrize("name", ["SAC", "PPO vector box sde"])
 def test_scores_alone_do_not_say_how_far_an_action_strays(make_model, draw, name):
     policy = load_policy(make_model(name))
-    with pytest.raises(ArgumentError, match="let act"):
+    with pytest.raises(ArgumentError, match="sample with act"):
         policy.choose(torch.zeros(ROWS, 2), deterministic=False, rngs=generators())
 
 

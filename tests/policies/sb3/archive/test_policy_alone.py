@@ -43,7 +43,7 @@ def test_under_any_name(name: str, tmp_path: Path) -> None:
     model = PPO("MlpPolicy", "CartPole-v1", seed=0, device="cpu", policy_kwargs={"net_arch": [4]})
     model.policy.save(str(tmp_path / name))
     policy = load_policy(tmp_path / name, "CartPole-v1")
-    assert "whether it was trained on normalized observations is not known; none are normalized" in policy.source.notes
+    assert "whether it was trained on normalized observations is unknown; none are normalized" in policy.source.notes
     observations = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     np.testing.assert_array_equal(
         policy.act(observations, Context()).actions, model.predict(observations, deterministic=True)[0]
@@ -99,7 +99,7 @@ def widened(saved_data: dict[str, Any]) -> None:
     [
         (lambda saved_data: saved_data["state_dict"].update(extra=torch.zeros(3)), "unexpected .*extra"),
         (lambda saved_data: saved_data["state_dict"].popitem(), "missing"),
-        (lambda saved_data: saved_data["state_dict"].update(action_net=3), "something else than weights"),
+        (lambda saved_data: saved_data["state_dict"].update(action_net=3), "something other than weights"),
         (lambda saved_data: saved_data["state_dict"]["action_net.bias"].fill_(torch.nan), "NaN or infinity"),
         (lambda saved_data: saved_data["data"].pop("observation_space"), "torch.save"),
         (lambda saved_data: saved_data["data"].update(net_arch=[10**9]), "more than it has weights for"),

@@ -47,7 +47,7 @@ def test_the_model_at_the_end_stands_for_the_run(run):
     assert size_of(policy) == 6
     assert policy.source.notes == (
         "this is CartPole-v1.zip; CartPole-v1_1 also holds best_model.zip, rl_model_1000_steps.zip, "
-        "rl_model_500_steps.zip, to be had by their paths",
+        "rl_model_500_steps.zip, load them by their paths",
     )
     assert EnvSpec.from_json(policy.source.environment).id == "CartPole-v1"
 
@@ -90,7 +90,7 @@ def test_statistics_of_the_run_and_of_a_checkpoint(run):
         wrapper.obs_rms.mean[:] = mean
         (folder / path).write_bytes(pickle.dumps(wrapper))
     wrapper.close()
-    note = "vecnormalize.pkl is from the end of the training, and {} from an earlier moment of it"
+    note = "vecnormalize.pkl is from the end of training, and {} from an earlier time"
     for name, mean in (("CartPole-v1", 1), ("best_model", 1), ("rl_model_500_steps", 2), ("rl_model_900_steps", 1)):
         policy, plain = load_policy(folder / f"{name}.zip"), load_policy(folder / f"{name}.zip", normalize=False)
         x, zero = np.full((1, 4), mean, np.float32), np.zeros((1, 4), np.float32)
@@ -193,7 +193,7 @@ def test_stacked_frames_are_those_of_stable_baselines(monkeypatch, run, space, w
 @pytest.mark.parametrize(
     ("env", "config", "message"),
     [
-        ("CartPole-v1", "frame_stack: 4\nnormalize: true", "after they were normalized"),
+        ("CartPole-v1", "frame_stack: 4\nnormalize: true", "after normalization"),
         ("CarRacing-v3", "frame_stack: 2", "along the last axis"),
     ],
 )
