@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -87,9 +88,8 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where} is larger than {MAX_BYTES:,} bytes; cards and experiment files are a few thousand")
     if len(text.split(maxsplit=MAX_WORDS)) > MAX_WORDS:
         raise ConfigError(f"{where} has more than {MAX_WORDS:,} words; cards and experiment files have a few hundred")
-    check = _Checks(where)
     try:
-        data = load_model(text, check)
+        data = load_model(text, lambda walk: _check(walk, where))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}, line {mark.line + 1}" if mark is not None else where
@@ -102,19 +102,48 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     return data
 
 
-def load_model(text: str, check: Callable[[Event], None], constructor: type[SafeConstructor] | None = None) -> Any:
-    """What YAML text holds, where every event of it is checked before anything is built of it.
+@dataclass
+class EventWalk:
+    """A walk over the events of YAML text: what has passed so far, the current event included.
+
+    Attributes:
+        event: the current one.
+        events: how many there were.
+        values: how many of them are keys and values.
+        documents: how many documents have begun.
+        depth: how many lists and mappings the event is in.
+    """
+
+    event: Event
+    events: int = 0
+    values: int = 0
+    documents: int = 0
+    depth: int = 0
+
+    def step(self, event: Event) -> EventWalk:
+        """Count one more event."""
+        self.event = event
+        self.events += 1
+        self.values += isinstance(event, NodeEvent)
+        self.documents += isinstance(event, DocumentStartEvent)
+        self.depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        return self
+
+
+def load_model(text: str, check: Callable[[EventWalk], None], constructor: type[SafeConstructor] | None = None) -> Any:
+    """The data in YAML text, each event of which is checked before anything is built from it.
 
     Args:
         text: YAML.
-        check: called with each event, in order; it raises where the text is to be refused.
+        check: called after each event, in order; it raises where the text is to be refused.
         constructor: of values; the safe one by default.
     """
+    walk = EventWalk(Event())
 
     class Checked(Parser):
         def get_event(self) -> Any:
             event = super().get_event()
-            check(event)
+            check(walk.step(event))
             return event
 
     yaml = YAML(typ="safe", pure=True)
@@ -124,26 +153,17 @@ def load_model(text: str, check: Callable[[Event], None], constructor: type[Safe
     return yaml.load(text)
 
 
-class _Checks:
-    """Refuses what is not plain data, or far too much of it, with its line."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-        self._depth = self._documents = self._values = 0
-
-    def __call__(self, event: Event) -> None:
-        self._documents += isinstance(event, DocumentStartEvent)
-        self._depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        self._values += isinstance(event, NodeEvent)
-        fault = _fault(event)
-        if self._documents > 1:
-            fault = "a second document begins; keep one in each file"
-        elif self._depth > MAX_DEPTH:
-            fault = f"more than {MAX_DEPTH} levels, one inside the other"
-        elif self._values > MAX_VALUES:
-            fault = f"more than {MAX_VALUES:,} keys and values; cards and experiment files have a few hundred"
-        if fault:
-            raise ConfigError(f"{self._where}, line {event.start_mark.line + 1}: {fault}")
+def _check(walk: EventWalk, where: str) -> None:
+    """Refuse what is not plain data, or too much of it, with its line."""
+    fault = _fault(walk.event)
+    if walk.documents > 1:
+        fault = "a second document begins; keep one in each file"
+    elif walk.depth > MAX_DEPTH:
+        fault = f"more than {MAX_DEPTH} levels, one inside the other"
+    elif walk.values > MAX_VALUES:
+        fault = f"more than {MAX_VALUES:,} keys and values; cards and experiment files have a few hundred"
+    if fault:
+        raise ConfigError(f"{where}, line {walk.event.start_mark.line + 1}: {fault}")
 
 
 def _fault(event: Event) -> str | None:

@@ -1,11 +1,16 @@
-"""The cards of agents and environments: what their .yaml files say, checked."""
+"""The cards of agents and environments: YAML files, found by name and checked.
+
+An agent's card says how a model was trained and how well it does; an environment's card names the elements of its
+observation and its actions. `content` finds both, the user's own before those of the package. Imports `errors` and
+`_util` only. Start with `_agent.py` and `_environment.py`.
+"""
 
 from rltools.cards._agent import AgentCard, ModelFile, Returns, Training, read_agent_card
 from rltools.cards._card import Card, Count, EnvironmentChoice, Text, WrappedEnvironment, WrapperChoice
 from rltools.cards._environment import (
-    ActionEntry,
+    Action,
     Choice,
-    Entry,
+    Element,
     EnvironmentCard,
     Factor,
     ImageObservation,
@@ -16,13 +21,13 @@ from rltools.cards._environment import (
 from rltools.cards._find import CardWarning, environment_card
 
 __all__ = [
-    "ActionEntry",
+    "Action",
     "AgentCard",
     "Card",
     "CardWarning",
     "Choice",
     "Count",
-    "Entry",
+    "Element",
     "EnvironmentCard",
     "EnvironmentChoice",
     "Factor",

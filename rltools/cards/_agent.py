@@ -8,12 +8,12 @@ from typing import Annotated, Self
 from pydantic import Field, JsonValue, model_validator
 
 from rltools._util.yaml import read_yaml, validate
-from rltools.cards._card import Card, Count, Text, WrappedEnvironment, matching
+from rltools.cards._card import Card, Count, Text, WrappedEnvironment, must_match
 
-Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
+Sha256 = Annotated[str, must_match(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 FileName = Annotated[
     str,
-    matching(
+    must_match(
         r"[A-Za-z0-9_-][A-Za-z0-9_.-]*",
         "the name of a file in the card's folder: letters, digits, '_', '-' and '.', not beginning with '.'",
     ),
@@ -21,13 +21,13 @@ FileName = Annotated[
 
 
 class ModelFile(Card):
-    """A model beside its card.
+    """The model file beside an agent's card.
 
     Attributes:
         file: name of the model file in the card's folder.
-        sha256: of that file.
-        normalize: name of the file of VecNormalize statistics in the same folder; None where there are none.
-        normalize_sha256: of those statistics; given exactly when `normalize` is.
+        sha256: of the model file.
+        normalize: name of the file of VecNormalize statistics in the same folder; None without one.
+        normalize_sha256: of that file; given exactly when `normalize` is.
     """
 
     file: FileName
@@ -46,8 +46,10 @@ class Training(Card):
     """How an agent was trained.
 
     Attributes:
-        steps: of the environment.
-        versions: of the libraries, by name.
+        steps: environment steps.
+        seed: of the training.
+        hyperparameters: arguments of the algorithm that differ from its defaults.
+        versions: versions of the libraries, by name.
     """
 
     steps: Count
@@ -60,7 +62,10 @@ class Returns(Card):
     """Undiscounted returns of a trained agent over whole episodes.
 
     Attributes:
-        seed: that `record` was given.
+        mean: over the episodes.
+        std: standard deviation over the episodes.
+        episodes: how many.
+        seed: given to `record`.
     """
 
     mean: float
@@ -70,7 +75,7 @@ class Returns(Card):
 
 
 class AgentCard(Card):
-    """What agent.yaml says about the model beside it."""
+    """An agent.yaml: the model beside it, its training and its returns."""
 
     name: Text
     description: Text
@@ -83,10 +88,10 @@ class AgentCard(Card):
 
 
 def read_agent_card(folder: Path) -> AgentCard:
-    """The card in an agent's folder.
+    """Read the card in an agent's folder.
 
     Raises:
-        ConfigError: no agent.yaml, or one with faults; all of them are listed.
+        ConfigError: no agent.yaml, or one with faults; all faults are listed.
     """
     path = folder / "agent.yaml"
     return validate(AgentCard, read_yaml(path), path)

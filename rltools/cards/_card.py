@@ -1,4 +1,4 @@
-"""What all cards have in common, and how they name an environment."""
+"""The base of all cards, and how they name an environment."""
 
 from __future__ import annotations
 
@@ -9,43 +9,50 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from rltools._util.limits import MAX_WRAPPERS, oversized
 
-MOST = 10**15
-Count = Annotated[int, Field(ge=1, le=MOST)]
+MAX_COUNT = 10**15
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+"""A positive integer."""
 Text = Annotated[str, Field(min_length=1)]
+"""A string that is not empty."""
 
 
-def matching(pattern: str, what: str) -> AfterValidator:
-    """For a text that a regular expression must match as a whole; `what` says in plain words what is expected."""
+def must_match(pattern: str, description: str) -> AfterValidator:
+    """A validator of strings by a regular expression that must match all of them.
+
+    Args:
+        pattern: the regular expression.
+        description: what is expected, for the error: "must be {description}".
+    """
 
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) is None:
-            raise ValueError(f"must be {what}")
+            raise ValueError(f"must be {description}")
         return text
 
     return AfterValidator(check)
 
 
 class Card(BaseModel):
-    """What every card has in common: nothing unknown, nothing converted, nothing changed afterwards."""
+    """Base of all cards: unknown keys are refused, values are not converted, instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
-def _moderate(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _check_size(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if excess := oversized(arguments):
         raise ValueError(excess)
     return arguments
 
 
-Arguments = Annotated[dict[str, JsonValue], AfterValidator(_moderate)]
+Arguments = Annotated[dict[str, JsonValue], AfterValidator(_check_size)]
 
 
 class EnvironmentChoice(Card):
     """An environment and the arguments it is made with.
 
     Attributes:
-        id: as registered with Gymnasium; in an environment's card, `*` stands for anything: `MiniGrid-*`.
-        kwargs: arguments of the environment; in an environment's card, those that decide whether the card fits.
+        id: as registered with Gymnasium; in an environment's card, `*` matches anything: `MiniGrid-*`.
+        kwargs: arguments of the environment; in an environment's card, those it must have for the card to apply.
     """
 
     id: Text
@@ -56,7 +63,7 @@ class WrapperChoice(Card):
     """A wrapper and the arguments it is made with.
 
     Attributes:
-        name: of its class, one of those that a file may name (`rltools.envs.wrapper_names`).
+        name: the wrapper's class, one of those that a file may name (`rltools.envs.wrapper_names`).
         kwargs: its arguments.
     """
 
@@ -65,23 +72,23 @@ class WrapperChoice(Card):
 
 
 class WrappedEnvironment(EnvironmentChoice):
-    """An environment as an agent was trained in it.
+    """The environment an agent was trained in.
 
     Attributes:
-        wrappers: what it was wrapped in, from the inside outwards.
+        wrappers: its wrappers, from the inside out.
     """
 
     wrappers: Annotated[tuple[WrapperChoice, ...], Field(strict=False, max_length=MAX_WRAPPERS)] = ()
 
 
-def different(entries: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The same entries.
+def check_distinct_names(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same items, each with a `name` of its own.
 
     Raises:
-        ValueError: two of them have one name.
+        ValueError: two of them share a name.
     """
-    names = [entry.name for entry in entries]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"names must differ; given more than once: {', '.join(map(repr, twice))}")
-    return entries
+    names = [item.name for item in items]
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"names must differ; given more than once: {', '.join(map(repr, duplicates))}")
+    return items

@@ -9,11 +9,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rltools._util.yaml import read_yaml, validate
-from rltools.cards._card import Card, EnvironmentChoice, Text, different, matching
+from rltools.cards._card import Card, EnvironmentChoice, Text, check_distinct_names, must_match
 
 
-class ActionEntry(Card):
-    """One discrete action, or one dimension of a continuous one."""
+class Action(Card):
+    """One discrete action, or one dimension of a continuous action."""
 
     name: Text
     unit: str = ""
@@ -21,28 +21,28 @@ class ActionEntry(Card):
 
 
 class EnvironmentCard(Card):
-    """What the entries of an environment's observation and its actions are called.
+    """The names of the elements of an environment's observation and of its actions.
 
     Attributes:
-        environments: the ids and arguments it describes; arguments not named here do not matter to it.
-        source: address of the documentation it was written from.
+        environments: the ids and arguments it describes; arguments not named here do not matter.
+        description: a sentence about the environment.
+        source: URL of the documentation it was written from.
         observation: see `ObservationCard`; for an observation that is one array.
         image: likewise.
         choices: likewise.
         parts: for a Dict or a Tuple, what each of its arrays holds, by its path: `camera/0`.
-        actions: one for each discrete action, for each dimension of a continuous one, or for each value of each entry
-            of a MultiDiscrete or MultiBinary one; left out where the environment itself says what they are called, as
-            Atari games do.
+        actions: one per discrete action, per dimension of a continuous action, or per value of each element of a
+            MultiDiscrete or MultiBinary one; omitted where the environment itself names them, as Atari games do.
     """
 
     environments: Annotated[tuple[EnvironmentChoice, ...], Field(strict=False, min_length=1)]
     description: Text
-    source: Annotated[str, matching(r"(?s)https?://.*", "an address that begins with http:// or https://")]
-    observation: Annotated[tuple[Entry, ...], Field(strict=False)] = ()
+    source: Annotated[str, must_match(r"(?s)https?://.*", "an address that begins with http:// or https://")]
+    observation: Annotated[tuple[Element, ...], Field(strict=False)] = ()
     image: ImageObservation | None = None
     choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()
     parts: dict[str, ObservationCard] = Field(default_factory=dict)
-    actions: Annotated[tuple[ActionEntry, ...], Field(strict=False)] = ()
+    actions: Annotated[tuple[Action, ...], Field(strict=False)] = ()
 
     @property
     def action_names(self) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class EnvironmentCard(Card):
 
     @property
     def observes(self) -> str:
-        """What is observed, in a few words: `8 features`, `an image`, `500 values`, `direction, image and mission`."""
+        """The observation in a few words: `8 features`, `an image`, `500 values`, `direction, image and mission`."""
         if self.parts:
             *others, last = self.parts
             if last.isdigit():
@@ -62,7 +62,7 @@ class EnvironmentCard(Card):
         return f"{len(self.observation)} features" if self.observation else "an image"
 
     def leaf(self, name: str) -> ObservationCard | None:
-        """What the card says of one array of the observation, by its path; "" for an observation that is one array."""
+        """The card of one array of the observation by its path, "" for an observation that is one array."""
         if name:
             return self.parts.get(name)
         if self.parts:
@@ -73,50 +73,50 @@ class EnvironmentCard(Card):
     def _one_kind(self) -> Self:
         if sum(map(bool, (self.observation, self.image, self.choices, self.parts))) != 1:
             raise ValueError(
-                "give exactly one of observation (an entry for each number), image, choices and parts (of a Dict)"
+                "give exactly one of observation (an element per number), image, choices and parts (of a Dict)"
             )
         return self
 
     @field_validator("observation", "actions")
     @classmethod
-    def _names_differ(cls, entries: tuple[Entry | ActionEntry, ...]) -> tuple[Entry | ActionEntry, ...]:
-        return different(entries)
+    def _names_differ(cls, items: tuple[Element | Action, ...]) -> tuple[Element | Action, ...]:
+        return check_distinct_names(items)
 
 
 def read_environment_card(path: Path) -> EnvironmentCard:
-    """The card in a file.
+    """Read an environment's card.
 
     Raises:
-        ConfigError: a card that cannot be read, or with faults; all of them are listed.
+        ConfigError: a card that cannot be read, or has faults; all faults are listed.
     """
     return validate(EnvironmentCard, read_yaml(path), path)
 
 
-class Entry(Card):
-    """One entry of an observation.
+class Element(Card):
+    """One element of an observation.
 
     Attributes:
-        name: short, as it stands on an axis.
-        unit: "" where there is none.
+        name: short, fit for an axis label.
+        unit: "" for none.
         meaning: a sentence.
-        range: the lowest and the highest value, in that unit; None where nothing bounds it.
+        range: the lowest and the highest value, in that unit; None where unbounded.
     """
 
     name: Text
     unit: str = ""
     meaning: Text
-    # Lists are all that YAML has; without this, strict validation would refuse to read one as a tuple.
+    # YAML has lists only, which strict validation would not accept as a tuple.
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)
 
 
 class ImageObservation(Card):
-    """An observation that is a picture.
+    """An observation that is an image.
 
     Attributes:
-        layout: what its axes are, for instance "y,x,channel"; "lag" is that of several frames, the last one now.
+        layout: its axes, for instance "y,x,channel"; "lag" is the axis of several frames, the newest last.
         channels: what each channel holds.
-        meaning: what the picture shows.
-        range: of one pixel.
+        meaning: what the image shows.
+        range: of a pixel.
     """
 
     layout: (
@@ -129,21 +129,21 @@ class ImageObservation(Card):
 
 
 class Factor(Card):
-    """One of the things that a value of a choice stands for at once."""
+    """One of several quantities that a value of a choice combines."""
 
     name: Text
     values: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
 
 
 class Choice(Card):
-    """Something that is one of several values: a Discrete observation, or an entry of a MultiDiscrete one.
+    """A categorical observation: a Discrete one, or an element of a MultiDiscrete one.
 
     Attributes:
-        name: short, as it stands on an axis; its entries are then called `name=value`.
+        name: short, fit for an axis label; its one-hot elements are called `name=value`.
         meaning: a sentence.
         values: a name for each value, from the lowest on.
-        factors: where a value stands for several things at once, each of them, the last one counting fastest; the names
-            of the values are made of theirs. Given exactly where `values` is not.
+        factors: the quantities that a value combines, the last one varying fastest; they name the values. Given exactly
+            where `values` is not.
     """
 
     name: Text
@@ -167,22 +167,22 @@ class Choice(Card):
 
 
 class TextObservation(Card):
-    """An observation that is a text: it is recorded, and no number stands for it."""
+    """An observation that is a text; it is recorded and not encoded."""
 
     meaning: Text
 
 
 class ObservationCard(Card):
-    """What one array of an observation holds: exactly one of these is given.
+    """What one array of an observation holds; exactly one attribute is given.
 
     Attributes:
-        observation: numbers, one entry for each, in row-major order.
-        image: a picture.
-        choices: of a Discrete one, or one for each entry of a MultiDiscrete one.
+        observation: the elements of an array of numbers, in row-major order.
+        image: an image.
+        choices: the choice of a Discrete array, or one for each element of a MultiDiscrete one.
         text: a text.
     """
 
-    observation: Annotated[tuple[Entry, ...], Field(strict=False)] = ()
+    observation: Annotated[tuple[Element, ...], Field(strict=False)] = ()
     image: ImageObservation | None = None
     choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()
     text: TextObservation | None = None
@@ -195,5 +195,5 @@ class ObservationCard(Card):
 
     @field_validator("observation")
     @classmethod
-    def _names_differ(cls, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        return different(entries)
+    def _names_differ(cls, items: tuple[Element, ...]) -> tuple[Element, ...]:
+        return check_distinct_names(items)

@@ -1,4 +1,4 @@
-"""Finding the card of an environment."""
+"""Finding the card of an environment among all cards."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from rltools.errors import ConfigError
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-MAX_LOOKED_THROUGH = 10_000_000
-"""Characters of all cards together."""
+MAX_CHARACTERS = 10_000_000
+"""Length of all cards together."""
 MAX_IDS = 1_000
 _LISTED = re.compile(r"""\bid["']?: *["']?([^\s"',}]{1,200})""")
 
 
 class CardWarning(UserWarning):
-    """A card that cannot be read is left out."""
+    """A card that cannot be read is ignored."""
 
 
 def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
-    """The card that fits an environment best; None where there is none.
+    """The card that matches an environment best; None if there is none.
 
-    A card fits when it lists the environment's id, or a pattern such as `MiniGrid-*`, with arguments the environment
-    has; other arguments of the environment do not matter. The card that lists most arguments wins, of equals the one of
-    the working directory, and of equals in one folder the id before a pattern and a longer pattern before a shorter
-    one. It speaks of the environment inside all wrappers.
+    A card matches when it lists the environment's id, or a pattern such as `MiniGrid-*`, with arguments the environment
+    has; other arguments of the environment do not matter. The card that lists most arguments wins. Ties go to the card
+    in the working directory, then to an id before a pattern and to a longer pattern before a shorter one. A card
+    describes the environment inside all wrappers.
 
     Raises:
-        ConfigError: a card that lists the id has faults, or two cards of one folder fit equally well. A faulty card of
-            other environments is no matter here.
+        ConfigError: a card that lists the id has faults, or two cards of one folder match equally well. Faulty cards of
+            other environments do not matter.
     """
     candidates = [
         (len(choice.kwargs), path, _exactness(choice), card)
-        for path, card in _speaking_of(spec.id)
+        for path, card in _cards_listing(spec.id)
         for choice in card.environments
-        if _fits(choice, spec)
+        if _matches(choice, spec)
     ]
     if not candidates:
         return None
@@ -63,7 +63,7 @@ def environment_card(spec: EnvSpec) -> EnvironmentCard | None:
 
 
 def _read(path: Path) -> EnvironmentCard:
-    # Strict YAML takes a millisecond for each entry, and some cards have hundreds; a changed file is read again.
+    # Strict YAML takes a millisecond per element, and some cards have hundreds; a changed file is read again.
     try:
         content = path.read_bytes()
     except OSError:
@@ -76,41 +76,41 @@ def _read_once(path: Path, content: bytes) -> EnvironmentCard:
     return read_environment_card(path)
 
 
-def _speaking_of(env_id: str) -> Iterator[tuple[Path, EnvironmentCard]]:
-    """The cards that speak of an environment; only those are read, because it is quicker.
+def _cards_listing(env_id: str) -> Iterator[tuple[Path, EnvironmentCard]]:
+    """The cards that list an environment; for speed no others are parsed.
 
     Raises:
-        ConfigError: one of them has faults, or there are far too many cards to look through.
+        ConfigError: one of them has faults, or the cards are too large to search.
     """
-    paths, left = list_content("envs"), MAX_LOOKED_THROUGH
-    whole = re.compile(rf"(?<![\w./-]){re.escape(env_id)}(?![\w./-])")
+    paths, budget = list_content("envs"), MAX_CHARACTERS
+    exact = re.compile(rf"(?<![\w./-]){re.escape(env_id)}(?![\w./-])")
     for path in paths.values():
         try:
             text = read_foreign(path, MAX_BYTES, unreadable=ConfigError).decode("utf-8", "replace")
             ids = _ids(text, path)
         except ConfigError as error:
-            # What it speaks of cannot be known but by its name.
+            # Only its file name tells which environment it describes.
             if _letters(path.stem) in _letters(env_id):
                 raise
-            warnings.warn(f"{error}; the card {path.name} is left out", CardWarning, stacklevel=3)
+            warnings.warn(f"{error}; the card {path.name} is ignored", CardWarning, stacklevel=3)
             continue
-        left -= len(text)
-        if left < 0:
+        budget -= len(text)
+        if budget < 0:
             raise ConfigError(
-                f"{path.parent} holds more than {MAX_LOOKED_THROUGH:,} characters of cards, too many to "
+                f"{path.parent} holds more than {MAX_CHARACTERS:,} characters of cards, too many to "
                 f"search; move files that are not cards elsewhere"
             )
-        if whole.search(text) or any("*" in listed and fnmatchcase(env_id, listed) for listed in ids):
+        if exact.search(text) or any("*" in listed and fnmatchcase(env_id, listed) for listed in ids):
             try:
                 yield path, _read(path)
             except ConfigError:
-                # A faulty card that only mentions it stops nothing.
+                # A faulty card that merely mentions the environment is ignored.
                 if not ids or any(fnmatchcase(env_id, listed) for listed in ids):
                     raise
 
 
 def _ids(text: str, path: Path) -> list[str]:
-    """The ids, and patterns of ids, that a card lists, told from its text."""
+    """The ids and patterns that a card lists, found in its text."""
     ids = [match[1] for match in islice(_LISTED.finditer(text), MAX_IDS + 1)]
     if len(ids) > MAX_IDS:
         raise ConfigError(f"{path} lists more than {MAX_IDS:,} ids; write a pattern for many of them")
@@ -125,7 +125,7 @@ def _exactness(choice: EnvironmentChoice) -> tuple[bool, int]:
     return ("*" not in choice.id, len(choice.id))
 
 
-def _fits(choice: EnvironmentChoice, spec: EnvSpec) -> bool:
+def _matches(choice: EnvironmentChoice, spec: EnvSpec) -> bool:
     return fnmatchcase(spec.id, choice.id) and all(
         name in spec.kwargs and _same(spec.kwargs[name], value) for name, value in choice.kwargs.items()
     )
@@ -134,5 +134,5 @@ def _fits(choice: EnvironmentChoice, spec: EnvSpec) -> bool:
 def _same(actual: object, listed: object) -> bool:
     try:
         return bool(actual == listed)
-    except (ValueError, TypeError):  # arrays of several values have no truth of their own
+    except (ValueError, TypeError):  # the truth value of an array is ambiguous
         return False

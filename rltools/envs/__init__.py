@@ -1,4 +1,9 @@
-"""Naming and making environments, without running what a file says."""
+"""Environments: their ids, their specs, and how they are made, without running what a file says.
+
+`_ids` finds a spec by id, `_spec` reads and writes specs as JSON, `_wrapper_specs` knows the wrappers a file may name,
+`_statistics` freezes what wrappers have learned, `names/` names observations and actions. Imports `spaces` and, for
+types, `cards`. Start with `_make.py`: `make_environment`.
+"""
 
 from rltools.envs._ids import (
     Environment,
@@ -9,7 +14,7 @@ from rltools.envs._ids import (
     registered_ids,
 )
 from rltools.envs._make import check_kind, foreign_kind, is_old_space, make_environment, make_with_rewards
-from rltools.envs._spec import spec_from_json, spec_to_json
+from rltools.envs._spec import canonical_spec_json, spec_from_json, spec_to_json
 from rltools.envs._statistics import (
     chain,
     changes_rewards,
@@ -26,6 +31,7 @@ from rltools.envs._wrapper_specs import statistics_of, wrapped_spec, wrapper_nam
 
 __all__ = [
     "Environment",
+    "canonical_spec_json",
     "chain",
     "changes_rewards",
     "check_kind",

@@ -1,4 +1,4 @@
-"""What environments are called, today and before, and the packages that register them."""
+"""Ids of environments, current and former, and the packages that register them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rltools.envs._wrapper_specs import remakeable, with_arguments_of
 from rltools.errors import SimulationError
 
 Environment = str | EnvSpec | gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]]
+"""What a caller may give as an environment: an id, a spec, a live environment or a function that makes one."""
 
 RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "LunarLander-v2": ("LunarLander-v3", {}),
@@ -35,7 +36,7 @@ _OLD_MUJOCO = re.compile(
     r"(Ant|HalfCheetah|Hopper|Humanoid|HumanoidStandup|InvertedDoublePendulum|InvertedPendulum|Pusher|Reacher|Swimmer"
     r"|Walker2d)-v[23]"
 )
-# Packages that rltools knows to register environments: by what their ids look like, not because a file says so.
+# Packages known to register environments, by the pattern of their ids and never because a file names them.
 _REGISTERED_BY = (
     (re.compile(r"(MiniGrid|BabyAI)-.*"), "minigrid", "minigrid"),
     (re.compile(r"ALE/.*|[A-Za-z*]+NoFrameskip-v[04]"), "ale_py", "ale-py"),
@@ -43,7 +44,7 @@ _REGISTERED_BY = (
 
 
 def current_id(env_id: str) -> tuple[str, dict[str, Any]]:
-    """Today's id of an environment that was renamed, with the arguments that make it the same one.
+    """The current id of a renamed environment, with the arguments that make it the same environment.
 
     >>> current_id("LunarLanderContinuous-v2")
     ('LunarLander-v3', {'continuous': True})
@@ -52,27 +53,27 @@ def current_id(env_id: str) -> tuple[str, dict[str, Any]]:
     """
     if mujoco := _OLD_MUJOCO.fullmatch(env_id):
         return f"{mujoco[1]}-v5", {}
-    today, kwargs = RENAMED.get(env_id, (env_id, {}))
-    return today, dict(kwargs)
+    current, kwargs = RENAMED.get(env_id, (env_id, {}))
+    return current, dict(kwargs)
 
 
 def is_newer_version(env_id: str) -> bool:
-    """Whether models may come from an older version of an environment, which had another id.
+    """Whether models may come from an older version of an environment, under another id.
 
     >>> is_newer_version("LunarLander-v3"), is_newer_version("CartPole-v1")
     (True, False)
     """
     name, _, version = env_id.rpartition("-")
-    return any(today == env_id for today, _ in RENAMED.values()) or (
+    return any(current == env_id for current, _ in RENAMED.values()) or (
         version == "v5" and _OLD_MUJOCO.fullmatch(f"{name}-v3") is not None
     )
 
 
 def environment_spec(env: Environment) -> EnvSpec | None:
-    """How an environment is specified, under today's id and without its render mode; None where only making it tells.
+    """The spec of an environment, under its current id and without its render mode; None if it has none.
 
     Raises:
-        SimulationError: no environment of this id is registered, or it is in far too many wrappers.
+        SimulationError: no environment of this id is registered, or it is in too many wrappers.
     """
     if isinstance(env, str):
         env_id, kwargs = current_id(env)
@@ -88,22 +89,22 @@ def environment_spec(env: Environment) -> EnvSpec | None:
 
 
 def _check_depth(env: gymnasium.Env[Any, Any]) -> None:
-    # Gymnasium asks each wrapper for what the one inside it says, one call within the other.
+    # Gymnasium builds a spec by recursion through the wrappers.
     count = 0
     while isinstance(env, gymnasium.Wrapper):
         count, env = count + 1, env.env
         if count > MAX_WRAPPERS:
             raise SimulationError(
-                f"the environment is in more than {MAX_WRAPPERS} wrappers, which is the most; unwrap it, or put what "
-                f"they do into one"
+                f"the environment is in more than {MAX_WRAPPERS} wrappers, which is the most; unwrap it, or merge some "
+                f"of them into one"
             )
 
 
 def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
-    """The specification that is registered under an id, with more arguments.
+    """The spec registered under an id, with further arguments.
 
     Raises:
-        SimulationError: none is, or its module or package has to be imported or installed first.
+        SimulationError: there is none, or its module or package must be imported or installed first.
     """
     module, _, name = env_id.rpartition(":")
     if module and module not in sys.modules:
@@ -113,19 +114,19 @@ def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
         )
     if name not in gymnasium.registry:
         _import_package_of(name)
-    known = gymnasium.registry.get(name)
-    if known is None:
+    spec = gymnasium.registry.get(name)
+    if spec is None:
         near = difflib.get_close_matches(name, gymnasium.registry, n=3)
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise SimulationError(
             f"no environment {name!r} is registered; {hint}Where another package registers it, import that package "
             f"first, or name it on the command line: --import PACKAGE"
         )
-    return dataclasses.replace(known, kwargs=known.kwargs | kwargs)
+    return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)
 
 
 def registered_ids(pattern: str) -> tuple[str, ...]:
-    """The ids that are registered and match a pattern such as `MiniGrid-*`, in the order of their registration.
+    """The registered ids that match a pattern such as `MiniGrid-*`, in order of registration.
 
     Raises:
         SimulationError: the package that registers them is not installed.
@@ -135,10 +136,10 @@ def registered_ids(pattern: str) -> tuple[str, ...]:
 
 
 def import_modules(names: Iterable[str]) -> None:
-    """Import modules that the user named, so that they register their environments; the working directory counts.
+    """Import modules that the user named, so that they register their environments; also from the working directory.
 
     Raises:
-        SimulationError: one cannot be imported.
+        SimulationError: a module cannot be imported.
     """
     names, here = list(names), str(Path.cwd())
     if names and here not in sys.path:
@@ -149,12 +150,12 @@ def import_modules(names: Iterable[str]) -> None:
         except Exception as error:
             raise SimulationError(
                 f"the module {name!r} cannot be imported ({type(error).__name__}: {error}); install it, or run in the "
-                f"folder it lies in"
+                f"folder that contains it"
             ) from error
 
 
 def without_render_mode(spec: EnvSpec) -> EnvSpec:
-    """The same specification, drawn in no way."""
+    """The same spec without a render mode, with wrappers that can be made again."""
     kwargs = {name: value for name, value in spec.kwargs.items() if name != "render_mode"}
     return dataclasses.replace(spec, kwargs=kwargs, additional_wrappers=remakeable(spec.additional_wrappers))
 

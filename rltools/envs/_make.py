@@ -1,4 +1,4 @@
-"""Making environments."""
+"""Making a new environment from an id, a spec, a live environment or a function."""
 
 from __future__ import annotations
 
@@ -27,53 +27,57 @@ _EXTRAS = {
 
 
 def make_environment(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
-    """A new environment: by id, by specification, like the one given, or from the function given.
+    """Make a new environment from an id, a spec, a live environment or a function.
 
-    What its wrappers have learned of observations is frozen, and rewards are not scaled by what was seen so far.
+    What its wrappers have learned of observations is frozen, and rewards are not scaled by running statistics.
+
+    Args:
+        env: which environment to make; a live one is copied by its spec.
+        render_mode: how it renders; None for not at all.
 
     Raises:
-        ArgumentError: none of these was given; the message says what to give instead of some other things.
-        SimulationError: it cannot be made, cannot be drawn in this render mode, or comes out unlike the one given.
+        ArgumentError: `env` is something else; the message says what to give instead.
+        SimulationError: it cannot be made or rendered in this mode, or differs from the live environment.
     """
     return with_own_rewards(make_with_rewards(env, render_mode=render_mode))
 
 
 def make_with_rewards(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
-    """The same, with rewards as its wrappers give them.
+    """Make a new environment as `make_environment` does, with rewards as its wrappers return them.
 
     Raises:
         ArgumentError: as `make_environment`.
-        SimulationError: it cannot be made, cannot be drawn in this render mode, or comes out unlike the one given.
+        SimulationError: likewise.
     """
     spec = environment_spec(env)
     if spec is not None:
         if render_mode is not None:
             spec = dataclasses.replace(spec, kwargs=spec.kwargs | {"render_mode": render_mode})
         try:
-            made = gymnasium.make(spec, disable_env_checker=True)
+            new = gymnasium.make(spec, disable_env_checker=True)
         except Exception as error:
             raise SimulationError(f"{spec.id} cannot be made: {error}{_next_step(env, spec, error)}") from error
-        if isinstance(env, gymnasium.Env) and not _alike(env.observation_space, made.observation_space):
+        if isinstance(env, gymnasium.Env) and not _same_arrays(env.observation_space, new.observation_space):
             raise SimulationError(
-                f"a second {env} would give {made.observation_space} instead of {env.observation_space}: one of its "
+                f"a second {env} would give {new.observation_space} instead of {env.observation_space}: one of its "
                 f"wrappers does not record what it was made with; give a function that makes the environment"
             )
         if render_mode is not None and not _CAMERA & spec.kwargs.keys():
-            follow(made)
-        return freeze_all(made)
+            _track_robot(new)
+        return freeze_all(new)
     if isinstance(env, gymnasium.Env):
         raise SimulationError(
             f"{env} has no specification, so no second one can be made; give a function that makes one"
         )
     check_kind(env)
-    return freeze_all(_made_by(cast("Callable[[], gymnasium.Env[Any, Any]]", env), render_mode))
+    return freeze_all(_call(cast("Callable[[], gymnasium.Env[Any, Any]]", env), render_mode))
 
 
 def check_kind(env: object) -> None:
     """Refuse anything that is not an environment and does not make one.
 
     Raises:
-        ArgumentError: it is neither; of other libraries' vectors and environments it says what to give instead.
+        ArgumentError: it is neither; for vectors and environments of other libraries it says what to give instead.
     """
     if isinstance(env, str | EnvSpec | gymnasium.Env):
         return
@@ -83,14 +87,14 @@ def check_kind(env: object) -> None:
         raise ArgumentError(f"an environment is an id, a specification or a function that makes one, not {env!r}")
 
 
-def _alike(one: Space[Any], other: Space[Any]) -> bool:
-    """Whether two spaces have the same arrays, whatever their bounds."""
-    if isinstance(one, spaces.Dict) and isinstance(other, spaces.Dict):
-        return one.keys() == other.keys() and all(_alike(part, other[key]) for key, part in one.items())
-    return type(one) is type(other) and one.shape == other.shape
+def _same_arrays(space: Space[Any], other: Space[Any]) -> bool:
+    """Whether two spaces have the same arrays, up to their bounds."""
+    if isinstance(space, spaces.Dict) and isinstance(other, spaces.Dict):
+        return space.keys() == other.keys() and all(_same_arrays(part, other[key]) for key, part in space.items())
+    return type(space) is type(other) and space.shape == other.shape
 
 
-def _made_by(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | None) -> gymnasium.Env[Any, Any]:
+def _call(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | None) -> gymnasium.Env[Any, Any]:
     try:
         env = factory()
     except Exception as error:
@@ -123,20 +127,21 @@ def _next_step(env: Environment, spec: EnvSpec, error: Exception) -> str:
     return f'. Install what it needs: pip install "gymnasium[{extra}]"'
 
 
-FREE = -1
+_FREE_CAMERA = -1
 
 
-def follow(env: gymnasium.Env[Any, Any]) -> None:
-    """Let a MuJoCo environment be seen by its model's own camera "track", where it has one.
+def _track_robot(env: gymnasium.Env[Any, Any]) -> None:
+    """Render a MuJoCo environment by its model's camera "track", if it has one.
 
-    Gymnasium's free camera stays where the robot began, which then walks out of the picture within seconds.
+    Gymnasium's free camera stays at the start, and a robot walks out of its picture within seconds.
     """
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
-    if renderer is None or getattr(renderer, "camera_id", None) != FREE:
+    if renderer is None or getattr(renderer, "camera_id", None) != _FREE_CAMERA:
         return
     import mujoco
 
-    renderer.camera_id = mujoco.mj_name2id(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, "track")  # FREE without one
+    # Without such a camera this is the number of the free one.
+    renderer.camera_id = mujoco.mj_name2id(renderer.model, mujoco.mjtObj.mjOBJ_CAMERA, "track")
 
 
 OLD_GYM = (
@@ -146,9 +151,9 @@ OLD_GYM = (
 
 
 def foreign_kind(value: object) -> str:
-    """What an object is that is no environment of Gymnasium's, with what to give instead; "" for anything unknown.
+    """What an object of another library is, and what to give instead; "" for anything unknown.
 
-    It is told by the modules of its classes, because none of these libraries need be installed here.
+    Objects are recognized by the modules of their classes, because none of these libraries need be installed.
     """
     modules = [cls.__module__ for cls in type(value).__mro__]
     roots = {module.partition(".")[0] for module in modules}
@@ -176,14 +181,14 @@ def is_old_space(space: object) -> bool:
     return type(space).__module__.partition(".")[0] == "gym"
 
 
-def _vector(value: object, what: str, first: str, also: str) -> str:
+def _vector(value: object, kind: str, first: str, addition: str) -> str:
     inner: Any = value
     while not hasattr(inner, "envs") and hasattr(inner, "venv" if hasattr(inner, "venv") else "env"):
         inner = inner.venv if hasattr(inner, "venv") else inner.env
     single = f"one of its environments (.{first}), " if hasattr(inner, "envs") else ""
     return (
-        f"{what} ({type(value).__name__}), and each episode has an environment of its own; give {single}its id, or a "
-        f"function that makes one gymnasium.Env{also}"
+        f"{kind} ({type(value).__name__}), and each episode has an environment of its own; give {single}its id, or a "
+        f"function that makes one gymnasium.Env{addition}"
     )
 
 

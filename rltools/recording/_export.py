@@ -14,6 +14,7 @@ from rltools._util.console import whole_text
 from rltools.recording.attribution import Attribution
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
+from rltools.spaces.parts import without_lag
 
 if TYPE_CHECKING:
     from rltools.recording._recording import Recording
@@ -73,10 +74,10 @@ def labeled_arrays(recording: Recording, method: str | None, target: str | None,
         coordinates["feature"] = ("feature", _names(features.names)[kept])
         coordinates["unit"] = ("feature", _names(units)[kept])
     if features.dims == ("lag", "feature") and features.given_names:
-        lags, count = features.shape
-        now = [name.removesuffix(", now") for name in features.names[-count:]]
-        coordinates["lag"] = ("lag", np.arange(1 - lags, 1))
-        coordinates["feature"] = ("feature", _names(now))
+        lags = features.lags.reshape(features.shape)[:, 0].tolist()
+        latest = features.names[-features.shape[1] :]
+        coordinates["lag"] = ("lag", -np.array(lags))
+        coordinates["feature"] = ("feature", _names(without_lag(name, lags[-1]) for name in latest))
     if actions.ndim == 2:
         names = recording.header.action_names
         if len(names) != actions.shape[1]:  # the values of several choices, not the choices

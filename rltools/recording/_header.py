@@ -51,6 +51,8 @@ _FEATURES = {
     "leaves": list[dict[str, Any]],
     "leaf_dims": list[list[str]],
     "choices": list[str],
+    "lags": list[int],
+    "leaf_names": list[str],
 }
 _MOST_ENTRIES = 1 << 30
 """Of an observation: what more would need exceeds any memory."""
@@ -179,7 +181,13 @@ def read_header(path: Path) -> tuple[Header, str]:
 
 
 def _check_features(path: Path, entry: dict[str, Any]) -> None:
-    check_fields(path, entry, _FEATURES, frozenset({"channels", "leaves", "leaf_dims", "choices"}), "features")
+    check_fields(
+        path,
+        entry,
+        _FEATURES,
+        frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names"}),
+        "features",
+    )
     for leaf in entry.get("leaves", ()):
         check_fields(path, leaf, _LEAF, frozenset(), "features.leaves")
     shapes = [entry["shape"], *(leaf["shape"] for leaf in entry.get("leaves", ()))]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.files import numbered
-from rltools.envs import current_id, spec_to_json
+from rltools.envs import canonical_spec_json, current_id, spec_to_json
 from rltools.errors import ConflictError
 from rltools.policies.base import Policy
 from rltools.recording import Header, open_recording
@@ -139,7 +139,7 @@ def check_settings(folder: Path, header: Header) -> None:
         f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(there, name))} there and "
         f"{_short(getattr(header, name))} asked for"
         for name in vars(header)
-        if name not in passing and getattr(there, name) != getattr(header, name)
+        if name not in passing and _comparable(there, name) != _comparable(header, name)
     ]
     if there.layers and not differing and _learned(there) != _learned(header):
         differing = [f"statistics of observations {_learned(there)} there and {_learned(header)} asked for"]
@@ -152,6 +152,11 @@ def check_settings(folder: Path, header: Header) -> None:
 
 
 _SETTINGS = {"policy_sha256": "model with sha256", "environment": "environment with"}
+
+
+def _comparable(header: Header, name: str) -> Any:
+    value = getattr(header, name)
+    return canonical_spec_json(value) if name == "environment" else value
 
 
 def _learned(header: Header) -> list[Any]:

@@ -1,10 +1,11 @@
-"""Names, units and shape of the entries of an encoded observation."""
+"""Features: names, units, shape, lag and leaf of the elements of an encoded observation."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from rltools._util.short_repr import value_repr
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.spaces.axes import element_axes, image_axes, is_image
 from rltools.spaces.leaves import Leaf, leaves, map_leaves, nest, pick
-from rltools.spaces.parts import Part, ago
+from rltools.spaces.parts import Part, with_lag
 
 if TYPE_CHECKING:
     from gymnasium import Space
@@ -23,22 +24,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Features:
-    """Names, units and shape of the entries of an encoded observation.
+    """What the elements of an encoded observation are: names, units, shape, lag and leaf.
 
-    An observation that is one array keeps its shape; the leaves of a Dict or Tuple become one flat vector, in their
-    order, and `unflatten` gives each its shape back. Choices are one-hot: an entry for each value, 1 for the one that
-    was seen.
+    An observation that is one array keeps its shape. The leaves of a Dict or Tuple are concatenated into one flat
+    vector, in their order, and `unflatten` restores each leaf's shape. Choices are one-hot.
 
     Attributes:
         shape: of one encoded observation.
         dims: a name for each of its axes: ("feature",) for a vector, ("y", "x", "channel") for an image,
             ("lag", "feature") for a stack of vectors, ("row", "column") for a table of quantities.
-        given_names: one per entry in row-major order; empty where nothing names them (`names` then numbers them).
-        units: one per entry, "" where there is none; empty where nothing says.
-        leaves: the arrays of the observation; empty for one array of numbers.
-        leaf_dims: the axes of each leaf, as `dims`; empty for those of quantities.
-        choices: what is chosen, for each entry of each leaf that holds choices, in order; empty where nothing says.
-        channels: what each channel of a picture holds, for each leaf, or for the one array; empty where nothing says.
+        given_names: one per element in row-major order; empty where unnamed (`names` then numbers them).
+        units: one per element, "" for none; empty where unknown.
+        leaves: the arrays of the observation; empty for a single array of numbers.
+        leaf_dims: the axes of each leaf, as `dims`; empty where they follow from the leaf.
+        choices: what is chosen, for each choice of each leaf in order; empty where unknown.
+        channels: what each channel of an image holds, for each leaf or for the single array; empty where unknown.
+        given_lags: steps ago, one per element in row-major order, where no axis called "lag" says so, as in a flattened
+            stack; empty otherwise. Read `lags`.
+        given_leaf_names: the name of the leaf each element comes from, one per element, where `leaves` does not say so,
+            as in a flattened Dict; empty otherwise. Read `leaf_names`.
 
     Example:
         >>> import rltools
@@ -57,11 +61,14 @@ class Features:
     leaf_dims: tuple[tuple[str, ...], ...] = ()
     choices: tuple[str, ...] = ()
     channels: tuple[tuple[str, ...], ...] = ()
+    # Not compared: older recordings lack them, and are continued all the same.
+    given_lags: tuple[int, ...] = field(default=(), compare=False)
+    given_leaf_names: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or not all(hasattr(size, "__index__") for size in self.shape):
             raise ArgumentError(
-                f"the shape of features is {self.shape!r:.80}; give a tuple of numbers, and names as given_names, for "
+                f"the shape of features is {self.shape!r:.80}; give a tuple of integers, and names as given_names, for "
                 f"instance Features((2,), given_names=('speed', 'height'))"
             )
         if self.dims == ("feature",) and len(self.shape) != 1:
@@ -72,18 +79,24 @@ class Features:
                 f"one for each axis"
             )
         size = self.size
-        for what, given in (("names", self.given_names), ("units", self.units)):
-            if given and len(given) != size:
+        per_element = {
+            "names": self.given_names,
+            "units": self.units,
+            "lags": self.given_lags,
+            "names of leaves": self.given_leaf_names,
+        }
+        for kind, values in per_element.items():
+            if values and len(values) != size:
                 raise ArgumentError(
-                    f"{len(given)} {what} for an observation of shape {self.shape}, which has {size} entries; "
-                    f"give one for each entry"
+                    f"{len(values)} {kind} for an observation of shape {self.shape}, which has {size} elements; "
+                    f"give one for each element"
                 )
         if len(set(self.given_names)) < len(self.given_names):
             twice = sorted({name for name in self.given_names if self.given_names.count(name) > 1})
             raise ArgumentError(f"feature names must differ; given more than once: {', '.join(map(repr, twice))}")
 
     def __repr__(self) -> str:
-        """The first names, or the axes where nothing names the entries."""
+        """The first names, or the axes where the elements are unnamed."""
         if not self.given_names:
             return f"Features({list(self.shape)} as {', '.join(self.dims)})"
         first = ", ".join(map(value_repr, self.given_names[:4]))
@@ -91,56 +104,72 @@ class Features:
 
     @property
     def size(self) -> int:
-        """How many entries an encoded observation has."""
+        """How many elements an encoded observation has."""
         return prod(self.shape)
 
     @property
     def is_image(self) -> bool:
-        """Whether the entries have a place in a picture; a picture inside a Dict is one of its `parts`."""
+        """Whether the observation is an image; an image inside a Dict is one of its `parts`."""
         return is_image(self.dims)
 
     @property
     def has_images(self) -> bool:
-        """Whether it is a picture, or a Dict or Tuple with one."""
+        """Whether the observation is an image, or a Dict or Tuple with one."""
         return any(part.is_image for part in self.parts)
 
     @property
     def is_nested(self) -> bool:
-        """Whether an observation is a Dict or a Tuple."""
+        """Whether the observation is a Dict or a Tuple."""
         return bool(self.leaves) and bool(self.leaves[0].path)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The arrays of an observation as pieces of the encoded one; those without numbers are left out."""
+        """The arrays of the observation as slices of the encoded one; texts are left out."""
         channels = self.channels or ((),) * max(1, len(self.leaves))
         if not self.leaves:
-            whole = Leaf((), "number", self.shape, "float32")
-            return (Part(whole, 0, self.shape, self.dims, channels[0]),)
+            array = Leaf((), "number", self.shape, "float32")
+            return (Part(array, 0, self.shape, self.dims, channels[0]),)
         dims = self.leaf_dims or tuple(leaf.plain_axes for leaf in self.leaves)
         if not self.is_nested:
             return (Part(self.leaves[0], 0, self.shape, self.dims),)
         starts = np.concatenate([[0], np.cumsum([leaf.size for leaf in self.leaves])])
         return tuple(
-            Part(leaf, int(start), leaf.encoded_shape, axes, held)
-            for leaf, start, axes, held in zip(self.leaves, starts[:-1], dims, channels, strict=True)
+            Part(leaf, int(start), leaf.encoded_shape, axes, names)
+            for leaf, start, axes, names in zip(self.leaves, starts[:-1], dims, channels, strict=True)
             if leaf.kind != "text"
         )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """One name per entry in row-major order: the given ones, else `obs[2, 5]`, `cell=5`, `camera/0/3`."""
+        """One name per element in row-major order: the given ones, else `obs[2, 5]`, `cell=5`, `camera/0/3`."""
         return self.given_names or tuple(name for part in self.parts for name in part.numbered())
 
+    @cached_property
+    def lags(self) -> np.ndarray:
+        """How many steps ago each element was observed: int64 `[element]` in row-major order, 0 for now."""
+        lags = np.zeros(self.size, np.int64)
+        for part in self.parts:
+            lags[part.start : part.stop] = part.lags()
+        if self.given_lags:
+            lags[:] = self.given_lags
+        lags.setflags(write=False)
+        return lags
+
+    @cached_property
+    def leaf_names(self) -> tuple[str, ...]:
+        """The name of the leaf each element comes from, in row-major order; "" where the observation is one array."""
+        return self.given_leaf_names or tuple(part.leaf.name for part in self.parts for _ in range(prod(part.shape)))
+
     def label(self, position: int) -> str:
-        """The name with its unit, for an axis: `x velocity (m/s)`."""
+        """The name with its unit, as an axis label: `x velocity (m/s)`."""
         unit = self.units[position] if self.units else ""
         return f"{self.names[position]} ({unit})" if unit else self.names[position]
 
     def position(self, name: str) -> int:
-        """Where the entry of this name is, in row-major order.
+        """The position of the element of this name, in row-major order.
 
         Raises:
-            UnknownNameError: no entry has this name.
+            UnknownNameError: no element has this name.
         """
         try:
             return self.names.index(name)
@@ -149,11 +178,11 @@ class Features:
             raise UnknownNameError(f"no feature {name!r}; there are {', '.join(map(repr, close))}") from None
 
     def encode(self, observations: Any) -> np.ndarray:
-        """A batch of observations as the environment gives them -> `[batch, *shape]`, the numbers they become.
+        """Encode a batch of observations, as the environment returns them, to `[batch, *shape]`.
 
         Raises:
             MismatchError: a key is missing.
-            ArgumentError: a choice that is none of its values.
+            ArgumentError: a choice that is out of its range.
         """
         if not self.leaves:
             return np.asarray(observations)
@@ -164,9 +193,9 @@ class Features:
         return np.concatenate(flat, axis=1) if flat else np.zeros((_rows(observations, self.leaves), 0), np.float32)
 
     def unflatten(self, values: Any) -> Any:
-        """`[..., *shape]`, or `[..., size]` -> the former; of a Dict or Tuple a structure like it.
+        """Restore the shape of encoded values: `[..., size]` or `[..., *shape]` -> `[..., *shape]`.
 
-        Arrays and tensors alike; leaves without numbers are left out.
+        For a Dict or Tuple the result is nested like the observation, without its texts. Takes arrays and tensors.
         """
         lead = values.shape[: -len(self.shape)] if self._ends_with_shape(values) else values.shape[:-1]
         if not self.is_nested:
@@ -179,51 +208,52 @@ class Features:
         return bool(self.shape) and tuple(values.shape[-len(self.shape) :]) == self.shape
 
     def groups(self, *, merged: bool = False, separated: Sequence[str] = ()) -> list[tuple[str, np.ndarray]]:
-        """What a summary has a row for: each entry of a vector; each region and channel of an image.
+        """The rows of a summary: one per element of a vector, one per region and channel of an image.
 
         Args:
-            merged: a choice as one row, the sum of its one-hot entries, instead of one for each of its values.
-            separated: of an image the axes along which there are rows; empty for all.
+            merged: make a choice one row, the sum of its one-hot elements, instead of one row per value.
+            separated: the axes of an image along which rows are separate; empty for all.
 
         Returns:
-            Pairs of a name and the row-major positions of the entries that belong to it.
+            Pairs of a name and the row-major positions of its elements.
         """
-        found: list[tuple[str, np.ndarray]] = []
+        rows: list[tuple[str, np.ndarray]] = []
         for part in self.parts:
             if part.is_image:
                 prefix = f"{part.leaf.name}: " if part.leaf.name else ""
-                found += [(prefix + name, part.start + at) for name, at in part.regions(separated)]
+                rows += [(prefix + name, part.start + elements) for name, elements in part.regions(separated)]
             elif merged and part.leaf.kind == "choice" and part.shape == part.leaf.encoded_shape:
-                found += self._merged(part)
+                rows += self._merged(part)
             else:
-                places = np.arange(part.start, part.stop)
-                found += [(self.names[place], np.array([place])) for place in places]
-        return found
+                rows += [(self.names[position], np.array([position])) for position in range(part.start, part.stop)]
+        return rows
 
     def _merged(self, part: Part) -> list[tuple[str, np.ndarray]]:
         """A row for each choice of a leaf."""
         choices = [choice for other in self.parts if other.leaf.kind == "choice" for choice in other.choice_names()]
         before = sum(len(other.leaf.sizes) for other in self.parts if other.start < part.start)
         names = self.choices or tuple(choices)
-        ends = part.start + np.cumsum(part.leaf.sizes)
+        stops = part.start + np.cumsum(part.leaf.sizes)
         return [
-            (names[before + at], np.arange(end - size, end))
-            for at, (end, size) in enumerate(zip(ends, part.leaf.sizes, strict=True))
+            (names[before + index], np.arange(stop - size, stop))
+            for index, (stop, size) in enumerate(zip(stops, part.leaf.sizes, strict=True))
         ]
 
     def windowed(self, lags: int) -> Features:
-        """The features of so many observations in a row, the last one last, as one input `[lag, *feature]`."""
-        when = [ago(lags - 1 - lag) for lag in range(lags)]
+        """The features of a window `[lag, *feature]` of that many observations, the latest last."""
+        steps = range(lags - 1, -1, -1)
         return Features(
             (lags, *self.shape),
             ("lag", *self.dims),
-            tuple(f"{name}, {then}" for then in when for name in self.names),
+            tuple(with_lag(name, lag) for lag in steps for name in self.names),
             self.units * lags,
             channels=() if self.leaves else self.channels,
+            given_lags=tuple(lag + inner for lag in steps for inner in self.lags.tolist()) if self.lags.any() else (),
+            given_leaf_names=self.leaf_names * lags if self.is_nested or self.given_leaf_names else (),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As `recording.json` keeps it."""
+        """The entry "features" of `recording.json`; what follows from other keys is left out."""
         plain: dict[str, Any] = {
             "shape": list(self.shape),
             "dims": list(self.dims),
@@ -231,7 +261,11 @@ class Features:
             "units": list(self.units),
         }
         if self.channels:
-            plain["channels"] = [list(held) for held in self.channels]
+            plain["channels"] = [list(names) for names in self.channels]
+        if self.given_lags:
+            plain["lags"] = list(self.given_lags)
+        if self.given_leaf_names:
+            plain["leaf_names"] = list(self.given_leaf_names)
         if self.leaves:
             plain["leaves"] = [leaf.to_json() for leaf in self.leaves]
             plain |= {"leaf_dims": [list(dims) for dims in self.leaf_dims], "choices": list(self.choices)}
@@ -239,47 +273,64 @@ class Features:
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Features:
-        """What `to_json` wrote."""
-        shape = tuple(entry["shape"])
-        kept = tuple(Leaf.from_json(leaf) for leaf in entry.get("leaves", ()))
-        return cls(
-            shape,
+        """The features that `to_json` wrote, in this version or an older one."""
+        leaves = tuple(Leaf.from_json(leaf) for leaf in entry.get("leaves", ()))
+        leaf_dims = tuple(tuple(dims) for dims in entry.get("leaf_dims", ()))
+        features = cls(
+            tuple(entry["shape"]),
             tuple(entry["dims"]),
             tuple(entry["names"]),
             tuple(entry["units"]),
-            kept,
-            tuple(tuple(dims) for dims in entry.get("leaf_dims", ())) or _older_axes(kept),
+            leaves,
+            leaf_dims or _older_axes(leaves),
             tuple(entry.get("choices", ())),
-            tuple(tuple(held) for held in entry.get("channels", ())),
+            tuple(tuple(names) for names in entry.get("channels", ())),
+            tuple(entry.get("lags", ())),
+            tuple(entry.get("leaf_names", ())),
         )
+        return features if "lags" in entry else _with_older_lags(features)
 
 
-def _older_axes(kept: Sequence[Leaf]) -> tuple[tuple[str, ...], ...]:
-    """The axes of the leaves of a Dict in files that do not say: what had two or three was an image."""
-    older = [leaf.encoded_shape for leaf in kept if leaf.path]
-    return tuple((image_axes(shape) if len(shape) < 4 else ()) or element_axes(shape) for shape in older)
+def _older_axes(leaves: Sequence[Leaf]) -> tuple[tuple[str, ...], ...]:
+    """The axes of the leaves of a Dict in files without "leaf_dims": arrays of two or three axes were images."""
+    shapes = [leaf.encoded_shape for leaf in leaves if leaf.path]
+    return tuple((image_axes(shape) if len(shape) < 4 else ()) or element_axes(shape) for shape in shapes)
 
 
-def _rows(observations: Any, of: Sequence[Leaf]) -> int:
+_LAG_WORDS = re.compile(r", (?:now|(\d+) steps? ago)$")
+
+
+def _with_older_lags(features: Features) -> Features:
+    """Features out of a file without "lags", by how `with_lag` ended the names.
+
+    The only place where a name is parsed, once per file. Axes called "lag" need none of it.
+    """
+    matches = [_LAG_WORDS.search(name) for name in features.given_names]
+    lags = [int(match[1] or 0) if match else 0 for match in matches]
+    if not any(lags) or (features.lags >= lags).all():
+        return features
+    return replace(features, given_lags=tuple(np.maximum(features.lags, lags).tolist()))
+
+
+def _rows(observations: Any, leaves: Sequence[Leaf]) -> int:
     counts: list[int] = []
-    map_leaves(lambda _, value: counts.append(len(value)), observations, of)
+    map_leaves(lambda _, value: counts.append(len(value)), observations, leaves)
     return counts[0] if counts else 0
 
 
 def space_features(space: Space[Any]) -> Features:
-    """The features of a space, numbered.
+    """The features of a space, with numbered names.
 
     Raises:
-        ArgumentError: a space that is not supported.
+        ArgumentError: an unsupported space.
 
     >>> from gymnasium.spaces import Box, Dict, Discrete
     >>> space_features(Dict(camera=Box(0, 255, (1, 2)), cell=Discrete(3))).names
     ('camera/0/0', 'camera/0/1', 'cell=0', 'cell=1', 'cell=2')
     """
-    found = leaves(space)
-    if len(found) == 1 and not found[0].path:
-        (leaf,) = found
-        shape = leaf.encoded_shape
-        return Features(shape, leaf.plain_axes, leaves=() if leaf.kind == "number" else found)
-    dims = tuple(leaf.plain_axes if leaf.kind != "text" else () for leaf in found)
-    return Features((sum(leaf.size for leaf in found),), ("feature",), leaves=found, leaf_dims=dims)
+    arrays = leaves(space)
+    if len(arrays) == 1 and not arrays[0].path:
+        (leaf,) = arrays
+        return Features(leaf.encoded_shape, leaf.plain_axes, leaves=() if leaf.kind == "number" else arrays)
+    dims = tuple(leaf.plain_axes if leaf.kind != "text" else () for leaf in arrays)
+    return Features((sum(leaf.size for leaf in arrays),), ("feature",), leaves=arrays, leaf_dims=dims)

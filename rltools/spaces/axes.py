@@ -1,4 +1,4 @@
-"""What the axes of an array are called; the one place that says what is an image."""
+"""Names for the axes of an array; the only place that decides what is an image."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 SMALL, LARGE = 5, 28
-"""Entries a side: of fewer, only bytes are taken for pixels; of so many, all numbers of one range."""
+"""Sides in elements: below the first only uint8 counts as pixels, from the second on any numbers of one range do."""
 LEVELS = 256
-"""Values of an integer that is the brightness of something or the kind of a place; words and prices have more."""
+"""The most values of an integer pixel (a brightness or a kind of cell); words and prices have more."""
 BRIGHTNESS = ((0, 1), (0, 255))
-"""Ranges of floats that are the brightness of something."""
+"""Ranges of floating-point pixels."""
 COLORS = (1, 3)
-"""Channels of a gray or a colored image."""
+"""Numbers of channels of a gray and of a color image."""
 
 _LAYOUTS: dict[int, dict[tuple[str, ...], int]] = {
     2: {("y", "x"): 0},
@@ -27,16 +27,16 @@ _LAYOUTS: dict[int, dict[tuple[str, ...], int]] = {
     # As Gymnasium stacks frames; as MetaDrive does; and frames with their channels first.
     4: {("lag", "y", "x", "channel"): 1, ("y", "x", "channel", "lag"): 0, ("lag", "channel", "y", "x"): 2},
 }
-"""By how many axes an image has: their names, and where the first of y and x is."""
+"""Layouts of an image by its number of axes: the names of the axes, and the index of the first of y and x."""
 
 
 def is_image(dims: Sequence[str]) -> bool:
-    """Whether the entries of an array with these axes have a place in an image."""
+    """Whether an array with these axes is an image."""
     return {"y", "x"} <= set(dims)
 
 
 def element_axes(shape: Sequence[int]) -> tuple[str, ...]:
-    """Names for the axes of an array whose entries are quantities of their own.
+    """Names for the axes of an array that is not an image.
 
     >>> element_axes((8,)), element_axes((5, 30)), element_axes((2, 5, 30))
     (('feature',), ('row', 'column'), ('axis_0', 'axis_1', 'axis_2'))
@@ -46,7 +46,7 @@ def element_axes(shape: Sequence[int]) -> tuple[str, ...]:
 
 
 def image_axes(shape: Sequence[int]) -> tuple[str, ...]:
-    """Names for the axes of an image of two to four axes: its longer ones are y and x; () for other arrays.
+    """Names for the axes of an image of two to four axes, y and x being the longest; () for other arrays.
 
     >>> image_axes((96, 96, 3)), image_axes((4, 84, 84)), image_axes((2, 10, 10, 3))
     (('y', 'x', 'channel'), ('channel', 'y', 'x'), ('lag', 'y', 'x', 'channel'))
@@ -60,10 +60,10 @@ def image_axes(shape: Sequence[int]) -> tuple[str, ...]:
 
 
 def space_axes(space: Space[Any]) -> tuple[str, ...]:
-    """Names for the axes of the arrays of a Box or MultiBinary: those of an image where its entries are pixels.
+    """Names for the axes of a Box or MultiBinary, those of an image where its elements are pixels.
 
-    They are where all places share one range, and this is that of bytes; or there is an axis of channels, and they are
-    integers or between 0 and 1 or 255; or there are very many of them. Without bounds they are quantities.
+    They count as pixels where all positions share one range and this is the range of uint8; or where there is a channel
+    axis and they are integers or range from 0 to 1 or 255; or where the array is large. Without bounds they do not.
 
     >>> from gymnasium.spaces import Box
     >>> space_axes(Box(0, 255, (84, 84), np.uint8)), space_axes(Box(-np.inf, np.inf, (5, 30)))
@@ -77,8 +77,8 @@ def space_axes(space: Space[Any]) -> tuple[str, ...]:
 def _are_pixels(space: Any, axes: tuple[str, ...]) -> bool:
     zeros = np.zeros(space.shape)
     low, high = bounds_of(space) if hasattr(space, "low") else (zeros, zeros + 1)  # the bits of a MultiBinary
-    places = tuple(at for at, axis in enumerate(axes) if axis != "channel")
-    alike = all((end == end.max(axis=places, keepdims=True)).all() for end in (low, high))
+    spatial = tuple(index for index, axis in enumerate(axes) if axis != "channel")
+    alike = all((bound == bound.max(axis=spatial, keepdims=True)).all() for bound in (low, high))
     if not alike or not (np.isfinite(low).all() and np.isfinite(high).all()):
         return False
     ranges = set(zip(low.ravel().tolist(), high.ravel().tolist(), strict=True))
@@ -93,14 +93,14 @@ def _are_pixels(space: Any, axes: tuple[str, ...]) -> bool:
 
 
 LARGEST = 1e10
-"""No quantity gets this far: a larger bound only means that some number had to be written."""
+"""Bounds of this size or more are placeholders, not limits of a quantity."""
 
 
 def bounds_of(space: Box) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest values of a Box, infinite where there is no bound: float64 `[*shape]` each.
+    """The lowest and the highest values of a Box, infinite where unbounded: float64 `[*shape]` each.
 
-    The largest number of a type is no bound either, and neither is one of `LARGEST` or more: measured against it,
-    everything that happens would be 0.
+    The largest number of a dtype counts as unbounded, and so does a bound of `LARGEST` or more: relative to it every
+    observed value would be 0.
 
     >>> from gymnasium.spaces import Box
     >>> bounds_of(Box(-1, np.finfo(np.float32).max, (1,)))
@@ -111,7 +111,7 @@ def bounds_of(space: Box) -> tuple[np.ndarray, np.ndarray]:
     least, most = -LARGEST, LARGEST
     if kind.kind == "f":
         least, most = max(least, float(np.finfo(kind).min)), min(most, float(np.finfo(kind).max))
-    elif kind.kind in "iu" and kind.itemsize > 2:  # bytes and the like do range over all of their type
+    elif kind.kind in "iu" and kind.itemsize > 2:  # 8- and 16-bit integers do use all of their range
         info = np.iinfo(kind)
         least, most = max(least, float(info.min)) if info.min else least, min(most, float(info.max))
     return np.where(low <= least, -np.inf, low), np.where(high >= most, np.inf, high)

@@ -1,8 +1,8 @@
-"""The arrays that an observation is made of, and the numbers they become.
+"""The arrays of an observation, and how they are encoded as numbers.
 
-An observation is one array, or a Dict or Tuple of them, nested as deep as one likes. Each of its arrays is a leaf.
-Numbers stay numbers; a choice (Discrete, MultiDiscrete) becomes one-hot, because nothing can be differentiated with
-respect to which of several things was seen; a text is kept as it is, and no number stands for it.
+An observation is one array, or a Dict or Tuple of arrays, nested to any depth; each array is a leaf. Numbers stay
+numbers; a choice (Discrete, MultiDiscrete) becomes one-hot, because an index has no gradient; a text is recorded and
+not encoded.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Leaf:
     """One array of an observation.
 
     Attributes:
-        path: the keys and positions that lead to it; () where the observation is this array.
+        path: the keys and indices that lead to it; () where the observation is this array.
         kind: "number" (Box, MultiBinary), "choice" (Discrete, MultiDiscrete) or "text".
         shape: of the array as the environment gives it.
         dtype: of that array, NumPy's name for it; "object" for texts.
-        sizes: of a choice, how many values each of its entries can take, in row-major order.
-        starts: of a choice, the lowest value of each of them.
-        axes: a name for each axis of the numbers it becomes, by its space; not kept in files, where features have them.
+        sizes: how many values each element of a choice can take, in row-major order.
+        starts: the lowest value of each element of a choice.
+        axes: a name for each axis of its encoding, by its space; not written to files, where the features have them.
     """
 
     path: Path
@@ -53,27 +53,27 @@ class Leaf:
 
     @property
     def encoded_shape(self) -> tuple[int, ...]:
-        """Of the numbers it becomes."""
+        """The shape of its encoding."""
         if self.kind == "choice":
             return (sum(self.sizes),)
         return self.shape if self.kind == "number" else (0,)
 
     @property
     def plain_axes(self) -> tuple[str, ...]:
-        """A name for each axis of the numbers it becomes; where its space is not known, bytes are an image."""
+        """A name for each axis of its encoding; without a known space, uint8 counts as an image."""
         pixels = image_axes(self.shape) if self.kind == "number" and self.dtype == "uint8" else ()
         return self.axes or pixels or element_axes(self.encoded_shape)
 
     @property
     def size(self) -> int:
-        """How many numbers it becomes."""
+        """How many elements its encoding has."""
         return prod(self.encoded_shape)
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """`[batch, *shape]` -> `[batch, *encoded_shape]`: numbers as they are, choices as float32 one-hot.
 
         Raises:
-            ArgumentError: a choice that is none of its values.
+            ArgumentError: a choice that is out of its range.
         """
         if self.kind == "number":
             return values
@@ -81,11 +81,11 @@ class Leaf:
             return np.zeros((len(values), 0), np.float32)
         chosen = values.reshape(len(values), len(self.sizes)).astype(np.int64) - np.array(self.starts, np.int64)
         if ((chosen < 0) | (chosen >= np.array(self.sizes))).any():
-            row, entry = np.argwhere((chosen < 0) | (chosen >= np.array(self.sizes)))[0]
-            low, size = self.starts[entry], self.sizes[entry]
+            row, element = np.argwhere((chosen < 0) | (chosen >= np.array(self.sizes)))[0]
+            low, size = self.starts[element], self.sizes[element]
             raise ArgumentError(
-                f"{self.name or 'the observation'} is {values.reshape(len(values), -1)[row, entry]}, which is none of "
-                f"its values {low} to {low + size - 1}"
+                f"{self.name or 'the observation'} is {values.reshape(len(values), -1)[row, element]}, which is none "
+                f"of its values {low} to {low + size - 1}"
             )
         offsets = np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
         encoded = np.zeros((len(values), sum(self.sizes)), np.float32)
@@ -93,23 +93,23 @@ class Leaf:
         return encoded
 
     def to_json(self) -> dict[str, Any]:
-        """As `recording.json` keeps it."""
-        kept = {name: value for name, value in vars(self).items() if name != "axes"}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+        """Its entry in `recording.json`."""
+        fields = {name: value for name, value in vars(self).items() if name != "axes"}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Leaf:
-        """What `to_json` wrote."""
+        """The leaf that `to_json` wrote."""
         plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in entry.items()}
         return cls(**plain)
 
 
 def leaves(space: Space[Any]) -> tuple[Leaf, ...]:
-    """The leaves of a space, in its own order.
+    """The leaves of a space, in the order of the space.
 
     Raises:
-        ArgumentError: a space that has no entries, or no fixed number of them (Sequence, Graph, OneOf), or an unknown
-            one.
+        ArgumentError: a space without elements, without a fixed number of them (Sequence, Graph, OneOf), or of an
+            unknown kind.
 
     >>> from gymnasium.spaces import Box, Dict, Discrete
     >>> [(leaf.name, leaf.kind, leaf.encoded_shape) for leaf in leaves(Dict(speed=Box(0, 1, (2,)), gear=Discrete(5)))]
@@ -123,13 +123,13 @@ def leaves(space: Space[Any]) -> tuple[Leaf, ...]:
             f"the observation space is {space!r:.80}, a {type(space).__name__}; give a space of gymnasium.spaces, for "
             f"instance env.observation_space"
         )
-    found = tuple(_walk(space, ()))
-    if all(leaf.kind == "text" for leaf in found):
+    walked = tuple(_walk(space, ()))
+    if all(leaf.kind == "text" for leaf in walked):
         raise ArgumentError(
-            f"observations of {space!r:.200} have no numbers that anything could be said of; give a space with a Box, "
-            f"Discrete, MultiDiscrete or MultiBinary in it"
+            f"observations of {space!r:.200} have no numbers to explain; give a space with a Box, Discrete, "
+            f"MultiDiscrete or MultiBinary in it"
         )
-    return found
+    return walked
 
 
 def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
@@ -138,10 +138,10 @@ def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
     if not isinstance(space, spaces.Dict | spaces.Tuple) and 0 in (space.shape or ()):
         where = f" at {'/'.join(map(str, path))!r}" if path else ""
         advice = (
-            "leave them out with gymnasium.wrappers.FilterObservation" if path else "give an observation that has some"
+            "remove them with gymnasium.wrappers.FilterObservation" if path else "give an observation that has some"
         )
         raise ArgumentError(
-            f"observations of shape {tuple(space.shape or ())}{where} have no entries to explain; {advice}"
+            f"observations of shape {tuple(space.shape or ())}{where} have no elements to explain; {advice}"
         )
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():
@@ -159,7 +159,7 @@ def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
         shape, dtype = tuple(map(int, space.shape)), np.dtype(space.dtype or np.int64).name
         sizes, starts = space.nvec.reshape(-1), space.start.reshape(-1)
         yield Leaf(path, "choice", shape, dtype, tuple(map(int, sizes)), tuple(map(int, starts)), ("feature",))
-    elif isinstance(space, spaces.Text) or np.dtype(space.dtype).kind == "U":  # other packages have texts of their own
+    elif isinstance(space, spaces.Text) or np.dtype(space.dtype).kind == "U":  # other packages define their own
         yield Leaf(path, "text", (), "object", axes=("feature",))
     elif type(space).__module__.partition(".")[0] == "gym":
         raise ArgumentError(
@@ -176,45 +176,45 @@ def _walk(space: Space[Any], path: Path) -> Iterator[Leaf]:
 
 
 def pick(observation: Any, leaf: Leaf) -> Any:
-    """What an observation, or a batch of them, holds at a leaf.
+    """The array at a leaf of an observation or of a batch of observations.
 
     Raises:
-        MismatchError: a key that is missing, or fewer entries than the leaf's position; the message lists the keys.
+        MismatchError: a missing key, or fewer elements than the leaf's index; the message lists the keys.
     """
-    found = observation
+    value = observation
     for depth, key in enumerate(leaf.path):
         try:
-            found = found[key]
+            value = value[key]
         except (KeyError, IndexError, TypeError) as error:
-            place = "/".join(map(str, leaf.path[:depth])) or "the observation"
-            there = (
-                f"the keys {', '.join(map(repr, found))}"
-                if isinstance(found, Mapping)
-                else f"{len(found)} entries"
-                if isinstance(found, Sequence)
-                else f"no keys: it is a {type(found).__name__}"
+            where = "/".join(map(str, leaf.path[:depth])) or "the observation"
+            content = (
+                f"the keys {', '.join(map(repr, value))}"
+                if isinstance(value, Mapping)
+                else f"{len(value)} entries"
+                if isinstance(value, Sequence)
+                else f"no keys: it is a {type(value).__name__}"
             )
-            raise MismatchError(f"{place} has no {key!r}; it has {there}") from error
-    return found
+            raise MismatchError(f"{where} has no {key!r}; it has {content}") from error
+    return value
 
 
-def nest(found: Sequence[tuple[Leaf, Any]]) -> Any:
-    """The structure that leaves were walked out of, with something else in the place of each."""
-    if len(found) == 1 and not found[0][0].path:
-        return found[0][1]
-    return _nested([(leaf.path, value) for leaf, value in found])
+def nest(pairs: Sequence[tuple[Leaf, Any]]) -> Any:
+    """The Dict, Tuple or single array that leaves were walked out of, with a new value for each leaf."""
+    if len(pairs) == 1 and not pairs[0][0].path:
+        return pairs[0][1]
+    return _nested([(leaf.path, value) for leaf, value in pairs])
 
 
-def _nested(found: list[tuple[Path, Any]]) -> Any:
-    if found and not found[0][0]:
-        return found[0][1]
-    keys = dict.fromkeys(path[0] for path, _ in found)
-    parts = {key: _nested([(path[1:], value) for path, value in found if path[0] == key]) for key in keys}
+def _nested(pairs: list[tuple[Path, Any]]) -> Any:
+    if pairs and not pairs[0][0]:
+        return pairs[0][1]
+    keys = dict.fromkeys(path[0] for path, _ in pairs)
+    parts = {key: _nested([(path[1:], value) for path, value in pairs if path[0] == key]) for key in keys}
     return tuple(parts.values()) if parts and all(isinstance(key, int) for key in parts) else parts
 
 
 def blank_observations(space: Space[Any], rows: int) -> Any:
-    """So many observations `[row, ...]` of zeros, the lowest values of choices and empty texts."""
+    """A batch of placeholder observations `[row, ...]`: zeros, the lowest values of choices, empty texts."""
 
     def blank(leaf: Leaf) -> np.ndarray:
         if leaf.kind == "text":
@@ -225,12 +225,12 @@ def blank_observations(space: Space[Any], rows: int) -> Any:
     return nest([(leaf, blank(leaf)) for leaf in leaves(space)])
 
 
-def map_leaves(change: Callable[[Leaf, Any], Any], observation: Any, of: Sequence[Leaf]) -> Any:
-    """The same structure, with `change(leaf, value)` at each leaf.
+def map_leaves(change: Callable[[Leaf, Any], Any], observation: Any, leaves: Sequence[Leaf]) -> Any:
+    """The same structure with `change(leaf, value)` at each leaf.
 
     Raises:
         MismatchError: a leaf is missing.
     """
-    if len(of) == 1 and not of[0].path:
-        return change(of[0], observation)
-    return nest([(leaf, change(leaf, pick(observation, leaf))) for leaf in of])
+    if len(leaves) == 1 and not leaves[0].path:
+        return change(leaves[0], observation)
+    return nest([(leaf, change(leaf, pick(observation, leaf))) for leaf in leaves])

@@ -1,4 +1,4 @@
-"""A leaf of an observation as a piece of the encoded one."""
+"""An array of an observation as a slice of the encoded observation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from rltools.spaces.leaves import Leaf
 
 @dataclass(frozen=True)
 class Part:
-    """A leaf as a piece of the encoded observation: its numbers are `[start, stop)` in row-major order.
+    """A leaf as a slice of the encoded observation: its elements are `[start, stop)` in row-major order.
+
+    Attributes:
+        leaf: the array.
+        start: position of its first element.
+        shape: of its encoding.
+        dims: a name for each of its axes.
+        channels: what each channel of an image holds; empty where unknown.
 
     Example:
         >>> import rltools
@@ -34,16 +41,25 @@ class Part:
 
     @property
     def is_image(self) -> bool:
-        """Whether its entries have a place in an image."""
+        """Whether its elements have a position in an image."""
         return is_image(self.dims)
 
     @property
     def stop(self) -> int:
-        """Where the next one begins."""
+        """Position after its last element."""
         return self.start + prod(self.shape)
 
+    def lags(self) -> np.ndarray:
+        """How many steps ago each element was observed, by the axes called "lag": int64 `[element]`, 0 for now."""
+        lags = np.zeros(self.shape, np.int64)
+        for axis, name in enumerate(self.dims):
+            if name == "lag":
+                steps = np.arange(self.shape[axis])[::-1]
+                lags += steps.reshape([-1 if axis == other else 1 for other in range(len(self.shape))])
+        return lags.reshape(-1)
+
     def numbered(self) -> list[str]:
-        """Names for its entries where nothing else names them."""
+        """Names for its elements where nothing else names them: `obs[2, 5]`, `cell=5`, `camera/0/3`."""
         name = self.leaf.name
         if self.leaf.kind == "choice" and self.shape == self.leaf.encoded_shape:
             return [
@@ -58,14 +74,17 @@ class Part:
         return [f"obs[{', '.join(map(str, index))}]" for index in np.ndindex(self.shape)]
 
     def regions(self, separated: Sequence[str] = ()) -> list[tuple[str, np.ndarray]]:
-        """Of a picture: see `image_regions`."""
+        """The regions of an image; see `image_regions`."""
         return image_regions(self.shape, self.dims, self.channels, separated)
 
-    def places(self) -> list[str]:
-        """Each entry by its place on each axis: `y 3, x 5, red`."""
-        of = list(zip(self.dims, self.shape, strict=True))
+    def coordinates(self) -> list[str]:
+        """Each element by its position along each axis: `y 3, x 5, red`."""
+        axes = list(zip(self.dims, self.shape, strict=True))
         return [
-            ", ".join(axis_label(name, at, size, self.channels) for (name, size), at in zip(of, index, strict=True))
+            ", ".join(
+                axis_label(name, position, size, self.channels)
+                for (name, size), position in zip(axes, index, strict=True)
+            )
             for index in np.ndindex(self.shape)
         ]
 
@@ -74,51 +93,51 @@ class Part:
         name = self.leaf.name
         if not self.leaf.shape:
             return [name or "obs"]
-        places = np.ndindex(self.leaf.shape)
+        indices = np.ndindex(self.leaf.shape)
         if name:
-            return ["/".join([name, *map(str, index)]) for index in places]
-        return [f"obs[{', '.join(map(str, index))}]" for index in places]
+            return ["/".join([name, *map(str, index)]) for index in indices]
+        return [f"obs[{', '.join(map(str, index))}]" for index in indices]
 
 
 REGIONS = 4
-"""A side; a picture is summarized over a grid of so many."""
+"""Regions along each side of the grid over which an image is summarized."""
 
 
 def image_regions(
     shape: Sequence[int], dims: Sequence[str], channels: Sequence[str] = (), separated: Sequence[str] = ()
 ) -> list[tuple[str, np.ndarray]]:
-    """A name, and the row-major positions of its entries, for each region and channel of a picture.
+    """The regions of an image: for each region and channel a name and the row-major positions of its elements.
 
     Args:
-        shape: of the picture.
+        shape: of the image.
         dims: names of its axes.
         channels: what each channel holds.
-        separated: the axes along which regions are told apart; empty for all. Along others they are one.
+        separated: axes along which regions are told apart; empty for all. Along the others they are pooled.
 
     >>> [name for name, _ in image_regions((2, 1, 2), ("y", "x", "channel"), ("red", "green"))]
     ['y0 x0 red', 'y0 x0 green', 'y1 x0 red', 'y1 x0 green']
     """
-    places = np.arange(prod(shape)).reshape(tuple(shape))
+    elements = np.arange(prod(shape)).reshape(tuple(shape))
     y_axis, x_axis = dims.index("y"), dims.index("x")
-    other = [axis for axis, name in enumerate(dims) if name not in ("y", "x") and name in (separated or dims)]
-    found = []
+    split = [axis for axis, name in enumerate(dims) if name not in ("y", "x") and name in (separated or dims)]
+    regions = []
     for rows in np.array_split(np.arange(shape[y_axis]), min(REGIONS, shape[y_axis])):
         for columns in np.array_split(np.arange(shape[x_axis]), min(REGIONS, shape[x_axis])):
-            region = places.take(rows, y_axis).take(columns, x_axis)
+            region = elements.take(rows, y_axis).take(columns, x_axis)
             name = f"y{_span(rows)} x{_span(columns)}"
-            lengths = [shape[axis] for axis in other]
+            lengths = [shape[axis] for axis in split]
             if prod(lengths) == 1:
-                found.append((name, region.ravel()))
+                regions.append((name, region.ravel()))
                 continue
             for index in np.ndindex(*lengths):
-                entries = region
-                for axis, at in reversed(list(zip(other, index, strict=True))):
-                    entries = entries.take(at, axis)
-                # When it was comes last, as in the names of other entries: `y0-4 x0-5 red, 2 steps ago`.
-                of = sorted(zip(other, index, strict=True), key=lambda pair: dims[pair[0]] == "lag")
-                which = ", ".join(axis_label(dims[axis], at, shape[axis], channels) for axis, at in of)
-                found.append((f"{name} {which}", entries.ravel()))
-    return found
+                slab = region
+                for axis, position in reversed(list(zip(split, index, strict=True))):
+                    slab = slab.take(position, axis)
+                # The lag comes last, as in the names of other elements: `y0-4 x0-5 red, 2 steps ago`.
+                pairs = sorted(zip(split, index, strict=True), key=lambda pair: dims[pair[0]] == "lag")
+                labels = [axis_label(dims[axis], position, shape[axis], channels) for axis, position in pairs]
+                regions.append((f"{name} {', '.join(labels)}", slab.ravel()))
+    return regions
 
 
 def _span(positions: np.ndarray) -> str:
@@ -126,23 +145,42 @@ def _span(positions: np.ndarray) -> str:
     return f"{first}-{last}" if last > first else f"{first}"
 
 
-def axis_label(name: str, at: int, size: int, channels: Sequence[str] = ()) -> str:
+def axis_label(name: str, position: int, size: int, channels: Sequence[str] = ()) -> str:
     """What a position on an axis is called: the channel's own name, `2 steps ago`, else `y 3`.
 
     >>> axis_label("channel", 0, 3, ("red", "green", "blue")), axis_label("lag", 3, 4), axis_label("x", 7, 9)
     ('red', 'now', 'x 7')
     """
     if name == "channel" and len(channels) == size:
-        return channels[at]
+        return channels[position]
     if name == "lag":
-        return ago(size - 1 - at)
-    return f"{name} {at}"
+        return ago(size - 1 - position)
+    return f"{name} {position}"
 
 
-def ago(steps: int) -> str:
-    """When an observation of a stack was made.
+def ago(lag: int) -> str:
+    """A lag in words.
 
     >>> ago(0), ago(1), ago(2)
     ('now', '1 step ago', '2 steps ago')
     """
-    return "now" if steps == 0 else f"{steps} step{'s' if steps > 1 else ''} ago"
+    return "now" if lag == 0 else f"{lag} step{'s' if lag > 1 else ''} ago"
+
+
+def with_lag(name: str, lag: int) -> str:
+    """The name of an element observed so many steps ago.
+
+    >>> with_lag("pole angle", 2)
+    'pole angle, 2 steps ago'
+    """
+    return f"{name}, {ago(lag)}"
+
+
+def without_lag(name: str, lag: int) -> str:
+    """The name of an element or a region without its lag, which the caller knows from `Features.lags`.
+
+    >>> without_lag("pole angle, 2 steps ago", 2), without_lag("y0 x0 now", 0), without_lag("speed", 1)
+    ('pole angle', 'y0 x0', 'speed')
+    """
+    words = ago(lag)
+    return name.removesuffix(f", {words}").removesuffix(f" {words}")

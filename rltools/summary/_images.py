@@ -13,12 +13,11 @@ from rltools._util.files import numbered
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Episode, Recording
-from rltools.spaces import Part
+from rltools.spaces.image import image_parts, pixel_elements, visible
 from rltools.summary._sums import action_positions, named_actions
 from rltools.summary.episodes import EpisodeSteps, episode_steps, flat, median_episode
 
 Choosing = Literal["largest", "even"]
-_COLORS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def pictured(
         UnknownNameError: no such episode.
         ArgumentError: no such step, or another word for which.
     """
-    part = next((part for part in recording.features_of(key).parts if part.is_image), None)
+    part = next(iter(image_parts(recording.features_of(key))), None)
     number = _default_episode(recording, seen=part is not None) if episode is None else episode
     if number is None:
         return None
@@ -87,11 +86,12 @@ def pictured(
     of = recording.episode(number)
     pictures, maps, note = _frames(recording, number, at), None, ""
     if part is not None:
-        states = flat(recording.states_of(key, of), 1)[at, part.start : part.stop]
-        pictures, note = _observed(states.reshape(len(at), *part.shape), part)
+        states = flat(recording.states_of(key, of), 1)[:, part.start : part.stop]
+        pixels, note = visible(states.reshape(len(states), *part.shape), part)
+        pictures = list((pixels if pixels.ndim == 4 else np.stack([pixels] * 3, axis=-1))[at] / 255)
         found = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[at]
         entries = (found if scale is None else found * scale)[:, part.start : part.stop]
-        maps = _upright(entries.reshape(len(at), *part.shape), part).sum(axis=(3, 4), dtype=np.float64)
+        maps = entries[:, pixel_elements(part)].sum(axis=-1, dtype=np.float64)
     return ImageSteps(
         number=number,
         steps=tuple(at.tolist()),
@@ -133,46 +133,6 @@ def _frames(recording: Recording, number: int, steps: np.ndarray) -> list[np.nda
 
     drawn = recording.frames(number) or []
     return [np.asarray(Image.open(io.BytesIO(drawn[step])).convert("RGB")) / 255 for step in steps.tolist() if drawn]
-
-
-def _upright(values: np.ndarray, part: Part) -> np.ndarray:
-    """`[shown, *part.shape]` -> `[shown, y, x, channel, other]`, whatever the order of its axes."""
-    axes = [part.dims.index(name) for name in ("y", "x")]
-    channel = [part.dims.index("channel")] if "channel" in part.dims else []
-    rest = [axis for axis in range(len(part.dims)) if axis not in (*axes, *channel)]
-    turned = values.transpose(0, *(1 + axis for axis in (*axes, *channel, *rest)))
-    height, width = (part.shape[axis] for axis in axes)
-    return turned.reshape(len(values), height, width, part.shape[channel[0]] if channel else 1, -1)
-
-
-def _observed(states: np.ndarray, part: Part) -> tuple[list[np.ndarray], str]:
-    """What can be seen of observations, and what to say of it."""
-    turned = _upright(states, part)
-    channels, lags = turned.shape[3:]
-    notes = [f"the newest of {lags} moments is seen"] if lags > 1 else []
-    newest = turned[..., -1]
-    named = part.channels if len(part.channels) == channels else ()
-    # Beside other arrays bytes become floats, and are as bright as before.
-    are_bytes = newest.dtype == np.uint8 or part.leaf.dtype == "uint8"
-    if channels == 3 and are_bytes and named in ((), _COLORS):
-        return list(newest / 255), "; ".join(notes)
-    if channels == 3:
-        seen = named or ("the first", "the second", "the third channel")
-        notes.insert(0, ", ".join(f"{name} as {color}" for name, color in zip(seen, _COLORS, strict=True)))
-        return list(_stretched(newest, (0, 1, 2))), "; ".join(notes)
-    if channels > 1:
-        notes.insert(0, f"the last of {channels} channels is seen")
-    gray = _stretched(newest[..., -1:], (0, 1, 2))
-    return list(np.repeat(gray, 3, axis=3)), "; ".join(notes)
-
-
-def _stretched(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """From 0 to 1, using the whole range along these axes."""
-    plain = np.nan_to_num(values.astype(np.float64))
-    low = plain.min(axis=axes, keepdims=True)
-    span = plain.max(axis=axes, keepdims=True) - low
-    stretched: np.ndarray = (plain - low) / np.where(span > 0, span, 1)
-    return stretched
 
 
 def _action(recording: Recording, episode: Episode, step: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,10 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools.recording import Recording, check_recording
 from rltools.spaces import Features
+from rltools.spaces.parts import without_lag
 from rltools.stats import Interval
 from rltools.summary._sums import magnitudes
 from rltools.summary.episodes import Groups
-
-_MOMENT = re.compile(r"(, | )(now|1 step ago|\d+ steps ago)$")
-"""How the names of a stack end; see `rltools.spaces.parts.ago`."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,9 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
         whole = total.sum(axis=1, keepdims=True)
         part = np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)
         cells = np.full((len(part), len(names), len(lags)), np.nan)
-        cells[:, row, column] = part
+        cells[:, row, column] = 0  # a stack of stacks has several elements of one name and lag
+        for group in range(len(groups)):
+            cells[:, row[group], column[group]] += part[:, group]
         return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(sizes.sizes) else cells[:, 0]}
 
     found = {name: drawn.interval(level, "share") for name, drawn in sizes.drawn(shares).items()}
@@ -86,20 +85,11 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
 
 def _places(features: Features, groups: Groups) -> list[tuple[str, int]]:
     """Of each group the name without its moment, and how long ago it was; 0 where it is of all moments together."""
-    found = []
-    for name, entries in groups:
-        part = next(part for part in features.parts if part.start <= entries[0] < part.stop)
-        if "lag" not in part.dims:
-            found.append((name, 0))
-            continue
-        axis = part.dims.index("lag")
-        at, *others = np.unique(np.unravel_index(entries - part.start, part.shape)[axis]).tolist()
-        if others:
-            found.append((name, 0))
-            continue
-        lag = part.shape[axis] - 1 - at
-        found.append((_MOMENT.sub("", name), lag))
-    return found
+    pairs = []
+    for name, elements in groups:
+        lag, *others = np.unique(features.lags[elements]).tolist()
+        pairs.append((name, 0) if others else (without_lag(name, lag), lag))
+    return pairs
 
 
 def _units(features: Features, names: list[str], places: list[tuple[str, int]], groups: Groups) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def test_a_bomb_within_a_bomb(members, write, refused):
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(2**20))
-    refused(write(members | {"policy.pth": inner.getvalue()}), r"policy\.pth has packed members")
+    refused(write(members | {"policy.pth": inner.getvalue()}), r"policy\.pth has compressed members")
 
 
 @pytest.mark.parametrize(

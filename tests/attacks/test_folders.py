@@ -138,9 +138,11 @@ def test_a_wrapper_that_is_not_imported_on_a_files_word(run, harmless, wrapper):
     assert "not done on a file's word" in report["notes"][0]
 
 
-@pytest.mark.parametrize("said", ["vec_env_wrapper: hostile.Wrapper", "frame_stack: 1000000000", "frame_stack: [4]"])
-def test_what_else_changes_the_environment_is_said(run, harmless, said):
-    report = harmless(run(config=said))
+@pytest.mark.parametrize(
+    "fragment", ["vec_env_wrapper: hostile.Wrapper", "frame_stack: 1000000000", "frame_stack: [4]"]
+)
+def test_what_else_changes_the_environment_is_said(run, harmless, fragment):
+    report = harmless(run(config=fragment))
     assert report["error"] is None
     assert "not done on a file's word" in report["notes"][0]
 

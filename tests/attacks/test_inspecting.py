@@ -21,8 +21,8 @@ def test_a_bomb_is_told(members, write, refused):
 
 def test_what_a_model_says_is_printed_as_text(with_data, write, harmless):
     path = write(with_data(tensorboard_log="\x1b]0;owned\x07\n\u202egnp.exe", long="x" * 10**6))
-    text, whole = inspection(str(path))
-    assert whole
+    text, complete = inspection(str(path))
+    assert complete
     assert all(line.isprintable() for line in text.split("\n"))
     assert len(text) < 5000
     assert harmless(path, do="inspect")["error"] is None

@@ -315,12 +315,12 @@ def test_thousands_of_wrappers() -> None:
     with pytest.raises(SimulationError, match="3,000 wrappers, where 50 are the most"):
         wrapped_spec(spec, [("ClipReward", {})] * 3000)
     wrapper = {"name": "ClipReward", "entry_point": "gymnasium.wrappers.transform_reward:ClipReward", "kwargs": {}}
-    said = {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 5, "additional_wrappers": [wrapper] * 3000}
+    spec_entry = {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 5, "additional_wrappers": [wrapper] * 3000}
     with pytest.raises(SimulationError, match="wrappers, where 50 are the most"):
-        spec_from_json(json.dumps(said))
-    said |= {"kwargs": {"sutton_barto_reward": True, "size": 10**9}, "additional_wrappers": []}
+        spec_from_json(json.dumps(spec_entry))
+    spec_entry |= {"kwargs": {"sutton_barto_reward": True, "size": 10**9}, "additional_wrappers": []}
     with pytest.raises(SimulationError, match="size is 1,000,000,000, where 2,048 is the most"):
-        spec_from_json(json.dumps(said))
+        spec_from_json(json.dumps(spec_entry))
 
 
 def test_arguments_of_real_environments_are_moderate() -> None:

@@ -121,13 +121,13 @@ def test_weights_that_are_more_than_numbers(members, write, harmless, content):
 
 
 @pytest.mark.parametrize("name", ["vecnormalize.pkl", "vec_normalize.pkl", "model/vecnormalize.pkl"])
-@pytest.mark.parametrize("given", [True, False])
-def test_statistics(members, write, harmless, payload, tmp_path, name, given):
+@pytest.mark.parametrize("attached", [True, False])
+def test_statistics(members, write, harmless, payload, tmp_path, name, attached):
     path = write(members)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     content = pickle.dumps(payload)
     (tmp_path / name).write_bytes(content)
-    report = harmless(path, normalize=tmp_path / name if given else None)
+    report = harmless(path, normalize=tmp_path / name if attached else None)
     assert report["error"] == "UnsafeFileError"
     assert "mkdir" in report["message"]
     assert f"--trust {hashlib.sha256(content).hexdigest()}" in report["message"]

@@ -18,23 +18,23 @@ EXPECTED |= set(sys.stdlib_module_names)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 PLACES = tuple({sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[2] / "rltools"), "<frozen"})
 
-seen: list[str] = []
+noticed_events: list[str] = []
 
 
 def hook(event, arguments):
     if event == "open":
         path, mode, flags = arguments
         if (mode and set(mode) & set("wax+")) or (flags or 0) & WRITING:
-            seen.append(f"open {path}")
+            noticed_events.append(f"open {path}")
     elif event == "import":
         if str(arguments[0]).partition(".")[0] not in EXPECTED:
-            seen.append(f"import {arguments[0]}")
+            noticed_events.append(f"import {arguments[0]}")
     elif event in ("exec", "compile"):
         name = getattr(arguments[0], "co_filename", "<string>") if event == "exec" else str(arguments[1])
         if not name.startswith(PLACES):
-            seen.append(f"{event} {name}")
+            noticed_events.append(f"{event} {name}")
     elif event.startswith(ALARMING):
-        seen.append(event)
+        noticed_events.append(event)
 
 
 def highest():
@@ -45,7 +45,7 @@ def highest():
 def watched(task):
     Path("/proc/self/clear_refs").write_text("5")  # the highest use of memory starts again from here
     before, started, error, policy = highest(), time.perf_counter(), None, None
-    seen.clear()
+    noticed_events.clear()
     try:
         if task["do"] == "unpickle":
             pickle.loads(Path(task["path"]).read_bytes())
@@ -63,7 +63,7 @@ def watched(task):
             policy = load_policy(task["path"], **task["arguments"])
     except BaseException as caught:
         error = caught
-    events, seconds = list(seen), time.perf_counter() - started
+    events, seconds = list(noticed_events), time.perf_counter() - started
     return {
         "error": type(error).__name__ if error else None,
         "ours": isinstance(error, RltoolsError),

@@ -117,9 +117,9 @@ def test_a_model_lies_in_the_folder_of_its_card(name, tmp_path):
 def test_normalization_statistics_come_with_their_checksum(tmp_path):
     both = AGENT.replace("sha256:", f"normalize: vecnormalize.pkl, normalize_sha256: {SHA}, sha256:")
     assert read_agent_card(agent(tmp_path, both)).model.normalize == "vecnormalize.pkl"
-    one = AGENT.replace("sha256:", "normalize: vecnormalize.pkl, sha256:")
+    without_sha256 = AGENT.replace("sha256:", "normalize: vecnormalize.pkl, sha256:")
     with pytest.raises(ConfigError, match="belong together"):
-        read_agent_card(agent(tmp_path, one))
+        read_agent_card(agent(tmp_path, without_sha256))
 
 
 def test_an_environments_card_is_read(project):
@@ -202,7 +202,7 @@ def test_only_cards_that_mention_the_environment_are_read(project):
     ("wrapper", "label"),
     [
         (gymnasium.wrappers.NormalizeObservation, "cart position (deviations)"),
-        (lambda env: gymnasium.wrappers.TransformObservation(env, lambda said: 2 * said, None), "cart position"),
+        (lambda env: gymnasium.wrappers.TransformObservation(env, lambda content: 2 * content, None), "cart position"),
         (lambda env: gymnasium.wrappers.ClipReward(env, 0), "cart position (m)"),
     ],
 )
@@ -278,10 +278,10 @@ parts:
 
 
 def test_a_card_says_in_a_few_words_what_is_observed():
-    said = {
+    content = {
         name: read_environment_card(find_content("envs", name)).observes for name in ("cartpole", "taxi", "carracing")
     }
-    assert said == {"cartpole": "4 features", "taxi": "500 values", "carracing": "an image"}
+    assert content == {"cartpole": "4 features", "taxi": "500 values", "carracing": "an image"}
     assert read_environment_card(find_content("envs", "minigrid")).observes == "direction, image and mission"
     assert read_environment_card(find_content("envs", "blackjack")).observes == "3 parts"
 
@@ -324,7 +324,7 @@ def test_a_card_that_cannot_be_read_is_left_out_and_named(project):
     card(project, "mine", ENVIRONMENT)
     with (project / "envs" / "huge.yaml").open("wb") as file:
         file.truncate(10**10)
-    with pytest.warns(CardWarning, match=r"huge\.yaml is larger than 200,000 bytes.*the card huge\.yaml is left out"):
+    with pytest.warns(CardWarning, match=r"huge\.yaml is larger than 200,000 bytes.*the card huge\.yaml is ignored"):
         assert environment_card(mine()).description == "a test"
     (project / "envs" / "huge.yaml").unlink()
     card(project, "many", "\n".join(f"id: A{number}-v0" for number in range(1001)))
@@ -345,7 +345,7 @@ def test_a_faulty_card_stops_only_the_environment_whose_whole_id_it_names(projec
     for env_id, name in (("Mine-v01", "a"), ("My/Mine-v0", "b"), ("Mine-v0-more", "c")):
         with pytest.raises(ConfigError, match=rf"{name}\.yaml"):
             environment_card(EnvSpec(env_id))
-    shown = listing("envs")
-    assert re.search(r"a +cannot be read: .*a\.yaml: 4 faults", shown)
-    assert re.search(r"d +cannot be read: .*line 1: the anchor &x", shown)
-    assert re.search(r"Mine-v0 +2 features", shown)
+    output = listing("envs")
+    assert re.search(r"a +cannot be read: .*a\.yaml: 4 faults", output)
+    assert re.search(r"d +cannot be read: .*line 1: the anchor &x", output)
+    assert re.search(r"Mine-v0 +2 features", output)

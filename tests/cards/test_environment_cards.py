@@ -26,8 +26,8 @@ def package(name):
 
 def installed(name):
     needed = package(name)
-    there = needed is None or importlib.util.find_spec(needed) is not None
-    return [] if there else [pytest.mark.skip(reason=f"{needed} is not installed")]
+    is_installed = needed is None or importlib.util.find_spec(needed) is not None
+    return [] if is_installed else [pytest.mark.skip(reason=f"{needed} is not installed")]
 
 
 ALL = [pytest.param(name, id=name, marks=installed(name)) for name in CARDS]
@@ -55,14 +55,14 @@ def bounds(entries):
 def visited(env, seed, steps=400):
     """Observations of a random rollout: float [steps, entry]."""
     env.action_space.seed(seed)
-    seen = [env.reset(seed=seed)[0].copy()]
+    observations = [env.reset(seed=seed)[0].copy()]
     for step in range(steps):
         observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
-        seen.append(observation.copy())
+        observations.append(observation.copy())
         if terminated or truncated:
-            seen.append(env.reset(seed=seed + 1 + step)[0].copy())
+            observations.append(env.reset(seed=seed + 1 + step)[0].copy())
     env.close()
-    return np.stack(seen)
+    return np.stack(observations)
 
 
 GROUPS = ("classic_control.", "box2d.", "toy_text.", "mujoco.")
@@ -112,10 +112,10 @@ def test_entries_have_the_count_and_lie_in_the_declared_range(name, choice):
 
 @pytest.mark.parametrize(("name", "choice"), [param for param in NAMED if package(param.values[0]) is None])
 def test_visited_states_lie_in_the_cards_range(name, choice):
-    seen = visited(make_environment(specified(choice)), seed=3)
+    observations = visited(make_environment(specified(choice)), seed=3)
     low, high = bounds(CARDS[name].observation)
-    assert (seen >= low - 1e-5).all()
-    assert (seen <= high + 1e-5).all()
+    assert (observations >= low - 1e-5).all()
+    assert (observations <= high + 1e-5).all()
 
 
 @pytest.mark.parametrize("name", ["carracing", "carracing-discrete"])
@@ -170,11 +170,11 @@ def test_units_of_the_lunar_lander():
     env.reset(seed=0)
     for _ in range(20):
         observation = env.step(3)[0]
-    said, body = named(CARDS["lunarlander"], observation), env.unwrapped.lander
-    assert said["x velocity"] == pytest.approx(body.linearVelocity.x, rel=1e-5)
-    assert said["y velocity"] == pytest.approx(body.linearVelocity.y, rel=1e-5)
-    assert said["angular velocity"] == pytest.approx(body.angularVelocity, rel=1e-5)
-    assert said["x position"] * 10 == pytest.approx(body.position.x - 10, rel=1e-4)
+    values, body = named(CARDS["lunarlander"], observation), env.unwrapped.lander
+    assert values["x velocity"] == pytest.approx(body.linearVelocity.x, rel=1e-5)
+    assert values["y velocity"] == pytest.approx(body.linearVelocity.y, rel=1e-5)
+    assert values["angular velocity"] == pytest.approx(body.angularVelocity, rel=1e-5)
+    assert values["x position"] * 10 == pytest.approx(body.position.x - 10, rel=1e-4)
 
 
 def test_sides_of_the_lunar_lander():
@@ -189,8 +189,8 @@ def test_sides_of_the_lunar_lander():
         assert sign * moved["x velocity"] > 0 > sign * moved["angular velocity"]
     sides = {leg.position.x > env.unwrapped.lander.position.x: leg for leg in env.unwrapped.legs}
     sides[True].ground_contact, sides[False].ground_contact = True, False
-    said = named(card, env.step(0)[0])
-    assert (said["right leg contact"], said["left leg contact"]) == (1, 0)
+    values = named(card, env.step(0)[0])
+    assert (values["right leg contact"], values["left leg contact"]) == (1, 0)
 
 
 def test_units_and_directions_of_the_bipedal_walker():
@@ -199,18 +199,18 @@ def test_units_and_directions_of_the_bipedal_walker():
     env.reset(seed=0)
     for _ in range(8):
         observation = env.step(np.array([1, -1, -1, 1], dtype=np.float32))[0]
-    said, walker = named(card, observation), env.unwrapped
-    assert said["hull angular velocity"] == pytest.approx(walker.hull.angularVelocity, rel=1e-4)
-    assert said["x velocity"] == pytest.approx(walker.hull.linearVelocity.x, rel=1e-3)
-    assert said["y velocity"] == pytest.approx(walker.hull.linearVelocity.y, rel=1e-3)
+    values, walker = named(card, observation), env.unwrapped
+    assert values["hull angular velocity"] == pytest.approx(walker.hull.angularVelocity, rel=1e-4)
+    assert values["x velocity"] == pytest.approx(walker.hull.linearVelocity.x, rel=1e-3)
+    assert values["y velocity"] == pytest.approx(walker.hull.linearVelocity.y, rel=1e-3)
     for number, joint in enumerate(("hip 1", "knee 1", "hip 2", "knee 2")):
         assert card.action_names[number] == joint
-        assert said[f"{joint} speed"] == pytest.approx(walker.joints[number].speed, rel=1e-4)
+        assert values[f"{joint} speed"] == pytest.approx(walker.joints[number].speed, rel=1e-4)
         shift = 1 if "knee" in joint else 0
-        assert said[f"{joint} angle"] == pytest.approx(walker.joints[number].angle + shift, rel=1e-4)
+        assert values[f"{joint} angle"] == pytest.approx(walker.joints[number].angle + shift, rel=1e-4)
     straight_down = walker.lidar[0]
     reach = np.hypot(straight_down.p2[0] - walker.hull.position.x, straight_down.p2[1] - walker.hull.position.y)
-    assert said["lidar 0"] == pytest.approx(reach, abs=0.02)
+    assert values["lidar 0"] == pytest.approx(reach, abs=0.02)
 
 
 def test_the_state_of_the_taxi_is_read_as_the_environment_writes_it():
@@ -238,8 +238,8 @@ def test_blackjack_names_each_of_its_three_parts():
     env = make_environment("Blackjack-v1")
     features = observed_features(env, CARDS["blackjack"])
     assert isinstance(env.observation_space, Tuple)
-    said = features.encode((np.array([14]), np.array([10]), np.array([1])))[0]
-    assert [features.names[at] for at in np.flatnonzero(said)] == [
+    values = features.encode((np.array([14]), np.array([10]), np.array([1])))[0]
+    assert [features.names[position] for position in np.flatnonzero(values)] == [
         "player's sum=14",
         "dealer's card=10",
         "usable ace=yes",

@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import json
 import subprocess
@@ -10,8 +11,8 @@ from sb3_contrib.common.wrappers import TimeFeatureWrapper
 from stable_baselines3.common.atari_wrappers import AtariWrapper, WarpFrame
 from stable_baselines3.common.monitor import Monitor
 
-from rltools.envs import _wrapper_specs as _wrappers
 from rltools.envs import (
+    canonical_spec_json,
     current_id,
     environment_spec,
     import_modules,
@@ -23,6 +24,7 @@ from rltools.envs import (
     wrapper_names,
 )
 from rltools.envs._ids import RENAMED
+from rltools.envs.names.wrappers import wrapper_libraries
 from rltools.errors import ArgumentError, SimulationError
 
 
@@ -51,13 +53,13 @@ def written(**changes):
 
 
 def test_a_spec_is_known_of_an_id_a_spec_and_an_environment_but_not_of_a_function():
-    made = gymnasium.make("CartPole-v1", render_mode="rgb_array")
-    for env in ("CartPole-v1", gymnasium.spec("CartPole-v1"), made):
+    new_env = gymnasium.make("CartPole-v1", render_mode="rgb_array")
+    for env in ("CartPole-v1", gymnasium.spec("CartPole-v1"), new_env):
         spec = environment_spec(env)
         assert (spec.id, spec.max_episode_steps, spec.kwargs) == ("CartPole-v1", 500, {})
     assert environment_spec(Tiny) is None
     assert environment_spec(Tiny()) is None
-    assert made.spec.kwargs["render_mode"] == "rgb_array"
+    assert new_env.spec.kwargs["render_mode"] == "rgb_array"
 
 
 @pytest.mark.parametrize(
@@ -89,30 +91,30 @@ def test_changing_a_spec_leaves_the_registry_as_it_was():
 
 @pytest.mark.parametrize("env", ["CartPole-v1", "CartPole-v0", "LunarLanderContinuous-v2", "Acrobot-v1"])
 def test_an_environment_is_made_without_a_warning(env):
-    made = make_environment(env)
-    observation, _ = made.reset(seed=0)
-    assert made.observation_space.contains(observation)
-    made.close()
+    new_env = make_environment(env)
+    observation, _ = new_env.reset(seed=0)
+    assert new_env.observation_space.contains(observation)
+    new_env.close()
 
 
 def test_the_step_limit_and_the_arguments_of_a_spec_are_kept():
     spec = environment_spec("LunarLander-v2")
     spec.kwargs["gravity"], spec.max_episode_steps = -5.0, 7
-    made = make_environment(spec)
-    assert (made.unwrapped.gravity, made.spec.max_episode_steps) == (-5.0, 7)
+    new_env = make_environment(spec)
+    assert (new_env.unwrapped.gravity, new_env.spec.max_episode_steps) == (-5.0, 7)
 
 
 def test_another_environment_is_made_like_the_one_given():
-    given = gymnasium.wrappers.FrameStackObservation(gymnasium.make("CartPole-v1"), 3)
-    made = make_environment(given)
-    assert made.unwrapped is not given.unwrapped
-    assert made.observation_space == given.observation_space
+    source = gymnasium.wrappers.FrameStackObservation(gymnasium.make("CartPole-v1"), 3)
+    new_env = make_environment(source)
+    assert new_env.unwrapped is not source.unwrapped
+    assert new_env.observation_space == source.observation_space
 
 
 def test_frames_are_drawn_when_asked_for():
-    made = make_environment("CartPole-v1", render_mode="rgb_array")
-    made.reset(seed=0)
-    assert made.render().shape[2] == 3
+    new_env = make_environment("CartPole-v1", render_mode="rgb_array")
+    new_env.reset(seed=0)
+    assert new_env.render().shape[2] == 3
     assert make_environment("CartPole-v1").render_mode is None
 
 
@@ -124,7 +126,7 @@ def test_a_function_makes_an_environment():
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "message"),
     [
         ("CartPoel-v1", "no environment 'CartPoel-v1' is registered; did you mean 'CartPole-v1'"),
         ("Somebody/Game-v0", "import that package first"),
@@ -135,10 +137,10 @@ def test_a_function_makes_an_environment():
         (Tiny(), "no specification"),
     ],
 )
-def test_what_cannot_be_made_is_said(env, said):
+def test_what_cannot_be_made_is_said(env, message):
     with pytest.raises(SimulationError) as refusal:
         make_environment(env)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "not_imported_module" not in sys.modules
 
 
@@ -161,9 +163,9 @@ def test_something_else_than_an_environment_is_refused():
 
 
 def test_a_spec_that_was_written_is_read_back():
-    made = gymnasium.make("LunarLanderContinuous-v3", gravity=-5.0, max_episode_steps=9, render_mode="rgb_array")
-    made = gymnasium.wrappers.ClipReward(made, min_reward=-1.0)
-    spec = spec_from_json(made.spec.to_json())
+    new_env = gymnasium.make("LunarLanderContinuous-v3", gravity=-5.0, max_episode_steps=9, render_mode="rgb_array")
+    new_env = gymnasium.wrappers.ClipReward(new_env, min_reward=-1.0)
+    spec = spec_from_json(new_env.spec.to_json())
     assert (spec.id, spec.max_episode_steps) == ("LunarLanderContinuous-v3", 9)
     assert spec.kwargs == {"continuous": True, "gravity": -5.0}
     assert [wrapper.name for wrapper in spec.additional_wrappers] == ["ClipReward"]
@@ -232,9 +234,10 @@ def test_a_wrapper_that_a_file_may_name_exists(name):
     module, _, qualified = wrapper.entry_point.partition(":")
     if module.partition(".")[0] == "minigrid":
         pytest.importorskip("minigrid")
-    found = getattr(importlib.import_module(module), qualified)
-    assert issubclass(found, gymnasium.Wrapper)
-    assert (found.__module__, found.__name__) == (module, name)
+    cls = getattr(importlib.import_module(module), qualified)
+    assert issubclass(cls, gymnasium.Wrapper)
+    assert cls.__name__ == name
+    assert cls.__module__ == module or cls.__module__.startswith("rltools.wrappers.")
 
 
 def test_wrappers_are_put_on_from_the_inside_outwards():
@@ -242,11 +245,35 @@ def test_wrappers_are_put_on_from_the_inside_outwards():
         environment_spec("CartPole-v1"),
         [("SelectFeatures", {"keep": ["pole angle", 0]}), ("FrameStackObservation", {"stack_size": 4})],
     )
-    made = make_environment(spec)
-    assert made.observation_space.shape == (4, 2)
-    again = make_environment(spec_from_json(spec_to_json(made.spec)))
-    assert again.observation_space == made.observation_space
-    assert make_environment(made).observation_space == made.observation_space
+    new_env = make_environment(spec)
+    assert new_env.observation_space.shape == (4, 2)
+    again = make_environment(spec_from_json(spec_to_json(new_env.spec)))
+    assert again.observation_space == new_env.observation_space
+    assert make_environment(new_env).observation_space == new_env.observation_space
+
+
+@pytest.mark.parametrize("module", ["_select_features", "_select", "anything.at_all"])
+def test_recordings_may_name_the_module_that_once_defined_a_wrapper(module):
+    selected = wrapped_spec(environment_spec("CartPole-v1"), [("SelectFeatures", {"keep": [0, 2]})])
+    text = spec_to_json(selected)
+    (wrapper,) = json.loads(text)["additional_wrappers"]
+    assert wrapper["entry_point"] == "rltools.wrappers:SelectFeatures"
+    older = text.replace("rltools.wrappers:", f"rltools.wrappers.{module}:")
+    assert older != text
+    assert canonical_spec_json(older) == canonical_spec_json(text)
+    spec = spec_from_json(older)
+    assert spec_to_json(spec) == spec_to_json(spec_from_json(text))
+    live = make_environment(spec)
+    assert live.observation_space.shape == (2,)
+    assert environment_spec(live).additional_wrappers == spec.additional_wrappers
+
+
+@pytest.mark.parametrize("entry_point", ["rltools.wrappers._select:Another", "rltools.wrapper:SelectFeatures", "os:_"])
+def test_other_entry_points_are_no_wrappers_of_rltools(entry_point):
+    text = written(additional_wrappers=[{"name": "x", "entry_point": entry_point, "kwargs": {}}])
+    with pytest.raises(SimulationError, match="not imported on a file's word"):
+        spec_from_json(text)
+    assert canonical_spec_json(text) == text
 
 
 def test_a_shape_in_a_file_is_a_list():
@@ -261,16 +288,16 @@ def test_a_wrapper_that_a_card_may_not_name_is_refused(name):
 
 
 def test_what_a_file_does_not_say_of_a_wrapper_is_its_defaults():
-    given = TimeFeatureWrapper(Monitor(gymnasium.make("CartPole-v1")))
-    assert given.spec.additional_wrappers[-1].kwargs is None
-    again = spec_from_json(spec_to_json(given.spec))
+    source = TimeFeatureWrapper(Monitor(gymnasium.make("CartPole-v1")))
+    assert source.spec.additional_wrappers[-1].kwargs is None
+    again = spec_from_json(spec_to_json(source.spec))
     assert [(wrapper.name, wrapper.kwargs) for wrapper in again.additional_wrappers] == [("TimeFeatureWrapper", {})]
 
 
 def test_what_a_live_wrapper_holds_need_not_be_recorded():
-    given = TimeFeatureWrapper(Monitor(gymnasium.make("CartPole-v1")), test_mode=True)
-    made = make_environment(gymnasium.wrappers.FlattenObservation(given))
-    assert (made.env._test_mode, made.env._max_steps) == (True, 500)
+    source = TimeFeatureWrapper(Monitor(gymnasium.make("CartPole-v1")), test_mode=True)
+    new_env = make_environment(gymnasium.wrappers.FlattenObservation(source))
+    assert (new_env.env._test_mode, new_env.env._max_steps) == (True, 500)
     pytest.importorskip("cv2")
     small = WarpFrame(gymnasium.make("CarRacing-v3"), width=20, height=30)
     assert make_environment(small).observation_space.shape == (30, 20, 1)
@@ -285,7 +312,10 @@ class Unsaid(gymnasium.ObservationWrapper):
 
 
 def test_a_second_environment_that_comes_out_different_is_refused(monkeypatch):
-    monkeypatch.setitem(_wrappers._OTHERS, "Unsaid", f"{__name__}:Unsaid")
+    library = wrapper_libraries()["sb3_contrib"]
+    entry_points = library.entry_points | {"Unsaid": f"{__name__}:Unsaid"}
+    changed = dataclasses.replace(library, entry_points=entry_points)
+    monkeypatch.setitem(wrapper_libraries(), __name__.partition(".")[0], changed)
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or types.SimpleNamespace(Unsaid=Unsaid))
     with pytest.raises(SimulationError, match="does not record what it was made with"):
         make_environment(Unsaid(gymnasium.make("CartPole-v1"), 3))
@@ -295,11 +325,11 @@ def test_a_second_environment_that_comes_out_different_is_refused(monkeypatch):
 def test_the_wrappers_that_atari_wrapper_puts_on_are_put_on_once():
     pytest.importorskip("ale_py")
     pytest.importorskip("cv2")
-    given = AtariWrapper(gymnasium.make("ALE/Breakout-v5", frameskip=1), frame_skip=3, terminal_on_life_loss=False)
+    source = AtariWrapper(gymnasium.make("ALE/Breakout-v5", frameskip=1), frame_skip=3, terminal_on_life_loss=False)
     parts = ["NoopResetEnv", "MaxAndSkipEnv", "FireResetEnv", "WarpFrame", "ClipRewardEnv"]
-    for made in (make_environment(given), make_environment(spec_from_json(spec_to_json(given.spec)))):
-        assert [wrapper.name for wrapper in made.spec.additional_wrappers][-5:] == parts
-    skipping = make_environment(given).env.env.env
+    for new_env in (make_environment(source), make_environment(spec_from_json(spec_to_json(source.spec)))):
+        assert [wrapper.name for wrapper in new_env.spec.additional_wrappers][-5:] == parts
+    skipping = make_environment(source).env.env.env
     assert (type(skipping).__name__, skipping._skip) == ("MaxAndSkipEnv", 3)
     alone = make_environment(wrapped_spec(environment_spec("ALE/Breakout-v5"), [("AtariWrapper", {"frame_skip": 1})]))
     assert type(alone).__name__ == "AtariWrapper"
@@ -393,10 +423,10 @@ try:
 except SimulationError as error:
     print(error)
 """
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert "Hopper-v5 cannot be made" in said
-    assert "mujoco" in said.lower()
-    assert 'pip install "gymnasium[mujoco]"' in said
+    message = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "Hopper-v5 cannot be made" in message
+    assert "mujoco" in message.lower()
+    assert 'pip install "gymnasium[mujoco]"' in message
 
 
 def test_a_robot_that_walks_stays_in_the_picture():

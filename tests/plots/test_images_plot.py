@@ -76,9 +76,9 @@ def test_of_a_stack_the_newest_is_seen_and_all_are_summed(tmp_path):
         tmp_path / "r", [values], features=Features((2, 5, 5), ("lag", "y", "x")), observations=[seen], unit="score"
     )
     found = pictured(recording, recording.find())
-    assert found.pictures[0][:, :, 0] == pytest.approx(np.arange(25).reshape(5, 5) / 24)
+    assert found.pictures[0][:, :, 0] == pytest.approx(np.arange(25).reshape(5, 5) / 24, abs=1 / 255)
     assert (found.maps == 2).all()
-    assert found.note == "the newest of 2 moments is seen"
+    assert found.note == "the newest of 2 is seen, the colors are the sum over all 2"
 
 
 def test_frames_have_the_strongest_features_beneath(tmp_path):

@@ -203,8 +203,8 @@ def test_methods_and_what_is_drawn_of_them(space, channels, tmp_path):
     recording = rltools.record(policy, stepping(space, steps=3), episodes=2, directory=tmp_path / "r")
     for name, chosen in FEW.items():
         rltools.explain(recording, policy, method=name, target="logit:0", **chosen)
-        found = rltools.summarize(recording, method=name)
-        assert found.top(1)[0].feature.startswith("y"), name
+        summary = rltools.summarize(recording, method=name)
+        assert summary.top(1)[0].feature.startswith("y"), name
         assert np.isfinite(recording.attribution(name).values).all()
     for name in ("importance", "images", "timeline"):
         getattr(rltools.plots, name)(recording, method="gradient")

@@ -9,7 +9,7 @@ from torch import nn
 import rltools
 from rltools.errors import TargetError
 from rltools.experiments.analyze import specs
-from rltools.policies.sb3._heads import scale
+from rltools.policies.sb3._heads import normalize_actions
 from rltools.policies.vjp._layers import Unscaled
 from rltools.spaces.axes import bounds_of
 from rltools.targets import fitting_target, unbounded_action
@@ -36,22 +36,22 @@ def policy_of(low, high, dtype=np.float32):
 @pytest.mark.parametrize(("low", "high", "dtype"), NONE)
 def test_they_are_no_bounds(low, high, dtype):
     space = Box(np.array([low, -1, low], dtype), np.array([high, 1, 0], dtype), dtype=dtype)
-    found = bounds_of(space)
-    np.testing.assert_array_equal(found[0], [-np.inf, -1, -np.inf])
-    np.testing.assert_array_equal(found[1], [np.inf, 1, 0])
+    result = bounds_of(space)
+    np.testing.assert_array_equal(result[0], [-np.inf, -1, -np.inf])
+    np.testing.assert_array_equal(result[1], [np.inf, 1, 0])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, np.float32])
 def test_ordinary_bounds_are(dtype):
     low, high = (0, 255) if dtype is np.uint8 else (-128, 127)
-    found = bounds_of(Box(low, high, (2,), dtype))
-    np.testing.assert_array_equal(found, [[low, low], [high, high]])
+    result = bounds_of(Box(low, high, (2,), dtype))
+    np.testing.assert_array_equal(result, [[low, low], [high, high]])
 
 
 def test_the_ends_of_long_integers_are_none_and_zero_is_one():
     info = np.iinfo(np.int32)
-    found = bounds_of(Box(np.array([info.min, 0], np.int32), np.array([info.max, 9], np.int32), dtype=np.int32))
-    np.testing.assert_array_equal(found, [[-np.inf, 0], [np.inf, 9]])
+    result = bounds_of(Box(np.array([info.min, 0], np.int32), np.array([info.max, 9], np.int32), dtype=np.int32))
+    np.testing.assert_array_equal(result, [[-np.inf, 0], [np.inf, 9]])
     np.testing.assert_array_equal(bounds_of(Box(0, np.iinfo(np.uint32).max, (1,), np.uint32)), [[0], [np.inf]])
 
 
@@ -69,9 +69,9 @@ def test_the_message_has_the_bounds_that_are_none():
 
 
 def test_an_analysis_leaves_the_decision_out():
-    asked = specs(policy_of(-FLOAT32, FLOAT32), "shapley", None)
-    assert [method for method, _ in asked] == ["gradient", "shapley"]
-    assert {target for _, target in asked} == {"action:all"}
+    spec = specs(policy_of(-FLOAT32, FLOAT32), "shapley", None)
+    assert [method for method, _ in spec] == ["gradient", "shapley"]
+    assert {target for _, target in spec} == {"action:all"}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -79,12 +79,12 @@ def test_an_analysis_leaves_the_decision_out():
 def test_an_action_squashed_into_such_bounds_is_a_number(high, dtype):
     bounds = torch.tensor([-high], dtype=torch.float64), torch.tensor([high], dtype=torch.float64)
     layer, x = Unscaled(*bounds), torch.tensor([[-1.0], [-0.5], [0.0], [1.0]], dtype=dtype)
-    found, back = layer.vjp(x)
+    result, back = layer.vjp(x)
     largest = min(high, torch.finfo(dtype).max)
-    torch.testing.assert_close(found / largest, x)
+    torch.testing.assert_close(result / largest, x)
     torch.testing.assert_close(back(torch.full_like(x, 1e-3)) / largest, torch.full_like(x, 1e-3))
     if high == FLOAT32:
-        torch.testing.assert_close(scale(Box(-high, high, (1,), np.float32))(found), x)
+        torch.testing.assert_close(normalize_actions(Box(-high, high, (1,), np.float32))(result), x)
 
 
 def test_bounds_within_reach_are_used_as_they_are():

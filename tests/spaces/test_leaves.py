@@ -39,7 +39,9 @@ SPACES = st.recursive(
 
 def batched(space: spaces.Space[Any], samples: list[Any]) -> Any:
     return map_leaves(
-        lambda leaf, _: np.stack([np.asarray(pick(one, leaf)) for one in samples]), samples[0], leaves(space)
+        lambda leaf, _: np.stack([np.asarray(pick(observation, leaf)) for observation in samples]),
+        samples[0],
+        leaves(space),
     )
 
 
@@ -63,9 +65,9 @@ def test_names_of_every_kind_of_entry() -> None:
 def test_the_encoding_is_that_of_gymnasium(space: spaces.Space[Any], seed: int) -> None:
     space.seed(seed)
     samples = [space.sample() for _ in range(3)]
-    found = space_features(space).encode(batched(space, samples))
+    result = space_features(space).encode(batched(space, samples))
     expected = np.stack([spaces.flatten(space, sample) for sample in samples])
-    np.testing.assert_array_equal(found.reshape(3, -1), expected)
+    np.testing.assert_array_equal(result.reshape(3, -1), expected)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])

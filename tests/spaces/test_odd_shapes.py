@@ -63,17 +63,17 @@ def test_one_number_is_explained_as_a_vector_of_one(name):
     chosen = {key: value for key, value in FEW.items() if key in method.defaults}
     x, references = np.array([0.3, -0.7, 0.9], np.float32), np.array([-0.2, 0.5], np.float32)
     scalar, vector = policy_of(Box(-1, 1, ()), 1), policy_of(Box(-1, 1, (1,)), 1)
-    found = rltools.attribute(scalar, x, method=name, target=target, references=references, **chosen)
+    result = rltools.attribute(scalar, x, method=name, target=target, references=references, **chosen)
     expected = rltools.attribute(
         vector, x[:, None], method=name, target=target, references=references[:, None], **chosen
     )
-    assert found.values.shape == (3, 1)
-    np.testing.assert_allclose(found.values, expected.values[..., 0], rtol=1e-6)
+    assert result.values.shape == (3, 1)
+    np.testing.assert_allclose(result.values, expected.values[..., 0], rtol=1e-6)
     for column in ("standard_error", "residual", "complete"):
-        one, other = getattr(found, column), getattr(expected, column)
-        assert (one is None) == (other is None)
-        if one is not None:
-            np.testing.assert_allclose(one.reshape(-1), other.reshape(-1), rtol=1e-6)
+        actual, other = getattr(result, column), getattr(expected, column)
+        assert (actual is None) == (other is None)
+        if actual is not None:
+            np.testing.assert_allclose(actual.reshape(-1), other.reshape(-1), rtol=1e-6)
 
 
 def test_a_run_of_one_number(tmp_path):
@@ -84,8 +84,8 @@ def test_a_run_of_one_number(tmp_path):
     recording = rltools.record(policy, stepping(space), episodes=2, directory=tmp_path / "r")
     for name in ("gradient", "shapley"):
         rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"references": 2}))
-        found = rltools.summarize(recording, method=name)
-        assert (found.features, found.top(1)[0].share) == (("obs",), pytest.approx(1))
+        result = rltools.summarize(recording, method=name)
+        assert (result.features, result.top(1)[0].share) == (("obs",), pytest.approx(1))
     for name in rltools.plots.plot_names():
         getattr(rltools.plots, name)(recording)
     assert rltools.replay(recording, episode=0, path=tmp_path / "e.html").is_file()
@@ -115,17 +115,17 @@ def test_odd_shapes(space, size, tmp_path):
         method = find_method(name)
         chosen = {key: value for key, value in FEW.items() if key in method.defaults}
         rltools.explain(recording, policy, method=name, references=2, **chosen)
-        found = rltools.summarize(recording, method=name)
-        assert found.features == policy.features.names
+        result = rltools.summarize(recording, method=name)
+        assert result.features == policy.features.names
         assert np.isfinite(recording.attribution(name).values).all()
     assert rltools.replay(recording, episode=0, path=tmp_path / "e.html").is_file()
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 4, 3), (3, 0)])
 def test_nothing_to_observe_is_refused(shape):
-    with pytest.raises(ArgumentError, match="have no entries to explain"):
+    with pytest.raises(ArgumentError, match="have no elements to explain"):
         rltools.TorchPolicy(Net(1), Box(-1, 1, shape), Discrete(3))
-    with pytest.raises(ArgumentError, match=r"at 'a/b' have no entries.*FilterObservation"):
+    with pytest.raises(ArgumentError, match=r"at 'a/b' have no elements.*FilterObservation"):
         leaves(Dict(a=Dict(b=Box(-1, 1, shape)), c=Discrete(2)))
 
 

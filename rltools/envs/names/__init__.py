@@ -1,4 +1,9 @@
-"""What an environment's observations and actions are called: by its card, and through the wrappers around it."""
+"""What an environment's observations and actions are called.
+
+`_card`, `_mujoco` and `_atari` name the innermost environment: by its card, by its MuJoCo model, by its game.
+`_through_wrappers` carries the names outward through the wrappers, by the rules in `wrappers/`, one file per library.
+Imports `spaces` and, for types, `cards`. Start with `_through_wrappers.py`: `observed_features`.
+"""
 
 from rltools.envs.names._card import action_names
 from rltools.envs.names._through_wrappers import observed_features

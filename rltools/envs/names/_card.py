@@ -1,4 +1,4 @@
-"""The names that a card gives to what an environment observes."""
+"""Names by an environment's card."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ import gymnasium
 
 from rltools.envs.names._atari import button_names
 from rltools.envs.names._mujoco import actuator_names, other_model
-from rltools.envs.names._named import Found, Named
+from rltools.envs.names._named import NamedLeaf, NamedLeaves
 
 if TYPE_CHECKING:
     from rltools.cards import EnvironmentCard, ObservationCard
 
 
-def card_names(plain: Found, card: EnvironmentCard) -> Found:
-    """The leaves of an environment without wrappers, named where the card names as many entries as there are."""
-    said = {path: card.leaf(of.leaf.name) for path, of in plain.items()}
-    return {path: _named(of, said[path]) for path, of in plain.items()}
+def card_names(plain: NamedLeaves, card: EnvironmentCard) -> NamedLeaves:
+    """The leaves of an environment without wrappers, named where the card lists as many elements as there are."""
+    return {path: _named(named, card.leaf(named.leaf.name)) for path, named in plain.items()}
 
 
-def _named(plain: Named, card: ObservationCard | None) -> Named:
+def _named(plain: NamedLeaf, card: ObservationCard | None) -> NamedLeaf:
     leaf = plain.leaf
     if card is None:
         return plain
     if card.image is not None:
-        return _picture(plain, tuple(card.image.layout.split(",")), card.image.channels)
+        return _image(plain, tuple(card.image.layout.split(",")), card.image.channels)
     if leaf.kind == "number" and card.observation and len(card.observation) == leaf.size:
         names = tuple(entry.name for entry in card.observation)
         return dataclasses.replace(plain, names=names, units=tuple(entry.unit for entry in card.observation))
@@ -36,7 +35,7 @@ def _named(plain: Named, card: ObservationCard | None) -> Named:
     return plain
 
 
-def _picture(plain: Named, layout: tuple[str, ...], channels: tuple[str, ...]) -> Named:
+def _image(plain: NamedLeaf, layout: tuple[str, ...], channels: tuple[str, ...]) -> NamedLeaf:
     shape = plain.leaf.shape
     if len(layout) != len(shape) or ("channel" in layout and shape[layout.index("channel")] != len(channels)):
         return plain
@@ -44,14 +43,14 @@ def _picture(plain: Named, layout: tuple[str, ...], channels: tuple[str, ...]) -
 
 
 def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tuple[str, ...]:
-    """The card's names; else what the simulation calls them: an Atari's buttons, a MuJoCo model's actuators; else ().
+    """The names of the actions: by the card, else an Atari game's buttons or a MuJoCo model's actuators, else ().
 
-    One for each discrete action or dimension of the environment inside all wrappers: whoever uses them compares their
-    number with that of the actions there are.
+    One per discrete action or dimension of the innermost environment. Wrappers can change the actions, so callers
+    compare the number of names with the number of actions.
 
     Args:
-        env: made, and left alone.
-        card: of the environment inside all wrappers; None where there is none.
+        env: a live environment; it is not changed.
+        card: of the innermost environment; None without one.
     """
     inner = env.unwrapped
     if card is not None and card.action_names and not other_model(inner, card):

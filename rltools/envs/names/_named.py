@@ -1,33 +1,36 @@
-"""What is known of each array of an observation, and the features that come of it."""
+"""The names of each leaf of an observation, and the features made of them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import numpy as np
 from gymnasium import Space, spaces
 
 from rltools.errors import ArgumentError
 from rltools.spaces import Features, Part, space_features
 from rltools.spaces.axes import element_axes
 from rltools.spaces.leaves import Leaf, Path, leaves
-from rltools.spaces.parts import ago
+from rltools.spaces.parts import with_lag
 
 
 @dataclass(frozen=True)
-class Named:
-    """A leaf, and what its entries are called.
+class NamedLeaf:
+    """A leaf, and what its elements are called.
 
     Attributes:
         leaf: the array.
-        names: one for each entry of its encoding, in row-major order; empty where nothing names them.
+        names: one per element of its encoding, in row-major order; empty where unnamed.
         units: likewise.
-        dims: a name for each axis; empty for those of quantities where they have names, else those of its space.
-        channels: of a picture, what each channel holds; empty where nothing says.
-        choices: of a choice, what is chosen by each of its entries; empty where nothing says.
+        dims: a name for each axis; empty for those of named quantities, or those of the space.
+        channels: what each channel of an image holds; empty where unknown.
+        choices: what is chosen, for each choice; empty where unknown.
+        lags: steps ago, one per element; empty where the axes say so.
+        leaf_names: the leaf each element came from before it was flattened; empty where this is one leaf.
     """
 
     leaf: Leaf
@@ -36,165 +39,193 @@ class Named:
     dims: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    lags: tuple[int, ...] = ()
+    leaf_names: tuple[str, ...] = ()
 
     @property
     def part(self) -> Part:
-        """The leaf with its axes, as a piece of an observation that is nothing else."""
+        """The leaf with its axes, as if the observation were this leaf alone."""
         shape = self.leaf.encoded_shape
         plain = element_axes(shape) if self.names else self.leaf.plain_axes
         return Part(self.leaf, 0, shape, self.dims or plain, self.channels)
 
     @property
     def is_image(self) -> bool:
-        """Whether the entries have a place in an image."""
+        """Whether the leaf is an image."""
         return self.part.is_image
 
-    def entry_names(self) -> tuple[str, ...]:
-        """The names, else the place in the picture, else numbers."""
+    def element_names(self) -> tuple[str, ...]:
+        """The names, else positions in the image, else numbers."""
         if self.names:
             return self.names
         if not self.is_image:
             return tuple(self.part.numbered())
         prefix = f"{self.leaf.name}: " if self.leaf.name else ""
-        return tuple(prefix + place for place in self.part.places())
+        return tuple(prefix + coordinates for coordinates in self.part.coordinates())
+
+    def element_lags(self) -> tuple[int, ...]:
+        """How many steps ago each element was observed; 0 for now."""
+        return self.lags or tuple(self.part.lags().tolist())
 
     def choice_names(self) -> tuple[str, ...]:
-        """What is chosen by each of its entries."""
+        """What is chosen, for each choice."""
         return self.choices or tuple(self.part.choice_names())
 
 
-Found = dict[Path, Named]
-"""What is known of an observation, by the path of each of its leaves."""
+NamedLeaves = dict[Path, NamedLeaf]
+"""The leaves of an observation by their paths."""
 
 
-def unnamed(space: Space[Any]) -> Found:
-    """The leaves of a space, without names; what rltools does not know is left out."""
-    return {leaf.path: Named(leaf) for leaf in _known_leaves(space, ())}
+def unnamed_leaves(space: Space[Any]) -> NamedLeaves:
+    """The leaves of a space, without names; unsupported ones are left out."""
+    return {leaf.path: NamedLeaf(leaf) for leaf in _supported_leaves(space, ())}
 
 
-def fitted(found: Mapping[Path, Named], space: Space[Any]) -> Found:
-    """The leaves of a space, in its order, with those names whose number fits."""
-    return {path: _fit(found[path], plain.leaf) if path in found else plain for path, plain in unnamed(space).items()}
+def fit_to_space(named: Mapping[Path, NamedLeaf], space: Space[Any]) -> NamedLeaves:
+    """The leaves of a space, in its order, with the names, units and lags whose number matches."""
+    return {
+        path: _fit(named[path], plain.leaf) if path in named else plain for path, plain in unnamed_leaves(space).items()
+    }
 
 
-def put_together(found: Found, space: Space[Any]) -> Features:
-    """The features of a space; entries are numbered where nothing fits.
+def features_of(named: NamedLeaves, space: Space[Any]) -> Features:
+    """The features of a space; elements are numbered where no names fit.
 
     Raises:
-        ArgumentError: a space that is not supported.
+        ArgumentError: an unsupported space.
     """
     plain = space_features(space)
-    every = list(fitted(found, space).values())
-    names = _different(every) if any(of.names for of in every) else ()
-    units = tuple(chain.from_iterable(of.units or ("",) * of.leaf.size for of in every))
-    dims = tuple(of.part.dims if of.leaf.kind != "text" else () for of in every)
-    channels = tuple(of.channels for of in every)
-    return dataclasses.replace(
+    every = list(fit_to_space(named, space).values())
+    names = _unique_names(every, [leaf.names or tuple(leaf.part.numbered()) for leaf in every])
+    units = tuple(chain.from_iterable(leaf.units or ("",) * leaf.leaf.size for leaf in every))
+    dims = tuple(leaf.part.dims if leaf.leaf.kind != "text" else () for leaf in every)
+    channels = tuple(leaf.channels for leaf in every)
+    features = dataclasses.replace(
         plain,
-        given_names=names,
+        given_names=names if any(leaf.names for leaf in every) else (),
         units=units if any(units) else (),
         dims=plain.dims if plain.is_nested else dims[0],
         leaf_dims=dims if plain.is_nested else (),
-        choices=tuple(chain.from_iterable(of.choice_names() for of in every if of.leaf.kind == "choice")),
+        choices=tuple(chain.from_iterable(leaf.choice_names() for leaf in every if leaf.leaf.kind == "choice")),
         channels=channels if any(channels) else (),
+        given_leaf_names=every[0].leaf_names if not plain.is_nested else (),
     )
+    if not any(leaf.lags for leaf in every):
+        return features
+    lags = tuple(chain.from_iterable(leaf.element_lags() for leaf in every if leaf.leaf.size))
+    return features if np.array_equal(features.lags, lags) else dataclasses.replace(features, given_lags=lags)
 
 
-def _known_leaves(space: Space[Any], path: Path) -> Iterator[Leaf]:
+def _supported_leaves(space: Space[Any], path: Path) -> Iterator[Leaf]:
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():
-            yield from _known_leaves(part, (*path, key))
+            yield from _supported_leaves(part, (*path, key))
     elif isinstance(space, spaces.Tuple):
-        for position, part in enumerate(space.spaces):
-            yield from _known_leaves(part, (*path, position))
+        for index, part in enumerate(space.spaces):
+            yield from _supported_leaves(part, (*path, index))
     else:
         try:
             yield from (dataclasses.replace(leaf, path=path) for leaf in leaves(space))
         except ArgumentError:
-            return  # a wrapper may take it away again
+            return  # a wrapper may remove it again
 
 
-def _fit(named: Named, leaf: Leaf) -> Named:
+def _fit(named: NamedLeaf, leaf: Leaf) -> NamedLeaf:
     shape = leaf.encoded_shape
     dims = named.dims if len(named.dims) == len(shape) else ()
     axes = dims or leaf.plain_axes
-    held = shape[axes.index("channel")] if "channel" in axes else 0
-    return Named(
+    channels = shape[axes.index("channel")] if "channel" in axes else 0
+    return NamedLeaf(
         leaf,
         names=named.names if len(named.names) == leaf.size else (),
         units=named.units if len(named.units) == leaf.size else (),
         dims=dims,
-        channels=named.channels if len(named.channels) == held else (),
+        channels=named.channels if len(named.channels) == channels else (),
         choices=named.choices if len(named.choices) == len(leaf.sizes) else (),
+        lags=named.lags if len(named.lags) == leaf.size else (),
+        leaf_names=named.leaf_names if len(named.leaf_names) == leaf.size else (),
     )
 
 
-def _different(every: list[Named]) -> tuple[str, ...]:
-    """A name for each entry; with the leaf's own where two leaves share one, and none where that does not help."""
-    numbered = [of.names or tuple(of.part.numbered()) for of in every]
-    names = tuple(chain.from_iterable(numbered))
-    if len(set(names)) == len(names):
-        return names
+def _unique_names(every: Sequence[NamedLeaf], names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """All names in one row, prefixed by their leaf's where two leaves share one; () where that does not help."""
+    plain = tuple(chain.from_iterable(names))
+    if len(set(plain)) == len(plain):
+        return plain
     longer = tuple(
-        f"{of.leaf.name}: {name}" if of.names else name for of, own in zip(every, numbered, strict=True) for name in own
+        f"{leaf.leaf.name}: {name}" if leaf.names else name
+        for leaf, own in zip(every, names, strict=True)
+        for name in own
     )
     return longer if len(set(longer)) == len(longer) else ()
 
 
-def flattened(inner: Found) -> Found:
-    """One vector of all entries; a choice is one-hot in it, as it is where it is encoded."""
+def flatten(inner: NamedLeaves) -> NamedLeaves:
+    """The leaves as one vector, with choices one-hot, as they are encoded."""
     every = list(inner.values())
-    plain = len(every) == 1 and not every[0].names and len(every[0].part.shape) <= 1 and not every[0].leaf.path
-    names = () if plain else _widths_differ(every)
-    units = tuple(chain.from_iterable(of.units or ("",) * of.leaf.size for of in every))
-    whole = Leaf((), "number", (sum(of.leaf.size for of in every),), "float32")
-    return {(): Named(whole, names, units, ("feature",))}
-
-
-def _widths_differ(every: list[Named]) -> tuple[str, ...]:
-    names = tuple(chain.from_iterable(of.entry_names() for of in every))
-    if len(set(names)) == len(names):
-        return names
-    longer = tuple(f"{of.leaf.name}: {name}" if of.names else name for of in every for name in of.entry_names())
-    return longer if len(set(longer)) == len(longer) else ()
-
-
-def stacked(inner: Found, lags: int) -> Found:
-    """What is known of so many observations as one."""
-    times = [f", {ago(lags - 1 - lag)}" for lag in range(lags)]
-    return {path: _stacked(of, times) for path, of in inner.items() if of.leaf.kind != "text"}
-
-
-def earlier(of: Named, when: str) -> Named:
-    """An observation of another time; a picture keeps its numbers."""
-    names = tuple(name + when for name in of.entry_names()) if of.names or not of.is_image else ()
-    return dataclasses.replace(of, names=names, choices=tuple(name + when for name in of.choice_names()))
-
-
-def _stacked(of: Named, times: list[str]) -> Named:
-    if of.leaf.kind == "choice" and of.leaf.shape:  # its numbers, not one-hot: that is what batch_space makes of it
-        return dataclasses.replace(
-            of, names=tuple(name + when for when in times for name in of.choice_names()), units=(), dims=(), choices=()
-        )
-    at = [earlier(of, when) for when in times]
-    dims = of.part.dims
-    return dataclasses.replace(
-        of,
-        names=tuple(name for one in at for name in one.names),
-        units=of.units * len(times),
-        dims=("lag", *dims) if of.leaf.kind == "number" and dims else (),
-        choices=tuple(name for one in at for name in one.choices) if of.leaf.kind == "choice" else (),
+    first = every[0]
+    unnamed = len(every) == 1 and not first.names and len(first.part.shape) <= 1 and not first.leaf.path
+    nested = len(every) > 1 or first.leaf.path
+    vector = NamedLeaf(
+        Leaf((), "number", (sum(leaf.leaf.size for leaf in every),), "float32"),
+        names=() if unnamed else _unique_names(every, [leaf.element_names() for leaf in every]),
+        units=tuple(chain.from_iterable(leaf.units or ("",) * leaf.leaf.size for leaf in every)),
+        dims=("feature",),
+        lags=tuple(chain.from_iterable(leaf.element_lags() for leaf in every)),
+        leaf_names=tuple(leaf.leaf.name for leaf in every for _ in range(leaf.leaf.size))
+        if nested
+        else first.leaf_names,
     )
+    return {(): vector}
+
+
+def stack(inner: NamedLeaves, lags: int) -> NamedLeaves:
+    """The names of that many observations stacked, the latest last."""
+    return {path: _stack(leaf, range(lags - 1, -1, -1)) for path, leaf in inner.items() if leaf.leaf.kind != "text"}
+
+
+def lagged(named: NamedLeaf, lag: int) -> NamedLeaf:
+    """The names of an observation of so many steps ago; an image keeps its numbers."""
+    names = named.element_names() if named.names or not named.is_image else ()
+    return dataclasses.replace(
+        named,
+        names=tuple(with_lag(name, lag) for name in names),
+        choices=tuple(with_lag(name, lag) for name in named.choice_names()) if named.leaf.kind == "choice" else (),
+        lags=tuple(lag + inner for inner in named.element_lags()),
+    )
+
+
+def _stack(named: NamedLeaf, lags: Sequence[int]) -> NamedLeaf:
+    if named.leaf.kind == "choice" and named.leaf.shape:  # batch_space stacks the numbers of choices, not one-hot ones
+        names = tuple(with_lag(name, lag) for lag in lags for name in named.choice_names())
+        when = tuple(lag for lag in lags for _ in named.leaf.sizes)
+        return dataclasses.replace(named, names=names, units=(), dims=(), choices=(), lags=when, leaf_names=())
+    frames = [lagged(named, lag) for lag in lags]
+    dims = ("lag", *named.part.dims) if named.leaf.kind == "number" and named.part.dims else ()
+    return dataclasses.replace(
+        named,
+        names=tuple(chain.from_iterable(frame.names for frame in frames)),
+        units=named.units * len(lags),
+        dims=dims,
+        choices=tuple(chain.from_iterable(frame.choices for frame in frames)) if named.leaf.kind == "choice" else (),
+        lags=tuple(chain.from_iterable(frame.lags for frame in frames)) if named.lags or not dims else (),
+        leaf_names=named.leaf_names * len(lags),
+    )
+
+
+def without_units(inner: NamedLeaves) -> NamedLeaves:
+    """The names of rescaled leaves, whose units no longer hold."""
+    return {path: dataclasses.replace(named, units=()) for path, named in inner.items()}
 
 
 COLORS = ("red", "green", "blue")
 GRAY = ("gray",)
 
 
-def picture(path: Path, space: Space[object]) -> Named:
-    """A picture `[y, x]` or `[y, x, channel]`, in gray or in color."""
+def image_leaf(path: Path, space: Space[object]) -> NamedLeaf:
+    """An image `[y, x]` or `[y, x, channel]`, in gray or in color."""
     shape = tuple(space.shape or ())
     leaf = Leaf(path, "number", shape, "uint8")
     if len(shape) == 2:
-        return Named(leaf, dims=("y", "x"))
-    return Named(leaf, dims=("y", "x", "channel"), channels=GRAY if shape[-1:] == (1,) else COLORS)
+        return NamedLeaf(leaf, dims=("y", "x"))
+    return NamedLeaf(leaf, dims=("y", "x", "channel"), channels=GRAY if shape[-1:] == (1,) else COLORS)

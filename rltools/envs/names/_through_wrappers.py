@@ -1,123 +1,97 @@
-"""From the innermost environment outwards: its card names the entries, and each wrapper hands the names on."""
+"""The names of an environment's observation, carried from the innermost environment outward through its wrappers."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import pairwise
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
 from gymnasium import Space, spaces
 
-from rltools.envs.names import wrappers as libraries
 from rltools.envs.names._atari import memory_names
 from rltools.envs.names._card import card_names
 from rltools.envs.names._mujoco import model_names, other_model
-from rltools.envs.names._named import Found, fitted, put_together, unnamed
+from rltools.envs.names._named import NamedLeaves, features_of, fit_to_space, unnamed_leaves, without_units
+from rltools.envs.names.wrappers import wrapper_library
 from rltools.spaces import Features
-from rltools.spaces.leaves import Path
 
 if TYPE_CHECKING:
     from rltools.cards import EnvironmentCard
 
 
 def observed_features(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> Features:
-    """The features of what an environment gives, wrappers included; numbered where nothing names them.
+    """The features of an environment's observation, wrappers included; numbered where unnamed.
 
     Args:
-        env: made, and left alone.
-        card: of the environment inside all wrappers; None where there is none.
+        env: a live environment; it is not changed.
+        card: of the innermost environment; None without one.
 
     Raises:
-        ArgumentError: a space that is not supported.
+        ArgumentError: an unsupported space.
     """
-    stack = layers(env)
-    found = _innermost(stack[0].env, unnamed(stack[0].space), card)
-    for inner, outer in pairwise(stack):
-        found = hand_on(outer.env, found, inner.space, outer.space)
-    return put_together(found, stack[-1].space)
+    layers = _layers(env)
+    named = _innermost(layers[0].env, unnamed_leaves(layers[0].space), card)
+    for inner, outer in pairwise(layers):
+        named = _through(outer.env, named, inner.space, outer.space)
+    return features_of(named, layers[-1].space)
 
 
-def _innermost(env: gymnasium.Env[Any, Any], plain: Found, card: EnvironmentCard | None) -> Found:
-    """What the card says; where it says nothing that fits, what the simulation's own model says."""
-    found = card_names(plain, card) if card is not None and not other_model(env, card) else plain
+def _innermost(env: gymnasium.Env[Any, Any], plain: NamedLeaves, card: EnvironmentCard | None) -> NamedLeaves:
+    """The names by the card; where it names nothing that fits, by the simulation's own model."""
+    named = card_names(plain, card) if card is not None and not other_model(env, card) else plain
     for names in (model_names, memory_names):
-        if () in found and not found[()].names:
-            found = names(env, found[()])
-    return found
+        if () in named and not named[()].names:
+            named = names(env, named[()])
+    return named
 
 
-Rule = Callable[[Any, Found], Mapping[Path, Any]]
+def _through(
+    wrapper: gymnasium.Env[Any, Any], inner: NamedLeaves, before: Space[Any], after: Space[Any]
+) -> NamedLeaves:
+    """The names outside a wrapper from those inside, by its library's rule.
 
-
-def hand_on(wrapper: gymnasium.Env[Any, Any], inner: Found, before: Space[Any], after: Space[Any]) -> Found:
-    """What is known outside a wrapper, from what is known inside.
-
-    A wrapper without a rule keeps the names where its space is the inner one; one that changes the observation itself
-    loses the units. Otherwise nothing is known of what it gives.
-
-    Args:
-        wrapper: the wrapper.
-        inner: see `Found`.
-        before: the space inside.
-        after: the space outside.
+    Without a rule, names are kept where the wrapper's space is the inner one, and dropped elsewhere; an
+    `ObservationWrapper` loses the units. A rule is not applied to derived classes, which may do anything.
     """
-    rule = _rule(type(wrapper))
+    rule = wrapper_library(type(wrapper).__module__).rules.get(type(wrapper).__name__)
     if rule is not None:
-        return fitted(rule(wrapper, inner), after)
+        return fit_to_space(rule(wrapper, inner), after)
     if before != after:
-        return fitted({}, after)
+        return fit_to_space({}, after)
     changes = isinstance(wrapper, gymnasium.ObservationWrapper)
-    return fitted(without_units(inner) if changes else inner, after)
-
-
-def without_units(inner: Found) -> Found:
-    """What was rescaled keeps its name and loses its unit."""
-    return {path: dataclasses.replace(of, units=()) for path, of in inner.items()}
-
-
-def _rule(wrapper: type) -> Rule | None:
-    # The class itself, and no class derived from it: what that one does to an observation is not known here.
-    library = wrapper.__module__.partition(".")[0]
-    if library not in {module.name for module in iter_modules(libraries.__path__)}:
-        return None
-    rules: dict[str, Rule] = import_module(f"{libraries.__name__}.{library}").RULES
-    return rules.get(wrapper.__name__)
+    return fit_to_space(without_units(inner) if changes else inner, after)
 
 
 @dataclass(frozen=True)
-class Layer:
-    """An environment or a wrapper, and the space of what it gives."""
+class _Layer:
+    """An environment or a wrapper, and the space of the observations it returns."""
 
     env: gymnasium.Env[Any, Any]
     space: Space[Any]
 
 
-def layers(env: gymnasium.Env[Any, Any]) -> list[Layer]:
-    """From the environment inside all wrappers outwards."""
-    found: list[Layer] = []
+def _layers(env: gymnasium.Env[Any, Any]) -> list[_Layer]:
+    """The innermost environment and its wrappers, from the inside out."""
+    layers: list[_Layer] = []
     lengthened: list[Space[Any]] = []
     while True:
         space = env.observation_space
-        found.append(Layer(env, _shortened(space, sum(space is other for other in lengthened))))
+        layers.append(_Layer(env, _shortened(space, sum(space is other for other in lengthened))))
         if not isinstance(env, gymnasium.Wrapper):
-            return found[::-1]
-        # This one writes its longer space into the environment inside, which goes on giving what it gave before.
-        if type(env).__name__ == "TimeFeatureWrapper":
+            return layers[::-1]
+        # It writes its longer space into the environment it wraps, which still returns what it did before.
+        if type(env).__name__ in wrapper_library(type(env).__module__).lengthens_inner:
             lengthened.append(env.env.observation_space)
         env = env.env
 
 
-def _shortened(space: Space[Any], by: int) -> Space[Any]:
-    if not by:
+def _shortened(space: Space[Any], elements: int) -> Space[Any]:
+    if not elements:
         return space
     if isinstance(space, spaces.Dict):
-        inner = _shortened(space.spaces["observation"], by)
+        inner = _shortened(space.spaces["observation"], elements)
         return spaces.Dict({**space.spaces, "observation": inner}, sort_keys=space.sort_keys)
     if isinstance(space, spaces.Box) and space.dtype is not None:
-        return spaces.Box(space.low[:-by], space.high[:-by], dtype=space.dtype.type)
+        return spaces.Box(space.low[:-elements], space.high[:-elements], dtype=space.dtype.type)
     return space

@@ -1,4 +1,8 @@
-"""Models of Stable-Baselines3 and sb3-contrib: zips, folders of rl-baselines3-zoo, and live ones."""
+"""Models of Stable-Baselines3 and sb3-contrib: zips, folders of rl-baselines3-zoo, and live models.
+
+`_load` makes a policy from a file, `_live` from a model in memory; both end in `_policy`. `families/` holds the heads
+of each kind of network, `archive/` reads files without running them, `zoo/` reads run folders. Start with `_policy.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,37 +19,37 @@ RUNS_TRUSTED_FILES = True
 
 
 def claims(source: object) -> bool:
-    """A zip of any name, the file of a policy alone, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
+    """Whether it is a model's zip, a policy's file, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
     if isinstance(source, Path):
         from rltools.policies.sb3.archive._zip import begins_like_a_model
         from rltools.policies.sb3.archive.policy_alone import is_policy_alone
         from rltools.policies.sb3.zoo.folder import model_in
 
-        # Stable-Baselines3 adds .zip only to a name without a dot: "ppo_0.99" is saved under that very name.
+        # Stable-Baselines3 adds .zip only to a name without a dot; "ppo_0.99" stays as it is.
         named = source.suffix == ".zip" or begins_like_a_model(source)
         return named or model_in(source) is not None or is_policy_alone(source)
     return _is_a(source, "common.base_class", "BaseAlgorithm") or _is_a(source, "common.policies", "BasePolicy")
 
 
-def load(source: Any, known: LoadOptions) -> TorchPolicy:
-    """The policy in a source that was claimed.
+def load(source: Any, options: LoadOptions) -> TorchPolicy:
+    """Load the policy of a source that was claimed.
 
     Raises:
         ModelError: missing, damaged, not supported, or without the statistics it was trained with.
-        UnsafeFileError: a file that wants to run code or to exhaust the machine; nothing was run.
+        UnsafeFileError: a file that would run code or exhaust the machine; nothing was run.
         MismatchError: the environment's spaces are not the model's.
     """
     if not isinstance(source, Path):
         from rltools.policies.sb3._live import load_live
 
-        return load_live(source, known)
+        return load_live(source, options)
     from rltools.policies.sb3._load import load_file
     from rltools.policies.sb3.zoo.folder import model_in
 
-    return load_file(model_in(source) or source, known)
+    return load_file(model_in(source) or source, options)
 
 
 def _is_a(source: object, module: str, name: str) -> bool:
-    # Without the library imported there can be no object of it.
+    # Objects of the library exist only if it has been imported.
     library = sys.modules.get(f"stable_baselines3.{module}")
     return library is not None and isinstance(source, getattr(library, name))

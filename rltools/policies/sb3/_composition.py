@@ -1,13 +1,11 @@
-"""What the library's own classes do when they are called, and whether they still do it."""
+"""What the methods of the library's classes call in turn, and whether they are still the library's own."""
 
 from __future__ import annotations
 
-from sb3_contrib.ars.policies import ARSPolicy
-from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
-from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
-from sb3_contrib.crossq.policies import CrossQPolicy
-from sb3_contrib.qrdqn.policies import QRDQNPolicy, QuantileNetwork
-from sb3_contrib.tqc.policies import TQCPolicy
+from collections.abc import Iterable
+from typing import Any
+
+from sb3_contrib.qrdqn.policies import QuantileNetwork
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor, NatureCNN
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
@@ -26,23 +24,19 @@ CHILDREN: dict[tuple[type, str], tuple[str, ...]] = {
     (QNetwork, "forward"): ("features_extractor", "q_net"),
     (QuantileNetwork, "forward"): ("features_extractor", "quantile_net"),  # and other axes for the same numbers
 }
-"""What calling a method of a class calls in turn."""
+"""The parts that a method of a class calls, in order."""
 _FLATTEN, _CNN = FlattenExtractor.forward, NatureCNN.forward
 _Q_VALUES, _QUANTILES = QNetwork.forward, QuantileNetwork.forward
 _ACTOR, _CRITIC = MlpExtractor.forward_actor, MlpExtractor.forward_critic
 
-_POLICIES = (
-    *(ActorCriticPolicy, MaskableActorCriticPolicy, RecurrentActorCriticPolicy, ARSPolicy),
-    *(DQNPolicy, QNetwork, QRDQNPolicy, QuantileNetwork, TD3Policy, SACPolicy, TQCPolicy, CrossQPolicy),
-)
-_ASKED = ("predict", "_predict", "get_distribution", "_get_action_dist_from_latent")
-_AS_IMPORTED = {(known, name): getattr(known, name, None) for known in _POLICIES for name in _ASKED}
+_INFERENCE = ("predict", "_predict", "get_distribution", "_get_action_dist_from_latent")
+_METHODS: dict[tuple[type, str], Any] = {}
 _PREDICT, _PPO, _PPO_OF_LATENT = BasePolicy.predict, ActorCriticPolicy.get_distribution, ActorCriticPolicy._predict
 _DQN, _TD3, _SAC = DQNPolicy._predict, TD3Policy._predict, SACPolicy._predict
 
 
 def is_as_imported() -> bool:
-    """Whether the library's methods are its own; written out, as `classes_are_as_imported` is."""
+    """Whether the library's methods are still its own; written out for speed, as `classes_are_as_imported` is."""
     return (
         MlpExtractor.forward_actor is _ACTOR
         and MlpExtractor.forward_critic is _CRITIC
@@ -59,29 +53,36 @@ def is_as_imported() -> bool:
     )
 
 
-def composition_of(network: nn.Module) -> Composition:
-    """What the modules of a network do when they are called.
+def remember_methods(classes: Iterable[type]) -> None:
+    """Remember the inference methods of policy classes, so that replaced ones are noticed from now on."""
+    for cls in classes:
+        for name in _INFERENCE:
+            _METHODS.setdefault((cls, name), getattr(cls, name, None))
 
-    Its check refuses a network whose own methods were replaced, on itself or in the library's class: heads are computed
-    from its parts, as these methods do.
+
+def composition_of(network: nn.Module) -> Composition:
+    """What the modules of a network call in turn.
+
+    Its check refuses a network whose inference methods were replaced, on the network or in the library's class, because
+    heads are computed from its parts, as the library's methods do.
     """
     kind = type(network)
-    own = [(known, name, method) for (known, name), method in _AS_IMPORTED.items() if issubclass(kind, known)]
+    own = [(cls, name, method) for (cls, name), method in _METHODS.items() if issubclass(kind, cls)]
 
     def check() -> None:
         state = vars(network)
-        for name in _ASKED:
+        for name in _INFERENCE:
             if name in state:
                 raise ModelError(_refusal(kind, name, "of this very network"))
-        for known, name, method in own:
-            if getattr(known, name, None) is not method:
-                raise ModelError(_refusal(known, name, "of the class"))
+        for cls, name, method in own:
+            if getattr(cls, name, None) is not method:
+                raise ModelError(_refusal(cls, name, "of the class"))
 
     return Composition(CHILDREN, is_as_imported, check)
 
 
 def check_unhooked(module: nn.Module, name: str, heads: str) -> None:
-    """Refuse a module that heads are computed around: what hangs on it would not be run.
+    """Refuse a module whose hooks would be skipped, because heads are computed from its layers.
 
     Raises:
         ModelError: it is hooked, or has a forward of its own.

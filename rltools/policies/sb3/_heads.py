@@ -1,4 +1,4 @@
-"""What a family of networks gives to a policy."""
+"""The heads of a network of Stable-Baselines3, and how it chooses actions."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from rltools.policies.vjp._layers import Clipped, TanhLayer, Unscaled, halves
 
 @dataclass(frozen=True)
 class Heads:
-    """The heads of a network, and how it chooses.
+    """The heads of a network, and how it chooses actions.
 
     Attributes:
-        heads: name -> function of the preprocessed input `[batch, ...]`, differentiable; the first one decides. With a
-            memory, of what is recalled; the "q_value" of continuous actions, of the input and the action received.
-        choose: as `TorchPolicy` takes it; None for the highest score, or a draw from the logits.
-        std: as `TorchPolicy` takes it, of what the first head is a function of.
-        memory: of a recurrent network, as functions of the preprocessed input and the state.
-        masked: whether it was trained with actions that are not allowed.
+        heads: name -> differentiable function of the preprocessed input `[batch, ...]`; the first one decides. In a
+            recurrent network they take the LSTM's output instead; the "q_value" of continuous actions also takes the
+            action that the environment received.
+        choose: as in `TorchPolicy`; None for the highest score, or a draw from the logits.
+        std: as in `TorchPolicy`, a function of the first head's input.
+        memory: the recurrent state, as functions of the preprocessed input and the state; None without one.
+        masked: whether it was trained with action masks.
     """
 
     heads: Mapping[str, Head]
@@ -40,9 +41,9 @@ class Heads:
     masked: bool = False
 
 
-def scale(space: Space[Any]) -> Head:
-    """From the bounds of a Box to [-1, 1]."""
-    low, high = bounds(space)
+def normalize_actions(space: Space[Any]) -> Head:
+    """A function from actions within the bounds of a Box to [-1, 1]."""
+    low, high = box_bounds(space)
     if Unscaled(low, high).are_huge:
 
         def scaled(action: Tensor) -> Tensor:
@@ -53,40 +54,40 @@ def scale(space: Space[Any]) -> Head:
     return lambda action: 2.0 * ((action - low.to(action)) / (high.to(action) - low.to(action))) - 1.0
 
 
-def bounding(space: Space[Any], *, squashed: bool) -> Chain:
-    """From the mean of a continuous actor to the action that the environment receives: squashed, or clipped."""
-    ends = bounds(space)
-    return Chain(TanhLayer(), Unscaled(*ends)) if squashed else Chain(Clipped(*ends))
+def to_bounds(space: Space[Any], *, squashed: bool) -> Chain:
+    """From the mean of a continuous actor to the action that the environment receives: squashed or clipped."""
+    bounds = box_bounds(space)
+    return Chain(TanhLayer(), Unscaled(*bounds)) if squashed else Chain(Clipped(*bounds))
 
 
-def bounds(space: Any) -> tuple[Tensor, Tensor]:
-    """The lowest and the highest action of a Box, `[entry]`."""
+def box_bounds(space: Any) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest action of a Box, `[dimension]` each."""
     return torch.as_tensor(space.low.reshape(-1)), torch.as_tensor(space.high.reshape(-1))
 
 
-# As distributions.StateDependentNoiseDistribution and the actors of SAC, TQC and CrossQ have it.
+# As in distributions.StateDependentNoiseDistribution and the actors of SAC, TQC and CrossQ.
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 
 
 def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: RecurrentState | None = None) -> Heads:
-    """The outputs of an actor-critic network.
+    """The heads of an actor-critic network.
 
     Args:
-        network: of `ActorCriticPolicy` or a class derived from it.
-        actor: -> the raw output of `action_net`.
-        latent: -> what `action_net` is a function of.
-        critic: -> the value of the state.
+        network: an `ActorCriticPolicy` or of a class derived from it.
+        actor: function that returns the output of `action_net`.
+        latent: function that returns the input of `action_net`.
+        critic: function that returns the value of the state.
         memory: of a recurrent network.
     """
     space = network.action_space
     if isinstance(space, MultiBinary):
-        return Heads({"logit": lambda x: off_and_on(actor(x)), "value": critic}, memory=memory)
+        return Heads({"logit": lambda x: bit_logits(actor(x)), "value": critic}, memory=memory)
     if branches(space):
         return Heads({"logit": actor, "value": critic}, memory=memory)
-    squashed, received = network.squash_output, bounding(space, squashed=network.squash_output)
+    squashed, received = network.squash_output, to_bounds(space, squashed=network.squash_output)
     heads: dict[str, Head] = {"mean": actor, "action": Chain(actor, received), "value": critic}
     if network.use_sde:
-        return Heads(heads, choose_from(received), lambda x: exploring(network, latent(x)), memory)
+        return Heads(heads, choose_from(received), lambda x: state_dependent_std(network, latent(x)), memory)
 
     clipped = clipping(space)
 
@@ -98,30 +99,30 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
     return Heads(heads, choose, memory=memory)
 
 
-def off_and_on(logits: Tensor) -> Tensor:
-    """The logits `[batch, n]` of bits that are on -> scores `[batch, 2 n]`, each bit's for off and for on."""
+def bit_logits(logits: Tensor) -> Tensor:
+    """The logits `[batch, n]` of bits being on -> `[batch, 2 n]`, the logits of off and on for each bit."""
     return torch.stack([torch.zeros_like(logits), logits], dim=2).flatten(1)
 
 
 def choose_from(received: Head) -> Choose:
-    """A choice among continuous actions whose deviation depends on the observation, or that have none."""
+    """A choice of continuous actions whose std depends on the observation, or that are deterministic."""
 
     def choose(scores: Tensor, deterministic: bool, rngs: Sequence[np.random.Generator] | None) -> np.ndarray:
         if not deterministic:
             raise ArgumentError(
-                "scores alone do not say how far this actor strays from its mean: let act(deterministic=False) draw "
-                "from the observations, or choose with deterministic=True"
+                "this actor's std depends on the observation, and scores alone do not contain it: sample with "
+                "act(deterministic=False), or choose with deterministic=True"
             )
         return received(scores).cpu().numpy()
 
     return choose
 
 
-def exploring(actor: Any, latent: Tensor) -> Tensor:
-    """The deviation `[batch, k]` of a step's action under state-dependent exploration (gSDE).
+def state_dependent_std(actor: Any, latent: Tensor) -> Tensor:
+    """The std `[batch, k]` of a step's action under state-dependent exploration (gSDE).
 
-    The library keeps one draw of its exploration matrix for several steps; here each step has its own, so the noise of
-    one step is the same and that of several steps in a row is not.
+    The library reuses one draw of its exploration matrix for several steps; here each step draws its own, so the noise
+    of a single step has the same distribution and that of consecutive steps does not.
     """
     distribution = actor.action_dist
     variance = (latent**2) @ (distribution.get_std(actor.log_std) ** 2)

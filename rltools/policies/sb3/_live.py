@@ -1,4 +1,4 @@
-"""A policy around a live model of Stable-Baselines3, which is never changed."""
+"""A policy around a live model of Stable-Baselines3; the model is never changed."""
 
 from __future__ import annotations
 
@@ -23,61 +23,62 @@ from rltools.policies.sb3.families import family_of
 from rltools.policies.torch_policy import TorchPolicy
 
 
-def load_live(model: Any, known: LoadOptions) -> TorchPolicy:
+def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
     """The policy around a live model, or around its policy network alone.
 
-    Its parameters and the statistics of its observations are read at every call, so it follows a training. A model that
-    is given another network is refused from then on.
+    Its parameters and statistics are read at every call, so the policy follows a training. After a model's network is
+    replaced, calls are refused.
 
     Raises:
-        ModelError: a policy class that is not supported.
+        ModelError: an unsupported policy class.
         MismatchError: the environment's spaces are not the model's, or its statistics have learned nothing.
     """
     network = getattr(model, "policy", model)
     vector = model.get_env() if network is not model else None
-    around = known.environment
+    environment = options.environment
     fresh = not getattr(model, "num_timesteps", 0)
     own = None if vector is None else _beneath(vector, network, fresh)
-    if around is None and own is not None:
-        known = dataclasses.replace(known, environment=own)
-    elif around is not None and own is not None and own.spec is not None:
-        worn = [wrapper.name for wrapper in own.spec.additional_wrappers if wrapper.name != "FrozenStatistics"]
-        notes = elsewhere_note(own.spec.id, own.spec.kwargs, around, worn)
-        known = dataclasses.replace(known, notes=(*known.notes, *notes))
-    if known.normalize is False:
+    if environment is None and own is not None:
+        options = dataclasses.replace(options, environment=own)
+    elif environment is not None and own is not None and own.spec is not None:
+        wrappers = [wrapper.name for wrapper in own.spec.additional_wrappers if wrapper.name != "FrozenStatistics"]
+        notes = elsewhere_note(own.spec.id, own.spec.kwargs, environment, wrappers)
+        options = dataclasses.replace(options, notes=(*options.notes, *notes))
+    if options.normalize is False:
         statistics = FollowedStatistics(lambda: None)
-    elif known.normalize is not None:
-        statistics = FollowedStatistics(lambda: known.normalize)
+    elif options.normalize is not None:
+        statistics = FollowedStatistics(lambda: options.normalize)
     else:
         wrapper = model.get_vec_normalize_env() if network is not model else None
         if not fresh and wrapper is not None and _has_learned_nothing(wrapper):
             raise MismatchError(
                 f"the {type(model).__name__} is trained, and the VecNormalize of its environment has learned nothing "
-                f"yet, so that it would act on other inputs than in its training; put VecNormalize.load(path, venv) "
+                f"yet, so it would act on other inputs than in its training; put VecNormalize.load(path, venv) "
                 f"around its environment, or give the statistics: load_policy(model, normalize=path)"
             )
         statistics = FollowedStatistics(lambda: model.get_vec_normalize_env() if network is not model else None)
     name = type(model).__name__
-    source = Source(known.name or name, fingerprint(network), library="Stable-Baselines3")
-    settings = _Settings(model)
+    source = Source(options.name or name, fingerprint(network), library="Stable-Baselines3")
+    family = family_of(network)
+    settings = _Settings(model, getattr(family, "SETTINGS", ()))
 
     def current() -> Statistics | None:
         if getattr(model, "policy", model) is not network:
             raise ModelError(
-                f"the {type(model).__name__} has another network than when it was loaded; load it "
+                f"the {type(model).__name__} now has another network than when it was loaded; load it "
                 f"again: rltools.load_policy(model)"
             )
         return statistics()
 
     policy = make_policy(
-        network, family_of(network), settings, statistics(), source=source, known=known, statistics_now=current
+        network, family, settings, statistics(), source=source, options=options, statistics_now=current
     )
-    place(policy, known.environment, "same")
+    place(policy, options.environment, "same")
     return policy
 
 
 def _has_learned_nothing(wrapper: Any) -> bool:
-    """Whether a VecNormalize scales observations by statistics that have seen none: they begin with a count near 0."""
+    """Whether a VecNormalize scales observations by statistics of none, whose counts are below 1."""
     if not wrapper.norm_obs:
         return False
     running = wrapper.obs_rms.values() if isinstance(wrapper.obs_rms, dict) else [wrapper.obs_rms]
@@ -85,61 +86,59 @@ def _has_learned_nothing(wrapper: Any) -> bool:
 
 
 class _Settings(Mapping[str, Any]):
-    """What is known of an algorithm, at the moment it is asked for: a training goes on changing it."""
+    """Attributes of an algorithm, read when they are looked up, because a training keeps changing them."""
 
-    _NAMES = ("exploration_rate",)
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, names: Sequence[str]) -> None:
+        self._model, self._names = model, names
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._NAMES or not hasattr(self._model, name):
+        if name not in self._names or not hasattr(self._model, name):
             raise KeyError(name)
         return getattr(self._model, name)
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._NAMES if hasattr(self._model, name))
+        return (name for name in self._names if hasattr(self._model, name))
 
     def __len__(self) -> int:
         return len([*self])
 
 
 def _beneath(vector: Any, network: Any, fresh: bool) -> EnvInfo | None:
-    """What is under a vector of environments, as far down as observations are the network's, transposed or not."""
+    """The environment inside a vector, at the innermost level whose observations are the network's."""
     levels = [vector]
     while hasattr(levels[-1], "venv"):
         levels.append(levels[-1].venv)
-    found = next((level for level in reversed(levels) if _gives(level, network)), None)
-    if found is None:
+    level = next((level for level in reversed(levels) if _fits(level, network)), None)
+    if level is None:
         return None
-    # Further up something changes observations, a frame stack for instance, and no single environment has them.
-    envs = getattr(found, "envs", None) if found is levels[-1] else None
+    # Above the innermost level a vector wrapper, such as a frame stack, changes what the environments return.
+    envs = getattr(level, "envs", None) if level is levels[-1] else None
     if not envs:
-        return EnvInfo(found.observation_space, found.action_space)
-    return _as_it_is(envs, fresh)
+        return EnvInfo(level.observation_space, level.action_space)
+    return _inspect_with_statistics(envs, fresh)
 
 
-def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> EnvInfo:
-    """The first of the environments that are trained in, with the statistics that it has by now.
+def _inspect_with_statistics(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> EnvInfo:
+    """The first of the training environments, with its current statistics.
 
-    Statistics of nothing are those of a fresh model, at the start of its training. A model that has been trained and is
-    put into a new environment had others, so they are left out, and recording refuses the environment.
+    At the start of a training these are untouched. A trained model in a new environment had others, so untouched ones
+    are left out, and recording refuses the environment.
     """
-    around = inspect_env(envs[0])
-    if around.spec is None or not normalizers(envs[0]):
-        return around
+    info = inspect_env(envs[0])
+    if info.spec is None or not normalizers(envs[0]):
+        return info
     statistics = statistics_of(envs[0], untouched=fresh)
     if not statistics:
-        return around
-    kept = [wrapper for wrapper in around.spec.additional_wrappers if wrapper.entry_point != statistics[0].entry_point]
-    spec = dataclasses.replace(around.spec, additional_wrappers=(*kept, *statistics))
+        return info
+    wrappers = [
+        wrapper for wrapper in info.spec.additional_wrappers if wrapper.entry_point != statistics[0].entry_point
+    ]
+    spec = dataclasses.replace(info.spec, additional_wrappers=(*wrappers, *statistics))
     first = f"statistics of observations are those of the first of the {len(envs)} environments that it was trained in"
-    return dataclasses.replace(
-        around, spec=spec, given=spec, notes=(*around.notes, *((first,) if len(envs) > 1 else ()))
-    )
+    return dataclasses.replace(info, spec=spec, given=spec, notes=(*info.notes, *((first,) if len(envs) > 1 else ())))
 
 
-def _gives(vector: Any, network: Any) -> bool:
+def _fits(vector: Any, network: Any) -> bool:
     try:
         return fits(network.observation_space, vector.observation_space)
     except ArgumentError:
@@ -147,10 +146,10 @@ def _gives(vector: Any, network: Any) -> bool:
 
 
 class FollowedStatistics:
-    """The statistics of a live VecNormalize as they are at the moment of each call; None without any.
+    """The current statistics of a live VecNormalize at each call; None without any.
 
     Args:
-        wrapper: gives what a caller named: a live VecNormalize, the path of one that was saved, or None.
+        wrapper: function that returns a live VecNormalize, the path of a saved one, or None.
     """
 
     def __init__(self, wrapper: Callable[[], Any]) -> None:
@@ -160,7 +159,7 @@ class FollowedStatistics:
         self._follows = not isinstance(first, str | Path)
 
     def __call__(self) -> Statistics | None:
-        """Read them; the same object as the last time where no number has changed."""
+        """Read them; returns the same object as the last time if no number has changed."""
         wrapper = self._wrapper() if self._follows else None
         if wrapper is None:
             return self._statistics
@@ -171,7 +170,7 @@ class FollowedStatistics:
 
 
 def _numbers(wrapper: Any) -> list[Any]:
-    """Whatever statistics are made of, to be compared; the arrays as bytes, because they may be written into."""
+    """The numbers of the statistics for comparison; arrays as bytes, because they may be updated in place."""
     running = wrapper.obs_rms if wrapper.norm_obs else {}
     moments = running.values() if isinstance(running, dict) else [running]
     arrays = [np.asarray(array).tobytes() for entry in moments for array in (entry.mean, entry.var)]

@@ -1,4 +1,4 @@
-"""A policy from a model's zip."""
+"""Loading a policy from a model's file, safely or, where its sha256 is trusted, by its own library."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from rltools.policies.library import LoadOptions
 from rltools.policies.sb3._network import build
 from rltools.policies.sb3._normalize import MAX_BYTES, given_statistics
 from rltools.policies.sb3._policy import make_policy
-from rltools.policies.sb3.archive._pickle import shown
+from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.archive._zip import MAX_FILE, read_file, read_members
 from rltools.policies.sb3.archive.policy_alone import is_policy_alone, read_policy_alone
 from rltools.policies.sb3.archive.saved import LIMITS, read_saved, read_settings, saved_class
-from rltools.policies.sb3.families import Family, family_of
+from rltools.policies.sb3.families import Family, families, family_of, qualified_name
 from rltools.policies.sb3.zoo._environment import zoo_environment
 from rltools.policies.sb3.zoo.folder import (
     ZooRecord,
@@ -40,7 +40,7 @@ LIBRARY = "Stable-Baselines3"
 
 @dataclasses.dataclass(frozen=True)
 class _Network:
-    """A network out of a file, in eval mode and frozen."""
+    """A network from a file, in eval mode and frozen."""
 
     network: Any
     family: Family
@@ -48,56 +48,57 @@ class _Network:
     sha256: str
 
 
-def load_file(path: Path, known: LoadOptions) -> TorchPolicy:
-    """The policy in a model's zip; nothing in it, or beside it, is executed unless it is trusted.
+def load_file(path: Path, options: LoadOptions) -> TorchPolicy:
+    """Load the policy in a model's file; nothing in it or beside it is executed unless it is trusted.
 
     Args:
-        path: the zip.
-        known: see `LoadOptions`.
+        path: the file.
+        options: see `LoadOptions`.
 
     Raises:
         ModelError: missing, damaged, not supported, or without the statistics it was trained with.
         ChecksumError: a file that is not the trusted one; nothing was run.
-        UnsafeFileError: it wants to run code or to exhaust the machine.
+        UnsafeFileError: it would run code or exhaust the machine.
         MismatchError: the environment's spaces are not the model's.
     """
     record = read_record(path)
-    statistics_path = _statistics_path(path, record, known)
-    trusted = _trusted_files(path, statistics_path, known.trust)
-    known = _with_notes(known, [_trust_note(file, sha256) for file, sha256 in trusted.items()])
-    known = _with_notes(_in_its_environment(record, known), other_models_note(path))
-    made = _trusted_network(path, trusted[path]) if path in trusted else _safe_network(path)
-    if known.dtype is not None:
-        made.network.to(known.dtype)
+    statistics_path = _statistics_path(path, record, options)
+    trusted = _trusted_files(path, statistics_path, options.trust)
+    options = _with_notes(options, [_trust_note(file, sha256) for file, sha256 in trusted.items()])
+    options = _with_notes(_with_environment(record, options), other_models_note(path))
+    loaded = _trusted_network(path, trusted[path]) if path in trusted else _safe_network(path)
+    if options.dtype is not None:
+        loaded.network.to(options.dtype)
     if statistics_path is not None:
-        known = _with_notes(known, later_statistics_note(statistics_path, path))
+        options = _with_notes(options, later_statistics_note(statistics_path, path))
         live = trusted_statistics(statistics_path, trusted.get(statistics_path))
         statistics = given_statistics(statistics_path if live is None else live)
-    elif known.normalize is not None and known.normalize is not False:
-        statistics = given_statistics(known.normalize)
+    elif options.normalize is not None and options.normalize is not False:
+        statistics = given_statistics(options.normalize)
     else:
-        statistics, known = None, _with_notes(known, _without_statistics(path, made, known))
-    source = Source(_encodable(known.name or path.stem), made.sha256, library=LIBRARY)
-    return make_policy(made.network, made.family, made.settings, statistics, source=source, known=known)
+        statistics, options = None, _with_notes(options, _without_statistics(path, loaded, options))
+    source = Source(_encodable(options.name or path.stem), loaded.sha256, library=LIBRARY)
+    return make_policy(loaded.network, loaded.family, loaded.settings, statistics, source=source, options=options)
 
 
-def _with_notes(known: LoadOptions, notes: Iterable[str]) -> LoadOptions:
-    return dataclasses.replace(known, notes=(*known.notes, *map(_encodable, notes)))
+def _with_notes(options: LoadOptions, notes: Iterable[str]) -> LoadOptions:
+    return dataclasses.replace(options, notes=(*options.notes, *map(_encodable, notes)))
 
 
 def _encodable(text: str) -> str:
-    """A text that goes into files; names of files can have bytes that are no characters, which are written out."""
+    """A text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _in_its_environment(record: ZooRecord | None, known: LoadOptions) -> LoadOptions:
+def _with_environment(record: ZooRecord | None, options: LoadOptions) -> LoadOptions:
     if record is None:
-        return known
-    if known.environment is None:
-        around, notes = zoo_environment(record)
+        return options
+    if options.environment is None:
+        environment, notes = zoo_environment(record)
     else:
-        around, notes = known.environment, elsewhere_note(record.environment, record.kwargs, known.environment)
-    return dataclasses.replace(_with_notes(known, notes), environment=around, normalized=record.normalized)
+        environment = options.environment
+        notes = elsewhere_note(record.environment, record.kwargs, environment)
+    return dataclasses.replace(_with_notes(options, notes), environment=environment, normalized=record.normalized)
 
 
 def _safe_network(path: Path) -> _Network:
@@ -112,26 +113,26 @@ def _trusted_network(path: Path, sha256: str) -> _Network:
     return _Network(network.eval().requires_grad_(False), family_of(network), settings, sha256)
 
 
-def _statistics_path(path: Path, record: ZooRecord | None, known: LoadOptions) -> Path | None:
-    if isinstance(known.normalize, (str, Path)):
-        return Path(known.normalize)
-    # What a card says of statistics is the whole truth; without one they are looked for.
-    if known.normalize is not None or known.normalized is False:
+def _statistics_path(path: Path, record: ZooRecord | None, options: LoadOptions) -> Path | None:
+    if isinstance(options.normalize, (str, Path)):
+        return Path(options.normalize)
+    # A card says whether there are statistics; without a card they are searched for.
+    if options.normalize is not None or options.normalized is False:
         return None
     return find_statistics(path, record)
 
 
 def _trusted_files(path: Path, statistics: Path | None, trust: Collection[str]) -> dict[Path, str]:
-    """The files that are trusted, with their sha256; every sha256 must be a file's."""
+    """The trusted files with their sha256; every trusted sha256 must be that of a file."""
     if not trust:
         return {}
     sizes = {path: MAX_FILE} | ({statistics: MAX_BYTES} if statistics is not None else {})
     hashes = {file: hashlib.sha256(read_file(file, most)).hexdigest() for file, most in sizes.items()}
-    strangers = sorted(set(trust) - set(hashes.values()))
-    if strangers:
-        there = " and ".join(f"{file} has the sha256 {sha256}" for file, sha256 in hashes.items())
+    unmatched = sorted(set(trust) - set(hashes.values()))
+    if unmatched:
+        actual = " and ".join(f"{file} has the sha256 {sha256}" for file, sha256 in hashes.items())
         raise ChecksumError(
-            f"what is trusted is not what is there: trusted was the sha256 {', '.join(strangers)}, and {there}; "
+            f"the trusted file is not the one found: trusted was the sha256 {', '.join(unmatched)}, and {actual}; "
             f"nothing was loaded. If another file was meant, give its path; trust this one only if you know who made it"
         )
     return {file: sha256 for file, sha256 in hashes.items() if sha256 in trust}
@@ -141,32 +142,30 @@ def _trust_note(file: Path, sha256: str) -> str:
     return f"{file.name} was loaded by {LIBRARY} itself, trusted by its sha256 {sha256}"
 
 
-def _without_statistics(path: Path, made: _Network, known: LoadOptions) -> tuple[str, ...]:
-    if known.normalize is False:
+def _without_statistics(path: Path, loaded: _Network, options: LoadOptions) -> tuple[str, ...]:
+    if options.normalize is False:
         return ("observations are not normalized, as asked",)
-    # Only these algorithms keep the observation beneath VecNormalize exactly when there is one.
-    shown = made.family.SHOWS_NORMALIZATION and "_last_original_obs" in made.settings
-    normalized = known.normalized or (shown and made.settings["_last_original_obs"] is not None)
+    # Only some algorithms save the original observation exactly when there is a VecNormalize.
+    tells = loaded.family.SHOWS_NORMALIZATION and "_last_original_obs" in loaded.settings
+    normalized = options.normalized or (tells and loaded.settings["_last_original_obs"] is not None)
     if normalized:
         raise ModelError(
             f"{path} was trained on normalized observations and their statistics are missing; put "
             f"the file vecnormalize.pkl into {path.parent}, give its path as normalize=PATH, or say normalize=False"
         )
-    if known.normalized is None and not shown:
-        return ("whether it was trained on normalized observations is not known; none are normalized",)
+    if options.normalized is None and not tells:
+        return ("whether it was trained on normalized observations is unknown; none are normalized",)
     return ()
 
 
-_ALGORITHMS = ("PPO", "A2C", "DQN", "SAC", "TD3", "DDPG")
-_CONTRIB = ("RecurrentPPO", "MaskablePPO", "TRPO", "QRDQN", "TQC", "CrossQ", "ARS")
 _ATTEMPTS = 4
 
 
 def trusted_model(path: Path, sha256: str) -> tuple[Any, dict[str, Any]]:
-    """A live model, with the readable part of its settings.
+    """Load a live model by its own library, with the readable part of its settings.
 
-    The zip does not name its algorithm: those are tried whose policies its policy class is among, and whose arguments
-    its settings hold. No name is imported on the file's word but by the library itself.
+    The zip does not name its algorithm. Tried are the algorithms of the families that have its policy class, those
+    first whose arguments resemble its settings. Only the library itself imports what the file names.
 
     Raises:
         ChecksumError: the file is not the trusted one; nothing was run.
@@ -178,9 +177,9 @@ def trusted_model(path: Path, sha256: str) -> tuple[Any, dict[str, Any]]:
     for algorithm in _candidates(settings, path, sha256)[:_ATTEMPTS]:
         try:
             return algorithm.load(io.BytesIO(content), device="cpu"), settings
-        # A trusted file's own code runs here, and may fail as it likes.
+        # A trusted file's own code runs here, and may raise anything.
         except Exception as error:
-            faults.append(f"{algorithm.__name__} ({type(error).__name__}: {shown(error)})")
+            faults.append(f"{algorithm.__name__} ({type(error).__name__}: {printable(error)})")
     raise ModelError(
         f"{path} is trusted, and its own library cannot load it: {'; '.join(faults)}. Import the modules that define "
         f"its classes first (--import MODULE), or load it yourself and give the live model"
@@ -188,7 +187,7 @@ def trusted_model(path: Path, sha256: str) -> tuple[Any, dict[str, Any]]:
 
 
 def trusted_statistics(path: Path, sha256: str | None) -> Any:
-    """A live VecNormalize out of a pickle; None where the file is not trusted.
+    """Unpickle a VecNormalize; None where the file is not trusted.
 
     Raises:
         ChecksumError: the file is not the trusted one; nothing was run.
@@ -200,16 +199,16 @@ def trusted_statistics(path: Path, sha256: str | None) -> Any:
 
     content = _exactly(path, sha256)
     try:
-        # What VecNormalize.load does, of the very bytes whose sha256 was compared.
-        found = pickle.loads(content)  # noqa: S301
+        # As VecNormalize.load does, from the very bytes whose sha256 was compared.
+        statistics = pickle.loads(content)  # noqa: S301
     except Exception as error:
         raise ModelError(
-            f"{path} is trusted, and cannot be unpickled ({type(error).__name__}: {shown(error)}); import the modules "
-            f"that define its classes first"
+            f"{path} is trusted, and cannot be unpickled ({type(error).__name__}: {printable(error)}); import the "
+            f"modules that define its classes first"
         ) from error
-    if not isinstance(found, VecNormalize):
-        raise ModelError(f"{path} holds a {type(found).__name__}; give the file that VecNormalize.save() wrote")
-    return found
+    if not isinstance(statistics, VecNormalize):
+        raise ModelError(f"{path} holds a {type(statistics).__name__}; give the file that VecNormalize.save() wrote")
+    return statistics
 
 
 def _exactly(path: Path, sha256: str) -> bytes:
@@ -222,22 +221,14 @@ def _exactly(path: Path, sha256: str) -> bytes:
 
 def _candidates(settings: dict[str, Any], path: Path, sha256: str) -> list[Any]:
     """The algorithms that may have saved the settings, likeliest first."""
-    import sb3_contrib
-    import stable_baselines3
-
-    algorithms = [getattr(stable_baselines3, name) for name in _ALGORITHMS]
-    algorithms += [getattr(sb3_contrib, name) for name in _CONTRIB]
+    algorithms: list[Any] = [algorithm for family in families() for algorithm in family.ALGORITHMS]
     try:
-        named = saved_class(settings, path, sha256)
+        policy_class = saved_class(settings, path, sha256)
     except RltoolsError:  # a class of the user's own
-        named = ""
-    own = [a for a in algorithms if any(_name(policy) == named for policy in a.policy_aliases.values())]
+        policy_class = ""
+    own = [a for a in algorithms if any(qualified_name(cls) == policy_class for cls in a.policy_aliases.values())]
     return sorted(own or algorithms, key=lambda algorithm: len(_arguments(algorithm) ^ set(settings)))
 
 
 def _arguments(algorithm: Any) -> set[str]:
     return set(inspect.signature(algorithm.__init__).parameters)
-
-
-def _name(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"

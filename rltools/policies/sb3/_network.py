@@ -1,4 +1,4 @@
-"""From what a zip says to the network."""
+"""Building a network from a model's file."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from torch import nn
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.actions import count_actions
 from rltools.policies.sb3.archive._decode import decode_array
-from rltools.policies.sb3.archive._pickle import Record, shown
-from rltools.policies.sb3.archive.saved import UNNEEDED, Saved, meaning
+from rltools.policies.sb3.archive._pickle import Record, printable
+from rltools.policies.sb3.archive.saved import UNNEEDED, Saved, decode_entry
 from rltools.policies.sb3.families import Family, find_family
 
 _ACTIVATIONS = frozenset(
@@ -52,33 +52,34 @@ _SHARED = ("pi_features_extractor.", "vf_features_extractor.")
 
 
 def build(saved: Saved) -> tuple[nn.Module, Family]:
-    """The network with its weights, in eval mode and frozen, and the family that knows its heads.
+    """Build the network with its weights, in eval mode and frozen, and find its family.
 
     Raises:
-        ModelError: a policy class that is not supported, or weights that do not fit what the zip says of the network.
+        ModelError: an unsupported policy class, or weights that do not fit the network the file describes.
         UnsafeFileError: a network far larger than its weights.
     """
     policy_class, family = find_family(saved.policy_class, str(saved.path))
-    kwargs = meaning(lambda: _arguments(saved, policy_class), "policy_kwargs", saved.path)
-    meaning(lambda: check_size(saved, kwargs), "net_arch", saved.path)
-    # A constructor draws random weights: the caller's random stream must not notice.
+    kwargs = decode_entry(lambda: _arguments(saved, policy_class), "policy_kwargs", saved.path)
+    decode_entry(lambda: check_size(saved, kwargs), "net_arch", saved.path)
+    # A constructor draws random weights, which must not advance the caller's random stream.
     with torch.random.fork_rng(devices=[]):
         try:
             network: nn.Module = policy_class(saved.observation_space, saved.action_space, **kwargs)
-        # Whatever a constructor dislikes about arguments from a file is a fault of the file.
+        # Arguments from a file can make a constructor raise anything.
         except Exception as error:
             raise ModelError(
-                f"{saved.path}: {policy_class.__name__} cannot be made of it: {shown(error) or type(error).__name__}"
+                f"{saved.path}: {policy_class.__name__} cannot be made of it: "
+                f"{printable(error) or type(error).__name__}"
             ) from error
     _load(network, saved, family)
     return network.eval().requires_grad_(False), family
 
 
 def _arguments(saved: Saved, policy_class: type[nn.Module]) -> dict[str, Any]:
-    known = inspect.signature(policy_class).parameters
+    parameters = inspect.signature(policy_class).parameters
     kwargs = {key: _plain(value) for key, value in saved.policy_kwargs.items() if key not in UNNEEDED}
-    kwargs = {key: value for key, value in kwargs.items() if key in known or value is not None}
-    unknown = sorted(set(kwargs) - set(known))
+    kwargs = {key: value for key, value in kwargs.items() if key in parameters or value is not None}
+    unknown = sorted(set(kwargs) - set(parameters))
     if unknown:
         raise ValueError(f"{policy_class.__name__} takes no {', '.join(unknown)}")
     layers = kwargs.get("net_arch")
@@ -88,22 +89,22 @@ def _arguments(saved: Saved, policy_class: type[nn.Module]) -> dict[str, Any]:
                 f"layers shared by actor and critic, net_arch={layers}, ended with version 1.8 of the library"
             )
         kwargs["net_arch"] = layers[0]
-    if "use_sde" in known and saved.settings.get("use_sde") is True:
+    if "use_sde" in parameters and saved.settings.get("use_sde") is True:
         kwargs["use_sde"] = True
-    if "ortho_init" in known:
-        kwargs["ortho_init"] = False  # costly, and overwritten at once
-    if "optimizer_class" in known:
+    if "ortho_init" in parameters:
+        kwargs["ortho_init"] = False  # costly, and overwritten by the weights
+    if "optimizer_class" in parameters:
         kwargs["optimizer_class"] = _NoOptimizer
-    if "lr_schedule" in known:
+    if "lr_schedule" in parameters:
         kwargs["lr_schedule"] = lambda _: 0.0
     return kwargs
 
 
 class _NoOptimizer:
-    """Stands where a policy wants an optimizer: nothing is trained, and making a real one imports torch's compiler."""
+    """An optimizer that does nothing, because constructing a real one imports torch's compiler."""
 
     def __init__(self, parameters: Any, lr: float, **rest: Any) -> None:
-        """Take what an optimizer takes, and drop it."""
+        """Accept an optimizer's arguments."""
 
 
 def _plain(value: Any) -> Any:
@@ -136,61 +137,61 @@ def _class(qualified: str) -> type:
 def _load(network: nn.Module, saved: Saved, family: Family) -> None:
     adapt = getattr(family, "adapt", dict)
     try:
-        found = network.load_state_dict(adapt(saved.weights), strict=False)
+        result = network.load_state_dict(adapt(saved.weights), strict=False)
     except RuntimeError as error:
         raise ModelError(f"{saved.path}: its weights do not fit its network: {error}") from error
     shared = getattr(network, "share_features_extractor", False)
-    missing = [key for key in found.missing_keys if not (shared and key.startswith(_SHARED))]
-    if missing or found.unexpected_keys:
+    missing = [key for key in result.missing_keys if not (shared and key.startswith(_SHARED))]
+    if missing or result.unexpected_keys:
         raise ModelError(
             f"{saved.path}: its weights do not fit its network: missing {missing[:5]}, unexpected "
-            f"{found.unexpected_keys[:5]}; save the model again"
+            f"{result.unexpected_keys[:5]}; save the model again"
         )
 
 
-# Arguments that say how many of something are made, each with weights of its own.
+# Numbers of submodules, each with weights of its own.
 _COUNTS = ("n_critics", "n_lstm_layers")
-_UNMADE = ("renorm_warmup_steps",)  # numbers of steps, of which nothing is made
+_STEPS = ("renorm_warmup_steps",)  # numbers of steps, which allocate nothing
 
 
 def check_size(saved: Saved, kwargs: dict[str, Any]) -> None:
-    """Compare a network's layers with the weights that are there for it.
+    """Compare a network's layers with the weights in its file, before it is built.
 
     Args:
         saved: the model.
-        kwargs: what its policy class would be called with.
+        kwargs: arguments of its policy class.
 
     Raises:
-        UnsafeFileError: a layer is larger than all weights together, or there are more layers than weights.
+        UnsafeFileError: a layer larger than all weights together, or more layers than weights.
     """
-    there, tensors = sum(value.numel() for value in saved.weights.values()), len(saved.weights)
+    weights, tensors = sum(value.numel() for value in saved.weights.values()), len(saved.weights)
     for name, value in _as_plain(kwargs):
         if isinstance(value, (list, tuple, dict)):
             _check(saved, len(value) > max(tensors, 16), f"{name} of {len(value):,} entries")
-        elif type(value) is int and name not in _UNMADE:
-            _check(saved, value > max(there, 16), f"{name} of {shown(value)[:40]}")
+        elif type(value) is int and name not in _STEPS:
+            _check(saved, value > max(weights, 16), f"{name} of {printable(value)[:40]}")
     for name in _COUNTS:
-        _check(saved, int(kwargs.get(name, 1)) > tensors, f"{name} of {shown(kwargs.get(name))}")
+        _check(saved, int(kwargs.get(name, 1)) > tensors, f"{name} of {printable(kwargs.get(name))}")
     outputs = _outputs(saved) * int(kwargs.get("n_quantiles", 1))
-    _check(saved, outputs > there, f"{outputs:,} outputs")
+    _check(saved, outputs > weights, f"{outputs:,} outputs")
     parts = kwargs.get("net_arch") or []
-    remembers = "Recurrent" in saved.policy_class  # its layers come after the memory
-    first = 1 if remembers or _has_images(saved, kwargs) else flatdim(saved.observation_space)
+    recurrent = "Recurrent" in saved.policy_class  # its layers follow the LSTM
+    first = 1 if recurrent or _has_images(saved, kwargs) else flatdim(saved.observation_space)
     for part, widths in parts.items() if isinstance(parts, dict) else [("pi", parts)]:
-        layers = [int(one) * int(other) for one, other in pairwise((first, *widths))]
+        layers = [int(width) * int(following) for width, following in pairwise((first, *widths))]
         layers += [int(widths[-1]) * outputs] if part == "pi" and widths else []
-        _check(saved, max(layers, default=0) > there, f"layers {shown(widths[:8])}")
-    hidden = int(kwargs.get("lstm_hidden_size", 256 if remembers else 0))
-    _check(saved, 4 * hidden * hidden > there, f"a memory of {hidden:,}")
-    chosen = kwargs.get("features_extractor_kwargs") or {}
+        _check(saved, max(layers, default=0) > weights, f"layers {printable(widths[:8])}")
+    hidden = int(kwargs.get("lstm_hidden_size", 256 if recurrent else 0))
+    _check(saved, 4 * hidden * hidden > weights, f"an LSTM of {hidden:,}")
+    extractor = kwargs.get("features_extractor_kwargs") or {}
     for shape in _image_shapes(saved.observation_space) if _has_images(saved, kwargs) else ():
         default, name = (256, "cnn_output_dim") if isinstance(saved.observation_space, Dict) else (512, "features_dim")
-        features = int(chosen.get(name, default))
-        _check(saved, _convolved(shape) * features > there, f"{features:,} features of an image of shape {shape}")
+        features = int(extractor.get(name, default))
+        _check(saved, _convolved(shape) * features > weights, f"{features:,} features of an image of shape {shape}")
 
 
 def _as_plain(kwargs: Any, name: str = "policy_kwargs") -> Iterator[tuple[str, Any]]:
-    """Everything in the arguments, with the name of the argument it belongs to."""
+    """Every value in the arguments, with the name of the argument it belongs to."""
     yield name, kwargs
     if isinstance(kwargs, dict):
         for key, value in kwargs.items():
@@ -200,16 +201,16 @@ def _as_plain(kwargs: Any, name: str = "policy_kwargs") -> Iterator[tuple[str, A
             yield from _as_plain(value, name)
 
 
-def _check(saved: Saved, excessive: bool, what: str) -> None:
+def _check(saved: Saved, excessive: bool, description: str) -> None:
     if excessive:
         raise UnsafeFileError(
-            f"{saved.path} asks for {what}, more than it has weights for; its network was not made. Save the model "
-            f"again"
+            f"{saved.path} asks for {description}, more than it has weights for; its network was not built. Save the "
+            f"model again"
         )
 
 
 def _outputs(saved: Saved) -> int:
-    """How many scores a network has: a bit's is that it is on, unless it is masked."""
+    """How many outputs the actor has: one per bit, two if masked."""
     counted = count_actions(saved.action_space)
     return counted // 2 if isinstance(saved.action_space, MultiBinary) and "Mask" not in saved.policy_class else counted
 
@@ -229,6 +230,6 @@ def _image_shapes(space: Space[Any]) -> list[tuple[int, ...]]:
 
 
 def _convolved(shape: tuple[int, ...]) -> int:
-    """How many numbers leave the convolutions of NatureCNN (kernels 8, 4, 3 with strides 4, 2, 1)."""
+    """The size of the output of NatureCNN's convolutions (kernels 8, 4, 3 with strides 4, 2, 1)."""
     height, width = (max(((side - 8) // 4 + 1 - 4) // 2 - 1, 0) for side in shape[1:])
     return 64 * height * width

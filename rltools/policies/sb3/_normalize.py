@@ -1,4 +1,4 @@
-"""VecNormalize statistics: read without running anything, found beside a model, and missed where they are missing."""
+"""VecNormalize statistics: read from a file without running anything, or from a live wrapper."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rltools.policies.env_info import MOST
 from rltools.policies.sb3.archive._decode import decode_array
 from rltools.policies.sb3.archive._pickle import Record, unpickle
 from rltools.policies.sb3.archive._zip import read_file
-from rltools.policies.sb3.archive.saved import meaning
+from rltools.policies.sb3.archive.saved import decode_entry
 from rltools.spaces import Features
 from rltools.spaces.leaves import Path
 
@@ -29,13 +29,13 @@ MAX_BYTES = 64 * MIB
 
 @dataclass(frozen=True)
 class Moments:
-    """The mean and the variance of an array, float64 and of its shape."""
+    """Mean and variance of an array: float64, of the array's shape."""
 
     mean: Tensor
     var: Tensor
 
     def oriented(self, shape: tuple[int, ...]) -> Moments | None:
-        """As of an array of this shape, which may be an image with its channels elsewhere; None of any other."""
+        """The moments in this shape, up to the position of an image's channels; None if they do not fit."""
         if tuple(self.mean.shape) == shape:
             return self
         for axes in ((1, 2, 0), (2, 0, 1)):
@@ -44,16 +44,16 @@ class Moments:
         return None
 
     def repeated(self, shape: tuple[int, ...]) -> Moments | None:
-        """As of several such arrays in one, stacked along the last axis or the first; None of any other shape."""
-        mine = tuple(self.mean.shape)
-        if len(mine) not in (1, 3) or len(shape) != len(mine):
+        """The moments of several such arrays stacked along the last or the first axis; None if they do not fit."""
+        single = tuple(self.mean.shape)
+        if len(single) not in (1, 3) or len(shape) != len(single):
             return None
-        for axis in (len(mine) - 1, 0):
-            times, left = divmod(shape[axis], mine[axis])
-            beside = [size for at, size in enumerate(mine) if at != axis]
-            if left == 0 and 2 <= times <= MOST and beside == [size for at, size in enumerate(shape) if at != axis]:
-                sizes = [times if at == axis else 1 for at in range(len(mine))]
-                return Moments(self.mean.repeat(sizes), self.var.repeat(sizes))
+        for axis in (len(single) - 1, 0):
+            times, remainder = divmod(shape[axis], single[axis])
+            rest, expected = (sizes[:axis] + sizes[axis + 1 :] for sizes in (single, tuple(shape)))
+            if remainder == 0 and 2 <= times <= MOST and rest == expected:
+                repeats = [times if index == axis else 1 for index in range(len(single))]
+                return Moments(self.mean.repeat(repeats), self.var.repeat(repeats))
         return None
 
 
@@ -62,11 +62,10 @@ class Statistics:
     """`clip((x - mean) / sqrt(var + epsilon), -clip, clip)`, frozen.
 
     Attributes:
-        moments: of the arrays that are normalized, by where they are in the observation: () for all of it, (key,) for
-            one of a Dict's.
+        moments: of the normalized arrays, by their path: () for the whole observation, (key,) in a Dict.
         epsilon: keeps the division finite.
         clip: the largest normalized value.
-        origin: where they come from, for people.
+        origin: where they come from, in words.
     """
 
     moments: Mapping[Path, Moments]
@@ -74,39 +73,39 @@ class Statistics:
     clip: float
     origin: str
 
-    def of(self, features: Features) -> Normalization:
-        """As of encoded observations; arrays that are not normalized stay as they are.
+    def normalization(self, features: Features) -> Normalization:
+        """The normalization of encoded observations; the identity on arrays that are not normalized.
 
         Raises:
-            MismatchError: statistics of another shape, or of a key that there is none of.
+            MismatchError: statistics of another shape, or of a missing key.
         """
         mean = torch.zeros(features.size, dtype=torch.float64)
         std, limit = torch.ones_like(mean), torch.full_like(mean, torch.inf)
         parts = {part.leaf.path: part for part in features.parts if part.leaf.kind == "number"}
         for path, moments in self.moments.items():
             part = parts.get(path)
-            found = None if part is None else moments.oriented(part.shape) or moments.repeated(part.shape)
-            if part is None or found is None:
+            fitting = None if part is None else moments.oriented(part.shape) or moments.repeated(part.shape)
+            if part is None or fitting is None:
                 raise MismatchError(self._refusal(path, moments, features))
-            entries = slice(part.start, part.stop)
-            mean[entries], limit[entries] = found.mean.reshape(-1), self.clip
-            std[entries] = torch.sqrt(found.var.reshape(-1) + self.epsilon)
-        return Normalization(*(entry.reshape(features.shape) for entry in (mean, std, limit)))
+            elements = slice(part.start, part.stop)
+            mean[elements], limit[elements] = fitting.mean.reshape(-1), self.clip
+            std[elements] = torch.sqrt(fitting.var.reshape(-1) + self.epsilon)
+        return Normalization(*(array.reshape(features.shape) for array in (mean, std, limit)))
 
     def notes(self, features: Features) -> tuple[str, ...]:
-        """The caveat, or none, about statistics of one observation where the network sees several in one."""
+        """The caveat, if any, about statistics of single observations applied to stacked ones."""
         shapes = {part.leaf.path: part.shape for part in features.parts}
         single = [m for path, m in self.moments.items() if path in shapes and m.oriented(shapes[path]) is None]
         if not single:
             return ()
         return (
-            f"the statistics of {self.origin} are of one observation, and stand for each of those that are stacked, as "
-            f"VecFrameStack around VecNormalize has it; before there are enough of them it fills up with their mean "
-            f"(padding_type=mean of FrameStackObservation), and other padding is something that it never saw",
+            f"the statistics of {self.origin} are of one observation and are applied to each of the stacked ones, as "
+            f"in VecFrameStack around VecNormalize; the first observations of an episode are padded by their mean "
+            f"there (padding_type=mean of FrameStackObservation), and the policy never saw any other padding",
         )
 
     def fingerprint(self) -> bytes:
-        """A digest of the numbers."""
+        """A SHA-256 digest of the numbers."""
         digest = hashlib.sha256()
         for path, moments in self.moments.items():
             digest.update("/".join(map(str, path)).encode())
@@ -115,32 +114,32 @@ class Statistics:
         return digest.digest()
 
     def _refusal(self, path: Path, moments: Moments, features: Features) -> str:
-        there = [f"{part.leaf.name or 'all of it'} of shape {list(part.shape)}" for part in features.parts]
+        actual = [f"{part.leaf.name or 'all of it'} of shape {list(part.shape)}" for part in features.parts]
         return (
             f"the statistics of {self.origin} are of {'/'.join(map(str, path)) or 'all of it'} of shape "
-            f"{list(moments.mean.shape)}, and the observations have {', '.join(there)}; give the statistics the agent "
+            f"{list(moments.mean.shape)}, and the observations have {', '.join(actual)}; give the statistics the agent "
             f"was trained with as normalize=, or the environment that it was trained in as env=: with VecNormalize "
             f"around VecFrameStack both are of stacked observations, with VecFrameStack around it the statistics of one"
         )
 
 
 def read_statistics(path: FilePath) -> Statistics | None:
-    """The statistics in a vecnormalize.pkl; None where it normalizes rewards only.
+    """Read the statistics in a vecnormalize.pkl; None if it normalizes rewards only.
 
     Raises:
         ModelError: missing or damaged.
-        UnsafeFileError: it wants to run code; nothing was run.
+        UnsafeFileError: it would run code; nothing was run.
     """
     if path.is_dir():
         raise ModelError(f"{path} is a folder; give the file in it that VecNormalize.save() wrote as normalize=PATH")
     record = unpickle(read_file(path, MAX_BYTES), "the pickle", str(path))
     if not isinstance(record, Record) or not record.qualified.endswith(".VecNormalize"):
         raise ModelError(f"{path} does not hold a VecNormalize; give the file its save() wrote")
-    return meaning(lambda: _statistics(record.state, str(path)), "the VecNormalize", path)
+    return decode_entry(lambda: _statistics(record.state, str(path)), "the VecNormalize", path)
 
 
 def live_statistics(wrapper: Any) -> Statistics | None:
-    """A frozen copy of a live VecNormalize's statistics; None where it normalizes rewards only."""
+    """A frozen copy of a live VecNormalize's statistics; None if it normalizes rewards only."""
     if not wrapper.norm_obs:
         return None
     running = _by_path(wrapper.obs_rms, wrapper.norm_obs_keys)
@@ -149,10 +148,10 @@ def live_statistics(wrapper: Any) -> Statistics | None:
 
 
 def given_statistics(normalize: Any) -> Statistics | None:
-    """Statistics that a caller gave: a path or a live VecNormalize.
+    """The statistics that a caller passed: a path or a live VecNormalize.
 
     Raises:
-        ArgumentError: neither of them.
+        ArgumentError: anything else.
     """
     if isinstance(normalize, (str, FilePath)):
         return read_statistics(FilePath(normalize))
@@ -174,19 +173,19 @@ def _statistics(state: Any, origin: str) -> Statistics | None:
 def _by_path(running: Any, keys: Any) -> dict[Path, Any]:
     if not isinstance(running, dict):
         return {(): running}
-    named = list(running) if keys is None else list(keys)  # old versions normalized every key
-    if not named or not all(isinstance(key, str) for key in named):
+    normalized = list(running) if keys is None else list(keys)  # old versions normalized every key
+    if not normalized or not all(isinstance(key, str) for key in normalized):
         raise ValueError("statistics by key, of no keys")
-    return {(key,): running[key] for key in named}
+    return {(key,): running[key] for key in normalized}
 
 
 def _checked(moments: Mapping[Path, tuple[Any, Any]], epsilon: Any, clip: Any, origin: str) -> Statistics:
-    found = {}
+    checked = {}
     for path, pair in moments.items():
         mean, var = (torch.tensor(np.asarray(moment, dtype=np.float64)) for moment in pair)
         if mean.shape != var.shape or not bool(torch.isfinite(mean).all()) or not bool((var >= 0).all()):
             raise ValueError(f"its numbers make no sense: shapes {list(mean.shape)}, {list(var.shape)}")
-        found[path] = Moments(mean, var)
+        checked[path] = Moments(mean, var)
     if not float(epsilon) >= 0 or not float(clip) > 0:
         raise ValueError(f"its numbers make no sense: epsilon {epsilon}, clip {clip}")
-    return Statistics(found, float(epsilon), float(clip), origin)
+    return Statistics(checked, float(epsilon), float(clip), origin)

@@ -1,7 +1,7 @@
-"""From the environment's layout to what a network takes, differentiably.
+"""Differentiable preprocessing, from the environment's observations to the network's input.
 
-The library's own preprocessing casts to float32, and turns integers into one-hot vectors where no gradient passes; here
-choices are one-hot before a gradient is asked for (see `rltools.spaces.leaves`), and the rest is written out.
+The library's own preprocessing casts to float32, and its one-hot encoding of integers has no gradient. Here choices are
+one-hot already (see `rltools.spaces.leaves`), and the rest is written out.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ CHANNELS_FIRST = (2, 0, 1)
 
 
 def is_transposed(inner: Space[Any], outer: Space[Any]) -> bool:
-    """Whether a network's space `inner` is an environment's image `outer` with its channels put first."""
+    """Whether a network's space `inner` is an environment's image `outer` with channels first."""
     if not isinstance(inner, Box) or not isinstance(outer, Box):
         return False
-    # One of them is enough: statistics make numbers of the network's image.
+    # One of them is enough: normalized by statistics, the network's image is no image space.
     if outer.shape == inner.shape or len(outer.shape) != 3 or not (is_image_space(inner) or is_image_space(outer)):
         return False
     return tuple(outer.shape[axis] for axis in CHANNELS_FIRST) == inner.shape
 
 
-def as_given(inner: Space[Any], outer: Space[Any]) -> Space[Any]:
-    """A network's space in the layout of its environment: its images, and the order of the keys of a Dict."""
+def in_layout_of(inner: Space[Any], outer: Space[Any]) -> Space[Any]:
+    """A network's space in the layout of its environment: the axes of images and the order of a Dict's keys."""
     if isinstance(inner, Dict) and isinstance(outer, Dict) and set(inner.spaces) == set(outer.spaces):
-        return Dict(OrderedDict((key, as_given(inner[key], part)) for key, part in outer.spaces.items()))
+        return Dict(OrderedDict((key, in_layout_of(inner[key], part)) for key, part in outer.spaces.items()))
     return outer if is_transposed(inner, outer) else inner
 
 
 def without_scaled_images(inner: Space[Any], outer: Space[Any], scaled: Collection[Path]) -> Space[Any]:
-    """A network's space with the environment's images in the place of normalized ones, which have other bounds.
+    """A network's space with the bounds of the environment's images where statistics have changed them.
 
     Args:
-        inner: of the network, in the layout of its environment.
-        outer: of the environment.
-        scaled: where the arrays are that are normalized.
+        inner: the network's space, in the layout of its environment.
+        outer: the environment's space.
+        scaled: paths of the arrays that are normalized by statistics.
     """
     if isinstance(inner, Dict) and isinstance(outer, Dict):
         parts = {
@@ -59,32 +59,32 @@ def without_scaled_images(inner: Space[Any], outer: Space[Any], scaled: Collecti
 
 
 def fits(inner: Space[Any], outer: Space[Any]) -> bool:
-    """Whether a network's observations are an environment's, but for the layout of images.
+    """Whether a network's observations are an environment's, up to the layout of images.
 
     Raises:
-        ArgumentError: observations that are not supported.
+        ArgumentError: unsupported observations.
     """
-    same = [
-        [(leaf.path, leaf.shape, leaf.sizes) for leaf in leaves(space)] for space in (as_given(inner, outer), outer)
-    ]
-    return same[0] == same[1]
+    network, environment = (
+        [(leaf.path, leaf.shape, leaf.sizes) for leaf in leaves(space)] for space in (in_layout_of(inner, outer), outer)
+    )
+    return network == environment
 
 
 def preprocessing(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prepare | None:
-    """From encoded observations of `outer` to what a network takes: images channels first, and in 0..1.
+    """From encoded observations of `outer` to the network's input: images channels first and in [0, 1].
 
     Args:
-        inner: the space of the network.
-        outer: the space of the environment, which `inner` fits.
-        scales_images: whether the network wants images divided by 255.
+        inner: the network's space.
+        outer: the environment's space, which `inner` fits.
+        scales_images: whether the network takes images divided by 255.
 
     Returns:
-        A function of `x [batch, *feature]`, of a Dict one of its arrays by key; None where nothing is to be done.
+        A function of `x [batch, *feature]`, or of a dict of arrays for a Dict; None for the identity.
     """
     if not isinstance(inner, Dict) or not isinstance(outer, Dict):
         return _of_array(inner, outer, scales_images)
     steps = {key: _of_array(part, outer[key], scales_images) for key, part in inner.spaces.items()}
-    # In the network's own order, which somebody's extractor may go by.
+    # In the network's order of keys, which a custom extractor may rely on.
     return lambda x: {key: x[key] if step is None else step(x[key]) for key, step in steps.items()}
 
 
@@ -98,17 +98,17 @@ def _of_array(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prep
     return Chain(*reordered, *([Divided(255.0)] if scaled else []))
 
 
-def unprepared(x: Any, space: Space[Any], *, scaled: bool) -> Any:
-    """What a network of a space that prepares observations itself is given, from what `preprocessing` made of them.
+def without_preprocessing(x: Any, space: Space[Any], *, scaled: bool) -> Any:
+    """Undo `preprocessing` for a network that preprocesses observations itself.
 
     Raises:
-        ModelError: choices, of which the library makes one-hot vectors itself, where no gradient passes.
+        ModelError: choices, which the library encodes one-hot itself, without a gradient.
     """
     if isinstance(space, Dict):
-        return {key: unprepared(x[key], part, scaled=scaled) for key, part in space.spaces.items()}
+        return {key: without_preprocessing(x[key], part, scaled=scaled) for key, part in space.spaces.items()}
     if not isinstance(space, Box | MultiBinary):
         raise ModelError(
-            f"a network of {type(space).__name__} observations is hooked or has a forward of its own, and what it is "
-            f"given has no gradient; hook or replace its layers instead"
+            f"a network of {type(space).__name__} observations is hooked or has a forward of its own, and its "
+            f"input has no gradient; hook or replace its layers instead"
         )
     return x * 255.0 if scaled and is_image_space(space) else x

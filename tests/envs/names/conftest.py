@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
-from rltools.cards import Choice, Entry, EnvironmentCard, EnvironmentChoice, ImageObservation, ObservationCard
+from rltools.cards import Choice, Element, EnvironmentCard, EnvironmentChoice, ImageObservation, ObservationCard
 from rltools.envs.names import observed_features
 
 VECTOR = Box(-10, 10, (3,), np.float32)
@@ -23,22 +23,22 @@ SPACES = {
 }
 
 
-class Told(gymnasium.Env):
-    """Observes `said`, which the test changes."""
+class Scripted(gymnasium.Env):
+    """Observes `state`, which the test changes."""
 
     action_space = Discrete(2)
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(self, space, render_mode=None):
         self.observation_space, self.render_mode = space, render_mode
-        self.said = zero(space)
+        self.state = zero(space)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        return copied(self.said), {}
+        return copied(self.state), {}
 
     def step(self, action):
-        return copied(self.said), 0.0, False, False, {}
+        return copied(self.state), 0.0, False, False, {}
 
     def render(self):
         return np.zeros((6, 7, 3), np.uint8)
@@ -63,7 +63,9 @@ def copied(value):
 
 
 def entries(*names):
-    return tuple(Entry(name=name, unit=unit, meaning="m") for name, unit in zip(names, ("m", "rad", ""), strict=False))
+    return tuple(
+        Element(name=name, unit=unit, meaning="m") for name, unit in zip(names, ("m", "rad", ""), strict=False)
+    )
 
 
 def choice(name, count):
@@ -71,7 +73,7 @@ def choice(name, count):
 
 
 IMAGE = ImageObservation(layout="y,x,channel", channels=("red", "green", "blue"), meaning="m")
-SAID = {
+CONTENTS = {
     "vector": {"observation": entries("height", "lean", "load")},
     "picture": {"image": IMAGE},
     "nested": {
@@ -94,44 +96,44 @@ SAID = {
 
 
 @pytest.fixture(scope="session")
-def told():
+def scripted():
     """Gives a function of the kind of observation: the environment and its card."""
 
     def make(kind, **choices):
         card = EnvironmentCard(
-            environments=(EnvironmentChoice(id="Told-v0"),),
+            environments=(EnvironmentChoice(id="Scripted-v0"),),
             description="a test",
             source="https://example.org/",
-            **SAID[kind],
+            **CONTENTS[kind],
         )
-        return Told(SPACES[kind], **choices), card
+        return Scripted(SPACES[kind], **choices), card
 
     return make
 
 
 @pytest.fixture(scope="session")
 def moved():
-    """Gives a function that says which named entries of an environment's observation move when what is told does."""
+    """Gives a function that says which named entries of an environment's observation move when its state does."""
 
     def find(env, card, change, steps=0):
         features = observed_features(env, card)
         before = encoded(features, env, None, steps)
         after = encoded(features, env, change, steps)
-        return {features.names[at] for at in np.flatnonzero((before != after).ravel())}
+        return {features.names[position] for position in np.flatnonzero((before != after).ravel())}
 
     return find
 
 
 def encoded(features, env, change, steps):
-    """The last observation of an episode in which `change` is told in the first one alone."""
+    """The last observation of an episode in which `change` is applied to the first one alone."""
     inner = env.unwrapped
-    inner.said = zero(inner.observation_space)
+    inner.state = zero(inner.observation_space)
     if change is not None:
-        told = change(copied(inner.said))
-        inner.said = inner.said if told is None else told
+        state = change(copied(inner.state))
+        inner.state = inner.state if state is None else state
     observation, _ = env.reset(seed=0)
     for _ in range(steps):
-        inner.said = zero(inner.observation_space)
+        inner.state = zero(inner.observation_space)
         observation = env.step(0)[0]
     batch = batched(observation)
     return features.encode(batch).reshape(features.size)

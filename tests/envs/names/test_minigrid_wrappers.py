@@ -69,7 +69,7 @@ def test_what_the_agent_sees_from_where_it_stands():
     assert set(where["x"]) == {3}
     assert set(where["y"]) == {4}
     names = image_of(features).channels
-    assert {names[at] for at in where["channel"]} == {"object type", "color"}
+    assert {names[element] for element in where["channel"]} == {"object type", "color"}
 
 
 @pytest.mark.parametrize("wrap", [mg.FullyObsWrapper, mg.SymbolicObsWrapper])
@@ -79,14 +79,19 @@ def test_the_whole_world_is_seen_by_its_own_coordinates(wrap):
     assert (set(where["x"]), set(where["y"])) == ({5}, {2})
     names = image_of(features).channels
     expected = {"object type"} if wrap is mg.SymbolicObsWrapper else {"object type", "color"}
-    assert {names[at] for at in where["channel"]} == expected
+    assert {names[element] for element in where["channel"]} == expected
 
 
 def test_one_hot_cells_are_named_by_their_values():
     env, features = observed(mg.OneHotPartialObsWrapper)
     where = places(features, moved(env, features, put_ball(3, 1)))
     names = image_of(features).channels
-    assert {names[at] for at in where["channel"]} == {"object empty", "object ball", "color red", "color blue"}
+    assert {names[element] for element in where["channel"]} == {
+        "object empty",
+        "object ball",
+        "color red",
+        "color blue",
+    }
 
 
 @pytest.mark.parametrize("wrap", [mg.RGBImgObsWrapper, lambda env: mg.ImgObsWrapper(mg.RGBImgObsWrapper(env))])
@@ -113,7 +118,7 @@ def test_a_smaller_view():
 
 def test_the_flat_vector_names_cells_and_letters():
     env, features = observed(mg.FlatObsWrapper)
-    names = {features.names[at] for at in moved(env, features, put_ball(3, 1))}
+    names = {features.names[element] for element in moved(env, features, put_ball(3, 1))}
     assert names == {"image: x 3, y 4, object type", "image: x 3, y 4, color"}
     observation = encoded(env, features)
     letters = [name for name, value in zip(features.names, observation, strict=True) if value and "letter" in name]
@@ -126,9 +131,13 @@ def test_the_words_of_the_mission_are_choices():
     features = observed_features(env, CARD)
     observation, _ = env.reset(seed=0)
     batch = {key: np.asarray(value)[None] for key, value in observation.items()}
-    said = [features.names[at] for at in np.flatnonzero(features.encode(batch)[0]) if "word" in features.names[at]]
-    assert said[:3] == ["mission word 0=get", "mission word 1=to", "mission word 2=the"]
-    assert said[-1] == "mission word 49=nothing"
+    words = [
+        features.names[element]
+        for element in np.flatnonzero(features.encode(batch)[0])
+        if "word" in features.names[element]
+    ]
+    assert words[:3] == ["mission word 0=get", "mission word 1=to", "mission word 2=the"]
+    assert words[-1] == "mission word 49=nothing"
     assert "direction=right" in features.names
 
 
@@ -137,21 +146,21 @@ def test_the_words_of_the_mission_are_choices():
 )
 def test_the_direction_to_the_goal_is_one_more_entry(kind, label):
     env, features = observed(lambda env: mg.DirectionObsWrapper(env, type=kind))
-    found = moved(env, features, lambda inner: setattr(inner, "agent_pos", (2, 1)))
-    assert label in {features.label(int(at)) for at in found}
+    changed = moved(env, features, lambda inner: setattr(inner, "agent_pos", (2, 1)))
+    assert label in {features.label(int(element)) for element in changed}
 
 
 def test_turning_moves_the_direction():
     env, features = observed(lambda env: env)
-    at = moved(env, features, lambda inner: setattr(inner, "agent_dir", 1))
-    assert {features.names[position] for position in at} >= {"direction=right", "direction=down"}
+    element = moved(env, features, lambda inner: setattr(inner, "agent_dir", 1))
+    assert {features.names[position] for position in element} >= {"direction=right", "direction=down"}
 
 
 def test_through_other_wrappers():
     env, features = observed(lambda env: FrameStackObservation(mg.ImgObsWrapper(env), 2))
     assert features.dims == ("lag", "x", "y", "channel")
     env, features = observed(lambda env: FlattenObservation(mg.ImgObsWrapper(mg.FullyObsWrapper(env))))
-    names = {features.names[at] for at in moved(env, features, put_ball(5, 2))}
+    names = {features.names[element] for element in moved(env, features, put_ball(5, 2))}
     assert names == {"x 5, y 2, object type", "x 5, y 2, color"}
 
 

@@ -13,10 +13,10 @@ from rltools.envs import environment_spec, make_environment
 from rltools.envs.names import action_names, observed_features
 
 
-def test_time_left_is_one_more_entry(told, moved):
-    env, card = told("vector")
+def test_time_left_is_one_more_entry(scripted, moved):
+    env, card = scripted("vector")
     # With layers between them, and directly around the environment, whose own space is then replaced.
-    for inner in (TimeLimit(env, 8), told("vector")[0]):
+    for inner in (TimeLimit(env, 8), scripted("vector")[0]):
         timed = TimeFeatureWrapper(inner, max_steps=8)
         features = observed_features(timed, card)
         assert features.names == ("height", "lean", "load", "time left")
@@ -25,30 +25,30 @@ def test_time_left_is_one_more_entry(told, moved):
         assert timed.step(0)[0][3] == pytest.approx(7 / 8)
 
 
-def test_each_entry_beside_the_time_keeps_its_name(told, moved):
-    env, card = told("vector")
+def test_each_entry_beside_the_time_keeps_its_name(scripted, moved):
+    env, card = scripted("vector")
     timed = TimeFeatureWrapper(env, max_steps=8)
-    for at, name in enumerate(("height", "lean", "load")):
-        found = moved_by(timed, card, at)
-        assert found == {name}
+    for position, name in enumerate(("height", "lean", "load")):
+        changed = moved_by(timed, card, position)
+        assert changed == {name}
 
 
-def moved_by(env, card, at):
+def moved_by(env, card, position):
     features = observed_features(env, card)
     inner = env.unwrapped
-    inner.said = np.zeros(3, np.float32)
+    inner.state = np.zeros(3, np.float32)
     before = env.reset(seed=0)[0]
-    inner.said[at] = 2.0
+    inner.state[position] = 2.0
     return {features.names[entry] for entry in np.flatnonzero(env.reset(seed=0)[0] != before)}
 
 
-def test_the_time_of_a_test_mode_is_no_time(told):
-    env, card = told("vector")
+def test_the_time_of_a_test_mode_is_no_time(scripted):
+    env, card = scripted("vector")
     assert observed_features(TimeFeatureWrapper(env, test_mode=True), card).label(3) == "time left"
 
 
-def test_time_in_a_dict_and_under_other_wrappers(told):
-    inner, _ = told("nested")
+def test_time_in_a_dict_and_under_other_wrappers(scripted):
+    inner, _ = scripted("nested")
     inner.observation_space = Dict(observation=Box(-1, 1, (2,), np.float32), goal=Box(-1, 1, (2,), np.float32))
     timed = TimeFeatureWrapper(TimeLimit(inner, 5))
     assert observed_features(timed, None).names == (
@@ -58,13 +58,13 @@ def test_time_in_a_dict_and_under_other_wrappers(told):
         "goal/0",
         "goal/1",
     )
-    env, card = told("vector")
+    env, card = scripted("vector")
     stacked = FrameStackObservation(TimeFeatureWrapper(TimeLimit(env, 5)), 2)
     assert observed_features(stacked, card).names[3] == "time left, 1 step ago"
 
 
-def test_wrappers_that_change_nothing_keep_names_and_units(told):
-    env, card = told("vector")
+def test_wrappers_that_change_nothing_keep_names_and_units(scripted):
+    env, card = scripted("vector")
     watched = ActionMasker(Monitor(TimeFeatureWrapper(TimeLimit(env, 5))), lambda inner: np.ones(2, bool))
     assert observed_features(watched, card).units == ("m", "rad", "", "1000 steps")
 
@@ -114,11 +114,11 @@ def test_a_named_byte_moves_as_the_game_does(game, action, name, sign):
     spec = environment_spec(f"ALE/{game}-v5")
     spec.kwargs.update(obs_type="ram", repeat_action_probability=0.0)
     env = make_environment(spec)
-    at = observed_features(env, environment_card(spec)).position(name)
+    position = observed_features(env, environment_card(spec)).position(name)
     env.reset(seed=0)
     for _ in range(20):
-        before = int(env.step(1)[0][at])
-    after = [int(env.step(action)[0][at]) for _ in range(3)][-1]
+        before = int(env.step(1)[0][position])
+    after = [int(env.step(action)[0][position]) for _ in range(3)][-1]
     assert sign * (after - before) > 0
 
 
@@ -127,14 +127,14 @@ def test_the_lives_are_the_games_lives():
     spec = environment_spec("ALE/SpaceInvaders-v5")
     spec.kwargs.update(obs_type="ram")
     env = make_environment(spec)
-    at = observed_features(env, environment_card(spec)).position("lives")
+    position = observed_features(env, environment_card(spec)).position("lives")
     env.action_space.seed(0)
     env.reset(seed=0)
-    seen = []
+    counts = []
     for _ in range(400):
         observation, _, terminated, truncated, info = env.step(env.action_space.sample())
         if terminated or truncated:
             break
-        seen.append((int(observation[at]), int(info["lives"])))
-    assert len({lives for _, lives in seen}) > 1
-    assert np.mean([byte == lives for byte, lives in seen]) > 0.9  # one runs ahead of the other while one is lost
+        counts.append((int(observation[position]), int(info["lives"])))
+    assert len({lives for _, lives in counts}) > 1
+    assert np.mean([byte == lives for byte, lives in counts]) > 0.9  # one runs ahead of the other while one is lost

@@ -58,7 +58,7 @@ def test_only_the_named_keys_are_normalized(trained, observations, tmp_path):
 def test_the_gradient_is_in_the_units_of_each_key(trained, observations):
     policy = load_policy(trained, dtype=torch.float64)
     network = policy.in_network_units()
-    x, inner = (one.encode(observations).requires_grad_() for one in (policy, network))
+    x, inner = (name.encode(observations).requires_grad_() for name in (policy, network))
     (gradient,) = torch.autograd.grad(policy.head("mean", x, Context()).sum(), x)
     (unscaled,) = torch.autograd.grad(network.head("mean", inner, Context()).sum(), inner)
     wrapper, clipped = trained.get_vec_normalize_env(), policy.features.unflatten(policy.clipped(x))
@@ -90,13 +90,13 @@ def test_network_units_are_those_of_the_normalized_observation(trained, observat
     assert units["cell=0"] == units["camera/0/0/0"] == ""
     assert (policy.units, network.units) == ("environment", "network")
     assert network.in_network_units() is network
-    for one in ("mean", "value"):
-        of_both = [which.head(one, which.encode(observations), Context()) for which in (policy, network)]
+    for name in ("mean", "value"):
+        of_both = [each.head(name, each.encode(observations), Context()) for each in (policy, network)]
         assert torch.equal(*of_both)
     torch.testing.assert_close(
         network.clipped(network.encode(observations)), policy.clipped(policy.encode(observations))
     )
-    first, second = (which.act(observations, Context()) for which in (policy, network))
+    first, second = (each.act(observations, Context()) for each in (policy, network))
     np.testing.assert_array_equal(first.actions, second.actions)
 
 
@@ -118,19 +118,19 @@ def test_a_policy_that_normalizes_nothing_has_no_other_units(make_model):
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "message"),
     [
         (lambda rms: rms.pop("speed") and rms.update(speed=RunningMeanStd(shape=(4,))), r"speed of shape \[4\]"),
         (lambda rms: rms.update(wind=RunningMeanStd(shape=(2,))), r"wind of shape \[2\]"),
         (lambda rms: rms.update(cell=RunningMeanStd(shape=())), r"cell of shape \[\]"),
     ],
 )
-def test_statistics_of_other_keys_or_shapes_are_refused_with_both(make_model, break_it, said):
+def test_statistics_of_other_keys_or_shapes_are_refused_with_both(make_model, break_it, message):
     model = make_model("PPO dict box", normalized(["speed", "height"]))
     wrapper = model.get_vec_normalize_env()
     break_it(wrapper.obs_rms)
     wrapper.norm_obs_keys = list(wrapper.obs_rms)
-    with pytest.raises(MismatchError, match=said + ".*speed of shape \\[2, 2\\].*normalize="):
+    with pytest.raises(MismatchError, match=message + ".*speed of shape \\[2, 2\\].*normalize="):
         load_policy(model)
 
 
@@ -155,11 +155,11 @@ def test_old_files_normalize_every_key(trained, tmp_path):
 @pytest.mark.parametrize("keys", [[], [3], ["nothing"]])
 def test_keys_that_make_no_sense_are_the_fault_of_the_file(trained, tmp_path, keys):
     wrapper = trained.get_vec_normalize_env()
-    kept, wrapper.norm_obs_keys = wrapper.norm_obs_keys, keys
+    original, wrapper.norm_obs_keys = wrapper.norm_obs_keys, keys
     try:
         wrapper.save(tmp_path / "odd.pkl")
     finally:
-        wrapper.norm_obs_keys = kept
+        wrapper.norm_obs_keys = original
     with pytest.raises(ModelError, match=r"odd\.pkl: the VecNormalize is not as Stable-Baselines3 writes it"):
         load_policy(trained, normalize=tmp_path / "odd.pkl")
     assert pickle.loads((tmp_path / "odd.pkl").read_bytes()).norm_obs_keys == keys

@@ -84,5 +84,5 @@ def test_towers_of_ones_own(make_model, draw, dtype):
     np.testing.assert_allclose(policy.act(observations, Context()).actions, expected, rtol=1e-5)
     check_policy(policy, module=model.policy)
     values = model.policy.predict_values(torch.from_numpy(observations))
-    found = policy.head("value", policy.encode(observations), Context())
-    torch.testing.assert_close(found.float(), values)
+    result = policy.head("value", policy.encode(observations), Context())
+    torch.testing.assert_close(result.float(), values)

@@ -58,8 +58,8 @@ def test_random_actions_follow_the_masked_distribution(make_model, draw, acted):
     drawn = policy.act(np.repeat(observation, 3000, 0), context, deterministic=False, rngs=rngs).actions
     distribution = model.policy.get_distribution(torch.from_numpy(observation), action_masks=mask)
     several = getattr(distribution, "distributions", None) or [distribution.distribution]
-    for values, one in zip(drawn.reshape(3000, -1).T, several, strict=True):
-        expected = one.probs.detach().numpy()[0]
+    for values, choice in zip(drawn.reshape(3000, -1).T, several, strict=True):
+        expected = choice.probs.detach().numpy()[0]
         np.testing.assert_allclose(np.bincount(values, minlength=len(expected)) / 3000, expected, atol=0.04)
         assert not np.isin(values, np.flatnonzero(expected == 0)).any()
 

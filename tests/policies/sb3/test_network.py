@@ -39,9 +39,9 @@ def test_honest_networks_of_odd_proportions_are_made(make_model, draw, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("name", "kwargs", "said"),
+    ("name", "kwargs", "message"),
     [
-        ("RecurrentPPO", {"lstm_hidden_size": 200}, "a memory of 200"),
+        ("RecurrentPPO", {"lstm_hidden_size": 200}, "an LSTM of 200"),
         ("RecurrentPPO", {"n_lstm_layers": 500}, "n_lstm_layers of 500"),
         ("SAC", {"n_critics": 300}, "n_critics of 300"),
         ("PPO choice", {"net_arch": [100]}, r"layers \[100\]"),
@@ -49,9 +49,9 @@ def test_honest_networks_of_odd_proportions_are_made(make_model, draw, tmp_path,
         ("MaskablePPO cnn", {"features_extractor_kwargs": {"features_dim": 9000}}, "9,000 features of an image"),
     ],
 )
-def test_a_network_far_larger_than_its_weights_is_not_made(make_model, tmp_path, name, kwargs, said):
+def test_a_network_far_larger_than_its_weights_is_not_made(make_model, tmp_path, name, kwargs, message):
     model = make_model(name)
     model.policy_kwargs |= kwargs
     model.save(tmp_path / "model.zip")
-    with pytest.raises(UnsafeFileError, match=said):
+    with pytest.raises(UnsafeFileError, match=message):
         load_policy(tmp_path / "model.zip", normalize=False)

@@ -34,9 +34,9 @@ def observations():
     return np.random.default_rng(1).normal([0, 1, 5, 0, -3], [1, 3, 0.2, 1, 9], (20, 5)).astype(np.float32)
 
 
-def save(model, folder, *, shown=True):
+def save(model, folder, *, tells=True):
     """A model as it is saved after training: the observation beneath VecNormalize is kept."""
-    model._last_original_obs = observations() if shown else None
+    model._last_original_obs = observations() if tells else None
     model.save(folder / "model.zip")
     return folder / "model.zip"
 
@@ -64,8 +64,8 @@ def test_statistics_beside_a_zip_are_found(trained, tmp_path, place):
     path = save(trained, tmp_path)
     (tmp_path / place).parent.mkdir(exist_ok=True)
     trained.get_vec_normalize_env().save(tmp_path / place)
-    given = tmp_path / place if place == "elsewhere.pkl" else None
-    policy = load_policy(path, normalize=given)
+    inputs = tmp_path / place if place == "elsewhere.pkl" else None
+    policy = load_policy(path, normalize=inputs)
     np.testing.assert_array_equal(policy.act(observations(), Context()).actions, expected(trained))
     assert policy.source.sha256 != load_policy(path, normalize=False).source.sha256
 
@@ -112,7 +112,7 @@ def test_the_folder_of_statistics_is_no_file_of_them(trained, tmp_path):
 
 
 def test_a_model_that_shows_it_needs_none_has_no_caveat(make_model, tmp_path):
-    policy = load_policy(save(make_model("PPO"), tmp_path, shown=False))
+    policy = load_policy(save(make_model("PPO"), tmp_path, tells=False))
     assert policy.source.notes == ()
 
 
@@ -123,7 +123,7 @@ def test_an_off_policy_model_without_statistics_has_a_caveat(make_model, tmp_pat
     with zipfile.ZipFile(tmp_path / "model.zip") as archive:
         assert json.loads(archive.read("data"))["_last_original_obs"] is not None
     assert isinstance(model, DQN)
-    assert "not known" in load_policy(tmp_path / "model.zip").source.notes[0]
+    assert "unknown" in load_policy(tmp_path / "model.zip").source.notes[0]
 
 
 def test_statistics_of_rewards_alone_change_nothing(make_model, tmp_path):
@@ -149,8 +149,8 @@ def test_statistics_of_another_shape_are_refused_with_both(trained, tmp_path):
         load_policy(path)
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_images_are_normalized_in_either_layout(make_model, draw, known):
+@pytest.mark.parametrize("source", [True, False])
+def test_images_are_normalized_in_either_layout(make_model, draw, source):
     env = make_model("PPO cnn").get_env()
     beneath = env.venv
     assert isinstance(env, VecTransposeImage)
@@ -160,13 +160,13 @@ def test_images_are_normalized_in_either_layout(make_model, draw, known):
     frames = draw(beneath.observation_space, rows=20)
     wrapper.obs_rms.update(frames[:10].transpose(0, 3, 1, 2))
     expected = model.predict(wrapper.normalize_obs(frames.transpose(0, 3, 1, 2)), deterministic=True)[0]
-    if known:
-        policy, given = load_policy(model), frames
+    if source:
+        policy, inputs = load_policy(model), frames
         assert policy.features.shape == (36, 40, 3)
     else:
-        policy, given = load_policy(model.policy, normalize=wrapper), frames.transpose(0, 3, 1, 2)
+        policy, inputs = load_policy(model.policy, normalize=wrapper), frames.transpose(0, 3, 1, 2)
         assert policy.features.shape == (3, 36, 40)
-    np.testing.assert_array_equal(policy.act(given, Context()).actions, expected)
+    np.testing.assert_array_equal(policy.act(inputs, Context()).actions, expected)
 
 
 @pytest.mark.parametrize("normalize", [True, 3])
@@ -207,8 +207,8 @@ def test_statistics_of_one_observation_stand_for_each_of_those_that_are_stacked(
     shape = (len(episode), 3, 3) if outer == "VecFrameStack" else (len(episode), 9)
     running = statistics.obs_rms
     scaled = (episode.observations.reshape(shape) - running.mean) / np.sqrt(running.var + statistics.epsilon)
-    seen = np.clip(scaled, -2, 2).reshape(len(episode), 9).astype(np.float32)
-    np.testing.assert_allclose(episode.actions, model.predict(seen, deterministic=True)[0], atol=1e-5)
+    normalized = np.clip(scaled, -2, 2).reshape(len(episode), 9).astype(np.float32)
+    np.testing.assert_allclose(episode.actions, model.predict(normalized, deterministic=True)[0], atol=1e-5)
     assert any("of one observation" in note for note in policy.source.notes) == (outer == "VecFrameStack")
 
 

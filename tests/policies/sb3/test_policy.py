@@ -37,12 +37,12 @@ def some_context(policy, rows, seed=0):
     return Context(state=state, action=action)
 
 
-def same_actions(policy, found, expected):
+def same_actions(policy, result, expected):
     # The library's LSTM and a step written out round differently.
     if policy.state_size and isinstance(policy.action_space, Box):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
     else:
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_the_actions_of_a_live_model_are_its_own(model, draw):
@@ -246,12 +246,12 @@ def test_the_value_of_an_action_is_that_of_the_critics(make_model, draw, name):
     policy = load_policy(model)
     x = policy.encode(draw(policy.observation_space))
     context = some_context(policy, 6)
-    found = policy.head("q_value", x, context)
+    result = policy.head("q_value", x, context)
     model.policy.set_training_mode(False)
     sent = torch.from_numpy(model.policy.scale_action(context.action.numpy()))
     estimates = model.critic(x, sent)
     expected = estimates.mean((1, 2)) if name == "TQC" else torch.cat(estimates, 1).amin(1)
-    torch.testing.assert_close(found[:, 0], expected)
+    torch.testing.assert_close(result[:, 0], expected)
     with pytest.raises(ArgumentError, match="that of an action, and none is known"):
         policy.head("q_value", x, Context())
 
@@ -292,28 +292,28 @@ def test_a_derived_class_is_taken_while_it_leaves_inference_alone(make_model, dr
         load_policy(model)
 
 
-@pytest.mark.parametrize("which", ["action_space", "observation_space"])
-def test_spaces_that_are_not_supported_are_named(make_model, tmp_path, which):
+@pytest.mark.parametrize("space_name", ["action_space", "observation_space"])
+def test_spaces_that_are_not_supported_are_named(make_model, tmp_path, space_name):
     model = make_model("PPO")
-    setattr(model, which, Tuple([Discrete(2)]))
+    setattr(model, space_name, Tuple([Discrete(2)]))
     model.save(tmp_path / "model.zip")
     with pytest.raises(ArgumentError, match=r"Tuple space, which is not supported; spaces must be Box, Discrete"):
         load_policy(tmp_path / "model.zip")
 
 
 @pytest.mark.parametrize(
-    ("which", "space"),
+    ("space_name", "space"),
     [
         ("action_space", Discrete(3, start=1)),
         ("action_space", MultiDiscrete([3], start=[1])),
         ("observation_space", Dict(speed=Box(0, 1, (4,)), gear=Discrete(1, start=-1))),
     ],
 )
-def test_what_does_not_count_from_0_is_refused(make_model, which, space):
+def test_what_does_not_count_from_0_is_refused(make_model, space_name, space):
     model = make_model("PPO")
-    setattr(model.policy, which, space)
-    said = "gear" if which == "observation_space" else "actions"
-    with pytest.raises(ArgumentError, match=f"has {said} that do not count from 0"):
+    setattr(model.policy, space_name, space)
+    subject = "gear" if space_name == "observation_space" else "actions"
+    with pytest.raises(ArgumentError, match=f"has {subject} that do not count from 0"):
         load_policy(model.policy)
 
 
@@ -341,4 +341,4 @@ def test_a_model_without_an_environment_can_be_loaded(make_model, tmp_path):
     policy = load_policy(str(tmp_path / "model.zip"))
     assert policy.source.environment is None
     assert policy.source.name == "model"
-    assert any("not known" in note for note in policy.source.notes)
+    assert any("unknown" in note for note in policy.source.notes)

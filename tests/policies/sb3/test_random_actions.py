@@ -17,11 +17,11 @@ def generators(rows=ROWS, seed=0):
 
 def distribution_of(model, observations):
     """The library's own, with the gSDE it has."""
-    given = model.policy.obs_to_tensor(observations)[0]
+    inputs = model.policy.obs_to_tensor(observations)[0]
     model.policy.set_training_mode(False)
     if not hasattr(model, "actor"):
-        return model.policy.get_distribution(given).distribution
-    mean, log_std, kwargs = model.actor.get_action_dist_params(given)
+        return model.policy.get_distribution(inputs).distribution
+    mean, log_std, kwargs = model.actor.get_action_dist_params(inputs)
     return model.actor.action_dist.proba_distribution(mean, log_std, **kwargs).distribution
 
 
@@ -32,10 +32,12 @@ def test_choices_follow_the_probabilities(make_model, draw, name, acted):
     policy = load_policy(model)
     observation = draw(policy.observation_space, rows=1)
     drawn = policy.act(np.repeat(observation, 3000, 0), Context(), deterministic=False, rngs=generators(3000)).actions
-    found = distribution_of(model, observation)
-    several = [one.probs[0] for one in found] if isinstance(found, list) else [found.probs[0]]
+    distribution = distribution_of(model, observation)
+    several = (
+        [single.probs[0] for single in distribution] if isinstance(distribution, list) else [distribution.probs[0]]
+    )
     if acted == "flags":
-        several = [torch.stack([1 - on, on]) for on in found.probs[0]]
+        several = [torch.stack([1 - on, on]) for on in distribution.probs[0]]
     for values, expected in zip(drawn.reshape(3000, -1).T, several, strict=True):
         shares = np.bincount(values, minlength=len(expected)) / 3000
         np.testing.assert_allclose(shares, expected.detach().numpy(), atol=0.04)
@@ -65,8 +67,8 @@ def test_continuous_actions_stray_as_far_as_the_librarys_own(make_model, draw, n
     observations = draw(policy.observation_space, rows=ROWS)
     acted = policy.act(observations, Context(), deterministic=False, rngs=generators())
     noise = torch.from_numpy(np.stack([rng.standard_normal(2) for rng in generators()]))
-    found = distribution_of(model, observations)
-    expected = (found.mean + found.stddev * noise).detach().numpy()
+    distribution = distribution_of(model, observations)
+    expected = (distribution.mean + distribution.stddev * noise).detach().numpy()
     if model.policy.squash_output:
         expected = model.policy.unscale_action(np.tanh(expected))
     expected = np.clip(expected, policy.action_space.low, policy.action_space.high)
@@ -98,9 +100,11 @@ def test_random_actions_with_a_memory_go_by_what_is_remembered(make_model, draw,
     state = torch.randn(ROWS, policy.state_size, generator=torch.Generator().manual_seed(0))
     acted = policy.act(observations, Context(state=state), deterministic=False, rngs=generators())
     of_actor = state[:, :14].view(ROWS, 2, 1, 7).permute(1, 2, 0, 3).contiguous()
-    found, _ = model.policy.get_distribution(torch.from_numpy(observations), tuple(of_actor), torch.zeros(ROWS))
+    distribution, _ = model.policy.get_distribution(torch.from_numpy(observations), tuple(of_actor), torch.zeros(ROWS))
     noise = np.stack([rng.standard_normal(2) for rng in generators()])
-    expected = (found.distribution.mean + found.distribution.stddev * torch.from_numpy(noise)).detach().numpy()
+    expected = (
+        (distribution.distribution.mean + distribution.distribution.stddev * torch.from_numpy(noise)).detach().numpy()
+    )
     expected = np.clip(expected, policy.action_space.low, policy.action_space.high)
     np.testing.assert_allclose(acted.actions, expected, rtol=1e-4, atol=1e-4)
     assert torch.equal(acted.state, policy.act(observations, Context(state=state)).state)
@@ -117,7 +121,7 @@ def test_what_draws_nothing_acts_the_same(make_model, draw, name):
 @pytest.mark.parametrize("name", ["SAC", "PPO vector box sde"])
 def test_scores_alone_do_not_say_how_far_an_action_strays(make_model, draw, name):
     policy = load_policy(make_model(name))
-    with pytest.raises(ArgumentError, match="let act"):
+    with pytest.raises(ArgumentError, match="sample with act"):
         policy.choose(torch.zeros(ROWS, 2), deterministic=False, rngs=generators())
 
 

@@ -31,13 +31,13 @@ def of_critic(model):
 def test_actions_over_a_sequence_are_the_librarys_own(make_model, draw, name):
     model = make_model(name)
     policy = load_policy(model)
-    of = leaves(policy.observation_space)
-    seen = draw(policy.observation_space, rows=LENGTH * ROWS)
+    arrays = leaves(policy.observation_space)
+    drawn = draw(policy.observation_space, rows=LENGTH * ROWS)
     starts = np.random.default_rng(0).random((LENGTH, ROWS)) < 0.3
     starts[0] = True
     state, theirs = torch.zeros(ROWS, policy.state_size), None
     for t in range(LENGTH):
-        observations = map_leaves(lambda _, value: value[t * ROWS : (t + 1) * ROWS], seen, of)  # noqa: B023
+        observations = map_leaves(lambda _, value: value[t * ROWS : (t + 1) * ROWS], drawn, arrays)  # noqa: B023
         state[torch.from_numpy(starts[t])] = 0  # a new episode
         acted = policy.act(observations, Context(state=state))
         expected, theirs = model.predict(observations, state=theirs, episode_start=starts[t], deterministic=True)
@@ -86,10 +86,10 @@ def test_what_is_remembered_can_be_differentiated_through_time(make_model, draw,
             continue
         assert (gradients[0].flatten(1).abs().sum(1) > 0).all()
         generator = torch.Generator().manual_seed(3)
-        steps = [1e-5 * torch.randn(one.shape, dtype=one.dtype, generator=generator) for one in (x, start)]
+        steps = [1e-5 * torch.randn(tensor.shape, dtype=tensor.dtype, generator=generator) for tensor in (x, start)]
         with torch.no_grad():
             ends = [last(head, x + sign * steps[0], start + sign * steps[1]).item() for sign in (1, -1)]
-        predicted = sum((one * gradient).sum().item() for one, gradient in zip(steps, gradients, strict=True))
+        predicted = sum((tensor * gradient).sum().item() for tensor, gradient in zip(steps, gradients, strict=True))
         assert 2 * predicted == pytest.approx(ends[0] - ends[1], rel=1e-5, abs=1e-11)
 
 

@@ -17,8 +17,8 @@ from rltools.targets import make_target_function, parse_target
 
 def gradient_of(policy, name, x, context=None, column=0):
     x = x.detach().requires_grad_()
-    (found,) = torch.autograd.grad(policy.head(name, x, context or Context())[:, column].sum(), x)
-    return found
+    (result,) = torch.autograd.grad(policy.head(name, x, context or Context())[:, column].sum(), x)
+    return result
 
 
 def as_tensor(model, observations):
@@ -49,16 +49,16 @@ def test_the_value_of_an_action_has_a_gradient_through_a_shared_extractor(make_m
     policy = load_policy(model)
     x = policy.encode(draw(policy.observation_space))
     context = Context(action=torch.zeros(6, 2))
-    found = gradient_of(policy, "q_value", x, context)
-    assert found.abs().sum() > 0
+    result = gradient_of(policy, "q_value", x, context)
+    assert result.abs().sum() > 0
     leaf = torch.zeros(6, 3, 36, 40, requires_grad=True)
-    given = (
+    arguments = (
         {key: value.float() for key, value in as_tensor(model, draw(policy.observation_space)).items()}
         | {"camera": leaf}
         if "dict" in name
         else leaf
     )
-    theirs = model.critic(given, torch.zeros(6, 2))
+    theirs = model.critic(arguments, torch.zeros(6, 2))
     joined = theirs if isinstance(theirs, torch.Tensor) else torch.cat(theirs, 1)
     assert torch.autograd.grad(joined.sum(), leaf, allow_unused=True)[0] is None
 
@@ -69,9 +69,9 @@ def test_choices_have_a_gradient_for_each_of_their_values(make_model, draw, name
     policy = load_policy(model, dtype=torch.float64)
     observations = draw(policy.observation_space)
     x = policy.encode(observations)
-    found = policy.features.unflatten(gradient_of(policy, policy.heads[0], x))
+    result = policy.features.unflatten(gradient_of(policy, policy.heads[0], x))
     inputs = policy.features.unflatten(x)
-    pairs = [(found, inputs)] if "dict" not in name else [(found[key], inputs[key]) for key in ("cell", "doors")]
+    pairs = [(result, inputs)] if "dict" not in name else [(result[key], inputs[key]) for key in ("cell", "doors")]
     for gradient, one_hot in pairs:
         assert ((one_hot == 0) | (one_hot == 1)).all()
         assert (gradient.abs().sum(0) > 0).all()
@@ -85,15 +85,17 @@ def test_images_have_a_gradient_in_double_precision_through_the_division_by_255(
     model = make_model(name)
     policy = load_policy(model, dtype=torch.float64)
     x = policy.encode(draw(policy.observation_space))
-    found = gradient_of(policy, policy.heads[0], x)
+    result = gradient_of(policy, policy.heads[0], x)
     model.policy.normalize_images = False
     unscaled = load_policy(model, dtype=torch.float64)
     image = policy.features.unflatten(x)["camera"] if "dict" in name else x
     image /= 255.0  # in place: of a Dict, in x
     expected = gradient_of(unscaled, policy.heads[0], x)
-    of_image = [policy.features.unflatten(one)["camera"] if "dict" in name else one for one in (found, expected)]
+    of_image = [
+        policy.features.unflatten(single)["camera"] if "dict" in name else single for single in (result, expected)
+    ]
     torch.testing.assert_close(of_image[0] * 255, of_image[1])
-    assert found.dtype == torch.float64
+    assert result.dtype == torch.float64
 
 
 @pytest.mark.parametrize("name", ["PPO cnn", "DQN cnn", "PPO dict", "MaskablePPO dict"])
@@ -101,16 +103,16 @@ def test_maps_are_in_the_layout_of_the_environment(make_model, draw, name):
     model = make_model(name)
     policy, alone = load_policy(model), load_policy(model.policy)
     observations = draw(policy.observation_space)
-    found = policy.features.unflatten(gradient_of(policy, policy.heads[0], policy.encode(observations)))
+    result = policy.features.unflatten(gradient_of(policy, policy.heads[0], policy.encode(observations)))
     if "dict" in name:
         turned = observations | {"camera": observations["camera"].transpose(0, 3, 1, 2)}
         inner = alone.features.unflatten(gradient_of(alone, policy.heads[0], alone.encode(turned)))["camera"]
-        found = found["camera"]
+        result = result["camera"]
     else:
         turned = observations.transpose(0, 3, 1, 2)
         inner = gradient_of(alone, policy.heads[0], alone.encode(turned))
-    assert found.shape == (6, 36, 40, 3)
-    torch.testing.assert_close(found, inner.permute(0, 2, 3, 1))
+    assert result.shape == (6, 36, 40, 3)
+    torch.testing.assert_close(result, inner.permute(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize(("high", "scaled"), [(255, True), (254, False)])
@@ -218,15 +220,15 @@ def test_layers_that_differ_in_training_are_scored_in_eval_mode_and_stay_as_they
 @pytest.mark.parametrize("name", ["PPO cnn", "SAC cnn shared", "TD3", "RecurrentPPO cnn", "MaskablePPO dict"])
 def test_no_gradient_is_left_on_the_parameters(make_model, draw, name):
     model = make_model(name)
-    kept = torch.ones_like(next(model.policy.parameters()))
-    next(model.policy.parameters()).grad = kept
+    ones = torch.ones_like(next(model.policy.parameters()))
+    next(model.policy.parameters()).grad = ones
     policy = load_policy(model)
     x = policy.encode(draw(policy.observation_space))
     for head in policy.heads:
         gradient_of(policy, head, x, Context(action=torch.zeros(6, 2)))
     first, *others = model.policy.parameters()
-    assert first.grad is kept
-    assert torch.equal(kept, torch.ones_like(kept))
+    assert first.grad is ones
+    assert torch.equal(ones, torch.ones_like(ones))
     assert all(parameter.grad is None for parameter in others)
 
 
@@ -236,8 +238,8 @@ def test_the_value_of_a_shared_lstm_is_not_cut_off(make_model, draw, kind):
     policy = load_policy(model)
     x = policy.encode(draw(policy.observation_space))
     state = torch.randn(6, policy.state_size, generator=torch.Generator().manual_seed(0))
-    found = gradient_of(policy, "value", x, Context(state=state))
-    assert found.abs().sum() > 0
+    result = gradient_of(policy, "value", x, Context(state=state))
+    assert result.abs().sum() > 0
     if kind == "vector":
         leaf = x.clone().requires_grad_()
         states = tuple(state.view(6, 2, 1, 7).permute(1, 2, 0, 3).contiguous())

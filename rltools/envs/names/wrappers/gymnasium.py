@@ -5,130 +5,150 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from gymnasium import spaces
+from gymnasium import spaces, wrappers
 
-from rltools.envs.names._named import Found, Named, earlier, flattened, picture, stacked
-from rltools.envs.names._through_wrappers import Rule, without_units
+from rltools.envs.names._named import NamedLeaf, NamedLeaves, flatten, image_leaf, lagged, stack, without_units
+from rltools.envs.names.wrappers import Rule, WrapperLibrary
 from rltools.spaces.leaves import Leaf, Path
-from rltools.spaces.parts import ago
 
 
-def _unchanged(wrapper: Any, inner: Found) -> Found:
+def _keep(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     return inner
 
 
-def _rescaled(wrapper: Any, inner: Found) -> Found:
+def _rescale(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     return without_units(inner)
 
 
-def _normalized(wrapper: Any, inner: Found) -> Found:
-    """In standard deviations of what was seen so far."""
-    return {path: dataclasses.replace(of, units=("deviations",) * of.leaf.size) for path, of in inner.items()}
+def _normalize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    """Units become standard deviations of what was observed so far."""
+    return {path: dataclasses.replace(named, units=("deviations",) * named.leaf.size) for path, named in inner.items()}
 
 
-def _transformed(wrapper: Any, inner: Found) -> Found:
-    """A function of the user's own: names stay where it gives as many entries."""
+def _transform(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    """A function of the user's: names are kept where the shape is."""
     before, after = wrapper.env.observation_space, wrapper.observation_space
     same = before == after or (after.shape is not None and before.shape == after.shape)
     return without_units(inner) if same else {}
 
 
-def _delayed(wrapper: Any, inner: Found) -> Found:
-    return {path: earlier(of, f", {ago(wrapper.delay)}") if wrapper.delay else of for path, of in inner.items()}
+def _delay(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    return {path: lagged(named, wrapper.delay) if wrapper.delay else named for path, named in inner.items()}
 
 
-def _filtered(wrapper: Any, inner: Found) -> Found:
-    kept: Found = {}
-    whole = wrapper.env.observation_space
+def _filter(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    selected: NamedLeaves = {}
+    space = wrapper.env.observation_space
     for position, key in enumerate(wrapper.filter_keys):
-        at = range(len(whole.spaces))[key] if isinstance(whole, spaces.Tuple) else key
-        first: str | int = position if isinstance(whole, spaces.Tuple) else key
-        kept |= {(first, *path[1:]): of for path, of in inner.items() if path[0] == at}
-    return kept
+        source = range(len(space.spaces))[key] if isinstance(space, spaces.Tuple) else key
+        target: str | int = position if isinstance(space, spaces.Tuple) else key
+        selected |= {(target, *path[1:]): named for path, named in inner.items() if path[0] == source}
+    return selected
 
 
-def _with_time(wrapper: Any, inner: Found) -> Found:
+def _add_time(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     unit = f"{wrapper.max_timesteps} steps" if wrapper.normalize_time else "steps"
     observed = wrapper.env.observation_space
     key = wrapper._saved_kwargs["dict_time_key"]
     last: Path = (len(observed.spaces),) if isinstance(observed, spaces.Tuple) else (key,)
-    time = {last: Named(Leaf(last, "number", (1,), "float32"), ("time",), (unit,))}
+    time = {last: NamedLeaf(Leaf(last, "number", (1,), "float32"), ("time",), (unit,))}
     if isinstance(observed, spaces.Tuple):
-        found = inner | time
+        leaves = inner | time
     elif isinstance(observed, spaces.Dict):
         order = spaces.Dict({key: observed, **observed.spaces}, sort_keys=observed.sort_keys).spaces
-        every = time | inner
-        found = {path: every[path] for name in order for path in every if path[0] == name}
+        joined = time | inner
+        leaves = {path: joined[path] for name in order for path in joined if path[0] == name}
     else:
-        found = {("obs", *path): of for path, of in inner.items()} | {("time",): time[last]}
-    return flattened(found) if wrapper.flatten else found
+        leaves = {("obs", *path): named for path, named in inner.items()} | {("time",): time[last]}
+    return flatten(leaves) if wrapper.flatten else leaves
 
 
-def _cast(wrapper: Any, inner: Found) -> Found:
+def _cast(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     """A Discrete observation becomes its number, no longer one-hot."""
-    of = inner[()]
-    if of.leaf.kind == "choice" and not of.leaf.shape:
-        return {(): dataclasses.replace(of, names=of.choices, units=(), dims=(), choices=())}
+    named = inner[()]
+    if named.leaf.kind == "choice" and not named.leaf.shape:
+        lags = named.element_lags()[:1]
+        return {(): dataclasses.replace(named, names=named.choices, units=(), dims=(), choices=(), lags=lags)}
     return inner
 
 
-def _binned(wrapper: Any, inner: Found) -> Found:
-    """Each entry as a choice among its bins; one choice among all cells has no names."""
-    of = inner.get(())
-    if of is None or not wrapper.multidiscrete or not of.names:
+def _discretize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    """Each element becomes a choice among its bins; a single choice among all cells has no names."""
+    named = inner.get(())
+    if named is None or not wrapper.multidiscrete or not named.names:
         return {}
     names = tuple(
-        f"{name}={number}" for name, bins in zip(of.names, wrapper.bins, strict=True) for number in range(bins)
+        f"{name}={number}" for name, bins in zip(named.names, wrapper.bins, strict=True) for number in range(bins)
     )
-    return {(): dataclasses.replace(of, names=names, units=(), dims=(), channels=(), choices=of.names)}
+    lags = tuple(lag for lag, bins in zip(named.element_lags(), wrapper.bins, strict=True) for _ in range(bins))
+    discrete = dataclasses.replace(
+        named, names=names, units=(), dims=(), channels=(), choices=named.names, lags=lags, leaf_names=()
+    )
+    return {(): discrete}
 
 
-def _reshaped(wrapper: Any, inner: Found) -> Found:
-    """The same numbers in the same order; which axis is which is known where only axes of length 1 come or go."""
-    of, shape = inner[()], wrapper.observation_space.shape
-    names = of.names or (of.entry_names() if len(shape) == 1 and len(of.leaf.shape) > 1 else ())
+def _reshape(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    """The same numbers in the same order; the axes are known where only axes of length 1 are added or removed."""
+    named, shape = inner[()], wrapper.observation_space.shape
+    names = named.names or (named.element_names() if len(shape) == 1 and len(named.leaf.shape) > 1 else ())
     dims = tuple(f"axis_{axis}" for axis in range(len(shape))) if len(shape) > 1 else ("feature",)
-    axes = iter([name for name, size in zip(of.part.dims, of.leaf.shape, strict=True) if size > 1])
-    if [size for size in shape if size > 1] == [size for size in of.leaf.shape if size > 1] and of.is_image:
+    axes = iter([name for name, size in zip(named.part.dims, named.leaf.shape, strict=True) if size > 1])
+    if [size for size in shape if size > 1] == [size for size in named.leaf.shape if size > 1] and named.is_image:
         dims = tuple(next(axes) if size > 1 else "channel" for size in shape)
         dims = dims if len(set(dims)) == len(dims) else ()
-    return {(): dataclasses.replace(of, names=names, dims=dims)}
+    lags = named.lags if "lag" in dims else named.element_lags()
+    return {(): dataclasses.replace(named, names=names, dims=dims, lags=lags)}
 
 
-def _screen(wrapper: Any, inner: Found) -> Found:
-    return {(): picture((), wrapper.observation_space)}
+def _image(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    return {(): image_leaf((), wrapper.observation_space)}
 
 
-def _resized(wrapper: Any, inner: Found) -> Found:
-    return {(): dataclasses.replace(inner[()], names=(), units=())}
+def _resize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    return {(): dataclasses.replace(inner[()], names=(), units=(), lags=())}
 
 
-def _drawn(wrapper: Any, inner: Found) -> Found:
-    """The environment's frame instead of what was observed, or beside it."""
-    said = wrapper._saved_kwargs
-    if said["render_only"]:
-        return _screen(wrapper, inner)
-    frame: Path = (said["render_key"],)
+def _render(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    """The rendered frame instead of the observation, or beside it."""
+    arguments = wrapper._saved_kwargs
+    if arguments["render_only"]:
+        return _image(wrapper, inner)
+    frame: Path = (arguments["render_key"],)
     nested = isinstance(wrapper.env.observation_space, spaces.Dict)
-    found = inner if nested else {(said["obs_key"], *path): of for path, of in inner.items()}
-    return found | {frame: picture(frame, wrapper.observation_space[said["render_key"]])}
+    leaves = inner if nested else {(arguments["obs_key"], *path): named for path, named in inner.items()}
+    return leaves | {frame: image_leaf(frame, wrapper.observation_space[arguments["render_key"]])}
 
 
-RULES: dict[str, Rule] = {
-    "AddRenderObservation": _drawn,
-    "AtariPreprocessing": _screen,
-    "DelayObservation": _delayed,
-    "DiscretizeObservation": _binned,
+_RULES: dict[str, Rule] = {
+    "AddRenderObservation": _render,
+    "AtariPreprocessing": _image,
+    "DelayObservation": _delay,
+    "DiscretizeObservation": _discretize,
     "DtypeObservation": _cast,
-    "FilterObservation": _filtered,
-    "FlattenObservation": lambda wrapper, inner: flattened(inner),
-    "FrameStackObservation": lambda wrapper, inner: stacked(inner, wrapper.stack_size),
-    "GrayscaleObservation": _screen,
-    "MaxAndSkipObservation": _unchanged,
-    "NormalizeObservation": _normalized,
-    "RescaleObservation": _rescaled,
-    "ReshapeObservation": _reshaped,
-    "ResizeObservation": _resized,
-    "TimeAwareObservation": _with_time,
-    "TransformObservation": _transformed,
+    "FilterObservation": _filter,
+    "FlattenObservation": lambda wrapper, inner: flatten(inner),
+    "FrameStackObservation": lambda wrapper, inner: stack(inner, wrapper.stack_size),
+    "GrayscaleObservation": _image,
+    "MaxAndSkipObservation": _keep,
+    "NormalizeObservation": _normalize,
+    "RescaleObservation": _rescale,
+    "ReshapeObservation": _reshape,
+    "ResizeObservation": _resize,
+    "TimeAwareObservation": _add_time,
+    "TransformObservation": _transform,
 }
+_NAMES = (
+    "AddWhiteNoise AtariPreprocessing ClipAction ClipReward DelayObservation DiscretizeAction DiscretizeObservation "
+    "DtypeObservation FilterObservation FlattenObservation FrameStackObservation GrayscaleObservation "
+    "MaxAndSkipObservation NormalizeObservation NormalizeReward ObstructView OrderEnforcing PassiveEnvChecker "
+    "RecordEpisodeStatistics RepeatAction RescaleAction RescaleObservation ReshapeObservation ResizeObservation "
+    "StickyAction TimeAwareObservation TimeLimit"
+)
+LIBRARY = WrapperLibrary(
+    entry_points={name: f"{getattr(wrappers, name).__module__}:{name}" for name in _NAMES.split()},
+    rules=_RULES,
+    displays=tuple(
+        f"{wrappers.rendering.__name__}:{name}" for name in ("HumanRendering", "RecordVideo", "RenderCollection")
+    ),
+    tuple_arguments={"ReshapeObservation": ("shape",), "ResizeObservation": ("shape",)},
+)

@@ -1,27 +1,40 @@
-"""The wrappers of rltools itself that change what is observed."""
+"""The wrappers of rltools that change what is observed.
+
+They are named by the module that exports them. Recordings may name the private module that defined them at the time.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from rltools.envs.names._named import Found
-from rltools.envs.names._through_wrappers import Rule
+from rltools.envs.names._named import NamedLeaves
+from rltools.envs.names.wrappers import WrapperLibrary
+
+_MODULE = f"{__name__.rpartition('.')[2]}.wrappers"
 
 
-def _selected(wrapper: Any, inner: Found) -> Found:
-    of = inner[()]
+def _select_features(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    named = inner[()]
+    names, lags = named.element_names(), named.element_lags()
     return {
         (): dataclasses.replace(
-            of,
-            names=tuple(of.entry_names()[at] for at in wrapper.positions),
-            units=tuple(of.units[at] for at in wrapper.positions) if of.units else (),
+            named,
+            names=tuple(names[position] for position in wrapper.positions),
+            units=tuple(named.units[position] for position in wrapper.positions) if named.units else (),
+            lags=tuple(lags[position] for position in wrapper.positions),
+            leaf_names=tuple(named.leaf_names[position] for position in wrapper.positions) if named.leaf_names else (),
         )
     }
 
 
-def _unchanged(wrapper: Any, inner: Found) -> Found:
+def _keep(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     return inner
 
 
-RULES: dict[str, Rule] = {"FrozenStatistics": _unchanged, "SelectFeatures": _selected}
+_RULES = {"FrozenStatistics": _keep, "SelectFeatures": _select_features}
+LIBRARY = WrapperLibrary(
+    entry_points={name: f"{_MODULE}:{name}" for name in _RULES},
+    rules=_RULES,
+    module=_MODULE,
+)

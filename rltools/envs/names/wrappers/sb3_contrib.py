@@ -5,21 +5,28 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from rltools.envs.names._named import Found
-from rltools.envs.names._through_wrappers import Rule
+from rltools.envs.names._named import NamedLeaves
+from rltools.envs.names.wrappers import WrapperLibrary
 
 
-def _with_time_left(wrapper: Any, inner: Found) -> Found:
-    """One more entry: the share of the time limit that is left, from 1 down to 0."""
+def _add_time_left(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    """One more element: the fraction of the time limit that is left, from 1 down to 0."""
     path = () if () in inner else ("observation",)
-    of = inner[path]
+    named = inner[path]
     unit = "" if wrapper._test_mode else f"{wrapper._max_steps} steps"
     longer = dataclasses.replace(
-        of,
-        names=(*of.entry_names(), "time left"),
-        units=(*(of.units or ("",) * of.leaf.size), unit),
+        named,
+        names=(*named.element_names(), "time left"),
+        units=(*(named.units or ("",) * named.leaf.size), unit),
+        lags=(*named.element_lags(), 0),
+        leaf_names=(*named.leaf_names, "") if named.leaf_names else (),
     )
     return inner | {path: longer}
 
 
-RULES: dict[str, Rule] = {"TimeFeatureWrapper": _with_time_left}
+LIBRARY = WrapperLibrary(
+    entry_points={"TimeFeatureWrapper": "sb3_contrib.common.wrappers.time_feature:TimeFeatureWrapper"},
+    rules={"TimeFeatureWrapper": _add_time_left},
+    records_arguments=False,
+    lengthens_inner=("TimeFeatureWrapper",),
+)

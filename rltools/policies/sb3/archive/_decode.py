@@ -1,4 +1,4 @@
-"""What the records of a pickle mean: arrays and spaces, built from checked values."""
+"""Decoding the records of a pickle into arrays and spaces, from checked values."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _DTYPE = re.compile(r"[biuf][1248]|\?|bool|u?int(8|16|32|64)|float(16|32|64)")
 
 
 def decode_space(record: Any) -> Space[Any]:
-    """A space that was pickled.
+    """Decode a pickled space.
 
     Raises:
-        ArgumentError: another space than Box, Discrete, MultiDiscrete, MultiBinary and Dict.
-        ValueError: not a space, or far more choices or spaces than any model has.
+        ArgumentError: a space other than Box, Discrete, MultiDiscrete, MultiBinary and Dict.
+        ValueError: not a space, or more choices or spaces than any model has.
     """
     return _space(record, iter(range(MAX_SPACES)), MAX_DEPTH)
 
@@ -40,8 +40,8 @@ def _space(record: Any, budget: Iterator[int], depth: int) -> Space[Any]:
     if kind == "Dict":
         parts = state["spaces"]
         if not isinstance(parts, dict) or not all(isinstance(key, str) for key in parts):
-            raise ValueError("a Dict whose keys are not texts")
-        # The order counts: a network takes the parts one after another. Gymnasium would sort any other mapping.
+            raise ValueError("a Dict whose keys are not strings")
+        # A network concatenates the parts in this order. Gymnasium would sort any other mapping.
         return Dict(OrderedDict((key, _space(part, budget, depth - 1)) for key, part in parts.items()))
     if kind == "Discrete":
         (count,) = _counts(state["n"])
@@ -70,25 +70,25 @@ def _box(state: dict[Any, Any]) -> Box:
     if low.shape != high.shape:
         raise ValueError(f"bounds of shapes {low.shape} and {high.shape}")
     if low.size == 0:
-        raise ValueError(f"a Box of shape {low.shape}, of which nothing is observed")
+        raise ValueError(f"a Box of shape {low.shape}, without elements")
     return Box(low, high, dtype=dtype.type)
 
 
 def _counts(*records: Any) -> list[int]:
-    """How many there are of something: whole numbers above 0 that together are no more than a model can have."""
-    found = []
+    """Decode counts: positive integers whose sum is at most `MAX_CHOICES`."""
+    decoded = []
     for record in records:
         counts = np.atleast_1d(record if isinstance(record, np.ndarray) else decode_array(record))
         if counts.dtype.kind not in "iu" or not counts.size or counts.min() < 1 or counts.max() > MAX_CHOICES:
             raise ValueError(f"numbers of choices that are not from 1 to {MAX_CHOICES:,}")
-        found += [int(count) for count in counts.reshape(-1)]
-    if sum(found) > MAX_CHOICES:
+        decoded += [int(count) for count in counts.reshape(-1)]
+    if sum(decoded) > MAX_CHOICES:
         raise ValueError(f"more than {MAX_CHOICES:,} choices")
-    return found
+    return decoded
 
 
 def decode_array(record: Any) -> np.ndarray:
-    """An array or a number that was pickled; its size is that of the bytes that were there.
+    """Decode a pickled array or number, no larger than the bytes in the file.
 
     Raises:
         ValueError: anything else.
@@ -109,10 +109,10 @@ def decode_array(record: Any) -> np.ndarray:
 
 
 def decode_dtype(record: Any) -> np.dtype[Any]:
-    """A dtype that was pickled.
+    """Decode a pickled dtype.
 
     Raises:
-        ValueError: anything but plain numbers.
+        ValueError: a dtype that is not of plain numbers.
     """
     if isinstance(record, type) and issubclass(record, Record):
         name, order = record.qualified.removeprefix("numpy.").rstrip("_"), "="

@@ -1,4 +1,4 @@
-"""What a pickle would do, told from its opcodes alone: nothing is unpickled, imported or built here."""
+"""What a pickle would do, from its opcodes alone; nothing is unpickled, imported or built here."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MAX_NODES = 300_000
 
 _PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
-# Copies of the top of the stack, and numbers in place of names: no pickler writes them.
+# Copies of the top of the stack, and numbers instead of names, which no pickler writes.
 _NEVER = frozenset({"DUP", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
 
 
 class _Item(NamedTuple):
-    """What is known of an object on the stack: its text, and how many objects it is made of, shared ones repeated."""
+    """An object on the stack: its text, and how many objects it consists of, counting shared ones repeatedly."""
 
     nodes: int = 1
     text: str = ""
@@ -45,19 +45,19 @@ class _Stack:
 
 
 def names_in(content: bytes | IO[bytes], steps: Iterator[int] | None = None) -> Iterator[str]:
-    """The names, `module.name`, that a pickle asks for, up to its end.
+    """The names, `module.name`, that a pickle would import, up to its end.
 
-    It is followed without being obeyed, so that nothing that grows out of proportion ever reaches the unpickler: it
-    hashes a tuple of tuples of the same tuple once for each path into it, and makes room for any index it is told.
+    Opcodes are followed and not executed, so that pickles that expand exponentially never reach the unpickler, which
+    hashes nested tuples once for each path into them and allocates memory for any memo index.
 
     Args:
-        content: the pickle; an open file is left behind the pickle's end.
-        steps: one is taken for each opcode; None gives `MAX_OPCODES`.
+        content: the pickle; an open file is left at the pickle's end.
+        steps: a budget, of which each opcode takes one; None for `MAX_OPCODES`.
 
     Raises:
         ValueError: not a pickle, or one that no pickler would write.
-        IndexError: it takes more from its stack than is there.
-        KeyError: it asks for what it never kept.
+        IndexError: it pops more from its stack than there is.
+        KeyError: it gets a memo entry that it never put.
     """
     stack, steps = _Stack(), steps or iter(range(MAX_OPCODES))
     for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
@@ -68,7 +68,7 @@ def names_in(content: bytes | IO[bytes], steps: Iterator[int] | None = None) -> 
         if opcode.name in _PUT:
             index = len(stack.memo) if argument is None else int(argument)
             if index > count:
-                raise ValueError(f"a place {index} for its object number {count}")
+                raise ValueError(f"memo index {index} for its object number {count}")
             stack.memo[index] = stack.items[-1] or _EMPTY
         elif opcode.name in _GET:
             stack.items.append(stack.memo[int(argument or 0)])
@@ -83,25 +83,25 @@ def names_in(content: bytes | IO[bytes], steps: Iterator[int] | None = None) -> 
 
 
 def _step(stack: _Stack, opcode: pickletools.OpcodeInfo, argument: object) -> list[_Item]:
-    marked, taken, left = _EFFECTS[opcode.code]
+    marked, pops, pushes = _EFFECTS[opcode.code]
     popped = stack.pop_to_mark() if marked else []
-    for _ in range(taken):
+    for _ in range(pops):
         popped.append(stack.pop())
     text = argument if isinstance(argument, str) else ""
     item = _EMPTY if not popped and not text else _Item(1 + sum(part.nodes for part in popped), text)
     if item.nodes > MAX_NODES:
         raise ValueError(f"one object made of more than {MAX_NODES:,}")
-    for is_mark in left:
+    for is_mark in pushes:
         stack.items.append(None if is_mark else item)
     return popped
 
 
 def _effect(opcode: pickletools.OpcodeInfo) -> tuple[bool, int, tuple[bool, ...]]:
-    """Whether it takes what is above the last mark, how many more it takes, and for each it leaves if it is a mark."""
+    """Whether an opcode pops to the last mark, how many more it pops, and for each item it pushes if that is a mark."""
     before = opcode.stack_before
     marked = pickletools.markobject in before
-    taken = before.index(pickletools.markobject) if marked else len(before)
-    return marked, taken, tuple(kind is pickletools.markobject for kind in opcode.stack_after)
+    pops = before.index(pickletools.markobject) if marked else len(before)
+    return marked, pops, tuple(kind is pickletools.markobject for kind in opcode.stack_after)
 
 
 _EFFECTS = {opcode.code: _effect(opcode) for opcode in pickletools.opcodes}

@@ -1,7 +1,7 @@
-"""Pickles read without running anything: whatever a file names becomes an inert record that only remembers.
+"""Reading pickles without running anything: whatever a file names becomes an inert record.
 
-No class of another library is imported, called or given state here. What the records mean is decided afterwards, in
-`_decode`, from checked values.
+No class of another library is imported, called or given state here. `_decode` interprets the records afterwards, from
+checked values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_DEPTH = 40
 
 _MOVED = (("gym.", "gymnasium."), ("numpy._core.", "numpy.core."))
 
-# Names that may be remembered. Remembering is all: none of them is ever looked up.
+# Names that may become records. None of them is ever looked up.
 _ALLOWED = re.compile(
     r"gymnasium\.spaces\.[a-z_]+\.[A-Z]\w+"
     r"|gymnasium\.utils\.seeding\.RandomNumberGenerator"
@@ -37,8 +37,8 @@ _ALLOWED = re.compile(
     r"|stable_baselines3\.common\.vec_env\.vec_normalize\.VecNormalize"
 )
 
-# What no schedule, buffer, noise or optimizer names. The list only has to know what is commonly abused: whatever it
-# misses is never looked up either.
+# Names that no schedule, buffer, noise or optimizer needs. The list covers what is commonly abused; names it misses are
+# never looked up either.
 COMMANDS = re.compile(
     r"(os|posix|nt|subprocess|_posixsubprocess|pty|socket|shutil|ctypes|runpy|webbrowser|importlib|pip|timeit|pdb|bdb"
     r"|profile|cProfile|urllib\.request|http\.client)\..*"
@@ -48,12 +48,12 @@ COMMANDS = re.compile(
 
 
 class Record:
-    """Something a pickle names: the class itself where it was only named, an instance where it was called.
+    """Something a pickle names: a subclass where it is only named, an instance where it is called.
 
     Attributes:
-        qualified: the name it goes by today.
-        args: what it was called with.
-        state: what it was given afterwards.
+        qualified: its current qualified name.
+        args: the arguments of the call.
+        state: the state that was set afterwards.
     """
 
     qualified: ClassVar[str] = ""
@@ -69,7 +69,7 @@ class Record:
         self.state = state
 
     def __call__(self, *args: Any) -> Record:
-        """What a pickle calls, after something it called gave it: another record."""
+        """Calling the result of a call gives another record."""
         record = object.__new__(Record)
         record.args, record.state = (self, *args), None
         return record
@@ -82,37 +82,37 @@ def unpickle(
     sha256: str | None = None,
     leave_out: Callable[[Any], list[Any]] | None = None,
 ) -> Any:
-    """Plain data and records from a pickle.
+    """Unpickle plain data and records.
 
     Args:
         content: the pickle.
-        entry: which part of the file this is, for errors.
+        entry: the part of the file this is, for errors.
         where: the file, for errors.
-        sha256: of the file, for errors; None where the pickle is the whole file.
-        leave_out: takes parts that are not needed out of the whole and returns them; these may hold whatever they like
-            but commands.
+        sha256: of the file, for errors; None if the pickle is the file.
+        leave_out: removes parts that are not needed from the result and returns them; these may name anything but
+            commands.
 
     Raises:
-        UnsafeFileError: it names something that is not on the list; nothing has been run.
-        ModelError: it is damaged, or larger than what it stands for.
+        UnsafeFileError: it names something that is not allowed; nothing has been run.
+        ModelError: it is damaged, or expands far beyond its size.
     """
 
     def refuse(names: Iterable[str]) -> None:
         for name in names:
             raise UnsafeFileError(
-                f"{where}: {entry} wants {shown(name)}, which a plain model does not need; it was NOT run. "
+                f"{where}: {entry} wants {printable(name)}, which a plain model does not need; it was NOT run. "
                 + how_to_trust(sha256 or hashlib.sha256(content).hexdigest())
             )
 
     foreign: dict[str, None] = {}
     try:
-        foreign = dict.fromkeys(name for name in names_in(content) if not _is_known(name))
+        foreign = dict.fromkeys(name for name in names_in(content) if not _is_allowed(name))
         refuse(name for name in foreign if leave_out is None or COMMANDS.fullmatch(name))
         loaded = _Unpickler(io.BytesIO(content), set(foreign)).load()
         left_out = [] if leave_out is None else leave_out(loaded)
         _check_tree(loaded, 4 * len(content) + 2**20)
-        if foreign:  # every one of them must lie in what is left out, and nowhere else
-            refuse(sorted(name for name in _names_inside([loaded]) if name and not _is_known(name)))
+        if foreign:  # each of them must be in a part that is left out, and nowhere else
+            refuse(sorted(name for name in _names_inside([loaded]) if name and not _is_allowed(name)))
             excused = _names_inside(left_out)
             refuse(name for name in foreign if name not in excused and name not in _BY_VALUE)
     except UnsafeFileError:
@@ -121,27 +121,27 @@ def unpickle(
     except Exception as error:
         refuse(foreign)
         raise ModelError(
-            f"{where}: {entry} is damaged ({type(error).__name__}: {shown(error)}); save the model again"
+            f"{where}: {entry} is damaged ({type(error).__name__}: {printable(error)}); save the model again"
         ) from error
     return loaded
 
 
-def today(name: str) -> str:
-    """The name that something goes by in today's libraries."""
+def current_name(name: str) -> str:
+    """A qualified name as in the current versions of the libraries."""
     for old, new in _MOVED:
         if name.startswith(old):
             name = new + name.removeprefix(old)
     return name
 
 
-def shown(said: object) -> str:
-    """What a file says, fit to be printed: short, on one line, and nothing a terminal would obey."""
-    text = str(said)
+def printable(value: object) -> str:
+    """A value from a file, safe to print: short, on one line, without control characters."""
+    text = str(value)
     return ascii(text[:300])[1:-1] + ("..." if len(text) > 300 else "")
 
 
-def _is_known(name: str) -> bool:
-    return name in _HARMLESS or _ALLOWED.fullmatch(today(name)) is not None
+def _is_allowed(name: str) -> bool:
+    return name in _HARMLESS or _ALLOWED.fullmatch(current_name(name)) is not None
 
 
 class _Unpickler(pickle.Unpickler):
@@ -150,24 +150,24 @@ class _Unpickler(pickle.Unpickler):
         self._foreign = foreign
 
     def persistent_load(self, pid: Any) -> Any:
-        """What lies outside of the pickle, by its name: the numbers of tensors."""
+        """The key of something stored outside the pickle: the numbers of a tensor."""
         return pid
 
     def find_class(self, module: str, name: str) -> Any:
-        """A stand-in for what the pickle asks for; never the thing itself."""
-        asked = f"{module}.{name}"
-        if asked in _HARMLESS:
-            return _HARMLESS[asked]
-        if asked in self._foreign and asked in _BY_VALUE:
-            return _BY_VALUE[asked]
-        # It was read from the opcodes already; this is the lock itself.
-        if asked not in self._foreign and not _ALLOWED.fullmatch(today(asked)):
-            raise ValueError(f"{asked} appears only when it is unpickled")
-        return type(name, (Record,), {"qualified": today(asked)})
+        """A record class in place of what the pickle names; never the class itself."""
+        qualified = f"{module}.{name}"
+        if qualified in _HARMLESS:
+            return _HARMLESS[qualified]
+        if qualified in self._foreign and qualified in _BY_VALUE:
+            return _BY_VALUE[qualified]
+        # The opcodes were checked before; this check is the one that protects.
+        if qualified not in self._foreign and not _ALLOWED.fullmatch(current_name(qualified)):
+            raise ValueError(f"{qualified} appears only when it is unpickled")
+        return type(name, (Record,), {"qualified": current_name(qualified)})
 
 
 def _check_tree(loaded: Any, most_text: int) -> None:
-    # An object in several places is counted in each: whoever copies, prints or compares it goes there every time.
+    # A shared object counts once per reference, as it does for whatever copies, prints or compares it.
     nodes, text, waiting = 0, 0, [(loaded, 0)]
     while waiting:
         value, depth = waiting.pop()
@@ -182,18 +182,18 @@ def _check_tree(loaded: Any, most_text: int) -> None:
         elif isinstance(value, (str, bytes, bytearray)):
             text += len(value)
         if nodes + len(waiting) + len(parts) > MAX_NODES or text > most_text or depth > MAX_DEPTH:
-            raise ValueError("it grows far beyond its size when it is read")
+            raise ValueError("it expands far beyond its size when it is read")
         waiting += [(part, depth + 1) for part in parts]
 
 
 def _names_inside(things: Iterable[Any]) -> set[str]:
-    """The names of the records in things that may contain each other, in circles too."""
-    names, seen, waiting = set(), set(), list(things)
+    """The names of all records reachable from things, which may contain each other cyclically."""
+    names, visited, waiting = set(), set(), list(things)
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen:
+        if id(thing) in visited:
             continue
-        seen.add(id(thing))
+        visited.add(id(thing))
         if isinstance(thing, dict):
             waiting += [*thing.keys(), *thing.values()]
         elif isinstance(thing, (list, tuple, set, frozenset)):
@@ -208,13 +208,13 @@ def _names_inside(things: Iterable[Any]) -> set[str]:
 
 
 def _skeleton(*parts: Any) -> type[Record]:
-    """A class that was pickled with its code, as an inert one that only remembers what it was made of."""
-    named = next((part for part in parts if isinstance(part, str)), "a class")
-    return type("Pickled", (Record,), {"qualified": f"{named} with its own code", "parts": [parts]})
+    """A class that was pickled by value, as an inert record of its parts."""
+    name = next((part for part in parts if isinstance(part, str)), "a class")
+    return type("Pickled", (Record,), {"qualified": f"{name} with its own code", "parts": [parts]})
 
 
-def _filled(thing: Any, state: Any) -> Any:
-    """A class or a function that was pickled with its code, which is told what it consists of."""
+def _set_state(thing: Any, state: Any) -> Any:
+    """Record the state of a class or a function that was pickled by value."""
     if isinstance(thing, type) and issubclass(thing, Record):
         vars(thing).get("parts", []).append(state)
     elif isinstance(thing, Record):
@@ -229,20 +229,20 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 _HARMLESS: dict[str, Callable[..., Any]] = {"collections.OrderedDict": OrderedDict, "_codecs.encode": _encode}
-# How cloudpickle writes classes and functions of a script or a notebook: with all of their code, which is never run.
+# How cloudpickle writes classes and functions of a script or a notebook: by value, with code that is never run.
 _BY_VALUE: dict[str, Callable[..., Any]] = {
     "cloudpickle.cloudpickle._make_skeleton_class": _skeleton,
     "cloudpickle.cloudpickle._builtin_type": _skeleton,
-    "cloudpickle.cloudpickle._class_setstate": _filled,
-    "cloudpickle.cloudpickle._function_setstate": _filled,
+    "cloudpickle.cloudpickle._class_setstate": _set_state,
+    "cloudpickle.cloudpickle._function_setstate": _set_state,
 }
 
 
 def how_to_trust(sha256: str) -> str:
-    """The way to load exactly one file by its own library; the last sentence of a refusal.
+    """The advice that ends a refusal: how to load exactly this file by its own library.
 
     Args:
-        sha256: of the file that was refused.
+        sha256: of the refused file.
     """
     return (
         f"If you know who made this file and trust it to run code on this machine, load exactly it with "

@@ -1,4 +1,4 @@
-"""The members of a zip that somebody else made: checked before anything is read, and all read from one copy."""
+"""Reading the members of an untrusted zip: checked before anything is read, and all read from one copy."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ MAX_FILE = 256 * MIB
 MAX_TOTAL = 512 * MIB
 MAX_MEMBERS = 4096
 MAX_RATIO = 100
-LARGE, LARGE_RATIO = 32 * MIB, 4  # weights hardly become smaller by packing
+LARGE, LARGE_RATIO = 32 * MIB, 4  # weights hardly compress
 _DIRECTORY_PER_MEMBER = 512
-_ZIP, _FIRST, _FIRST_SIZE = b"PK\x03\x04", b"data", 30  # how a zip begins, and how large what comes before a name is
+_ZIP, _FIRST, _FIRST_SIZE = (
+    b"PK\x03\x04",
+    b"data",
+    30,
+)  # a zip's signature, its first member, and the size of the header before its name
 _END, _LOCATOR64, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _END_SIZE, _LOCATOR64_SIZE, _END64_SIZE = 22, 20, 56
 _END_REACH = _END_SIZE + 65535
-_ODD = "which no saved model has; nothing was read. Save the model again, or do without this file"
+_ODD = "which no saved model has; nothing was read. Save the model again, or do not use this file"
 
 
 def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
@@ -38,10 +42,10 @@ def read_file(path: Path, limit: int = MAX_FILE) -> bytes:
 
 
 def read_model(path: Path) -> bytes:
-    """The bytes of a model's zip; of anything else no more than its ends are read.
+    """The bytes of a model's zip; of other files only the ends are read.
 
     Raises:
-        ModelError: it cannot be read, or is something else; the message says what.
+        ModelError: it cannot be read, or is something else, which the message names.
         UnsafeFileError: it is too large, or a pipe or a device.
     """
     head, tail = ends_of(path, HEAD)
@@ -57,7 +61,7 @@ def read_model(path: Path) -> bytes:
 
 
 def begins_like_a_model(path: Path) -> bool:
-    """Whether a file begins like a zip whose first member is the one that Stable-Baselines3 writes first."""
+    """Whether a file begins as a zip whose first member is the one that Stable-Baselines3 writes first."""
     head, _ = ends_of(path, _FIRST_SIZE + len(_FIRST))
     return head.startswith(_ZIP) and head[_FIRST_SIZE:] == _FIRST
 
@@ -66,12 +70,12 @@ def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[
     """The members named in `limits`, with their checksums verified.
 
     Args:
-        content: the whole zip.
-        where: what errors call it.
-        limits: the largest size in bytes of each member that must be there.
+        content: the bytes of the zip.
+        where: its name in errors.
+        limits: the largest size in bytes of each required member.
 
     Raises:
-        ModelError: not a zip, cut short, damaged, or a wanted member is missing.
+        ModelError: not a zip, truncated, damaged, or a required member is missing.
         UnsafeFileError: sizes, names or links that no honest model has.
     """
     with open_zip(content, where) as archive:
@@ -93,11 +97,11 @@ def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[
 
 
 def open_zip(content: bytes, where: str) -> zipfile.ZipFile:
-    """A zip whose directory is small and honest: no duplicates, links, encryption, or sizes beyond the caps.
+    """Open a zip after checking its directory: no duplicates, links, encryption, or sizes above the limits.
 
     Raises:
-        ModelError: not a zip, cut short or damaged.
-        UnsafeFileError: see above.
+        ModelError: not a zip, truncated or damaged.
+        UnsafeFileError: a directory that no honest model has.
     """
     _check_directory(content, where)
     try:
@@ -109,9 +113,9 @@ def open_zip(content: bytes, where: str) -> zipfile.ZipFile:
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise UnsafeFileError(f"{where} has {len(members):,} members, {_ODD}")
-    twice = [name for name, count in Counter(member.filename for member in members).items() if count > 1]
-    if twice:
-        raise UnsafeFileError(f"{where} holds {twice[0][:120]!a} more than once, {_ODD}")
+    duplicates = [name for name, count in Counter(member.filename for member in members).items() if count > 1]
+    if duplicates:
+        raise UnsafeFileError(f"{where} holds {duplicates[0][:120]!a} more than once, {_ODD}")
     total = sum(member.file_size for member in members)
     if total > MAX_TOTAL:
         raise UnsafeFileError(f"{where} would unpack to {total:,} bytes, above {MAX_TOTAL:,}, {_ODD}")
@@ -123,7 +127,7 @@ def open_zip(content: bytes, where: str) -> zipfile.ZipFile:
 
 
 def read_member(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> bytes:
-    """One member of at most `limit` bytes, its checksum verified.
+    """Read one member of at most `limit` bytes and verify its checksum.
 
     Raises:
         ModelError: missing or damaged.
@@ -134,7 +138,7 @@ def read_member(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> 
         if size > limit:
             raise UnsafeFileError(f"{where}: {name} would unpack to {size:,} bytes, above {limit:,}, {_ODD}")
         with archive.open(name) as member:
-            # Asked for everything, Python's reader unpacks all there is before it looks at the size that was said.
+            # Without a size, Python's reader decompresses everything before it compares the declared size.
             content = member.read(size)
     except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, OSError, RuntimeError) as error:
         raise ModelError(f"{where} is damaged at {name!r}: {error}. Fetch or save it again") from error
@@ -144,22 +148,22 @@ def read_member(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> 
 
 
 def _check_directory(content: bytes, where: str) -> None:
-    # Python's zipfile builds an object for each member before it can be asked how many there are.
+    # Python's zipfile builds an object per member before their number is known.
     end = content.rfind(_END, max(0, len(content) - _END_REACH))
     if end < 0 or len(content) - end < _END_SIZE:
         raise ModelError(f"{where} is not a zip, or is cut short: its directory is missing. Fetch or save it again")
-    size, start = (int.from_bytes(content[at : at + 4], "little") for at in (end + 12, end + 16))
+    size, start = (int.from_bytes(content[offset : offset + 4], "little") for offset in (end + 12, end + 16))
     locator = end - _LOCATOR64_SIZE
-    if locator >= 0 and content.startswith(_LOCATOR64, locator):  # torch writes every zip as a large one
+    if locator >= 0 and content.startswith(_LOCATOR64, locator):  # torch always writes ZIP64
         end64 = locator - _END64_SIZE
-        said = int.from_bytes(content[locator + 8 : locator + 16], "little")
-        if said != end64 or not content.startswith(_END64, end64):
+        declared = int.from_bytes(content[locator + 8 : locator + 16], "little")
+        if declared != end64 or not content.startswith(_END64, end64):
             raise ModelError(f"{where} is damaged: its directory is not where it says. Fetch or save it again")
-        size, start = (int.from_bytes(content[at : at + 8], "little") for at in (end64 + 40, end64 + 48))
+        size, start = (int.from_bytes(content[offset : offset + 8], "little") for offset in (end64 + 40, end64 + 48))
         end = end64
     if size > MAX_MEMBERS * _DIRECTORY_PER_MEMBER:
         raise UnsafeFileError(f"{where} has a directory of {size:,} bytes: far too many members, {_ODD}")
-    # Where the two do not agree, two readers of one file see different members.
+    # Where the two disagree, different readers see different members.
     if start + size != end:
         raise ModelError(f"{where} is damaged: its directory is not where it says. Fetch or save it again")
 
@@ -170,9 +174,9 @@ def _fault(member: zipfile.ZipInfo) -> str | None:
     if member.flag_bits & 0x1:
         return "is encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return f"is packed with method {member.compress_type}"
+        return f"is compressed with method {member.compress_type}"
     if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
-        return f"is not packed, and is said to be of {member.compress_size:,} and of {member.file_size:,} bytes"
+        return f"is not compressed, and its size is declared as {member.compress_size:,} and {member.file_size:,} bytes"
     ratio = MAX_RATIO if member.file_size <= LARGE else LARGE_RATIO
     if member.file_size > MIB and member.file_size > ratio * member.compress_size:
         return f"would unpack from {member.compress_size:,} to {member.file_size:,} bytes"

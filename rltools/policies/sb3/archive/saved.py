@@ -1,4 +1,4 @@
-"""What a model's zip says, read without running anything in it."""
+"""Reading a model's zip without running anything in it."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from rltools._util.foreign_files import MIB
 from rltools.errors import ArgumentError, ModelError, RltoolsError, UnsafeFileError
 from rltools.policies.sb3.archive._decode import decode_space
 from rltools.policies.sb3.archive._opcodes import names_in
-from rltools.policies.sb3.archive._pickle import COMMANDS, Record, how_to_trust, shown, unpickle
+from rltools.policies.sb3.archive._pickle import COMMANDS, Record, how_to_trust, printable, unpickle
 from rltools.policies.sb3.archive._weights import names_in_pth, read_weights
 from rltools.policies.sb3.archive._zip import open_zip, read_member, read_members, read_model
 
-# Together with the file itself they stay within half a gigabyte.
+# Together with the file, at most half a gigabyte.
 LIMITS = {"data": 32 * MIB, "policy.pth": 192 * MIB}
 DECODED = ("policy_class", "policy_kwargs", "observation_space", "action_space")
 UNNEEDED = ("device", "optimizer_class", "optimizer_kwargs", "lr_schedule")
-"""Of policy_kwargs: where it was trained, and how."""
+"""Entries of policy_kwargs about training, which inference does not need."""
 MAX_VALUES = 200_000
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A model's zip.
+    """The content of a model's file.
 
     Attributes:
         path: the file.
         sha256: of the file.
         policy_class: its qualified name.
-        policy_kwargs: plain data, with a record for each class that is named.
-        observation_space: of the network: images channels first where they were transposed.
+        policy_kwargs: plain data, with a record for each class it names.
+        observation_space: of the network, with images channels first where they were transposed.
         action_space: of the environment.
-        weights: of the network.
-        settings: the readable part of everything else; nothing in it is decoded.
+        weights: of the network, by name.
+        settings: the JSON of the algorithm; nothing in it is decoded.
     """
 
     path: Path
@@ -62,9 +62,9 @@ def read_saved(path: Path) -> Saved:
     """Read a model's zip.
 
     Raises:
-        ModelError: missing, damaged or cut short, or not a model of Stable-Baselines3.
-        UnsafeFileError: it wants to run code or to exhaust the machine; nothing was run.
-        ArgumentError: spaces that are not supported.
+        ModelError: missing, damaged or truncated, or not a model of Stable-Baselines3.
+        UnsafeFileError: it would run code or exhaust the machine; nothing was run.
+        ArgumentError: unsupported spaces.
     """
     content = read_model(path)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -72,7 +72,7 @@ def read_saved(path: Path) -> Saved:
     _check_library(settings, path)
     members = read_members(content, str(path), {"policy.pth": LIMITS["policy.pth"]})
     check_unread(settings, content, str(path), sha256, DECODED)
-    del content  # weights may need the room
+    del content  # to free memory for the weights
     policy_class = saved_class(settings, path, sha256)
     kwargs = _entry(settings, "policy_kwargs", path, sha256, without_training) if settings.get("policy_kwargs") else {}
     if not isinstance(kwargs, dict) or not all(isinstance(key, str) for key in kwargs):
@@ -94,20 +94,20 @@ def saved_class(settings: dict[str, Any], path: Path, sha256: str) -> str:
 
     Raises:
         ModelError: there is none.
-        UnsafeFileError: it is none of the libraries'; it was not imported.
+        UnsafeFileError: it is not a class of the libraries; it was not imported.
     """
-    found = _entry(settings, "policy_class", path, sha256)
-    if not (isinstance(found, type) and issubclass(found, Record)):
+    record = _entry(settings, "policy_class", path, sha256)
+    if not (isinstance(record, type) and issubclass(record, Record)):
         raise ModelError(f"{path}: policy_class is not a class; save the model again")
-    return found.qualified
+    return record.qualified
 
 
 def read_settings(content: bytes, path: Path) -> dict[str, Any]:
-    """The JSON in a zip's entry `data`, of which nothing is decoded.
+    """Parse the JSON in a zip's entry `data`; its serialized values are not decoded.
 
     Raises:
-        ModelError: it is no JSON of `name: value`s.
-        UnsafeFileError: it would unpack to far more than its size.
+        ModelError: it is not a JSON object.
+        UnsafeFileError: it would expand to far more than its size.
     """
     if sum(map(content.count, (b"[", b"{", b","))) > MAX_VALUES:
         raise UnsafeFileError(
@@ -119,30 +119,36 @@ def read_settings(content: bytes, path: Path) -> dict[str, Any]:
         del content  # it can be large
         settings = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: its entry 'data' is not JSON ({shown(error)}); save the model again") from error
+        raise ModelError(f"{path}: its entry 'data' is not JSON ({printable(error)}); save the model again") from error
     if not isinstance(settings, dict):
         raise ModelError(f"{path}: its entry 'data' holds no `name: value`s; save the model again")
     return settings
 
 
 def without_training(kwargs: Any) -> list[Any]:
-    """Take what is about training out of the arguments of a policy; it is returned."""
+    """Remove the arguments about training from the arguments of a policy; returns them."""
     return [kwargs.pop(name) for name in UNNEEDED if name in kwargs] if isinstance(kwargs, dict) else []
 
 
 def _check_library(settings: dict[str, Any], path: Path) -> None:
-    """Whether it is Stable-Baselines3 that wrote a zip: SBX writes the same one, around networks of JAX.
+    """Refuse a zip of SBX, which has the same layout with networks of JAX.
 
     Raises:
-        ModelError: it is SBX.
+        ModelError: SBX wrote it.
     """
     try:
         names = list(names_in(base64.b64decode(settings["policy_class"][":serialized:"])))
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):  # whatever reads it says what is wrong
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ):  # read again later, with an error message
         return
     if any(name.startswith("sbx.") for name in names):
         raise ModelError(
-            f"{path} is a model of SBX, whose networks are of JAX, and gradients are taken here with PyTorch; train it "
+            f"{path} is a model of SBX, whose networks are of JAX, and gradients are computed with PyTorch; train it "
             f"with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network"
         )
 
@@ -164,15 +170,15 @@ def _entry(
 
 def _space(settings: dict[str, Any], name: str, path: Path, sha256: str) -> Space[Any]:
     record = _entry(settings, name, path, sha256)
-    return meaning(lambda: decode_space(record), name, path)
+    return decode_entry(lambda: decode_space(record), name, path)
 
 
-def meaning(decode: Callable[[], T], entry: str, path: Path) -> T:
-    """What `decode` makes of an entry of a file, its faults told as the file's.
+def decode_entry(decode: Callable[[], T], entry: str, path: Path) -> T:
+    """The result of decoding an entry of a file; errors name the file and the entry.
 
     Raises:
-        ModelError: it makes nothing of it.
-        ArgumentError: it is something that is not supported.
+        ModelError: it cannot be decoded.
+        ArgumentError: it is not supported.
     """
     try:
         return decode()
@@ -180,10 +186,10 @@ def meaning(decode: Callable[[], T], entry: str, path: Path) -> T:
         raise ArgumentError(f"{path}: {error}") from None
     except (ModelError, UnsafeFileError):
         raise
-    # A hostile entry can make whatever reads it fail in any of Python's ways.
+    # A hostile entry can make a decoder raise anything.
     except Exception as error:
         raise ModelError(
-            f"{path}: {entry} is not as Stable-Baselines3 writes it ({shown(error)}); save it again"
+            f"{path}: {entry} is not as Stable-Baselines3 writes it ({printable(error)}); save it again"
         ) from error
 
 
@@ -191,37 +197,39 @@ MAX_PTH = 192 * MIB
 _STEPS = 100_000
 
 
-def check_unread(settings: dict[str, Any], content: bytes, where: str, sha256: str, read: Iterable[str]) -> None:
-    """Refuse a model that names what runs commands in an entry or a member that is never decoded.
+def check_unread(settings: dict[str, Any], content: bytes, where: str, sha256: str, decoded: Iterable[str]) -> None:
+    """Refuse a model that names commands in an entry or a member that is never decoded here.
 
-    The library's own `load` would decode it, so the user had better hear of it.
+    The library's own `load` would decode it, so the user should know.
 
     Args:
         settings: the zip's JSON.
-        content: the whole zip.
-        where: what errors call it.
+        content: the bytes of the zip.
+        where: its name in errors.
         sha256: of the file.
-        read: the entries that are decoded, and looked at then.
+        decoded: the entries that are decoded, and checked then.
 
     Raises:
-        UnsafeFileError: it does; nothing was run.
+        UnsafeFileError: it names commands; nothing was run.
     """
-    for part, name in _named(settings, content, where, set(read)):
+    for part, name in _names_undecoded(settings, content, where, set(decoded)):
         if COMMANDS.fullmatch(name):
             raise UnsafeFileError(
-                f"{where}: {shown(part)} wants {shown(name)}, which no model needs; it was NOT run. "
+                f"{where}: {printable(part)} wants {printable(name)}, which no model needs; it was NOT run. "
                 + how_to_trust(sha256)
             )
 
 
-def _named(settings: dict[str, Any], content: bytes, where: str, read: set[str]) -> Iterator[tuple[str, str]]:
+def _names_undecoded(
+    settings: dict[str, Any], content: bytes, where: str, decoded: set[str]
+) -> Iterator[tuple[str, str]]:
     steps = iter(range(_STEPS))  # for all entries together
     for key, entry in settings.items():
-        said = entry.get(":serialized:") if isinstance(entry, dict) else None
-        if key in read or not isinstance(said, str):
+        serialized = entry.get(":serialized:") if isinstance(entry, dict) else None
+        if key in decoded or not isinstance(serialized, str):
             continue
         try:
-            for name in names_in(b64decode(said), steps):
+            for name in names_in(b64decode(serialized), steps):
                 yield key, name
         except (ValueError, LookupError, OverflowError):  # not even a pickle
             continue

@@ -1,29 +1,38 @@
-"""Actor-critic networks that are told which actions are allowed: MaskablePPO.
+"""Actor-critic networks with action masks: MaskablePPO.
 
-The logits are those before any mask: a mask makes -1e8 of an action that is not allowed, where nothing can be learned of
-the network.
+The logits are those before the mask, which sets the logits of invalid actions to -1e8 and their gradients to 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.policies import (
     MaskableActorCriticCnnPolicy,
     MaskableActorCriticPolicy,
     MaskableMultiInputActorCriticPolicy,
 )
+from torch import nn
 
 from rltools.policies.sb3._heads import Heads
-from rltools.policies.sb3.families.on_policy import towers
+from rltools.policies.sb3.families import on_policy
+from rltools.policies.sb3.families.on_policy import is_feedforward, towers
 
 CLASSES = (MaskableActorCriticPolicy, MaskableActorCriticCnnPolicy, MaskableMultiInputActorCriticPolicy)
+ALGORITHMS = (MaskablePPO,)
 INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_get_action_dist_from_latent")
 SHOWS_NORMALIZATION = True
+UNSAVED = on_policy.UNSAVED
 
 
-def outputs(network: MaskableActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
-    """Logits, of a bit those for off and for on, and the value of the state."""
+def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> type[nn.Module] | None:
+    """See the folder; unlike PPO's, its class has no gSDE."""
+    return MaskableActorCriticPolicy if is_feedforward(names) and "use_sde" not in kwargs else None
+
+
+def make_heads(network: MaskableActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
+    """The logits, for a bit those of off and on, and the value of the state."""
     actor, _, critic = towers(network)
     return Heads({"logit": actor, "value": critic}, masked=True)

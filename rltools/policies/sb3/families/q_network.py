@@ -1,4 +1,4 @@
-"""Networks of a value for each action: DQN and QR-DQN."""
+"""Q-networks: DQN and QR-DQN."""
 
 from __future__ import annotations
 
@@ -7,27 +7,39 @@ from typing import Any
 
 import numpy as np
 import torch
+from sb3_contrib import QRDQN
 from sb3_contrib.qrdqn.policies import CnnPolicy as QuantileCnnPolicy
 from sb3_contrib.qrdqn.policies import MultiInputPolicy as QuantileMultiInputPolicy
 from sb3_contrib.qrdqn.policies import QRDQNPolicy
+from stable_baselines3 import DQN
 from stable_baselines3.dqn.policies import CnnPolicy, DQNPolicy, MultiInputPolicy
-from torch import Tensor
+from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
 from rltools.policies.actions import epsilon_greedy, greedy
 from rltools.policies.base import VjpFn
 from rltools.policies.sb3._composition import CHILDREN, composition_of, is_as_imported
 from rltools.policies.sb3._heads import Heads
-from rltools.policies.sb3._preprocess import unprepared
+from rltools.policies.sb3._preprocess import without_preprocessing
 from rltools.policies.vjp._chain import Chain, Child
 from rltools.policies.vjp._plan import is_plain
 
 CLASSES = (DQNPolicy, CnnPolicy, MultiInputPolicy, QRDQNPolicy, QuantileCnnPolicy, QuantileMultiInputPolicy)
+ALGORITHMS = (DQN, QRDQN)
 INFERENCE = ("forward", "_predict", "extract_features")
 SHOWS_NORMALIZATION = False
+SETTINGS = ("exploration_rate",)
 
 
-def outputs(network: Any, settings: Mapping[str, Any]) -> Heads:
+def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> type[nn.Module] | None:
+    """See the folder."""
+    for prefix, cls in (("quantile_net.", QRDQNPolicy), ("q_net.", DQNPolicy)):
+        if any(name.startswith(prefix) for name in names):
+            return cls
+    return None
+
+
+def make_heads(network: Any, settings: Mapping[str, Any]) -> Heads:
     """The expected return of each action; for QR-DQN the mean over its quantiles."""
     composition = composition_of(network)
     if hasattr(network, "q_net"):
@@ -41,16 +53,16 @@ def outputs(network: Any, settings: Mapping[str, Any]) -> Heads:
             return greedy(scores)
         epsilon = settings.get("exploration_rate")
         if not isinstance(epsilon, (int, float)):
-            raise ArgumentError("random actions need the exploration rate, which this model does not say")
+            raise ArgumentError("random actions need the exploration rate, which this model does not have")
         return epsilon_greedy(scores, epsilon, rngs)
 
     return Heads({"q_value": q_values}, choose)
 
 
 class _Inner(Child):
-    """The network in a policy that its `_predict` calls, which prepares observations itself.
+    """The network that a policy's `_predict` calls, which preprocesses observations itself.
 
-    As long as nothing hangs on it, its parts are called, which leave a gradient to every kind of observation.
+    Unless it is hooked, its parts are called instead, so that every kind of observation has a gradient.
     """
 
     def __init__(self, network: Any, name: str) -> None:
@@ -65,8 +77,8 @@ class _Inner(Child):
                 x = getattr(inner, part)(x)
             y: Tensor = x
             return y
-        given: Tensor = inner(unprepared(x, inner.observation_space, scaled=inner.normalize_images))
-        return given.flatten(1)
+        outputs: Tensor = inner(without_preprocessing(x, inner.observation_space, scaled=inner.normalize_images))
+        return outputs.flatten(1)
 
 
 class _MeanOfQuantiles:
@@ -77,7 +89,7 @@ class _MeanOfQuantiles:
 
     @property
     def count(self) -> int:
-        """How many quantiles there are of each action."""
+        """The number of quantiles per action."""
         return int(self.network.quantile_net.n_quantiles)
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -1,16 +1,17 @@
 """Actor-critic networks with an LSTM: RecurrentPPO.
 
-A state is the hidden and the cell state of the actor's LSTM, all layers of each, and then those of the critic's where
-it has one of its own. The step is written out because the library's critic is cut off from a shared LSTM, and because
-an LSTM in eval mode cannot be differentiated on a GPU.
+A recurrent state is the hidden and the cell state of all layers of the actor's LSTM, followed by those of the critic's
+LSTM if it has one. The step is written out because the library detaches the critic from a shared LSTM, and because
+cuDNN cannot differentiate an LSTM in eval mode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from sb3_contrib import RecurrentPPO
 from sb3_contrib.common.recurrent.policies import (
     RecurrentActorCriticCnnPolicy,
     RecurrentActorCriticPolicy,
@@ -26,54 +27,65 @@ from rltools.policies.vjp._chain import Chain, Child
 from rltools.policies.vjp._plan import is_plain
 
 CLASSES = (RecurrentActorCriticPolicy, RecurrentActorCriticCnnPolicy, RecurrentMultiInputActorCriticPolicy)
+ALGORITHMS = (RecurrentPPO,)
 INFERENCE = ("forward", "_predict", "get_distribution", "extract_features", "_get_action_dist_from_latent", "predict")
 SHOWS_NORMALIZATION = True
 
 
-def outputs(network: RecurrentActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
-    """As of a network without a memory, each a function of what its LSTM recalls."""
+def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> None:
+    """See the folder.
+
+    Raises:
+        LookupError: the file is of a recurrent policy.
+    """
+    if any(name.startswith("lstm_") for name in names):
+        raise LookupError("a recurrent policy alone, which does not say how large its LSTM is")
+
+
+def make_heads(network: RecurrentActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
+    """The heads of a network without an LSTM, as functions of the LSTM's output."""
     composition = composition_of(network)
     latent = Chain(Child(network, ("mlp_extractor",), "forward_actor"), composition=composition)
-    of_critic = Child(network, ("mlp_extractor",), "forward_critic"), Child(network, ("value_net",))
+    critic = Child(network, ("mlp_extractor",), "forward_critic"), Child(network, ("value_net",))
     actor = Chain(latent, Child(network, ("action_net",)))
-    return actor_critic(network, actor, latent, Chain(*of_critic, composition=composition), _memory(network))
+    return actor_critic(network, actor, latent, Chain(*critic, composition=composition), _recurrent_state(network))
 
 
-def _memory(network: Any) -> RecurrentState:
+def _recurrent_state(network: Any) -> RecurrentState:
     for lstm in (network.lstm_actor, network.lstm_critic):
         if lstm is not None and (lstm.bidirectional or lstm.proj_size):
-            raise ArgumentError(f"an LSTM that looks both ways, or with a projection, is not supported: {lstm}")
+            raise ArgumentError(f"a bidirectional LSTM, or one with a projection, is not supported: {lstm}")
     composition = composition_of(network)
-    seen = Chain(Child(network, ("pi_features_extractor",)), composition=composition)
-    valued = Chain(Child(network, ("vf_features_extractor",)), composition=composition)
+    actor_features = Chain(Child(network, ("pi_features_extractor",)), composition=composition)
+    critic_features = Chain(Child(network, ("vf_features_extractor",)), composition=composition)
     has_critic = network.lstm_critic is not None
     size = 2 * network.lstm_actor.num_layers * network.lstm_actor.hidden_size
 
     def recall(name: str, x: Any, state: Tensor) -> Tensor:
         if name != "value" or network.shared_lstm:
-            return step(network.lstm_actor, seen(x), state[:, :size])[0]
+            return step(network.lstm_actor, actor_features(x), state[:, :size])[0]
         if has_critic:
-            return step(network.lstm_critic, valued(x), state[:, size:])[0]
-        latent: Tensor = network.critic(valued(x))
+            return step(network.lstm_critic, critic_features(x), state[:, size:])[0]
+        latent: Tensor = network.critic(critic_features(x))
         return latent
 
     def advance(x: Any, state: Tensor) -> tuple[Tensor, Tensor]:
-        features = seen(x)
+        features = actor_features(x)
         recalled, after = step(network.lstm_actor, features, state[:, :size])
         if has_critic:
             shared = network.pi_features_extractor is network.vf_features_extractor
-            of_critic = step(network.lstm_critic, features if shared else valued(x), state[:, size:])[1]
-            after = torch.cat([after, of_critic], dim=1)
+            critic_state = step(network.lstm_critic, features if shared else critic_features(x), state[:, size:])[1]
+            after = torch.cat([after, critic_state], dim=1)
         return recalled, after
 
     return RecurrentState(2 * size if has_critic else size, recall, advance)
 
 
 def step(lstm: nn.LSTM, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """`features [batch, feature]`, `state [batch, 2 * layers * hidden]` -> the last layer's output, and the state.
+    """`features [batch, feature]`, `state [batch, 2 * layers * hidden]` -> the last layer's output and the new state.
 
-    Its parameters are looked up at each call: whoever computes in another dtype puts others there. One that is more
-    than a plain LSTM is called.
+    Parameters are looked up at each call, because `functional_call` replaces them to compute in another dtype. A
+    subclass of LSTM or a hooked one is called as it is.
     """
     hidden, cell = state.to(features).view(len(state), 2, lstm.num_layers, lstm.hidden_size).unbind(1)
     if type(lstm) is not nn.LSTM or not is_plain(lstm) or nn.LSTM.forward is not _FORWARD:

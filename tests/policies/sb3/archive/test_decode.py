@@ -43,11 +43,11 @@ def seeded(space):
     ids=str,
 )
 def test_a_space_is_what_it_was(space):
-    found = decoded(space)
-    assert found == space
-    assert type(found) is type(space)
+    result = decoded(space)
+    assert result == space
+    assert type(result) is type(space)
     if isinstance(space, Dict):
-        assert list(found.spaces) == list(space.spaces)
+        assert list(result.spaces) == list(space.spaces)
 
 
 @pytest.mark.parametrize("space", [Tuple([VECTOR]), Text(3), Dict(a=Graph(VECTOR, None))], ids=str)
@@ -76,7 +76,7 @@ def itself():
 
 
 @pytest.mark.parametrize(
-    ("space", "said"),
+    ("space", "message"),
     [
         (altered(Discrete(2), n=10**12), "choices"),
         (altered(Discrete(2), n=0), "choices"),
@@ -88,15 +88,15 @@ def itself():
         (altered(MultiDiscrete([2]), nvec=np.array([-3])), "choices"),
         (altered(MultiBinary(2), n=10**9), "choices"),
         (altered(MultiBinary(2), n=(2000, 2000)), "choices"),
-        (altered(Dict(), spaces={3: Discrete(2)}), "keys are not texts"),
-        (altered(Dict(), spaces=[Discrete(2)]), "keys are not texts"),
+        (altered(Dict(), spaces={3: Discrete(2)}), "keys are not strings"),
+        (altered(Dict(), spaces=[Discrete(2)]), "keys are not strings"),
         (altered(Dict(), spaces={"a": 3}), "not a space"),
         (deep(9), "inside each other"),
-        (altered(Dict(), spaces={str(at): Discrete(2) for at in range(1100)}), "more than 1024 spaces"),
+        (altered(Dict(), spaces={str(index): Discrete(2) for index in range(1100)}), "more than 1024 spaces"),
     ],
 )
-def test_what_no_model_has_is_refused(space, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_no_model_has_is_refused(space, message):
+    with pytest.raises(ValueError, match=message):
         decoded(space)
 
 

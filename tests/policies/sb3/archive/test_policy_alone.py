@@ -43,13 +43,13 @@ def test_under_any_name(name: str, tmp_path: Path) -> None:
     model = PPO("MlpPolicy", "CartPole-v1", seed=0, device="cpu", policy_kwargs={"net_arch": [4]})
     model.policy.save(str(tmp_path / name))
     policy = load_policy(tmp_path / name, "CartPole-v1")
-    assert "whether it was trained on normalized observations is not known; none are normalized" in policy.source.notes
+    assert "whether it was trained on normalized observations is unknown; none are normalized" in policy.source.notes
     observations = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     np.testing.assert_array_equal(
         policy.act(observations, Context()).actions, model.predict(observations, deterministic=True)[0]
     )
-    text, whole = inspection(str(tmp_path / name))
-    assert whole
+    text, saved_data = inspection(str(tmp_path / name))
+    assert saved_data
     assert "ActorCriticPolicy" in text
 
 
@@ -64,9 +64,9 @@ class Payload:
 def saved(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """The file of a policy alone, of which something was changed before it was saved."""
     model = PPO("MlpPolicy", "CartPole-v1", seed=0, device="cpu", policy_kwargs={"net_arch": [4]})
-    whole = {"state_dict": model.policy.state_dict(), "data": model.policy._get_constructor_parameters()}
-    change(whole)
-    torch.save(whole, tmp_path / "policy.pt")
+    saved_data = {"state_dict": model.policy.state_dict(), "data": model.policy._get_constructor_parameters()}
+    change(saved_data)
+    torch.save(saved_data, tmp_path / "policy.pt")
     return tmp_path / "policy.pt"
 
 
@@ -74,13 +74,13 @@ def saved(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
 def test_a_payload_is_not_run(place: str, tmp_path: Path) -> None:
     payload = Payload(tmp_path / "ran")
 
-    def change(whole: dict[str, Any]) -> None:
+    def change(saved_data: dict[str, Any]) -> None:
         if place == "optimizer":
-            whole["data"]["optimizer_class"] = payload
+            saved_data["data"]["optimizer_class"] = payload
         elif place == "top":
-            whole["more"] = payload
+            saved_data["more"] = payload
         else:
-            whole[place]["more"] = payload
+            saved_data[place]["more"] = payload
 
     path = saved(tmp_path, change)
     with pytest.raises(UnsafeFileError, match=r"wants posix\.mkdir, which .*NOT run.*trust="):
@@ -88,8 +88,8 @@ def test_a_payload_is_not_run(place: str, tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def widened(whole: dict[str, Any]) -> None:
-    weights = whole["state_dict"]
+def widened(saved_data: dict[str, Any]) -> None:
+    weights = saved_data["state_dict"]
     name = next(iter(weights))
     weights[name] = torch.zeros(1).expand(4000, 4000)
 
@@ -97,15 +97,18 @@ def widened(whole: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda whole: whole["state_dict"].update(extra=torch.zeros(3)), "unexpected .*extra"),
-        (lambda whole: whole["state_dict"].popitem(), "missing"),
-        (lambda whole: whole["state_dict"].update(action_net=3), "something else than weights"),
-        (lambda whole: whole["state_dict"]["action_net.bias"].fill_(torch.nan), "NaN or infinity"),
-        (lambda whole: whole["data"].pop("observation_space"), "torch.save"),
-        (lambda whole: whole["data"].update(net_arch=[10**9]), "more than it has weights for"),
-        (lambda whole: whole.update(data=["observation_space", "action_space"]), "not as Stable-Baselines3 writes it"),
-        (lambda whole: whole["data"].update(observation_space=3), "not a space"),
-        (lambda whole: whole.update(data=3), "torch.save"),
+        (lambda saved_data: saved_data["state_dict"].update(extra=torch.zeros(3)), "unexpected .*extra"),
+        (lambda saved_data: saved_data["state_dict"].popitem(), "missing"),
+        (lambda saved_data: saved_data["state_dict"].update(action_net=3), "something other than weights"),
+        (lambda saved_data: saved_data["state_dict"]["action_net.bias"].fill_(torch.nan), "NaN or infinity"),
+        (lambda saved_data: saved_data["data"].pop("observation_space"), "torch.save"),
+        (lambda saved_data: saved_data["data"].update(net_arch=[10**9]), "more than it has weights for"),
+        (
+            lambda saved_data: saved_data.update(data=["observation_space", "action_space"]),
+            "not as Stable-Baselines3 writes it",
+        ),
+        (lambda saved_data: saved_data["data"].update(observation_space=3), "not a space"),
+        (lambda saved_data: saved_data.update(data=3), "torch.save"),
         (widened, "larger than its"),
     ],
 )
@@ -115,7 +118,7 @@ def test_what_is_wrong_is_one_error(change: Callable[[dict[str, Any]], None], fa
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:
-    content = saved(tmp_path, lambda whole: None).read_bytes()
+    content = saved(tmp_path, lambda saved_data: None).read_bytes()
     rng = np.random.default_rng(0)
     for _ in range(60):
         damaged = bytearray(content)

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNorm
 from rltools.cli._inspecting import inspection
 from rltools.envs import import_modules, wrapped_spec
 from rltools.policies.load import load_policy
-from rltools.policies.sb3.zoo._environment import stacked, todays_wrapper
+from rltools.policies.sb3.zoo._environment import current_wrapper, frame_stack_wrappers
 
 
 def small(env, size):
@@ -47,7 +47,7 @@ def test_the_model_at_the_end_stands_for_the_run(run):
     assert size_of(policy) == 6
     assert policy.source.notes == (
         "this is CartPole-v1.zip; CartPole-v1_1 also holds best_model.zip, rl_model_1000_steps.zip, "
-        "rl_model_500_steps.zip, to be had by their paths",
+        "rl_model_500_steps.zip, load them by their paths",
     )
     assert EnvSpec.from_json(policy.source.environment).id == "CartPole-v1"
 
@@ -90,7 +90,7 @@ def test_statistics_of_the_run_and_of_a_checkpoint(run):
         wrapper.obs_rms.mean[:] = mean
         (folder / path).write_bytes(pickle.dumps(wrapper))
     wrapper.close()
-    note = "vecnormalize.pkl is from the end of the training, and {} from an earlier moment of it"
+    note = "vecnormalize.pkl is from the end of training, and {} from an earlier time"
     for name, mean in (("CartPole-v1", 1), ("best_model", 1), ("rl_model_500_steps", 2), ("rl_model_900_steps", 1)):
         policy, plain = load_policy(folder / f"{name}.zip"), load_policy(folder / f"{name}.zip", normalize=False)
         x, zero = np.full((1, 4), mean, np.float32), np.zeros((1, 4), np.float32)
@@ -105,8 +105,8 @@ def test_inspect_shows_the_run(run):
     folder = run(
         "CartPole-v1.zip", "best_model.zip", config="frame_stack: 4\nenv_wrapper: os.system\nvec_env_wrapper: x"
     )
-    text, whole = inspection(str(folder))
-    assert whole
+    text, complete = inspection(str(folder))
+    assert complete
     for part in ("environment", "CartPole-v1", "os.system", "frame_stack=4", "best_model.zip", "0 steps"):
         assert part in text
     model, _ = inspection(str(folder / "best_model.zip"))
@@ -182,8 +182,8 @@ def test_stacked_frames_are_those_of_stable_baselines(monkeypatch, run, space, w
     theirs = VecTransposeImage(theirs) if len(space.shape) == 3 else theirs
     policy = load_policy(run("Ramp-v0.zip", env="Ramp-v0", config="frame_stack: 3", make=lambda: theirs))
     assert policy.observation_space.shape == theirs.observation_space.shape
-    assert wrapper in {name for name, _ in stacked(3, space)}
-    ours = gymnasium.make(wrapped_spec(spec, stacked(3, space)))
+    assert wrapper in {name for name, _ in frame_stack_wrappers(3, space)}
+    ours = gymnasium.make(wrapped_spec(spec, frame_stack_wrappers(3, space)))
     observation, _ = ours.reset(seed=0)
     np.testing.assert_array_equal(observation, theirs.reset()[0])
     for _ in range(4):
@@ -191,17 +191,17 @@ def test_stacked_frames_are_those_of_stable_baselines(monkeypatch, run, space, w
 
 
 @pytest.mark.parametrize(
-    ("env", "config", "said"),
+    ("env", "config", "message"),
     [
-        ("CartPole-v1", "frame_stack: 4\nnormalize: true", "after they were normalized"),
+        ("CartPole-v1", "frame_stack: 4\nnormalize: true", "after normalization"),
         ("CarRacing-v3", "frame_stack: 2", "along the last axis"),
     ],
 )
-def test_stacked_frames_that_cannot_be_made_alike_are_said(run, env, config, said):
+def test_stacked_frames_that_cannot_be_made_alike_are_said(run, env, config, message):
     make = (lambda: gymnasium.make("CartPole-v1")) if env != "CartPole-v1" else None
     policy = load_policy(run(f"{env}.zip", env=env, config=config, make=make), normalize=False)
     assert policy.source.environment is None
-    assert said in policy.source.notes[0]
+    assert message in policy.source.notes[0]
     assert "give a function that makes the environment as env=" in policy.source.notes[0]
 
 
@@ -233,7 +233,7 @@ def test_stacked_frames_that_cannot_be_made_alike_are_said(run, env, config, sai
     ],
 )
 def test_wrappers_by_their_names_today(name, kwargs, expected):
-    wrapper, note = todays_wrapper(name, kwargs)
+    wrapper, note = current_wrapper(name, kwargs)
     assert note == ""
     assert wrapper[0] == expected[0]
     assert wrapper[1] == (kwargs if expected[1] is None else expected[1])
@@ -244,7 +244,7 @@ def test_wrappers_that_leave_observations_alone_are_left_out_and_said(run):
     policy = load_policy(folder)
     assert EnvSpec.from_json(policy.source.environment).additional_wrappers == ()
     assert policy.source.notes == ("trained with DelayedRewardWrapper, which delays rewards; that is not done here",)
-    assert todays_wrapper("stable_baselines3.common.monitor.Monitor", {}) == (None, "")
+    assert current_wrapper("stable_baselines3.common.monitor.Monitor", {}) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_wrappers_that_leave_observations_alone_are_left_out_and_said(run):
 )
 def test_wrappers_without_a_like_are_refused(name):
     with pytest.raises(LookupError):
-        todays_wrapper(name, {})
+        current_wrapper(name, {})
 
 
 def test_a_wrapper_of_gymnasium_is_around_the_environment(run):
