@@ -20,7 +20,16 @@ from rltools.errors import RltoolsError
 from rltools.explanation.batches import explained_rows
 from rltools.explanation.references import given_references
 from rltools.explanation.spec import with_groups
-from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions, pulled
+from rltools.policies.base import (
+    ActResult,
+    Context,
+    Policy,
+    check_is_policy,
+    decide,
+    next_state,
+    outputs_and_vjp,
+    positions,
+)
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import blank_observations, map_leaves, pick
@@ -153,7 +162,7 @@ class Live:
         finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> StepExplanation:
         first = self.policy.heads[0]
-        way = None if self.weights is None else pulled(self.policy, first, x, context)
+        way = None if self.weights is None else outputs_and_vjp(self.policy, first, x, context)
         if self.weights is not None and way is not None:
             output, back = way
             acted = act(output)

@@ -33,7 +33,8 @@ def tinyrl(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     point = Point("tinyrl", "tinyrl.attribution", "rltools.policies")
     before = discovery.others
     monkeypatch.setattr(
-        "rltools.policies.others", lambda group: before(group) | ({"tinyrl": point} if "policies" in group else {})
+        "rltools.policies.library.others",
+        lambda group: before(group) | ({"tinyrl": point} if "policies" in group else {}),
     )
     shown: dict[str, object] = {"rltools": rltools}
     exec(test, shown)

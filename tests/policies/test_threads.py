@@ -91,7 +91,7 @@ def test_a_large_network_computes_on_all_threads_that_the_caller_has(
 ) -> None:
     computed = calls(watched, make_env, tmp_path)
     # 16 operations a row; exact Shapley values hold 2**3 copies of each of 10 steps at once.
-    monkeypatch.setattr(threads_module, "WORTH_SEVERAL", 16 * 80)
+    monkeypatch.setattr(threads_module, "SEVERAL_THREADS_FROM", 16 * 80)
     computed["explain"]()
     assert 3 in watched.module.seen
     watched.module.seen.clear()

@@ -265,8 +265,8 @@ class TestRows:
     @pytest.mark.parametrize(
         ("kind", "said"),
         [
-            ("norm", r"scores a state differently beside other states \(in its layer '0.1', BatchNorm1d"),
-            ("centered", "scores a state differently beside other states, so a score"),
+            ("norm", r"scores an observation differently beside other observations \(in its layer '0.1', BatchNorm1d"),
+            ("centered", "scores an observation differently beside other observations, so a score"),
         ],
     )
     def test_they_are_refused_wherever_several_are_scored(self, kind, said, tmp_path):
@@ -289,7 +289,7 @@ class TestRows:
         policy = of(net)
         recording = rltools.record(policy, Still, episodes=1)
         net[1].running_mean = net[1].running_var = None
-        with pytest.raises(MismatchError, match="scores a state differently beside other states"):
+        with pytest.raises(MismatchError, match="scores an observation differently beside other observations"):
             rltools.explain(recording, policy)
 
     def test_a_change_is_noticed(self):
@@ -302,7 +302,7 @@ class TestRows:
         del net[1]
         policy.act(STATES, Context())
         net[0].register_forward_hook(lambda module, given, y: y - y.mean(0))
-        with pytest.raises(MismatchError, match="scores a state differently"):
+        with pytest.raises(MismatchError, match="scores an observation differently"):
             policy.act(STATES, Context())
 
     @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from torch import nn
 
 import rltools
 from rltools.policies._normalization import Normalization
-from rltools.policies.base import Context, pulled
+from rltools.policies.base import Context, outputs_and_vjp
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Clipped, Divided, Reordered, Unscaled, convolution_back
+from rltools.policies.vjp._layers import Clipped, Divided, Reordered, Unscaled, convolution_vjp
 from rltools.targets import make_target_function, parse_target
 
 quick = settings(deadline=None, max_examples=25)
@@ -97,7 +97,7 @@ def test_blocks_are_the_general_way_back():
     net = nn.Conv2d(4, 8, 8, 4).double()
     g = draw(3, 8, 20, 20)
     general = torch.nn.grad.conv2d_input((3, 4, 84, 84), net.weight, g, 4)
-    torch.testing.assert_close(convolution_back(net, (3, 4, 84, 84), g), general)
+    torch.testing.assert_close(convolution_vjp(net, (3, 4, 84, 84), g), general)
 
 
 def test_normalization_and_its_limits():
@@ -106,7 +106,7 @@ def test_normalization_and_its_limits():
     g = draw(6, 4, seed=3)
     (expected,) = torch.autograd.grad(normalization.apply(x), x, g)
     assert (expected == 0).any(), "some entries are clipped"
-    torch.testing.assert_close(normalization.back(x.detach(), g), expected)
+    torch.testing.assert_close(normalization.vjp(x.detach(), g), expected)
 
 
 class TestOfPolicies:
@@ -120,17 +120,17 @@ class TestOfPolicies:
 
     @pytest.mark.parametrize("activation", [nn.GELU, nn.Dropout])
     def test_unknown_layers_have_no_way_back(self, activation):
-        assert pulled(self.of(self.net(activation)), "logit", draw(2, 4), Context()) is None
+        assert outputs_and_vjp(self.of(self.net(activation)), "logit", draw(2, 4), Context()) is None
 
     def test_what_is_hooked_is_called(self):
         net, seen = self.net(), []
         policy = self.of(net)
         handle = net[1].register_forward_hook(lambda *given: seen.append(given))
-        assert pulled(policy, "logit", draw(2, 4), Context()) is None
+        assert outputs_and_vjp(policy, "logit", draw(2, 4), Context()) is None
         make_target_function(policy, parse_target("logit:0", policy), Context()).gradients(draw(2, 4))
         assert seen
         handle.remove()
-        assert pulled(policy, "logit", draw(2, 4), Context()) is not None
+        assert outputs_and_vjp(policy, "logit", draw(2, 4), Context()) is not None
 
     def test_a_class_derived_from_a_known_layer_is_not_known(self):
         class Doubled(nn.Linear):
@@ -138,7 +138,7 @@ class TestOfPolicies:
                 return 2 * super().forward(x)
 
         net = nn.Sequential(Doubled(4, 3)).double()
-        assert pulled(self.of(net), "logit", draw(2, 4), Context()) is None
+        assert outputs_and_vjp(self.of(net), "logit", draw(2, 4), Context()) is None
 
     @pytest.mark.parametrize(
         "target",
@@ -192,7 +192,7 @@ def test_reference_agents_against_a_graph(name, target):
     policy = rltools.load_policy(name)
     x = policy.encode(rltools.record(policy, episodes=1, max_steps=30).episode(0).observations[::10])
     score = make_target_function(policy, parse_target(target, policy), Context())
-    assert pulled(policy, target.partition(":")[0], x, Context()) is not None
+    assert outputs_and_vjp(policy, target.partition(":")[0], x, Context()) is not None
     leaf = x.clone().requires_grad_()
     outputs = score(leaf)
     for at, found in enumerate(score.gradients(x)):
