@@ -28,7 +28,7 @@ def check_given(module: Any, heads: Any, features: Any, environment: Any, action
         raise ArgumentError(f"the module is the class {module.__name__}; give an instance of it, with trained weights")
     if isinstance(module, Mapping):
         raise ArgumentError(
-            f"the module is a {type(module).__name__}, weights that do not say what network they are of; build the "
+            f"the module is a {type(module).__name__}, weights without a description of their network; build the "
             f"network, load them into it with load_state_dict, and give the network"
         )
     if not callable(module):
