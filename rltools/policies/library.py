@@ -122,8 +122,8 @@ def _unclaimed(source: object) -> ArgumentError:
         return ArgumentError(f"no policy can be made of {kind}")
     return ArgumentError(
         f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried were "
-        f"{', '.join([*sorted(others(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's .zip, a live "
-        f"model, or a TorchPolicy around your own network"
+        f"{', '.join([*sorted(others(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's .zip, a "
+        f"live model, or a TorchPolicy around your own network"
     )
 
 

@@ -57,7 +57,7 @@ def load_policy(
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
         trust: the sha256 of each file, model or statistics, that its own library may load, which runs the code in it.
             Other files are read without running anything, and none is trusted just because that failed.
-        device: where a model from a file computes, for instance "cuda"; None is the CPU. Live models stay where they are.
+        device: where a model from a file computes, for instance "cuda"; None is the CPU. A live model is not moved.
         bounds: "any" accepts an environment whose observations or actions have other finite bounds than in training.
             Bounds that are infinite on one side, or those of a newer version of a renamed environment, become a caveat
             of what is recorded.

@@ -215,7 +215,7 @@ def test_a_run_of_mlflow_that_takes_nothing_any_more_is_one_warning(state: str, 
         text = r"\[Errno \d+\] .*attribution"
     with pytest.warns(AttributionSkippedWarning, match=f"logging to MlflowOutput failed: .*{text}") as caught:  # noqa: PT031
         for callback.num_timesteps in (64, 96):
-            callback._keep()
+            callback._log()
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
     assert list(callback.recordings) == [0, 32, 64, 96]

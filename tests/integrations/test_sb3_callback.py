@@ -32,7 +32,7 @@ from rltools.errors import (
     UnknownNameError,
 )
 from rltools.integrations import AttributionCallback, AttributionSkippedWarning, open_checkpoints
-from rltools.integrations._sb3_callback import bystander
+from rltools.integrations._sb3_callback import untouched_random_state
 
 
 def small() -> dict[str, Any]:
@@ -270,7 +270,7 @@ def test_no_recordings_of_a_training(tmp_path: Path) -> None:
 def test_streams_go_on_after_an_error() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    with suppress(RuntimeError), bystander():
+    with suppress(RuntimeError), untouched_random_state():
         torch.rand(3)
         raise RuntimeError("stuck")
     assert torch.equal(before, torch.get_rng_state())

@@ -110,7 +110,11 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "zip the files themselves",
     ),
     "state dict": (lambda: torch_saved(STATE), "a file written by torch.save", "TorchPolicy"),
-    "checkpoint": (lambda: torch_saved({"model_state_dict": STATE, "iter": 3}), "a file written by torch.save", "TorchPolicy"),
+    "checkpoint": (
+        lambda: torch_saved({"model_state_dict": STATE, "iter": 3}),
+        "a file written by torch.save",
+        "TorchPolicy",
+    ),
     "old torch": (
         lambda: torch_saved(STATE, _use_new_zipfile_serialization=False),
         "a file written by torch.save",

@@ -14,7 +14,7 @@ import rltools
 from rltools import AttributionWrapper, ReplayWrapper
 from rltools.errors import ArgumentError, ConflictError
 from rltools.wrappers import ReplaySkippedWarning
-from rltools.wrappers._replay import cubes
+from rltools.wrappers._replay import capped_cubic_schedule
 
 
 def always(number):
@@ -100,8 +100,8 @@ def test_only_chosen_episodes(make, tmp_path):
     assert [page.name for page in env.pages] == ["episode-000002.html"]
 
 
-def test_which_are_chosen_where_nobody_says():
-    assert [number for number in range(2500) if cubes(number)] == [
+def test_the_default_schedule():
+    assert [number for number in range(2500) if capped_cubic_schedule(number)] == [
         *(root**3 for root in range(10)),
         1000,
         2000,

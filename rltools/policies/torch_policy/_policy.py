@@ -54,7 +54,8 @@ class TorchPolicy(Network):
         environment: the specification it was trained on.
         dtype: torch.float32 or torch.float64, which the module must compute in.
         choose: (scores `[batch, k]` of the first head, deterministic, rngs) -> positions `[batch]` from 0 for Discrete,
-            values `[batch, k]` for Box. By default the highest score or a draw from the logits; for Box the score within its bounds.
+            values `[batch, k]` for Box. By default the highest score or a draw from the logits; for Box the scores
+            within its bounds.
         std: x -> `[batch, k]`, the standard deviation around the first head's scores, for random actions of a Box.
         memory: of a recurrent network; heads and `std` are then functions of `RecurrentState.head_input`.
         normalization: of observations, before anything else the network does; None if it takes them as they are. A

@@ -46,7 +46,8 @@ class LinearLayer:
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
-        return functional.linear(x, self.module._parameters["weight"], self.module._parameters["bias"])  # type: ignore[arg-type]
+        parameters: Any = self.module._parameters
+        return functional.linear(x, parameters["weight"], parameters["bias"])
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""

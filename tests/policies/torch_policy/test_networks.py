@@ -11,7 +11,7 @@ from torch import nn
 import rltools
 from rltools.errors import ArgumentError, GradientError, MismatchError
 from rltools.policies.base import Context
-from rltools.wrappers._live import ask
+from rltools.wrappers._live import explainer
 
 SPACE, ACTIONS, BOX = Box(-5, 5, (4,), np.float32), Discrete(3), Box(-1, 1, (2,), np.float32)
 STATES = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
@@ -97,7 +97,7 @@ class TestInPlace:
         policy = of(net)
         right = 2 * net.last.weight.detach().numpy()
         np.testing.assert_allclose(rltools.attribute(policy, STATES, target="logit:all").values[0], right, rtol=1e-6)
-        live = ask(policy, "gradient", "logit:all", None, {})
+        live = explainer(policy, "gradient", "logit:all", None, {})
         moment = live.decide(STATES.copy(), Context(), deterministic=True, rngs=None)
         np.testing.assert_allclose(moment.values[0], right, rtol=1e-6)
 
@@ -106,7 +106,7 @@ class TestInPlace:
         net = Overwriting()
         use = {
             "attribute": lambda: rltools.attribute(of(net), STATES),
-            "wrapper": lambda: ask(of(net), "gradient", None, None, {}),
+            "wrapper": lambda: explainer(of(net), "gradient", None, None, {}),
             "input_gradient": lambda: rltools.input_gradient(net, torch.from_numpy(STATES)),
         }[what]
         with pytest.raises(
@@ -144,7 +144,7 @@ class TestAutocast:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=where == "around"):
             acted = policy.act(STATES, Context())
             found = rltools.attribute(policy, STATES, target="logit:1")
-            moment = ask(policy, "gradient", "logit:1", None, {}).decide(
+            moment = explainer(policy, "gradient", "logit:1", None, {}).decide(
                 STATES, Context(), deterministic=True, rngs=None
             )
         assert acted.scores.dtype == np.float32
@@ -239,7 +239,7 @@ class TestWhatAModuleGives:
         net = network(2)
         policy = rltools.TorchPolicy(net, SPACE, BOX, dict.fromkeys(sorted(heads, reverse=True), net))
         assert rltools.attribute(policy, STATES).spec.target == target
-        envs = ask(policy, "gradient", None, None, {})
+        envs = explainer(policy, "gradient", None, None, {})
         assert str(envs.target) == target
 
 
@@ -282,7 +282,7 @@ class TestRows:
                 use()
         for method, given in (("gradient", None), ("shapley", REFERENCES)):
             with pytest.raises(MismatchError, match=said):
-                ask(policy, method, None, given, {})
+                explainer(policy, method, None, given, {})
 
     def test_explain_refuses_them(self, tmp_path):
         net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
