@@ -213,7 +213,7 @@ def _columns(scores: Tensor, result: Result) -> dict[str, np.ndarray]:
 def from_one_pass(
     policy: Policy, method: Method, target: Target, x: Tensor, context: Context
 ) -> dict[str, np.ndarray] | None:
-    """What the method says of rows `x [row, *feature]`, as `explained_rows` gives it, from their `context.forward_pass`.
+    """The values for rows `x [row, *feature]`, as `explained_rows` gives them, from their `context.forward_pass`.
 
     None where another method, head or row is asked about, or a target that is no sum of the outputs.
     """

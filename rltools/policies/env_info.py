@@ -217,8 +217,8 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
             more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
             raise MismatchError(
                 f"{name} {verb} {difference.of_model} and {place} {verb_of_env} {difference.of_env} ({where}{more}): "
-                f"another environment than it was trained in; give that one as env=, with its arguments and wrappers, or "
-                f'accept this one with bounds="any" (--bounds any)'
+                f"another environment than it was trained in; give that one as env=, with its arguments and wrappers, "
+                f'or accept this one with bounds="any" (--bounds any)'
             )
 
 

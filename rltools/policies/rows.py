@@ -75,8 +75,8 @@ def check_rows(name: str, function: Callable[..., Tensor], args: tuple[Any, ...]
         culprit = _culprit(function, few, beside_itself, row, modules)
     raise MixedRowsError(
         f"{name} scores an observation differently beside other observations{culprit}, so a score or an attribution "
-        f"would depend on the rest of its batch; give BatchNorm running statistics (track_running_stats=True), or a head "
-        f"that computes each row from that row alone"
+        f"would depend on the rest of its batch; give BatchNorm running statistics (track_running_stats=True), or a "
+        f"head that computes each row from that row alone"
     )
 
 

@@ -163,5 +163,6 @@ def check_finite(policy: Policy, scores: Tensor) -> None:
         row, position = wrong[0]
         raise FaultError(
             f"score '{policy.heads[0]}:{policy.action_names[position]}' of {policy.source.name} is "
-            f"{array[row, position]}, and no action was taken; look at the last observation and at the network's parameters"
+            f"{array[row, position]}, and no action was taken; look at the last observation and at the "
+            f"network's parameters"
         )

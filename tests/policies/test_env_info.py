@@ -44,7 +44,7 @@ def test_what_is_advised_fits(model):
 
 
 @pytest.mark.parametrize(
-    ("observed", "given", "said"),
+    ("observed", "single", "advice"),
     [
         (numbers(8), numbers(4), "it sees 2 .*FlattenObservation"),
         (numbers(4, 84, 84), numbers(84, 84, 1), r"ReshapeObservation\(shape=\[84, 84\]\) and FrameStack.*_size=4,"),
@@ -54,12 +54,12 @@ def test_what_is_advised_fits(model):
         (numbers(5, 3), numbers(3), r"FrameStackObservation\(stack_size=5\)"),
     ],
 )
-def test_several_observations_in_one(observed, given, said):
-    assert re.search(f"^if .*{said}.*; else $", stacking_hint(observed, given))
+def test_several_observations_in_one(observed, single, advice):
+    assert re.search(f"^if .*{advice}.*; else $", stacking_hint(observed, single))
 
 
 @pytest.mark.parametrize(
-    ("observed", "given"),
+    ("observed", "single"),
     [
         (numbers(4), numbers(8)),
         (numbers(9), numbers(4)),
@@ -73,5 +73,5 @@ def test_several_observations_in_one(observed, given, said):
     ],
     ids=str,
 )
-def test_nothing_is_said_of_others(observed, given):
-    assert stacking_hint(observed, given) == ""
+def test_nothing_is_said_of_others(observed, single):
+    assert stacking_hint(observed, single) == ""

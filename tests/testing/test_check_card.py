@@ -37,7 +37,7 @@ def test_a_true_card_passes(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "error", "said"),
+    ("name", "old", "new", "error", "message"),
     [
         ("cartpole", "name: push left", "nme: push left", ConfigError, "nme"),
         ("cartpole", "CartPole-v1", "CartPole-v9", SimulationError, "CartPole-v9"),
@@ -49,8 +49,8 @@ def test_a_true_card_passes(name):
         ("cartpole-ppo", "sha256: ", "sha256: 0123", ConfigError, "sha256"),
     ],
 )
-def test_a_false_one_does_not(changed, name, old, new, error, said):
-    with pytest.raises(error, match=said):
+def test_a_false_one_does_not(changed, name, old, new, error, message):
+    with pytest.raises(error, match=message):
         check_card(changed(name, old, new))
 
 
