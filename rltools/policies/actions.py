@@ -72,8 +72,8 @@ def default_names(space: Space[Any]) -> tuple[str, ...]:
         return tuple(f"action {position}" for position in range(count_actions(space)))
     names = []
     for index, size in zip(np.ndindex(tuple(space.shape or ())), sizes, strict=True):
-        start = 0 if isinstance(space, MultiBinary) else int(space.start[index])
-        values = ("off", "on") if isinstance(space, MultiBinary) else range(start, start + size)
+        start = int(space.start[index]) if isinstance(space, MultiDiscrete) else 0
+        values: Sequence[object] = ("off", "on") if isinstance(space, MultiBinary) else range(start, start + size)
         names += [f"action[{', '.join(map(str, index))}]={value}" for value in values]
     return tuple(names)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -119,7 +120,7 @@ class Context:
     def _fits_in(self, rows: int) -> bool:
         return all(field is None or len(field) <= rows for field in (self.action, self.scores, self.mask, self.state))
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> Context:
+    def _map(self, change: Callable[[Tensor], Any]) -> Context:
         fields = {name: getattr(self, name) for name in ("action", "scores", "mask", "state", "before")}
         # The forward pass stays: `ForwardPass.is_of` tells which rows it belongs to.
         return replace(self, **{name: change(field) for name, field in fields.items() if field is not None})

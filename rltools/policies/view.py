@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rltools.policies.base import ActResult, Context, Policy, Source, VjpFn, outputs_and_vjp
+
+if TYPE_CHECKING:
+    from gymnasium import Space
+
+    from rltools.spaces import Features
 
 
 class PolicyView(Policy):
@@ -37,6 +42,16 @@ class PolicyView(Policy):
         >>> type(view.compiled()).__name__
         'WithoutPosition'
     """
+
+    features: Features
+    observation_space: Space[Any]
+    action_space: Space[Any]
+    action_names: tuple[str, ...]
+    branches: tuple[int, ...]
+    heads: tuple[str, ...]
+    state_size: int
+    masked: bool
+    dtype: torch.dtype
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy

@@ -42,7 +42,7 @@ def test_a_true_card_passes(name):
         ("cartpole", "name: push left", "nme: push left", ConfigError, "nme"),
         ("cartpole", "CartPole-v1", "CartPole-v9", SimulationError, "CartPole-v9"),
         ("cartpole", "CartPole-v1", "Acrobot-v1", AssertionError, "Acrobot-v1 has 3 actions, and its card names 2"),
-        ("acrobot", "Acrobot-v1", "MountainCar-v0", AssertionError, "gives 2 entries, and its card names 6"),
+        ("acrobot", "Acrobot-v1", "MountainCar-v0", AssertionError, "gives 2 elements, and its card names 6"),
         ("pendulum", "[-1, 1]", "[-1, -0.9]", AssertionError, "outside of the card's range"),
         ("cartpole-ppo", "name: cartpole-ppo", "name: other", AssertionError, "calls the agent 'other'"),
         ("cartpole-ppo", "mean: 500.0", "mean: 400.0", AssertionError, "reaches 500.0 in 3 episodes"),

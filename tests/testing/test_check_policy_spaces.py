@@ -112,7 +112,7 @@ def test_masks(acted):
     ("change", "message"),
     [
         (lambda x, state, after: (after, after.mean(0, keepdim=True).expand_as(after)), "rows one at a time"),
-        (lambda x, state, after: (after, x[:, [0, 1, 2, 3, 0]]), "what was remembered before changes nothing"),
+        (lambda x, state, after: (after, x[:, [0, 1, 2, 3, 0]]), "the state before does not change the state after"),
         (lambda x, state, after: (after, after[:, :4]), r"must have shape \[6, 5\]"),
         (lambda x, state, after: (after, after * torch.inf), "is not finite"),
         (lambda x, state, after: (after + 1, after), "the scores of act and those of the logit head"),
@@ -180,7 +180,7 @@ def test_a_random_decision_that_forgets():
     policy = with_memory()
     original = policy.act
     policy.act = lambda *args, **named: forgetting_the_state(policy, original, *args, **named)
-    with pytest.raises(AssertionError, match="leaves another state than a certain one"):
+    with pytest.raises(AssertionError, match="leads to another state than a deterministic one"):
         check_policy(policy)
 
 
@@ -203,9 +203,9 @@ def test_a_memory_that_is_not_announced():
     policy = with_memory()
     original = policy.act
     policy.state_size = 0
-    policy._remembered = lambda rows, context: torch.zeros(rows, 5)
+    policy._state_before = lambda rows, context: torch.zeros(rows, 5)
     assert original is not None
-    with pytest.raises(AssertionError, match="state_size is 0, and act remembers something"):
+    with pytest.raises(AssertionError, match="state_size is 0, and act returns a state"):
         check_policy(policy)
 
 

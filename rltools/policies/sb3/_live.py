@@ -135,7 +135,7 @@ def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> EnvInfo:
     spec = dataclasses.replace(around.spec, additional_wrappers=(*kept, *statistics))
     first = f"statistics of observations are those of the first of the {len(envs)} environments that it was trained in"
     return dataclasses.replace(
-        around, spec=spec, given=spec, notes=(*around.notes, *((first,) if len(envs) > 1 else ()))
+        around, spec=spec, env=spec, notes=(*around.notes, *((first,) if len(envs) > 1 else ()))
     )
 
 
