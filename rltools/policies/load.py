@@ -1,4 +1,4 @@
-"""From a name, a file, a folder or a live model to a policy."""
+"""Loads a policy from a name, a file, a folder or a live model."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def check_linear(method: Method, run: Run, shape: tuple[int, ...], seed: int) ->
     else:
         origin = case.references.mean(0) if "references" in method.needs else torch.zeros(shape, dtype=case.x.dtype)
         expected = weights * (case.x - origin)[:, None]
-    _close(f"linear: {method.name} of a linear network", run(case).values, expected)
+    _check_close(f"linear: {method.name} of a linear network", run(case).values, expected)
 
 
 def check_dummy(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
@@ -52,7 +52,7 @@ def check_complete(method: Method, run: Run, shape: tuple[int, ...], seed: int) 
             difference = case.target_function(case.x) - baseline_outputs.mean(1)
         unexplained = difference - result.values.flatten(2).sum(2)
         residual = torch.zeros_like(unexplained) if result.residual is None else result.residual
-        _close(f"complete: the stated residual of {method.name}", residual, unexplained)
+        _check_close(f"complete: the stated residual of {method.name}", residual, unexplained)
         # Kinks are hard to integrate over; a smooth function is not.
         if build is tanh_network and (residual.abs() > 0.01 * baseline_outputs.std(1)).any():
             raise AssertionError(
@@ -71,13 +71,13 @@ def check_symmetric(method: Method, run: Run, shape: tuple[int, ...], seed: int)
             weight = _first_layer(case.module).weight
             weight[:, 1] = weight[:, 0]
         values = run(replace(case, x=_twin(case.x), references=_twin(case.references))).values.flatten(2)
-        _close(f"symmetric: {method.name} of one of two equal features", values[:, :, 0], values[:, :, 1])
+        _check_close(f"symmetric: {method.name} of one of two equal features", values[:, :, 0], values[:, :, 1])
 
 
 def check_invariant(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
     """The same values for two implementations of the same function."""
     case = make_case(relu_network, shape, "logit:all", seed)
-    _close(
+    _check_close(
         f"invariant: {method.name} of another network that computes the same function",
         run(replace(case, module=_SameFunction(case.module))).values,
         run(case).values,
@@ -123,7 +123,7 @@ def _twin(x: Tensor) -> Tensor:
     return flat.reshape(x.shape)
 
 
-def _close(name: str, actual: Tensor, expected: Tensor, tolerance: float = 1e-8) -> None:
+def _check_close(name: str, actual: Tensor, expected: Tensor, tolerance: float = 1e-8) -> None:
     difference = float((actual - expected).abs().max())
     if not difference <= tolerance * (1 + float(expected.abs().max())):
         raise AssertionError(f"{name} is wrong by {difference:.3g}")

@@ -94,7 +94,7 @@ def _cases(method: Method, seed: int, targets: tuple[str, ...] = ("logit:all", "
 def _check_repeatable(run: Run, case: Case) -> None:
     first, second = run(case), run(case)
     for name, part in _parts(first).items():
-        _agree(f"{name} of the same rows a second time", _parts(second)[name], part, tolerance=0.0)
+        _check_equal(f"{name} of the same rows a second time", _parts(second)[name], part, tolerance=0.0)
 
 
 def _check_rows(run: Run, case: Case) -> None:
@@ -104,7 +104,7 @@ def _check_rows(run: Run, case: Case) -> None:
     for order, index in orders.items():
         parts = _parts(run(replace(case, x=case.x[index], action=case.action[index])))
         for name, part in _parts(result).items():
-            _agree(f"{name} of rows that come {order}", parts[name], part[index])
+            _check_equal(f"{name} of rows that come {order}", parts[name], part[index])
 
 
 def _check_residual(method: Method, run: Run, case: Case) -> None:
@@ -115,7 +115,7 @@ def _check_residual(method: Method, run: Run, case: Case) -> None:
     with torch.no_grad():
         baseline_outputs = case.target_function(case.references.expand(len(case.x), *case.references.shape))
         unexplained = case.target_function(case.x) - baseline_outputs.mean(1) - result.values.flatten(2).sum(2)
-    _agree(
+    _check_equal(
         "the residual, and what the values leave of the target value's difference from the references,",
         result.residual,
         unexplained,
@@ -127,7 +127,7 @@ def _check_targets(run: Run, case: Case) -> None:
     for action in range(ACTIONS):
         single = run(replace(case, target=f"logit:{action}")).values[:, 0]
         # More than rounding: integrated gradients take more nodes if any of the targets needs them.
-        _agree("values of a single target of several, explained alone", single, values[:, action], tolerance=0.02)
+        _check_equal("values of a single target of several, explained alone", single, values[:, action], tolerance=0.02)
 
 
 def _check_nothing_changed(run: Run, case: Case) -> None:
@@ -160,7 +160,7 @@ def _parts(result: Result) -> dict[str, Tensor]:
     return parts | ({} if result.without is None else {"without": result.without.transpose(0, 1)})
 
 
-def _agree(name: str, actual: Tensor, expected: Tensor, tolerance: float = 1e-9) -> None:
+def _check_equal(name: str, actual: Tensor, expected: Tensor, tolerance: float = 1e-9) -> None:
     if actual.shape != expected.shape:
         raise AssertionError(f"{name}: shape {list(actual.shape)} instead of {list(expected.shape)}")
     difference = (actual.double() - expected.double()).abs()

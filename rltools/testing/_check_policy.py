@@ -20,12 +20,12 @@ from rltools.testing._policy_cases import (
     ROWS,
     PolicyCase,
     branch_slices,
+    check_close,
     check_derivatives,
-    close,
-    hold,
+    check_unchanged,
     make_case,
     modules_of,
-    unchanged,
+    require,
 )
 
 
@@ -63,30 +63,30 @@ def check_policy(
     rng = np.random.default_rng(seed)
     case = make_case(policy, env, rng)
     modules = modules_of(policy) if module is None else list(module.modules())
-    for check in (_check_encoding, _check_heads, check_actions, check_random_actions, check_memory):
-        unchanged(modules, partial(check, case))
+    for check in (_check_encoding, _check_heads, check_actions, check_random_actions, check_recurrent_state):
+        check_unchanged(modules, partial(check, case))
     for name in policy.heads:
-        unchanged(modules, partial(check_derivatives, policy, name, case.x, case.context, seed))
+        check_unchanged(modules, partial(check_derivatives, policy, name, case.x, case.context, seed))
 
 
 def _check_names(policy: Policy) -> None:
     missing = missing_members(policy)
-    hold(not missing, f"{type(policy).__name__} lacks {', '.join(missing)} of rltools.policies.base.Policy")
-    hold(set(policy.heads) <= set(HEADS), f"heads {policy.heads} are not all of {HEADS}")
-    hold(len(policy.heads) > 0 and policy.heads[0] != "value", f"heads {policy.heads}: the first must decide")
+    require(not missing, f"{type(policy).__name__} lacks {', '.join(missing)} of rltools.policies.base.Policy")
+    require(set(policy.heads) <= set(HEADS), f"heads {policy.heads} are not all of {HEADS}")
+    require(len(policy.heads) > 0 and policy.heads[0] != "value", f"heads {policy.heads}: the first must decide")
     expected = branches(policy.action_space)
-    hold(policy.branches == expected, f"branches {policy.branches} must be {expected}, as of {policy.action_space}")
+    require(policy.branches == expected, f"branches {policy.branches} must be {expected}, as of {policy.action_space}")
     fitting = ("logit", "q_value") if expected else ("action", "mean")
-    hold(
+    require(
         policy.heads[0] in fitting,
         f"the deciding head is {policy.heads[0]!r} in {policy.action_space}; it must be one of {fitting}",
     )
     count = count_actions(policy.action_space)
     names = policy.action_names
-    hold(len(names) == count == len(set(names)), f"{names} must be {count} different names, one for each action")
-    hold(policy.dtype in (torch.float32, torch.float64), f"dtype {policy.dtype} must be torch.float32 or float64")
+    require(len(names) == count == len(set(names)), f"{names} must be {count} different names, one for each action")
+    require(policy.dtype in (torch.float32, torch.float64), f"dtype {policy.dtype} must be torch.float32 or float64")
     fingerprint = policy.source.sha256
-    hold(
+    require(
         len(fingerprint) == 64 and set(fingerprint) <= set("0123456789abcdef"),
         f"source.sha256 {fingerprint!r} must have 64 hexadecimal digits",
     )
@@ -97,15 +97,15 @@ def _check_encoding(case: PolicyCase) -> None:
     original = copy.deepcopy(observations)
     x = policy.encode(observations)
     shape = (ROWS, *policy.features.shape)
-    hold(tuple(x.shape) == shape, f"encode gives shape {list(x.shape)}; it must be {list(shape)}, [batch, *feature]")
-    hold(x.dtype == policy.dtype, f"encode gives {x.dtype}, and the policy's dtype is {policy.dtype}")
-    hold(not x.requires_grad, "encode gives a tensor that requires a gradient; it must be plain")
+    require(tuple(x.shape) == shape, f"encode gives shape {list(x.shape)}; it must be {list(shape)}, [batch, *feature]")
+    require(x.dtype == policy.dtype, f"encode gives {x.dtype}, and the policy's dtype is {policy.dtype}")
+    require(not x.requires_grad, "encode gives a tensor that requires a gradient; it must be plain")
     x.add_(1)
     parts = leaves(policy.observation_space)
     same = all(np.array_equal(pick(original, leaf), pick(observations, leaf)) for leaf in parts)
-    hold(same, "encode shares its memory with the observations; it must copy them")
+    require(same, "encode shares its memory with the observations; it must copy them")
     empty = policy.encode(case.changed(lambda value: value[:0]))
-    hold(tuple(empty.shape) == (0, *shape[1:]), f"encode of no observations gives shape {list(empty.shape)}")
+    require(tuple(empty.shape) == (0, *shape[1:]), f"encode of no observations gives shape {list(empty.shape)}")
     wrong = {"of a wrong shape": case.changed(lambda value: np.zeros((2, *value.shape[1:], 7), value.dtype))}
     if parts[0].path:
         wrong["with nothing in them"] = type(observations)()
@@ -125,16 +125,16 @@ def _check_heads(case: PolicyCase) -> None:
         with torch.no_grad():
             scores = policy.head(name, x.clone(), context)
             shape = tuple(scores.shape)
-            hold(shape == expected, f"the {name} head gives shape {list(shape)}; it must be {list(expected)}")
-            hold(scores.dtype == policy.dtype, f"the {name} head gives {scores.dtype} instead of {policy.dtype}")
+            require(shape == expected, f"the {name} head gives shape {list(shape)}; it must be {list(expected)}")
+            require(scores.dtype == policy.dtype, f"the {name} head gives {scores.dtype} instead of {policy.dtype}")
             again = policy.head(name, x.clone(), context)
-            close(f"the {name} head of the same rows a second time", again, scores, policy)
+            check_close(f"the {name} head of the same rows a second time", again, scores, policy)
             order = torch.arange(ROWS, device=x.device).flip(0)
             backwards = policy.head(name, x[order], context.rows(order))[order]
-            close(f"the {name} head of rows in another order", backwards, scores, policy)
+            check_close(f"the {name} head of rows in another order", backwards, scores, policy)
             rows = [slice(row, row + 1) for row in range(ROWS)]
             alone = torch.cat([policy.head(name, x[row].clone(), context.rows(row)) for row in rows])
-            close(f"the {name} head of rows one at a time", alone, scores, policy)
+            check_close(f"the {name} head of rows one at a time", alone, scores, policy)
 
 
 def check_actions(case: PolicyCase) -> None:
@@ -147,25 +147,30 @@ def check_actions(case: PolicyCase) -> None:
     acted = policy.act(case.observations, before)
     space = policy.action_space
     shape = (ROWS, *(space.shape or ()))
-    hold(acted.actions.shape == shape, f"actions have shape {acted.actions.shape}; they must have {shape}")
-    hold(acted.actions.dtype == space.dtype, f"actions are {acted.actions.dtype}; {space} has {space.dtype}")
+    require(acted.actions.shape == shape, f"actions have shape {acted.actions.shape}; they must have {shape}")
+    require(acted.actions.dtype == space.dtype, f"actions are {acted.actions.dtype}; {space} has {space.dtype}")
     for action in acted.actions:
-        hold(space.contains(action), f"the action {action} is not in {space}")
+        require(space.contains(action), f"the action {action} is not in {space}")
     with torch.no_grad():
         scores = policy.head(policy.heads[0], case.x.clone(), before)
-    close(f"the scores of act and those of the {policy.heads[0]} head", torch.as_tensor(acted.scores), scores, policy)
+    check_close(
+        f"the scores of act and those of the {policy.heads[0]} head", torch.as_tensor(acted.scores), scores, policy
+    )
     chosen = policy.choose(torch.as_tensor(acted.scores, device=policy.device), mask=before.mask)
-    hold(np.array_equal(chosen, acted.actions), "choose(scores) gives other actions than act, with the same scores")
+    require(np.array_equal(chosen, acted.actions), "choose(scores) gives other actions than act, with the same scores")
     context = acted.context
-    hold(context.action is not None and context.scores is not None, "act leaves the context's action or scores None")
+    require(context.action is not None and context.scores is not None, "act leaves the context's action or scores None")
     if context.action is None or context.scores is None:
         return
-    hold(
+    require(
         torch.equal(context.action, positions(policy, acted.actions)),
         f"the context's action {context.action.tolist()} is not {acted.actions.tolist()} as positions from 0",
     )
-    close("the context's scores and those of act", context.scores, torch.as_tensor(acted.scores), policy)
-    hold(_is(context.mask, before.mask) and _is(context.state, before.state), "act changes the context's mask or state")
+    check_close("the context's scores and those of act", context.scores, torch.as_tensor(acted.scores), policy)
+    require(
+        _same(context.mask, before.mask) and _same(context.state, before.state),
+        "act changes the context's mask or state",
+    )
     _check_best(case, context.action, context.scores)
 
 
@@ -175,7 +180,7 @@ def _check_best(case: PolicyCase, action: Tensor, scores: Tensor) -> None:
     for branch, chosen in zip(branch_slices(case.policy), action.reshape(len(action), -1).T, strict=False):
         best = allowed[:, branch].gather(1, chosen[:, None])[:, 0]
         among = " of those allowed" if mask is not None else ""
-        hold(
+        require(
             torch.equal(best, allowed[:, branch].amax(1)), f"act does not choose the action of the highest score{among}"
         )
 
@@ -196,22 +201,22 @@ def check_random_actions(case: PolicyCase) -> None:
         first = draw(0)
     except ArgumentError:  # it has no distribution to draw from
         return
-    hold(np.array_equal(first.actions, draw(0).actions), "random actions differ with the same generators")
+    require(np.array_equal(first.actions, draw(0).actions), "random actions differ with the same generators")
     for action in first.actions:
-        hold(policy.action_space.contains(action), f"the random action {action} is not in {policy.action_space}")
+        require(policy.action_space.contains(action), f"the random action {action} is not in {policy.action_space}")
     taken = first.context.action
     if context.mask is not None and taken is not None:
         for branch, chosen in zip(branch_slices(policy), taken.reshape(ROWS, -1).T, strict=True):
             allowed = context.mask[:, branch].gather(1, chosen[:, None])
-            hold(bool(allowed.all()), "a random action is one that its mask does not allow")
+            require(bool(allowed.all()), "a random action is one that its mask does not allow")
     greedy = policy.act(case.observations, context)
     scores, greedy_scores = torch.as_tensor(first.scores), torch.as_tensor(greedy.scores)
-    close("the scores of a random decision and of a deterministic one", scores, greedy_scores, policy)
-    same_state = _is(first.state, greedy.state, policy.dtype)
-    hold(same_state, "a random decision leads to another state than a deterministic one")
+    check_close("the scores of a random decision and of a deterministic one", scores, greedy_scores, policy)
+    same_state = _same(first.state, greedy.state, policy.dtype)
+    require(same_state, "a random decision leads to another state than a deterministic one")
 
 
-def check_memory(case: PolicyCase) -> None:
+def check_recurrent_state(case: PolicyCase) -> None:
     """Check that the recurrent state depends on the observation and on the state before, and on nothing else.
 
     Raises:
@@ -220,27 +225,29 @@ def check_memory(case: PolicyCase) -> None:
     policy, context = case.policy, case.without_action()
     state = policy.act(case.observations, context).state
     if not policy.state_size:
-        hold(state is None, "state_size is 0, and act returns a state; state_size must say how many numbers it has")
+        require(state is None, "state_size is 0, and act returns a state; state_size must say how many numbers it has")
         return
     shape = (ROWS, policy.state_size)
-    hold(state is not None and tuple(state.shape) == shape, f"the state after act must have shape {list(shape)}")
+    require(state is not None and tuple(state.shape) == shape, f"the state after act must have shape {list(shape)}")
     if state is None:
         return
-    hold(bool(torch.isfinite(state).all()), "the state after act is not finite")
+    require(bool(torch.isfinite(state).all()), "the state after act is not finite")
     with torch.no_grad():
         after = next_state(policy, case.x.clone(), context)
-        close("the state after act and that of advance", state, after, policy)
+        check_close("the state after act and that of advance", state, after, policy)
         alone = [
             next_state(policy, case.x[row : row + 1].clone(), context.rows(slice(row, row + 1))) for row in range(ROWS)
         ]
-        close("the states of rows one at a time", torch.cat(alone), after, policy)
+        check_close("the states of rows one at a time", torch.cat(alone), after, policy)
         zeros = Context(state=torch.zeros(shape, dtype=policy.dtype, device=policy.device), mask=context.mask)
         first = next_state(policy, case.x.clone(), zeros)
-        close("the states after no state and after zeros", next_state(policy, case.x.clone(), Context()), first, policy)
-    hold(not torch.equal(first, after), "the state before does not change the state after")
+        check_close(
+            "the states after no state and after zeros", next_state(policy, case.x.clone(), Context()), first, policy
+        )
+    require(not torch.equal(first, after), "the state before does not change the state after")
 
 
-def _is(actual: Tensor | None, expected: Tensor | None, dtype: torch.dtype | None = None) -> bool:
+def _same(actual: Tensor | None, expected: Tensor | None, dtype: torch.dtype | None = None) -> bool:
     if actual is None or expected is None:
         return actual is expected
     return torch.equal(actual, expected) if dtype is None else torch.allclose(actual.to(dtype), expected.to(dtype))

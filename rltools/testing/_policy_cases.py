@@ -75,7 +75,7 @@ def branch_slices(policy: Policy) -> list[slice]:
     return [slice(int(end) - size, int(end)) for size, end in zip(policy.branches, ends, strict=True)]
 
 
-def close(name: str, actual: Tensor, expected: Tensor, policy: Policy) -> None:
+def check_close(name: str, actual: Tensor, expected: Tensor, policy: Policy) -> None:
     """Check that two tensors are equal but for the order of sums, which depends on the batch size.
 
     Raises:
@@ -84,10 +84,10 @@ def close(name: str, actual: Tensor, expected: Tensor, policy: Policy) -> None:
     tolerance = 1e-4 if policy.dtype == torch.float32 else 1e-9
     difference = float((actual.cpu() - expected.cpu()).abs().max())
     scale = 1 + float(expected.abs().max())
-    hold(difference <= tolerance * scale, f"{name} differ by {difference:.3g}; they must be the same")
+    require(difference <= tolerance * scale, f"{name} differ by {difference:.3g}; they must be the same")
 
 
-def hold(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
     """Check a condition.
 
     Raises:
@@ -154,7 +154,7 @@ def _space_of(space: Any, leaf: Leaf) -> Space[Any]:
     return nested
 
 
-def unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
+def check_unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
     """Run with all layers in training mode, which must neither matter nor change; then restore the modes.
 
     Modules that contain layers stay in eval mode, to detect a policy that restores the same mode for all.
@@ -172,17 +172,17 @@ def unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
     random_state = torch.get_rng_state()
     try:
         run()
-        hold(
+        require(
             [module.training for module in modules] == layers,
             "the policy changes the train or eval mode of its network",
         )
         same = all(torch.allclose(now, before, rtol=0, atol=0, equal_nan=True) for now, before in buffers)
-        hold(same, "the policy changes buffers of its network, such as running statistics")
+        require(same, "the policy changes buffers of its network, such as running statistics")
         for parameter, (value, gradient, required) in zip(parameters, state, strict=True):
-            hold(torch.equal(parameter, value), "the policy changes parameters of its network")
-            hold(parameter.grad is gradient, "the policy leaves .grad on its parameters; use torch.autograd.grad")
-            hold(parameter.requires_grad == required, "the policy changes requires_grad of its parameters")
-        hold(torch.equal(random_state, torch.get_rng_state()), "the policy draws from torch's global random state")
+            require(torch.equal(parameter, value), "the policy changes parameters of its network")
+            require(parameter.grad is gradient, "the policy leaves .grad on its parameters; use torch.autograd.grad")
+            require(parameter.requires_grad == required, "the policy changes requires_grad of its parameters")
+        require(torch.equal(random_state, torch.get_rng_state()), "the policy draws from torch's global random state")
     finally:
         for module, mode in zip(modules, modes, strict=True):
             module.training = mode

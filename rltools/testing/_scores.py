@@ -1,4 +1,4 @@
-"""Any function of rows as a target function, to test a method on."""
+"""Any function of rows as a target function, to try a method on."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment; nothing is explained."""
-        self._last.forget()
+        self._last.clear()
         observation, info = self.env.reset(seed=seed, options=options)
         self._last.begin(self._batch(observation), self._masks(info))
         return observation, info
@@ -114,14 +114,14 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             SimulationError: before the first reset, or the info already has entries of these names.
             ArgumentError: an action that the environment took and the policy does not have.
         """
-        if not self._last.begun:
+        if not self._last.is_set:
             self.env.step(action)  # most environments raise an error of their own
-        before, context = self._last.taken_in(_ONLY)
+        before, context = self._last.inputs(_ONLY)
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._move(observation, info, ended=bool(terminated or truncated))
+        self._update(observation, info, ended=bool(terminated or truncated))
         explanation = self._explainer.explain(before, context, action)
-        self._remember(explanation, ended=bool(terminated or truncated))
-        return observation, reward, terminated, truncated, extended(info, self._entries(explanation))
+        self._store_state(explanation, ended=bool(terminated or truncated))
+        return observation, reward, terminated, truncated, with_entries(info, self._entries(explanation))
 
     def step_policy(self, deterministic: bool = True, rng: np.random.Generator | None = None) -> Step:
         """Let the policy act, step, and explain; the gradient reuses the forward pass that chose the action.
@@ -141,14 +141,14 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         if not deterministic and rng is None:
             raise ArgumentError("random actions need rng=, for instance numpy.random.default_rng(0)")
         rngs = None if rng is None else [rng]
-        before, context = self._last.taken_in(_ONLY)
+        before, context = self._last.inputs(_ONLY)
         explanation = self._explainer.decide(before, context, deterministic=deterministic, rngs=rngs)
         action = explanation.actions[0]
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._move(observation, info, ended=bool(terminated or truncated))
-        self._remember(explanation, ended=bool(terminated or truncated))
+        self._update(observation, info, ended=bool(terminated or truncated))
+        self._store_state(explanation, ended=bool(terminated or truncated))
         entries = self._entries(explanation) | {"action": action}
-        return observation, reward, terminated, truncated, extended(info, entries)
+        return observation, reward, terminated, truncated, with_entries(info, entries)
 
     def _batch(self, observation: Any) -> Any:
         """A batch of one."""
@@ -158,13 +158,13 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         policy = self._explainer.policy
         return allowed_actions(self.env, info, policy)[None] if policy.masked else None
 
-    def _move(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
+    def _update(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
         masks = None if ended else self._masks(info)  # after the end there may be no allowed action
-        self._last.move(self._batch(observation), masks, np.array([ended]))
+        self._last.update(self._batch(observation), masks, np.array([ended]))
 
-    def _remember(self, explanation: StepExplanation, *, ended: bool) -> None:
+    def _store_state(self, explanation: StepExplanation, *, ended: bool) -> None:
         if not ended:
-            self._last.remember(explanation.state, _ONLY)
+            self._last.set_state(explanation.state, _ONLY)
 
     def _entries(self, explanation: StepExplanation) -> dict[str, Any]:
         if len(self.labels) == 1:
@@ -172,7 +172,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         return {"attribution": explanation.values[0], "score": explanation.scores[0]}
 
 
-def extended(info: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
+def with_entries(info: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
     """A new info with further entries: the environment's own dict may be the same object every step.
 
     Raises:

@@ -38,11 +38,11 @@ class LastObservation:
         self._state = torch.zeros(rows, policy.state_size, dtype=policy.dtype, device=policy.device)
 
     @property
-    def begun(self) -> bool:
+    def is_set(self) -> bool:
         """Whether there was a reset."""
         return self._observations is not None
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Drop the observations before a reset: if it fails, no action is explained by those of an earlier episode."""
         self._observations = None
 
@@ -58,7 +58,7 @@ class LastObservation:
         if masks is not None:
             self._masks[rows] = masks[rows]
 
-    def move(self, observations: Any, masks: np.ndarray | None, ended: np.ndarray) -> None:
+    def update(self, observations: Any, masks: np.ndarray | None, ended: np.ndarray) -> None:
         """Store the observations after a step, copied: environments may return the same arrays every time."""
         self._observations = map_leaves(lambda _, values: np.array(values), observations, self.leaves)
         if self._policy.state_size:
@@ -66,12 +66,12 @@ class LastObservation:
         if masks is not None:
             self._masks[:] = masks
 
-    def remember(self, state: Tensor | None, rows: np.ndarray) -> None:
+    def set_state(self, state: Tensor | None, rows: np.ndarray) -> None:
         """Store a recurrent policy's state after acting in some rows."""
         if state is not None:
             self._state[torch.from_numpy(rows)] = state
 
-    def taken_in(self, rows: np.ndarray) -> tuple[Any, Context]:
+    def inputs(self, rows: np.ndarray) -> tuple[Any, Context]:
         """Observations and context of some rows, in which an action is about to be taken.
 
         Raises:

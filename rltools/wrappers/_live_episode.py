@@ -47,7 +47,7 @@ class LiveEpisode:
         """Add a step.
 
         Args:
-            columns: of the observation before it, from `taken_in`.
+            columns: of the observation before it, from `columns_before`.
             action: that was taken.
             step: what the attribution wrapper returned.
             several: whether there are several target values.
@@ -73,7 +73,7 @@ class LiveEpisode:
         return Outcome(self.number, self.seed, len(self.steps), total, ended, fault, out_of_space)
 
 
-def taken_in(policy: Policy, observed: Observed, observations: Any, context: Context) -> Columns:
+def columns_before(policy: Policy, observed: Observed, observations: Any, context: Context) -> Columns:
     """The columns of the observation that the next action is taken in, with the policy's scores.
 
     Args:
@@ -109,7 +109,9 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def keep(recording: Recording, spec: AttributionSpec, episode: LiveEpisode, outcome: Outcome, speed: float) -> None:
+def write_episode(
+    recording: Recording, spec: AttributionSpec, episode: LiveEpisode, outcome: Outcome, speed: float
+) -> None:
     """Write an episode, its attributions first, so that an episode on disk is always explained."""
     key = re.sub(r"[^A-Za-z0-9]+", "-", f"{spec.method}-{spec.target}").strip("-")[:60] + "-live"
     folder = recording.directory / "attributions" / key

@@ -24,7 +24,7 @@ from rltools.rollout.observations import Observed
 from rltools.rollout.render import draw, frames_per_second
 from rltools.rollout.settings import header_of, settle
 from rltools.wrappers._attribution import AttributionWrapper, Step
-from rltools.wrappers._live_episode import Columns, LiveEpisode, keep, spec_of, taken_in
+from rltools.wrappers._live_episode import Columns, LiveEpisode, columns_before, spec_of, write_episode
 
 NO_SEED = -1
 """In place of the seed of an episode that was reset without one."""
@@ -160,7 +160,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             return step()
         columns: Columns | None = None
         with self._harmless():
-            columns = self._columns_before(self._episode)
+            columns = self._columns(self._episode)
         try:
             result = step()
         except Exception as error:
@@ -175,7 +175,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
                     self._write(self._episode, "terminated" if result[2] else "truncated")
         return result
 
-    def _columns_before(self, episode: LiveEpisode) -> Columns:
+    def _columns(self, episode: LiveEpisode) -> Columns:
         """The columns of the observation before a step; adds its frame to the episode."""
         if episode.frames is not None:
             try:
@@ -183,8 +183,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             except Exception as error:
                 _warn(f"no frames of episode {episode.number}", error)
                 episode.frames = None
-        observations, context = self._inner._last.taken_in(_ONLY)
-        return taken_in(self._explainer.policy, episode.observed, observations, context)
+        observations, context = self._inner._last.inputs(_ONLY)
+        return columns_before(self._explainer.policy, episode.observed, observations, context)
 
     def _leave(self, why: str) -> None:
         """End the current episode, if any."""
@@ -197,7 +197,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._episode = None
         recording, number = self._recording, episode.number
         with folder_lock(recording.directory), os_errors_as(recording.directory):
-            keep(recording, self._spec, episode, episode.outcome(ended, fault), frames_per_second(self.env))
+            write_episode(recording, self._spec, episode, episode.outcome(ended, fault), frames_per_second(self.env))
         page = recording.directory / "replays" / f"episode-{number:06d}.html"
         self.pages += (replay(recording, number, page, title=self._title),)
 

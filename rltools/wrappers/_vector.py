@@ -16,7 +16,7 @@ from rltools.policies.env_info import EnvInfo, check_match
 from rltools.rollout.act import checked_masks
 from rltools.spaces import Features
 from rltools.targets import Target
-from rltools.wrappers._attribution import extended
+from rltools.wrappers._attribution import with_entries
 from rltools.wrappers._last_observation import LastObservation, check_several
 from rltools.wrappers._live import StepExplanation, explainer
 
@@ -100,7 +100,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         """Reset the environments, or those that are True in `options["reset_mask"]`; nothing is explained."""
         mask = (options or {}).get("reset_mask")  # read before the reset, because environments remove it from the dict
         if mask is None:
-            self._last.forget()
+            self._last.clear()
         observations, info = self.env.reset(seed=seed, options=options)
         self._last.begin(observations, self._masks(info), mask)
         self._only_resets[slice(None) if mask is None else mask] = False
@@ -114,11 +114,11 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
             ArgumentError: an action that an environment took and the policy does not have.
         """
         acting = ~self._only_resets
-        before, context = self._last.taken_in(acting)
+        before, context = self._last.inputs(acting)
         step = self._forward(actions)
         explanation = self._explainer.explain(before, context, np.asarray(actions)[acting]) if acting.any() else None
-        self._remember(explanation, acting, step)
-        return *step[:4], extended(step[4], self._entries(explanation, acting))
+        self._store_state(explanation, acting, step)
+        return *step[:4], with_entries(step[4], self._entries(explanation, acting))
 
     def step_policy(self, deterministic: bool = True, rngs: Sequence[np.random.Generator] | None = None) -> Step:
         """Let the policy act, step, and explain; the gradient reuses the forward pass that chose the actions.
@@ -141,19 +141,19 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         actions = self._explainer.any_actions(self.num_envs)
         explanation = None
         if acting.any():
-            before, context = self._last.taken_in(acting)
+            before, context = self._last.inputs(acting)
             explanation = self._explainer.decide(before, context, deterministic=deterministic, rngs=drawing)
             actions[acting] = explanation.actions
         step = self._forward(actions)
-        self._remember(explanation, acting, step)
+        self._store_state(explanation, acting, step)
         entries = self._entries(explanation, acting) | {"action": actions, "_action": acting.copy()}
-        return *step[:4], extended(step[4], entries)
+        return *step[:4], with_entries(step[4], entries)
 
     def _forward(self, actions: Any) -> Step:
         step = self.env.step(actions)
         observations, _, terminations, truncations, info = step
         ended = np.logical_or(terminations, truncations)
-        self._last.move(observations, self._masks(info), ended)
+        self._last.update(observations, self._masks(info), ended)
         if self._waits:
             self._only_resets = ended
         return step
@@ -173,12 +173,12 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
             )
         return checked_masks(masks, policy, self.num_envs, "the action masks")
 
-    def _remember(self, explanation: StepExplanation | None, acting: np.ndarray, step: Step) -> None:
+    def _store_state(self, explanation: StepExplanation | None, acting: np.ndarray, step: Step) -> None:
         """Store the recurrent state, except of episodes that have ended."""
         if explanation is not None and explanation.state is not None:
             going_on = ~np.logical_or(step[2], step[3])
             rows = torch.from_numpy(going_on[acting])
-            self._last.remember(explanation.state[rows], acting & going_on)
+            self._last.set_state(explanation.state[rows], acting & going_on)
 
     def _entries(self, explanation: StepExplanation | None, acting: np.ndarray) -> dict[str, Any]:
         """The entries of the info; rows without an explanation are NaN."""

@@ -90,9 +90,9 @@ def test_a_view_with_another_head_has_no_vjp_of_the_policys(policy: rltools.Poli
 
 def test_a_view_with_another_encoding_keeps_the_vjp(policy: rltools.Policy) -> None:
     view = Hidden(policy)
-    shown = OBSERVATIONS * [0, 1, 1, 1]
+    masked = OBSERVATIONS * [0, 1, 1, 1]
     values = rltools.attribute(view, OBSERVATIONS, target="logit:0").values
-    np.testing.assert_allclose(values, rltools.attribute(policy, shown, target="logit:0").values, rtol=1e-5)
+    np.testing.assert_allclose(values, rltools.attribute(policy, masked, target="logit:0").values, rtol=1e-5)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda view: pickle.loads(pickle.dumps(view))])

@@ -152,7 +152,7 @@ def test_the_disk_is_full(make, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rltools.wrappers._replay.keep", full)
+    monkeypatch.setattr("rltools.wrappers._replay.write_episode", full)
     with pytest.warns(ReplaySkippedWarning, match="no replay of episode 0: .*No space left"):
         steps_taken = play(env)
     assert len(steps_taken) == length

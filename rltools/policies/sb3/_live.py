@@ -134,9 +134,7 @@ def _as_it_is(envs: Sequence[gymnasium.Env[Any, Any]], fresh: bool) -> EnvInfo:
     kept = [wrapper for wrapper in around.spec.additional_wrappers if wrapper.entry_point != statistics[0].entry_point]
     spec = dataclasses.replace(around.spec, additional_wrappers=(*kept, *statistics))
     first = f"statistics of observations are those of the first of the {len(envs)} environments that it was trained in"
-    return dataclasses.replace(
-        around, spec=spec, env=spec, notes=(*around.notes, *((first,) if len(envs) > 1 else ()))
-    )
+    return dataclasses.replace(around, spec=spec, env=spec, notes=(*around.notes, *((first,) if len(envs) > 1 else ())))
 
 
 def _gives(vector: Any, network: Any) -> bool:
