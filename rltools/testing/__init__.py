@@ -16,7 +16,7 @@ _MODULES = {
     "check_card": "_check_card",
     "check_plot": "_check_plot",
     "check_policy": "_check_policy",
-    "PlainFunction": "_scores",
+    "PlainFunction": "_plain_function",
     "example_recording": "_recordings",
 }
 
