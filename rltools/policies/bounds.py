@@ -68,18 +68,18 @@ class Difference:
 def differences(model: Space[Any], env: Space[Any]) -> list[Difference]:
     """Where two spaces of the same arrays differ in bounds or kinds of numbers; finite differences come first."""
     result = []
-    for path, mine, theirs in _boxes(model, env, ()):
-        if _is_stacked(mine, theirs):
+    for path, model_box, env_box in _boxes(model, env, ()):
+        if _is_stacked(model_box, env_box):
             continue
-        sides = [_ends(mine.low, theirs.low), _ends(mine.high, theirs.high)]
+        sides = [_ends(model_box.low, env_box.low), _ends(model_box.high, env_box.high)]
         wrong = sides[0][0] | sides[1][0]
         finite = sides[0][1] | sides[1][1]
-        kinds = _is_whole(mine) != _is_whole(theirs)
+        kinds = _is_whole(model_box) != _is_whole(env_box)
         if not wrong.any() and not kinds:
             continue
         element = int(np.flatnonzero(finite if finite.any() else wrong)[0]) if wrong.any() else 0
         count = int(wrong.sum()) if wrong.any() else int(wrong.size)
-        of_model, of_env = _interval(mine, element, kinds), _interval(theirs, element, kinds)
+        of_model, of_env = _interval(model_box, element, kinds), _interval(env_box, element, kinds)
         result.append(Difference(path, element, of_model, of_env, count, not finite.any() and not kinds))
     return sorted(result, key=lambda difference: difference.endless)
 
@@ -93,7 +93,7 @@ def with_bounds_of(model: Space[Any], env: Space[Any]) -> Space[Any]:
         return spaces.Dict(parts, sort_keys=env.sort_keys)
     if isinstance(env, spaces.Tuple) and isinstance(model, spaces.Tuple):
         pairs = zip(model.spaces, env.spaces, strict=True)
-        return spaces.Tuple([with_bounds_of(mine, theirs) for mine, theirs in pairs])
+        return spaces.Tuple([with_bounds_of(model_part, env_part) for model_part, env_part in pairs])
     if not isinstance(env, spaces.Box) or not isinstance(model, spaces.Box) or _is_whole(env) != _is_whole(model):
         return env
     if _is_stacked(model, env):
@@ -108,32 +108,32 @@ def _boxes(model: Space[Any], env: Space[Any], path: Path) -> Iterator[tuple[Pat
         for key, part in model.spaces.items():
             yield from _boxes(part, env.spaces[key], (*path, key))
     elif isinstance(model, spaces.Tuple) and isinstance(env, spaces.Tuple):
-        for position, (mine, theirs) in enumerate(zip(model.spaces, env.spaces, strict=True)):
-            yield from _boxes(mine, theirs, (*path, position))
+        for position, (model_part, env_part) in enumerate(zip(model.spaces, env.spaces, strict=True)):
+            yield from _boxes(model_part, env_part, (*path, position))
     elif isinstance(model, spaces.Box) and isinstance(env, spaces.Box):
         yield path, model, env
 
 
-def _ends(mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ends(model: np.ndarray, env: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For the lower or the upper bounds, flat: which elements differ, and which of them are finite in both."""
-    mine, theirs = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (mine, theirs))
-    endless, endless_in_env = np.abs(mine) >= ENDLESS, np.abs(theirs) >= ENDLESS
-    wrong = ~np.isclose(mine, theirs, rtol=1e-5, atol=1e-7) & ~(endless & endless_in_env)
+    model, env = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (model, env))
+    endless, endless_in_env = np.abs(model) >= ENDLESS, np.abs(env) >= ENDLESS
+    wrong = ~np.isclose(model, env, rtol=1e-5, atol=1e-7) & ~(endless & endless_in_env)
     return wrong, wrong & ~endless & ~endless_in_env
 
 
-def _is_stacked(mine: spaces.Box, theirs: spaces.Box) -> bool:
+def _is_stacked(model_box: spaces.Box, env_box: spaces.Box) -> bool:
     """Whether a model's bounds are those that VecFrameStack declares for stacked vectors.
 
     It stacks `a b a b` and declares the bounds of `a a b b`.
     """
-    if len(mine.shape) != 1 or mine.shape != theirs.shape or np.array_equal(mine.low, theirs.low):
+    if len(model_box.shape) != 1 or model_box.shape != env_box.shape or np.array_equal(model_box.low, env_box.low):
         return False
-    times = [count for count in range(2, mine.shape[0] + 1) if mine.shape[0] % count == 0]
+    times = [count for count in range(2, model_box.shape[0] + 1) if model_box.shape[0] % count == 0]
     return any(
         all(
             np.allclose(np.reshape(bound, (-1, count)).T.reshape(-1), other)
-            for bound, other in ((mine.low, theirs.low), (mine.high, theirs.high))
+            for bound, other in ((model_box.low, env_box.low), (model_box.high, env_box.high))
         )
         for count in times
     )

@@ -129,7 +129,7 @@ def names_in(spec: EnvSpec, observed: Space[Any], acted: Space[Any]) -> tuple[Fe
         env_info = inspect_env(spec)
     except SimulationError:
         return None, None
-    same = env_info.features is not None and _entries(env_info.observation_space) == _entries(observed)
+    same = env_info.features is not None and _layout(env_info.observation_space) == _layout(observed)
     fits = type(acted) is type(env_info.action_space) and count_actions(acted) == count_actions(env_info.action_space)
     return env_info.features if same else None, env_info.action_names if fits else None
 
@@ -186,7 +186,7 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
             left to `bounds_notes`.
     """
     place, taken = env_info.name, env_info.action_space
-    if _entries(observed) != _entries(env_info.observation_space):
+    if _layout(observed) != _layout(env_info.observation_space):
         raise MismatchError(
             f"{name} observes {_shape(observed)} and {place} gives {_shape(env_info.observation_space)}; "
             f"{stacking_hint(observed, env_info.observation_space)}give the environment it was trained on as env="
@@ -204,10 +204,10 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
                 f"{name} counts {part}its observations from {_numbers(leaf.starts)} and {place} from "
                 f"{_numbers(other.starts)}; give the environment it was trained on as env="
             )
-    if (mine := _starts(acted)) != (theirs := _starts(taken)):
+    if (own_start := _starts(acted)) != (env_start := _starts(taken)):
         raise MismatchError(
-            f"{name} counts its actions from {mine} and {place} from {theirs}; give the environment it was trained on "
-            f"as env="
+            f"{name} counts its actions from {own_start} and {place} from {env_start}; give the environment it was "
+            f"trained on as env="
         )
     if env_info.any_bounds:
         return
@@ -249,7 +249,7 @@ def _numbers(starts: tuple[int, ...]) -> str:
     return str(starts[0] if len(starts) == 1 else list(starts))
 
 
-def _entries(space: Space[Any]) -> list[tuple[Any, ...]]:
+def _layout(space: Space[Any]) -> list[tuple[Any, ...]]:
     """What two observation spaces must have in common: path and shape of each array, and the sizes of choices."""
     return [(leaf.path, leaf.shape, leaf.kind == "text", leaf.sizes) for leaf in leaves(space)]
 
