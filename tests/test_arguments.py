@@ -214,7 +214,7 @@ class Normalizer:
     [
         (nn.Linear, "the class Linear; give an instance of it"),
         (gymnasium.make("CartPole-v1"), "an environment (TimeLimit); give the agent first"),
-        (gymnasium.spec("CartPole-v1"), "a EnvSpec of gymnasium; give the agent first"),
+        (gymnasium.spec("CartPole-v1"), "a gymnasium EnvSpec; give the agent first"),
         (Normalizer(), "these as normalize="),
         (NET.state_dict(), "build the network, load the weights into it"),
         (["cartpole-ppo"], "give one agent at a time"),

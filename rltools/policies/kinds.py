@@ -293,7 +293,7 @@ def object_kind(source: Any) -> str:
             "VecNormalize statistics; give the model first, and these as normalize=",
         ),
         (an_environment, f"an environment ({kind}); give the agent first, and the environment as env="),
-        (library == "gymnasium", f"a {kind} of Gymnasium; give the agent first, and the environment as env="),
+        (library == "gymnasium", f"a gymnasium {kind}; give the agent first, and the environment as env="),
         (
             isinstance(source, Mapping),
             f"a {kind}, which does not describe its network; build the network, load the weights into it, and "
