@@ -174,7 +174,7 @@ def test_spaces_without_a_number(space: Any) -> None:
         ({"module": None}, "the module is None"),
         ({"module": "model.pt"}, "the module is 'model.pt', a str"),
         ({"module": nn.Linear}, "the class Linear; give an instance"),
-        ({"module": NET.state_dict()}, "weights that do not say what network they are of"),
+        ({"module": NET.state_dict()}, "weights without a description of their network"),
         ({"heads": [NET]}, "heads is a list"),
         ({"heads": NET}, "heads is a Linear"),
         ({"heads": {1: NET}}, "the head 1 is"),
@@ -214,7 +214,7 @@ class Normalizer:
     [
         (nn.Linear, "the class Linear; give an instance of it"),
         (gymnasium.make("CartPole-v1"), "an environment (TimeLimit); give the agent first"),
-        (gymnasium.spec("CartPole-v1"), "a EnvSpec of gymnasium; give the agent first"),
+        (gymnasium.spec("CartPole-v1"), "a gymnasium EnvSpec; give the agent first"),
         (Normalizer(), "these as normalize="),
         (NET.state_dict(), "build the network, load the weights into it"),
         (["cartpole-ppo"], "give one agent at a time"),

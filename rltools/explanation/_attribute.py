@@ -106,8 +106,8 @@ def _decided(policy: Policy, states: Any, context: Context, x: Tensor, max_batch
     """The context with the actions that the policy chooses; not of all states at once, which may be many pictures."""
     kept = recorded_leaves(policy.features)
     most = most_copies(policy, max_batch)
-    if len(x) <= most and (pulled := decision_pass(policy, x, context)) is not None:
-        return replace(decide(policy, pulled.output, context).context, pulled=pulled)
+    if len(x) <= most and (forward_pass := decision_pass(policy, x, context)) is not None:
+        return replace(decide(policy, forward_pass.output, context).context, forward_pass=forward_pass)
     found = []
     for start in range(0, max(1, len(x)), most):
         rows = slice(start, start + most)

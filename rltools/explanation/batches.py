@@ -213,11 +213,11 @@ def _columns(scores: Tensor, result: Result) -> dict[str, np.ndarray]:
 def from_one_pass(
     policy: Policy, method: Method, target: Target, x: Tensor, context: Context
 ) -> dict[str, np.ndarray] | None:
-    """What the method says of rows `x [row, *feature]`, as `explained_rows` gives it, from their `context.pulled`.
+    """The values for rows `x [row, *feature]`, as `explained_rows` gives them, from their `context.forward_pass`.
 
     None where another method, head or row is asked about, or a target that is no sum of the outputs.
     """
-    decided, head = context.pulled, policy.heads[0]
+    decided, head = context.forward_pass, policy.heads[0]
     is_known = method is gradient or method is input_x_gradient
     if decided is None or not is_known or not decided.is_of(head, x):
         return None
@@ -228,10 +228,10 @@ def from_one_pass(
     of_rows = weights.of_rows(action, len(x))
     scores = (decided.output.numpy(force=True)[:, None] * of_rows).sum(2)
     if of_rows.shape[1] == 1:
-        values = decided.back(torch.from_numpy(of_rows[:, 0].copy()).to(x.device))[:, None]
+        values = decided.vjp_fn(torch.from_numpy(of_rows[:, 0].copy()).to(x.device))[:, None]
     else:
         upstream = torch.from_numpy(of_rows.copy()).to(x.device)
-        pulled = {head: (decided.output, decided.back)}
+        pulled = {head: (decided.output, decided.vjp_fn)}
         values = gradients_by_vjp(pulled, None, upstream, x.shape[:1], x[:1].numel()).movedim(0, 1)
     found = values.numpy(force=True)
     if method is input_x_gradient:

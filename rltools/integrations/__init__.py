@@ -1,4 +1,8 @@
-"""Where agents are trained: what they attend to, logged while they learn. Nothing is loaded before it is used."""
+"""Connects rltools to training libraries: what agents attend to, logged while they learn.
+
+`_sb3_callback.py` is the callback of Stable-Baselines3 and the file to read first. Modules are imported on first use,
+because they need Stable-Baselines3. May import every room above.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AttributionCallback", "AttributionSkippedWarning", "open_checkpoints"]
 
-_PLACES = {
+_MODULES = {
     "AttributionCallback": "_sb3_callback",
     "AttributionSkippedWarning": "_sb3_callback",
     "open_checkpoints": "_checkpoints",
@@ -19,9 +23,9 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

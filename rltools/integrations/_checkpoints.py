@@ -1,4 +1,4 @@
-"""The recordings of a training: a folder for each number of steps."""
+"""The recordings of a training run: a folder for each number of training steps."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _NAME = re.compile(r"step-([0-9]{9,})")
 
 
 def checkpoint_path(directory: Path, step: int) -> Path:
-    """Where the recording after so many steps of training is."""
+    """The folder of the recording after some number of training steps."""
     return directory / f"step-{step:09d}"
 
 
 def open_checkpoints(directory: str | Path) -> dict[int, Recording]:
-    """The recordings that `AttributionCallback` kept in a folder, by steps of training, in order.
+    """Open the recordings that `AttributionCallback` wrote to a folder, by training steps, in order.
 
-    Those that were not explained, because training was stopped meanwhile, are left out.
+    Those without attributions, because training was stopped meanwhile, are left out.
 
     Args:
         directory: as it was given to the callback.
 
     Raises:
-        RecordingError: no recording of a training is there.
+        RecordingError: the folder has no recording of a training run.
         FormatError: a newer version of rltools wrote one.
         CorruptError: a `recording.json` is damaged.
 
@@ -54,69 +54,69 @@ def open_checkpoints(directory: str | Path) -> dict[int, Recording]:
 
 
 def checkpoint_folders(directory: Path) -> dict[int, Path]:
-    """Where the recordings of a training are, by its steps, in order; empty where there are none."""
+    """The folders of a training run's recordings, by training steps, in order; empty if there are none."""
     named = ((_NAME.fullmatch(path.name), path) for path in directory.glob("step-*"))
     return dict(sorted((int(name[1]), path) for name, path in named if name and (path / "recording.json").is_file()))
 
 
 class FolderClaim:
-    """Holds a folder for a training from its start to its end.
+    """Claims a folder for a training run from its start to its end.
 
-    Nothing tells a callback that its training ended by an exception. A claim of such a training gives way to the next
-    one that wants the folder; that of a training that still runs does not.
+    A callback does not learn that its training ended with an exception. The claim of such a run gives way to the next
+    run that wants the folder; that of a run that still goes on does not.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._held = ExitStack()
+        self._lock = ExitStack()
         self._thread = 0
         self._call: Any = None
         self._model: Any = None
 
     def begin(self, model: Any, call: Any) -> None:
-        """Claim the folder for a training.
+        """Claim the folder for a training run.
 
         Args:
-            model: that learns.
-            call: the local variables of its `learn`, which all callbacks of one training share.
+            model: the model that is trained.
+            call: the local variables of its `learn`, which all callbacks of a run share.
 
         Raises:
-            ConflictError: another training that runs has it, in this process or in another.
+            ConflictError: another training run has it, in this process or in another.
             RecordingError: the folder cannot be written to.
         """
-        self._held.close()
+        self._lock.close()
         try:
-            self._held.enter_context(folder_lock(self._directory))
+            self._lock.enter_context(folder_lock(self._directory))
         except ConflictError:
-            over = [claim for claim in list(_CLAIMS) if claim._directory.samefile(self._directory)]
-            if not over or any(claim._runs(call, model) for claim in over):
+            others = [claim for claim in list(_CLAIMS) if claim._directory.samefile(self._directory)]
+            if not others or any(claim._runs(call, model) for claim in others):
                 raise
-            for claim in over:
+            for claim in others:
                 claim.end()
-            self._held.enter_context(folder_lock(self._directory))
+            self._lock.enter_context(folder_lock(self._directory))
         self._thread, self._call, self._model = threading.get_ident(), call, weakref.ref(model)
         _CLAIMS.add(self)
 
     def end(self) -> None:
-        """Give the folder back.
+        """Release the folder.
 
         Raises:
-            RecordingError: it is not there any more.
+            RecordingError: it no longer exists.
         """
         _CLAIMS.discard(self)
         self._call = None
-        self._held.close()
+        self._lock.close()
 
     def _runs(self, call: Any, model: Any) -> bool:
-        """Whether the training has not ended yet, as far as another one, which begins in this thread, can tell."""
+        """Whether the run goes on, as far as another one that starts in this thread can tell."""
         if self._call is call:
             return True
         if self._thread != threading.get_ident():
             return any(thread.ident == self._thread for thread in threading.enumerate())
-        mine, frame = self._model(), sys._getframe()
-        while mine is not model and (outer := frame.f_back) is not None:
+        own, frame = self._model(), sys._getframe()
+        while own is not model and (outer := frame.f_back) is not None:
             frame = outer
-            if frame.f_code.co_name == "learn" and frame.f_locals.get("self") is mine:
+            if frame.f_code.co_name == "learn" and frame.f_locals.get("self") is own:
                 return True
         return False
 

@@ -1,4 +1,4 @@
-"""What is logged of a recording during training."""
+"""Logs a recording during training: shares of features, mean return, and a figure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _RETURN, _IMPORTANCE = "attribution/mean_return", "attribution/importance"
 
 
 class Unlogged(Exception):  # noqa: N818 - names what could not be logged, and is shown as a warning only
-    """Some of it could not be logged, and why.
+    """Some values could not be logged, and why.
 
     Attributes:
-        kinds: what failed and the types of the errors, which stay the same where their texts name steps or times.
+        kinds: what failed with which type of error; unlike the messages, these do not contain steps or times.
     """
 
     def __init__(self, failures: Mapping[str, str]) -> None:
@@ -35,27 +35,27 @@ class Unlogged(Exception):  # noqa: N818 - names what could not be logged, and i
 
 
 def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step: int) -> None:
-    """Log shares, mean return and the figure of the importance, after so many steps of training.
+    """Log shares, mean return and the importance figure, after some number of training steps.
 
-    Through the outputs of the training's logger, but at once: what the training has collected and not yet written is
-    left to it. Tables of text get the mean return only, TensorBoard the figure too. To Weights & Biases where a run of
-    it is active. Each output gets its own, whatever happens to the others.
+    They go to the outputs of the training's logger immediately, without what the training has collected and not yet
+    written. Tables of text get the mean return only, TensorBoard also gets the figure, and so does an active run of
+    Weights & Biases. An output that fails does not affect the others.
 
     Raises:
         Unlogged: outputs that failed, with their causes.
     """
     names = metric_names(summary.features)
-    shares = {names[entry.position]: entry.share for entry in summary.top()}
+    shares = {names[feature.position]: feature.share for feature in summary.top()}
     failures: dict[str, str] = {}
     outputs = [output for output in logger.output_formats if isinstance(output, KVWriter)]
     run, figure = None, None
-    with _noted("looking for a run of Weights & Biases", failures):
+    with _collecting("looking for a run of Weights & Biases", failures):
         run = _active_run()
     if run is not None or any(isinstance(output, TensorBoardOutputFormat) for output in outputs):
-        with _noted("drawing the figure", failures):
+        with _collecting("drawing the figure", failures):
             figure = _figure(recording, summary)
     for output in outputs:
-        with _noted(f"logging to {type(output).__name__}", failures):
+        with _collecting(f"logging to {type(output).__name__}", failures):
             own = Logger(logger.get_dir(), [output])
             own.set_level(logger.level)
             own.record("time/total_timesteps", step, exclude="tensorboard")
@@ -66,8 +66,8 @@ def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step:
                 own.record(_IMPORTANCE, Figure(figure, close=False))
             own.dump(step)
     if run is not None:
-        with _noted("logging to Weights & Biases", failures):
-            # No step of its own: a run that follows TensorBoard counts them by global_step.
+        with _collecting("logging to Weights & Biases", failures):
+            # No step argument: a run that syncs TensorBoard counts by global_step.
             logged = {**shares, _RETURN: summary.returns.mean, "global_step": step}
             run.log(logged if figure is None else logged | {_IMPORTANCE: _wandb_image(figure)})
     if failures:
@@ -75,8 +75,8 @@ def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step:
 
 
 @contextmanager
-def _noted(doing: str, failures: dict[str, str]) -> Iterator[None]:
-    """What fails is noted, and the rest goes on: loggers are written by others, and raise whatever they like."""
+def _collecting(doing: str, failures: dict[str, str]) -> Iterator[None]:
+    """Collect a failure and go on: loggers of other packages may raise anything."""
     try:
         yield
     except Exception as error:
@@ -85,7 +85,7 @@ def _noted(doing: str, failures: dict[str, str]) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """What somebody else's error says, in a line: those of databases show a query, too."""
+    """The message of another package's error in one line: database errors contain a query."""
     return " ".join(str(error).split())
 
 
@@ -98,12 +98,12 @@ def _figure(recording: Recording, summary: Summary) -> matplotlib.figure.Figure:
 
 
 def _active_run() -> Any:
-    """The run of Weights & Biases that the training's own script began; None where it did not even import it."""
+    """The Weights & Biases run that the training script started; None if it did not import wandb."""
     return getattr(sys.modules.get("wandb"), "run", None)
 
 
 def _wandb_image(figure: matplotlib.figure.Figure) -> Any:
-    """The figure as pixels: Weights & Biases takes figures only of a process that has loaded pyplot."""
+    """The figure as pixels: Weights & Biases takes figures only if pyplot is loaded."""
     from PIL import Image
 
     pixels = io.BytesIO()
@@ -112,16 +112,16 @@ def _wandb_image(figure: matplotlib.figure.Figure) -> Any:
 
 
 LONGEST = 200
-"""Bytes of a feature's part of a name: MLflow keeps a metric as a file, whose name has at most 250."""
+"""Bytes of a feature's name in a metric at most: MLflow stores a metric as a file, whose name may have 250."""
 RESERVED = ("mean_return", "importance")
-"""What is logged beside the features."""
+"""Metrics that are logged besides the features."""
 
 
 def metric_names(features: Sequence[str]) -> list[str]:
     """`attribution/<feature>` for each feature: letters, digits, spaces and `_-.` only, and no two alike.
 
-    MLflow refuses other characters, and some disks compare names of files without case. In the features' own order:
-    which of two gets a number must not change with their ranks.
+    MLflow refuses other characters, and some file systems ignore case. Names are in the features' own order, so which
+    of two gets a number does not change with their ranks.
 
     >>> metric_names(["pole angle", "cos(angle)", "obs[3]", "obs(3)"])
     ['attribution/pole angle', 'attribution/cos_angle', 'attribution/obs_3', 'attribution/obs_3_2']

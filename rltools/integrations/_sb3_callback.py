@@ -1,4 +1,4 @@
-"""The callback of Stable-Baselines3."""
+"""The callback of Stable-Baselines3 that records, explains and logs a model while it is trained."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from rltools.targets import Target
 
 _TRIAL_STEPS = 16
 _REFUSED = (ArgumentError, GradientError, MethodError, ModelError, SimulationError, FaultError)
-"""What is wrong with the question, the model or the environment, and will be at every step of the training."""
+"""Errors in the arguments, the model or the environment, which would recur at every training step."""
 
 
 class AttributionSkippedWarning(UserWarning):
-    """During training something could not be recorded, explained or logged; the training goes on.
+    """Something could not be recorded, explained or logged during training; the training goes on.
 
     Example:
         >>> import warnings
@@ -57,42 +57,43 @@ class AttributionSkippedWarning(UserWarning):
 class AttributionCallback(BaseCallback):
     """Records what the agent attends to while it learns, and logs it: as scalars, and as a figure to TensorBoard.
 
-    Before the first step, and then every so many steps, episodes of the model as it is then are recorded in
-    environments of their own, explained and logged through the model's own logger: `attribution/<feature>`, the share
-    of each feature in the importance of all, from 0 to 1; `attribution/mean_return`; and the figure
-    `attribution/importance`. In the name of a metric `_` stands for what some logger refuses: "cos(angle)" is logged
-    as `attribution/cos_angle`. Also to Weights & Biases where a run of it is active. The training goes on exactly as it
-    would have without: parameters, random streams and statistics of observations are the same to the last bit.
+    Before the first step, and then every `every` steps, episodes of the current model are recorded in separate
+    environments, explained and logged through the model's own logger: `attribution/<feature>`, the share of each
+    feature in the total importance, from 0 to 1; `attribution/mean_return`; and the figure `attribution/importance`. In
+    the name of a metric `_` replaces what some loggers refuse: "cos(angle)" is logged as `attribution/cos_angle`. An
+    active run of Weights & Biases gets them too. The training is exactly as it would be without the callback:
+    parameters, random streams and statistics of observations are the same to the last bit.
 
     Args:
         eval_env: an id, a specification or a function that makes one environment, as for `rltools.record`.
-        every: so many steps of training lie between two recordings, counted over all environments as SB3 counts them.
-        episodes: how many are recorded each time, always of the same seeds.
+        every: training steps between two recordings, counted over all environments as SB3 counts them.
+        episodes: how many are recorded each time, always with the same seeds.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        references: how many visited states features are compared with, by methods that compare; None is 8.
+        references: how many visited observations features are compared with, by methods that compare; None is 8.
         seed: of the first episode.
         max_steps: as for `rltools.record`.
-        directory: keeps `step-000010000` and so on, for `rltools.integrations.open_checkpoints`; None keeps the
-            recordings in temporary folders as long as they are in use.
-        overwrite: delete what `directory` holds of later steps than the training is at, which are another training's.
+        directory: where `step-000010000` and so on are written, for `rltools.integrations.open_checkpoints`; None keeps
+            the recordings in temporary folders as long as they are in use.
+        overwrite: delete the recordings in `directory` of later steps than the training is at; they are from another
+            training run.
         verbose: 1 prints the first finding of each recording.
 
     Attributes:
-        recordings: by steps of training, in order; what the plot `training` takes.
+        recordings: by training steps, in order; the plot `training` takes them.
 
     Raises:
-        ArgumentError: at once for numbers below 1, a seed below 0 or a vector of environments; when training starts,
-            for a method or a target that the model does not have.
-        SimulationError: when training starts, for an environment that cannot be made.
-        MismatchError: when training starts, for an environment whose spaces are not the model's.
-        FaultError: when training starts, for an environment that raises.
-        ConflictError: when training starts, for a folder that holds later steps of another training, or the first one
-            of another model, or that another training writes to, in this process or in another.
-        RecordingError: when training starts, for a folder that cannot be written to.
+        ArgumentError: numbers below 1, a seed below 0 or a vector environment; when training starts, a method or a
+            target that the model does not have.
+        SimulationError: when training starts, an environment that cannot be made.
+        MismatchError: when training starts, an environment whose spaces are not the model's.
+        FaultError: when training starts, an environment that raises.
+        ConflictError: when training starts, a folder with later steps of another training run or the first step of
+            another model, or one that another training run writes to, in this process or in another.
+        RecordingError: when training starts, a folder that cannot be written to.
 
-    Whatever fails later, also in a logger, is named in an `AttributionSkippedWarning`, once for each cause, and the
-    training goes on.
+    Later failures, also in a logger, become an `AttributionSkippedWarning`, once for each cause, and the training goes
+    on.
 
     Example:
         >>> from stable_baselines3 import PPO
@@ -131,7 +132,7 @@ class AttributionCallback(BaseCallback):
             raise ArgumentError(f"seed is {seed}; it must be at least 0")
         if isinstance(eval_env, VecEnv):
             raise ArgumentError(
-                f"eval_env is a {type(eval_env).__name__}; each episode has an environment of its own: give an id, a "
+                f"eval_env is a {type(eval_env).__name__}; each episode gets its own environment: give an id, a "
                 f"specification, or a function that makes one gymnasium.Env"
             )
         self._env, self._every, self._episodes, self._seed = eval_env, every, episodes, seed
@@ -146,19 +147,19 @@ class AttributionCallback(BaseCallback):
 
     @property
     def recordings(self) -> Mapping[int, Recording]:
-        """The recordings so far, by steps of training, in order."""
+        """The recordings so far, by training steps, in order."""
         return MappingProxyType(self._recordings)
 
     def _init_callback(self) -> None:
-        """Try everything once on a few steps: what cannot work is refused before the first step of training."""
-        if self._tried is self.model:  # a training that is carried on
+        """Try everything once on a few steps, so that errors come before the first training step."""
+        if self._tried is self.model:  # a training run that is continued
             return
-        with bystander():
+        with untouched_random_state():
             try:
-                self._look(None, episodes=1, max_steps=min(_TRIAL_STEPS, self._max_steps or _TRIAL_STEPS))
+                self._explained_episodes(None, episodes=1, max_steps=min(_TRIAL_STEPS, self._max_steps or _TRIAL_STEPS))
             except _REFUSED:
                 raise
-            except Exception as error:  # of the machine, or of somebody else's code: it may work later
+            except Exception as error:  # of the machine, or of other code: it may work later
                 self._warn(_cause(error))
         self._tried = self.model
 
@@ -166,17 +167,17 @@ class AttributionCallback(BaseCallback):
         if self._claim is not None:
             self._claim.begin(self.model, self.locals)
         self._last = self.num_timesteps
-        if any(step > self.num_timesteps for step in self._recordings):  # those of a training that began anew
+        if any(step > self.num_timesteps for step in self._recordings):  # those of an earlier training run
             self._recordings = {}
         if self._directory is not None and not self._recordings:
             self._recordings = self._resumed(self._directory)
         if not self._recordings:
-            self._keep()
+            self._log()
 
     def _on_step(self) -> bool:
         if self.num_timesteps // self._every > self._last // self._every:
             self._last = self.num_timesteps
-            self._keep()
+            self._log()
         return True
 
     def _on_training_end(self) -> None:
@@ -188,14 +189,14 @@ class AttributionCallback(BaseCallback):
             warnings.warn(str(error), AttributionSkippedWarning, stacklevel=2)
 
     def _resumed(self, directory: Path) -> dict[int, Recording]:
-        """What the same training has kept before.
+        """The earlier recordings of the same training run.
 
         Raises:
-            ConflictError: there are later steps, which this training has not reached, or the first is of another model.
-            RecordingError: these are to be overwritten, and cannot be deleted.
+            ConflictError: there are later steps than this run has reached, or the first one is of another model.
+            RecordingError: those are to be overwritten, and cannot be deleted.
         """
         folders = checkpoint_folders(directory)
-        # Only before the first step: later the model learns on at the same count, after it was recorded.
+        # Only before the first step: later the model may be trained on after it was recorded, at the same count.
         if self.num_timesteps == 0 and 0 in folders and self._is_of_another_model(folders[0]):
             if not self._overwrite:
                 raise ConflictError(
@@ -208,7 +209,7 @@ class AttributionCallback(BaseCallback):
         if later and not self._overwrite:
             raise ConflictError(
                 f"{directory} holds recordings of up to {later[-1]} steps of training, and this training is at "
-                f"{self.num_timesteps}; choose another folder (directory=), carry on with "
+                f"{self.num_timesteps}; choose another folder (directory=), continue with "
                 f"learn(..., reset_num_timesteps=False), or delete the later ones with overwrite=True"
             )
         with os_errors_as(directory):
@@ -220,24 +221,24 @@ class AttributionCallback(BaseCallback):
                 recording = open_recording(folder)
                 if recording.specs:
                     resumed[step] = recording
-            except RecordingError as error:  # damaged since: the training can do without it
+            except RecordingError as error:  # damaged since: the training does not need it
                 self._warn(str(error))
         return resumed
 
     def _is_of_another_model(self, folder: Path) -> bool:
         try:
-            kept = open_recording(folder).header.policy_sha256
+            recorded = open_recording(folder).header.policy_sha256
         except RecordingError:  # damaged since: it is recorded anew
             return False
-        return kept != load_policy(self.model, self._env).source.sha256
+        return recorded != load_policy(self.model, self._env).source.sha256
 
-    def _keep(self) -> None:
-        """Record, explain and log the model as it is; any fault is a warning: hours of training may hang on it."""
+    def _log(self) -> None:
+        """Record, explain and log the current model; any error is a warning: it must not end hours of training."""
         step = self.num_timesteps
         folder = None if self._directory is None else checkpoint_path(self._directory, step)
         try:
-            with bystander():
-                recording = self._look(folder, episodes=self._episodes, max_steps=self._max_steps)
+            with untouched_random_state():
+                recording = self._explained_episodes(folder, episodes=self._episodes, max_steps=self._max_steps)
                 summary = summarize(recording, method=self._method)
                 self._recordings[step] = recording
                 log_checkpoint(self.logger, recording, summary, step)
@@ -247,15 +248,16 @@ class AttributionCallback(BaseCallback):
             self._warn(_cause(error), error.kinds if isinstance(error, Unlogged) else "")
 
     def _warn(self, cause: str, kind: str = "") -> None:
-        """Say each cause, or each kind of causes, once: a logger that fails does so at every recording."""
+        """Warn of each cause, or each kind of causes, once: a logger that fails does so at every recording."""
         if (kind or cause) in self._warned:
             return
         self._warned.add(kind or cause)
         message = f"after {self.num_timesteps} steps of training: {cause}; the training goes on"
         warnings.warn(message, AttributionSkippedWarning, stacklevel=3)
 
-    def _look(self, folder: Path | None, *, episodes: int, max_steps: int | None) -> Recording:
-        # Loaded each time, because what surrounds the model may be another environment by now.
+    def _explained_episodes(self, folder: Path | None, *, episodes: int, max_steps: int | None) -> Recording:
+        """Episodes of the current model, with their attributions."""
+        # Loaded each time, because the wrappers of the model's environment may have changed.
         policy = load_policy(self.model, self._env)
         recording = record(
             policy,
@@ -272,19 +274,19 @@ class AttributionCallback(BaseCallback):
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong; our own errors say it in a sentence, others may say only a word."""
+    """The cause of an error; errors of rltools are whole sentences, others may be a single word."""
     return str(error) if isinstance(error, RltoolsError | Unlogged) else f"{type(error).__name__}: {one_line(error)}"
 
 
 @contextmanager
-def bystander() -> Iterator[None]:
-    """The global random streams of Python, NumPy and torch, on every device, go on afterwards where they were.
+def untouched_random_state() -> Iterator[None]:
+    """Restore the global random state of Python, NumPy and torch, on every device, afterwards.
 
-    What is recorded draws from generators of its own; an environment of somebody else may not.
+    Recording uses its own generators; a user's environment may not.
     """
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    began = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # asking a device for its stream would begin it
-    devices = torch.cuda.get_rng_state_all() if began else None
+    initialized = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # reading a state would initialize it
+    devices = torch.cuda.get_rng_state_all() if initialized else None
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""From observations to the numbers that attributions are taken with respect to."""
+"""Encodes observations as the arrays that attributions are taken with respect to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMPY: dict[torch.dtype, np.dtype[np.floating[Any]]] = {
 
 
 def check_dtype(dtype: torch.dtype) -> None:
-    """Refuse a dtype that policies cannot compute in.
+    """Refuse dtypes that policies cannot compute in.
 
     Raises:
         ArgumentError: neither float32 nor float64.
@@ -28,11 +28,11 @@ def check_dtype(dtype: torch.dtype) -> None:
 
 
 def encode(observations: Any, features: Features, dtype: torch.dtype, name: str) -> np.ndarray:
-    """Observations `[batch, ...]` as the environment gives them -> float `[batch, *feature]`, in memory of its own.
+    """Observations `[batch, ...]` as the environment gives them -> float `[batch, *feature]`, a copy.
 
     Raises:
         MismatchError: another shape, or a key that is missing.
-        ArgumentError: not numbers, integers that `dtype` cannot hold, or a choice that is none of its values.
+        ArgumentError: not numbers, integers that `dtype` cannot hold, or a choice outside its values.
     """
     if not features.leaves:
         return encode_box(observations, features.shape, dtype, name)
@@ -51,44 +51,44 @@ def encode(observations: Any, features: Features, dtype: torch.dtype, name: str)
 
 
 def check_shape(values: np.ndarray, shape: tuple[int, ...], name: str, leaf: str) -> None:
-    """Compare the shape of a batch with that of one observation.
+    """Compare the shape of a batch with that of a single observation.
 
     Raises:
-        MismatchError: another one.
+        MismatchError: they differ.
     """
     if values.shape[1:] != shape or not values.ndim:
-        what = f"{leaf} " if leaf else "observations "
+        part = f"{leaf} " if leaf else "observations "
         raise MismatchError(
-            f"{name} takes {what}of shape [{', '.join(map(str, ('batch', *shape)))}], not {list(values.shape)}"
+            f"{name} takes {part}of shape [{', '.join(map(str, ('batch', *shape)))}], not {list(values.shape)}"
         )
 
 
-def encode_box(given: Any, shape: tuple[int, ...], dtype: torch.dtype, name: str, leaf: str = "") -> np.ndarray:
-    """`[batch, *shape]` of any number type -> a float array of that shape with its own memory; floats are cast.
+def encode_box(values: Any, shape: tuple[int, ...], dtype: torch.dtype, name: str, leaf: str = "") -> np.ndarray:
+    """`[batch, *shape]` of any number type -> a float array of that shape, a copy; floats are cast.
 
     Raises:
         MismatchError: another shape.
         ArgumentError: not numbers, or integers that `dtype` cannot hold.
     """
-    observations: np.ndarray = np.asarray(given)
+    observations: np.ndarray = np.asarray(values)
     if observations.dtype.kind == "f" and observations.shape[1:] == shape and observations.ndim:
         return observations.astype(_NUMPY[dtype])  # the common case, at every step; also a copy
     check_shape(observations, shape, name, leaf)
     if observations.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} takes {leaf or 'observations'} of numbers, not of {observations.dtype}")
-    values: np.ndarray = observations.astype(_NUMPY[dtype])
+    encoded: np.ndarray = observations.astype(_NUMPY[dtype])
     if observations.dtype.kind in "iu" and observations.dtype.itemsize > 2:
-        _check_exact(observations, values, name)
-    return values
+        _check_exact(observations, encoded, name)
+    return encoded
 
 
-def _check_exact(observations: np.ndarray, values: np.ndarray, name: str) -> None:
-    # Compared as Python integers: a float array cast back to integers may overflow without a word.
-    limit = 2 ** (np.finfo(values.dtype).nmant + 1)
+def _check_exact(observations: np.ndarray, encoded: np.ndarray, name: str) -> None:
+    # Compared as Python integers: a float array cast back to integers may overflow silently.
+    limit = 2 ** (np.finfo(encoded.dtype).nmant + 1)
     large = observations[(observations > limit) | (observations < -limit)]
-    lost = [int(value) for value in large.ravel() if int(values.dtype.type(value)) != int(value)]
+    lost = [int(value) for value in large.ravel() if int(encoded.dtype.type(value)) != int(value)]
     if lost:
         raise ArgumentError(
-            f"{name} computes in {values.dtype}, which cannot hold the integer {lost[0]} of an observation of "
+            f"{name} computes in {encoded.dtype}, which cannot hold the integer {lost[0]} of an observation of "
             f"{observations.dtype}; load the policy with dtype=torch.float64, or scale the observation"
         )

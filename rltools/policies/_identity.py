@@ -1,4 +1,4 @@
-"""What tells one network from another, looked up whenever it is asked for: networks are trained further."""
+"""Fingerprints of networks, computed anew when the network has changed: it may be trained further."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from rltools.policies.vjp._plan import HOOKS
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-MOST_KEPT = 1 << 25
-"""Bytes of parameters that are kept to be compared, which takes a tenth of hashing them again."""
+MOST_COPIED = 1 << 25
+"""Bytes of parameters copied for comparison at most; comparing takes a tenth of the time of hashing them again."""
 
 
 def fingerprint(module: nn.Module) -> str:
-    """The sha256 of what a module computes with: its layers' classes and settings, what hangs on them, and values."""
+    """The sha256 of what a module computes with: its layers' classes, settings, hooks and values."""
     return _digest(_state([module]))
 
 
@@ -34,10 +34,10 @@ class CurrentSource:
     """The source of a policy whose network may change after the policy was made.
 
     Args:
-        source: as it is at first.
-        roots: the modules that are computed with; a function of none is taken to stay as it is.
-        sha256_of: from the network's fingerprint to the policy's sha256; None is for a file, whose sha256 stays as long
-            as the network is as it was read, and is another one for each state that it is in afterwards.
+        source: at first.
+        roots: the modules that the policy computes with; a function without modules is assumed not to change.
+        sha256_of: from the network's fingerprint to the policy's sha256. None is for a model from a file: it has the
+            file's sha256 until the network changes, and then one that depends on both.
     """
 
     def __init__(self, source: Source, roots: list[nn.Module], sha256_of: Callable[[str], str] | None) -> None:
@@ -49,7 +49,7 @@ class CurrentSource:
         self._sha256_of = sha256_of or self._of_changed_file
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the snapshot, which is of these very modules: a copy has its own."""
+        """Without the snapshot, which refers to these very modules: a copy takes its own."""
         return vars(self) | {"_snapshot": None}
 
     def __call__(self) -> Source:
@@ -71,20 +71,20 @@ class CurrentSource:
 
 
 class _Snapshot:
-    """What modules were at a moment, to notice any change of it in a tenth of the time that hashing takes.
+    """A copy of what modules compute with, to notice any change in a tenth of the time that hashing takes.
 
-    Large tensors are not kept, and what has some, or is TorchScript, is never taken to be current.
+    Large networks and TorchScript are not copied, and their snapshot is never current.
     """
 
     def __init__(self, roots: list[nn.Module]) -> None:
         self._modules = tree(roots)
         self._tensors = [value for module in self._modules for _, value in _tensors(module)]
-        self._keeps = (
+        self._is_comparable = (
             not any(isinstance(module, torch.jit.ScriptModule) for module in self._modules)
             and all(map(_is_plain, self._tensors))
-            and sum(value.nbytes for value in self._tensors) <= MOST_KEPT
+            and sum(value.nbytes for value in self._tensors) <= MOST_COPIED
         )
-        if not self._keeps:
+        if not self._is_comparable:
             return
         self._states = [*map(vars, self._modules)]
         self._settings = [
@@ -92,21 +92,21 @@ class _Snapshot:
             for state, module in zip(self._states, self._modules, strict=True)
             if (names := getattr(type(module), "__constants__", None))
         ]
-        self._arrangement = self._arranged()
+        self._structure = self._current_structure()
         self._arrays = [value.detach().numpy() for value in self._tensors]
-        self._places = [value.data_ptr() for value in self._tensors]
+        self._addresses = [value.data_ptr() for value in self._tensors]
         self._contents = [array.tobytes() for array in self._arrays]
 
     def is_current(self) -> bool:
         """Whether nothing has changed."""
         return (
-            self._keeps
-            and self._arranged() == self._arrangement
-            and [value.data_ptr() for value in self._tensors] == self._places
+            self._is_comparable
+            and self._current_structure() == self._structure
+            and [value.data_ptr() for value in self._tensors] == self._addresses
             and [array.tobytes() for array in self._arrays] == self._contents
         )
 
-    def _arranged(self) -> list[Any]:
+    def _current_structure(self) -> list[Any]:
         states = self._states
         return [
             *map(type, self._modules),
@@ -120,7 +120,7 @@ class _Snapshot:
 
 
 def _state(roots: list[nn.Module]) -> list[Any]:
-    """What tells one state of modules from another."""
+    """Everything that a fingerprint depends on."""
     state: list[Any] = []
     for module in tree(roots):
         kind, own = type(module), vars(module)
@@ -137,19 +137,19 @@ def _state(roots: list[nn.Module]) -> list[Any]:
 
 
 def _script(module: torch.jit.ScriptModule) -> str:
-    """What TorchScript computes whose weights are in its code, as those of a frozen one are."""
+    """The code of TorchScript and the weights in it, as a frozen module has them."""
     graph: Any = module.inlined_graph
     constants = [node.output().toIValue() for node in graph.findAllNodes("prim::Constant", recurse=True)]
     values = [value for value in constants if isinstance(value, Tensor)]
-    # Names of types count how many have been made so far.
+    # Names of types contain a counter.
     text = re.sub(r"\.?___torch_mangle_\d+", "", graph.str(print_source_ranges=False))
     return f"{text} {[hashlib.sha256(_bytes(value)).hexdigest() for value in values]}"
 
 
 def _digest(state: list[Any]) -> str:
     digest = hashlib.sha256()
-    for entry in state:
-        content = entry if isinstance(entry, bytes) else str(entry).encode()
+    for part in state:
+        content = part if isinstance(part, bytes) else str(part).encode()
         digest.update(f"{len(content)}:".encode() + content)
     return digest.hexdigest()
 
@@ -166,13 +166,13 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
                 continue
             if is_lazy(value):
                 raise ArgumentError(
-                    f"{module} has no shape yet; call the network with some observations once, and give it then"
+                    f"{module} has no shape yet; call the network with some observations once before you pass it"
                 )
             yield name, value
 
 
 def _is_plain(value: Tensor) -> bool:
-    """Whether NumPy can look at a tensor's memory."""
+    """Whether NumPy can read a tensor's memory."""
     return value.is_cpu and value.dtype in _OF_NUMPY and type(value) in (Tensor, nn.Parameter)
 
 
@@ -189,7 +189,7 @@ _OF_NUMPY = (torch.float32, torch.float64, torch.int64)
 
 
 def source_of(module: object, name: str | None, environment: EnvSpec | None) -> Source:
-    """Where a module or function comes from, as far as it can be told."""
+    """The source of a module or function, as far as it is known."""
     spec = None if environment is None else environment.to_json()
     if isinstance(module, nn.Module):
         return Source(name or type(module).__name__, fingerprint(module), spec)
@@ -199,13 +199,13 @@ def source_of(module: object, name: str | None, environment: EnvSpec | None) -> 
 
 
 def device_of(roots: list[nn.Module]) -> torch.device:
-    """Where modules are at this moment; the processor for those without parameters or buffers."""
+    """The device of modules; the CPU for those without parameters or buffers."""
     first = first_tensor(roots)
     return torch.device("cpu") if first is None else first.device
 
 
 def first_tensor(roots: list[nn.Module]) -> Tensor | None:
-    """The first parameter or buffer; None where there is none."""
+    """The first parameter or buffer; None if there is none."""
     pending = [*reversed(roots)]
     while pending:
         module = pending.pop()

@@ -1,4 +1,4 @@
-"""Eval mode for the length of one call."""
+"""Finds a network's modules, and puts them into eval mode for the length of a call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 
 
 def tree(roots: Iterable[nn.Module]) -> list[nn.Module]:
-    """The modules and all that is in them, each once; looked up anew, because layers come and go.
+    """The modules and all their submodules, each once; looked up anew at each call, because layers may be replaced.
 
     As `nn.Module.modules()`, in a quarter of its time.
     """
@@ -27,7 +27,7 @@ def tree(roots: Iterable[nn.Module]) -> list[nn.Module]:
 
 
 def modules_behind(function: Any) -> list[nn.Module]:
-    """The modules that calling something is known to run: itself, a method's owner, what a lambda closes over."""
+    """The modules that a callable is known to run: itself, the owner of a method, what a lambda closes over."""
     if isinstance(function, nn.Module):
         return [function]
     if isinstance(function, MethodType):
@@ -43,18 +43,18 @@ def _closed_over(function: FunctionType) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         try:
             content = cell.cell_contents
-        except ValueError:  # not filled yet
+        except ValueError:  # not assigned yet
             continue
-        if isinstance(content, nn.Module | MethodType):  # of functions in functions there is no end
+        if isinstance(content, nn.Module | MethodType):  # functions in functions may be nested without end
             yield content
 
 
 def evaluating(modules: Iterable[nn.Module]) -> AbstractContextManager[None]:
-    """Every module in eval mode inside; afterwards each one's own mode is back, also after an error.
+    """Keep every module in eval mode inside; afterwards restore each one's own mode, also after an error.
 
     The flags are set one by one, because `train()` would give all submodules the mode of their parent.
     """
-    # Frozen TorchScript has no mode any more.
+    # Frozen TorchScript has no mode.
     training = [module for module in modules if getattr(module, "training", False)]
     return _switched(training) if training else _NOTHING
 
@@ -75,7 +75,7 @@ def _switched(training: list[nn.Module]) -> Iterator[None]:
 
 def _set_mode(module: nn.Module, training: bool) -> None:
     state = vars(module)
-    if "training" in state:  # a module looks at whatever is set in it, which for many layers takes longer than they do
+    if "training" in state:  # `Module.__setattr__` takes longer than many layers do
         state["training"] = training
     else:  # TorchScript keeps it elsewhere
         module.training = training

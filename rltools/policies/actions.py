@@ -1,4 +1,4 @@
-"""Action spaces: how many scores they need, and what their actions are called."""
+"""Action spaces: how many scores they need, what their actions are called, and how scores become actions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def branches(space: Space[Any]) -> tuple[int, ...]:
 
 
 def count_actions(space: Space[Any]) -> int:
-    """How many scores decide: one per discrete action, or per value of each branch; per dimension of a Box.
+    """How many scores decide: one per discrete action, one per value of each branch, or one per dimension of a Box.
 
     Raises:
         ArgumentError: a space that is not supported.
@@ -62,7 +62,7 @@ def count_actions(space: Space[Any]) -> int:
 
 
 def default_names(space: Space[Any]) -> tuple[str, ...]:
-    """Names for the actions where nothing names them.
+    """Names for actions that have none.
 
     >>> default_names(Discrete(2)), default_names(MultiBinary(1))
     (('action 0', 'action 1'), ('action[0]=off', 'action[0]=on'))
@@ -70,17 +70,41 @@ def default_names(space: Space[Any]) -> tuple[str, ...]:
     sizes = branches(space)
     if len(sizes) <= 1 and not isinstance(space, MultiBinary | MultiDiscrete):
         return tuple(f"action {position}" for position in range(count_actions(space)))
-    places = list(np.ndindex(tuple(space.shape or ())))
     names = []
-    for place, size in zip(places, sizes, strict=True):
-        values = ["off", "on"] if isinstance(space, MultiBinary) else list(map(str, _values(space, place, size)))
-        names += [f"action[{', '.join(map(str, place))}]={value}" for value in values]
+    for index, size in zip(np.ndindex(tuple(space.shape or ())), sizes, strict=True):
+        start = int(space.start[index]) if isinstance(space, MultiDiscrete) else 0
+        values: Sequence[object] = ("off", "on") if isinstance(space, MultiBinary) else range(start, start + size)
+        names += [f"action[{', '.join(map(str, index))}]={value}" for value in values]
     return tuple(names)
 
 
-def _values(space: Any, place: tuple[int, ...], size: int) -> range:
-    start = int(space.start[place])
-    return range(start, start + size)
+def action_positions(
+    actions: np.ndarray,
+    space: Space[Any],
+    branches: Sequence[int],
+    dtype: torch.dtype,
+    device: torch.device | None,
+) -> Tensor:
+    """Actions as the environment takes them -> `Context.action`: discrete ones count from 0, whatever their start.
+
+    Args:
+        actions: `[batch, *action]`.
+        space: the action space.
+        branches: how many values each discrete choice has; empty for continuous actions.
+        dtype: of continuous actions in the result.
+        device: of the result; None is the CPU.
+    """
+    if not branches:
+        continuous = torch.from_numpy(actions.copy())  # the environment may write into its own
+        if continuous.ndim != 2:
+            continuous = continuous.reshape(len(actions), -1)
+        return continuous if continuous.dtype is dtype and device is None else continuous.to(device, dtype)
+    start = getattr(space, "start", 0)
+    values = actions if isinstance(start, int) and start == 0 else actions - start
+    if values.ndim > 1:  # a single choice that comes in an array is a choice like any other
+        values = values.reshape(len(actions), -1) if len(branches) > 1 else values.reshape(len(actions))
+    positions = torch.from_numpy(values if values.flags.writeable else values.copy())  # arrays of a file are read-only
+    return positions if values.dtype == np.int64 and device is None else positions.to(device, torch.int64)
 
 
 Generators = Sequence[np.random.Generator]
@@ -90,18 +114,20 @@ def each_row(scores: Tensor, rngs: Generators | None) -> Generators:
     """The random generators, one for each row of scores.
 
     Raises:
-        ArgumentError: none, or another number than there are rows.
+        ArgumentError: none, or not as many as there are rows.
     """
     if rngs is None or len(rngs) != len(scores):
-        given = "none" if rngs is None else str(len(rngs))
-        raise ArgumentError(f"random actions need rngs, a generator for each of the {len(scores)} rows; given: {given}")
+        number = "none" if rngs is None else len(rngs)
+        raise ArgumentError(
+            f"random actions need rngs, a generator for each of the {len(scores)} rows; given: {number}"
+        )
     return rngs
 
 
 def greedy(scores: Tensor) -> np.ndarray:
-    """`[batch, k]` -> int64 `[batch]`, the positions of the highest scores; the first one of equals."""
-    found: np.ndarray = scores.numpy(force=True).argmax(axis=1)  # a third of the time torch takes for a few rows
-    return found
+    """`[batch, k]` -> int64 `[batch]`, the positions of the highest scores; the first one among equals."""
+    actions: np.ndarray = scores.numpy(force=True).argmax(axis=1)  # a third of the time torch takes for a few rows
+    return actions
 
 
 def clipping(space: Box) -> Callable[[Tensor], np.ndarray]:
@@ -124,13 +150,13 @@ def categorical(logits: Tensor, rngs: Generators | None) -> np.ndarray:
 
 
 def gaussian(mean: Tensor, std: Tensor, rngs: Generators | None) -> Tensor:
-    """`mean [batch, k]` and `std`, broadcast to it -> a draw of each row's normal distribution."""
+    """`mean [batch, k]` and `std`, broadcast to it -> a draw from each row's normal distribution."""
     noise = np.stack([rng.standard_normal(mean.shape[1]) for rng in each_row(mean, rngs)])
     return mean + std * torch.as_tensor(noise, dtype=mean.dtype, device=mean.device)
 
 
 def epsilon_greedy(scores: Tensor, epsilon: float, rngs: Generators | None) -> np.ndarray:
-    """`[batch, k]` -> int64 `[batch]`: with probability `epsilon` any position, else that of the highest score."""
+    """`[batch, k]` -> int64 `[batch]`: with probability `epsilon` a random position, else the highest score's."""
     actions = greedy(scores)
     for row, rng in enumerate(each_row(scores, rngs)):
         if rng.random() < epsilon:
@@ -141,9 +167,9 @@ def epsilon_greedy(scores: Tensor, epsilon: float, rngs: Generators | None) -> n
 def in_branches(
     scores: Tensor, branches: Sequence[int], deterministic: bool, rngs: Generators | None, mask: Tensor | None
 ) -> np.ndarray:
-    """`[batch, k]` -> int64 positions `[batch]`, or `[batch, branch]` where several are chosen at once.
+    """`[batch, k]` -> int64 positions `[batch]`, or `[batch, branch]` if several are chosen together.
 
-    The highest score of those allowed, or a draw with the probabilities of the logits.
+    Each is the highest score among the allowed ones, or a draw with the probabilities of the logits.
     """
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)

@@ -1,6 +1,7 @@
-"""The bounds of a model's spaces beside those of the environment it is to act in.
+"""Compares the bounds of a model's spaces with those of the environment it acts in.
 
-Equal shapes do not make two environments one task: a Box(-8, 8) and a Box(-10, 10) come of other arguments or wrappers.
+Equal shapes do not make two environments the same task: Box(-8, 8) and Box(-10, 10) come from different arguments or
+wrappers.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
     from rltools.spaces import Features
 
 Bounds = Literal["same", "any"]
-"""Whether an environment must have the bounds that a model was trained with."""
+"""Whether an environment must have the bounds that a model was trained with, or may have any."""
 
 ENDLESS = 1e30
-"""Bounds from here on mean none: some environments write the largest number of their dtype."""
+"""Magnitude from which a bound means none: some environments write the largest number of their dtype."""
 
 
 def check_bounds(bounds: str) -> None:
-    """Refuse what is neither of these.
+    """Refuse any other text than "same" and "any".
 
     Raises:
-        ArgumentError: it is something else.
+        ArgumentError: it is another one.
     """
     if bounds not in ("same", "any"):
         raise ArgumentError(f"bounds is {bounds!r}; it must be 'same' or 'any'")
@@ -41,50 +42,50 @@ class Difference:
 
     Attributes:
         path: of the array in an observation; () for actions.
-        entry: the first that differs, flat.
+        element: flat position of the first element that differs.
         of_model: its bounds in the model, as text.
         of_env: its bounds in the environment.
-        count: how many entries differ.
-        endless: whether each bound that differs is infinite on one side.
+        count: how many elements differ.
+        endless: whether each bound that differs is infinite in one of the two.
     """
 
     path: Path
-    entry: int
+    element: int
     of_model: str
     of_env: str
     count: int
     endless: bool
 
     def where(self, features: Features | None) -> str:
-        """What the entry is called."""
+        """What the element is called."""
         parts = () if features is None else features.parts
         start = next((part.start for part in parts if part.leaf.path == self.path), None)
         if features is not None and start is not None:
-            return repr(features.names[start + self.entry])
-        return f"entry {self.entry}" + (f" of {'/'.join(map(str, self.path))}" if self.path else "")
+            return repr(features.names[start + self.element])
+        return f"element {self.element}" + (f" of {'/'.join(map(str, self.path))}" if self.path else "")
 
 
 def differences(model: Space[Any], env: Space[Any]) -> list[Difference]:
-    """Where two spaces of the same arrays have other bounds, or numbers of another kind; those with an end first."""
-    found = []
-    for path, mine, theirs in _boxes(model, env, ()):
-        if _is_stacked(mine, theirs):
+    """Where two spaces of the same arrays differ in bounds or kinds of numbers; finite differences come first."""
+    result = []
+    for path, model_box, env_box in _boxes(model, env, ()):
+        if _is_stacked(model_box, env_box):
             continue
-        sides = [_ends(mine.low, theirs.low), _ends(mine.high, theirs.high)]
+        sides = [_ends(model_box.low, env_box.low), _ends(model_box.high, env_box.high)]
         wrong = sides[0][0] | sides[1][0]
         finite = sides[0][1] | sides[1][1]
-        kinds = _is_whole(mine) != _is_whole(theirs)
+        kinds = _is_whole(model_box) != _is_whole(env_box)
         if not wrong.any() and not kinds:
             continue
-        entry = int(np.flatnonzero(finite if finite.any() else wrong)[0]) if wrong.any() else 0
+        element = int(np.flatnonzero(finite if finite.any() else wrong)[0]) if wrong.any() else 0
         count = int(wrong.sum()) if wrong.any() else int(wrong.size)
-        of_model, of_env = _interval(mine, entry, kinds), _interval(theirs, entry, kinds)
-        found.append(Difference(path, entry, of_model, of_env, count, not finite.any() and not kinds))
-    return sorted(found, key=lambda difference: difference.endless)
+        of_model, of_env = _interval(model_box, element, kinds), _interval(env_box, element, kinds)
+        result.append(Difference(path, element, of_model, of_env, count, not finite.any() and not kinds))
+    return sorted(result, key=lambda difference: difference.endless)
 
 
 def with_bounds_of(model: Space[Any], env: Space[Any]) -> Space[Any]:
-    """The space of an environment, its layout and its dtypes, with the bounds of a model that has the same arrays."""
+    """An environment's space with the bounds of a model's; layout and dtypes stay the environment's."""
     if env == model:
         return env
     if isinstance(env, spaces.Dict) and isinstance(model, spaces.Dict):
@@ -92,7 +93,7 @@ def with_bounds_of(model: Space[Any], env: Space[Any]) -> Space[Any]:
         return spaces.Dict(parts, sort_keys=env.sort_keys)
     if isinstance(env, spaces.Tuple) and isinstance(model, spaces.Tuple):
         pairs = zip(model.spaces, env.spaces, strict=True)
-        return spaces.Tuple([with_bounds_of(mine, theirs) for mine, theirs in pairs])
+        return spaces.Tuple([with_bounds_of(model_part, env_part) for model_part, env_part in pairs])
     if not isinstance(env, spaces.Box) or not isinstance(model, spaces.Box) or _is_whole(env) != _is_whole(model):
         return env
     if _is_stacked(model, env):
@@ -107,32 +108,32 @@ def _boxes(model: Space[Any], env: Space[Any], path: Path) -> Iterator[tuple[Pat
         for key, part in model.spaces.items():
             yield from _boxes(part, env.spaces[key], (*path, key))
     elif isinstance(model, spaces.Tuple) and isinstance(env, spaces.Tuple):
-        for position, (mine, theirs) in enumerate(zip(model.spaces, env.spaces, strict=True)):
-            yield from _boxes(mine, theirs, (*path, position))
+        for position, (model_part, env_part) in enumerate(zip(model.spaces, env.spaces, strict=True)):
+            yield from _boxes(model_part, env_part, (*path, position))
     elif isinstance(model, spaces.Box) and isinstance(env, spaces.Box):
         yield path, model, env
 
 
-def _ends(mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of one side, flat: which entries differ, and which of them end in both."""
-    one, other = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (mine, theirs))
-    endless, others = np.abs(one) >= ENDLESS, np.abs(other) >= ENDLESS
-    wrong = ~np.isclose(one, other, rtol=1e-5, atol=1e-7) & ~(endless & others)
-    return wrong, wrong & ~endless & ~others
+def _ends(model: np.ndarray, env: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For the lower or the upper bounds, flat: which elements differ, and which of them are finite in both."""
+    model, env = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (model, env))
+    endless, endless_in_env = np.abs(model) >= ENDLESS, np.abs(env) >= ENDLESS
+    wrong = ~np.isclose(model, env, rtol=1e-5, atol=1e-7) & ~(endless & endless_in_env)
+    return wrong, wrong & ~endless & ~endless_in_env
 
 
-def _is_stacked(mine: spaces.Box, theirs: spaces.Box) -> bool:
-    """Whether a model's bounds are those of several vectors in one as VecFrameStack writes them down.
+def _is_stacked(model_box: spaces.Box, env_box: spaces.Box) -> bool:
+    """Whether a model's bounds are those that VecFrameStack declares for stacked vectors.
 
-    It gives `a b a b` and declares the bounds of `a a b b`.
+    It stacks `a b a b` and declares the bounds of `a a b b`.
     """
-    if len(mine.shape) != 1 or mine.shape != theirs.shape or np.array_equal(mine.low, theirs.low):
+    if len(model_box.shape) != 1 or model_box.shape != env_box.shape or np.array_equal(model_box.low, env_box.low):
         return False
-    times = [count for count in range(2, mine.shape[0] + 1) if mine.shape[0] % count == 0]
+    times = [count for count in range(2, model_box.shape[0] + 1) if model_box.shape[0] % count == 0]
     return any(
         all(
             np.allclose(np.reshape(bound, (-1, count)).T.reshape(-1), other)
-            for bound, other in ((mine.low, theirs.low), (mine.high, theirs.high))
+            for bound, other in ((model_box.low, env_box.low), (model_box.high, env_box.high))
         )
         for count in times
     )
@@ -142,7 +143,7 @@ def _is_whole(box: spaces.Box) -> bool:
     return np.dtype(box.dtype).kind in "biu"
 
 
-def _interval(box: spaces.Box, entry: int, kinds: bool) -> str:
-    low, high = (float(bound.reshape(-1)[entry]) for bound in (box.low, box.high))
+def _interval(box: spaces.Box, element: int, kinds: bool) -> str:
+    low, high = (float(bound.reshape(-1)[element]) for bound in (box.low, box.high))
     numbers = f" of {np.dtype(box.dtype).name}" if kinds else ""
     return f"[{low:g}, {high:g}]{numbers}"

@@ -1,4 +1,4 @@
-"""Where a policy is to act: the spaces of an environment, and what its card calls their entries."""
+"""The environment a policy acts in: its spaces, the names in its card, and whether they fit the policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rltools.envs import (
 from rltools.envs.names import action_names, observed_features
 from rltools.errors import MismatchError, SimulationError
 from rltools.policies.actions import branches, count_actions
-from rltools.policies.base import Placed, Policy
+from rltools.policies.base import HasEnvironment, Policy
 from rltools.policies.bounds import Bounds, Difference, differences
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf, leaves
@@ -35,18 +35,18 @@ from rltools.spaces.leaves import Leaf, leaves
 
 @dataclass(frozen=True)
 class EnvInfo:
-    """What a policy needs to know of the environment it acts in.
+    """What a policy needs to know about the environment it acts in.
 
     Attributes:
-        observation_space: as the environment has it.
-        action_space: as the environment has it.
-        spec: how it is made; None where only a function or a live object makes it.
-        notes: caveats, for instance that the environment asked for goes by another id today.
-        features: the names of the entries of an observation; None where nobody asked for them.
-        named_actions: what the innermost environment calls its actions; empty where nothing names them.
-        own_bounds: whether the bounds are those of the innermost environment, which no wrapper changed.
-        any_bounds: whether other bounds than those of the training are meant.
-        given: the environment as it was given, its statistics as they were then; None where nobody gave one.
+        observation_space: of the environment.
+        action_space: of the environment.
+        spec: how it is made; None if only a function or a live object makes it.
+        notes: caveats, for instance that the requested environment goes by another id today.
+        features: names of an observation's elements; None if `inspect_env` was told to leave them out.
+        named_actions: what the innermost environment calls its actions; empty if nothing names them.
+        own_bounds: whether the bounds are those of the innermost environment, unchanged by wrappers.
+        any_bounds: whether other bounds than those of the training are accepted.
+        env: the environment as it was passed in, with its statistics as they were then; None if it was not.
     """
 
     observation_space: Space[Any]
@@ -57,37 +57,37 @@ class EnvInfo:
     named_actions: tuple[str, ...] = ()
     own_bounds: bool = True
     any_bounds: bool = False
-    given: Environment | None = None
+    env: Environment | None = None
 
     @property
-    def place(self) -> str:
-        """What to call the environment."""
+    def name(self) -> str:
+        """What messages call the environment."""
         return self.spec.id if self.spec is not None else "the environment"
 
     @property
     def is_newer(self) -> bool:
-        """Whether this is a newer version of a renamed environment, as it is without wrappers: bounds may differ."""
+        """Whether it is a newer version of a renamed environment, without wrappers: its bounds may differ."""
         return self.own_bounds and self.spec is not None and is_newer_version(self.spec.id)
 
     @property
     def action_names(self) -> tuple[str, ...] | None:
-        """The names of the actions, where their number agrees with that of the actions there are."""
+        """The names of the actions; None unless there is one for each action."""
         fits = self.named_actions and len(self.named_actions) == count_actions(self.action_space)
         return self.named_actions if fits else None
 
     @property
     def spec_json(self) -> str | None:
-        """The specification as a policy's source keeps it; None where it cannot be written down."""
+        """The specification as JSON for a policy's source; None if it cannot be serialized."""
         return None if self.spec is None else spec_to_json(self.spec)
 
 
 def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same") -> EnvInfo:
-    """What an environment offers. A live one is asked and left alone; any other is made and closed again.
+    """The spaces, specification and names of an environment. A live one is left alone; any other is made and closed.
 
     Args:
         env: an id, a specification, an environment or a function that makes one.
-        names: whether to look for its card, which is a file to read.
-        bounds: "any" where other bounds than those of the training are meant.
+        names: whether to look for names, which reads the file of its card.
+        bounds: "any" if other bounds than those of the training are accepted.
 
     Raises:
         ArgumentError: it is no environment, and makes none.
@@ -95,8 +95,8 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
     """
     check_kind(env)
     spec = environment_spec(env)
-    # Of a live one the specification holds what its wrappers have learned by now; without one it cannot be made again.
-    given = spec or (None if isinstance(env, gymnasium.Env) else env)
+    # The specification of a live one holds what its wrappers have learned; without one it cannot be made again.
+    source = spec or (None if isinstance(env, gymnasium.Env) else env)
     live = env if isinstance(env, gymnasium.Env) else make_environment(env)
     spec = spec or environment_spec(live)
     card = environment_card(spec) if names and spec is not None else None
@@ -111,31 +111,31 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
     own = live.unwrapped.observation_space == live.observation_space
-    return EnvInfo(*spaces, spec, notes + misfit, features, named, own, bounds == "any", given)
+    return EnvInfo(*spaces, spec, notes + misfit, features, named, own, bounds == "any", source)
 
 
-def place(policy: Policy, around: EnvInfo | None, bounds: Bounds) -> None:
-    """Let a policy know where it acts where nothing else is said, and whether other bounds there are meant."""
-    placed = cast("Placed", policy)
-    if around is not None and around.given is not None:
-        placed.environment = around.given
+def place(policy: Policy, env_info: EnvInfo | None, bounds: Bounds) -> None:
+    """Note on a policy the environment it acts in by default, and whether other bounds there are accepted."""
+    placed = cast("HasEnvironment", policy)
+    if env_info is not None and env_info.env is not None:
+        placed.environment = env_info.env
     if bounds == "any":
         placed.bounds = bounds
 
 
 def names_in(spec: EnvSpec, observed: Space[Any], acted: Space[Any]) -> tuple[Features | None, tuple[str, ...] | None]:
-    """What an environment calls entries and actions of these spaces; None where it cannot be made or has others."""
+    """An environment's features and action names for these spaces; None if it cannot be made or has other spaces."""
     try:
-        around = inspect_env(spec)
+        env_info = inspect_env(spec)
     except SimulationError:
         return None, None
-    same = around.features is not None and _entries(around.observation_space) == _entries(observed)
-    fits = type(acted) is type(around.action_space) and count_actions(acted) == count_actions(around.action_space)
-    return around.features if same else None, around.action_names if fits else None
+    same = env_info.features is not None and _layout(env_info.observation_space) == _layout(observed)
+    fits = type(acted) is type(env_info.action_space) and count_actions(acted) == count_actions(env_info.action_space)
+    return env_info.features if same else None, env_info.action_names if fits else None
 
 
 def _misfit(live: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tuple[str, ...]:
-    """The caveat about a card that names another number of entries than there are."""
+    """The caveat about a card that names more or fewer elements than there are."""
     if card is None or not card.observation:
         return ()
     inner = observed_features(live.unwrapped, card)
@@ -144,29 +144,29 @@ def _misfit(live: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tupl
     return (f"the environment's card names {len(card.observation)} entries and there are {inner.size}: not used",)
 
 
-def renamed_note(asked: str, today: tuple[str, dict[str, Any]]) -> str:
+def renamed_note(env_id: str, today: tuple[str, dict[str, Any]]) -> str:
     """The caveat about an environment that goes by another id today."""
-    env_id, kwargs = today
+    new_id, kwargs = today
     arguments = "".join(f", {name}={json.dumps(value)}" for name, value in kwargs.items())
-    return f"{asked} is no longer made by Gymnasium; {env_id}{arguments} stands for it and may differ"
+    return f"{env_id} is no longer made by Gymnasium; {new_id}{arguments} stands for it and may differ"
 
 
 def elsewhere_note(
-    env_id: str, kwargs: dict[str, Any], around: EnvInfo, wrappers: Sequence[str] = ()
+    env_id: str, kwargs: dict[str, Any], env_info: EnvInfo, wrappers: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The caveat, or none, about a policy that acts in another environment than the one it was trained in."""
+    """The caveat, if any, about a policy that acts in another environment than it was trained in."""
     today, arguments = current_id(env_id.rpartition(":")[2])  # without the module that registers it
-    spec, trained = around.spec, arguments | kwargs
+    spec, trained = env_info.spec, arguments | kwargs
     if spec is not None and spec.id == today and trained.items() <= spec.kwargs.items():
-        worn = [wrapper.name for wrapper in spec.additional_wrappers]
-        missing = [name for name in wrappers if name not in worn]
+        present = [wrapper.name for wrapper in spec.additional_wrappers]
+        missing = [name for name in wrappers if name not in present]
         return (f"trained in {', '.join(missing)}, used without",) if missing else ()
     here = "an environment of unknown id" if spec is None else f"{spec.id} {spec.kwargs or ''}".strip()
     return (f"trained on {today} {trained or ''}".strip() + f", used on {here}",)
 
 
 def with_arguments(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
-    """The specification of an environment by id, with arguments of its own.
+    """The specification of an environment by id, with further arguments.
 
     Raises:
         SimulationError: no environment of this id is registered.
@@ -177,19 +177,19 @@ def with_arguments(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
     return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)
 
 
-def check_match(name: str, observed: Space[Any], acted: Space[Any], around: EnvInfo) -> None:
+def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: EnvInfo) -> None:
     """Compare a policy's spaces with its environment's.
 
     Raises:
-        MismatchError: observations of another shape, other actions, or other bounds where these were not said to be
-            meant; both are in the message. Bounds that are infinite on one side, or of a newer version of a renamed
-            environment, are a matter of `bounds_notes`.
+        MismatchError: observations of another shape, other actions, or other bounds that were not accepted; the message
+            has both. Bounds that are infinite on one side, or those of a newer version of a renamed environment, are
+            left to `bounds_notes`.
     """
-    place, taken = around.place, around.action_space
-    if _entries(observed) != _entries(around.observation_space):
+    place, taken = env_info.name, env_info.action_space
+    if _layout(observed) != _layout(env_info.observation_space):
         raise MismatchError(
-            f"{name} observes {_shape(observed)} and {place} gives {_shape(around.observation_space)}; "
-            f"{stacking_hint(observed, around.observation_space)}give the environment it was trained on as env="
+            f"{name} observes {_shape(observed)} and {place} gives {_shape(env_info.observation_space)}; "
+            f"{stacking_hint(observed, env_info.observation_space)}give the environment it was trained on as env="
         )
     differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)
     if type(acted) is not type(taken) or differs:
@@ -197,50 +197,50 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: EnvI
             f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; "
             f"give the environment it was trained on as env="
         )
-    for leaf, given in zip(leaves(observed), leaves(around.observation_space), strict=True):
-        if leaf.starts != given.starts:
-            which = f"{leaf.name} of " if leaf.name else ""
+    for leaf, other in zip(leaves(observed), leaves(env_info.observation_space), strict=True):
+        if leaf.starts != other.starts:
+            part = f"{leaf.name} of " if leaf.name else ""
             raise MismatchError(
-                f"{name} counts {which}its observations from {_numbers(leaf.starts)} and {place} from "
-                f"{_numbers(given.starts)}; give the environment it was trained on as env="
+                f"{name} counts {part}its observations from {_numbers(leaf.starts)} and {place} from "
+                f"{_numbers(other.starts)}; give the environment it was trained on as env="
             )
-    if (mine := _starts(acted)) != (theirs := _starts(taken)):
+    if (own_start := _starts(acted)) != (env_start := _starts(taken)):
         raise MismatchError(
-            f"{name} counts its actions from {mine} and {place} from {theirs}; give the environment it was trained on "
-            f"as env="
+            f"{name} counts its actions from {own_start} and {place} from {env_start}; give the environment it was "
+            f"trained on as env="
         )
-    if around.any_bounds:
+    if env_info.any_bounds:
         return
-    for verb, other, difference in _differing(observed, acted, around):
-        if not difference.endless and not around.is_newer:
-            where = difference.where(around.features if verb == "observes" else None)
+    for verb, verb_of_env, difference in _differing(observed, acted, env_info):
+        if not difference.endless and not env_info.is_newer:
+            where = difference.where(env_info.features if verb == "observes" else None)
             more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
             raise MismatchError(
-                f"{name} {verb} {difference.of_model} and {place} {other} {difference.of_env} ({where}{more}): another "
-                f"environment than it was trained in; give that one as env=, with its arguments and wrappers, or say "
-                f'that this one is meant: bounds="any" (--bounds any)'
+                f"{name} {verb} {difference.of_model} and {place} {verb_of_env} {difference.of_env} ({where}{more}): "
+                f"another environment than it was trained in; give that one as env=, with its arguments and wrappers, "
+                f'or accept this one with bounds="any" (--bounds any)'
             )
 
 
-def bounds_notes(observed: Space[Any], acted: Space[Any], around: EnvInfo) -> tuple[str, ...]:
-    """The caveats about bounds that differ and were let pass by `check_match`."""
+def bounds_notes(observed: Space[Any], acted: Space[Any], env_info: EnvInfo) -> tuple[str, ...]:
+    """The caveats about different bounds that `check_match` let pass."""
     return tuple(
         f"trained with {'observations' if verb == 'observes' else 'actions'} in {difference.of_model} where "
-        f"{around.place} has {difference.of_env} "
-        f"({difference.where(around.features if verb == 'observes' else None)}"
+        f"{env_info.name} has {difference.of_env} "
+        f"({difference.where(env_info.features if verb == 'observes' else None)}"
         + (f" and {difference.count - 1} more" if difference.count > 1 else "")
         + ")"
-        for verb, _, difference in _differing(observed, acted, around)
+        for verb, _, difference in _differing(observed, acted, env_info)
     )
 
 
-def _differing(observed: Space[Any], acted: Space[Any], around: EnvInfo) -> list[tuple[str, str, Difference]]:
-    found = [("observes", "gives", difference) for difference in differences(observed, around.observation_space)]
-    return found + [("acts in", "takes", difference) for difference in differences(acted, around.action_space)]
+def _differing(observed: Space[Any], acted: Space[Any], env_info: EnvInfo) -> list[tuple[str, str, Difference]]:
+    observing = [("observes", "gives", difference) for difference in differences(observed, env_info.observation_space)]
+    return observing + [("acts in", "takes", difference) for difference in differences(acted, env_info.action_space)]
 
 
 def _starts(space: Space[Any]) -> Any:
-    """From what each discrete choice counts."""
+    """The first value of each discrete choice."""
     start = getattr(space, "start", 0)
     return int(start) if np.ndim(start) == 0 else np.asarray(start).reshape(-1).tolist()
 
@@ -249,16 +249,16 @@ def _numbers(starts: tuple[int, ...]) -> str:
     return str(starts[0] if len(starts) == 1 else list(starts))
 
 
-def _entries(space: Space[Any]) -> list[tuple[Any, ...]]:
-    """What must agree of two spaces of observations: where each array is and its shape, and of choices how many."""
+def _layout(space: Space[Any]) -> list[tuple[Any, ...]]:
+    """What two observation spaces must have in common: path and shape of each array, and the sizes of choices."""
     return [(leaf.path, leaf.shape, leaf.kind == "text", leaf.sizes) for leaf in leaves(space)]
 
 
 def _shape(space: Space[Any]) -> str:
-    found = leaves(space)
-    if len(found) > 1 or found[0].path:
-        return "{" + ", ".join(f"{leaf.name}: {_leaf_shape(leaf)}" for leaf in found) + "}"
-    return _leaf_shape(found[0])
+    parts = leaves(space)
+    if len(parts) > 1 or parts[0].path:
+        return "{" + ", ".join(f"{leaf.name}: {_leaf_shape(leaf)}" for leaf in parts) + "}"
+    return _leaf_shape(parts[0])
 
 
 def _leaf_shape(leaf: Leaf) -> str:
@@ -275,48 +275,48 @@ def _describe(space: Space[Any]) -> str:
 
 
 MOST = 16
-"""Observations in one; more are hardly ever stacked, and large multiples come about by chance."""
+"""Stacked observations at most; more are rare, and large multiples come about by chance."""
 
 
-def stacking_hint(observed: Space[Any], given: Space[Any]) -> str:
-    """What to do where a network's observations may be several of the environment's in one; "" where they are not.
+def stacking_hint(observed: Space[Any], single: Space[Any]) -> str:
+    """What to do if a network may observe several stacked observations of the environment; "" if it does not.
 
-    Stable-Baselines3's VecFrameStack makes them so, along the last axis, and then puts the channels of images first.
+    Stable-Baselines3's VecFrameStack stacks them along the last axis, and then puts the channels of images first.
     """
-    found = _stacked(observed, given)
-    if found is None:
+    stack = _stacked(observed, single)
+    if stack is None:
         return ""
-    times, how = found
+    times, how = stack
     return f"if it sees {times} observations in one, as VecFrameStack stacks them, {how}; else "
 
 
-def _stacked(observed: Space[Any], given: Space[Any]) -> tuple[int, str] | None:
-    """How many observations are in one, and what makes them so."""
-    if not isinstance(observed, Box) or not isinstance(given, Box):
+def _stacked(observed: Space[Any], single: Space[Any]) -> tuple[int, str] | None:
+    """How many observations are stacked in one, and the wrappers that stack them."""
+    if not isinstance(observed, Box) or not isinstance(single, Box):
         return None
-    if observed.shape[1:] == given.shape and given.shape:
+    if observed.shape[1:] == single.shape and single.shape:
         return observed.shape[0], _wrapped(f"FrameStackObservation(stack_size={observed.shape[0]})")
-    times = _times(observed.shape, given.shape)
+    times = _times(observed.shape, single.shape)
     if times is None:
         return None
     frames = f"FrameStackObservation(stack_size={times}, padding_type='zero')"
-    if len(given.shape) == 1:
+    if len(single.shape) == 1:
         return times, _wrapped(f"{frames} and FlattenObservation")
-    if given.shape[2] == 1:
-        return times, _wrapped(f"ReshapeObservation(shape={list(given.shape[:2])}) and {frames}")
-    return times, f"give a function that makes an environment whose channels are those of its last {times} pictures"
+    if single.shape[2] == 1:
+        return times, _wrapped(f"ReshapeObservation(shape={list(single.shape[:2])}) and {frames}")
+    return times, f"give a function that makes an environment whose channels are those of its last {times} images"
 
 
 def _wrapped(how: str) -> str:
-    return f"wrap it in {how}, in a function that is given as env or by the wrappers of an agent's card"
+    return f"wrap it in {how}, in a function that is given as env or in the wrappers of an agent's card"
 
 
-def _times(observed: tuple[int, ...], given: tuple[int, ...]) -> int | None:
-    """By what the last axis, or that of the channels where a network has them first, is longer than the given one."""
-    if len(observed) != len(given) or len(given) not in (1, 3):
+def _times(observed: tuple[int, ...], single: tuple[int, ...]) -> int | None:
+    """How many times longer the last axis is, or the first one of a network that has the channels there."""
+    if len(observed) != len(single) or len(single) not in (1, 3):
         return None
     for *beside, stacked in (observed, (*observed[1:], observed[0])):
-        times, left = divmod(stacked, given[-1])
-        if tuple(beside) == given[:-1] and left == 0 and 2 <= times <= MOST:
+        times, left = divmod(stacked, single[-1])
+        if tuple(beside) == single[:-1] and left == 0 and 2 <= times <= MOST:
             return times
     return None

@@ -1,4 +1,4 @@
-"""Models of a model hub, fetched through huggingface_hub into its own cache, and read there like any other file."""
+"""Downloads models from the Hugging Face hub into its own cache, where they are read like any other file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rltools.errors import ArgumentError, ModelError, UnsafeFileError
 PREFIX = "hf:"
 MAX_FILE = 256 * 2**20
 MAX_FILES, MAX_TOTAL = 1000, 2**30
-# The files that a policy is read from; an upload of rl-baselines3-zoo also holds videos and an unpacked model.
+# The files that a policy is read from; an upload by rl-baselines3-zoo also holds videos and an unpacked model.
 _WANTED = ["*.zip", "*.pkl", "*.yml"]
 _PART = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _SOURCE = re.compile(
@@ -23,10 +23,10 @@ _NO_MODELS = ("train_eval_metrics.zip",)  # the zoo uploads its evaluations besi
 
 @dataclass(frozen=True)
 class Fetched:
-    """A model out of a hub.
+    """A model from a hub.
 
     Attributes:
-        path: of the model in the hub's cache.
+        path: of the model, in the hub's cache.
         name: what to call it.
         note: where it comes from, with the revision.
     """
@@ -37,26 +37,26 @@ class Fetched:
 
 
 def is_hub(source: object) -> bool:
-    """Whether a source is a model of a hub: only one that says so, because a typo in a path must not reach for it."""
+    """Whether a source names a hub, explicitly: a typo in a path must not cause a download."""
     return isinstance(source, str) and source.startswith(PREFIX)
 
 
 def fetch(source: str) -> Fetched:
-    """The model in `hf:org/name`, `hf:org/name/file.zip` or `hf:org/name@revision`; from the cache where offline.
+    """Download `hf:org/name`, `hf:org/name/file.zip` or `hf:org/name@revision`; offline, take it from the cache.
 
     Raises:
-        ArgumentError: not such a text.
-        ModelError: nothing of this name can be had, or it holds no model, or several.
-        UnsafeFileError: a file far larger than models are; it was not fetched.
+        ArgumentError: a text of another form.
+        ModelError: it cannot be downloaded, or holds no model, or several.
+        UnsafeFileError: a file far larger than models are; it was not downloaded.
     """
-    asked = _SOURCE.fullmatch(source)
-    if asked is None or ".." in source:
+    match = _SOURCE.fullmatch(source)
+    if match is None or ".." in source:
         raise ArgumentError(
-            f"{source[:200]!r} is no model of a hub; it is hf:ORGANISATION/NAME, with /FILE.zip behind it to pick a "
+            f"{source[:200]!r} is no model of a hub; give hf:ORGANIZATION/NAME, followed by /FILE.zip to pick a "
             f"file, and @REVISION to pin one"
         )
-    repo, file = asked["repo"], asked["file"]
-    folder = _snapshot(source, repo, asked["revision"])
+    repo, file = match["repo"], match["file"]
+    folder = _snapshot(source, repo, match["revision"])
     path = folder / file if file else _model(folder, repo, source)
     if not path.is_file():
         raise ModelError(f"{source}: {repo} has no {file}; it holds {_listed(_zips(folder))}")
@@ -79,9 +79,11 @@ def _snapshot(source: str, repo: str, revision: str | None) -> Path:
         return Path(hub.snapshot_download(**chosen))
     except UnsafeFileError:
         raise
-    except errors.HfHubHTTPError as error:  # it was reached, and said no
-        raise ModelError(f"{source} cannot be had from the hub: {_why(error)}; check its name and revision") from error
-    # Without a network its client fails in many ways; what was fetched before is still there.
+    except errors.HfHubHTTPError as error:  # the hub answered, and refused
+        raise ModelError(
+            f"{source} cannot be downloaded from the hub: {_why(error)}; check its name and revision"
+        ) from error
+    # Without a network its client fails in many ways; earlier downloads are still in the cache.
     except Exception as error:
         try:
             return Path(hub.snapshot_download(**chosen, local_files_only=True))
@@ -108,25 +110,25 @@ def _check_sizes(source: str, siblings: list[Any]) -> None:
     total = sum(sibling.size or 0 for sibling in wanted)
     if len(wanted) > MAX_FILES or total > MAX_TOTAL:
         raise UnsafeFileError(
-            f"{source} holds {len(wanted):,} files of {total:,} bytes, and no more than {MAX_FILES:,} of "
+            f"{source} holds {len(wanted):,} files of {total:,} bytes, and at most {MAX_FILES:,} of "
             f"{MAX_TOTAL:,} bytes are fetched. Fetch the model's file yourself and give its path"
         )
 
 
 def _model(folder: Path, repo: str, source: str) -> Path:
-    found = _zips(folder)
+    models = _zips(folder)
     for name in (repo.partition("/")[2], "best_model"):
-        if folder / f"{name}.zip" in found:
+        if folder / f"{name}.zip" in models:
             return folder / f"{name}.zip"
-    if len(found) == 1:
-        return found[0]
-    wanted = f"name one, for instance hf:{repo}/{found[0].name}" if found else "it is no model of Stable-Baselines3"
-    raise ModelError(f"{source} holds {_listed(found)}; {wanted}")
+    if len(models) == 1:
+        return models[0]
+    wanted = f"name one, for instance hf:{repo}/{models[0].name}" if models else "it is no model of Stable-Baselines3"
+    raise ModelError(f"{source} holds {_listed(models)}; {wanted}")
 
 
 def _zips(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.zip") if path.name not in _NO_MODELS)
 
 
-def _listed(found: list[Path]) -> str:
-    return ", ".join(path.name for path in found) or "no model's .zip"
+def _listed(models: list[Path]) -> str:
+    return ", ".join(path.name for path in models) or "no model's .zip"

@@ -1,6 +1,6 @@
-"""What a file or folder that is not a readable model seems to be, judged by its first bytes and the names in it.
+"""Guesses what a file or folder is that cannot be loaded, from its first bytes and the names in it.
 
-Nothing is unpacked or decoded: what is said here is advice, and nothing else depends on it.
+Nothing is unpacked or decoded: the guess is advice in an error message, and nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import gymnasium
 from rltools._util.foreign_files import ends_of, is_file
 
 HEAD = 1 << 16
+"""Bytes at the start and the end of a file that are looked at."""
 _MAX_LISTED = 2000
 _OWN_NETWORK = (
     "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, "
@@ -25,27 +26,27 @@ _OWN_NETWORK = (
 
 @dataclass(frozen=True)
 class Kind:
-    """What something is.
+    """A kind of file or folder, and what to do with it.
 
     Attributes:
-        what: with its article, for instance "a web page".
+        name: with its article, for instance "a web page".
         advice: the next step, beginning with a verb in lower case.
     """
 
-    what: str
+    name: str
     advice: str
 
     def __str__(self) -> str:
-        return f"{self.what}; {self.advice}"
+        return f"{self.name}; {self.advice}"
 
 
 _STATE_DICT = Kind(
-    "a file of PyTorch's torch.save (weights, or a checkpoint of CleanRL, RSL-RL, skrl, Tianshou, Sample Factory or "
-    "the like), which does not say what network they are of",
+    "a file written by torch.save (weights, or a checkpoint of CleanRL, RSL-RL, skrl, Tianshou, Sample Factory or the "
+    "like), which does not describe its network",
     _OWN_NETWORK,
 )
 _TORCHSCRIPT = Kind(
-    "a TorchScript program of PyTorch, which is code",
+    "a TorchScript program, which is code",
     "load it yourself with torch.jit.load if you trust it, and give rltools.TorchPolicy around it",
 )
 _PICKLE = Kind(
@@ -53,111 +54,110 @@ _PICKLE = Kind(
     "load it yourself if you trust it, and give the live model or rltools.TorchPolicy around its network",
 )
 POLICY_ALONE = Kind(
-    "the file of a policy alone, as policy.save() of Stable-Baselines3 writes it",
+    "a policy without its algorithm, as policy.save() of Stable-Baselines3 writes it",
     "give the model's own .zip, written by model.save()",
 )
 _STATISTICS = Kind(
-    "statistics of VecNormalize, not a model", "give the model's .zip, and this file as normalize=PATH (--normalize)"
+    "VecNormalize statistics, not a model", "give the model's .zip, and this file as normalize=PATH (--normalize)"
 )
 _BUFFER = Kind("a replay buffer of Stable-Baselines3, not a model", "give the model's .zip, written by model.save()")
 
 _SB2 = Kind(
-    "a model of Stable-Baselines 2, which is of TensorFlow",
+    "a model of Stable-Baselines 2, which uses TensorFlow",
     "train it again with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network",
 )
-_ARRAYS = Kind("arrays of NumPy (an .npz, such as evaluations.npz), not a model", "give the model's .zip")
+_ARRAYS = Kind("NumPy arrays (an .npz, such as evaluations.npz), not a model", "give the model's .zip")
 _IN_FOLDER = Kind(
-    "a model of Stable-Baselines3 whose files lie in a folder of the zip",
-    "pack the files themselves, and not their folder, into a .zip",
+    "a model of Stable-Baselines3 whose files are in a folder inside the zip",
+    "zip the files themselves, not their folder",
 )
 
 _ONNX = Kind(
-    "a network in ONNX, which has no gradients here",
+    "an ONNX network, which has no gradients here",
     "convert it to PyTorch (onnx2torch), and give rltools.TorchPolicy around it",
 )
 _OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth", "_stable_baselines3_version"}
 
-# Of files that begin with these bytes.
+# First bytes of a file, its kind, and advice.
 _MAGIC = (
-    (b"version https://git-lfs", "a pointer of Git LFS in place of the file", "run `git lfs pull` where it lies"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write weights", "give a model of PyTorch"),
+    (b"version https://git-lfs", "a Git LFS pointer in place of the file", "run `git lfs pull` in its repository"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write weights", "give a PyTorch model"),
     (b"\x1f\x8b", "a gzip archive", "unpack it, and give the model in it"),
     (b"BZh", "a bzip2 archive", "unpack it, and give the model in it"),
     (b"\xfd7zXZ\0", "an xz archive", "unpack it, and give the model in it"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it, and give the model in it"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and give the model in it"),
     (b"Rar!", "a rar archive", "unpack it, and give the model in it"),
-    (b"\x93NUMPY", "an array of NumPy (.npy), not a model", "give the model's .zip"),
-    (b"\x89PNG", "a PNG picture, not a model", "give the model's .zip"),
-    (b"\xff\xd8\xff", "a JPEG picture, not a model", "give the model's .zip"),
+    (b"\x93NUMPY", "a NumPy array (.npy), not a model", "give the model's .zip"),
+    (b"\x89PNG", "a PNG image, not a model", "give the model's .zip"),
+    (b"\xff\xd8\xff", "a JPEG image, not a model", "give the model's .zip"),
     (
         b"PAR1",
         "a Parquet file, not a model",
-        "give the model's .zip, or to `rltools inspect` the folder of a recording",
+        "give the model's .zip; `rltools inspect` takes the folder of a recording",
     ),
-    (b"\x7fELF", "a program, not a model", "give the model's .zip"),
+    (b"\x7fELF", "an executable program, not a model", "give the model's .zip"),
 )
-# Of pickles that name these, from the most telling on.
+# Names inside a pickle and its kind, the most specific first.
 _PICKLED = (
     (b"VecNormalize", _STATISTICS),
     (b"stable_baselines3.common.buffers", _BUFFER),
     (b"stable_baselines3.her", _BUFFER),
     (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _STATE_DICT),  # how torch.save began before version 1.6
-    (b"ray.rllib", Kind("a pickle of a checkpoint of RLlib; it was not read", _OWN_NETWORK)),
-    (b"tianshou", Kind("a pickle of a policy of Tianshou; it was not read", _OWN_NETWORK)),
-    (b"d3rlpy", Kind("a pickle of d3rlpy; it was not read", _OWN_NETWORK)),
+    (b"ray.rllib", Kind("a pickled RLlib checkpoint; it was not read", _OWN_NETWORK)),
+    (b"tianshou", Kind("a pickled Tianshou policy; it was not read", _OWN_NETWORK)),
+    (b"d3rlpy", Kind("a d3rlpy pickle; it was not read", _OWN_NETWORK)),
 )
 _FIND = "give the path of the model's .zip that was saved with it"
-# Of folders that hold these.
+# Names in a folder, its kind, and advice.
 _FOLDERS = (
     ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
-    ("rllib_checkpoint.json", "a checkpoint of RLlib", _OWN_NETWORK),
-    ("class_and_ctor_args.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
-    ("algorithm_state.pkl", "a checkpoint of RLlib", _OWN_NETWORK),
-    ("saved_model.pb", "a SavedModel of TensorFlow", "give a model of PyTorch"),
-    ("checkpoint_p0", "a training of Sample Factory", _OWN_NETWORK),
-    ("wandb-metadata.json", "files of a run of Weights & Biases", _FIND),
-    ("MLmodel", "a model of MLflow", "give the model's own .zip, or rltools.TorchPolicy around its network"),
+    ("rllib_checkpoint.json", "an RLlib checkpoint", _OWN_NETWORK),
+    ("class_and_ctor_args.pkl", "an RLlib checkpoint", _OWN_NETWORK),
+    ("algorithm_state.pkl", "an RLlib checkpoint", _OWN_NETWORK),
+    ("saved_model.pb", "a TensorFlow SavedModel", "give a PyTorch model"),
+    ("checkpoint_p0", "a Sample Factory training run", _OWN_NETWORK),
+    ("wandb-metadata.json", "the files of a Weights & Biases run", _FIND),
+    ("MLmodel", "an MLflow model", "give the model's own .zip, or rltools.TorchPolicy around its network"),
     (
         "data",
         "an unpacked model of Stable-Baselines3",
-        "pack its files, and not their folder, into a .zip, and give that",
+        "zip its files, not their folder, and give that",
     ),
 )
 
 
 def described(path: Path) -> str:
-    """What a path that no library claims is, and the next step, for the end of a sentence."""
+    """A path's kind and advice, for the end of an error message about a path that no library claims."""
     if path.is_dir():
         return str(_folder(path))
     head, tail = ends_of(path, HEAD)
     if kind := kind_in(head, tail, path.suffix.lower()):
         return str(kind)
-    ending = f"ending in {path.suffix!r}" if path.suffix else "without an ending"
+    ending = f"with the extension {path.suffix!r}" if path.suffix else "without an extension"
     return (
-        f"a file {ending} that none of the libraries knows; give the name of an agent, its folder, a model's .zip, a "
+        f"a file {ending} that no library knows; give the name of an agent, its folder, a model's .zip, a "
         f"live model, or a TorchPolicy around your own network"
     )
 
 
 def kind_in(head: bytes, tail: bytes, suffix: str) -> Kind | None:
-    """What a file is that begins and ends like this; see `kind_of`."""
+    """The kind of a file that begins and ends with these bytes; see `kind_of`."""
     return kind_of(head, _names(head + tail), suffix)
 
 
 def kind_of(head: bytes, names: Collection[str] = (), suffix: str = "") -> Kind | None:
-    """What a file is that begins like this; None where nothing tells.
+    """The kind of a file that begins with these bytes; None if unknown.
 
     Args:
         head: its first bytes, up to `HEAD` of them.
         names: of the members of a zip.
-        suffix: of its name, in lower case, where bytes say little.
+        suffix: of its name, in lower case; it decides if the bytes do not.
     """
     if not head:
         return Kind("an empty file: copying or saving it was cut short", "fetch or save it again")
-    known = next((Kind(what, advice) for magic, what, advice in _MAGIC if head.startswith(magic)), None)
-    if known is not None:
-        return known
+    if kind := next((Kind(name, advice) for magic, name, advice in _MAGIC if head.startswith(magic)), None):
+        return kind
     if head.startswith(b"PK"):
         return _zip_kind(head, names)
     if re.match(rb"\x80[\x02-\x05]", head):
@@ -169,7 +169,7 @@ def _binary_kind(head: bytes, suffix: str) -> Kind | None:
     if head[257:262] == b"ustar":
         return Kind("a tar archive", "unpack it, and give the model in it")
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
-        return Kind("a file of safetensors: weights that do not say what network they are of", _OWN_NETWORK)
+        return Kind("a safetensors file: weights without a description of their network", _OWN_NETWORK)
     if suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12", head):
         return _ONNX
     return None
@@ -179,7 +179,7 @@ def _text_kind(head: bytes, suffix: str) -> Kind | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
         return Kind(
-            "a web page, as a server sends it in place of a file that is not there or needs a login",
+            "a web page, which servers send in place of a file that is missing or needs a login",
             "fetch the file itself (its raw or download link)",
         )
     if start.startswith((b"{", b"[")):
@@ -187,7 +187,7 @@ def _text_kind(head: bytes, suffix: str) -> Kind | None:
     if b"\0" not in head and _is_text(head):
         return Kind(f"a text that begins with {_quoted(head)}, not a model", "fetch or save the model's .zip again")
     if suffix == ".cleanrl_model":
-        return Kind("weights of CleanRL in JAX (msgpack)", "give a model of PyTorch")
+        return Kind("CleanRL weights in JAX (msgpack)", "give a PyTorch model")
     return None
 
 
@@ -204,44 +204,44 @@ def _quoted(head: bytes) -> str:
 
 
 def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
-    plain = {name.partition("/")[2] or name for name in names}  # without the folder that torch puts around them
+    plain = {name.partition("/")[2] or name for name in names}  # without the folder that torch.save puts them in
     inner = sorted(name for name in names if name.endswith(".zip"))
     script = "constants.pkl" in plain or any(name.startswith("code/") for name in plain)
     torch_alone = POLICY_ALONE if _is_policy_alone(head) else _STATE_DICT
     kinds = (
-        (not names, Kind("a zip with nothing in it", "fetch or save it again")),
+        (not names, Kind("an empty zip", "fetch or save it again")),
         (bool({"parameters", "parameter_list"} & set(names)), _SB2),
         (script, _TORCHSCRIPT),
-        (bool({"archive_format", "archive_version"} & plain), Kind("a program of torch.export (.pt2)", _OWN_NETWORK)),
+        (bool({"archive_format", "archive_version"} & plain), Kind("a torch.export program (.pt2)", _OWN_NETWORK)),
         ("data.pkl" in plain, torch_alone),
-        ("model.weights.h5" in names, Kind("a model of Keras", "give a model of PyTorch")),
+        ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), _ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
-        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("a checkpoint of RLlib", _OWN_NETWORK)),
+        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", _OWN_NETWORK)),
         (any(name.endswith(".onnx") for name in names), _ONNX),
-        (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors, weights", _OWN_NETWORK)),
-        (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_shown(names)}", "give the model's own .zip")),
+        (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors weights", _OWN_NETWORK)),
+        (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),
     )
     return next((kind for fits, kind in kinds if fits), None)
 
 
 def _is_policy_alone(head: bytes) -> bool:
-    # The pickle comes first and is not packed. State dicts alone do not name spaces.
+    # The pickle comes first and is not compressed. State dicts alone do not name spaces.
     return b"state_dict" in head and b"observation_space" in head and b"action_space" in head
 
 
 def _few(names: list[str]) -> str:
-    return f"zips: {_shown(names)}"
+    return f"zips: {_listed(names)}"
 
 
-def _shown(names: Collection[str]) -> str:
-    shown = ", ".join(ascii(name[:60]) for name in sorted(names)[:3])
-    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _listed(names: Collection[str]) -> str:
+    listed = ", ".join(ascii(name[:60]) for name in sorted(names)[:3])
+    return listed + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _names(ends: bytes) -> set[str]:
-    """The names of the members of a zip as far as its ends show them."""
+    """The names of a zip's members, as far as they are in these bytes."""
     return set(_names_after(ends, b"PK\x03\x04", 26, 30)) | set(_names_after(ends, b"PK\x01\x02", 28, 46))
 
 
@@ -260,28 +260,28 @@ def _folder(path: Path) -> Kind:
         names = {entry.name for entry, _ in zip(path.iterdir(), range(_MAX_LISTED), strict=False)}
     except OSError as error:
         return Kind(f"a folder that cannot be read ({error.strerror})", "give one that can be")
-    for name, what, advice in _FOLDERS:
-        if name in names and (name != "data" or "policy.pth" in names):
-            return Kind(what, advice)
+    for member, name, advice in _FOLDERS:
+        if member in names and (member != "data" or "policy.pth" in names):
+            return Kind(name, advice)
     models = sorted(name for name in names if name.endswith(".zip"))
     if is_file(f"{path}.zip"):
-        return Kind("a folder beside a zip of its name", f"give {path.name}.zip")
+        return Kind("a folder beside a zip of the same name", f"give {path.name}.zip")
     if models:
         return Kind(f"a folder with {_few(models)}", "give the path of one of them")
     runs = sorted(name for name in names if re.fullmatch(r".+_\d+", name) and (path / name).is_dir())
     if runs:
         return Kind(f"a folder of runs, {', '.join(map(ascii, runs[:3]))}", "give the path of one of them")
     return Kind(
-        "a folder with no model in it that a library knows",
+        "a folder without a model that a library knows",
         "give the name of an agent, its folder (with agent.yaml), a run folder of rl-baselines3-zoo, or a model's .zip",
     )
 
 
 def object_kind(source: Any) -> str:
-    """What it is, and the next step, for the end of a sentence; "" where nothing can be said.
+    """An object's kind and advice, for the end of an error message; "" if unknown.
 
     >>> object_kind({"policy.0.weight": 1}).partition(";")[0]
-    'a dict, which does not say what network it is of'
+    'a dict, which does not describe its network'
     """
     library, kind = type(source).__module__.partition(".")[0], type(source).__name__
     an_environment = isinstance(source, gymnasium.Env | gymnasium.vector.VectorEnv) or hasattr(source, "envs")
@@ -290,13 +290,13 @@ def object_kind(source: Any) -> str:
         (isinstance(source, type), f"the class {name}; give an instance of it: a model that was trained or loaded"),
         (
             library == "stable_baselines3" and hasattr(source, "obs_rms"),
-            "statistics of VecNormalize; give the model first, and these as normalize=",
+            "VecNormalize statistics; give the model first, and these as normalize=",
         ),
         (an_environment, f"an environment ({kind}); give the agent first, and the environment as env="),
-        (library == "gymnasium", f"a {kind} of gymnasium; give the agent first, and the environment as env="),
+        (library == "gymnasium", f"a gymnasium {kind}; give the agent first, and the environment as env="),
         (
             isinstance(source, Mapping),
-            f"a {kind}, which does not say what network it is of; build the network, load the weights into it, and "
+            f"a {kind}, which does not describe its network; build the network, load the weights into it, and "
             f"give rltools.TorchPolicy(network, observation_space, action_space)",
         ),
         (isinstance(source, list | tuple | set), f"a {kind}; give one agent at a time"),
@@ -307,7 +307,7 @@ def object_kind(source: Any) -> str:
         (
             callable(source),
             f"the function {name}; give the agent itself, or rltools.TorchPolicy(function, observation_space, "
-            f"action_space) where it takes a batch of observations and gives their scores",
+            f"action_space) if it maps a batch of observations to their scores",
         ),
     )
     return next((sentence for fits, sentence in kinds if fits), "")

@@ -3,22 +3,22 @@
 A library is a module with two functions, here or behind an entry point of the group `rltools.policies`:
 
 ```
-def claims(source: object) -> bool: ...              # whether this is one of its files, folders or live objects
-def load(source: Any, known: Known) -> Policy: ...   # its policy
+def claims(source: object) -> bool: ...                    # whether this is one of its files, folders or live objects
+def load(source: Any, options: LoadOptions) -> Policy: ... # its policy
 ```
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from rltools._util.discovery import modules_in, others
-from rltools.errors import ArgumentError
-from rltools.policies._guests import claiming_guest, load_by_guest
+from rltools._util.discovery import PluginWarning, load_offered, modules_in, origin, others
+from rltools.errors import ArgumentError, PluginError, RltoolsError
 from rltools.policies.kinds import described, object_kind
 
 if TYPE_CHECKING:
@@ -32,18 +32,18 @@ GROUP = "rltools.policies"
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What is known about a source beside itself.
+    """How a source is to be loaded, and what is already known about it.
 
     Attributes:
         name: what to call the policy; None leaves it to the library.
-        environment: where the policy is to act; None leaves it to the library, and then to nobody.
+        environment: where the policy is to act; None if the library has to find out.
         normalize: statistics of observations: None looks for them, False means none on purpose, else a file or a
             live object of the library.
-        normalized: whether the agent was trained on normalized observations; None where nothing says.
+        normalized: whether the agent was trained on normalized observations; None if unknown.
         dtype: of encoded observations and scores; None is the library's own.
         notes: caveats that go into the policy's source.
-        trust: the sha256 of each file that may run code, 64 hexadecimal digits each; every one must be that of a file
-            in the source or beside it. Nothing is run because safe reading failed.
+        trust: the sha256 of each file that may run code, 64 hexadecimal digits each; every one must belong to a file
+            in the source or beside it. Nothing is run just because reading it safely failed.
     """
 
     name: str | None = None
@@ -56,75 +56,132 @@ class LoadOptions:
 
 
 class Library(Protocol):
-    """What a module must offer to be a policy library."""
+    """What a module must offer to be a policy library.
+
+    A library that can run trusted files (`LoadOptions.trust`) says so with `RUNS_TRUSTED_FILES = True`; one of rltools
+    itself that claims whatever the others do not, with `CLAIMS_LAST = True`.
+    """
 
     def claims(self, source: object) -> bool:
-        """Whether `source`, a path or a live object, is this library's."""
+        """Whether `source`, a path or a live object, belongs to this library."""
         ...
 
-    def load(self, source: Any, known: LoadOptions) -> Policy:
+    def load(self, source: Any, options: LoadOptions) -> Policy:
         """The policy in a source that was claimed."""
         ...
 
 
 def find_library(source: object) -> Library:
-    """The library that claims a source: other people's packages are asked first, PyTorch's modules come last.
+    """The library that claims a source: other packages are asked first, plain PyTorch modules come last.
 
-    A package that cannot be imported, or fails when it is asked, is passed over with a warning that names it.
+    A package that cannot be imported, or whose `claims` fails, is skipped with a warning that names it.
 
     Raises:
-        ArgumentError: none claims it; the message says what a file or a folder seems to be, and names the libraries
-            that were asked about anything else.
+        ArgumentError: none claims it; the message says what a file or folder seems to be, and for other objects which
+            libraries were tried.
     """
-    return _claiming(source)[0]
+    claimant = _claimant(source)
+    if claimant is None:
+        raise _unclaimed(source)
+    return claimant[0]
 
 
-def policy_of(source: Any, known: LoadOptions) -> Policy:
+def policy_of(source: Any, options: LoadOptions) -> Policy:
     """The policy in a source, by the library that claims it.
 
     Raises:
+        ArgumentError: no library claims it, or files are trusted and the library runs none.
         PluginError: another package claims it, and fails to load it.
-        RltoolsError: whatever the library and `find_library` raise.
+        RltoolsError: whatever the library raises.
     """
-    library, point = _claiming(source)
-    if known.trust and not getattr(library, "RUNS_TRUSTED_FILES", False):
+    claimant = _claimant(source)
+    if options.trust and (claimant is None or not getattr(claimant[0], "RUNS_TRUSTED_FILES", False)):
         raise ArgumentError(
             f"trust (--trust) is for models of Stable-Baselines3, and {source} is none, {described(source)}"
         )
-    return library.load(source, known) if point is None else load_by_guest(point, library, source, known)
+    if claimant is None:
+        raise _unclaimed(source)
+    library, point = claimant
+    return library.load(source, options) if point is None else _load_by_plugin(point, library, source, options)
 
 
-def _claiming(source: object) -> tuple[Library, EntryPoint | None]:
-    """The library that claims a source, and the entry point of another package that it is behind."""
-    guests = sorted(others(GROUP).items())
-    for _, point in guests:
-        if guest := claiming_guest(point, source):
-            return guest, point
-    own = _own()
-    for name in own:
-        library = cast("Library", import_module(f"{GROUP}.{name}"))
-        if library.claims(source):
-            return library, None
+def _claimant(source: object) -> tuple[Library, EntryPoint | None] | None:
+    """The library that claims a source, with its entry point if it is in another package; None if none does."""
+    for _, point in sorted(others(GROUP).items()):
+        if plugin := _claiming_plugin(point, source):
+            return plugin, point
+    libraries = (cast("Library", import_module(f"{GROUP}.{name}")) for name in _own())
+    return next(((library, None) for library in libraries if library.claims(source)), None)
+
+
+def _unclaimed(source: object) -> ArgumentError:
+    """The error for a source that no library claims."""
     if isinstance(source, Path):
-        raise ArgumentError(f"no policy can be made of the path {source}, {described(source)}")
+        return ArgumentError(f"no policy can be made of the path {source}, {described(source)}")
     if kind := object_kind(source):
-        raise ArgumentError(f"no policy can be made of {kind}")
-    raise ArgumentError(
+        return ArgumentError(f"no policy can be made of {kind}")
+    return ArgumentError(
         f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried were "
-        f"{', '.join([*(name for name, _ in guests), *own])}. Give the name of an agent, its folder, a model's .zip, "
-        f"a live model, or a TorchPolicy around your own network"
+        f"{', '.join([*sorted(others(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's .zip, a "
+        f"live model, or a TorchPolicy around your own network"
     )
 
 
 def _own() -> list[str]:
-    """The libraries that lie here: every file or folder with a function `claims`."""
-    modules = [name for name in modules_in(GROUP) if not name.startswith("_")]
-    return [name for name in modules if hasattr(import_module(f"{GROUP}.{name}"), "claims")]
+    """The libraries of rltools itself: every public file or folder of this room that has a function `claims`."""
+    modules = {name: import_module(f"{GROUP}.{name}") for name in modules_in(GROUP) if not name.startswith("_")}
+    libraries = [name for name, module in modules.items() if hasattr(module, "claims")]
+    return sorted(libraries, key=lambda name: getattr(modules[name], "CLAIMS_LAST", False))
 
 
 def _nearly(source: object) -> str:
-    """What a class of the user's own still lacks to be a policy; "" of anything that is far from being one."""
+    """What a user's own class still lacks to be a policy; "" for anything that is far from being one."""
     from rltools.policies.base import missing_members
 
-    missing, every = missing_members(source), missing_members(object())
-    return f", which lacks {', '.join(missing)} of a Policy" if 2 * len(missing) < len(every) else ""
+    missing, required = missing_members(source), missing_members(object())
+    return f", which lacks {', '.join(missing)} of a Policy" if 2 * len(missing) < len(required) else ""
+
+
+def _claiming_plugin(point: EntryPoint, source: object) -> Library | None:
+    """The library behind an entry point, if it claims a source; None, with a warning, if it fails."""
+    try:
+        library: Library = load_offered(point)
+        return library if library.claims(source) else None
+    except PluginError as error:
+        reason = str(error)
+    except RltoolsError:
+        raise
+    except Exception as error:
+        reason = f"{_titled(point)} cannot say whether it knows a source: {_text(error)}; fix or uninstall it"
+    warnings.warn(f"{reason}. It is left out", PluginWarning, stacklevel=4)
+    return None
+
+
+def _load_by_plugin(point: EntryPoint, library: Library, source: Any, options: LoadOptions) -> Policy:
+    """The policy in a source that the library behind an entry point claimed.
+
+    Raises:
+        PluginError: it failed with an error that is not one of rltools, or returned something that is no policy.
+    """
+    from rltools.policies.base import missing_members
+
+    try:
+        policy = library.load(source, options)
+    except RltoolsError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{_titled(point)} failed to load {source}: {_text(error)}; fix or uninstall it") from error
+    if missing := missing_members(policy):
+        raise PluginError(
+            f"{_titled(point)} made a {type(policy).__name__} of {source}, which lacks {', '.join(missing)} of "
+            f"rltools.policies.base.Policy; rltools.testing.check_policy says what a policy must be"
+        )
+    return policy
+
+
+def _titled(point: EntryPoint) -> str:
+    return f"the policy library {point.name} ({origin(point)})"
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -1,4 +1,4 @@
-"""From a name, a file, a folder or a live model to a policy."""
+"""Loads a policy from a name, a file, a folder or a live model."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from rltools.envs import Environment
 
 MAX_FILE = 256 * MIB
-"""Of a model's file, or of its statistics."""
+"""Bytes of a model's file, or of its statistics, at most."""
 MAX_PATH = 300
-"""Characters of a path that nothing is at, in a message."""
+"""Characters of a missing path in a message."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -42,31 +42,31 @@ def load_policy(
     device: str | None = None,
     bounds: Bounds = "same",
 ) -> Policy:
-    """The policy in a source. No file is executed, whatever it says, unless it is trusted by its very sha256.
+    """Load the policy in a source. No file is executed unless it is trusted by its sha256.
 
     Args:
         source: an agent's name (`agents/<name>/agent.yaml`, here or in the package), the folder of one, a model's .zip,
-            whose ending may be left out, what `policy.save()` wrote, a run folder of rl-baselines3-zoo, a model of a
+            whose ending may be left out, what `policy.save()` wrote, a run folder of rl-baselines3-zoo, a model from a
             hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
-            returned as it is. Of the models in a run folder `<Env>_1` it is `<Env>.zip`, else `best_model.zip`, else
-            the latest checkpoint.
+            returned as it is. From a run folder `<Env>_1` it loads `<Env>.zip`, else `best_model.zip`, else the latest
+            checkpoint.
         env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
-            environment it was trained on, where something says which.
+            environment it was trained on, if known.
         normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
             the path of a vecnormalize.pkl or a live VecNormalize.
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
-        trust: the sha256 of each file, model or statistics, that its own library shall load, which runs what it holds.
-            Whatever is not named is read without running anything, and nothing is trusted because that failed.
-        device: where a model out of a file computes, for instance "cuda"; None is the CPU. Live ones stay as they are.
-        bounds: "any" lets the policy act where observations or actions have other finite bounds than in its training.
-            Bounds that are infinite on one side, or those of a newer version of a renamed environment, are a caveat of
-            what is recorded.
+        trust: the sha256 of each file, model or statistics, that its own library may load, which runs the code in it.
+            Other files are read without running anything, and none is trusted just because that failed.
+        device: where a model from a file computes, for instance "cuda"; None is the CPU. A live model is not moved.
+        bounds: "any" accepts an environment whose observations or actions have other finite bounds than in training.
+            Bounds that are infinite on one side, or those of a newer version of a renamed environment, become a caveat
+            of what is recorded.
 
     Raises:
-        UnknownNameError: no agent of this name; the message lists the nearest ones.
+        UnknownNameError: no agent has this name; the message lists similar ones.
         ChecksumError: a model that is not the one its card names, or not the trusted one.
-        ModelError: a model that is missing, damaged, not supported, or something else; the message says what it is.
-        UnsafeFileError: a file that wants to run code, or to exhaust the machine; nothing of it was run.
+        ModelError: a model that is missing, damaged or not supported, or no model; the message says what it is.
+        UnsafeFileError: a file that would run code, or exhaust the machine; nothing in it was run.
         PluginError: the library of another package claims the source, and fails to load it.
         MismatchError: the environment's spaces or their bounds are not the policy's; both are in the message.
 
@@ -88,40 +88,40 @@ def load_policy(
     if device is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
     if isinstance(source, Policy):
-        return _as_it_is(source, env, normalize, dtype, bounds)
-    around = None if env is None else inspect_env(env, bounds=bounds)
-    known = LoadOptions(environment=around, normalize=normalize, dtype=dtype)
+        return _unchanged(source, env, normalize, dtype, bounds)
+    env_info = None if env is None else inspect_env(env, bounds=bounds)
+    options = LoadOptions(environment=env_info, normalize=normalize, dtype=dtype)
     if is_hub(source):
         fetched = fetch(source)
-        source, known = fetched.path, dataclasses.replace(known, name=fetched.name, notes=(fetched.note,))
+        source, options = fetched.path, dataclasses.replace(options, name=fetched.name, notes=(fetched.note,))
     elif isinstance(source, (str, Path)):
-        source = _place(source)
+        source = _local_path(source)
         if is_file(source / "agent.yaml"):
-            source, known = _from_card(source, known)
+            source, options = _from_card(source, options)
     if trust is not None:
-        known = dataclasses.replace(known, trust=_trusted_hashes(trust))
-    policy = policy_of(source, known)
-    if known.environment is not None:
-        check_match(policy.source.name, policy.observation_space, policy.action_space, known.environment)
-    place(policy, around, bounds)
+        options = dataclasses.replace(options, trust=_trusted_hashes(trust))
+    policy = policy_of(source, options)
+    if options.environment is not None:
+        check_match(policy.source.name, policy.observation_space, policy.action_space, options.environment)
+    place(policy, env_info, bounds)
     return policy if device is None else _moved(policy, device)
 
 
 def _trusted_hashes(trust: str | Iterable[str]) -> frozenset[str]:
-    """The sha256 of each file that is trusted, checked to be one."""
-    given = [trust] if isinstance(trust, str) else trust
-    hashes = {str(value).strip().lower().removeprefix("sha256:") for value in given}
+    """The sha256 of each trusted file, checked for its form."""
+    values = trust if isinstance(trust, Iterable) and not isinstance(trust, str) else [trust]
+    hashes = {str(value).strip().lower().removeprefix("sha256:") for value in values}
     wrong = sorted(value for value in hashes if not _SHA256.fullmatch(value))
     if wrong or not hashes:
         raise ArgumentError(
             f"trust (--trust) is the sha256 of the file that may run code, 64 hexadecimal digits, "
-            f"not {wrong[0][:80] if wrong else 'nothing'!r}; `sha256sum FILE` tells it"
+            f"not {wrong[0][:80] if wrong else 'nothing'!r}; `sha256sum FILE` prints it"
         )
     return frozenset(hashes)
 
 
 def _moved(policy: Policy, name: str) -> Policy:
-    """A policy whose network nobody else has, on a device."""
+    """A freshly loaded policy, moved to a device."""
     import torch
 
     module = getattr(policy, "module", None)
@@ -134,20 +134,21 @@ def _moved(policy: Policy, name: str) -> Policy:
     return policy
 
 
-def _as_it_is(
+def _unchanged(
     policy: Policy, env: Environment | None, normalize: Any, dtype: torch.dtype | None, bounds: Bounds
 ) -> Policy:
     if normalize is not None or dtype is not None:
         raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype where it is made")
-    around = None if env is None else inspect_env(env, names=False, bounds=bounds)
-    if around is not None:
-        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
-    homeless = policy.source.environment is None and not hasattr(policy, "environment")
-    place(policy, around if homeless else None, bounds)
+    env_info = None if env is None else inspect_env(env, names=False, bounds=bounds)
+    if env_info is not None:
+        check_match(policy.source.name, policy.observation_space, policy.action_space, env_info)
+    has_no_environment = policy.source.environment is None and not hasattr(policy, "environment")
+    place(policy, env_info if has_no_environment else None, bounds)
     return policy
 
 
-def _place(source: str | Path) -> Path:
+def _local_path(source: str | Path) -> Path:
+    """The path of a model or an agent's folder on this machine."""
     text = str(source)
     if isinstance(source, str) and (content := content_path("agents", text)):
         return content
@@ -167,13 +168,13 @@ def _place(source: str | Path) -> Path:
 
 
 def _elsewhere(text: str) -> str:
-    """What to do with an address in place of a path; "" of anything else."""
-    scheme, colon, place = text.partition("://")
+    """What to do with an address in place of a path; "" for anything else."""
+    scheme, colon, address = text.partition("://")
     if text.startswith("~"):
         return f"'~' is for shells: give {Path(text).expanduser()}" if text.startswith(("~/", "~\\")) else ""
     if not colon or not scheme.isalnum():
         return ""
-    host, _, name = place.partition("/")
+    host, _, name = address.partition("/")
     if scheme == "file":
         return "give the path alone, without file://"
     if host in ("huggingface.co", "hf.co") and re.fullmatch(r"[\w.-]+/[\w.-]+/?", name):
@@ -181,29 +182,30 @@ def _elsewhere(text: str) -> str:
     return "fetch the file, and give the path of it; a model of a hub is hf:ORG/NAME"
 
 
-def _from_card(folder: Path, known: LoadOptions) -> tuple[Path, LoadOptions]:
+def _from_card(folder: Path, options: LoadOptions) -> tuple[Path, LoadOptions]:
+    """The model of an agent's folder, and how its card says to load it."""
     from rltools.cards import read_agent_card
 
     card = read_agent_card(folder)
     model = folder / card.model.file
     _check_sha256(model, card.model.sha256)
-    normalize = known.normalize
+    normalize = options.normalize
     if card.model.normalize is not None and card.model.normalize_sha256 is not None and normalize is None:
         normalize = folder / card.model.normalize
         _check_sha256(normalize, card.model.normalize_sha256)
-    return model, dataclasses.replace(_in_its_environment(card, known), name=card.name, normalize=normalize)
+    return model, dataclasses.replace(_in_its_environment(card, options), name=card.name, normalize=normalize)
 
 
-def _in_its_environment(card: AgentCard, known: LoadOptions) -> LoadOptions:
+def _in_its_environment(card: AgentCard, options: LoadOptions) -> LoadOptions:
     trained = card.environment
     normalized = card.model.normalize is not None
-    if known.environment is None:
-        worn = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
-        around = inspect_env(wrapped_spec(with_arguments(trained.id, trained.kwargs), worn))
-        return dataclasses.replace(known, environment=around, normalized=normalized)
+    if options.environment is None:
+        wrappers = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
+        env_info = inspect_env(wrapped_spec(with_arguments(trained.id, trained.kwargs), wrappers))
+        return dataclasses.replace(options, environment=env_info, normalized=normalized)
     names = [wrapper.name for wrapper in trained.wrappers]
-    notes = known.notes + elsewhere_note(trained.id, trained.kwargs, known.environment, names)
-    return dataclasses.replace(known, normalized=normalized, notes=notes)
+    notes = options.notes + elsewhere_note(trained.id, trained.kwargs, options.environment, names)
+    return dataclasses.replace(options, normalized=normalized, notes=notes)
 
 
 def _check_sha256(path: Path, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Checks that each row of a batch is scored independently of the others, as every attribution takes for granted."""
+"""Checks that each row of a batch is scored independently of the others, as every attribution assumes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from rltools.errors import MismatchError
 from rltools.policies.vjp._plan import HOOKS
@@ -20,13 +20,13 @@ _METHODS = ("captum.", "rltools.attributions.")
 
 
 class MixedRowsError(MismatchError):
-    """A state's scores depend on the states that are beside it."""
+    """The scores of an observation depend on the others in its batch."""
 
 
 def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
-    """What a network's rows may influence each other by: its modules, what hangs on them, and which buffers they have.
+    """Whatever could make a network's rows influence each other: its modules, their hooks, and their buffers.
 
-    Compared to notice a change; values of parameters are no part of it.
+    It is compared to notice a change; the values of parameters do not matter.
     """
     states = [*map(vars, modules)]
     try:
@@ -37,27 +37,25 @@ def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
     return [*modules, *map(type, modules), *map(len, states), hooks, *absent]
 
 
-def check_rows(
-    what: str, function: Callable[..., Tensor], given: tuple[Any, ...], modules: Sequence[nn.Module]
-) -> bool:
+def check_rows(name: str, function: Callable[..., Tensor], args: tuple[Any, ...], modules: Sequence[nn.Module]) -> bool:
     """Refuse a function whose rows influence each other.
 
-    A row is scored in the same place of batches of the same size, beside different others: so a matrix product rounds
-    it alike, and any difference comes from those beside it.
+    A row is scored at the same position of batches of the same size that hold different other rows: so a matrix product
+    rounds it alike, and any difference comes from the other rows.
 
     Args:
-        what: is called so in the message.
-        function: from `given` to `[row, k]`.
-        given: its arguments; every tensor in them has a row for each row, at least two.
+        name: what the message calls the function.
+        function: from `args` to `[row, k]`.
+        args: its arguments; the first axis of every tensor in them are the rows, at least two.
         modules: that it computes with, in eval mode.
 
     Returns:
-        Whether there was something to see: of rows that are all the same there is not.
+        Whether the check could tell anything; it cannot if all rows are the same.
 
     Raises:
-        MixedRowsError: they do; the message names the layer where one is found.
+        MixedRowsError: they do; the message names the layer if it is found.
     """
-    few = _rows(given, _spread(given))
+    few = _rows(args, _spread(args))
     if all(torch.equal(tensor, tensor[:1].expand_as(tensor)) for tensor in _tensors(few)):
         return False
     if any(_is_of_a_method(hook) for module in modules for hook in _hooks(module)):
@@ -65,7 +63,7 @@ def check_rows(
     with torch.no_grad():
         together = function(*_copied(few))
         if not isinstance(together, Tensor) or len(together) != len(next(_tensors(few))):
-            return False  # which is refused for what it is
+            return False  # refused elsewhere, for its shape
         for row in range(len(together)):
             beside_itself = _rows(few, [row] * len(together))
             if _differ(function(*_copied(beside_itself))[row], together[row]):
@@ -76,9 +74,9 @@ def check_rows(
             return True  # it draws random numbers, and rows have nothing to do with it
         culprit = _culprit(function, few, beside_itself, row, modules)
     raise MixedRowsError(
-        f"{what} scores a state differently beside other states{culprit}, so a score or an attribution would not be "
-        f"that of a state; give BatchNorm running statistics (track_running_stats=True), or a head that computes each "
-        f"row from that row alone"
+        f"{name} scores an observation differently beside other observations{culprit}, so a score or an attribution "
+        f"would depend on the rest of its batch; give BatchNorm running statistics (track_running_stats=True), or a "
+        f"head that computes each row from that row alone"
     )
 
 
@@ -88,38 +86,36 @@ def _hooks(module: nn.Module) -> Iterator[Any]:
 
 
 def _is_of_a_method(hook: Any) -> bool:
-    """Whether an attribution method put it there for the length of its own calls, with rows in an order of its own."""
+    """Whether an attribution method registered it for its own calls, in which rows come in an order of its own."""
     return str(getattr(hook, "__module__", "")).startswith(_METHODS)
 
 
-def _spread(given: tuple[Any, ...]) -> list[int]:
+def _spread(args: tuple[Any, ...]) -> list[int]:
     """A few rows, far from each other."""
-    count = next(len(tensor) for tensor in _tensors(given))
-    return sorted({round(place * (count - 1) / (ROWS - 1)) for place in range(ROWS)})
+    count = next(len(tensor) for tensor in _tensors(args))
+    return sorted({round(index * (count - 1) / (ROWS - 1)) for index in range(ROWS)})
 
 
-def _tensors(given: Any) -> Iterator[Tensor]:
-    found: list[Tensor] = []
-    tree_map(lambda value: found.append(value) if isinstance(value, Tensor) else None, given)
-    return iter(found)
+def _tensors(args: Any) -> Iterator[Tensor]:
+    return (leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor))
 
 
-def _rows(given: tuple[Any, ...], rows: list[int]) -> tuple[Any, ...]:
-    chosen: tuple[Any, ...] = tree_map(lambda value: value[rows] if isinstance(value, Tensor) else value, given)
+def _rows(args: tuple[Any, ...], rows: list[int]) -> tuple[Any, ...]:
+    chosen: tuple[Any, ...] = tree_map(lambda value: value[rows] if isinstance(value, Tensor) else value, args)
     return chosen
 
 
-def _copied(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A network may write into what it is given."""
-    copied: tuple[Any, ...] = tree_map(lambda value: value.clone() if isinstance(value, Tensor) else value, given)
+def _copied(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copies of the arguments, because a network may write into them."""
+    copied: tuple[Any, ...] = tree_map(lambda value: value.clone() if isinstance(value, Tensor) else value, args)
     return copied
 
 
-def _differ(one: Tensor, other: Tensor) -> bool:
-    """By more than the last digits, which are all that parallel sums may differ in."""
-    if not one.is_floating_point():
-        return not torch.equal(one, other)
-    return not torch.allclose(one, other, rtol=8 * torch.finfo(one.dtype).eps, atol=1e-30, equal_nan=True)
+def _differ(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors differ by more than the last digits, in which parallel sums may differ."""
+    if not a.is_floating_point():
+        return not torch.equal(a, b)
+    return not torch.allclose(a, b, rtol=8 * torch.finfo(a.dtype).eps, atol=1e-30, equal_nan=True)
 
 
 def _culprit(
@@ -129,24 +125,24 @@ def _culprit(
     row: int,
     modules: Sequence[nn.Module],
 ) -> str:
-    """The layer that does it, as a part of a sentence: what it gives for a row differs, and what it takes does not."""
+    """The layer that mixes rows, as a part of a sentence: its output for a row differs, and its input does not."""
     first = _layer_calls(function, few, modules)
     second = _layer_calls(function, beside_itself, modules)
     names = {id(inner): name for module in modules[:1] for name, inner in module.named_modules()}
     count = len(next(_tensors(few)))
-    for (module, *one), (_, *other) in zip(first, second, strict=False):
-        if any(len(part) != count for part in (*one, *other)):
+    for (module, *tensors), (_, *beside) in zip(first, second, strict=False):
+        if any(len(part) != count for part in (*tensors, *beside)):
             continue
-        if not _differ(one[0][row], other[0][row]) and _differ(one[1][row], other[1][row]):
+        if not _differ(tensors[0][row], beside[0][row]) and _differ(tensors[1][row], beside[1][row]):
             name = names.get(id(module), "")
             return f" (in its layer {name!r}, {module})" if name else f" (in {type(module).__name__})"
     return ""
 
 
 def _layer_calls(
-    function: Callable[..., Tensor], given: tuple[Any, ...], modules: Sequence[nn.Module]
+    function: Callable[..., Tensor], args: tuple[Any, ...], modules: Sequence[nn.Module]
 ) -> list[tuple[nn.Module, Tensor, Tensor]]:
-    """What each layer takes and gives, in the order of the calls."""
+    """Input and output of each layer, in the order of the calls."""
     calls: list[tuple[nn.Module, Tensor, Tensor]] = []
 
     def note(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -156,7 +152,7 @@ def _layer_calls(
     layers = [module for module in modules if not any(True for _ in module.children())]
     handles = [layer.register_forward_hook(note) for layer in layers if not isinstance(layer, torch.jit.ScriptModule)]
     try:
-        function(*_copied(given))
+        function(*_copied(args))
     finally:
         for handle in handles:
             handle.remove()

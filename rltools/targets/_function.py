@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
-from rltools.policies.base import Context, Policy, VjpFn, pulled
+from rltools.policies.base import Context, Policy, VjpFn, outputs_and_vjp
 from rltools.targets._scores import FORBIDDEN, base_head, beside, own_outputs, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import gradients_by_vjp, linear_weights
@@ -79,7 +79,7 @@ class PolicyTargetFunction(nn.Module):
     def _outputs(self, head: str, x: Tensor) -> Tensor:
         """`x [batch, ..., *feature]` -> `[batch, ..., k]`, what a head gives."""
         lead = x.shape[: x.ndim - self.feature_ndim]
-        decided = self._context.pulled
+        decided = self._context.forward_pass
         if decided is not None and not torch.is_grad_enabled() and decided.is_of(head, x):
             return decided.output
         flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
@@ -139,14 +139,14 @@ class PolicyTargetFunction(nn.Module):
         """Of each head its outputs and the way back; None where the policy does not know one."""
         lead = x.shape[: x.ndim - self.feature_ndim]
         flat, found = x.detach().reshape(-1, *x.shape[len(lead) :]), {}
-        decided = self._context.pulled
+        decided = self._context.forward_pass
         if self._autocast is not None:
             return None
         for name in self._heads:
             if decided is not None and decided.is_of(name, x):
-                of_head: tuple[Tensor, VjpFn] | None = decided.output, decided.back
+                of_head: tuple[Tensor, VjpFn] | None = decided.output, decided.vjp_fn
             else:
-                of_head = pulled(self._policy, name, flat, self._needed)
+                of_head = outputs_and_vjp(self._policy, name, flat, self._needed)
             if of_head is None:
                 return None
             found[name] = of_head

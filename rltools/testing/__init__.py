@@ -1,6 +1,8 @@
-"""The conformance suite: one check for each thing that rltools can be extended with.
+"""The public conformance checks: one for each way in which rltools can be extended.
 
-A third party's whole test is a loop over `check_policy`, `check_attribution`, `check_plot` or `check_card`.
+A third party's whole test is a loop over `check_policy`, `check_attribution`, `check_plot` or `check_card`. Each is in
+a module of its name, with an underscore because the name is the function's; read `_check_policy.py` first. Modules are
+imported on first use, and may import every room but the command line.
 """
 
 from __future__ import annotations
@@ -9,12 +11,12 @@ from typing import Any
 
 from rltools._util.discovery import load_member
 
-_WHERE = {
+_MODULES = {
     "check_attribution": "_check_attribution",
     "check_card": "_check_card",
     "check_plot": "_check_plot",
     "check_policy": "_check_policy",
-    "PlainFunction": "_scores",
+    "PlainFunction": "_plain_function",
     "example_recording": "_recordings",
 }
 
@@ -22,6 +24,6 @@ __all__ = ["PlainFunction", "check_attribution", "check_card", "check_plot", "ch
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return load_member(f"{__name__}.{_WHERE[name]}", name)
+    return load_member(f"{__name__}.{_MODULES[name]}", name)

@@ -1,4 +1,4 @@
-"""What attribution methods may declare about themselves, each as a check on small random networks."""
+"""The axioms that attribution methods may declare, each as a check on small random networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUILDS = (tanh_network, relu_network)
 
 
 def check_linear(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """Of a linear network: its weights, or the weights times what the state is away from the references (or zero)."""
+    """For a linear network: its weights, or the weights times the difference from the references (or from zero)."""
     case = make_case(linear, shape, "logit:all", seed)
     weights = _first_layer(case.module).weight.detach().reshape(1, -1, *shape)
     if method.unit == "score per unit":
@@ -25,11 +25,11 @@ def check_linear(method: Method, run: Run, shape: tuple[int, ...], seed: int) ->
     else:
         origin = case.references.mean(0) if "references" in method.needs else torch.zeros(shape, dtype=case.x.dtype)
         expected = weights * (case.x - origin)[:, None]
-    _close(f"linear: {method.name} of a linear network", run(case).values, expected)
+    _check_close(f"linear: {method.name} of a linear network", run(case).values, expected)
 
 
 def check_dummy(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """Exactly 0 for a feature that the network does not read."""
+    """Exactly 0 for a feature that the network ignores."""
     for build in BUILDS:
         case = make_case(build, shape, "logit:all", seed)
         with torch.no_grad():
@@ -37,32 +37,32 @@ def check_dummy(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> 
         ignored = run(case).values.flatten(2)[:, :, 0]
         if ignored.any():
             raise AssertionError(
-                f"dummy: {method.name} gives up to {float(ignored.abs().max()):.3g} to a feature that the network does "
-                f"not read; it must give 0"
+                f"dummy: {method.name} gives up to {float(ignored.abs().max()):.3g} to a feature that the network "
+                f"ignores; it must give 0"
             )
 
 
 def check_complete(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """The values sum to the score's difference from the references' mean score, but for the residual."""
+    """The values and the residual sum to the target value's difference from its mean over the references."""
     for build in BUILDS:
         case = make_case(build, shape, "logit:all", seed)
         result = run(case)
         with torch.no_grad():
-            starts = case.score(case.references.expand(len(case.x), *case.references.shape))
-            difference = case.score(case.x) - starts.mean(1)
+            baseline_outputs = case.target_function(case.references.expand(len(case.x), *case.references.shape))
+            difference = case.target_function(case.x) - baseline_outputs.mean(1)
         unexplained = difference - result.values.flatten(2).sum(2)
         residual = torch.zeros_like(unexplained) if result.residual is None else result.residual
-        _close(f"complete: the stated residual of {method.name}", residual, unexplained)
-        # Kinks are hard to integrate over; a smooth score is not.
-        if build is tanh_network and (residual.abs() > 0.01 * starts.std(1)).any():
+        _check_close(f"complete: the stated residual of {method.name}", residual, unexplained)
+        # Kinks are hard to integrate over; a smooth function is not.
+        if build is tanh_network and (residual.abs() > 0.01 * baseline_outputs.std(1)).any():
             raise AssertionError(
                 f"complete: {method.name} leaves a residual of up to {float(residual.abs().max()):.3g} unexplained, "
-                f"more than 1 % of the score's standard deviation over the references"
+                f"more than 1 % of the target value's standard deviation over the references"
             )
 
 
 def check_symmetric(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """Equal values for two features that are equal everywhere and that the network uses equally."""
+    """Equal values for two features that are always equal and that the network uses equally."""
     if torch.Size(shape).numel() < 2:
         return
     for build in BUILDS:
@@ -71,21 +71,21 @@ def check_symmetric(method: Method, run: Run, shape: tuple[int, ...], seed: int)
             weight = _first_layer(case.module).weight
             weight[:, 1] = weight[:, 0]
         values = run(replace(case, x=_twin(case.x), references=_twin(case.references))).values.flatten(2)
-        _close(f"symmetric: {method.name} of one of two equal features", values[:, :, 0], values[:, :, 1])
+        _check_close(f"symmetric: {method.name} of one of two equal features", values[:, :, 0], values[:, :, 1])
 
 
 def check_invariant(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """The same values for two networks that compute the same function in different ways."""
+    """The same values for two implementations of the same function."""
     case = make_case(relu_network, shape, "logit:all", seed)
-    _close(
-        f"invariant: {method.name} of another network that computes the same",
+    _check_close(
+        f"invariant: {method.name} of another network that computes the same function",
         run(replace(case, module=_SameFunction(case.module))).values,
         run(case).values,
     )
 
 
 class _SameFunction(nn.Module):
-    """What a ReLU network computes, with its hidden units in another order and scaled, and functional activations."""
+    """The same function as a ReLU network, with hidden units reordered and scaled, and functional activations."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -116,13 +116,14 @@ def _first_layer(module: nn.Module) -> nn.Linear:
     return next(part for part in module.modules() if isinstance(part, nn.Linear))
 
 
-def _twin(states: Tensor) -> Tensor:
-    flat = states.flatten(1).clone()
+def _twin(x: Tensor) -> Tensor:
+    """Observations whose first two features are equal."""
+    flat = x.flatten(1).clone()
     flat[:, 1] = flat[:, 0]
-    return flat.reshape(states.shape)
+    return flat.reshape(x.shape)
 
 
-def _close(what: str, found: Tensor, expected: Tensor, tolerance: float = 1e-8) -> None:
-    difference = float((found - expected).abs().max())
+def _check_close(name: str, actual: Tensor, expected: Tensor, tolerance: float = 1e-8) -> None:
+    difference = float((actual - expected).abs().max())
     if not difference <= tolerance * (1 + float(expected.abs().max())):
-        raise AssertionError(f"{what} is wrong by {difference:.3g}")
+        raise AssertionError(f"{name} is wrong by {difference:.3g}")

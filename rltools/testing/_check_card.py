@@ -1,4 +1,4 @@
-"""Whether a card says what is there."""
+"""Checks a card against the agent or environment that it describes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from rltools.rollout import record
 from rltools.spaces.leaves import Leaf, leaves, pick
 
 STEPS = 200
-SOME = 2
+MATCHING_IDS = 2
 
 
 def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
-    """Compare a card with what it describes.
+    """Compare a card with the agent or environment that it describes.
 
-    An agent's: its model has the sha256 it names and is read, the folder has the agent's name, and the returns of a few
-    episodes are as the card says. An environment's: for each environment it lists (a few for a pattern), kinds and
-    numbers of entries and actions are right, of actions where any are named, and states visited by random actions lie
-    in the ranges.
+    For an agent: the model can be loaded and has the sha256 in the card, the folder has the agent's name, and the
+    returns of a few episodes agree with the card. For an environment: in each environment that the card lists (a few
+    for a pattern), kinds and numbers of elements and actions are right (of actions only if any are named), and
+    observations visited by random actions are in the ranges.
 
     Args:
         path: the folder of an agent, or the .yaml file of an environment's card.
@@ -34,43 +34,45 @@ def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
         seed: of the random actions.
 
     Raises:
-        ConfigError: the card cannot be read, or has faults.
+        ConfigError: the card cannot be read, or is invalid.
         ModelError: the model cannot be read; ChecksumError where it is not the one that the card names.
         SimulationError: an environment that the card lists cannot be made.
-        AssertionError: the card says something else than what is there.
+        AssertionError: the card says something that is not so.
 
     Example:
         >>> from rltools.cards.content import find_content
         >>> from rltools.testing import check_card
         >>> check_card(find_content("envs", "cartpole"))
     """
-    place = Path(path)
-    if place.is_dir():
-        _check_agent(place, episodes)
+    location = Path(path)
+    if location.is_dir():
+        _check_agent(location, episodes)
         return
-    card = read_environment_card(place)
+    card = read_environment_card(location)
     for choice in card.environments:
         for env_id in _some_ids(choice.id):
             _check_environment(card, env_id, choice.kwargs, seed)
 
 
 def _some_ids(pattern: str) -> tuple[str, ...]:
-    """The id itself; of a pattern a few that match it, because there may be hundreds."""
+    """The id itself; for a pattern a few ids that match it, because there may be hundreds."""
     if "*" not in pattern:
         return (pattern,)
-    found = registered_ids(pattern)
-    assert found, f"no environment is registered whose id matches {pattern!r}"
-    return tuple(dict.fromkeys(found[at] for at in np.linspace(0, len(found), SOME, endpoint=False).astype(int)))
+    ids = registered_ids(pattern)
+    assert ids, f"no environment is registered whose id matches {pattern!r}"
+    return tuple(
+        dict.fromkeys(ids[index] for index in np.linspace(0, len(ids), MATCHING_IDS, endpoint=False).astype(int))
+    )
 
 
 def _check_agent(folder: Path, episodes: int) -> None:
     card = read_agent_card(folder)
-    found = folder.resolve().name
-    assert card.name == found, f"the card calls the agent {card.name!r}, and its folder is {found!r}"
+    name = folder.resolve().name
+    assert card.name == name, f"the card calls the agent {card.name!r}, and its folder is {name!r}"
     policy = load_policy(folder)
     outcomes = record(policy, episodes=episodes, seed=card.returns.seed).outcomes()
     mean = float(np.mean([outcome.total_reward for outcome in outcomes]))
-    # Four standard errors of the card's own deviation: wrong one time in thousands, and only for a wrong card.
+    # Four standard errors, from the card's std: a correct card fails once in thousands of times.
     allowed = 4 * card.returns.std / episodes**0.5 + 1e-2 * abs(card.returns.mean)
     assert abs(mean - card.returns.mean) <= allowed, (
         f"{card.name} reaches {mean:.1f} in {episodes} episodes from seed {card.returns.seed}, and its card says "
@@ -82,17 +84,17 @@ def _check_environment(card: EnvironmentCard, env_id: str, kwargs: dict[str, Any
     env = make_environment(with_arguments(env_id, kwargs))
     try:
         count, names = count_actions(env.action_space), action_names(env, card)
-        # A card may be about what is observed only.
+        # A card may describe observations only.
         assert len(names) in (0, count), f"{env_id} has {count} actions, and its card names {len(names)}"
-        found = leaves(env.observation_space)
-        unknown = sorted(set(card.parts) - {leaf.name for leaf in found})
+        parts = leaves(env.observation_space)
+        unknown = sorted(set(card.parts) - {leaf.name for leaf in parts})
         assert not unknown, f"{env_id} has no {', '.join(map(repr, unknown))} to observe, which its card describes"
-        for leaf in found:
+        for leaf in parts:
             _check_kind(card.leaf(leaf.name), leaf, env_id)
         env.action_space.seed(seed)
         observation, _ = env.reset(seed=seed)
         for step in range(STEPS):
-            for leaf in found:
+            for leaf in parts:
                 _check_ranges(card.leaf(leaf.name), pick(observation, leaf), env_id)
             observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
             if terminated or truncated:
@@ -103,22 +105,22 @@ def _check_environment(card: EnvironmentCard, env_id: str, kwargs: dict[str, Any
 
 def _check_kind(card: ObservationCard | None, leaf: Leaf, env_id: str) -> None:
     where = f"{env_id}: {leaf.name!r}" if leaf.name else env_id
-    assert card is not None, f"{where} is observed, and the card says nothing of it"
+    assert card is not None, f"{where} is observed, and the card does not describe it"
     if leaf.kind == "text":
         assert card.text is not None, f"{where} is a text, and the card says otherwise"
     elif leaf.kind == "choice":
-        said = tuple(len(choice.value_names) for choice in card.choices)
-        assert said == leaf.sizes, f"{where} is a choice among {list(leaf.sizes)} values; the card says {list(said)}"
+        sizes = tuple(len(choice.value_names) for choice in card.choices)
+        assert sizes == leaf.sizes, f"{where} is a choice among {list(leaf.sizes)} values; the card says {list(sizes)}"
     elif card.image is not None:
         axes = card.image.layout.split(",")
-        held = leaf.shape[axes.index("channel")] if "channel" in axes and len(axes) == len(leaf.shape) else 1
-        fits = len(axes) == len(leaf.shape) and held == len(card.image.channels)
+        channels = leaf.shape[axes.index("channel")] if "channel" in axes and len(axes) == len(leaf.shape) else 1
+        fits = len(axes) == len(leaf.shape) and channels == len(card.image.channels)
         assert fits, (
             f"{where} has shape {list(leaf.shape)}; the card says {axes} with {len(card.image.channels)} channels"
         )
     else:
         assert len(card.observation) == leaf.size, (
-            f"{where} gives {leaf.size} entries, and its card names {len(card.observation)}"
+            f"{where} gives {leaf.size} elements, and its card names {len(card.observation)}"
         )
 
 
@@ -129,8 +131,8 @@ def _check_ranges(card: ObservationCard | None, values: Any, env_id: str) -> Non
         for value in (values.min(), values.max()):
             _check_range("a pixel", card.image.range, float(value), env_id)
         return
-    for entry, value in zip(card.observation, np.asarray(values, float).ravel(), strict=True):
-        _check_range(repr(entry.name), entry.range, value, env_id)
+    for element, value in zip(card.observation, np.asarray(values, float).ravel(), strict=True):
+        _check_range(repr(element.name), element.range, value, env_id)
 
 
 def _check_range(name: str, within: tuple[float | None, float | None], value: float, env_id: str) -> None:

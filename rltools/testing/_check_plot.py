@@ -1,9 +1,10 @@
-"""What any plot must do."""
+"""Checks a plot: its axes, labels and texts, and that it changes nothing else."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 TOLERANCE = 1.0
-"""Pixels by which texts may touch."""
+"""Pixels by which texts may overlap."""
 
 
 def check_plot(plot: Callable[..., Any], recording: Recording) -> None:
     """Check a plot: a function of a recording, `plot(recording, *, axes=None) -> Axes`.
 
-    It returns Axes with labels, names target and method, keeps every text whole and apart from the others, draws into
-    given axes and adds no other figure or axes to theirs, changes nothing on disk, and also works for a recording
-    without episodes and one of a single step.
+    It must return labeled Axes, name target and method, keep every text inside the figure and apart from the others,
+    draw into given axes without adding figures or axes, change nothing on disk, and also work for a recording without
+    episodes and one of a single step.
 
     Args:
-        plot: what is checked.
+        plot: the function.
         recording: with at least one attribution and one step.
 
     Raises:
@@ -83,13 +84,13 @@ def _check_named(axes: Axes, texts: list[tuple[Text, Bbox]], recording: Recordin
     ticks = [text.get_text() for text in axes.get_yticklabels()]
     panels_named = all(panel.get_ylabel() for panel in axes.child_axes) and axes.child_axes
     assert axes.get_ylabel() or any(ticks) or panels_named or _says_nothing_there(texts), "the y axis has no label"
-    said = " ".join(text.get_text() for text, _ in texts).replace("\n", " ")
-    asked = recording.specs.values()
-    assert any(spec.method.replace("_", " ") in said.replace("_", " ") for spec in asked), (
-        f"no method is named in {said!r}"
+    words = " ".join(text.get_text() for text, _ in texts).replace("\n", " ")
+    specs = recording.specs.values()
+    assert any(spec.method.replace("_", " ") in words.replace("_", " ") for spec in specs), (
+        f"no method is named in {words!r}"
     )
-    labels = {label for spec in asked for label in (spec.target, *spec.labels)}
-    assert any(label in said for label in labels), f"none of the targets {sorted(labels)} is named in {said!r}"
+    labels = {label for spec in specs for label in (spec.target, *spec.labels)}
+    assert any(label in words for label in labels), f"none of the targets {sorted(labels)} is named in {words!r}"
     if not any(outcome.steps for outcome in recording.outcomes()):
         assert _says_nothing_there(texts), "a recording without steps is drawn without saying 'no steps'"
 
@@ -103,36 +104,35 @@ def _check_apart(figure: Figure, texts: list[tuple[Text, Bbox]]) -> None:
         inside = box.x0 >= -TOLERANCE and box.y0 >= -TOLERANCE
         inside &= box.x1 <= figure.bbox.width + TOLERANCE and box.y1 <= figure.bbox.height + TOLERANCE
         assert inside, f"the text {text.get_text()!r} is cut off at the edge of the figure"
-    for at, (first, one) in enumerate(texts):
-        for second, other in texts[at + 1 :]:
-            wide = min(one.x1, other.x1) - max(one.x0, other.x0)
-            high = min(one.y1, other.y1) - max(one.y0, other.y0)
-            assert wide <= TOLERANCE or high <= TOLERANCE, (
-                f"the texts {first.get_text()!r} and {second.get_text()!r} overlap"
-            )
+    for (first, box), (second, other) in combinations(texts, 2):
+        width = min(box.x1, other.x1) - max(box.x0, other.x0)
+        height = min(box.y1, other.y1) - max(box.y0, other.y0)
+        assert width <= TOLERANCE or height <= TOLERANCE, (
+            f"the texts {first.get_text()!r} and {second.get_text()!r} overlap"
+        )
 
 
 def _texts(figure: Figure) -> Iterator[tuple[Text, Bbox]]:
-    """Every text that can be seen, and where; ticks beyond the limits of their axis are there and cannot be seen."""
+    """Every visible text and its box; ticks beyond the limits of their axis exist but are not visible."""
     from matplotlib.text import Text
 
     every = [axes for axes in _nested(figure.axes) if axes.get_visible() and axes.axison]
     ticks: set[Any] = set()
-    shown: list[Text] = []
+    visible: list[Text] = []
     for axis in (axis for axes in every for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
             ticks |= {tick.label1, tick.label2}
-            shown += [label for label in (tick.label1, tick.label2) if low <= tick.get_loc() <= high]
+            visible += [label for label in (tick.label1, tick.label2) if low <= tick.get_loc() <= high]
     for axes in every:
         others = (text for text in axes.findobj(Text, include_self=False) if isinstance(text, Text))
-        shown += [text for text in others if text not in ticks and text not in shown]
-    for text in (text for text in shown if text.get_visible() and text.get_text().strip()):
+        visible += [text for text in others if text not in ticks and text not in visible]
+    for text in (text for text in visible if text.get_visible() and text.get_text().strip()):
         yield text, text.get_window_extent()
 
 
 def _nested(axes: list[Any]) -> list[Any]:
-    return [each for one in axes for each in (one, *_nested(one.child_axes))]
+    return [nested for parent in axes for nested in (parent, *_nested(parent.child_axes))]
 
 
 def _files(folder: Path) -> dict[str, bytes]:

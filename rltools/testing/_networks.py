@@ -1,4 +1,4 @@
-"""Small random networks with the scores of a policy, to try attribution methods on."""
+"""Small random networks as policies with a target, to test attribution methods on."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ ROWS = 5
 REFERENCES = 3
 VECTOR = (4,)
 IMAGE = (2, 2, 3)
-"""[channel, y, x]; as many entries as exact Shapley values can take."""
+"""[channel, y, x]; exact Shapley values take no more elements."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A score with rows to explain and states to compare them with, all in float64.
+    """A network and a target, with rows to explain and references to compare them with, all in float64.
 
     Attributes:
         module: the network, `[batch, *feature] -> [batch, ACTIONS]`.
         target: as text.
         x: `[ROWS, *feature]`.
         references: `[REFERENCES, *feature]`.
-        action: int64 `[ROWS]`, the actions chosen; not the network's own, so that rows differ in what is explained.
+        action: int64 `[ROWS]`, the actions to explain; not the network's own choice, so that rows differ.
     """
 
     module: nn.Module
@@ -43,8 +43,8 @@ class Case:
     action: Tensor
 
     @property
-    def score(self) -> PolicyTargetFunction:
-        """The score of the rows."""
+    def target_function(self) -> PolicyTargetFunction:
+        """The target function of the rows."""
         shape = tuple(self.x.shape[1:])
         policy = TorchPolicy(
             self.module,
@@ -66,7 +66,7 @@ def make_case(
     target: str,
     seed: int,
 ) -> Case:
-    """A case of a network that `build` makes, with everything drawn from the seed."""
+    """A case with a network that `build` makes; everything is drawn from the seed."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):  # layers draw from the global random state when they are made
         module = build(shape, generator)
@@ -77,22 +77,22 @@ def make_case(
 
 
 def linear(shape: tuple[int, ...], generator: torch.Generator) -> nn.Module:
-    """One layer."""
+    """A network of a single layer."""
     return _drawn(nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), ACTIONS)), generator)
 
 
 def tanh_network(shape: tuple[int, ...], generator: torch.Generator) -> nn.Module:
-    """Two layers, smooth."""
+    """A smooth network of two layers."""
     return _drawn(_two_layers(shape, nn.Tanh()), generator)
 
 
 def relu_network(shape: tuple[int, ...], generator: torch.Generator) -> nn.Module:
-    """Two layers, with kinks."""
+    """A network of two layers, with kinks."""
     return _drawn(_two_layers(shape, nn.ReLU()), generator)
 
 
 def convolutional_network(shape: tuple[int, ...], generator: torch.Generator) -> nn.Module:
-    """A convolution of `[channel, y, x]`, and a layer."""
+    """A convolution of `[channel, y, x]` and a linear layer."""
     channels, height, width = shape
     net = nn.Sequential(
         nn.Conv2d(channels, 4, 2), nn.Tanh(), nn.Flatten(), nn.Linear(4 * (height - 1) * (width - 1), ACTIONS)

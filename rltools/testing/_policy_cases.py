@@ -1,4 +1,4 @@
-"""What the checks of a policy look at, and how they complain."""
+"""What the checks of a policy share: observations and a context to test it with, comparisons, derivatives."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ ROWS = 6
 
 
 @dataclass(frozen=True)
-class Looked:
-    """A policy with observations to try it on.
+class PolicyCase:
+    """A policy with observations to test it on.
 
     Attributes:
-        policy: what is checked.
+        policy: the policy.
         observations: each array `[ROWS, ...]`.
         x: their encoding `[ROWS, *feature]`.
-        context: of a moment in the middle: a state and a mask where the policy has any, a continuous action.
+        context: as in the middle of an episode: with a state and a mask if the policy uses them, and a continuous
+            action.
     """
 
     policy: Policy
@@ -39,7 +40,7 @@ class Looked:
     context: Context
 
     def without_action(self) -> Context:
-        """What is known before the policy acts."""
+        """The context before the policy acts."""
         return replace(self.context, action=None)
 
     def changed(self, change: Any) -> Any:
@@ -47,8 +48,8 @@ class Looked:
         return map_leaves(lambda _, value: change(value), self.observations, leaves(self.policy.observation_space))
 
 
-def look(policy: Policy, env: Environment | None, rng: np.random.Generator) -> Looked:
-    """Observations for a policy, and a context with everything it can need."""
+def make_case(policy: Policy, env: Environment | None, rng: np.random.Generator) -> PolicyCase:
+    """Observations for a policy, and a context with everything it may need."""
     observations = some_observations(policy, env, ROWS, rng)
 
     def numbers(values: np.ndarray) -> Tensor:
@@ -62,56 +63,58 @@ def look(policy: Policy, env: Environment | None, rng: np.random.Generator) -> L
         state = numbers(rng.standard_normal((ROWS, policy.state_size)))
     if policy.masked:
         allowed = rng.random((ROWS, sum(policy.branches))) < 0.5
-        for branch in branch_slices(policy):  # one of each choice must be left
+        for branch in branch_slices(policy):  # one value of each choice must be allowed
             allowed[np.arange(ROWS), rng.integers(branch.start, branch.stop, ROWS)] = True
         mask = torch.from_numpy(allowed).to(policy.device)
-    return Looked(policy, observations, policy.encode(observations), Context(action=action, mask=mask, state=state))
+    return PolicyCase(policy, observations, policy.encode(observations), Context(action=action, mask=mask, state=state))
 
 
 def branch_slices(policy: Policy) -> list[slice]:
-    """Where the scores of each choice are."""
+    """The positions of each choice's scores."""
     ends = np.cumsum(policy.branches)
     return [slice(int(end) - size, int(end)) for size, end in zip(policy.branches, ends, strict=True)]
 
 
-def close(what: str, found: Tensor, expected: Tensor, policy: Policy) -> None:
-    """Two tensors are the same but for the order of sums, which depends on the size of a batch.
+def check_close(name: str, actual: Tensor, expected: Tensor, policy: Policy) -> None:
+    """Check that two tensors are equal but for the order of sums, which depends on the batch size.
 
     Raises:
         AssertionError: they are not.
     """
     tolerance = 1e-4 if policy.dtype == torch.float32 else 1e-9
-    difference = float((found.cpu() - expected.cpu()).abs().max())
+    difference = float((actual.cpu() - expected.cpu()).abs().max())
     scale = 1 + float(expected.abs().max())
-    hold(difference <= tolerance * scale, f"{what} differ by {difference:.3g}; they must be the same")
+    require(difference <= tolerance * scale, f"{name} differ by {difference:.3g}; they must be the same")
 
 
-def hold(condition: bool, message: str) -> None:
-    """What must be so.
+def require(condition: bool, message: str) -> None:
+    """Check a condition.
 
     Raises:
-        AssertionError: it is not; with the message.
+        AssertionError: it does not hold; with the message.
     """
     if not condition:
         raise AssertionError(message)
 
 
 def some_observations(policy: Policy, env: Environment | None, rows: int, rng: np.random.Generator) -> Any:
-    """Each array `[rows, ...]`: visited by random actions in `env`, or drawn where there is none."""
+    """Each array `[rows, ...]`: visited by random actions in `env`, or drawn if it is None."""
     space = policy.observation_space
     return drawn_observations(space, rows, rng) if env is None else _visited(env, leaves(space), rows, rng)
 
 
-def _visited(env: Environment, of: tuple[Leaf, ...], rows: int, rng: np.random.Generator) -> Any:
+def _visited(env: Environment, parts: tuple[Leaf, ...], rows: int, rng: np.random.Generator) -> Any:
     live = make_environment(env)
-    found = []
+    visited: list[Any] = []
     try:
         live.action_space.seed(int(rng.integers(2**31)))
         observation, _ = live.reset(seed=int(rng.integers(2**31)))
         while True:
-            found.append(map_leaves(lambda _, value: np.array(value), observation, of))
-            if len(found) == rows:
-                return map_leaves(lambda leaf, _: np.stack([pick(one, leaf) for one in found]), found[0], of)
+            visited.append(map_leaves(lambda _, value: np.array(value), observation, parts))
+            if len(visited) == rows:
+                return map_leaves(
+                    lambda leaf, _: np.stack([pick(observed, leaf) for observed in visited]), visited[0], parts
+                )
             observation, _, terminated, truncated, _ = live.step(live.action_space.sample())
             if terminated or truncated:
                 observation, _ = live.reset()
@@ -120,7 +123,7 @@ def _visited(env: Environment, of: tuple[Leaf, ...], rows: int, rng: np.random.G
 
 
 def drawn_observations(space: Space[Any], rows: int, rng: np.random.Generator) -> Any:
-    """Each array `[rows, ...]`: numbers around 0 within their bounds, any choice, empty texts."""
+    """Each array `[rows, ...]`: numbers around 0 within their bounds, random choices, empty texts."""
 
     def draw(leaf: Leaf, blank: np.ndarray) -> np.ndarray:
         if leaf.kind == "text":
@@ -129,7 +132,7 @@ def drawn_observations(space: Space[Any], rows: int, rng: np.random.Generator) -
             lows = np.array(leaf.starts)
             chosen = rng.integers(lows, lows + np.array(leaf.sizes), size=(rows, len(lows)))
             return chosen.reshape(rows, *leaf.shape).astype(leaf.dtype)
-        return _numbers(_at(space, leaf), leaf, rows, rng)
+        return _numbers(_space_of(space, leaf), leaf, rows, rng)
 
     return map_leaves(draw, blank_observations(space, rows), leaves(space))
 
@@ -144,17 +147,17 @@ def _numbers(space: Space[Any], leaf: Leaf, rows: int, rng: np.random.Generator)
     return np.clip(rng.standard_normal(shape), low, high).astype(dtype)
 
 
-def _at(space: Any, leaf: Leaf) -> Space[Any]:
+def _space_of(space: Any, leaf: Leaf) -> Space[Any]:
     for key in leaf.path:
         space = space[key]
-    found: Space[Any] = space
-    return found
+    nested: Space[Any] = space
+    return nested
 
 
-def unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
-    """Run with all layers in training mode, which must neither show nor change; then put the modes back.
+def check_unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
+    """Run with all layers in training mode, which must neither matter nor change; then restore the modes.
 
-    What holds layers stays in eval mode, so that a policy that puts back one mode for all is found out.
+    Modules that contain layers stay in eval mode, to detect a policy that restores the same mode for all.
 
     Raises:
         AssertionError: modes, buffers, parameters, gradients or torch's random state are others afterwards.
@@ -169,17 +172,17 @@ def unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
     random_state = torch.get_rng_state()
     try:
         run()
-        hold(
+        require(
             [module.training for module in modules] == layers,
             "the policy changes the train or eval mode of its network",
         )
         same = all(torch.allclose(now, before, rtol=0, atol=0, equal_nan=True) for now, before in buffers)
-        hold(same, "the policy changes buffers of its network, such as running statistics")
+        require(same, "the policy changes buffers of its network, such as running statistics")
         for parameter, (value, gradient, required) in zip(parameters, state, strict=True):
-            hold(torch.equal(parameter, value), "the policy changes parameters of its network")
-            hold(parameter.grad is gradient, "the policy leaves .grad on its parameters; use torch.autograd.grad")
-            hold(parameter.requires_grad == required, "the policy changes requires_grad of its parameters")
-        hold(torch.equal(random_state, torch.get_rng_state()), "the policy draws from torch's global random state")
+            require(torch.equal(parameter, value), "the policy changes parameters of its network")
+            require(parameter.grad is gradient, "the policy leaves .grad on its parameters; use torch.autograd.grad")
+            require(parameter.requires_grad == required, "the policy changes requires_grad of its parameters")
+        require(torch.equal(random_state, torch.get_rng_state()), "the policy draws from torch's global random state")
     finally:
         for module, mode in zip(modules, modes, strict=True):
             module.training = mode
@@ -187,28 +190,28 @@ def unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
 
 def modules_of(policy: Policy) -> list[nn.Module]:
     """The modules in a policy's attributes, and all that is in them."""
-    found: dict[int, nn.Module] = {}
+    modules: dict[int, nn.Module] = {}
     pending: list[Any] = [policy, *vars(policy).values()]
     for value in pending:
         if isinstance(value, nn.Module):
-            found |= {id(part): part for part in value.modules()}
+            modules |= {id(part): part for part in value.modules()}
         elif isinstance(value, (list, tuple)):
             pending.extend(value)
         elif isinstance(value, dict):
             pending.extend(value.values())
-    return list(found.values())
+    return list(modules.values())
 
 
 DIRECTIONS = 8
 
 
 def check_derivatives(policy: Policy, name: str, x: Tensor, context: Context, seed: int) -> None:
-    """Compare the slope of a head along random directions with what its gradient says of it.
+    """Compare a head's finite differences along random directions with its gradient.
 
-    The middle one of many comparisons counts: at a kink, or where rounding is all there is, single ones may differ.
+    The median of many comparisons counts: single ones may differ at a kink, or by rounding.
 
     Args:
-        policy: has the head.
+        policy: the policy.
         name: of the head.
         x: `[batch, *feature]`, encoded observations.
         context: of these rows.
@@ -234,16 +237,16 @@ def check_derivatives(policy: Policy, name: str, x: Tensor, context: Context, se
             lambda inputs: policy.head(name, inputs, context), x, reduce=partial(_weighted, weights)
         )
         predicted = 2 * (gradient * step).reshape(len(x), size).sum(1)
-        seen = ((ahead - behind) * weights).sum(1)
+        measured = ((ahead - behind) * weights).sum(1)
         noise = 20 * eps * (ahead.abs() * weights.abs()).sum(1)
-        excess = ((predicted - seen).abs() - noise).clamp(min=0)
-        errors.append(excess / (predicted.abs() + seen.abs()).clamp(min=torch.finfo(x.dtype).tiny))
-    middle = float(torch.cat(errors).median())
+        excess = ((predicted - measured).abs() - noise).clamp(min=0)
+        errors.append(excess / (predicted.abs() + measured.abs()).clamp(min=torch.finfo(x.dtype).tiny))
+    median = float(torch.cat(errors).median())
     allowed = 0.05 if policy.dtype == torch.float32 else 1e-3
-    if not middle <= allowed:
+    if not median <= allowed:
         raise AssertionError(
             f"the gradient of the {name} head differs from finite differences, in half of the rows by more than "
-            f"{middle:.1%}; allowed is {allowed:.1%}"
+            f"{median:.1%}; allowed is {allowed:.1%}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Recordings made of arrays, to try code that reads recordings without a policy or an environment."""
+"""Recordings made from arrays, to test code that reads recordings without a policy or an environment."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from rltools.spaces.leaves import map_leaves, pick
 
 @dataclass(frozen=True)
 class Explained:
-    """One attribution of every episode.
+    """An attribution of every episode.
 
     Attributes:
-        spec: what was asked.
-        episodes: one for each episode, in order.
+        spec: method, target and parameters.
+        episodes: its values in each episode, in order.
     """
 
     spec: AttributionSpec
@@ -39,9 +39,9 @@ def write_recording(
 
     Args:
         directory: an empty or missing folder.
-        header: what holds for every episode.
-        episodes: they are numbered by their outcomes.
-        explained: by the name of the folder it is kept in.
+        header: of the recording.
+        episodes: numbered by their outcomes.
+        explained: attributions by their folders' names.
     """
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / "recording.json", header.to_json())
@@ -61,11 +61,11 @@ def write_recording(
             },
             episode_metadata(episode.outcome, _by_column(episode)),
         )
-    for key, found in explained.items():
+    for key, attribution in explained.items():
         folder = directory / "attributions" / key
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "attribution.json", found.spec.to_json())
-        for episode, part in zip(episodes, found.episodes, strict=True):
+        write_json(folder / "attribution.json", attribution.spec.to_json())
+        for episode, part in zip(episodes, attribution.episodes, strict=True):
             columns = {"t": np.arange(len(part)), **_rows(part)}
             _write(numbered_path(folder, episode.outcome.number), columns, {})
     return open_recording(directory)
@@ -74,20 +74,21 @@ def write_recording(
 def shortened(recording: Recording, directory: Path, *, episodes: int, steps: int) -> Recording:
     """A copy of the first episodes of a recording and the first steps of each, with all their attributions."""
     numbers = recording.numbers[:episodes]
-    kept = [_first_steps(recording.episode(number), steps) for number in numbers]
+    shorter = [_first_steps(recording.episode(number), steps) for number in numbers]
     explained = {}
     for key, spec in recording.specs.items():
-        whole = [recording.attribution_of(key, episodes=[number]) for number in numbers]
-        explained[key] = Explained(spec, [_first_rows(one, steps) for one in whole])
-    return write_recording(directory, recording.header, kept, explained)
+        attributions = [recording.attribution_of(key, episodes=[number]) for number in numbers]
+        explained[key] = Explained(spec, [_first_rows(attribution, steps) for attribution in attributions])
+    return write_recording(directory, recording.header, shorter, explained)
 
 
 def _by_column(episode: Episode) -> dict[str, Any] | None:
     """The final observation, leaf by leaf."""
     if episode.final_observation is None:
         return None
-    kept = recorded_leaves(episode.features)
-    return {observation_column(leaf): pick(episode.final_observation, leaf) for leaf in kept}
+    return {
+        observation_column(leaf): pick(episode.final_observation, leaf) for leaf in recorded_leaves(episode.features)
+    }
 
 
 def _first_steps(episode: Episode, steps: int) -> Episode:
@@ -102,8 +103,8 @@ def _first_steps(episode: Episode, steps: int) -> Episode:
 
 
 def _first_rows(attribution: Attribution, steps: int) -> Attribution:
-    kept: dict[str, Any] = {name: column[:steps] for name, column in _rows(attribution).items()}
-    return replace(attribution, **kept)
+    columns: dict[str, Any] = {name: column[:steps] for name, column in _rows(attribution).items()}
+    return replace(attribution, **columns)
 
 
 def _rows(attribution: Attribution) -> dict[str, np.ndarray]:
@@ -134,20 +135,20 @@ def example_recording(
     residuals: Sequence[np.ndarray] | None = None,
     seed: int = 0,
 ) -> Recording:
-    """Write a recording with these attributions; what is not given is drawn from the seed. Rewards are 1 a step.
+    """Write a recording with these attributions; everything else is drawn from the seed. Rewards are 1 per step.
 
     Args:
         directory: an empty or missing folder.
-        values: for each episode, `[step, target, *feature]`; scores are NaN where all values of a step are.
-        features: names of the entries; numbered by default.
+        values: for each episode, `[step, target, *feature]`; target values are NaN where all values of a step are.
+        features: names of the elements; numbered by default.
         observations: for each episode, `[step, *feature]`.
         actions: for each episode, `[step]` or, for continuous ones, `[step, k]`.
         action_names: of discrete actions, or of the dimensions of a continuous one.
         action_start: the value of the first discrete action; None for continuous ones.
         method: the attribution's.
-        labels: one per target; the target as text is the only one, else `centered:all`.
+        labels: one per target value; a single one is also the target, several are those of `centered:all`.
         unit: of the values.
-        every: one of so many steps is said to be explained.
+        every: the stride, in steps.
         residuals: for each episode, `[step, target]`.
         seed: of the draws.
 

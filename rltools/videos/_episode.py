@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rltools.pages.replay.rows import Row, plane, summed
+from rltools.pages.replay.rows import Row, summed
+from rltools.spaces.image import pixel_elements
 from rltools.plots.drawing.labels import LONGEST, plain
 from rltools.recording import Episode, Header, Recording, every_step_first
 from rltools.summary.episodes import std as std_of
@@ -63,7 +64,7 @@ def explained_of(
         [unit, *notes],
         attribution.scores[held, strongest],
         summed(values, rows),
-        [values[:, image.start : image.stop][:, plane(image)].sum(axis=-1) for image in images],
+        [values[:, image.start : image.stop][:, pixel_elements(image)].sum(axis=-1) for image in images],
     )
 
 

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from rltools.pages.replay.data import ENDINGS
-from rltools.pages.replay.rows import Row, rows_of, visible
+from rltools.pages.replay.rows import Row, rows_of
+from rltools.spaces.image import visible
 from rltools.plots.drawing.colors import GRAY, INK, PALE, action_color, color_limit, signed_colors
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
 from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet

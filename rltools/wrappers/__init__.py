@@ -1,4 +1,8 @@
-"""Gymnasium wrappers: they explain each action as it is taken, write replays, hide entries, and freeze statistics."""
+"""Gymnasium wrappers: explain each action as it is taken, write replays, hide features, and freeze statistics.
+
+`_attribution.py` is the wrapper of one environment and the file to read first; `_live.py` computes what it adds to the
+info. May import every room above, down to pages; experiments and the command line build on it.
+"""
 
 from rltools.wrappers._attribution import AttributionWrapper
 from rltools.wrappers._frozen import FrozenStatistics

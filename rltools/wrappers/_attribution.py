@@ -1,4 +1,4 @@
-"""The wrapper of one environment."""
+"""The attribution wrapper of a single environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rltools.spaces import Features
 from rltools.spaces.leaves import map_leaves
 from rltools.targets import Target
 from rltools.wrappers._last_observation import LastObservation, check_single
-from rltools.wrappers._live import StepExplanation, ask
+from rltools.wrappers._live import StepExplanation, explainer
 
 Step = tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]
 _ONLY = np.ones(1, bool)
@@ -26,21 +26,21 @@ _ONLY = np.ones(1, bool)
 class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Explains each action in `info["attribution"]`, from the observation that it was taken in.
 
-    Observations, rewards, ends and the random stream stay as they are. Two entries are added to the info of each step:
+    Observations, rewards, terminations and the random stream stay as they are. Each step's info gets two more entries:
 
     - `attribution`: float `[*feature]`, signed, in the method's unit per the environment's units; `[target, *feature]`
       for a target of several scalars, such as "centered:all"
     - `score`: the explained scalar, a float; `[target]` for several
 
-    It counts as no part of the environment's specification, because it changes nothing in the environment: `spec` is
-    that of the environment beneath.
+    It is not a part of the environment's specification, because it changes nothing in the environment: `spec` is that
+    of the wrapped environment.
 
     Args:
         env: the environment the policy acts in.
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        references: `[reference, *observation]` or a single state, which methods that compare states need.
+        references: `[reference, *observation]` or a single observation, which methods that compare observations need.
         parameters: of the method.
 
     Attributes:
@@ -80,51 +80,51 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     ) -> None:
         check_single(env)
         super().__init__(env)
-        self._live = ask(policy, method, target, references, parameters)
-        around = inspect_env(env, bounds=getattr(policy, "bounds", "same"))
-        check_match(policy.source.name, policy.observation_space, policy.action_space, around)
-        self._situation = LastObservation(policy, 1)
+        self._explainer = explainer(policy, method, target, references, parameters)
+        env_info = inspect_env(env, bounds=getattr(policy, "bounds", "same"))
+        check_match(policy.source.name, policy.observation_space, policy.action_space, env_info)
+        self._last = LastObservation(policy, 1)
 
     @property
     def features(self) -> Features:
         """Names, units and shape of an attribution's features."""
-        return self._live.policy.features
+        return self._explainer.policy.features
 
     @property
     def labels(self) -> tuple[str, ...]:
         """A label for each explained scalar."""
-        return self._live.labels
+        return self._explainer.labels
 
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in Gymnasium's Wrapper, too
-        """That of the environment beneath: wrappers above would otherwise deep-copy the policy with it."""
+        """That of the wrapped environment: outer wrappers would otherwise deep-copy the policy with it."""
         return self.env.spec
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment; nothing is explained."""
-        self._situation.forget()
+        self._last.clear()
         observation, info = self.env.reset(seed=seed, options=options)
-        self._situation.begin(self._batch(observation), self._masks(info))
+        self._last.begin(self._batch(observation), self._masks(info))
         return observation, info
 
     def step(self, action: Any) -> Step:
         """Step the environment and explain the action.
 
         Raises:
-            SimulationError: before the first reset, or the info has entries of these names already.
+            SimulationError: before the first reset, or the info already has entries of these names.
             ArgumentError: an action that the environment took and the policy does not have.
         """
-        if not self._situation.begun:
-            self.env.step(action)  # most environments say themselves that they want a reset
-        before, context = self._situation.taken_in(_ONLY)
+        if not self._last.is_set:
+            self.env.step(action)  # most environments raise an error of their own
+        before, context = self._last.inputs(_ONLY)
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._move(observation, info, ended=bool(terminated or truncated))
-        moment = self._live.explain(before, context, action)
-        self._remember(moment, ended=bool(terminated or truncated))
-        return observation, reward, terminated, truncated, extended(info, self._entries(moment))
+        self._update(observation, info, ended=bool(terminated or truncated))
+        explanation = self._explainer.explain(before, context, action)
+        self._store_state(explanation, ended=bool(terminated or truncated))
+        return observation, reward, terminated, truncated, with_entries(info, self._entries(explanation))
 
     def step_policy(self, deterministic: bool = True, rng: np.random.Generator | None = None) -> Step:
-        """Let the policy act, step, and explain; the gradient is taken through the pass that chose the action.
+        """Let the policy act, step, and explain; the gradient reuses the forward pass that chose the action.
 
         Args:
             deterministic: take the best action; otherwise draw one as the policy does.
@@ -135,53 +135,53 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
         Raises:
             ArgumentError: random actions without `rng`.
-            SimulationError: before the first reset, or the info has entries of these names already.
+            SimulationError: before the first reset, or the info already has entries of these names.
             FaultError: scores that are not finite; the environment was not stepped.
         """
         if not deterministic and rng is None:
             raise ArgumentError("random actions need rng=, for instance numpy.random.default_rng(0)")
         rngs = None if rng is None else [rng]
-        before, context = self._situation.taken_in(_ONLY)
-        moment = self._live.decide(before, context, deterministic=deterministic, rngs=rngs)
-        action = moment.actions[0]
+        before, context = self._last.inputs(_ONLY)
+        explanation = self._explainer.decide(before, context, deterministic=deterministic, rngs=rngs)
+        action = explanation.actions[0]
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._move(observation, info, ended=bool(terminated or truncated))
-        self._remember(moment, ended=bool(terminated or truncated))
-        entries = self._entries(moment) | {"action": action}
-        return observation, reward, terminated, truncated, extended(info, entries)
+        self._update(observation, info, ended=bool(terminated or truncated))
+        self._store_state(explanation, ended=bool(terminated or truncated))
+        entries = self._entries(explanation) | {"action": action}
+        return observation, reward, terminated, truncated, with_entries(info, entries)
 
     def _batch(self, observation: Any) -> Any:
         """A batch of one."""
-        return map_leaves(lambda _, value: np.asarray(value)[None], observation, self._situation.leaves)
+        return map_leaves(lambda _, value: np.asarray(value)[None], observation, self._last.leaves)
 
     def _masks(self, info: dict[str, Any]) -> np.ndarray | None:
-        policy = self._live.policy
+        policy = self._explainer.policy
         return allowed_actions(self.env, info, policy)[None] if policy.masked else None
 
-    def _move(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
-        masks = None if ended else self._masks(info)  # after the end nothing need be allowed
-        self._situation.move(self._batch(observation), masks, np.array([ended]))
+    def _update(self, observation: Any, info: dict[str, Any], *, ended: bool) -> None:
+        masks = None if ended else self._masks(info)  # after the end there may be no allowed action
+        self._last.update(self._batch(observation), masks, np.array([ended]))
 
-    def _remember(self, moment: StepExplanation, *, ended: bool) -> None:
+    def _store_state(self, explanation: StepExplanation, *, ended: bool) -> None:
         if not ended:
-            self._situation.remember(moment.state, _ONLY)
+            self._last.set_state(explanation.state, _ONLY)
 
-    def _entries(self, moment: StepExplanation) -> dict[str, Any]:
+    def _entries(self, explanation: StepExplanation) -> dict[str, Any]:
         if len(self.labels) == 1:
-            return {"attribution": moment.values[0, 0], "score": float(moment.scores[0, 0])}
-        return {"attribution": moment.values[0], "score": moment.scores[0]}
+            return {"attribution": explanation.values[0, 0], "score": float(explanation.scores[0, 0])}
+        return {"attribution": explanation.values[0], "score": explanation.scores[0]}
 
 
-def extended(info: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
-    """A new dict with both: the environment's own may be the same object every step.
+def with_entries(info: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
+    """A new info with further entries: the environment's own dict may be the same object every step.
 
     Raises:
-        SimulationError: the info has an entry of the same name already.
+        SimulationError: the info already has an entry of the same name.
     """
-    taken = sorted(entries.keys() & info.keys())
-    if taken:
+    duplicate = sorted(entries.keys() & info.keys())
+    if duplicate:
         raise SimulationError(
-            f"the environment's info already has {', '.join(map(repr, taken))}, which would be lost; rename it in a "
-            f"wrapper beneath, and use one attribution wrapper at a time"
+            f"the environment's info already has {', '.join(map(repr, duplicate))}, which would be lost; rename it in "
+            f"an inner wrapper, and use one attribution wrapper at a time"
         )
     return {**info, **entries}

@@ -1,4 +1,4 @@
-"""A wrapper that gives `NormalizeObservation` the statistics that a policy was trained with."""
+"""A wrapper that sets the statistics of `NormalizeObservation` to those of a policy's training."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rltools.errors import ArgumentError
 
 
 class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """Gives a `NormalizeObservation` beneath the statistics of the training, and keeps them.
+    """Sets the statistics of an inner `NormalizeObservation` to those of the training, and freezes them.
 
-    Nothing else changes. `rltools.record` does the same by itself where it is given the environment of the training;
-    this is for functions that make environments, and for the wrappers of an agent's card.
+    Nothing else changes. `rltools.record` does the same by itself for the environment of the training; this wrapper is
+    for functions that make environments, and for the wrappers in an agent's card.
 
     Args:
-        env: with a `NormalizeObservation`, or another wrapper that has its statistics in `obs_rms`, somewhere in it.
-        mean: of observations, `[*observation]`.
-        var: their variance, likewise; at least 0.
-        number: which of several such wrappers, from the inside outwards.
-        dtype: in which the wrapper computes with these numbers, for instance "float32"; their own by default.
+        env: has a `NormalizeObservation` inside, or another wrapper with its statistics in `obs_rms`.
+        mean: `[*observation]`.
+        var: variance, `[*observation]`; at least 0.
+        number: which of several such wrappers, from 0, the innermost.
+        dtype: of the statistics, for instance "float32"; None leaves it as it is.
 
     Raises:
-        ArgumentError: there is no such wrapper, or the numbers are not of the shape that it observes.
+        ArgumentError: there is no such wrapper, or the statistics have another shape than its observations.
 
     Example:
         >>> import gymnasium, rltools
@@ -49,10 +49,10 @@ class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorA
                 f"rltools.FrozenStatistics(NormalizeObservation(env), mean=..., var=...)"
             )
         if not 0 <= number < len(wrappers):
-            names = ", ".join(f"{place} {type(wrapper).__name__}" for place, wrapper in enumerate(wrappers))
+            names = ", ".join(f"{index} {type(wrapper).__name__}" for index, wrapper in enumerate(wrappers))
             raise ArgumentError(
                 f"number is {number}, and the wrappers of {env} that keep statistics of observations are {names}, from "
-                f"the inside outwards; give the number of one of these"
+                f"the innermost one; give one of these numbers"
             )
         shape = np.shape(wrappers[number].obs_rms.mean)
         means, variances = checked_statistics(mean, shape, "mean", dtype), checked_statistics(var, shape, "var", dtype)

@@ -1,4 +1,4 @@
-"""Where the next actions are taken: the last observations, and what else the policy needs there."""
+"""The last observation of each environment, in which the next action is taken, and checks of what comes in."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ from rltools.policies.base import Context, Policy
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import map_leaves, pick
 
-_NOTHING = Context()
+_EMPTY = Context()
 
 
 class LastObservation:
-    """One row for each environment."""
+    """The last observation of each environment, with its action mask and recurrent state; one row for each.
+
+    Args:
+        policy: whose observations, masks and states.
+        rows: how many environments there are.
+
+    Attributes:
+        leaves: the arrays of an observation that the policy sees.
+    """
 
     def __init__(self, policy: Policy, rows: int) -> None:
         self._policy, self._rows = policy, rows
@@ -30,48 +38,48 @@ class LastObservation:
         self._state = torch.zeros(rows, policy.state_size, dtype=policy.dtype, device=policy.device)
 
     @property
-    def begun(self) -> bool:
-        """Whether there is an observation."""
+    def is_set(self) -> bool:
+        """Whether there was a reset."""
         return self._observations is not None
 
-    def forget(self) -> None:
-        """Where a reset fails, no later action is explained by an earlier episode."""
+    def clear(self) -> None:
+        """Drop the observations before a reset: if it fails, no action is explained by those of an earlier episode."""
         self._observations = None
 
-    def begin(self, observations: Any, masks: np.ndarray | None, which: np.ndarray | None = None) -> None:
-        """An episode has begun in these rows, or in all of them."""
-        if which is None or self._observations is None:
+    def begin(self, observations: Any, masks: np.ndarray | None, rows: np.ndarray | None = None) -> None:
+        """Start an episode in the rows where `rows [row]` is True; None is all of them."""
+        if rows is None or self._observations is None:
             self._observations = map_leaves(lambda _, values: np.array(values), observations, self.leaves)
-            which = np.ones(self._rows, bool)
+            rows = np.ones(self._rows, bool)
         else:
             for leaf in self.leaves:
-                pick(self._observations, leaf)[which] = np.asarray(pick(observations, leaf))[which]
-        self._state[torch.from_numpy(which)] = 0
+                pick(self._observations, leaf)[rows] = np.asarray(pick(observations, leaf))[rows]
+        self._state[torch.from_numpy(rows)] = 0
         if masks is not None:
-            self._masks[which] = masks[which]
+            self._masks[rows] = masks[rows]
 
-    def move(self, observations: Any, masks: np.ndarray | None, ended: np.ndarray) -> None:
-        """A step has been taken; environments may return the same arrays every time."""
+    def update(self, observations: Any, masks: np.ndarray | None, ended: np.ndarray) -> None:
+        """Store the observations after a step, copied: environments may return the same arrays every time."""
         self._observations = map_leaves(lambda _, values: np.array(values), observations, self.leaves)
         if self._policy.state_size:
             self._state[torch.from_numpy(ended)] = 0
         if masks is not None:
             self._masks[:] = masks
 
-    def remember(self, state: Tensor | None, rows: np.ndarray) -> None:
-        """What a recurrent policy remembers after acting in some rows."""
+    def set_state(self, state: Tensor | None, rows: np.ndarray) -> None:
+        """Store a recurrent policy's state after acting in some rows."""
         if state is not None:
             self._state[torch.from_numpy(rows)] = state
 
-    def taken_in(self, rows: np.ndarray) -> tuple[Any, Context]:
-        """Observations and context of some rows.
+    def inputs(self, rows: np.ndarray) -> tuple[Any, Context]:
+        """Observations and context of some rows, in which an action is about to be taken.
 
         Raises:
-            SimulationError: there are none yet.
+            SimulationError: there was no reset yet.
         """
         if self._observations is None:
             raise SimulationError("there is no observation that an action could be taken in; call reset() first")
-        context = _NOTHING
+        context = _EMPTY
         if self._policy.masked or self._policy.state_size:
             context = Context(
                 mask=torch.from_numpy(self._masks[rows]).to(self._policy.device) if self._policy.masked else None,
@@ -83,10 +91,10 @@ class LastObservation:
 
 
 def check_single(env: object) -> None:
-    """Refuse what is no environment.
+    """Refuse anything but a single environment.
 
     Raises:
-        ArgumentError: it is a vector of them, another library's, or something else.
+        ArgumentError: it is a vector environment, another library's, or something else.
     """
     if isinstance(env, gymnasium.vector.VectorEnv):
         raise ArgumentError(f"{env} is a vector of environments; give it to rltools.VectorAttributionWrapper")
@@ -96,10 +104,10 @@ def check_single(env: object) -> None:
 
 
 def check_several(envs: object) -> None:
-    """Refuse what is no vector of environments.
+    """Refuse anything but a vector environment.
 
     Raises:
-        ArgumentError: it is a single one, another library's, or something else.
+        ArgumentError: it is a single environment, another library's, or something else.
     """
     if isinstance(envs, gymnasium.Env):
         raise ArgumentError(f"{envs} is a single environment; give it to rltools.AttributionWrapper")
@@ -109,51 +117,52 @@ def check_several(envs: object) -> None:
 
 
 def checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
-    """Actions from outside as `[row, *action]`.
+    """Actions that something else chose, as `[row, *action]`.
 
     Raises:
-        ArgumentError: another number of them than rows, or one that the policy does not have.
+        ArgumentError: not as many as rows, or one that the policy does not have.
     """
-    space, given = policy.action_space, np.asarray(actions)
+    space, array = policy.action_space, np.asarray(actions)
     shape = (rows, *(space.shape or ()))
-    if given.size != np.prod(shape):
-        raise ArgumentError(f"{policy.source.name} takes actions of shape {list(shape)}, not {list(given.shape)}")
-    given = given.reshape(shape)
+    if array.size != np.prod(shape):
+        raise ArgumentError(f"{policy.source.name} takes actions of shape {list(shape)}, not {list(array.shape)}")
+    array = array.reshape(shape)
     if policy.branches:
         low = np.broadcast_to(getattr(space, "start", 0), shape[1:])
         high = low + np.reshape(policy.branches, shape[1:]) - 1
-        wrong = np.argwhere((given < low) | (given > high))
+        wrong = np.argwhere((array < low) | (array > high))
         if len(wrong):
-            _, *place = wrong[0]
+            _, *index = wrong[0]
             raise ArgumentError(
-                f"action {given[tuple(wrong[0])]} is none of {policy.source.name}'s, which are {low[tuple(place)]} to "
-                f"{high[tuple(place)]}"
+                f"action {array[tuple(wrong[0])]} is none of {policy.source.name}'s, which are {low[tuple(index)]} to "
+                f"{high[tuple(index)]}"
             )
-    return given
+    return array
 
 
 def finite_or_nan(values: np.ndarray) -> np.ndarray:
-    """`[row, target, *feature]`: a row's values of a target are all finite, or all NaN, as `explain` keeps them."""
-    if isfinite(values.sum()):  # so are all its terms
+    """`[row, target, *feature]`: a row's values of a target, all NaN if one is not finite, as `explain` stores them."""
+    if isfinite(values.sum()):  # then all of its terms are
         return values
     finite = np.isfinite(values)
-    whole = finite.reshape(*values.shape[:2], -1).all(2)
-    return np.where(whole.reshape(*whole.shape, *[1] * (values.ndim - 2)), values, values.dtype.type(np.nan))
+    all_finite = finite.reshape(*values.shape[:2], -1).all(2)
+    return np.where(all_finite.reshape(*all_finite.shape, *[1] * (values.ndim - 2)), values, values.dtype.type(np.nan))
 
 
 def check_finite(policy: Policy, scores: Tensor) -> None:
-    """Look at the scores `[row, k]` of the deciding head before an action is taken by them.
+    """Refuse scores `[row, k]` of the deciding head that are not finite, before an action is taken by them.
 
     Raises:
-        FaultError: one is not finite.
+        FaultError: one of them is not finite.
     """
-    given = scores.numpy(force=True)
-    if isfinite(given.sum()):  # what is not is looked at one by one
+    array = scores.numpy(force=True)
+    if isfinite(array.sum()):  # then all of its terms are
         return
-    wrong = np.argwhere(~np.isfinite(given))
+    wrong = np.argwhere(~np.isfinite(array))
     if len(wrong):
-        row, at = wrong[0]
+        row, position = wrong[0]
         raise FaultError(
-            f"score '{policy.heads[0]}:{policy.action_names[at]}' of {policy.source.name} is {given[row, at]}, "
-            f"and no action was taken; look at the last observation and at the network's parameters"
+            f"score '{policy.heads[0]}:{policy.action_names[position]}' of {policy.source.name} is "
+            f"{array[row, position]}, and no action was taken; look at the last observation and at the "
+            f"network's parameters"
         )

@@ -1,4 +1,4 @@
-"""The attribution of the moment: a few rows, with the action and the gradient from one graph where that is possible."""
+"""Explains the actions of a step, with the action and the gradient from one forward pass if possible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ from rltools.errors import RltoolsError
 from rltools.explanation.batches import explained_rows
 from rltools.explanation.references import given_references
 from rltools.explanation.spec import with_groups
-from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions, pulled
+from rltools.policies.base import (
+    ActResult,
+    Context,
+    Policy,
+    check_is_policy,
+    decide,
+    next_state,
+    outputs_and_vjp,
+    positions,
+)
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import blank_observations, map_leaves, pick
@@ -38,21 +47,21 @@ from rltools.targets.derivative import derivative
 from rltools.wrappers._last_observation import check_finite, checked_actions, finite_or_nan
 
 _FROM_GRADIENT: dict[Method, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    gradient: lambda slope, x: slope,
+    gradient: lambda gradients, x: gradients,
     input_x_gradient: np.multiply,
 }
-"""Methods that one backward pass is enough for: from the gradient `[row, target, *feature]` and x to their values."""
+"""Methods that need only the gradient: from gradients `[row, target, *feature]` and x to their values."""
 
 
 @dataclass(frozen=True)
 class StepExplanation:
-    """What was done in some states, and why.
+    """The actions taken at some observations, and their attributions.
 
     Attributes:
         actions: `[row, *action]`, as the environment takes them.
         values: float `[row, target, *feature]`; NaN where the method failed.
-        scores: float `[row, target]`, the explained scalars.
-        state: what a recurrent policy remembers now; None for others.
+        scores: float `[row, target]`, the target values.
+        state: a recurrent policy's state after the actions; None for others.
     """
 
     actions: np.ndarray
@@ -62,8 +71,8 @@ class StepExplanation:
 
 
 @dataclass(frozen=True)
-class Live:
-    """What is asked of each step; `ask` makes it."""
+class StepExplainer:
+    """Explains each step of a policy with one method and target; `explainer` makes it."""
 
     policy: Policy
     method: Method
@@ -74,7 +83,7 @@ class Live:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """A label for each explained scalar."""
+        """A label for each target value."""
         return target_labels(self.target, self.policy)
 
     def explain(self, observations: Any, context: Context, actions: Any) -> StepExplanation:
@@ -86,11 +95,11 @@ class Live:
         """
 
         def take(scores: Tensor) -> ActResult:
-            given, scores = checked_actions(self.policy, actions, len(scores)), scores.detach()
-            taken = Context(positions(self.policy, given), scores, context.mask, context.state)
-            return ActResult(given, scores.numpy(force=True), taken)
+            checked, scores = checked_actions(self.policy, actions, len(scores)), scores.detach()
+            taken = Context(positions(self.policy, checked), scores, context.mask, context.state)
+            return ActResult(checked, scores.numpy(force=True), taken)
 
-        return self._moment(observations, context, take)
+        return self._explained(observations, context, take)
 
     def decide(
         self,
@@ -104,10 +113,10 @@ class Live:
 
         Raises:
             ArgumentError: random actions without a generator for each row.
-            FaultError: scores that are not finite; no action is to be taken by them.
+            FaultError: scores that are not finite; no action must be taken by them.
             GradientError: the policy is not differentiable.
         """
-        if not deterministic:  # some distributions are no function of the scores alone
+        if not deterministic:  # some distributions depend on more than the scores
             drawn = self.policy.act(observations, context, deterministic=False, rngs=rngs)
             check_finite(self.policy, torch.as_tensor(drawn.scores))
             return self.explain(observations, context, drawn.actions)
@@ -116,34 +125,33 @@ class Live:
             check_finite(self.policy, scores)
             return decide(self.policy, scores, context)
 
-        return self._moment(observations, context, choose)
+        return self._explained(observations, context, choose)
 
     def any_actions(self, rows: int) -> np.ndarray:
-        """Actions `[row, *action]` for environments that take none; the first of discrete ones, else zero."""
+        """Placeholder actions `[row, *action]`, for environments that only reset: the first discrete one, else zero."""
         space: Any = self.policy.action_space
         return np.full((rows, *(space.shape or ())), getattr(space, "start", 0), space.dtype)
 
     def unexplained(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """The values and the scores, NaN, of rows without an explanation; shapes and dtypes as in `StepExplanation`."""
+        """Values and scores, all NaN, of rows without an explanation; shapes and dtypes as in `StepExplanation`."""
         scores = torch.full((rows, len(self.labels)), torch.nan, dtype=self.policy.dtype).numpy()
         features = self.policy.features.shape
         values = np.full((*scores.shape, *features), np.nan, scores.dtype)
         return values, scores
 
-    def _moment(self, observations: Any, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
-        # The caller may step under no_grad, as evaluation loops do; inference mode also needs leaves of its own.
+    def _explained(self, observations: Any, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
+        # The caller may step under no_grad, as evaluation loops do; tensors made in inference mode cannot be leaves.
         with _differentiating():
             x = self.policy.encode(observations)
             finish = _FROM_GRADIENT.get(self.method)
             if finish is None:
-                moment = self._in_general(x, context, act)
+                explanation = self._by_method(x, context, act)
             else:
-                moment = self._from_one_graph(x, context, act, finish)
-            return self._remembering(moment, x, context) if self.policy.state_size else moment
-
-    def _remembering(self, moment: StepExplanation, x: Tensor, context: Context) -> StepExplanation:
-        with torch.no_grad():
-            return replace(moment, state=next_state(self.policy, x.detach(), context))
+                explanation = self._from_one_graph(x, context, act, finish)
+            if not self.policy.state_size:
+                return explanation
+            with torch.no_grad():
+                return replace(explanation, state=next_state(self.policy, x.detach(), context))
 
     def _from_one_graph(
         self,
@@ -153,7 +161,7 @@ class Live:
         finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> StepExplanation:
         first = self.policy.heads[0]
-        way = None if self.weights is None else pulled(self.policy, first, x, context)
+        way = None if self.weights is None else outputs_and_vjp(self.policy, first, x, context)
         if self.weights is not None and way is not None:
             output, back = way
             acted = act(output)
@@ -182,13 +190,13 @@ class Live:
         x: Tensor,
         finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> StepExplanation:
-        slopes = gradients[0][:, None] if len(gradients) == 1 else np.stack(gradients, axis=1)
-        values = finite_or_nan(finish(slopes, x.numpy(force=True)[:, None]))
-        if (missing := np.isnan(scores)).any():  # of no score there is nothing to say
+        stacked = gradients[0][:, None] if len(gradients) == 1 else np.stack(gradients, axis=1)
+        values = finite_or_nan(finish(stacked, x.numpy(force=True)[:, None]))
+        if (missing := np.isnan(scores)).any():  # a target value that does not exist has no attribution
             values = np.where(missing.reshape(*missing.shape, *[1] * (values.ndim - 2)), np.nan, values)
         return StepExplanation(acted.actions, values, scores)
 
-    def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
+    def _by_method(self, x: Tensor, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
         with torch.no_grad():
             acted = act(self.policy.head(self.policy.heads[0], x, context))
         explained = explained_rows(
@@ -216,36 +224,36 @@ def _differentiating() -> AbstractContextManager[Any]:
 _AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 
-def ask(
+def explainer(
     policy: Policy,
     method: str,
     target: str | Target | None,
     references: np.ndarray | Tensor | None,
     parameters: dict[str, Any],
-) -> Live:
-    """Prepare the question, and try it on one state: what cannot be explained is refused before the first step.
+) -> StepExplainer:
+    """Check how steps are to be explained, and try it on one observation, so that errors come before the first step.
 
     Raises:
-        UnknownNameError: no such method.
+        UnknownNameError: no method has this name.
         TargetError: the policy has no such target.
         ArgumentError: not a policy, a missing reference or one that is not finite, or a parameter the method does not
             take.
         GradientError: the policy is not differentiable.
-        MismatchError: the policy's network mixes the states of a batch.
+        MismatchError: the policy's network mixes the rows of a batch.
     """
     check_is_policy(policy)
-    found = find_method(method)
+    declared = find_method(method)
     compared = None if references is None else given_references(policy, references)
-    parsed = fitting_target(method, found.needs, target, policy)
-    settings = with_groups(found, found.settings(parameters), policy.features)
+    parsed = fitting_target(method, declared.needs, target, policy)
+    settings = with_groups(declared, declared.settings(parameters), policy.features)
     _try_several(policy)
-    live = Live(policy, found, parsed, compared, settings, _of_deciding_head(policy, parsed))
-    live.explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
-    return live
+    prepared = StepExplainer(policy, declared, parsed, compared, settings, _of_deciding_head(policy, parsed))
+    prepared.explain(blank_observations(policy.observation_space, 1), Context(), prepared.any_actions(1))
+    return prepared
 
 
 def _try_several(policy: Policy) -> None:
-    """Score a few states together, drawn from the space, so that a policy that mixes them says so before a step."""
+    """Score a few sampled observations together, so that a policy that mixes rows is refused before the first step."""
     space = copy.deepcopy(policy.observation_space)
     space.seed(0)
     drawn = [space.sample() for _ in range(3)]
@@ -258,11 +266,11 @@ def _try_several(policy: Policy) -> None:
     except MixedRowsError:
         raise
     except RltoolsError:
-        return  # drawn states may be none that there are
+        return  # sampled observations may be impossible ones
 
 
 def _of_deciding_head(policy: Policy, target: Target) -> Weights | None:
-    """The target's weights in the outputs of the head that decides; None where it is no sum of those."""
+    """The target's weights in the outputs of the deciding head; None if it is not a weighted sum of those."""
     weights = linear_weights(policy, target)
     of_first = all(base_head(term, policy) == policy.heads[0] for term in terms(target))
     return weights if of_first else None

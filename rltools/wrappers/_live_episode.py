@@ -1,4 +1,4 @@
-"""An episode as it was seen live, and its files."""
+"""An episode that is recorded while an agent acts, and its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BlockFile, EpisodeWriter
 from rltools.rollout.faults import as_reward
 from rltools.rollout.observations import Observed
-from rltools.wrappers._live import Live
+from rltools.wrappers._live import StepExplainer
 
 Columns = dict[str, np.ndarray]
 
@@ -29,11 +29,11 @@ class LiveEpisode:
 
     Attributes:
         number: of the episode.
-        seed: it was reset with.
+        seed: of its reset.
         observed: the last observation.
-        frames: before each step; None where the environment draws none.
-        steps: a row for each, as a recording keeps them.
-        explained: likewise, the attributions.
+        frames: before each step; None if the environment does not render.
+        steps: the columns of each step, as a recording has them.
+        explained: the columns of each step's attribution.
     """
 
     number: int
@@ -43,65 +43,65 @@ class LiveEpisode:
     steps: list[Columns] = field(default_factory=list)
     explained: list[Columns] = field(default_factory=list)
 
-    def add(self, state: Columns, action: np.ndarray, taken: tuple[Any, ...], *, several: bool) -> None:
-        """An action was taken.
+    def add(self, columns: Columns, action: np.ndarray, step: tuple[Any, ...], *, several: bool) -> None:
+        """Add a step.
 
         Args:
-            state: it was taken in, of `taken_in`.
-            action: which.
-            taken: what the attribution wrapper returned.
-            several: whether several scalars are explained.
+            columns: of the observation before it, from `columns_before`.
+            action: that was taken.
+            step: what the attribution wrapper returned.
+            several: whether there are several target values.
         """
-        observation, reward, terminated, truncated, info = taken
+        observation, reward, terminated, truncated, info = step
         entries = {
             "action": action,
             "reward": as_reward(reward),
             "terminated": bool(terminated),
             "truncated": bool(truncated),
         }
-        values, scores = np.array(info["attribution"]), np.array(info["score"], dtype=state["score"].dtype)
-        self.steps.append(state | {name: np.array(value) for name, value in entries.items()})
+        values, scores = np.array(info["attribution"]), np.array(info["score"], dtype=columns["score"].dtype)
+        self.steps.append(columns | {name: np.array(value) for name, value in entries.items()})
         self.explained.append(
             {"values": values, "scores": scores} if several else {"values": values[None], "scores": scores[None]}
         )
         self.observed.receive(0, observation)
 
     def outcome(self, ended: str, fault: str) -> Outcome:
-        """How it went."""
+        """The outcome of the episode."""
         total = float(sum(float(step["reward"]) for step in self.steps))
         out_of_space = self.observed.out_of_space(stacked(self.steps))
         return Outcome(self.number, self.seed, len(self.steps), total, ended, fault, out_of_space)
 
 
-def taken_in(policy: Policy, observed: Observed, observations: Any, context: Context) -> Columns:
-    """What an episode keeps of the state that the next action is taken in, the policy's scores included.
+def columns_before(policy: Policy, observed: Observed, observations: Any, context: Context) -> Columns:
+    """The columns of the observation that the next action is taken in, with the policy's scores.
 
     Args:
-        policy: whose scores.
-        observed: room for one observation.
-        observations: a batch of one.
-        context: likewise.
+        policy: gives the scores.
+        observed: has the observation.
+        observations: the same one, as a batch of one.
+        context: of that batch.
     """
     scores = policy.act(observations, context).scores[0]
-    beside = {"mask": context.mask, "state": context.state}
-    kept = {name: values[0].numpy(force=True) for name, values in beside.items() if values is not None}
-    return {**observed.of(0), "score": np.array(scores), **kept}
+    optional = {"mask": context.mask, "state": context.state}
+    columns = {name: values[0].numpy(force=True) for name, values in optional.items() if values is not None}
+    return {**observed.of(0), "score": np.array(scores), **columns}
 
 
-def spec_of(live: Live) -> AttributionSpec:
-    """What was asked at every step."""
-    parameters = {name: value if _is_plain(value) else str(value) for name, value in live.settings.items()}
-    if live.references is not None and "references" in live.method.needs:
-        parameters["reference"] = references_id(live.references, 0)
-    if live.policy.state_size:
+def spec_of(explainer: StepExplainer) -> AttributionSpec:
+    """The attribution spec of every step."""
+    parameters = {name: value if _is_plain(value) else str(value) for name, value in explainer.settings.items()}
+    if explainer.references is not None and "references" in explainer.method.needs:
+        parameters["reference"] = references_id(explainer.references, 0)
+    if explainer.policy.state_size:
         parameters["memory"] = "held"
     return AttributionSpec(
-        method=live.method.name,
-        target=str(live.target),
-        labels=live.labels,
-        unit=explained_unit(live.method.unit, "environment"),
+        method=explainer.method.name,
+        target=str(explainer.target),
+        labels=explainer.labels,
+        unit=explained_unit(explainer.method.unit, "environment"),
         parameters=parameters,
-        policy_sha256=live.policy.source.sha256,
+        policy_sha256=explainer.policy.source.sha256,
     )
 
 
@@ -109,8 +109,10 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def keep(recording: Recording, spec: AttributionSpec, episode: LiveEpisode, outcome: Outcome, speed: float) -> None:
-    """Write an episode, its attributions first: an episode that is there is explained."""
+def write_episode(
+    recording: Recording, spec: AttributionSpec, episode: LiveEpisode, outcome: Outcome, speed: float
+) -> None:
+    """Write an episode, its attributions first, so that an episode on disk is always explained."""
     key = re.sub(r"[^A-Za-z0-9]+", "-", f"{spec.method}-{spec.target}").strip("-")[:60] + "-live"
     folder = recording.directory / "attributions" / key
     if not (folder / "attribution.json").is_file():
@@ -134,5 +136,5 @@ def keep(recording: Recording, spec: AttributionSpec, episode: LiveEpisode, outc
 
 
 def stacked(rows: list[Columns]) -> Columns:
-    """A row for each."""
+    """The columns of several steps, stacked."""
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}

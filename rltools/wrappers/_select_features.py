@@ -1,4 +1,4 @@
-"""A wrapper that leaves an agent only some of what there is to observe."""
+"""A wrapper that keeps only some features of an observation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from rltools.wrappers._last_observation import check_single
 
 
 class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], RecordConstructorArgs):
-    """Keeps some entries of a vector observation, in the order given; their names stay what they were.
+    """Keeps some features of a vector observation, in a given order; their names stay as they are.
 
     Args:
-        env: its observations are vectors.
-        keep: names, as the environment's card has them, or positions, from 0 on.
+        env: has vector observations.
+        keep: names, as in the environment's card, or positions from 0.
 
     Attributes:
-        positions: of the entries that are kept.
+        positions: of the features that are kept.
 
     Raises:
-        ArgumentError: observations that are no vectors, nothing to keep, an entry kept twice, or a position that is not
-            there.
-        UnknownNameError: a name that no entry has; the message lists the nearest ones.
+        ArgumentError: observations that are no vectors, nothing to keep, a feature kept twice, or a position that does
+            not exist.
+        UnknownNameError: no feature has this name; the message lists similar ones.
 
     Example:
         CartPole without velocities, which takes memory to balance:
@@ -45,29 +45,30 @@ class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], 
 
     def __init__(self, env: gymnasium.Env[Any, Any], keep: Sequence[str | int]) -> None:
         if isinstance(keep, str) or not isinstance(keep, Sequence):
-            raise ArgumentError(f"keep is {keep!r:.80}; it must be a list of names or positions of entries")
+            raise ArgumentError(f"keep is {keep!r:.80}; it must be a list of names or positions of features")
         check_single(env)
         RecordConstructorArgs.__init__(self, keep=list(keep))
         gymnasium.ObservationWrapper.__init__(self, env)
         space = env.observation_space
         if not isinstance(space, Box) or len(space.shape) != 1 or space.dtype is None:
-            raise ArgumentError(f"SelectFeatures keeps entries of a vector, and {env} gives {space}")
+            raise ArgumentError(f"SelectFeatures keeps features of a vector, and {env} gives {space}")
         spec = environment_spec(env)
         features = observed_features(env, None if spec is None else environment_card(spec))
-        self.positions = tuple(_position(features, entry) for entry in keep)
+        self.positions = tuple(_position(features, name_or_position) for name_or_position in keep)
         if not self.positions or len(set(self.positions)) < len(self.positions):
-            raise ArgumentError(f"keep={list(keep)} must name at least one entry, and each of them once")
+            raise ArgumentError(f"keep={list(keep)} must name at least one feature, and each only once")
         chosen = list(self.positions)
         self.observation_space = Box(space.low[chosen], space.high[chosen], dtype=space.dtype.type)
 
     def observation(self, observation: np.ndarray) -> np.ndarray:
-        """The entries that are kept."""
+        """The features that are kept."""
         return observation[list(self.positions)]
 
 
-def _position(features: Features, entry: str | int) -> int:
-    if isinstance(entry, str):
-        return features.position(entry)
-    if not 0 <= entry < features.size:
-        raise ArgumentError(f"there is no entry {entry!r} to keep; the observation has 0 to {features.size - 1}")
-    return int(entry)
+def _position(features: Features, name_or_position: str | int) -> int:
+    if isinstance(name_or_position, str):
+        return features.position(name_or_position)
+    if not 0 <= name_or_position < features.size:
+        last = features.size - 1
+        raise ArgumentError(f"there is no feature {name_or_position!r} to keep; positions are 0 to {last}")
+    return int(name_or_position)

@@ -124,7 +124,7 @@ def smeared(score, x):
         (declared(by_row_number), "rows that come in another order"),
         (declared(noisy), "a second time"),
         (declared(noisy_per_row), "rows that come"),
-        (declared(targets_exchanged), "asked alone"),
+        (declared(targets_exchanged), "explained alone"),
         (declared(leaving_gradients), "the .grad of the network's parameters"),
         (declared(half_explained, {"complete"}, "score", {"gradient", "references"}), "complete: the stated residual"),
         (declared(first_feature_favored, {"symmetric"}), "symmetric"),

@@ -31,7 +31,7 @@ def test_values_and_scores(agent, target, method):
     policy = rltools.load_policy(agent)
     states, found, parsed = observed(policy), find_method(method), parse_target(target, policy)
     x, decided = policy.encode(states), policy.act(states, Context()).context
-    assert decided.pulled is None
+    assert decided.forward_pass is None
     right = explained_rows(policy, found, parsed, x, decided, None, {}).columns
     values = rltools.attribute(policy, states, method=method, target=target)
     np.testing.assert_allclose(values.values, right["values"], rtol=1e-4, atol=1e-6)
@@ -57,8 +57,8 @@ def test_other_questions_are_not_answered_by_it(target, method):
     states = observed(policy)
     x = policy.encode(states)
 
-    pulled = decision_pass(policy, x, Context())
-    context = Context(**{**vars(decide(policy, pulled.output, Context()).context), "pulled": pulled})
+    forward_pass = decision_pass(policy, x, Context())
+    context = Context(**{**vars(decide(policy, forward_pass.output, Context()).context), "forward_pass": forward_pass})
     parsed = parse_target(target, policy)
     assert from_one_pass(policy, find_method(method), parsed, x, context) is None
     assert from_one_pass(policy, find_method("gradient"), parse_target("logit:0", policy), x.clone(), context) is None

@@ -54,10 +54,10 @@ def test_two_trainings_at_once(tmp_path: Path) -> None:
     finally:
         go_on.set()
         thread.join()
-    kept = open_checkpoints(tmp_path)
-    assert list(kept) == list(own.recordings) == [0, 32]
+    checkpoints = open_checkpoints(tmp_path)
+    assert list(checkpoints) == list(own.recordings) == [0, 32]
     for step, recording in own.recordings.items():
-        assert kept[step].header.policy_sha256 == recording.header.policy_sha256
+        assert checkpoints[step].header.policy_sha256 == recording.header.policy_sha256
 
 
 def test_a_training_inside_another(tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_the_checkpoint_of_another_model_is_not_taken_for_its_own(tmp_path: Path
         other.learn(32, callback=callback(tmp_path))
     mine = callback(tmp_path, overwrite=True)
     other.learn(32, callback=mine)
-    kept = open_checkpoints(tmp_path)
-    assert list(kept) == list(mine.recordings)
+    checkpoints = open_checkpoints(tmp_path)
+    assert list(checkpoints) == list(mine.recordings)
     for step, recording in mine.recordings.items():
-        assert kept[step].header.policy_sha256 == recording.header.policy_sha256
+        assert checkpoints[step].header.policy_sha256 == recording.header.policy_sha256
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ def named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     load = callback.load_policy
 
-    def renamed(*given: Any, **options: Any) -> Any:
-        policy = load(*given, **options)
+    def renamed(*args: Any, **options: Any) -> Any:
+        policy = load(*args, **options)
         object.__setattr__(policy, "features", replace(policy.features, given_names=HOSTILE, units=()))
         return policy
 
@@ -215,7 +215,7 @@ def test_a_run_of_mlflow_that_takes_nothing_any_more_is_one_warning(state: str, 
         text = r"\[Errno \d+\] .*attribution"
     with pytest.warns(AttributionSkippedWarning, match=f"logging to MlflowOutput failed: .*{text}") as caught:  # noqa: PT031
         for callback.num_timesteps in (64, 96):
-            callback._keep()
+            callback._log()
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
     assert list(callback.recordings) == [0, 32, 64, 96]
@@ -353,7 +353,7 @@ def test_a_metric_is_of_the_same_feature_at_every_checkpoint(tmp_path: Path) -> 
     """Which of two like names gets a number does not depend on which matters more."""
     logged: list[dict[str, Any]] = []
 
-    class Kept(KVWriter):
+    class KeepingWriter(KVWriter):
         def write(self, key_values: dict[str, Any], *rest: Any) -> None:
             logged.append(dict(key_values))
 
@@ -361,7 +361,7 @@ def test_a_metric_is_of_the_same_feature_at_every_checkpoint(tmp_path: Path) -> 
     for step, weights in enumerate(((1.0, 9.0), (9.0, 1.0))):
         values = [np.full((4, 1, 2), weights)]
         recording = example_recording(tmp_path / str(step), values, features=features, unit="score")
-        log_checkpoint(Logger(None, [Kept()]), recording, rltools.summarize(recording), step)
+        log_checkpoint(Logger(None, [KeepingWriter()]), recording, rltools.summarize(recording), step)
     assert [entry["attribution/a_x"] for entry in logged] == [pytest.approx(0.1), pytest.approx(0.9)]
     assert [entry["attribution/a_x_2"] for entry in logged] == [pytest.approx(0.9), pytest.approx(0.1)]
 

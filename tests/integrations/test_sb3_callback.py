@@ -32,7 +32,7 @@ from rltools.errors import (
     UnknownNameError,
 )
 from rltools.integrations import AttributionCallback, AttributionSkippedWarning, open_checkpoints
-from rltools.integrations._sb3_callback import bystander
+from rltools.integrations._sb3_callback import untouched_random_state
 
 
 def small() -> dict[str, Any]:
@@ -121,9 +121,9 @@ def test_statistics_are_those_of_the_moment() -> None:
         def _on_step(self) -> bool:
             if self.num_timesteps in watching.recordings:
                 episode = watching.recordings[self.num_timesteps].episode(0)
-                seen = torch.tensor(self.model.get_vec_normalize_env().normalize_obs(episode.states))
+                normalized = torch.tensor(self.model.get_vec_normalize_env().normalize_obs(episode.states))
                 with torch.no_grad():
-                    expected = self.model.policy.get_distribution(seen.float()).distribution.logits
+                    expected = self.model.policy.get_distribution(normalized.float()).distribution.logits
                 differences.append((expected - torch.log_softmax(torch.tensor(episode.scores), 1)).abs().max())
             return True
 
@@ -138,9 +138,9 @@ def test_a_method_that_compares_states() -> None:
         "CartPole-v1", every=500, episodes=1, max_steps=10, method="shapley", target="logit:0", references=3
     )
     ppo().learn(32, callback=callback)
-    found = callback.recordings[0].attribution()
-    assert (found.method, found.target) == ("shapley", "logit:0")
-    assert len(found.references) == 3  # type: ignore[arg-type]
+    attribution = callback.recordings[0].attribution()
+    assert (attribution.method, attribution.target) == ("shapley", "logit:0")
+    assert len(attribution.references) == 3  # type: ignore[arg-type]
 
 
 def test_carrying_on(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_the_same_callback_for_a_training_that_begins_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choices", "error", "said"),
+    ("choices", "error", "message"),
     [
         ({"every": 0}, ArgumentError, "every is 0"),
         ({"episodes": -1}, ArgumentError, "episodes is -1"),
@@ -178,8 +178,8 @@ def test_the_same_callback_for_a_training_that_begins_anew() -> None:
         ({"seed": -1}, ArgumentError, "seed is -1"),
     ],
 )
-def test_what_cannot_be_meant(choices: dict[str, Any], error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said):
+def test_what_cannot_be_meant(choices: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         AttributionCallback("CartPole-v1", **choices)
 
 
@@ -197,7 +197,7 @@ def refusing(make_env: Callable[..., Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("env", "choices", "error", "said"),
+    ("env", "choices", "error", "message"),
     [
         ("Pendulum-v1", {}, MismatchError, "Pendulum"),
         ("NoSuchEnv-v1", {}, SimulationError, "NoSuchEnv"),
@@ -207,22 +207,22 @@ def refusing(make_env: Callable[..., Any]) -> Any:
     ],
 )
 def test_refused_before_the_first_step(
-    env: Any, choices: dict[str, Any], error: type[Exception], said: str, make_env: Callable[..., Any]
+    env: Any, choices: dict[str, Any], error: type[Exception], message: str, make_env: Callable[..., Any]
 ) -> None:
     model = ppo()
     callback = AttributionCallback(env(make_env) if callable(env) else env, **choices)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         model.learn(32, callback=callback)
     assert model.num_timesteps == 0
     assert not callback.recordings
 
 
 def test_a_fault_later_costs_no_training() -> None:
-    made = []
+    environments = []
 
     def sometimes() -> gymnasium.Env[Any, Any]:
-        made.append(1)
-        if len(made) > 8:
+        environments.append(1)
+        if len(environments) > 8:
             raise OSError("the license server is gone")
         return gymnasium.make("CartPole-v1")
 
@@ -248,7 +248,7 @@ def test_tensorboard_gets_scalars_and_the_figure(tmp_path: Path, capsys: pytest.
     assert sum(read.Scalars(f"attribution/{name}")[1].value for name in names) == pytest.approx(1, abs=1e-5)
     expected = rltools.summarize(callback.recordings[64])
     assert read.Scalars("attribution/mean_return")[2].value == pytest.approx(expected.returns.mean)
-    shares = {found.feature: found.share for found in expected.top()}
+    shares = {feature.feature: feature.share for feature in expected.top()}
     assert read.Scalars("attribution/pole angle")[2].value == pytest.approx(shares["pole angle"])
     figure = read.Images("attribution/importance")[2]
     assert figure.encoded_image_string.startswith(b"\x89PNG")
@@ -270,7 +270,7 @@ def test_no_recordings_of_a_training(tmp_path: Path) -> None:
 def test_streams_go_on_after_an_error() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    with suppress(RuntimeError), bystander():
+    with suppress(RuntimeError), untouched_random_state():
         torch.rand(3)
         raise RuntimeError("stuck")
     assert torch.equal(before, torch.get_rng_state())
@@ -278,8 +278,8 @@ def test_streams_go_on_after_an_error() -> None:
 
 def test_the_room_is_light() -> None:
     code = "import sys, rltools.integrations; print('stable_baselines3' in sys.modules, 'torch' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["False", "False"]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "False"]
     import rltools.integrations
 
     assert "open_checkpoints" in dir(rltools.integrations)

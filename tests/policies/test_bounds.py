@@ -57,7 +57,7 @@ def policy_of(space: Any, actions: Any) -> rltools.TorchPolicy:
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "said"),
+    ("mine", "theirs", "message"),
     [
         (Discrete(4, start=1), Discrete(4), "counts its observations from 1 and the environment from 0"),
         (Dict(gear=Discrete(4)), Dict(gear=Discrete(4, start=-1)), "counts gear of its observations from 0 .* from -1"),
@@ -68,9 +68,9 @@ def policy_of(space: Any, actions: Any) -> rltools.TorchPolicy:
         ),
     ],
 )
-def test_choices_that_count_from_elsewhere_are_refused(mine: Any, theirs: Any, said: str, make_env: Make) -> None:
+def test_choices_that_count_from_elsewhere_are_refused(mine: Any, theirs: Any, message: str, make_env: Make) -> None:
     policy = policy_of(mine, Discrete(2))
-    with pytest.raises(MismatchError, match=said):
+    with pytest.raises(MismatchError, match=message):
         rltools.record(policy, make_env(observation_space=theirs, action_space=Discrete(2)), episodes=1)
 
 
@@ -188,12 +188,13 @@ class TestOfOtherKinds:
     def test_each_entry_of_a_dict_is_compared(self) -> None:
         mine = Dict(near=Box(0, 1, (2,)), far=Tuple([Box(-1, 1, ()), Discrete(3)]))
         theirs = Dict(near=Box(0, 1, (2,)), far=Tuple([Box(-2, 1, ()), Discrete(3)]))
-        (found,) = differences(mine, theirs)
-        assert (found.path, found.of_model, found.of_env, found.endless) == (("far", 0), "[-1, 1]", "[-2, 1]", False)
+        (difference,) = differences(mine, theirs)
+        assert (difference.path, difference.endless) == (("far", 0), False)
+        assert (difference.of_model, difference.of_env) == ("[-1, 1]", "[-2, 1]")
         assert with_bounds_of(mine, theirs) == mine
 
     def test_the_largest_number_of_a_dtype_is_no_bound(self) -> None:
         most = np.finfo(np.float32).max
         assert differences(Box(-most, most, (2,)), Box(-np.inf, np.inf, (2,))) == []
-        (found,) = differences(Box(-most, most, (2,)), Box(-1, 1, (2,)))
-        assert found.endless
+        (difference,) = differences(Box(-most, most, (2,)), Box(-1, 1, (2,)))
+        assert difference.endless

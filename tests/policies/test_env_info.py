@@ -32,7 +32,7 @@ def test_what_is_advised_fits(model):
     assert str(refusal.value) == (
         "model observes shape [12] and CartPole-v1 gives shape [4]; if it sees 3 observations in one, as VecFrameStack "
         "stacks them, wrap it in FrameStackObservation(stack_size=3, padding_type='zero') and FlattenObservation, in a "
-        "function that is given as env or by the wrappers of an agent's card; else give the environment it was trained "
+        "function that is given as env or in the wrappers of an agent's card; else give the environment it was trained "
         "on as env="
     )
 
@@ -44,22 +44,22 @@ def test_what_is_advised_fits(model):
 
 
 @pytest.mark.parametrize(
-    ("observed", "given", "said"),
+    ("observed", "single", "advice"),
     [
         (numbers(8), numbers(4), "it sees 2 .*FlattenObservation"),
         (numbers(4, 84, 84), numbers(84, 84, 1), r"ReshapeObservation\(shape=\[84, 84\]\) and FrameStack.*_size=4,"),
         (numbers(84, 84, 4), numbers(84, 84, 1), r"it sees 4 .*ReshapeObservation\(shape=\[84, 84\]\)"),
-        (numbers(12, 96, 96), numbers(96, 96, 3), "a function that makes an environment whose .* last 4 pictures"),
+        (numbers(12, 96, 96), numbers(96, 96, 3), "a function that makes an environment whose .* last 4 images"),
         (numbers(4, 84, 84), numbers(84, 84), r"wrap it in FrameStackObservation\(stack_size=4\), in"),
         (numbers(5, 3), numbers(3), r"FrameStackObservation\(stack_size=5\)"),
     ],
 )
-def test_several_observations_in_one(observed, given, said):
-    assert re.search(f"^if .*{said}.*; else $", stacking_hint(observed, given))
+def test_several_observations_in_one(observed, single, advice):
+    assert re.search(f"^if .*{advice}.*; else $", stacking_hint(observed, single))
 
 
 @pytest.mark.parametrize(
-    ("observed", "given"),
+    ("observed", "single"),
     [
         (numbers(4), numbers(8)),
         (numbers(9), numbers(4)),
@@ -73,5 +73,5 @@ def test_several_observations_in_one(observed, given, said):
     ],
     ids=str,
 )
-def test_nothing_is_said_of_others(observed, given):
-    assert stacking_hint(observed, given) == ""
+def test_nothing_is_said_of_others(observed, single):
+    assert stacking_hint(observed, single) == ""

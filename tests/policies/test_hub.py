@@ -43,8 +43,8 @@ def cache(tmp_path, monkeypatch):
             (folder / part).mkdir(parents=True, exist_ok=True)
         if main:
             (folder / "refs" / "main").write_text(commit)
-        for name, said in files.items():
-            content = said.encode() if isinstance(said, str) else said
+        for name, text in files.items():
+            content = text.encode() if isinstance(text, str) else text
             blob = folder / "blobs" / hashlib.sha256(content).hexdigest()
             blob.write_bytes(content)
             place = folder / "snapshots" / commit / name

@@ -77,7 +77,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "empty": (lambda: b"", "an empty file", "fetch or save it again"),
     "lfs": (
         lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n",
-        "a pointer of Git LFS",
+        "a Git LFS pointer",
         "run `git lfs pull`",
     ),
     "html": (lambda: b"\n<!DOCTYPE html><html><head></head></html>", "a web page", "fetch the file itself"),
@@ -86,65 +86,69 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "text": (lambda: b"404: Not Found\n", "a text that begins with '404: Not Found'", "fetch or save"),
     "gzip": (lambda: gzip.compress(b"x"), "a gzip archive", "unpack it"),
     "tar": (tarred, "a tar archive", "unpack it"),
-    "hdf5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file, as Keras", "give a model of PyTorch"),
-    "npy": (lambda: b"\x93NUMPY\x01\x00" + bytes(99), "an array of NumPy", "give the model's .zip"),
+    "hdf5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file, as Keras", "give a PyTorch model"),
+    "npy": (lambda: b"\x93NUMPY\x01\x00" + bytes(99), "a NumPy array", "give the model's .zip"),
     "sb2": (lambda: zipped(data=b"{}", parameters=b"", parameter_list=b"[]"), "Stable-Baselines 2", "train it again"),
     "zip of zips": (
         lambda: zipped(models__best_model_DOT_zip=b"", models__evaluations_DOT_npz=b""),
         r"a zip of zips: 'models/best_model\.zip'",
         "give one of them",
     ),
-    "onnx in a zip": (lambda: zipped(walker_DOT_onnx=b"1"), "a network in ONNX", "convert it to PyTorch"),
+    "onnx in a zip": (lambda: zipped(walker_DOT_onnx=b"1"), "an ONNX network", "convert it to PyTorch"),
     "rllib in a zip": (
         lambda: zipped(rllib_checkpoint_DOT_json=b"{}", policies__state_DOT_pkl=b""),
-        "a checkpoint of RLlib",
+        "an RLlib checkpoint",
         "build its network",
     ),
     "spreadsheet": (lambda: zipped(xl__workbook_DOT_xml=b"x"), "a zip of 'xl/workbook", "give the model's own .zip"),
-    "empty zip": (zipped, "a zip with nothing in it", "fetch or save"),
-    "npz": (arrays, "arrays of NumPy", "give the model's .zip"),
-    "keras": (lambda: zipped(config_DOT_json=b"{}", model_DOT_weights_DOT_h5=b""), "a model of Keras", "PyTorch"),
+    "empty zip": (zipped, "an empty zip", "fetch or save"),
+    "npz": (arrays, "NumPy arrays", "give the model's .zip"),
+    "keras": (lambda: zipped(config_DOT_json=b"{}", model_DOT_weights_DOT_h5=b""), "a Keras model", "PyTorch"),
     "folder zipped": (
         lambda: zipped(model__data=b"{}", model__policy_DOT_pth=b""),
-        "whose files lie in a folder of the zip",
-        "pack the files themselves",
+        "whose files are in a folder inside the zip",
+        "zip the files themselves",
     ),
-    "state dict": (lambda: torch_saved(STATE), "a file of PyTorch's torch.save", "TorchPolicy"),
-    "checkpoint": (lambda: torch_saved({"model_state_dict": STATE, "iter": 3}), "a file of PyTorch's", "TorchPolicy"),
-    "old torch": (
-        lambda: torch_saved(STATE, _use_new_zipfile_serialization=False),
-        "a file of PyTorch's torch.save",
+    "state dict": (lambda: torch_saved(STATE), "a file written by torch.save", "TorchPolicy"),
+    "checkpoint": (
+        lambda: torch_saved({"model_state_dict": STATE, "iter": 3}),
+        "a file written by torch.save",
         "TorchPolicy",
     ),
-    "whole module": (lambda: torch_saved(NET), "a file of PyTorch's torch.save", "TorchPolicy"),
+    "old torch": (
+        lambda: torch_saved(STATE, _use_new_zipfile_serialization=False),
+        "a file written by torch.save",
+        "TorchPolicy",
+    ),
+    "whole module": (lambda: torch_saved(NET), "a file written by torch.save", "TorchPolicy"),
     "torchscript": (scripted, "a TorchScript program", "load it yourself with torch.jit.load"),
-    "statistics": (statistics, "statistics of VecNormalize, not a model", "normalize=PATH"),
+    "statistics": (statistics, "VecNormalize statistics, not a model", "normalize=PATH"),
     "buffer": (buffer, "a replay buffer of Stable-Baselines3", "give the model's .zip"),
     "pickle": (lambda: pickle.dumps({"a": 1}), "a pickle, which can run code", "load it yourself if you trust it"),
-    "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickle of a checkpoint of RLlib", "TorchPolicy"),
+    "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickled RLlib checkpoint", "TorchPolicy"),
     "onnx": (
         lambda: b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x10" + bytes(30),
-        "a network in ONNX",
+        "an ONNX network",
         "convert it to PyTorch",
     ),
     "safetensors": (
         lambda: (
             (60).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(60) + bytes(4)
         ),
-        "a file of safetensors",
+        "a safetensors file",
         "TorchPolicy",
     ),
-    "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG picture", "give the model's .zip"),
+    "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG image", "give the model's .zip"),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["model.zip", "model.pt", "model", "run.cleanrl_model", "model.pkl"])
 def test_a_file_is_named_for_what_it_is(kind: str, name: str, tmp_path: Path) -> None:
-    make, what, advice = KINDS[kind]
+    make, name_of_kind, advice = KINDS[kind]
     path = tmp_path / name
     path.write_bytes(make())
-    with pytest.raises((ModelError, ArgumentError), match=f"{name}.*{what}") as refusal:
+    with pytest.raises((ModelError, ArgumentError), match=f"{name}.*{name_of_kind}") as refusal:
         rltools.load_policy(path, "CartPole-v1")
     message = str(refusal.value)
     assert advice in message.partition(";")[2]
@@ -152,7 +156,7 @@ def test_a_file_is_named_for_what_it_is(kind: str, name: str, tmp_path: Path) ->
     assert "trust=" not in message
     assert message.isprintable()
     assert len(message) < 600
-    with pytest.raises(RltoolsError, match=what):
+    with pytest.raises(RltoolsError, match=name_of_kind):
         inspection(str(path))
     with pytest.raises(RltoolsError):
         rltools.load_policy(path, "CartPole-v1", trust="0" * 64)
@@ -160,31 +164,31 @@ def test_a_file_is_named_for_what_it_is(kind: str, name: str, tmp_path: Path) ->
 
 def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
     (tmp_path / "ppo.cleanrl_model").write_bytes(b"\x93\x81\xa6params\xc7\x10\x01" + bytes(range(128, 200)))
-    with pytest.raises(ArgumentError, match="weights of CleanRL in JAX"):
+    with pytest.raises(ArgumentError, match="CleanRL weights in JAX"):
         rltools.load_policy(tmp_path / "ppo.cleanrl_model")
 
 
 @pytest.mark.parametrize(
-    ("files", "what"),
+    ("files", "kind"),
     [
-        (["rllib_checkpoint.json"], "a checkpoint of RLlib"),
-        (["metadata.json", "class_and_ctor_args.pkl"], "a checkpoint of RLlib"),
-        (["saved_model.pb"], "a SavedModel of TensorFlow"),
-        (["config.json", "checkpoint_p0/best.pth"], "a training of Sample Factory"),
-        (["wandb-metadata.json"], "files of a run of Weights & Biases; give the path of the model's .zip"),
-        (["MLmodel"], "a model of MLflow"),
+        (["rllib_checkpoint.json"], "an RLlib checkpoint"),
+        (["metadata.json", "class_and_ctor_args.pkl"], "an RLlib checkpoint"),
+        (["saved_model.pb"], "a TensorFlow SavedModel"),
+        (["config.json", "checkpoint_p0/best.pth"], "a Sample Factory training run"),
+        (["wandb-metadata.json"], "the files of a Weights & Biases run; give the path of the model's .zip"),
+        (["MLmodel"], "an MLflow model"),
         (["data", "policy.pth"], "an unpacked model of Stable-Baselines3"),
         (["recording.json"], "the folder of a recording"),
         (["a.zip", "b.zip"], r"a folder with zips: 'a\.zip', 'b\.zip'; give the path of one of them"),
         (["CartPole-v1_1/CartPole-v1.zip"], "a folder of runs, 'CartPole-v1_1'; give the path of one"),
-        (["notes.txt"], "a folder with no model in it that a library knows"),
+        (["notes.txt"], "a folder without a model that a library knows"),
     ],
 )
-def test_a_folder_is_named_for_what_it_is(files: list[str], what: str, tmp_path: Path) -> None:
+def test_a_folder_is_named_for_what_it_is(files: list[str], kind: str, tmp_path: Path) -> None:
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(json.dumps({}))
-    with pytest.raises(ArgumentError, match=what):
+    with pytest.raises(ArgumentError, match=kind):
         rltools.load_policy(tmp_path, "CartPole-v1")
 
 
@@ -201,15 +205,15 @@ def test_a_model_is_found_as_stable_baselines3_finds_it(model: PPO, name: str) -
     PPO.load(name)
     for source in (name, Path(name)):
         assert rltools.load_policy(source, "CartPole-v1").heads == ("logit", "value")
-    text, whole = inspection(name)
-    assert whole
+    text, is_complete = inspection(name)
+    assert is_complete
     assert "ActorCriticPolicy" in text
 
 
 def test_what_is_there_comes_before_what_has_an_ending(model: PPO, tmp_path: Path) -> None:
     model.save("mine")
     (tmp_path / "mine").mkdir()
-    with pytest.raises(ArgumentError, match=r"a folder beside a zip of its name; give mine\.zip"):
+    with pytest.raises(ArgumentError, match=r"a folder beside a zip of the same name; give mine\.zip"):
         rltools.load_policy("mine", "CartPole-v1")
 
 
@@ -218,9 +222,9 @@ def test_what_is_there_comes_before_what_has_an_ending(model: PPO, tmp_path: Pat
 )
 def test_what_is_not_there_is_one_error(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for given in (source, Path(source)):
+    for path_or_text in (source, Path(source)):
         with pytest.raises(RltoolsError) as refusal:
-            rltools.load_policy(given, "CartPole-v1")
+            rltools.load_policy(path_or_text, "CartPole-v1")
         assert len(str(refusal.value)) < 1500
     with pytest.raises(RltoolsError):
         inspection(source)
@@ -259,9 +263,9 @@ def test_names_of_bytes_that_are_no_characters_among_content(tmp_path: Path, mon
         (tmp_path / room / os.fsdecode(b"x\xff.yaml")).write_text("id: CartPole-v1")
     (tmp_path / "agents" / os.fsdecode(b"y\xff")).mkdir()
     (tmp_path / "agents" / os.fsdecode(b"y\xff") / "agent.yaml").touch()
-    shown = listing(None)
-    assert "cartpole-ppo" in shown
-    assert "\\xff" not in shown
+    text = listing(None)
+    assert "cartpole-ppo" in text
+    assert "\\xff" not in text
     assert rltools.load_policy("cartpole-ppo").source.name == "cartpole-ppo"
     (tmp_path / "agents" / "mine").mkdir()
     (tmp_path / "agents" / "mine" / "agent.yaml").write_text('name: "x\\ud800"')

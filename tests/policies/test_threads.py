@@ -33,14 +33,14 @@ class Watched(nn.Module):
 
     def __init__(self, fault: BaseException | None = None) -> None:
         super().__init__()
-        self.layer, self.seen, self.fault = nn.Linear(3, 2), set[int](), fault
+        self.layer, self.thread_counts, self.fault = nn.Linear(3, 2), set[int](), fault
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.seen.add(torch.get_num_threads())
+        self.thread_counts.add(torch.get_num_threads())
         if self.fault is not None:
             raise self.fault
-        found: torch.Tensor = self.layer(x)
-        return found
+        output: torch.Tensor = self.layer(x)
+        return output
 
 
 @pytest.fixture
@@ -59,14 +59,14 @@ def recorded(policy: Any, make_env: Any, folder: Path) -> rltools.Recording:
 def calls(policy: Any, make_env: Any, folder: Path) -> dict[str, Call]:
     """What computes, as functions of `threads`."""
     recording = recorded(policy, make_env, folder / "there")
-    policy.module.seen.clear()
+    policy.module.thread_counts.clear()
     return {
-        "record": lambda **given: rltools.record(policy, make_env(), episodes=2, directory=folder / "new", **given),
-        "explain": lambda **given: rltools.explain(recording, policy, method="shapley", **given),
-        "explain within seconds": lambda **given: rltools.explain(recording, policy, seconds=9, **given),
-        "attribute": lambda **given: rltools.attribute(policy, ANY, **given),
-        "analyze": lambda **given: rltools.analyze(
-            policy, make_env(), episodes=1, method="gradient", frames=False, directory=folder / "page", **given
+        "record": lambda **options: rltools.record(policy, make_env(), episodes=2, directory=folder / "new", **options),
+        "explain": lambda **options: rltools.explain(recording, policy, method="shapley", **options),
+        "explain within seconds": lambda **options: rltools.explain(recording, policy, seconds=9, **options),
+        "attribute": lambda **options: rltools.attribute(policy, ANY, **options),
+        "analyze": lambda **options: rltools.analyze(
+            policy, make_env(), episodes=1, method="gradient", frames=False, directory=folder / "page", **options
         ),
     }
 
@@ -77,10 +77,10 @@ def test_a_small_network_computes_on_one_thread_and_on_as_many_as_are_asked_for(
 ) -> None:
     compute = calls(watched, make_env, tmp_path / "one")[call]
     compute()
-    assert watched.module.seen == {1}
+    assert watched.module.thread_counts == {1}
     assert torch.get_num_threads() == 3
     calls(watched, make_env, tmp_path / "two")[call](threads=2)
-    assert watched.module.seen == {2}
+    assert watched.module.thread_counts == {2}
     assert torch.get_num_threads() == 3
     with pytest.raises(ArgumentError, match="threads is 0; it must be at least 1"):
         compute(threads=0)
@@ -91,13 +91,13 @@ def test_a_large_network_computes_on_all_threads_that_the_caller_has(
 ) -> None:
     computed = calls(watched, make_env, tmp_path)
     # 16 operations a row; exact Shapley values hold 2**3 copies of each of 10 steps at once.
-    monkeypatch.setattr(threads_module, "WORTH_SEVERAL", 16 * 80)
+    monkeypatch.setattr(threads_module, "SEVERAL_THREADS_FROM", 16 * 80)
     computed["explain"]()
-    assert 3 in watched.module.seen
-    watched.module.seen.clear()
+    assert 3 in watched.module.thread_counts
+    watched.module.thread_counts.clear()
     computed["attribute"]()
     computed["record"]()
-    assert watched.module.seen == {1}, "few rows, and vectors that must not depend on what runs beside them"
+    assert watched.module.thread_counts == {1}, "few rows, and vectors that must not depend on what runs beside them"
 
 
 @pytest.mark.parametrize("fault", [ZeroDivisionError("no"), KeyboardInterrupt()], ids=["error", "interrupt"])
@@ -113,12 +113,12 @@ def test_the_callers_threads_are_back_after_errors_and_interrupts(
 
 
 def test_calls_within_calls_and_beside_each_other(watched: Any) -> None:
-    seen: list[int] = []
+    thread_counts: list[int] = []
 
     def beside() -> None:
         with compute_threads(watched, 1):
-            seen.append(torch.get_num_threads())
-        seen.append(torch.get_num_threads())
+            thread_counts.append(torch.get_num_threads())
+        thread_counts.append(torch.get_num_threads())
 
     with compute_threads(watched, 1, 2):
         with compute_threads(watched, 1):
@@ -128,17 +128,17 @@ def test_calls_within_calls_and_beside_each_other(watched: Any) -> None:
             other.join()
         assert torch.get_num_threads() == 2
     assert torch.get_num_threads() == 3
-    assert seen == [1, 3]
+    assert thread_counts == [1, 3]
 
 
 def test_attributions_are_the_same_to_the_last_bit_whatever_torch_has(make_policy: Any, make_env: Any) -> None:
     policy = make_policy(make_env(), hidden=32)
     rows = np.random.default_rng(0).normal(size=(2048, 3)).astype(np.float32)
-    found = {}
+    values = {}
     for count in (1, 3):
         torch.set_num_threads(count)
-        found[count] = rltools.attribute(policy, rows, method="shapley", references=rows[:2]).values
-    assert (found[1] == found[3]).all()
+        values[count] = rltools.attribute(policy, rows, method="shapley", references=rows[:2]).values
+    assert (values[1] == values[3]).all()
 
 
 def test_the_work_of_a_row_is_that_of_its_layers() -> None:

@@ -83,8 +83,8 @@ class Library:
 NETWORKS = {"module": Plain, "stable-baselines3": Library}
 
 
-def _doubled(module, *given):
-    return 2 * given[-1]
+def _doubled(module, *args):
+    return 2 * args[-1]
 
 
 class Louder(nn.Tanh):
@@ -120,7 +120,7 @@ def hook_on_all(layers, patch):
 
 
 def pre_hook(layers, patch):
-    layers[3].register_forward_pre_hook(lambda module, given: (given[0] * 0.1,))
+    layers[3].register_forward_pre_hook(lambda module, args: (args[0] * 0.1,))
 
 
 def hook_in_a_new_dict(layers, patch):
@@ -138,14 +138,14 @@ def backward_pre_hook(layers, patch):
 
 def hook_on_everything(layers, patch):
     handle = nn.modules.module.register_module_forward_hook(
-        lambda module, given, output: 2 * output if isinstance(module, nn.Tanh) else None
+        lambda module, args, output: 2 * output if isinstance(module, nn.Tanh) else None
     )
     patch.callback(handle.remove)
 
 
 def pre_hook_on_everything(layers, patch):
     handle = nn.modules.module.register_module_forward_pre_hook(
-        lambda module, given: (0.5 * given[0],) if isinstance(module, nn.Tanh) else None
+        lambda module, args: (0.5 * args[0],) if isinstance(module, nn.Tanh) else None
     )
     patch.callback(handle.remove)
 
@@ -212,9 +212,7 @@ def class_call(layers, patch):
 
 def class_of_all_call(layers, patch):
     old = nn.Module.__call__
-    patch.setattr(
-        nn.Module, "__call__", lambda self, *given: (2 if isinstance(self, nn.Tanh) else 1) * old(self, *given)
-    )
+    patch.setattr(nn.Module, "__call__", lambda self, *args: (2 if isinstance(self, nn.Tanh) else 1) * old(self, *args))
 
 
 def container_forward(layers, patch):
@@ -281,7 +279,7 @@ def weight_in_the_way(layers, patch):
 
 def function_of_linear(layers, patch):
     old = nn.functional.linear
-    patch.setattr(nn.functional, "linear", lambda *given: 2 * old(*given))
+    patch.setattr(nn.functional, "linear", lambda *args: 2 * old(*args))
 
 
 def function_of_tanh(layers, patch):
@@ -297,8 +295,8 @@ def attributes_of_linear(layers, patch):
 
 
 class Halving(TorchFunctionMode):
-    def __torch_function__(self, function, types, given=(), named=None):
-        output = function(*given, **(named or {}))
+    def __torch_function__(self, function, types, args=(), named=None):
+        output = function(*args, **(named or {}))
         return output / 2 if function is torch.tanh else output
 
 
@@ -344,9 +342,9 @@ def assert_explains_what_is_called(policy, network):
     acted = policy.act(STATES, Context())
     np.testing.assert_allclose(acted.scores, scores, rtol=1e-5, atol=1e-6)
     assert acted.actions.tolist() == network.actions().tolist()
-    found = rltools.attribute(policy, STATES, target="logit:all")
-    np.testing.assert_allclose(found.values, gradients, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(found.scores, scores, rtol=1e-5, atol=1e-6)
+    attribution = rltools.attribute(policy, STATES, target="logit:all")
+    np.testing.assert_allclose(attribution.values, gradients, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(attribution.scores, scores, rtol=1e-5, atol=1e-6)
     return scores, gradients
 
 
@@ -383,8 +381,8 @@ def test_recordings_explanations_and_wrappers(kind, change, patch):
     assert episode.actions[:5].tolist() == network.actions().tolist()
     for method, values in (("gradient", gradients), ("input_x_gradient", gradients * STATES[:, None])):
         rltools.explain(recording, policy, method=method, target="logit:all")
-        found = recording.attribution(method, "logit:all").values[:5]
-        np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-6)
+        attribution = recording.attribution(method, "logit:all").values[:5]
+        np.testing.assert_allclose(attribution, values, rtol=1e-4, atol=1e-6)
     env.reset(seed=0)
     envs.reset(seed=0)
     for state in range(3):
@@ -448,7 +446,7 @@ class TestOfStableBaselines:
     def test_its_own_methods_are_replaced(self, name):
         network = Library()
         policy = network.policy()
-        setattr(network.model.policy, name, lambda *given, **more: None)
+        setattr(network.model.policy, name, lambda *args, **more: None)
         with pytest.raises(rltools.errors.ModelError, match=rf"{name} of this very network was replaced"):
             policy.act(STATES, Context())
 
@@ -470,8 +468,9 @@ class TestOfStableBaselines:
         import stable_baselines3
 
         torch.manual_seed(0)
-        made = getattr(stable_baselines3, algorithm, None) or getattr(sb3_contrib, algorithm)
-        model = made("MlpPolicy", Steps(), policy_kwargs={"net_arch": [8, 8], "activation_fn": nn.Tanh}, device="cpu")
+        algorithm_class = getattr(stable_baselines3, algorithm, None) or getattr(sb3_contrib, algorithm)
+        policy_kwargs = {"net_arch": [8, 8], "activation_fn": nn.Tanh}
+        model = algorithm_class("MlpPolicy", Steps(), policy_kwargs=policy_kwargs, device="cpu")
         policy = rltools.load_policy(model, Steps)
         name = "q_net" if algorithm == "DQN" else "quantile_net"
         inner = getattr(model.policy, name)
@@ -496,9 +495,9 @@ class TestOfStableBaselines:
         np.testing.assert_allclose(acted.scores, right.detach().numpy(), rtol=1e-5, atol=1e-6)
         assert not np.allclose(acted.scores, before[:1])
         assert acted.actions.tolist() == model.predict(states, deterministic=True)[0].tolist()
-        found = rltools.attribute(policy, states, target="q_value:1").values[0, 0]
+        attribution = rltools.attribute(policy, states, target="q_value:1").values[0, 0]
         (gradient,) = torch.autograd.grad(right[0, 1], leaf)
-        np.testing.assert_allclose(found, gradient[0].numpy(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(attribution, gradient[0].numpy(), rtol=1e-4, atol=1e-6)
 
     @pytest.mark.parametrize("algorithm", ["SAC", "TD3"])
     @pytest.mark.parametrize("where", ["latent", "last", "extractor", "actor replaced", "weights"])
@@ -508,8 +507,8 @@ class TestOfStableBaselines:
         env = Steps()
         env.action_space = Box(np.array([-1.0, -3.0], np.float32), np.array([2.0, 5.0], np.float32))
         torch.manual_seed(0)
-        made = getattr(stable_baselines3, algorithm)
-        model = made("MlpPolicy", env, policy_kwargs={"net_arch": [8, 8]}, buffer_size=8, device="cpu")
+        algorithm_class = getattr(stable_baselines3, algorithm)
+        model = algorithm_class("MlpPolicy", env, policy_kwargs={"net_arch": [8, 8]}, buffer_size=8, device="cpu")
         policy = rltools.load_policy(model)
         before = policy.act(STATES, Context()).actions
         actor = model.policy.actor
@@ -518,7 +517,7 @@ class TestOfStableBaselines:
         elif where == "last":
             (actor.mu if algorithm == "SAC" else actor.mu[-1]).register_forward_hook(_doubled)
         elif where == "extractor":
-            actor.features_extractor.register_forward_pre_hook(lambda module, given: (given[0] - 1,))
+            actor.features_extractor.register_forward_pre_hook(lambda module, args: (args[0] - 1,))
         elif where == "actor replaced":
             torch.manual_seed(9)
             model.policy.actor = model.policy.make_actor()
@@ -532,10 +531,10 @@ class TestOfStableBaselines:
         low, high = (torch.from_numpy(bound) for bound in (env.action_space.low, env.action_space.high))
         right = low + 0.5 * (squashed + 1) * (high - low)
         np.testing.assert_allclose(acted, right.detach().numpy(), rtol=1e-5, atol=1e-6)
-        found = rltools.attribute(policy, STATES, target="action:all").values
+        attribution = rltools.attribute(policy, STATES, target="action:all").values
         for dimension in range(2):
             (gradient,) = torch.autograd.grad(right[:, dimension].sum(), leaf, retain_graph=True)
-            np.testing.assert_allclose(found[:, dimension], gradient.numpy(), rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(attribution[:, dimension], gradient.numpy(), rtol=1e-4, atol=1e-6)
 
     def test_what_hangs_on_an_actor_itself_is_refused(self):
         import stable_baselines3
@@ -556,7 +555,7 @@ class TestOfStableBaselines:
         model = sb3_contrib.RecurrentPPO("MlpLstmPolicy", Steps(), policy_kwargs=kwargs, n_steps=8, device="cpu")
         policy = rltools.load_policy(model, Steps)
         before = policy.act(STATES, Context()).scores
-        model.policy.lstm_actor.register_forward_hook(lambda module, given, output: (output[0] * 3, output[1]))
+        model.policy.lstm_actor.register_forward_hook(lambda module, args, output: (output[0] * 3, output[1]))
         network = model.policy
         leaf = torch.from_numpy(STATES.copy()).requires_grad_()
         latent = network.lstm_actor(leaf[None])[0][0]
@@ -564,9 +563,9 @@ class TestOfStableBaselines:
         acted = policy.act(STATES, Context())
         np.testing.assert_allclose(acted.scores, right.detach().numpy(), rtol=1e-5, atol=1e-6)
         assert not np.allclose(acted.scores, before)
-        found = rltools.attribute(policy, STATES, target="logit:0").values[:, 0]
+        attribution = rltools.attribute(policy, STATES, target="logit:0").values[:, 0]
         (gradient,) = torch.autograd.grad(right[:, 0].sum(), leaf)
-        np.testing.assert_allclose(found, gradient.numpy(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(attribution, gradient.numpy(), rtol=1e-4, atol=1e-6)
 
     def test_exploration_goes_on_with_a_training(self):
         from stable_baselines3 import DQN
@@ -631,19 +630,19 @@ class TestOfModules:
         net.append(nn.Linear(16, 3))
         plain = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(147, 3))
         states = np.random.default_rng(0).random((2, 2, 9, 9), np.float32)
-        for made in (net, plain):
-            policy = self.image_policy(made)
+        for module in (net, plain):
+            policy = self.image_policy(module)
             policy.act(states, Context())
             for name, value in settings.items():
-                setattr(made[0], name, value)
-            if made is plain:
-                made[3] = nn.Linear(made[:3](torch.from_numpy(states)).shape[1], 3)
+                setattr(module[0], name, value)
+            if module is plain:
+                module[3] = nn.Linear(module[:3](torch.from_numpy(states)).shape[1], 3)
             leaf = torch.from_numpy(states.copy()).requires_grad_()
-            right = made(leaf)
-            found = rltools.attribute(policy, states, target="logit:1")
-            np.testing.assert_allclose(found.scores[:, 0], right[:, 1].detach().numpy(), rtol=1e-4, atol=1e-6)
+            right = module(leaf)
+            attribution = rltools.attribute(policy, states, target="logit:1")
+            np.testing.assert_allclose(attribution.scores[:, 0], right[:, 1].detach().numpy(), rtol=1e-4, atol=1e-6)
             (gradient,) = torch.autograd.grad(right[:, 1].sum(), leaf)
-            np.testing.assert_allclose(found.values[:, 0], gradient.numpy(), rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(attribution.values[:, 0], gradient.numpy(), rtol=1e-4, atol=1e-6)
 
     def test_settings_of_flatten(self):
         net = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
@@ -665,14 +664,14 @@ class TestOfModules:
     def test_functions_of_modules(self, how):
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 3))
-        given = {
+        function = {
             "lambda": lambda x: net(1 * x),
             "method": net.forward,
             "partial": functools.partial(net),
             "heads": nn.Identity(),
         }[how]
         heads = {"logit": net} if how == "heads" else None
-        policy = rltools.TorchPolicy(given, SPACE, ACTIONS, heads)
+        policy = rltools.TorchPolicy(function, SPACE, ACTIONS, heads)
         for change in (hook, replaced, data_of_weights_of_first):
             change(net, None)
             net.eval()

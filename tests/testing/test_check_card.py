@@ -37,20 +37,20 @@ def test_a_true_card_passes(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "error", "said"),
+    ("name", "old", "new", "error", "message"),
     [
         ("cartpole", "name: push left", "nme: push left", ConfigError, "nme"),
         ("cartpole", "CartPole-v1", "CartPole-v9", SimulationError, "CartPole-v9"),
         ("cartpole", "CartPole-v1", "Acrobot-v1", AssertionError, "Acrobot-v1 has 3 actions, and its card names 2"),
-        ("acrobot", "Acrobot-v1", "MountainCar-v0", AssertionError, "gives 2 entries, and its card names 6"),
+        ("acrobot", "Acrobot-v1", "MountainCar-v0", AssertionError, "gives 2 elements, and its card names 6"),
         ("pendulum", "[-1, 1]", "[-1, -0.9]", AssertionError, "outside of the card's range"),
         ("cartpole-ppo", "name: cartpole-ppo", "name: other", AssertionError, "calls the agent 'other'"),
         ("cartpole-ppo", "mean: 500.0", "mean: 400.0", AssertionError, "reaches 500.0 in 3 episodes"),
         ("cartpole-ppo", "sha256: ", "sha256: 0123", ConfigError, "sha256"),
     ],
 )
-def test_a_false_one_does_not(changed, name, old, new, error, said):
-    with pytest.raises(error, match=said):
+def test_a_false_one_does_not(changed, name, old, new, error, message):
+    with pytest.raises(error, match=message):
         check_card(changed(name, old, new))
 
 

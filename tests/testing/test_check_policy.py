@@ -168,7 +168,7 @@ def as_sent(policy, original, observations, context, **options):
 
 
 @pytest.mark.parametrize(
-    ("name", "replacement", "said"),
+    ("name", "replacement", "message"),
     [
         ("head", wrong_slope, "the gradient of the logit head differs from finite differences"),
         ("head", of_the_batch, "rows one at a time"),
@@ -190,8 +190,8 @@ def as_sent(policy, original, observations, context, **options):
         ("act", as_sent, "as positions from 0"),
     ],
 )
-def test_what_breaks_the_contract_is_found(name, replacement, said):
-    with pytest.raises(AssertionError, match=said):
+def test_what_breaks_the_contract_is_found(name, replacement, message):
+    with pytest.raises(AssertionError, match=message):
         check_policy(Altered(name, replacement))
 
 
@@ -201,7 +201,7 @@ def test_a_head_that_is_not_differentiable():
 
 
 @pytest.mark.parametrize(
-    ("attribute", "value", "said"),
+    ("attribute", "value", "message"),
     [
         ("heads", ("logit", "utility"), "are not all of"),
         ("heads", ("value", "logit"), "the first must decide"),
@@ -212,10 +212,10 @@ def test_a_head_that_is_not_differentiable():
         ("source", rltools.policies.base.Source("x", "not a hash"), "'not a hash' must have 64 hexadecimal digits"),
     ],
 )
-def test_attributes(attribute, value, said):
+def test_attributes(attribute, value, message):
     policy = rltools.TorchPolicy(two_layers(), STATES, Discrete(3))
     setattr(policy, attribute, value)
-    with pytest.raises(AssertionError, match=said):
+    with pytest.raises(AssertionError, match=message):
         check_policy(policy)
 
 

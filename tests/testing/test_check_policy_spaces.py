@@ -26,10 +26,10 @@ SPACES = [STATES, Discrete(4, start=2), MultiDiscrete([3, 2]), MultiBinary((2, 2
 ACTIONS = [Discrete(3), MultiDiscrete([3, 2]), MultiDiscrete([2, 2], start=[5, -1]), MultiBinary(2), ARM]
 
 
-def tensors(given):
-    if isinstance(given, torch.Tensor):
-        return [given]
-    return [part for entry in (given.values() if isinstance(given, dict) else given) for part in tensors(entry)]
+def tensors(x):
+    if isinstance(x, torch.Tensor):
+        return [x]
+    return [part for entry in (x.values() if isinstance(x, dict) else x) for part in tensors(entry)]
 
 
 class Anything(nn.Module):
@@ -40,8 +40,8 @@ class Anything(nn.Module):
         torch.manual_seed(0)
         self.layers = nn.Sequential(nn.Linear(inputs, 6), nn.Tanh(), nn.Linear(6, outputs))
 
-    def forward(self, given):
-        return self.layers(torch.cat([part.flatten(1) / 10 for part in tensors(given)], dim=1))
+    def forward(self, x):
+        return self.layers(torch.cat([part.flatten(1) / 10 for part in tensors(x)], dim=1))
 
 
 def size(space):
@@ -109,17 +109,17 @@ def test_masks(acted):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda x, state, after: (after, after.mean(0, keepdim=True).expand_as(after)), "rows one at a time"),
-        (lambda x, state, after: (after, x[:, [0, 1, 2, 3, 0]]), "what was remembered before changes nothing"),
+        (lambda x, state, after: (after, x[:, [0, 1, 2, 3, 0]]), "the state before does not change the state after"),
         (lambda x, state, after: (after, after[:, :4]), r"must have shape \[6, 5\]"),
         (lambda x, state, after: (after, after * torch.inf), "is not finite"),
         (lambda x, state, after: (after + 1, after), "the scores of act and those of the logit head"),
     ],
 )
-def test_a_memory_that_is_not_the_rows_own(change, said):
-    with pytest.raises(AssertionError, match=said):
+def test_a_memory_that_is_not_the_rows_own(change, message):
+    with pytest.raises(AssertionError, match=message):
         check_policy(with_memory(change))
 
 
@@ -162,7 +162,7 @@ def some_keys(policy, original, observations):
 
 
 @pytest.mark.parametrize(
-    ("name", "replacement", "options", "said"),
+    ("name", "replacement", "options", "message"),
     [
         ("choose", second_branch_reversed, {}, "does not choose the action of the highest score"),
         ("choose", without_masks, {"masked": True}, "highest score of those allowed"),
@@ -171,31 +171,31 @@ def some_keys(policy, original, observations):
         ("encode", some_keys, {"observed": Dict(a=STATES, b=Discrete(2))}, "observations with nothing in them"),
     ],
 )
-def test_what_breaks_the_contract_is_found(name, replacement, options, said):
-    with pytest.raises(AssertionError, match=said):
+def test_what_breaks_the_contract_is_found(name, replacement, options, message):
+    with pytest.raises(AssertionError, match=message):
         check_policy(Altered(name, replacement, **options))
 
 
 def test_a_random_decision_that_forgets():
     policy = with_memory()
     original = policy.act
-    policy.act = lambda *given, **named: forgetting_the_state(policy, original, *given, **named)
-    with pytest.raises(AssertionError, match="leaves another state than a certain one"):
+    policy.act = lambda *args, **named: forgetting_the_state(policy, original, *args, **named)
+    with pytest.raises(AssertionError, match="leads to another state than a deterministic one"):
         check_policy(policy)
 
 
 @pytest.mark.parametrize(
-    ("attribute", "value", "said"),
+    ("attribute", "value", "message"),
     [
         ("branches", (5,), r"branches \(5,\) must be \(3, 2\)"),
         ("heads", ("action",), "the deciding head is 'action' in MultiDiscrete"),
         ("state_size", 4, r"the state after act must have shape \[6, 4\]"),
     ],
 )
-def test_attributes(attribute, value, said):
+def test_attributes(attribute, value, message):
     policy = rltools.TorchPolicy(Anything(4, 5), STATES, MultiDiscrete([3, 2]))
     setattr(policy, attribute, value)
-    with pytest.raises(AssertionError, match=said):
+    with pytest.raises(AssertionError, match=message):
         check_policy(policy)
 
 
@@ -203,9 +203,9 @@ def test_a_memory_that_is_not_announced():
     policy = with_memory()
     original = policy.act
     policy.state_size = 0
-    policy._remembered = lambda rows, context: torch.zeros(rows, 5)
+    policy._state_before = lambda rows, context: torch.zeros(rows, 5)
     assert original is not None
-    with pytest.raises(AssertionError, match="state_size is 0, and act remembers something"):
+    with pytest.raises(AssertionError, match="state_size is 0, and act returns a state"):
         check_policy(policy)
 
 

@@ -73,10 +73,10 @@ def test_stepping_by_hand_and_by_the_policy_agree(policy):
     by_policy.reset(seed=0)
     by_hand.reset(seed=0)
     for _ in range(8):
-        *one, first = by_policy.step_policy()
+        *others, first = by_policy.step_policy()
         *two, second = by_hand.step(first["action"])
-        np.testing.assert_array_equal(one[0], two[0])
-        assert one[1:] == two[1:]
+        np.testing.assert_array_equal(others[0], two[0])
+        assert others[1:] == two[1:]
         np.testing.assert_allclose(first["attribution"], second["attribution"], rtol=1e-6)
         assert first["score"] == pytest.approx(second["score"])
 

@@ -14,7 +14,7 @@ import rltools
 from rltools import AttributionWrapper, ReplayWrapper
 from rltools.errors import ArgumentError, ConflictError
 from rltools.wrappers import ReplaySkippedWarning
-from rltools.wrappers._replay import cubes
+from rltools.wrappers._replay import capped_cubic_schedule
 
 
 def always(number):
@@ -23,49 +23,51 @@ def always(number):
 
 def play(env, episodes=1, seed=0):
     """Every step's five values."""
-    seen = []
+    steps_taken = []
     for number in range(episodes):
         env.reset(seed=seed + number)
         ended = False
         while not ended:
-            seen.append(env.step_policy())
-            ended = seen[-1][2] or seen[-1][3]
-    return seen
+            steps_taken.append(env.step_policy())
+            ended = steps_taken[-1][2] or steps_taken[-1][3]
+    return steps_taken
 
 
 @pytest.fixture
 def make(policy, tmp_path):
-    def made(render_mode="rgb_array", steps=12, method="gradient", target=None, folder=tmp_path / "live", **choices):
+    def make_env(render_mode="rgb_array", steps=12, method="gradient", target=None, folder=tmp_path / "live", **kwargs):
         env = gymnasium.make("CartPole-v1", render_mode=render_mode, max_episode_steps=steps)
-        return ReplayWrapper(AttributionWrapper(env, policy, method, target), folder, **choices)
+        return ReplayWrapper(AttributionWrapper(env, policy, method, target), folder, **kwargs)
 
-    return made
+    return make_env
 
 
 @pytest.mark.parametrize("target", [None, "centered:all"])
 def test_what_was_seen_is_what_is_kept(make, tmp_path, policy, target):
     env = make(episode_trigger=always, target=target)
-    seen = play(env, episodes=2, seed=5)
+    steps_taken = play(env, episodes=2, seed=5)
     env.close()
     recording = rltools.open_recording(tmp_path / "live")
     assert recording.numbers == (0, 1)
     assert not recording.damaged()
-    found = recording.attribution("gradient")
-    values = np.stack([info["attribution"] for *_, info in seen])
-    np.testing.assert_array_equal(found.values, values if target else values[:, None])
+    attribution = recording.attribution("gradient")
+    values = np.stack([info["attribution"] for *_, info in steps_taken])
+    np.testing.assert_array_equal(attribution.values, values if target else values[:, None])
     episodes = [recording.episode(0), recording.episode(1)]
-    np.testing.assert_array_equal(np.concatenate([one.actions for one in episodes]), [i["action"] for *_, i in seen])
-    for one, frames in zip(episodes, map(recording.frames, recording.numbers), strict=True):
-        assert len(frames) == len(one)
+    actions = [info["action"] for *_, info in steps_taken]
+    np.testing.assert_array_equal(np.concatenate([episode.actions for episode in episodes]), actions)
+    for episode, frames in zip(episodes, map(recording.frames, recording.numbers), strict=True):
+        assert len(frames) == len(episode)
         assert frames[0].startswith(b"RIFF")
-        assert one.outcome.seed == 5 + one.outcome.number
-        np.testing.assert_array_equal(one.final_observation, seen[len(one) - 1 if one is episodes[0] else -1][0])
-        logits = policy.head("logit", torch.tensor(one.states), rltools.policies.base.Context())
-        np.testing.assert_allclose(one.scores, logits.detach(), atol=1e-6)
+        assert episode.outcome.seed == 5 + episode.outcome.number
+        last = len(episode) - 1 if episode is episodes[0] else -1
+        np.testing.assert_array_equal(episode.final_observation, steps_taken[last][0])
+        logits = policy.head("logit", torch.tensor(episode.states), rltools.policies.base.Context())
+        np.testing.assert_allclose(episode.scores, logits.detach(), atol=1e-6)
     # Explained again from what was kept, it is the same.
     rltools.explain(recording, policy, method="integrated_gradients", target="centered:chosen", references=2)
     again = rltools.attribute(policy, episodes[0].states[:1], target=target).values
-    np.testing.assert_allclose(again[0, 0], found.values[0, 0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(again[0, 0], attribution.values[0, 0], rtol=1e-5, atol=1e-7)
     page = (tmp_path / "live" / "replays" / "episode-000001.html").read_text()
     assert env.pages == tuple(tmp_path / "live" / "replays" / f"episode-00000{n}.html" for n in range(2))
     assert "data:image/webp" in page or "webp" in page
@@ -85,10 +87,10 @@ def test_the_steps_of_the_caller(make, tmp_path):
 def test_nothing_is_changed(make, tmp_path):
     watched = make(episode_trigger=always)
     alone = make(episode_trigger=lambda number: False, folder=tmp_path / "other")
-    for one, other in zip(play(watched, 2), play(alone, 2), strict=True):
-        np.testing.assert_array_equal(one[0], other[0])
-        assert one[1:4] == other[1:4]
-        np.testing.assert_array_equal(one[4]["attribution"], other[4]["attribution"])
+    for episode, other in zip(play(watched, 2), play(alone, 2), strict=True):
+        np.testing.assert_array_equal(episode[0], other[0])
+        assert episode[1:4] == other[1:4]
+        np.testing.assert_array_equal(episode[4]["attribution"], other[4]["attribution"])
     assert not alone.pages
     assert watched.spec == alone.spec
 
@@ -100,8 +102,8 @@ def test_only_chosen_episodes(make, tmp_path):
     assert [page.name for page in env.pages] == ["episode-000002.html"]
 
 
-def test_which_are_chosen_where_nobody_says():
-    assert [number for number in range(2500) if cubes(number)] == [
+def test_the_default_schedule():
+    assert [number for number in range(2500) if capped_cubic_schedule(number)] == [
         *(root**3 for root in range(10)),
         1000,
         2000,
@@ -145,15 +147,15 @@ def test_an_environment_that_fails(counting, squares, tmp_path):
 
 def test_the_disk_is_full(make, monkeypatch):
     env = make(episode_trigger=always)
-    whole = len(play(make(episode_trigger=always, folder=env._recording.directory.parent / "whole")))
+    length = len(play(make(episode_trigger=always, folder=env._recording.directory.parent / "whole")))
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rltools.wrappers._replay.keep", full)
+    monkeypatch.setattr("rltools.wrappers._replay.write_episode", full)
     with pytest.warns(ReplaySkippedWarning, match="no replay of episode 0: .*No space left"):
-        seen = play(env)
-    assert len(seen) == whole
+        steps_taken = play(env)
+    assert len(steps_taken) == length
     assert not env.pages
 
 
@@ -187,8 +189,8 @@ def test_a_page_that_cannot_be_drawn(make, monkeypatch):
     monkeypatch.setattr("rltools.wrappers._replay.replay", lambda *_, **__: 1 / 0)
     env = make(episode_trigger=always, steps=5)
     with pytest.warns(ReplaySkippedWarning, match="no replay of episode 0: ZeroDivisionError"):
-        seen = play(env)
-    assert len(seen) == 5
+        steps_taken = play(env)
+    assert len(steps_taken) == 5
     assert not env.pages
 
 
@@ -215,9 +217,9 @@ def test_methods_that_compare_and_policies_that_remember(tmp_path):
         env.step_policy()
     env.close()
     recording = rltools.open_recording(tmp_path)
-    asked = recording.spec(recording.find())
-    assert asked.effect == "the observation of the moment, memory held"
-    assert len(asked.parameters["reference"]) == 64
+    spec = recording.spec(recording.find())
+    assert spec.effect == "the observation of the moment, memory held"
+    assert len(spec.parameters["reference"]) == 64
     assert np.abs(recording.episode(0).recurrent_states[1:]).sum() > 0
     rltools.explain(recording, policy)  # the scores agree, or it would be refused
     assert len(recording.specs) == 2

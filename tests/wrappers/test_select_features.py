@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from gymnasium.wrappers import FrameStackObservation, NormalizeObservation
+from gymnasium.wrappers import FrameStackObservation, NormalizeObservation, ReshapeObservation
 
 import rltools
 from rltools.cards import environment_card
@@ -17,15 +17,15 @@ CARD = environment_card(environment_spec("CartPole-v1"))
 
 @pytest.mark.parametrize("keep", [["cart position", "pole angle"], [0, 2], [2, "cart position"]])
 def test_the_entries_that_are_kept_are_those_that_were_asked_for(keep):
-    whole = gymnasium.make("CartPole-v1")
+    full = gymnasium.make("CartPole-v1")
     part = rltools.SelectFeatures(gymnasium.make("CartPole-v1"), keep)
-    seen, kept = whole.reset(seed=3)[0], part.reset(seed=3)[0]
+    observation, selected = full.reset(seed=3)[0], part.reset(seed=3)[0]
     names = {"cart position": 0, "pole angle": 2}
-    np.testing.assert_array_equal(kept, seen[[names.get(entry, entry) for entry in keep]])
+    np.testing.assert_array_equal(selected, observation[[names.get(entry, entry) for entry in keep]])
     features = observed_features(part, CARD)
     assert features.names == tuple(CARD.observation[names.get(entry, entry)].name for entry in keep)
     assert set(features.units) == {"m", "rad"}
-    assert part.observation_space.contains(kept)
+    assert part.observation_space.contains(selected)
 
 
 def test_the_names_stay_right_through_other_wrappers():
@@ -46,20 +46,21 @@ def test_it_is_an_environment_and_can_be_made_again():
 
 
 @pytest.mark.parametrize(
-    ("keep", "error", "said"),
+    ("keep", "error", "message"),
     [
         (["pole angel"], UnknownNameError, "there are 'pole angle'"),
         ([], ArgumentError, "at least one"),
-        ([1, "cart velocity"], ArgumentError, "each of them once"),
-        ([4], ArgumentError, "no entry 4 to keep; the observation has 0 to 3"),
-        ([-1], ArgumentError, "no entry -1"),
+        ([1, "cart velocity"], ArgumentError, "each only once"),
+        ([4], ArgumentError, "no feature 4 to keep; positions are 0 to 3"),
+        ([-1], ArgumentError, "no feature -1"),
     ],
 )
-def test_what_cannot_be_kept_is_said(keep, error, said):
-    with pytest.raises(error, match=said):
+def test_what_cannot_be_kept_is_said(keep, error, message):
+    with pytest.raises(error, match=message):
         rltools.SelectFeatures(gymnasium.make("CartPole-v1"), keep)
 
 
-def test_only_vectors_have_entries_to_keep(told):
-    with pytest.raises(ArgumentError, match="keeps entries of a vector"):
-        rltools.SelectFeatures(told("picture")[0], [0])
+def test_only_vectors_have_features_to_keep():
+    env = ReshapeObservation(gymnasium.make("CartPole-v1"), (2, 2))
+    with pytest.raises(ArgumentError, match="keeps features of a vector"):
+        rltools.SelectFeatures(env, [0])

@@ -35,13 +35,13 @@ def envs(counting):
 
 def _states(info, explained_state):
     """The explained state in each environment; None where nothing was explained, which must be NaN throughout."""
-    found = []
-    for values, scores, there in zip(info["attribution"], info["score"], info["_attribution"], strict=True):
-        assert there or (np.isnan(values).all() and np.isnan(scores).all())
-        found.append(tuple(explained_state(values)) if there else ONLY_A_RESET)
-        assert not there or tuple(np.sqrt(scores)) == found[-1]
+    results = []
+    for values, scores, is_explained in zip(info["attribution"], info["score"], info["_attribution"], strict=True):
+        assert is_explained or (np.isnan(values).all() and np.isnan(scores).all())
+        results.append(tuple(explained_state(values)) if is_explained else ONLY_A_RESET)
+        assert not is_explained or tuple(np.sqrt(scores)) == results[-1]
     np.testing.assert_array_equal(info["_attribution"], info["_score"])
-    return found
+    return results
 
 
 @pytest.mark.parametrize("by_policy", [False, True])
@@ -52,14 +52,14 @@ def _states(info, explained_state):
 def test_no_action_is_explained_by_another_episode(envs, squares, explained_state, mode, expected, copy, by_policy):
     wrapped = VectorAttributionWrapper(envs(mode, copy), squares, target="logit:all")
     wrapped.reset()
-    found = []
+    results = []
     for _ in range(8):
         step = wrapped.step_policy() if by_policy else wrapped.step(np.array([1, 0]))
-        found.append(_states(step[4], explained_state))
+        results.append(_states(step[4], explained_state))
         ended = step[2] | step[3]
         if mode is DISABLED and ended.any():
             wrapped.reset(options={"reset_mask": ended})
-    assert [list(states) for states in zip(*found, strict=True)] == expected
+    assert [list(states) for states in zip(*results, strict=True)] == expected
 
 
 @pytest.mark.parametrize("mode", [NEXT, SAME, DISABLED])
@@ -144,10 +144,11 @@ def test_when_all_only_reset_nothing_is_explained(counting, squares):
     alone = SyncVectorEnv([partial(counting, 1)])
     wrapped = VectorAttributionWrapper(alone, squares, "shapley", references=np.zeros(2, np.float32))
     wrapped.reset()
-    for step, there in ((wrapped.step_policy, True), (wrapped.step_policy, False), (lambda: wrapped.step([0]), True)):
+    steps = ((wrapped.step_policy, True), (wrapped.step_policy, False), (lambda: wrapped.step([0]), True))
+    for step, is_explained in steps:
         *_, info = step()
-        assert info["_attribution"].tolist() == [there]
-        assert np.isfinite(info["attribution"]).all() == there
+        assert info["_attribution"].tolist() == [is_explained]
+        assert np.isfinite(info["attribution"]).all() == is_explained
 
 
 def test_action_and_gradient_share_one_forward(net, policy):
@@ -172,11 +173,11 @@ def test_continuous_actions():
     wrapped.close()
 
 
-@pytest.mark.parametrize(("metadata", "found"), [({}, "nothing"), ({"autoreset_mode": "NextStep"}, "'NextStep'")])
-def test_an_unknown_way_of_resetting_is_refused(envs, squares, metadata, found):
+@pytest.mark.parametrize(("metadata", "value"), [({}, "nothing"), ({"autoreset_mode": "NextStep"}, "'NextStep'")])
+def test_an_unknown_way_of_resetting_is_refused(envs, squares, metadata, value):
     vector = envs(NEXT)
     vector.metadata = metadata
-    with pytest.raises(SimulationError, match=rf"has {found}, and must be one of AutoresetMode\.NEXT_STEP"):
+    with pytest.raises(SimulationError, match=rf"has {value}, and must be one of AutoresetMode\.NEXT_STEP"):
         VectorAttributionWrapper(vector, squares)
 
 

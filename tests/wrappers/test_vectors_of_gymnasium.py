@@ -31,13 +31,13 @@ def test_vector_environments_of_gymnasium(policy, kind):
         for step in range(9):
             actions = np.array([step % 2, (step // 2) % 2])
             *expected, _ = plain.step(actions)
-            *found, info = wrapped.step(actions)
-            for one, other in zip(expected, found, strict=True):
-                np.testing.assert_array_equal(one, other)
+            *actual, info = wrapped.step(actions)
+            for part, other in zip(expected, actual, strict=True):
+                np.testing.assert_array_equal(part, other)
             assert info["_attribution"].tolist() == (~ended).tolist()
             _check_rows(policy, observations, actions, ended, info)
-            observations = np.array(found[0])
-            ended = (found[2] | found[3]) & (kind != "async same")
+            observations = np.array(actual[0])
+            ended = (actual[2] | actual[3]) & (kind != "async same")
         assert step > 6
     finally:
         plain.close()

@@ -13,13 +13,13 @@ from rltools import AttributionWrapper
 def _played(env, steps=40):
     """Everything a caller can see of an environment, as plain values."""
     env.action_space.seed(3)
-    seen = [env.reset(seed=7)]
+    results = [env.reset(seed=7)]
     for _ in range(steps):
         step = env.step(env.action_space.sample())
-        seen.append(step)
+        results.append(step)
         if step[2] or step[3]:
-            seen.append(env.reset())
-    return seen, env.unwrapped.np_random.bit_generator.state, env.action_space.np_random.bit_generator.state
+            results.append(env.reset())
+    return results, env.unwrapped.np_random.bit_generator.state, env.action_space.np_random.bit_generator.state
 
 
 def test_trajectories_and_random_streams_are_those_of_the_environment(policy):
@@ -27,12 +27,12 @@ def test_trajectories_and_random_streams_are_those_of_the_environment(policy):
     wrapped, its_stream, its_sampling = _played(AttributionWrapper(gymnasium.make("CartPole-v1"), policy))
     assert (stream, sampling) == (its_stream, its_sampling)
     assert len(plain) == len(wrapped) > 41
-    for expected, found in zip(plain, wrapped, strict=True):
-        np.testing.assert_array_equal(expected[0], found[0])
-        assert expected[0].dtype == found[0].dtype
-        assert expected[1:-1] == found[1:-1]
+    for expected, actual in zip(plain, wrapped, strict=True):
+        np.testing.assert_array_equal(expected[0], actual[0])
+        assert expected[0].dtype == actual[0].dtype
+        assert expected[1:-1] == actual[1:-1]
         added = {"attribution", "score"} if len(expected) == 5 else set()
-        assert found[-1].keys() == expected[-1].keys() | added
+        assert actual[-1].keys() == expected[-1].keys() | added
 
 
 def test_construction_draws_nothing(cartpole, policy):
@@ -59,7 +59,7 @@ def test_check_env_finds_no_more_than_in_the_environment_itself(policy):
 def test_keeps_a_copy_of_each_observation(counting, squares, explained_state, reuse):
     env = AttributionWrapper(counting(reuse=reuse), squares, target="logit:all")
     expected = [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
-    found = []
+    actual = []
     for _ in range(2):
         observation, _ = env.reset()
         terminated = False
@@ -67,8 +67,8 @@ def test_keeps_a_copy_of_each_observation(counting, squares, explained_state, re
             if not reuse:
                 observation[:] = 77  # what the caller does with it is none of ours
             observation, _, terminated, _, info = env.step(1)
-            found.append(tuple(explained_state(info["attribution"])))
-    assert found == expected
+            actual.append(tuple(explained_state(info["attribution"])))
+    assert actual == expected
 
 
 def test_the_environments_info_is_not_written_into(counting, squares):

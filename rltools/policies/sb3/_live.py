@@ -135,7 +135,7 @@ def _inspect_with_statistics(envs: Sequence[gymnasium.Env[Any, Any]], fresh: boo
     ]
     spec = dataclasses.replace(info.spec, additional_wrappers=(*wrappers, *statistics))
     first = f"statistics of observations are those of the first of the {len(envs)} environments that it was trained in"
-    return dataclasses.replace(info, spec=spec, given=spec, notes=(*info.notes, *((first,) if len(envs) > 1 else ())))
+    return dataclasses.replace(info, spec=spec, env=spec, notes=(*info.notes, *((first,) if len(envs) > 1 else ())))
 
 
 def _fits(vector: Any, network: Any) -> bool:

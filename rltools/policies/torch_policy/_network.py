@@ -1,4 +1,4 @@
-"""What a network computes of observations: its heads, checked, and what it remembers."""
+"""Computes a network's heads and its recurrent state from observations, with checks."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ HEADS = ("logit", "q_value", "advantage", "mean", "action", "value")
 
 
 class Network:
-    """The half of `TorchPolicy` that computes; the other half decides. Never made on its own.
+    """The half of `TorchPolicy` that computes; the other half decides. It is only used as its base class.
 
     Args:
-        module: that the heads are computed with; it keeps its modes.
+        module: the network; its train/eval modes are kept.
         heads: see `TorchPolicy`; the first one decides.
-        source: what errors call it.
+        source: gives the name in errors.
         features: of an observation.
         branches: how many values each discrete choice has; empty for continuous actions.
-        width: how many scores a head has, "value" and the "q_value" of continuous actions apart.
+        width: how many scores a head has, except "value" and the "q_value" of continuous actions, which have 1.
         dtype: torch.float32 or torch.float64.
         memory: of a recurrent network.
-        normalization: of observations, or a function that gives what it is at the moment.
+        normalization: of observations, or a function that returns the current one.
         sha256_of: see `CurrentSource`.
 
     Raises:
@@ -78,15 +78,15 @@ class Network:
         self.dtype = dtype
         self._memory = memory
         self.state_size = 0 if memory is None else memory.size
-        self._given_normalization, self.units = normalization, "environment"
+        self._normalization_or_function, self.units = normalization, "environment"
         self._checked_rows: dict[str, list[Any]] = {}
         # Looked up once: acting is a matter of microseconds.
         self._widths = {name: 1 if name == "value" or (name == "q_value" and not branches) else width for name in heads}
-        self._known = {} if memory is not None else _plans(self._heads)
+        self._plan_of = {} if memory is not None else _plans(self._heads)
 
     @property
     def source(self) -> Source:
-        """Where it comes from; its sha256 is that of the network as it is now."""
+        """See `Policy.source`; the sha256 is that of the network as it is now."""
         return self._source()
 
     @source.setter
@@ -97,19 +97,19 @@ class Network:
 
     @property
     def device(self) -> torch.device:
-        """Where its network is now."""
+        """The device of the network now."""
         return device_of(self._roots)
 
     @property
     def _modules(self) -> list[nn.Module]:
-        """All that is in its network now, in the order of `modules()`."""
+        """All modules of the network now, in the order of `modules()`."""
         return tree(self._roots)
 
     @property
     def _normalization(self) -> Normalization | None:
-        """What normalizes observations now."""
-        given = self._given_normalization
-        return given() if callable(given) else given
+        """The normalization of observations now."""
+        current = self._normalization_or_function
+        return current() if callable(current) else current
 
     def encode(self, observations: Any) -> Tensor:
         """See `Policy.encode`."""
@@ -120,26 +120,26 @@ class Network:
         return _tensor(values, self.device)
 
     def __copy__(self) -> Self:
-        """A policy around the very same network."""
+        """A policy that shares the network."""
         same = object.__new__(type(self))
         vars(same).update(vars(self))
         return same
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """A pickle or a deep copy: a policy around a copy of the network, not compiled.
+        """For pickles and deep copies: a policy around a copy of the network, not compiled.
 
-        The functions of a library hold on to the network that they were made for, so such a policy is made anew.
+        The heads of a policy library refer to the network that they were made for, so such a policy is made anew.
         """
         if self._again is None:
             return super().__reduce_ex__(protocol)
-        placed = {name: vars(self)[name] for name in ("environment", "bounds") if name in vars(self)}
-        return _made_again, (self._again(), self.source, self.units, placed)
+        environment = {name: vars(self)[name] for name in ("environment", "bounds") if name in vars(self)}
+        return _remade, (self._again(), self.source, self.units, environment)
 
     def in_network_units(self) -> Self:
-        """The same policy with observations normalized where they are encoded: their unit is the network's.
+        """The same policy with normalized observations as its features, in the network's units.
 
         Raises:
-            ArgumentError: it normalizes nothing, so that its network's units are the environment's.
+            ArgumentError: it does not normalize, so its network's units are the environment's.
         """
         normalization = self._normalization
         if normalization is None:
@@ -153,18 +153,18 @@ class Network:
         return same
 
     def compiled(self) -> Self:
-        """The same policy with its heads compiled by torch: some seconds for each shape, then a faster forward."""
+        """The same policy with its heads compiled by torch: some seconds for each shape, then faster forward passes."""
         same = copy.copy(self)
         same._heads = {
             name: head.compiled() if isinstance(head, Planned) else torch.compile(head)
             for name, head in self._heads.items()
         }
-        same._known = {} if self._memory is not None else _plans(same._heads)
+        same._plan_of = {} if self._memory is not None else _plans(same._heads)
         same._is_compiled = True
         return same
 
     def clipped(self, x: Tensor) -> Tensor | None:
-        """`x [batch, *feature]` -> bool of that shape, the entries that normalization clips; None without any."""
+        """`x [batch, *feature]` -> bool of that shape, the elements that normalization clips; None without any."""
         normalization = self._normalization
         if normalization is None:
             return None
@@ -174,7 +174,7 @@ class Network:
         """See `Policy.head`.
 
         Raises:
-            ArgumentError: no such head, or one that needs what the context does not hold.
+            ArgumentError: no such head, or it needs an action and the context has none.
             MismatchError: the network cannot take x, or its output is not `[batch, k]`.
         """
         if name not in self._heads:
@@ -185,33 +185,33 @@ class Network:
             return self._checked(name, x.shape, self._guarded(name, x.shape, lambda: run(self._inputs(x))))
 
         def call(x: Tensor, action: Tensor | None, state: Tensor | None) -> Tensor:
-            output: Tensor = head(*self._given(name, x, Context(action=action, state=state)))
+            output: Tensor = head(*self._head_inputs(name, x, Context(action=action, state=state)))
             return output
 
         return self._called(name, x.shape, call, x, context.action, context.state)
 
     def vjp(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, VjpFn] | None:
-        """See `rltools.policies.base.Pulling`; None where the head is not made of known layers."""
+        """See `rltools.policies.base.SupportsVjp`; None if the head does more than call known layers."""
         plan = self._plan(name)
         if plan is None or self.features.is_nested:
             return None
         normalization = self._normalization if self.units == "environment" else None
-        pulled = self._guarded(name, x.shape, lambda: plan.vjp(x if normalization is None else normalization.apply(x)))
-        if pulled is None:
+        result = self._guarded(name, x.shape, lambda: plan.vjp(x if normalization is None else normalization.apply(x)))
+        if result is None:
             return None
-        output, back = self._checked(name, x.shape, pulled[0]), pulled[1]
-        return output, back if normalization is None else lambda g: normalization.back(x, back(g))
+        output, vjp_fn = self._checked(name, x.shape, result[0]), result[1]
+        return output, vjp_fn if normalization is None else lambda g: normalization.vjp(x, vjp_fn(g))
 
     def _plan(self, name: str) -> Plan | None:
-        """The layers that a head comes down to at this moment; None where it has to be called."""
-        plan = self._known.get(name)
+        """The layers that calling a head amounts to now; None if it has to be called."""
+        plan = self._plan_of.get(name)
         return None if plan is None else plan()
 
-    def _given(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
-        """What a head is a function of."""
+    def _head_inputs(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
+        """The arguments of a head."""
         inputs = self._inputs(x)
         if self._memory is not None:
-            return (self._memory.recall(name, inputs, self._remembered(len(x), context)),)
+            return (self._memory.recall(name, inputs, self._state_before(len(x), context)),)
         if name != "q_value" or self.branches:
             return (inputs,)
         if context.action is None:
@@ -219,14 +219,14 @@ class Network:
         return inputs, context.action
 
     def _inputs(self, x: Tensor) -> Any:
-        """What the network takes for x."""
+        """The input of the network for x."""
         normalization = self._normalization
         if normalization is not None and self.units == "environment":
             x = normalization.apply(x)
         return self.features.unflatten(x) if self.features.is_nested else x
 
     def _observed(self, observations: Any, weight: Tensor | None) -> tuple[Any, Sequence[int]]:
-        """What the network takes for observations, where a weight of it is, and the shape of x."""
+        """The input of the network for observations, on the device of `weight`, and the shape of x."""
         values = encode(observations, self.features, self.dtype, self.name)
         normalization = self._normalization
         if normalization is not None:
@@ -236,36 +236,36 @@ class Network:
             x = x.to(self.device if weight is None else weight.device)
         return self.features.unflatten(x) if self.features.is_nested else x, values.shape
 
-    def _remembered(self, rows: int, context: Context) -> Tensor:
+    def _state_before(self, rows: int, context: Context) -> Tensor:
         if context.state is not None:
             return context.state
         return torch.zeros(rows, self.state_size, dtype=self.dtype, device=self.device)
 
-    def _called(self, name: str, shape: Sequence[int], head: Callable[..., Tensor], *given: Any) -> Tensor:
-        """What calling a head gives for an x of this shape, in eval mode and checked, its rows too."""
+    def _called(self, name: str, shape: Sequence[int], head: Callable[..., Tensor], *args: Any) -> Tensor:
+        """Call a head in eval mode, for an x of this shape; check its output, and that rows are independent."""
         modules = self._modules
         with evaluating(modules):
-            self._check_rows(name, shape, head, given, modules)
-            return self._checked(name, shape, self._guarded(name, shape, lambda: head(*given)))
+            self._check_rows(name, shape, head, args, modules)
+            return self._checked(name, shape, self._guarded(name, shape, lambda: head(*args)))
 
     def _check_rows(
         self,
         name: str,
         shape: Sequence[int],
         function: Callable[..., Tensor],
-        given: tuple[Any, ...],
+        args: tuple[Any, ...],
         modules: Sequence[nn.Module],
     ) -> None:
-        """Look once at whether rows influence each other, and again whenever the network was changed."""
+        """Check once that rows do not influence each other, and again whenever the network was changed."""
         now = arrangement(modules)
         if shape[0] < 2 or self._checked_rows.get(name) == now:
             return
-        what = f"the {name} head of {self.name}"
-        if self._guarded(name, shape, lambda: check_rows(what, function, given, modules)):
+        title = f"the {name} head of {self.name}"
+        if self._guarded(name, shape, lambda: check_rows(title, function, args, modules)):
             self._checked_rows[name] = now
 
     def _guarded(self, name: str, shape: Sequence[int], compute: Callable[[], Any]) -> Any:
-        """What is computed for an x of this shape; whatever a network raises becomes an error of ours."""
+        """Compute something for an x of this shape; whatever a network raises becomes a `MismatchError`."""
         try:
             return compute()
         except (torch.OutOfMemoryError, RltoolsError):
@@ -274,7 +274,7 @@ class Network:
             raise MismatchError(cannot_take(self.name, name, shape, self.dtype, error)) from error
 
     def _checked(self, name: str, shape: Sequence[int], scores: Any) -> Tensor:
-        """What a head gave for an x of this shape, in the policy's dtype."""
+        """A head's output for an x of this shape, checked, in the policy's dtype."""
         expected = (shape[0], self._widths[name])
         if not isinstance(scores, Tensor) or scores.shape != expected or scores.layout is not torch.strided:
             raise MismatchError(wrong_output(self.name, name, shape, expected, scores))
@@ -283,22 +283,22 @@ class Network:
         return scores if scores.dtype is self.dtype else scores.to(self.dtype)
 
     def _advance(self, inputs: Any, rows: int, context: Context) -> tuple[Tensor, Tensor]:
-        """What the first head is a function of, and the next state."""
-        memory, state, modules = self._memory, self._remembered(rows, context), self._modules
+        """The input of the first head, and the next state."""
+        memory, state, modules = self._memory, self._state_before(rows, context), self._modules
         assert memory is not None
         with evaluating(modules):
             shape = (rows, *self.features.shape)
             self._check_rows(
                 self.heads[0], shape, lambda x, state: memory.advance(x, state)[0], (inputs, state), modules
             )
-            recalled, after = self._guarded(self.heads[0], shape, lambda: memory.advance(inputs, state))
-        return recalled, after
+            head_input, after = self._guarded(self.heads[0], shape, lambda: memory.advance(inputs, state))
+        return head_input, after
 
     def advance(self, x: Tensor, context: Context) -> Tensor:
-        """`x [batch, *feature]` -> the state `[batch, state]` after it, differentiable; of a recurrent policy only.
+        """`x [batch, *feature]` -> the state `[batch, state]` after it, differentiable; for a recurrent policy only.
 
         Raises:
-            ArgumentError: the policy remembers nothing.
+            ArgumentError: the policy is not recurrent.
         """
         if self._memory is None:
             raise ArgumentError(f"{self.source.name} is not recurrent; it remembers nothing from step to step")
@@ -310,7 +310,7 @@ def _plans(heads: Mapping[str, Head]) -> dict[str, Callable[[], Plan | None]]:
 
 
 def _roots(*functions: Any) -> list[nn.Module]:
-    """The modules behind some functions, without those that are in another one."""
+    """The modules behind some functions, except those inside another one of them."""
     roots: list[nn.Module] = []
     for root in dict.fromkeys(root for function in functions for root in modules_behind(function)):
         if root not in tree(roots):
@@ -318,11 +318,11 @@ def _roots(*functions: Any) -> list[nn.Module]:
     return roots
 
 
-def _made_again(make: Callable[[], Any], source: Source, units: str, placed: dict[str, Any]) -> Any:
+def _remade(make: Callable[[], Any], source: Source, units: str, environment: dict[str, Any]) -> Any:
     """A copy of a policy; see `Network.__reduce_ex__`."""
     policy = make()
     policy.source = source
-    vars(policy).update(placed)
+    vars(policy).update(environment)
     return policy.in_network_units() if units == "network" else policy
 
 

@@ -34,41 +34,42 @@ Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarr
 class TorchPolicy(Network):
     """A policy around any PyTorch module or function; see `rltools.policies.base.Policy` for its methods.
 
-    The module is never changed: it is scored in eval mode, and each submodule has its own mode back afterwards.
+    The module is never changed: it computes in eval mode, and each submodule gets its own mode back afterwards.
 
     Args:
         module: `x [batch, *observation] -> [batch, k]`. x is float, in the environment's own layout and units: an image
-            comes as 0..255, and scaling it is the module's business. A choice (Discrete, MultiDiscrete) comes one-hot.
-            Of a Dict or Tuple, x is a dict or tuple of such tensors, without its texts.
+            comes as 0..255, and the module has to scale it. A choice (Discrete, MultiDiscrete) comes one-hot. For a
+            Dict or Tuple, x is a dict or tuple of such tensors, without its texts.
         observation_space: a Box, Discrete, MultiDiscrete or MultiBinary, or a Dict or Tuple of these and of Text.
         action_space: a Discrete, MultiDiscrete, MultiBinary or Box.
-        heads: name -> function `x -> [batch, k]`, with the names "logit", "q_value", "advantage" of duelling networks,
-            "mean", "action" and "value"; the first one decides. The module itself by default, as "action" for Box and
+        heads: name -> function `x -> [batch, k]`, with the names "logit", "q_value", "advantage" of dueling networks,
+            "mean", "action" and "value"; the first one decides. By default the module itself, as "action" for Box and
             as "logit" for others, where k is the number of values of all choices, one choice after another; a bit of a
-            MultiBinary has two, off and on. Beside the actions of a Box, "q_value" is a function of
+            MultiBinary has two, off and on. For the actions of a Box, "q_value" is a function of
             `(x, action [batch, dimension])`, with k = 1.
-        name: what to call it on pages and in files; the name of the module's class by default.
+        name: what pages and files call it; the name of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
-        features: names and units of the observation's entries; by default those of the environment, else numbered.
+        features: names and units of the observation's elements; by default those of the environment, else numbered.
         environment: the specification it was trained on.
         dtype: torch.float32 or torch.float64, which the module must compute in.
         choose: (scores `[batch, k]` of the first head, deterministic, rngs) -> positions `[batch]` from 0 for Discrete,
-            values `[batch, k]` for Box. By default the highest score or a draw from the logits; the bounded score.
-        std: x -> `[batch, k]`, of the first head's scores, for random actions of a Box.
-        memory: of a recurrent network; heads are then functions of what it recalls, and so is the deviation.
-        normalization: of observations, before anything else the network does; None where it takes them as they are. A
-            function gives what it is at the moment of each call.
-        masked: whether it was trained to choose among those actions only that are allowed.
+            values `[batch, k]` for Box. By default the highest score or a draw from the logits; for Box the scores
+            within its bounds.
+        std: x -> `[batch, k]`, the standard deviation around the first head's scores, for random actions of a Box.
+        memory: of a recurrent network; heads and `std` are then functions of `RecurrentState.head_input`.
+        normalization: of observations, before anything else the network does; None if it takes them as they are. A
+            function returns the current one at each call.
+        masked: whether it chooses among the allowed actions only.
         source: replaces name and environment where more is known.
-        sha256_of: from the fingerprint of the network as it is at the moment to the source's sha256. None keeps that of
-            the source as long as the network stays as it is, and makes it another one with each change.
+        sha256_of: from the network's current fingerprint to the source's sha256. None keeps the sha256 of the source
+            until the network changes, and then derives another one from it.
 
     Attributes:
-        module: as given; whatever is changed in it counts from the next call on: parameters, layers, hooks.
+        module: the module itself; changes to its parameters, layers and hooks take effect from the next call on.
 
     Raises:
-        ArgumentError: spaces other than these, an unknown head, or another number of names than actions.
+        ArgumentError: other spaces, an unknown head, or not as many names as actions.
 
     Example:
         >>> import gymnasium, rltools
@@ -129,7 +130,7 @@ class TorchPolicy(Network):
         self.masked = masked
         self.observation_space = observation_space
         self.action_space = action_space
-        # Looked up once: a space's own attributes are properties, and acting is a matter of microseconds.
+        # Looked up once: a space's attributes are properties, and acting takes microseconds.
         self._action = (
             getattr(action_space, "start", None) if np.any(getattr(action_space, "start", 0)) else None,
             np.dtype(action_space.dtype or np.float32),
@@ -154,13 +155,13 @@ class TorchPolicy(Network):
         """See `Policy.choose`.
 
         Raises:
-            ArgumentError: random actions without a generator for each row, or from scores that have no distribution.
+            ArgumentError: random actions without a generator for each row, or without a distribution to draw from.
         """
         scores = scores.detach() if scores.requires_grad else scores
         if self._choose is not None:
             actions = self._choose(scores, deterministic, rngs)
         else:
-            actions = self._choose_plainly(scores, deterministic, rngs, mask if self.masked else None)
+            actions = self._choose_by_scores(scores, deterministic, rngs, mask if self.masked else None)
         start, dtype, shape = self._action
         if actions.shape[1:] != shape:
             actions = actions.reshape(-1, *shape)
@@ -181,35 +182,35 @@ class TorchPolicy(Network):
         with torch.no_grad():
             plan = self._plan(first)
             weight = None if plan is None else plan.first_weight
-            given, shape = self._observed(observations, weight)
+            inputs, shape = self._observed(observations, weight)
             if plan is not None:
                 run = self._heads[first] if self._is_compiled else plan
-                scores = self._checked(first, shape, self._guarded(first, shape, lambda: run(given)))
+                scores = self._checked(first, shape, self._guarded(first, shape, lambda: run(inputs)))
             else:
                 if self._memory is not None:
-                    given, state = self._advance(given, shape[0], context)
-                scores = self._called(first, shape, self._heads[first], given)
+                    inputs, state = self._advance(inputs, shape[0], context)
+                scores = self._called(first, shape, self._heads[first], inputs)
             if not deterministic and self._std is not None:
-                return self._draw(given, scores, context, rngs, state)
+                return self._draw(inputs, scores, context, rngs, state)
         return decide(self, scores, context, deterministic=deterministic, rngs=rngs, state=state)
 
     def _draw(
         self,
-        given: Any,
+        inputs: Any,
         scores: Tensor,
         context: Context,
         rngs: Sequence[np.random.Generator] | None,
         state: Tensor | None,
     ) -> ActResult:
-        """A decision by scores drawn around those of the first head, which are the ones that are kept."""
+        """A decision by scores drawn around those of the first head; the result has the latter."""
         assert self._std is not None
         with evaluating(self._modules):
-            drawn = gaussian(scores, self._std(given), rngs)
+            drawn = gaussian(scores, self._std(inputs), rngs)
         decided = decide(self, drawn, context, state=state)
-        kept = dataclasses.replace(decided.context, scores=scores)
-        return ActResult(decided.actions, scores.numpy(force=True), kept, state)
+        context = dataclasses.replace(decided.context, scores=scores)
+        return ActResult(decided.actions, scores.numpy(force=True), context, state)
 
-    def _choose_plainly(
+    def _choose_by_scores(
         self,
         scores: Tensor,
         deterministic: bool,
@@ -224,30 +225,30 @@ class TorchPolicy(Network):
 
 
 def claims(source: object) -> bool:
-    """Any module; libraries with modules of their own come before this one."""
+    """Whether the source is a PyTorch module; every other library is asked before this one, see `CLAIMS_LAST`."""
     return isinstance(source, nn.Module)
 
 
-def load(source: nn.Module, known: LoadOptions) -> TorchPolicy:
+def load(source: nn.Module, options: LoadOptions) -> TorchPolicy:
     """A policy around a module, with the spaces of its environment.
 
     Raises:
-        ArgumentError: no environment given, or statistics, which a plain module has none of.
+        ArgumentError: no environment, or statistics, which a plain module does not have.
     """
-    around = known.environment
-    if around is None:
+    env_info = options.environment
+    if env_info is None:
         raise ArgumentError(
             f"a {type(source).__name__} does not say what it observes; give env=, or make a TorchPolicy with its spaces"
         )
-    if known.normalize not in (None, False):
+    if options.normalize not in (None, False):
         raise ArgumentError("normalize is for models of libraries that keep statistics; put it into the module itself")
     return TorchPolicy(
         source,
-        around.observation_space,
-        around.action_space,
-        name=known.name,
-        features=around.features,
-        action_names=around.action_names,
-        environment=around.spec,
-        dtype=known.dtype or torch.float32,
+        env_info.observation_space,
+        env_info.action_space,
+        name=options.name,
+        features=env_info.features,
+        action_names=env_info.action_names,
+        environment=env_info.spec,
+        dtype=options.dtype or torch.float32,
     )

@@ -1,4 +1,4 @@
-"""What is said where a head cannot be used, and what to do instead."""
+"""Messages for modules and heads that cannot be used, with what to do instead."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _ACTORS = ("actor", "actor_mean", "actor_fc_mu", "policy", "policy_net", "pi", "
 
 
 def check_given(module: Any, heads: Any, features: Any, environment: Any, action_names: Any) -> None:
-    """Refuse what a TorchPolicy cannot be made of, by its type alone.
+    """Check the types of a TorchPolicy's arguments.
 
     Raises:
-        ArgumentError: one of the arguments is something else; the message says what to give.
+        ArgumentError: one of them has another type; the message says what to give.
     """
     if isinstance(module, type):
         raise ArgumentError(f"the module is the class {module.__name__}; give an instance of it, with trained weights")
     if isinstance(module, Mapping):
         raise ArgumentError(
-            f"the module is a {type(module).__name__}, weights that do not say what network they are of; build the "
+            f"the module is a {type(module).__name__}, weights without a description of their network; build the "
             f"network, load them into it with load_state_dict, and give the network"
         )
     if not callable(module):
@@ -60,18 +60,18 @@ def check_given(module: Any, heads: Any, features: Any, environment: Any, action
 
 
 def cannot_take(policy: str, head: str, shape: Sequence[int], dtype: torch.dtype, error: Exception) -> str:
-    """A head raised an error."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    """The message for a head that raised an error."""
+    reason = " ".join(str(error).split()) or type(error).__name__
     more = ""
-    if "more than 1 value per channel" in said:
+    if "more than 1 value per channel" in reason:
         more = "; give BatchNorm running statistics (track_running_stats=True)"
     elif shape[0] > 1 and isinstance(error, AssertionError):
         more = "; a head takes a batch of any size"
-    return f"the {head} head of {policy} cannot take observations {list(shape)} of {dtype}: {said}{more}"
+    return f"the {head} head of {policy} cannot take observations {list(shape)} of {dtype}: {reason}{more}"
 
 
 def wrong_output(policy: str, head: str, shape: Sequence[int], expected: Sequence[int], output: Any) -> str:
-    """A head gives something else than scores `[batch, k]`."""
+    """The message for a head whose output is not a tensor `[batch, k]`."""
     if isinstance(output, Tensor) and output.is_meta:
         return f"the network of {policy} is on the meta device, where it has no numbers; load its weights first"
     if isinstance(output, Tensor):
@@ -98,14 +98,14 @@ def _instead(head: str, output: Any) -> str:
 
 
 def without_forward(module: nn.Module, head: str) -> str:
-    """A module that cannot be called, and no heads; "" of any other."""
-    # TorchScript's is a descriptor that cannot be asked for in the class.
+    """The message for a module without `forward` and heads; "" for any other module."""
+    # TorchScript's is a descriptor that cannot be read from the class.
     if getattr_static(type(module), "forward") is not nn.Module.forward or "forward" in vars(module):
         return ""
     children = dict(module.named_children())
     likely = next((name for name in _ACTORS if name in children), next(iter(children), "actor"))
     return (
-        f"{type(module).__name__} has no forward, so it is not known which of its parts decides; give "
+        f"{type(module).__name__} has no forward, so it is unclear which of its parts decides; give "
         f"heads={{{head!r}: module.{likely}}}, or whichever of its parts gives the scores (it has "
         f"{', '.join(children) or 'none'})"
     )

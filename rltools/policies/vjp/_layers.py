@@ -1,7 +1,7 @@
-"""Layers as a forward pass and the way back: how a gradient passes through, without a graph.
+"""The forward pass and the vector-Jacobian product (vjp) of each known layer, without an autograd graph.
 
-A graph and the engine that walks it cost more than a small network: on a 64-64 MLP, one state at a time, a gradient
-takes four forward passes with them and two without.
+The graph and the engine that walks it cost more than a small network: on a 64-64 MLP, one observation at a time, a
+gradient takes as long as four forward passes with them and two without.
 """
 
 from __future__ import annotations
@@ -24,33 +24,34 @@ from rltools.policies.base import VjpFn
 
 
 class Layer(Protocol):
-    """One step of a chain."""
+    """A layer of a chain."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """`x [batch, ...]` -> `y [batch, ...]`."""
         ...
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
-        """The same y, and the way back: from gradients `[..., *y's shape]` to those of x, `[..., *x's shape]`.
+        """The same y, and the function from gradients `[..., *y's shape]` to those of x, `[..., *x's shape]`.
 
-        It holds on to no more than it needs: what is let go of is memory that the next layer finds warm.
+        That function keeps no more than it needs: memory that is freed is still in the cache for the next layer.
         """
         ...
 
 
 @dataclass(frozen=True)
 class LinearLayer:
-    """`nn.Linear`. Parameters are looked up at each call: whoever computes in another dtype puts others there."""
+    """`nn.Linear`. Its parameters are looked up at each call, because they are replaced to compute in another dtype."""
 
-    of: nn.Linear
+    module: nn.Linear
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
-        return functional.linear(x, self.of._parameters["weight"], self.of._parameters["bias"])  # type: ignore[arg-type]
+        parameters: Any = self.module._parameters
+        return functional.linear(x, parameters["weight"], parameters["bias"])
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
-        weight: Any = self.of._parameters["weight"]
+        weight: Any = self.module._parameters["weight"]
         return self(x), lambda g: g @ weight
 
 
@@ -58,23 +59,23 @@ class LinearLayer:
 class ConvolutionLayer:
     """`nn.Conv2d` of `[batch, channel, y, x]`."""
 
-    of: nn.Conv2d
+    module: nn.Conv2d
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
-        y: Tensor = self.of._conv_forward(x, self.of.weight, self.of.bias)
+        y: Tensor = self.module._conv_forward(x, self.module.weight, self.module.bias)
         return y
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         y, shape = self(x), x.shape
-        deep = y.ndim
+        ndim = y.ndim
 
-        def back(g: Tensor) -> Tensor:
-            lead = g.shape[: g.ndim - deep]
-            return convolution_back(self.of, shape, g.reshape(-1, *g.shape[-3:])).reshape(*lead, *shape)
+        def vjp_fn(g: Tensor) -> Tensor:
+            lead = g.shape[: g.ndim - ndim]
+            return convolution_vjp(self.module, shape, g.reshape(-1, *g.shape[-3:])).reshape(*lead, *shape)
 
-        return y, back
+        return y, vjp_fn
 
 
 class TanhLayer:
@@ -91,7 +92,7 @@ class TanhLayer:
 
 
 class ReLULayer:
-    """`nn.ReLU`, never in place: the layer before may need what it gave for the way back."""
+    """`nn.ReLU`, never in place: the vjp of the layer before may need its output."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
@@ -117,25 +118,25 @@ class IdentityLayer:
 
 @dataclass(frozen=True)
 class FlattenLayer:
-    """`nn.Flatten`: the axes from its start to its end, both included, as one."""
+    """`nn.Flatten`: merges the axes from its start to its end, both included."""
 
-    of: nn.Flatten
+    module: nn.Flatten
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
-        start = self.of.start_dim
-        return x if x.ndim == 2 and start == 1 else x.flatten(start, self.of.end_dim)
+        start = self.module.start_dim
+        return x if x.ndim == 2 and start == 1 else x.flatten(start, self.module.end_dim)
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         y, shape = self(x), x.shape
-        deep = y.ndim
-        return y, lambda g: g.reshape(*g.shape[: g.ndim - deep], *shape)
+        ndim = y.ndim
+        return y, lambda g: g.reshape(*g.shape[: g.ndim - ndim], *shape)
 
 
 @dataclass(frozen=True)
 class Reordered:
-    """The axes of an array in another order, `order[0]` being 0, the batch."""
+    """Permutes the axes; `order[0]` is 0, the batch."""
 
     order: tuple[int, ...]
 
@@ -145,13 +146,13 @@ class Reordered:
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
-        there = [self.order.index(axis) - len(self.order) for axis in range(len(self.order))]
-        return self(x), lambda g: g.permute(*range(g.ndim - len(there)), *there)
+        inverse = [self.order.index(axis) - len(self.order) for axis in range(len(self.order))]
+        return self(x), lambda g: g.permute(*range(g.ndim - len(inverse)), *inverse)
 
 
 @dataclass(frozen=True)
 class Divided:
-    """Everything divided by a number, for instance by 255, the largest of a pixel."""
+    """Divides by a number, for instance pixels by 255."""
 
     by: float
 
@@ -166,7 +167,7 @@ class Divided:
 
 @dataclass(frozen=True)
 class Clipped:
-    """Each entry of `[batch, entry]` within its bounds `[entry]`; outside of them no gradient passes."""
+    """Clips each element of `[batch, element]` to its bounds `[element]`; outside of them the gradient is 0."""
 
     low: Tensor
     high: Tensor
@@ -183,7 +184,7 @@ class Clipped:
 
 @dataclass(frozen=True)
 class Unscaled:
-    """Each entry of `[batch, entry]` from [-1, 1] to its bounds `[entry]`."""
+    """Scales each element of `[batch, element]` from [-1, 1] to its bounds `[element]`."""
 
     low: Tensor
     high: Tensor
@@ -203,12 +204,12 @@ class Unscaled:
 
     @cached_property
     def are_huge(self) -> bool:
-        """Whether the bounds lie further apart than the largest float32, as those that stand for none do."""
+        """Whether the bounds are further apart than the largest float32, as those that mean no bound."""
         return not bool((self.high.float() - self.low.float()).isfinite().all())
 
 
 def halves(low: Tensor, high: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The middle between bounds `[entry]`, and how far they are from it, where their difference is no number."""
+    """The middle of bounds `[element]` and their distance from it, even if their difference overflows."""
     most = torch.finfo(like.dtype).max
     low, high = low.double().clamp(-most, most).to(like), high.double().clamp(-most, most).to(like)
     return 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
@@ -219,7 +220,7 @@ def _convolution(module: nn.Conv2d) -> Layer | None:
     return ConvolutionLayer(module) if padded_with_zeros else None
 
 
-_KNOWN: dict[type[nn.Module], Callable[[Any], Layer | None]] = {
+_LAYERS: dict[type[nn.Module], Callable[[Any], Layer | None]] = {
     Linear: LinearLayer,
     Conv2d: _convolution,
     Tanh: lambda module: TanhLayer(),
@@ -230,7 +231,7 @@ _KNOWN: dict[type[nn.Module], Callable[[Any], Layer | None]] = {
 
 
 def _is_torchs_own(function: Any, module: str) -> bool:
-    """Whether a function is the one that a module of torch holds, and none that was put in its place before this."""
+    """Whether a function is the original one of a torch module, not one that replaced it before this import."""
     written_in = getattr(getattr(function, "__code__", None), "co_filename", "")
     return Path(written_in).stem == Path(sys.modules[module].__file__ or "").stem
 
@@ -242,18 +243,18 @@ _GET, _CALLS_LINEAR, _CALLS_RELU, _CALLS_TANH = Module.__getattr__, functional.l
 
 AS_TORCH_HAS_THEM = (
     all(_is_torchs_own(function, Module.__module__) for function in (_CALL, _CALL_IMPL))
-    and all(_is_torchs_own(vars(known)["forward"], known.__module__) for known in (*_KNOWN, Sequential))
+    and all(_is_torchs_own(vars(layer)["forward"], layer.__module__) for layer in (*_LAYERS, Sequential))
     and _is_torchs_own(_CONV_FORWARD, Conv2d.__module__)
     and _is_torchs_own(_CALLS_RELU, functional.__name__)
     and all(isinstance(function, BuiltinFunctionType) for function in (_CALLS_LINEAR, _CALLS_TANH))
 )
-"""Whether this module was imported before anybody patched one of these classes."""
+"""Whether torch's classes were unpatched when this module was imported."""
 
 
 def classes_are_as_imported() -> bool:
-    """Whether calling a module of a known class still runs what it ran when this was imported.
+    """Whether calling a module of a known class still runs what it ran when this module was imported.
 
-    Written out, because it is asked at every step: a comparison takes 10 ns here, and three times that in a loop.
+    Written out because it runs at every step: a comparison takes 10 ns here, and three times that in a loop.
     """
     return (
         not torch._C._len_torch_function_stack()  # a mode may compute something else than the functions say
@@ -275,33 +276,34 @@ def classes_are_as_imported() -> bool:
     )
 
 
-KNOWN: dict[type[nn.Module], Callable[[Any], Layer | None]] = _KNOWN if AS_TORCH_HAS_THEM else {}
-"""Layers by the class of the module; a derived class may compute something else. None for kinds without a way back."""
+LAYERS: dict[type[nn.Module], Callable[[Any], Layer | None]] = _LAYERS if AS_TORCH_HAS_THEM else {}
+"""Makes the layer of a module, by its very class: a derived class may compute something else. None without a vjp."""
 
 
-def convolution_back(of: nn.Conv2d, shape: Sequence[int], g: Tensor) -> Tensor:
+def convolution_vjp(module: nn.Conv2d, shape: Sequence[int], g: Tensor) -> Tensor:
     """Gradients `[n, channel, y, x]` of a convolution's output -> those of its input.
 
-    Two thirds of an image network's whole gradient are spent here, in the first layer, whose wide stride the general
-    way handles badly. Where the kernel is so many strides wide, the input is a grid of blocks, one stride each, that a
-    kernel of so many blocks moves over by one: the same sums, as a convolution without stride.
+    An image network's gradient spends two thirds of its time here, in the first layer, because the general algorithm
+    handles wide strides badly. If the kernel is a whole number of strides wide, the input is a grid of blocks of one
+    stride each, and a kernel of that many blocks moves over it by one block: the same sums, as a convolution of stride
+    1.
 
     Args:
-        of: the convolution.
-        shape: of its input, with any batch.
+        module: the convolution.
+        shape: of its input, with any batch size.
         g: float `[n, channel, y, x]`, of the parameters' dtype; n may be several batches.
     """
-    outputs, inputs, kernel, across = of.weight.shape  # the weights may be others than the layer was made with
-    stride, also = _pair(of.stride)
-    square = kernel == across and stride == also
-    plain = _pair(of.padding) == (0, 0) and _pair(of.dilation) == (1, 1) and of.groups == 1
+    outputs, inputs, kernel, across = module.weight.shape  # the weights may have been replaced
+    stride, stride_across = _pair(module.stride)
+    square = kernel == across and stride == stride_across
+    plain = _pair(module.padding) == (0, 0) and _pair(module.dilation) == (1, 1) and module.groups == 1
     if not square or not plain or stride == 1 or kernel % stride:
-        size, moved = (len(g), *shape[1:]), (of.stride, of.padding, of.dilation, of.groups)
-        general: Tensor = conv2d_input(size, of.weight, g, *moved)  # type: ignore[no-untyped-call]
+        size, settings = (len(g), *shape[1:]), (module.stride, module.padding, module.dilation, module.groups)
+        general: Tensor = conv2d_input(size, module.weight, g, *settings)  # type: ignore[no-untyped-call]
         return general
     blocks = kernel // stride
-    weight = of.weight.reshape(outputs, inputs, blocks, stride, blocks, stride)
+    weight = module.weight.reshape(outputs, inputs, blocks, stride, blocks, stride)
     weight = weight.permute(0, 1, 3, 5, 2, 4).reshape(outputs, inputs * stride**2, blocks, blocks)
-    found = functional.pixel_shuffle(functional.conv_transpose2d(g, weight), stride)
-    right, below = shape[3] - found.shape[3], shape[2] - found.shape[2]  # what no kernel reached
-    return functional.pad(found, (0, right, 0, below)) if right or below else found
+    gradient = functional.pixel_shuffle(functional.conv_transpose2d(g, weight), stride)
+    right, below = shape[3] - gradient.shape[3], shape[2] - gradient.shape[2]  # what no kernel reached
+    return functional.pad(gradient, (0, right, 0, below)) if right or below else gradient

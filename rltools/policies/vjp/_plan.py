@@ -1,8 +1,8 @@
-"""The layers that calling some modules comes down to, and whether it still comes down to them.
+"""Finds the layers that calling some modules amounts to, and checks whether that is still so.
 
-What is called is what is explained: hooks, a `forward` of one's own, other layers and patched classes change what
-calling a module does, before and after it became a policy. So whether a plan holds is asked at every call, and has to
-cost a twentieth of a small network.
+An explanation must follow what calling the modules computes: hooks, an own `forward`, replaced layers and patched
+classes change that, before and after the modules became a policy. So a plan is checked at every call, and the check
+must not take longer than a twentieth of a small network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn.modules import module as torch_modules
 from torch.nn.parameter import Parameter
 
 from rltools.policies.base import VjpFn
-from rltools.policies.vjp._layers import KNOWN, Layer, classes_are_as_imported
+from rltools.policies.vjp._layers import LAYERS, Layer, classes_are_as_imported
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _HOOKS_OF_ALL = tuple(getattr(torch_modules, f"_global{name}") for name in HOOKS)
@@ -31,12 +31,12 @@ def _always() -> bool:
 
 @dataclass(frozen=True)
 class Composition:
-    """What calling the modules of a library's classes does, as the children that are called in turn.
+    """Which children the modules of a library's classes call in turn.
 
     Attributes:
-        children: by class and the name of the method that is called.
+        children: names, by class and method.
         is_as_imported: whether these methods are still the library's own.
-        check: raises where something stands in the place of what the library does with its network.
+        check: raises if something replaced what the library does with its network.
     """
 
     children: Mapping[tuple[type, str], tuple[str, ...]] = field(default_factory=dict)
@@ -44,15 +44,15 @@ class Composition:
     check: Callable[[], object] = _always
 
     def is_unknown(self, kind: type[nn.Module]) -> bool:
-        """Whether there is no way back through modules of a class, whatever state they are in."""
-        return kind not in KNOWN and kind is not nn.Sequential and (kind, "forward") not in self.children
+        """Whether modules of a class have no vjp, whatever state they are in."""
+        return kind not in LAYERS and kind is not nn.Sequential and (kind, "forward") not in self.children
 
 
 PLAIN = Composition()
 
 
 def is_plain(module: nn.Module) -> bool:
-    """Whether calling a module runs the forward of its class, and nothing else: no hooks, nothing of its own."""
+    """Whether calling a module runs the `forward` of its class and nothing else: no hooks, no overriding attributes."""
     if isinstance(module, torch.jit.ScriptModule):
         return False
     state, kind = vars(module), type(module)
@@ -65,7 +65,7 @@ def is_plain(module: nn.Module) -> bool:
 
 
 class Plan:
-    """Layers that do what calling the modules they were found in does, as long as it holds."""
+    """The layers that calling some modules amounts to, as long as `holds` is true."""
 
     def __init__(self, composition: Composition) -> None:
         self.layers: list[Layer] = []
@@ -79,7 +79,7 @@ class Plan:
         self._parameters: list[dict[str, Parameter | None]] = []
 
     def holds(self) -> bool:
-        """Whether calling the modules still comes down to these layers."""
+        """Whether calling the modules still amounts to these layers."""
         for state, size in self._called:
             if (
                 len(state) != size
@@ -103,50 +103,50 @@ class Plan:
         )
 
     def __call__(self, x: Any) -> Any:
-        """What the last layer gives."""
+        """The output of the last layer."""
         for layer in self.layers:
             x = layer(x)
         return x
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn] | None:
-        """What the last layer gives, `y`, and the way back, without a graph; None where weights have ways of their own.
+        """The output y of the last layer, and its vjp; None if weights are tensors of another class.
 
-        The way back is a function from `g [..., *y's shape]`, gradients of y, to those of x, `[..., *x's shape]`.
+        The vjp is a function from `g [..., *y's shape]`, gradients of y, to those of x, `[..., *x's shape]`.
         """
         if torch._C._is_any_autocast_enabled():
-            return None  # the layers' derivatives are of what they were given, and not of a narrower copy
+            return None  # the layers would not see the narrower copies of x that autocast makes
         for parameters in self._parameters:
             for weight in parameters.values():
                 if type(weight) not in _WEIGHTS:
                     return None
-        ways = []
+        vjp_fns = []
         with torch.no_grad():
             for layer in self.layers:
-                x, way = layer.vjp(x)
-                ways.append(way)
+                x, layer_vjp_fn = layer.vjp(x)
+                vjp_fns.append(layer_vjp_fn)
 
-        def back(g: Tensor) -> Tensor:
+        def vjp_fn(g: Tensor) -> Tensor:
             with torch.no_grad():
-                for way in reversed(ways):
-                    g = way(g)
+                for layer_vjp_fn in reversed(vjp_fns):
+                    g = layer_vjp_fn(g)
             return g
 
-        return x, back
+        return x, vjp_fn
 
     @property
     def first_weight(self) -> Tensor | None:
-        """Of the first layer that has one: its dtype and device are the network's."""
+        """The weight of the first layer that has one; its dtype and device are the network's."""
         return self._parameters[0]["weight"] if self._parameters else None
 
     def call(self, module: nn.Module) -> bool:
-        """Add what calling a module does; False where that is not known."""
-        self.blocker = module  # the last one that was looked at, where this ends
+        """Add what calling a module does; False if that is unknown."""
+        self.blocker = module  # the last one visited is the one that is unknown
         if not self.pass_by(module):
             return False
         if type(module) is nn.Sequential:
             self.look_into(module)
             return all(inner is not None and self.call(inner) for inner in module._modules.values())
-        make = KNOWN.get(type(module))
+        make = LAYERS.get(type(module))
         if make is None:
             return self._call_children(module, "forward")
         layer = make(module)
@@ -162,7 +162,7 @@ class Plan:
         return True
 
     def call_method(self, module: nn.Module, method: str) -> bool:
-        """Add what calling a method of a module does; False where that is not known."""
+        """Add what calling a method of a module does; False if that is unknown."""
         if hasattr(type(module), method) and method not in vars(module):
             self._modules.append(module)
             self._classes.append(type(module))
@@ -170,14 +170,14 @@ class Plan:
         return False
 
     def pass_by(self, module: nn.Module) -> bool:
-        """Watch a module that is not called itself; False where something would not be run because of that."""
+        """Watch a module that will not be called itself; False if that would skip hooks or its own `forward`."""
         self._modules.append(module)
         self._classes.append(type(module))
         self._called.append((vars(module), len(vars(module))))
         return is_plain(module) and classes_are_as_imported()
 
     def look_into(self, module: nn.Module) -> None:
-        """Watch which children a module has, and whether it gets attributes of its own."""
+        """Watch which children a module has, and whether attributes are added to it."""
         self._holders.append((vars(module), len(vars(module)), [*module._modules.values()]))
 
     def _call_children(self, module: nn.Module, method: str) -> bool:

@@ -11,7 +11,7 @@ from torch import nn
 import rltools
 from rltools.errors import ArgumentError, GradientError, MismatchError
 from rltools.policies.base import Context
-from rltools.wrappers._live import ask
+from rltools.wrappers._live import explainer
 
 SPACE, ACTIONS, BOX = Box(-5, 5, (4,), np.float32), Discrete(3), Box(-1, 1, (2,), np.float32)
 STATES = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
@@ -23,7 +23,7 @@ def network(outputs=3):
     return nn.Sequential(nn.Linear(4, 16), nn.ELU(), nn.Linear(16, outputs)).eval()
 
 
-def of(module, **more):
+def policy_of(module, **more):
     return rltools.TorchPolicy(module, SPACE, ACTIONS, **more)
 
 
@@ -41,24 +41,24 @@ class TestTorchScript:
     @pytest.mark.parametrize("kind", SCRIPTS)
     @pytest.mark.parametrize("method", ["gradient", "integrated_gradients", "shapley"])
     def test_values_are_those_of_the_plain_network(self, kind, method):
-        given = {} if method == "gradient" else {"references": REFERENCES}
-        found, plain = (
-            rltools.attribute(of(net), STATES, method=method, target="logit:all", **given)
+        options = {} if method == "gradient" else {"references": REFERENCES}
+        attribution, plain = (
+            rltools.attribute(policy_of(net), STATES, method=method, target="logit:all", **options)
             for net in (SCRIPTS[kind](network()), network())
         )
-        np.testing.assert_allclose(found.values, plain.values, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(found.scores, plain.scores, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(attribution.values, plain.values, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(attribution.scores, plain.scores, rtol=1e-5, atol=1e-6)
 
     @pytest.mark.parametrize("kind", SCRIPTS)
     def test_the_sha256_is_that_of_the_weights(self, kind):
         others = network()
         others[0].weight.data[0, 0] += 1e-3
-        same, again, other = (of(SCRIPTS[kind](net)).source.sha256 for net in (network(), network(), others))
+        same, again, other = (policy_of(SCRIPTS[kind](net)).source.sha256 for net in (network(), network(), others))
         assert same == again != other
 
     def test_a_scripted_one_in_training_mode(self):
         net = torch.jit.script(nn.Sequential(nn.Linear(4, 16), nn.Dropout(0.9), nn.Linear(16, 3)).train())
-        policy = of(net)
+        policy = policy_of(net)
         scores = policy.act(STATES, Context()).scores
         np.testing.assert_array_equal(policy.act(STATES, Context()).scores, scores)
         assert net.training
@@ -66,7 +66,7 @@ class TestTorchScript:
     def test_one_beside_plain_layers(self):
         net = nn.Sequential(torch.jit.script(nn.Linear(4, 16)), nn.Tanh(), nn.Linear(16, 3))
         right = net(torch.from_numpy(STATES)).detach().numpy()
-        np.testing.assert_allclose(of(net).act(STATES, Context()).scores, right, rtol=1e-6)
+        np.testing.assert_allclose(policy_of(net).act(STATES, Context()).scores, right, rtol=1e-6)
 
 
 class Scaled(nn.Module):
@@ -94,26 +94,26 @@ class Overwriting(nn.Module):
 class TestInPlace:
     def test_what_a_network_is_given_is_its_own(self):
         net = Scaled()
-        policy = of(net)
+        policy = policy_of(net)
         right = 2 * net.last.weight.detach().numpy()
         np.testing.assert_allclose(rltools.attribute(policy, STATES, target="logit:all").values[0], right, rtol=1e-6)
-        live = ask(policy, "gradient", "logit:all", None, {})
+        live = explainer(policy, "gradient", "logit:all", None, {})
         moment = live.decide(STATES.copy(), Context(), deterministic=True, rngs=None)
         np.testing.assert_allclose(moment.values[0], right, rtol=1e-6)
 
-    @pytest.mark.parametrize("what", ["attribute", "wrapper", "input_gradient"])
-    def test_what_autograd_refuses_is_a_gradient_error_of_one_line(self, what):
+    @pytest.mark.parametrize("fault", ["attribute", "wrapper", "input_gradient"])
+    def test_what_autograd_refuses_is_a_gradient_error_of_one_line(self, fault):
         net = Overwriting()
         use = {
-            "attribute": lambda: rltools.attribute(of(net), STATES),
-            "wrapper": lambda: ask(of(net), "gradient", None, None, {}),
+            "attribute": lambda: rltools.attribute(policy_of(net), STATES),
+            "wrapper": lambda: explainer(policy_of(net), "gradient", None, None, {}),
             "input_gradient": lambda: rltools.input_gradient(net, torch.from_numpy(STATES)),
-        }[what]
+        }[fault]
         with pytest.raises(
             GradientError, match=r"modified by an inplace operation.*into a new tensor instead"
-        ) as found:
+        ) as refusal:
             use()
-        assert "\n" not in str(found.value)
+        assert "\n" not in str(refusal.value)
 
 
 class Inside(nn.Module):
@@ -140,25 +140,25 @@ class TestAutocast:
         net = Inside() if where == "inside" else network()
         (net.layers if where == "inside" else net)[1] = activation()
         scores, gradient = self.right(net)
-        policy = of(net)
+        policy = policy_of(net)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=where == "around"):
             acted = policy.act(STATES, Context())
-            found = rltools.attribute(policy, STATES, target="logit:1")
-            moment = ask(policy, "gradient", "logit:1", None, {}).decide(
+            attribution = rltools.attribute(policy, STATES, target="logit:1")
+            moment = explainer(policy, "gradient", "logit:1", None, {}).decide(
                 STATES, Context(), deterministic=True, rngs=None
             )
         assert acted.scores.dtype == np.float32
         np.testing.assert_array_equal(acted.scores, scores)
-        np.testing.assert_allclose(found.values[:, 0], gradient, rtol=1e-6)
+        np.testing.assert_allclose(attribution.values[:, 0], gradient, rtol=1e-6)
         np.testing.assert_allclose(moment.values[:, 0], gradient, rtol=1e-6)
 
     @pytest.mark.parametrize("method", ["shapley", "integrated_gradients", "expected_gradients", "decision_change"])
     def test_only_the_network_is_computed_in_less(self, method):
-        given = {"references": REFERENCES}
-        policy, inside = of(network()), of(Inside())
+        options = {"references": REFERENCES}
+        policy, inside = policy_of(network()), policy_of(Inside())
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            around = rltools.attribute(policy, STATES, method=method, **given)
-        right = rltools.attribute(inside, STATES, method=method, **given)
+            around = rltools.attribute(policy, STATES, method=method, **options)
+        right = rltools.attribute(inside, STATES, method=method, **options)
         np.testing.assert_allclose(around.values, right.values, rtol=1e-4, atol=1e-6)
 
 
@@ -188,16 +188,16 @@ def output(make):
 class TestWhatAModuleGives:
     def test_one_without_forward_is_refused_with_what_to_give(self):
         with pytest.raises(ArgumentError, match=r"Agent has no forward.*heads=\{'logit': module.actor\}"):
-            of(Agent())
+            policy_of(Agent())
         with pytest.raises(ArgumentError, match="Agent has no forward"):
             rltools.load_policy(Agent(), "CartPole-v1")
         agent = Agent()
         policy = rltools.TorchPolicy(agent, SPACE, ACTIONS, {"logit": agent.actor, "value": agent.critic})
-        found = rltools.attribute(policy, STATES, target="value")
-        np.testing.assert_allclose(found.values[:, 0], agent.critic.weight.detach().expand(5, 4))
+        attribution = rltools.attribute(policy, STATES, target="value")
+        np.testing.assert_allclose(attribution.values[:, 0], agent.critic.weight.detach().expand(5, 4))
 
     @pytest.mark.parametrize(
-        ("make", "said"),
+        ("make", "message"),
         [
             (lambda y: (y, 1), r"it gives a tuple; .*lambda x: module\(x\)\[0\]"),
             (lambda y: {"logits": y}, r"it gives a dict; .*module\(x\)\['logits'\]"),
@@ -209,22 +209,22 @@ class TestWhatAModuleGives:
         ],
         ids=["tuple", "dict", "categorical", "normal", "positions", "complex", "none"],
     )
-    def test_other_outputs(self, make, said):
-        policy = of(output(make))
+    def test_other_outputs(self, make, message):
+        policy = policy_of(output(make))
         for use in (lambda: policy.act(STATES, Context()), lambda: rltools.attribute(policy, STATES)):
-            with pytest.raises(MismatchError, match=said):
+            with pytest.raises(MismatchError, match=message):
                 use()
 
     def test_modules_without_numbers_or_shapes(self):
         with pytest.raises(MismatchError, match="is on the meta device"):
-            of(nn.Linear(4, 3, device="meta")).act(STATES, Context())
+            policy_of(nn.Linear(4, 3, device="meta")).act(STATES, Context())
         with pytest.raises(ArgumentError, match=r"LazyLinear.* has no shape yet"):
-            of(nn.LazyLinear(3))
+            policy_of(nn.LazyLinear(3))
 
     def test_data_parallel(self):
         net = network()
-        right = rltools.attribute(of(net), STATES).values
-        np.testing.assert_allclose(rltools.attribute(of(nn.DataParallel(net)), STATES).values, right, rtol=1e-6)
+        right = rltools.attribute(policy_of(net), STATES).values
+        np.testing.assert_allclose(rltools.attribute(policy_of(nn.DataParallel(net)), STATES).values, right, rtol=1e-6)
 
     @pytest.mark.parametrize(
         ("heads", "target"),
@@ -239,7 +239,7 @@ class TestWhatAModuleGives:
         net = network(2)
         policy = rltools.TorchPolicy(net, SPACE, BOX, dict.fromkeys(sorted(heads, reverse=True), net))
         assert rltools.attribute(policy, STATES).spec.target == target
-        envs = ask(policy, "gradient", None, None, {})
+        envs = explainer(policy, "gradient", None, None, {})
         assert str(envs.target) == target
 
 
@@ -263,14 +263,14 @@ class TestRows:
         return Centered()
 
     @pytest.mark.parametrize(
-        ("kind", "said"),
+        ("kind", "message"),
         [
-            ("norm", r"scores a state differently beside other states \(in its layer '0.1', BatchNorm1d"),
-            ("centered", "scores a state differently beside other states, so a score"),
+            ("norm", r"scores an observation differently beside other observations \(in its layer '0.1', BatchNorm1d"),
+            ("centered", "scores an observation differently beside other observations, so a score"),
         ],
     )
-    def test_they_are_refused_wherever_several_are_scored(self, kind, said, tmp_path):
-        policy = of(getattr(self, kind)())
+    def test_they_are_refused_wherever_several_are_scored(self, kind, message, tmp_path):
+        policy = policy_of(getattr(self, kind)())
         for use in (
             lambda: policy.act(STATES, Context()),
             lambda: policy.head("logit", torch.from_numpy(STATES), Context()),
@@ -278,31 +278,31 @@ class TestRows:
             lambda: rltools.attribute(policy, STATES, method="shapley", references=REFERENCES),
             lambda: rltools.record(policy, Still, episodes=1, directory=tmp_path / "run"),
         ):
-            with pytest.raises(MismatchError, match=said):
+            with pytest.raises(MismatchError, match=message):
                 use()
-        for method, given in (("gradient", None), ("shapley", REFERENCES)):
-            with pytest.raises(MismatchError, match=said):
-                ask(policy, method, None, given, {})
+        for method, references in (("gradient", None), ("shapley", REFERENCES)):
+            with pytest.raises(MismatchError, match=message):
+                explainer(policy, method, None, references, {})
 
     def test_explain_refuses_them(self, tmp_path):
         net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
-        policy = of(net)
+        policy = policy_of(net)
         recording = rltools.record(policy, Still, episodes=1)
         net[1].running_mean = net[1].running_var = None
-        with pytest.raises(MismatchError, match="scores a state differently beside other states"):
+        with pytest.raises(MismatchError, match="scores an observation differently beside other observations"):
             rltools.explain(recording, policy)
 
     def test_a_change_is_noticed(self):
         net = nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3))
-        policy = of(net)
+        policy = policy_of(net)
         policy.act(STATES, Context())
         net.insert(1, nn.BatchNorm1d(8, track_running_stats=False))
         with pytest.raises(MismatchError, match="in its layer '1', BatchNorm1d"):
             policy.act(STATES, Context())
         del net[1]
         policy.act(STATES, Context())
-        net[0].register_forward_hook(lambda module, given, y: y - y.mean(0))
-        with pytest.raises(MismatchError, match="scores a state differently"):
+        net[0].register_forward_hook(lambda module, inputs, y: y - y.mean(0))
+        with pytest.raises(MismatchError, match="scores an observation differently"):
             policy.act(STATES, Context())
 
     @pytest.mark.parametrize(
@@ -313,12 +313,12 @@ class TestRows:
     def test_layers_that_look_at_one_row_are_taken(self, layer):
         net = nn.Sequential(nn.Linear(4, 8), layer, nn.Linear(8, 3)).train()
         many = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32) * 1e3
-        policy = of(net)
+        policy = policy_of(net)
         assert policy.act(many, Context()).scores.shape == (100, 3)
         assert rltools.attribute(policy, many).values.shape == (100, 1, 4)
 
     def test_random_numbers_are_no_influence(self):
-        policy = of(output(lambda y: y + torch.rand_like(y)))
+        policy = policy_of(output(lambda y: y + torch.rand_like(y)))
         assert policy.act(STATES, Context()).scores.shape == (5, 3)
 
     def test_a_network_of_a_single_state(self):
@@ -326,7 +326,7 @@ class TestRows:
             assert len(y) == 1
             return y
 
-        policy = of(output(make))
+        policy = policy_of(output(make))
         assert policy.act(STATES[:1], Context()).scores.shape == (1, 3)
         with pytest.raises(MismatchError, match="a head takes a batch of any size"):
             policy.act(STATES, Context())

@@ -116,13 +116,13 @@ def test_a_module_in_train_mode_is_scored_in_eval_mode():
 
 
 def test_an_image_reaches_the_module_unscaled_in_the_layout_of_the_environment():
-    seen = []
-    policy = TorchPolicy(lambda x: (seen.append(x), x.flatten(1)[:, :3])[1], IMAGE, THREE)
+    inputs = []
+    policy = TorchPolicy(lambda x: (inputs.append(x), x.flatten(1)[:, :3])[1], IMAGE, THREE)
     frames = np.full((2, 6, 5, 3), 200, np.uint8)
     policy.act(frames, Context())
-    assert seen[0].shape == (2, 6, 5, 3)
-    assert seen[0].dtype == torch.float32
-    assert bool((seen[0] == 200.0).all())
+    assert inputs[0].shape == (2, 6, 5, 3)
+    assert inputs[0].dtype == torch.float32
+    assert bool((inputs[0] == 200.0).all())
     assert policy.features.dims == ("y", "x", "channel")
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 import rltools
 from rltools.policies._normalization import Normalization
-from rltools.policies.base import Context, pulled
+from rltools.policies.base import Context, outputs_and_vjp
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Clipped, Divided, Reordered, Unscaled, convolution_back
+from rltools.policies.vjp._layers import Clipped, Divided, Reordered, Unscaled, convolution_vjp
 from rltools.targets import make_target_function, parse_target
 
 quick = settings(deadline=None, max_examples=25)
@@ -24,7 +24,7 @@ def draw(*shape, seed=0):
 def assert_pulls_as_a_graph(chain, x, copies=2):
     """The way back, and what comes out, are those of the parts themselves: of modules, not of our layers for them."""
     assert chain.plan() is not None
-    y, back = chain.vjp(x)
+    y, vjp_fn = chain.vjp(x)
     leaf = x.clone().requires_grad_()
     expected = leaf.clone()  # a part may write into what it is given
     for part in chain.parts:
@@ -32,11 +32,11 @@ def assert_pulls_as_a_graph(chain, x, copies=2):
     torch.testing.assert_close(y, expected.detach(), rtol=0, atol=0)
     torch.testing.assert_close(chain(x), y, rtol=0, atol=0)
     g = draw(copies, *y.shape, seed=1).to(y)
-    found = back(g)
-    for upstream, gradient in zip(g, found, strict=True):
+    gradients = vjp_fn(g)
+    for upstream, gradient in zip(g, gradients, strict=True):
         (of_graph,) = torch.autograd.grad(expected, leaf, upstream, retain_graph=True)
         torch.testing.assert_close(gradient, of_graph, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(back(g[0]), found[0])  # the axis of several gradients may be left out
+    torch.testing.assert_close(vjp_fn(g[0]), gradients[0])  # the axis of several gradients may be left out
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_blocks_are_the_general_way_back():
     net = nn.Conv2d(4, 8, 8, 4).double()
     g = draw(3, 8, 20, 20)
     general = torch.nn.grad.conv2d_input((3, 4, 84, 84), net.weight, g, 4)
-    torch.testing.assert_close(convolution_back(net, (3, 4, 84, 84), g), general)
+    torch.testing.assert_close(convolution_vjp(net, (3, 4, 84, 84), g), general)
 
 
 def test_normalization_and_its_limits():
@@ -106,11 +106,11 @@ def test_normalization_and_its_limits():
     g = draw(6, 4, seed=3)
     (expected,) = torch.autograd.grad(normalization.apply(x), x, g)
     assert (expected == 0).any(), "some entries are clipped"
-    torch.testing.assert_close(normalization.back(x.detach(), g), expected)
+    torch.testing.assert_close(normalization.vjp(x.detach(), g), expected)
 
 
 class TestOfPolicies:
-    def of(self, net, **more):
+    def policy_of(self, net, **more):
         space = Box(-torch.inf, torch.inf, (4,))
         return rltools.TorchPolicy(net, space, Discrete(3), dtype=torch.float64, **more)
 
@@ -120,17 +120,17 @@ class TestOfPolicies:
 
     @pytest.mark.parametrize("activation", [nn.GELU, nn.Dropout])
     def test_unknown_layers_have_no_way_back(self, activation):
-        assert pulled(self.of(self.net(activation)), "logit", draw(2, 4), Context()) is None
+        assert outputs_and_vjp(self.policy_of(self.net(activation)), "logit", draw(2, 4), Context()) is None
 
     def test_what_is_hooked_is_called(self):
-        net, seen = self.net(), []
-        policy = self.of(net)
-        handle = net[1].register_forward_hook(lambda *given: seen.append(given))
-        assert pulled(policy, "logit", draw(2, 4), Context()) is None
+        net, calls = self.net(), []
+        policy = self.policy_of(net)
+        handle = net[1].register_forward_hook(lambda *args: calls.append(args))
+        assert outputs_and_vjp(policy, "logit", draw(2, 4), Context()) is None
         make_target_function(policy, parse_target("logit:0", policy), Context()).gradients(draw(2, 4))
-        assert seen
+        assert calls
         handle.remove()
-        assert pulled(policy, "logit", draw(2, 4), Context()) is not None
+        assert outputs_and_vjp(policy, "logit", draw(2, 4), Context()) is not None
 
     def test_a_class_derived_from_a_known_layer_is_not_known(self):
         class Doubled(nn.Linear):
@@ -138,7 +138,7 @@ class TestOfPolicies:
                 return 2 * super().forward(x)
 
         net = nn.Sequential(Doubled(4, 3)).double()
-        assert pulled(self.of(net), "logit", draw(2, 4), Context()) is None
+        assert outputs_and_vjp(self.policy_of(net), "logit", draw(2, 4), Context()) is None
 
     @pytest.mark.parametrize(
         "target",
@@ -148,19 +148,19 @@ class TestOfPolicies:
         ],
     )
     def test_targets_against_a_graph(self, target):
-        policy = self.of(self.net())
+        policy = self.policy_of(self.net())
         x, action, scores = draw(5, 2, 4), torch.tensor([0, 1, 2, 2, 0]), draw(5, 3)
         score = make_target_function(policy, parse_target(target, policy), Context(action=action, scores=scores))
-        found = score.gradients(x)
+        gradients = score.gradients(x)
         leaf = x.clone().requires_grad_()
         outputs = score(leaf)
-        assert found.shape == (score.outputs, *x.shape)
-        for at in range(score.outputs):
-            (expected,) = torch.autograd.grad(outputs[..., at].sum(), leaf, retain_graph=True)
-            torch.testing.assert_close(found[at], expected)
+        assert gradients.shape == (score.outputs, *x.shape)
+        for position in range(score.outputs):
+            (expected,) = torch.autograd.grad(outputs[..., position].sum(), leaf, retain_graph=True)
+            torch.testing.assert_close(gradients[position], expected)
 
     def test_masks(self):
-        policy = self.of(self.net(), masked=True)
+        policy = self.policy_of(self.net(), masked=True)
         mask = torch.tensor([[True, True, False], [True, False, True]])
         context = Context(action=torch.tensor([0, 2]), scores=draw(2, 3), mask=mask)
         score = make_target_function(policy, parse_target("centered:chosen", policy), context)
@@ -170,7 +170,7 @@ class TestOfPolicies:
 
     def test_parameters_that_were_changed_are_used(self):
         net = self.net()
-        policy, x = self.of(net), draw(2, 4)
+        policy, x = self.policy_of(net), draw(2, 4)
         score = make_target_function(policy, parse_target("logit:0", policy), Context())
         before = score.gradients(x)
         with torch.no_grad():
@@ -192,10 +192,10 @@ def test_reference_agents_against_a_graph(name, target):
     policy = rltools.load_policy(name)
     x = policy.encode(rltools.record(policy, episodes=1, max_steps=30).episode(0).observations[::10])
     score = make_target_function(policy, parse_target(target, policy), Context())
-    assert pulled(policy, target.partition(":")[0], x, Context()) is not None
+    assert outputs_and_vjp(policy, target.partition(":")[0], x, Context()) is not None
     leaf = x.clone().requires_grad_()
     outputs = score(leaf)
-    for at, found in enumerate(score.gradients(x)):
-        (expected,) = torch.autograd.grad(outputs[:, at].sum(), leaf, retain_graph=True)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    for position, gradients in enumerate(score.gradients(x)):
+        (expected,) = torch.autograd.grad(outputs[:, position].sum(), leaf, retain_graph=True)
+        torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-6)
     assert score.gradients(x).any()  # of some actions; others may be at their bounds

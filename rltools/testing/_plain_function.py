@@ -1,4 +1,4 @@
-"""Any function of rows as a score, to try a method on."""
+"""Any function of rows as a target function, to try a method on."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from rltools.targets.derivative import derivative
 
 
 class PlainFunction:
-    """A function `[batch, *feature] -> [batch, k]` as the score of rows that all have the same one.
+    """A function `[batch, *feature] -> [batch, k]` as a target function, the same for all rows.
 
     Args:
-        function: what is explained; of an nn.Module also its network.
+        function: the function; if it is an nn.Module, it is also the `network`.
         outputs: k.
-        dims: names of the axes of a row's features, for instance ("channel", "y", "x") of a picture.
-        chosen: int64 `[batch]`, the actions chosen, where the function gives the scores of actions.
-        categorical: whether the outputs name decisions.
-        most_copies: how many rows may go through the function at once.
+        dims: names of the axes of a row's features, for instance ("channel", "y", "x") of an image.
+        chosen: int64 `[batch]`, the chosen actions, if the outputs are scores of actions.
+        categorical: whether the outputs stand for decisions.
+        most_copies: how many rows may go through the function together.
         leave_one_out: whether the values without each block of draws are wanted; see `rltools.attributions.Result`.
 
     Attributes:
-        seen: how many rows, and copies of them, each call was given.
+        seen: how many rows, and copies of them, each call got.
 
     Example:
         >>> import torch
         >>> from rltools.attributions.gradient import gradient
         >>> from rltools.testing import PlainFunction
-        >>> score = PlainFunction(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
-        >>> gradient(score, torch.zeros(1, 2)).values.tolist()
+        >>> f = PlainFunction(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
+        >>> gradient(f, torch.zeros(1, 2)).values.tolist()
         [[[1.0, -2.0]]]
     """
 
@@ -53,7 +53,7 @@ class PlainFunction:
 
     @property
     def network(self) -> nn.Module | None:
-        """The function, where it is a module."""
+        """The function, if it is a module."""
         return self.function if isinstance(self.function, nn.Module) else None
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -70,14 +70,14 @@ class PlainFunction:
             return derivative(self(leaf), leaf)
 
     def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The outputs as scores of actions, and the chosen ones; the best ones where none were given."""
+        """The outputs as scores of actions, and the chosen actions; by default the best ones."""
         scores = self(x)
         return scores, scores.reshape(len(x), -1, self.outputs)[:, 0].argmax(
             1
         ) if self._chosen is None else self._chosen
 
     def rows(self, index: Tensor) -> PlainFunction:
-        """The score of some of the rows."""
+        """The target function of some of the rows."""
         chosen = None if self._chosen is None else self._chosen[index]
         some = PlainFunction(
             self.function,
