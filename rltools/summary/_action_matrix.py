@@ -8,8 +8,8 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.stats import Interval
+from rltools.summary._data import SummaryData
 from rltools.summary._estimates import Statistics
-from rltools.summary._summary import Summary
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ActionMeans:
         return unsure
 
 
-def action_means(summary: Summary, *, label: int = 0, standardized: bool = False, most: int = 10) -> ActionMeans:
+def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = False, most: int = 10) -> ActionMeans:
     """Mean signed attributions at the steps of each action, in the actions' order.
 
     Args:

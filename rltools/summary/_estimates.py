@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -163,3 +164,46 @@ def _quotient(above: np.ndarray, below: np.ndarray, *, otherwise: float) -> np.n
     above, below = np.broadcast_arrays(above, below)
     quotient: np.ndarray = np.divide(above, below, out=np.full(above.shape, otherwise), where=below != 0)
     return quotient
+
+
+def scores_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The score of each target, taken from its label.
+
+    >>> scores_of(("centered:left", "centered[1]:right", "value"))
+    ('centered', 'centered', 'value')
+    """
+    return tuple(re.split(r"[\[:]", label, maxsplit=1)[0] for label in labels)
+
+
+def estimate_alike(sums: Sums, category: int, level: float, unit: str, labels: Sequence[str]) -> Statistics:
+    """`estimate` with every score counting the same, however large its attributions are.
+
+    Targets of one score are pooled as they are. Of several scores, say `centered:chosen & value`, the share over all
+    targets together is the mean of the shares in each score, but for scores with attributions of 0 only. The total
+    size of a score's attributions is taken as known when intervals are made.
+    """
+    statistics = estimate(sums, category, level, unit)
+    scores = scores_of(labels)
+    if len(set(scores)) < 2:
+        return statistics
+    scale = _of_one_size(sums.totals, category, scores)
+    without = None if sums.without is None else sums.without * scale
+    alike = estimate(replace(sums, totals=sums.totals * scale, without=without), category, level, unit)
+    pooled = ("pooled_share", "standardized_pooled_share")
+    return replace(
+        statistics,
+        pooled_share=alike.pooled_share,
+        standardized_pooled_share=alike.standardized_pooled_share,
+        drawn={name: (alike if name in pooled else statistics).drawn[name] for name in statistics.drawn},
+    )
+
+
+def _of_one_size(totals: np.ndarray, category: int, scores: Sequence[str]) -> np.ndarray:
+    """Factors that make the magnitudes of each score sum to 1: of totals `[episode, category, kind, target, group]`."""
+    sizes = totals[:, category, 1::2].sum(axis=(0, 3))  # of each kind of magnitudes, [kind, target]
+    scale = np.ones_like(sizes)
+    for score in set(scores):
+        targets = [index for index, other in enumerate(scores) if other == score]
+        total = sizes[:, targets].sum(axis=1, keepdims=True)
+        scale[:, targets] = np.divide(1, total, out=np.ones_like(total), where=total > 0)
+    return np.repeat(scale, 2, axis=0)[..., None]

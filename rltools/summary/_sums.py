@@ -72,6 +72,12 @@ class Sums:
     forced: int
     undefined: int
 
+    @property
+    def magnitudes(self) -> np.ndarray:
+        """Float64 `[episode, group]`: how much each feature mattered in each episode, over all steps and targets."""
+        # The last kind is that of magnitudes, standardized where there is a std; the first category is every step.
+        return np.asarray(self.totals[:, 0, -1].sum(axis=1))
+
     def category(self, action: int) -> int:
         """The category of the steps at which the action at this position was taken."""
         return 1 + (self.taken.index(action) if action in self.taken else len(self.taken))
@@ -216,9 +222,8 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
         RecordingError: an episode is not explained yet.
     """
     std = feature_std(recording, key) if recording.spec(key).unit == "score per unit" else None
-    # The last kind is that of magnitudes, standardized where there is a deviation; the first category is every step.
     sums = collect(recording, key, std, groups=groups)
-    return Magnitudes(sums.totals[:, 0, -1].sum(axis=1), sums.sizes_without)
+    return Magnitudes(sums.magnitudes, sums.sizes_without)
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:

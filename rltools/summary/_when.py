@@ -9,8 +9,8 @@ import numpy as np
 
 from rltools.recording import Recording
 from rltools.stats import Jackknife, jackknife, standing
-from rltools.summary._summarize import scores_of
-from rltools.summary._summary import Summary
+from rltools.summary._data import SummaryData
+from rltools.summary._estimates import scores_of
 from rltools.summary.episodes import explained, flat, grouped, joined_draws, usable, without_draws
 
 THIRDS = ("the first third", "the middle third", "the last third")
@@ -45,12 +45,17 @@ class When:
     even: float
 
     @property
+    def is_third(self) -> bool:
+        """Whether the part is a third of each episode."""
+        return self.part in THIRDS
+
+    @property
     def is_most(self) -> bool:
         """Whether more than half lies there, the interval included."""
         return self.low > MOST
 
 
-def when(recording: Recording, summary: Summary, features: Sequence[str]) -> tuple[When, ...]:
+def when(recording: Recording, summary: SummaryData, features: Sequence[str]) -> tuple[When, ...]:
     """The part of the episodes in which most of each feature's importance lies; features without a clear one left out.
 
     Importance is the magnitude that a summary has shares of. The shortest part that holds more than half of it is
@@ -104,7 +109,7 @@ def _shares(totals: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _sums(
-    recording: Recording, summary: Summary, positions: Sequence[int]
+    recording: Recording, summary: SummaryData, positions: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Magnitudes `[episode, part, feature]`, explained steps `[episode, part]`; the last part is the whole.
 

@@ -11,21 +11,23 @@ from typing import Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
+from rltools._util.glossary import ENDINGS, TERMS, target_meaning
 from rltools._util.html import FRAMES, head, render, security_policy
+from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
 from rltools.pages.report._episodes import cards, strip
-from rltools.pages.report._parts import Caveat, Figure, caveats, closing, counted, drawn, number, part
-from rltools.pages.report._sentences import emphasized, meaning, told
+from rltools.pages.report._parts import Figure, attribution_name, closing, draw, part
+from rltools.pages.report._statement import sentence_html, statement
 from rltools.pages.report._tables import facts, tables, write_csv
 from rltools.plots import plot_names
 from rltools.recording import Recording
-from rltools.summary import FEWEST_RANKED, Summary, is_control, summarize
+from rltools.summary import FEWEST_RANKED, Caveat, Summary, is_control, run_caveats, summarize
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:
     """Write `index.html` of a run: the findings in words, plots, replays, tables, caveats, and how to get it again.
 
-    Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `export_report` makes one file of it.
+    Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `export_report` makes it one file.
 
     Args:
         recording: with at least one attribution; its `replays/*.html` are shown.
@@ -58,11 +60,12 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             main=main,
             compared=recording.spec(main.key).parameters.get("reference", ""),
             has_images=recording.features_of(main.key).has_images,
-            leading=main.top(1)[0].feature,
-            told=told(recording, main, summaries),
-            emphasized=emphasized,
-            meaning=meaning(main.target),
-            counted=counted,
+            statement=statement(recording, main, summaries),
+            sentence_html=sentence_html,
+            terms=TERMS,
+            endings=ENDINGS,
+            meaning=target_meaning(main.target),
+            plural=plural,
             number=number,
             lead=pictures[0][1] if pictures else None,
             chapters=_chapters(pictures[1:]),
@@ -79,7 +82,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
 def _summaries(recording: Recording, level: float) -> list[Summary]:
     """Of all that was explained of every episode, the one that heads the findings first."""
     first = recording.find()
-    asked = {first: recording.spec(first)} | {
+    specs = {first: recording.spec(first)} | {
         key: spec for key, spec in recording.specs.items() if recording.complete(key)
     }
     return [
@@ -89,26 +92,27 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
             merged=spec.parameters.get("groups") == "summary",  # what was replaced together
             level=level,
         )
-        for key, spec in asked.items()
+        for key, spec in specs.items()
     ]
 
 
 def _figures(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> list[tuple[Wanted, Figure]]:
     folder = recording.directory / "plots"
     return [
-        (one, drawn(partial(getattr(plots, one.name), recording, **one.options), one.name, one.caption, folder))
-        for one in wanted(recording, main, summaries)
+        (plot, draw(partial(getattr(plots, plot.name), recording, **plot.options), plot.name, plot.caption, folder))
+        for plot in wanted(recording, main, summaries)
     ]
 
 
 def _chapters(pictures: Sequence[tuple[Wanted, Figure]]) -> list[tuple[str, list[Figure]]]:
-    by_heading = groupby(pictures, key=lambda one: one[0].heading)
+    by_heading = groupby(pictures, key=lambda picture: picture[0].heading)
     return [(heading, [figure for _, figure in chapter]) for heading, chapter in by_heading]
 
 
 def _caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
     """Those of the methods that say something about the agent."""
-    return caveats(recording, [summary for summary in summaries if not is_control(summary.unit)])
+    own = (summary for summary in summaries if not is_control(summary.unit))
+    return run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
 
 
 FEATURES, COURSE = "Feature by feature", "In the course of an episode"
@@ -168,37 +172,39 @@ def wanted(recording: Recording, main: Summary, summaries: Sequence[Summary]) ->
     """
     if main.n == 0:
         return ()
-    there = set(plot_names())
-    return tuple(one for one in _fitting(recording, main, summaries) if one.name in there)
+    names = set(plot_names())
+    return tuple(plot for plot in _fitting(recording, main, summaries) if plot.name in names)
 
 
 def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> Iterator[Wanted]:
     features = recording.features_of(main.key)
-    asked = {"method": main.key, "target": main.target}
+    options = {"method": main.key, "target": main.target}
     several = len(main.features) > 1
     if features.has_images:
-        yield Wanted("images", IMAGES, FEATURES, asked)
-    yield Wanted("importance", _importance(main), FEATURES, asked)
+        yield Wanted("images", IMAGES, FEATURES, options)
+    yield Wanted("importance", _importance(main), FEATURES, options)
     if not features.has_images:
-        yield Wanted("beeswarm", BEESWARM, FEATURES, asked)
+        yield Wanted("beeswarm", BEESWARM, FEATURES, options)
         if not _is_choice(recording, main):
-            yield Wanted("dependence", DEPENDENCE, FEATURES, asked)
+            yield Wanted("dependence", DEPENDENCE, FEATURES, options)
     if sum(outcome.steps > 1 for outcome in main.outcomes) >= FEWEST_EPISODES:
-        yield Wanted("phases", PHASES, COURSE, asked)
+        yield Wanted("phases", PHASES, COURSE, options)
     if not features.has_images:
-        yield Wanted("timeline", TIMELINE, COURSE, asked)
+        yield Wanted("timeline", TIMELINE, COURSE, options)
     windows = [recording.spec(summary.key).window for summary in summaries]
     if max(windows, default=0):
         past = summaries[windows.index(max(windows))]
         yield Wanted("lags", LAGS, COURSE, {"method": past.key, "target": past.target, "window": max(windows)})
     elif _has_moments(recording, main):
-        yield Wanted("lags", LAGS, COURSE, asked)
+        yield Wanted("lags", LAGS, COURSE, options)
     if several and (main.by_action or len(main.labels) > 1):
-        yield Wanted("action_matrix", ACTIONS, ACTING, asked)
+        yield Wanted("action_matrix", ACTIONS, ACTING, options)
     if several:
-        yield Wanted("decision", DECISION, ACTING, asked)
+        yield Wanted("decision", DECISION, ACTING, options)
     alike = {
-        one.method for one, window in zip(summaries, windows, strict=True) if one.target == main.target and not window
+        summary.method
+        for summary, window in zip(summaries, windows, strict=True)
+        if summary.target == main.target and not window
     }
     if len(alike) >= FEWEST_METHODS and len(main.features) >= FEWEST_RANKED:
         yield Wanted("agreement", AGREEMENT, OTHERS, {"target": main.target})
