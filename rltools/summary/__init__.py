@@ -1,9 +1,9 @@
 """Numbers per feature with intervals, and what they say: findings and caveats as data, with one wording each.
 
 `summarize` goes through a recording once (`_sums.py`), makes statistics of the sums (`_estimates.py`) and puts them
-into a `Summary`. `_find*.py` make findings and caveats of summaries, `_wording*.py` and `caveats.py` put them into words.
-There is one file per plot, with the numbers that the plot draws. Read `_summarize.py` first. May import
-`recording` and the rooms that it imports.
+into a `Summary`. `_find*.py` make findings and caveats of summaries; `_wording*.py` and `caveats.py` put them into
+words. The numbers of each plot have a file of the plot's name. Read `_summarize.py` first. May import `recording` and
+the rooms that it imports.
 """
 
 from rltools.stats import FEWEST_RANKED, Interval, chance

@@ -78,8 +78,10 @@ class Caveat:
         return _WORDING[self.kind][1](self)
 
     def __str__(self) -> str:
-        """The caveat as a sentence."""
+        """The caveat as a sentence; words of somebody else as they are."""
         note = self.note
+        if note == self.text:
+            return note
         return capitalized(note if note.endswith(".") else f"{note}.")
 
 
@@ -140,7 +142,8 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         "Rough intervals",
         lambda caveat: (
             f"fewer than {FEWEST_DIFFERENT} of the {caveat.total} references differ in "
-            f"{_features(caveat)}: intervals are rough there, and more references (references=, --references) are better"
+            f"{_features(caveat)}: intervals are rough there, and more references (references=, --references) are "
+            "better"
         ),
     ),
     "forced": (
@@ -151,8 +154,8 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         "Unseen features",
         lambda caveat: (
             f"{caveat.method} is exactly 0 at every step for {listed(caveat.names, MOST_UNSEEN)}, although "
-            "what is observed there varies: either the network ignores it, or no derivative sees how it is used, as where "
-            "a value is rounded, compared or looked up; ask shapley or decision_change"
+            "what is observed there varies: either the network ignores it, or no derivative sees how it is used, as "
+            "where a value is rounded, compared or looked up; ask shapley or decision_change"
         ),
     ),
     "no_intervals": (
@@ -225,8 +228,8 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         "Unseen features",
         lambda caveat: (
             f"derivatives do not see {listed(caveat.names, MOST_UNSEEN)}: {caveat.method} is exactly 0 "
-            "there at every step, and yet other values change the score, as where a value is rounded, compared or looked "
-            "up; ask shapley or decision_change"
+            "there at every step, and yet other values change the score, as where a value is rounded, compared or "
+            "looked up; ask shapley or decision_change"
         ),
     ),
 }

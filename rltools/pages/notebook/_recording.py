@@ -81,13 +81,11 @@ def _outcome_table(outcomes: Sequence[Outcome]) -> Table:
 
 
 PER_UNIT = "score per unit"
-QUICK_ATTRIBUTION = 5_000_000
-"""Numbers of an attribution that a card reads; of a larger one it reads evenly chosen steps."""
 
 
 def attribution_html(attribution: Attribution) -> str:
     """Method, target and unit, and each feature's mean magnitude; its share where all values have the same unit."""
-    groups, every = attribution.spec.rows(attribution.features), 1 + attribution.values.size // QUICK_ATTRIBUTION
+    groups, every = attribution.spec.rows(attribution.features), 1 + attribution.values.size // QUICK
     values = attribution.values[::every]
     magnitudes = np.abs(grouped(flat(values, 2)[usable(values)], groups))
     sizes = magnitudes.mean(axis=0).sum(axis=0) if len(magnitudes) else np.full(len(groups), np.nan)
