@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util import glossary
 from rltools._util.files import numbered_path
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay._highlights import highlights
@@ -22,12 +23,8 @@ from rltools.spaces.leaves import pick
 from rltools.summary.episodes import std
 
 _USUAL_SPEED = 30.0
-ENDINGS = {
-    "terminated": "terminated by the environment",
-    "truncated": "truncated by the environment",
-    "limit": "stopped at the step limit",
-    "fault": "stopped by a fault",
-}
+ENDINGS = {key: term.meaning for key, term in glossary.ENDINGS.items()}
+"""How an episode ended, in words."""
 
 
 def episodes_data(
@@ -155,6 +152,7 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None,
     return {
         "method": spec.method,
         "target": spec.target,
+        "meaning": glossary.target_meaning(spec.target),
         "distinction": apart,
         "labels": list(spec.labels),
         "unit": spec.unit,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.files import atomic_write, os_errors_as
+from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay._encode import script_json, script_json_parts
@@ -23,6 +24,8 @@ _STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/repl
 _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
 _ENTRY = "page"
 """The page's first module; its imports lead to all others."""
+_SHOWN_TERMS = ("deterministic", "references", "residual", "sampled")
+"""Words of the glossary that the page's script shows."""
 _EPISODE = "<!--episode-->"
 """Where the data of an episode go; nobody's text has such brackets once it is escaped."""
 
@@ -142,11 +145,13 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
         "speed": first["speed"],
         "speed_known": first["speed_known"],
         "sides": outcomes,
+        "terms": {key: {"name": TERMS[key].name, "meaning": TERMS[key].meaning} for key in _SHOWN_TERMS},
     }
     numbers = f", episode {outcomes[0][0]['number']}" if len(outcomes[0]) == 1 else ""
     return render(
         _part("pages/replay/page/page.html"),
         head=head(f"{title}{numbers}", style, security_policy([style], [library, script])),
+        terms=TERMS,
         library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704
         data=Markup(script_json(index)),  # noqa: S704
