@@ -55,18 +55,18 @@ def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = F
         mean, columns = _mean(summary.overall, standardized), summary.labels[:most] if summary.n else ()
         part = Interval(*(end[: len(columns)] for end in (mean.value, mean.low, mean.high)))
         return ActionMeans(columns, (summary.n,) * len(columns), part, False, len(summary.labels) - len(columns))
-    taken = [name for name, found in summary.by_action.items() if found.n]
-    kept = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
-    means = [_mean(summary.by_action[name], standardized) for name in kept]
+    taken = [name for name, statistics in summary.by_action.items() if statistics.n]
+    columns = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
+    means = [_mean(summary.by_action[name], standardized) for name in columns]
     nothing = np.zeros((0, len(summary.features)))
     ends = ("value", "low", "high") if means else ()
     rows = [np.stack([getattr(mean, end)[label] for mean in means]) for end in ends] or [nothing] * 3
     return ActionMeans(
-        tuple(kept),
-        tuple(summary.by_action[name].n for name in kept),
+        tuple(columns),
+        tuple(summary.by_action[name].n for name in columns),
         Interval(*rows),
         True,
-        len(taken) - len(kept),
+        len(taken) - len(columns),
         len(summary.by_action) - len(taken),
     )
 

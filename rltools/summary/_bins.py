@@ -63,16 +63,21 @@ def binned_means(sums: BinSums, level: float, kind: Kind) -> Interval:
     shape = sums.totals.shape[1:]
     value, low, high = (np.full(shape, np.nan) for _ in range(3))
     patterns, pattern_of = np.unique(reached, axis=1, return_inverse=True)
-    for at, used in enumerate(patterns.T):
-        bins = np.flatnonzero(pattern_of.ravel() == at)
-        if not used.any():
+    for pattern, reaching in enumerate(patterns.T):
+        bins = np.flatnonzero(pattern_of.ravel() == pattern)
+        if not reaching.any():
             continue
-        without = []
+        without_draws = []
         if sums.without is not None:
-            of_bins = sums.without[:, used][:, :, bins].sum(axis=1)
-            without = [np.repeat(sums.counts[np.ix_(used, bins)].sum(axis=0)[None], len(of_bins), axis=0), of_bins]
-        found = jackknife(_means, (sums.counts[np.ix_(used, bins)], sums.totals[np.ix_(used, bins)]), without)[""]
-        ends = found.interval(level, kind)
+            of_bins = sums.without[:, reaching][:, :, bins].sum(axis=1)
+            without_draws = [
+                np.repeat(sums.counts[np.ix_(reaching, bins)].sum(axis=0)[None], len(of_bins), axis=0),
+                of_bins,
+            ]
+        means = jackknife(
+            _means, (sums.counts[np.ix_(reaching, bins)], sums.totals[np.ix_(reaching, bins)]), without_draws
+        )[""]
+        ends = means.interval(level, kind)
         value[bins], low[bins], high[bins] = ends.value, ends.low, ends.high
     return Interval(value, low, high)
 

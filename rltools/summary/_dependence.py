@@ -24,7 +24,7 @@ class Dependence:
     """The mean attribution of a feature along its values.
 
     Attributes:
-        at: float `[bin]`, the mean value of the steps of each bin.
+        at: float `[bin]`, the mean value of the steps in each bin.
         mean: `[bin]`, their mean attribution.
         few: whether each bin is one value of the few that the feature takes.
         other: the position of the feature that goes most with the attribution otherwise; None where none does.
@@ -56,7 +56,7 @@ def value_dependence(points: Points, position: int, *, level: float = 0.95) -> D
         level: of the intervals, over the episodes and what was drawn for all of them.
     """
     values, attributions = points.values[:, position], points.attributions[:, [position]]
-    bins, few = _bins_of(values)
+    bins, single_values = _bins_of(values)
     number = int(bins.max()) + 1 if len(bins) else 0
     counts = np.bincount(bins, minlength=number)
     without = None if points.without is None else points.without[:, :, [position]]
@@ -65,9 +65,9 @@ def value_dependence(points: Points, position: int, *, level: float = 0.95) -> D
     correlations[position] = 0
     other = int(correlations.argmax())
     flat = Interval(mean.value[:, 0], mean.low[:, 0], mean.high[:, 0])
-    found = other if correlations[other] > 0 else None
-    at = np.bincount(bins, weights=values, minlength=number) / np.maximum(counts, 1)
-    return Dependence(at, flat, few, found, float(correlations[other]), by_action)
+    other_position = other if correlations[other] > 0 else None
+    centers = np.bincount(bins, weights=values, minlength=number) / np.maximum(counts, 1)
+    return Dependence(centers, flat, single_values, other_position, float(correlations[other]), by_action)
 
 
 def _bins_of(values: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -86,16 +86,16 @@ def _associations_within(bins: np.ndarray, points: Points, attributions: np.ndar
     """Of each feature, float `[group]`, and of the action: magnitudes within bins, averaged over the steps."""
     from scipy.stats import rankdata
 
-    found, by_action = np.zeros(points.values.shape[1]), 0.0
-    for at in np.unique(bins):
-        rows = bins == at
+    by_feature, by_action = np.zeros(points.values.shape[1]), 0.0
+    for bin_number in np.unique(bins):
+        rows = bins == bin_number
         others, own = (rankdata(part[rows], axis=0) for part in (points.values, attributions))
         others, own = others - others.mean(axis=0), own - own.mean()
         spread = float((own**2).sum())
         size = np.sqrt((others**2).sum(axis=0) * spread)
-        found += rows.mean() * np.divide(np.abs(own @ others), size, out=np.zeros_like(size), where=size > 0)
+        by_feature += rows.mean() * np.divide(np.abs(own @ others), size, out=np.zeros_like(size), where=size > 0)
         if points.action_names and spread > 0:
             _, action, counts = np.unique(points.actions[rows], return_inverse=True, return_counts=True)
             between = float((np.bincount(action, weights=own) ** 2 / counts).sum())
             by_action += rows.mean() * float(np.sqrt(between / spread))
-    return found, by_action
+    return by_feature, by_action

@@ -57,7 +57,7 @@ class Statistics:
     @property
     def draws(self) -> bool:
         """Whether the intervals show what another draw of references, orders or noise would change."""
-        return any(len(found.without) > 1 for found in self.drawn.values())
+        return any(len(drawn.without) > 1 for drawn in self.drawn.values())
 
     @property
     def few(self) -> np.ndarray:
@@ -92,21 +92,21 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
 
     def statistic(count: np.ndarray, total: np.ndarray, moments: np.ndarray | None = None) -> Named:
         means = _quotient(total, count[:, None, None, None], otherwise=np.nan)
-        found = _statistics(means[:, 0], means[:, 1])
+        estimated = _statistics(means[:, 0], means[:, 1])
         if totals.shape[1] == 4:
             if moments is not None and deviation_now is not None:
                 # The deviation is estimated from the same episodes, so it moves with them.
                 change = _quotient(_deviation(moments), deviation_now, otherwise=1.0)
                 means = means * change[:, None, None, :]
             again = _statistics(means[:, 2], means[:, 3])
-            found |= {f"standardized_{name}": part for name, part in again.items()}
-        return found
+            estimated |= {f"standardized_{name}": part for name, part in again.items()}
+        return estimated
 
     parts = [counts, totals] + ([] if states is None else [states])
     drawn = jackknife(statistic, parts, _without_draws(sums, used, category))
     kinds = KINDS | ({"mean": "share"} if unit == "share" else {})
     intervals = {
-        name: found.interval(level, kinds[name.removeprefix("standardized_")]) for name, found in drawn.items()
+        name: estimated.interval(level, kinds[name.removeprefix("standardized_")]) for name, estimated in drawn.items()
     }
     for prefix in ("", "standardized_"):
         if f"{prefix}mean" in intervals and unit != "share":

@@ -76,15 +76,15 @@ def phase_means(
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
     told_apart = recording.spec(key).rows(recording.features_of(key))
-    groups = [told_apart[at] for at in positions]
+    groups = [told_apart[position] for position in positions]
     series: list[Series] = []
     draws: list[np.ndarray | None] = []
-    for episode, found in explained(recording, key):
-        rows = usable(found.values)
+    for episode, attribution in explained(recording, key):
+        rows = usable(attribution.values)
         zero = zero_step(recording, episode, align, event)
         if zero is None or not rows.any():
             continue
-        of_label = flat(found.values[:, label], 1)
+        of_label = flat(attribution.values[:, label], 1)
         values = grouped(of_label if scale is None else of_label * scale, groups)
         values[~rows] = np.nan
         series.append(Series(values if signed else np.abs(values), zero))
@@ -98,25 +98,27 @@ def phase_means(
     width = max(every, -(-span(series) // MOST_BINS))
     normalized = align == "time" and event is None
 
-    def binned(of: Sequence[Series]) -> tuple[np.ndarray, BinSums]:
-        return in_parts(of, len(groups)) if normalized else in_steps(of, len(groups), width)
+    def binned(episodes: Sequence[Series]) -> tuple[np.ndarray, BinSums]:
+        return in_parts(episodes, len(groups)) if normalized else in_steps(episodes, len(groups), width)
 
-    at, sums = binned(series)
+    times, sums = binned(series)
     blocks = _by_block(draws)
     if blocks is not None:
-        of_blocks = [[Series(values, one.zero) for values, one in zip(block, series, strict=True)] for block in blocks]
+        of_blocks = [
+            [Series(values, each.zero) for values, each in zip(block, series, strict=True)] for block in blocks
+        ]
         sums = replace(sums, without=np.stack([binned(block)[1].totals for block in of_blocks]))
     reached = (sums.counts > 0).sum(axis=0)
     means = binned_means(sums, level, "signed" if signed else "positive")
-    return Phases(at, means, reached, len(series), 100 / PARTS if normalized else float(width))
+    return Phases(times, means, reached, len(series), 100 / PARTS if normalized else float(width))
 
 
 def _by_block(draws: Sequence[np.ndarray | None]) -> list[list[np.ndarray]] | None:
     """`[step, feature]` of each block and episode, from `[block, step, feature]` of each episode; None if one lacks."""
-    there = [part for part in draws if part is not None]
-    if not there or len(there) < len(draws) or len({len(part) for part in there}) > 1:
+    complete = [part for part in draws if part is not None]
+    if not complete or len(complete) < len(draws) or len({len(part) for part in complete}) > 1:
         return None
-    return [[part[block] for part in there] for block in range(len(there[0]))]
+    return [[part[block] for part in complete] for block in range(len(complete[0]))]
 
 
 PARTS = 25
@@ -149,31 +151,31 @@ def span(series: Sequence[Series]) -> int:
     """How many steps there are from the first to the last, once the episodes are aligned."""
     if not series:
         return 0
-    return max(len(one.values) - one.zero for one in series) + max(one.zero for one in series)
+    return max(len(each.values) - each.zero for each in series) + max(each.zero for each in series)
 
 
 def in_parts(series: Sequence[Series], features: int) -> tuple[np.ndarray, BinSums]:
     """A bin for each part of an episode, with the steps that it overlaps: an episode of one step is in all of them."""
     edges = np.linspace(0, 1, PARTS + 1)
     sums = _nothing(len(series), PARTS, features)
-    for row, one in enumerate(series):
+    for row, each in enumerate(series):
         # A part that ends where a step does, but for rounding, does not reach into the next one.
-        ends = edges * len(one.values)
+        ends = edges * len(each.values)
         begins = np.floor(ends[:-1] + 1e-9).astype(int)
         for part, (begin, end) in enumerate(zip(begins, np.ceil(ends[1:] - 1e-9).astype(int), strict=True)):
-            _add(sums, row, part, one.values[begin:end])
+            _add(sums, row, part, each.values[begin:end])
     return 100 * (edges[:-1] + edges[1:]) / 2, sums
 
 
 def in_steps(series: Sequence[Series], features: int, width: int) -> tuple[np.ndarray, BinSums]:
     """A bin for every `width` steps, one of them beginning at 0."""
-    first = min((-one.zero for one in series), default=0) // width
-    last = max((len(one.values) - one.zero - 1 for one in series), default=-1) // width
+    first = min((-each.zero for each in series), default=0) // width
+    last = max((len(each.values) - each.zero - 1 for each in series), default=-1) // width
     sums = _nothing(len(series), last - first + 1, features)
-    for row, one in enumerate(series):
-        bins = (np.arange(len(one.values)) - one.zero) // width - first
+    for row, each in enumerate(series):
+        bins = (np.arange(len(each.values)) - each.zero) // width - first
         for part in np.unique(bins):
-            _add(sums, row, int(part), one.values[bins == part])
+            _add(sums, row, int(part), each.values[bins == part])
     return (np.arange(first, last + 1) + 0.5) * width - 0.5, sums
 
 
@@ -182,7 +184,7 @@ def _nothing(episodes: int, bins: int, features: int) -> BinSums:
 
 
 def _add(sums: BinSums, row: int, part: int, values: np.ndarray) -> None:
-    there = values[np.isfinite(values).all(axis=1)]
-    if len(there):
+    finite = values[np.isfinite(values).all(axis=1)]
+    if len(finite):
         sums.counts[row, part] = 1
-        sums.totals[row, part] = there.mean(axis=0)
+        sums.totals[row, part] = finite.mean(axis=0)

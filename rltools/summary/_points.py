@@ -63,25 +63,25 @@ def explained_points(
     parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
     draws: list[np.ndarray | None] = []
     names = named_actions(recording)
-    seen = 0
-    for number, (episode, found) in enumerate(explained(recording, key)):
-        rows = np.flatnonzero(usable(found.values))
-        taken = rows[(seen + np.arange(len(rows))) % stride == 0]
-        seen += len(rows)
+    count = 0
+    for number, (episode, attribution) in enumerate(explained(recording, key)):
+        rows = np.flatnonzero(usable(attribution.values))
+        taken = rows[(count + np.arange(len(rows))) % stride == 0]
+        count += len(rows)
         actions = action_positions(recording, episode) if names else np.full(len(episode), -1)
         if len(taken):
             without = without_draws(recording, key, episode.outcome.number, groups, scale)
             draws.append(None if without is None else without[:, taken, label])
         parts.append(
             (
-                *by_group(recording.states_of(key, episode), found, taken, label=label, scale=scale),
-                found.scores[taken, label].astype(np.float64),
+                *by_group(recording.states_of(key, episode), attribution, taken, label=label, scale=scale),
+                attribution.scores[taken, label].astype(np.float64),
                 actions[taken],
                 np.full(len(taken), number),
             )
         )
-    values, attributions, scores, done, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Points(values, attributions, scores, done, episodes, names, seen, joined_draws(draws, axis=1))
+    values, attributions, scores, actions_taken, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Points(values, attributions, scores, actions_taken, episodes, names, count, joined_draws(draws, axis=1))
 
 
 def stride_for(steps: int, most: int = MOST) -> int:

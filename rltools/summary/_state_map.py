@@ -75,9 +75,9 @@ def component_plane(points: Points) -> Plane:
     standardized = np.divide(distances, std, out=np.zeros_like(distances), where=changes)
     if changes.any():
         variances, directions = np.linalg.eigh(standardized.T @ standardized / len(standardized))
-        there = min(2, int(changes.sum()))
-        weights[:there] = directions[:, ::-1][:, :there].T
-        explained[:there] = variances[::-1][:there] / variances.sum()
+        components = min(2, int(changes.sum()))
+        weights[:components] = directions[:, ::-1][:, :components].T
+        explained[:components] = variances[::-1][:components] / variances.sum()
         strongest = np.abs(weights).argmax(axis=1)
         weights *= np.where(weights[[0, 1], strongest] < 0, -1, 1)[:, None]
     return Plane(weights, standardized @ weights.T, points.attributions @ weights.T, explained)
@@ -94,18 +94,18 @@ def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells
         )
     low, high = np.percentile(plane.places, [0.5, 99.5], axis=0)
     sides = np.where(high > low, (high - low) / cells, 1.0)
-    at = np.floor((plane.places - low) / sides).astype(np.int64)
+    cell = np.floor((plane.places - low) / sides).astype(np.int64)
     # The highest place belongs to the last cell.
-    at = np.where((at == cells) & (plane.places <= high), cells - 1, at)
-    inside = ((at >= 0) & (at < cells)).all(axis=1)
-    number = at[inside, 0] * cells + at[inside, 1]
+    cell = np.where((cell == cells) & (plane.places <= high), cells - 1, cell)
+    inside = ((cell >= 0) & (cell < cells)).all(axis=1)
+    number = cell[inside, 0] * cells + cell[inside, 1]
     counts = np.bincount(number, minlength=cells * cells)
-    kept = np.flatnonzero(counts >= least)
-    centers = low + (np.stack([kept // cells, kept % cells], axis=1) + 0.5) * sides
+    used = np.flatnonzero(counts >= least)
+    centers = low + (np.stack([used // cells, used % cells], axis=1) + 0.5) * sides
 
     def mean(values: np.ndarray) -> np.ndarray:
         columns = [np.bincount(number, weights=column, minlength=cells * cells) for column in values[inside].T]
-        return np.stack([column[kept] / counts[kept] for column in columns], axis=1)
+        return np.stack([column[used] / counts[used] for column in columns], axis=1)
 
     sizes = np.abs(points.attributions).sum(axis=1, keepdims=True)
-    return Cells(centers, mean(plane.places), counts[kept], mean(plane.attributions), mean(sizes)[:, 0], sides)
+    return Cells(centers, mean(plane.places), counts[used], mean(plane.attributions), mean(sizes)[:, 0], sides)

@@ -109,37 +109,37 @@ def collect(
     clipped = forced = undefined = 0
     outcomes: list[Outcome] = []
     draws = DrawSums(recording, key, groups, std)
-    for episode, found in explained(recording, key):
-        rows = usable(found.values)
+    for episode, attribution in explained(recording, key):
+        rows = usable(attribution.values)
         chosen, alone = _positions(recording, episode), _forced(recording, episode)
         actions = [action for action in np.unique(chosen[rows]).tolist() if action != EVERY]
         counts.append({EVERY: int(rows.sum())} | {action: int((chosen[rows] == action).sum()) for action in actions})
         total, none = {category: np.zeros((kinds, labels, len(groups))) for category in (EVERY, *actions)}, 0
         for few in _pieces(len(rows), labels * features.size):
-            kept = rows[few]
-            values, action = flat(found.values, 2)[few][kept], chosen[few][kept]
+            used = rows[few]
+            values, action = flat(attribution.values, 2)[few][used], chosen[few][used]
             parts = [grouped(values, groups)] + ([] if std is None else [grouped(values * std, groups)])
             kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
             total[EVERY] += kinded.sum(axis=0)
             for category in actions:
                 total[category] += kinded[action == category].sum(axis=0)
-            none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][kept]).sum())
+            none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][used]).sum())
         totals.append(total)
         draws.add(episode.outcome.number, rows, chosen)
         zero.append(none)
         forced += int(alone[rows].sum())
         if episode.masks is not None and compares(spec):
-            undefined += int((np.isnan(found.scores).any(axis=1) & _asked(episode, spec.every)).sum())
-        failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
+            undefined += int((np.isnan(attribution.scores).any(axis=1) & _asked(episode, spec.every)).sum())
+        failed.append(int((~rows & np.isfinite(attribution.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         outcomes.append(episode.outcome)
-        scores.append(found.scores[rows])
-        if found.residual is not None:
-            residuals.append(found.residual[rows])
-        if found.complete is not None:
-            complete.append(found.complete[rows])
-        if found.clipped is not None:
-            clipped += int((found.clipped[rows] > 0).sum())
+        scores.append(attribution.scores[rows])
+        if attribution.residual is not None:
+            residuals.append(attribution.residual[rows])
+        if attribution.complete is not None:
+            complete.append(attribution.complete[rows])
+        if attribution.clipped is not None:
+            clipped += int((attribution.clipped[rows] > 0).sum())
         if std is not None and len(groups) == features.size:
             observed = flat(recording.states_of(key, episode), 1)
             moments = np.zeros((3, features.size))
@@ -172,12 +172,12 @@ def collect(
     )
 
 
-def _in_order(found: Sequence[Mapping[int, Any]], order: Sequence[int], nothing: np.ndarray) -> np.ndarray:
+def _in_order(by_episode: Sequence[Mapping[int, Any]], order: Sequence[int], nothing: np.ndarray) -> np.ndarray:
     """`[episode, category, ...]` from what each episode has of some categories."""
-    arrays = np.zeros((len(found), len(order), *nothing.shape), nothing.dtype)
-    for row, of_episode in zip(arrays, found, strict=True):
-        for at, category in enumerate(order):
-            row[at] = of_episode.get(category, nothing)
+    arrays = np.zeros((len(by_episode), len(order), *nothing.shape), nothing.dtype)
+    for row, of_episode in zip(arrays, by_episode, strict=True):
+        for column, category in enumerate(order):
+            row[column] = of_episode.get(category, nothing)
     return arrays
 
 
@@ -257,8 +257,8 @@ def choices(recording: Recording) -> tuple[int, ...]:
 def _asked(episode: Episode, every: int) -> np.ndarray:
     """Bool `[step]`: the steps that were explained, evenly over all episodes."""
     first = first_sampled(episode.outcome.number, every)
-    asked: np.ndarray = (np.arange(len(episode)) - first) % every == 0
-    return asked
+    explained: np.ndarray = (np.arange(len(episode)) - first) % every == 0
+    return explained
 
 
 def named_actions(recording: Recording) -> tuple[str, ...]:
@@ -341,15 +341,15 @@ class DrawSums:
         if EVERY not in self._totals:
             return None
         blocks, _, _, groups = self._totals[EVERY].shape
-        return np.stack([np.zeros((blocks, groups)) if one is None else one for one in self._sizes], axis=1)
+        return np.stack([np.zeros((blocks, groups)) if size is None else size for size in self._sizes], axis=1)
 
     def _add_steps(self, without: np.ndarray, actions: np.ndarray) -> bool:
         """Draws `[block, step, target, kept]` of some steps; False where there are other blocks than before."""
         parts = [regroup(without) for regroup in self._regroups]
         kinds = [kind for part in parts for kind in (part, np.abs(part))]
         for category in (EVERY, *np.unique(actions[actions != EVERY]).tolist()):
-            which = slice(None) if category == EVERY else actions == category
-            total = np.stack([kind[:, which].sum(axis=1) for kind in kinds], axis=1)
+            selected = slice(None) if category == EVERY else actions == category
+            total = np.stack([kind[:, selected].sum(axis=1) for kind in kinds], axis=1)
             if EVERY in self._totals and self._totals[EVERY].shape != total.shape:
                 return False
             before = self._totals.get(category)

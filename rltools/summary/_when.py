@@ -80,15 +80,15 @@ def when(recording: Recording, summary: SummaryData, features: Sequence[str]) ->
         drawn = jackknife(_shares, [sizes], [] if without is None else [without])[""]
         shares = drawn.interval(summary.level, "share")
     even = steps[:, :-1].sum(axis=0) / steps[:, -1].sum()
-    found = []
-    for at, name in enumerate(features):
-        value, low, high = (end[:, at] for end in (shares.value, shares.low, shares.high))
-        third = Jackknife(drawn.value[:, at], tuple(source[:, :, at] for source in drawn.without))
-        part = None if rare[at] else _clear(third, low, even, summary.level)
-        if part is not None:
-            ends = float(value[part]), float(low[part]), float(high[part])
-            found.append(When(name, _names()[part], *ends, float(even[part])))
-    return tuple(found)
+    timed = []
+    for index, name in enumerate(features):
+        value, low, high = (end[:, index] for end in (shares.value, shares.low, shares.high))
+        third = Jackknife(drawn.value[:, index], tuple(source[:, :, index] for source in drawn.without))
+        part_index = None if rare[index] else _clear(third, low, even, summary.level)
+        if part_index is not None:
+            ends = float(value[part_index]), float(low[part_index]), float(high[part_index])
+            timed.append(When(name, _names()[part_index], *ends, float(even[part_index])))
+    return tuple(timed)
 
 
 def _clear(shares: Jackknife, low: np.ndarray, even: np.ndarray, level: float) -> int | None:
@@ -118,16 +118,16 @@ def _sums(
     features, spec = recording.features_of(summary.key), recording.spec(summary.key)
     every = spec.rows(features)
     merged = tuple(name for name, _ in every) != summary.features
-    groups = [(spec.rows(features, merged=True) if merged else every)[at] for at in positions]
+    groups = [(spec.rows(features, merged=True) if merged else every)[position] for position in positions]
     sizes, steps = [], []
     draws: list[np.ndarray | None] = []
-    for episode, found in explained(recording, summary.key):
-        rows = usable(found.values)
-        values = flat(found.values, 2)[rows]
-        of = np.abs(grouped(values if summary.std is None else values * summary.std, groups)).sum(axis=1)
+    for episode, attribution in explained(recording, summary.key):
+        rows = usable(attribution.values)
+        values = flat(attribution.values, 2)[rows]
+        magnitudes = np.abs(grouped(values if summary.std is None else values * summary.std, groups)).sum(axis=1)
         inside = _inside(len(episode))[:, rows].astype(np.float64)
         if rows.any():
-            sizes.append(inside @ of)
+            sizes.append(inside @ magnitudes)
             steps.append(inside.sum(axis=1))
             without = without_draws(recording, summary.key, episode.outcome.number, groups, summary.std)
             draws.append(None if without is None else (inside @ np.abs(without[:, rows]).sum(axis=2))[:, None])
@@ -137,9 +137,9 @@ def _sums(
 
 def _inside(length: int) -> np.ndarray:
     """Bool `[part, step]`: which steps of an episode of this length belong to each part; all to the last one."""
-    at = np.arange(length)
-    thirds = [3 * at // max(length, 1) == third for third in range(len(THIRDS))]
-    ends = [mask for reach in REACHES for mask in (at < reach, at >= length - reach)]
+    step = np.arange(length)
+    thirds = [3 * step // max(length, 1) == third for third in range(len(THIRDS))]
+    ends = [mask for reach in REACHES for mask in (step < reach, step >= length - reach)]
     return np.stack([*thirds, *ends, np.ones(length, bool)])
 
 

@@ -78,8 +78,8 @@ def without_draws(
     regroup = regrouping(recording, key, groups, scale)
     if regroup is None:
         return None
-    found = read_draws(recording, key, number)
-    return None if found is None else regroup(found)
+    draws = read_draws(recording, key, number)
+    return None if draws is None else regroup(draws)
 
 
 def regrouping(
@@ -87,26 +87,26 @@ def regrouping(
 ) -> Callable[[np.ndarray], np.ndarray] | None:
     """From draws as they are kept, `[..., kept]`, to their sums over groups; the arguments as of `without_draws`."""
     features = recording.features_of(key)
-    kept = [entries for _, entries in draws_groups(recording.spec(key), features)]
-    if scale is not None and any(len(entries) > 1 for entries in kept):
+    stored = [entries for _, entries in draws_groups(recording.spec(key), features)]
+    if scale is not None and any(len(entries) > 1 for entries in stored):
         return None
-    kept_at = np.zeros(features.size, np.int64)
-    for at, entries in enumerate(kept):
-        kept_at[entries] = at
-    places = [(name, np.unique(kept_at[entries])) for name, entries in groups]
-    sizes = [sum(len(kept[at]) for at in members) for _, members in places]
+    stored_index = np.zeros(features.size, np.int64)
+    for index, entries in enumerate(stored):
+        stored_index[entries] = index
+    places = [(name, np.unique(stored_index[entries])) for name, entries in groups]
+    sizes = [sum(len(stored[index]) for index in members) for _, members in places]
     if sizes != [len(entries) for _, entries in groups]:
         return None
-    scales = None if scale is None else scale[[int(entries[0]) for entries in kept]]
-    return lambda found: grouped(found if scales is None else found * scales, places)
+    scales = None if scale is None else scale[[int(entries[0]) for entries in stored]]
+    return lambda draws: grouped(draws if scales is None else draws * scales, places)
 
 
 def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | None:
     """The draws of all episodes one after another; None where one has none, or another number of blocks."""
-    there = [part for part in parts if part is not None]
-    if not there or len(there) < len(parts) or len({len(part) for part in there}) > 1:
+    draws = [part for part in parts if part is not None]
+    if not draws or len(draws) < len(parts) or len({len(part) for part in draws}) > 1:
         return None
-    return np.concatenate(there, axis=axis)
+    return np.concatenate(draws, axis=axis)
 
 
 def usable(values: np.ndarray) -> np.ndarray:
@@ -122,8 +122,8 @@ def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
     """
     size = (recording.features if key is None else recording.features_of(key)).size
     states = (episode.states if key is None else recording.states_of(key, episode) for episode in recording)
-    found = std(states, size)
-    return np.full(size, np.nan) if found is None else found
+    result = std(states, size)
+    return np.full(size, np.nan) if result is None else result
 
 
 def episode_steps(
@@ -133,30 +133,32 @@ def episode_steps(
 
     Where one of so many steps was explained, it stands for those that follow.
     """
-    episode, found = recording.episode(number), recording.attribution_of(key, episodes=[number])
-    values, attributions = by_group(recording.states_of(key, episode), found, slice(None), label=label, scale=scale)
-    scores = found.scores[:, label]
+    episode, attribution = recording.episode(number), recording.attribution_of(key, episodes=[number])
+    values, attributions = by_group(
+        recording.states_of(key, episode), attribution, slice(None), label=label, scale=scale
+    )
+    scores = attribution.scores[:, label]
     steps = np.arange(len(scores))
     before = np.maximum.accumulate(np.where(np.isfinite(scores), steps, -1)) if len(steps) else steps
-    held = np.where((before >= 0) & (steps - before < found.spec.every), before, steps)
+    held = np.where((before >= 0) & (steps - before < attribution.spec.every), before, steps)
     return EpisodeSteps(values, attributions[held], scores[held], episode.actions)
 
 
 def by_group(
-    states: np.ndarray, found: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
+    states: np.ndarray, attribution: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """What was observed and what it did to one label, of some steps of an episode: float64 `[step, group]` each.
 
     Args:
         states: `[step, *feature]`, those that the attribution explains.
-        found: the attribution of the episode.
+        attribution: of the episode.
         rows: which steps.
         label: position of the label whose attributions are taken.
         scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
     """
-    groups = found.spec.rows(found.features)
+    groups = attribution.spec.rows(attribution.features)
     sizes = np.array([len(entries) for _, entries in groups])
-    of_label = flat(found.values[:, label], 1)[rows]
+    of_label = flat(attribution.values[:, label], 1)[rows]
     values = grouped(flat(states, 1)[rows], groups) / sizes
     return values, grouped(of_label if scale is None else of_label * scale, groups)
 
@@ -174,12 +176,12 @@ def spread_outcomes(outcomes: Sequence[Outcome], most: int, by: Sorting) -> list
     """
     if by not in get_args(Sorting):
         raise ArgumentError(f"by={by!r} is none of {', '.join(get_args(Sorting))}")
-    walked = [outcome for outcome in outcomes if outcome.steps]
+    with_steps = [outcome for outcome in outcomes if outcome.steps]
     if by == "number":
-        return sorted(walked, key=lambda outcome: outcome.number)[:most]
-    walked.sort(key=lambda outcome: (-outcome.total_reward, outcome.number))
-    places = np.linspace(0, len(walked) - 1, min(most, len(walked))).round().astype(int)
-    return [walked[at] for at in places]
+        return sorted(with_steps, key=lambda outcome: outcome.number)[:most]
+    with_steps.sort(key=lambda outcome: (-outcome.total_reward, outcome.number))
+    places = np.linspace(0, len(with_steps) - 1, min(most, len(with_steps))).round().astype(int)
+    return [with_steps[position] for position in places]
 
 
 Place = Literal["best", "median", "worst"]

@@ -318,7 +318,9 @@ def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path
     assert "At 50 % of the steps no feature changes the decision alone." in _sentences(found)
     assert not any("saturation" in sentence for sentence in _sentences(found))
     none = _changes(tmp_path / "none", [[0.0, 0.0]], [[0.0, 0.0]])
-    assert _sentences(none)[0].startswith("No feature changes the decision when it alone is that of another visited state")
+    assert _sentences(none)[0].startswith(
+        "No feature changes the decision when it alone is that of another visited state"
+    )
 
 
 def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):

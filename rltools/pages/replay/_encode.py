@@ -37,12 +37,12 @@ def quantized(values: np.ndarray, dtype: np.dtype[Any]) -> dict[str, Any]:
         (float(np.max(np.abs(flat[part]), initial=0.0, where=np.isfinite(flat[part]))) for part in parts), default=0.0
     )
     scale = largest / limits.max if largest > 0 else 1.0
-    whole = np.empty(flat.size, dtype)
+    integers = np.empty(flat.size, dtype)
     for part in parts:
         exact = flat[part].astype(np.float64)
         steps = np.where(np.isfinite(exact), np.rint(np.nan_to_num(exact) / scale), limits.min)
-        whole[part] = steps.clip(limits.min, limits.max)
-    return _entry(dtype.str[-2:], scale, whole.reshape(values.shape))
+        integers[part] = steps.clip(limits.min, limits.max)
+    return _entry(dtype.str[-2:], scale, integers.reshape(values.shape))
 
 
 def _entry(kind: str, scale: float, values: np.ndarray) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def highlights(
     """
     if len(episode) == 0:
         return []
-    found = [*_scores(episode, header), *_attribution(attribution, spread), *_reward(episode), *_end(episode, speed)]
-    return sorted(found, key=lambda moment: moment.step)
+    moments = [*_scores(episode, header), *_attribution(attribution, spread), *_reward(episode), *_end(episode, speed)]
+    return sorted(moments, key=lambda moment: moment.step)
 
 
 def _pieces(steps: int, size: int) -> Iterator[slice]:
@@ -90,28 +90,30 @@ def _scores(episode: Episode, header: Header) -> Iterator[Highlight]:
         yield Highlight(step, "entropy", f"least sure: entropy {entropy[step]:.3g} of at most {most:.3g} nats")
 
 
-def _attribution(found: Attribution | None, spread: np.ndarray | None) -> Iterator[Highlight]:
+def _attribution(attribution: Attribution | None, spread: np.ndarray | None) -> Iterator[Highlight]:
     """The largest change from one explained step to the next step, summed over features."""
-    if found is None or len(found) < 2:
+    if attribution is None or len(attribution) < 2:
         return
-    change = np.empty(len(found) - 1)
-    for steps in _pieces(len(change), found.features.size):
-        values = found.values[steps.start : steps.stop + 1, 0]
+    change = np.empty(len(attribution) - 1)
+    for steps in _pieces(len(change), attribution.features.size):
+        values = attribution.values[steps.start : steps.stop + 1, 0]
         values = values.reshape(len(values), -1).astype(np.float64)
-        if found.unit == "score per unit" and spread is not None:
+        if attribution.unit == "score per unit" and spread is not None:
             values *= spread
         change[steps] = np.abs(np.diff(values, axis=0)).sum(axis=1)
     if np.isfinite(change).any() and np.nanmax(change) > 0:
         step = int(np.nanargmax(change)) + 1
-        yield Highlight(step, "attribution", f"largest change of attribution ({found.method} of {found.labels[0]})")
+        yield Highlight(
+            step, "attribution", f"largest change of attribution ({attribution.method} of {attribution.labels[0]})"
+        )
 
 
 def _reward(episode: Episode) -> Iterator[Highlight]:
     rewards = np.where(np.isfinite(episode.rewards), episode.rewards, 0)
     step = int(np.abs(rewards).argmax())
     if np.ptp(np.abs(rewards)) > 0:
-        what = "reward" if rewards[step] > 0 else "penalty"
-        yield Highlight(step, "reward", f"largest {what}, {rewards[step]:+.4g}".replace("-", "\u2212"))
+        noun = "reward" if rewards[step] > 0 else "penalty"
+        yield Highlight(step, "reward", f"largest {noun}, {rewards[step]:+.4g}".replace("-", "\u2212"))
 
 
 def _end(episode: Episode, speed: float) -> Iterator[Highlight]:

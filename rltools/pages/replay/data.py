@@ -49,7 +49,7 @@ def _episode_data(
     header, episode, keys = recording.header, recording.episode(number), list(apart)
     first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
     others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
-    found = chain([] if first is None else [first], others)
+    attributions = chain([] if first is None else [first], others)
     known_speed = frames_per_second(recording, number)
     speed = known_speed or _USUAL_SPEED
     pictured = recording.features.has_images
@@ -73,7 +73,10 @@ def _episode_data(
         "features": _features(recording.features, episode, rows),
         "texts": _texts(recording.features, episode),
         "deviations": None if spread is None or pictured else packed(spread),
-        "attributions": [_attribution(asked, rows, spread, apart[key]) for key, asked in zip(keys, found, strict=True)]
+        "attributions": [
+            _attribution(attribution, rows, spread, apart[key])
+            for key, attribution in zip(keys, attributions, strict=True)
+        ]
         if len(episode)
         else [],
         "frames": _frames(recording.frames(number)),
@@ -140,15 +143,15 @@ def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
     return [{"name": leaf.name, "values": list(map(str, pick(episode.observations, leaf)))} for leaf in leaves]
 
 
-def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
+def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
     """Where there are pictures, `scaled` is the same times the standard deviation of each entry.
 
     The page multiplies the rows of other observations itself; of a region only the sum is left.
     """
-    spec, values = found.spec, found.values.reshape(*found.values.shape[:2], -1)
-    both = spec.unit == "score per unit" and spread is not None and found.features.has_images
-    shown = [values, values * spread] if both else [values]
-    plain, *scaled = [_shown(part, rows, found.features, len(shown)) for part in shown]
+    spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
+    both = spec.unit == "score per unit" and spread is not None and attribution.features.has_images
+    forms = [values, values * spread] if both else [values]
+    plain, *scaled = [_shown(part, rows, attribution.features, len(forms)) for part in forms]
     return {
         "method": spec.method,
         "target": spec.target,
@@ -158,8 +161,8 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None,
         "unit": spec.unit,
         "parameters": {name: str(value) for name, value in spec.parameters.items()},
         "every": spec.every,
-        "scores": packed(found.scores),
-        "residual": None if found.residual is None else packed(found.residual),
+        "scores": packed(attribution.scores),
+        "residual": None if attribution.residual is None else packed(attribution.residual),
         "plain": plain,
         "scaled": scaled[0] if scaled else None,
     }
@@ -167,12 +170,12 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None,
 
 def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
     """`[step, target, entry]` by row, and over each picture."""
-    shown = [part for part in features.parts if part.is_image]
+    image_parts = [part for part in features.parts if part.is_image]
     # Where each row is an entry there is nothing to sum, and no copy to hold of a long episode.
     single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
     return {
         "values": packed(values if single else summed(values, rows)),
-        "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(shown)) for part in shown],
+        "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(image_parts)) for part in image_parts],
     }
 
 

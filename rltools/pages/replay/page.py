@@ -80,24 +80,28 @@ def replay(
     path = as_path(path, "the path of the page")
     if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
         raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")
-    given: Any = episode
-    single = not hasattr(given, "__iter__")  # an array of numbers has an index, too
-    numbers = [index(number) for number in ([given] if single else dict.fromkeys(given))]
+    requested: Any = episode
+    single = not hasattr(requested, "__iter__")  # an array of numbers has an index, too
+    numbers = [index(number) for number in ([requested] if single else dict.fromkeys(requested))]
     if not numbers:
         raise ArgumentError("a replay needs at least one episode, and the list of their numbers is empty")
-    shown = [(recording, numbers)]
+    sides = [(recording, numbers)]
     if beside is not None:
-        shown.append((beside, same_seeds(recording, numbers, beside)))
-    keys = [_keys(one, method, target) for one, _ in shown]
-    data = chain.from_iterable(episodes_data(one, of, key, title) for (one, of), key in zip(shown, keys, strict=True))
+        sides.append((beside, same_seeds(recording, numbers, beside)))
+    keys = [_keys(side, method, target) for side, _ in sides]
+    data = chain.from_iterable(
+        episodes_data(side, side_numbers, key, title) for (side, side_numbers), key in zip(sides, keys, strict=True)
+    )
     first = next(data)  # before anything is written: most of what can be wrong is wrong here
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
     options += "" if beside is None else f", beside={_source(beside)}"
-    asked = numbers[0] if single else numbers
-    call = f"rltools.replay({_source(recording)}, {asked}, {path.name!r}{options})"
-    name = title or " beside ".join(dict.fromkeys(one.header.policy for one, _ in shown))
-    text = _page(name, call, [[outcome_data(one, number) for number in of] for one, of in shown], first)
+    argument = numbers[0] if single else numbers
+    call = f"rltools.replay({_source(recording)}, {argument}, {path.name!r}{options})"
+    name = title or " beside ".join(dict.fromkeys(side.header.policy for side, _ in sides))
+    text = _page(
+        name, call, [[outcome_data(side, number) for number in side_numbers] for side, side_numbers in sides], first
+    )
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name may hold half of a surrogate pair, which no file can.
@@ -181,7 +185,7 @@ def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -
         UnknownNameError: no such episode.
         RecordingError: the other is of another environment, or has no episode with one of the seeds.
     """
-    ids = [one.header.environment_id for one in (recording, other)]
+    ids = [each.header.environment_id for each in (recording, other)]
     if ids[0] != ids[1]:
         raise RecordingError(
             f"{recording.directory} is of {ids[0] or 'an environment made by a function'}, and {other.directory} of "
@@ -191,9 +195,9 @@ def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -
     seeds = {number: recording.outcome(number).seed for number in numbers}
     for number, seed in seeds.items():
         if seed not in by_seed:
-            there = ", ".join(map(str, sorted(by_seed)[:8])) or "none"
+            seeds_text = ", ".join(map(str, sorted(by_seed)[:8])) or "none"
             raise RecordingError(
-                f"episode {number} has seed {seed}, and {other.directory} has no episode with it (its seeds: {there}); "
+                f"episode {number} has seed {seed}, and {other.directory} has no episode with it (its seeds: {seeds_text}); "
                 f"record one with seed={seed}"
             )
     return [by_seed[seed] for seed in seeds.values()]

@@ -14,7 +14,7 @@ from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import target_meaning
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import interval
-from rltools.pages.report._parts import Figure, attribution_name, closing, draw, part
+from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
 from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.summary import (
@@ -152,7 +152,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
     by_label = {labels[run]: recording for run, recording in runs.items()}
     explained = [set(explained_by(recording)) - set(_controls(recording)) for recording in runs.values()]
     drawings = [
-        draw(
+        drawn(
             partial(plots.importance, by_label, method=method, target=target),
             f"importance-{_slug(method, target)}",
             f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % intervals "
@@ -172,7 +172,7 @@ def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator
     for target in dict.fromkeys(target for _, target in controls):
         names = [method for method, other in controls if other == target]
         methods = [method for method, other in explained_by(recording) if other == target and method not in names]
-        yield draw(
+        yield drawn(
             partial(plots.importance, recording, method=[*methods, *names], target=target),
             f"controls-{_slug(label, target)}",
             f"{label}, {target}: the methods beside the controls {' and '.join(names)}, which know nothing of the "

@@ -83,7 +83,7 @@ class Figure:
     height: int
 
 
-def draw(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Figure:
+def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Figure:
     """Draw a plot into `folder/name.png` and, for print, `folder/name.svg`."""
     from matplotlib import rc_context
 

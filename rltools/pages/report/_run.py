@@ -16,7 +16,7 @@ from rltools._util.html import FRAMES, head, render, security_policy
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
 from rltools.pages.report._episodes import cards, strip
-from rltools.pages.report._parts import Figure, attribution_name, closing, draw, part
+from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
 from rltools.pages.report._statement import sentence_html, statement
 from rltools.pages.report._tables import facts, tables, write_csv
 from rltools.plots import plot_names
@@ -99,13 +99,13 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
 def _figures(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> list[tuple[Wanted, Figure]]:
     folder = recording.directory / "plots"
     return [
-        (plot, draw(partial(getattr(plots, plot.name), recording, **plot.options), plot.name, plot.caption, folder))
-        for plot in wanted(recording, main, summaries)
+        (one, drawn(partial(getattr(plots, one.name), recording, **one.options), one.name, one.caption, folder))
+        for one in wanted(recording, main, summaries)
     ]
 
 
 def _chapters(pictures: Sequence[tuple[Wanted, Figure]]) -> list[tuple[str, list[Figure]]]:
-    by_heading = groupby(pictures, key=lambda picture: picture[0].heading)
+    by_heading = groupby(pictures, key=lambda one: one[0].heading)
     return [(heading, [figure for _, figure in chapter]) for heading, chapter in by_heading]
 
 
@@ -172,39 +172,37 @@ def wanted(recording: Recording, main: Summary, summaries: Sequence[Summary]) ->
     """
     if main.n == 0:
         return ()
-    names = set(plot_names())
-    return tuple(plot for plot in _fitting(recording, main, summaries) if plot.name in names)
+    there = set(plot_names())
+    return tuple(one for one in _fitting(recording, main, summaries) if one.name in there)
 
 
 def _fitting(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> Iterator[Wanted]:
     features = recording.features_of(main.key)
-    options = {"method": main.key, "target": main.target}
+    asked = {"method": main.key, "target": main.target}
     several = len(main.features) > 1
     if features.has_images:
-        yield Wanted("images", IMAGES, FEATURES, options)
-    yield Wanted("importance", _importance(main), FEATURES, options)
+        yield Wanted("images", IMAGES, FEATURES, asked)
+    yield Wanted("importance", _importance(main), FEATURES, asked)
     if not features.has_images:
-        yield Wanted("beeswarm", BEESWARM, FEATURES, options)
+        yield Wanted("beeswarm", BEESWARM, FEATURES, asked)
         if not _is_choice(recording, main):
-            yield Wanted("dependence", DEPENDENCE, FEATURES, options)
+            yield Wanted("dependence", DEPENDENCE, FEATURES, asked)
     if sum(outcome.steps > 1 for outcome in main.outcomes) >= FEWEST_EPISODES:
-        yield Wanted("phases", PHASES, COURSE, options)
+        yield Wanted("phases", PHASES, COURSE, asked)
     if not features.has_images:
-        yield Wanted("timeline", TIMELINE, COURSE, options)
+        yield Wanted("timeline", TIMELINE, COURSE, asked)
     windows = [recording.spec(summary.key).window for summary in summaries]
     if max(windows, default=0):
         past = summaries[windows.index(max(windows))]
         yield Wanted("lags", LAGS, COURSE, {"method": past.key, "target": past.target, "window": max(windows)})
     elif _has_moments(recording, main):
-        yield Wanted("lags", LAGS, COURSE, options)
+        yield Wanted("lags", LAGS, COURSE, asked)
     if several and (main.by_action or len(main.labels) > 1):
-        yield Wanted("action_matrix", ACTIONS, ACTING, options)
+        yield Wanted("action_matrix", ACTIONS, ACTING, asked)
     if several:
-        yield Wanted("decision", DECISION, ACTING, options)
+        yield Wanted("decision", DECISION, ACTING, asked)
     alike = {
-        summary.method
-        for summary, window in zip(summaries, windows, strict=True)
-        if summary.target == main.target and not window
+        one.method for one, window in zip(summaries, windows, strict=True) if one.target == main.target and not window
     }
     if len(alike) >= FEWEST_METHODS and len(main.features) >= FEWEST_RANKED:
         yield Wanted("agreement", AGREEMENT, OTHERS, {"target": main.target})

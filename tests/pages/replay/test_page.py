@@ -108,7 +108,9 @@ def test_the_page_carries_the_recording(explained_cartpole: Made, tmp_path: Path
 
 
 def test_method_and_target_narrow_what_is_shown(explained_cartpole: Made, tmp_path: Path, data_of: Data) -> None:
-    data = data_of(rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", method="gradient", target="logit:all"))
+    data = data_of(
+        rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", method="gradient", target="logit:all")
+    )
     assert [asked["labels"] for asked in data["attributions"]] == [["logit:left", "logit:right"]]
     with pytest.raises(RecordingError, match="no occlusion"):
         rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", method="occlusion")

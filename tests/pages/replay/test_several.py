@@ -30,7 +30,9 @@ def test_no_episode_is_an_error(explained_cartpole: Made, tmp_path: Path) -> Non
         rltools.replay(explained_cartpole[0], [0, 9], tmp_path / "page.html")
 
 
-def test_the_other_recording_must_have_the_seed(explained_cartpole: Made, other: rltools.Recording, tmp_path: Path) -> None:
+def test_the_other_recording_must_have_the_seed(
+    explained_cartpole: Made, other: rltools.Recording, tmp_path: Path
+) -> None:
     with pytest.raises(
         RecordingError, match=r"episode 0 has seed 5, .*\(its seeds: \d+, \d+\); record one with seed=5"
     ):
@@ -88,7 +90,9 @@ def test_episodes_are_switched_by_list_key_and_address(browser: Any, explained_c
     assert browser.complaints() == []
 
 
-def test_two_agents_go_step_by_step(browser: Any, explained_cartpole: Made, other: rltools.Recording, tmp_path: Path) -> None:
+def test_two_agents_go_step_by_step(
+    browser: Any, explained_cartpole: Made, other: rltools.Recording, tmp_path: Path
+) -> None:
     path = rltools.replay(explained_cartpole[0], 1, tmp_path / "page.html", beside=other)
     opened(browser, path, "#step=3")
     episodes = [explained_cartpole[0].episode(1), other.episode(0)]
@@ -117,7 +121,9 @@ def test_two_agents_go_step_by_step(browser: Any, explained_cartpole: Made, othe
 
 
 def test_the_shorter_of_two_says_that_it_is_over(browser: Any, explained_cartpole: Made, tmp_path: Path) -> None:
-    short = rltools.record(explained_cartpole[1], "CartPole-v1", episodes=1, seed=5, max_steps=4, directory=tmp_path / "short")
+    short = rltools.record(
+        explained_cartpole[1], "CartPole-v1", episodes=1, seed=5, max_steps=4, directory=tmp_path / "short"
+    )
     opened(browser, rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", beside=short), "#step=3")
     over = "[...document.querySelectorAll('.over')].map((text) => !text.hidden)"
     assert browser.run(over) == [False, False]

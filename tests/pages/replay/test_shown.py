@@ -35,7 +35,9 @@ def number(text: str) -> float:
     return float(text.replace("\u2212", "-"))
 
 
-def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page: Path, explained_cartpole: Made) -> None:
+def test_the_bars_start_from_the_mean_score_of_the_references(
+    browser: Any, page: Path, explained_cartpole: Made
+) -> None:
     recording, policy = explained_cartpole
     opened(browser, page, "#step=4")
     words = r"starts from (\S+), the mean score of the references, and the bars add (\S+)\."
