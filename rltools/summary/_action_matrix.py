@@ -17,13 +17,13 @@ class ActionMeans:
     """Mean signed attributions, a column for each action.
 
     Attributes:
-        columns: discrete actions that were taken, or the labels of what is explained where steps cannot be told apart
-            by one discrete action.
-        steps: of each column.
+        columns: discrete actions that were taken, or the labels of the targets where actions are not one discrete
+            choice.
+        steps: in each column.
         mean: `[column, feature]`.
         per_action: whether columns are actions taken.
-        left_out: actions that were taken less often than those in the columns.
-        never: actions that were never taken.
+        left_out: how many actions were taken less often than those in the columns.
+        never: how many actions were never taken.
     """
 
     columns: tuple[str, ...]
@@ -48,8 +48,8 @@ def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = F
     Args:
         summary: of a recording.
         label: position of the label, where columns are actions taken.
-        standardized: times the standard deviation of the feature; only where the summary has such means.
-        most: how many columns; of discrete actions those taken most often, of labels the first ones.
+        standardized: multiply with the std of the feature; only where the summary has such means.
+        most: columns at most: the actions taken most often, or the first labels.
     """
     if not summary.by_action:
         mean, columns = _mean(summary.overall, standardized), summary.labels[:most] if summary.n else ()

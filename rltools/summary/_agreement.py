@@ -1,4 +1,4 @@
-"""How well the rankings of features agree: of several methods, or of several agents."""
+"""How well several methods, or several agents, agree in how they rank features."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Ranking:
     Attributes:
         agent: the label of its recording.
         method: of the attribution.
-        settings: parameters that tell it from others of the same method, in words; "" where nothing must.
+        settings: parameters in which it differs from others of the same method, as text; "" where there are none.
         unit: of the attribution.
-        features: what is ranked.
-        ranks: of the features in each episode, by their magnitudes.
+        features: that are ranked.
+        ranks: of the features in each episode, by magnitude.
         key: the folder name of the attribution.
     """
 
@@ -43,20 +43,20 @@ class Ranking:
 
     @property
     def control(self) -> bool:
-        """Whether it looks at nothing that the policy does."""
+        """Whether the method knows nothing of the agent."""
         return is_control(self.unit)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Rankings, controls last, and how well each two of them agree.
+    """Rankings, controls last, and how well each pair of them agrees.
 
     Attributes:
         rankings: of each agent and method.
         target: as text.
         correlation: `[ranking, ranking]`, the mean over episodes of Spearman's rank correlation, with its interval;
             NaN where nothing can be compared.
-        episodes: of the recording with the fewest.
+        episodes: in the recording with the fewest.
     """
 
     rankings: tuple[Ranking, ...]
@@ -79,7 +79,7 @@ def agreement(
     *,
     level: float = 0.95,
 ) -> Agreement:
-    """Rank correlation of the features' mean magnitudes, between all methods and agents.
+    """Rank correlation of the mean magnitudes of the features, between all methods and agents.
 
     Two methods are compared episode by episode; two agents by every episode of one with every episode of the other.
 
@@ -87,10 +87,10 @@ def agreement(
         recordings: by their label.
         methods: None for all that were recorded of the target; for several agents the default one of the first agent.
         target: as text; None for the one that most methods explained.
-        level: of the intervals, over the episodes and what was drawn for all of their steps.
+        level: of the intervals, over episodes and draws.
 
     Raises:
-        RecordingError: nothing that fits was explained.
+        RecordingError: no attribution fits.
     """
     warn_of_shared_episodes(recordings)
     first = next(iter(recordings.values()))
@@ -141,7 +141,7 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
 
 
 def _in_common(specs: Sequence[AttributionSpec]) -> tuple[str, ...]:
-    """The axes of an image along which all of these tell elements apart; () for all axes."""
+    """The image axes along which all of these attributions are resolved; () for all axes."""
     axes: tuple[str, ...] = ()
     for separated in (spec.separated for spec in specs):
         axes = tuple(axis for axis in axes if axis in separated) if axes and separated else axes or separated

@@ -1,4 +1,4 @@
-"""One step: what was decided, and what pushed it."""
+"""One step: the action that was decided on, and the attributions that pushed it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rltools.summary._sums import action_positions, named_actions
 from rltools.summary.episodes import by_group, explained, flat, usable
 
 CONTRAST = " - "
-"""What a target that compares two scores has in its text."""
+"""Separates the two scores of a difference in the text of a target."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Decision:
 
     Attributes:
         number: of its episode.
-        step: its place there, from 0.
-        steps: of the episode.
-        action: name of the one taken; "" where it is no choice among named ones.
-        runner_up: name of the allowed one that came next; "" likewise, and where there was no other.
-        gap: score of the action less that of the runner-up; NaN likewise.
-        score: the explained scalar.
-        residual: what the method states that it leaves unexplained; None where it states nothing.
-        values: float `[group]`, what was observed; the mean over the entries of a region.
+        step: its position in the episode, from 0.
+        steps: how many the episode has.
+        action: name of the action taken; "" where actions are not one discrete choice.
+        runner_up: name of the allowed action with the next score; "" likewise, and where no other was allowed.
+        gap: score of the action minus that of the runner-up; NaN likewise.
+        score: the target value.
+        residual: what the method leaves unexplained; None where it has no residual.
+        values: float `[group]`, what was observed; the mean over the elements of a region.
         attributions: float `[group]`, of one label.
     """
 
@@ -48,15 +48,15 @@ class Decision:
 
     @property
     def baseline(self) -> float | None:
-        """What score the attributions start from, the references' mean; None where they do not add up."""
+        """The target value that the attributions start from, the mean over the references; None without a residual."""
         return None if self.residual is None else float(self.score - self.attributions.sum() - self.residual)
 
 
 def contrast_key(recording: Recording, method: str | None, target: str | None) -> str:
-    """The attribution asked for; of several one that compares the chosen action with another, if there is any.
+    """The key of an attribution; by default of one that compares the chosen action with another, if there is any.
 
     Raises:
-        RecordingError: nothing that fits was explained.
+        RecordingError: no attribution fits.
     """
     check_recording(recording)
     if target is None:
@@ -77,15 +77,15 @@ def decision_at(
     episode: int | None = None,
     step: int | None = None,
 ) -> Decision | None:
-    """One explained step: by default that whose attributions have the largest sum, up or down; None without steps.
+    """One explained step, by default the one with the largest sum of attributions; None without steps.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
-        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
-        episode: its number; by default any, with `step` the first one.
-        step: its place in the episode.
+        scale: `[element]`, a factor for the attribution of each element; None for 1.
+        episode: its number; None for any, or for the first one where `step` is given.
+        step: its position in the episode.
 
     Raises:
         UnknownNameError: no such episode.

@@ -1,4 +1,4 @@
-"""From a recording to numbers per feature, with intervals."""
+"""A summary of a recording: numbers per feature, with intervals."""
 
 from __future__ import annotations
 
@@ -36,25 +36,23 @@ def summarize(
     """How much each feature matters, with intervals over the episodes and over the states that it is compared with.
 
     Intervals hold the truth in a share `level` of all runs with other episodes and, where the method compares with
-    visited states or draws noise or orders, with another draw of these. They are jackknife intervals with quantiles of
+    visited states or draws noise or orders, with other draws. They are jackknife intervals with quantiles of
     Student's t; docs/uncertainty.md has how often they hold.
 
     Args:
         recording: with at least one attribution.
-        method: which, where several were recorded, or the name of an attribution's folder; None takes the one that
-            predicts best.
-        target: as text, likewise.
-        window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
-        merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot entries.
+        method: of the attribution, or the name of its folder; None for the method that predicts best.
+        target: as text; None likewise.
+        window: how many observations of a recurrent policy the attribution is over; 0 for the current one alone.
+        merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot elements.
         level: of the intervals, between 0 and 1.
 
     Raises:
-        RecordingError: nothing that fits was explained, or an episode is not explained yet.
-        ArgumentError: a level outside 0 to 1, or what is given is no recording.
+        RecordingError: no attribution fits, or an episode is not explained yet.
+        ArgumentError: a level outside 0 to 1, or no recording.
 
     Several targets that were explained together are pooled; where their scores differ, say `centered:chosen & value`,
-    each score counts the same. Reads one episode at a time and keeps sums of each; where the method has residuals,
-    these too.
+    each score counts the same. Episodes are read one at a time, and only sums and residuals stay in memory.
 
     Example:
         >>> import rltools
@@ -78,7 +76,7 @@ def summarize(
     groups = spec.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
 
-    @cache  # of thousands of actions most were never taken, and are one category
+    @cache  # most of thousands of actions were never taken, and share one category
     def of_category(category: int) -> Statistics:
         return estimate_alike(sums, category, level, spec.unit, spec.labels)
 

@@ -17,14 +17,14 @@ from rltools.summary._summary import Summary
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """Summaries in order, feature by feature.
+    """The shares of each feature in a sequence of recordings.
 
     Attributes:
         labels: of the recordings.
-        summaries: one each.
-        features: of all of them, those first that matter most on average.
+        summaries: of the recordings.
+        features: of all recordings, those that matter most on average first.
         units: of the features.
-        positions: of each feature, its place in the first recording that has it.
+        positions: of each feature in the first recording that has it.
         share: `[recording, feature]`, of the importance of all features, from 0 to 1; NaN where there is no such
             feature.
         returns: `[recording]`, the mean undiscounted return.
@@ -48,13 +48,13 @@ def training_curve(
 
     Args:
         recordings: by their label, in order.
-        method: None for the one that speaks first.
-        target: as text; None for the one that speaks first.
+        method: None for that of the default attribution.
+        target: as text; None for that of the default attribution.
         level: of the intervals.
 
     Raises:
-        ArgumentError: there are none.
-        RecordingError: nothing that fits was explained.
+        ArgumentError: there are no recordings.
+        RecordingError: no attribution fits.
     """
     if not recordings:
         raise ArgumentError("there are 0 recordings; give at least one, for instance {0: recording}")

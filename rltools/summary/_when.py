@@ -1,4 +1,4 @@
-"""In which part of the episodes a feature matters most, where that is clear."""
+"""The part of the episodes in which a feature matters most, where that is clear."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rltools.summary.episodes import explained, flat, grouped, joined_draws, usa
 
 THIRDS = ("the first third", "the middle third", "the last third")
 REACHES = (10, 20, 40, 80, 160)
-"""So many steps from the start or to the end are looked at beside the thirds."""
+"""Numbers of steps at the start or the end that are parts of an episode beside the thirds."""
 FEWEST_EPISODES = 5
-"""In which a feature matters: of fewer nothing is said of an episode's course."""
+"""Episodes in which a feature must matter for a statement about the course of an episode."""
 SHARPER = 0.25
-"""So many steps count only where they are a smaller part of the episodes than this: otherwise a third says it."""
+"""A number of steps is a part only where it is a smaller share of the episodes than this; otherwise a third will do."""
 MOST, NOTABLE = 0.5, 0.4
-"""What a part has to hold, at the lower end of its interval: most of it, or for a third clearly more than a third."""
+"""The share that a part must hold at the lower end of its interval: most, or for a third clearly more than a third."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class When:
         share: of the feature's importance, from 0 to 1.
         low: lower end of the interval.
         high: upper end.
-        even: what the share would be if the feature mattered as much at every step.
+        even: the share if the feature mattered equally at every step.
     """
 
     feature: str
@@ -51,24 +51,24 @@ class When:
 
     @property
     def is_most(self) -> bool:
-        """Whether more than half lies there, the interval included."""
+        """Whether more than half lies in the part, at the lower end of the interval too."""
         return self.low > MOST
 
 
 def when(recording: Recording, summary: SummaryData, features: Sequence[str]) -> tuple[When, ...]:
-    """The part of the episodes in which most of each feature's importance lies; features without a clear one left out.
+    """The part of the episodes in which most of each feature's importance lies, for features with a clear one.
 
-    Importance is the magnitude that a summary has shares of. The shortest part that holds more than half of it is
-    given, of thirds and of some numbers of steps at the start and the end; where none does, the third that holds
-    clearly more than each of the others. "Clear" is said of intervals, not of estimates.
+    Importance is the magnitude that a summary has shares of. The part is the shortest one that holds more than half of
+    it, among thirds and some numbers of steps at the start and the end; where none does, the third that holds clearly
+    more than each other third. A part is clear where intervals say so, not estimates.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         summary: of one of its attributions, not over a window, and of targets of one score: others have no common unit.
         features: names of some in the summary.
 
     Raises:
-        UnknownNameError: no feature of such a name.
+        UnknownNameError: no feature has such a name.
     """
     if len(set(scores_of(summary.labels))) > 1 or not features:
         return ()
@@ -92,7 +92,7 @@ def when(recording: Recording, summary: SummaryData, features: Sequence[str]) ->
 
 
 def _clear(shares: Jackknife, low: np.ndarray, even: np.ndarray, level: float) -> int | None:
-    """The part to name: the shortest that holds most, else the third that certainly holds more than the others."""
+    """The shortest part that holds most, else the third that certainly holds more than the others."""
     short = np.concatenate([np.ones(len(THIRDS), bool), even[len(THIRDS) :] < SHARPER])
     most = np.flatnonzero(short & (low > MOST))
     if len(most):
@@ -104,7 +104,7 @@ def _clear(shares: Jackknife, low: np.ndarray, even: np.ndarray, level: float) -
 
 
 def _shares(totals: np.ndarray) -> dict[str, np.ndarray]:
-    """Of sums `[draw, part, feature]`, whose last part is all of it."""
+    """Shares of sums `[draw, part, feature]`, whose last part is the whole episode."""
     return {"": totals[:, :-1] / totals[:, -1:]}
 
 
@@ -113,7 +113,7 @@ def _sums(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Magnitudes `[episode, part, feature]`, explained steps `[episode, part]`; the last part is the whole.
 
-    And the magnitudes over all episodes without each block of what was drawn, `[block, part, feature]`; None without.
+    Also the magnitudes over all episodes without each block of draws, `[block, part, feature]`; None without draws.
     """
     features, spec = recording.features_of(summary.key), recording.spec(summary.key)
     every = spec.rows(features)
@@ -136,7 +136,7 @@ def _sums(
 
 
 def _inside(length: int) -> np.ndarray:
-    """Bool `[part, step]`: which steps of an episode of this length belong to each part; all to the last one."""
+    """Bool `[part, step]`: the steps of an episode of this length in each part; the last part has all of them."""
     step = np.arange(length)
     thirds = [3 * step // max(length, 1) == third for third in range(len(THIRDS))]
     ends = [mask for reach in REACHES for mask in (step < reach, step >= length - reach)]
