@@ -114,7 +114,7 @@ def phase_means(
 
 
 def _by_block(draws: Sequence[np.ndarray | None]) -> list[list[np.ndarray]] | None:
-    """`[step, feature]` of each block and episode from `[block, step, feature]` of each episode; None if one has none."""
+    """From `[block, step, feature]` per episode, `[step, feature]` of each block and episode; None without draws."""
     complete = [part for part in draws if part is not None]
     if not complete or len(complete) < len(draws) or len({len(part) for part in complete}) > 1:
         return None

@@ -207,7 +207,7 @@ class Magnitudes:
         return Magnitudes(self.sizes[used], None if self.without is None else self.without[:, used])
 
     def drawn(self, statistic: Callable[[np.ndarray], Named]) -> dict[str, Jackknife]:
-        """A statistic of the sums over episodes `[draw, group]`, with its values without each episode and each block."""
+        """A statistic of the sums over episodes `[draw, group]`, also without each episode and each block of draws."""
         without = [] if self.without is None else [self.without.sum(axis=1)]
         return jackknife(statistic, [self.sizes], without)
 

@@ -56,8 +56,8 @@ def test_each_is_told_apart(tmp_path):
     found = summary(tmp_path / "r", *[(CENTRED, VALUE, 5)] * 6)
     (said,) = [text for text in map(str, found.findings) if "alone" in text]
     assert said == (
-        "Shares are the means of those of centered and value, which count alike: of centered:chosen alone obs[0] carries "
-        "75 % [75, 75], of value alone obs[2] carries 60 % [60, 60]."
+        "Shares are the means of those of centered and value, which count alike: of centered:chosen alone obs[0] "
+        "carries 75 % [75, 75], of value alone obs[2] carries 60 % [60, 60]."
     )
     many = tuple(f"centered:{at}" for at in range(6))
     crowded = summary(tmp_path / "s", (*[CENTRED] * 6, VALUE, 5), labels=(*many, "value"))

@@ -1,4 +1,4 @@
-"""What a page shows, as JSON."""
+"""The data of a page, as JSON."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _episode_data(
     first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
     others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
     attributions = chain([] if first is None else [first], others)
-    known_speed = frames_per_second(recording, number)
-    speed = known_speed or _USUAL_SPEED
+    declared_speed = frames_per_second(recording, number)
+    speed = declared_speed or _USUAL_SPEED
     pictured = recording.features.has_images
     rows = rows_of(recording.features)
     return {
@@ -66,7 +66,7 @@ def _episode_data(
         "deterministic": header.deterministic,
         "outcome": outcome_data(recording, number),
         "speed": speed,
-        "speed_known": known_speed is not None,
+        "speed_known": declared_speed is not None,
         "highlights": [vars(moment) for moment in highlights(episode, header, first, spread, speed)],
         "rewards": packed(episode.rewards),
         "actions": _actions(recording, episode),
@@ -84,7 +84,7 @@ def _episode_data(
 
 
 def frames_per_second(recording: Recording, number: int) -> float | None:
-    """At which the frames are real time, as the environment said; None where no frames were kept."""
+    """The speed at which frames are real time, as the environment declared it; None without frames."""
     path = numbered_path(recording.directory / "frames", number)
     text = read_metadata(path).get("frames_per_second") if path.is_file() else None
     return None if text is None else float(text)
@@ -111,14 +111,14 @@ def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
 
 
 def _allowed(episode: Episode) -> dict[str, Any] | None:
-    """1 for an action that was allowed, where each score has such a mark."""
+    """1 for each allowed action and 0 for others; None without an action mask for each score."""
     if episode.masks is None or episode.masks.shape != episode.scores.shape:
         return None
     return quantized(_rows(episode.masks).astype(np.float64), np.dtype("i1"))
 
 
 def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:
-    """What bars, heatmap and traces have a row for; what was observed, where it is a number; and the pictures."""
+    """The rows of bars, heatmap and traces, their observed values where they have one, and images."""
     single, states = [int(row.entries[0]) for row in rows if row.kind != "region"], _rows(episode.states)
     return {
         "names": [row.name for row in rows],
@@ -138,15 +138,15 @@ def _observed(part: Part, episode: Episode) -> np.ndarray:
 
 
 def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
-    """What an observation says in words."""
+    """The texts of the observations."""
     leaves = [leaf for leaf in features.leaves if leaf.kind == "text"]
     return [{"name": leaf.name, "values": list(map(str, pick(episode.observations, leaf)))} for leaf in leaves]
 
 
 def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
-    """Where there are pictures, `scaled` is the same times the standard deviation of each entry.
+    """An attribution by row; with images `scaled` holds the same times the std of each element.
 
-    The page multiplies the rows of other observations itself; of a region only the sum is left.
+    Without images the page multiplies the rows itself; of a region it has only the sum.
     """
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     both = spec.unit == "score per unit" and spread is not None and attribution.features.has_images
@@ -169,9 +169,9 @@ def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray |
 
 
 def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
-    """`[step, target, entry]` by row, and over each picture."""
+    """Values `[step, target, element]` by row, and as a map over each image."""
     image_parts = [part for part in features.parts if part.is_image]
-    # Where each row is an entry there is nothing to sum, and no copy to hold of a long episode.
+    # Where each row is an element there is nothing to sum, and a long episode needs no copy.
     single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
     return {
         "values": packed(values if single else summed(values, rows)),
@@ -201,10 +201,10 @@ _WIDTHS, _QUALITIES = (400, 320, 256, 200), (70, 50, 30)
 
 
 def fitted(frames: Sequence[bytes]) -> list[bytes]:
-    """WebP frames as they are where they are small; otherwise the largest and best that stay under the limit.
+    """WebP frames as they are where they are small; otherwise at the largest size and quality under the limit.
 
     Args:
-        frames: WebP, all of one size.
+        frames: WebP, all of the same size.
     """
     if sum(map(len, frames)) <= LARGEST * len(frames):
         return list(frames)

@@ -27,7 +27,7 @@ _ENTRY = "page"
 _SHOWN_TERMS = ("deterministic", "references", "residual", "sampled")
 """Words of the glossary that the page's script shows."""
 _EPISODE = "<!--episode-->"
-"""Where the data of an episode go; nobody's text has such brackets once it is escaped."""
+"""Where the data of an episode go; escaped text has no such brackets."""
 
 
 def replay(
@@ -46,10 +46,10 @@ def replay(
 
     Args:
         recording: where the episodes are.
-        episode: its number; of several their numbers, the first is shown first.
-        path: of the page, which appears whole or not at all; its folder is made where there is none.
-        method: only attributions of this method, or the one in the folder of this name; None shows all that were
-            recorded: first the best predictor of those that explain every step, where any does.
+        episode: its number, or the numbers of several, of which the first is shown first.
+        path: of the page, which is written atomically; its folder is made where there is none.
+        method: only attributions of this method, or the one in the folder of this name; None for all: those that
+            explain every step first, the best predictor first of all.
         target: only those of this target, as text.
         title: of the page; the policy's name by default.
         beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
@@ -81,7 +81,7 @@ def replay(
     if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
         raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")
     requested: Any = episode
-    single = not hasattr(requested, "__iter__")  # an array of numbers has an index, too
+    single = not hasattr(requested, "__iter__")  # an array of numbers has __index__, too
     numbers = [index(number) for number in ([requested] if single else dict.fromkeys(requested))]
     if not numbers:
         raise ArgumentError("a replay needs at least one episode, and the list of their numbers is empty")
@@ -92,7 +92,7 @@ def replay(
     data = chain.from_iterable(
         episodes_data(side, side_numbers, key, title) for (side, side_numbers), key in zip(sides, keys, strict=True)
     )
-    first = next(data)  # before anything is written: most of what can be wrong is wrong here
+    first = next(data)  # before anything is written: most errors are raised here
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
     options += "" if beside is None else f", beside={_source(beside)}"
@@ -104,7 +104,7 @@ def replay(
     )
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name may hold half of a surrogate pair, which no file can.
+        # A name may hold half of a surrogate pair, which cannot be encoded.
         with (
             atomic_write(path) as temporary,
             temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
@@ -125,9 +125,9 @@ def _source(recording: Recording) -> str:
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> list[str]:
-    """The names of the attributions to show, the one of every step that speaks first at the front.
+    """The keys of the attributions to show, the default one of those that explain every step first.
 
-    Those over a window of past observations are left out: at a step they have a value for each of several moments.
+    Attributions over a window of observations are left out: at a step they have several values per feature.
     """
     fitting = recording.fitting(method, target)
     if not any(map(recording.complete, fitting)) and method is None and target is None:
@@ -137,7 +137,7 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
 
 
 def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:
-    """The page without its episodes: one of a million steps is no text to hold several times over."""
+    """The page without its episodes: one of a million steps should be in memory once."""
     from markupsafe import Markup
 
     style = _style()
@@ -165,7 +165,7 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
 
 @cache
 def _style() -> str:
-    """The style sheets without the spaces that only their readers need."""
+    """The style sheets, minified."""
     return re.sub(r"\s*([{};])\s*|(?<=[:,])\s+", r"\1", "\n".join(map(_part, _STYLES)))
 
 
@@ -179,7 +179,7 @@ def _part(name: str) -> str:
 
 
 def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -> list[int]:
-    """For each of these episodes the number of the one in the other recording that has the same seed.
+    """The numbers of the episodes in another recording that have the same seeds as these episodes.
 
     Raises:
         UnknownNameError: no such episode.
@@ -195,9 +195,9 @@ def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -
     seeds = {number: recording.outcome(number).seed for number in numbers}
     for number, seed in seeds.items():
         if seed not in by_seed:
-            seeds_text = ", ".join(map(str, sorted(by_seed)[:8])) or "none"
+            available = ", ".join(map(str, sorted(by_seed)[:8])) or "none"
             raise RecordingError(
-                f"episode {number} has seed {seed}, and {other.directory} has no episode with it (its seeds: {seeds_text}); "
-                f"record one with seed={seed}"
+                f"episode {number} has seed {seed}, and {other.directory} has no episode with it (its seeds: "
+                f"{available}); record one with seed={seed}"
             )
     return [by_seed[seed] for seed in seeds.values()]

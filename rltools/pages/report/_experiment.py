@@ -47,8 +47,8 @@ def write_comparison(
         commands: that make it again.
 
     Returns:
-        The path of the page, and the findings as sentences: of each run, and how well they agree. Controls are shown
-        and named as such, and no finding is one of theirs.
+        The path of the page, and the findings as sentences: the first features of each run, and how well rankings
+        agree. Controls are shown and named as such, and have no findings.
     """
     summaries = {
         run: _controls_last(
@@ -85,7 +85,7 @@ def write_comparison(
 def _caveats(
     runs: Runs, labels: Mapping[tuple[str, int], str], summaries: Mapping[tuple[str, int], list[Summary]]
 ) -> list[Caveat]:
-    """Those of all runs, each once."""
+    """The caveats of all runs, each once."""
     by_label = {labels[run]: recording for run, recording in runs.items()}
     shared = [Caveat("shared_episodes", text=text) for text in shared_episodes(by_label)]
     of_runs = (

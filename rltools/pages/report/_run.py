@@ -31,7 +31,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
 
     Args:
         recording: with at least one attribution; its `replays/*.html` are shown.
-        commands: that made it, for whoever wants to make it again.
+        commands: that make it again.
         level: of the intervals.
 
     Returns:
@@ -80,7 +80,7 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
 
 
 def _summaries(recording: Recording, level: float) -> list[Summary]:
-    """Of all that was explained of every episode, the one that heads the findings first."""
+    """Summaries of all attributions that explain every episode, the one that heads the findings first."""
     first = recording.find()
     specs = {first: recording.spec(first)} | {
         key: spec for key, spec in recording.specs.items() if recording.complete(key)
@@ -110,7 +110,7 @@ def _chapters(pictures: Sequence[tuple[Wanted, Figure]]) -> list[tuple[str, list
 
 
 def _caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
-    """Those of the methods that say something about the agent."""
+    """The caveats of all methods but the controls."""
     own = (summary for summary in summaries if not is_control(summary.unit))
     return run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
 

@@ -1,4 +1,4 @@
-"""What the top of a run's page says: the findings of the run, each in its place."""
+"""The top of a run's page: the findings of the run, each in its place."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CLASSES = {"share": "share", "interval": "ends", "source": "how"}
 
 @dataclass(frozen=True)
 class Statement:
-    """What the top of a page says.
+    """The findings at the top of a page.
 
     Attributes:
         headline: the first finding.
         source: the method and the target that it rests on.
-        deck: when it holds; None where that is not clear.
+        deck: when in an episode it holds; None where that is not clear.
         findings: the other findings, the most important first.
     """
 
