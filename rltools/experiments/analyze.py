@@ -23,8 +23,7 @@ from rltools.policies.load import load_policy
 from rltools.recording import Outcome, Recording
 from rltools.recording.folders import RUNS, run_name
 from rltools.rollout import record
-from rltools.summary import Summary, summarize
-from rltools.summary.findings import decision_sentences
+from rltools.summary import Caveat, Finding, Summary, find_decision, notable_episodes, summarize
 from rltools.targets import default_target, fitting_target, is_discrete, unbounded_action
 
 if TYPE_CHECKING:
@@ -64,13 +63,13 @@ class Analysis:
     decisions: Summary | None = None
 
     @property
-    def findings(self) -> tuple[str, ...]:
-        """What was found, in short sentences: what changes the decision, then what the summary says."""
-        return (*(() if self.decisions is None else decision_sentences(self.decisions)), *self.summary.findings)
+    def findings(self) -> tuple[Finding | Caveat, ...]:
+        """What changes the decision, then what the summary says; `str` of each is a sentence."""
+        return (*(() if self.decisions is None else find_decision(self.decisions)), *self.summary.findings)
 
     def __repr__(self) -> str:
         """What was found first, and where all of it is."""
-        return f"Analysis({self.findings[0]!r}, page={str(self.page)!r})"
+        return f"Analysis({str(self.findings[0])!r}, page={str(self.page)!r})"
 
     def _repr_html_(self) -> str:
         """How notebooks show it."""
@@ -262,8 +261,6 @@ def _plans(
 
 def notable(outcomes: list[Outcome]) -> list[Outcome]:
     """The episodes with the median, the worst and the best return, of those that have steps."""
-    ranked = sorted((outcome for outcome in outcomes if outcome.steps), key=lambda outcome: outcome.total_reward)
-    if not ranked:
-        return []
-    # The higher of two medians, as in `timeline`.
-    return list(dict.fromkeys([ranked[len(ranked) // 2], ranked[0], ranked[-1]]))
+    by_place = notable_episodes(outcomes)
+    episodes = (by_place.get("median", by_place.get("best")), by_place.get("worst"), by_place.get("best"))
+    return [outcome for outcome in dict.fromkeys(episodes) if outcome is not None]

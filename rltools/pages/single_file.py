@@ -1,9 +1,13 @@
-"""A page and its replays as one file."""
+"""A page and its replays as one file, rewritten by the tags of the page.
+
+A page marks with `data-single-file="omit"` what makes sense only beside the other files of its folder.
+"""
 
 from __future__ import annotations
 
 import html
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,16 +16,14 @@ from rltools.errors import ArgumentError
 
 LIMIT = 18_000_000
 """Bytes: most mail carries 25 MB, and files grow by a third on the way."""
-_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
-_FRAME = re.compile(r'<iframe src="([^"]*)" title="([^"]*)" loading="lazy"></iframe>')
-_BESIDE = re.compile(r'<(p|span) class="beside">.*?</\1>', re.DOTALL)
-_LINK = re.compile(r'<a href="(?!#)[^"]*">(.*?)</a>', re.DOTALL)
 _SOURCE = re.compile(r"'none'|data:|blob:|'sha256-[A-Za-z0-9+/=]+'")
-"""All that a policy of this package allows besides other files of the folder."""
+"""All that a content security policy of this package allows besides other files of the folder."""
+_VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
+"""Elements without an end tag."""
 
 
 def export_report(folder: str | Path, path: str | Path | None = None, *, limit: int = LIMIT) -> Path:
-    """Write the page of a run or of an experiment, with its pictures and replays in it, as one file to send.
+    """Write the page of a run or of an experiment, with its images and replays in it, as one file to send.
 
     Links to other files become plain text. Nothing outside the folder is read, and nothing in the new file is loaded
     from anywhere; its content security policy allows what those of its parts do.
@@ -29,8 +31,8 @@ def export_report(folder: str | Path, path: str | Path | None = None, *, limit: 
     Args:
         folder: of a run or of an experiment, with an `index.html`.
         path: of the file; by default `report.html` in the folder.
-        limit: so many bytes at most, if the page alone is not larger; replays that do not fit are left out, and the
-            page says so in their place.
+        limit: of the size in bytes, unless the page alone is larger; replays that do not fit are left out, and the page
+            says so in their place.
 
     Returns:
         The path.
@@ -51,32 +53,148 @@ def export_report(folder: str | Path, path: str | Path | None = None, *, limit: 
         raise ArgumentError(f"no page at {index}; `rltools analyze` and `rltools run` write one")
     path = folder / "report.html" if path is None else Path(path)
     with os_errors_as(folder):
-        page = _LINK.sub(r"\1", _BESIDE.sub("", index.read_text(encoding="utf-8")))
-        policies = _POLICY.findall(page)[:1]
-        room = limit - len(page.encode())
-
-        def put_in(frame: re.Match[str]) -> str:
-            nonlocal room
-            text = _page_in(folder, unquote(html.unescape(frame[1])))
-            if text is None:
-                return '<p class="note">This replay is not there any more.</p>'
-            inside = text.replace("&", "&amp;").replace("'", "&#39;")
-            size = len(inside.encode())
-            if size > room:
-                return f'<p class="note">Left out of this file, because it has {size / 1e6:.0f} MB.</p>'
-            room -= size
-            policies.extend(_POLICY.findall(text)[:1])
-            return f'<iframe srcdoc=\'{inside}\' title="{frame[2]}" loading="lazy"></iframe>'
-
-        whole = _FRAME.sub(put_in, page)
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(joined(policies), quote=False)}">'
-        # Only the first one: those of the replays are texts within attributes.
-        whole = _POLICY.sub(lambda _: policy, whole, count=1)
+        page = index.read_text(encoding="utf-8")
+        single = _SingleFile(folder, limit - len(page.encode()))
+        single.feed(page)
+        single.close()
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
-            temporary.write_bytes(whole.encode("utf-8", "replace"))
+            temporary.write_bytes(single.text().encode("utf-8", "replace"))
     return path
+
+
+class _Rewriter(HTMLParser):
+    """Reads a page and writes it again, tag by tag, as it was."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.parts: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.parts.append(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.write(self.get_starttag_text() or "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.write(self.get_starttag_text() or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.write(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self.write(data)
+
+    def handle_entityref(self, name: str) -> None:
+        self.write(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self.write(f"&#{name};")
+
+    def handle_comment(self, data: str) -> None:
+        self.write(f"<!--{data}-->")
+
+    def handle_decl(self, decl: str) -> None:
+        self.write(f"<!{decl}>")
+
+
+class _SingleFile(_Rewriter):
+    """A page without links to its folder, and with the pages of its frames inside.
+
+    Args:
+        folder: of the page.
+        room: bytes that frames may take.
+    """
+
+    def __init__(self, folder: Path, room: int) -> None:
+        super().__init__()
+        self._folder, self._room = folder, room
+        self._policies: list[str] = []
+        self._policy_index: int | None = None
+        """Position in `parts` of the content security policy."""
+        self._omitted: list[str] = []
+        """The open tags within what is left out, the outermost first."""
+        self._links: list[bool] = []
+        """Of each open link, whether it stays one."""
+
+    def text(self) -> str:
+        """The page, with one policy that allows what the page and its frames do."""
+        if self._policy_index is not None:
+            content = html.escape(joined(self._policies), quote=False)
+            self.parts[self._policy_index] = f'<meta http-equiv="Content-Security-Policy" content="{content}">'
+        return "".join(self.parts)
+
+    def write(self, text: str) -> None:
+        if not self._omitted:
+            super().write(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if self._omitted or attributes.get("data-single-file") == "omit":
+            if tag not in _VOID:
+                self._omitted.append(tag)
+        elif tag == "iframe" and attributes.get("src"):
+            self._write_frame(str(attributes["src"]), str(attributes.get("title") or ""))
+        elif tag == "a":
+            self._links.append(str(attributes.get("href", "")).startswith("#"))
+            if self._links[-1]:
+                super().handle_starttag(tag, attrs)
+        elif _is_policy(tag, attributes) and self._policy_index is None:
+            self._policy_index = len(self.parts)
+            self._policies.append(str(attributes.get("content") or ""))
+            super().handle_starttag(tag, attrs)
+        else:
+            super().handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._omitted:
+            if tag in self._omitted:
+                del self._omitted[len(self._omitted) - 1 - self._omitted[::-1].index(tag) :]
+        elif tag != "a" or not self._links or self._links.pop():
+            super().handle_endtag(tag)
+
+    def _write_frame(self, address: str, title: str) -> None:
+        """The frame with its page inside; what is written for its end tag closes it, or an empty frame in a note."""
+        text = _page_in(self._folder, unquote(address))
+        if text is None:
+            self._write_note("This replay is not there any more.")
+            return
+        inside = text.replace("&", "&amp;").replace("'", "&#39;")
+        size = len(inside.encode())
+        if size > self._room:
+            self._write_note(f"Left out of this file, because it has {size / 1e6:.0f} MB.")
+            return
+        self._room -= size
+        self._policies.append(_policy_of(text))
+        self.write(f'<iframe srcdoc=\'{inside}\' title="{html.escape(title)}" loading="lazy">')
+
+    def _write_note(self, note: str) -> None:
+        self.write(f'<p class="note">{note}</p>')
+        self._omitted.append("iframe")  # until its end tag
+
+
+class _FirstPolicy(HTMLParser):
+    """The first content security policy of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if not self.policy and _is_policy(tag, dict(attrs)):
+            self.policy = str(dict(attrs).get("content") or "")
+
+
+def _is_policy(tag: str, attributes: dict[str, str | None]) -> bool:
+    return tag == "meta" and str(attributes.get("http-equiv", "")).lower() == "content-security-policy"
+
+
+def _policy_of(page: str) -> str:
+    """The content security policy in the head of a page; the head ends where its body begins."""
+    parser = _FirstPolicy()
+    parser.feed(page.partition("<body")[0])
+    return parser.policy
 
 
 def joined(policies: list[str]) -> str:
@@ -88,15 +206,19 @@ def joined(policies: list[str]) -> str:
     "default-src 'none'; img-src data:"
     """
     allowed: dict[str, dict[str, None]] = {}
-    for directive in (part for policy in policies for part in html.unescape(policy).split(";") if part.strip()):
+    for directive in (part for policy in policies for part in policy.split(";") if part.strip()):
         name, *sources = directive.split()
         allowed.setdefault(name, {}).update(dict.fromkeys(filter(_SOURCE.fullmatch, sources)))
-    kept = {name: [one for one in found if one != "'none'"] or [*found] for name, found in allowed.items() if found}
-    return "; ".join(f"{name} {' '.join(found)}" for name, found in kept.items())
+    directives = []
+    for name, sources_of in allowed.items():
+        sources = [source for source in sources_of if source != "'none'"] or [*sources_of]
+        if sources:
+            directives.append(f"{name} {' '.join(sources)}")
+    return "; ".join(directives)
 
 
 def _page_in(folder: Path, address: str) -> str | None:
-    """The text of a page in a folder, None where there is none or where the address leads out of it."""
+    """The text of a page in a folder; None where there is none, or where the address leads out of the folder."""
     path = (folder / address).resolve()
     if not path.is_relative_to(folder.resolve()) or path.suffix != ".html" or not path.is_file():
         return None

@@ -1,14 +1,23 @@
 """Statistics that know nothing of recordings: intervals over what was drawn, leads and ties, rank agreement by chance.
 
-Imports `short_repr` alone. Every interval of the package is made in `_jackknife.py`, which is the file to read first;
-`_leads.py` says which of several numbers is certainly the largest, `_ranks.py` what unrelated orders agree by chance.
+Imports `_util` alone. Every interval of the package is made in `_intervals.py`, which is the file to read first;
+`_leads.py` says which of several numbers is certainly the largest, `_rank_agreement.py` how alike orders are.
 """
 
 from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife
 from rltools.stats._leads import Standing, standing
-from rltools.stats._rank_agreement import chance, normalized_ranks
+from rltools.stats._rank_agreement import (
+    FEWEST_RANKED,
+    EpisodeRanks,
+    chance,
+    episode_ranks,
+    normalized_ranks,
+    rank_agreement,
+)
 
 __all__ = [
+    "FEWEST_RANKED",
+    "EpisodeRanks",
     "Interval",
     "Jackknife",
     "Kind",
@@ -16,7 +25,9 @@ __all__ = [
     "Standing",
     "across",
     "chance",
+    "episode_ranks",
     "jackknife",
     "normalized_ranks",
+    "rank_agreement",
     "standing",
 ]

@@ -1,44 +1,57 @@
-"""Numbers per feature, with intervals."""
+"""Numbers per feature with intervals, and what they say: findings and caveats as data, with one wording each.
 
-from rltools.stats import Interval, chance
+`summarize` goes through a recording once (`_sums.py`), makes statistics of the sums (`_estimates.py`) and puts them
+into a `Summary`. `_find*.py` make findings and caveats of summaries; `_wording*.py` and `caveats.py` put them into
+words. The numbers of each plot have a file of the plot's name. Read `_summarize.py` first. May import `recording` and
+the rooms that it imports.
+"""
+
+from rltools.stats import FEWEST_RANKED, Interval, chance
 from rltools.summary._action_matrix import ActionMeans, action_means
-from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreement, is_control
+from rltools.summary._agreement import Agreement, Ranking, agreement, is_control
+from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
+from rltools.summary._find import find_decision
+from rltools.summary._find_caveats import run_caveats
+from rltools.summary._find_in_run import find_in_run, part_shares
+from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
-from rltools.summary._part_shares import part_shares
 from rltools.summary._phases import Event, Phases, phase_means
 from rltools.summary._points import Points, explained_points, stride_for
 from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
 from rltools.summary._summarize import summarize
-from rltools.summary._summary import Ranked, Residuals, Returns, Summary
+from rltools.summary._summary import Summary
 from rltools.summary._training import TrainingCurve, training_curve
 from rltools.summary._when import When, when
-from rltools.summary.episodes import EpisodeSteps, Sorting, episode_steps, median_episode, spread_outcomes
-from rltools.summary.findings import (
-    DECISION,
-    decision_sentences,
-    effect,
-    leaders,
-    named_method,
-    percent,
-    ranked_features,
-    with_interval,
+from rltools.summary._wording import method_name, ranking
+from rltools.summary.caveats import Caveat
+from rltools.summary.episodes import (
+    EpisodeSteps,
+    Sorting,
+    episode_steps,
+    median_episode,
+    notable_episodes,
+    spread_outcomes,
 )
+from rltools.summary.finding import Finding
+from rltools.summary.sentence import Sentence, Span
 
 __all__ = [
     "DECISION",
     "FEWEST_RANKED",
     "ActionMeans",
     "Agreement",
+    "Caveat",
     "Cells",
     "Choosing",
     "Decision",
     "Dependence",
     "EpisodeSteps",
     "Event",
+    "Finding",
     "ImageSteps",
     "Interval",
     "Lags",
@@ -49,7 +62,9 @@ __all__ = [
     "Ranking",
     "Residuals",
     "Returns",
+    "Sentence",
     "Sorting",
+    "Span",
     "Statistics",
     "Summary",
     "TrainingCurve",
@@ -61,27 +76,31 @@ __all__ = [
     "component_plane",
     "contrast_key",
     "decision_at",
-    "decision_sentences",
-    "effect",
     "episode_steps",
     "explained_points",
     "feature_plane",
+    "find_agreement",
+    "find_decision",
+    "find_in_run",
+    "find_leads",
+    "find_rankings",
     "is_control",
     "lag_shares",
     "lagged_key",
     "leaders",
     "median_episode",
-    "named_method",
+    "method_name",
+    "notable_episodes",
     "part_shares",
-    "percent",
     "phase_means",
     "pictured",
     "ranked_features",
+    "ranking",
+    "run_caveats",
     "spread_outcomes",
     "stride_for",
     "summarize",
     "training_curve",
     "value_dependence",
     "when",
-    "with_interval",
 ]

@@ -8,8 +8,8 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.stats import Interval
+from rltools.summary._data import SummaryData
 from rltools.summary._estimates import Statistics
-from rltools.summary._summary import Summary
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class ActionMeans:
     """Mean signed attributions, a column for each action.
 
     Attributes:
-        columns: discrete actions that were taken, or the labels of what is explained where steps cannot be told apart
-            by one discrete action.
-        steps: of each column.
+        columns: discrete actions that were taken, or the labels of the targets where actions are not one discrete
+            choice.
+        steps: in each column.
         mean: `[column, feature]`.
         per_action: whether columns are actions taken.
-        left_out: actions that were taken less often than those in the columns.
-        never: actions that were never taken.
+        left_out: how many actions were taken less often than those in the columns.
+        never: how many actions were never taken.
     """
 
     columns: tuple[str, ...]
@@ -42,31 +42,31 @@ class ActionMeans:
         return unsure
 
 
-def action_means(summary: Summary, *, label: int = 0, standardized: bool = False, most: int = 10) -> ActionMeans:
+def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = False, most: int = 10) -> ActionMeans:
     """Mean signed attributions at the steps of each action, in the actions' order.
 
     Args:
         summary: of a recording.
         label: position of the label, where columns are actions taken.
-        standardized: times the standard deviation of the feature; only where the summary has such means.
-        most: how many columns; of discrete actions those taken most often, of labels the first ones.
+        standardized: multiply with the std of the feature; only where the summary has such means.
+        most: columns at most: the actions taken most often, or the first labels.
     """
     if not summary.by_action:
         mean, columns = _mean(summary.overall, standardized), summary.labels[:most] if summary.n else ()
         part = Interval(*(end[: len(columns)] for end in (mean.value, mean.low, mean.high)))
         return ActionMeans(columns, (summary.n,) * len(columns), part, False, len(summary.labels) - len(columns))
-    taken = [name for name, found in summary.by_action.items() if found.n]
-    kept = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
-    means = [_mean(summary.by_action[name], standardized) for name in kept]
+    taken = [name for name, statistics in summary.by_action.items() if statistics.n]
+    columns = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
+    means = [_mean(summary.by_action[name], standardized) for name in columns]
     nothing = np.zeros((0, len(summary.features)))
     ends = ("value", "low", "high") if means else ()
     rows = [np.stack([getattr(mean, end)[label] for mean in means]) for end in ends] or [nothing] * 3
     return ActionMeans(
-        tuple(kept),
-        tuple(summary.by_action[name].n for name in kept),
+        tuple(columns),
+        tuple(summary.by_action[name].n for name in columns),
         Interval(*rows),
         True,
-        len(taken) - len(kept),
+        len(taken) - len(columns),
         len(summary.by_action) - len(taken),
     )
 

@@ -12,11 +12,11 @@ from rltools.stats import Interval, Kind, Named, jackknife
 
 @dataclass(frozen=True)
 class BinSums:
-    """What each episode adds to each bin.
+    """The sums of each episode over each bin.
 
     Attributes:
-        counts: float `[episode, bin]`, its weight there, 0 where it has no such step.
-        totals: float `[episode, bin, k]`, what is averaged, times that weight.
+        counts: float `[episode, bin]`, the weight of the episode in the bin, 0 without such a step.
+        totals: float `[episode, bin, k]`, the averaged values times that weight.
         without: float `[block, episode, bin, k]`, the same with each block of draws left out; None where none are.
     """
 
@@ -30,13 +30,13 @@ class BinSums:
 def sums_of(
     bins: np.ndarray, episodes: np.ndarray, values: np.ndarray, number: int, without: np.ndarray | None = None
 ) -> BinSums:
-    """The sums of steps: every step has the same weight.
+    """The sums over steps, all with the same weight.
 
     Args:
-        bins: int64 `[step]`, the bin of each.
-        episodes: int64 `[step]`.
-        values: float `[step, k]`.
-        number: of bins.
+        bins: int64 `[step]`, the bin of each step.
+        episodes: int64 `[step]`, the episode of each step.
+        values: float `[step, k]`, which are averaged.
+        number: how many bins there are.
         without: float `[block, step, k]`, the values with each block of draws left out; None where none are.
     """
     rows = int(episodes.max()) + 1 if len(episodes) else 0
@@ -52,27 +52,32 @@ def sums_of(
 
 
 def binned_means(sums: BinSums, level: float, kind: Kind) -> Interval:
-    """The mean of each bin: `[bin, k]`, NaN where it is empty, each with an interval over the episodes that reach it.
+    """The mean of each bin, `[bin, k]`, with an interval over the episodes that reach it; NaN where the bin is empty.
 
     Args:
         sums: of each episode.
         level: of the intervals.
-        kind: of the means, "positive" of magnitudes.
+        kind: of the means: "positive" for magnitudes.
     """
     reached = sums.counts > 0
     shape = sums.totals.shape[1:]
     value, low, high = (np.full(shape, np.nan) for _ in range(3))
     patterns, pattern_of = np.unique(reached, axis=1, return_inverse=True)
-    for at, used in enumerate(patterns.T):
-        bins = np.flatnonzero(pattern_of.ravel() == at)
-        if not used.any():
+    for pattern, reaching in enumerate(patterns.T):
+        bins = np.flatnonzero(pattern_of.ravel() == pattern)
+        if not reaching.any():
             continue
-        without = []
+        without_draws = []
         if sums.without is not None:
-            of_bins = sums.without[:, used][:, :, bins].sum(axis=1)
-            without = [np.repeat(sums.counts[np.ix_(used, bins)].sum(axis=0)[None], len(of_bins), axis=0), of_bins]
-        found = jackknife(_means, (sums.counts[np.ix_(used, bins)], sums.totals[np.ix_(used, bins)]), without)[""]
-        ends = found.interval(level, kind)
+            of_bins = sums.without[:, reaching][:, :, bins].sum(axis=1)
+            without_draws = [
+                np.repeat(sums.counts[np.ix_(reaching, bins)].sum(axis=0)[None], len(of_bins), axis=0),
+                of_bins,
+            ]
+        means = jackknife(
+            _means, (sums.counts[np.ix_(reaching, bins)], sums.totals[np.ix_(reaching, bins)]), without_draws
+        )[""]
+        ends = means.interval(level, kind)
         value[bins], low[bins], high[bins] = ends.value, ends.low, ends.high
     return Interval(value, low, high)
 

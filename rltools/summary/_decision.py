@@ -1,4 +1,4 @@
-"""One step: what was decided, and what pushed it."""
+"""One step: the action that was decided on, and the attributions that pushed it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rltools.summary._sums import action_positions, named_actions
 from rltools.summary.episodes import by_group, explained, flat, usable
 
 CONTRAST = " - "
-"""What a target that compares two scores has in its text."""
+"""Separates the two scores of a difference in the text of a target."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Decision:
 
     Attributes:
         number: of its episode.
-        step: its place there, from 0.
-        steps: of the episode.
-        action: name of the one taken; "" where it is no choice among named ones.
-        runner_up: name of the allowed one that came next; "" likewise, and where there was no other.
-        gap: score of the action less that of the runner-up; NaN likewise.
-        score: the explained scalar.
-        residual: what the method states that it leaves unexplained; None where it states nothing.
-        values: float `[group]`, what was observed; the mean over the entries of a region.
+        step: its position in the episode, from 0.
+        steps: how many the episode has.
+        action: name of the action taken; "" where actions are not one discrete choice.
+        runner_up: name of the allowed action with the next score; "" likewise, and where no other was allowed.
+        gap: score of the action minus that of the runner-up; NaN likewise.
+        score: the target value.
+        residual: what the method leaves unexplained; None where it has no residual.
+        values: float `[group]`, what was observed; the mean over the elements of a region.
         attributions: float `[group]`, of one label.
     """
 
@@ -48,23 +48,23 @@ class Decision:
 
     @property
     def baseline(self) -> float | None:
-        """What score the attributions start from, the references' mean; None where they do not add up."""
+        """The target value that the attributions start from, the mean over the references; None without a residual."""
         return None if self.residual is None else float(self.score - self.attributions.sum() - self.residual)
 
 
 def contrast_key(recording: Recording, method: str | None, target: str | None) -> str:
-    """The attribution asked for; of several one that compares the chosen action with another, if there is any.
+    """The key of an attribution; by default of one that compares the chosen action with another, if there is any.
 
     Raises:
-        RecordingError: nothing that fits was explained.
+        RecordingError: no attribution fits.
     """
     check_recording(recording)
     if target is None:
-        fitting = [asked for asked in recording.specs.values() if method in (None, asked.method)]
-        fitting = [asked for asked in fitting if CONTRAST in asked.target and not asked.window]
+        fitting = [spec for spec in recording.specs.values() if method in (None, spec.method)]
+        fitting = [spec for spec in fitting if CONTRAST in spec.target and not spec.window]
         if fitting:
-            of_runner_up = [asked for asked in fitting if "runner_up" in asked.target.partition(CONTRAST)[2]]
-            return recording.find(method, min((of_runner_up or fitting), key=lambda asked: asked.target).target)
+            of_runner_up = [spec for spec in fitting if "runner_up" in spec.target.partition(CONTRAST)[2]]
+            return recording.find(method, min((of_runner_up or fitting), key=lambda spec: spec.target).target)
     return recording.find(method, target)
 
 
@@ -77,15 +77,15 @@ def decision_at(
     episode: int | None = None,
     step: int | None = None,
 ) -> Decision | None:
-    """One explained step: by default that whose attributions have the largest sum, up or down; None without steps.
+    """One explained step, by default the one with the largest sum of attributions; None without steps.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
-        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
-        episode: its number; by default any, with `step` the first one.
-        step: its place in the episode.
+        scale: `[element]`, a factor for the attribution of each element; None for 1.
+        episode: its number; None for any, or for the first one where `step` is given.
+        step: its position in the episode.
 
     Raises:
         UnknownNameError: no such episode.
@@ -95,29 +95,33 @@ def decision_at(
         if episode is None and not recording.numbers:
             raise ArgumentError(f"step={step}: {recording.directory} has no episodes; record some first")
         number = recording.numbers[0] if episode is None else episode
-        found = recording.attribution_of(key, episodes=[number])
-        _check_step(found, number, step)
-        return _decision(recording, key, recording.episode(number), found, step, label, scale)
+        attribution = recording.attribution_of(key, episodes=[number])
+        _check_step(attribution, number, step)
+        return _decision(recording, key, recording.episode(number), attribution, step, label, scale)
     if episode is None:
-        walked = explained(recording, key)
+        pairs = explained(recording, key)
     else:
-        walked = iter([(recording.episode(episode), recording.attribution_of(key, episodes=[episode]))])
+        pairs = iter([(recording.episode(episode), recording.attribution_of(key, episodes=[episode]))])
     best: tuple[float, Episode, Attribution, int] | None = None
-    for of, found in walked:
-        rows = np.flatnonzero(usable(found.values))
-        values = flat(found.values[:, label], 1)[rows]
+    for candidate, attribution in pairs:
+        rows = np.flatnonzero(usable(attribution.values))
+        values = flat(attribution.values[:, label], 1)[rows]
         pushed = np.abs((values if scale is None else values * scale).sum(axis=1, dtype=np.float64))
         if len(rows) and (best is None or pushed.max() > best[0]):
-            best = float(pushed.max()), of, found, int(rows[pushed.argmax()])
+            best = float(pushed.max()), candidate, attribution, int(rows[pushed.argmax()])
     return None if best is None else _decision(recording, key, *best[1:], label, scale)
 
 
-def _check_step(found: Attribution, number: int, step: int) -> None:
-    rows = usable(found.values)
+def _check_step(attribution: Attribution, number: int, step: int) -> None:
+    rows = usable(attribution.values)
     if 0 <= step < len(rows) and rows[step]:
         return
-    there = np.flatnonzero(rows)
-    near = f"the nearest explained one is {there[np.abs(there - step).argmin()]}" if len(there) else "none is explained"
+    explained_steps = np.flatnonzero(rows)
+    near = (
+        f"the nearest explained one is {explained_steps[np.abs(explained_steps - step).argmin()]}"
+        if len(explained_steps)
+        else "none is explained"
+    )
     raise ArgumentError(f"step={step}: episode {number} has {len(rows)} steps, and this one is not explained; {near}")
 
 
@@ -125,13 +129,13 @@ def _decision(
     recording: Recording,
     key: str,
     episode: Episode,
-    found: Attribution,
+    attribution: Attribution,
     step: int,
     label: int,
     scale: np.ndarray | None,
 ) -> Decision:
     states = recording.states_of(key, episode)
-    values, attributions = by_group(states, found, slice(step, step + 1), label=label, scale=scale)
+    values, attributions = by_group(states, attribution, slice(step, step + 1), label=label, scale=scale)
     action, runner_up, gap = _choice(recording, episode, step)
     return Decision(
         number=episode.outcome.number,
@@ -140,8 +144,8 @@ def _decision(
         action=action,
         runner_up=runner_up,
         gap=gap,
-        score=float(found.scores[step, label]),
-        residual=None if found.residual is None else float(found.residual[step, label]),
+        score=float(attribution.scores[step, label]),
+        residual=None if attribution.residual is None else float(attribution.residual[step, label]),
         values=values[0],
         attributions=attributions[0],
     )

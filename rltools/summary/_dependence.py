@@ -1,4 +1,4 @@
-"""How a feature's attribution goes with its value, and which other feature it depends on besides."""
+"""How the attribution of a feature depends on its value, and on which other feature."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rltools.summary._points import Points
 
 BINS = 20
 IN_A_BIN = 25
-"""Steps, at least; with fewer the bins are wider."""
+"""Steps in a bin, at least; with fewer steps there are fewer bins."""
 FEW_VALUES = 12
-"""A feature of at most so many different values, each seen several times, has a bin for each."""
+"""Different values of a feature, at most, for a bin of each value."""
 SEVERAL = 5
 
 
@@ -24,13 +24,13 @@ class Dependence:
     """The mean attribution of a feature along its values.
 
     Attributes:
-        at: float `[bin]`, the mean value of the steps of each bin.
+        at: float `[bin]`, the mean value of the steps in each bin.
         mean: `[bin]`, their mean attribution.
-        few: whether each bin is one value of the few that the feature takes.
-        other: the position of the feature that goes most with the attribution otherwise; None where none does.
+        few: whether each bin holds a single value, of a feature that takes few.
+        other: the position of the feature that the attribution depends on most besides; None where there is none.
         correlation: magnitude of their rank correlation within a bin, from 0 to 1.
         by_action: the correlation ratio of the attribution's ranks within a bin with the action taken, from 0 to 1,
-            which is that correlation's magnitude where there are two actions; 0 where there is no discrete action.
+            which for two actions is the magnitude of the correlation; 0 where actions are not one discrete choice.
     """
 
     at: np.ndarray
@@ -44,19 +44,19 @@ class Dependence:
 
 
 def value_dependence(points: Points, position: int, *, level: float = 0.95) -> Dependence:
-    """The mean attribution of the feature at this position along its values, and what else it depends on.
+    """The mean attribution of a feature along its values, and what else it depends on.
 
-    Bins hold about equally many steps. What else matters is what goes with the attribution within a bin, where the
-    feature's own value hardly changes; magnitudes are averaged over the bins, so that an influence counts that turns
-    its sign along the values.
+    Bins hold about equally many steps. Other features are correlated with the attribution within a bin, where the
+    feature's own value hardly changes; magnitudes of correlations are averaged over the bins, so that an influence
+    counts whose sign changes along the values.
 
     Args:
         points: explained steps.
         position: of the feature.
-        level: of the intervals, over the episodes and what was drawn for all of them.
+        level: of the intervals, over episodes and draws.
     """
     values, attributions = points.values[:, position], points.attributions[:, [position]]
-    bins, few = _bins_of(values)
+    bins, single_values = _bins_of(values)
     number = int(bins.max()) + 1 if len(bins) else 0
     counts = np.bincount(bins, minlength=number)
     without = None if points.without is None else points.without[:, :, [position]]
@@ -65,9 +65,9 @@ def value_dependence(points: Points, position: int, *, level: float = 0.95) -> D
     correlations[position] = 0
     other = int(correlations.argmax())
     flat = Interval(mean.value[:, 0], mean.low[:, 0], mean.high[:, 0])
-    found = other if correlations[other] > 0 else None
-    at = np.bincount(bins, weights=values, minlength=number) / np.maximum(counts, 1)
-    return Dependence(at, flat, few, found, float(correlations[other]), by_action)
+    other_position = other if correlations[other] > 0 else None
+    centers = np.bincount(bins, weights=values, minlength=number) / np.maximum(counts, 1)
+    return Dependence(centers, flat, single_values, other_position, float(correlations[other]), by_action)
 
 
 def _bins_of(values: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -77,25 +77,25 @@ def _bins_of(values: np.ndarray) -> tuple[np.ndarray, bool]:
         return np.searchsorted(different, values), True
     number = min(BINS, max(1, len(values) // IN_A_BIN))
     inner = np.quantile(values, np.linspace(0, 1, number + 1)[1:-1])
-    # A value that is there very often fills several bins: those between are empty, and go.
+    # A very frequent value fills several bins; the bins between its edges are empty and are dropped.
     _, bins = np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)
     return bins.reshape(values.shape), False
 
 
 def _associations_within(bins: np.ndarray, points: Points, attributions: np.ndarray) -> tuple[np.ndarray, float]:
-    """Of each feature, float `[group]`, and of the action: magnitudes within bins, averaged over the steps."""
+    """Magnitudes of correlations within bins, averaged over steps: of each feature `[group]`, and of the action."""
     from scipy.stats import rankdata
 
-    found, by_action = np.zeros(points.values.shape[1]), 0.0
-    for at in np.unique(bins):
-        rows = bins == at
+    by_feature, by_action = np.zeros(points.values.shape[1]), 0.0
+    for bin_number in np.unique(bins):
+        rows = bins == bin_number
         others, own = (rankdata(part[rows], axis=0) for part in (points.values, attributions))
         others, own = others - others.mean(axis=0), own - own.mean()
         spread = float((own**2).sum())
         size = np.sqrt((others**2).sum(axis=0) * spread)
-        found += rows.mean() * np.divide(np.abs(own @ others), size, out=np.zeros_like(size), where=size > 0)
+        by_feature += rows.mean() * np.divide(np.abs(own @ others), size, out=np.zeros_like(size), where=size > 0)
         if points.action_names and spread > 0:
             _, action, counts = np.unique(points.actions[rows], return_inverse=True, return_counts=True)
             between = float((np.bincount(action, weights=own) ** 2 / counts).sum())
             by_action += rows.mean() * float(np.sqrt(between / spread))
-    return found, by_action
+    return by_feature, by_action

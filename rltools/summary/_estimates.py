@@ -1,9 +1,10 @@
-"""Statistics per feature, with intervals over the episodes and over whatever was drawn for all of them."""
+"""Statistics per feature, with intervals over episodes and over what was drawn for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,26 +13,26 @@ from rltools.stats import Interval, Jackknife, Kind, Named, jackknife
 from rltools.summary._sums import Sums
 
 KINDS: dict[str, Kind] = {"mean": "signed", "mean_absolute": "positive", "share": "share", "pooled_share": "share"}
-"""What each statistic can be."""
+"""The kind of each statistic, which decides the scale of its interval."""
 FEWEST_CARRIERS = 5
-"""Of fewer episodes, or of fewer than half where there are fewer than ten, a variance is not to be had."""
+"""Episodes that must carry a feature for a usable variance; half of the episodes where there are fewer than ten."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the attributions of some steps come to; every Interval is `[target, group]` unless said.
+    """Statistics of the attributions of some steps; every Interval is `[target, group]` unless stated.
 
     Attributes:
         n: steps.
         episodes: with at least one such step; intervals are over these.
         mean: signed.
         mean_absolute: of magnitudes.
-        share: mean magnitude in the sum of all groups' mean magnitudes; NaN where all are 0.
+        share: mean magnitude divided by the sum of the mean magnitudes of all groups; NaN where all are 0.
         pooled_share: `[group]`, the share over all targets together.
-        carriers: float `[group]`, how many episodes carry a feature's magnitudes: as many as there are where all carry
-            alike, 1 where a single one does; NaN of a feature that never matters.
-        drawn: of each statistic by its name, what it comes to without each part of what was drawn.
-        standardized_mean: the same times the standard deviation of the feature over the recorded states; None where
+        carriers: float `[group]`, the effective number of episodes that carry a feature: all of them where they carry
+            it alike, 1 where a single one does; NaN for a feature that never matters.
+        drawn: each statistic by name, with its values without each episode and each block of draws.
+        standardized_mean: the mean times the std of the feature over the recorded observations; None where
             the unit is not "score per unit".
         standardized_mean_absolute: likewise.
         standardized_share: likewise.
@@ -56,11 +57,11 @@ class Statistics:
     @property
     def draws(self) -> bool:
         """Whether the intervals show what another draw of references, orders or noise would change."""
-        return any(len(found.without) > 1 for found in self.drawn.values())
+        return any(len(drawn.without) > 1 for drawn in self.drawn.values())
 
     @property
     def few(self) -> np.ndarray:
-        """Bool `[group]`: what is carried by so few of the episodes that its interval is rough."""
+        """Bool `[group]`: features carried by so few episodes that their intervals are rough."""
         few: np.ndarray = self.carriers < min(FEWEST_CARRIERS, self.episodes / 2)
         return few
 
@@ -71,7 +72,7 @@ class Statistics:
 
     @property
     def drawn_importance(self) -> Jackknife:
-        """`importance` without each part of what was drawn."""
+        """`importance` with its values without each episode and each block of draws."""
         return self.drawn["pooled_share" if self.standardized_pooled_share is None else "standardized_pooled_share"]
 
 
@@ -87,30 +88,30 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
     used = sums.counts[:, category] > 0
     counts, totals = sums.counts[used, category].astype(np.float64), sums.totals[used, category]
     states = None if sums.states is None else sums.states[used]
-    deviation_now = None if states is None else _deviation(states.sum(axis=0)[None])
+    std_now = None if states is None else _std_of(states.sum(axis=0)[None])
 
     def statistic(count: np.ndarray, total: np.ndarray, moments: np.ndarray | None = None) -> Named:
         means = _quotient(total, count[:, None, None, None], otherwise=np.nan)
-        found = _statistics(means[:, 0], means[:, 1])
+        estimated = _statistics(means[:, 0], means[:, 1])
         if totals.shape[1] == 4:
-            if moments is not None and deviation_now is not None:
-                # The deviation is estimated from the same episodes, so it moves with them.
-                change = _quotient(_deviation(moments), deviation_now, otherwise=1.0)
+            if moments is not None and std_now is not None:
+                # The std is estimated from the same episodes, so it moves with them.
+                change = _quotient(_std_of(moments), std_now, otherwise=1.0)
                 means = means * change[:, None, None, :]
             again = _statistics(means[:, 2], means[:, 3])
-            found |= {f"standardized_{name}": part for name, part in again.items()}
-        return found
+            estimated |= {f"standardized_{name}": part for name, part in again.items()}
+        return estimated
 
     parts = [counts, totals] + ([] if states is None else [states])
     drawn = jackknife(statistic, parts, _without_draws(sums, used, category))
     kinds = KINDS | ({"mean": "share"} if unit == "share" else {})
     intervals = {
-        name: found.interval(level, kinds[name.removeprefix("standardized_")]) for name, found in drawn.items()
+        name: estimated.interval(level, kinds[name.removeprefix("standardized_")]) for name, estimated in drawn.items()
     }
     for prefix in ("", "standardized_"):
         if f"{prefix}mean" in intervals and unit != "share":
             intervals[f"{prefix}mean"] = _of_one_sign(intervals[f"{prefix}mean"], intervals[f"{prefix}mean_absolute"])
-    # The last kind is that of magnitudes, standardized where there is a deviation.
+    # The last kind is that of magnitudes, standardized where there is a std.
     carriers = _carriers(totals[:, -1].sum(axis=1))
     return Statistics(int(counts.sum()), int(used.sum()), carriers=carriers, drawn=drawn, **intervals)
 
@@ -125,7 +126,7 @@ def _of_one_sign(mean: Interval, magnitude: Interval) -> Interval:
 
 
 def _without_draws(sums: Sums, used: np.ndarray, category: int) -> list[np.ndarray]:
-    """The sums over the used episodes with each block of draws left out, `[block, ...]` each; none where none are."""
+    """The sums over the used episodes with each block of draws left out, `[block, ...]` each; empty without draws."""
     if sums.without is None:
         return []
     totals = sums.without[:, category]
@@ -151,8 +152,8 @@ def _carriers(magnitudes: np.ndarray) -> np.ndarray:
     return _quotient(np.square(magnitudes.sum(axis=0)), squares, otherwise=np.nan)
 
 
-def _deviation(moments: np.ndarray) -> np.ndarray:
-    """Standard deviation `[draw, group]` of the states with the moments `[draw, 3, group]`."""
+def _std_of(moments: np.ndarray) -> np.ndarray:
+    """The std `[draw, group]` of observations with the moments `[draw, 3, group]`."""
     count, total, squares = np.moveaxis(moments, 1, 0)
     mean = _quotient(total, count, otherwise=0.0)
     std: np.ndarray = np.sqrt(np.maximum(_quotient(squares, count, otherwise=0.0) - mean**2, 0))
@@ -163,3 +164,46 @@ def _quotient(above: np.ndarray, below: np.ndarray, *, otherwise: float) -> np.n
     above, below = np.broadcast_arrays(above, below)
     quotient: np.ndarray = np.divide(above, below, out=np.full(above.shape, otherwise), where=below != 0)
     return quotient
+
+
+def scores_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The score of each target, taken from its label.
+
+    >>> scores_of(("centered:left", "centered[1]:right", "value"))
+    ('centered', 'centered', 'value')
+    """
+    return tuple(re.split(r"[\[:]", label, maxsplit=1)[0] for label in labels)
+
+
+def estimate_alike(sums: Sums, category: int, level: float, unit: str, labels: Sequence[str]) -> Statistics:
+    """`estimate` with every score counting the same, however large its attributions are.
+
+    Targets of one score are pooled as they are. With several scores, say `centered:chosen & value`, the share over all
+    targets is the mean of the shares in each score; scores with attributions of 0 only are left out. The total
+    size of a score's attributions is taken as known when intervals are made.
+    """
+    statistics = estimate(sums, category, level, unit)
+    scores = scores_of(labels)
+    if len(set(scores)) < 2:
+        return statistics
+    scale = _of_one_size(sums.totals, category, scores)
+    without = None if sums.without is None else sums.without * scale
+    alike = estimate(replace(sums, totals=sums.totals * scale, without=without), category, level, unit)
+    pooled = ("pooled_share", "standardized_pooled_share")
+    return replace(
+        statistics,
+        pooled_share=alike.pooled_share,
+        standardized_pooled_share=alike.standardized_pooled_share,
+        drawn={name: (alike if name in pooled else statistics).drawn[name] for name in statistics.drawn},
+    )
+
+
+def _of_one_size(totals: np.ndarray, category: int, scores: Sequence[str]) -> np.ndarray:
+    """Factors that make the magnitudes of each score sum to 1: of totals `[episode, category, kind, target, group]`."""
+    sizes = totals[:, category, 1::2].sum(axis=(0, 3))  # [kind, target], kinds of magnitudes only
+    scale = np.ones_like(sizes)
+    for score in set(scores):
+        targets = [index for index, other in enumerate(scores) if other == score]
+        total = sizes[:, targets].sum(axis=1, keepdims=True)
+        scale[:, targets] = np.divide(1, total, out=np.ones_like(total), where=total > 0)
+    return np.repeat(scale, 2, axis=0)[..., None]

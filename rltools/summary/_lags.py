@@ -44,9 +44,9 @@ def lagged_key(recording: Recording, method: str | None, target: str | None, win
     """
     check_recording(recording)
     if window is None:
-        asked = recording.specs.values()
-        fitting = [one for one in asked if method in (None, one.method) and target in (None, one.target)]
-        window = max((one.window for one in fitting), default=0)
+        specs = recording.specs.values()
+        fitting = [spec for spec in specs if method in (None, spec.method) and target in (None, spec.target)]
+        window = max((spec.window for spec in fitting), default=0)
     return recording.find(method, target, window)
 
 

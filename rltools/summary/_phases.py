@@ -1,4 +1,4 @@
-"""What matters when, over episodes laid upon one another."""
+"""When in an episode features matter, over aligned episodes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ALIGNMENTS = ("time", "start", "end")
 
 @dataclass(frozen=True)
 class Phases:
-    """Mean attributions by when in the episode.
+    """Mean attributions by time in the episode.
 
     Attributes:
         at: float `[bin]`: percent of the episode, or steps from the start, the end or the event.
-        mean: `[bin, feature]`, over episodes, each of which counts the same.
-        reached: int64 `[bin]`, episodes that have such steps.
-        episodes: how many have explained steps, and the event where one is asked for.
+        mean: `[bin, feature]`, over episodes with equal weights.
+        reached: int64 `[bin]`, how many episodes have such steps.
+        episodes: how many have explained steps and, where there is one, the event.
         width: of a bin, in steps; in percent for normalized time.
     """
 
@@ -50,24 +50,24 @@ def phase_means(
     event: Event | None = None,
     level: float = 0.95,
 ) -> Phases:
-    """Attributions of some features over the time of the episodes, averaged over episodes.
+    """Attributions of some features along the episodes, averaged over episodes.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         key: the folder name of an attribution in it.
         positions: of the features.
         label: position of the label whose attributions are taken.
-        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
-        signed: means of signed attributions, of magnitudes otherwise.
-        align: what lies upon what where there is no event: "time" normalizes the lengths; "start"; "end", where the
-            last step is -1.
-        event: what lies upon what: a feature and a number, for the first step at which it is larger; or a function
-            that gives the step of an episode, None where there is none. Episodes without it are left out.
-        level: of the intervals, over the episodes and what was drawn for all of them.
+        scale: `[element]`, a factor for the attribution of each element; None for 1.
+        signed: average signed attributions; otherwise magnitudes.
+        align: how episodes are aligned without an event: "time" stretches all to one length; "start"; or "end",
+            where the last step is -1.
+        event: aligns episodes at an event: a feature and a number, for the first step at which it is larger; or a
+            function from an episode to the step, None where there is none. Episodes without it are left out.
+        level: of the intervals, over episodes and draws.
 
     Raises:
         RecordingError: an episode is not explained yet.
-        ArgumentError: an alignment there is not.
+        ArgumentError: an unknown alignment.
         UnknownNameError: no feature has the name in `event`.
     """
     if align not in ALIGNMENTS:
@@ -76,15 +76,15 @@ def phase_means(
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
     told_apart = recording.spec(key).rows(recording.features_of(key))
-    groups = [told_apart[at] for at in positions]
+    groups = [told_apart[position] for position in positions]
     series: list[Series] = []
     draws: list[np.ndarray | None] = []
-    for episode, found in explained(recording, key):
-        rows = usable(found.values)
+    for episode, attribution in explained(recording, key):
+        rows = usable(attribution.values)
         zero = zero_step(recording, episode, align, event)
         if zero is None or not rows.any():
             continue
-        of_label = flat(found.values[:, label], 1)
+        of_label = flat(attribution.values[:, label], 1)
         values = grouped(of_label if scale is None else of_label * scale, groups)
         values[~rows] = np.nan
         series.append(Series(values if signed else np.abs(values), zero))
@@ -98,29 +98,31 @@ def phase_means(
     width = max(every, -(-span(series) // MOST_BINS))
     normalized = align == "time" and event is None
 
-    def binned(of: Sequence[Series]) -> tuple[np.ndarray, BinSums]:
-        return in_parts(of, len(groups)) if normalized else in_steps(of, len(groups), width)
+    def binned(episodes: Sequence[Series]) -> tuple[np.ndarray, BinSums]:
+        return in_parts(episodes, len(groups)) if normalized else in_steps(episodes, len(groups), width)
 
-    at, sums = binned(series)
+    times, sums = binned(series)
     blocks = _by_block(draws)
     if blocks is not None:
-        of_blocks = [[Series(values, one.zero) for values, one in zip(block, series, strict=True)] for block in blocks]
+        of_blocks = [
+            [Series(values, each.zero) for values, each in zip(block, series, strict=True)] for block in blocks
+        ]
         sums = replace(sums, without=np.stack([binned(block)[1].totals for block in of_blocks]))
     reached = (sums.counts > 0).sum(axis=0)
     means = binned_means(sums, level, "signed" if signed else "positive")
-    return Phases(at, means, reached, len(series), 100 / PARTS if normalized else float(width))
+    return Phases(times, means, reached, len(series), 100 / PARTS if normalized else float(width))
 
 
 def _by_block(draws: Sequence[np.ndarray | None]) -> list[list[np.ndarray]] | None:
-    """`[step, feature]` of each block and episode, from `[block, step, feature]` of each episode; None if one lacks."""
-    there = [part for part in draws if part is not None]
-    if not there or len(there) < len(draws) or len({len(part) for part in there}) > 1:
+    """From `[block, step, feature]` per episode, `[step, feature]` of each block and episode; None without draws."""
+    complete = [part for part in draws if part is not None]
+    if not complete or len(complete) < len(draws) or len({len(part) for part in complete}) > 1:
         return None
-    return [[part[block] for part in there] for block in range(len(there[0]))]
+    return [[part[block] for part in complete] for block in range(len(complete[0]))]
 
 
 PARTS = 25
-"""Of an episode, in normalized time."""
+"""Bins of an episode in normalized time."""
 MOST_BINS = 100
 Event = tuple[str, float] | Callable[[Episode], int | None]
 
@@ -146,34 +148,34 @@ def zero_step(recording: Recording, episode: Episode, align: str, event: Event |
 
 
 def span(series: Sequence[Series]) -> int:
-    """How many steps there are from the first to the last, once the episodes are aligned."""
+    """Steps from the first to the last one of the aligned episodes."""
     if not series:
         return 0
-    return max(len(one.values) - one.zero for one in series) + max(one.zero for one in series)
+    return max(len(each.values) - each.zero for each in series) + max(each.zero for each in series)
 
 
 def in_parts(series: Sequence[Series], features: int) -> tuple[np.ndarray, BinSums]:
-    """A bin for each part of an episode, with the steps that it overlaps: an episode of one step is in all of them."""
+    """Bins of normalized time, each with the steps that it overlaps: an episode of one step is in all of them."""
     edges = np.linspace(0, 1, PARTS + 1)
     sums = _nothing(len(series), PARTS, features)
-    for row, one in enumerate(series):
-        # A part that ends where a step does, but for rounding, does not reach into the next one.
-        ends = edges * len(one.values)
+    for row, each in enumerate(series):
+        # A bin that ends where a step does, up to rounding, does not reach into the next step.
+        ends = edges * len(each.values)
         begins = np.floor(ends[:-1] + 1e-9).astype(int)
         for part, (begin, end) in enumerate(zip(begins, np.ceil(ends[1:] - 1e-9).astype(int), strict=True)):
-            _add(sums, row, part, one.values[begin:end])
+            _add(sums, row, part, each.values[begin:end])
     return 100 * (edges[:-1] + edges[1:]) / 2, sums
 
 
 def in_steps(series: Sequence[Series], features: int, width: int) -> tuple[np.ndarray, BinSums]:
-    """A bin for every `width` steps, one of them beginning at 0."""
-    first = min((-one.zero for one in series), default=0) // width
-    last = max((len(one.values) - one.zero - 1 for one in series), default=-1) // width
+    """Bins of `width` steps, one of which begins at 0."""
+    first = min((-each.zero for each in series), default=0) // width
+    last = max((len(each.values) - each.zero - 1 for each in series), default=-1) // width
     sums = _nothing(len(series), last - first + 1, features)
-    for row, one in enumerate(series):
-        bins = (np.arange(len(one.values)) - one.zero) // width - first
+    for row, each in enumerate(series):
+        bins = (np.arange(len(each.values)) - each.zero) // width - first
         for part in np.unique(bins):
-            _add(sums, row, int(part), one.values[bins == part])
+            _add(sums, row, int(part), each.values[bins == part])
     return (np.arange(first, last + 1) + 0.5) * width - 0.5, sums
 
 
@@ -182,7 +184,7 @@ def _nothing(episodes: int, bins: int, features: int) -> BinSums:
 
 
 def _add(sums: BinSums, row: int, part: int, values: np.ndarray) -> None:
-    there = values[np.isfinite(values).all(axis=1)]
-    if len(there):
+    finite = values[np.isfinite(values).all(axis=1)]
+    if len(finite):
         sums.counts[row, part] = 1
-        sums.totals[row, part] = there.mean(axis=0)
+        sums.totals[row, part] = finite.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Explained steps as points: what was observed, what mattered, what was done."""
+"""Explained steps as points: observed values, attributions and actions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rltools.summary._sums import action_positions, named_actions
 from rltools.summary.episodes import by_group, explained, joined_draws, usable, without_draws
 
 MOST = 20_000
-"""So many points are enough for a picture, and for the averages in it."""
+"""Points that are enough for a plot, and for the averages in it."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Points:
     """Explained steps of all episodes, one after another.
 
     Attributes:
-        values: float `[step, group]`, what was observed; the mean over the entries of a region.
-        attributions: float `[step, group]`, of one label; their sum over the entries of a region.
-        scores: float `[step]`, the explained scalar.
+        values: float `[step, group]`, what was observed; the mean over the elements of a region.
+        attributions: float `[step, group]`, of one label; their sum over the elements of a region.
+        scores: float `[step]`, the target value.
         actions: int64 `[step]`, positions among `action_names`; -1 where actions are not one discrete choice.
-        episodes: int64 `[step]`, which episode each belongs to, counted from 0.
-        action_names: those that steps can be told apart by; empty where actions are not one discrete choice.
-        n: explained steps; more than there are points where every `stride`-th was taken.
-        without: float `[block, step, group]`, the attributions without each block of what was drawn for all steps
-            together; None where nothing was, or it was not kept of every episode.
+        episodes: int64 `[step]`, the episode of each step, counted from 0.
+        action_names: of the discrete actions; empty where actions are not one discrete choice.
+        n: explained steps, more than points where only every `stride`-th is taken.
+        without: float `[block, step, group]`, the attributions without each block of draws; None without draws, or
+            where an episode has none on disk.
     """
 
     values: np.ndarray
@@ -49,11 +49,11 @@ def explained_points(
     """One of every `stride` explained steps, with the action taken in it.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
-        stride: counted over all episodes, so that long ones weigh as much as they do in the summary.
-        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
+        stride: counted over all episodes, so that long ones have the same weight as in the summary.
+        scale: `[element]`, a factor for the attribution of each element; None for 1.
 
     Raises:
         RecordingError: an episode is not explained yet.
@@ -63,27 +63,27 @@ def explained_points(
     parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
     draws: list[np.ndarray | None] = []
     names = named_actions(recording)
-    seen = 0
-    for number, (episode, found) in enumerate(explained(recording, key)):
-        rows = np.flatnonzero(usable(found.values))
-        taken = rows[(seen + np.arange(len(rows))) % stride == 0]
-        seen += len(rows)
+    count = 0
+    for number, (episode, attribution) in enumerate(explained(recording, key)):
+        rows = np.flatnonzero(usable(attribution.values))
+        taken = rows[(count + np.arange(len(rows))) % stride == 0]
+        count += len(rows)
         actions = action_positions(recording, episode) if names else np.full(len(episode), -1)
         if len(taken):
             without = without_draws(recording, key, episode.outcome.number, groups, scale)
             draws.append(None if without is None else without[:, taken, label])
         parts.append(
             (
-                *by_group(recording.states_of(key, episode), found, taken, label=label, scale=scale),
-                found.scores[taken, label].astype(np.float64),
+                *by_group(recording.states_of(key, episode), attribution, taken, label=label, scale=scale),
+                attribution.scores[taken, label].astype(np.float64),
                 actions[taken],
                 np.full(len(taken), number),
             )
         )
-    values, attributions, scores, done, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Points(values, attributions, scores, done, episodes, names, seen, joined_draws(draws, axis=1))
+    values, attributions, scores, actions_taken, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Points(values, attributions, scores, actions_taken, episodes, names, count, joined_draws(draws, axis=1))
 
 
 def stride_for(steps: int, most: int = MOST) -> int:
-    """Every how many-th step to take so that of so many `steps` there are at most `most`."""
+    """The stride with which at most `most` of these steps are taken."""
     return max(1, -(-steps // most))

@@ -1,4 +1,4 @@
-"""A plane through the visited states, and the mean attributions in its cells."""
+"""A plane through the visited observations, and mean attributions in the cells of a grid over it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Plane:
 
     Attributes:
         weights: float `[2, group]`, what each feature adds to each direction.
-        places: float `[step, 2]`, where each step is.
-        attributions: float `[step, 2]`, those of the features along the two directions.
-        explained: float `[2]`, the part of the features' variance along each; NaN for two chosen features.
+        places: float `[step, 2]`, the position of each step in the plane.
+        attributions: float `[step, 2]`, the attributions of the features along the two directions.
+        explained: float `[2]`, the share of the features' variance along each direction; NaN for two chosen features.
     """
 
     weights: np.ndarray
@@ -35,11 +35,11 @@ class Cells:
 
     Attributes:
         centers: float `[cell, 2]`.
-        places: float `[cell, 2]`, the mean of its steps' places.
-        counts: int64 `[cell]`, steps.
+        places: float `[cell, 2]`, the mean position of the steps in the cell.
+        counts: int64 `[cell]`, steps in the cell.
         along: float `[cell, 2]`, mean attributions along the two directions.
-        magnitude: float `[cell]`, the mean over the steps of all features' magnitudes together.
-        sides: float `[2]`, of a cell.
+        magnitude: float `[cell]`, the mean over steps of the summed magnitudes of all features.
+        sides: float `[2]`, the lengths of a cell's sides.
     """
 
     centers: np.ndarray
@@ -53,40 +53,40 @@ class Cells:
 
 
 def feature_plane(points: Points, x: int, y: int) -> Plane:
-    """Of two features, in their own units."""
+    """The plane of two features, in their own units."""
     weights = np.zeros((2, points.values.shape[1]))
     weights[0, x] = weights[1, y] = 1
     return Plane(weights, points.values[:, [x, y]], points.attributions[:, [x, y]], np.full(2, np.nan))
 
 
 def component_plane(points: Points) -> Plane:
-    """Of the first two principal components of the standardized features.
+    """The plane of the first two principal components of the standardized features.
 
-    Attributions of standardized features, gradients times the deviation for instance, are projected with the same
-    weights. Of each component the largest weight is positive. Directions that are not there, of a single feature or of
-    features that never change, are 0.
+    Attributions of standardized features, gradients times the std for instance, are projected with the same weights.
+    The largest weight of each component is positive. Missing components, of a single feature or of features that never
+    change, are 0.
     """
     groups = points.values.shape[1]
     weights, explained = np.zeros((2, groups)), np.zeros(2)
     std = points.values.std(axis=0) if len(points.values) else np.zeros(groups)
-    # What never changes has a deviation of rounding errors.
+    # The std of a feature that never changes is made of rounding errors.
     changes = std > 1e-9 * np.maximum(1, np.abs(points.values).max(axis=0, initial=0))
     distances = points.values - points.values.mean(axis=0) if len(points.values) else points.values
     standardized = np.divide(distances, std, out=np.zeros_like(distances), where=changes)
     if changes.any():
         variances, directions = np.linalg.eigh(standardized.T @ standardized / len(standardized))
-        there = min(2, int(changes.sum()))
-        weights[:there] = directions[:, ::-1][:, :there].T
-        explained[:there] = variances[::-1][:there] / variances.sum()
+        components = min(2, int(changes.sum()))
+        weights[:components] = directions[:, ::-1][:, :components].T
+        explained[:components] = variances[::-1][:components] / variances.sum()
         strongest = np.abs(weights).argmax(axis=1)
         weights *= np.where(weights[[0, 1], strongest] < 0, -1, 1)[:, None]
     return Plane(weights, standardized @ weights.T, points.attributions @ weights.T, explained)
 
 
 def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells:
-    """Means over the cells of a grid of so many by so many that hold at least `least` steps; the others are left out.
+    """Means over the cells of a `cells` by `cells` grid that hold at least `least` steps.
 
-    The grid spans the places of all but one percent of the steps, so that a few far ones do not make it coarse.
+    The grid spans the positions of all but one percent of the steps, so that a few far ones do not make it coarse.
     """
     if len(plane.places) == 0:
         return Cells(
@@ -94,18 +94,18 @@ def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells
         )
     low, high = np.percentile(plane.places, [0.5, 99.5], axis=0)
     sides = np.where(high > low, (high - low) / cells, 1.0)
-    at = np.floor((plane.places - low) / sides).astype(np.int64)
-    # The highest place belongs to the last cell.
-    at = np.where((at == cells) & (plane.places <= high), cells - 1, at)
-    inside = ((at >= 0) & (at < cells)).all(axis=1)
-    number = at[inside, 0] * cells + at[inside, 1]
+    cell = np.floor((plane.places - low) / sides).astype(np.int64)
+    # The highest position belongs to the last cell.
+    cell = np.where((cell == cells) & (plane.places <= high), cells - 1, cell)
+    inside = ((cell >= 0) & (cell < cells)).all(axis=1)
+    number = cell[inside, 0] * cells + cell[inside, 1]
     counts = np.bincount(number, minlength=cells * cells)
-    kept = np.flatnonzero(counts >= least)
-    centers = low + (np.stack([kept // cells, kept % cells], axis=1) + 0.5) * sides
+    used = np.flatnonzero(counts >= least)
+    centers = low + (np.stack([used // cells, used % cells], axis=1) + 0.5) * sides
 
     def mean(values: np.ndarray) -> np.ndarray:
         columns = [np.bincount(number, weights=column, minlength=cells * cells) for column in values[inside].T]
-        return np.stack([column[kept] / counts[kept] for column in columns], axis=1)
+        return np.stack([column[used] / counts[used] for column in columns], axis=1)
 
     sizes = np.abs(points.attributions).sum(axis=1, keepdims=True)
-    return Cells(centers, mean(plane.places), counts[kept], mean(plane.attributions), mean(sizes)[:, 0], sides)
+    return Cells(centers, mean(plane.places), counts[used], mean(plane.attributions), mean(sizes)[:, 0], sides)

@@ -1,11 +1,9 @@
-"""From a recording to numbers per feature, with intervals."""
+"""A summary of a recording: numbers per feature, with intervals."""
 
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from numbers import Real
 from typing import Any
@@ -15,14 +13,15 @@ import numpy as np
 from rltools.errors import ArgumentError
 from rltools.recording import Outcome, Recording, check_recording
 from rltools.stats import across
-from rltools.summary._estimates import Statistics, estimate
-from rltools.summary._notes import notes, unseen_features, unseen_note
-from rltools.summary._summary import Residuals, Returns, Summary
+from rltools.summary._data import Residuals, Returns
+from rltools.summary._estimates import Statistics, estimate_alike
+from rltools.summary._find_caveats import caveats_of_sums, unseen_features
+from rltools.summary._summary import Summary
 from rltools.summary._sums import Sums, collect, named_actions
 from rltools.summary.episodes import feature_std
 
 RESIDUAL_LIMIT = 0.01
-"""A step whose residual exceeds this part of the score's spread is counted."""
+"""Steps are counted whose residual exceeds this share of the std of the target value."""
 
 
 def summarize(
@@ -37,25 +36,23 @@ def summarize(
     """How much each feature matters, with intervals over the episodes and over the states that it is compared with.
 
     Intervals hold the truth in a share `level` of all runs with other episodes and, where the method compares with
-    visited states or draws noise or orders, with another draw of these. They are jackknife intervals with quantiles of
+    visited states or draws noise or orders, with other draws. They are jackknife intervals with quantiles of
     Student's t; docs/uncertainty.md has how often they hold.
 
     Args:
         recording: with at least one attribution.
-        method: which, where several were recorded, or the name of an attribution's folder; None takes the one that
-            predicts best.
-        target: as text, likewise.
-        window: of attributions over so many observations of a recurrent policy; 0 for those of the moment.
-        merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot entries.
+        method: of the attribution, or the name of its folder; None for the method that predicts best.
+        target: as text; None likewise.
+        window: how many observations of a recurrent policy the attribution is over; 0 for the current one alone.
+        merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot elements.
         level: of the intervals, between 0 and 1.
 
     Raises:
-        RecordingError: nothing that fits was explained, or an episode is not explained yet.
-        ArgumentError: a level outside 0 to 1, or what is given is no recording.
+        RecordingError: no attribution fits, or an episode is not explained yet.
+        ArgumentError: a level outside 0 to 1, or no recording.
 
     Several targets that were explained together are pooled; where their scores differ, say `centered:chosen & value`,
-    each score counts the same. Reads one episode at a time and keeps sums of each; where the method has residuals,
-    these too.
+    each score counts the same. Episodes are read one at a time, and only sums and residuals stay in memory.
 
     Example:
         >>> import rltools
@@ -79,7 +76,7 @@ def summarize(
     groups = spec.rows(features, merged=merged)
     names = tuple(name for name, _ in groups)
 
-    @cache  # of thousands of actions most were never taken, and are one category
+    @cache  # most of thousands of actions were never taken, and share one category
     def of_category(category: int) -> Statistics:
         return estimate_alike(sums, category, level, spec.unit, spec.labels)
 
@@ -93,7 +90,9 @@ def summarize(
         unit=spec.unit,
         labels=spec.labels,
         features=names,
-        units=tuple(features.units[at[0]] if features.units and len(at) == 1 else "" for _, at in groups),
+        units=tuple(
+            features.units[elements[0]] if features.units and len(elements) == 1 else "" for _, elements in groups
+        ),
         n=overall.n,
         n_steps=int(sums.steps.sum()),
         episodes=len(sums.steps),
@@ -103,10 +102,11 @@ def summarize(
         outcomes=sums.outcomes,
         returns=_returns(sums.outcomes, level),
         overall=overall,
-        by_action=ByName(named_actions(recording), lambda at: of_category(sums.category(at))),
+        by_action=ByName(named_actions(recording), lambda action: of_category(sums.category(action))),
         std=std,
         level=level,
-        notes=notes(recording, key, sums, overall, groups, unseen_note(recording, key, groups, overall)),
+        magnitudes=sums.magnitudes,
+        caveats=caveats_of_sums(recording, key, sums, overall, groups),
         unseen=unseen_features(recording, key, groups, overall),
         apart=recording.told_apart(key),
     )
@@ -128,41 +128,41 @@ def _returns(outcomes: Sequence[Outcome], level: float) -> Returns:
     rewards = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     if len(rewards) == 0:
         return Returns(float("nan"), float("nan"), float("nan"), 0)
-    found = across(rewards).interval(level)
-    return Returns(float(found.value), float(found.low), float(found.high), len(rewards))
+    mean = across(rewards).interval(level)
+    return Returns(float(mean.value), float(mean.low), float(mean.high), len(rewards))
 
 
 class ByName(Mapping[str, Statistics]):
-    """Statistics of each name, made at first sight: of many actions and features they take a while.
+    """The statistics of each name, computed when they are first read: for many actions and features that takes a while.
 
     Args:
-        names: in their order.
-        made: from the position of a name to its statistics.
+        names: in order.
+        compute: takes the position of a name and returns its statistics.
     """
 
-    def __init__(self, names: Sequence[str], made: Callable[[int], Statistics]) -> None:
-        self._positions = {name: at for at, name in enumerate(names)}
-        self._made = made
-        self._known: dict[str, Statistics] = {}
+    def __init__(self, names: Sequence[str], compute: Callable[[int], Statistics]) -> None:
+        self._positions = {name: position for position, name in enumerate(names)}
+        self._compute = compute
+        self._computed: dict[str, Statistics] = {}
 
     def __getitem__(self, name: str) -> Statistics:
         """The statistics of a name."""
-        if name not in self._known:
-            self._known[name] = self._made(self._positions[name])
-        return self._known[name]
+        if name not in self._computed:
+            self._computed[name] = self._compute(self._positions[name])
+        return self._computed[name]
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Statistics]]]:
-        """A dict of all of them: what they are made from stays where it is."""
+        """A dict of all statistics: what they are computed from is not pickled."""
         return dict, (dict(self),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ByName:
-        """A copy that is as lazy."""
-        copied = ByName(tuple(self), self._made)
-        copied._known = copy.deepcopy(self._known, memo)
+        """A copy that computes as lazily."""
+        copied = ByName(tuple(self), self._compute)
+        copied._computed = copy.deepcopy(self._computed, memo)
         return copied
 
     def __repr__(self) -> str:
-        """The names; what is not made yet is not made for this."""
+        """The names; nothing is computed for this."""
         return f"{type(self).__name__}({', '.join(map(repr, self))})"
 
     def __iter__(self) -> Iterator[str]:
@@ -172,46 +172,3 @@ class ByName(Mapping[str, Statistics]):
     def __len__(self) -> int:
         """How many names there are."""
         return len(self._positions)
-
-
-def scores_of(labels: Sequence[str]) -> tuple[str, ...]:
-    """The score of each target by its label, which is what it is a number of.
-
-    >>> scores_of(("centered:left", "centered[1]:right", "value"))
-    ('centered', 'centered', 'value')
-    """
-    return tuple(re.split(r"[\[:]", label, maxsplit=1)[0] for label in labels)
-
-
-def estimate_alike(sums: Sums, category: int, level: float, unit: str, labels: Sequence[str]) -> Statistics:
-    """`estimate`, where no score counts for more because its numbers are larger.
-
-    Targets of one score are pooled as they are. Of several scores, say `centered:chosen & value`, the share over all
-    targets together is the mean of the shares in each score, but for scores with attributions of 0 only. How large a
-    score's attributions are in all is taken as known when intervals are made.
-    """
-    found = estimate(sums, category, level, unit)
-    scores = scores_of(labels)
-    if len(set(scores)) < 2:
-        return found
-    scale = _of_one_size(sums.totals, category, scores)
-    without = None if sums.without is None else sums.without * scale
-    alike = estimate(replace(sums, totals=sums.totals * scale, without=without), category, level, unit)
-    pooled = ("pooled_share", "standardized_pooled_share")
-    return replace(
-        found,
-        pooled_share=alike.pooled_share,
-        standardized_pooled_share=alike.standardized_pooled_share,
-        drawn={name: (alike if name in pooled else found).drawn[name] for name in found.drawn},
-    )
-
-
-def _of_one_size(totals: np.ndarray, category: int, scores: Sequence[str]) -> np.ndarray:
-    """What makes the magnitudes of each score sum to 1, of totals `[episode, category, kind, target, group]`."""
-    sizes = totals[:, category, 1::2].sum(axis=(0, 3))  # of each kind of magnitudes, [kind, target]
-    scale = np.ones_like(sizes)
-    for score in set(scores):
-        at = [place for place, other in enumerate(scores) if other == score]
-        whole = sizes[:, at].sum(axis=1, keepdims=True)
-        scale[:, at] = np.divide(1, whole, out=np.ones_like(whole), where=whole > 0)
-    return np.repeat(scale, 2, axis=0)[..., None]

@@ -1,4 +1,4 @@
-"""Sums per episode: all that a summary needs of a recording, whatever its length."""
+"""Sums per episode: everything that a summary needs from a recording, however long it is."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary.episodes import Groups, explained, feature_std, flat, grouped, regrouping, usable
 
 _NEVER = -2
-"""A category without steps; as `EVERY`, which has all of them, no position of an action."""
+"""The category without steps; no position of an action, like `EVERY`."""
 
 AT_ONCE = 1 << 19
-"""Numbers of attributions, or of states, that are widened at a time."""
+"""Numbers of attributions, or of observations, that are converted to float64 at a time."""
 
 
 @dataclass(frozen=True)
 class Sums:
     """Sums over the explained steps of each episode.
 
-    The first category is every step; then comes one for each action that was taken, for there may be thousands that
-    were not; and the last one has no steps.
+    The first category is every step; then follow the actions that were taken, as thousands may never be; the last
+    category has no steps.
 
     Attributes:
         taken: the positions of the actions that have a category, in order.
         counts: int `[episode, category]`, explained steps.
         totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and,
-            where there is a deviation, the same two standardized.
-        without: float `[block, category, kind, target, group]`, totals over all episodes without each block of what
-            was drawn for all steps together, the references for instance; None where nothing was, or it was not kept.
-        sizes_without: float `[block, episode, group]`, likewise of each episode, magnitudes over all of its explained
-            steps and targets, standardized where there is a deviation.
-        states: float `[episode, 3, group]`, of all recorded states: how many, and the sums of their distances and
-            squared distances from the first one; None for images, and where nothing is standardized.
-        zero: int `[episode]`, explained steps at which every attribution is exactly 0, though there was a choice.
-        failed: int `[episode]`, steps whose score is known and whose attribution is not finite.
+            where there is a std, the same two standardized.
+        without: float `[block, category, kind, target, group]`, totals over all episodes without each block of draws,
+            of references for instance; None without draws on disk.
+        sizes_without: float `[block, episode, group]`, likewise the magnitudes of each episode, summed over explained
+            steps and targets, standardized where there is a std.
+        states: float `[episode, 3, group]`, of all recorded observations: their count, and the sums of their distances
+            and squared distances from the first one; None for images, and where nothing is standardized.
+        zero: int `[episode]`, explained steps with a choice of actions at which every attribution is exactly 0.
+        failed: int `[episode]`, steps with a target value whose attribution is not finite.
         steps: int `[episode]`, all recorded steps.
         outcomes: how each of these episodes went.
         residuals: float `[step, target]`, None where the method has none.
-        scores: float `[step, target]`, of the same steps.
+        scores: float `[step, target]`, the target values at the same steps.
         incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
-        clipped: steps with an entry that a normalization clips.
-        forced: steps at which only one action was allowed, of those that count.
-        undefined: steps that do not count because what was explained does not exist where an action was not allowed: a
+        clipped: steps with an element that a normalization clips.
+        forced: steps that count at which only one action was allowed.
+        undefined: steps that do not count because the target does not exist where an action was not allowed: a
             runner-up, the logarithm of a probability.
     """
 
@@ -72,6 +72,12 @@ class Sums:
     forced: int
     undefined: int
 
+    @property
+    def magnitudes(self) -> np.ndarray:
+        """Float64 `[episode, group]`: how much each feature mattered in each episode, over all steps and targets."""
+        # The last kind holds magnitudes, standardized where there is a std; the first category is every step.
+        return np.asarray(self.totals[:, 0, -1].sum(axis=1))
+
     def category(self, action: int) -> int:
         """The category of the steps at which the action at this position was taken."""
         return 1 + (self.taken.index(action) if action in self.taken else len(self.taken))
@@ -85,14 +91,14 @@ def collect(
     merged: bool = False,
     groups: Groups | None = None,
 ) -> Sums:
-    """Go through a recording once, one episode in memory at a time.
+    """The sums of a recording, read once and one episode at a time.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         key: the folder name of an attribution in it.
-        std: `[entry]`, what standardized attributions are multiplied with; None for none.
-        merged: a choice as one feature, the sum of its one-hot entries.
-        groups: what is summed over; by default what the method tells apart.
+        std: `[element]`, with which standardized attributions are multiplied; None where nothing is standardized.
+        merged: whether a choice is one feature, the sum of its one-hot elements.
+        groups: of elements, over which is summed; None for those that the method tells apart.
     """
     features = recording.features_of(key)
     spec = recording.spec(key)
@@ -103,37 +109,37 @@ def collect(
     clipped = forced = undefined = 0
     outcomes: list[Outcome] = []
     draws = DrawSums(recording, key, groups, std)
-    for episode, found in explained(recording, key):
-        rows = usable(found.values)
+    for episode, attribution in explained(recording, key):
+        rows = usable(attribution.values)
         chosen, alone = _positions(recording, episode), _forced(recording, episode)
         actions = [action for action in np.unique(chosen[rows]).tolist() if action != EVERY]
         counts.append({EVERY: int(rows.sum())} | {action: int((chosen[rows] == action).sum()) for action in actions})
         total, none = {category: np.zeros((kinds, labels, len(groups))) for category in (EVERY, *actions)}, 0
         for few in _pieces(len(rows), labels * features.size):
-            kept = rows[few]
-            values, action = flat(found.values, 2)[few][kept], chosen[few][kept]
+            used = rows[few]
+            values, action = flat(attribution.values, 2)[few][used], chosen[few][used]
             parts = [grouped(values, groups)] + ([] if std is None else [grouped(values * std, groups)])
             kinded = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=1)
             total[EVERY] += kinded.sum(axis=0)
             for category in actions:
                 total[category] += kinded[action == category].sum(axis=0)
-            none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][kept]).sum())
+            none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][used]).sum())
         totals.append(total)
         draws.add(episode.outcome.number, rows, chosen)
         zero.append(none)
         forced += int(alone[rows].sum())
         if episode.masks is not None and compares(spec):
-            undefined += int((np.isnan(found.scores).any(axis=1) & _asked(episode, spec.every)).sum())
-        failed.append(int((~rows & np.isfinite(found.scores).all(axis=1)).sum()))
+            undefined += int((np.isnan(attribution.scores).any(axis=1) & _asked(episode, spec.every)).sum())
+        failed.append(int((~rows & np.isfinite(attribution.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         outcomes.append(episode.outcome)
-        scores.append(found.scores[rows])
-        if found.residual is not None:
-            residuals.append(found.residual[rows])
-        if found.complete is not None:
-            complete.append(found.complete[rows])
-        if found.clipped is not None:
-            clipped += int((found.clipped[rows] > 0).sum())
+        scores.append(attribution.scores[rows])
+        if attribution.residual is not None:
+            residuals.append(attribution.residual[rows])
+        if attribution.complete is not None:
+            complete.append(attribution.complete[rows])
+        if attribution.clipped is not None:
+            clipped += int((attribution.clipped[rows] > 0).sum())
         if std is not None and len(groups) == features.size:
             observed = flat(recording.states_of(key, episode), 1)
             moments = np.zeros((3, features.size))
@@ -166,18 +172,18 @@ def collect(
     )
 
 
-def _in_order(found: Sequence[Mapping[int, Any]], order: Sequence[int], nothing: np.ndarray) -> np.ndarray:
-    """`[episode, category, ...]` from what each episode has of some categories."""
-    arrays = np.zeros((len(found), len(order), *nothing.shape), nothing.dtype)
-    for row, of_episode in zip(arrays, found, strict=True):
-        for at, category in enumerate(order):
-            row[at] = of_episode.get(category, nothing)
+def _in_order(by_episode: Sequence[Mapping[int, Any]], order: Sequence[int], nothing: np.ndarray) -> np.ndarray:
+    """`[episode, category, ...]` from the categories that each episode has."""
+    arrays = np.zeros((len(by_episode), len(order), *nothing.shape), nothing.dtype)
+    for row, of_episode in zip(arrays, by_episode, strict=True):
+        for column, category in enumerate(order):
+            row[column] = of_episode.get(category, nothing)
     return arrays
 
 
-def _pieces(rows: int, entries: int) -> Iterator[slice]:
-    """So many rows at a time that what is computed of them in float64 stays small beside a long episode."""
-    few = max(1, AT_ONCE // max(1, entries))
+def _pieces(rows: int, elements: int) -> Iterator[slice]:
+    """Slices of so many rows that float64 copies of them stay small."""
+    few = max(1, AT_ONCE // max(1, elements))
     return (slice(start, start + few) for start in range(0, rows, few))
 
 
@@ -187,8 +193,7 @@ class Magnitudes:
 
     Attributes:
         sizes: float64 `[episode, group]`.
-        without: float64 `[block, episode, group]`, without each block of what was drawn for all steps together; None
-            where nothing was, or it was not kept.
+        without: float64 `[block, episode, group]`, without each block of draws; None without draws on disk.
     """
 
     sizes: np.ndarray
@@ -197,12 +202,12 @@ class Magnitudes:
     __repr__ = short_repr
 
     def mattering(self) -> Magnitudes:
-        """Of the episodes in which any feature mattered."""
+        """The magnitudes of the episodes in which any feature mattered."""
         used = self.sizes.sum(axis=1) > 0
         return Magnitudes(self.sizes[used], None if self.without is None else self.without[:, used])
 
     def drawn(self, statistic: Callable[[np.ndarray], Named]) -> dict[str, Jackknife]:
-        """A statistic of the sums over episodes `[draw, group]`, without each part of what was drawn."""
+        """A statistic of the sums over episodes `[draw, group]`, also without each episode and each block of draws."""
         without = [] if self.without is None else [self.without.sum(axis=1)]
         return jackknife(statistic, [self.sizes], without)
 
@@ -210,26 +215,25 @@ class Magnitudes:
 def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> Magnitudes:
     """How much each feature mattered in each episode, over all steps and targets.
 
-    By default of what the method tells apart. Standardized where the attribution of this key is in "score per unit".
+    By default of the features that the method tells apart. Standardized where the unit is "score per unit".
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
     std = feature_std(recording, key) if recording.spec(key).unit == "score per unit" else None
-    # The last kind is that of magnitudes, standardized where there is a deviation; the first category is every step.
     sums = collect(recording, key, std, groups=groups)
-    return Magnitudes(sums.totals[:, 0, -1].sum(axis=1), sums.sizes_without)
+    return Magnitudes(sums.magnitudes, sums.sizes_without)
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:
-    """Bool `[step]`: where nothing was left to decide, because one action was allowed (of each choice)."""
+    """Bool `[step]`: where only one action (of each choice) was allowed, so that there was nothing to decide."""
     allowed = _allowed(recording, episode)
     forced: np.ndarray = (allowed == 1).all(axis=1) & (allowed.shape[1] > 0)
     return forced
 
 
 def compares(spec: AttributionSpec) -> bool:
-    """Whether what was explained does not exist at steps where too few actions are allowed."""
+    """Whether the target does not exist at steps where too few actions are allowed."""
     return "runner_up" in spec.target or "log_probability" in spec.target
 
 
@@ -244,7 +248,7 @@ def _allowed(recording: Recording, episode: Episode) -> np.ndarray:
 
 
 def choices(recording: Recording) -> tuple[int, ...]:
-    """How many actions each discrete choice has, also where an older recording does not say."""
+    """How many actions each discrete choice has, for older recordings too, whose header does not have it."""
     header = recording.header
     return header.branches or ((len(header.action_names),) if header.action_start is not None else ())
 
@@ -252,22 +256,22 @@ def choices(recording: Recording) -> tuple[int, ...]:
 def _asked(episode: Episode, every: int) -> np.ndarray:
     """Bool `[step]`: the steps that were explained, evenly over all episodes."""
     first = first_sampled(episode.outcome.number, every)
-    asked: np.ndarray = (np.arange(len(episode)) - first) % every == 0
-    return asked
+    explained: np.ndarray = (np.arange(len(episode)) - first) % every == 0
+    return explained
 
 
 def named_actions(recording: Recording) -> tuple[str, ...]:
-    """The actions that steps can be told apart by: of one discrete choice; none otherwise."""
+    """The names of the actions where these are one discrete choice; empty otherwise."""
     return recording.header.action_names if recording.header.action_start is not None else ()
 
 
 def action_positions(recording: Recording, episode: Episode) -> np.ndarray:
-    """Which of `named_actions` was taken: int64 `[step]`."""
+    """The position in `named_actions` of each action taken: int64 `[step]`."""
     return episode.actions.astype(np.int64) - int(recording.header.action_start or 0)
 
 
 def _positions(recording: Recording, episode: Episode) -> np.ndarray:
-    """`action_positions` where steps can be told apart by these."""
+    """`action_positions` where actions are one discrete choice; `EVERY` otherwise."""
     return action_positions(recording, episode) if named_actions(recording) else np.full(len(episode), EVERY)
 
 
@@ -281,13 +285,13 @@ EVERY = -1
 
 
 class DrawSums:
-    """Adds up what is kept of the draws, episode by episode; nothing once it is not kept of one of them.
+    """Adds up the stored draws, episode by episode; gives them up where an episode has none.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         key: the folder name of an attribution in it.
-        groups: what is summed over.
-        std: `[entry]`, what standardized attributions are multiplied with; None for none.
+        groups: of elements, over which is summed.
+        std: `[element]`, with which standardized attributions are multiplied; None where nothing is standardized.
     """
 
     def __init__(self, recording: Recording, key: str, groups: Groups, std: np.ndarray | None) -> None:
@@ -300,12 +304,12 @@ class DrawSums:
         self._sizes: list[np.ndarray | None] = []
 
     def add(self, number: int, rows: np.ndarray, actions: np.ndarray) -> None:
-        """Of the next episode.
+        """Add the next episode.
 
         Args:
             number: of the episode.
             rows: bool `[step]`, the steps that count.
-            actions: int `[step]`, the positions of the actions taken; `EVERY` where they are not told apart.
+            actions: int `[step]`, the positions of the actions taken; `EVERY` where they are not one discrete choice.
         """
         self._sizes.append(None)
         if not self._kept or not rows.any():
@@ -325,26 +329,26 @@ class DrawSums:
             self._kept, self._totals, self._sizes = False, {}, []
 
     def totals(self, categories: Sequence[int]) -> np.ndarray | None:
-        """Float64 `[block, category, kind, target, group]`, kinds as `Sums` has them; None if not kept."""
+        """Float64 `[block, category, kind, target, group]`, kinds as in `Sums`; None without draws."""
         if EVERY not in self._totals:
             return None
         nothing = np.zeros_like(self._totals[EVERY])
         return np.stack([self._totals.get(category, nothing) for category in categories], axis=1)
 
     def sizes(self) -> np.ndarray | None:
-        """Float64 `[block, episode, group]`, magnitudes over all targets, standardized where there is a deviation."""
+        """Float64 `[block, episode, group]`, magnitudes over all targets, standardized where there is a std."""
         if EVERY not in self._totals:
             return None
         blocks, _, _, groups = self._totals[EVERY].shape
-        return np.stack([np.zeros((blocks, groups)) if one is None else one for one in self._sizes], axis=1)
+        return np.stack([np.zeros((blocks, groups)) if size is None else size for size in self._sizes], axis=1)
 
     def _add_steps(self, without: np.ndarray, actions: np.ndarray) -> bool:
-        """Draws `[block, step, target, kept]` of some steps; False where there are other blocks than before."""
+        """Add draws `[block, step, target, stored]` of some steps; False where there are other blocks than before."""
         parts = [regroup(without) for regroup in self._regroups]
         kinds = [kind for part in parts for kind in (part, np.abs(part))]
         for category in (EVERY, *np.unique(actions[actions != EVERY]).tolist()):
-            which = slice(None) if category == EVERY else actions == category
-            total = np.stack([kind[:, which].sum(axis=1) for kind in kinds], axis=1)
+            selected = slice(None) if category == EVERY else actions == category
+            total = np.stack([kind[:, selected].sum(axis=1) for kind in kinds], axis=1)
             if EVERY in self._totals and self._totals[EVERY].shape != total.shape:
                 return False
             before = self._totals.get(category)

@@ -17,14 +17,14 @@ from rltools.summary._summary import Summary
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """Summaries in order, feature by feature.
+    """The shares of each feature in a sequence of recordings.
 
     Attributes:
         labels: of the recordings.
-        summaries: one each.
-        features: of all of them, those first that matter most on average.
+        summaries: of the recordings.
+        features: of all recordings, those that matter most on average first.
         units: of the features.
-        positions: of each feature, its place in the first recording that has it.
+        positions: of each feature in the first recording that has it.
         share: `[recording, feature]`, of the importance of all features, from 0 to 1; NaN where there is no such
             feature.
         returns: `[recording]`, the mean undiscounted return.
@@ -48,43 +48,45 @@ def training_curve(
 
     Args:
         recordings: by their label, in order.
-        method: None for the one that speaks first.
-        target: as text; None for the one that speaks first.
+        method: None for that of the default attribution.
+        target: as text; None for that of the default attribution.
         level: of the intervals.
 
     Raises:
-        ArgumentError: there are none.
-        RecordingError: nothing that fits was explained.
+        ArgumentError: there are no recordings.
+        RecordingError: no attribution fits.
     """
     if not recordings:
         raise ArgumentError("there are 0 recordings; give at least one, for instance {0: recording}")
-    summaries = [summarize(one, method=method, target=target, level=level) for one in recordings.values()]
+    summaries = [summarize(recording, method=method, target=target, level=level) for recording in recordings.values()]
     units: dict[str, str] = {}
     positions: dict[str, int] = {}
     for summary in summaries:
-        for at, name in enumerate(summary.features):
-            units.setdefault(name, summary.units[at])
-            positions.setdefault(name, at)
+        for position, name in enumerate(summary.features):
+            units.setdefault(name, summary.units[position])
+            positions.setdefault(name, position)
     names = list(units)
-    share = [_in_order(summary, names) for summary in summaries]
-    value, low, high = (np.array([getattr(one, end) for one in share]) for end in ("value", "low", "high"))
-    known = np.isfinite(value)
-    means = np.where(known, value, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    shares = [_in_order(summary, names) for summary in summaries]
+    value, low, high = (np.array([getattr(interval, end) for interval in shares]) for end in ("value", "low", "high"))
+    finite = np.isfinite(value)
+    means = np.where(finite, value, 0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
     order = np.argsort(-means, kind="stable")
-    reached = [summary.returns for summary in summaries]
-    returns = Interval(*(np.array([getattr(one, end) for one in reached]) for end in ("mean", "low", "high")))
+    per_recording = [summary.returns for summary in summaries]
+    returns = Interval(*(np.array([getattr(each, end) for each in per_recording]) for end in ("mean", "low", "high")))
     return TrainingCurve(
         labels=tuple(recordings),
         summaries=tuple(summaries),
-        features=tuple(names[at] for at in order),
-        units=tuple(units[names[at]] for at in order),
-        positions=tuple(positions[names[at]] for at in order),
+        features=tuple(names[position] for position in order),
+        units=tuple(units[names[position]] for position in order),
+        positions=tuple(positions[names[position]] for position in order),
         share=Interval(value[:, order], low[:, order], high[:, order]),
         returns=returns,
     )
 
 
 def _in_order(summary: Summary, names: list[str]) -> Interval:
-    found = summary.overall.importance
+    importance = summary.overall.importance
     places = np.array([summary.features.index(name) if name in summary.features else -1 for name in names])
-    return Interval(*(np.where(places < 0, np.nan, part[places]) for part in (found.value, found.low, found.high)))
+    return Interval(
+        *(np.where(places < 0, np.nan, part[places]) for part in (importance.value, importance.low, importance.high))
+    )

@@ -1,4 +1,4 @@
-"""In which part of the episodes a feature matters most, where that is clear."""
+"""The part of the episodes in which a feature matters most, where that is clear."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from rltools.recording import Recording
 from rltools.stats import Jackknife, jackknife, standing
-from rltools.summary._summarize import scores_of
-from rltools.summary._summary import Summary
+from rltools.summary._data import SummaryData
+from rltools.summary._estimates import scores_of
 from rltools.summary.episodes import explained, flat, grouped, joined_draws, usable, without_draws
 
 THIRDS = ("the first third", "the middle third", "the last third")
 REACHES = (10, 20, 40, 80, 160)
-"""So many steps from the start or to the end are looked at beside the thirds."""
+"""Numbers of steps at the start or the end that are parts of an episode beside the thirds."""
 FEWEST_EPISODES = 5
-"""In which a feature matters: of fewer nothing is said of an episode's course."""
+"""Episodes in which a feature must matter for a statement about the course of an episode."""
 SHARPER = 0.25
-"""So many steps count only where they are a smaller part of the episodes than this: otherwise a third says it."""
+"""A number of steps is a part only where it is a smaller share of the episodes than this; otherwise a third will do."""
 MOST, NOTABLE = 0.5, 0.4
-"""What a part has to hold, at the lower end of its interval: most of it, or for a third clearly more than a third."""
+"""The share that a part must hold at the lower end of its interval: most, or for a third clearly more than a third."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class When:
         share: of the feature's importance, from 0 to 1.
         low: lower end of the interval.
         high: upper end.
-        even: what the share would be if the feature mattered as much at every step.
+        even: the share if the feature mattered equally at every step.
     """
 
     feature: str
@@ -45,25 +45,30 @@ class When:
     even: float
 
     @property
+    def is_third(self) -> bool:
+        """Whether the part is a third of each episode."""
+        return self.part in THIRDS
+
+    @property
     def is_most(self) -> bool:
-        """Whether more than half lies there, the interval included."""
+        """Whether more than half lies in the part, at the lower end of the interval too."""
         return self.low > MOST
 
 
-def when(recording: Recording, summary: Summary, features: Sequence[str]) -> tuple[When, ...]:
-    """The part of the episodes in which most of each feature's importance lies; features without a clear one left out.
+def when(recording: Recording, summary: SummaryData, features: Sequence[str]) -> tuple[When, ...]:
+    """The part of the episodes in which most of each feature's importance lies, for features with a clear one.
 
-    Importance is the magnitude that a summary has shares of. The shortest part that holds more than half of it is
-    given, of thirds and of some numbers of steps at the start and the end; where none does, the third that holds
-    clearly more than each of the others. "Clear" is said of intervals, not of estimates.
+    Importance is the magnitude that a summary has shares of. The part is the shortest one that holds more than half of
+    it, among thirds and some numbers of steps at the start and the end; where none does, the third that holds clearly
+    more than each other third. A part is clear where intervals say so, not estimates.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         summary: of one of its attributions, not over a window, and of targets of one score: others have no common unit.
         features: names of some in the summary.
 
     Raises:
-        UnknownNameError: no feature of such a name.
+        UnknownNameError: no feature has such a name.
     """
     if len(set(scores_of(summary.labels))) > 1 or not features:
         return ()
@@ -75,19 +80,19 @@ def when(recording: Recording, summary: Summary, features: Sequence[str]) -> tup
         drawn = jackknife(_shares, [sizes], [] if without is None else [without])[""]
         shares = drawn.interval(summary.level, "share")
     even = steps[:, :-1].sum(axis=0) / steps[:, -1].sum()
-    found = []
-    for at, name in enumerate(features):
-        value, low, high = (end[:, at] for end in (shares.value, shares.low, shares.high))
-        third = Jackknife(drawn.value[:, at], tuple(source[:, :, at] for source in drawn.without))
-        part = None if rare[at] else _clear(third, low, even, summary.level)
-        if part is not None:
-            ends = float(value[part]), float(low[part]), float(high[part])
-            found.append(When(name, _names()[part], *ends, float(even[part])))
-    return tuple(found)
+    timed = []
+    for index, name in enumerate(features):
+        value, low, high = (end[:, index] for end in (shares.value, shares.low, shares.high))
+        third = Jackknife(drawn.value[:, index], tuple(source[:, :, index] for source in drawn.without))
+        part_index = None if rare[index] else _clear(third, low, even, summary.level)
+        if part_index is not None:
+            ends = float(value[part_index]), float(low[part_index]), float(high[part_index])
+            timed.append(When(name, _names()[part_index], *ends, float(even[part_index])))
+    return tuple(timed)
 
 
 def _clear(shares: Jackknife, low: np.ndarray, even: np.ndarray, level: float) -> int | None:
-    """The part to name: the shortest that holds most, else the third that certainly holds more than the others."""
+    """The shortest part that holds most, else the third that certainly holds more than the others."""
     short = np.concatenate([np.ones(len(THIRDS), bool), even[len(THIRDS) :] < SHARPER])
     most = np.flatnonzero(short & (low > MOST))
     if len(most):
@@ -99,30 +104,30 @@ def _clear(shares: Jackknife, low: np.ndarray, even: np.ndarray, level: float) -
 
 
 def _shares(totals: np.ndarray) -> dict[str, np.ndarray]:
-    """Of sums `[draw, part, feature]`, whose last part is all of it."""
+    """Shares of sums `[draw, part, feature]`, whose last part is the whole episode."""
     return {"": totals[:, :-1] / totals[:, -1:]}
 
 
 def _sums(
-    recording: Recording, summary: Summary, positions: Sequence[int]
+    recording: Recording, summary: SummaryData, positions: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Magnitudes `[episode, part, feature]`, explained steps `[episode, part]`; the last part is the whole.
 
-    And the magnitudes over all episodes without each block of what was drawn, `[block, part, feature]`; None without.
+    Also the magnitudes over all episodes without each block of draws, `[block, part, feature]`; None without draws.
     """
     features, spec = recording.features_of(summary.key), recording.spec(summary.key)
     every = spec.rows(features)
     merged = tuple(name for name, _ in every) != summary.features
-    groups = [(spec.rows(features, merged=True) if merged else every)[at] for at in positions]
+    groups = [(spec.rows(features, merged=True) if merged else every)[position] for position in positions]
     sizes, steps = [], []
     draws: list[np.ndarray | None] = []
-    for episode, found in explained(recording, summary.key):
-        rows = usable(found.values)
-        values = flat(found.values, 2)[rows]
-        of = np.abs(grouped(values if summary.std is None else values * summary.std, groups)).sum(axis=1)
+    for episode, attribution in explained(recording, summary.key):
+        rows = usable(attribution.values)
+        values = flat(attribution.values, 2)[rows]
+        magnitudes = np.abs(grouped(values if summary.std is None else values * summary.std, groups)).sum(axis=1)
         inside = _inside(len(episode))[:, rows].astype(np.float64)
         if rows.any():
-            sizes.append(inside @ of)
+            sizes.append(inside @ magnitudes)
             steps.append(inside.sum(axis=1))
             without = without_draws(recording, summary.key, episode.outcome.number, groups, summary.std)
             draws.append(None if without is None else (inside @ np.abs(without[:, rows]).sum(axis=2))[:, None])
@@ -131,10 +136,10 @@ def _sums(
 
 
 def _inside(length: int) -> np.ndarray:
-    """Bool `[part, step]`: which steps of an episode of this length belong to each part; all to the last one."""
-    at = np.arange(length)
-    thirds = [3 * at // max(length, 1) == third for third in range(len(THIRDS))]
-    ends = [mask for reach in REACHES for mask in (at < reach, at >= length - reach)]
+    """Bool `[part, step]`: the steps of an episode of this length in each part; the last part has all of them."""
+    step = np.arange(length)
+    thirds = [3 * step // max(length, 1) == third for third in range(len(THIRDS))]
+    ends = [mask for reach in REACHES for mask in (step < reach, step >= length - reach)]
     return np.stack([*thirds, *ends, np.ones(length, bool)])
 
 

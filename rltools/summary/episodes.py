@@ -1,4 +1,4 @@
-"""Explained steps, an episode at a time, by feature; of images by region and channel."""
+"""Explained steps, one episode at a time, by feature; of images by region and channel."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Groups = Sequence[tuple[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class EpisodeSteps:
-    """One episode as a timeline shows it.
+    """One episode, step by step.
 
     Attributes:
-        values: float `[step, group]`, what was observed; the mean over the entries of a region.
+        values: float `[step, group]`, what was observed; the mean over the elements of a region.
         attributions: float `[step, group]`, of one label; NaN where a step was not explained or the method failed.
-        scores: float `[step]`, the explained scalar.
+        scores: float `[step]`, the target value.
         actions: `[step, *action]`, as the environment took them.
     """
 
@@ -37,7 +37,7 @@ class EpisodeSteps:
 
 
 def explained(recording: Recording, key: str) -> Iterator[tuple[Episode, Attribution]]:
-    """Each episode with its attributions, one in memory at a time; a damaged one is named in a warning and left out.
+    """Each episode with its attributions, one in memory at a time; damaged ones are left out with a warning.
 
     Raises:
         RecordingError: an episode is not explained yet.
@@ -50,63 +50,63 @@ def explained(recording: Recording, key: str) -> Iterator[tuple[Episode, Attribu
 
 
 def flat(values: np.ndarray, axes: int) -> np.ndarray:
-    """The axes beyond the first ones as a single one, also where there are no rows."""
+    """`values` with the axes beyond the first ones joined into one, also without rows."""
     return values.reshape(*values.shape[:axes], int(np.prod(values.shape[axes:])))
 
 
 def grouped(values: np.ndarray, groups: Groups) -> np.ndarray:
-    """`[..., entry]` summed over the entries of each group: float64 `[..., group]`."""
-    return np.stack([values[..., entries].sum(axis=-1, dtype=np.float64) for _, entries in groups], axis=-1)
+    """`[..., element]` summed over the elements of each group: float64 `[..., group]`."""
+    return np.stack([values[..., elements].sum(axis=-1, dtype=np.float64) for _, elements in groups], axis=-1)
 
 
 def without_draws(
     recording: Recording, key: str, number: int, groups: Groups, scale: np.ndarray | None = None
 ) -> np.ndarray | None:
-    """Attributions of one episode without each block of what was drawn for all steps: `[block, step, target, group]`.
+    """Attributions of one episode without each block of draws: `[block, step, target, group]`.
 
     Args:
-        recording: where from.
+        recording: with the attribution.
         key: the folder name of an attribution in it.
         number: of the episode.
-        groups: what is summed over.
-        scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
+        groups: of elements, over which is summed.
+        scale: `[element]`, a factor for the attribution of each element; None for 1.
 
     Returns:
-        float64, NaN where a step was not explained; None where nothing was drawn, or it is not kept so that it can be
-        summed over these groups: of an image, of which it is kept by region, scaled or for some of the entries.
+        float64, NaN where a step was not explained; None without draws, or where they cannot be summed over these
+        groups: those of an image are on disk by region, so neither scaled nor of a part of a region.
     """
     regroup = regrouping(recording, key, groups, scale)
     if regroup is None:
         return None
-    found = read_draws(recording, key, number)
-    return None if found is None else regroup(found)
+    draws = read_draws(recording, key, number)
+    return None if draws is None else regroup(draws)
 
 
 def regrouping(
     recording: Recording, key: str, groups: Groups, scale: np.ndarray | None = None
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """From draws as they are kept, `[..., kept]`, to their sums over groups; the arguments as of `without_draws`."""
+    """A function from stored draws `[..., stored]` to their sums over groups; arguments as for `without_draws`."""
     features = recording.features_of(key)
-    kept = [entries for _, entries in draws_groups(recording.spec(key), features)]
-    if scale is not None and any(len(entries) > 1 for entries in kept):
+    stored = [elements for _, elements in draws_groups(recording.spec(key), features)]
+    if scale is not None and any(len(elements) > 1 for elements in stored):
         return None
-    kept_at = np.zeros(features.size, np.int64)
-    for at, entries in enumerate(kept):
-        kept_at[entries] = at
-    places = [(name, np.unique(kept_at[entries])) for name, entries in groups]
-    sizes = [sum(len(kept[at]) for at in members) for _, members in places]
-    if sizes != [len(entries) for _, entries in groups]:
+    stored_index = np.zeros(features.size, np.int64)
+    for index, elements in enumerate(stored):
+        stored_index[elements] = index
+    places = [(name, np.unique(stored_index[elements])) for name, elements in groups]
+    sizes = [sum(len(stored[index]) for index in members) for _, members in places]
+    if sizes != [len(elements) for _, elements in groups]:
         return None
-    scales = None if scale is None else scale[[int(entries[0]) for entries in kept]]
-    return lambda found: grouped(found if scales is None else found * scales, places)
+    scales = None if scale is None else scale[[int(elements[0]) for elements in stored]]
+    return lambda draws: grouped(draws if scales is None else draws * scales, places)
 
 
 def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | None:
-    """The draws of all episodes one after another; None where one has none, or another number of blocks."""
-    there = [part for part in parts if part is not None]
-    if not there or len(there) < len(parts) or len({len(part) for part in there}) > 1:
+    """The draws of all episodes joined; None where an episode has none, or another number of blocks."""
+    draws = [part for part in parts if part is not None]
+    if not draws or len(draws) < len(parts) or len({len(part) for part in draws}) > 1:
         return None
-    return np.concatenate(there, axis=axis)
+    return np.concatenate(draws, axis=axis)
 
 
 def usable(values: np.ndarray) -> np.ndarray:
@@ -116,14 +116,14 @@ def usable(values: np.ndarray) -> np.ndarray:
 
 
 def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
-    """Standard deviation of each entry over all recorded states: float64 `[entry]`, NaN where there are none.
+    """The std of each element over all recorded observations: float64 `[element]`, NaN where there are none.
 
-    Those that the attribution of this key explains, windows for instance; observations by default.
+    Of the observations that the attribution of this key explains, windows for instance; None for single ones.
     """
     size = (recording.features if key is None else recording.features_of(key)).size
     states = (episode.states if key is None else recording.states_of(key, episode) for episode in recording)
-    found = std(states, size)
-    return np.full(size, np.nan) if found is None else found
+    result = std(states, size)
+    return np.full(size, np.nan) if result is None else result
 
 
 def episode_steps(
@@ -131,32 +131,34 @@ def episode_steps(
 ) -> EpisodeSteps:
     """Every step of one episode, by feature; the arguments are those of `explained_points`.
 
-    Where one of so many steps was explained, it stands for those that follow.
+    Where only every n-th step was explained, it stands for the steps that follow.
     """
-    episode, found = recording.episode(number), recording.attribution_of(key, episodes=[number])
-    values, attributions = by_group(recording.states_of(key, episode), found, slice(None), label=label, scale=scale)
-    scores = found.scores[:, label]
+    episode, attribution = recording.episode(number), recording.attribution_of(key, episodes=[number])
+    values, attributions = by_group(
+        recording.states_of(key, episode), attribution, slice(None), label=label, scale=scale
+    )
+    scores = attribution.scores[:, label]
     steps = np.arange(len(scores))
     before = np.maximum.accumulate(np.where(np.isfinite(scores), steps, -1)) if len(steps) else steps
-    held = np.where((before >= 0) & (steps - before < found.spec.every), before, steps)
+    held = np.where((before >= 0) & (steps - before < attribution.spec.every), before, steps)
     return EpisodeSteps(values, attributions[held], scores[held], episode.actions)
 
 
 def by_group(
-    states: np.ndarray, found: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
+    states: np.ndarray, attribution: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What was observed and what it did to one label, of some steps of an episode: float64 `[step, group]` each.
+    """Observed values and attributions of one label at some steps of an episode: float64 `[step, group]` each.
 
     Args:
-        states: `[step, *feature]`, those that the attribution explains.
-        found: the attribution of the episode.
-        rows: which steps.
+        states: `[step, *feature]`, the observations that the attribution explains.
+        attribution: of the episode.
+        rows: of the steps.
         label: position of the label whose attributions are taken.
-        scale: `[entry]`, what each entry's attribution is multiplied with; None for 1.
+        scale: `[element]`, a factor for the attribution of each element; None for 1.
     """
-    groups = found.spec.rows(found.features)
-    sizes = np.array([len(entries) for _, entries in groups])
-    of_label = flat(found.values[:, label], 1)[rows]
+    groups = attribution.spec.rows(attribution.features)
+    sizes = np.array([len(elements) for _, elements in groups])
+    of_label = flat(attribution.values[:, label], 1)[rows]
     values = grouped(flat(states, 1)[rows], groups) / sizes
     return values, grouped(of_label if scale is None else of_label * scale, groups)
 
@@ -165,43 +167,67 @@ Sorting = Literal["return", "number"]
 
 
 def spread_outcomes(outcomes: Sequence[Outcome], most: int, by: Sorting) -> list[Outcome]:
-    """At most so many episodes that have steps: the best first and evenly spread by return, or the first by number.
+    """At most `most` episodes with steps: spread evenly by return, the best first; or the first by number.
 
     The best and the worst are always among those spread by return.
 
     Raises:
-        ArgumentError: another order.
+        ArgumentError: an unknown order.
     """
     if by not in get_args(Sorting):
         raise ArgumentError(f"by={by!r} is none of {', '.join(get_args(Sorting))}")
-    walked = [outcome for outcome in outcomes if outcome.steps]
+    with_steps = [outcome for outcome in outcomes if outcome.steps]
     if by == "number":
-        return sorted(walked, key=lambda outcome: outcome.number)[:most]
-    walked.sort(key=lambda outcome: (-outcome.total_reward, outcome.number))
-    places = np.linspace(0, len(walked) - 1, min(most, len(walked))).round().astype(int)
-    return [walked[at] for at in places]
+        return sorted(with_steps, key=lambda outcome: outcome.number)[:most]
+    with_steps.sort(key=lambda outcome: (-outcome.total_reward, outcome.number))
+    places = np.linspace(0, len(with_steps) - 1, min(most, len(with_steps))).round().astype(int)
+    return [with_steps[position] for position in places]
+
+
+Place = Literal["best", "median", "worst"]
+
+
+def notable_episodes(outcomes: Sequence[Outcome]) -> dict[Place, Outcome]:
+    """The episodes with the best, the median and the worst return, of those that have steps.
+
+    Of two medians the better one, of equal returns those with the lower numbers first; each episode once, so that there
+    are fewer than three where fewer have steps.
+    """
+    ranked = _by_return(outcomes)
+    positions: dict[int, Place] = {}
+    if ranked:
+        places: tuple[Place, ...] = ("best", "median", "worst")
+        for place, position in zip(places, (len(ranked) - 1, len(ranked) // 2, 0), strict=True):
+            positions.setdefault(position, place)
+    return {place: ranked[position] for position, place in positions.items()}
 
 
 def median_episode(outcomes: Sequence[Outcome]) -> int | None:
     """The number of the episode of median return, of the better one where there are two; None without steps."""
-    walked = sorted((outcome.total_reward, outcome.number) for outcome in outcomes if outcome.steps)
-    return walked[len(walked) // 2][1] if walked else None
+    ranked = _by_return(outcomes)
+    return ranked[len(ranked) // 2].number if ranked else None
+
+
+def _by_return(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The episodes that have steps, the lowest return first."""
+    return sorted(
+        (outcome for outcome in outcomes if outcome.steps), key=lambda outcome: (outcome.total_reward, outcome.number)
+    )
 
 
 AT_ONCE = 256
-"""So many states are widened to float64 at a time: a long episode of pictures is large."""
+"""Observations that are converted to float64 at a time: a long episode of images is large."""
 
 
 def std(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
-    """The standard deviation of each entry over the states of all episodes; None where no state is finite.
+    """The std of each element over the observations of all episodes; None where no observation is finite.
 
-    The parts are joined as Chan, Golub and LeVeque (1983) do, which stays exact where a mean is large beside its
-    deviation.
+    Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact where a mean is much larger than the std.
 
     Args:
-        episodes: float `[step, *feature]` each, one in memory at a time, in the features' own units; a state with a NaN
-            or an infinity is left out.
-        size: of a state.
+        episodes: float `[step, *feature]` each, one in memory at a time, in the features' own units; rows with a NaN or
+            an infinity are left out.
+        size: of an observation.
 
     Returns:
         float64 `[size]`, in the features' own units.

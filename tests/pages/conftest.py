@@ -39,7 +39,7 @@ def vector_policy(names: tuple[str, ...] = CARTPOLE, **options: Any) -> rltools.
 
 
 @pytest.fixture(scope="session")
-def cartpole(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def explained_cartpole(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Two episodes of CartPole with frames of the first, explained by two methods."""
     policy = vector_policy()
     directory = tmp_path_factory.mktemp("cartpole") / "run"

@@ -180,7 +180,7 @@ def test_an_agent_of_one_action_has_no_dead_units(tmp_path):
     recording = rltools.record(policy, Single, episodes=2, directory=tmp_path / "run")
     for name in ("gradient", "sarfa", "decision_change"):
         rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"references": 2}))
-        findings = rltools.summarize(recording, method=name).findings
+        findings = [*map(str, rltools.summarize(recording, method=name).findings)]
         assert "There is only one action, so nothing decides." in findings
         assert not [said for said in findings if "dead units" in said]
 

@@ -59,7 +59,7 @@ def test_places_without_channels_and_moments(explained, name):
     _, recording = explained
     found = rltools.summarize(recording, method=name)
     assert list(found.features) == PLACES
-    words = {word.strip(",.") for said in found.findings for word in said.split()}
+    words = {word.strip(",.") for said in map(str, found.findings) for word in said.split()}
     assert not words & {"red", "green", "blue", "ago", "now"}
     assert recording.attribution(name).spec.separated == ("y", "x")
     assert sum(ranked.share for ranked in found.top()) == pytest.approx(1)

@@ -11,9 +11,14 @@ from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.report._tables import facts
 from rltools.recording import DamagedFileWarning, SharedEpisodesWarning
 from rltools.spaces import Features
-from rltools.summary import decision_sentences, explained_points, leaders, summarize
+from rltools.summary import explained_points, find_decision, leaders, summarize
 from rltools.summary.episodes import feature_std
 from rltools.testing import example_recording
+
+
+def _sentences(summary):
+    """The findings of a summary as sentences."""
+    return tuple(map(str, summary.findings))
 
 
 def _values(*episodes):
@@ -122,7 +127,7 @@ def test_episodes_without_steps_are_not_resampled(tmp_path):
 def test_no_steps_are_n_0(tmp_path, lengths):
     found = summarize(example_recording(tmp_path / "r", _drawn(lengths=lengths)))
     assert found.n == found.n_steps == 0
-    assert found.findings[0].startswith("n = 0")
+    assert _sentences(found)[0].startswith("n = 0")
     assert np.isnan(found.all_zero)
     assert np.isnan(found.table["mean"]).all()
 
@@ -144,7 +149,7 @@ def test_all_zero_steps_are_counted_and_a_share_of_0_in_0_is_nan(tmp_path):
     assert none.all_zero == 1
     assert np.isnan(none.overall.share.value).all()
     assert np.isnan(none.overall.share.low).all()
-    assert "every attribution is exactly 0" in none.findings[0]
+    assert "every attribution is exactly 0" in _sentences(none)[0]
 
 
 def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
@@ -207,7 +212,7 @@ def test_residuals_are_relative_to_the_spread_of_the_score(tmp_path):
     found = summarize(recording)
     assert found.residuals.over == 1
     assert found.residuals.largest == pytest.approx(0.5 / scores.std(), rel=1e-5)
-    assert any("less exact than it should be at 1 of 5 steps" in sentence for sentence in found.findings)
+    assert any("less exact than it should be at 1 of 5 steps" in sentence for sentence in _sentences(found))
 
 
 def test_returns_come_with_an_interval_over_episodes(tmp_path):
@@ -221,9 +226,9 @@ def test_findings_are_sentences_with_numbers(tmp_path):
     names = Features((2,), ("feature",), ("y velocity", "angle"))
     values = _values(*[[[3.0, 1.0]] * 3] * 6)
     found = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
-    assert found.findings[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centered:chosen)."
-    assert found.findings[1] == "Next: angle with 25 % [25, 25]."
-    assert "Mean return 3 [3, 3] over 6 episodes." in found.findings
+    assert _sentences(found)[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centered:chosen)."
+    assert _sentences(found)[1] == "Next: angle with 25 % [25, 25]."
+    assert "Mean return 3 [3, 3] over 6 episodes." in _sentences(found)
 
 
 def _changes(folder, *episodes, labels=("decision",), **more):
@@ -238,22 +243,22 @@ def _changes(folder, *episodes, labels=("decision",), **more):
 
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
     found = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6, 0.58, 0.62)])
-    assert found.findings[:2] == (
+    assert _sentences(found)[:2] == (
         "Replacing height by that of another visited state changes the action in 60 % [58, 62] of the steps "
         "(decision_change).",
         "Next: angle in 25 % [25, 25].",
     )
-    assert decision_sentences(found) == found.findings[:2]
+    assert find_decision(found) == found.findings[:2]
     assert found.top(1)[0].share == pytest.approx(0.6 / 0.85)
 
 
 def test_what_changes_the_decision_at_one_action(tmp_path):
     values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 6
     found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 6)
-    assert "When it takes 'right' (36 steps), angle changes that most often: 80 % [80, 80]." in found.findings
+    assert "When it takes 'right' (36 steps), angle changes that most often: 80 % [80, 80]." in _sentences(found)
 
 
-def test_a_lead_that_is_not_certain_is_not_said(tmp_path):
+def test_a_lead_that_is_not_certain_is_not_sentences(tmp_path):
     """In half of the episodes one feature is in front, in the other half the other."""
     names = Features((3,), ("feature",), ("x", "y", "z"))
     either = [[[3.0, 1.0, 0.1]] * 12, [[1.0, 3.2, 0.1]] * 12] * 3
@@ -263,9 +268,9 @@ def test_a_lead_that_is_not_certain_is_not_said(tmp_path):
             tmp_path / "r", _values(*either), features=names, unit="score", method="shapley", actions=actions
         )
     )
-    assert found.findings[0].startswith("y carries 50 % [")
-    assert found.findings[0].endswith("]: which of these comes first is uncertain (shapley, centered:chosen).")
-    assert " and x 48 % [" in found.findings[0]
+    assert _sentences(found)[0].startswith("y carries 50 % [")
+    assert _sentences(found)[0].endswith("]: which of these comes first is uncertain (shapley, centered:chosen).")
+    assert " and x 48 % [" in _sentences(found)[0]
     assert [one.feature for one in leaders(found)] == ["y", "x"]
 
 
@@ -279,7 +284,7 @@ def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
                 tmp_path / (expected[:1] or "tie"), _values(*values), features=names, unit="score", actions=actions
             )
         )
-        said = [sentence for sentence in found.findings if sentence.startswith("When it takes 'right' (60 steps), ")]
+        said = [sentence for sentence in _sentences(found) if sentence.startswith("When it takes 'right' (60 steps), ")]
         assert len(said) == 1
         if expected:
             assert expected in said[0]
@@ -288,9 +293,9 @@ def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
             assert said[0].endswith("cannot be told apart.")
 
 
-def test_of_one_episode_no_lead_is_said(tmp_path):
+def test_of_one_episode_no_lead_is_sentences(tmp_path):
     found = summarize(example_recording(tmp_path / "r", _values([[1.0, 9.0]] * 5), unit="score"))
-    assert "a single episode does not show which comes first" in found.findings[0]
+    assert "a single episode does not show which comes first" in _sentences(found)[0]
 
 
 def test_a_feature_that_few_episodes_carry_is_marked(tmp_path):
@@ -305,49 +310,51 @@ def test_nothing_is_said_of_an_action_taken_a_few_times(tmp_path):
     values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 4] * 2
     found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 4)] * 2)
     assert found.by_action["right"].n == 8
-    assert not any("'right'" in sentence for sentence in found.findings)
+    assert not any("'right'" in sentence for sentence in _sentences(found))
 
 
 def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path):
     found = _changes(tmp_path, [[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.0], [0.5, 0.0]])
-    assert "At 50 % of the steps no feature changes the decision alone." in found.findings
-    assert not any("saturation" in sentence for sentence in found.findings)
+    assert "At 50 % of the steps no feature changes the decision alone." in _sentences(found)
+    assert not any("saturation" in sentence for sentence in _sentences(found))
     none = _changes(tmp_path / "none", [[0.0, 0.0]], [[0.0, 0.0]])
-    assert none.findings[0].startswith("No feature changes the decision when it alone is that of another visited state")
+    assert _sentences(none)[0].startswith(
+        "No feature changes the decision when it alone is that of another visited state"
+    )
 
 
 def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
     single = _changes(tmp_path / "one", *[[[0.12, 0.05]] * 3] * 6, labels=("decision:torque",), action_start=None)
-    assert single.findings[:2] == (
+    assert _sentences(single)[:2] == (
         "Replacing angle by that of another visited state moves the action by 12 % [12, 12] of its range "
         "(decision_change).",
         "Next: height by 5 % [5, 5].",
     )
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
     several = _changes(tmp_path, *[rows] * 6, labels=("decision:hip", "decision:knee"), action_start=None)
-    assert several.findings[0].startswith(
+    assert _sentences(several)[0].startswith(
         "Replacing angle by that of another visited state moves knee by 30 % [30, 30]"
     )
-    assert several.findings[1] == "Next: height by 20 % [20, 20] (hip)."
+    assert _sentences(several)[1] == "Next: height by 20 % [20, 20] (hip)."
 
 
 def test_of_several_choices_the_one_that_changes_most_is_named(tmp_path):
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
     found = _changes(tmp_path, *[rows] * 6, labels=("decision[0]", "decision[1]"))
-    assert "changes choice 1 in 30 % [30, 30] of the steps" in found.findings[0]
+    assert "changes choice 1 in 30 % [30, 30] of the steps" in _sentences(found)[0]
 
 
 def test_without_steps_nothing_is_said_of_the_decision(tmp_path):
     found = dataclasses.replace(summarize(example_recording(tmp_path / "r", _drawn(lengths=(0,)))), target="decision")
-    assert decision_sentences(found) == ()
+    assert find_decision(found) == ()
 
 
 def test_several_targets_together_are_no_decision(tmp_path):
     labels = ("centered:chosen", "value")
     found = summarize(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
     found = dataclasses.replace(found, target="centered:chosen & value")
-    assert "of the explained scores" in found.findings[0]
-    assert found.findings[0].endswith("(gradient, centered:chosen & value).")
+    assert "of the explained scores" in _sentences(found)[0]
+    assert _sentences(found)[0].endswith("(gradient, centered:chosen & value).")
 
 
 def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):
@@ -360,7 +367,7 @@ def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):
     assert set(table["action"]) == {"", "left", "right"}
 
 
-def test_a_damaged_episode_is_named_left_out_and_said(tmp_path):
+def test_a_damaged_episode_is_named_left_out_and_sentences(tmp_path):
     recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
     recording.episode_path(1).write_bytes(b"not a file of columns")
     with pytest.warns(DamagedFileWarning, match="000001"):
@@ -467,7 +474,7 @@ def test_recordings_of_older_versions_keep_their_seeds(tmp_path, cartpole):
 
 def test_episodes_of_one_step_that_all_agree_show_no_lead(tmp_path):
     few = summarize(example_recording(tmp_path / "few", _values(*[[[6.7, 1.0]]] * 2), unit="score"))
-    assert few.findings[0].startswith("obs[0] carries 87 % of the decision and obs[1] 13 %: too few episodes")
+    assert _sentences(few)[0].startswith("obs[0] carries 87 % of the decision and obs[1] 13 %: too few episodes")
     assert [ranked.feature for ranked in leaders(few)] == ["obs[0]", "obs[1]"]
     many = summarize(example_recording(tmp_path / "many", _values(*[[[6.7, 1.0]]] * 6), unit="score"))
-    assert many.findings[0].startswith("obs[0] carries 87 % [87, 87] of the decision (")
+    assert _sentences(many)[0].startswith("obs[0] carries 87 % [87, 87] of the decision (")

@@ -67,7 +67,7 @@ def test_it_is_named(tmp_path, how):
     (note,) = (note for note in found.notes if "derivatives do not see" in note)
     assert note.startswith("derivatives do not see hidden: gradient is exactly 0 there at every step, and yet")
     assert note.endswith("ask shapley or decision_change")
-    assert any(said.startswith("Derivatives do not see hidden") for said in found.findings)
+    assert any(said.startswith("Derivatives do not see hidden") for said in map(str, found.findings))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_where_all_are_unseen_no_unit_is_called_dead(tmp_path):
     found = rltools.summarize(rltools.explain(recording, policy))
     assert found.unseen == ("obs[0]", "obs[1]", "obs[4]")
     assert found.all_zero == 1
-    assert not [said for said in found.findings if "dead units" in said or "No feature matters" in said]
+    assert not [said for said in map(str, found.findings) if "dead units" in said or "No feature matters" in said]
 
 
 def test_a_page_says_it(tmp_path):

@@ -1,7 +1,7 @@
-"""Cards of HTML for notebooks: of a recording, an attribution, a summary, and of what `analyze` returns.
+"""Cards in HTML for notebooks: of a recording, an attribution, a summary, and of what `analyze` returns.
 
-`object_html` is what the classes show themselves by (`_repr_html_`); `_card.py` is what all cards are made of, and the
-file to read first. May import recording, summary and plots.
+The classes show themselves by `object_html` (`_repr_html_`). `_card.py` makes every card, and is the file to read
+first. May import recording, summary and plots.
 """
 
 from functools import singledispatch
@@ -15,13 +15,13 @@ __all__ = ["analysis_html", "attribution_html", "object_html", "recording_html",
 
 
 @singledispatch
-def object_html(shown: object) -> str:
+def object_html(item: object) -> str:
     """The card of an object of rltools.
 
     Raises:
         TypeError: there is no card for its class.
     """
-    raise TypeError(f"there is no card for a {type(shown).__name__}")
+    raise TypeError(f"there is no card for a {type(item).__name__}")
 
 
 object_html.register(Attribution, attribution_html)

@@ -1,4 +1,4 @@
-"""A card: what it is, facts, sentences, a table with bars, and small print."""
+"""A card: its kind and title, facts, sentences, a table with bars, and small print."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rltools._util.html import render
 from rltools.plots.drawing.colors import feature_color
 
 LONGEST = 80
-"""Characters of a name; beyond them the middle is left out."""
+"""Characters of a name; of longer ones the middle is left out."""
 ROWS = 10
 
 
@@ -22,7 +22,7 @@ class Bar:
     Attributes:
         share: its length.
         color: of the feature, as in every plot.
-        interval: where it begins, and its width; None where there is none.
+        interval: start and width; None where there is none.
     """
 
     share: float
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What stands above the columns, and the rows."""
+    """The names above the columns, and the rows."""
 
     names: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -56,13 +56,13 @@ def card(
     table: Table | None = None,
     notes: Sequence[str] = (),
 ) -> str:
-    """HTML that brings its own style, fits light and dark notebooks, and escapes whatever a name holds."""
+    """HTML with its own style, for light and dark notebooks; whatever a name holds is escaped."""
     from markupsafe import Markup
 
-    room = files("rltools.pages.notebook")
+    package = files("rltools.pages.notebook")
     html = render(
-        room.joinpath("card.html").read_text(encoding="utf-8"),
-        style=Markup(room.joinpath("card.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own text
+        package.joinpath("card.html").read_text(encoding="utf-8"),
+        style=Markup(package.joinpath("card.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own text
         kind=kind,
         title=title,
         facts=list(facts),
@@ -80,7 +80,7 @@ def short(text: str) -> str:
 
 
 def bar(position: int, share: float, low: float, high: float, longest: float) -> Bar:
-    """The bar of a feature; `longest` is what fills the column."""
+    """The bar of a feature; `longest` is the share that fills the column."""
     scale = 100 / longest if longest > 0 else 0.0
     red, green, blue = (round(255 * part) for part in feature_color(position))
     interval = None
@@ -90,11 +90,6 @@ def bar(position: int, share: float, low: float, high: float, longest: float) ->
     return Bar(length, f"#{red:02x}{green:02x}{blue:02x}", interval)
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 episode`, `2,000 steps`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def rest(shown: int, there: int) -> tuple[str, ...]:
-    """What to say where not every feature has a row."""
-    return () if shown == there else (f"and {there - shown:,} more of {there:,} features",)
+def more_features(rows: int, features: int) -> tuple[str, ...]:
+    """A note where not every feature has a row."""
+    return () if rows == features else (f"and {features - rows:,} more of {features:,} features",)

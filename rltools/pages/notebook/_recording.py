@@ -1,4 +1,4 @@
-"""A recording in a notebook."""
+"""Cards of recordings and attributions."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
+from rltools._util.text import number, percent, plural
 from rltools.errors import RltoolsError
-from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, counted, rest, short
-from rltools.pages.notebook._summary import of_agent, ranked_table, shown_as
+from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, more_features, short
+from rltools.pages.notebook._summary import agent_text, numbers_text, ranked_table
 from rltools.recording import Attribution, Outcome, Recording
-from rltools.summary import Summary, percent, summarize
+from rltools.summary import Summary, summarize
 from rltools.summary.episodes import flat, grouped, usable
 
 QUICK = 5_000_000
-"""So many numbers are read or summarized where nobody asked; more would keep a notebook waiting."""
+"""Numbers that are read or summarized for a card; more would keep a notebook waiting."""
 FEW = 5
 
 
 def recording_html(recording: Recording) -> str:
-    """Whose episodes, how they went, what was explained, and, where that is quick, what matters most."""
+    """The agent, its episodes, what was explained, and, where that is quick, the features that matter most."""
     outcomes = recording.outcomes()
     if sum(outcome.steps for outcome in outcomes) * recording.features.size <= QUICK:
         outcomes = recording.readable_outcomes()
@@ -30,18 +32,18 @@ def recording_html(recording: Recording) -> str:
     summary, note = _headline(recording, steps) if specs else (None, "rltools.explain(recording, policy) explains it")
     return card(
         "Recording",
-        of_agent(recording.header.policy, recording.header.environment_id),
+        agent_text(recording.header.policy, recording.header.environment_id),
         facts=(
-            counted(len(outcomes), "episode"),
-            counted(steps, "step"),
+            plural(len(outcomes), "episode"),
+            plural(steps, "step"),
             *_returns(returns),
-            counted(recording.features.size, "feature"),
+            plural(recording.features.size, "feature"),
             f"actions: {short(', '.join(recording.header.action_names))}",
         ),
         sentences=sentences,
         table=_outcome_table(outcomes) if summary is None else ranked_table(summary, FEW),
         notes=(
-            *(rest(min(FEW, len(summary.features)), len(summary.features)) if summary else ()),
+            *(more_features(min(FEW, len(summary.features)), len(summary.features)) if summary else ()),
             note,
             "in a temporary folder" if recording.keep_alive else f"in {recording.directory}",
         ),
@@ -56,43 +58,42 @@ def _headline(recording: Recording, steps: int) -> tuple[Summary | None, str]:
         summary = summarize(recording)
     except RltoolsError as error:
         return None, str(error)
-    return summary, shown_as(summary)
+    return summary, numbers_text(summary)
 
 
 def _returns(returns: np.ndarray) -> tuple[str, ...]:
     if len(returns) == 0:
         return ()
     if len(returns) == 1:
-        return (f"return {returns[0]:.4g}",)
-    return (f"mean return {returns.mean():.4g} ({returns.min():.4g} to {returns.max():.4g})",)
+        return (f"return {number(returns[0])}",)
+    return (f"mean return {number(returns.mean())} ({number(returns.min())} to {number(returns.max())})",)
 
 
 def _outcome_table(outcomes: Sequence[Outcome]) -> Table:
-    """How the first episodes went."""
+    """Returns and endings of the first episodes."""
     return Table(
         ("episode", "ended", "steps", "return"),
         tuple(
-            Row((str(outcome.number), outcome.ended), (f"{outcome.steps:,}", f"{outcome.total_reward:.4g}"))
+            Row((str(outcome.number), outcome.ended), (f"{outcome.steps:,}", number(outcome.total_reward)))
             for outcome in outcomes[:FEW]
         ),
     )
 
 
 PER_UNIT = "score per unit"
-QUICK_ATTRIBUTION = 5_000_000
-"""So many numbers are looked at; of more, evenly chosen steps."""
 
 
 def attribution_html(attribution: Attribution) -> str:
     """Method, target and unit, and each feature's mean magnitude; its share where all values have the same unit."""
-    groups, every = attribution.spec.rows(attribution.features), 1 + attribution.values.size // QUICK_ATTRIBUTION
+    groups, every = attribution.spec.rows(attribution.features), 1 + attribution.values.size // QUICK
     values = attribution.values[::every]
     magnitudes = np.abs(grouped(flat(values, 2)[usable(values)], groups))
     sizes = magnitudes.mean(axis=0).sum(axis=0) if len(magnitudes) else np.full(len(groups), np.nan)
-    order = [int(at) for at in np.argsort(-sizes, kind="stable")[:ROWS]]
+    order = [int(position) for position in np.argsort(-sizes, kind="stable")[:ROWS]]
     units = attribution.features.units
-    named = [
-        (short(name), units[at[0]] if units and len(at) == 1 else "") for name, at in map(groups.__getitem__, order)
+    rows = [
+        (short(name), units[elements[0]] if units and len(elements) == 1 else "")
+        for name, elements in map(groups.__getitem__, order)
     ]
     effect = (attribution.spec.effect,) if attribution.spec.effect else ()
     per_unit = attribution.unit == PER_UNIT
@@ -100,14 +101,14 @@ def attribution_html(attribution: Attribution) -> str:
         "Attribution",
         f"{attribution.method.replace('_', ' ')} of {short(attribution.target)}",
         facts=(
-            f"{len(magnitudes):,} of {counted(len(attribution), 'step')} {'looked at' if every > 1 else 'explained'}",
-            counted(attribution.features.size, "feature"),
+            f"{len(magnitudes):,} of {plural(len(attribution), 'step')} {'looked at' if every > 1 else 'explained'}",
+            plural(attribution.features.size, "feature"),
             f"values {list(attribution.values.shape)} in {attribution.unit}",
             *effect,
         ),
-        table=_per_unit(named, sizes, order) if per_unit else _shares(named, sizes, order),
+        table=_per_unit(rows, sizes, order) if per_unit else _shares(rows, sizes, order),
         notes=(
-            *rest(len(order), len(groups)),
+            *more_features(len(order), len(groups)),
             _small_print(attribution),
         ),
     )
@@ -118,10 +119,10 @@ def _small_print(attribution: Attribution) -> str:
         return (
             "each value is per unit of its own feature; rltools.summarize multiplies by standard deviations to compare"
         )
-    shown = f"share of mean |{attribution.method.replace('_', ' ')}| of {short(attribution.target)}"
+    share = f"share of mean |{attribution.method.replace('_', ' ')}| of {short(attribution.target)}"
     if attribution.unit == "rank":
-        return f"{shown}; a control: only the order means anything"
-    return f"{shown}; rltools.summarize has intervals over episodes"
+        return f"{share}; a control: only the order means anything"
+    return f"{share}; rltools.summarize has intervals over episodes"
 
 
 def _shares(features: list[tuple[str, str]], sizes: np.ndarray, order: list[int]) -> Table:
@@ -129,14 +130,14 @@ def _shares(features: list[tuple[str, str]], sizes: np.ndarray, order: list[int]
     shares = sizes / total if total > 0 else np.full(len(sizes), np.nan)
     longest = float(np.nan_to_num(shares).max(initial=0.0))
     return Table(
-        ("feature", "", "share of importance"),
+        ("feature", "", TERMS["share"].name),
         tuple(
             Row(
                 (name,),
-                ("0/0" if np.isnan(shares[at]) else percent(float(shares[at])),),
-                bar(at, float(shares[at]), np.nan, np.nan, longest),
+                ("0/0" if np.isnan(shares[position]) else percent(float(shares[position])),),
+                bar(position, float(shares[position]), np.nan, np.nan, longest),
             )
-            for (name, _), at in zip(features, order, strict=True)
+            for (name, _), position in zip(features, order, strict=True)
         ),
     )
 
@@ -145,6 +146,7 @@ def _per_unit(features: list[tuple[str, str]], sizes: np.ndarray, order: list[in
     return Table(
         ("feature", "unit", "mean magnitude per unit"),
         tuple(
-            Row((name, short(unit)), (f"{sizes[at]:.3g}",)) for (name, unit), at in zip(features, order, strict=True)
+            Row((name, short(unit)), (f"{sizes[position]:.3g}",))
+            for (name, unit), position in zip(features, order, strict=True)
         ),
     )

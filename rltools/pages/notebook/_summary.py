@@ -1,4 +1,4 @@
-"""Summaries, and what `analyze` returns, in a notebook."""
+"""Cards of summaries, and of what `analyze` returns."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, counted, rest, short
-from rltools.summary import DECISION, Summary, ranked_features, with_interval
+from rltools._util.glossary import TERMS
+from rltools._util.text import interval, percent, plural
+from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, more_features, short
+from rltools.summary import DECISION, Finding, Summary, ranked_features
+from rltools.summary.caveats import Caveat
 
 
 def summary_html(summary: Summary) -> str:
-    """What a summary found, as a table of shares with their intervals."""
+    """The features of a summary as a table of shares with intervals, and its caveats."""
     return card(
         "Summary",
-        of_agent(summary.policy, summary.environment),
+        agent_text(summary.policy, summary.environment),
         facts=_facts(summary),
         table=ranked_table(summary),
-        notes=(*_small_print(summary), *(f"{note[0].upper()}{note[1:]}." for note in summary.notes)),
+        notes=(*_small_print(summary), *map(str, summary.caveats)),
     )
 
 
-def analysis_html(summary: Summary, findings: Sequence[str], page: Path) -> str:
-    """The findings of `analyze` in words and as a table, and where the page is."""
+def analysis_html(summary: Summary, findings: Sequence[Finding | Caveat], page: Path) -> str:
+    """The findings of `analyze` as sentences and as a table, and where the page is."""
     return card(
         "Analysis",
-        of_agent(summary.policy, summary.environment),
+        agent_text(summary.policy, summary.environment),
         facts=_facts(summary),
-        sentences=tuple(findings),
+        sentences=tuple(map(str, findings)),
         table=ranked_table(summary),
         notes=(*_small_print(summary), f"page: {page}"),
     )
@@ -36,49 +39,48 @@ def analysis_html(summary: Summary, findings: Sequence[str], page: Path) -> str:
 def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
     """The features that matter most, the most important first."""
     ranked = ranked_features(summary)[:rows]
-    ends = [end for found in ranked for end in (found.share, found.high) if math.isfinite(end)]
-    units = [summary.units[found.position] for found in ranked]
-    measured = ("unit",) if any(units) else ()
-    heading = "decision changed" if summary.target == DECISION else "share of importance"
+    ends = [end for feature in ranked for end in (feature.share, feature.high) if math.isfinite(end)]
+    units = [summary.units[feature.position] for feature in ranked]
+    unit_column = ("unit",) if any(units) else ()
+    heading = "decision changed" if summary.target == DECISION else TERMS["share"].name
     return Table(
-        ("feature", *measured, "", heading),
+        ("feature", *unit_column, "", heading),
         tuple(
             Row(
-                (short(found.feature), *([short(unit)] if measured else [])),
-                ("0/0" if math.isnan(found.share) else with_interval(found),),
-                bar(found.position, found.share, found.low, found.high, max(ends, default=0.0)),
+                (short(feature.feature), *([short(unit)] if unit_column else [])),
+                ("0/0" if math.isnan(feature.share) else interval(feature.share, feature.low, feature.high, percent),),
+                bar(feature.position, feature.share, feature.low, feature.high, max(ends, default=0.0)),
             )
-            for found, unit in zip(ranked, units, strict=True)
+            for feature, unit in zip(ranked, units, strict=True)
         ),
     )
 
 
-def shown_as(summary: Summary) -> str:
-    """What the table's numbers are, with the target named."""
-    interval = (
+def numbers_text(summary: Summary) -> str:
+    """What the numbers of the table are: the method, the target and the intervals."""
+    level = (
         f"{100 * summary.level:g} % interval over episodes{' and draws' if summary.overall.draws else ''}"
         if summary.overall.episodes > 1
         else "fewer than two episodes: no interval"
     )
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
-        return f"how much of the decision changes without each feature ({summary.method}{effect}); {interval}"
-    scaled = " × std" if summary.std is not None else ""
-    return f"share of mean |{summary.method.replace('_', ' ')}{scaled}| of {short(summary.target)}{effect}; {interval}"
+        return f"how much of the decision changes without each feature ({summary.method}{effect}); {level}"
+    scaled = f" {TERMS['std'].name}" if summary.std is not None else ""
+    return f"share of mean |{summary.method.replace('_', ' ')}{scaled}| of {short(summary.target)}{effect}; {level}"
 
 
-def of_agent(policy: str, environment: str) -> str:
-    """Whose it is, and where it acted."""
+def agent_text(policy: str, environment: str) -> str:
+    """The agent, and its environment."""
     return f"{short(policy)} in {short(environment) if environment else 'an environment made by a function'}"
 
 
 def _facts(summary: Summary) -> tuple[str, ...]:
     returns = summary.returns
-    sure = f" [{returns.low:.4g}, {returns.high:.4g}]" if math.isfinite(returns.low) else ""
-    reached = (f"mean return {returns.mean:.4g}{sure}",) if returns.n else ()
-    steps = f"{summary.n:,} of {counted(summary.n_steps, 'step')} explained"
-    return counted(summary.episodes, "episode"), steps, *reached
+    mean = (f"mean return {interval(returns.mean, returns.low, returns.high)}",) if returns.n else ()
+    steps = f"{summary.n:,} of {plural(summary.n_steps, 'step')} explained"
+    return plural(summary.episodes, "episode"), steps, *mean
 
 
 def _small_print(summary: Summary) -> tuple[str, ...]:
-    return (*rest(min(ROWS, len(summary.features)), len(summary.features)), shown_as(summary))
+    return (*more_features(min(ROWS, len(summary.features)), len(summary.features)), numbers_text(summary))

@@ -1,7 +1,7 @@
-"""Moments of an episode worth a look, found without anybody watching it.
+"""Moments of an episode worth a look.
 
 After Amir and Amir (2018), HIGHLIGHTS: Summarizing Agent Behavior to People, AAMAS: states matter where the best action
-is far above the others. Beside that: where the policy is least sure, where what it looks at changes, and what it got.
+is far above the others. Also: where the policy is least sure, the largest change of attributions, the largest reward.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from rltools.recording import Attribution, Episode, Header
 
 AT_ONCE = 1 << 19
-"""So many numbers are widened to float64 at a time: of a long episode all of them would be larger than itself."""
+"""Numbers that are converted to float64 at a time: all of a long episode would take more memory than the episode."""
 SECONDS = 2.0
-"""So long before the environment ends an episode its end is looked at."""
+"""How long before its end an episode that the environment ended is worth a look."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Highlight:
     """A step and why it is worth a look.
 
     Attributes:
-        step: of the episode.
+        step: its position in the episode.
         kind: "gap", "entropy", "attribution", "reward" or "end".
-        text: in words, with the figure and its unit.
+        text: the reason in words, with the number and its unit.
     """
 
     step: int
@@ -37,23 +37,23 @@ class Highlight:
 def highlights(
     episode: Episode, header: Header, attribution: Attribution | None, spread: np.ndarray | None, speed: float
 ) -> list[Highlight]:
-    """The moments of an episode, in the order of their steps; of equals the first.
+    """The moments of an episode in the order of their steps; of equal ones the first.
 
     Args:
-        episode: with at least one step, else there are none.
+        episode: without steps there are no moments.
         header: of its recording.
         attribution: of this episode; None where nothing was explained.
-        spread: the standard deviation of each feature `[entry]`, by which values in "score per unit" are multiplied.
-        speed: steps a second.
+        spread: `[element]`, the std of each element, with which values in "score per unit" are multiplied.
+        speed: steps per second.
     """
     if len(episode) == 0:
         return []
-    found = [*_scores(episode, header), *_attribution(attribution, spread), *_reward(episode), *_end(episode, speed)]
-    return sorted(found, key=lambda moment: moment.step)
+    moments = [*_scores(episode, header), *_attribution(attribution, spread), *_reward(episode), *_end(episode, speed)]
+    return sorted(moments, key=lambda moment: moment.step)
 
 
 def _pieces(steps: int, size: int) -> Iterator[slice]:
-    """A part of the steps at a time, each of which has so many numbers."""
+    """Slices of the steps, each of which has `size` numbers."""
     few = max(1, AT_ONCE // max(1, size))
     return (slice(start, start + few) for start in range(0, steps, few))
 
@@ -90,32 +90,34 @@ def _scores(episode: Episode, header: Header) -> Iterator[Highlight]:
         yield Highlight(step, "entropy", f"least sure: entropy {entropy[step]:.3g} of at most {most:.3g} nats")
 
 
-def _attribution(found: Attribution | None, spread: np.ndarray | None) -> Iterator[Highlight]:
+def _attribution(attribution: Attribution | None, spread: np.ndarray | None) -> Iterator[Highlight]:
     """The largest change from one explained step to the next step, summed over features."""
-    if found is None or len(found) < 2:
+    if attribution is None or len(attribution) < 2:
         return
-    change = np.empty(len(found) - 1)
-    for steps in _pieces(len(change), found.features.size):
-        values = found.values[steps.start : steps.stop + 1, 0]
+    change = np.empty(len(attribution) - 1)
+    for steps in _pieces(len(change), attribution.features.size):
+        values = attribution.values[steps.start : steps.stop + 1, 0]
         values = values.reshape(len(values), -1).astype(np.float64)
-        if found.unit == "score per unit" and spread is not None:
+        if attribution.unit == "score per unit" and spread is not None:
             values *= spread
         change[steps] = np.abs(np.diff(values, axis=0)).sum(axis=1)
     if np.isfinite(change).any() and np.nanmax(change) > 0:
         step = int(np.nanargmax(change)) + 1
-        yield Highlight(step, "attribution", f"largest change of attribution ({found.method} of {found.labels[0]})")
+        yield Highlight(
+            step, "attribution", f"largest change of attribution ({attribution.method} of {attribution.labels[0]})"
+        )
 
 
 def _reward(episode: Episode) -> Iterator[Highlight]:
     rewards = np.where(np.isfinite(episode.rewards), episode.rewards, 0)
     step = int(np.abs(rewards).argmax())
     if np.ptp(np.abs(rewards)) > 0:
-        what = "reward" if rewards[step] > 0 else "penalty"
-        yield Highlight(step, "reward", f"largest {what}, {rewards[step]:+.4g}".replace("-", "\u2212"))
+        noun = "reward" if rewards[step] > 0 else "penalty"
+        yield Highlight(step, "reward", f"largest {noun}, {rewards[step]:+.4g}".replace("-", "\u2212"))
 
 
 def _end(episode: Episode, speed: float) -> Iterator[Highlight]:
-    """A termination may be a failure or an arrival: only people know, so only what is known is said."""
+    """The time before a termination, which may be a failure or an arrival: the text says neither."""
     step = len(episode) - round(SECONDS * speed)
     if episode.outcome.ended == "terminated" and step > 0:
         yield Highlight(step, "end", f"{SECONDS:g} s before the environment ended the episode")

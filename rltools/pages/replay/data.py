@@ -1,4 +1,4 @@
-"""What a page shows, as JSON."""
+"""The data of a page, as JSON."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util import glossary
 from rltools._util.files import numbered_path
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay._highlights import highlights
@@ -22,12 +23,8 @@ from rltools.spaces.leaves import pick
 from rltools.summary.episodes import std
 
 _USUAL_SPEED = 30.0
-ENDINGS = {
-    "terminated": "terminated by the environment",
-    "truncated": "truncated by the environment",
-    "limit": "stopped at the step limit",
-    "fault": "stopped by a fault",
-}
+ENDINGS = {key: term.meaning for key, term in glossary.ENDINGS.items()}
+"""How an episode ended, in words."""
 
 
 def episodes_data(
@@ -52,9 +49,9 @@ def _episode_data(
     header, episode, keys = recording.header, recording.episode(number), list(apart)
     first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
     others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
-    found = chain([] if first is None else [first], others)
-    known_speed = frames_per_second(recording, number)
-    speed = known_speed or _USUAL_SPEED
+    attributions = chain([] if first is None else [first], others)
+    declared_speed = frames_per_second(recording, number)
+    speed = declared_speed or _USUAL_SPEED
     pictured = recording.features.has_images
     rows = rows_of(recording.features)
     return {
@@ -69,14 +66,17 @@ def _episode_data(
         "deterministic": header.deterministic,
         "outcome": outcome_data(recording, number),
         "speed": speed,
-        "speed_known": known_speed is not None,
+        "speed_known": declared_speed is not None,
         "highlights": [vars(moment) for moment in highlights(episode, header, first, spread, speed)],
         "rewards": packed(episode.rewards),
         "actions": _actions(recording, episode),
         "features": _features(recording.features, episode, rows),
         "texts": _texts(recording.features, episode),
         "deviations": None if spread is None or pictured else packed(spread),
-        "attributions": [_attribution(asked, rows, spread, apart[key]) for key, asked in zip(keys, found, strict=True)]
+        "attributions": [
+            _attribution(attribution, rows, spread, apart[key])
+            for key, attribution in zip(keys, attributions, strict=True)
+        ]
         if len(episode)
         else [],
         "frames": _frames(recording.frames(number)),
@@ -84,7 +84,7 @@ def _episode_data(
 
 
 def frames_per_second(recording: Recording, number: int) -> float | None:
-    """At which the frames are real time, as the environment said; None where no frames were kept."""
+    """The speed at which frames are real time, as the environment declared it; None without frames."""
     path = numbered_path(recording.directory / "frames", number)
     text = read_metadata(path).get("frames_per_second") if path.is_file() else None
     return None if text is None else float(text)
@@ -111,14 +111,14 @@ def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
 
 
 def _allowed(episode: Episode) -> dict[str, Any] | None:
-    """1 for an action that was allowed, where each score has such a mark."""
+    """1 for each allowed action and 0 for others; None without an action mask for each score."""
     if episode.masks is None or episode.masks.shape != episode.scores.shape:
         return None
     return quantized(_rows(episode.masks).astype(np.float64), np.dtype("i1"))
 
 
 def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:
-    """What bars, heatmap and traces have a row for; what was observed, where it is a number; and the pictures."""
+    """The rows of bars, heatmap and traces, their observed values where they have one, and images."""
     single, states = [int(row.entries[0]) for row in rows if row.kind != "region"], _rows(episode.states)
     return {
         "names": [row.name for row in rows],
@@ -138,43 +138,44 @@ def _observed(part: Part, episode: Episode) -> np.ndarray:
 
 
 def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
-    """What an observation says in words."""
+    """The texts of the observations."""
     leaves = [leaf for leaf in features.leaves if leaf.kind == "text"]
     return [{"name": leaf.name, "values": list(map(str, pick(episode.observations, leaf)))} for leaf in leaves]
 
 
-def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
-    """Where there are pictures, `scaled` is the same times the standard deviation of each entry.
+def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
+    """An attribution by row; with images `scaled` holds the same times the std of each element.
 
-    The page multiplies the rows of other observations itself; of a region only the sum is left.
+    Without images the page multiplies the rows itself; of a region it has only the sum.
     """
-    spec, values = found.spec, found.values.reshape(*found.values.shape[:2], -1)
-    both = spec.unit == "score per unit" and spread is not None and found.features.has_images
-    shown = [values, values * spread] if both else [values]
-    plain, *scaled = [_shown(part, rows, found.features, len(shown)) for part in shown]
+    spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
+    both = spec.unit == "score per unit" and spread is not None and attribution.features.has_images
+    forms = [values, values * spread] if both else [values]
+    plain, *scaled = [_shown(part, rows, attribution.features, len(forms)) for part in forms]
     return {
         "method": spec.method,
         "target": spec.target,
+        "meaning": glossary.target_meaning(spec.target),
         "distinction": apart,
         "labels": list(spec.labels),
         "unit": spec.unit,
         "parameters": {name: str(value) for name, value in spec.parameters.items()},
         "every": spec.every,
-        "scores": packed(found.scores),
-        "residual": None if found.residual is None else packed(found.residual),
+        "scores": packed(attribution.scores),
+        "residual": None if attribution.residual is None else packed(attribution.residual),
         "plain": plain,
         "scaled": scaled[0] if scaled else None,
     }
 
 
 def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
-    """`[step, target, entry]` by row, and over each picture."""
-    shown = [part for part in features.parts if part.is_image]
-    # Where each row is an entry there is nothing to sum, and no copy to hold of a long episode.
+    """Values `[step, target, element]` by row, and as a map over each image."""
+    image_parts = [part for part in features.parts if part.is_image]
+    # Where each row is an element there is nothing to sum, and a long episode needs no copy.
     single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
     return {
         "values": packed(values if single else summed(values, rows)),
-        "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(shown)) for part in shown],
+        "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(image_parts)) for part in image_parts],
     }
 
 
@@ -200,10 +201,10 @@ _WIDTHS, _QUALITIES = (400, 320, 256, 200), (70, 50, 30)
 
 
 def fitted(frames: Sequence[bytes]) -> list[bytes]:
-    """WebP frames as they are where they are small; otherwise the largest and best that stay under the limit.
+    """WebP frames as they are where they are small; otherwise at the largest size and quality under the limit.
 
     Args:
-        frames: WebP, all of one size.
+        frames: WebP, all of the same size.
     """
     if sum(map(len, frames)) <= LARGEST * len(frames):
         return list(frames)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.files import atomic_write, os_errors_as
+from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay._encode import script_json, script_json_parts
@@ -23,8 +24,10 @@ _STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/repl
 _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
 _ENTRY = "page"
 """The page's first module; its imports lead to all others."""
+_SHOWN_TERMS = ("deterministic", "references", "residual", "sampled")
+"""Words of the glossary that the page's script shows."""
 _EPISODE = "<!--episode-->"
-"""Where the data of an episode go; nobody's text has such brackets once it is escaped."""
+"""Where the data of an episode go; escaped text has no such brackets."""
 
 
 def replay(
@@ -43,10 +46,10 @@ def replay(
 
     Args:
         recording: where the episodes are.
-        episode: its number; of several their numbers, the first is shown first.
-        path: of the page, which appears whole or not at all; its folder is made where there is none.
-        method: only attributions of this method, or the one in the folder of this name; None shows all that were
-            recorded: first the best predictor of those that explain every step, where any does.
+        episode: its number, or the numbers of several, of which the first is shown first.
+        path: of the page, which is written atomically; its folder is made where there is none.
+        method: only attributions of this method, or the one in the folder of this name; None for all: those that
+            explain every step first, the best predictor first of all.
         target: only those of this target, as text.
         title: of the page; the policy's name by default.
         beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
@@ -77,27 +80,31 @@ def replay(
     path = as_path(path, "the path of the page")
     if isinstance(episode, str) or not (hasattr(episode, "__index__") or hasattr(episode, "__iter__")):
         raise ArgumentError(f"episode is {episode!r:.80}; it must be a number, or a list of numbers")
-    given: Any = episode
-    single = not hasattr(given, "__iter__")  # an array of numbers has an index, too
-    numbers = [index(number) for number in ([given] if single else dict.fromkeys(given))]
+    requested: Any = episode
+    single = not hasattr(requested, "__iter__")  # an array of numbers has __index__, too
+    numbers = [index(number) for number in ([requested] if single else dict.fromkeys(requested))]
     if not numbers:
         raise ArgumentError("a replay needs at least one episode, and the list of their numbers is empty")
-    shown = [(recording, numbers)]
+    sides = [(recording, numbers)]
     if beside is not None:
-        shown.append((beside, same_seeds(recording, numbers, beside)))
-    keys = [_keys(one, method, target) for one, _ in shown]
-    data = chain.from_iterable(episodes_data(one, of, key, title) for (one, of), key in zip(shown, keys, strict=True))
-    first = next(data)  # before anything is written: most of what can be wrong is wrong here
+        sides.append((beside, same_seeds(recording, numbers, beside)))
+    keys = [_keys(side, method, target) for side, _ in sides]
+    data = chain.from_iterable(
+        episodes_data(side, side_numbers, key, title) for (side, side_numbers), key in zip(sides, keys, strict=True)
+    )
+    first = next(data)  # before anything is written: most errors are raised here
     again = {"method": method, "target": target, "title": title}
     options = "".join(f", {name}={value!r}" for name, value in again.items() if value is not None)
     options += "" if beside is None else f", beside={_source(beside)}"
-    asked = numbers[0] if single else numbers
-    call = f"rltools.replay({_source(recording)}, {asked}, {path.name!r}{options})"
-    name = title or " beside ".join(dict.fromkeys(one.header.policy for one, _ in shown))
-    text = _page(name, call, [[outcome_data(one, number) for number in of] for one, of in shown], first)
+    argument = numbers[0] if single else numbers
+    call = f"rltools.replay({_source(recording)}, {argument}, {path.name!r}{options})"
+    name = title or " beside ".join(dict.fromkeys(side.header.policy for side, _ in sides))
+    text = _page(
+        name, call, [[outcome_data(side, number) for number in side_numbers] for side, side_numbers in sides], first
+    )
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name may hold half of a surrogate pair, which no file can.
+        # A name may hold half of a surrogate pair, which cannot be encoded.
         with (
             atomic_write(path) as temporary,
             temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
@@ -118,9 +125,9 @@ def _source(recording: Recording) -> str:
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> list[str]:
-    """The names of the attributions to show, the one of every step that speaks first at the front.
+    """The keys of the attributions to show, the default one of those that explain every step first.
 
-    Those over a window of past observations are left out: at a step they have a value for each of several moments.
+    Attributions over a window of observations are left out: at a step they have several values per feature.
     """
     fitting = recording.fitting(method, target)
     if not any(map(recording.complete, fitting)) and method is None and target is None:
@@ -130,7 +137,7 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
 
 
 def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:
-    """The page without its episodes: one of a million steps is no text to hold several times over."""
+    """The page without its episodes: one of a million steps should be in memory once."""
     from markupsafe import Markup
 
     style = _style()
@@ -142,11 +149,13 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
         "speed": first["speed"],
         "speed_known": first["speed_known"],
         "sides": outcomes,
+        "terms": {key: {"name": TERMS[key].name, "meaning": TERMS[key].meaning} for key in _SHOWN_TERMS},
     }
     numbers = f", episode {outcomes[0][0]['number']}" if len(outcomes[0]) == 1 else ""
     return render(
         _part("pages/replay/page/page.html"),
         head=head(f"{title}{numbers}", style, security_policy([style], [library, script])),
+        terms=TERMS,
         library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704
         data=Markup(script_json(index)),  # noqa: S704
@@ -156,7 +165,7 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
 
 @cache
 def _style() -> str:
-    """The style sheets without the spaces that only their readers need."""
+    """The style sheets, minified."""
     return re.sub(r"\s*([{};])\s*|(?<=[:,])\s+", r"\1", "\n".join(map(_part, _STYLES)))
 
 
@@ -170,13 +179,13 @@ def _part(name: str) -> str:
 
 
 def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -> list[int]:
-    """For each of these episodes the number of the one in the other recording that has the same seed.
+    """The numbers of the episodes in another recording that have the same seeds as these episodes.
 
     Raises:
         UnknownNameError: no such episode.
         RecordingError: the other is of another environment, or has no episode with one of the seeds.
     """
-    ids = [one.header.environment_id for one in (recording, other)]
+    ids = [each.header.environment_id for each in (recording, other)]
     if ids[0] != ids[1]:
         raise RecordingError(
             f"{recording.directory} is of {ids[0] or 'an environment made by a function'}, and {other.directory} of "
@@ -186,9 +195,9 @@ def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -
     seeds = {number: recording.outcome(number).seed for number in numbers}
     for number, seed in seeds.items():
         if seed not in by_seed:
-            there = ", ".join(map(str, sorted(by_seed)[:8])) or "none"
+            available = ", ".join(map(str, sorted(by_seed)[:8])) or "none"
             raise RecordingError(
-                f"episode {number} has seed {seed}, and {other.directory} has no episode with it (its seeds: {there}); "
-                f"record one with seed={seed}"
+                f"episode {number} has seed {seed}, and {other.directory} has no episode with it (its seeds: "
+                f"{available}); record one with seed={seed}"
             )
     return [by_seed[seed] for seed in seeds.values()]

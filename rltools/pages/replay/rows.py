@@ -1,4 +1,4 @@
-"""What bars, heatmap and traces have a row for."""
+"""The rows of bars, heatmap and traces: elements of the observation, and regions of images."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rltools.spaces.image import pixel_elements, visible
 
 @dataclass(frozen=True)
 class Row:
-    """An entry of the observation, or a region of a picture in it.
+    """An element of the observation, or a region of an image in it.
 
     Attributes:
-        name: of it.
+        name: of the element or region.
         unit: "" where there is none.
         kind: "number", "choice" or "region".
         entries: row-major positions in the encoded observation.
@@ -33,7 +33,7 @@ class Row:
 
 
 def rows_of(features: Features) -> list[Row]:
-    """A row for each entry of an observation; of a picture for each region, over all of its channels and lags."""
+    """A row for each element of an observation, and for each region of an image, over all channels and lags."""
     units = features.units or ("",) * features.size
     found: list[Row] = []
     for part in features.parts:
@@ -63,12 +63,12 @@ def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
 
 
 MAP_ENTRIES = 2_000_000
-"""All maps of one attribution have at most about so many entries together, one byte each."""
+"""Elements of all maps of one attribution together, at most, of one byte each."""
 _SIDES = (12, 84)
 """The smallest and the largest side of a map."""
 _QUALITY = 75
 _LOSSLESS = 64 * 64
-"""Pictures of at most so many pixels are kept as they are: a grid of cells would smear."""
+"""Pixels of an image, at most, that is stored without loss: a grid of cells would smear."""
 
 
 def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""One page for a run, and one for an experiment, that a stranger understands; each also as one file to mail."""
+"""One page for a run and one for an experiment, each also as a single file.
+
+`_run.py` writes the page of a run and `_experiment.py` that of an experiment, from the templates in `page/`;
+`_statement.py` puts findings in their places. Their words come from `summary` and the glossary. Read `_run.py` first.
+May import plots and summary.
+"""
 
 from rltools.pages.report._experiment import write_comparison
 from rltools.pages.report._run import write_report

@@ -8,25 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools._util.html import image_address
+from rltools._util.text import capitalized, number
 from rltools.errors import CorruptError
-from rltools.pages.report._parts import number
 from rltools.recording import Outcome, Recording
-from rltools.summary import Summary, episode_steps
+from rltools.summary import Summary, episode_steps, notable_episodes
 
 LEVELS = 4
-"""Dots that would lie on one another go to the next of so many rows."""
+"""Rows of dots: one that would lie on another goes to the next row."""
 TOUCHING = 1.5
-"""So many percent of the width apart they do."""
+"""Percent of the width within which dots lie on one another."""
 
 
 @dataclass(frozen=True)
 class Dot:
-    """An episode in the strip: percent from the left, its row, and what to say of it."""
+    """An episode in the strip: percent from the left, its row, its tooltip, and whether it was terminated."""
 
     x: float
     row: int
     text: str
-    whole: bool
+    terminated: bool
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Strip:
     """Returns on one scale, in percent of its width.
 
     Attributes:
-        dots: one an episode that no fault ended.
-        mean: of them.
-        low: of the interval of the mean; None without one.
-        high: likewise.
+        dots: one for each episode that no fault ended.
+        mean: of the returns.
+        low: lower end of the interval of the mean; None without one.
+        high: upper end; likewise.
         ends: the smallest and the largest return, as text.
     """
 
@@ -53,12 +53,12 @@ class Card:
     """An episode worth a look.
 
     Attributes:
-        place: why: best, median, worst; "" for another one that has a replay.
-        outcome: how it went; None for a replay that is of no episode of this recording.
-        poster: the address of a picture that carries itself; "" for none.
-        moment: the step of the picture.
+        place: "Best", "Median" or "Worst"; "" for another episode that has a replay.
+        outcome: how it went; None for a replay of no episode of this recording.
+        poster: a data URI with a frame; "" for none.
+        moment: the step of the frame.
         file: of its replay, relative to the page; "" for none.
-        name: of that file without its ending.
+        name: of that file, without the ending.
     """
 
     place: str
@@ -80,41 +80,35 @@ def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
     if low == high:
         return None
 
-    def place(value: float) -> float:
+    def position(value: float) -> float:
         return round(100 * (value - low) / (high - low), 2)
 
     dots: list[Dot] = []
     free = [-np.inf] * LEVELS
     for outcome in walked:
-        at = place(outcome.total_reward)
-        row = next((level for level in range(LEVELS) if at - free[level] >= TOUCHING), len(dots) % LEVELS)
-        free[row] = at
+        x = position(outcome.total_reward)
+        row = next((level for level in range(LEVELS) if x - free[level] >= TOUCHING), len(dots) % LEVELS)
+        free[row] = x
         text = f"episode {outcome.number}: return {number(outcome.total_reward)}, {outcome.ended}"
-        dots.append(Dot(at, row, f"{text} after {outcome.steps} steps", outcome.ended == "terminated"))
+        dots.append(Dot(x, row, f"{text} after {outcome.steps} steps", outcome.ended == "terminated"))
     returns = summary.returns
-    ends = [None, None] if np.isnan(returns.low) else [place(returns.low), place(returns.high)]
-    return Strip(tuple(dots), place(returns.mean), ends[0], ends[1], (number(low), number(high)))
+    ends = [None, None] if np.isnan(returns.low) else [position(returns.low), position(returns.high)]
+    return Strip(tuple(dots), position(returns.mean), ends[0], ends[1], (number(low), number(high)))
 
 
 def cards(recording: Recording, main: Summary) -> tuple[Card, ...]:
     """The best, the median and the worst episode, then the others that have a replay, and replays of other names."""
-    ranked = sorted((outcome for outcome in main.outcomes if outcome.steps), key=lambda outcome: outcome.total_reward)
-    places = dict(zip(_notable(len(ranked)), ("Best", "Median", "Worst"), strict=False))
     folder = recording.directory / "replays"
     files = {path.stem: f"replays/{path.name}" for path in sorted(folder.glob("*.html"))}
-    found = [_card(recording, main, place, ranked[rank], files) for rank, place in places.items()]
-    known = {card.name for card in found if card.file}
-    by_name = {f"episode-{outcome.number:06d}": outcome for outcome in ranked}
+    notable = notable_episodes(main.outcomes)
+    chosen = [_card(recording, main, capitalized(place), outcome, files) for place, outcome in notable.items()]
+    linked = {card.name for card in chosen if card.file}
+    by_name = {f"episode-{outcome.number:06d}": outcome for outcome in main.outcomes if outcome.steps}
     for name, file in files.items():
-        if name not in known:
+        if name not in linked:
             outcome = by_name.get(name)
-            found.append(_card(recording, main, "", outcome, files) if outcome else Card("", None, "", 0, file, name))
-    return tuple(found)
-
-
-def _notable(count: int) -> tuple[int, ...]:
-    """The ranks of the best, the median (the higher of two) and the worst; one is enough where they coincide."""
-    return tuple(dict.fromkeys((count - 1, count // 2, 0))) if count > 1 else (0,) * count
+            chosen.append(_card(recording, main, "", outcome, files) if outcome else Card("", None, "", 0, file, name))
+    return tuple(chosen)
 
 
 def _card(recording: Recording, main: Summary, place: str, outcome: Outcome, files: dict[str, str]) -> Card:
@@ -133,5 +127,5 @@ def _poster(recording: Recording, main: Summary, outcome: Outcome) -> tuple[str,
     except CorruptError:
         return "", 0
     strength = np.nan_to_num(np.abs(steps.attributions).sum(axis=1))
-    at = min(int(strength.argmax()), len(frames) - 1)
-    return image_address(bytes(frames[at]), "webp"), at
+    step = min(int(strength.argmax()), len(frames) - 1)
+    return image_address(bytes(frames[step]), "webp"), step

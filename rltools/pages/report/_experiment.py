@@ -11,12 +11,28 @@ from typing import Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
+from rltools._util.glossary import target_meaning
 from rltools._util.html import head, render, security_policy
-from rltools.pages.report._answers import MOST_NAMED, agreement, leading
-from rltools.pages.report._parts import Caveat, Figure, caveats, closing, drawn, interval, number, part
-from rltools.pages.report._sentences import meaning
+from rltools._util.text import interval
+from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
+from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
-from rltools.summary import Summary, is_control, named_method, ranked_features, summarize
+from rltools.summary import (
+    Caveat,
+    Summary,
+    find_agreement,
+    find_leads,
+    find_rankings,
+    is_control,
+    method_name,
+    ranked_features,
+    ranking,
+    run_caveats,
+    summarize,
+)
+
+MOST_CONTROLLED = 6
+"""Runs that get figures of their methods beside the controls."""
 
 
 def write_comparison(
@@ -26,59 +42,64 @@ def write_comparison(
 
     Args:
         folder: of the experiment; the runs lie in it.
-        title: what was asked.
+        title: of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
-        commands: that made it.
+        commands: that make it again.
 
     Returns:
-        The path of the page, and the findings as sentences: of each run, and how well they agree. Controls are shown
-        and named as such, and no finding is one of theirs.
+        The path of the page, and the findings as sentences: the first features of each run, and how well rankings
+        agree. Controls are shown and named as such, and have no findings.
     """
     summaries = {
         run: _controls_last(
-            summarize(recording, method=method, target=target) for method, target in asked_of_now(recording)
+            summarize(recording, method=method, target=target) for method, target in explained_by(recording)
         )
         for run, recording in runs.items()
     }
     labels = _labels(runs)
-    findings = tuple(
-        f"{labels[run]}, {found.method} of {found.target}: {_ranking(found)}"
-        for run, made in summaries.items()
-        for found in made
-        if not is_control(found.unit)
-    )
-    agreed = agreement(summaries)
-    targets = dict.fromkeys(found.target for made in summaries.values() for found in made)
-    told = list(dict.fromkeys(text for run, made in summaries.items() for text in caveats(runs[run], _own(made))))
-    together = {labels[run]: recording for run, recording in runs.items()}
-    told = [*(Caveat("Shared episodes", text) for text in shared_episodes(together)), *told]
+    agreement = find_agreement(summaries)
+    targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
     style = part("page.css")
     with os_errors_as(folder), warnings.catch_warnings():
-        warnings.simplefilter("ignore", SharedEpisodesWarning)  # the page says so
+        warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
         _write_table(folder / "summary.csv", summaries)
         page = render(
             part("comparison.html"),
             head=head(title, style, security_policy([style])),
             title=title,
-            answers=[*leading(labels, summaries), *agreed],
-            meanings=list(filter(None, map(meaning, targets))),
+            answers=[finding.sentence for finding in (*find_leads(labels, summaries), *agreement)],
+            sentence_html=sentence_html,
+            meanings=list(filter(None, map(target_meaning, targets))),
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
             figures=compared_figures(runs, labels, folder / "plots"),
-            closing=closing(told, commands, next(iter(runs.values())).header, policy=False),
+            closing=closing(
+                _caveats(runs, labels, summaries), commands, next(iter(runs.values())).header, policy=False
+            ),
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
-    return path, (*findings, *agreed)
+    return path, tuple(map(str, (*find_rankings(labels, summaries), *agreement)))
 
 
-def _controls_last(made: Iterable[Summary]) -> list[Summary]:
-    return sorted(made, key=lambda found: is_control(found.unit))
+def _caveats(
+    runs: Runs, labels: Mapping[tuple[str, int], str], summaries: Mapping[tuple[str, int], list[Summary]]
+) -> list[Caveat]:
+    """The caveats of all runs, each once."""
+    by_label = {labels[run]: recording for run, recording in runs.items()}
+    shared = [Caveat("shared_episodes", text=text) for text in shared_episodes(by_label)]
+    of_runs = (
+        caveat
+        for run, of_run in summaries.items()
+        for caveat in run_caveats(
+            runs[run], [(attribution_name(runs[run], each), each) for each in of_run if not is_control(each.unit)]
+        )
+    )
+    return list(dict.fromkeys((*shared, *of_runs)))
 
 
-def _own(made: Iterable[Summary]) -> list[Summary]:
-    """Without the controls."""
-    return [found for found in made if not is_control(found.unit)]
+def _controls_last(summaries: Iterable[Summary]) -> list[Summary]:
+    return sorted(summaries, key=lambda summary: is_control(summary.unit))
 
 
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
@@ -87,24 +108,21 @@ def _labels(runs: Runs) -> dict[tuple[str, int], str]:
     return {(agent, seed): f"{agent}, seed {seed}" if several else agent for agent, seed in runs}
 
 
-def _ranking(found: Summary) -> str:
-    if is_control(found.unit):
-        return f"{', '.join(ranked.feature for ranked in found.top(3) if ranked.share > 0)} (only an order)"
-    return ", ".join(
-        f"{ranked.feature} {interval(ranked.share, ranked.low, ranked.high, share=True)}"
-        for ranked in ranked_features(found)[:3]
-    )
+def _ranking(summary: Summary) -> str:
+    if is_control(summary.unit):
+        return ranking([ranked for ranked in summary.top(3) if ranked.share > 0], shares=False)
+    return ranking(ranked_features(summary)[:3])
 
 
-def _row(recording: Recording, label: str, made: list[Summary], folder: Path) -> dict[str, Any]:
-    returns = made[0].returns
+def _row(recording: Recording, label: str, summaries: list[Summary], folder: Path) -> dict[str, Any]:
+    returns = summaries[0].returns
     return {
         "label": label,
         "page": f"{recording.directory.relative_to(folder).as_posix()}/index.html",
         "returns": interval(returns.mean, returns.low, returns.high),
         "episodes": len(recording),
-        "steps": number(made[0].n_steps),
-        "findings": [(named_method(found), found.target, _ranking(found)) for found in made],
+        "steps": f"{summaries[0].n_steps:,}",
+        "rankings": [(method_name(summary), summary.target, _ranking(summary)) for summary in summaries],
     }
 
 
@@ -112,9 +130,9 @@ def _write_table(path: Path, summaries: Mapping[tuple[str, int], list[Summary]])
     import pandas as pd
 
     tables = [
-        found.table.assign(agent=agent, seed=seed, method=found.method, control=is_control(found.unit))
-        for (agent, seed), made in summaries.items()
-        for found in made
+        summary.table.assign(agent=agent, seed=seed, method=summary.method, control=is_control(summary.unit))
+        for (agent, seed), of_run in summaries.items()
+        for summary in of_run
     ]
     with atomic_write(path) as temporary:
         pd.concat(tables).to_csv(temporary, index=False)
@@ -123,41 +141,41 @@ def _write_table(path: Path, summaries: Mapping[tuple[str, int], list[Summary]])
 Runs = Mapping[tuple[str, int], Recording]
 
 
-def asked_of_now(recording: Recording) -> list[tuple[str, str]]:
-    """Methods and targets, of attributions of the moment: those of past observations have other features."""
-    asked = (spec for key, spec in recording.specs.items() if not spec.window and recording.complete(key))
-    return list(dict.fromkeys((spec.method, spec.target) for spec in asked))
+def explained_by(recording: Recording) -> list[tuple[str, str]]:
+    """Methods and targets of a recording, without windows: attributions of past observations have other features."""
+    specs = (spec for key, spec in recording.specs.items() if not spec.window and recording.complete(key))
+    return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
 
 
 def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[Figure]:
     """The runs side by side, a figure for each method and target that all of them have; then the controls' figures."""
-    together = {labels[run]: recording for run, recording in runs.items()}
-    asked = [set(asked_of_now(recording)) - set(_controls(recording)) for recording in runs.values()]
+    by_label = {labels[run]: recording for run, recording in runs.items()}
+    explained = [set(explained_by(recording)) - set(_controls(recording)) for recording in runs.values()]
     drawings = [
         drawn(
-            partial(plots.importance, together, method=method, target=target),
+            partial(plots.importance, by_label, method=method, target=target),
             f"importance-{_slug(method, target)}",
             f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % intervals "
             f"over episodes and what was drawn for all of them.",
             folder,
         )
-        for method, target in sorted(set.intersection(*asked))
+        for method, target in sorted(set.intersection(*explained))
     ]
-    for run, recording in list(runs.items())[:MOST_NAMED]:
+    for run, recording in list(runs.items())[:MOST_CONTROLLED]:
         drawings += _beside_controls(labels[run], recording, folder)
     return drawings
 
 
 def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator[Figure]:
-    """All methods of a run with the controls, a figure for each target that controls were asked about."""
+    """All methods of a run with the controls, a figure for each target of a control."""
     controls = _controls(recording)
     for target in dict.fromkeys(target for _, target in controls):
-        known = [method for method, of in controls if of == target]
-        methods = [method for method, of in asked_of_now(recording) if of == target and method not in known]
+        names = [method for method, other in controls if other == target]
+        methods = [method for method, other in explained_by(recording) if other == target and method not in names]
         yield drawn(
-            partial(plots.importance, recording, method=[*methods, *known], target=target),
+            partial(plots.importance, recording, method=[*methods, *names], target=target),
             f"controls-{_slug(label, target)}",
-            f"{label}, {target}: the methods beside the controls {' and '.join(known)}, which know nothing of the "
+            f"{label}, {target}: the methods beside the controls {' and '.join(names)}, which know nothing of the "
             f"agent. Of a control only the order of the features means anything, and a method with the same order has "
             f"found nothing.",
             folder,
@@ -165,9 +183,9 @@ def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator
 
 
 def _controls(recording: Recording) -> list[tuple[str, str]]:
-    """Methods and targets of those that know nothing of the agent."""
+    """Methods and targets of the controls."""
     units = {(spec.method, spec.target): spec.unit for spec in recording.specs.values()}
-    return [asked for asked in asked_of_now(recording) if is_control(units[asked])]
+    return [explained for explained in explained_by(recording) if is_control(units[explained])]
 
 
 def _slug(*parts: str) -> str:

@@ -11,25 +11,27 @@ from typing import Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
+from rltools._util.glossary import ENDINGS, TERMS, target_meaning
 from rltools._util.html import FRAMES, head, render, security_policy
+from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
 from rltools.pages.report._episodes import cards, strip
-from rltools.pages.report._parts import Caveat, Figure, caveats, closing, counted, drawn, number, part
-from rltools.pages.report._sentences import emphasized, meaning, told
+from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
+from rltools.pages.report._statement import sentence_html, statement
 from rltools.pages.report._tables import facts, tables, write_csv
 from rltools.plots import plot_names
 from rltools.recording import Recording
-from rltools.summary import FEWEST_RANKED, Summary, is_control, summarize
+from rltools.summary import FEWEST_RANKED, Caveat, Summary, is_control, run_caveats, summarize
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:
     """Write `index.html` of a run: the findings in words, plots, replays, tables, caveats, and how to get it again.
 
-    Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `export_report` makes one file of it.
+    Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `export_report` makes it one file.
 
     Args:
         recording: with at least one attribution; its `replays/*.html` are shown.
-        commands: that made it, for whoever wants to make it again.
+        commands: that make it again.
         level: of the intervals.
 
     Returns:
@@ -58,11 +60,12 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             main=main,
             compared=recording.spec(main.key).parameters.get("reference", ""),
             has_images=recording.features_of(main.key).has_images,
-            leading=main.top(1)[0].feature,
-            told=told(recording, main, summaries),
-            emphasized=emphasized,
-            meaning=meaning(main.target),
-            counted=counted,
+            statement=statement(recording, main, summaries),
+            sentence_html=sentence_html,
+            terms=TERMS,
+            endings=ENDINGS,
+            meaning=target_meaning(main.target),
+            plural=plural,
             number=number,
             lead=pictures[0][1] if pictures else None,
             chapters=_chapters(pictures[1:]),
@@ -77,9 +80,9 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
 
 
 def _summaries(recording: Recording, level: float) -> list[Summary]:
-    """Of all that was explained of every episode, the one that heads the findings first."""
+    """Summaries of all attributions that explain every episode, the one that heads the findings first."""
     first = recording.find()
-    asked = {first: recording.spec(first)} | {
+    specs = {first: recording.spec(first)} | {
         key: spec for key, spec in recording.specs.items() if recording.complete(key)
     }
     return [
@@ -89,7 +92,7 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
             merged=spec.parameters.get("groups") == "summary",  # what was replaced together
             level=level,
         )
-        for key, spec in asked.items()
+        for key, spec in specs.items()
     ]
 
 
@@ -107,8 +110,9 @@ def _chapters(pictures: Sequence[tuple[Wanted, Figure]]) -> list[tuple[str, list
 
 
 def _caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
-    """Those of the methods that say something about the agent."""
-    return caveats(recording, [summary for summary in summaries if not is_control(summary.unit)])
+    """The caveats of all methods but the controls."""
+    own = (summary for summary in summaries if not is_control(summary.unit))
+    return run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
 
 
 FEATURES, COURSE = "Feature by feature", "In the course of an episode"

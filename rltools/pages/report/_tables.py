@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.files import atomic_write
-from rltools.pages.report._parts import asked_of, interval, seeds_text
-from rltools.pages.report._sentences import meaning
+from rltools._util.glossary import TERMS, target_meaning
+from rltools._util.text import interval, percent
+from rltools.pages.report._parts import attribution_name, seeds_text
 from rltools.recording import Recording
 from rltools.summary import Summary
 
 MOST_ROWS = 24
-"""Of a table; `summary.csv` has all."""
+"""Rows of a table; `summary.csv` has all."""
 
 
 def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
@@ -30,37 +31,37 @@ def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
         ("Episodes", f"{len(outcomes)} ({', '.join(f'{count} {ending}' for ending, count in endings.items())})"),
         ("Steps", f"{summary.n_steps:,}"),
         ("Seeds", seeds_text(header) if outcomes else "–"),
-        ("Actions", "the policy's best" if header.deterministic else "drawn from the policy's distribution"),
+        ("Actions", TERMS["deterministic" if header.deterministic else "sampled"].name),
     ]
 
 
 def tables(recording: Recording, summaries: Sequence[Summary]) -> list[dict[str, Any]]:
-    """A table for each; what a target means is said where it comes first, and that of the findings is said there."""
-    told = {summaries[0].target}
-    found = []
+    """A table for each; the meaning of a target stands at its first table, that of the first one above the findings."""
+    explained = {summaries[0].target}
+    rows = []
     for summary in summaries:
-        explained = "" if summary.target in told else meaning(summary.target)
-        told.add(summary.target)
-        shown = {"name": asked_of(recording, summary), "summary": summary, "rows": score_table(summary)}
-        found.append(shown | {"meaning": explained, "more": max(0, len(summary.features) - MOST_ROWS)})
-    return found
+        meaning = "" if summary.target in explained else target_meaning(summary.target)
+        explained.add(summary.target)
+        table = {"name": attribution_name(recording, summary), "summary": summary, "rows": score_table(summary)}
+        rows.append(table | {"meaning": meaning, "more": max(0, len(summary.features) - MOST_ROWS)})
+    return rows
 
 
 def score_table(summary: Summary) -> list[dict[str, Any]]:
-    """One row a feature, the most important first: its share and its mean signed attribution, with intervals."""
+    """A row for each feature, the most important first: its share and its mean signed attribution, with intervals."""
     overall = summary.overall
     rows = []
     for ranked in summary.top(MOST_ROWS):
-        at = ranked.position
+        position = ranked.position
         mean = overall.standardized_mean or overall.mean
         rows.append(
             {
                 "feature": ranked.feature,
-                "unit": summary.units[at],
-                "share": interval(ranked.share, ranked.low, ranked.high, share=True),
+                "unit": summary.units[position],
+                "share": interval(ranked.share, ranked.low, ranked.high, percent),
                 "bar": 0.0 if math.isnan(ranked.share) else round(ranked.share, 3),
                 "means": [
-                    interval(mean.value[label, at], mean.low[label, at], mean.high[label, at])
+                    interval(mean.value[label, position], mean.low[label, position], mean.high[label, position])
                     for label in range(len(summary.labels))
                 ],
             }
@@ -72,6 +73,6 @@ def write_csv(path: Path, summaries: Sequence[Summary]) -> None:
     """All numbers of all attributions, one row for each feature, target and action."""
     import pandas as pd
 
-    whole = pd.concat([found.table.assign(method=found.method, attribution=found.key) for found in summaries])
+    numbers = pd.concat([each.table.assign(method=each.method, attribution=each.key) for each in summaries])
     with atomic_write(path) as temporary:
-        whole.to_csv(temporary, index=False)
+        numbers.to_csv(temporary, index=False)

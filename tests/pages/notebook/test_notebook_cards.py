@@ -158,8 +158,8 @@ def test_what_analyze_returns(recording: rltools.Recording, tmp_path: Path) -> N
     from rltools.experiments.analyze import Analysis
 
     analysis = Analysis(recording, rltools.summarize(recording), tmp_path / "index.html")
-    text = check(analysis_html(analysis))
-    assert analysis.findings[0] in text
+    text = check(analysis_html(analysis.summary, analysis.findings, analysis.page))
+    assert str(analysis.findings[0]) in text
     assert "index.html" in text
 
 

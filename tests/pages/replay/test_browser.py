@@ -20,8 +20,8 @@ HOSTILE = ('</script><img src=x onerror="hurt=1">', "a" * 10_000, "$x_1$ 100 %\n
 
 
 @pytest.fixture(scope="module")
-def page(cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rltools.replay(cartpole[0], 0, tmp_path_factory.mktemp("pages") / "page.html")
+def page(explained_cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rltools.replay(explained_cartpole[0], 0, tmp_path_factory.mktemp("pages") / "page.html")
 
 
 def opened(browser: Any, path: Path, fragment: str = "", **options: Any) -> Any:
@@ -35,31 +35,31 @@ def number(text: str) -> float:
     return float(text.replace("\u2212", "-"))
 
 
-def test_the_address_names_a_step(browser: Any, page: Path, cartpole: Made) -> None:
+def test_the_address_names_a_step(browser: Any, page: Path, explained_cartpole: Made) -> None:
     opened(browser, page, "#step=3")
-    episode = cartpole[0].episode(0)
+    episode = explained_cartpole[0].episode(0)
     assert browser.text("#clock") == f"step 3 / {len(episode) - 1}"
     assert browser.text(".now .fact dd") == ("left", "right")[episode.actions[3]]
     shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
     assert [number(text) for text in shown] == pytest.approx(episode.observations[3].tolist(), abs=0.0051)
-    values = cartpole[0].attribution("shapley", episodes=[0]).values[3, 0]
+    values = explained_cartpole[0].attribution("shapley", episodes=[0]).values[3, 0]
     drawn = browser.run("[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)")
     assert [number(text) for text in drawn] == pytest.approx(values.tolist(), abs=0.0051)
     signs = browser.run("[...document.querySelectorAll('.bars .fill')].map((bar) => bar.className.split(' ')[1])")
     assert signs == ["negative" if value < 0 else "positive" for value in values]
 
 
-def test_the_address_may_be_nonsense(browser: Any, page: Path, cartpole: Made) -> None:
-    last = len(cartpole[0].episode(0)) - 1
+def test_the_address_may_be_nonsense(browser: Any, page: Path, explained_cartpole: Made) -> None:
+    last = len(explained_cartpole[0].episode(0)) - 1
     for fragment, step in (("#step=99999", last), ("#step=-1", 0), ("#step=<b>", 0), ("#other", 0)):
         browser.open(page, fragment)
         assert browser.complaints() == []
         assert browser.text("#clock") == f"step {step} / {last}"
 
 
-def test_the_keyboard_is_enough(browser: Any, page: Path, cartpole: Made) -> None:
+def test_the_keyboard_is_enough(browser: Any, page: Path, explained_cartpole: Made) -> None:
     opened(browser, page)
-    last = len(cartpole[0].episode(0)) - 1
+    last = len(explained_cartpole[0].episode(0)) - 1
 
     def step() -> int:
         return int(browser.run("document.getElementById('scrubber').value"))
@@ -99,9 +99,9 @@ def test_the_frame_follows_the_step(browser: Any, page: Path, data_of: Callable[
     browser.wait_for("document.querySelector('.frame-image').naturalWidth > 0")
 
 
-def test_a_click_into_a_plot_goes_there(browser: Any, page: Path, cartpole: Made) -> None:
+def test_a_click_into_a_plot_goes_there(browser: Any, page: Path, explained_cartpole: Made) -> None:
     opened(browser, page, height=2000)
-    steps = len(cartpole[0].episode(0))
+    steps = len(explained_cartpole[0].episode(0))
     tracks = browser.run("document.querySelectorAll('.u-over').length")
     assert tracks == 6
     for at in range(tracks):
@@ -124,14 +124,14 @@ def change(browser: Any, selector: str, value: int) -> None:
     )
 
 
-def test_each_explained_scalar_can_be_chosen(browser: Any, page: Path, cartpole: Made) -> None:
+def test_each_explained_scalar_can_be_chosen(browser: Any, page: Path, explained_cartpole: Made) -> None:
     opened(browser, page, "#step=1")
     names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
     assert names[0] == "centered:chosen by shapley"
     assert set(names[1:]) == {"centered:chosen by gradient", "logit:left by gradient", "logit:right by gradient"}
     assert browser.run("document.querySelector('.standardized-label').hidden") is True
     change(browser, ".views", names.index("logit:right by gradient"))
-    values = cartpole[0].attribution("gradient", "logit:all", episodes=[0]).values[1, 1]
+    values = explained_cartpole[0].attribution("gradient", "logit:all", episodes=[0]).values[1, 1]
     assert "score per standard deviation" in browser.text(".caption")
     browser.run("document.querySelector('.standardized').click()")
     assert "score per unit of the feature" in browser.text(".caption")

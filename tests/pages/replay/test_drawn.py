@@ -17,9 +17,9 @@ def recorded(made: Made, seed: int, directory: Path) -> rltools.Recording:
     return rltools.record(made[1], "CartPole-v1", episodes=2, seed=seed, max_steps=3, directory=directory)
 
 
-def test_frames_of_all_shown_episodes_are_drawn(cartpole: Made, tmp_path: Path) -> None:
-    one = recorded(cartpole, 5, tmp_path / "one")
-    other = recorded(cartpole, one.outcome(1).seed, tmp_path / "other")
+def test_frames_of_all_shown_episodes_are_drawn(explained_cartpole: Made, tmp_path: Path) -> None:
+    one = recorded(explained_cartpole, 5, tmp_path / "one")
+    other = recorded(explained_cartpole, one.outcome(1).seed, tmp_path / "other")
     page = replay_episode(one, [1], beside=other)
     assert page == tmp_path / "one" / "replays" / "episode-000001-beside-other.html"
     assert [one.frames(number) is None for number in (0, 1)] == [True, False]
@@ -30,9 +30,9 @@ def test_frames_of_all_shown_episodes_are_drawn(cartpole: Made, tmp_path: Path) 
     assert one.frames(0) is not None
 
 
-def test_what_cannot_be_shown_is_not_drawn(cartpole: Made, tmp_path: Path) -> None:
-    one = recorded(cartpole, 5, tmp_path / "one")
-    other = recorded(cartpole, one.outcome(1).seed, tmp_path / "other")
+def test_what_cannot_be_shown_is_not_drawn(explained_cartpole: Made, tmp_path: Path) -> None:
+    one = recorded(explained_cartpole, 5, tmp_path / "one")
+    other = recorded(explained_cartpole, one.outcome(1).seed, tmp_path / "other")
     with pytest.raises(RecordingError, match="seed 5"):
         replay_episode(one, [1, 0], beside=other)
     with pytest.raises(UnknownNameError, match="no episode 4"):

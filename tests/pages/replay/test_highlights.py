@@ -17,8 +17,8 @@ SPEED = 25.0
 
 
 @pytest.fixture
-def header(cartpole: Any) -> Header:
-    recording: rltools.Recording = cartpole[0]
+def header(explained_cartpole: Any) -> Header:
+    recording: rltools.Recording = explained_cartpole[0]
     return recording.header
 
 

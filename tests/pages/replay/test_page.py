@@ -53,8 +53,8 @@ def numbers(entry: dict[str, Any]) -> np.ndarray:
     return np.where(values == np.iinfo(kind).min, np.nan, values * entry["scale"])
 
 
-def test_the_file_is_alone_and_loads_nothing(cartpole: Made, tmp_path: Path) -> None:
-    path = rltools.replay(cartpole[0], 0, tmp_path / "new" / "page.html")
+def test_the_file_is_alone_and_loads_nothing(explained_cartpole: Made, tmp_path: Path) -> None:
+    path = rltools.replay(explained_cartpole[0], 0, tmp_path / "new" / "page.html")
     assert [found.name for found in path.parent.iterdir()] == ["page.html"]
     elements = Elements(path.read_text(encoding="utf-8"))
     for tag, attributes in elements.tags:
@@ -64,8 +64,8 @@ def test_the_file_is_alone_and_loads_nothing(cartpole: Made, tmp_path: Path) -> 
     assert not re.search(r"@import|url\(", "".join(elements.texts["style"]))
 
 
-def test_the_security_policy_names_exactly_what_is_inlined(cartpole: Made, tmp_path: Path) -> None:
-    elements = Elements(rltools.replay(cartpole[0], 0, tmp_path / "page.html").read_text(encoding="utf-8"))
+def test_the_security_policy_names_exactly_what_is_inlined(explained_cartpole: Made, tmp_path: Path) -> None:
+    elements = Elements(rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html").read_text(encoding="utf-8"))
     (policy,) = [
         attributes["content"]
         for tag, attributes in elements.tags
@@ -85,8 +85,8 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_the_page_carries_the_recording(cartpole: Made, tmp_path: Path, data_of: Data) -> None:
-    recording, _ = cartpole
+def test_the_page_carries_the_recording(explained_cartpole: Made, tmp_path: Path, data_of: Data) -> None:
+    recording, _ = explained_cartpole
     data = data_of(rltools.replay(recording, 0, tmp_path / "page.html"))
     episode = recording.episode(0)
     assert data["outcome"]["seed"] == 5
@@ -107,27 +107,29 @@ def test_the_page_carries_the_recording(cartpole: Made, tmp_path: Path, data_of:
     np.testing.assert_allclose(numbers(data["deviations"]), states.astype(float).std(axis=0), rtol=1e-5)
 
 
-def test_method_and_target_narrow_what_is_shown(cartpole: Made, tmp_path: Path, data_of: Data) -> None:
-    data = data_of(rltools.replay(cartpole[0], 0, tmp_path / "page.html", method="gradient", target="logit:all"))
+def test_method_and_target_narrow_what_is_shown(explained_cartpole: Made, tmp_path: Path, data_of: Data) -> None:
+    data = data_of(
+        rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", method="gradient", target="logit:all")
+    )
     assert [asked["labels"] for asked in data["attributions"]] == [["logit:left", "logit:right"]]
     with pytest.raises(RecordingError, match="no occlusion"):
-        rltools.replay(cartpole[0], 0, tmp_path / "page.html", method="occlusion")
+        rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", method="occlusion")
 
 
-def test_an_unknown_episode_writes_nothing(cartpole: Made, tmp_path: Path) -> None:
+def test_an_unknown_episode_writes_nothing(explained_cartpole: Made, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="no episode 7"):
-        rltools.replay(cartpole[0], 7, tmp_path / "page.html")
+        rltools.replay(explained_cartpole[0], 7, tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_to_is_named(cartpole: Made, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_named(explained_cartpole: Made, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="cannot write to"):
-        rltools.replay(cartpole[0], 0, tmp_path / "file" / "page.html")
+        rltools.replay(explained_cartpole[0], 0, tmp_path / "file" / "page.html")
 
 
-def test_frames_are_only_where_they_were_kept(cartpole: Made, tmp_path: Path, data_of: Data) -> None:
-    data = data_of(rltools.replay(cartpole[0], 1, tmp_path / "page.html"))
+def test_frames_are_only_where_they_were_kept(explained_cartpole: Made, tmp_path: Path, data_of: Data) -> None:
+    data = data_of(rltools.replay(explained_cartpole[0], 1, tmp_path / "page.html"))
     assert data["frames"] is None
     assert (data["speed"], data["speed_known"]) == (30, False)
 

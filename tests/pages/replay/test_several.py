@@ -16,38 +16,40 @@ Data = Callable[[Path], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def other(cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> rltools.Recording:
+def other(explained_cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> rltools.Recording:
     """Episodes of another agent: the first of them has the seed of the second of the other's."""
-    directory, second = tmp_path_factory.mktemp("other") / "run", cartpole[0].outcome(1).seed
-    recording = rltools.record(cartpole[1], "CartPole-v1", episodes=2, seed=second, directory=directory)
-    return rltools.explain(recording, cartpole[1], method="gradient")
+    directory, second = tmp_path_factory.mktemp("other") / "run", explained_cartpole[0].outcome(1).seed
+    recording = rltools.record(explained_cartpole[1], "CartPole-v1", episodes=2, seed=second, directory=directory)
+    return rltools.explain(recording, explained_cartpole[1], method="gradient")
 
 
-def test_no_episode_is_an_error(cartpole: Made, tmp_path: Path) -> None:
+def test_no_episode_is_an_error(explained_cartpole: Made, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="at least one episode"):
-        rltools.replay(cartpole[0], [], tmp_path / "page.html")
+        rltools.replay(explained_cartpole[0], [], tmp_path / "page.html")
     with pytest.raises(UnknownNameError, match="no episode 9"):
-        rltools.replay(cartpole[0], [0, 9], tmp_path / "page.html")
+        rltools.replay(explained_cartpole[0], [0, 9], tmp_path / "page.html")
 
 
-def test_the_other_recording_must_have_the_seed(cartpole: Made, other: rltools.Recording, tmp_path: Path) -> None:
+def test_the_other_recording_must_have_the_seed(
+    explained_cartpole: Made, other: rltools.Recording, tmp_path: Path
+) -> None:
     with pytest.raises(
         RecordingError, match=r"episode 0 has seed 5, .*\(its seeds: \d+, \d+\); record one with seed=5"
     ):
-        rltools.replay(cartpole[0], [1, 0], tmp_path / "page.html", beside=other)
+        rltools.replay(explained_cartpole[0], [1, 0], tmp_path / "page.html", beside=other)
 
 
 def test_the_other_recording_must_be_of_the_environment(
-    cartpole: Made, images: rltools.Recording, tmp_path: Path
+    explained_cartpole: Made, images: rltools.Recording, tmp_path: Path
 ) -> None:
     with pytest.raises(RecordingError, match=r"of CartPole-v1, and .* of one made by a function"):
-        rltools.replay(cartpole[0], 0, tmp_path / "page.html", beside=images)
+        rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", beside=images)
 
 
 def test_how_to_make_it_again_names_everything(
-    cartpole: Made, other: rltools.Recording, tmp_path: Path, data_of: Data
+    explained_cartpole: Made, other: rltools.Recording, tmp_path: Path, data_of: Data
 ) -> None:
-    page = rltools.replay(cartpole[0], [1], tmp_path / "page.html", beside=other, title="two")
+    page = rltools.replay(explained_cartpole[0], [1], tmp_path / "page.html", beside=other, title="two")
     again = data_of(page)["again"]
     expected = (
         "replay(rltools.open_recording('run'), [1], 'page.html', title='two', beside=rltools.open_recording('run'))"
@@ -61,9 +63,9 @@ def opened(browser: Any, path: Path, fragment: str = "", **options: Any) -> None
     assert [url for url in browser.requests() if not url.startswith("data:")] == [path.resolve().as_uri()]
 
 
-def test_episodes_are_switched_by_list_key_and_address(browser: Any, cartpole: Made, tmp_path: Path) -> None:
-    path = rltools.replay(cartpole[0], [1, 0], tmp_path / "page.html")
-    lengths = [len(cartpole[0].episode(number)) for number in (1, 0)]
+def test_episodes_are_switched_by_list_key_and_address(browser: Any, explained_cartpole: Made, tmp_path: Path) -> None:
+    path = rltools.replay(explained_cartpole[0], [1, 0], tmp_path / "page.html")
+    lengths = [len(explained_cartpole[0].episode(number)) for number in (1, 0)]
     opened(browser, path, "#episode=0&step=4")
     assert browser.text("#clock") == f"step 4 / {lengths[1] - 1}"
     assert browser.run("document.querySelector('.frame').hidden") is False
@@ -88,10 +90,12 @@ def test_episodes_are_switched_by_list_key_and_address(browser: Any, cartpole: M
     assert browser.complaints() == []
 
 
-def test_two_agents_go_step_by_step(browser: Any, cartpole: Made, other: rltools.Recording, tmp_path: Path) -> None:
-    path = rltools.replay(cartpole[0], 1, tmp_path / "page.html", beside=other)
+def test_two_agents_go_step_by_step(
+    browser: Any, explained_cartpole: Made, other: rltools.Recording, tmp_path: Path
+) -> None:
+    path = rltools.replay(explained_cartpole[0], 1, tmp_path / "page.html", beside=other)
     opened(browser, path, "#step=3")
-    episodes = [cartpole[0].episode(1), other.episode(0)]
+    episodes = [explained_cartpole[0].episode(1), other.episode(0)]
     assert episodes[0].outcome.seed == episodes[1].outcome.seed
     taken = browser.run("[...document.querySelectorAll('.side')].map((x) => x.querySelector('.now dd').textContent)")
     assert taken == [("left", "right")[episode.actions[3]] for episode in episodes]
@@ -116,9 +120,11 @@ def test_two_agents_go_step_by_step(browser: Any, cartpole: Made, other: rltools
     assert browser.run("document.documentElement.scrollWidth") <= 400
 
 
-def test_the_shorter_of_two_says_that_it_is_over(browser: Any, cartpole: Made, tmp_path: Path) -> None:
-    short = rltools.record(cartpole[1], "CartPole-v1", episodes=1, seed=5, max_steps=4, directory=tmp_path / "short")
-    opened(browser, rltools.replay(cartpole[0], 0, tmp_path / "page.html", beside=short), "#step=3")
+def test_the_shorter_of_two_says_that_it_is_over(browser: Any, explained_cartpole: Made, tmp_path: Path) -> None:
+    short = rltools.record(
+        explained_cartpole[1], "CartPole-v1", episodes=1, seed=5, max_steps=4, directory=tmp_path / "short"
+    )
+    opened(browser, rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", beside=short), "#step=3")
     over = "[...document.querySelectorAll('.over')].map((text) => !text.hidden)"
     assert browser.run(over) == [False, False]
     browser.press("ArrowRight")

@@ -22,8 +22,8 @@ Made = tuple[rltools.Recording, rltools.Policy]
 
 
 @pytest.fixture(scope="module")
-def page(cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rltools.replay(cartpole[0], 0, tmp_path_factory.mktemp("pages") / "page.html")
+def page(explained_cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rltools.replay(explained_cartpole[0], 0, tmp_path_factory.mktemp("pages") / "page.html")
 
 
 def opened(browser: Any, path: Path, fragment: str = "", **options: Any) -> None:
@@ -35,8 +35,10 @@ def number(text: str) -> float:
     return float(text.replace("\u2212", "-"))
 
 
-def test_the_bars_start_from_the_mean_score_of_the_references(browser: Any, page: Path, cartpole: Made) -> None:
-    recording, policy = cartpole
+def test_the_bars_start_from_the_mean_score_of_the_references(
+    browser: Any, page: Path, explained_cartpole: Made
+) -> None:
+    recording, policy = explained_cartpole
     opened(browser, page, "#step=4")
     words = r"starts from (\S+), the mean score of the references, and the bars add (\S+)\."
     said = re.search(words, browser.text(".caption"))

@@ -16,8 +16,8 @@ DARK = "getComputedStyle(document.documentElement).getPropertyValue('--paper') =
 
 
 @pytest.fixture(scope="module")
-def page(cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rltools.replay(cartpole[0], 0, tmp_path_factory.mktemp("pages") / "page.html")
+def page(explained_cartpole: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rltools.replay(explained_cartpole[0], 0, tmp_path_factory.mktemp("pages") / "page.html")
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path],
     assert step(used) == steps[0]
 
 
-def test_the_probabilities_are_ribbons(used: Any, cartpole: Made) -> None:
+def test_the_probabilities_are_ribbons(used: Any, explained_cartpole: Made) -> None:
     """What is seen in the column of a step is divided as the probabilities are."""
-    scores = cartpole[0].episode(0).scores.astype(float)
+    scores = explained_cartpole[0].episode(0).scores.astype(float)
     share = (np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))[4, 0]
     painted = used.run(
         "(() => { const canvas = document.querySelectorAll('.track canvas')[4];"
@@ -114,14 +114,14 @@ def test_zoom_keeps_the_step_in_sight_and_turns_the_page(
     assert browser.complaints() == []
 
 
-def test_pointing_says_values_with_their_units(used: Any, cartpole: Made) -> None:
+def test_pointing_says_values_with_their_units(used: Any, explained_cartpole: Made) -> None:
     point = (
         "(() => {{ const over = document.querySelectorAll({which!r})[{at}];"
         "const {{ x, y, width, height }} = over.getBoundingClientRect();"
         "over.dispatchEvent(new PointerEvent('pointermove', {{ clientX: x + width / 2, clientY: y + height * {down},"
         "bubbles: true }})); return document.getElementById('tip').innerText; }})()"
     )
-    middle = len(cartpole[0].episode(0)) // 2
+    middle = len(explained_cartpole[0].episode(0)) // 2
     heat = used.run(point.format(which=".u-over", at=0, down=0.6)).split("\n")
     assert heat[:3] == ["step", str(middle), "pole angle"]
     assert heat[3].endswith(" score")

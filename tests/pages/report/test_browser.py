@@ -9,8 +9,8 @@ from rltools.pages.report import export_report, write_report
 
 
 @pytest.fixture(scope="module")
-def pages(cartpole, tmp_path_factory):
-    recording, _ = cartpole
+def pages(explained_cartpole, tmp_path_factory):
+    recording, _ = explained_cartpole
     replay(recording, 0, recording.directory / "replays" / "episode-000000.html")
     page = write_report(recording, commands=("rltools analyze tiny",))
     # Alone in a folder, as it arrives by mail.

@@ -176,7 +176,7 @@ def test_the_leading_share_is_the_headline_and_what_changes_the_decision_a_findi
         r'<span class="ends"> \[\d+, \d+\]</span> of the decision.',
         headline,
     )
-    assert '<p class="how">(gradient x standard deviation, centered:chosen)</p>' in page
+    assert '<p class="how">(gradient × std, centered:chosen)</p>' in page
     findings = [found for found in re.findall(r"<li>(.*?)</li>", page) if "(decision_change)" in found]
     assert len(findings) == 1
     assert findings[0].startswith(("Replacing ", "No feature changes the decision"))

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from rltools.pages.report._episodes import cards, strip
-from rltools.pages.report._parts import caveats, number, percent
+from rltools._util.text import number, percent
 from rltools.pages.report._run import wanted
-from rltools.pages.report._sentences import emphasized, told
+from rltools.pages.report._parts import attribution_name
+from rltools.pages.report._statement import sentence_html, statement
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
-from rltools.summary import part_shares, summarize
+from rltools.summary import Ranked, part_shares, run_caveats, summarize
+from rltools.summary.finding import Finding
 from rltools.testing import example_recording
 
 
@@ -35,19 +37,19 @@ def run(tmp_path):
 def test_the_headline_says_how_much_and_the_deck_when(run):
     recording = run(*[halves(9, 1, 30 + 3 * more) for more in range(6)])
     main = summarize(recording)
-    found = told(recording, main, [main])
-    assert found.headline == "obs[0] carries 79 % [79, 79] of the decision."
-    assert found.how == "shapley, centered:chosen"
-    assert found.deck == "Most of that lies in the first third of an episode: 82 % [82, 82]."
-    assert not any("Mean return" in said for said in found.sentences)
+    top = statement(recording, main, [main])
+    assert str(top.headline) == "obs[0] carries 79 % [79, 79] of the decision."
+    assert top.source == "shapley, centered:chosen"
+    assert str(top.deck) == "Most of that lies in the first third of an episode: 82 % [82, 82]."
+    assert not any("Mean return" in str(sentence) for sentence in top.findings)
 
 
 def test_a_summary_of_no_steps_has_only_that_to_say(run):
     recording = run(np.full((3, 1, 2), np.nan))
     main = summarize(recording)
-    found = told(recording, main, [main])
-    assert found.headline.startswith("n = 0: no explained steps")
-    assert (found.deck, found.sentences) == ("", ())
+    top = statement(recording, main, [main])
+    assert str(top.headline).startswith("n = 0: no explained steps")
+    assert (top.deck, top.findings) == (None, ())
     assert wanted(recording, main, [main]) == ()
 
 
@@ -62,8 +64,9 @@ def test_of_a_dict_each_array_has_its_share(run):
     assert first.share == pytest.approx(8 / 12)
     assert first.low < 0.5
     assert first.high > 0.75
-    said = told(recording, summary, [summary]).sentences
-    assert any(one.startswith("Of the arrays in an observation, all entries together: b 67 % [") for one in said)
+    sentences = map(str, statement(recording, summary, [summary]).findings)
+    start = "Of the arrays in an observation, all elements together: b 67 % ["
+    assert any(sentence.startswith(start) for sentence in sentences)
 
 
 def test_an_observation_of_one_array_has_no_parts(run):
@@ -72,12 +75,11 @@ def test_an_observation_of_one_array_has_no_parts(run):
 
 
 def test_percentages_are_set_off_and_names_escaped():
-    said = emphasized("<b> carries 9.5 % [8, 11] of the decision (a, b).", "<b>")
-    assert said == (
+    lead = Finding("lead", (Ranked("<b>", 0, 0.095, 0.08, 0.11),), method="a", target="b")
+    assert sentence_html(lead.sentence) == (
         '<b>&lt;b&gt;</b> carries <span class="share">9.5 %</span><span class="ends"> [8, 11]</span> of the decision'
         '<span class="how"> (a, b)</span>.'
     )
-    assert emphasized("5 % </span>", "") == '<span class="share">5 %</span> &lt;/span&gt;'
 
 
 def test_numbers_are_written_for_people():
@@ -121,10 +123,11 @@ def test_the_best_the_median_and_the_worst_episode_have_cards(run):
 
 def test_a_caveat_says_which_methods_it_is_about(run):
     recording = run(np.ones((4, 1, 2)), np.zeros((4, 1, 2)), unit="score per unit", method="gradient")
-    found = caveats(recording, [summarize(recording)])
-    assert [caveat.lead for caveat in found] == ["Saturated steps", "Few episodes", "Units"]
-    assert found[0].text.startswith("At 50 % of the steps every feature's value is exactly 0")
-    assert not any(caveat.about for caveat in found)
+    summary = summarize(recording)
+    caveats = run_caveats(recording, [(attribution_name(recording, summary), summary)])
+    assert [caveat.heading for caveat in caveats] == ["Saturated steps", "Few episodes", "Units"]
+    assert str(caveats[0]).startswith("At 50 % of the steps every feature's value is exactly 0")
+    assert not any(caveat.about for caveat in caveats)
 
 
 def test_the_plots_are_those_that_have_something_to_show(run):

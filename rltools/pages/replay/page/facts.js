@@ -2,6 +2,7 @@
 
 import { fact } from "./document.js";
 import { brief } from "./numbers.js";
+import { termMeaning, termName } from "./terms.js";
 import { parametersText } from "./words.js";
 
 // A single side has its facts at the top of the page, in `host`; each of two has them under a heading of its own.
@@ -23,9 +24,10 @@ export function showFacts({ $, episode }, host) {
   const explained = episode.attributions.map((each) => `${each.target} by ${each.method} (${parametersText(each)})`);
   const versions = Object.entries(episode.versions).map(([name, version]) => `${name} ${version}`);
   fact(provenance, "policy", `${episode.library}, sha256 ${episode.sha256.slice(0, 12)}`).title = episode.sha256;
-  fact(provenance, "actions", episode.deterministic ? "the policy's best" : "drawn from the policy");
+  const actions = episode.deterministic ? "deterministic" : "sampled";
+  fact(provenance, "actions", termName(actions)).title = termMeaning(actions);
   fact(provenance, "explained", explained.join("; ") || "nothing");
   if (episode.notes.length) fact(provenance, "caveats", episode.notes.join("; "));
-  if (outcome.out_of_space) fact(provenance, "observations outside the declared space", String(outcome.outside));
+  if (outcome.out_of_space) fact(provenance, "observations outside the declared space", String(outcome.out_of_space));
   fact(provenance, "made by", versions.join(", ") || "rltools");
 }

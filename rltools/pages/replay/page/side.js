@@ -117,7 +117,10 @@ function fillSide(side, root, extent) {
     showNow(step);
     showObservations(view, step, $("overlay").checked);
     showBars(view, step);
-    if (view) $("caption").textContent = captionText(side, view, step);
+    if (view) {
+      $("caption").textContent = captionText(side, view, step);
+      $("caption").title = view.attribution.meaning;
+    }
     panels.showStep(view, feature, step);
     span.follow(step);
     tracks.markStep(step);

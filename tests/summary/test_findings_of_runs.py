@@ -1,11 +1,10 @@
-"""What the page of an experiment says in sentences."""
+"""The findings of an experiment."""
 
 import numpy as np
 import pytest
 
-from rltools.pages.report._answers import agreement, leading
-from rltools.pages.report._sentences import meaning
-from rltools.summary import summarize
+from rltools._util.glossary import target_meaning
+from rltools.summary import find_agreement, find_leads, summarize
 from rltools.targets import SCORES
 from rltools.testing import example_recording
 
@@ -20,6 +19,14 @@ def made(tmp_path):
         return summarize(recording)
 
     return make
+
+
+def leading(labels, summaries):
+    return tuple(map(str, find_leads(labels, summaries)))
+
+
+def agreement(summaries):
+    return tuple(map(str, find_agreement(summaries)))
 
 
 def test_the_leading_feature_is_named_with_its_share_and_interval(made):
@@ -90,9 +97,9 @@ def test_agreement_with_controls_is_apart(made):
     drawn = made("drawn", (1, 2, 3, 4), method="random", unit="rank")
     ranked, beside, caution = agreement({run: [first, second, varying, drawn]})
     assert ranked.endswith("between methods 0.80.")
-    assert "shapley with deviation −1.00 and random 1.00; gradient with deviation −0.80 and random 0.80." in beside
+    assert "shapley with std −1.00 and random 1.00; gradient with std −0.80 and random 0.80." in beside
     assert caution == (
-        "A method that ranks features as the control deviation does says no more than how much each varies; agreement "
+        "A method that ranks features as the control std does says no more than how much each varies; agreement "
         "with the control random is chance."
     )
     beside, caution = agreement({run: [first, drawn], ("b", 50): [varying]})
@@ -113,10 +120,10 @@ def test_no_control_leads(made):
 @pytest.mark.parametrize("action", ["chosen", "runner_up", "all", "left", "0", "chosen - runner_up"])
 def test_every_target_has_a_meaning(score, action):
     target = score if score in ("value", "entropy", "kl", "decision") else f"{score}:{action}"
-    assert meaning(target).startswith(f"{target} is ")
-    assert meaning(target).endswith(".")
+    assert target_meaning(target).startswith(f"{target} is ")
+    assert target_meaning(target).endswith(".")
 
 
 def test_what_is_not_known_has_none():
-    assert meaning("charm:chosen") == ""
-    assert meaning("logit:chosen - value") == ""
+    assert target_meaning("charm:chosen") == ""
+    assert target_meaning("logit:chosen - value") == ""

@@ -1,0 +1,107 @@
+"""The words that pages, plots, videos and the terminal share: what each means, and where more is said about it.
+
+A page that explains a word takes its meaning from here, so that one word means one thing everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word, and what it means.
+
+    Attributes:
+        name: as it is written on a page.
+        meaning: in plain words, to be read after "is"; without a full stop.
+        link: the page of the documentation that says more.
+    """
+
+    name: str
+    meaning: str
+    link: str
+
+
+def _terms(link: str, **meanings: str | tuple[str, str]) -> dict[str, Term]:
+    """Terms with a link in common; each as its meaning, or as its name and its meaning."""
+    terms = {}
+    for key, value in meanings.items():
+        name, meaning = value if isinstance(value, tuple) else (key.replace("_", " "), value)
+        terms[key] = Term(name, meaning, link)
+    return terms
+
+
+SCORES = _terms(
+    "docs/targets.md",
+    logit=("logit", "the raw score of {}, before scores become probabilities"),
+    q_value=("q_value", "the return that the network expects of {}"),
+    advantage="how much better than the state's value the network expects {} to be",
+    centered="the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
+    log_probability=("log_probability", "the logarithm of the probability of {}"),
+    probability="the probability of {}",
+    action="{}, as it is sent to the environment",
+    mean="the mean that {} is drawn around",
+    value="the return that the network expects from a state on",
+    entropy="how undecided the policy is",
+    kl="how far the policy's distribution is from the one at the recorded state",
+    decision="what the policy does",
+)
+"""The score that a target begins with; `{}` stands for the action."""
+
+ACTIONS = _terms(
+    "docs/targets.md",
+    chosen="the action taken",
+    runner_up=("runner_up", "the best action other than the one taken"),
+    all="each action",
+)
+"""The action that a target names."""
+
+ENDINGS = _terms(
+    "docs/uncertainty.md",
+    terminated="terminated by the environment",
+    truncated="truncated by the environment",
+    limit="stopped at the step limit",
+    fault="stopped by a fault",
+)
+"""How an episode ended."""
+
+TERMS = _terms(
+    "docs/uncertainty.md",
+    attribution="how much a feature adds to the target value at a step, positive or negative",
+    control="a method that knows nothing of the agent, of which only the order of the features means anything",
+    deterministic=("the policy's best", "the action with the highest score, or the mean of the distribution"),
+    interval="the range that holds the number of other episodes of the same agent, with the probability given",
+    method="how attributions are computed",
+    rank_agreement="how alike two orders of the features are (Spearman): 1 is the same order, 0 an unrelated one",
+    references="visited states that features are compared with",
+    residual=("left unexplained", "the part of the target value that attributions do not add up to"),
+    sampled=("drawn from the policy's distribution", "an action drawn with the policy's own probabilities"),
+    share=("share of importance", "a feature's mean magnitude among those of all features"),
+    std=("× std", "multiplied with the standard deviation of the feature over the recorded states"),
+    target="the number that is explained, for instance the score of the action taken",
+)
+"""Words about attributions and their numbers."""
+
+
+def target_meaning(target: str) -> str:
+    """A sentence that says what a target is; "" for one that the glossary does not know.
+
+    >>> target_meaning("logit:chosen")
+    'logit:chosen is the raw score of the action taken, before scores become probabilities.'
+    >>> target_meaning("probability:chosen - runner_up")
+    'probability:chosen - runner_up is the probability of the action taken, less that of the best action other than \
+the one taken.'
+    """
+    first, _, subtrahend = target.partition(" - ")
+    score, _, action = first.partition(":")
+    if score not in SCORES or (subtrahend and subtrahend not in ACTIONS):
+        return ""
+    meaning = SCORES[score].meaning.format(_action(score, action))
+    return f"{target} is {meaning}{f', less that of {ACTIONS[subtrahend].meaning}' if subtrahend else ''}."
+
+
+def _action(score: str, action: str) -> str:
+    if score in ("action", "mean") and action == "all":
+        return "each element of the action"
+    return ACTIONS[action].meaning if action in ACTIONS else f"the action {action!r}"

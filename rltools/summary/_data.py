@@ -1,0 +1,183 @@
+"""The numbers of a summary, and which features they put first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rltools._util.discovery import unknown
+from rltools.recording import Outcome
+from rltools.stats import Interval, Jackknife, standing
+from rltools.summary._estimates import Statistics
+from rltools.summary.caveats import Caveat
+
+DECISION = "decision"
+"""The target that is no score: how much of it a feature changes is no share of a whole."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One feature among those that matter most.
+
+    Attributes:
+        feature: its name.
+        position: its position in `Summary.features`.
+        share: of the importance of all features, from 0 to 1; of the target `decision` how much it changes.
+        low: lower end of the interval; NaN with fewer than two episodes, or a few that all agree.
+        high: upper end; likewise.
+        few: whether so few of the episodes carry it that the interval is rough.
+        changes: of the target `decision` with several choices or dimensions, the one that the feature changes most.
+    """
+
+    feature: str
+    position: int
+    share: float
+    low: float
+    high: float
+    few: bool = False
+    changes: str = ""
+
+
+@dataclass(frozen=True)
+class Returns:
+    """The mean undiscounted return of the episodes that were not ended by a fault, with its interval."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What a method leaves unexplained, relative to the std of the target value over the explained steps.
+
+    Attributes:
+        largest: magnitude; infinite where the target value never changes and a residual is left.
+        over: at how many steps the values are less exact than the method promises; where it promises nothing, at how
+            many the residual is larger than 1 %.
+    """
+
+    largest: float
+    over: int
+
+
+@dataclass(frozen=True, eq=False)
+class SummaryData:
+    """Everything that a `Summary` holds, whose docstring describes each attribute."""
+
+    key: str
+    policy: str
+    environment: str
+    method: str
+    target: str
+    effect: str
+    unit: str
+    labels: tuple[str, ...]
+    features: tuple[str, ...]
+    units: tuple[str, ...]
+    n: int
+    n_steps: int
+    episodes: int
+    non_finite: int
+    all_zero: float
+    residuals: Residuals | None
+    outcomes: tuple[Outcome, ...]
+    returns: Returns
+    overall: Statistics
+    by_action: Mapping[str, Statistics]
+    std: np.ndarray | None
+    level: float
+    magnitudes: np.ndarray
+    caveats: tuple[Caveat, ...]
+    unseen: tuple[str, ...] = ()
+    apart: str = ""
+
+    def position(self, feature: str) -> int:
+        """The position of a feature, or of a region of an image, in `features`.
+
+        Raises:
+            UnknownNameError: no feature has this name.
+        """
+        if feature not in self.features:
+            raise unknown("feature", feature, self.features)
+        return self.features.index(feature)
+
+    def top(self, k: int | None = None, *, action: str = "") -> tuple[Ranked, ...]:
+        """The k features that matter most, over all targets together; all by default.
+
+        Ranked by the standardized share where the unit is "score per unit", else by the share.
+        """
+        statistics = self.by_action[action] if action else self.overall
+        importance, few = statistics.importance, statistics.few
+        order = np.argsort(-importance.value, kind="stable")  # NaN comes last
+        return tuple(
+            replace(ranked_at(self.features, importance, position), few=bool(few[position]))
+            for position in map(int, order[:k])
+        )
+
+
+def ranked_at(names: Sequence[str], shares: Interval, position: int) -> Ranked:
+    """The feature at a position, with its share.
+
+    Args:
+        names: of all features.
+        shares: `[feature]`, of each.
+        position: of the feature.
+    """
+    value, low, high = (float(end[position]) for end in (shares.value, shares.low, shares.high))
+    return Ranked(names[position], position, value, low, high)
+
+
+def ranked_features(summary: SummaryData, action: str = "") -> tuple[Ranked, ...]:
+    """All features, those that matter most first, as `Summary.top`.
+
+    What changes a decision is no share of a whole: of the target `decision` each feature has as its share how much it
+    changes the choice, or the dimension of the action, that it changes most.
+    """
+    if summary.target != DECISION:
+        return summary.top(action=action)
+    mean, changes = (summary.by_action[action] if action else summary.overall).mean, []
+    for ranked in summary.top(action=action):
+        label = _most_changed(summary, ranked.position)
+        index = (label, ranked.position)
+        value, low, high = (float(part[index]) for part in (mean.value, mean.low, mean.high))
+        changes.append(replace(ranked, share=value, low=low, high=high, changes=_changed(summary, label)))
+    return tuple(sorted(changes, key=lambda change: -change.share))
+
+
+def leaders(summary: SummaryData, action: str = "") -> tuple[Ranked, ...]:
+    """The feature that matters most, and all that cannot be told apart from it; a single one whose lead is certain.
+
+    A lead is certain where the interval of the difference from each other feature, in the same episodes and with the
+    same references, is above 0. Features that do not matter are never among them; without steps there are none.
+    """
+    statistics = summary.by_action[action] if action else summary.overall
+    if summary.target == DECISION:
+        labels = [_most_changed(summary, position) for position in range(len(summary.features))]
+        positions = np.arange(len(labels))
+        mean = statistics.drawn["mean"]
+        drawn = Jackknife(mean.value[labels, positions], tuple(part[:, labels, positions] for part in mean.without))
+    else:
+        drawn = statistics.drawn_importance
+    order = standing(drawn, summary.level)
+    tied = set(order.order[: order.leaders].tolist())
+    return tuple(ranked for ranked in ranked_features(summary, action) if ranked.position in tied and ranked.share > 0)
+
+
+def is_continuous(summary: SummaryData) -> bool:
+    """Whether a summary of the target `decision` is of continuous actions."""
+    return summary.labels[0].startswith(f"{DECISION}:")
+
+
+def _most_changed(summary: SummaryData, position: int) -> int:
+    return int(summary.overall.mean.value[:, position].argmax())
+
+
+def _changed(summary: SummaryData, label: int) -> str:
+    """The choice, or the dimension of the action, of a label; "" of the only one."""
+    if len(summary.labels) == 1:
+        return ""
+    return summary.labels[label].removeprefix(f"{DECISION}:") if is_continuous(summary) else f"choice {label}"

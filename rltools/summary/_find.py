@@ -1,0 +1,142 @@
+"""The findings of one summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+from rltools.stats import Interval, Jackknife, standing
+from rltools.summary._agreement import is_control
+from rltools.summary._data import DECISION, Ranked, SummaryData, is_continuous, leaders, ranked_at, ranked_features
+from rltools.summary._estimates import scores_of
+from rltools.summary.caveats import Caveat
+from rltools.summary.finding import NAMED, Doubt, Finding, number_of
+
+FEWEST_STEPS = 10
+"""Steps of an action for a finding about it."""
+MOST_APART = 6
+"""Targets of one pass that are named one by one."""
+
+
+def find(summary: SummaryData) -> tuple[Finding | Caveat, ...]:
+    """What matters most, what the agent reaches, and what to be careful about; the most important first."""
+    if summary.n == 0:
+        return (_finding(summary)("no_steps", total=summary.episodes),)
+    if is_control(summary.unit):
+        return (*_control(summary), *_mean_return(summary), *summary.caveats)
+    return (
+        *(find_decision(summary) if summary.target == DECISION else _lead(summary)),
+        *_targets_apart(summary),
+        *_by_action(summary),
+        *_mean_return(summary),
+        *_careful(summary),
+        *summary.caveats,
+    )
+
+
+def find_decision(summary: SummaryData) -> tuple[Finding, ...]:
+    """What changes the decision most often, or moves it furthest; of a summary of the target `decision`."""
+    if summary.n == 0:
+        return ()
+    return _leading(summary, tuple(change for change in ranked_features(summary)[:NAMED] if change.share > 0))
+
+
+def _finding(summary: SummaryData) -> partial[Finding]:
+    """A finding of a summary, but for its kind and what it says."""
+    return partial(
+        Finding,
+        method=summary.method,
+        target=summary.target,
+        context=tuple(filter(None, (summary.effect, summary.apart))),
+        standardized=summary.std is not None,
+        continuous=summary.target == DECISION and is_continuous(summary),
+        unseen=bool(summary.unseen),
+        level=summary.level,
+    )
+
+
+def _lead(summary: SummaryData) -> tuple[Finding, ...]:
+    return _leading(summary, tuple(ranked for ranked in summary.top(NAMED) if not math.isnan(ranked.share)))
+
+
+def _leading(summary: SummaryData, ranked: tuple[Ranked, ...]) -> tuple[Finding, ...]:
+    """What comes first, and what comes next."""
+    finding = _finding(summary)
+    if not ranked:
+        return (finding("nothing_matters"),)
+    tied = leaders(summary)
+    count = min(len(tied), NAMED) if len(tied) > 1 else 1
+    first = finding(
+        "lead",
+        subjects=ranked[:count],
+        leaders=max(1, len(tied)),
+        doubt=_doubt(summary) if len(tied) > 1 else "",
+        total=len(summary.labels),
+    )
+    return (first, finding("next", subjects=ranked[count:])) if ranked[count:] else (first,)
+
+
+def _doubt(summary: SummaryData) -> Doubt:
+    """Why no feature certainly leads."""
+    if summary.overall.episodes < 2:
+        return "one_episode"
+    if math.isnan(summary.overall.importance.low[ranked_features(summary)[0].position]):
+        return "no_interval"
+    return "tied"
+
+
+def _control(summary: SummaryData) -> tuple[Finding, ...]:
+    finding = _finding(summary)
+    ranked = tuple(ranked for ranked in summary.top(NAMED) if ranked.share > 0)
+    return finding("control", subjects=ranked), finding("control_is_no_finding")
+
+
+def _targets_apart(summary: SummaryData) -> Iterator[Finding]:
+    """What leads each of several targets, where shares over all of them are of different scores."""
+    scores = tuple(dict.fromkeys(scores_of(summary.labels)))
+    if len(scores) < 2 or len(summary.labels) > MOST_APART:
+        return
+    statistics = summary.overall
+    name = "share" if statistics.standardized_share is None else "standardized_share"
+    shares, drawn, parts = statistics.standardized_share or statistics.share, statistics.drawn[name], []
+    for index, label in enumerate(summary.labels):
+        of_target = Interval(*(part[index] for part in (shares.value, shares.low, shares.high)))
+        without = tuple(part[:, index] for part in drawn.without)
+        order = standing(Jackknife(of_target.value, without), summary.level)
+        first = (ranked_at(summary.features, of_target, int(position)) for position in order.order[: order.leaders])
+        tied = [ranked for ranked in first if ranked.share > 0]
+        if tied:
+            subjects = tuple(tied[:NAMED])
+            parts.append(Finding("lead", subjects, len(tied), method=summary.method, target=label))
+    yield _finding(summary)("targets_apart", parts=tuple(parts), context=scores)
+
+
+def _by_action(summary: SummaryData) -> Iterator[Finding]:
+    first = ranked_features(summary)[0]
+    for action, statistics in summary.by_action.items():
+        if statistics.episodes < 2 or statistics.n < FEWEST_STEPS:
+            continue
+        tied = leaders(summary, action)
+        if tied and tied[0].feature != first.feature:
+            yield _finding(summary)(
+                "by_action", subjects=tied[:NAMED], leaders=len(tied), action=action, n=statistics.n
+            )
+
+
+def _mean_return(summary: SummaryData) -> Iterator[Finding]:
+    returns = summary.returns
+    if returns.n:
+        mean = number_of("return", returns.mean, returns.low, returns.high)
+        yield Finding("mean_return", (mean,), n=returns.n, level=summary.level)
+
+
+def _careful(summary: SummaryData) -> Iterator[Finding]:
+    finding, residuals = _finding(summary), summary.residuals
+    if summary.non_finite:
+        yield finding("non_finite", n=summary.non_finite, total=summary.n_steps)
+    if summary.all_zero > 0:
+        yield finding("all_zero", subjects=(number_of("steps", summary.all_zero),), n=summary.n)
+    if residuals is not None and residuals.over:
+        largest = number_of("residual", residuals.largest)
+        yield finding("residual", subjects=(largest,), n=residuals.over, total=summary.n)

@@ -1,0 +1,243 @@
+"""What a summary or a run says, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rltools._util.text import interval, percent, plural
+from rltools.stats import chance
+from rltools.summary._agreement import is_control
+from rltools.summary._data import DECISION, Ranked, SummaryData
+from rltools.summary.finding import NAMED, Finding, wording
+from rltools.summary.sentence import Sentence, joined, listed, share_of, source, span
+
+_DEFAULT_NOUN = "decision"
+_NOUNS = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy", "kl": "divergence"}
+"""What shares are of, by the score of the target."""
+_ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
+"""What to call an order, by its least rank correlation with another."""
+
+
+def method_name(summary: SummaryData) -> str:
+    """The method; a control is marked as such: `random (control)`."""
+    return f"{summary.method} (control)" if is_control(summary.unit) else summary.method
+
+
+def effect(change: Ranked, *, continuous: bool) -> Sentence:
+    """What replacing a feature does to the decision: `changes the action in 31 % [28, 34] of the steps`."""
+    changed = change.changes or "the action"
+    if continuous:
+        return f"moves {changed} by " + share_of(change) + " of its range"
+    return f"changes {changed} in " + share_of(change) + " of the steps"
+
+
+def ranking(subjects: Sequence[Ranked], *, shares: bool = True) -> str:
+    """Features in order with their shares; of a control, whose shares mean nothing, the order alone."""
+    if not shares:
+        return f"{', '.join(ranked.feature for ranked in subjects)} (only an order)"
+    return ", ".join(f"{ranked.feature} {share_of(ranked)}" for ranked in subjects)
+
+
+def with_share(ranked: Ranked, word: str = "") -> Sentence:
+    return f"{ranked.feature}{word} " + share_of(ranked)
+
+
+def _noun(finding: Finding) -> str:
+    if " & " in finding.target and finding.total > 1:
+        return "explained scores"
+    return _NOUNS.get(finding.target.split(":")[0], _DEFAULT_NOUN)
+
+
+def _doubt(finding: Finding) -> str:
+    """Why no leader is named."""
+    if finding.doubt == "one_episode":
+        return "a single episode does not show which comes first"
+    if finding.doubt == "no_interval":
+        return "too few episodes or references that are all alike do not show which comes first"
+    more = f" and {finding.leaders - NAMED} more" if finding.leaders > NAMED else ""
+    return f"which of these{more} comes first is uncertain"
+
+
+@wording("lead")
+def _lead(finding: Finding) -> Sentence:
+    first, *tied = finding.subjects
+    if finding.target == DECISION:
+        start = f"Replacing {first.feature} by that of another visited state "
+        sentence = start + effect(first, continuous=finding.continuous)
+        beside = [_change(change, continuous=finding.continuous) for change in tied]
+    else:
+        sentence = span(first.feature, "feature") + " carries " + share_of(first) + f" of the {_noun(finding)}"
+        beside = [with_share(ranked) for ranked in tied]
+    if finding.leaders > 1:
+        sentence += (" and " if len(beside) == 1 else ", ") + listed(beside) + f": {_doubt(finding)}"
+    return sentence + source(finding.source) + "."
+
+
+def _change(change: Ranked, *, continuous: bool) -> Sentence:
+    changed = f" ({change.changes})" if change.changes else ""
+    return f"{change.feature} {'by' if continuous else 'in'} " + share_of(change) + changed
+
+
+@wording("next")
+def _next(finding: Finding) -> Sentence:
+    if finding.target == DECISION:
+        others = [_change(change, continuous=finding.continuous) for change in finding.subjects]
+    else:
+        others = [with_share(ranked, " with") for ranked in finding.subjects]
+    return "Next: " + joined(others, " and ") + "."
+
+
+@wording("nothing_matters")
+def _nothing_matters(finding: Finding) -> Sentence:
+    if finding.target == DECISION:
+        text = "No feature changes the decision when it alone is that of another visited state"
+        return text + source(finding.source) + "."
+    if finding.unseen:
+        start = span("Every attribution is exactly 0")
+        return start + source(finding.source) + ", which does not mean that no feature matters."
+    return span("No feature matters: every attribution is exactly 0") + source(finding.source) + "."
+
+
+@wording("targets_apart")
+def _targets_apart(finding: Finding) -> Sentence:
+    leads = []
+    for apart in finding.parts:
+        start = f"of {apart.target} alone "
+        if apart.leaders == 1:
+            leads.append(f"{start}{apart.subjects[0].feature} carries " + share_of(apart.subjects[0]))
+        else:
+            tied = joined([with_share(ranked, " with") for ranked in apart.subjects], " or ")
+            more = f" or one of {apart.leaders - NAMED} more" if apart.leaders > NAMED else ""
+            leads.append(start + tied + f"{more} leads")
+    start = f"Shares are the means of those of {' and '.join(finding.context)}, which count alike: "
+    return start + joined(leads) + "."
+
+
+@wording("by_action")
+def _by_action(finding: Finding) -> Sentence:
+    when = f"When it takes {finding.action!r} ({finding.n} steps), "
+    if finding.leaders == 1:
+        matters = "changes that most often" if finding.target == DECISION else "matters most"
+        return f"{when}{finding.subjects[0].feature} {matters}: " + share_of(finding.subjects[0]) + "."
+    tied = listed([with_share(ranked) for ranked in finding.subjects])
+    return f"{when}no feature is certain to matter most: " + tied + " cannot be told apart."
+
+
+@wording("control")
+def _control(finding: Finding) -> Sentence:
+    """Never what the agent looks at: no shares, which mean nothing here."""
+    order = ", then ".join(ranked.feature for ranked in finding.subjects)
+    consequence = f"the order is {order}" if order else "no feature comes first: all have 0"
+    return span(f"By the control {finding.method}, which knows nothing of the agent, {consequence}.")
+
+
+@wording("all_zero")
+def _all_zero(finding: Finding) -> Sentence:
+    start = "At " + span(percent(finding.subjects[0].share), "share") + " of the steps "
+    if finding.target == DECISION:
+        return start + "no feature changes the decision alone."
+    if finding.unseen:
+        return start + "every attribution is exactly 0."
+    return start + "no feature has any influence (exactly 0): dead units or saturation."
+
+
+@wording("residual")
+def _residual(finding: Finding) -> Sentence:
+    largest = span(percent(finding.subjects[0].share), "share")
+    start = f"{finding.method} is less exact than it should be at {finding.n} of {finding.total} steps; "
+    return start + "it leaves up to " + largest + " of the score's spread unexplained."
+
+
+@wording("mean_return")
+def _mean_return(finding: Finding) -> Sentence:
+    mean = finding.subjects[0]
+    return span(f"Mean return {interval(mean.share, mean.low, mean.high)} over {plural(finding.n, 'episode')}.")
+
+
+@wording("time")
+def _time(finding: Finding) -> Sentence:
+    (feature,) = finding.subjects
+    text = f"{feature.feature} matters most in {finding.part} of an episode: "
+    return text + share_of(feature) + f" of its weight{_in_steps(finding)}."
+
+
+@wording("lead_time")
+def _lead_time(finding: Finding) -> Sentence:
+    (feature,) = finding.subjects
+    if finding.leaders == 1:
+        return f"Most of that lies in {finding.part} of an episode: " + share_of(feature) + f"{_in_steps(finding)}."
+    return share_of(feature) + f" of that lies in {finding.part} of an episode."
+
+
+def _in_steps(finding: Finding) -> Sentence | str:
+    """The share of the steps that a part has; of thirds everybody knows it."""
+    return f", in {100 * finding.even:.0f} % of the steps" if finding.even else ""
+
+
+@wording("arrays")
+def _arrays(finding: Finding) -> Sentence:
+    shares = joined([with_share(ranked) for ranked in finding.subjects])
+    return "Of the arrays in an observation, all elements together: " + shares + "."
+
+
+@wording("memory")
+def _memory(finding: Finding) -> Sentence:
+    past = share_of(finding.subjects[0])
+    window = plural(finding.n, "observation")
+    start = "Through its memory, what it saw before the moment carries " + past
+    return start + f" of the weight of the last {window}" + source(finding.source) + "."
+
+
+@wording("agreement")
+def _agreement(finding: Finding) -> Sentence:
+    correlation = finding.subjects[0]
+    by_chance = chance(finding.n)
+    means_nothing = by_chance >= 1  # with so few features even the same order may be chance
+    aside = ""
+    if means_nothing:
+        aside = ", which so few features can have by chance"
+    elif correlation.share < by_chance:
+        aside = ", no more than chance gives so few features"
+    order = order_name(correlation.low, correlation.high, -1.0 if means_nothing else by_chance)
+    rank = f"rank correlation {correlation_text(correlation)}{aside}"
+    if order:
+        return span(f"{finding.method} puts the features in {order} order: {rank}.")
+    return span(f"The order by {finding.method} in the single episode has a {rank}.")
+
+
+def order_name(low: float, high: float, by_chance: float) -> str:
+    """What to call an order as far as the interval of its correlation tells; "" without an interval."""
+    names = [
+        "what may be an unrelated" if end < by_chance else next(name for least, name in _ORDERS if end >= least)
+        for end in (low, high)
+        if not math.isnan(end)
+    ]
+    return " or ".join(dict.fromkeys(names))
+
+
+def correlation_text(correlation: Ranked) -> str:
+    """A correlation with its interval: `0.91 [0.87, 0.94]`."""
+    return interval(correlation.share, correlation.low, correlation.high, two_decimals)
+
+
+def two_decimals(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+@wording("no_steps")
+def _no_steps(finding: Finding) -> Sentence:
+    text = f"n = 0: no explained steps in {plural(finding.total, 'episode')}"
+    return span(text) + source(finding.source) + "."
+
+
+@wording("non_finite")
+def _non_finite(finding: Finding) -> Sentence:
+    return span(f"{finding.n} of {finding.total} steps gave no finite attribution and are left out.")
+
+
+@wording("control_is_no_finding")
+def _control_is_no_finding(_: Finding) -> Sentence:
+    return span(
+        "That is no finding: a method whose order of the features is much like it says nothing of the agent either."
+    )

@@ -1,0 +1,129 @@
+"""A finding as data. `_wording.py` and `_wording_of_runs.py` put it into words, and nothing reads them back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from rltools.summary._data import DECISION, Ranked
+from rltools.summary.sentence import Sentence
+
+FindingKind = Literal[
+    "agreement",
+    "all_zero",
+    "arrays",
+    "by_action",
+    "control",
+    "control_agreement",
+    "control_is_no_finding",
+    "control_meaning",
+    "lead",
+    "lead_counts",
+    "lead_time",
+    "mean_return",
+    "memory",
+    "next",
+    "no_steps",
+    "non_finite",
+    "nothing_matters",
+    "rank_agreement",
+    "ranking",
+    "residual",
+    "run_leads",
+    "targets_apart",
+    "time",
+]
+Doubt = Literal["", "one_episode", "no_interval", "tied"]
+"""Why no feature certainly leads; "" where one does."""
+NAMED = 3
+"""Features named in a sentence."""
+MOST_NAMED = 6
+"""Runs that get a sentence each, and features counted over many runs."""
+_WORDING: dict[FindingKind, Callable[[Finding], Sentence]] = {}
+"""How each kind is worded; `wording` adds to it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that recorded attributions say. `str` gives it as a sentence.
+
+    Attributes:
+        kind: what it says, which decides the wording.
+        subjects: the features that it is about, the first one first, each with its share and interval; of a return or a
+            rank correlation a single number under the name of what it is of.
+        leaders: how many of the first subjects cannot be told apart; 1 where the first certainly leads.
+        doubt: why no subject certainly leads.
+        method: of the attribution.
+        target: as text.
+        context: what else tells the numbers from others: the effect of an observation, parameters.
+        standardized: whether attributions were multiplied with the std of each feature.
+        continuous: whether the decision is a continuous action.
+        unseen: whether some features are 0 because no derivative sees them.
+        agent: the run that it is about, where there are several.
+        action: that was taken at the steps it is about.
+        part: of the episodes that it is about, in words.
+        n: steps, episodes, features or observations that it holds for.
+        total: of how many.
+        even: the share that a part of the episodes would have if a feature mattered as much at every step.
+        level: of the intervals.
+        parts: findings that it puts together in a sentence.
+    """
+
+    kind: FindingKind
+    subjects: tuple[Ranked, ...] = ()
+    leaders: int = 1
+    doubt: Doubt = ""
+    method: str = ""
+    target: str = ""
+    context: tuple[str, ...] = ()
+    standardized: bool = False
+    continuous: bool = False
+    unseen: bool = False
+    agent: str = ""
+    action: str = ""
+    part: str = ""
+    n: int = 0
+    total: int = 0
+    even: float = 0.0
+    level: float = 0.95
+    parts: tuple[Finding, ...] = ()
+
+    @property
+    def sentence(self) -> Sentence:
+        """The finding in words, each number marked as what it is."""
+        return _WORDING[self.kind](self)
+
+    @property
+    def source(self) -> str:
+        """The method, the target and what else tells the numbers from others, as in the parenthesis of a sentence."""
+        method = f"{self.method} × std" if self.standardized else self.method
+        target = "" if self.target == DECISION else self.target
+        return ", ".join(filter(None, (method, target, *self.context)))
+
+    def __str__(self) -> str:
+        """The finding as a sentence."""
+        return str(self.sentence)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all attributes are the same; ends of intervals that are NaN in both are."""
+        return isinstance(other, Finding) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        """The same for equal findings."""
+        return hash(repr(self))
+
+
+def wording(kind: FindingKind) -> Callable[[Callable[[Finding], Sentence]], Callable[[Finding], Sentence]]:
+    """Let a function put the findings of a kind into words."""
+
+    def add(words: Callable[[Finding], Sentence]) -> Callable[[Finding], Sentence]:
+        _WORDING[kind] = words
+        return words
+
+    return add
+
+
+def number_of(name: str, value: float, low: float = float("nan"), high: float = float("nan")) -> Ranked:
+    """A number with its interval that is of no feature: a return, a correlation, a share of the steps."""
+    return Ranked(name, -1, value, low, high)
