@@ -37,7 +37,8 @@ def main(names: list[str]) -> int:
     for name in names or makers:
         print(name, flush=True)
         # On one thread, as the tests run: with two threads training gives another agent.
-        process = subprocess.run([sys.executable, *makers[name]], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.run([sys.executable, *makers[name]], env=environment, check=False)
         failed += [name] if process.returncode else []
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)

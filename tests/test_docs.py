@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 import rltools
 
 DOCS = Path(__file__).parents[1] / "docs"
-SAID = {
+PRINTED = {
     "convolutional": {"of the decision": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
     "decisions": {"of the steps (decision_change).": 1},
     "gradients": {"of the decision": 3, "left unexplained": 1},
@@ -41,7 +41,7 @@ def test_every_page_of_methods_is_reached_and_has_its_picture(page: Path) -> Non
 
 
 def test_every_page_of_methods_is_run() -> None:
-    assert {page.stem for page in (DOCS / "methods").glob("*.md")} == {*SAID, "README"}
+    assert {page.stem for page in (DOCS / "methods").glob("*.md")} == {*PRINTED, "README"}
 
 
 PAGES = [page for page in (*DOCS.parent.glob("*.md"), *sorted(DOCS.rglob("*.md"))) if "```" in page.read_text("utf-8")]
@@ -63,7 +63,7 @@ def test_no_code_of_a_page_is_never_run(page: Path) -> None:
             assert page.stem in test.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", SAID)
+@pytest.mark.parametrize("page", PRINTED)
 def test_the_code_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,17 +72,17 @@ def test_the_code_of_a_page_runs(
     names: dict[str, object] = {}
     for block in blocks:  # each goes on where the one before it ended
         exec(block, names)
-    said = capsys.readouterr().out
-    assert {words: said.count(words) for words in SAID[page]} == SAID[page]
+    output = capsys.readouterr().out
+    assert {words: output.count(words) for words in PRINTED[page]} == PRINTED[page]
 
 
 @pytest.mark.parametrize("script", sorted((DOCS / "methods").glob("*.py")), ids=lambda script: script.stem)
 def test_a_script_draws_the_picture_that_is_shown(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = tmp_path / "picture.png"
-    pictures.require_same_episodes(script.stem, pictures.run_script(script, drawn, monkeypatch))
-    pictures.check_same(script.with_suffix(".png"), drawn)
+    picture = tmp_path / "picture.png"
+    pictures.require_same_episodes(script.stem, pictures.run_script(script, picture, monkeypatch))
+    pictures.check_same(script.with_suffix(".png"), picture)
 
 
 _SCRIPT = runpy.run_path(str(DOCS / "screenshots.py"))
@@ -129,10 +129,10 @@ def test_pictures_of_other_episodes_are_not_compared(tmp_path: Path, monkeypatch
 
 
 def test_one_command_draws_all_of_them() -> None:
-    known = runpy.run_path(str(DOCS / "pictures.py"))["commands"]()
+    makers = runpy.run_path(str(DOCS / "pictures.py"))["commands"]()
     stored = {path.stem for path in DOCS.rglob("*.png")} | {path.stem for path in DOCS.rglob("*.ipynb")}
-    assert set(known) == stored
-    assert all(Path(script).is_file() for script, *_ in known.values())
+    assert set(makers) == stored
+    assert all(Path(script).is_file() for script, *_ in makers.values())
 
 
 def test_pictures_are_told_apart(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def dependence(
         >>> recording = rltools.explain(recording, policy, method="shapley", references=32, every=3)
         >>> axes = rltools.plots.dependence(recording, "y velocity")
         >>> axes.get_xlabel()
-        'y velocity (7.5 m/s)'
+        'y velocity (7.5 length units/s)'
     """
     summary = summarize(recording, method=method, target=target, level=level)
     quantity = measure(summary, standardized)

@@ -88,7 +88,7 @@ def state_map(
         >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> axes = rltools.plots.state_map(recording, ("y position", "y velocity"))
         >>> axes.get_xlabel(), axes.get_ylabel()
-        ('y position (6.67 m)', 'y velocity (7.5 m/s)')
+        ('y position (half viewport heights)', 'y velocity (7.5 length units/s)')
     """
     if show not in SHOW_CHOICES:
         raise ArgumentError(f"show={show!r} is not one of {', '.join(SHOW_CHOICES)}")
