@@ -11,6 +11,7 @@ from pathlib import Path
 import pictures
 import pytest
 from PIL import Image, ImageDraw
+from ruamel.yaml import YAML
 
 import rltools
 
@@ -49,13 +50,15 @@ PAGES = [page for page in (*DOCS.parent.glob("*.md"), *sorted(DOCS.rglob("*.md")
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_no_code_of_a_page_is_never_run(page: Path) -> None:
-    """Python is run by the test that the page names; commands are parsed by test_commands_shown, TOML here."""
+    """Python is run by the test that the page names; commands are parsed by test_commands_shown, TOML and YAML here."""
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert {language for language, _ in blocks} <= {"python", "py", "toml", ""}
+    assert {language for language, _ in blocks} <= {"python", "py", "toml", "yaml", ""}
     for language, block in blocks:
         if language == "toml":
             tomllib.loads(block)
+        if language == "yaml":
+            assert YAML(typ="safe").load(block)
     if {"python", "py"} & {language for language, _ in blocks}:
         tests = [DOCS.parent / name for name in re.findall(r"<!-- run by (\S+) -->", text)]
         assert tests, f"{page.name} does not say which test runs its code"
@@ -83,6 +86,27 @@ def test_a_script_draws_the_picture_that_is_shown(
     picture = tmp_path / "picture.png"
     pictures.require_same_episodes(script.stem, pictures.run_script(script, picture, monkeypatch))
     pictures.check_same(script.with_suffix(".png"), picture)
+
+
+ROOMS = runpy.run_path(str(DOCS / "rooms.py"))
+
+
+def test_the_picture_of_the_rooms_is_the_one_that_is_drawn(tmp_path: Path) -> None:
+    ROOMS["draw"](tmp_path / "rooms.png")
+    pictures.check_same(DOCS / "rooms.png", tmp_path / "rooms.png")
+
+
+def test_every_room_is_in_the_picture_and_has_a_file_to_read_first() -> None:
+    package = DOCS.parent / "rltools"
+    modules = {path.parent.name for path in package.glob("*/__init__.py")} | {
+        path.stem for path in package.glob("*.py")
+    }
+    rooms = modules - {"__init__", "__main__"}
+    assert {room for band in ROOMS["BANDS"].values() for room in band} == rooms
+    page = (DOCS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    first = dict(re.findall(r"^\| `(\w+)` \| .* \| `(\S+)` \|$", page, re.MULTILINE))
+    assert set(first) == rooms
+    assert all((DOCS.parent / path).is_file() for path in first.values()), first
 
 
 _SCRIPT = runpy.run_path(str(DOCS / "screenshots.py"))
