@@ -1,8 +1,8 @@
-"""Draws the documentation's pictures anew, and runs its notebooks: `python docs/pictures.py [NAME ...]`.
+"""Draw the pictures of the documentation, and run its notebooks: `python docs/pictures.py [NAME ...]`.
 
-A name is that of a picture (`training`, `shapley`, `replay`) or of a notebook (`first-look`); all of them by default.
-A page's picture needs Chromium, notebooks the extra `notebooks`. Tests fail where a picture is not what is drawn now;
-`episodes.json`, which is written along with the pictures, tells them whether this machine plays the same episodes.
+A name is that of a picture (`training`, `shapley`, `replay`) or of a notebook (`first-look`); by default all of them.
+The replay page needs Chromium, notebooks the extra `notebooks`. Tests fail if a picture is out of date;
+`episodes.json`, which is written with the pictures, tells them whether this machine records the same episodes.
 """
 
 import os

@@ -95,7 +95,9 @@ def words(page: str) -> str:
 def test_what_it_shows_is_stored(path: Path) -> None:
     assert path.stat().st_size < LARGEST
     code_cells = cells(path)
-    assert [cell["execution_count"] for cell in code_cells] == list(range(1, len(code_cells) + 1)), "run docs/notebooks/run.py"
+    assert [cell["execution_count"] for cell in code_cells] == list(range(1, len(code_cells) + 1)), (
+        "run docs/notebooks/run.py"
+    )
     outputs = [output for cell in code_cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
     kinds = [kind for output in outputs for kind in output.get("data", ())]

@@ -21,7 +21,7 @@ def recording(tmp_path):
     return example_recording(tmp_path / "run", values, unit="score", method="shapley")
 
 
-def shown(recording):
+def figures_of(recording):
     main = summarize(recording)
     return report_plots(recording, main, [main])
 
@@ -53,7 +53,7 @@ def test_every_plot_of_rltools_declares_itself():
 
 
 def test_chapters_are_in_order_and_captions_are_sentences(recording):
-    figures = shown(recording)
+    figures = figures_of(recording)
     chapters = list(dict.fromkeys(figure.chapter for figure in figures))
     assert chapters == ["Feature by feature", "In the course of an episode", "Action by action"]
     assert all(figure.caption.endswith(".") for figure in figures)
@@ -63,7 +63,7 @@ def test_chapters_are_in_order_and_captions_are_sentences(recording):
 def test_a_plot_of_another_package_takes_part(recording, monkeypatch):
     declared = plot(chapter="Of mine", caption=lambda report: f"{report.main.n} steps.", shown_when=lambda report: True)
     offer(monkeypatch, "bars", declared(bars))
-    last = shown(recording)[-1]
+    last = figures_of(recording)[-1]
     assert (last.name, last.chapter, last.caption) == ("bars", "Of mine", "27 steps.")
     assert last.draw().get_xlabel()
 
@@ -71,7 +71,7 @@ def test_a_plot_of_another_package_takes_part(recording, monkeypatch):
 def test_a_plot_can_be_first_in_a_chapter(recording, monkeypatch):
     declared = plot(chapter=Chapter.EPISODES, caption="First.", order=0, shown_when=lambda report: True)
     offer(monkeypatch, "bars", declared(bars))
-    names = [figure.name for figure in shown(recording) if figure.chapter == Chapter.EPISODES]
+    names = [figure.name for figure in figures_of(recording) if figure.chapter == Chapter.EPISODES]
     assert names[0] == "bars"
 
 
@@ -81,13 +81,13 @@ def test_without_a_declaration_no_report_shows_it(recording, monkeypatch, declar
         """A plot."""
 
     offer(monkeypatch, "quiet", declare(quiet))
-    assert "quiet" not in [figure.name for figure in shown(recording)]
+    assert "quiet" not in [figure.name for figure in figures_of(recording)]
 
 
 def test_a_broken_plot_of_another_package_is_named_and_left_out(recording, monkeypatch):
     offer(monkeypatch, "broken", PluginError("broken, which is tinyrl.plots, cannot be loaded"))
     with pytest.warns(PluginWarning, match="tinyrl"):
-        assert "broken" not in [figure.name for figure in shown(recording)]
+        assert "broken" not in [figure.name for figure in figures_of(recording)]
 
 
 def test_an_empty_caption_is_refused():
@@ -99,7 +99,7 @@ def test_captions_say_where_there_is_no_interval(tmp_path):
     one_step_each = [np.ones((1, 1, 2))] * 2  # both episodes agree, so that nothing says how far others would be
     recording = example_recording(tmp_path / "run", one_step_each, unit="score", method="shapley")
     assert np.isnan(summarize(recording).overall.importance.low).all()
-    assert "too few episodes for intervals" in shown(recording)[0].caption
+    assert "too few episodes for intervals" in figures_of(recording)[0].caption
     for name in ("importance", "action_matrix", "phases", "dependence", "training"):
         text = " ".join(text.get_text().replace("\n", " ") for text in getattr(plots, name)(recording).texts)
         assert "too few episodes: no interval" in text, name
