@@ -1,8 +1,8 @@
-"""Draws a picture and notes the episodes it was drawn from: `python docs/episodes.py SCRIPT [ARGUMENT ...]`.
+"""Run a script that draws a picture and store its episodes: `python docs/episodes.py SCRIPT [ARGUMENT ...]`.
 
 On another type of processor an agent's outputs differ in their last bits, and after some steps so do its actions.
-`episodes.json` holds the episodes of each stored picture and notebook, so that tests compare only what was drawn from
-the same ones. `python docs/pictures.py` draws and notes everything.
+`episodes.json` has the digests for each stored picture and notebook, so that tests only compare pictures of the same
+episodes. `python docs/pictures.py` draws everything.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ import rltools
 
 EPISODES = Path(__file__).with_suffix(".json")
 DECIMALS = 3
-"""Continuous actions are compared to this many: rounding errors alone do not make another episode."""
+"""Digits of continuous actions: rounding errors alone do not make another episode."""
 
 
 @contextmanager
 def watched() -> Iterator[Callable[[], dict[str, str]]]:
-    """Gives a function that returns digests of the seeds and the actions of everything recorded so far."""
+    """Yields a function that returns digests of the seeds and actions of all episodes recorded so far."""
     seeds, actions = hashlib.sha256(), hashlib.sha256()
     record = rltools.record
 
@@ -44,13 +44,13 @@ def watched() -> Iterator[Callable[[], dict[str, str]]]:
 
 
 def note(name: str, digests: dict[str, str]) -> None:
-    """Keep the digests of a picture or notebook."""
-    noted = json.loads(EPISODES.read_text(encoding="utf-8")) if EPISODES.is_file() else {}
-    EPISODES.write_text(json.dumps(noted | {name: digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """Store the digests of a picture or notebook."""
+    stored = json.loads(EPISODES.read_text(encoding="utf-8")) if EPISODES.is_file() else {}
+    EPISODES.write_text(json.dumps(stored | {name: digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main(script: str, *arguments: str) -> None:
-    """Run a script and note its episodes under the name of its picture, which is its first argument or its own."""
+    """Run a script and store its digests under the name of its picture: its first argument, or its own name."""
     name = arguments[0] if arguments else Path(script).stem
     sys.argv = [script, *arguments]
     sys.path.insert(0, str(Path(script).parent))  # as Python does for a script

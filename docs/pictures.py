@@ -1,8 +1,8 @@
-"""Draws the documentation's pictures anew, and runs its notebooks: `python docs/pictures.py [NAME ...]`.
+"""Draw the pictures of the documentation, and run its notebooks: `python docs/pictures.py [NAME ...]`.
 
-A name is that of a picture (`training`, `shapley`, `replay`) or of a notebook (`first-look`); all of them by default.
-A page's picture needs Chromium, notebooks the extra `notebooks`. Tests fail where a picture is not what is drawn now;
-`episodes.json`, which is written along with the pictures, tells them whether this machine plays the same episodes.
+A name is that of a picture (`training`, `shapley`, `replay`) or of a notebook (`first-look`); by default all of them.
+The replay page needs Chromium, notebooks the extra `notebooks`. Tests fail if a picture is out of date;
+`episodes.json`, which is written with the pictures, tells them whether this machine records the same episodes.
 """
 
 import os
@@ -11,30 +11,36 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+
+from gallery import gallery_plots  # noqa: E402  (a script that is imported finds only the packages)
+
 SCREENSHOTS = ("lunarlander-ppo", "replay")
 
 
 def commands() -> dict[str, list[str]]:
-    """What makes each picture and each notebook."""
-    scripts = sorted([*DOCS.glob("gallery/*.py"), *DOCS.glob("methods/*.py")])
+    """The script, with its arguments, that makes each picture and each notebook."""
     noting = str(DOCS / "episodes.py")
-    makers = {script.stem: [noting, str(script)] for script in scripts}
+    makers = {name: [noting, str(DOCS / "gallery.py"), name] for name in gallery_plots()}
+    makers |= {script.stem: [noting, str(script)] for script in sorted(DOCS.glob("methods/*.py"))}
     makers |= {name: [noting, str(DOCS / "screenshots.py"), name] for name in SCREENSHOTS}
+    makers |= {"rooms": [str(DOCS / "rooms.py")]}
     run = str(DOCS / "notebooks" / "run.py")
     return makers | {path.stem: [run, str(path)] for path in sorted(DOCS.glob("notebooks/*.ipynb"))}
 
 
 def main(names: list[str]) -> int:
-    """Make those of these names; returns how many failed."""
-    known = commands()
-    if wrong := [name for name in names if name not in known]:
-        raise SystemExit(f"nothing is called {', '.join(wrong)}; there are {', '.join(known)}")
+    """Make the pictures and notebooks of these names; returns how many failed."""
+    makers = commands()
+    if unknown := [name for name in names if name not in makers]:
+        raise SystemExit(f"there is no picture {', '.join(unknown)}; there are {', '.join(makers)}")
     failed = []
-    for name in names or known:
+    for name in names or makers:
         print(name, flush=True)
-        # On one thread, as the tests run: a training on two is another training.
-        done = subprocess.run([sys.executable, *known[name]], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-        failed += [name] if done.returncode else []
+        # On one thread, as the tests run: with two threads training gives another agent.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.run([sys.executable, *makers[name]], env=environment, check=False)
+        failed += [name] if process.returncode else []
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return len(failed)

@@ -1,4 +1,4 @@
-"""The README's pictures: `python docs/screenshots.py [NAME ...]`; that of a page needs Chromium."""
+"""Draw the pictures of the README: `python docs/screenshots.py [NAME ...]`; the replay page needs Chromium."""
 
 import shutil
 import subprocess
@@ -15,11 +15,11 @@ from rltools.pages.replay import replay_episode
 DOCS = Path(__file__).parent
 STEP, SIZE = 28, (1280, 1610)
 TRIES = 5
-"""Pictures of one page until two in turn are the same."""
+"""Screenshots of a page, until two in a row are equal."""
 
 
 def importance(path: Path) -> None:
-    """What `make demo` draws first, here from one step in five."""
+    """The first plot of `make demo`, here from one step in five."""
     policy = rltools.load_policy("lunarlander-ppo")
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=20, directory=folder)
@@ -38,12 +38,12 @@ def replay(path: Path) -> None:
 
 
 def browser() -> str | None:
-    """The Chromium that is installed, or None."""
+    """The path of Chromium, or None if it is not installed."""
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def browser_version() -> str:
-    """Which one it is: others draw letters and edges in ways of their own. It is noted in a picture as its Software."""
+    """The version of Chromium, which a picture stores as its Software: versions differ in letters and edges."""
     program = browser()
     if program is None:
         raise SystemExit("no Chromium is installed")
@@ -51,27 +51,27 @@ def browser_version() -> str:
 
 
 def screenshot(address: str, path: Path) -> None:
-    """What Chromium shows, in few enough colors for a README."""
-    drawn_by, taken = PngInfo(), _taken(address)
-    drawn_by.add_text("Software", browser_version())
+    """Save a screenshot of the page, with few enough colors for a README."""
+    metadata, image = PngInfo(), _screenshot(address)
+    metadata.add_text("Software", browser_version())
     for _ in range(TRIES):
-        before, taken = taken, _taken(address)
-        if taken == before:
+        before, image = image, _screenshot(address)
+        if image == before:
             break
     else:
-        raise SystemExit(f"{TRIES + 1} pictures of {address} in turn differ; the page does not come to rest")
-    taken.convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(path, optimize=True, pnginfo=drawn_by)
+        raise SystemExit(f"{TRIES + 1} screenshots of {address} in a row differ; the page keeps changing")
+    image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(path, optimize=True, pnginfo=metadata)
 
 
-def _taken(address: str) -> Image.Image:
-    """A picture of the page once all of it is drawn: a busy machine has parts of it missing otherwise."""
+def _screenshot(address: str) -> Image.Image:
+    """A screenshot of the page when all of it is drawn; on a busy machine parts would be missing otherwise."""
     with tempfile.TemporaryDirectory() as profile:
-        taken = Path(profile) / "taken.png"
+        file = Path(profile) / "screenshot.png"
         options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=4000")
-        whole = "--run-all-compositor-stages-before-draw"
-        place = (f"--user-data-dir={profile}", f"--screenshot={taken}", f"--window-size={SIZE[0]},{SIZE[1]}")
-        subprocess.run([str(browser()), *options, whole, *place, address], check=True, capture_output=True)
-        return Image.open(taken).convert("RGB")
+        complete = "--run-all-compositor-stages-before-draw"
+        output = (f"--user-data-dir={profile}", f"--screenshot={file}", f"--window-size={SIZE[0]},{SIZE[1]}")
+        subprocess.run([str(browser()), *options, complete, *output, address], check=True, capture_output=True)
+        return Image.open(file).convert("RGB")
 
 
 PICTURES = {"lunarlander-ppo": importance, "replay": replay}

@@ -1,4 +1,4 @@
-"""An agent in the manner of CleanRL: a class of the user's own, and a checkpoint that holds nothing but tensors."""
+"""An agent in the style of CleanRL: the user's own class, and a checkpoint that contains only tensors."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ import rltools
 
 
 class Agent(nn.Module):
-    """CleanRL's PPO agent for vectors; its actor gives raw logits."""
+    """CleanRL's PPO agent for vector observations; its actor returns raw logits."""
 
     def __init__(self, observations: int, actions: int) -> None:
         super().__init__()
@@ -24,14 +24,14 @@ class Agent(nn.Module):
         )
 
     def get_action_and_value(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """An action that was drawn, its log-probability, the entropy and the state's value."""
-        chances = Categorical(logits=self.actor(x))
-        action = chances.sample()
-        return action, chances.log_prob(action), chances.entropy(), self.critic(x)
+        """A sampled action, its log-probability, the entropy, and the value of the state."""
+        distribution = Categorical(logits=self.actor(x))
+        action = distribution.sample()
+        return action, distribution.log_prob(action), distribution.entropy(), self.critic(x)
 
 
 def save_checkpoint(path: Path) -> None:
-    """Save an agent that balances the pole: the weights of a reference agent under the names this class gives them."""
+    """Save an agent that balances the pole: the weights of a reference agent, renamed to those of this class."""
     network = rltools.load_policy("cartpole-ppo").module
     layers = {
         "actor.0": "mlp_extractor.policy_net.0",
@@ -57,7 +57,7 @@ agent = Agent(4, 2)
 with TemporaryDirectory() as folder:
     checkpoint = Path(folder) / "agent.pt"
     save_checkpoint(checkpoint)
-    # weights_only runs nothing that the file says; for .safetensors it is safetensors.torch.load_file(checkpoint)
+    # weights_only executes nothing from the file; for .safetensors use safetensors.torch.load_file(checkpoint)
     agent.load_state_dict(torch.load(checkpoint, weights_only=True))
 
 policy = rltools.TorchPolicy(

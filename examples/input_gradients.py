@@ -12,7 +12,7 @@ import rltools
 
 
 def linear_regression() -> torch.Tensor:
-    """Of a linear regression it is exactly the weights."""
+    """For a linear regression: exactly the weights."""
     regression = nn.Linear(5, 1)
     gradient = rltools.input_gradient(regression, torch.randn(1, 5))
     assert torch.equal(gradient, regression.weight)
@@ -20,7 +20,7 @@ def linear_regression() -> torch.Tensor:
 
 
 def mean_of_sigmoids() -> torch.Tensor:
-    """Of the mean of ten sigmoids it is s (1 - s) / 10."""
+    """For the mean of ten sigmoids: s (1 - s) / 10."""
     x = torch.randn(1, 10)
     gradient = rltools.input_gradient(torch.sigmoid, x, reduce="mean")
     s = torch.sigmoid(x)
@@ -29,14 +29,14 @@ def mean_of_sigmoids() -> torch.Tensor:
 
 
 def pixels() -> torch.Tensor:
-    """Of the score of one class of a convolutional network: which pixels raise it, and which lower it."""
+    """For one class score of a convolutional network: which pixels raise it, and which lower it."""
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 13 * 13, 10))
     image = torch.rand(1, 3, 28, 28)
     return rltools.input_gradient(net, image, reduce=lambda scores: scores[0, 7])
 
 
 def selected_action() -> dict[str, float]:
-    """Of the logit of the action that a trained agent takes, by the names of what it observes."""
+    """For the logit of the action that a trained agent selects, by the names of the features."""
     policy = rltools.load_policy("cartpole-ppo")
     leaning_right = torch.tensor([[0.0, 0.0, 0.1, 0.0]]).numpy()
     attribution = rltools.attribute(policy, leaning_right, target="logit:chosen")

@@ -1,4 +1,4 @@
-"""Which observations the agent's choices hang on, while it acts."""
+"""Attributions of each action while the agent acts."""
 
 import gymnasium
 

@@ -1,4 +1,4 @@
-"""An actor in the manner of TorchRL: a module that reads a TensorDict and writes into it."""
+"""An actor in the style of TorchRL: a module that reads from a TensorDict and writes into it."""
 
 import gymnasium
 import torch
@@ -15,7 +15,7 @@ actor = TensorDictModule(net, in_keys=["observation"], out_keys=["action"])
 
 
 def action(x: Tensor) -> Tensor:
-    """What the actor writes for observations `[batch, 3]`: a torque in [-2, 2]."""
+    """The actor's action for observations `[batch, 3]`: a torque in [-2, 2]."""
     return 2 * actor(TensorDict({"observation": x}, batch_size=[len(x)]))["action"]
 
 

@@ -29,8 +29,8 @@ def lines_of(page: Path) -> list[str]:
 
 def commands(start: str, paths: list[Path]) -> list[tuple[str, str]]:
     """Lines that begin so, each with where it stands."""
-    shown = [(line, path) for path in paths for line in lines_of(path)]
-    return sorted({(line, str(path.relative_to(ROOT))) for line, path in shown if line.startswith(start)})
+    lines = [(line, path) for path in paths for line in lines_of(path)]
+    return sorted({(line, str(path.relative_to(ROOT))) for line, path in lines if line.startswith(start)})
 
 
 @cache
@@ -58,8 +58,8 @@ def parse(line: str) -> None:
         command.make_context(name, rest)
 
 
-@pytest.mark.parametrize(("line", "where"), commands("rltools ", PAGES + SOURCES))
-def test_a_command_is_taken(line: str, where: str) -> None:
+@pytest.mark.parametrize(("line", "source"), commands("rltools ", PAGES + SOURCES))
+def test_a_command_is_taken(line: str, source: str) -> None:
     parse(line)
 
 
@@ -86,34 +86,34 @@ def options() -> list[tuple[str, str]]:
     )
 
 
-@pytest.mark.parametrize(("option", "where"), options())
-def test_an_option_is_one_of_some_command(option: str, where: str) -> None:
+@pytest.mark.parametrize(("option", "source"), options())
+def test_an_option_is_one_of_some_command(option: str, source: str) -> None:
     every = [command_line(), *command_line().commands.values()]
     parameters = [parameter for command in every for parameter in command.params]
-    known = {"--help", *(name for part in parameters for name in (*part.opts, *part.secondary_opts))}
-    assert option in known, f"{where} shows {option}, which no command takes"
+    options_known = {"--help", *(name for part in parameters for name in (*part.opts, *part.secondary_opts))}
+    assert option in options_known, f"{source} shows {option}, which no command takes"
 
 
-@pytest.mark.parametrize(("line", "where"), commands("make ", PAGES))
-def test_a_target_of_make_is_there(line: str, where: str) -> None:
+@pytest.mark.parametrize(("line", "source"), commands("make ", PAGES))
+def test_a_target_of_make_is_there(line: str, source: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in shlex.split(line, comments=True)[1:]:
-        assert f"\n{target}:" in makefile, f"{where} shows {line}"
+        assert f"\n{target}:" in makefile, f"{source} shows {line}"
 
 
-@pytest.mark.parametrize(("line", "where"), commands("pip install", PAGES))
-def test_an_extra_is_there(line: str, where: str) -> None:
+@pytest.mark.parametrize(("line", "source"), commands("pip install", PAGES))
+def test_an_extra_is_there(line: str, source: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for extras in re.findall(r"\[([\w,-]+)\]", line):
-        assert set(extras.split(",")) <= set(project["optional-dependencies"]), f"{where} shows {line}"
+        assert set(extras.split(",")) <= set(project["optional-dependencies"]), f"{source} shows {line}"
 
 
 @pytest.mark.parametrize(
-    ("line", "where"), commands("python ", PAGES + SOURCES + sorted((ROOT / "docs").rglob("*.py")))
+    ("line", "source"), commands("python ", PAGES + SOURCES + sorted((ROOT / "docs").rglob("*.py")))
 )
-def test_a_script_is_there(line: str, where: str) -> None:
+def test_a_script_is_there(line: str, source: str) -> None:
     _, script, *rest = shlex.split(line, comments=True)
     if script == "-m":
-        assert importlib.util.find_spec(rest[0]) is not None, f"{where} shows {line}"
+        assert importlib.util.find_spec(rest[0]) is not None, f"{source} shows {line}"
     else:
-        assert (ROOT / script).is_file(), f"{where} shows {line}"
+        assert (ROOT / script).is_file(), f"{source} shows {line}"

@@ -11,11 +11,12 @@ from pathlib import Path
 import pictures
 import pytest
 from PIL import Image, ImageDraw
+from ruamel.yaml import YAML
 
 import rltools
 
 DOCS = Path(__file__).parents[1] / "docs"
-SAID = {
+PRINTED = {
     "convolutional": {"of the decision": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
     "decisions": {"of the steps (decision_change).": 1},
     "gradients": {"of the decision": 3, "left unexplained": 1},
@@ -41,7 +42,7 @@ def test_every_page_of_methods_is_reached_and_has_its_picture(page: Path) -> Non
 
 
 def test_every_page_of_methods_is_run() -> None:
-    assert {page.stem for page in (DOCS / "methods").glob("*.md")} == {*SAID, "README"}
+    assert {page.stem for page in (DOCS / "methods").glob("*.md")} == {*PRINTED, "README"}
 
 
 PAGES = [page for page in (*DOCS.parent.glob("*.md"), *sorted(DOCS.rglob("*.md"))) if "```" in page.read_text("utf-8")]
@@ -49,13 +50,15 @@ PAGES = [page for page in (*DOCS.parent.glob("*.md"), *sorted(DOCS.rglob("*.md")
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_no_code_of_a_page_is_never_run(page: Path) -> None:
-    """Python is run by the test that the page names; commands are parsed by test_commands_shown, TOML here."""
+    """Python is run by the test that the page names; commands are parsed by test_commands_shown, TOML and YAML here."""
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert {language for language, _ in blocks} <= {"python", "py", "toml", ""}
+    assert {language for language, _ in blocks} <= {"python", "py", "toml", "yaml", ""}
     for language, block in blocks:
         if language == "toml":
             tomllib.loads(block)
+        if language == "yaml":
+            assert YAML(typ="safe").load(block)
     if {"python", "py"} & {language for language, _ in blocks}:
         tests = [DOCS.parent / name for name in re.findall(r"<!-- run by (\S+) -->", text)]
         assert tests, f"{page.name} does not say which test runs its code"
@@ -63,7 +66,7 @@ def test_no_code_of_a_page_is_never_run(page: Path) -> None:
             assert page.stem in test.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", SAID)
+@pytest.mark.parametrize("page", PRINTED)
 def test_the_code_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,17 +75,38 @@ def test_the_code_of_a_page_runs(
     names: dict[str, object] = {}
     for block in blocks:  # each goes on where the one before it ended
         exec(block, names)
-    said = capsys.readouterr().out
-    assert {words: said.count(words) for words in SAID[page]} == SAID[page]
+    output = capsys.readouterr().out
+    assert {words: output.count(words) for words in PRINTED[page]} == PRINTED[page]
 
 
 @pytest.mark.parametrize("script", sorted((DOCS / "methods").glob("*.py")), ids=lambda script: script.stem)
 def test_a_script_draws_the_picture_that_is_shown(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = tmp_path / "picture.png"
-    pictures.require_same_episodes(script.stem, pictures.run_script(script, drawn, monkeypatch))
-    pictures.check_same(script.with_suffix(".png"), drawn)
+    picture = tmp_path / "picture.png"
+    pictures.require_same_episodes(script.stem, pictures.run_script(script, picture, monkeypatch))
+    pictures.check_same(script.with_suffix(".png"), picture)
+
+
+ROOMS = runpy.run_path(str(DOCS / "rooms.py"))
+
+
+def test_the_picture_of_the_rooms_is_the_one_that_is_drawn(tmp_path: Path) -> None:
+    ROOMS["draw"](tmp_path / "rooms.png")
+    pictures.check_same(DOCS / "rooms.png", tmp_path / "rooms.png")
+
+
+def test_every_room_is_in_the_picture_and_has_a_file_to_read_first() -> None:
+    package = DOCS.parent / "rltools"
+    modules = {path.parent.name for path in package.glob("*/__init__.py")} | {
+        path.stem for path in package.glob("*.py")
+    }
+    rooms = modules - {"__init__", "__main__"}
+    assert {room for band in ROOMS["BANDS"].values() for room in band} == rooms
+    page = (DOCS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    first = dict(re.findall(r"^\| `(\w+)` \| .* \| `(\S+)` \|$", page, re.MULTILINE))
+    assert set(first) == rooms
+    assert all((DOCS.parent / path).is_file() for path in first.values()), first
 
 
 _SCRIPT = runpy.run_path(str(DOCS / "screenshots.py"))
@@ -129,10 +153,10 @@ def test_pictures_of_other_episodes_are_not_compared(tmp_path: Path, monkeypatch
 
 
 def test_one_command_draws_all_of_them() -> None:
-    known = runpy.run_path(str(DOCS / "pictures.py"))["commands"]()
+    makers = runpy.run_path(str(DOCS / "pictures.py"))["commands"]()
     stored = {path.stem for path in DOCS.rglob("*.png")} | {path.stem for path in DOCS.rglob("*.ipynb")}
-    assert set(known) == stored
-    assert all(Path(script).is_file() for script, *_ in known.values())
+    assert set(makers) == stored
+    assert all(Path(script).is_file() for script, *_ in makers.values())
 
 
 def test_pictures_are_told_apart(tmp_path: Path) -> None:

@@ -10,7 +10,11 @@ import pytest
 
 import rltools
 
-EXAMPLES = sorted((test for test in docstrings.examples() if test.examples), key=lambda test: test.name)
+GALLERY = {f"rltools.plots._{name}.{name}" for name in rltools.plots.plot_names()}
+"""Examples that tests/plots/test_gallery.py runs, for the pictures they draw."""
+EXAMPLES = sorted(
+    (test for test in docstrings.examples() if test.examples and test.name not in GALLERY), key=lambda test: test.name
+)
 
 
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name.removeprefix("rltools."))

@@ -25,18 +25,18 @@ def test_each_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_cleanrl_agent_is_the_one_its_weights_came_from(tmp_path: Path) -> None:
-    shown: dict[str, Any] = runpy.run_path(str(EXAMPLES / "cleanrl_agent.py"))
-    ours, references = shown["policy"], rltools.load_policy("cartpole-ppo")
+    example: dict[str, Any] = runpy.run_path(str(EXAMPLES / "cleanrl_agent.py"))
+    ours, references = example["policy"], rltools.load_policy("cartpole-ppo")
     observations = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     np.testing.assert_allclose(
         ours.act(observations, Context()).scores, references.act(observations, Context()).scores, rtol=1e-5, atol=1e-5
     )
     x = ours.encode(observations)
     torch.testing.assert_close(ours.head("value", x, Context()), references.head("value", x, Context()))
-    action, *_ = shown["agent"].get_action_and_value(x)
+    action, *_ = example["agent"].get_action_and_value(x)
     assert action.shape == (50,)
     safetensors = pytest.importorskip("safetensors.torch")
-    safetensors.save_file(shown["agent"].state_dict(), tmp_path / "agent.safetensors")
-    again = shown["Agent"](4, 2)
+    safetensors.save_file(example["agent"].state_dict(), tmp_path / "agent.safetensors")
+    again = example["Agent"](4, 2)
     again.load_state_dict(safetensors.load_file(tmp_path / "agent.safetensors"))
-    torch.testing.assert_close(again.actor(x), shown["agent"].actor(x))
+    torch.testing.assert_close(again.actor(x), example["agent"].actor(x))

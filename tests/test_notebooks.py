@@ -21,8 +21,8 @@ PLACES = re.compile(r"/(?:home|root|tmp|work|Users|var/folders)/|[A-Z]:\\\\")
 
 
 def cells(path: Path) -> list[dict[str, Any]]:
-    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return [cell for cell in found if cell["cell_type"] == "code"]
+    code_cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in code_cells if cell["cell_type"] == "code"]
 
 
 def test_there_are_some() -> None:
@@ -39,31 +39,31 @@ def test_its_cells_show_what_is_stored(
     results = []
     with pictures.watched() as digests:
         for number, cell in enumerate(cells(path)):
-            shown = run_cell("".join(cell["source"]), f"{path.name}, code cell {number}", names)
+            result = run_cell("".join(cell["source"]), f"{path.name}, code cell {number}", names)
             stored = output_of(cell, "execute_result").get("data", {})
-            results.append((cell, stored, rendered(shown, stored), capsys.readouterr().out))
+            results.append((cell, stored, rendered(result, stored), capsys.readouterr().out))
     pictures.require_same_episodes(path.stem, digests())
-    for number, (cell, stored, shown, printed) in enumerate(results):
+    for number, (cell, stored, result, printed) in enumerate(results):
         stale = f"cell {number} of {path.name} shows something else: run `python docs/pictures.py {path.stem}`"
         assert checker.check_output(output_of(cell, "stream").get("text", ""), printed, docstrings.FLAGS), stale
-        assert (shown is None) == (not stored), stale
-        if isinstance(shown, bytes):
+        assert (result is None) == (not stored), stale
+        if isinstance(result, bytes):
             (tmp_path / "stored.png").write_bytes(base64.b64decode(stored["image/png"]))
-            (tmp_path / "shown.png").write_bytes(shown)
+            (tmp_path / "shown.png").write_bytes(result)
             assert pictures.difference(tmp_path / "stored.png", tmp_path / "shown.png") <= pictures.FEW, stale
         elif "text/html" in stored:
-            assert checker.check_output(words(stored["text/html"]), words(shown), docstrings.FLAGS), stale
+            assert checker.check_output(words(stored["text/html"]), words(result), docstrings.FLAGS), stale
         elif stored:
-            assert checker.check_output(stored["text/plain"], shown, docstrings.FLAGS), stale
+            assert checker.check_output(stored["text/plain"], result, docstrings.FLAGS), stale
 
 
-def rendered(shown: Any, stored: dict[str, str]) -> Any:
+def rendered(result: Any, stored: dict[str, str]) -> Any:
     """What a notebook shows of a result now, as a later cell may change it: in the form that is stored."""
-    if shown is None:
+    if result is None:
         return None
     if "image/png" in stored:
-        return shown._repr_png_()
-    return shown._repr_html_() if "text/html" in stored else repr(shown)
+        return result._repr_png_()
+    return result._repr_html_() if "text/html" in stored else repr(result)
 
 
 def run_cell(source: str, name: str, names: dict[str, Any]) -> Any:
@@ -94,16 +94,18 @@ def words(page: str) -> str:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_it_shows_is_stored(path: Path) -> None:
     assert path.stat().st_size < LARGEST
-    found = cells(path)
-    assert [cell["execution_count"] for cell in found] == list(range(1, len(found) + 1)), "run docs/notebooks/run.py"
-    outputs = [output for cell in found for output in cell["outputs"]]
+    code_cells = cells(path)
+    assert [cell["execution_count"] for cell in code_cells] == list(range(1, len(code_cells) + 1)), (
+        "run docs/notebooks/run.py"
+    )
+    outputs = [output for cell in code_cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
     kinds = [kind for output in outputs for kind in output.get("data", ())]
     assert kinds.count("image/png") >= 2
     assert kinds.count("text/html") >= 3
     for output in outputs:
-        shown = {kind: text for kind, text in output.get("data", {}).items() if kind != "image/png"}
-        assert not PLACES.search(json.dumps([shown, output.get("text", "")])), "a path of the machine it was run on"
+        result = {kind: text for kind, text in output.get("data", {}).items() if kind != "image/png"}
+        assert not PLACES.search(json.dumps([result, output.get("text", "")])), "a path of the machine it was run on"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""Train cartpole-ppo from nothing: under two minutes on one core."""
+"""Train cartpole-ppo from scratch: under two minutes on one core."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ HYPERPARAMETERS = {
 
 
 def train() -> PPO:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     environments = make_vec_env(ENVIRONMENT, n_envs=8, seed=SEED)
     model = PPO(

@@ -1,4 +1,4 @@
-"""Train cartpole-recurrent-ppo from nothing: some minutes on one core."""
+"""Train cartpole-recurrent-ppo from scratch: a few minutes on one core."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ ENVIRONMENT = "CartPole-v1"
 WRAPPERS = [{"name": "SelectFeatures", "kwargs": {"keep": ["cart position", "pole angle"]}}]
 SEED = 1
 STEPS = 200_000
-# rl-baselines3-zoo's settings for CartPoleNoVel, with a smaller memory.
+# rl-baselines3-zoo's settings for CartPoleNoVel, with a smaller LSTM.
 HYPERPARAMETERS = {
     "n_envs": 8,
     "n_steps": 32,
@@ -35,7 +35,7 @@ HYPERPARAMETERS = {
 
 
 def train() -> RecurrentPPO:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     wrapped = {"wrapper_class": SelectFeatures, "wrapper_kwargs": WRAPPERS[0]["kwargs"]}
     model = RecurrentPPO(

@@ -1,4 +1,4 @@
-"""Train hopper-ppo from nothing: about half an hour on one core."""
+"""Train hopper-ppo from scratch: about half an hour on one core."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +13,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 ENVIRONMENT = "Hopper-v5"
 SEED = 1
 STEPS = 1_500_000
-# The settings of the PPO paper for MuJoCo with eight environments side by side; observations and rewards are
-# normalized, and the best of the evaluations is kept with the statistics of its moment.
+# The settings of the PPO paper for MuJoCo with eight parallel environments; observations and rewards are
+# normalized, and the best evaluated model is kept, with its statistics.
 HYPERPARAMETERS = {
     "n_envs": 8,
     "n_steps": 256,
@@ -42,7 +42,7 @@ class SaveStatistics(BaseCallback):
 
 
 def train() -> PPO:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     environments = VecNormalize(make_vec_env(ENVIRONMENT, n_envs=8, seed=SEED), gamma=0.99)
     model = PPO(
@@ -67,8 +67,8 @@ def train() -> PPO:
             callback_on_new_best=SaveStatistics(statistics),
         )
         model.learn(STEPS, callback=best, progress_bar=True)
-        kept = VecNormalize.load(str(statistics), make_vec_env(ENVIRONMENT))
-        return PPO.load(Path(folder) / "best_model.zip", env=kept, device="cpu")
+        environments = VecNormalize.load(str(statistics), make_vec_env(ENVIRONMENT))
+        return PPO.load(Path(folder) / "best_model.zip", env=environments, device="cpu")
 
 
 if __name__ == "__main__":

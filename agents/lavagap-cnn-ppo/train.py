@@ -1,4 +1,4 @@
-"""Train lavagap-cnn-ppo from nothing: about a quarter of an hour on one core."""
+"""Train lavagap-cnn-ppo from scratch: about a quarter of an hour on one core."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,17 +26,17 @@ HYPERPARAMETERS = {
 }
 
 
-def seen(env: gymnasium.Env) -> gymnasium.Env:
-    """The agent's view as a picture of 42 x 42 pixels, and nothing else."""
+def wrap(env: gymnasium.Env) -> gymnasium.Env:
+    """Observe the agent's view as an image of 42 x 42 pixels, and nothing else."""
     return ImgObsWrapper(RGBImgPartialObsWrapper(env, tile_size=6))
 
 
 def train() -> PPO:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     model = PPO(
         "CnnPolicy",
-        make_vec_env(ENVIRONMENT, n_envs=8, seed=SEED, wrapper_class=seen),
+        make_vec_env(ENVIRONMENT, n_envs=8, seed=SEED, wrapper_class=wrap),
         n_steps=128,
         batch_size=128,
         n_epochs=4,
@@ -48,7 +48,7 @@ def train() -> PPO:
     )
     with TemporaryDirectory() as folder:
         best = EvalCallback(
-            make_vec_env(ENVIRONMENT, n_envs=5, seed=10_000 + SEED, wrapper_class=seen),
+            make_vec_env(ENVIRONMENT, n_envs=5, seed=10_000 + SEED, wrapper_class=wrap),
             n_eval_episodes=30,
             eval_freq=20_000 // 8,
             best_model_save_path=folder,

@@ -1,4 +1,4 @@
-"""Train lunarlander-dqn from nothing: about an hour on one busy core."""
+"""Train lunarlander-dqn from scratch: about an hour on one busy core."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ ENVIRONMENT = "LunarLander-v3"
 SEED = 1
 STEPS = 500_000
 # rl-baselines3-zoo's settings for DQN on LunarLander, trained five times as long
-# with a larger buffer and a falling learning rate; the best of the evaluations is kept.
+# with a larger buffer and a falling learning rate; the best evaluated model is kept.
 HYPERPARAMETERS = {
     "net_arch": [256, 256],
     "batch_size": 128,
@@ -31,7 +31,7 @@ HYPERPARAMETERS = {
 
 
 def train() -> DQN:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     model = DQN(
         "MlpPolicy",

@@ -1,4 +1,4 @@
-"""Train lunarlander-ppo from nothing: about an hour on one busy core."""
+"""Train lunarlander-ppo from scratch: about an hour on one busy core."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ ENVIRONMENT = "LunarLander-v3"
 SEED = 1
 STEPS = 2_000_000
 # rl-baselines3-zoo's settings for PPO on LunarLander, trained twice as long
-# with a falling learning rate; the best of the evaluations is kept.
+# with a falling learning rate; the best evaluated model is kept.
 HYPERPARAMETERS = {
     "n_envs": 16,
     "n_steps": 1024,
@@ -28,7 +28,7 @@ HYPERPARAMETERS = {
 
 
 def train() -> PPO:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     environments = make_vec_env(ENVIRONMENT, n_envs=16, seed=SEED)
     model = PPO(

@@ -1,4 +1,4 @@
-"""Train pendulum-sac from nothing: a few minutes on one core."""
+"""Train pendulum-sac from scratch: a few minutes on one core."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ HYPERPARAMETERS = {"learning_rate": 1e-3, "net_arch": [64, 64], "batch_size": 12
 
 
 def train() -> SAC:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     model = SAC(
         "MlpPolicy",

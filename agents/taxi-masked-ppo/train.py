@@ -1,4 +1,4 @@
-"""Train taxi-masked-ppo from nothing: some minutes on one core."""
+"""Train taxi-masked-ppo from scratch: a few minutes on one core."""
 
 from pathlib import Path
 
@@ -24,17 +24,17 @@ HYPERPARAMETERS = {
 }
 
 
-def allowed(env: gymnasium.Env) -> np.ndarray:
-    """Those actions that change something, as the environment says of its state."""
+def action_mask(env: gymnasium.Env) -> np.ndarray:
+    """The actions that have an effect, according to the environment."""
     taxi = env.unwrapped
     return taxi.action_mask(taxi.s).astype(bool)
 
 
 def train() -> MaskablePPO:
-    """The trained model, the same on every run on one machine."""
+    """Return the trained model, the same on every run on one machine."""
     torch.set_num_threads(1)
     environments = make_vec_env(
-        ENVIRONMENT, n_envs=8, seed=SEED, wrapper_class=ActionMasker, wrapper_kwargs={"action_mask_fn": allowed}
+        ENVIRONMENT, n_envs=8, seed=SEED, wrapper_class=ActionMasker, wrapper_kwargs={"action_mask_fn": action_mask}
     )
     model = MaskablePPO(
         "MlpPolicy",

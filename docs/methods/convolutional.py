@@ -1,9 +1,9 @@
-"""The picture of docs/methods/convolutional.md: `python docs/methods/convolutional.py [PICTURE]`."""
+"""Draw the picture of docs/methods/convolutional.md: `python docs/methods/convolutional.py [PICTURE]`."""
 
 import sys
 from pathlib import Path
 
-from drawing.maps import rows_of_maps, seen_states
+from drawing.maps import draw_maps, sample_episode
 
 import rltools
 
@@ -16,12 +16,14 @@ METHODS = {
 }
 picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
 policy = rltools.load_policy("lavagap-cnn-ppo")
-steps, seen, actions, visited = seen_states(policy)
+steps, observations, actions, visited = sample_episode(policy)
 titles = [f"step {step}\n{policy.action_names[action]}" for step, action in zip(steps, actions, strict=True)]
 rows = {}
 for name, (method, parameters) in METHODS.items():
-    compared = {"references": visited} if method == "deep_lift" else {}
-    found = rltools.attribute(policy, seen, method=method, target="centered:chosen", **compared, **parameters)
-    rows[name] = found.values[:, 0]
-said = "lavagap-cnn-ppo, centered:chosen: orange speaks for the chosen action, purple against it"
-rows_of_maps(seen, titles, rows, height=8.7, said=said).savefig(picture, dpi=150)
+    references = {"references": visited} if method == "deep_lift" else {}
+    result = rltools.attribute(
+        policy, observations, method=method, target="centered:chosen", **references, **parameters
+    )
+    rows[name] = result.values[:, 0]
+title = "lavagap-cnn-ppo, centered:chosen: orange speaks for the chosen action, purple against it"
+draw_maps(observations, titles, rows, height=8.7, title=title).savefig(picture, dpi=150)

@@ -1,4 +1,4 @@
-"""The picture of docs/methods/decisions.md: `python docs/methods/decisions.py [PICTURE]`."""
+"""Draw the picture of docs/methods/decisions.md: `python docs/methods/decisions.py [PICTURE]`."""
 
 import sys
 import tempfile
@@ -13,23 +13,23 @@ from rltools.plots.drawing.colors import feature_color
 
 
 class Without(gymnasium.ObservationWrapper):
-    """One feature has at each step its value in some visited state."""
+    """Replaces one feature at each step by its value from a random visited state."""
 
     def __init__(self, env, feature, visited):
         super().__init__(env)
         self.feature, self.values, self.rng = feature, visited[:, feature], np.random.default_rng(0)
 
     def observation(self, observation):
-        """With the feature replaced."""
+        """The observation with the feature replaced."""
         changed = observation.copy()
         changed[self.feature] = self.rng.choice(self.values)
         return changed
 
 
 picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
-policy, place = rltools.load_policy("lunarlander-ppo"), tempfile.TemporaryDirectory()
-folder = Path(place.name)
-recording = rltools.record(policy, episodes=20, directory=folder / "as it is")
+policy, temporary = rltools.load_policy("lunarlander-ppo"), tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
+recording = rltools.record(policy, episodes=20, directory=folder / "unchanged")
 rltools.explain(recording, policy, method="decision_change", references=32, every=2)
 rltools.explain(recording, policy, method="shapley", every=4)
 decisions, shapley = (rltools.summarize(recording, method=method) for method in ("decision_change", "shapley"))
@@ -37,7 +37,7 @@ print("\n".join(decisions.findings))
 
 visited = np.concatenate([episode.observations for episode in recording])
 returns = np.array([outcome.total_reward for outcome in recording.outcomes()])
-lost, spread = [], []
+lost, half_widths = [], []
 for feature in range(policy.features.size):
     worse = rltools.record(
         policy,
@@ -47,7 +47,7 @@ for feature in range(policy.features.size):
     )
     difference = returns - [outcome.total_reward for outcome in worse.outcomes()]
     lost.append(difference.mean())
-    spread.append(1.96 * difference.std(ddof=1) / len(difference) ** 0.5)
+    half_widths.append(1.96 * difference.std(ddof=1) / len(difference) ** 0.5)
 
 figure, columns = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True, layout="constrained")
 changes, shares = decisions.overall.mean, shapley.overall.pooled_share
@@ -60,16 +60,16 @@ bars = {
         100 * end for end in (shares.value, shares.low, shares.high)
     ],
     "return lost in episodes with\nthe feature resampled": [
-        np.array(lost) + side * np.array(spread) for side in (0, -1, 1)
+        np.array(lost) + side * np.array(half_widths) for side in (0, -1, 1)
     ],
 }
-for axes, (said, (value, low, high)) in zip(columns, bars.items(), strict=True):
-    axes.barh(range(len(order)), value[order], color=[feature_color(at) for at in order])
+for axes, (label, (value, low, high)) in zip(columns, bars.items(), strict=True):
+    axes.barh(range(len(order)), value[order], color=[feature_color(position) for position in order])
     axes.hlines(range(len(order)), low[order], high[order], color="#222222", linewidth=1.2)
-    axes.set_xlabel(said)
+    axes.set_xlabel(label)
     axes.spines[["top", "right"]].set_visible(False)
     rank = np.corrcoef(np.argsort(np.argsort(value)), np.argsort(np.argsort(lost)))[0, 1]
-    print(said.replace("\n", " "), "rank correlation with the return lost", round(rank, 2))
-columns[0].set_yticks(range(len(order)), [policy.features.names[at] for at in order])
+    print(label.replace("\n", " "), "rank correlation with the return lost", round(rank, 2))
+columns[0].set_yticks(range(len(order)), [policy.features.names[position] for position in order])
 figure.savefig(picture, dpi=150)
-place.cleanup()
+temporary.cleanup()

@@ -1,4 +1,4 @@
-"""The picture of docs/methods/gradients.md: `python docs/methods/gradients.py [PICTURE]`."""
+"""Draw the picture of docs/methods/gradients.md: `python docs/methods/gradients.py [PICTURE]`."""
 
 import sys
 import tempfile

@@ -1,9 +1,9 @@
-"""The picture of docs/methods/perturbation.md: `python docs/methods/perturbation.py [PICTURE]`."""
+"""Draw the picture of docs/methods/perturbation.md: `python docs/methods/perturbation.py [PICTURE]`."""
 
 import sys
 from pathlib import Path
 
-from drawing.maps import rows_of_maps, seen_states
+from drawing.maps import draw_maps, sample_episode
 
 import rltools
 
@@ -16,11 +16,13 @@ METHODS = {
 }
 picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
 policy = rltools.load_policy("lavagap-cnn-ppo")
-steps, seen, actions, visited = seen_states(policy)
+steps, observations, actions, visited = sample_episode(policy)
 titles = [f"step {step}\n{policy.action_names[action]}" for step, action in zip(steps, actions, strict=True)]
 rows = {}
 for method, parameters in METHODS.items():
-    found = rltools.attribute(policy, seen, method=method, references=visited, target="centered:chosen", **parameters)
-    rows[method] = found.values[:, 0]
-said = "lavagap-cnn-ppo, centered:chosen: orange is what the score needs; without purple it would rise"
-rows_of_maps(seen, titles, rows, height=7.4, said=said).savefig(picture, dpi=150)
+    result = rltools.attribute(
+        policy, observations, method=method, references=visited, target="centered:chosen", **parameters
+    )
+    rows[method] = result.values[:, 0]
+title = "lavagap-cnn-ppo, centered:chosen: orange is what the score needs; without purple it would rise"
+draw_maps(observations, titles, rows, height=7.4, title=title).savefig(picture, dpi=150)

@@ -1,4 +1,4 @@
-"""The picture of docs/methods/shapley.md: `python docs/methods/shapley.py [PICTURE]`."""
+"""Draw the picture of docs/methods/shapley.md: `python docs/methods/shapley.py [PICTURE]`."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""Runs every notebook here anew and keeps what it shows, without times: `python docs/notebooks/run.py`.
+"""Run every notebook here and store its outputs, without times: `python docs/notebooks/run.py [NOTEBOOK ...]`.
 
 It needs the extra `notebooks`.
 """
@@ -21,30 +21,30 @@ sys.path.insert(0, str(HERE.parent))
 
 from episodes import note  # noqa: E402  (a script finds only what lies beside it)
 
-# Run before and after the cells of a notebook, and not kept in it.
-WATCHING = f"""
+# Run before and after the cells of a notebook, and not stored in it.
+SETUP = f"""
 import sys
 sys.path.insert(0, {str(HERE.parent)!r})
 import episodes
 _watching = episodes.watched()
 _digests = _watching.__enter__()
 """
-TELLING = "import json; print(json.dumps(_digests()))"
+DIGESTS = "import json; print(json.dumps(_digests()))"
 
 
 def smaller(picture: str) -> str:
-    """A PNG, base64, without transparency, which nothing in it has, and packed as tightly as can be."""
+    """A base64 PNG without its alpha channel, which no figure uses, and compressed as far as possible."""
     file = BytesIO()
-    with Image.open(BytesIO(base64.b64decode(picture))) as given:
-        given.convert("RGB").save(file, "PNG", optimize=True)
+    with Image.open(BytesIO(base64.b64decode(picture))) as image:
+        image.convert("RGB").save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 
 def run(path: Path) -> None:
-    """Run a notebook in an empty folder, write it with its outputs, and note its episodes."""
+    """Run a notebook in an empty folder, write it with its outputs, and store its digests."""
     notebook = nbformat.read(path, as_version=4)
     cells = notebook.cells
-    notebook.cells = [nbformat.v4.new_code_cell(WATCHING), *cells, nbformat.v4.new_code_cell(TELLING)]
+    notebook.cells = [nbformat.v4.new_code_cell(SETUP), *cells, nbformat.v4.new_code_cell(DIGESTS)]
     with TemporaryDirectory() as folder:
         NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     note(path.stem, json.loads(notebook.cells[-1].outputs[0].text))
@@ -60,7 +60,7 @@ def run(path: Path) -> None:
 
 
 def _number(cells: list[nbformat.NotebookNode]) -> None:
-    """Number the code cells from 1, as if nothing had been run before them."""
+    """Number the code cells from 1."""
     for number, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), 1):
         cell.execution_count = number
         for output in cell.outputs:
@@ -69,5 +69,5 @@ def _number(cells: list[nbformat.NotebookNode]) -> None:
 
 
 if __name__ == "__main__":
-    for given in sys.argv[1:] or sorted(map(str, HERE.glob("*.ipynb"))):
-        run(Path(given))
+    for notebook_path in sys.argv[1:] or sorted(map(str, HERE.glob("*.ipynb"))):
+        run(Path(notebook_path))

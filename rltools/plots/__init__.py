@@ -1,19 +1,37 @@
-"""Plots of a recording: one file each, found by its place.
+"""Plots of a recording: one file each, found by its place; `drawing/` holds what plots share.
 
-A plot is a function of a Recording that returns matplotlib Axes; a file `_name.py` here holds the plot `name`, and
-files without an underscore hold what plots share. Other packages offer theirs under the entry-point group
-`rltools.plots`.
+A plot is a function of a `Recording` that returns matplotlib `Axes`; `@plot(...)` declares when a report shows it.
+The file `_name.py` holds the plot `name`. It keeps its underscore because `rltools.plots.name` is the function, which
+importing a module of the same name would replace. Other packages offer plots under the entry-point group
+`rltools.plots`. Plots read a recording through `rltools.summary`; nothing here imports pages, videos or the command
+line. Read `_importance.py` first, then `drawing/style.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
+from rltools._util.discovery import (
+    PluginWarning,
+    load_member,
+    load_offered,
+    modules_in,
+    origin,
+    others,
+    refused,
+    unknown,
+)
 from rltools.errors import PluginError, UnknownNameError
+from rltools.plots.drawing.plot_info import Chapter, PlotInfo, ReportData, plot, plot_info
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    # The plots are for completion in an editor: they are found without a line here.
     from rltools.plots._action_matrix import action_matrix
     from rltools.plots._agreement import agreement
     from rltools.plots._beeswarm import beeswarm
@@ -27,8 +45,11 @@ if TYPE_CHECKING:
     from rltools.plots._state_map import state_map
     from rltools.plots._timeline import timeline
     from rltools.plots._training import training
+    from rltools.recording import Recording
+    from rltools.summary import Summary
 
 __all__ = [
+    "Chapter",
     "action_matrix",
     "agreement",
     "beeswarm",
@@ -40,7 +61,10 @@ __all__ = [
     "importance",
     "lags",
     "phases",
+    "plot",
+    "plot_info",
     "plot_names",
+    "report_plots",
     "state_map",
     "timeline",
     "training",
@@ -73,13 +97,71 @@ def find_plot(name: str) -> Callable[..., Any]:
     if name in _own():
         return cast("Callable[..., Any]", load_member(f"{__name__}._{name}", name))
     if point := others(__name__).get(name):
-        plot = load_offered(point)
-        if not callable(plot):
-            raise PluginError(f"the plot {name}, which is {origin(point)}, is a {type(plot).__name__}, not a function")
-        return cast("Callable[..., Any]", plot)
+        function = load_offered(point)
+        if not callable(function):
+            found_type = type(function).__name__
+            raise PluginError(f"the plot {name}, which is {origin(point)}, is a {found_type}, not a function")
+        return cast("Callable[..., Any]", function)
     if reason := refused(__name__).get(name):
         raise PluginError(reason)
     raise unknown("plot", name, plot_names())
+
+
+@dataclass(frozen=True)
+class ReportPlot:
+    """A plot that a report shows.
+
+    Attributes:
+        name: of the plot.
+        chapter: heading under which it stands.
+        caption: how to read it.
+        draw: draws it into a new figure.
+    """
+
+    name: str
+    chapter: str
+    caption: str
+    draw: Callable[[], Axes]
+
+
+def report_plots(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> tuple[ReportPlot, ...]:
+    """The plots that fit a recording, by what each of them declares; the first one stands beside the headline.
+
+    Args:
+        recording: with at least one attribution.
+        main: summary of the attribution that leads the report.
+        summaries: of all attributions of every episode, the main one first.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> main = rltools.summarize(recording)
+        >>> [plot.name for plot in rltools.plots.report_plots(recording, main, [main])][:3]
+        ['importance', 'beeswarm', 'dependence']
+    """
+    report = ReportData(recording, main, summaries)
+    if main.n == 0:
+        return ()
+    return tuple(
+        ReportPlot(name, info.chapter, info.caption_for(report), partial(function, recording, **info.arguments(report)))
+        for name, function, info in _declared()
+        if info.shown_when is not None and info.shown_when(report)
+    )
+
+
+def _declared() -> list[tuple[str, Callable[..., Axes], PlotInfo]]:
+    """All plots with a declaration, in the order of chapters; a broken one of another package is left out."""
+    declared = []
+    for name in plot_names():
+        try:
+            function = find_plot(name)
+        except PluginError as error:
+            warnings.warn(str(error), PluginWarning, stacklevel=3)
+            continue
+        if info := plot_info(function):
+            declared.append((name, function, info))
+    return sorted(declared, key=lambda entry: (entry[2].sort_key, entry[0]))
 
 
 def _own() -> list[str]:

@@ -1,4 +1,4 @@
-"""How the value of a feature and its attribution go together, a dot for each step."""
+"""Attributions of all steps by feature, colored by the value of the feature."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import GRAY, PALE, value_colors
-from rltools.plots.drawing.labels import feature_labels, inches, plain, y_labels
+from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
+from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
-    about,
     canvas,
-    feature_mark,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    keep_spines,
     label_note,
+    labels_of,
+    mark_feature,
     measure,
-    say_nothing_there,
-    some_of,
+    set_x_label,
     strongest_label,
-    x_label,
+    top_note,
 )
 from rltools.summary import explained_points, stride_for, summarize
 
@@ -30,11 +32,18 @@ if TYPE_CHECKING:
     from rltools.recording import Recording
 
 TOP = 10
-DOTS = 2000
-"""At most so many for a feature."""
+MAX_DOTS = 2000
+"""Dots per feature."""
 _BINS = 120
 
 
+@plot(
+    chapter=Chapter.FEATURES,
+    caption="Each dot is one step: to the right the feature raised the explained score, to the left it lowered it. The "
+    "color is the feature's value at that step.",
+    order=30,
+    shown_when=lambda report: not report.has_images,
+)
 def beeswarm(
     recording: Recording,
     *,
@@ -45,54 +54,55 @@ def beeswarm(
     standardized: bool | None = None,
     top: int | None = TOP,
 ) -> Axes:
-    """Signed attributions of the features that matter most, one dot a step, colored by the feature's value.
+    """Signed attributions of the most important features: a dot for each step, colored by the feature's value.
 
     Args:
-        recording: with at least one attribution.
-        axes: where to draw; a new figure by default.
-        method: which, where several were recorded.
-        target: as text, likewise.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
-        top: how many features; None for all.
+        recording: recording with at least one attribution.
+        axes: axes to draw in; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target, for instance "logit:chosen", if the recording has several.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        standardized: whether to multiply attributions by the standard deviation of their feature; by default for
+            methods whose values are per unit of the feature.
+        top: number of features; None for all.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        ArgumentError: no such label; standardized values of a method whose values are in units of the score already.
+        RecordingError: the recording has no such attribution.
+        ArgumentError: there is no such label, or `standardized` is set for a method in units of the score.
 
     Example:
         >>> import rltools
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=8)
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
         >>> axes = rltools.plots.beeswarm(recording)
         >>> axes.get_xlabel()
-        'gradient × std of centered:chosen (score)'
+        'integrated gradients of centered:chosen (score)'
     """
     summary = summarize(recording, method=method, target=target)
-    shown = measure(summary, standardized)
-    at_label = strongest_label(summary, label)
-    stride = stride_for(summary.n, DOTS)
+    quantity = measure(summary, standardized)
+    label_index = strongest_label(summary, label)
+    stride = stride_for(summary.n, MAX_DOTS)
     key = summary.key
-    sample = explained_points(recording, key, label=at_label, stride=stride, scale=shown.scale)
-    order = [found.position for found in summary.top(top)]
-    labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
+    sample = explained_points(recording, key, label=label_index, stride=stride, scale=quantity.scale)
+    order = [ranked.position for ranked in summary.top(top)]
+    labels = labels_of(summary, order)
     axes, width = canvas(axes, 1.7 + 0.36 * max(len(order), 3), 1.2 + inches(labels))
-    x_label(axes, width, f"{shown.name} of {plain(summary.labels[at_label], 30)} ({shown.unit})")
-    frameless(axes, "bottom")
-    drawn = f"{len(sample.values):,} evenly spread steps drawn" if stride > 1 else ""
-    which = (label_note(summary, label), some_of(len(order), len(summary.features)), drawn)
-    heading(axes, width, "How each feature moves the score", *about(summary), *which)
+    set_x_label(axes, width, f"{quantity.name} of {plain(summary.labels[label_index], 30)} ({quantity.unit})")
+    keep_spines(axes, "bottom")
+    sampled_note = f"{len(sample.values):,} evenly spread steps drawn" if stride > 1 else ""
+    notes = (label_note(summary, label), top_note(len(order), len(summary.features)), sampled_note)
+    heading(axes, width, "How each feature moves the score", *describe(summary), *notes)
     if len(sample.values) == 0:
-        say_nothing_there(axes)
+        draw_no_steps(axes)
         return axes
     axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
     axes.hlines(range(len(order)), 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6, zorder=0)
     span = np.ptp(sample.attributions[:, order]) or 1.0
-    for row, at in enumerate(order):
-        _swarm(axes, row, sample.attributions[:, at], sample.values[:, at], span)
-        feature_mark(axes, row, at)
-    y_labels(axes, labels)
+    for row, position in enumerate(order):
+        _swarm(axes, row, sample.attributions[:, position], sample.values[:, position], span)
+        mark_feature(axes, row, position)
+    set_y_labels(axes, labels)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, pad=8)
     color_bar(axes, value_colors(), (0, 1), "value of the feature", ("low", "high"))
@@ -101,7 +111,7 @@ def beeswarm(
 
 def _swarm(axes: Axes, row: int, attributions: np.ndarray, values: np.ndarray, span: float) -> None:
     low, high = np.percentile(values, [5, 95])
-    if high <= low:  # one of many choices is 1 at few steps, and these are what is asked for
+    if high <= low:  # a one-hot element is 1 at few steps, which must not be cut off
         low, high = values.min(), values.max()
     colors = np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(len(values), 0.5)
     axes.scatter(
@@ -119,15 +129,15 @@ def _swarm(axes: Axes, row: int, attributions: np.ndarray, values: np.ndarray, s
 
 
 def _offsets(attributions: np.ndarray, span: float) -> np.ndarray:
-    """Dots of about the same attribution spread to both sides, to 0.4 of a row where they are most crowded.
+    """Vertical offsets that spread dots with similar attributions, up to 0.4 of a row.
 
-    The width grows with the root of their number, so that a crowd at zero leaves the tails a shape.
+    The width grows with the square root of their number, so that many dots at zero do not flatten the tails.
     """
     bins = np.floor((attributions - attributions.min()) / span * _BINS).astype(np.int64)
     order = np.argsort(bins, kind="stable")
     counts = np.bincount(bins)
-    place = np.empty(len(bins))
-    place[order] = np.arange(len(bins)) - np.searchsorted(bins[order], bins[order], side="left")
+    rank = np.empty(len(bins))
+    rank[order] = np.arange(len(bins)) - np.searchsorted(bins[order], bins[order], side="left")
     width = np.minimum(0.4 * np.sqrt(counts / counts.max()), 0.025 * (counts - 1))
-    offsets: np.ndarray = width[bins] * (2 * (place + 0.5) / counts[bins] - 1)
+    offsets: np.ndarray = width[bins] * (2 * (rank + 0.5) / counts[bins] - 1)
     return offsets

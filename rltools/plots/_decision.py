@@ -1,4 +1,4 @@
-"""One step: how each feature pushed the decision."""
+"""How each feature pushed one decision."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain, y_labels
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain, set_y_labels
+from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
-    about,
     canvas,
-    feature_mark,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    keep_spines,
     label_note,
+    mark_feature,
     measure,
-    say_nothing_there,
+    set_x_label,
     strongest_label,
-    x_label,
 )
 from rltools.summary import contrast_key, decision_at, summarize
 
@@ -30,9 +31,16 @@ if TYPE_CHECKING:
 
 TOP = 8
 _SMALLEST_REST = 0.002
-"""A residual of less than this part of what all features push is no bar of its own."""
+"""A smaller residual, as a fraction of all absolute attributions, has no bar."""
 
 
+@plot(
+    chapter=Chapter.ACTIONS,
+    caption="One decision, at the step with the largest sum of attributions: from the usual score at the top to the "
+    "score of this step, feature by feature.",
+    order=20,
+    shown_when=lambda report: len(report.main.features) > 1,
+)
 def decision(
     recording: Recording,
     *,
@@ -44,83 +52,102 @@ def decision(
     step: int | None = None,
     top: int | None = TOP,
 ) -> Axes:
-    """What each feature did to the score at one step: from the references' mean score to that of the step.
+    """How each feature changed the score at one step: a waterfall from the references' mean score to that of the step.
 
-    Bars follow one another where the method's values add up to the score; those of others, gradients for instance,
-    begin at zero, and the plot says so.
+    Bars continue one another if the method's values add up to the score. Otherwise, as for gradients, they start at
+    zero, and the plot says so.
 
     Args:
-        recording: with at least one attribution.
-        axes: where to draw; a new figure by default.
-        method: which, where several were recorded.
-        target: as text; by default one that compares the chosen action with another (`logit:chosen - runner_up`) where
-            that was explained.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        episode: its number; by default that of the step.
-        step: its place in the episode; by default the one whose attributions have the largest sum, up or down.
-        top: how many features; the others are one bar. None for all.
+        recording: recording with at least one attribution.
+        axes: axes to draw in; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target; by default one that compares the chosen action with another, such as
+            `logit:chosen - runner_up`, if it was explained.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        episode: number of the episode; by default that of the step.
+        step: index in the episode; by default the step whose attributions have the largest absolute sum.
+        top: number of features; the others share a bar. None for all.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        UnknownNameError: no such episode.
-        ArgumentError: no such label, or no such step, or it was not explained.
+        RecordingError: the recording has no such attribution.
+        UnknownNameError: there is no such episode.
+        ArgumentError: there is no such label or step, or the step was not explained.
 
     Example:
         >>> import rltools
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy, method="shapley")
-        >>> axes = rltools.plots.decision(recording, episode=0, step=5)
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=2)
+        >>> target = "logit:chosen - runner_up"
+        >>> recording = rltools.explain(recording, policy, method="shapley", references=32, target=target, every=5)
+        >>> axes = rltools.plots.decision(recording, episode=1, step=148)
         >>> axes.get_xlabel()
-        'centered:chosen (score)'
+        'logit:chosen - runner_up (score)'
     """
     summary = summarize(recording, method=contrast_key(recording, method, target))
-    shown = measure(summary, None)
-    at_label = strongest_label(summary, label)
-    found = decision_at(recording, summary.key, label=at_label, scale=shown.scale, episode=episode, step=step)
-    order, rows = ([], []) if found is None else _rows(summary, found, top)
+    quantity = measure(summary, None)
+    label_index = strongest_label(summary, label)
+    result = decision_at(recording, summary.key, label=label_index, scale=quantity.scale, episode=episode, step=step)
+    order, rows = ([], []) if result is None else _labeled_rows(summary, result, top)
     labels = [row for row, _ in rows]
     axes, width = canvas(
         axes, 1.75 + (0.4 if any("\n" in row for row in labels) else 0.32) * max(len(rows), 3), 0.6 + inches(labels)
     )
-    name = plain(summary.labels[at_label], 30)
-    x_label(axes, width, f"{name} ({shown.unit})" if _adds_up(found) else f"{shown.name} of {name} ({shown.unit})")
-    frameless(axes, "bottom")
-    which = () if found is None else _which(found, chosen=step is None, within=episode)
-    how = "" if _adds_up(found) or found is None else f"{shown.name} does not add up to the score: bars begin at zero"
-    title = f"What pushed {name}" + ("" if found is None else f" at step {found.step}")
-    heading(axes, width, title, *about(summary)[:3], *which, f"{shown.name}", how, label_note(summary, label))
-    if found is None:
-        say_nothing_there(axes)
+    name = plain(summary.labels[label_index], 30)
+    set_x_label(
+        axes, width, f"{name} ({quantity.unit})" if _adds_up(result) else f"{quantity.name} of {name} ({quantity.unit})"
+    )
+    keep_spines(axes, "bottom")
+    step_notes = () if result is None else _step_notes(result, by_default=step is None, within=episode)
+    zero_note = (
+        ""
+        if _adds_up(result) or result is None
+        else f"{quantity.name} does not add up to the score: bars start at zero"
+    )
+    title = f"What pushed {name}" + ("" if result is None else f" at step {result.step}")
+    heading(
+        axes,
+        width,
+        title,
+        *describe(summary)[:3],
+        *step_notes,
+        f"{quantity.name}",
+        zero_note,
+        label_note(summary, label),
+    )
+    if result is None:
+        draw_no_steps(axes)
         return axes
-    _bars(axes, [size for _, size in rows], found)
-    y_labels(axes, labels)
-    for row, at in enumerate(order):
-        feature_mark(axes, row, at)
+    _draw_bars(axes, [size for _, size in rows], result)
+    set_y_labels(axes, labels)
+    for row, position in enumerate(order):
+        mark_feature(axes, row, position)
     axes.tick_params(axis="y", length=0, pad=8)
     return axes
 
 
-def _rows(summary: Summary, found: Decision, top: int | None) -> tuple[list[int], list[tuple[str, float]]]:
-    """The features, those that push most on top; a label and a size for each, for the others, and for the rest."""
-    order = np.argsort(-np.abs(found.attributions), kind="stable")
+def _labeled_rows(summary: Summary, result: Decision, top: int | None) -> tuple[list[int], list[tuple[str, float]]]:
+    """Positions of the features by magnitude, and the label and size of each bar: features, others, residual."""
+    order = np.argsort(-np.abs(result.attributions), kind="stable")
     first, others = order[:top].tolist(), [] if top is None else order[top:].tolist()
-    values = [f"=\N{NO-BREAK SPACE}{number(found.values[at])}" for at in first]
-    units = [f"{value}{_unit(summary.units[at])}" for at, value in zip(first, values, strict=True)]
-    labels = feature_labels([summary.features[at] for at in first], units)
-    rows = [(_without_brackets(label), float(found.attributions[at])) for at, label in zip(first, labels, strict=True)]
+    values = [f"=\N{NO-BREAK SPACE}{number(result.values[position])}" for position in first]
+    units = [f"{value}{_unit(summary.units[position])}" for position, value in zip(first, values, strict=True)]
+    labels = feature_labels([summary.features[position] for position in first], units)
+    rows = [
+        (_without_brackets(label), float(result.attributions[position]))
+        for position, label in zip(first, labels, strict=True)
+    ]
     if others:
         name = f"{len(others)} other feature{'s' if len(others) > 1 else ''}"
-        rows.append((name, float(found.attributions[others].sum())))
-    if found.residual is not None and abs(found.residual) > _SMALLEST_REST * np.abs(found.attributions).sum():
-        rows.append(("left unexplained", found.residual))
+        rows.append((name, float(result.attributions[others].sum())))
+    if result.residual is not None and abs(result.residual) > _SMALLEST_REST * np.abs(result.attributions).sum():
+        rows.append(("left unexplained", result.residual))
     return first, rows
 
 
 def _unit(unit: str) -> str:
-    """With a sign before a unit that is itself a number of others: `0.4 × 5 m/s`."""
-    shown = plain(unit, 24)
-    parts = ["", *(["×"] if shown[:1].isdigit() else []), shown] if shown else []
+    """The unit after a value, with a times sign if it begins with a number: `0.4 × 5 m/s`."""
+    text = plain(unit, 24)
+    parts = ["", *(["×"] if text[:1].isdigit() else []), text] if text else []
     return "\N{NO-BREAK SPACE}".join(parts)
 
 
@@ -130,26 +157,26 @@ def _without_brackets(label: str) -> str:
     return f"{before}={value.removesuffix(')')}" if value else label
 
 
-def _adds_up(found: Decision | None) -> bool:
-    return found is not None and found.baseline is not None
+def _adds_up(result: Decision | None) -> bool:
+    return result is not None and result.baseline is not None
 
 
-def _which(found: Decision, *, chosen: bool, within: int | None) -> tuple[str, ...]:
-    where = f"step {found.step} of episode {found.number} ({found.steps:,} steps)"
-    among = "" if within is None else " of the episode"
-    why = f"the largest sum of attributions{among}" if chosen else ""
-    took = f"took {plain(found.action, 24)}" if found.action else ""
-    next_best = f"next best: {plain(found.runner_up, 24)} ({number(found.gap)} lower)" if found.runner_up else ""
-    if next_best and found.gap < 0:
-        next_best = f"{plain(found.runner_up, 24)} scored {number(-found.gap)} higher"
-    return where, why, took, next_best
+def _step_notes(result: Decision, *, by_default: bool, within: int | None) -> tuple[str, ...]:
+    location = f"step {result.step} of episode {result.number} ({result.steps:,} steps)"
+    scope = "" if within is None else " of the episode"
+    reason = f"the largest sum of attributions{scope}" if by_default else ""
+    action_note = f"took {plain(result.action, 24)}" if result.action else ""
+    next_best = f"next best: {plain(result.runner_up, 24)} ({number(result.gap)} lower)" if result.runner_up else ""
+    if next_best and result.gap < 0:
+        next_best = f"{plain(result.runner_up, 24)} scored {number(-result.gap)} higher"
+    return location, reason, action_note, next_best
 
 
-def _bars(axes: Axes, sizes: list[float], found: Decision) -> None:
-    """Those of a method whose values add up one after another, others side by side."""
-    begin = found.baseline
-    ends = np.array(sizes) if begin is None else begin + np.cumsum(sizes)
-    starts = np.zeros(len(sizes)) if begin is None else np.concatenate([[begin], ends[:-1]])
+def _draw_bars(axes: Axes, sizes: list[float], result: Decision) -> None:
+    """Draw a waterfall if the method's values add up, else bars that start at zero."""
+    baseline = result.baseline
+    ends = np.array(sizes) if baseline is None else baseline + np.cumsum(sizes)
+    starts = np.zeros(len(sizes)) if baseline is None else np.concatenate([[baseline], ends[:-1]])
     colors = signed_colors()
     axes.use_sticky_edges = False
     axes.barh(
@@ -162,32 +189,32 @@ def _bars(axes: Axes, sizes: list[float], found: Decision) -> None:
     )
     axes.margins(x=0.16)
     for row, (end, size) in enumerate(zip(ends, sizes, strict=True)):
-        _beside(axes, f"{'+' if size > 0 else ''}{number(size)}", end, row, left=size < 0)
-    if begin is None:
+        _text_beside(axes, f"{'+' if size > 0 else ''}{number(size)}", end, row, on_left=size < 0)
+    if baseline is None:
         axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
         axes.set_ylim(len(sizes) - 0.4, -0.6)
         return
-    links = [begin, *ends]
-    for row, place in enumerate(links):
-        axes.vlines(place, max(row - 1.31, -0.95), min(row + 0.31, len(sizes) - 0.05), color=GRAY, linewidth=0.7)
+    links = [baseline, *ends]
+    for row, position in enumerate(links):
+        axes.vlines(position, max(row - 1.31, -0.95), min(row + 0.31, len(sizes) - 0.05), color=GRAY, linewidth=0.7)
     axes.set_ylim(len(sizes) + 0.4, -1.4)
-    _end(axes, begin, -0.95, f"references' mean {number(begin)}")
-    _end(axes, found.score, len(sizes) - 0.05, f"this step {number(found.score)}")
+    _mark_end(axes, baseline, -0.95, f"references' mean {number(baseline)}")
+    _mark_end(axes, result.score, len(sizes) - 0.05, f"this step {number(result.score)}")
 
 
-def _end(axes: Axes, place: float, row: float, text: str) -> None:
-    axes.plot(place, row, "D", color=INK, markersize=3.5)
+def _mark_end(axes: Axes, position: float, row: float, text: str) -> None:
+    axes.plot(position, row, "D", color=INK, markersize=3.5)
     low, high = axes.get_xlim()
-    _beside(axes, text, place, row, left=place > (low + high) / 2, weight="bold")
+    _text_beside(axes, text, position, row, on_left=position > (low + high) / 2, weight="bold")
 
 
-def _beside(axes: Axes, text: str, place: float, row: float, *, left: bool, weight: str = "normal") -> None:
+def _text_beside(axes: Axes, text: str, position: float, row: float, *, on_left: bool, weight: str = "normal") -> None:
     axes.annotate(
         text,
-        (place, row),
-        xytext=(-5 if left else 5, 0),
+        (position, row),
+        xytext=(-5 if on_left else 5, 0),
         textcoords="offset points",
-        ha="right" if left else "left",
+        ha="right" if on_left else "left",
         va="center",
         fontsize="small",
         fontweight=weight,

@@ -1,4 +1,4 @@
-"""How the attribution of one feature goes with its value."""
+"""Attribution of one feature as a function of its value."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
-from rltools.plots.drawing.dots import MOST, Color, color_by_action, color_by_value, draw_dots
+from rltools.plots.drawing.dots import MAX_DOTS, Color, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import feature_labels, number, plain
+from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.style import (
-    about,
     canvas,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    interval_note,
+    keep_spines,
     label_note,
     measure,
-    say_nothing_there,
     strongest_label,
 )
 from rltools.summary import explained_points, stride_for, summarize, value_dependence
@@ -29,11 +31,28 @@ if TYPE_CHECKING:
     from rltools.summary import Dependence, Summary
 
 ACTION = -1
-"""In the place of a feature's position: the action taken."""
-_ROOM_FOR_TICK = 0.1
-"""Of the axis."""
+"""Stands for the action taken where a feature's position is expected."""
+_MIN_TICK_GAP = 0.1
+"""Between ticks, as a fraction of the axis."""
 
 
+def _is_one_hot(report: ReportData) -> bool:
+    """Whether the leading feature is an element of a one-hot choice, 0 or 1, which has nothing to plot along."""
+    features, spec = report.recording.features_of(report.main.key), report.recording.spec(report.main.key)
+    # A summary has a row for each choice, or for each of its values.
+    rows = dict([*spec.rows(features, merged=True), *spec.rows(features)])
+    first = rows[report.main.top(1)[0].feature][0]
+    part = next(part for part in features.parts if part.start <= first < part.stop)
+    return part.leaf.kind == "choice"
+
+
+@plot(
+    chapter=Chapter.FEATURES,
+    caption="The leading feature by its value: each dot is one step, the black line the mean with its interval. Where "
+    "colors part, each follows the feature in its own direction, and the mean is over all of them.",
+    order=40,
+    shown_when=lambda report: not report.has_images and not _is_one_hot(report),
+)
 def dependence(
     recording: Recording,
     feature: str | None = None,
@@ -46,85 +65,86 @@ def dependence(
     standardized: bool | None = None,
     level: float = 0.95,
 ) -> Axes:
-    """Attributions of one feature against its value, a dot a step, with their mean along the values.
+    """Attributions of one feature against its value: a dot for each step, and the mean by value.
 
-    The colors say what else the attribution goes with, by default what explains most of what the feature's own value
-    leaves open: the feature with the largest rank correlation with the attribution among steps of about the same value,
-    or the action taken, where its correlation ratio is larger still.
+    Colors show another variable; by default the one that explains most of what the value leaves open: the feature with
+    the largest rank correlation with the attribution among steps of similar value, or the action taken if its
+    correlation ratio is larger.
 
     Args:
-        recording: with at least one attribution.
-        feature: its name; by default the one that matters most.
-        axes: where to draw; a new figure by default.
-        method: which, where several were recorded.
-        target: as text, likewise.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        colored_by: name of another feature, or "action" for the one taken, where that is one discrete choice.
-        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
-        level: of the interval of the mean, over the episodes and what was drawn for all of them.
+        recording: recording with at least one attribution.
+        feature: name of the feature; by default the most important one.
+        axes: axes to draw in; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target, for instance "logit:chosen", if the recording has several.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        colored_by: name of another feature, or "action" for the action taken, if that is discrete.
+        standardized: whether to multiply attributions by the standard deviation of their feature; by default for
+            methods whose values are per unit of the feature.
+        level: confidence level of the interval of the mean, over episodes and the draw of references or noise.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        UnknownNameError: no such feature, also for colors by a discrete action that is not there.
-        ArgumentError: no such label; standardized values of a method whose values are in units of the score already.
+        RecordingError: the recording has no such attribution.
+        UnknownNameError: there is no such feature, or no discrete action to color by.
+        ArgumentError: there is no such label, or `standardized` is set for a method in units of the score.
 
     Example:
         >>> import rltools
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
-        >>> axes = rltools.plots.dependence(recording, feature="pole angle")
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=6)
+        >>> recording = rltools.explain(recording, policy, method="shapley", references=32, every=3)
+        >>> axes = rltools.plots.dependence(recording, "y velocity")
         >>> axes.get_xlabel()
-        'pole angle (rad)'
+        'y velocity (7.5 length units/s)'
     """
     summary = summarize(recording, method=method, target=target, level=level)
-    shown = measure(summary, standardized)
-    at_label = strongest_label(summary, label)
+    quantity = measure(summary, standardized)
+    label_index = strongest_label(summary, label)
     position = summary.top(1)[0].position if feature is None else summary.position(feature)
     stride = stride_for(summary.n)
-    points = explained_points(recording, summary.key, label=at_label, stride=stride, scale=shown.scale)
-    found = value_dependence(points, position, level=level)
-    other = _others(summary, found, colored_by)
-    drawn = slice(None, None, stride_for(len(points.values), MOST))
-    values, attributions = points.values[drawn], points.attributions[drawn, position]
+    points = explained_points(recording, summary.key, label=label_index, stride=stride, scale=quantity.scale)
+    result = value_dependence(points, position, level=level)
+    color_feature = _color_feature(summary, result, colored_by)
+    sample = slice(None, None, stride_for(len(points.values), MAX_DOTS))
+    values, attributions = points.values[sample], points.attributions[sample, position]
     axes, width = canvas(axes, 3.7, 2.0)
     axes.set_xlabel(_name(summary, position), parse_math=False)
-    of = f"{shown.name} of this feature\non {plain(summary.labels[at_label], 30)} ({shown.unit})"
-    axes.set_ylabel(of, parse_math=False)
-    frameless(axes, "bottom", "left")
+    y_label = f"{quantity.name} of this feature\non {plain(summary.labels[label_index], 30)} ({quantity.unit})"
+    axes.set_ylabel(y_label, parse_math=False)
+    keep_spines(axes, "bottom", "left")
     notes = (
         label_note(summary, label),
         f"{len(values):,} evenly spread steps drawn" if len(values) < points.n else "",
-        *_said(summary, found, other if colored_by is None else None, level),
+        *_notes(summary, result, color_feature if colored_by is None else None, level),
     )
-    heading(axes, width, f"What {plain(summary.features[position], 30)} does, by its value", *about(summary), *notes)
+    heading(axes, width, f"What {plain(summary.features[position], 30)} does, by its value", *describe(summary), *notes)
     if len(values) == 0:
-        say_nothing_there(axes)
+        draw_no_steps(axes)
         return axes
     axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
-    at = values[:, position]
-    if found.few:
-        gap = float(np.diff(found.at).min()) if len(found.at) > 1 else 1.0
-        # Dots of one of few values lie side by side.
-        at = at + 0.25 * gap * np.random.default_rng(0).uniform(-1, 1, len(at))
-        axes.set_xlim(found.at[0] - gap / 2, found.at[-1] + gap / 2)
-        if gap > _ROOM_FOR_TICK * np.ptp(found.at):
-            axes.set_xticks(found.at, labels=[number(value) for value in found.at])
-    if other == ACTION:
-        colors: Sequence[Color] = color_by_action(axes, points.actions[drawn], points.action_names)
-    elif other is None:
-        colors = [feature_color(position)] * len(at)
+    x = values[:, position]
+    if result.few:
+        gap = float(np.diff(result.at).min()) if len(result.at) > 1 else 1.0
+        # Jitter, so that dots of equal values do not hide one another.
+        x = x + 0.25 * gap * np.random.default_rng(0).uniform(-1, 1, len(x))
+        axes.set_xlim(result.at[0] - gap / 2, result.at[-1] + gap / 2)
+        if gap > _MIN_TICK_GAP * np.ptp(result.at):
+            axes.set_xticks(result.at, labels=[number(value) for value in result.at])
+    if color_feature == ACTION:
+        colors: Sequence[Color] = color_by_action(axes, points.actions[sample], points.action_names)
+    elif color_feature is None:
+        colors = [feature_color(position)] * len(x)
     else:
-        colors = color_by_value(axes, values[:, other], _name(summary, other))
-    draw_dots(axes, at, attributions, colors)
-    _mean(axes, found)
+        colors = color_by_value(axes, values[:, color_feature], _name(summary, color_feature))
+    draw_dots(axes, x, attributions, colors)
+    _draw_mean(axes, result)
     return axes
 
 
-def _others(summary: Summary, found: Dependence, colored_by: str | None) -> int | None:
-    """The position of the feature that gives the colors, or ACTION; None for neither."""
+def _color_feature(summary: Summary, result: Dependence, colored_by: str | None) -> int | None:
+    """Position of the feature that gives the colors, or `ACTION`; None for neither."""
     if colored_by is None:
-        return ACTION if found.by_action > found.correlation else found.other
+        return ACTION if result.by_action > result.correlation else result.other
     if colored_by == "action" and summary.by_action and "action" not in summary.features:
         return ACTION
     return summary.position(colored_by)
@@ -135,29 +155,28 @@ def _name(summary: Summary, position: int) -> str:
     return name
 
 
-def _said(summary: Summary, found: Dependence, chosen: int | None, level: float) -> tuple[str, ...]:
-    """What the line is, and why the colors are those of the feature, or the action, that was chosen here."""
-    interval = f", {100 * level:g} % interval" if summary.overall.episodes > 1 else ", one episode: no interval"
-    line = f"black: mean{interval}"
-    if chosen is None:
+def _notes(summary: Summary, result: Dependence, color_choice: int | None, level: float) -> tuple[str, ...]:
+    """Small print: the meaning of the line, and how the variable of the colors was chosen."""
+    line = f"black: mean, {interval_note(result.mean.low, summary.overall.episodes, level)}"
+    if color_choice is None:
         return (line,)
-    how = (
-        f"correlation ratio {found.by_action:.2f}"
-        if chosen == ACTION
-        else f"|rank correlation| {found.correlation:.2f}"
+    association = (
+        f"correlation ratio {result.by_action:.2f}"
+        if color_choice == ACTION
+        else f"|rank correlation| {result.correlation:.2f}"
     )
-    return line, f"colors: what explains most of the rest ({how})"
+    return line, f"colors: what explains most of the rest ({association})"
 
 
-def _mean(axes: Axes, found: Dependence) -> None:
+def _draw_mean(axes: Axes, result: Dependence) -> None:
     from matplotlib.patheffects import Normal, Stroke
 
-    seen = [Stroke(linewidth=2.3, foreground="white"), Normal()]
-    mean = found.mean
-    if found.few:
-        axes.vlines(found.at, mean.low, mean.high, color=INK, linewidth=1.6, zorder=4, path_effects=seen)
-        axes.plot(found.at, mean.value, "D", color=INK, markeredgecolor="white", markersize=6, zorder=5)
+    outlined = [Stroke(linewidth=2.3, foreground="white"), Normal()]
+    mean = result.mean
+    if result.few:
+        axes.vlines(result.at, mean.low, mean.high, color=INK, linewidth=1.6, zorder=4, path_effects=outlined)
+        axes.plot(result.at, mean.value, "D", color=INK, markeredgecolor="white", markersize=6, zorder=5)
         return
-    axes.fill_between(found.at, mean.low, mean.high, color=INK, alpha=0.28, linewidth=0, zorder=3)
-    axes.plot(found.at, mean.value, color=INK, linewidth=1.5, zorder=4, path_effects=seen)
-    axes.plot(found.at, mean.value, "D" if len(found.at) == 1 else ".", color=INK, markersize=4, zorder=4)
+    axes.fill_between(result.at, mean.low, mean.high, color=INK, alpha=0.28, linewidth=0, zorder=3)
+    axes.plot(result.at, mean.value, color=INK, linewidth=1.5, zorder=4, path_effects=outlined)
+    axes.plot(result.at, mean.value, "D" if len(result.at) == 1 else ".", color=INK, markersize=4, zorder=4)

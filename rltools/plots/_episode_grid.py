@@ -1,4 +1,4 @@
-"""Many episodes beside each other: when which feature mattered in each."""
+"""Attributions over the steps of many episodes, side by side."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import GRAY, INK, color_limit, signed_colors
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain
+from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
+from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
     DATA_INCHES,
-    about,
     canvas,
-    feature_mark,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    keep_spines,
     label_note,
+    labels_of,
+    mark_feature,
     measure,
-    say_nothing_there,
-    some_of,
     strongest_label,
+    top_note,
 )
 from rltools.summary import episode_steps, spread_outcomes, summarize
 
@@ -31,13 +33,18 @@ if TYPE_CHECKING:
     from rltools.summary import Sorting
 
 TOP = 4
-MOST = 12
+MAX_EPISODES = 12
 _MOST_COLUMNS = 4
 _GAP = 0.16
-"""Between columns, in inches."""
+"""Inches between columns."""
 _ENDINGS = {"terminated": "x", "truncated": "|", "limit": "|", "fault": "$!$"}
 
 
+@plot(
+    chapter=Chapter.EPISODES,
+    caption="Whether the same features matter at the same time in every episode: a map of steps and features for each.",
+    order=40,
+)
 def episode_grid(
     recording: Recording,
     *,
@@ -46,85 +53,95 @@ def episode_grid(
     target: str | None = None,
     label: str | None = None,
     by: Sorting = "return",
-    most: int = MOST,
+    most: int = MAX_EPISODES,
     standardized: bool | None = None,
     top: int = TOP,
 ) -> Axes:
-    """The attributions of the features that matter most over the steps of many episodes, one small map each.
+    """Attributions of the most important features over the steps of many episodes, one small map for each episode.
 
-    All maps share their colors and their scale of steps; a mark stands where an episode ended.
+    All maps share the color scale and the scale of steps; a mark shows where an episode ended.
 
     Args:
-        recording: with at least one attribution.
-        axes: where to draw, all maps within its place; a new figure by default.
-        method: which, where several were recorded.
-        target: as text, likewise.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        by: "return", from the best to the worst and, of more than `most`, evenly spread; or "number", the first ones.
-        most: how many episodes.
-        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
-        top: how many features.
+        recording: recording with at least one attribution.
+        axes: axes into which all maps are inset; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target, for instance "logit:chosen", if the recording has several.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        by: "return" for best to worst, evenly spread if there are more than `most`; or "number" for the first ones.
+        most: largest number of episodes.
+        standardized: whether to multiply attributions by the standard deviation of their feature; by default for
+            methods whose values are per unit of the feature.
+        top: number of features.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        ArgumentError: no such label, or another order; standardized values of a method whose values are in units of
-            the score already.
+        RecordingError: the recording has no such attribution.
+        ArgumentError: there is no such label or order, or `standardized` is set for a method in units of the score.
 
     Example:
         >>> import rltools
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=16)
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", every=2)
         >>> axes = rltools.plots.episode_grid(recording)
         >>> axes.get_xlabel()
         'step'
     """
     summary = summarize(recording, method=method, target=target)
-    shown = measure(summary, standardized)
-    at_label = strongest_label(summary, label)
-    order = [found.position for found in summary.top(top)]
-    labels = feature_labels([summary.features[at] for at in order], [""] * len(order))
+    quantity = measure(summary, standardized)
+    label_index = strongest_label(summary, label)
+    order = [ranked.position for ranked in summary.top(top)]
+    labels = labels_of(summary, order, units=False)
     outcomes = summary.outcomes
-    drawn = spread_outcomes(outcomes, most, by)
-    titles = [_title(outcome) for outcome in drawn]
-    own, wide = axes is None, inches(titles, points=7)
-    data = 1.45 * DATA_INCHES  # of a new figure: maps need more room than bars
-    room = data if own else canvas(axes, 1, 1)[1]
-    columns = int(np.clip(room // (wide + _GAP), 1, min(_MOST_COLUMNS, max(len(drawn), 1))))
-    rows = -(-len(drawn) // columns) or 1
+    outcomes_drawn = spread_outcomes(outcomes, most, by)
+    titles = [_title(outcome) for outcome in outcomes_drawn]
+    own_figure, title_width = axes is None, inches(titles, points=7)
+    data = 1.45 * DATA_INCHES  # width in a new figure: maps need more than bars
+    room = data if own_figure else canvas(axes, 1, 1)[1]
+    columns = int(np.clip(room // (title_width + _GAP), 1, min(_MOST_COLUMNS, max(len(outcomes_drawn), 1))))
+    rows = -(-len(outcomes_drawn) // columns) or 1
     height = 1.3 + rows * (0.25 + 0.22 * max(len(order), 2))
     axes, width = canvas(axes, height, 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES))
-    width = data if own else width
-    name = plain(summary.labels[at_label], 30)
+    width = data if own_figure else width
+    name = plain(summary.labels[label_index], 30)
     axes.set_xlabel("step")
-    frameless(axes)
-    which = f"{len(drawn)} of {len(outcomes)} episodes" if len(drawn) < len(outcomes) else ""
-    sorted_by = "best return first" if by == "return" else "in the order of their numbers"
-    ends = "ends: × terminated, | cut short" + (", ! fault" if any(o.ended == "fault" for o in drawn) else "")
-    notes = (which, sorted_by, some_of(len(order), len(summary.features)), label_note(summary, label), ends)
-    colors = f"colors: {shown.name} of {name}"
-    heading(axes, width, "What mattered when, episode by episode", *about(summary), colors, *notes)
-    if not drawn or not summary.n:
-        say_nothing_there(axes)
+    keep_spines(axes)
+    count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
+    order_note = "best return first" if by == "return" else "by number"
+    ending_note = "ends: × terminated, | cut short" + (
+        ", ! fault" if any(outcome.ended == "fault" for outcome in outcomes_drawn) else ""
+    )
+    notes = (
+        count_note,
+        order_note,
+        top_note(len(order), len(summary.features)),
+        label_note(summary, label),
+        ending_note,
+    )
+    colors = f"colors: {quantity.name} of {name}"
+    heading(axes, width, "What mattered when, episode by episode", *describe(summary), colors, *notes)
+    if not outcomes_drawn or not summary.n:
+        draw_no_steps(axes)
         return axes
     maps = [
-        episode_steps(recording, summary.key, outcome.number, label=at_label, scale=shown.scale).attributions[:, order]
-        for outcome in drawn
+        episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale).attributions[
+            :, order
+        ]
+        for outcome in outcomes_drawn
     ]
     largest = color_limit(np.concatenate(maps))
-    longest = max(outcome.steps for outcome in drawn)
-    across = _places(columns, _GAP / max(room, _GAP * columns + 1))
-    down = _places(rows, 0.25 / (0.25 + 0.22 * max(len(order), 2)) / rows)
-    for at, (outcome, values, title) in enumerate(zip(drawn, maps, titles, strict=True)):
-        (left, part_x), (below, part_y) = across[at % columns], down[at // columns]
+    longest = max(outcome.steps for outcome in outcomes_drawn)
+    columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
+    rows_extent = _cells(rows, 0.25 / (0.25 + 0.22 * max(len(order), 2)) / rows)
+    for position, (outcome, values, title) in enumerate(zip(outcomes_drawn, maps, titles, strict=True)):
+        (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
         _draw_cell(cell, values, outcome, longest, largest)
         cell.set_title(title, fontsize="x-small", loc="left", pad=2, color=INK, parse_math=False)
         cell.set_ylabel("")
-    tops = [1 - below - part_y for below, part_y in down]
-    _name_rows(axes, tops, down[0][1], order, labels)
-    _name_steps(axes, across, longest)
-    signed_bar(axes, (0.0, 1.0 if rows < 3 else 0.6), largest, shown.unit)
+    tops = [1 - below - part_y for below, part_y in rows_extent]
+    _name_rows(axes, tops, rows_extent[0][1], order, labels)
+    _name_steps(axes, columns_extent, longest)
+    signed_bar(axes, (0.0, 1.0 if rows < 3 else 0.6), largest, quantity.unit)
     return axes
 
 
@@ -134,7 +151,7 @@ def _title(outcome: Outcome) -> str:
 
 def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, largest: float) -> None:
     for row, of_feature in enumerate(values.T):
-        # One picture each: of more steps than pixels a mean is seen, and not one with the next feature.
+        # An image for each feature: steps that share a pixel are averaged, but never with the next feature.
         cell.imshow(
             np.ma.masked_invalid(of_feature)[None],
             aspect="auto",
@@ -149,33 +166,35 @@ def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, l
     cell.set_xlim(-0.5, longest * 1.06)
     cell.set_xticks([])
     cell.set_yticks([])
-    frameless(cell)
+    keep_spines(cell)
     middle = (values.shape[1] - 1) / 2
     mark = _ENDINGS.get(outcome.ended, "|")
     cell.plot(len(values) + 0.025 * longest, middle, marker=mark, markersize=4, color=INK, clip_on=False)
 
 
-def _places(count: int, gap: float) -> list[tuple[float, float]]:
-    """Where each of so many begins, and its size, with a gap before each, in parts of the whole."""
+def _cells(count: int, gap: float) -> list[tuple[float, float]]:
+    """Start and size of each of `count` cells, with a gap before each, as fractions of the axes."""
     size = 1 / count - gap
-    return [(at / count + gap, size) for at in range(count)]
+    return [(position / count + gap, size) for position in range(count)]
 
 
 def _name_rows(axes: Axes, bottoms: list[float], height: float, order: list[int], labels: list[str]) -> None:
-    """The features beside the first map of each row."""
+    """Write the names of the features beside the first map of each row."""
     axes.set_ylim(0, 1)
-    places = [bottom + height * (1 - (at + 0.5) / len(order)) for bottom in bottoms for at in range(len(order))]
-    axes.set_yticks(places, labels=labels * len(bottoms), parse_math=False, fontsize="x-small")
+    ticks = [
+        bottom + height * (1 - (position + 0.5) / len(order)) for bottom in bottoms for position in range(len(order))
+    ]
+    axes.set_yticks(ticks, labels=labels * len(bottoms), parse_math=False, fontsize="x-small")
     axes.tick_params(axis="y", length=0, pad=5)
-    for place, at in zip(places, order * len(bottoms), strict=True):
-        feature_mark(axes, place, at)
+    for y, position in zip(ticks, order * len(bottoms), strict=True):
+        mark_feature(axes, y, position)
 
 
-def _name_steps(axes: Axes, across: list[tuple[float, float]], longest: int) -> None:
-    """The first and the last step beneath each column."""
+def _name_steps(axes: Axes, columns_extent: list[tuple[float, float]], longest: int) -> None:
+    """Write the first and the last step below each column."""
     axes.set_xlim(0, 1)
     scale = longest * 1.06 + 0.5
     last = longest - 1
-    ticks = [(left + part * (step + 0.5) / scale, step) for left, part in across for step in sorted({0, last})]
-    axes.set_xticks([place for place, _ in ticks], labels=[f"{step:,}" for _, step in ticks], fontsize="x-small")
+    ticks = [(left + part * (step + 0.5) / scale, step) for left, part in columns_extent for step in sorted({0, last})]
+    axes.set_xticks([x for x, _ in ticks], labels=[f"{step:,}" for _, step in ticks], fontsize="x-small")
     axes.tick_params(axis="x", length=2, color=GRAY)

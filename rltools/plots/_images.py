@@ -1,4 +1,4 @@
-"""Where in a picture an agent looks, at some steps of an episode."""
+"""Attributions of image observations, or of features below rendered frames, at some steps of an episode."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import GRAY, INK, PALE, color_limit, signed_colors
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain
+from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
+from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
     DATA_INCHES,
-    about,
     canvas,
-    feature_mark,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    keep_spines,
     label_note,
+    labels_of,
+    mark_feature,
     measure,
-    say_nothing_there,
     strongest_label,
 )
 from rltools.summary import pictured, summarize
@@ -31,16 +33,23 @@ if TYPE_CHECKING:
     from rltools.recording import Recording
     from rltools.summary import Choosing, ImageSteps
 
-MOST = 5
-BENEATH = 3
-"""So many features stand beneath a frame."""
+MAX_IMAGES = 5
+FEATURES_BELOW = 3
+"""Features below a frame."""
 _DATA = 1.5 * DATA_INCHES
 _FADED = 0.3
-"""How much of an observation shows where nothing is attributed."""
+"""Contrast of the observation where attributions are 0."""
 _TITLES, _GAP, _ROW = 0.5, 0.1, 0.3
-"""Inches for three lines over each picture, for what is between pictures, and for each feature beneath a frame."""
+"""Inches for three lines above an image, between the rows of images, and for each feature below a frame."""
 
 
+@plot(
+    chapter=Chapter.FEATURES,
+    caption="What the agent saw, and over it what each pixel did to the score: orange raised it, purple lowered it. "
+    "One step from each stretch of the episode with the median return.",
+    order=10,
+    shown_when=lambda report: report.has_images,
+)
 def images(
     recording: Recording,
     *,
@@ -50,123 +59,130 @@ def images(
     label: str | None = None,
     episode: int | None = None,
     steps: Choosing | Sequence[int] = "largest",
-    most: int = MOST,
+    most: int = MAX_IMAGES,
 ) -> Axes:
-    """What was seen at some steps of an episode, and beneath it the signed attribution of each pixel over it.
+    """Image observations at some steps of an episode, and below them the signed attributions of their pixels.
 
-    Of an agent that sees no pictures: the frames that were drawn, and beneath each the features that mattered most.
+    For observations without images: the rendered frames, and below each the most important features.
 
     Args:
-        recording: with at least one attribution.
-        axes: where to draw, all pictures within its place; a new figure by default.
-        method: which, where several were recorded.
-        target: as text, likewise.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        episode: its number; by default the one of median return.
-        steps: their places; or "largest", the one of largest attribution in each stretch of the episode; or "even".
-        most: how many stretches or steps.
+        recording: recording with at least one attribution.
+        axes: axes into which all images are inset; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target, for instance "logit:chosen", if the recording has several.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        episode: number of the episode; by default the one with the median return.
+        steps: indices of the steps; or "largest" for the step with the largest attribution in each of `most` equal
+            stretches of the episode; or "even" for evenly spaced steps.
+        most: number of stretches or steps.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        UnknownNameError: no such episode.
-        ArgumentError: no such label, no such step, or another word for which.
+        RecordingError: the recording has no such attribution.
+        UnknownNameError: there is no such episode.
+        ArgumentError: there is no such label or step, or `steps` is another text.
 
     Example:
         >>> import rltools
         >>> policy = rltools.load_policy("lavagap-cnn-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=1, max_steps=6), policy)
-        >>> axes = rltools.plots.images(recording, episode=0)
+        >>> recording = rltools.record(policy, episodes=5)
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
+        >>> axes = rltools.plots.images(recording)
         >>> axes.get_title(loc="left")
         'Where the agent looks'
     """
     summary = summarize(recording, method=method, target=target)
-    shown = measure(summary, None)
-    at_label = strongest_label(summary, label)
-    found = pictured(recording, summary.key, label=at_label, scale=shown.scale, episode=episode, steps=steps, most=most)
-    own = axes is None
-    order = [] if found is None or found.maps is not None or not found.pictures else _strongest(found)
-    labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
-    grid = _grid(found, most)
+    quantity = measure(summary, None)
+    label_index = strongest_label(summary, label)
+    image_steps = pictured(
+        recording, summary.key, label=label_index, scale=quantity.scale, episode=episode, steps=steps, most=most
+    )
+    on_images = image_steps is None or image_steps.maps is not None
+    own_figure = axes is None
+    order = _strongest(image_steps) if image_steps is not None and not on_images and image_steps.pictures else []
+    labels = labels_of(summary, order)
+    grid = _grid(image_steps, most)
     beside = 1.2 + max(0.8, inches(labels, points=8.3))
     axes, width = canvas(axes, 1.0 + sum(grid.heights), beside + _DATA - DATA_INCHES)
-    width = _DATA if own else width
-    axes.set_xlabel(_stretches(found, steps))
+    width = _DATA if own_figure else width
+    axes.set_xlabel(_x_text(image_steps, steps))
     axes.set_xticks([])
-    frameless(axes)
-    name = plain(summary.labels[at_label], 30)
-    said = () if found is None else (f"episode {found.number}", found.note)
+    keep_spines(axes)
+    name = plain(summary.labels[label_index], 30)
+    episode_notes = () if image_steps is None else (f"episode {image_steps.number}", image_steps.note)
     heading(
         axes,
         width,
-        "Where the agent looks" if found is None or found.maps is not None else "What mattered at these moments",
-        *about(summary)[:3],
-        *said,
-        f"attribution: {shown.name} of {name}",
-        f"longest bar {number(_limit(found, order))} ({shown.unit})" if found is not None and order else "",
+        "Where the agent looks" if on_images else "What mattered at these steps",
+        *describe(summary)[:3],
+        *episode_notes,
+        f"attribution: {quantity.name} of {name}",
+        f"longest bar {number(_limit(image_steps, order))} ({quantity.unit})"
+        if image_steps is not None and order
+        else "",
         label_note(summary, label),
     )
     _name_rows(axes, grid, labels, order)
-    if found is None:
-        say_nothing_there(axes)
-    elif not found.pictures:
-        text = "no pictures: the agent observes none,\nand no frames were drawn\n(record(..., frames=True) keeps them)"
+    if image_steps is None:
+        draw_no_steps(axes)
+    elif not image_steps.pictures:
+        text = "no images: observations contain none,\nand no frames were recorded\n(record(..., frames=True) does so)"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
     else:
-        _draw(axes, found, grid, order, shown.unit, letters=int(17 * width / grid.columns))
+        _draw_steps(axes, image_steps, grid, order, quantity.unit, letters=int(17 * width / grid.columns))
     return axes
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """Columns, and how high each of what is stacked is, from the top: titles, pictures, a gap, what stands beneath."""
+    """Number of columns, and heights in inches from the top: titles, images, gap, and maps or bars."""
 
     columns: int
     heights: tuple[float, float, float, float]
 
-    def place(self, column: int, row: int) -> tuple[float, float, float, float]:
-        """Of one panel, in parts of the axes."""
-        whole = sum(self.heights)
-        bottom = sum(self.heights[row + 1 :]) / whole
-        return (column + 0.03) / self.columns, bottom, 0.94 / self.columns, self.heights[row] / whole
+    def extent(self, column: int, row: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of one panel, as fractions of the axes."""
+        total = sum(self.heights)
+        bottom = sum(self.heights[row + 1 :]) / total
+        return (column + 0.03) / self.columns, bottom, 0.94 / self.columns, self.heights[row] / total
 
 
-def _grid(found: ImageSteps | None, most: int) -> _Grid:
-    if found is not None and not found.pictures:
+def _grid(image_steps: ImageSteps | None, most: int) -> _Grid:
+    if image_steps is not None and not image_steps.pictures:
         return _Grid(most, (0.0, 1.2, 0.0, 0.0))
-    # One picture alone is no larger than one of three.
-    columns = max(3, most if found is None else len(found.steps))
-    pictures = () if found is None else found.pictures
+    # A single image is no larger than one of three.
+    columns = max(3, most if image_steps is None else len(image_steps.steps))
+    pictures = () if image_steps is None else image_steps.pictures
     aspect = pictures[0].shape[0] / pictures[0].shape[1] if pictures else 0.7
     tall = min(aspect, 1.6) * 0.94 * _DATA / columns
-    beneath = tall if found is None or found.maps is not None else _ROW * BENEATH
-    return _Grid(columns, (_TITLES, tall, _GAP, beneath))
+    below = tall if image_steps is None or image_steps.maps is not None else _ROW * FEATURES_BELOW
+    return _Grid(columns, (_TITLES, tall, _GAP, below))
 
 
-def _stretches(found: ImageSteps | None, steps: Choosing | Sequence[int]) -> str:
-    if found is not None and not found.pictures:
+def _x_text(image_steps: ImageSteps | None, steps: Choosing | Sequence[int]) -> str:
+    if image_steps is not None and not image_steps.pictures:
         return "step"
     if not isinstance(steps, str):
-        return "steps asked for"
-    if found is None or steps == "even":
+        return "chosen steps"
+    if image_steps is None or steps == "even":
         return "steps evenly spread over the episode"
-    return f"the step of largest attribution in each of {len(found.steps)} stretches of the episode"
+    return f"the step of largest attribution in each of {len(image_steps.steps)} stretches of the episode"
 
 
-def _limit(found: ImageSteps, order: list[int]) -> float:
-    """Where colors end; bars are never cut."""
-    if found.maps is not None:
-        return color_limit(found.maps)
-    return float(np.nan_to_num(np.abs(found.attributions[:, order])).max(initial=0)) or 1.0
+def _limit(image_steps: ImageSteps, order: list[int]) -> float:
+    """The end of the color scale, or the length of the longest bar."""
+    if image_steps.maps is not None:
+        return color_limit(image_steps.maps)
+    return float(np.nan_to_num(np.abs(image_steps.attributions[:, order])).max(initial=0)) or 1.0
 
 
-def _strongest(found: ImageSteps) -> list[int]:
-    strength = np.nan_to_num(np.abs(found.attributions)).sum(axis=0)
-    return [int(at) for at in np.argsort(-strength, kind="stable")[:BENEATH]]
+def _strongest(image_steps: ImageSteps) -> list[int]:
+    strength = np.nan_to_num(np.abs(image_steps.attributions)).sum(axis=0)
+    return [int(position) for position in np.argsort(-strength, kind="stable")[:FEATURES_BELOW]]
 
 
 def _name_rows(axes: Axes, grid: _Grid, labels: list[str], order: list[int]) -> None:
     axes.set_ylim(0, 1)
-    (_, top, _, high), (_, bottom, _, low) = grid.place(0, 1), grid.place(0, 3)
+    (_, top, _, high), (_, bottom, _, low) = grid.extent(0, 1), grid.extent(0, 3)
     if low == 0:
         axes.set_yticks([top + high / 2], labels=["frame"], fontsize="small")
         axes.tick_params(axis="y", length=0)
@@ -175,46 +191,46 @@ def _name_rows(axes: Axes, grid: _Grid, labels: list[str], order: list[int]) -> 
         axes.set_yticks([top + high / 2, bottom + low / 2], labels=["observed", "attribution"], fontsize="small")
         axes.tick_params(axis="y", length=0)
         return
-    places = [bottom + low * (1 - (row + 0.5) / BENEATH) for row in range(len(order))]
-    axes.set_yticks([top + high / 2, *places], labels=["frame", *labels], parse_math=False, fontsize="small")
+    heights = [bottom + low * (1 - (row + 0.5) / FEATURES_BELOW) for row in range(len(order))]
+    axes.set_yticks([top + high / 2, *heights], labels=["frame", *labels], parse_math=False, fontsize="small")
     axes.tick_params(axis="y", length=0, pad=8)
-    for place, at in zip(places, order, strict=True):
-        feature_mark(axes, place, at)
+    for height, position in zip(heights, order, strict=True):
+        mark_feature(axes, height, position)
 
 
-def _draw(axes: Axes, found: ImageSteps, grid: _Grid, order: list[int], unit: str, letters: int) -> None:
-    for column, picture in enumerate(found.pictures):
-        panel = axes.inset_axes(grid.place(column, 1))
-        _picture(panel, picture)
+def _draw_steps(axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[int], unit: str, letters: int) -> None:
+    for column, image in enumerate(image_steps.pictures):
+        panel = axes.inset_axes(grid.extent(column, 1))
+        _draw_image(panel, image)
         panel.set_anchor("S")
-        lines = (f"step {found.steps[column]}", plain(found.actions[column], letters))
-        title = "\n".join(filter(None, (*lines, f"score {number(found.scores[column])}")))
+        lines = (f"step {image_steps.steps[column]}", plain(image_steps.actions[column], letters))
+        title = "\n".join(filter(None, (*lines, f"score {number(image_steps.scores[column])}")))
         panel.set_title(title, fontsize="x-small", color=INK, pad=3, parse_math=False, linespacing=1.15)
-    limit = _limit(found, order)
-    for column in range(len(found.pictures)):
-        panel = axes.inset_axes(grid.place(column, 3))
-        if found.maps is None:
-            _bars(panel, found.values[column, order], found.attributions[column, order], limit)
+    limit = _limit(image_steps, order)
+    for column in range(len(image_steps.pictures)):
+        panel = axes.inset_axes(grid.extent(column, 3))
+        if image_steps.maps is None:
+            _draw_bars(panel, image_steps.values[column, order], image_steps.attributions[column, order], limit)
         else:
-            _picture(panel, _overlaid(found.pictures[column], found.maps[column], limit))
+            _draw_image(panel, _overlay(image_steps.pictures[column], image_steps.maps[column], limit))
             panel.set_anchor("N")
-    if found.maps is not None:
-        _, bottom, _, height = grid.place(0, 3)
+    if image_steps.maps is not None:
+        _, bottom, _, height = grid.extent(0, 3)
         signed_bar(axes, (bottom, height), limit, unit)
 
 
-def _picture(panel: Axes, picture: np.ndarray) -> None:
-    # Grids of a few cells stay sharp; a frame of more pixels than there is room for is averaged.
-    panel.imshow(np.clip(picture, 0, 1), interpolation="nearest" if max(picture.shape) < 100 else "auto")
+def _draw_image(panel: Axes, image: np.ndarray) -> None:
+    # Small grids stay sharp; larger frames are averaged to the pixels of the figure.
+    panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
     panel.set_xticks([])
     panel.set_yticks([])
     for spine in panel.spines.values():
         spine.set(color=PALE, linewidth=0.6)
 
 
-def _overlaid(picture: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
-    """Signed colors over the picture in a pale gray, the stronger the less of it is seen."""
-    gray = picture @ (0.299, 0.587, 0.114)
+def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
+    """Signed colors blended over the pale gray image; strong attributions cover it."""
+    gray = image @ (0.299, 0.587, 0.114)
     strength = np.clip(np.nan_to_num(values) / limit, -1, 1)
     colors = signed_colors()((np.sign(strength) + 1) / 2)[..., :3]
     covered = np.abs(strength)[..., None]
@@ -222,8 +238,8 @@ def _overlaid(picture: np.ndarray, values: np.ndarray, limit: float) -> np.ndarr
     return blended
 
 
-def _bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit: float) -> None:
-    """Of each feature its attribution as a bar, and on the other side of zero what was observed."""
+def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit: float) -> None:
+    """Draw the attribution of each feature as a bar, with its value on the other side of zero."""
     colors = signed_colors()
     rows = np.arange(len(values))
     panel.barh(rows, attributions, height=0.55, color=[colors(0.86 if size > 0 else 0.14) for size in attributions])
@@ -241,7 +257,7 @@ def _bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit: floa
             color=INK,
         )
     panel.set_xlim(-1.05 * limit, 1.05 * limit)
-    panel.set_ylim(BENEATH - 0.5, -0.5)
+    panel.set_ylim(FEATURES_BELOW - 0.5, -0.5)
     panel.set_xticks([])
     panel.set_yticks([])
-    frameless(panel)
+    keep_spines(panel)

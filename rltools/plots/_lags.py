@@ -1,23 +1,25 @@
-"""How far back an agent looks: importance by feature and by moment."""
+"""How far back an agent looks: importance by feature and time lag."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rltools.plots.drawing.colors import GRAY, INK, share_colors
-from rltools.plots.drawing.labels import feature_labels, inches, plain, y_labels
+from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
+from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.style import (
-    about,
     canvas,
-    feature_mark,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    interval_note,
+    keep_spines,
+    mark_feature,
     measure,
-    say_nothing_there,
-    some_of,
-    x_label,
+    set_x_label,
+    top_note,
 )
 from rltools.summary import Interval, lag_shares, lagged_key, summarize
 
@@ -25,12 +27,41 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Recording
+    from rltools.summary import Summary
 
 TOP = 10
-_MOST_WRITTEN = 10
-"""Moments beside each other; of more the cells have no numbers."""
+_MAX_WRITTEN = 10
+"""Lags side by side; with more of them the cells have no numbers."""
 
 
+def _longest_window(report: ReportData) -> tuple[int, Summary]:
+    """The longest window of observations that was explained together (0 for none), and its summary."""
+    windows = [report.recording.spec(summary.key).window for summary in report.summaries]
+    longest = max(windows, default=0)
+    return longest, report.summaries[windows.index(longest)] if longest else report.main
+
+
+def _has_lags(report: ReportData) -> bool:
+    """Whether observations of several steps were explained, and the method tells them apart."""
+    if _longest_window(report)[0]:
+        return True
+    separated = report.recording.spec(report.main.key).separated
+    stacked = any("lag" in part.dims for part in report.recording.features_of(report.main.key).parts)
+    return stacked and (not separated or "lag" in separated)
+
+
+def _arguments(report: ReportData) -> dict[str, Any]:
+    window, summary = _longest_window(report)
+    return {"method": summary.key, "target": summary.target, **({"window": window} if window else {})}
+
+
+@plot(
+    chapter=Chapter.EPISODES,
+    caption="How far back the agent looks: the share of each feature at each time lag, now at the right.",
+    order=30,
+    shown_when=_has_lags,
+    arguments=_arguments,
+)
 def lags(
     recording: Recording,
     *,
@@ -41,75 +72,79 @@ def lags(
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
-    """The share of each feature at each moment in the importance of all, now at the right; above it that of a moment.
+    """Share of each feature at each time lag in the total importance, now at the right, and above it the sum by lag.
 
-    For stacks of observations, and for a recurrent policy explained over a window of them.
+    For stacked observations, and for recurrent policies explained over a window of observations.
 
     Args:
-        recording: with at least one attribution.
-        axes: where to draw; a new figure by default.
-        method: which, where several were recorded.
-        target: as text, likewise; several scalars are pooled.
-        window: over so many observations; by default the longest that was explained, 0 for the one of the moment.
-        top: how many features; None for all.
-        level: of the intervals above.
+        recording: recording with at least one attribution.
+        axes: axes to draw in; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target, if the recording has several; its scalars are pooled.
+        window: number of observations explained together, 0 for the current one; by default the longest window.
+        top: number of features; None for all.
+        level: confidence level of the intervals above.
 
     Raises:
-        RecordingError: nothing that fits was explained.
+        RecordingError: the recording has no such attribution.
 
     Example:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-recurrent-ppo")
-        >>> recording = rltools.record(policy, episodes=2, max_steps=12)
-        >>> recording = rltools.explain(recording, policy, window=4)
+        >>> recording = rltools.record(policy, episodes=6, max_steps=200)
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", window=8)
         >>> axes = rltools.plots.lags(recording)
         >>> axes.get_xlabel()
         'when it was observed (steps ago)'
     """
     summary = summarize(recording, method=lagged_key(recording, method, target, window))
-    shown = measure(summary, None)
-    found = lag_shares(recording, summary.key, level=level)
-    order = np.argsort(-np.nansum(found.share.value, axis=1), kind="stable")[:top].tolist()
-    labels = feature_labels([found.features[at] for at in order], [found.units[at] for at in order])
+    quantity = measure(summary, None)
+    result = lag_shares(recording, summary.key, level=level)
+    order = np.argsort(-np.nansum(result.share.value, axis=1), kind="stable")[:top].tolist()
+    labels = feature_labels(
+        [result.features[position] for position in order], [result.units[position] for position in order]
+    )
     axes, width = canvas(axes, 2.55 + 0.32 * max(len(order), 2), 0.5 + inches(labels))
-    x_label(axes, width, "when it was observed (steps ago)")
-    frameless(axes)
-    sure = f"{100 * level:g} % interval" if summary.overall.episodes > 1 else "no interval: fewer than two episodes"
-    alone = "no earlier moment is observed: there is only now" if len(found.lags) == 1 else ""
-    what = f"share of mean |{shown.name}| of {plain(summary.target, 30)} (%)"
+    set_x_label(axes, width, "when it was observed (steps ago)")
+    keep_spines(axes)
+    interval_text = interval_note(result.of_lag.low, summary.overall.episodes, level)
+    single_lag_note = "no earlier observation is explained: there is only now" if len(result.lags) == 1 else ""
+    share_note = f"share of mean |{quantity.name}| of {plain(summary.target, 30)} (%)"
     heading(
         axes,
         width,
         "How far back the agent looks",
-        *about(summary),
-        what,
-        alone,
-        sure,
-        some_of(len(order), len(found.features)),
+        *describe(summary),
+        share_note,
+        single_lag_note,
+        interval_text,
+        top_note(len(order), len(result.features)),
     )
     if not summary.n:
-        say_nothing_there(axes)
+        draw_no_steps(axes)
         return axes
-    share = 100 * found.share.value[order]
-    _map(axes, share)
-    stride = -(-len(found.lags) // 20)  # the last one, now, is always named
-    named = range((len(found.lags) - 1) % stride, len(found.lags), stride)
-    axes.set_xticks(named, labels=["now" if found.lags[at] == 0 else f"{found.lags[at]}" for at in named])
-    y_labels(axes, labels)
+    share = 100 * result.share.value[order]
+    _draw_map(axes, share)
+    stride = -(-len(result.lags) // 20)  # the last one, now, is always labeled
+    named = range((len(result.lags) - 1) % stride, len(result.lags), stride)
+    axes.set_xticks(
+        named, labels=["now" if result.lags[position] == 0 else f"{result.lags[position]}" for position in named]
+    )
+    set_y_labels(axes, labels)
     axes.tick_params(axis="both", length=0)
     axes.tick_params(axis="y", pad=8)
-    for row, at in enumerate(order):
-        feature_mark(axes, row, at)
-    if len(found.lags) > 1:
-        _above(axes, found.of_lag, len(order))
+    for row, position in enumerate(order):
+        mark_feature(axes, row, position)
+    if len(result.lags) > 1:
+        _draw_totals(axes, result.of_lag, len(order))
     return axes
 
 
-def _map(axes: Axes, share: np.ndarray) -> None:
+def _draw_map(axes: Axes, share: np.ndarray) -> None:
     largest = float(np.nanmax(share)) if np.isfinite(share).any() else 0.0
     axes.imshow(np.ma.masked_invalid(share), aspect="auto", cmap=share_colors(), vmin=0, vmax=largest or 1)
     axes.hlines(np.arange(1, len(share)) - 0.5, -0.5, share.shape[1] - 0.5, color="white", linewidth=1)
-    if share.shape[1] > _MOST_WRITTEN:
+    if share.shape[1] > _MAX_WRITTEN:
         return
     for (row, column), value in np.ndenumerate(share):
         text = "–" if np.isnan(value) else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
@@ -117,31 +152,33 @@ def _map(axes: Axes, share: np.ndarray) -> None:
         axes.text(column, row, text, ha="center", va="center", fontsize="small", color=color)
 
 
-def _above(axes: Axes, of_lag: Interval, rows: int) -> None:
-    """Bars of all features together, over the columns of their moments."""
+def _draw_totals(axes: Axes, of_lag: Interval, rows: int) -> None:
+    """Draw a bar for the sum of all features above the column of each lag."""
     from matplotlib.ticker import MaxNLocator
 
-    bars = 1.7  # rows high, with a gap of 0.2 beneath
-    axes.set_ylim(rows - 0.5, -0.7 - bars)
-    whole = rows + 0.2 + bars
-    panel = axes.inset_axes((0, (rows + 0.2) / whole, 1, bars / whole))
-    places = np.arange(len(of_lag.value))
+    bar_rows = 1.7  # height in rows, with a gap of 0.2 below
+    axes.set_ylim(rows - 0.5, -0.7 - bar_rows)
+    height = rows + 0.2 + bar_rows
+    panel = axes.inset_axes((0, (rows + 0.2) / height, 1, bar_rows / height))
+    positions = np.arange(len(of_lag.value))
     value, low, high = (100 * np.asarray(part) for part in (of_lag.value, of_lag.low, of_lag.high))
-    panel.bar(places, np.nan_to_num(value), width=0.5 if len(places) > 1 else 0.2, color=GRAY)
-    panel.vlines(places, low, high, color=INK, linewidth=1.2)
+    panel.bar(positions, np.nan_to_num(value), width=0.5 if len(positions) > 1 else 0.2, color=GRAY)
+    panel.vlines(positions, low, high, color=INK, linewidth=1.2)
     panel.set_xlim(axes.get_xlim())
     panel.set_ylim(0, float(np.nanmax([*value, *high, 1.0])) * 1.25)
     panel.set_xticks([])
     panel.set_ylabel("together", fontsize="small", rotation=0, ha="right", va="center")
     panel.tick_params(axis="y", labelsize="x-small", length=2)
-    if len(places) > _MOST_WRITTEN:
+    if len(positions) > _MAX_WRITTEN:
         panel.yaxis.set_major_locator(MaxNLocator(2))
         panel.yaxis.tick_right()
-        frameless(panel, "right")
+        keep_spines(panel, "right")
         return
     panel.set_yticks([])
-    frameless(panel)
-    for place in places:
-        over = (place, float(np.nanmax([value[place], high[place], 0.0])))
-        text = "–" if np.isnan(value[place]) else f"{value[place]:.0f}"
-        panel.annotate(text, over, xytext=(0, 2), textcoords="offset points", ha="center", fontsize="small", color=INK)
+    keep_spines(panel)
+    for position in positions:
+        anchor = (position, float(np.nanmax([value[position], high[position], 0.0])))
+        text = "–" if np.isnan(value[position]) else f"{value[position]:.0f}"
+        panel.annotate(
+            text, anchor, xytext=(0, 2), textcoords="offset points", ha="center", fontsize="small", color=INK
+        )

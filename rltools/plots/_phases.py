@@ -1,4 +1,4 @@
-"""What matters when in an episode, over all episodes."""
+"""Attributions over the course of an episode, averaged over episodes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain
+from rltools.plots.drawing.labels import inches, number, plain, spread_apart
+from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
-    about,
     canvas,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    interval_note,
+    keep_spines,
     label_note,
+    labels_of,
     measure,
-    say_nothing_there,
-    some_of,
+    set_x_label,
     strongest_label,
-    x_label,
+    top_note,
 )
 from rltools.summary import phase_means, summarize
 
@@ -28,12 +31,20 @@ if TYPE_CHECKING:
     from rltools.summary import Event, Phases
 
 TOP = 4
-"""More lines than that cannot be told apart."""
+"""More lines are hard to tell apart."""
+MIN_EPISODES = 3
+"""A report averages no fewer over the course of an episode."""
 _HEIGHT = 3.8
-_PART_FOR_LINES = 0.75
-"""Of the height of axes; the title takes the rest."""
+_LINES_FRACTION = 0.75
+"""Height of the lines as a fraction of the axes of the caller; the title takes the rest."""
 
 
+@plot(
+    chapter=Chapter.EPISODES,
+    caption="How much each feature matters in the course of an episode, all episodes stretched to the same length.",
+    order=10,
+    shown_when=lambda report: sum(outcome.steps > 1 for outcome in report.main.outcomes) >= MIN_EPISODES,
+)
 def phases(
     recording: Recording,
     *,
@@ -50,84 +61,86 @@ def phases(
     top: int = TOP,
     level: float = 0.95,
 ) -> Axes:
-    """Mean attributions over the time of an episode, a line with its interval for each of a few features.
+    """Mean attributions over the course of an episode: a line with its interval for each of the top features.
 
-    Lines are drawn where at least half of the episodes still are, so that they are not those of a few long episodes.
+    Lines are drawn where at least half of the episodes have steps, so that a few long episodes do not dominate.
 
     Args:
-        recording: with at least one attribution.
-        axes: where to draw; a new figure by default.
-        method: which, where several were recorded.
-        target: as text, likewise.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        features: names of those to show; by default the ones that matter most in the whole recording.
-        align: what lies upon what where there is no event: "time", from 0 to 100 % of each episode, "start" or "end".
-        event: what lies upon what: a feature and a number, for the first step at which it is larger, for instance
-            `("left leg contact", 0.5)`; or a function of an `Episode` that gives a step, None where there is none.
-        event_name: what to call it: `touchdown`.
-        signed: signed attributions in place of their magnitudes.
-        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
-        top: how many features by default.
-        level: of the intervals, over the episodes and what was drawn for all of them.
+        recording: recording with at least one attribution.
+        axes: axes to draw in; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target, for instance "logit:chosen", if the recording has several.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        features: names of features; by default the most important ones of the recording.
+        align: how episodes are aligned without an event: "time" (0 to 100 % of each episode), "start" or "end".
+        event: event on which episodes are aligned: a feature and a threshold, for the first step at which the feature
+            exceeds it, such as `("left leg contact", 0.5)`; or a function of an `Episode` that returns a step or None.
+        event_name: name of the event, such as `touchdown`.
+        signed: whether to draw signed attributions instead of their magnitudes.
+        standardized: whether to multiply attributions by the standard deviation of their feature; by default for
+            methods whose values are per unit of the feature.
+        top: number of features, unless `features` names them.
+        level: confidence level of the intervals, over episodes and the draw of references or noise.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        UnknownNameError: no such feature.
-        ArgumentError: no such label or alignment; standardized values of a method whose values are in units of the
-            score already.
+        RecordingError: the recording has no such attribution.
+        UnknownNameError: there is no such feature.
+        ArgumentError: there is no such label or alignment, or `standardized` is set for a method in units of the score.
 
     Example:
         >>> import rltools
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
-        >>> axes = rltools.plots.phases(recording)
-        >>> axes.get_xlabel()
-        'part of the episode (%)'
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=10)
+        >>> recording = rltools.explain(recording, policy, method="shapley", references=32, every=4)
+        >>> axes = rltools.plots.phases(recording, event=("left leg contact", 0.5), event_name="touchdown")
+        >>> axes.get_xlabel().split(",")[0]
+        'steps since touchdown'
     """
     summary = summarize(recording, method=method, target=target)
-    shown = measure(summary, standardized)
-    at_label = strongest_label(summary, label)
+    quantity = measure(summary, standardized)
+    label_index = strongest_label(summary, label)
     if features is None:
-        order = [found.position for found in summary.top(top)]
+        order = [ranked.position for ranked in summary.top(top)]
     else:
         order = [summary.position(name) for name in features]
-    found = phase_means(
+    result = phase_means(
         recording,
         summary.key,
         order,
-        label=at_label,
-        scale=shown.scale,
+        label=label_index,
+        scale=quantity.scale,
         signed=signed,
         align=align,
         event=event,
         level=level,
     )
-    labels = feature_labels([summary.features[at] for at in order], [""] * len(order))
+    labels = labels_of(summary, order, units=False)
     axes, width = canvas(axes, _HEIGHT, 0.9 + inches(labels))
-    x_label(axes, width, _time(align, event, event_name))
-    size = f"mean {shown.name}" if signed else f"mean |{shown.name}|"
-    axes.set_ylabel(f"{size}\non {plain(summary.labels[at_label], 30)} ({shown.unit})", parse_math=False)
-    frameless(axes, "bottom", "left")
+    set_x_label(axes, width, _x_label(align, event, event_name))
+    size = f"mean {quantity.name}" if signed else f"mean |{quantity.name}|"
+    axes.set_ylabel(f"{size}\non {plain(summary.labels[label_index], 30)} ({quantity.unit})", parse_math=False)
+    keep_spines(axes, "bottom", "left")
     normalized = align == "time" and event is None
-    left_out = summary.overall.episodes - found.episodes
+    without_event = summary.overall.episodes - result.episodes
     notes = (
         label_note(summary, label),
-        some_of(len(order), len(summary.features)) if features is None else "",
-        f"bands: {100 * level:g} % interval" if found.episodes > 1 else "fewer than two episodes: no interval",
-        f"{left_out} episode{'s' if left_out > 1 else ''} without the event left out" if left_out else "",
-        "" if normalized else "drawn where half of the episodes are",
-        _binned(found, normalized=normalized),
+        top_note(len(order), len(summary.features)) if features is None else "",
+        interval_note(result.mean.low, result.episodes, level, "bands: {} interval"),
+        f"{without_event} episode{'s' if without_event > 1 else ''} without the event left out"
+        if without_event
+        else "",
+        "" if normalized else "drawn where half of the episodes have steps",
+        _bin_note(result, normalized=normalized),
     )
-    heading(axes, width, "What matters when in an episode", *about(summary), *notes)
-    if found.episodes == 0:
-        say_nothing_there(axes)
+    heading(axes, width, "What matters when in an episode", *describe(summary), *notes)
+    if result.episodes == 0:
+        draw_no_steps(axes)
         return axes
     if signed:
         axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
     if event is not None:
         axes.axvline(0, color=GRAY, linewidth=0.8, linestyle="--", zorder=1)
-    ends = _lines(axes, found, order)
+    ends = _draw_lines(axes, result, order)
     axes.margins(x=0.01)
     if normalized:
         axes.set_xlim(0, 100)
@@ -137,62 +150,47 @@ def phases(
     return axes
 
 
-def _time(align: str, event: Event | None, name: str | None) -> str:
+def _x_label(align: str, event: Event | None, name: str | None) -> str:
     if event is None:
         steps = {"start": "steps since the start of the episode", "end": "steps from the end of the episode"}
         return steps.get(align, "part of the episode (%)")
-    at = "" if callable(event) else f"the first step with {plain(event[0], 30)} > {number(event[1])}"
+    condition = "" if callable(event) else f"the first step with {plain(event[0], 30)} > {number(event[1])}"
     if name is None:
-        return f"steps since {at or 'the event'}"
-    return f"steps since {plain(name, 30)}{f', {at}' if at else ''}"
+        return f"steps since {condition or 'the event'}"
+    return f"steps since {plain(name, 30)}{f', {condition}' if condition else ''}"
 
 
-def _binned(found: Phases, *, normalized: bool) -> str:
-    return "" if normalized or found.width == 1 else f"means of {found.width:g} steps"
+def _bin_note(result: Phases, *, normalized: bool) -> str:
+    return "" if normalized or result.width == 1 else f"means of {result.width:g} steps"
 
 
-def _lines(axes: Axes, found: Phases, order: Sequence[int]) -> list[tuple[float, float]]:
-    """Draws them, the most important one on top; returns where each ends."""
-    there = 2 * found.reached >= found.episodes
-    at = found.at[there]
+def _draw_lines(axes: Axes, result: Phases, order: Sequence[int]) -> list[tuple[float, float]]:
+    """Draw the lines, the most important one on top; returns the last point of each."""
+    reached = 2 * result.reached >= result.episodes
+    time = result.at[reached]
     ends = []
     for line, position in reversed(list(enumerate(order))):
         color = feature_color(position)
-        low, mean, high = (part[there, line] for part in (found.mean.low, found.mean.value, found.mean.high))
-        axes.fill_between(at, low, high, color=color, alpha=0.22, linewidth=0, zorder=2)
-        axes.plot(at, mean, color=color, linewidth=1.7, marker="o" if len(at) == 1 else None, zorder=3)
-        ends.append((float(at[-1]), float(mean[-1])))
+        low, mean, high = (part[reached, line] for part in (result.mean.low, result.mean.value, result.mean.high))
+        axes.fill_between(time, low, high, color=color, alpha=0.22, linewidth=0, zorder=2)
+        axes.plot(time, mean, color=color, linewidth=1.7, marker="o" if len(time) == 1 else None, zorder=3)
+        ends.append((float(time[-1]), float(mean[-1])))
     return ends[::-1]
 
 
 def _name_lines(axes: Axes, labels: Sequence[str], order: Sequence[int], ends: Sequence[tuple[float, float]]) -> None:
-    """Names on the right at the height where their lines end, moved apart where these are close."""
+    """Write the names on the right where their lines end, moved apart if they would overlap."""
     from matplotlib.font_manager import FontProperties
 
     figure = axes.get_figure(root=True)
-    tall = _PART_FOR_LINES * axes.get_position().height * (figure.get_figheight() if figure else _HEIGHT)
+    tall = _LINES_FRACTION * axes.get_position().height * (figure.get_figheight() if figure else _HEIGHT)
     line = 1.3 * FontProperties(size="small").get_size_in_points() / 72 / tall
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
-    wanted = [(y - low) / (high - low) for _, y in ends]
-    places = _apart(wanted, [line * (1 + label.count("\n")) for label in labels])
-    for label, position, end, place in zip(labels, order, ends, places, strict=True):
+    heights = [(y - low) / (high - low) for _, y in ends]
+    heights = spread_apart(heights, [line * (1 + label.count("\n")) for label in labels])
+    for label, position, end, height in zip(labels, order, ends, heights, strict=True):
         leader = {"arrowstyle": "-", "color": feature_color(position), "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
         fraction = axes.transAxes
-        axes.annotate("", end, xytext=(1.04, place), textcoords=fraction, annotation_clip=False, arrowprops=leader)
-        axes.text(1.05, place, label, transform=fraction, fontsize="small", color=INK, va="center", parse_math=False)
-
-
-def _apart(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """Places from 0 to 1 near those wanted, in their order, so that what has these heights does not overlap."""
-    order = sorted(range(len(wanted)), key=lambda at: wanted[at])
-    places = list(wanted)
-    floor = -float("inf")
-    for at in order:
-        places[at] = max(places[at], floor + heights[at] / 2)
-        floor = places[at] + heights[at] / 2
-    ceiling = 1.0
-    for at in reversed(order):
-        places[at] = min(places[at], ceiling - heights[at] / 2)
-        ceiling = places[at] - heights[at] / 2
-    return places
+        axes.annotate("", end, xytext=(1.04, height), textcoords=fraction, annotation_clip=False, arrowprops=leader)
+        axes.text(1.05, height, label, transform=fraction, fontsize="small", color=INK, va="center", parse_math=False)

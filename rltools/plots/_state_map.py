@@ -1,4 +1,4 @@
-"""Where in the space of states which features matter, and what is done there."""
+"""Actions and attributions by position in the space of visited states."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import numpy as np
 
 from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import INK, PALE, share_colors
-from rltools.plots.drawing.dots import MOST, color_by_action, color_by_value, draw_dots
-from rltools.plots.drawing.labels import LONGEST, feature_labels, number, plain
+from rltools.plots.drawing.dots import MAX_DOTS, color_by_action, color_by_value, draw_dots
+from rltools.plots.drawing.labels import MAX_LINE, number, plain
 from rltools.plots.drawing.legends import color_bar
+from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
     Measure,
-    about,
     canvas,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    keep_spines,
     label_note,
+    labels_of,
     measure,
-    say_nothing_there,
     strongest_label,
 )
 from rltools.summary import cell_means, component_plane, explained_points, feature_plane, stride_for, summarize
@@ -32,13 +34,19 @@ if TYPE_CHECKING:
     from rltools.summary import Cells, Plane, Points, Summary
 
 ARROW_CELLS, MAGNITUDE_CELLS = 12, 30
-LEAST = 3
-"""A cell with fewer steps has no arrow."""
-_ARROW = 0.38
-"""Inches, the longest."""
-SHOWN = ("arrows", "magnitude")
+MIN_STEPS = 3
+"""Of a cell with an arrow."""
+_ARROW_INCHES = 0.38
+"""Length of the longest arrow."""
+SHOW_CHOICES = ("arrows", "magnitude")
 
 
+@plot(
+    chapter=Chapter.ACTIONS,
+    caption="Where the agent goes and what it does there: each dot is one step, an arrow shows the direction in which "
+    "the score rises.",
+    order=30,
+)
 def state_map(
     recording: Recording,
     features: tuple[str, str] | None = None,
@@ -50,117 +58,120 @@ def state_map(
     show: str = "arrows",
     standardized: bool | None = None,
 ) -> Axes:
-    """The visited states on a plane, colored by what was done there, with arrows for what attributions say there.
+    """Visited states on a plane, colored by the action taken, with arrows for the mean attributions.
 
-    An arrow is the mean over a cell's steps: to the right as far as the score rises with the direction along x, upwards
-    as far as with that along y. Discrete actions give the dots their colors, otherwise the explained score does.
+    An arrow is the mean over the steps in a cell; its x and y components are the attributions along the two axes. Dots
+    are colored by the action if it is discrete, otherwise by the explained score.
 
     Args:
-        recording: with at least one attribution.
-        features: the names of two, which are the axes; by default the first two principal components of all features,
-            each divided by its standard deviation.
-        axes: where to draw; a new figure by default.
-        method: which, where several were recorded.
-        target: as text, likewise.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        show: "arrows", or "magnitude" for the mean magnitude of all features' attributions in place of dots and arrows.
-        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
+        recording: recording with at least one attribution.
+        features: names of the two features on the axes; by default the first two principal components of the
+            features, each divided by its standard deviation.
+        axes: axes to draw in; by default those of a new figure.
+        method: attribution method, if the recording has several.
+        target: explained target, for instance "logit:positions", if the recording has several.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        show: "arrows", or "magnitude" for the mean sum of absolute attributions instead of dots and arrows.
+        standardized: whether to multiply attributions by the standard deviation of their feature; by default for
+            methods whose values are per unit of the feature.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        UnknownNameError: no such feature.
-        ArgumentError: no such label, or nothing of this name to show; standardized values of a method whose values are
-            in units of the score already.
+        RecordingError: the recording has no such attribution.
+        UnknownNameError: there is no such feature.
+        ArgumentError: there is no such label, `show` is another text, or `standardized` is set for a method in units
+            of the score.
 
     Example:
         >>> import rltools
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
-        >>> axes = rltools.plots.state_map(recording, features=("pole angle", "pole angular velocity"))
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=8)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
+        >>> axes = rltools.plots.state_map(recording, ("y position", "y velocity"))
         >>> axes.get_xlabel(), axes.get_ylabel()
-        ('pole angle (rad)', 'pole angular velocity (rad/s)')
+        ('y position (half viewport heights)', 'y velocity (7.5 length units/s)')
     """
-    if show not in SHOWN:
-        raise ArgumentError(f"show={show!r} is none of {', '.join(SHOWN)}")
+    if show not in SHOW_CHOICES:
+        raise ArgumentError(f"show={show!r} is not one of {', '.join(SHOW_CHOICES)}")
     summary = summarize(recording, method=method, target=target)
-    shown = measure(summary, standardized)
-    at_label = strongest_label(summary, label)
+    quantity = measure(summary, standardized)
+    label_index = strongest_label(summary, label)
     stride = stride_for(summary.n)
-    points = explained_points(recording, summary.key, label=at_label, stride=stride, scale=shown.scale)
-    chosen = None if features is None else [summary.position(name) for name in features]
-    plane = component_plane(points) if chosen is None else feature_plane(points, *chosen)
+    points = explained_points(recording, summary.key, label=label_index, stride=stride, scale=quantity.scale)
+    positions = None if features is None else [summary.position(name) for name in features]
+    plane = component_plane(points) if positions is None else feature_plane(points, *positions)
     arrows = show == "arrows"
-    cells = cell_means(points, plane, cells=ARROW_CELLS if arrows else MAGNITUDE_CELLS, least=LEAST if arrows else 1)
+    cells = cell_means(
+        points, plane, cells=ARROW_CELLS if arrows else MAGNITUDE_CELLS, least=MIN_STEPS if arrows else 1
+    )
     axes, width = canvas(axes, 4.6, 2.3)
-    _name_axes(axes, summary, plane, chosen)
-    frameless(axes, "bottom", "left")
-    name = plain(summary.labels[at_label], 30)
-    drawn = slice(None, None, stride_for(len(points.values), MOST))
-    dots = len(points.values[drawn])
+    _name_axes(axes, summary, plane, positions)
+    keep_spines(axes, "bottom", "left")
+    name = plain(summary.labels[label_index], 30)
+    sample = slice(None, None, stride_for(len(points.values), MAX_DOTS))
+    dots = len(points.values[sample])
     notes = (
         label_note(summary, label),
         f"{dots:,} evenly spread steps drawn" if arrows and dots < points.n else "",
-        _said(summary, cells, shown, name, arrows=arrows),
+        _arrow_note(summary, cells, quantity, name, arrows=arrows),
     )
     title = "What the agent does where" if arrows else "Where attributions are large"
-    heading(axes, width, title, *about(summary), *notes)
+    heading(axes, width, title, *describe(summary), *notes)
     if dots == 0:
-        say_nothing_there(axes)
+        draw_no_steps(axes)
         return axes
     if arrows:
-        _dots(axes, points, plane, drawn, name)
-        _arrows(axes, cells)
+        _draw_dots(axes, points, plane, sample, name)
+        _draw_arrows(axes, cells)
     else:
-        _magnitudes(axes, cells, f"mean sum of |{shown.name}|\nin a cell ({shown.unit})")
+        _draw_magnitudes(axes, cells, f"mean sum of |{quantity.name}|\nin a cell ({quantity.unit})")
     return axes
 
 
-def _name_axes(axes: Axes, summary: Summary, plane: Plane, chosen: Sequence[int] | None) -> None:
-    if chosen is not None:
-        names = feature_labels([summary.features[at] for at in chosen], [summary.units[at] for at in chosen])
+def _name_axes(axes: Axes, summary: Summary, plane: Plane, positions: Sequence[int] | None) -> None:
+    if positions is not None:
+        names = labels_of(summary, positions)
     else:
-        names = [_component(summary, plane, at) for at in range(2)]
-    size = "medium" if chosen is not None else "small"
+        names = [_component(summary, plane, index) for index in range(2)]
+    size = "medium" if positions is not None else "small"
     axes.set_xlabel(names[0], parse_math=False, fontsize=size)
     axes.set_ylabel(names[1], parse_math=False, fontsize=size)
 
 
-def _component(summary: Summary, plane: Plane, at: int) -> str:
-    """`component 1 (38 % of the variance)`, and beneath it the features with the largest weights."""
-    weights = plane.weights[at]
-    largest = [place for place in np.argsort(-np.abs(weights), kind="stable")[:2] if weights[place]]
-    parts = [f"{number(round(weights[place], 2))} {plain(summary.features[place], 30)}" for place in largest]
-    between = " + " if sum(map(len, parts)) <= LONGEST else "\n+ "
+def _component(summary: Summary, plane: Plane, index: int) -> str:
+    """`component 1 (38 % of the variance)`, and below it the features with the largest weights."""
+    weights = plane.weights[index]
+    largest = [position for position in np.argsort(-np.abs(weights), kind="stable")[:2] if weights[position]]
+    parts = [f"{number(round(weights[position], 2))} {plain(summary.features[position], 30)}" for position in largest]
+    separator = " + " if sum(map(len, parts)) <= MAX_LINE else "\n+ "
     if not parts:
-        return f"component {at + 1}: nothing varies"
-    made = between.join(parts).replace("+ −", "− ") + (" …" if np.count_nonzero(weights) > len(largest) else "")
-    return f"component {at + 1} ({100 * plane.explained[at]:.0f} % of the variance)\n{made}"
+        return f"component {index + 1}: nothing varies"
+    text = separator.join(parts).replace("+ −", "− ") + (" …" if np.count_nonzero(weights) > len(largest) else "")
+    return f"component {index + 1} ({100 * plane.explained[index]:.0f} % of the variance)\n{text}"
 
 
-def _said(summary: Summary, cells: Cells, shown: Measure, name: str, *, arrows: bool) -> str:
+def _arrow_note(summary: Summary, cells: Cells, quantity: Measure, name: str, *, arrows: bool) -> str:
     if not arrows:
-        return f"|{shown.name}| of all features on {name}"
+        return f"|{quantity.name}| of all features on {name}"
     longest = float(np.hypot(*cells.along.T).max(initial=0))
     if not len(cells.counts):
-        return f"no arrows of {shown.name} on {name}: no cell has {LEAST} steps"
+        return f"no arrows of {quantity.name} on {name}: no cell has {MIN_STEPS} steps"
     return (
-        f"arrows: mean {shown.name} on {name} along both axes, in cells of at least {LEAST} steps; the longest is "
-        f"{number(longest)} ({shown.unit})"
+        f"arrows: mean {quantity.name} on {name} along both axes, in cells of at least {MIN_STEPS} steps; "
+        f"the longest is {number(longest)} ({quantity.unit})"
     )
 
 
-def _dots(axes: Axes, points: Points, plane: Plane, drawn: slice, name: str) -> None:
-    places, scores = plane.places[drawn], points.scores[drawn]
+def _draw_dots(axes: Axes, points: Points, plane: Plane, sample: slice, name: str) -> None:
+    places, scores = plane.places[sample], points.scores[sample]
     if points.action_names:
-        colors = color_by_action(axes, points.actions[drawn], points.action_names)
+        colors = color_by_action(axes, points.actions[sample], points.action_names)
     else:
         colors = color_by_value(axes, scores, f"score {name}")
     draw_dots(axes, places[:, 0], places[:, 1], colors)
     axes.margins(0.1)  # arrows reach beyond the outermost dots
 
 
-def _arrows(axes: Axes, cells: Cells) -> None:
+def _draw_arrows(axes: Axes, cells: Cells) -> None:
     from matplotlib.patheffects import Normal, Stroke
 
     longest = float(np.hypot(*cells.along.T).max(initial=0))
@@ -169,11 +180,11 @@ def _arrows(axes: Axes, cells: Cells) -> None:
     axes.quiver(
         *cells.places.T,
         *cells.along.T,
-        # Both parts are in units of the score, so that lengths compare; what a step along an axis is, does not count.
+        # Both components are in units of the score, so lengths are comparable; the scales of the axes do not matter.
         angles="uv",
         units="inches",
         scale_units="inches",
-        scale=longest / _ARROW,
+        scale=longest / _ARROW_INCHES,
         width=0.018,
         color=INK,
         zorder=3,
@@ -181,17 +192,17 @@ def _arrows(axes: Axes, cells: Cells) -> None:
     )
 
 
-def _magnitudes(axes: Axes, cells: Cells, name: str) -> None:
+def _draw_magnitudes(axes: Axes, cells: Cells, name: str) -> None:
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
     corners = cells.centers - cells.sides / 2
-    high = float(np.percentile(cells.magnitude, 98)) if len(cells.magnitude) else 0.0
-    high = high or float(cells.magnitude.max(initial=0)) or 1.0
+    limit = float(np.percentile(cells.magnitude, 98)) if len(cells.magnitude) else 0.0
+    limit = limit or float(cells.magnitude.max(initial=0)) or 1.0
     patches = [Rectangle((x, y), *cells.sides) for x, y in corners]
     colors = share_colors()
     axes.add_collection(
-        PatchCollection(patches, facecolors=colors(cells.magnitude / high), edgecolors=PALE, linewidths=0.4)
+        PatchCollection(patches, facecolors=colors(cells.magnitude / limit), edgecolors=PALE, linewidths=0.4)
     )
     axes.autoscale_view()
-    color_bar(axes, colors, (0.0, high), name, ("{}", "≥ {}"))
+    color_bar(axes, colors, (0.0, limit), name, ("{}", "≥ {}"))

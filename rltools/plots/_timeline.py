@@ -1,4 +1,4 @@
-"""One episode: what was observed, what mattered, what was done."""
+"""Scores, actions, feature values and attributions over the steps of one episode."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import color_limit
-from rltools.plots.drawing.labels import feature_labels, inches, plain
+from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.panels import action_labels, action_panel, draw_feature, feature_panel, score_panel
+from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
-    about,
     canvas,
-    frameless,
+    describe,
+    draw_no_steps,
     heading,
+    keep_spines,
     label_note,
+    labels_of,
     measure,
-    say_nothing_there,
-    some_of,
     strongest_label,
+    top_note,
 )
 from rltools.recording import every_step_first
 from rltools.summary import episode_steps, median_episode, summarize
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
 TOP = 6
 
 
+@plot(
+    chapter=Chapter.EPISODES,
+    caption="The episode with the median return, step by step: what the features were, and in color what they did to "
+    "the score.",
+    order=20,
+    shown_when=lambda report: not report.has_images,
+)
 def timeline(
     recording: Recording,
     episode: int | None = None,
@@ -46,103 +55,107 @@ def timeline(
     standardized: bool | None = None,
     top: int = TOP,
 ) -> Axes:
-    """The explained score, the actions taken, and the features that matter most over the steps of one episode.
+    """Explained score, actions, and the most important features over the steps of one episode.
 
-    Each feature's value is a line, its attribution the colors beneath it.
+    The value of a feature is a line, its attribution the colors below it.
 
     Args:
-        recording: with at least one attribution.
-        episode: its number; by default the one of median return.
-        axes: where to draw, all panels within its place; a new figure by default.
-        method: which, where several were recorded; by default the best predictor of those that explain every step.
-        target: as text, likewise.
-        label: which scalar of a target that has several; by default the one with the largest attributions.
-        features: names of those to show, in this order; by default the ones that matter most in the whole recording.
-        standardized: multiply gradients by the standard deviation of their feature; by default where that applies.
-        top: how many features by default.
+        recording: recording with at least one attribution.
+        episode: number of the episode; by default the one with the median return.
+        axes: axes into which all panels are inset; by default those of a new figure.
+        method: attribution method; by default, of those that explain every step, the first choice.
+        target: explained target, for instance "logit:chosen", if the recording has several.
+        label: one scalar of a target with several; by default the one with the largest attributions.
+        features: names of features, in this order; by default the most important ones of the recording.
+        standardized: whether to multiply attributions by the standard deviation of their feature; by default for
+            methods whose values are per unit of the feature.
+        top: number of features, unless `features` names them.
 
     Raises:
-        RecordingError: nothing that fits was explained.
-        UnknownNameError: no such episode, or no such feature.
-        ArgumentError: no such label; standardized values of a method whose values are in units of the score already.
+        RecordingError: the recording has no such attribution.
+        UnknownNameError: there is no such episode or feature.
+        ArgumentError: there is no such label, or `standardized` is set for a method in units of the score.
 
     Example:
         >>> import rltools
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
-        >>> axes = rltools.plots.timeline(recording, episode=0)
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=3)
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
+        >>> axes = rltools.plots.timeline(recording)
         >>> axes.get_xlabel()
         'step'
     """
     from matplotlib.ticker import MaxNLocator
 
     summary = summarize(recording, method=every_step_first(recording, method, target))
-    shown = measure(summary, standardized)
-    at_label = strongest_label(summary, label)
+    quantity = measure(summary, standardized)
+    label_index = strongest_label(summary, label)
     order = _order(summary, features, top)
     number = median_episode(summary.outcomes) if episode is None else episode
     outcome = None if number is None else recording.outcome(number)
-    name = plain(summary.labels[at_label], 30)
-    labels = feature_labels([summary.features[at] for at in order], [summary.units[at] for at in order])
-    axes, width = canvas(axes, 2.4 + 0.66 * max(len(order), 2), _beside([*labels, name], recording.header))
+    name = plain(summary.labels[label_index], 30)
+    labels = labels_of(summary, order)
+    axes, width = canvas(axes, 2.4 + 0.66 * max(len(order), 2), _side_inches([*labels, name], recording.header))
     axes.set_xlabel("step")
     axes.set_yticks([])
-    frameless(axes, "bottom")
+    keep_spines(axes, "bottom")
     key = summary.key
     notes = [
         label_note(summary, label),
-        some_of(len(order), len(summary.features)) if features is None else "",
+        top_note(len(order), len(summary.features)) if features is None else "",
         f"1 of {every} steps explained, and held until the next" if (every := recording.spec(key).every) > 1 else "",
     ]
-    said = (*about(summary)[:3], *_how_it_went(outcome, median=episode is None), f"colors: {shown.name} of {name}")
-    heading(axes, width, "What mattered when", *said, *notes)
+    colors = f"colors: {quantity.name} of {name}"
+    episode_notes = _episode_notes(outcome, median=episode is None)
+    heading(axes, width, "What mattered when", *describe(summary)[:3], *episode_notes, colors, *notes)
     if number is None or outcome is None or outcome.steps == 0:
-        say_nothing_there(axes)
+        draw_no_steps(axes)
         return axes
-    steps = episode_steps(recording, key, number, label=at_label, scale=shown.scale)
+    steps = episode_steps(recording, key, number, label=label_index, scale=quantity.scale)
     axes.set_xlim(-0.5, outcome.steps - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _draw(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, shown.unit))
+    _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity.unit))
     return axes
 
 
-def _draw(axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: Header, said: tuple[str, str]) -> None:
-    """All panels; `rows` are labels and positions of features, `said` the score's name and the unit."""
+def _draw_panels(
+    axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: Header, quantity: tuple[str, str]
+) -> None:
+    """Draw all panels; `rows` are labels and positions of features, `quantity` the name of the score and the unit."""
     discrete = header.action_start is not None
-    places = _places([1.4, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
-    score_panel(axes, places[0], steps.scores, said[0])
-    action_panel(axes, places[1], steps.actions, header.action_names, header.action_start)
-    largest = color_limit(steps.attributions[:, [at for _, at in rows]])
-    for place, (label, at) in zip(places[2:], rows, strict=True):
-        panel = feature_panel(axes, place, at, label)
-        draw_feature(panel, steps.values[:, at], steps.attributions[:, at], largest)
-    low, high = places[-1][0], places[2][0] + places[2][1]
-    signed_bar(axes, (low, high - low), largest, said[1])
+    extents = _panel_extents([1.4, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
+    score_panel(axes, extents[0], steps.scores, quantity[0])
+    action_panel(axes, extents[1], steps.actions, header.action_names, header.action_start)
+    largest = color_limit(steps.attributions[:, [position for _, position in rows]])
+    for extent, (label, position) in zip(extents[2:], rows, strict=True):
+        panel = feature_panel(axes, extent, position, label)
+        draw_feature(panel, steps.values[:, position], steps.attributions[:, position], largest)
+    low, high = extents[-1][0], extents[2][0] + extents[2][1]
+    signed_bar(axes, (low, high - low), largest, quantity[1])
 
 
-def _beside(labels: list[str], header: Header) -> float:
-    """Inches for the names on the left, and for those of the actions or the scale on the right."""
+def _side_inches(labels: list[str], header: Header) -> float:
+    """Inches for the labels on the left, and for the legend of actions or the color bar on the right."""
     legend = 0.5 + inches(action_labels(header.action_names), points=8.3)
     return 0.8 + inches(labels, points=8.3) + max(1.2, legend)
 
 
 def _order(summary: Summary, features: Sequence[str] | None, top: int) -> list[int]:
     if features is None:
-        return [found.position for found in summary.top(top)]
+        return [ranked.position for ranked in summary.top(top)]
     return [summary.position(name) for name in features]
 
 
-def _how_it_went(outcome: Outcome | None, *, median: bool) -> tuple[str, ...]:
+def _episode_notes(outcome: Outcome | None, *, median: bool) -> tuple[str, ...]:
     if outcome is None:
         return ("n = 0 steps",)
-    which = f"episode {outcome.number}{', the one of median return' if median else ''}"
+    episode_text = f"episode {outcome.number}{', the one of median return' if median else ''}"
     steps = f"n = {outcome.steps:,} step{'s' if outcome.steps != 1 else ''}"
-    return which, steps, f"return {outcome.total_reward:.4g}", outcome.ended
+    return episode_text, steps, f"return {outcome.total_reward:.4g}", outcome.ended
 
 
-def _places(heights: list[float], gap: float = 0.22) -> list[tuple[float, float]]:
-    """Bottom and height of panels one beneath another, in parts of the whole height."""
-    whole = sum(heights) + gap * len(heights)
-    tops = 1 - (np.cumsum([0.0, *heights[:-1]]) + gap * np.arange(len(heights))) / whole
-    return [(float(top - height / whole), height / whole) for top, height in zip(tops, heights, strict=True)]
+def _panel_extents(heights: list[float], gap: float = 0.22) -> list[tuple[float, float]]:
+    """Bottom and height of panels below one another, as fractions of the axes."""
+    total = sum(heights) + gap * len(heights)
+    tops = 1 - (np.cumsum([0.0, *heights[:-1]]) + gap * np.arange(len(heights))) / total
+    return [(float(top - height / total), height / total) for top, height in zip(tops, heights, strict=True)]

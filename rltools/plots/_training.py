@@ -1,4 +1,4 @@
-"""What an agent comes to look at while it learns."""
+"""Importance of features over the checkpoints of a training run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain
-from rltools.plots.drawing.several import Recordings, by_label
-from rltools.plots.drawing.style import about, canvas, frameless, heading, measure, say_nothing_there, some_of
+from rltools.plots.drawing.labels import feature_labels, inches, number, plain, spread_apart
+from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.several import Recordings, recordings_by_label
+from rltools.plots.drawing.style import (
+    canvas,
+    describe,
+    draw_no_steps,
+    heading,
+    interval_note,
+    keep_spines,
+    measure,
+    top_note,
+)
 from rltools.recording import Recording
 from rltools.summary import Interval, training_curve
 
@@ -22,11 +31,17 @@ if TYPE_CHECKING:
 TOP = 6
 _HEIGHT = 4.0
 _SHARES, _RETURNS = (0.3, 0.7), (0.0, 0.22)
-"""Bottom and height of the two panels, in parts of the axes."""
-_LINE = 0.115
-"""Labels are so far apart, in parts of the upper panel's height."""
+"""Bottom and height of the two panels, as fractions of the axes."""
+_LABEL_GAP = 0.115
+"""Distance between labels, as a fraction of the upper panel."""
 
 
+@plot(
+    chapter=Chapter.TRAINING,
+    caption="What the agent comes to look at while it learns: the share of each feature at each checkpoint, and the "
+    "return.",
+    order=10,
+)
 def training(
     recording: Recordings,
     *,
@@ -36,123 +51,124 @@ def training(
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
-    """The share of each feature in the importance of all over the checkpoints of a training, and the mean return.
+    """Share of each feature in the total importance over the checkpoints of a training run, and the mean return.
 
     Args:
-        recording: by the number of training steps, or by another label in order, or a list in order; a single one is a
-            single point.
-        axes: where to draw, both panels within its place; a new figure by default.
-        method: one of those recorded everywhere.
-        target: as text; several scalars are pooled.
-        top: how many features; None for all.
-        level: of the intervals.
+        recording: recordings by number of training steps or by another label, or a list in order; a single recording
+            is a single point.
+        axes: axes into which both panels are inset; by default those of a new figure.
+        method: attribution method that all recordings have.
+        target: explained target; its scalars are pooled.
+        top: number of features; None for all.
+        level: confidence level of the intervals.
 
     Raises:
-        ArgumentError: neither a recording nor a mapping to some.
-        RecordingError: nothing that fits was explained.
+        ArgumentError: there is no recording, or something that is not one.
+        RecordingError: the recording has no such attribution.
 
     Example:
         >>> import rltools
         >>> from stable_baselines3 import PPO
-        >>> callback = rltools.AttributionCallback("CartPole-v1", every=256, episodes=2, max_steps=20)
-        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=128, seed=0).learn(256, callback=callback)
-        >>> axes = rltools.plots.training(callback.recordings)
+        >>> model = PPO("MlpPolicy", "CartPole-v1", n_steps=256, learning_rate=1e-3, seed=2, device="cpu")
+        >>> recordings = {}
+        >>> for steps in range(0, 4097, 1024):
+        ...     if steps:
+        ...         model = model.learn(1024, reset_num_timesteps=False)
+        ...     policy = rltools.load_policy(model)
+        ...     recording = rltools.record(policy, episodes=5, max_steps=150)
+        ...     recordings[steps] = rltools.explain(recording, policy)
+        >>> axes = rltools.plots.training(recordings)
         >>> axes.get_xlabel()
         'training steps'
     """
-    recordings = by_label(recording)
+    recordings = recordings_by_label(recording)
     if isinstance(recording, Recording):
         recordings = {plain(recording.header.policy, 24): recording}
-    found = training_curve({str(label): one for label, one in recordings.items()}, method, target, level=level)
+    curve = training_curve({str(label): member for label, member in recordings.items()}, method, target, level=level)
     numbered = all(isinstance(label, int) for label in recordings)
-    places = np.array([label if isinstance(label, int) and numbered else at for at, label in enumerate(recordings)])
-    count = len(found.features[:top])
-    labels = [label.replace("\n", " ") for label in feature_labels(found.features[:count], [""] * count)]
+    positions = np.array(
+        [label if isinstance(label, int) and numbered else index for index, label in enumerate(recordings)]
+    )
+    count = len(curve.features[:top])
+    labels = [label.replace("\n", " ") for label in feature_labels(curve.features[:count], [""] * count)]
     labels = [plain(label) for label in labels]
     axes, width = canvas(axes, _HEIGHT, 1.1 + inches(labels, points=8.3))
     axes.set_yticks([])
     axes.set_xlabel("training steps" if numbered else "checkpoint")
-    frameless(axes, "bottom")
-    summary = found.summaries[0]
-    shown = measure(summary, None).name
-    whose = about(summary)[:3] if len(recordings) == 1 else about(summary)[1:3]
-    steps = f"n = {sum(one.n for one in found.summaries):,} steps of {len(recordings)} checkpoint"
+    keep_spines(axes, "bottom")
+    summary = curve.summaries[0]
+    quantity = measure(summary, None).name
+    source = describe(summary)[:3] if len(recordings) == 1 else describe(summary)[1:3]
+    steps = f"n = {sum(member.n for member in curve.summaries):,} steps of {len(recordings)} checkpoint"
     steps += "s" if len(recordings) > 1 else ""
-    sure = any(one.overall.episodes > 1 for one in found.summaries)
-    interval = f"{100 * level:g} % intervals" if sure else "fewer than two episodes: no interval"
-    what = f"share of mean |{shown}| of {plain(summary.target, 30)}"
+    low = np.concatenate([curve.share.low[:, :count].ravel(), curve.returns.low.ravel()])
+    episodes = max(member.overall.episodes for member in curve.summaries)
+    interval_text = interval_note(low, episodes, level, "{} intervals")
+    share_note = f"share of mean |{quantity}| of {plain(summary.target, 30)}"
     heading(
         axes,
         width,
         "What the agent comes to look at",
-        *whose,
-        what,
+        *source,
+        share_note,
         steps,
-        interval,
-        some_of(count, len(found.features)),
+        interval_text,
+        top_note(count, len(curve.features)),
     )
-    if not any(one.n for one in found.summaries):
-        say_nothing_there(axes)
+    if not any(member.n for member in curve.summaries):
+        draw_no_steps(axes)
         return axes
-    span = np.ptp(places) or 1.0
-    axes.set_xlim(places.min() - 0.04 * span, places.max() + 0.04 * span)
-    if len(places) == 1:
-        axes.set_xlim(places[0] - 0.9, places[0] + 0.1)
-    _name_checkpoints(axes, places, list(found.labels), numbered=numbered)
+    span = np.ptp(positions) or 1.0
+    axes.set_xlim(positions.min() - 0.04 * span, positions.max() + 0.04 * span)
+    if len(positions) == 1:
+        axes.set_xlim(positions[0] - 0.9, positions[0] + 0.1)
+    _name_checkpoints(axes, positions, list(curve.labels), numbered=numbered)
     shares = _panel(axes, _SHARES, "share (%)")
-    for at in range(count):
-        parts = Interval(*(100 * part[:, at] for part in (found.share.value, found.share.low, found.share.high)))
-        _line(shares, places, parts, feature_color(found.positions[at]))
+    for index in range(count):
+        parts = Interval(*(100 * part[:, index] for part in (curve.share.value, curve.share.low, curve.share.high)))
+        _draw_line(shares, positions, parts, feature_color(curve.positions[index]))
     shares.set_ylim(0, None)
-    _direct_labels(shares, places, 100 * found.share.value[:, :count], labels, found)
+    _label_lines(shares, positions, 100 * curve.share.value[:, :count], labels, curve)
     returns = _panel(axes, _RETURNS, "mean\nreturn")
-    _line(returns, places, found.returns, INK)
+    _draw_line(returns, positions, curve.returns, INK)
     _two_ticks(returns)
     return axes
 
 
-def _name(recording: Recording) -> str:
-    if not hasattr(recording, "header"):
-        raise ArgumentError(
-            f"training is given a {type(recording).__name__}; give a recording, or a mapping from the number of "
-            f"training steps to one, as rltools.open_checkpoints(folder) returns it"
-        )
-    return plain(recording.header.policy, 24)
-
-
-def _panel(axes: Axes, place: tuple[float, float], name: str) -> Axes:
-    panel = axes.inset_axes((0, place[0], 1, place[1]))
+def _panel(axes: Axes, extent: tuple[float, float], name: str) -> Axes:
+    panel = axes.inset_axes((0, extent[0], 1, extent[1]))
     panel.set_xlim(axes.get_xlim())
     panel.set_autoscalex_on(False)
     panel.set_xticks([])
     panel.set_ylabel(name, fontsize="small")
     panel.tick_params(labelsize="small", length=2)
-    frameless(panel, "left")
+    keep_spines(panel, "left")
     return panel
 
 
-def _line(panel: Axes, places: np.ndarray, found: Interval, color: str | tuple[float, float, float]) -> None:
-    panel.plot(places, found.value, color=color, linewidth=1.4, marker="o", markersize=3.5, zorder=3)
-    if len(places) > 1:
-        panel.fill_between(places, found.low, found.high, color=color, alpha=0.18, linewidth=0, zorder=1)
+def _draw_line(panel: Axes, positions: np.ndarray, estimate: Interval, color: str | tuple[float, float, float]) -> None:
+    panel.plot(positions, estimate.value, color=color, linewidth=1.4, marker="o", markersize=3.5, zorder=3)
+    if len(positions) > 1:
+        panel.fill_between(positions, estimate.low, estimate.high, color=color, alpha=0.18, linewidth=0, zorder=1)
     else:  # an interval at a single point has no area
-        panel.vlines(places, found.low, found.high, color=color, linewidth=1.2)
+        panel.vlines(positions, estimate.low, estimate.high, color=color, linewidth=1.2)
 
 
-def _direct_labels(
-    panel: Axes, places: np.ndarray, values: np.ndarray, labels: list[str], found: TrainingCurve
+def _label_lines(
+    panel: Axes, positions: np.ndarray, values: np.ndarray, labels: list[str], curve: TrainingCurve
 ) -> None:
-    """A name at the end of each line, apart from the others."""
+    """Write the name of each line at its end, without overlap."""
     bottom, top = panel.get_ylim()
-    last = [_last(values[:, at]) for at in range(len(labels))]
-    known = [at for at, step in enumerate(last) if step is not None]
-    heights = [float((values[last[at], at] - bottom) / (top - bottom)) for at in known]
-    for at, height in zip(known, _apart(heights, min(_LINE, 1 / max(len(known), 1))), strict=True):
-        color = feature_color(found.positions[at])
+    last = [_last_finite(values[:, index]) for index in range(len(labels))]
+    labeled = [index for index, step in enumerate(last) if step is not None]
+    gap = min(_LABEL_GAP, 1 / max(len(labeled), 1))
+    heights = [float((values[last[index], index] - bottom) / (top - bottom)) for index in labeled]
+    for index, height in zip(labeled, spread_apart(heights, [gap] * len(labeled)), strict=True):
+        color = feature_color(curve.positions[index])
         panel.text(
             1.06,
             height,
-            labels[at],
+            labels[index],
             transform=panel.transAxes,
             va="center",
             fontsize="small",
@@ -161,34 +177,19 @@ def _direct_labels(
         )
         panel.annotate(
             "",
-            (places[last[at]], values[last[at], at]),
+            (positions[last[index]], values[last[index], index]),
             xytext=(1.055, height),
             textcoords="axes fraction",
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3},
         )
 
 
-def _last(values: np.ndarray) -> int | None:
+def _last_finite(values: np.ndarray) -> int | None:
     finite = np.flatnonzero(np.isfinite(values))
     return int(finite[-1]) if len(finite) else None
 
 
-def _apart(heights: list[float], least: float) -> list[float]:
-    """The nearest heights, in the same order, of which no two are closer than `least`, from 0 to 1 if they fit."""
-    from scipy.optimize import isotonic_regression
-
-    order = np.argsort(heights, kind="stable")
-    steps = least * np.arange(len(order))
-    if not len(order):
-        return []
-    # Less the steps between them, heights in order are heights that never fall.
-    free = isotonic_regression(np.array(heights)[order] - steps).x
-    found = np.empty(len(order))
-    found[order] = np.clip(free, 0, max(1 - steps[-1], 0)) + steps
-    return [float(height) for height in found]
-
-
-def _name_checkpoints(axes: Axes, places: np.ndarray, labels: list[str], *, numbered: bool) -> None:
+def _name_checkpoints(axes: Axes, positions: np.ndarray, labels: list[str], *, numbered: bool) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     if numbered:
@@ -196,12 +197,12 @@ def _name_checkpoints(axes: Axes, places: np.ndarray, labels: list[str], *, numb
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         return
     stride = -(-len(labels) // 8)
-    shown = [plain(label, max(6, 48 // min(len(labels), 8))) for label in labels]
-    axes.set_xticks(places[::stride], labels=shown[::stride], parse_math=False, fontsize="small")
+    texts = [plain(label, max(6, 48 // min(len(labels), 8))) for label in labels]
+    axes.set_xticks(positions[::stride], labels=texts[::stride], parse_math=False, fontsize="small")
 
 
 def _two_ticks(panel: Axes) -> None:
-    """The ends of the returns and nothing between."""
+    """Put ticks at the smallest and the largest return only."""
     (line,) = panel.lines
     values = np.asarray(line.get_ydata(), dtype=np.float64)
     finite = values[np.isfinite(values)]

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rltools.pages.replay.rows import Row, summed
-from rltools.spaces.image import pixel_elements
 from rltools.plots.drawing.labels import LONGEST, plain
 from rltools.recording import Episode, Header, Recording, every_step_first
+from rltools.spaces.image import pixel_elements
 from rltools.summary.episodes import std as std_of
 
 

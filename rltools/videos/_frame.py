@@ -13,12 +13,12 @@ from PIL import Image
 
 from rltools.pages.replay.data import ENDINGS
 from rltools.pages.replay.rows import Row, rows_of
-from rltools.spaces.image import visible
 from rltools.plots.drawing.colors import GRAY, INK, PALE, action_color, color_limit, signed_colors
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
 from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.panels import draw_attributions, draw_line, two_ticks
 from rltools.recording import Episode, Recording
+from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
 from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of
 

@@ -107,7 +107,7 @@ def visited(alike: float) -> Population:
 POPULATIONS: dict[str, Population] = {
     "even: factors of 30 %": skewed(0.3, 0.3),
     "skewed: factors of 80 % by episode, 50 % by reference": skewed(0.8, 0.5),
-    "hanging on references: 30 % and 60 %": skewed(0.3, 0.6),
+    "depending on references: 30 % and 60 %": skewed(0.3, 0.6),
     "of either sign": signed,
     "changed decisions": decisions,
     "heavy tails": heavy,

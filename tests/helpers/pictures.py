@@ -51,9 +51,9 @@ def require_same_episodes(name: str, digests: dict[str, str]) -> None:
         )
 
 
-def difference(stored: Path, drawn: Path) -> float:
+def difference(stored: Path, redrawn: Path) -> float:
     """The share of cells that differ, from 0 to 1; 1 where the pictures are of different sizes."""
-    pictures = [Image.open(path).convert("L") for path in (stored, drawn)]
+    pictures = [Image.open(path).convert("L") for path in (stored, redrawn)]
     if max(abs(a - b) for a, b in zip(*(picture.size for picture in pictures), strict=True)) > CELL:
         return 1.0
     size = tuple(side // CELL for side in pictures[0].size)
@@ -61,9 +61,9 @@ def difference(stored: Path, drawn: Path) -> float:
     return float((np.abs(cells[0] - cells[1]) > DIFFERENT).mean())
 
 
-def check_same(stored: Path, drawn: Path, few: float = FEW) -> None:
+def check_same(stored: Path, redrawn: Path, few: float = FEW) -> None:
     """That a picture of the documentation is what is drawn now, but for a share of its cells."""
-    share = difference(stored, drawn)
+    share = difference(stored, redrawn)
     assert share <= few, (
         f"{stored.name} is not what is drawn now: {100 * share:.2f} % of it differs; look at both, then run "
         f"`python docs/pictures.py {stored.stem}`"

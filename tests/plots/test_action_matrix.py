@@ -8,16 +8,16 @@ from rltools.testing import example_recording
 NAMES = Features((3,), ("feature",), ("height", "speed", "contact"), ("m", "m/s", ""))
 
 
-def _recording(folder, **given):
+def _recording(folder, **options):
     """Attributions are 3, -2 when left is taken, -3, 2 when right is; the third turns its sign with the episode."""
     rng = np.random.default_rng(0)
     actions = [rng.integers(0, 2, 40) for _ in range(6)]
     values = [
-        np.where(part[:, None], -1, 1) * [3, -2, 0] + [0, 0, 1e-3 * (-1) ** at] for at, part in enumerate(actions)
+        np.where(part[:, None], -1, 1) * [3, -2, 0] + [0, 0, 1e-3 * (-1) ** index] for index, part in enumerate(actions)
     ]
-    given = {"action_names": ("left", "right", "up")} | given
+    options = {"action_names": ("left", "right", "up")} | options
     return example_recording(
-        folder, [part[:, None] for part in values], features=NAMES, actions=actions, unit="score", **given
+        folder, [part[:, None] for part in values], features=NAMES, actions=actions, unit="score", **options
     )
 
 
@@ -45,7 +45,7 @@ def test_what_may_be_zero_is_hatched_and_that_is_said(tmp_path):
     axes = action_matrix(_recording(tmp_path / "r"))
     hatched = [(patch.get_x() + 0.5, patch.get_y() + 0.5) for patch in axes.patches if patch.get_hatch()]
     assert hatched == [(0, 2), (1, 2)]
-    assert "hatched: 95 % interval holds 0" in axes.texts[0].get_text()
+    assert "hatched: 95 % interval contains 0" in axes.texts[0].get_text()
 
 
 def test_one_episode_has_nothing_hatched(tmp_path):
@@ -71,7 +71,7 @@ def test_a_column_for_each_dimension_of_a_continuous_action(tmp_path):
 
 
 def test_numbers_are_left_out_where_they_have_no_room(tmp_path):
-    names = tuple(f"a long name of action {at}" for at in range(30))
+    names = tuple(f"a long name of action {index}" for index in range(30))
     rng = np.random.default_rng(0)
     recording = example_recording(tmp_path / "r", [rng.normal(size=(200, 1, 3))] * 2, action_names=names)
     from matplotlib.figure import Figure

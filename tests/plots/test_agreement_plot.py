@@ -14,7 +14,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisode
 
 def _recording(folder, method, seed, unit="score", features=5):
     values = [
-        np.random.default_rng(seed + at).normal(size=(12, 1, features)) * np.arange(1, features + 1) for at in range(6)
+        np.random.default_rng(seed + index).normal(size=(12, 1, features)) * np.arange(1, features + 1)
+        for index in range(6)
     ]
     return example_recording(folder, values, method=method, unit=unit)
 
@@ -28,10 +29,10 @@ def recording(tmp_path):
         _recording(tmp_path / "c", "integrated_gradients", 100),
     ]
     explained = {}
-    for one in parts:
-        (key,) = one.specs
-        found = [one.attribution_of(key, episodes=[number]) for number in one.numbers]
-        explained[key] = Explained(one.spec(key), found)
+    for part in parts:
+        (key,) = part.specs
+        result = [part.attribution_of(key, episodes=[number]) for number in part.numbers]
+        explained[key] = Explained(part.spec(key), result)
     return write_recording(tmp_path / "all", parts[0].header, list(parts[0]), explained)
 
 
@@ -40,8 +41,8 @@ def _texts(axes):
 
 
 def test_it_is_the_mean_of_spearmans_over_episodes(recording):
-    found = ranked_alike({"": recording}, None, None)
-    assert [one.method for one in found.rankings] == ["integrated_gradients", "shapley", "random"]
+    result = ranked_alike({"": recording}, None, None)
+    assert [part.method for part in result.rankings] == ["integrated_gradients", "shapley", "random"]
     each = []
     for number in recording.numbers:
         sizes = [
@@ -49,8 +50,8 @@ def test_it_is_the_mean_of_spearmans_over_episodes(recording):
             for method in ("integrated_gradients", "shapley")
         ]
         each.append(spearmanr(*sizes).statistic)
-    assert found.correlation.value[0, 1] == found.correlation.value[1, 0] == pytest.approx(np.mean(each))
-    assert found.correlation.low[0, 1] < np.mean(each) < found.correlation.high[0, 1]
+    assert result.correlation.value[0, 1] == result.correlation.value[1, 0] == pytest.approx(np.mean(each))
+    assert result.correlation.low[0, 1] < np.mean(each) < result.correlation.high[0, 1]
 
 
 def test_controls_are_named_and_set_apart(recording):
@@ -69,14 +70,14 @@ def test_controls_are_named_beside_other_methods(recording):
 
 def test_agents_are_compared_by_all_pairs_of_episodes(tmp_path):
     agents = {"one": _recording(tmp_path / "one", "shapley", 0), "two": _recording(tmp_path / "two", "shapley", 9)}
-    found = ranked_alike(agents, None, None)
+    result = ranked_alike(agents, None, None)
     sizes = [
         [np.abs(agent.attribution(episodes=[number]).values).mean(axis=(0, 1)) for number in agent.numbers]
         for agent in agents.values()
     ]
-    every = [spearmanr(one, other).statistic for one in sizes[0] for other in sizes[1]]
-    assert found.correlation.value[0, 1] == pytest.approx(np.mean(every))
-    assert found.correlation.low[0, 1] < np.mean(every) < found.correlation.high[0, 1]
+    every = [spearmanr(part, other).statistic for part in sizes[0] for other in sizes[1]]
+    assert result.correlation.value[0, 1] == pytest.approx(np.mean(every))
+    assert result.correlation.low[0, 1] < np.mean(every) < result.correlation.high[0, 1]
     axes = agreement(agents)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["two"]
     assert any("shapley" in text for text in _texts(axes))
@@ -88,7 +89,7 @@ def test_one_method_has_nothing_to_be_compared_with(recording):
 
 
 def test_two_features_are_too_few(tmp_path):
-    agents = {name: _recording(tmp_path / name, "shapley", at, features=2) for at, name in enumerate("ab")}
+    agents = {name: _recording(tmp_path / name, "shapley", index, features=2) for index, name in enumerate("ab")}
     texts = _texts(agreement(agents))
     assert "–" in texts
     assert any("2 features have too few orders" in text for text in texts)

@@ -22,11 +22,11 @@ def _continuous(folder):
     return example_recording(folder, values, labels=labels, action_names=joints, action_start=None)
 
 
-def _picture(folder):
+def _image_case(folder):
     rng = np.random.default_rng(0)
     values = [rng.normal(size=(length, 1, 12, 12, 3)) for length in (12, 9)]
-    seen = [rng.integers(0, 255, (len(part), 12, 12, 3), dtype=np.uint8) for part in values]
-    return example_recording(folder, values, observations=seen, method="integrated_gradients", unit="score")
+    observations = [rng.integers(0, 255, (len(part), 12, 12, 3), dtype=np.uint8) for part in values]
+    return example_recording(folder, values, observations=observations, method="integrated_gradients", unit="score")
 
 
 def _single(folder):
@@ -51,7 +51,7 @@ def _constant(folder):
 
 def _many(folder):
     values = [np.random.default_rng(0).normal(size=(20, 1, 400)) for _ in range(2)]
-    names = tuple(f"joint {at // 2} {'angle' if at % 2 else 'velocity'}" for at in range(400))
+    names = tuple(f"joint {index // 2} {'angle' if index % 2 else 'velocity'}" for index in range(400))
     return example_recording(folder, values, features=Features((400,), ("feature",), names, ("rad", "rad/s") * 200))
 
 
@@ -63,7 +63,7 @@ def _hostile(folder):
     return example_recording(folder, values, features=features, action_names=actions, labels=("centered:$right$",))
 
 
-CASES = (_discrete, _continuous, _picture, _single, _gaps, _all_zero, _constant, _many, _hostile)
+CASES = (_discrete, _continuous, _image_case, _single, _gaps, _all_zero, _constant, _many, _hostile)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))

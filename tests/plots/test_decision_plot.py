@@ -82,11 +82,11 @@ def test_a_step_of_no_episode_is_told(tmp_path):
 
 def test_the_choice_is_told_with_what_came_next(recording):
     episode = recording.episode(1)
-    found = decision_at(recording, recording.find(), episode=1, step=4)
-    taken = int(episode.actions[4])
-    assert found.action == ("left", "right")[taken]
-    assert found.runner_up == ("left", "right")[1 - taken]
-    assert found.gap == pytest.approx(episode.scores[4, taken] - episode.scores[4, 1 - taken])
+    result = decision_at(recording, recording.find(), episode=1, step=4)
+    action = int(episode.actions[4])
+    assert result.action == ("left", "right")[action]
+    assert result.runner_up == ("left", "right")[1 - action]
+    assert result.gap == pytest.approx(episode.scores[4, action] - episode.scores[4, 1 - action])
 
 
 def test_a_contrast_speaks_first(tmp_path, recording):

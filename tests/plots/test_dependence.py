@@ -24,7 +24,7 @@ def _recording(folder, *, actions=None, continuous=False, contact=False, steps=6
         part[:, 0] *= np.sign(state[:, 1])
         if contact:
             part[:, 0], part[:, 2] = 0, 5 * state[:, 2]
-    given = {"action_start": None, "labels": ("action:torque",), "action_names": ("torque",)} if continuous else {}
+    options = {"action_start": None, "labels": ("action:torque",), "action_names": ("torque",)} if continuous else {}
     return example_recording(
         folder,
         [part[:, None] for part in values],
@@ -33,15 +33,15 @@ def _recording(folder, *, actions=None, continuous=False, contact=False, steps=6
         actions=actions and [(part[:, 1] > 0).astype(int) for part in states],
         unit="score",
         method="shapley",
-        **given,
+        **options,
     )
 
 
 def _dots(axes):
-    return next(found for found in axes.collections if len(found.get_offsets()) > 20)
+    return next(dots for dots in axes.collections if len(dots.get_offsets()) > 20)
 
 
-def _said(axes):
+def _small_print(axes):
     return " ".join(text.get_text() for text in axes.texts).replace("\n", " ")
 
 
@@ -57,10 +57,10 @@ def test_a_dot_for_each_step_of_the_most_important_feature(tmp_path):
 def test_what_explains_the_rest_gives_the_colors(tmp_path):
     by_feature = dependence(_recording(tmp_path / "feature", continuous=True))
     assert [panel.get_ylabel() for panel in by_feature.child_axes] == ["speed (m/s)"]
-    assert "what explains most of the rest (|rank correlation| 0.7" in _said(by_feature)
+    assert "what explains most of the rest (|rank correlation| 0.7" in _small_print(by_feature)
     by_action = dependence(_recording(tmp_path / "action", actions=True))
     assert [text.get_text() for text in by_action.get_legend().get_texts()] == ["left", "right"]
-    assert "correlation ratio" in _said(by_action)
+    assert "correlation ratio" in _small_print(by_action)
     x, y = _dots(by_action).get_offsets().T
     from matplotlib.colors import to_rgb
 
@@ -74,7 +74,7 @@ def test_the_colors_can_be_chosen(tmp_path):
     axes = dependence(recording, "speed", colored_by="contact")
     assert axes.get_xlabel() == "speed (m/s)"
     assert [panel.get_ylabel() for panel in axes.child_axes] == ["contact"]
-    assert "besides" not in _said(axes)
+    assert "besides" not in _small_print(axes)
     assert dependence(recording, colored_by="action").get_legend() is not None
     with pytest.raises(UnknownNameError, match="wind"):
         dependence(recording, "wind")
@@ -95,4 +95,4 @@ def test_few_values_are_ticks_with_their_means(tmp_path):
 def test_many_steps_are_thinned_and_that_is_said(tmp_path):
     axes = dependence(_recording(tmp_path / "r", steps=1500))
     assert len(_dots(axes).get_offsets()) == 3000
-    assert "3,000 evenly spread steps drawn" in _said(axes)
+    assert "3,000 evenly spread steps drawn" in _small_print(axes)

@@ -10,12 +10,12 @@ from rltools.testing import example_recording
 
 @pytest.fixture
 def recording(tmp_path):
-    values = [np.random.default_rng(at).normal(size=(10 + at, 1, 6)) for at in range(20)]
+    values = [np.random.default_rng(index).normal(size=(10 + index, 1, 6)) for index in range(20)]
     return example_recording(tmp_path / "recording", values, unit="score", method="shapley")
 
 
 def _outcomes(*returns):
-    return [Outcome(at, at, 1 if total else 0, total, "terminated") for at, total in enumerate(returns)]
+    return [Outcome(index, index, 1 if total else 0, total, "terminated") for index, total in enumerate(returns)]
 
 
 def _small_print(axes):
@@ -63,10 +63,10 @@ def test_all_cells_share_their_colors_and_their_steps(recording):
 def test_rows_are_the_features_in_their_order_and_the_mark_is_at_the_end(recording):
     from rltools.summary import summarize
 
-    order = [found.position for found in summarize(recording).top(3)]
+    order = [result.position for result in summarize(recording).top(3)]
     cell = _cells(episode_grid(recording, by="number", top=3))[2]
-    drawn = np.concatenate([image.get_array() for image in cell.images])
+    pixels = np.concatenate([image.get_array() for image in cell.images])
     values = recording.attribution(episodes=[2]).values[:, 0, order].T
-    assert np.allclose(drawn, values)
+    assert np.allclose(pixels, values)
     (mark,) = cell.lines
     assert mark.get_xdata()[0] > len(values[0]) - 1

@@ -1,46 +1,57 @@
-"""The gallery: every plot is in it, and every script draws its picture."""
+"""The gallery is made from the docstrings of the plots: its page, and a picture of each example."""
 
 from __future__ import annotations
 
+import doctest
 import re
+import runpy
 from pathlib import Path
 
+import docstrings
 import pictures
 import pytest
 
-import rltools
+from rltools.plots import plot_info, plot_names
 
-GALLERY = Path(__file__).parents[2] / "docs" / "gallery"
-SCRIPTS = sorted(GALLERY.glob("*.py"))
+DOCS = Path(__file__).parents[2] / "docs"
+GALLERY = runpy.run_path(str(DOCS / "gallery.py"))
+PLOTS = GALLERY["gallery_plots"]()
+PAGE = DOCS / "gallery" / "README.md"
 LARGEST = 150_000
 """Bytes of a picture."""
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_a_script_draws_the_picture_that_is_shown(
-    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", PLOTS)
+def test_the_example_of_a_docstring_draws_the_picture_that_is_shown(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = tmp_path / "picture.png"
-    pictures.require_same_episodes(script.stem, pictures.run_script(script, drawn, monkeypatch))
-    pictures.check_same(script.with_suffix(".png"), drawn)
+    monkeypatch.chdir(tmp_path)
+    test, output = GALLERY["example"](PLOTS[name]), []
+    runner = doctest.DocTestRunner(docstrings.Checker(), verbose=False, optionflags=docstrings.FLAGS)
+    with pictures.watched() as digests:
+        runner.run(test, out=output.append, clear_globs=False)
+    assert not output, "".join(output)
+    test.globs["axes"].figure.savefig(tmp_path / "picture.png", dpi=150)
+    pictures.require_same_episodes(name, digests())
+    pictures.check_same(DOCS / "gallery" / f"{name}.png", tmp_path / "picture.png")
 
 
-def test_every_plot_is_in_the_gallery() -> None:
-    page = (GALLERY / "README.md").read_text(encoding="utf-8")
-    for name in rltools.plots.plot_names():
-        assert f"({name}.png)" in page, name
-        assert f"({name}.py)" in page, name
-    assert {script.stem for script in SCRIPTS} == set(rltools.plots.plot_names())
+def test_the_page_is_made_from_the_docstrings() -> None:
+    assert PAGE.read_text(encoding="utf-8") == GALLERY["page"](), "run `python docs/gallery.py`"
 
 
-@pytest.mark.parametrize("picture", sorted(GALLERY.glob("*.png")), ids=lambda picture: picture.stem)
-def test_pictures_are_small_and_have_their_script(picture: Path) -> None:
+def test_every_plot_declares_its_chapter_and_is_in_the_gallery() -> None:
+    assert set(PLOTS) <= set(plot_names())
+    assert all(plot_info(plot) for plot in PLOTS.values())
+    assert {path.stem for path in (DOCS / "gallery").iterdir()} == {*PLOTS, "README"}
+
+
+@pytest.mark.parametrize("picture", sorted((DOCS / "gallery").glob("*.png")), ids=lambda picture: picture.stem)
+def test_pictures_are_small(picture: Path) -> None:
     assert picture.stat().st_size < LARGEST
-    assert picture.with_suffix(".py").is_file()
 
 
-def test_pictures_have_a_text_for_those_who_do_not_see_them() -> None:
-    page = (GALLERY / "README.md").read_text(encoding="utf-8")
-    texts = re.findall(r"!\[([^\]]*)\]\(\w+\.png\)", page)
-    assert len(texts) == len(SCRIPTS)
+def test_pictures_have_an_alternative_text() -> None:
+    texts = re.findall(r"!\[([^\]]*)\]\(\w+\.png\)", PAGE.read_text(encoding="utf-8"))
+    assert len(texts) == len(PLOTS)
     assert all(len(text) > 20 for text in texts)

@@ -6,7 +6,7 @@ import pytest
 from rltools._util.files import numbered_path
 from rltools.errors import ArgumentError
 from rltools.plots import images
-from rltools.plots._images import _overlaid
+from rltools.plots._images import _overlay
 from rltools.recording.writers import BlockFile
 from rltools.spaces import Features
 from rltools.summary import pictured
@@ -19,39 +19,39 @@ def _spot(*shape_before_channels):
     """Attributions and pictures of which only the pixel y 1, x 4 is anything; `[step, 1, y, x, channel]`."""
     values = np.zeros((7, 1, HEIGHT, WIDTH, 3))
     values[:, 0, 1, 4] = [0.5, 1.0, 1.5]
-    seen = np.zeros((7, HEIGHT, WIDTH, 3), np.uint8)
-    seen[:, 1, 4] = [255, 0, 51]
-    return values, seen
+    observations = np.zeros((7, HEIGHT, WIDTH, 3), np.uint8)
+    observations[:, 1, 4] = [255, 0, 51]
+    return values, observations
 
 
 @pytest.mark.parametrize("order", [("y", "x", "channel"), ("channel", "y", "x"), ("x", "channel", "y")])
 def test_pictures_and_maps_stand_upright_whatever_their_axes(tmp_path, order):
-    values, seen = _spot()
+    values, observations = _spot()
     turned = [("y", "x", "channel").index(name) for name in order]
     values = values.transpose(0, 1, *(2 + axis for axis in turned))
-    seen = seen.transpose(0, *(1 + axis for axis in turned))
+    observations = observations.transpose(0, *(1 + axis for axis in turned))
     recording = example_recording(
         tmp_path / "r",
         [values],
-        features=Features(seen.shape[1:], order),
-        observations=[np.ascontiguousarray(seen)],
+        features=Features(observations.shape[1:], order),
+        observations=[np.ascontiguousarray(observations)],
         unit="score",
         method="integrated_gradients",
     )
-    found = pictured(recording, recording.find())
-    assert found.pictures[0].shape == (HEIGHT, WIDTH, 3)
-    assert found.pictures[0][1, 4].tolist() == pytest.approx([1, 0, 0.2])
-    assert np.argwhere(found.maps[0]).tolist() == [[1, 4]]
-    assert found.maps[0, 1, 4] == 3
-    shown = images(recording).child_axes
-    assert np.asarray(shown[0].images[0].get_array()).shape == (HEIGHT, WIDTH, 3)
+    result = pictured(recording, recording.find())
+    assert result.pictures[0].shape == (HEIGHT, WIDTH, 3)
+    assert result.pictures[0][1, 4].tolist() == pytest.approx([1, 0, 0.2])
+    assert np.argwhere(result.maps[0]).tolist() == [[1, 4]]
+    assert result.maps[0, 1, 4] == 3
+    panels = images(recording).child_axes
+    assert np.asarray(panels[0].images[0].get_array()).shape == (HEIGHT, WIDTH, 3)
     check_plot(images, recording)
 
 
 def test_the_strongest_step_of_each_stretch(tmp_path):
-    values, seen = _spot()
+    values, observations = _spot()
     values *= np.array([1, 5, 1, 1, 9, 1, 2])[:, None, None, None, None]
-    recording = example_recording(tmp_path / "r", [values], observations=[seen], unit="score", method="shapley")
+    recording = example_recording(tmp_path / "r", [values], observations=[observations], unit="score", method="shapley")
     assert pictured(recording, recording.find(), most=3).steps == (1, 4, 6)
     assert pictured(recording, recording.find(), most=3, steps="even").steps == (0, 3, 6)
     assert pictured(recording, recording.find(), steps=[5, 2]).steps == (2, 5)
@@ -63,7 +63,7 @@ def test_the_strongest_step_of_each_stretch(tmp_path):
 
 def test_orange_pushes_and_purple_pulls_and_nothing_is_pale():
     picture = np.zeros((1, 3, 3))
-    overlaid = _overlaid(picture, np.array([[2.0, -1.0, 0.0]]), 1.0)[0]
+    overlaid = _overlay(picture, np.array([[2.0, -1.0, 0.0]]), 1.0)[0]
     assert overlaid[0, 0] > overlaid[0, 2] + 0.5
     assert overlaid[1, 2] > overlaid[1, 1] + 0.2
     assert np.ptp(overlaid[2]) == 0
@@ -71,14 +71,18 @@ def test_orange_pushes_and_purple_pulls_and_nothing_is_pale():
 
 def test_of_a_stack_the_newest_is_seen_and_all_are_summed(tmp_path):
     values = np.ones((3, 1, 2, 5, 5))
-    seen = np.stack([np.zeros((3, 5, 5)), np.tile(np.arange(25.0).reshape(5, 5), (3, 1, 1))], axis=1)
+    observations = np.stack([np.zeros((3, 5, 5)), np.tile(np.arange(25.0).reshape(5, 5), (3, 1, 1))], axis=1)
     recording = example_recording(
-        tmp_path / "r", [values], features=Features((2, 5, 5), ("lag", "y", "x")), observations=[seen], unit="score"
+        tmp_path / "r",
+        [values],
+        features=Features((2, 5, 5), ("lag", "y", "x")),
+        observations=[observations],
+        unit="score",
     )
-    found = pictured(recording, recording.find())
-    assert found.pictures[0][:, :, 0] == pytest.approx(np.arange(25).reshape(5, 5) / 24, abs=1 / 255)
-    assert (found.maps == 2).all()
-    assert found.note == "the newest of 2 is seen, the colors are the sum over all 2"
+    result = pictured(recording, recording.find())
+    assert result.pictures[0][:, :, 0] == pytest.approx(np.arange(25).reshape(5, 5) / 24, abs=1 / 255)
+    assert (result.maps == 2).all()
+    assert result.note == "the newest of 2 is seen, the colors are the sum over all 2"
 
 
 def test_frames_have_the_strongest_features_beneath(tmp_path):
@@ -105,4 +109,4 @@ def test_frames_have_the_strongest_features_beneath(tmp_path):
 
 def test_without_any_picture_it_says_so(tmp_path):
     axes = images(example_recording(tmp_path / "r", [np.ones((5, 1, 2))] * 2))
-    assert any("no pictures" in text.get_text() for text in axes.texts)
+    assert any("no images" in text.get_text() for text in axes.texts)

@@ -14,7 +14,7 @@ MOMENT = Features((2,), ("feature",), ("angle", "position"), ("rad", "m"))
 
 @pytest.fixture
 def stacked(tmp_path):
-    values = [np.random.default_rng(at).normal(size=(8 + at, 1, 3, 2)) for at in range(3)]
+    values = [np.random.default_rng(index).normal(size=(8 + index, 1, 3, 2)) for index in range(3)]
     return example_recording(tmp_path / "r", values, features=MOMENT.windowed(3), unit="score", method="shapley")
 
 
@@ -23,15 +23,15 @@ def _texts(axes):
 
 
 def test_shares_are_by_feature_and_by_moment(stacked):
-    found = lag_shares(stacked, stacked.find())
+    result = lag_shares(stacked, stacked.find())
     size = np.abs(stacked.attribution().values).mean(axis=(0, 1))
-    assert found.features == ("angle", "position")
-    assert found.units == ("rad", "m")
-    assert found.lags == (2, 1, 0)
-    assert found.share.value == pytest.approx((size / size.sum()).T, rel=1e-5)
-    assert found.of_lag.value == pytest.approx(size.sum(axis=1) / size.sum(), rel=1e-5)
-    assert (found.of_lag.low <= found.of_lag.value).all()
-    assert (found.of_lag.value <= found.of_lag.high).all()
+    assert result.features == ("angle", "position")
+    assert result.units == ("rad", "m")
+    assert result.lags == (2, 1, 0)
+    assert result.share.value == pytest.approx((size / size.sum()).T, rel=1e-5)
+    assert result.of_lag.value == pytest.approx(size.sum(axis=1) / size.sum(), rel=1e-5)
+    assert (result.of_lag.low <= result.of_lag.value).all()
+    assert (result.of_lag.value <= result.of_lag.high).all()
 
 
 def test_now_is_at_the_right(stacked):
@@ -54,26 +54,26 @@ def test_a_window_of_a_recurrent_policy_speaks_first(tmp_path):
         replace(part, values=np.ones((5, 1, 4, 2), np.float32), spec=spec)
         for part in (plain.attribution_of(key, episodes=[number]) for number in plain.numbers)
     ]
-    kept = {
+    explained = {
         key: Explained(plain.spec(key), [plain.attribution_of(key, episodes=[number]) for number in plain.numbers]),
         "gradient-window": Explained(spec, parts),
     }
-    both = write_recording(tmp_path / "both", plain.header, list(plain), kept)
+    both = write_recording(tmp_path / "both", plain.header, list(plain), explained)
     assert lagged_key(both, None, None, None) == "gradient-window"
     assert lagged_key(both, None, None, 0) == key
     assert len(lags(both).get_xticklabels()) == 4
 
 
 def test_a_stack_of_pictures_has_rows_of_regions(tmp_path):
-    values = [np.random.default_rng(at).normal(size=(4, 1, 3, 8, 8)) for at in range(2)]
+    values = [np.random.default_rng(index).normal(size=(4, 1, 3, 8, 8)) for index in range(2)]
     pictures = Features((3, 8, 8), ("lag", "y", "x"))
     recording = example_recording(tmp_path / "r", values, features=pictures, unit="score", method="shapley")
-    found = lag_shares(recording, recording.find())
-    assert found.features[0] == "y0-1 x0-1"
-    assert found.share.value.shape == (16, 3)
+    result = lag_shares(recording, recording.find())
+    assert result.features[0] == "y0-1 x0-1"
+    assert result.share.value.shape == (16, 3)
     size = np.abs(np.concatenate(values)[:, 0, 0, :2, :2].sum(axis=(1, 2))).mean()
     other = np.abs(np.concatenate(values)[:, 0, 2, 6:, 6:].sum(axis=(1, 2))).mean()
-    assert found.share.value[0, 0] / found.share.value[-1, -1] == pytest.approx(size / other, rel=1e-4)
+    assert result.share.value[0, 0] / result.share.value[-1, -1] == pytest.approx(size / other, rel=1e-4)
     check_plot(lags, recording)
 
 

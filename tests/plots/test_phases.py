@@ -3,8 +3,8 @@ import pytest
 
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.plots import phases
-from rltools.plots._phases import _apart
 from rltools.plots.drawing.colors import feature_color
+from rltools.plots.drawing.labels import spread_apart
 from rltools.spaces import Features
 from rltools.testing import example_recording
 
@@ -26,14 +26,14 @@ def _lines(axes):
     """By feature, of those drawn over several points."""
     from matplotlib.colors import to_rgb
 
-    drawn = [line for line in axes.lines if len(line.get_xdata()) > 2]
-    found = {}
-    for at, name in enumerate(NAMES.names):
-        (found[name],) = [line for line in drawn if to_rgb(line.get_color()) == pytest.approx(feature_color(at))]
-    return found
+    lines = [line for line in axes.lines if len(line.get_xdata()) > 2]
+    by_name = {}
+    for index, name in enumerate(NAMES.names):
+        (by_name[name],) = [line for line in lines if to_rgb(line.get_color()) == pytest.approx(feature_color(index))]
+    return by_name
 
 
-def _said(axes):
+def _small_print(axes):
     return " ".join(text.get_text() for text in axes.texts).replace("\n", " ")
 
 
@@ -45,13 +45,13 @@ def test_aligned_at_an_event(tmp_path):
     assert height.get_xdata().tolist() == list(range(-25, 10))
     np.testing.assert_array_equal(height.get_ydata(), -(np.arange(-25, 10) < 0).astype(float))
     np.testing.assert_array_equal(contact.get_ydata(), 3.0 * (np.arange(-25, 10) >= 0))
-    assert "1 episode without the event left out" in _said(axes)
+    assert "1 episode without the event left out" in _small_print(axes)
 
 
 def test_an_event_can_be_a_function(tmp_path):
     axes = phases(_recording(tmp_path / "r"), event=lambda episode: 5 if len(episode) > 30 else None)
     assert axes.get_xlabel() == "steps since the event"
-    assert "2 episodes without the event left out" in _said(axes)
+    assert "2 episodes without the event left out" in _small_print(axes)
 
 
 def test_time_is_normalized_by_default(tmp_path):
@@ -86,7 +86,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path):
 
 
 def test_names_move_apart_and_stay_within():
-    places = _apart([0.5, 0.51, 0.99], [0.1, 0.1, 0.1])
-    assert places == pytest.approx([0.5, 0.6, 0.95])
-    crowded = _apart([1.0, 1.0, 1.0], [0.2, 0.1, 0.1])
+    heights = spread_apart([0.5, 0.51, 0.99], [0.1, 0.1, 0.1])
+    assert heights == pytest.approx([0.455, 0.555, 0.95])
+    crowded = spread_apart([1.0, 1.0, 1.0], [0.2, 0.1, 0.1])
     assert crowded == pytest.approx([0.7, 0.85, 0.95])

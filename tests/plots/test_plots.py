@@ -17,7 +17,7 @@ from rltools.testing import example_recording
 
 @pytest.fixture
 def recording(tmp_path):
-    values = [np.random.default_rng(at).normal(size=(30 + at, 1, 3)) * (1, 2, 3) for at in range(3)]
+    values = [np.random.default_rng(index).normal(size=(30 + index, 1, 3)) * (1, 2, 3) for index in range(3)]
     names = Features((3,), ("feature",), ("position", "velocity", "angle"), ("m", "m/s", "rad"))
     return example_recording(tmp_path / "recording", values, features=names, unit="score", method="shapley")
 
@@ -58,11 +58,11 @@ def test_a_feature_has_one_color_in_every_plot(recording):
     from matplotlib.colors import to_rgb
 
     bars = importance(recording).patches
-    assert [to_rgb(bar.get_facecolor()) for bar in bars] == [pytest.approx(feature_color(at)) for at in (2, 1, 0)]
+    assert [to_rgb(bar.get_facecolor()) for bar in bars] == [pytest.approx(feature_color(index)) for index in (2, 1, 0)]
     rows = [panel for panel in timeline(recording).child_axes if panel.spines["left"].get_visible()]
     spines = [to_rgb(row.spines["left"].get_edgecolor()) for row in rows]
-    assert spines == [pytest.approx(feature_color(at)) for at in (2, 1, 0)]
-    assert len({feature_color(at) for at in range(24)}) == 24
+    assert spines == [pytest.approx(feature_color(index)) for index in (2, 1, 0)]
+    assert len({feature_color(index) for index in range(24)}) == 24
 
 
 @pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
@@ -116,12 +116,12 @@ def test_several_targets_show_the_strongest_and_say_so(tmp_path):
     labels = ("centered:left", "centered:right")
     recording = example_recording(tmp_path / "r", [np.ones((9, 2, 2)) * [[1], [3]]] * 2, labels=labels)
     for plot in (beeswarm, timeline):
-        said = " ".join(_texts(plot(recording)))
-        assert "centered:right" in said
-        assert "strongest of 2 targets" in said
-        asked = " ".join(_texts(plot(recording, label="centered:left")))
-        assert "centered:left" in asked
-        assert "strongest" not in asked
+        default_text = " ".join(_texts(plot(recording)))
+        assert "centered:right" in default_text
+        assert "strongest of 2 targets" in default_text
+        labeled_text = " ".join(_texts(plot(recording, label="centered:left")))
+        assert "centered:left" in labeled_text
+        assert "strongest" not in labeled_text
         with pytest.raises(ArgumentError, match="centered:right"):
             plot(recording, label="centered:up")
 
@@ -141,9 +141,11 @@ def test_timeline_shows_the_features_asked_for_in_their_order(recording):
 
 
 def test_timeline_names_only_the_actions_taken_and_sums_up_the_rest(tmp_path):
-    names = tuple(f"action {at}" for at in range(9))
-    taken = [np.array([0] * 5 + [2] * 3 + [8] * 2)]
-    few = timeline(example_recording(tmp_path / "few", [np.ones((10, 1, 2))], action_names=names, actions=taken))
+    names = tuple(f"action {index}" for index in range(9))
+    actions_taken = [np.array([0] * 5 + [2] * 3 + [8] * 2)]
+    few = timeline(
+        example_recording(tmp_path / "few", [np.ones((10, 1, 2))], action_names=names, actions=actions_taken)
+    )
     assert _legend(few) == ["action 0", "action 2", "action 8"]
     every = [np.repeat(np.arange(9), 2)]
     many = timeline(example_recording(tmp_path / "many", [np.ones((18, 1, 2))], action_names=names, actions=every))
@@ -169,8 +171,8 @@ def test_an_explained_step_stands_for_those_that_were_skipped(tmp_path):
     values[1], values[4] = 1, 2
     recording = example_recording(tmp_path / "r", [values], every=3, unit="score")
     axes = timeline(recording)
-    drawn = axes.child_axes[2].images[0].get_array()
-    assert drawn.filled(0).ravel().tolist() == [0, 1, 1, 1, 2, 2, 2]
+    pixels = axes.child_axes[2].images[0].get_array()
+    assert pixels.filled(0).ravel().tolist() == [0, 1, 1, 1, 2, 2, 2]
     assert any("1 of 3 steps explained" in text for text in _texts(axes))
 
 
@@ -232,7 +234,7 @@ def test_the_few_steps_at_which_a_choice_was_made_stand_out(tmp_path):
     (dots,) = [dots for dots in beeswarm(recording).collections if dots.get_offsets().size > 2]
     dots.figure.draw_without_rendering()
     colors = [tuple(color) for color in dots.get_facecolors()]
-    assert [at for at, color in enumerate(colors) if color == value_colors()(1.0)] == [0, 50]
+    assert [index for index, color in enumerate(colors) if color == value_colors()(1.0)] == [0, 50]
     assert colors.count(value_colors()(0.0)) == 98
 
 

@@ -14,10 +14,10 @@ SEVERAL = ["agreement", "importance", "training"]
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("runs"), np.random.default_rng(0)
-    drawn = [[rng.normal(size=(6, 1, 4)) for _ in range(3)] for _ in range(2)]
+    attributions = [[rng.normal(size=(6, 1, 4)) for _ in range(3)] for _ in range(2)]
     return [
-        example_recording(folder / name, values, seed=at)
-        for at, (name, values) in enumerate(zip("ab", drawn, strict=True))
+        example_recording(folder / name, values, seed=index)
+        for index, (name, values) in enumerate(zip("ab", attributions, strict=True))
     ]
 
 
@@ -41,17 +41,17 @@ def test_numbers_are_labels(recordings, name):
 @pytest.mark.parametrize("name", SEVERAL)
 @pytest.mark.parametrize("nothing", [{}, [], ()])
 def test_nothing_is_refused_in_one_line(name, nothing):
-    with pytest.raises(ArgumentError, match=r"no recordings to draw; give one, a list of them, or \{label") as told:
+    with pytest.raises(ArgumentError, match=r"no recordings to draw; give one, a list of them, or \{label") as error:
         getattr(rltools.plots, name)(nothing)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", SEVERAL)
 @pytest.mark.parametrize(
-    ("other", "said"), [("runs/a", "a str is no"), ([3], "a int at '0' is no"), ({"x": None}, "NoneType at 'x'")]
+    ("other", "message"), [("runs/a", "a str is no"), ([3], "a int at '0' is no"), ({"x": None}, "NoneType at 'x'")]
 )
-def test_something_else_is_refused_in_one_line(name, other, said):
-    with pytest.raises(ArgumentError, match=said):
+def test_something_else_is_refused_in_one_line(name, other, message):
+    with pytest.raises(ArgumentError, match=message):
         getattr(rltools.plots, name)(other)
 
 

@@ -9,15 +9,15 @@ from rltools.testing import example_recording
 NAMES = Features((3,), ("feature",), ("height", "speed", "contact"), ("m", "m/s", ""))
 
 
-def _recording(folder, **given):
+def _recording(folder, **options):
     """Attributions are 2 for height, -1 for speed, everywhere."""
     rng = np.random.default_rng(0)
     states = [rng.normal(size=(300, 3)).astype(np.float32) for _ in range(2)]
     values = [np.tile([2.0, -1.0, 0.5], (300, 1, 1))] * 2
-    return example_recording(folder, values, features=NAMES, observations=states, unit="score", **given)
+    return example_recording(folder, values, features=NAMES, observations=states, unit="score", **options)
 
 
-def _said(axes):
+def _small_print(axes):
     return " ".join(text.get_text() for text in axes.texts).replace("\n", " ")
 
 
@@ -27,7 +27,7 @@ def test_two_features_are_the_axes(tmp_path):
     dots, arrows = axes.collections
     assert len(dots.get_offsets()) == 600
     np.testing.assert_allclose(np.stack([arrows.U, arrows.V]).T, [[-1, 2]] * len(arrows.U))
-    assert "the longest is 2.24 (score)" in _said(axes)
+    assert "the longest is 2.24 (score)" in _small_print(axes)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["left", "right"]
 
 
@@ -57,7 +57,7 @@ def test_magnitudes_are_a_map_of_cells(tmp_path):
 def test_no_arrows_where_no_cell_has_enough_steps(tmp_path):
     axes = state_map(example_recording(tmp_path / "r", [np.ones((2, 1, 2))] * 2))
     assert len(axes.collections) == 1
-    assert "no cell has 3 steps" in _said(axes)
+    assert "no cell has 3 steps" in _small_print(axes)
 
 
 def test_what_cannot_be_meant_is_refused(tmp_path):

@@ -11,7 +11,7 @@ from rltools.testing import example_recording
 
 @pytest.fixture
 def recording(tmp_path):
-    values = [np.random.default_rng(at).normal(size=(9, 1, 7)) for at in range(2)]
+    values = [np.random.default_rng(index).normal(size=(9, 1, 7)) for index in range(2)]
     return example_recording(tmp_path / "recording", values)
 
 

@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 
 from rltools.errors import ArgumentError
 from rltools.plots import training
-from rltools.plots._training import _apart
 from rltools.plots.drawing.colors import feature_color
+from rltools.plots.drawing.labels import spread_apart
 from rltools.spaces import Features
 from rltools.testing import example_recording
 from rltools.testing._check_plot import _check_drawing
 
 
 def _recording(folder, weights, names=("position", "angle", "speed")):
-    values = [np.random.default_rng(at).normal(size=(9 + at, 1, 3)) * weights for at in range(3)]
+    values = [np.random.default_rng(index).normal(size=(9 + index, 1, 3)) * weights for index in range(3)]
     return example_recording(
         folder, values, features=Features((3,), ("feature",), names), unit="score", method="shapley"
     )
@@ -30,7 +30,7 @@ def test_lines_are_shares_over_training_steps(checkpoints):
     axes = training(checkpoints)
     shares, returns = axes.child_axes
     assert axes.get_xlabel() == "training steps"
-    speed = [100 * summarize(one).overall.importance.value[2] for one in checkpoints.values()]
+    speed = [100 * summarize(recording).overall.importance.value[2] for recording in checkpoints.values()]
     (line,) = [line for line in shares.lines if line.get_color() == feature_color(2)]
     assert line.get_xdata().tolist() == [0, 1000, 5000]
     assert line.get_ydata() == pytest.approx(speed)
@@ -59,7 +59,7 @@ def test_a_feature_that_comes_later_has_a_gap(tmp_path, checkpoints):
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_labels_are_apart_in_their_order(heights):
-    placed = _apart(heights, 0.1)
+    placed = spread_apart(heights, [0.1] * len(heights))
     assert np.diff(sorted(placed)).min(initial=1) > 0.0999
     assert np.argsort(heights, kind="stable").tolist() == np.argsort(placed, kind="stable").tolist()
     assert min(placed) >= 0

@@ -1,4 +1,4 @@
-"""States of an agent that sees pictures, and a row of maps of them for each method."""
+"""Observations of an agent with image observations, and a row of attribution maps for each method."""
 
 import tempfile
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from rltools.plots.drawing.colors import signed_colors
 STEPS = 5
 
 
-def seen_states(policy: rltools.Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps of an episode, spread evenly over it, their states and actions; and 8 visited states to compare with."""
+def sample_episode(policy: rltools.Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Evenly spaced steps of an episode, their observations and actions, and 8 visited states as references."""
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=3, directory=folder)
         episode = recording.episode(0)
@@ -23,30 +23,30 @@ def seen_states(policy: rltools.Policy) -> tuple[np.ndarray, np.ndarray, np.ndar
         return steps, episode.observations[steps], episode.actions[steps], visited
 
 
-def rows_of_maps(
-    states: np.ndarray, titles: Sequence[str], rows: dict[str, np.ndarray], *, height: float, said: str
+def draw_maps(
+    observations: np.ndarray, titles: Sequence[str], rows: dict[str, np.ndarray], *, height: float, title: str
 ) -> Figure:
-    """The states above, and below them a row of signed maps for each name, in colors of its own scale.
+    """Draw the observations, and below them a row of signed maps for each name, each with its own color scale.
 
     Args:
-        states: `[step, y, x, channel]`.
-        titles: of the states.
-        rows: `[step, y, x, channel]`, attributions of one target by the name of the row.
-        height: of the figure, in inches.
-        said: above all of it.
+        observations: `[step, y, x, channel]`.
+        titles: titles of the observations.
+        rows: attributions of one target `[step, y, x, channel]`, by the name of the row.
+        height: height of the figure in inches.
+        title: title of the figure.
     """
-    figure, places = plt.subplots(1 + len(rows), STEPS, figsize=(7, height), layout="constrained")
-    for axes, state, title in zip(places[0], states, titles, strict=True):
-        axes.imshow(state)
-        axes.set_title(title, fontsize=9)
-    places[0, 0].set_ylabel("what it sees", fontsize=9)
-    for row, (name, values) in zip(places[1:], rows.items(), strict=True):
+    figure, panels = plt.subplots(1 + len(rows), STEPS, figsize=(7, height), layout="constrained")
+    for axes, observation, step_title in zip(panels[0], observations, titles, strict=True):
+        axes.imshow(observation)
+        axes.set_title(step_title, fontsize=9)
+    panels[0, 0].set_ylabel("observation", fontsize=9)
+    for row, (name, values) in zip(panels[1:], rows.items(), strict=True):
         maps = values.sum(-1)  # over the colors of a pixel
         largest = np.abs(maps).max()
-        for axes, one in zip(row, maps, strict=True):
-            axes.imshow(one, cmap=signed_colors(), vmin=-largest, vmax=largest)
+        for axes, step_map in zip(row, maps, strict=True):
+            axes.imshow(step_map, cmap=signed_colors(), vmin=-largest, vmax=largest)
         row[0].set_ylabel(f"{name}\nup to {largest:.2g}", fontsize=9)
-    for axes in places.flat:
+    for axes in panels.flat:
         axes.set(xticks=[], yticks=[])
-    figure.suptitle(said, fontsize=9)
+    figure.suptitle(title, fontsize=9)
     return figure

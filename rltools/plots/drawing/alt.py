@@ -1,4 +1,4 @@
-"""What a plot shows, in words."""
+"""Alternative text of a plot."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-NAMED = 5
-"""So many rows are named."""
+MAX_NAMED = 5
+"""At most this many rows are named."""
 
 
 def alt_text(axes: Axes) -> str:
-    """A plot's title, small print and labels as sentences, for those who hear a page or whose picture is missing.
+    """A plot's title, small print and labels as sentences, for screen readers and missing images.
 
     Args:
         axes: as a plot returned them.
@@ -31,23 +31,23 @@ def alt_text(axes: Axes) -> str:
         'What the agent looks at. cartpole-ppo, CartPole-v1, n = 120 steps of 3 episodes, ... cart position (m).'
     """
     labels = [str(text.get_label()) for text in axes.texts]
-    small = [label.removeprefix(SMALL_PRINT) for label in labels if label.startswith(SMALL_PRINT)]
+    small_print = [label.removeprefix(SMALL_PRINT) for label in labels if label.startswith(SMALL_PRINT)]
     rows = [axes.get_ylabel(), *(panel.get_ylabel() for panel in axes.child_axes)]
     ticks = [label.get_text() for label in axes.get_yticklabels()]
-    said = [
+    sentences = [
         axes.get_title(loc="left"),
-        small[0] if small else "",
+        small_print[0] if small_print else "",
         _labeled("Horizontally", [axes.get_xlabel()]),
         _labeled("Vertically", [*rows, *(tick for tick in ticks if not _is_number(tick))]),
     ]
-    return " ".join(f"{_one_line(part)}." for part in said if part)
+    return " ".join(f"{_one_line(sentence)}." for sentence in sentences if sentence)
 
 
-def _labeled(where: str, labels: Sequence[str]) -> str:
-    """The labels that are there, each once; of many the first ones."""
-    found = list(dict.fromkeys(_one_line(label) for label in labels if label.strip()))
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return f"{where}: {', '.join(found[:NAMED])}{more}" if found else ""
+def _labeled(direction: str, labels: Sequence[str]) -> str:
+    """The nonempty labels, each once, at most `MAX_NAMED` of them."""
+    named = list(dict.fromkeys(_one_line(label) for label in labels if label.strip()))
+    more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
+    return f"{direction}: {', '.join(named[:MAX_NAMED])}{more}" if named else ""
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The colors of every plot: of features, actions, signed numbers, shares and values."""
+"""Colors of features, actions, signed numbers, shares and values, the same in every plot."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
-# Okabe and Ito (2008), told apart with any color vision; yellow last, because it is faint on white.
+# Okabe and Ito (2008), distinguishable with any color vision; yellow last, because it is faint on white.
 _FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5D5D5D", "#E3D128")
 
 
 def feature_color(position: int) -> tuple[float, float, float]:
-    """The color of a feature, by its position, in every plot; darker, then lighter, beyond the first eight."""
+    """The color of the feature at this position; beyond the first eight darker, then lighter."""
     from matplotlib.colors import to_rgb
 
     color = np.array(to_rgb(_FEATURES[position % len(_FEATURES)]))
@@ -28,37 +28,37 @@ def feature_color(position: int) -> tuple[float, float, float]:
 
 
 def action_color(position: int) -> str:
-    """The color of an action, by its position, in every plot and in replays."""
+    """The color of the action at this position, in plots and replays."""
     colors = _action_colors()
     return colors[position % len(colors)]
 
 
 @cache
 def _action_colors() -> tuple[str, ...]:
-    """From the style sheet that replays use: neither room may import the other."""
+    """From the style sheet of replays, so that both use the same colors."""
     return tuple(
         re.findall(r"--action-\d+: (#[0-9a-f]{6})", files("rltools._util").joinpath("palette.css").read_text("utf-8"))
     )
 
 
 def signed_colors() -> Colormap:
-    """Purple below zero, white at zero, orange above; gray where nothing was explained."""
+    """Color map: purple below zero, white at zero, orange above; gray for steps without attributions."""
     return _part_of("PuOr_r", 0.1, 0.9).with_extremes(bad="#c4c4c4")
 
 
 def color_limit(values: np.ndarray) -> float:
-    """Where signed colors end: beyond all but one percent of the magnitudes, or a spike would fade the rest."""
+    """End of a signed color scale: the 99th percentile of the magnitudes, so that a spike does not fade the rest."""
     sizes = np.abs(values[np.isfinite(values)])
     return float(np.percentile(sizes, 99)) or float(sizes.max()) or 1.0 if len(sizes) else 1.0
 
 
 def share_colors() -> Colormap:
-    """From white, nothing, to blue, much; gray where nothing was explained."""
+    """Color map from white (0) to blue (large); gray for steps without attributions."""
     return _part_of("Blues", 0.0, 0.9).with_extremes(bad="#c4c4c4")
 
 
 def value_colors() -> Colormap:
-    """From low, dark violet, to high, yellow."""
+    """Color map from dark violet (low) to yellow (high)."""
     return _part_of("viridis", 0.0, 0.93)
 
 

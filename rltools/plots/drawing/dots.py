@@ -1,4 +1,4 @@
-"""A dot for each step, colored by what was done or seen in it."""
+"""Scatter plots with a dot for each step, colored by its action or by a value."""
 
 from __future__ import annotations
 
@@ -8,56 +8,55 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import GRAY, action_color, value_colors
-from rltools.plots.drawing.legends import color_bar, legend_beside
-from rltools.plots.drawing.panels import action_labels, others, taken_most
+from rltools.plots.drawing.legends import action_labels, color_bar, legend_beside, most_taken, others_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST = 4000
-"""At most so many are drawn."""
+MAX_DOTS = 4000
+"""More are thinned out evenly."""
 Color = tuple[float, ...] | str
 
 
 def draw_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colors: Sequence[Color]) -> None:
-    """Draw the steps in an order of chance, so that no color covers the others."""
+    """Draw a dot for each step, in a random order so that no color covers the others."""
     order = np.random.default_rng(0).permutation(len(x))
-    mixed = [colors[at] for at in order]
+    shuffled = [colors[position] for position in order]
     size = 10 if len(x) < 1000 else 6
-    axes.scatter(x[order], y[order], c=mixed, s=size, linewidths=0, zorder=2, rasterized=True)
+    axes.scatter(x[order], y[order], c=shuffled, s=size, linewidths=0, zorder=2, rasterized=True)
 
 
 def color_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> list[Color]:
-    """The color of the action taken at each step, with a legend on the right; rare ones of many share a color.
+    """The color of the action taken at each step, with a legend on the right; rare actions share a color.
 
     Args:
-        axes: the plot's.
-        positions: int64 `[step]`, among the names.
-        names: of the actions.
+        axes: where the legend stands.
+        positions: int64 `[step]`, indices into the names.
+        names: names of all actions.
     """
     from matplotlib.lines import Line2D
 
-    named, rest = taken_most(positions)
-    colors = {at: action_color(at) for at in named}
-    labels = [*action_labels([names[at] for at in named]), *others(rest)]
+    named, other_count = most_taken(positions)
+    colors = {position: action_color(position) for position in named}
+    labels = [*action_labels([names[position] for position in named]), *others_label(other_count)]
     handles = [Line2D([], [], linestyle="", marker="o", color=color) for color in (*colors.values(), GRAY)]
     legend_beside(axes, handles[: len(labels)], labels, "action taken")
-    return [colors.get(at, GRAY) for at in positions.tolist()]
+    return [colors.get(position, GRAY) for position in positions.tolist()]
 
 
 def color_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Color]:
-    """The color of each value, with a scale on the right.
+    """The color of each value, with a color bar on the right.
 
-    Colors end beyond all but five percent at each side, or at the extremes of what is rarely another value.
+    The color scale runs from the 5th to the 95th percentile; from the minimum to the maximum where these coincide.
 
     Args:
-        axes: the plot's.
+        axes: where the color bar stands.
         values: float `[step]`.
-        name: of what they are, with its unit.
+        name: label of the color bar, with the unit.
     """
     low, high = (float(end) for end in np.percentile(values, [5, 95]))
-    ends = ("≤ {}", "≥ {}")
+    end_labels = ("≤ {}", "≥ {}")
     if high <= low:
-        low, high, ends = float(values.min()), float(values.max()), ("{}", "{}")
-    color_bar(axes, value_colors(), (low, high) if high > low else (low - 1, low + 1), name, ends)
+        low, high, end_labels = float(values.min()), float(values.max()), ("{}", "{}")
+    color_bar(axes, value_colors(), (low, high) if high > low else (low - 1, low + 1), name, end_labels)
     return [tuple(color) for color in value_colors()((values - low) / ((high - low) or 1.0))]

@@ -1,4 +1,4 @@
-"""Names as people can read them in a figure, whatever they hold."""
+"""Text in figures: names of any content made drawable and short, numbers, and text width."""
 
 from __future__ import annotations
 
@@ -9,66 +9,69 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LONGEST = 36
-"""A line of a label has at most so many characters, a label at most two lines."""
+MAX_LINE = 36
+"""Characters of a line; a label has at most two lines."""
 _VISIBLE = {"\n": "↵", "\r": "↵", "\t": "⇥"}
 
 
-def plain(text: str, limit: int = LONGEST) -> str:
-    """One line of at most `limit` characters, the middle left out; what cannot be drawn is shown by its code.
+def plain(text: str, limit: int = MAX_LINE) -> str:
+    """The text on one line of at most `limit` characters, shortened in the middle; undrawable characters as codes.
 
-    Draw it with `parse_math=False`: `$` and `%` are characters like others.
+    Draw it with `parse_math=False`: `$` and `%` are ordinary characters.
     """
-    # Cut first: a name of 10,000 characters needs no fonts looked up for all of them.
-    return "".join(_VISIBLE.get(character) or _drawn(character, _fonts()) for character in _cut(text, limit))
+    # Shorten first: looking up the fonts of 10,000 characters is slow.
+    return "".join(_VISIBLE.get(character) or _drawable(character, _fonts()) for character in _shorten(text, limit))
 
 
-def _cut(text: str, limit: int) -> str:
+def _shorten(text: str, limit: int) -> str:
     head = (limit - 1) * 2 // 3
     return text if len(text) <= limit else f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
 def feature_labels(names: Sequence[str], units: Sequence[str]) -> list[str]:
-    """`x velocity (m/s)` for each feature, on two lines where one would be long.
+    """`x velocity (m/s)` for each feature, on two lines if one is too short.
 
-    Names that are too long for two lines and alike where they are shown get their number, counted from 1.
+    Names that become equal when they are shortened get a number, counted from 1.
     """
     labels = [_label(name, unit) for name, unit in zip(names, units, strict=True)]
     return [
-        _label(name, unit, f" #{at + 1}") if labels.count(label) > 1 else label
-        for at, (name, unit, label) in enumerate(zip(names, units, labels, strict=True))
+        _label(name, unit, f" #{index + 1}") if labels.count(label) > 1 else label
+        for index, (name, unit, label) in enumerate(zip(names, units, labels, strict=True))
     ]
 
 
 def _label(name: str, unit: str, number: str = "") -> str:
-    measured = f"({_short(unit, LONGEST - 2)})" if unit else ""
-    ending = f"{number} {measured}".rstrip()
-    shown = _short(name, 2 * LONGEST - len(ending))
-    if len(shown + ending) <= LONGEST:
-        return shown + ending
-    if unit and len(shown + number) <= LONGEST:
-        return f"{shown}{number}\n{measured}"
-    return _halved(shown + ending)
+    unit_text = f"({_fitted(unit, MAX_LINE - 2)})" if unit else ""
+    suffix = f"{number} {unit_text}".rstrip()
+    text = _fitted(name, 2 * MAX_LINE - len(suffix))
+    if len(text + suffix) <= MAX_LINE:
+        return text + suffix
+    if unit and len(text + number) <= MAX_LINE:
+        return f"{text}{number}\n{unit_text}"
+    return _two_lines(text + suffix)
 
 
-def _short(text: str, limit: int) -> str:
-    """As `plain`, and no longer than that either where a character is shown by its code."""
-    return _cut(plain(text, limit), limit)
+def _fitted(text: str, limit: int) -> str:
+    """As `plain`, but within the limit even where characters are replaced by codes."""
+    return _shorten(plain(text, limit), limit)
 
 
-def _halved(text: str) -> str:
-    """On two lines, broken at a space where there is one near the middle."""
-    low, high = max(0, len(text) - LONGEST - 1), LONGEST
-    at = min((at for at in range(low, high + 1) if text[at] == " "), key=lambda at: abs(2 * at - len(text)), default=-1)
+def _two_lines(text: str) -> str:
+    """The text on two lines, broken at the space nearest to its middle."""
+    low, high = max(0, len(text) - MAX_LINE - 1), MAX_LINE
+    spaces = [index for index in range(low, high + 1) if text[index] == " "]
+    split = min(spaces, key=lambda index: abs(2 * index - len(text)), default=-1)
     middle = (len(text) + 1) // 2
-    return f"{text[:at]}\n{text[at + 1 :]}" if at > 0 else f"{text[:middle]}\n{text[middle:]}"
+    return f"{text[:split]}\n{text[split + 1 :]}" if split > 0 else f"{text[:middle]}\n{text[middle:]}"
 
 
 def inches(labels: Iterable[str], *, points: float = 10) -> float:
-    """How wide the widest line of them is in a font of this size."""
+    """Width in inches of the widest line of the labels, in a font of this size."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -79,7 +82,7 @@ def inches(labels: Iterable[str], *, points: float = 10) -> float:
 
 
 def number(value: float) -> str:
-    """Three digits, with a minus sign and not a hyphen."""
+    """A number with three significant digits and a typographic minus sign."""
     return f"{value:.3g}".replace("-", "−")
 
 
@@ -102,7 +105,7 @@ def fixed(value: float, scale: float, digits: int = 2, sign: str = "") -> str:
 
 
 def wrapped(parts: Iterable[str], width: int) -> str:
-    """Parts joined by a middle dot, broken between parts where a line would be longer than `width` characters."""
+    """The parts joined by middle dots, with line breaks between parts after at most `width` characters."""
     lines: list[str] = []
     for part in filter(None, parts):
         if lines and len(lines[-1]) + 3 + len(part) <= width:
@@ -112,14 +115,31 @@ def wrapped(parts: Iterable[str], width: int) -> str:
     return "\n".join(lines)
 
 
-def y_labels(axes: Axes, labels: Sequence[str]) -> None:
-    """Tick labels at 0, 1, ... drawn as they are; smaller where one of them takes two lines."""
-    axes.set_yticks(range(len(labels)), labels=labels, parse_math=False, fontsize=label_size(labels))
+def set_y_labels(axes: Axes, labels: Sequence[str]) -> None:
+    """Set tick labels at 0, 1, ..., in a smaller font if one of them has two lines."""
+    size = "small" if any("\n" in label for label in labels) else "medium"
+    axes.set_yticks(range(len(labels)), labels=labels, parse_math=False, fontsize=size)
 
 
-def label_size(labels: Iterable[str]) -> str:
-    """Two lines only fit a row in a smaller font."""
-    return "small" if any("\n" in label for label in labels) else "medium"
+def spread_apart(heights: Sequence[float], extents: Sequence[float]) -> list[float]:
+    """The heights nearest to those given, in the same order, at which labels do not overlap.
+
+    Args:
+        heights: of the centers of the labels, from 0 to 1.
+        extents: how high each label is, in the same unit; labels leave [0, 1] only if they do not fit.
+    """
+    from scipy.optimize import isotonic_regression
+
+    if not len(heights):
+        return []
+    order = np.argsort(heights, kind="stable")
+    half = np.array(extents)[order] / 2
+    offsets = np.concatenate([[0.0], np.cumsum(half[:-1] + half[1:])])
+    # Minus these offsets, heights without overlap are heights that never decrease.
+    lowered = isotonic_regression(np.array(heights)[order] - offsets).x
+    spread = np.empty(len(order))
+    spread[order] = np.clip(lowered, 0, max(1 - half[-1] - offsets[-1], 0)) + offsets
+    return [float(height) for height in spread]
 
 
 def _fonts() -> tuple[str, ...]:
@@ -131,7 +151,8 @@ def _fonts() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _drawn(character: str, fonts: tuple[str, ...]) -> str:
+def _drawable(character: str, fonts: tuple[str, ...]) -> str:
+    """The character, or its escaped code point if no font has it."""
     from matplotlib.font_manager import get_font
 
     if unicodedata.category(character)[0] == "C" or not any(

@@ -1,4 +1,4 @@
-"""What stands beside a plot to say what its colors mean."""
+"""Color bars and legends on the right of a plot."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import signed_colors
-from rltools.plots.drawing.labels import number
-from rltools.plots.drawing.style import frameless
+from rltools.plots.drawing.labels import number, plain
+from rltools.plots.drawing.style import keep_spines
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 
-Place = tuple[float, float]
+Extent = tuple[float, float]
+"""Bottom and height of a panel, as fractions of the axes."""
+MAX_ACTIONS = 5
+"""Actions that a legend names; the others share a color."""
 
 
 def color_bar(
@@ -26,42 +29,42 @@ def color_bar(
     limits: tuple[float, float],
     label: str,
     ticks: Sequence[str] = ("{}", "{}"),
-    place: Place = (0.1, 0.8),
+    extent: Extent = (0.1, 0.8),
 ) -> None:
-    """The colors from the lower to the upper limit, on the right of the axes.
+    """Draw a color bar on the right of the axes.
 
     Args:
-        axes: the plot's.
-        colors: of the plot.
-        limits: the values at both ends.
-        label: what they are, with their unit.
-        ticks: how the lower and the upper limit are written.
-        place: bottom and height in parts of the axes.
+        axes: axes of the plot.
+        colors: color map of the plot.
+        limits: values at the lower and the upper end.
+        label: quantity and unit.
+        ticks: formats of the lower and the upper limit.
+        extent: bottom and height, as fractions of the axes.
     """
     low, high = limits
-    beside = axes.inset_axes((1.03, place[0], 0.022, place[1]))
-    beside.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colors, extent=(0, 1, low, high))
-    beside.set_xticks([])
+    bar = axes.inset_axes((1.03, extent[0], 0.022, extent[1]))
+    bar.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colors, extent=(0, 1, low, high))
+    bar.set_xticks([])
     marks = {low: ticks[0].format(number(low)), high: ticks[1].format(number(high))}
     if low == -high:
         marks[0] = "0"
-    beside.set_yticks(list(marks), labels=list(marks.values()), fontsize="small")
-    beside.yaxis.tick_right()
-    beside.yaxis.set_label_position("right")
-    beside.set_ylabel(label, fontsize="small", parse_math=False)
-    beside.tick_params(length=0)
-    frameless(beside)
+    bar.set_yticks(list(marks), labels=list(marks.values()), fontsize="small")
+    bar.yaxis.tick_right()
+    bar.yaxis.set_label_position("right")
+    bar.set_ylabel(label, fontsize="small", parse_math=False)
+    bar.tick_params(length=0)
+    keep_spines(bar)
 
 
-def signed_bar(axes: Axes, place: Place, largest: float, unit: str) -> None:
-    """What the colors of attributions mean, which end at plus and minus the largest one; others may lie beyond."""
+def signed_bar(axes: Axes, extent: Extent, largest: float, unit: str) -> None:
+    """Draw the color bar of attributions, from minus to plus `largest`; values beyond have the colors of the ends."""
     label = f"attribution\n({unit})".replace(" of ", "\nof ")
-    color_bar(axes, signed_colors(), (-largest, largest), label, ("≤ {}", "≥ {}"), place)
+    color_bar(axes, signed_colors(), (-largest, largest), label, ("≤ {}", "≥ {}"), extent)
 
 
 def legend_beside(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], title: str = "") -> None:
-    """A legend on the right of the axes, its labels drawn as they are."""
-    # Labels are set afterwards, because a legend leaves out those that begin with an underscore.
+    """Draw a legend on the right of the axes, without parsing its labels as math."""
+    # Labels are set afterwards, because matplotlib leaves out those that begin with an underscore.
     legend = axes.legend(
         handles,
         [""] * len(handles),
@@ -80,3 +83,24 @@ def legend_beside(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], 
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set_parse_math(False)
         text.set_text(label)
+
+
+def action_labels(names: Sequence[str]) -> list[str]:
+    """The names of actions, short enough for a legend."""
+    return [plain(name, 20) for name in names]
+
+
+def most_taken(positions: np.ndarray) -> tuple[list[int], int]:
+    """The (at most `MAX_ACTIONS`) actions taken most often, in their own order, and the number of other actions.
+
+    Args:
+        positions: int64 `[step]`, the action taken at each step.
+    """
+    different, counts = np.unique(positions, return_counts=True)
+    named = sorted(different[np.argsort(-counts, kind="stable")[:MAX_ACTIONS]].tolist())
+    return named, len(different) - len(named)
+
+
+def others_label(count: int) -> list[str]:
+    """The legend's entry for actions that share a color; empty if there are none."""
+    return [f"{count} other{'s' if count > 1 else ''}"] if count else []

@@ -1,6 +1,6 @@
-"""What all plots have in common: canvas, titles, and what is said of a summary.
+"""What all plots share: canvas, titles, small print, and the quantity that is drawn.
 
-Plots are drawn for a screen; for a paper they are drawn and saved within `printed`:
+Plots are drawn for a screen; draw and save them within `printed` for a paper:
 
 ```python
 from rltools.plots.drawing.style import printed
@@ -13,7 +13,7 @@ with printed():
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ import numpy as np
 
 from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
-from rltools.plots.drawing.labels import plain, wrapped
+from rltools.plots.drawing.labels import feature_labels, plain, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,26 +30,26 @@ if TYPE_CHECKING:
     from rltools.summary import Summary
 
 SCREEN_POINTS, PRINT_POINTS = 10.0, 8.0
-"""Sizes of text; all lengths in inches here are those of a screen."""
+"""Font sizes; all lengths in inches here are for the screen."""
 DATA_INCHES = 4.3
-"""Width of the data in a plot's own figure, whatever the names beside it."""
-PART_FOR_DATA = 0.6
-"""Of given axes: names and scales take the rest, how much is known only once all is laid out."""
+"""Width of the data in a new figure, whatever the width of the labels beside it."""
+DATA_FRACTION = 0.6
+"""Width of the data in axes of the caller, as a fraction: an estimate, since labels are laid out only when drawn."""
 CHARACTERS_PER_INCH = 15
-"""Of small print."""
+"""Of the small print."""
 TITLE_CHARACTERS_PER_INCH = 13
 SMALL_PRINT = "small print: "
-"""What the label of the text beneath a title begins with; nobody sees it, and its parts follow."""
+"""Prefix of the (invisible) label of the text below a title, by which `alt_text` finds it."""
 
 
 @contextmanager
 def printed(points: float = PRINT_POINTS) -> Iterator[None]:
-    """Within it plots are drawn for a paper: smaller text in a smaller figure, and text that stays text in a PDF.
+    """A context in which plots are drawn for a paper: smaller text, smaller figures, and real text in PDF files.
 
-    Whatever else was set in matplotlib holds again afterwards. Save within it, too: ticks are made when they are drawn.
+    Save within it, too, because matplotlib creates ticks when it draws. Other matplotlib settings are kept.
 
     Args:
-        points: size of the text; a figure shrinks with it, from that of a screen with 10 points.
+        points: font size; a figure shrinks with it, relative to the 10 points of a screen.
 
     Example:
         >>> import rltools
@@ -70,7 +70,7 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
             "xtick.major.width": 0.6,
             "ytick.major.width": 0.6,
             "savefig.dpi": 300,
-            # Type 42 is TrueType: many journals refuse Type 3, matplotlib's own choice.
+            # Type 42 is TrueType; many journals refuse Type 3, which is matplotlib's default.
             "pdf.fonttype": 42,
             "ps.fonttype": 42,
         }
@@ -84,34 +84,34 @@ def _text_scale() -> float:
     return float(rcParams["font.size"]) / SCREEN_POINTS
 
 
-def canvas(axes: Axes | None, height: float, beside: float) -> tuple[Axes, float]:
-    """The given axes, or those of a new figure that no global state knows of, and about how wide the data will be.
+def canvas(axes: Axes | None, height: float, side_inches: float) -> tuple[Axes, float]:
+    """The axes to draw in, and the approximate width of their data in inches.
 
-    All in inches for text of 10 points: a new figure grows and shrinks with the text.
+    New figures are not registered with pyplot. Lengths are for text of 10 points; a new figure scales with its text.
 
     Args:
-        axes: given, or None.
-        height: of a new figure.
-        beside: how much of a new figure's width goes to what stands beside the data, which so keeps its width.
+        axes: axes of the caller; None for those of a new figure.
+        height: height of a new figure, in inches.
+        side_inches: width of what stands beside the data in a new figure, such as labels and legends.
     """
     scale = _text_scale()
     if axes is not None:
         figure = axes.get_figure(root=True)
         inches = axes.get_position().width * (figure.get_figwidth() if figure else 0)
-        return axes, PART_FOR_DATA * inches / scale
+        return axes, DATA_FRACTION * inches / scale
     from rltools.plots.drawing.notebook_figure import new_axes
 
-    return new_axes(((DATA_INCHES + beside) * scale, height * scale)), DATA_INCHES
+    return new_axes(((DATA_INCHES + side_inches) * scale, height * scale)), DATA_INCHES
 
 
 def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
-    """A title, and beneath it in small print those parts that are not empty, wrapped to a width in inches."""
+    """Set the title, and below it the nonempty parts in small print, both wrapped to a width in inches."""
     from matplotlib.font_manager import FontProperties
 
     text = wrapped(parts, int(CHARACTERS_PER_INCH * inches))
     lines = text.count("\n") + 1 if text else 0
     size = FontProperties(size="small").get_size_in_points()
-    beneath = axes.annotate(
+    annotation = axes.annotate(
         text,
         (0, 1),
         xytext=(0, 5),
@@ -123,54 +123,54 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         linespacing=1.25,
         parse_math=False,
     )
-    beneath.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
+    annotation.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
     pad = 7 + lines * size * 1.3
-    broken = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
+    wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
-    axes.set_title(broken, font, loc="left", color=INK, pad=pad, parse_math=False)
+    axes.set_title(wrapped_title, font, loc="left", color=INK, pad=pad, parse_math=False)
 
 
-def x_label(axes: Axes, inches: float, text: str) -> None:
-    """What the x axis shows, broken where it is wider than the data."""
+def set_x_label(axes: Axes, inches: float, text: str) -> None:
+    """Set the label of the x axis, wrapped to the width of the data in inches."""
     axes.set_xlabel(textwrap.fill(text, max(20, int(12.5 * inches))), parse_math=False)
 
 
-def feature_mark(axes: Axes, row: float, position: int) -> None:
-    """A square in the color of a feature beside its name on the y axis."""
+def mark_feature(axes: Axes, row: float, position: int) -> None:
+    """Draw a square in the color of a feature beside its name on the y axis."""
     color = feature_color(position)
     axes.plot(0, row, "s", color=color, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
 
 
-def frameless(axes: Axes, *kept: str) -> None:
-    """Leave only the spines that carry a scale."""
+def keep_spines(axes: Axes, *visible: str) -> None:
+    """Hide all spines but these."""
     for name, spine in axes.spines.items():
-        spine.set_visible(name in kept)
+        spine.set_visible(name in visible)
 
 
-def say_nothing_there(axes: Axes) -> None:
-    """What a plot of no steps shows."""
+def draw_no_steps(axes: Axes) -> None:
+    """Draw the text `no steps` in place of a plot."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.text(0.5, 0.5, "no steps", transform=axes.transAxes, ha="center", va="center", color=GRAY)
 
 
-def about(summary: Summary) -> tuple[str, ...]:
-    """Whose numbers, where, what tells them apart, of how many steps, and of a recurrent policy of which effect."""
+def describe(summary: Summary) -> tuple[str, ...]:
+    """Small print: agent, environment, settings of the attribution, steps, and effect (of a recurrent policy)."""
     agent = plain(summary.policy, 40)
-    where = plain(summary.environment, 40) if summary.environment != summary.policy else ""
+    environment = plain(summary.environment, 40) if summary.environment != summary.policy else ""
     episodes = f"{summary.episodes} episode{'s' if summary.episodes != 1 else ''}"
-    counted = f"n = {summary.n:,} step{'s' if summary.n != 1 else ''} of {episodes}"
-    return (agent, where, plain(summary.apart, 60), counted, *([summary.effect] if summary.effect else []))
+    count = f"n = {summary.n:,} step{'s' if summary.n != 1 else ''} of {episodes}"
+    return (agent, environment, plain(summary.apart, 60), count, *([summary.effect] if summary.effect else []))
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Which number is drawn.
+    """The quantity that a plot draws.
 
     Attributes:
-        name: of the number: `gradient × std`.
-        unit: of it.
-        scale: `[entry]`, what attributions are multiplied with; None for nothing.
+        name: for instance `gradient × std`.
+        unit: for instance `score`.
+        scale: float `[feature]`, factors of the attributions; None for 1.
     """
 
     name: str
@@ -179,16 +179,20 @@ class Measure:
 
 
 def measure(summary: Summary, standardized: bool | None) -> Measure:
-    """What is drawn: attributions, times the standard deviation of their feature where that applies.
+    """The quantity to draw: attributions, multiplied by the std of their feature if they are per unit of it.
+
+    Args:
+        summary: summary of the attribution.
+        standardized: whether to multiply; None for the default of the method's unit.
 
     Raises:
-        ArgumentError: standardized values of a method that is in units of the score already.
+        ArgumentError: `standardized` with a method whose values are in units of the score already.
     """
     method = plain(summary.method.replace("_", " "), 40)
     if standardized and summary.std is None:
         raise ArgumentError(
             f"standardized=True with {summary.method}, whose values are in units of the {summary.unit} already: only "
-            f'those of a method in "score per unit" are multiplied by a deviation; leave standardized out'
+            f'those of a method in "score per unit" are multiplied by a standard deviation; leave standardized out'
         )
     if summary.std is None or standardized is False:
         unit = "score per unit of the feature" if summary.std is not None else summary.unit
@@ -197,14 +201,14 @@ def measure(summary: Summary, standardized: bool | None) -> Measure:
 
 
 def strongest_label(summary: Summary, label: str | None) -> int:
-    """The position of the label asked for, or of the one with the largest mean magnitudes.
+    """Index of the label; if it is None, of the one with the largest mean magnitudes.
 
     Raises:
-        ArgumentError: no such label.
+        ArgumentError: there is no such label.
     """
     if label is not None:
         if label not in summary.labels:
-            raise ArgumentError(f"label={label!r} is none of those explained: {', '.join(summary.labels)}")
+            raise ArgumentError(f"label={label!r} was not explained; explained labels: {', '.join(summary.labels)}")
         return summary.labels.index(label)
     statistics = summary.overall
     size = statistics.standardized_mean_absolute or statistics.mean_absolute
@@ -212,11 +216,31 @@ def strongest_label(summary: Summary, label: str | None) -> int:
     return 0 if np.isnan(totals).any() else int(totals.argmax())
 
 
+def labels_of(summary: Summary, positions: Sequence[int], *, units: bool = True) -> list[str]:
+    """Labels of the features at these positions, with or without their units."""
+    names = [summary.features[position] for position in positions]
+    return feature_labels(names, [summary.units[position] if units else "" for position in positions])
+
+
 def label_note(summary: Summary, label: str | None) -> str:
-    """What to say where one label of several is drawn because it is the strongest."""
+    """Small print if one of several labels is drawn because it is the strongest."""
     return "" if label is not None or len(summary.labels) == 1 else f"strongest of {len(summary.labels)} targets"
 
 
-def some_of(shown: int, there: int) -> str:
-    """What to say where not every feature is drawn."""
-    return "" if shown == there else f"top {shown} of {there} features"
+def top_note(count: int, total: int) -> str:
+    """Small print if not all features are drawn."""
+    return "" if count == total else f"top {count} of {total} features"
+
+
+def interval_note(low: np.ndarray, episodes: int, level: float, name: str = "{} interval") -> str:
+    """Small print on the intervals of a plot: their level, or why there are none.
+
+    Args:
+        low: lower ends of those that are drawn; NaN if there is no interval.
+        episodes: number of episodes behind them.
+        level: of the intervals, for instance 0.95.
+        name: text if there are intervals; `{}` stands for the level.
+    """
+    if np.isfinite(low).any():
+        return name.format(f"{100 * level:g} %")
+    return f"{'fewer than two' if episodes < 2 else 'too few'} episodes: no interval"

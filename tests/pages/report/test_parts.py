@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rltools.pages.report._episodes import cards, strip
 from rltools._util.text import number, percent
-from rltools.pages.report._run import wanted
+from rltools.pages.report._episodes import cards, strip
 from rltools.pages.report._parts import attribution_name
 from rltools.pages.report._statement import sentence_html, statement
+from rltools.plots import report_plots
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
 from rltools.summary import Ranked, part_shares, run_caveats, summarize
@@ -50,7 +50,7 @@ def test_a_summary_of_no_steps_has_only_that_to_say(run):
     top = statement(recording, main, [main])
     assert str(top.headline).startswith("n = 0: no explained steps")
     assert (top.deck, top.findings) == (None, ())
-    assert wanted(recording, main, [main]) == ()
+    assert report_plots(recording, main, [main]) == ()
 
 
 def test_of_a_dict_each_array_has_its_share(run):
@@ -133,7 +133,7 @@ def test_a_caveat_says_which_methods_it_is_about(run):
 def test_the_plots_are_those_that_have_something_to_show(run):
     recording = run(*[halves(2, 1)] * 3)
     main = summarize(recording)
-    names = [one.name for one in wanted(recording, main, [main])]
+    names = [plot.name for plot in report_plots(recording, main, [main])]
     assert names[0] == "importance"
     assert {"beeswarm", "dependence", "phases", "timeline", "action_matrix", "decision"} <= set(names)
     assert not {"images", "lags", "agreement"} & set(names)
@@ -149,13 +149,13 @@ def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
     )
     main = summarize(recording, merged=True)
     assert main.top(1)[0].position == 1
-    assert "dependence" in [one.name for one in wanted(recording, main, [main])]
+    assert "dependence" in [plot.name for plot in report_plots(recording, main, [main])]
 
 
 def test_an_agent_that_sees_pictures_has_them_first(run):
     features = Features((4, 6), ("y", "x"))
     recording = run(np.ones((4, 1, 4, 6)), features=features)
     main = summarize(recording)
-    names = [one.name for one in wanted(recording, main, [main])]
+    names = [plot.name for plot in report_plots(recording, main, [main])]
     assert names[0] == "images"
     assert not {"beeswarm", "dependence", "timeline", "phases"} & set(names)
