@@ -52,9 +52,9 @@ def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = F
         most: columns at most: the actions taken most often, or the first labels.
     """
     if not summary.by_action:
-        mean, columns = _mean(summary.overall, standardized), summary.labels[:most] if summary.n else ()
-        part = Interval(*(end[: len(columns)] for end in (mean.value, mean.low, mean.high)))
-        return ActionMeans(columns, (summary.n,) * len(columns), part, False, len(summary.labels) - len(columns))
+        mean, labels = _mean(summary.overall, standardized), summary.labels[:most] if summary.n else ()
+        part = Interval(*(end[: len(labels)] for end in (mean.value, mean.low, mean.high)))
+        return ActionMeans(labels, (summary.n,) * len(labels), part, False, len(summary.labels) - len(labels))
     taken = [name for name, statistics in summary.by_action.items() if statistics.n]
     columns = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
     means = [_mean(summary.by_action[name], standardized) for name in columns]

@@ -17,7 +17,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 
 from rltools.plots.drawing.colors import GRAY, INK
-from rltools.plots.drawing.style import frameless
+from rltools.plots.drawing.style import keep_spines
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,7 +59,7 @@ class Sheet:
         place = (x / 1280, 1 - (y + height) / 720, width / 1280, height / 720)
         axes = self.figure.add_axes(place, **{"facecolor": "none", "xticks": [], "yticks": []} | choices)
         axes.tick_params(length=0, labelsize=7.9, labelcolor=GRAY)
-        frameless(axes)
+        keep_spines(axes)
         return axes
 
     def block(self, x: float, y: float, width: float, height: float, color: str) -> Rectangle:
