@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from rltools.cli._signals import Ending
+    from rltools.cli.signals import Ending
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # names of files need not be text
-        from rltools.cli._signals import heard
+        from rltools.cli.signals import heard
 
         with heard() as ending:
             code = guarded(_run_app, ending)
@@ -42,10 +42,9 @@ def main() -> None:
 
 
 def _run_app() -> object:
-    from rltools.cli import _commands, _showing  # noqa: F401 - they add themselves to the app
-    from rltools.cli._app import app
+    from rltools.cli.app import app_with_commands
 
-    return app(prog_name="rltools", standalone_mode=False)
+    return app_with_commands()(prog_name="rltools", standalone_mode=False)
 
 
 def guarded(run: Callable[[], object], ending: Ending) -> int:
@@ -65,7 +64,7 @@ def _guarded(run: Callable[[], object], ending: Ending) -> int:
 
     import typer
 
-    from rltools.cli._words import as_cli_options
+    from rltools.cli.words import as_cli_options
     from rltools.errors import ConfigError, RltoolsError
 
     message, code = "", 1
@@ -162,7 +161,7 @@ def _once() -> Callable[..., None]:
     A damaged file is met by each of several readers, and named once.
     """
     from rltools._util.console import say
-    from rltools.cli._words import as_cli_options
+    from rltools.cli.words import as_cli_options
 
     said = set()
 

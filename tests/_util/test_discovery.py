@@ -14,8 +14,8 @@ from rltools import plots
 from rltools._util import discovery
 from rltools._util.discovery import PluginWarning
 from rltools.attributions import find_method, method_names
-from rltools.cli._listing import listing
-from rltools.cli._plotting import drawn
+from rltools.cli.commands.list import listing
+from rltools.cli.commands.plot import drawn
 from rltools.errors import ArgumentError, MethodError, PluginError, UnknownNameError
 
 METHOD = '''

@@ -14,7 +14,7 @@ import pytest
 
 from rltools import open_recording
 from rltools.cards.content import find_content
-from rltools.cli._words import as_cli_options
+from rltools.cli.words import as_cli_options
 from rltools.recording.parquet import read_columns
 
 
@@ -60,7 +60,7 @@ def test_an_unexpected_fault_is_one_line_too(rltools, monkeypatch, said):
     def fail(_):
         raise LookupError(said)
 
-    monkeypatch.setattr("rltools.cli._listing.listing", fail)
+    monkeypatch.setattr("rltools.cli.commands.list.listing", fail)
     ran = rltools("list")
     assert ran.code == 1
     assert "LookupError" in ran.fault
@@ -68,7 +68,7 @@ def test_an_unexpected_fault_is_one_line_too(rltools, monkeypatch, said):
 
 
 def test_with_debugging_an_unexpected_fault_is_shown_whole(rltools, monkeypatch):
-    monkeypatch.setattr("rltools.cli._listing.listing", lambda _: 1 / 0)
+    monkeypatch.setattr("rltools.cli.commands.list.listing", lambda _: 1 / 0)
     monkeypatch.setenv("RLTOOLS_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         rltools("list")

@@ -137,7 +137,7 @@ def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
 
 
 def test_every_option_that_explain_has_is_named_where_set_refuses_it():
-    from rltools.cli._options import _NO_PARAMETERS, OPTIONS
+    from rltools.cli.options import _NO_PARAMETERS, OPTIONS
     from rltools.explanation import explain
 
     own = {name for name, each in inspect.signature(explain).parameters.items() if each.kind is not each.VAR_KEYWORD}

@@ -16,7 +16,6 @@ import pytest
 
 import rltools
 import rltools.cli
-from rltools.cli import _signals
 
 SLOW_DRAWING = """
 import time

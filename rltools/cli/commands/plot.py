@@ -1,13 +1,41 @@
-"""What `rltools plot` draws, and where it puts it."""
+"""`rltools plot`: a plot of a recording."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from rltools._util.console import say
+from rltools.cli.app import SHOW, app
+from rltools.cli.options import (
+    OfEpisode,
+    PlotOut,
+    Run,
+    Shown,
+    ShownTarget,
+    Top,
+)
 from rltools.errors import ArgumentError, PluginError
+
+
+@app.command(rich_help_panel=SHOW, epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")
+def plot(
+    run: Run,
+    name: Annotated[str, typer.Argument(help="See `rltools list plots`.")],
+    *,
+    method: Shown = None,
+    target: ShownTarget = None,
+    episode: OfEpisode = None,
+    top: Top = None,
+    out: PlotOut = None,
+) -> None:
+    """Draw a plot of a recording; the ending of --out decides the format (png, svg, pdf)."""
+    options = {"method": method, "target": target, "episode": episode, "top": top}
+    say(f"Drawn in {drawn(run, name, out, options)}")
 
 
 def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Path:

@@ -1,15 +1,30 @@
-"""What `rltools list` shows."""
+"""`rltools list`: what there is."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Annotated
 
-from rltools._util.console import as_text
+import typer
+
+from rltools._util.console import as_text, say_each
 from rltools._util.discovery import unknown
 from rltools.cards.content import list_content
-from rltools.cli._words import counted
+from rltools.cli.app import LOOK_UP, app
+from rltools.cli.words import counted
 from rltools.errors import RltoolsError
+
+
+@app.command("list", rich_help_panel=LOOK_UP, epilog="Example: `rltools list methods`")
+def list_(
+    room: Annotated[
+        str | None, typer.Argument(help="agents, envs, experiments, methods or plots; all by default.")
+    ] = None,
+) -> None:
+    """Show agents, environments, experiments, methods and plots, one line each."""
+    say_each(listing(room))
+
 
 Rows = list[tuple[str, str]]
 

@@ -1,19 +1,34 @@
-"""What `rltools inspect` shows."""
+"""`rltools inspect`: what is in a model or a recording."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rltools._util.console import as_text
+import typer
+
+from rltools._util.console import as_text, say_each
 from rltools._util.foreign_files import is_file, is_there
 from rltools.cards.content import content_path
-from rltools.cli._words import counted
+from rltools.cli.app import LOOK_UP, app
+from rltools.cli.words import counted
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
     from rltools.policies.sb3.archive.saved import Saved
+
+
+@app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools inspect model.zip`")
+def inspect(
+    path: Annotated[str, typer.Argument(help="A model's .zip, the folder of a recording, or an agent's name.")],
+) -> None:
+    """Say what is in a model or in a recording, without executing anything."""
+    text, whole = inspection(path)
+    say_each(text)
+    if not whole:
+        raise typer.Exit(1)
+
 
 Rows = list[tuple[str, str]]
 MOST = 600
