@@ -1,4 +1,4 @@
-"""The app that every command adds itself to."""
+"""The typer application, to which every file in `commands/` adds its command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rltools._util.discovery import modules_in
 from rltools.cli.options import Version
 
 MEASURE, SHOW, LOOK_UP = "Record and explain", "Show", "Look up"
-"""The panels that `rltools --help` lists commands in."""
+"""The panels of `rltools --help`."""
 
 app = typer.Typer(
     name="rltools",
@@ -27,7 +27,7 @@ def rltools(*, version: Version = False) -> None:
 
 
 def app_with_commands() -> typer.Typer:
-    """The app, after every file in `commands/` has added its command."""
+    """The application with all commands: importing a file in `commands/` adds its command."""
     for name in modules_in("rltools.cli.commands"):
         import_module(f"rltools.cli.commands.{name}")
     return app

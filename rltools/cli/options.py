@@ -1,4 +1,7 @@
-"""Arguments and options that several commands share, with their words of help, and what some of them stand for."""
+"""Arguments and options that several commands share, with their help, and how options are named in messages.
+
+One table, `OPTIONS`, pairs an argument of a function with the option that one types for it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rltools._util.console import say
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, message_of
 
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
 
@@ -19,7 +22,7 @@ Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="t
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others are drawn from it.")]
 DrawSeed = Annotated[
-    int, typer.Option("--seed", min=0, help="Of what is drawn: references, and what the method draws.")
+    int, typer.Option("--seed", min=0, help="Seed of the random draws: references, and what the method samples.")
 ]
 Method = Annotated[
     str | None,
@@ -28,52 +31,52 @@ Method = Annotated[
         show_default="shapley up to 12 features, integrated_gradients beyond",
     ),
 ]
-Shown = Annotated[
+RecordedMethod = Annotated[
     str | None,
     typer.Option(
-        help="Attribution method, of those recorded; or the name of an attribution's folder, where several fit.",
+        help="A recorded attribution method; or the name of an attribution's folder, if several match.",
         show_default="the best predictor among them",
     ),
 ]
-Replayed = Annotated[
+ReplayMethod = Annotated[
     str | None,
     typer.Option(
-        help="Attribution method, of those recorded; or the name of an attribution's folder.",
-        show_default="all, first the best predictor of those that explain every step",
+        help="A recorded attribution method; or the name of an attribution's folder.",
+        show_default="all; the best predictor that explains every step comes first",
     ),
 ]
-ShownTarget = Annotated[
+RecordedTarget = Annotated[
     str | None,
-    typer.Option(help="What was explained, for instance logit:chosen.", show_default="the default one, if recorded"),
+    typer.Option(help="The target that was explained, for instance logit:chosen.", show_default="the default target, if recorded"),
 ]
 Target = Annotated[
     str | None,
     typer.Option(
-        help="What is explained, for instance centered:chosen or logit:left.",
+        help="The target to explain, for instance centered:chosen or logit:left.",
         show_default="centered:chosen; action:all for continuous actions",
     ),
 ]
 References = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="How many visited states shapley and the like compare with.", show_default="8"
+        min=1, metavar="N", help="How many visited states shapley and similar methods compare with.", show_default="8"
     ),
 ]
-ReferencesOfAll = Annotated[
+AnalysisReferences = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="How many visited states the methods that compare compare with.", show_default="32"
+        min=1, metavar="N", help="How many visited states methods with references compare with.", show_default="32"
     ),
 ]
 Window = Annotated[
     int,
     typer.Option(
-        min=0, metavar="N", help="Of a recurrent policy: so many observations, through memory; 0: that of the moment."
+        min=0, metavar="N", help="For a recurrent policy: explain this many past observations through its state; 0: the current one."
     ),
 ]
 Units = Annotated[
     Literal["environment", "network"],
-    typer.Option(help="Of features: the environment's, or a network's whose observations are normalized."),
+    typer.Option(help="Units of the features: the environment's, or those of a network with normalized observations."),
 ]
 Parameters = Annotated[
     list[str] | None,
@@ -83,22 +86,22 @@ Parameters = Annotated[
         help="A parameter of the method, for instance permutations=128 of sampled_shapley; may be repeated.",
     ),
 ]
-Every = Annotated[int, typer.Option(min=1, metavar="N", help="Explain one step of so many, evenly.")]
+Every = Annotated[int, typer.Option(min=1, metavar="N", help="Explain one in N steps, evenly spaced.")]
 Seconds = Annotated[
     float | None,
     typer.Option(
         min=0.001,
         metavar="S",
-        help="About how long explaining may take; where all steps would take longer, an even sample of them is.",
+        help="About how long explaining may take; if all steps would take longer, an even sample is explained.",
         show_default="no limit",
     ),
 ]
-SecondsEach = Annotated[
+SecondsPerMethod = Annotated[
     float,
     typer.Option(
         min=0.001,
         metavar="S",
-        help="About how long each method may take; where all steps would take longer, an even sample is explained.",
+        help="About how long each method may take; if all steps would take longer, an even sample is explained.",
     ),
 ]
 Threads = Annotated[
@@ -106,13 +109,13 @@ Threads = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Threads that the network computes on.",
+        help="How many threads the network computes on.",
         show_default="1 for a small network, torch's own number for a large one",
     ),
 ]
 MaxBatch = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Rows that go through the network at once.", show_default="by their size"),
+    typer.Option(min=1, metavar="N", help="Largest number of rows in one batch.", show_default="by their size"),
 ]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network with torch first: seconds to a minute.")]
 Device = Annotated[str | None, typer.Option(help="Where the network computes, for instance cuda.", show_default="cpu")]
@@ -120,24 +123,24 @@ Normalize = Annotated[
     str | None,
     typer.Option(
         metavar="PATH",
-        help="VecNormalize statistics; `none` where there are none on purpose.",
+        help="VecNormalize statistics; `none` if observations are not normalized.",
         show_default="looked for beside the model",
     ),
 ]
 Bounds = Annotated[
     Literal["same", "any"],
-    typer.Option(help="`any`: other bounds of observations and actions than in training are meant."),
+    typer.Option(help="`any`: accept bounds of observations and actions that differ from those in training."),
 ]
 Trust = Annotated[
     list[str] | None,
-    typer.Option(metavar="SHA256", help="Load the file with this sha256 though it runs code; none is by default."),
+    typer.Option(metavar="SHA256", help="Load the file with this sha256 even though it runs code; by default no such file is loaded."),
 ]
 RunOut = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default=RUN_FOLDER)]
-PlotOut = Annotated[Path | None, typer.Option(help="Where the plot goes.", show_default="RUN/plots/NAME-OPTIONS.png")]
+PlotOut = Annotated[Path | None, typer.Option(help="Path of the plot.", show_default="RUN/plots/NAME-OPTIONS.png")]
 PageOut = Annotated[
-    Path | None, typer.Option(help="Where the page goes.", show_default="RUN/replays/episode-NUMBER.html")
+    Path | None, typer.Option(help="Path of the page.", show_default="RUN/replays/episode-NUMBER.html")
 ]
-Beside = Annotated[
+OtherRun = Annotated[
     Path | None, typer.Option(help="Folder of another agent's recording in the same environment, from the same seeds.")
 ]
 VideoOut = Annotated[
@@ -146,24 +149,24 @@ VideoOut = Annotated[
 ]
 Speed = Annotated[
     float | None,
-    typer.Option(min=0.01, help="Of a video; 1 is real time.", show_default="1, slower where an episode is short"),
+    typer.Option(min=0.01, help="Speed of a video; 1 is real time.", show_default="1, slower if an episode is short"),
 ]
-OfEpisode = Annotated[
+PlotEpisode = Annotated[
     int | None,
-    typer.Option(min=0, help="Of a plot of one episode: its number.", show_default="the one of median return"),
+    typer.Option(min=0, help="Number of the episode, for plots of a single one.", show_default="the episode of median return"),
 ]
-Top = Annotated[int | None, typer.Option(min=1, help="How many features.", show_default="the plot's own")]
+Top = Annotated[int | None, typer.Option(min=1, help="How many features.", show_default="depends on the plot")]
 Import = Annotated[
     list[str] | None, typer.Option("--import", metavar="MODULE", help="Module that registers your environments.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace recordings of other settings.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a recording with other settings.")]
 NoFrames = Annotated[
-    bool, typer.Option("--no-frames", help="Leave out the pictures of the environment, also those that are kept.")
+    bool, typer.Option("--no-frames", help="Leave out frames of the environment, also recorded ones.")
 ]
 
 
-def _say_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         from rltools import __version__
 
         say(f"rltools {__version__}")
@@ -171,12 +174,12 @@ def _say_version(asked: bool) -> None:
 
 
 Version = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version it is.")
+    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
 ]
 
 
-def imported(modules: list[str] | None) -> None:
-    """Import what `--import` names."""
+def import_all(modules: list[str] | None) -> None:
+    """Import the modules that `--import` names."""
     if modules:
         from rltools.envs import import_modules
 
@@ -184,17 +187,17 @@ def imported(modules: list[str] | None) -> None:
 
 
 def statistics(normalize: str | None) -> Path | bool | None:
-    """What `--normalize` says, as `load_policy` takes it."""
+    """The value of `--normalize` as `load_policy` takes it."""
     if normalize is None:
         return None
     return False if normalize == "none" else Path(normalize)
 
 
 def page_path(out: Path | None) -> Path | None:
-    """Where `--out` puts a page; what is no page, a file of the recording for instance, is not replaced by one.
+    """The value of `--out` for a page, which must not replace any other file, of the recording for instance.
 
     Raises:
-        ArgumentError: another ending than a page has.
+        ArgumentError: the path does not end in .html or .htm.
     """
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise ArgumentError(
@@ -203,47 +206,89 @@ def page_path(out: Path | None) -> Path | None:
     return out
 
 
-def parameters(given: list[str] | None) -> dict[str, Any]:
-    """What `--set` says: values are JSON where they can be, and texts otherwise.
+def parameters(texts: list[str] | None) -> dict[str, Any]:
+    """The values of `--set` by name: JSON where they are valid JSON, and text otherwise.
 
     Raises:
-        ArgumentError: not NAME=VALUE, a name twice, or the name of something that is no parameter of a method.
+        ArgumentError: not NAME=VALUE, a repeated name, or a name that is no parameter of a method.
 
     >>> parameters(["permutations=64", "groups=summary"])
     {'permutations': 64, 'groups': 'summary'}
     """
-    found: dict[str, Any] = {}
-    for text in given or ():
+    values: dict[str, Any] = {}
+    for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set permutations=128")
-        if name in OPTIONS:
-            raise ArgumentError(f"--set {text}: {name} is an option of its own; write {OPTIONS[name]} {value}".rstrip())
+        if name in EXPLAIN_OPTIONS:
+            option = OPTIONS[name].split()[0]
+            raise ArgumentError(f"--set {text}: {name} is an option of its own; write {option} {value}".rstrip())
         if name in _NO_PARAMETERS:
             raise ArgumentError(f"--set {text}: {name} is no parameter of a method; see `rltools list methods`")
-        if name in found:
-            raise ArgumentError(f"--set gives {name} twice, as {found[name]!r} and as {value!r}; leave one of them out")
+        if name in values:
+            raise ArgumentError(
+                f"--set gives {name} twice, as {values[name]!r} and as {value!r}; leave one of them out"
+            )
         try:
-            found[name] = json.loads(value)
-        except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or lists inside each other
-            found[name] = value
-    return found
+            values[name] = json.loads(value)
+        except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, or deeply nested lists
+            values[name] = value
+    return values
 
 
 OPTIONS = {
-    "method": "--method",
-    "target": "--target",
-    "references": "--references",
-    "window": "--window",
-    "units": "--units",
-    "every": "--every",
-    "seconds": "--seconds",
-    "seed": "--seed",
-    "max_batch": "--max-batch",
-    "threads": "--threads",
+    "bounds": "--bounds",
     "compile": "--compile",
     "device": "--device",
-    "normalize": "--normalize",
+    "env": "--env ID",
+    "every": "--every N",
+    "frames": "--frames",
+    "max_batch": "--max-batch N",
+    "method": "--method",
+    "normalize": "--normalize PATH",
+    "overwrite": "--overwrite",
+    "references": "--references N",
+    "seconds": "--seconds S",
+    "seed": "--seed N",
+    "target": "--target",
+    "threads": "--threads N",
+    "trust": "--trust SHA256",
+    "units": "--units",
+    "window": "--window N",
 }
-"""What `explain` takes beside a method's parameters, and how it is typed."""
+"""The option that one types for an argument of a function, with a placeholder for its value."""
+EXPLAIN_OPTIONS = (
+    "compile",
+    "device",
+    "every",
+    "max_batch",
+    "method",
+    "normalize",
+    "references",
+    "seconds",
+    "seed",
+    "target",
+    "threads",
+    "units",
+    "window",
+)
+"""What `explain` takes beside the parameters of a method."""
 _NO_PARAMETERS = ("recording", "policy", "progress")
+_PYTHON_VALUES = {"True": "", "False": "none"}
+"""A flag is typed without a value, and `none` is what turns an option off."""
+
+
+def option(name: str, value: str = "") -> str:
+    """The option for an argument of a function, as it is typed.
+
+    >>> option("env"), option("overwrite", "True"), option("normalize", "False"), option("seconds", "60")
+    ('--env ID', '--overwrite', '--normalize none', '--seconds 60')
+    """
+    flag, _, placeholder = OPTIONS.get(name, f"--{name.replace('_', '-')}").partition(" ")
+    text = _PYTHON_VALUES.get(value, value.strip("'\"")) if value else placeholder
+    return f"{flag} {text}".rstrip()
+
+
+def message_with_options(error: BaseException) -> str:
+    """The message of an error or a warning, with options in place of the arguments of functions."""
+    return message_of(error, option)

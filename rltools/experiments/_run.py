@@ -13,7 +13,7 @@ from rltools._util.console import as_text
 from rltools._util.progress import say
 from rltools.attributions import find_method
 from rltools.envs import import_modules
-from rltools.errors import ConflictError
+from rltools.errors import ConflictError, argument
 from rltools.experiments.analyze import notable
 from rltools.experiments.file import Experiment, MethodChoice, check_possible, experiment_file, read_experiment
 from rltools.explanation import declared_stride, explain, plan_explaining
@@ -139,7 +139,7 @@ def _check_paired(done: Mapping[tuple[str, int], Recording], label: str, seed: i
             raise ConflictError(
                 f"{label} and {other} were not recorded in the same episodes: {recording.directory} has "
                 f"{recording.header.seeds} seeds and {earlier.directory} {earlier.header.seeds} ones; record both "
-                f"anew with overwrite=True (--overwrite)"
+                f"anew with {argument('overwrite', True)}"
             )
 
 

@@ -25,7 +25,7 @@ from rltools.envs import (
     spec_to_json,
 )
 from rltools.envs.names import action_names, observed_features
-from rltools.errors import MismatchError, SimulationError
+from rltools.errors import MismatchError, SimulationError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import Placed, Policy
 from rltools.policies.bounds import Bounds, Difference, differences
@@ -189,25 +189,26 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: EnvI
     if _entries(observed) != _entries(around.observation_space):
         raise MismatchError(
             f"{name} observes {_shape(observed)} and {place} gives {_shape(around.observation_space)}; "
-            f"{stacking_hint(observed, around.observation_space)}give the environment it was trained on as env="
+            f"{stacking_hint(observed, around.observation_space)}give the environment it was trained on as "
+            f"{argument('env')}"
         )
     differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)
     if type(acted) is not type(taken) or differs:
         raise MismatchError(
             f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; "
-            f"give the environment it was trained on as env="
+            f"give the environment it was trained on as {argument('env')}"
         )
     for leaf, given in zip(leaves(observed), leaves(around.observation_space), strict=True):
         if leaf.starts != given.starts:
             which = f"{leaf.name} of " if leaf.name else ""
             raise MismatchError(
                 f"{name} counts {which}its observations from {_numbers(leaf.starts)} and {place} from "
-                f"{_numbers(given.starts)}; give the environment it was trained on as env="
+                f"{_numbers(given.starts)}; give the environment it was trained on as {argument('env')}"
             )
     if (mine := _starts(acted)) != (theirs := _starts(taken)):
         raise MismatchError(
             f"{name} counts its actions from {mine} and {place} from {theirs}; give the environment it was trained on "
-            f"as env="
+            f"as {argument('env')}"
         )
     if around.any_bounds:
         return
@@ -217,8 +218,9 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], around: EnvI
             more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
             raise MismatchError(
                 f"{name} {verb} {difference.of_model} and {place} {other} {difference.of_env} ({where}{more}): another "
-                f"environment than it was trained in; give that one as env=, with its arguments and wrappers, or say "
-                f'that this one is meant: bounds="any" (--bounds any)'
+                f"environment than it was trained in; give that one as {argument('env')}, with its arguments and "
+                f"wrappers, or say "
+                f"that this one is meant: {argument('bounds', repr('any'))}"
             )
 
 

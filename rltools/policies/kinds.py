@@ -14,6 +14,7 @@ from typing import Any
 import gymnasium
 
 from rltools._util.foreign_files import ends_of, is_file
+from rltools.errors import argument
 
 HEAD = 1 << 16
 _MAX_LISTED = 2000
@@ -57,7 +58,8 @@ POLICY_ALONE = Kind(
     "give the model's own .zip, written by model.save()",
 )
 _STATISTICS = Kind(
-    "statistics of VecNormalize, not a model", "give the model's .zip, and this file as normalize=PATH (--normalize)"
+    "statistics of VecNormalize, not a model",
+    f"give the model's .zip, and this file as {argument('normalize', 'PATH')}",
 )
 _BUFFER = Kind("a replay buffer of Stable-Baselines3, not a model", "give the model's .zip, written by model.save()")
 
@@ -290,10 +292,13 @@ def object_kind(source: Any) -> str:
         (isinstance(source, type), f"the class {name}; give an instance of it: a model that was trained or loaded"),
         (
             library == "stable_baselines3" and hasattr(source, "obs_rms"),
-            "statistics of VecNormalize; give the model first, and these as normalize=",
+            f"statistics of VecNormalize; give the model first, and these as {argument('normalize')}",
         ),
-        (an_environment, f"an environment ({kind}); give the agent first, and the environment as env="),
-        (library == "gymnasium", f"a {kind} of gymnasium; give the agent first, and the environment as env="),
+        (an_environment, f"an environment ({kind}); give the agent first, and the environment as {argument('env')}"),
+        (
+            library == "gymnasium",
+            f"a {kind} of gymnasium; give the agent first, and the environment as {argument('env')}",
+        ),
         (
             isinstance(source, Mapping),
             f"a {kind}, which does not say what network it is of; build the network, load the weights into it, and "

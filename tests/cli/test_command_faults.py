@@ -179,7 +179,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("replay", "short", "0", "--out", "short/recording.json"), "write short/recording.html"),
         (("replay", "short", "0", "--method", "shapley"), "no shapley in short"),
         (("replay", "short", "0", "--video", "x.gif", "--speed", "inf"), "give a number above 0"),
-        (("mail", "short", "--out", "short/recording.json"), "write short/recording.html"),
+        (("export", "short", "--out", "short/recording.json"), "write short/recording.html"),
     ],
 )
 def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said):

@@ -213,7 +213,7 @@ def test_a_page_becomes_one_file_to_send(rltools, short, project):
     from rltools.recording import open_recording
 
     write_report(open_recording(short))
-    ran = rltools("mail", short, "--out", "sent.html")
+    ran = rltools("export", short, "--out", "sent.html")
     assert re.fullmatch(r"Send sent.html \(\d+\.\d MB\)\n", ran.out), ran.err
     assert 'src="plots/' not in (project / "sent.html").read_text(encoding="utf-8")
 

@@ -276,7 +276,7 @@ def test_names_of_5000_letters(rltools: Any, project: Path) -> None:
         ("inspect", long),
         ("plot", long, "importance"),
         ("replay", long, "0"),
-        ("mail", long),
+        ("export", long),
         ("analyze", long),
         ("run", long),
         ("explain", long, "cartpole-ppo"),

@@ -1,4 +1,4 @@
-"""`rltools analyze`: from an agent to a page."""
+"""`rltools analyze`: record and explain an agent, and write a page."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rltools.cli.options import (
     NoFrames,
     Normalize,
     Overwrite,
-    ReferencesOfAll,
+    AnalysisReferences,
     RunOut,
-    SecondsEach,
+    SecondsPerMethod,
     Seed,
     Target,
     Threads,
     Trust,
     statistics,
 )
-from rltools.cli.words import counted
+from rltools._util.text import plural
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -35,8 +35,8 @@ def analyze(
     seed: Seed = 0,
     method: Method = None,
     target: Target = None,
-    references: ReferencesOfAll = None,
-    seconds: SecondsEach = 60.0,
+    references: AnalysisReferences = None,
+    seconds: SecondsPerMethod = 60.0,
     normalize: Normalize = None,
     trust: Trust = None,
     bounds: Bounds = "same",
@@ -49,7 +49,7 @@ def analyze(
     """Record an agent, explain its steps, and write a page that says what it looks at."""
     from rltools.experiments.analyze import analyze as run_analysis
 
-    made = run_analysis(
+    analysis = run_analysis(
         agent,
         env,
         episodes=episodes,
@@ -68,7 +68,7 @@ def analyze(
         threads=threads,
         progress=True,
     )
-    say(*made.findings)
-    if len(made.recording) > episodes:
-        say(f"{made.recording.directory} held {counted(len(made.recording), 'episode')}; all of them are shown.")
-    say(f"Open {made.page}")
+    say(*analysis.findings)
+    if len(analysis.recording) > episodes:
+        say(f"{analysis.recording.directory} held {plural(len(analysis.recording), 'episode')}; all of them are shown.")
+    say(f"Open {analysis.page}")

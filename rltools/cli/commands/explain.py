@@ -1,4 +1,4 @@
-"""`rltools explain`: attributions of a recording."""
+"""`rltools explain`: add attributions to a recording."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rltools.cli.options import (
     Trust,
     Units,
     Window,
-    imported,
+    import_all,
     parameters,
     statistics,
 )
@@ -67,20 +67,20 @@ def explain(
     from rltools.summary import summarize
     from rltools.targets import fitting_target
 
-    given = parameters(settings)
-    chosen = find_method(method)
-    chosen.settings(given)
-    if references is not None and "references" not in chosen.needs:
+    values = parameters(settings)
+    declaration = find_method(method)
+    declaration.settings(values)
+    if references is not None and "references" not in declaration.needs:
         raise ArgumentError(f"{method} compares with no other states; leave --references {references} out")
-    imported(modules)
+    import_all(modules)
     recording = open_recording(run)
     policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
-    asked = str(fitting_target(method, chosen.needs, target, policy))
+    explained_target = str(fitting_target(method, declaration.needs, target, policy))
     recording = run_explain(
         recording,
         policy,
         method=method,
-        target=asked,
+        target=explained_target,
         references=references,
         window=window,
         units=units,
@@ -91,6 +91,6 @@ def explain(
         threads=threads,
         compile=compile_,
         progress=True,
-        **given,
+        **values,
     )
     say(*summarize(recording, method=recording.asked[-1]).findings)

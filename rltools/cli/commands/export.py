@@ -1,4 +1,4 @@
-"""`rltools export`: a page and all that it shows in one file."""
+"""`rltools export`: put a page and everything it shows into one file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rltools.cli.options import (
 
 @app.command(rich_help_panel=SHOW, epilog="Example: `rltools export runs/lunarlander-ppo --out lander.html`")
 def export(
-    folder: Annotated[Path, typer.Argument(help="Of a run or of an experiment, with its page.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or of an experiment, with its page.")],
     *,
-    out: Annotated[Path | None, typer.Option(help="Where the file goes.", show_default="FOLDER/report.html")] = None,
+    out: Annotated[Path | None, typer.Option(help="Path of the file.", show_default="FOLDER/report.html")] = None,
 ) -> None:
-    """Put a run's or an experiment's page, pictures and replays into one file that can be sent."""
-    from rltools.pages.report import export_report
+    """Put the page, plots and replays of a run or an experiment into one file that can be sent."""
+    from rltools.pages.single_file import export_report
 
     path = export_report(folder, page_path(out))
     say(f"Send {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -1,4 +1,4 @@
-"""`rltools plot`: a plot of a recording."""
+"""`rltools plot`: draw a plot of a recording."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import typer
 from rltools._util.console import say
 from rltools.cli.app import SHOW, app
 from rltools.cli.options import (
-    OfEpisode,
+    PlotEpisode,
     PlotOut,
+    RecordedMethod,
+    RecordedTarget,
     Run,
-    Shown,
-    ShownTarget,
     Top,
 )
 from rltools.errors import ArgumentError, PluginError
@@ -27,24 +27,24 @@ def plot(
     run: Run,
     name: Annotated[str, typer.Argument(help="See `rltools list plots`.")],
     *,
-    method: Shown = None,
-    target: ShownTarget = None,
-    episode: OfEpisode = None,
+    method: RecordedMethod = None,
+    target: RecordedTarget = None,
+    episode: PlotEpisode = None,
     top: Top = None,
     out: PlotOut = None,
 ) -> None:
-    """Draw a plot of a recording; the ending of --out decides the format (png, svg, pdf)."""
+    """Draw a plot of a recording; the ending of --out sets the format (png, svg, pdf)."""
     options = {"method": method, "target": target, "episode": episode, "top": top}
-    say(f"Drawn in {drawn(run, name, out, options)}")
+    say(f"Open {draw(run, name, out, options)}")
 
 
-def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Path:
-    """Draw a plot of the recording in a folder, with those options that are not None; returns its path.
+def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Path:
+    """Draw a plot of the recording in a folder, with the options that are not None, and return its path.
 
     Raises:
         UnknownNameError: no such plot.
-        PluginError: one of another package that cannot be loaded.
-        ArgumentError: an option that this plot does not take, or an ending that is no format.
+        PluginError: the plot of another package cannot be loaded.
+        ArgumentError: an option that this plot does not have, or a path whose ending is no format.
         RltoolsError: whatever the plot raises.
     """
     from matplotlib.backend_bases import FigureCanvasBase
@@ -55,17 +55,17 @@ def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pa
     from rltools.recording.folders import folder_name
 
     plot = plots.find_plot(name)
-    given = {option: value for option, value in options.items() if value is not None}
-    for option in given:
-        if option not in _taken(plot):
-            takers = ", ".join(other for other in plots.plot_names() if option in _taken_by(other))
+    chosen = {option: value for option, value in options.items() if value is not None}
+    for option in chosen:
+        if option not in _options(plot):
+            takers = ", ".join(other for other in plots.plot_names() if option in _options_of_plot(other))
             raise ArgumentError(f"the plot {name} has no --{option}; these have: {takers or 'none'}")
-    slug = folder_name("-".join([name, *map(str, given.values())]))
+    slug = folder_name("-".join([name, *map(str, chosen.values())]))
     path = out or run / "plots" / f"{slug}.png"
-    kind, known = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
-    if kind not in known:
-        raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(known))}")
-    figure = plot(open_recording(run), **given).get_figure(root=True)
+    kind, formats = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
+    if kind not in formats:
+        raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(formats))}")
+    figure = plot(open_recording(run), **chosen).get_figure(root=True)
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
@@ -73,17 +73,17 @@ def drawn(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pa
     return path
 
 
-def _taken_by(name: str) -> set[str]:
-    """The options of a plot; none of one that another package broke."""
+def _options_of_plot(name: str) -> set[str]:
+    """The options of a plot; none if it is in a package that cannot be loaded."""
     from rltools import plots
 
     try:
-        return _taken(plots.find_plot(name))
+        return _options(plots.find_plot(name))
     except PluginError:
         return set()
 
 
-def _taken(plot: Callable[..., Any]) -> set[str]:
-    taken = inspect.signature(plot).parameters
-    every = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values())
-    return {*taken, "method", "target", "episode", "top"} if every else set(taken)
+def _options(plot: Callable[..., Any]) -> set[str]:
+    names = inspect.signature(plot).parameters
+    takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in names.values())
+    return {*names, "method", "target", "episode", "top"} if takes_all else set(names)

@@ -1,4 +1,4 @@
-"""`rltools record`: whole episodes of an agent."""
+"""`rltools record`: record whole episodes of an agent."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from rltools.cli.options import (
     Seed,
     Threads,
     Trust,
-    imported,
+    import_all,
     statistics,
 )
-from rltools.cli.words import counted
+from rltools._util.text import plural
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools record cartpole-ppo --episodes 5 --out runs/mine`")
@@ -38,16 +38,16 @@ def record(
     bounds: Bounds = "same",
     out: RunOut = None,
     modules: Import = None,
-    frames: Annotated[bool, typer.Option("--frames", help="Keep pictures of every step.")] = False,
+    frames: Annotated[bool, typer.Option("--frames", help="Keep a frame of every step.")] = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
 ) -> None:
-    """Let an agent act, and keep whole episodes."""
+    """Record whole episodes of an agent."""
     from rltools.policies.load import load_policy
     from rltools.recording.folders import RUNS, run_name
     from rltools.rollout import record as run_record
 
-    imported(modules)
+    import_all(modules)
     policy = load_policy(agent, env, normalize=statistics(normalize), trust=trust, bounds=bounds)
     folder = out or RUNS / run_name(agent, policy)
     recording = run_record(
@@ -64,5 +64,5 @@ def record(
     outcomes = recording.readable_outcomes()
     mean = sum(outcome.total_reward for outcome in outcomes) / max(1, len(outcomes))
     steps = sum(outcome.steps for outcome in outcomes)
-    say(f"{counted(len(outcomes), 'episode')}, {counted(steps, 'step')}, mean return {mean:.1f}")
-    say(f"Kept in {folder}")
+    say(f"{plural(len(outcomes), 'episode')}, {plural(steps, 'step')}, mean return {mean:.1f}")
+    say(f"Saved in {folder}")

@@ -1,4 +1,4 @@
-"""`rltools run`: an experiment file."""
+"""`rltools run`: run an experiment file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rltools.cli.options import (
 
 
 class WithKeys(typer.core.TyperCommand):
-    """A command whose help ends with the keys of an experiment file, made from what checks one."""
+    """A command whose help ends with the keys of an experiment file, read from the model that validates one."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help; only here, because what checks a file takes long to load."""
+        """Write the help; the model is imported here, because that takes long."""
         from rltools.experiments.file import keys
 
-        entries = "\n".join(f"- `{name}`: {meaning}" for name, meaning in keys())
-        example, self.epilog = self.epilog, f"{self.epilog}\n\nKeys of an experiment file:\n\n{entries}"
+        rows = "\n".join(f"- `{name}`: {meaning}" for name, meaning in keys())
+        example, self.epilog = self.epilog, f"{self.epilog}\n\nKeys of an experiment file:\n\n{rows}"
         super().format_help(ctx, formatter)
         self.epilog = example
 
@@ -49,7 +49,7 @@ def run(
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiments import run_experiment
 
-    made = run_experiment(
+    experiment_run = run_experiment(
         experiment,
         changes or (),
         modules=modules or (),
@@ -58,5 +58,5 @@ def run(
         threads=threads,
         progress=True,
     )
-    say(*made.findings)
-    say(f"Open {made.page}")
+    say(*experiment_run.findings)
+    say(f"Open {experiment_run.page}")

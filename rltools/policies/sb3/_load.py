@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from rltools.errors import ChecksumError, ModelError, RltoolsError
+from rltools.errors import ChecksumError, ModelError, RltoolsError, argument
 from rltools.policies.base import Source
 from rltools.policies.env_info import elsewhere_note
 from rltools.policies.library import LoadOptions
@@ -150,7 +150,8 @@ def _without_statistics(path: Path, made: _Network, known: LoadOptions) -> tuple
     if normalized:
         raise ModelError(
             f"{path} was trained on normalized observations and their statistics are missing; put "
-            f"the file vecnormalize.pkl into {path.parent}, give its path as normalize=PATH, or say normalize=False"
+            f"the file vecnormalize.pkl into {path.parent}, give its path as {argument('normalize', 'PATH')}, or say "
+            f"{argument('normalize', False)}"
         )
     if known.normalized is None and not shown:
         return ("whether it was trained on normalized observations is not known; none are normalized",)

@@ -1,0 +1,97 @@
+"""Numbers, lists and names as text: the one place that decides how a count, a share or an interval is written."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+LONGEST_NAME = 200
+"""Characters of a name that are compared with others: longer ones take long to compare, and no name is so long."""
+_SMALLEST_SHARE = 0.0005
+"""Smaller shares are written as 0 %."""
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "step"), plural(1200, "step")
+    ('1 step', '1,200 steps')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def number(value: float) -> str:
+    """A number with four significant digits and a true minus sign; a dash for NaN.
+
+    >>> number(-0.5), number(231.412), number(float("nan"))
+    ('−0.5', '231.4', '–')
+    """
+    return "–" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 as a percentage, with two digits below 10 %; a dash for NaN.
+
+    >>> percent(0.314), percent(0.052), percent(0.0001), percent(float("nan"))
+    ('31 %', '5.2 %', '0 %', '–')
+    """
+    if math.isnan(share):
+        return "–"
+    return f"{100 * share:.2g} %" if _SMALLEST_SHARE <= share < 0.1 else f"{100 * share:.0f} %"
+
+
+def interval(value: float, low: float, high: float, write: Callable[[float], str] = number) -> str:
+    """A value with its interval in brackets, or without brackets where the ends are NaN.
+
+    >>> interval(231.4, 205.1, 252.0), interval(0.31, 0.28, 0.34, percent), interval(2, float("nan"), float("nan"))
+    ('231.4 [205.1, 252]', '31 % [28, 34]', '2')
+    """
+    return write(value) + brackets(low, high, write)
+
+
+def brackets(low: float, high: float, write: Callable[[float], str] = number) -> str:
+    """The brackets of `interval`, with the space before them; "" where the ends are NaN."""
+    if math.isnan(low):
+        return ""
+    ends = ", ".join(write(end).removesuffix(" %") for end in (low, high))
+    return f" [{ends}]"
+
+
+def listed(parts: Iterable[str], most: int | None = None) -> str:
+    """Parts as a list in a sentence; beyond `most` only how many more there are.
+
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed("abcde", most=3)
+    ('a', 'a, b and c', 'a, b, c and 2 more')
+    """
+    parts = list(parts)
+    if most is not None and len(parts) > most:
+        return f"{', '.join(parts[:most])} and {len(parts) - most} more"
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def capitalized(text: str) -> str:
+    """The text with its first letter in upper case and everything else as it was."""
+    return text[:1].upper() + text[1:]
+
+
+def nearest_names(name: str, names: Iterable[str], count: int = 3, cutoff: float = 0.6) -> list[str]:
+    """The names that a misspelled one may stand for, the most similar first; upper and lower case are the same.
+
+    >>> nearest_names("beeswram", ["beeswarm", "importance"])
+    ['beeswarm']
+    """
+    by_lower = {other.lower(): other for other in names}
+    matches: Sequence[str] = difflib.get_close_matches(name[:LONGEST_NAME].lower(), by_lower, n=count, cutoff=cutoff)
+    return [by_lower[match] for match in matches]
+
+
+def did_you_mean(name: str, names: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:
+    """The hint for a name that does not exist: the nearest names, or all of them where none is near.
+
+    >>> did_you_mean("gradeint", ["gradient", "shapley"]), did_you_mean("x", ["gradient", "shapley"])
+    ('did you mean gradient?', 'there are gradient, shapley')
+    """
+    names = sorted(names)
+    near = nearest_names(name, names, count, cutoff)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}"
