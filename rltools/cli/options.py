@@ -47,7 +47,9 @@ ReplayMethod = Annotated[
 ]
 RecordedTarget = Annotated[
     str | None,
-    typer.Option(help="The target that was explained, for instance logit:chosen.", show_default="the default target, if recorded"),
+    typer.Option(
+        help="The target that was explained, for instance logit:chosen.", show_default="the default target, if recorded"
+    ),
 ]
 Target = Annotated[
     str | None,
@@ -71,7 +73,9 @@ AnalysisReferences = Annotated[
 Window = Annotated[
     int,
     typer.Option(
-        min=0, metavar="N", help="For a recurrent policy: explain this many past observations through its state; 0: the current one."
+        min=0,
+        metavar="N",
+        help="For a recurrent policy: explain this many past observations through its state; 0: the current one.",
     ),
 ]
 Units = Annotated[
@@ -133,13 +137,14 @@ Bounds = Annotated[
 ]
 Trust = Annotated[
     list[str] | None,
-    typer.Option(metavar="SHA256", help="Load the file with this sha256 even though it runs code; by default no such file is loaded."),
+    typer.Option(
+        metavar="SHA256",
+        help="Load the file with this sha256 even though it runs code; by default no such file is loaded.",
+    ),
 ]
 RunOut = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default=RUN_FOLDER)]
 PlotOut = Annotated[Path | None, typer.Option(help="Path of the plot.", show_default="RUN/plots/NAME-OPTIONS.png")]
-PageOut = Annotated[
-    Path | None, typer.Option(help="Path of the page.", show_default="RUN/replays/episode-NUMBER.html")
-]
+PageOut = Annotated[Path | None, typer.Option(help="Path of the page.", show_default="RUN/replays/episode-NUMBER.html")]
 OtherRun = Annotated[
     Path | None, typer.Option(help="Folder of another agent's recording in the same environment, from the same seeds.")
 ]
@@ -153,16 +158,16 @@ Speed = Annotated[
 ]
 PlotEpisode = Annotated[
     int | None,
-    typer.Option(min=0, help="Number of the episode, for plots of a single one.", show_default="the episode of median return"),
+    typer.Option(
+        min=0, help="Number of the episode, for plots of a single one.", show_default="the episode of median return"
+    ),
 ]
 Top = Annotated[int | None, typer.Option(min=1, help="How many features.", show_default="depends on the plot")]
 Import = Annotated[
     list[str] | None, typer.Option("--import", metavar="MODULE", help="Module that registers your environments.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a recording with other settings.")]
-NoFrames = Annotated[
-    bool, typer.Option("--no-frames", help="Leave out frames of the environment, also recorded ones.")
-]
+NoFrames = Annotated[bool, typer.Option("--no-frames", help="Leave out frames of the environment, also recorded ones.")]
 
 
 def _print_version(requested: bool) -> None:
@@ -173,9 +178,7 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
-]
+Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")]
 
 
 def import_all(modules: list[str] | None) -> None:

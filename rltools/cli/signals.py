@@ -47,7 +47,7 @@ class EndRequest:
         return 128 + (self.number or signal.SIGINT)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal: raise an exception, and end the process if that does not; a second signal ends it immediately.
+        """Raise an exception for a signal, and end the process if that does not; a second signal ends it immediately.
 
         Raises:
             KeyboardInterrupt: always.

@@ -187,7 +187,7 @@ def explain(
         with (
             compute_threads(policy, rows, threads),
             progress_bar(
-                f"explain {name}{f', one step in {every}' if every > 1 else ''}", total, shown=progress
+                f"explain {name}{f', one step in {every}' if every > 1 else ''}", total, show=progress
             ) as shown,
             BackgroundFiles() as files,
         ):

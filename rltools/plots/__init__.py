@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
 from rltools.errors import PluginError, UnknownNameError
 
+MEMBER_PREFIX = "_"
+"""A plot's file is `_name.py`, because the name itself is that of the function."""
+
 if TYPE_CHECKING:
     from rltools.plots._action_matrix import action_matrix
     from rltools.plots._agreement import agreement

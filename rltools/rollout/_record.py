@@ -143,7 +143,7 @@ def record(
             deterministic=deterministic,
             max_steps=max_steps,
         )
-        with progress_bar(_doing(policy, missing, there), len(missing), shown=progress, unit="episode") as advance:
+        with progress_bar(_doing(policy, missing, there), len(missing), show=progress, unit="episode") as advance:
             try:
                 _drain(rollout, missing, advance, recording)
             except FaultError as error:

@@ -91,7 +91,7 @@ def video(
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             atomic_write(path) as temporary,
-            progress_bar(f"video of episode {episode}", len(plan.steps), shown=progress, unit="picture") as done,
+            progress_bar(f"video of episode {episode}", len(plan.steps), show=progress, unit="picture") as done,
         ):
             images = frames(scene, plan.steps, size, _in_words(scene, rate))
             if suffix == ".gif":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from rltools._util.console import say
+from rltools._util.text import plural
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
+    AnalysisReferences,
     Bounds,
     Env,
     Episodes,
@@ -14,7 +16,6 @@ from rltools.cli.options import (
     NoFrames,
     Normalize,
     Overwrite,
-    AnalysisReferences,
     RunOut,
     SecondsPerMethod,
     Seed,
@@ -23,7 +24,6 @@ from rltools.cli.options import (
     Trust,
     statistics,
 )
-from rltools._util.text import plural
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools analyze lunarlander-ppo`")

@@ -10,8 +10,8 @@ import typer
 
 from rltools._util.console import as_text, say_each
 from rltools._util.foreign_files import is_file, is_there
-from rltools.cli.app import LOOK_UP, app
 from rltools._util.text import plural
+from rltools.cli.app import LOOK_UP, app
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rltools._util.console import say
+from rltools._util.text import plural
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
@@ -23,7 +24,6 @@ from rltools.cli.options import (
     import_all,
     statistics,
 )
-from rltools._util.text import plural
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools record cartpole-ppo --episodes 5 --out runs/mine`")

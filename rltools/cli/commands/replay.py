@@ -28,7 +28,9 @@ from rltools.errors import ArgumentError
 @app.command(rich_help_panel=SHOW, epilog="Example: `rltools replay runs/lunarlander-ppo 3 --out landing.html`")
 def replay(
     run: Run,
-    episode: Annotated[list[int], typer.Argument(help="Number of the episode; with several, the page switches between them.")],
+    episode: Annotated[
+        list[int], typer.Argument(help="Number of the episode; with several, the page switches between them.")
+    ],
     *,
     method: ReplayMethod = None,
     target: RecordedTarget = None,
