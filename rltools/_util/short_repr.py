@@ -65,15 +65,17 @@ def _field_repr(value: Any) -> str:
     if array := array_repr(value):
         return array
     if isinstance(value, Mapping):
-        return f"{{{_shortened([f'{key!r}: {_field_repr(value[key])}' for key in list(value)[:MAX_ELEMENTS]], len(value))}}}"
+        pairs = [f"{key!r}: {_field_repr(value[key])}" for key in list(value)[:MAX_ELEMENTS]]
+        return f"{{{_joined(pairs, len(value))}}}"
     if isinstance(value, (tuple, list)):
         ends = "()" if isinstance(value, tuple) else "[]"
         single = "," if isinstance(value, tuple) and len(value) == 1 else ""
-        return f"{ends[0]}{_shortened([_field_repr(element) for element in value[:MAX_ELEMENTS]], len(value))}{single}{ends[1]}"
+        elements = [_field_repr(element) for element in value[:MAX_ELEMENTS]]
+        return f"{ends[0]}{_joined(elements, len(value))}{single}{ends[1]}"
     return value_repr(value)
 
 
-def _shortened(elements: list[str], count: int) -> str:
+def _joined(elements: list[str], count: int) -> str:
     return (
         ", ".join(elements)
         if count <= MAX_ELEMENTS
