@@ -110,7 +110,8 @@ def _offered(group: str) -> tuple[dict[str, EntryPoint], dict[str, str]]:
         elif not name.isidentifier() or name.startswith("_"):
             left_out[name] = (
                 f"{name[:LONGEST_NAME]!r}, which {origins} offers ({group}), is not a valid name: letters, digits and "
-                f"'_', not beginning with '_' or a digit; it is not used. Rename the entry point, or uninstall that package"
+                f"'_', not beginning with '_' or a digit; it is not used. Rename the entry point, or uninstall that "
+                f"package"
             )
         else:
             usable[name] = points[0]
