@@ -14,7 +14,7 @@ from importlib import import_module
 
 from rltools._util.notebook import render_with
 
-TYPE_CHECKING = False  # importing it takes as long as all else here
+TYPE_CHECKING = False  # importing it takes as long as everything else here
 if TYPE_CHECKING:
     from typing import Any
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from rltools.wrappers import SelectFeatures as SelectFeatures
     from rltools.wrappers import VectorAttributionWrapper as VectorAttributionWrapper
 
-# Where each public name lives; nothing heavy is loaded before a name is used.
+# The room or module of each public name; nothing heavy is loaded before a name is used.
 _PUBLIC = {
     "Attribution": "recording",
     "AttributionCallback": "integrations",
@@ -98,11 +98,11 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"rltools.{_PUBLIC[name]}"), name)
     if name in _ROOMS:
         return import_module(f"rltools.{name}")
-    if name.startswith("_"):  # Python itself asks for many of these
+    if name.startswith("_"):  # Python itself looks up many of these
         raise AttributeError(f"module 'rltools' has no attribute {name!r}")
     from rltools._util.suggestions import suggestion
 
-    raise AttributeError(f"module 'rltools' has no attribute {name!r}; {suggestion(name, __all__)}")
+    raise AttributeError(f"module 'rltools' has no attribute {name!r}; {suggestion(name, __all__, _ROOMS)}")
 
 
 def __dir__() -> list[str]:

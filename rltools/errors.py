@@ -4,34 +4,64 @@ Each message says what was wrong, the actual value, and what to do next.
 
 ```
 RltoolsError
-├── ArgumentError (also ValueError)    an argument that cannot be meant
-│   ├── TargetError                    a target the policy does not have
-│   ├── TooCostlyError                 work of which a single step takes longer than is allowed
-│   └── UnknownNameError               a name of an agent, method, plot, ... that nothing answers to
-├── GradientError                      a score that cannot be differentiated
+├── ArgumentError (also ValueError)    an argument with an invalid value
+│   ├── TargetError                    a target that the policy does not have
+│   ├── TooCostlyError                 work of which a single step takes longer than the limit
+│   └── UnknownNameError               an unknown name of an agent, method, plot, ...
+├── GradientError                      an output that cannot be differentiated
 ├── MethodError                        an attribution method broke its contract
-├── PluginError                        something from another package that cannot be used
+├── PluginError                        an extension in another package that cannot be used
 ├── ModelError                         a model that cannot be read
 │   ├── UnsafeFileError                a file that wants to run code, or to exhaust the machine
 │   └── ChecksumError                  a file that is not the one its card names
 ├── SimulationError                    an environment that cannot be made or does not behave
-│   └── MismatchError                  a policy and an environment that do not belong together
-├── FaultError                         a rollout stopped before something false was recorded
+│   └── MismatchError                  a policy and an environment that do not match
+├── FaultError                         a rollout that was stopped before it recorded something false
 ├── RecordingError                     a recording that cannot be read or written
 │   ├── ConflictError                  a folder that already holds something else, or has another writer
 │   ├── CorruptError                   a damaged file
 │   └── FormatError                    a recording of a newer format
-└── ConfigError                        a card or an experiment file with faults, all of them listed
+└── ConfigError                        a card or an experiment file with faults; all are listed
 ```
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
+
+# Two of Unicode's noncharacters: they are meant for use inside of programs, and stand in no text or path.
+_BEGIN, _END = "\ufdd0", "\ufdd1"
+_ARGUMENT = re.compile(f"{_BEGIN}(\\w+)=([^{_END}]*){_END}")
+
+
+def argument(name: str, value: object = "") -> str:
+    """An argument of a function, to be named in the message of an error.
+
+    `str(error)` writes it as Python does, `env=`, and the command line as the option that one types, `--env ID`.
+
+    Example:
+        >>> str(ModelError(f"give the environment as {argument('env')}, or say {argument('normalize', False)}"))
+        'give the environment as env=, or say normalize=False'
+    """
+    return f"{_BEGIN}{name}={value}{_END}"
+
+
+def message_of(error: BaseException, write: Callable[[str, str], str] = "{}={}".format) -> str:
+    """The message of an error or a warning, with its arguments written by `write(name, value)`.
+
+    Example:
+        >>> error = ModelError(f"give the environment as {argument('env')}")
+        >>> message_of(error, lambda name, value: f"--{name} ID")
+        'give the environment as --env ID'
+    """
+    text = BaseException.__str__(error)
+    return _ARGUMENT.sub(lambda match: write(match[1], match[2]), text)
 
 
 class RltoolsError(Exception):
-    """The root of the tree above.
+    """The root of the tree above; its message names arguments with `argument`.
 
     Example:
         >>> import rltools
@@ -42,9 +72,21 @@ class RltoolsError(Exception):
         UnknownNameError
     """
 
+    def __str__(self) -> str:
+        """The message in the words of Python: `env=`, where the command line says `--env ID`."""
+        return message_of(self)
+
+
+class RltoolsWarning(UserWarning):
+    """A warning of rltools whose message names arguments with `argument`."""
+
+    def __str__(self) -> str:
+        """The message in the words of Python."""
+        return message_of(self)
+
 
 class ArgumentError(RltoolsError, ValueError):
-    """An argument that cannot be meant.
+    """An argument with an invalid value.
 
     Example:
         >>> import rltools
@@ -56,7 +98,7 @@ class ArgumentError(RltoolsError, ValueError):
 
 
 class TargetError(ArgumentError):
-    """A target the policy does not have.
+    """A target that the policy does not have.
 
     Example:
         >>> import rltools
@@ -68,7 +110,7 @@ class TargetError(ArgumentError):
 
 
 class TooCostlyError(ArgumentError):
-    """Work of which a single step takes longer than is allowed.
+    """Work of which a single step takes longer than the limit.
 
     Example:
         >>> import rltools
@@ -82,7 +124,7 @@ class TooCostlyError(ArgumentError):
 
 
 class UnknownNameError(ArgumentError):
-    """A name that nothing answers to.
+    """An unknown name of an agent, a method, a plot, ...
 
     Example:
         >>> import rltools
@@ -94,7 +136,7 @@ class UnknownNameError(ArgumentError):
 
 
 class GradientError(RltoolsError):
-    """A score that cannot be differentiated with respect to its input.
+    """An output that cannot be differentiated with respect to its input.
 
     Example:
         >>> import torch, rltools
@@ -123,7 +165,7 @@ class MethodError(RltoolsError):
 
 
 class PluginError(RltoolsError):
-    """Another package offers something that cannot be used.
+    """An extension in another package that cannot be used.
 
     Example:
         >>> from importlib.metadata import EntryPoint
@@ -195,7 +237,7 @@ class SimulationError(RltoolsError):
 
 
 class MismatchError(SimulationError):
-    """A policy and an environment that do not belong together.
+    """A policy and an environment that do not match.
 
     Example:
         >>> import rltools
@@ -207,10 +249,10 @@ class MismatchError(SimulationError):
 
 
 class FaultError(RltoolsError):
-    """A rollout stopped before something false was recorded.
+    """A rollout that was stopped before it recorded something false.
 
     Attributes:
-        recording: the `Recording` of what was kept; None where nothing was.
+        recording: the `Recording` of the steps before the fault; None if there are none.
 
     Example:
         >>> import gymnasium, rltools
@@ -284,7 +326,7 @@ class FormatError(RecordingError):
 
 
 class ConfigError(RltoolsError):
-    """A card or an experiment file with faults, all of them listed.
+    """A card or an experiment file with faults; the message lists all of them.
 
     Example:
         >>> import rltools

@@ -36,9 +36,9 @@ def commands(start: str, paths: list[Path]) -> list[tuple[str, str]]:
 @cache
 def command_line() -> Any:
     import typer.main
+    from rltools.cli._app import app
 
     from rltools.cli import _commands, _showing  # noqa: F401 - each adds its commands
-    from rltools.cli._app import app
 
     return typer.main.get_command(app)
 

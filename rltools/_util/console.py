@@ -1,7 +1,7 @@
-"""The one way to a terminal: what is printed is text, whatever a file, a card or a package put into it.
+"""Printing to a terminal: escape codes in names, cards or messages of packages are printed, not obeyed.
 
-A terminal obeys escape codes: it changes its title, hides what was written, makes links that lie. Marks that turn the
-direction of writing make a name look like another one.
+A terminal obeys escape codes: they change its title, hide lines and forge links. Marks that change the direction of
+writing make one name look like another.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-# Controls, marks of direction and of format, halves of surrogate pairs, private and unassigned characters, and those
-# that end a line or a paragraph. Spaces of other widths are harmless.
-_OBEYED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Control characters, marks of direction and format, surrogates, private and unassigned characters, and separators of
+# lines and paragraphs. Spaces of other widths are harmless.
+_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def as_text(content: object) -> str:
-    r"""Anything as one line in which everything that a terminal would obey is written out.
+    r"""Any object as one line of text, with everything that a terminal would obey escaped.
 
     >>> print(as_text("red \x1b[31m name"), as_text("two\nlines"))
     red \x1b[31m name two\nlines
@@ -23,41 +23,41 @@ def as_text(content: object) -> str:
     text = str(content)
     if text.isprintable():
         return text
-    return "".join(_written_out(char) if unicodedata.category(char) in _OBEYED else char for char in text)
+    return "".join(_escaped(char) if unicodedata.category(char) in _ESCAPED else char for char in text)
 
 
 def say(*lines: object, error: bool = False) -> None:
-    """Print lines to standard output, or to standard error, each as text; what cannot be encoded is written out."""
+    """Print lines to standard output or standard error, with escape codes and unencodable characters escaped."""
     stream = sys.stderr if error else sys.stdout
-    if stream is None:  # it was closed before Python began
+    if stream is None:  # it was closed before Python started
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     for line in lines:
         print(as_text(line).encode(encoding, "backslashreplace").decode(encoding), file=stream)
-    stream.flush()  # whoever reads no more is noticed here, not at the end of the program
+    stream.flush()  # a closed pipe raises here, not at the end of the program
 
 
 def say_each(block: str, *, error: bool = False) -> None:
-    """Print a text of several lines, whose parts were made text before they were put together."""
+    """Print a text of several lines, the parts of which have been through `as_text`."""
     say(*block.split("\n"), error=error)
 
 
-def _written_out(char: str) -> str:
+def _escaped(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def text_bytes(text: str) -> bytes:
-    """Any text as bytes, which `bytes_text` turns back."""
+    """Any text as bytes; the inverse of `bytes_text`."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def bytes_text(content: bytes) -> str:
-    """The text that `text_bytes` was given."""
+    """The text of bytes from `text_bytes`."""
     return content.decode("utf-8", "surrogatepass")
 
 
 def whole_text(text: str) -> str:
-    r"""A text for files, tables and libraries that take whole characters only.
+    r"""A text without surrogates, for files, tables and libraries that refuse them.
 
     >>> whole_text("speed"), whole_text("odd-\udcff")
     ('speed', 'odd-\\udcff')

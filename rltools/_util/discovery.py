@@ -1,12 +1,11 @@
 """Finds extensions of rltools: the files of a room, and the entry points of other packages.
 
-Another package can be broken, or use a name that is already taken. Then a warning names it, it is left out, and
-nothing else fails.
+A package that is broken, or that uses a name that is already taken, is left out with a warning, and nothing else
+fails.
 """
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -15,29 +14,27 @@ from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 from typing import Any
 
+from rltools._util.text import LONGEST_NAME, did_you_mean
 from rltools.errors import PluginError, UnknownNameError
 
-MAX_NAME = 200
-"""Characters of a name that is looked for among others; comparing longer ones takes long, and none is so long."""
-
-_UNDERSCORED = ("rltools.plots",)
-"""Rooms whose file `_name.py` holds `name`, because the name itself is the function."""
+MEMBER_PREFIX = "MEMBER_PREFIX"
+"""The constant of a room that says how the files of its members begin: "_" where `_name.py` holds `name`."""
 
 
 class PluginWarning(UserWarning):
-    """Something that another package offers is left out."""
+    """An extension in another package is left out."""
 
 
 @cache
 def modules_in(package: str) -> tuple[str, ...]:
-    """The modules and folders of a package, by listing its place; nothing is imported but the package."""
+    """The modules and packages in a package, from its directory listing; only the package itself is imported."""
     return tuple(sorted(module.name for module in iter_modules(import_module(package).__path__)))
 
 
 def others(group: str) -> dict[str, EntryPoint]:
-    """What installed packages offer under an entry-point group, for instance `rltools.attributions`, by name.
+    """The entry points of installed packages in a group, for instance `rltools.attributions`, by name.
 
-    Names that rltools has itself and names that two packages offer are left out, with a warning; see `refused`.
+    Names that rltools has itself and names that two packages offer are left out with a warning; see `refused`.
     """
     usable, left_out = _offered(group)
     for reason in left_out.values():
@@ -46,21 +43,21 @@ def others(group: str) -> dict[str, EntryPoint]:
 
 
 def refused(group: str) -> dict[str, str]:
-    """Names that packages offer and cannot have, each with the reason and both origins."""
+    """The names of entry points that cannot be used, each with the reason and its origins."""
     return _offered(group)[1]
 
 
 def load_offered(point: EntryPoint) -> Any:
-    """What an entry point stands for.
+    """The object of an entry point.
 
     Raises:
-        PluginError: importing it failed, in whatever way; the message names the package.
+        PluginError: importing it failed; the message names the package.
     """
     try:
         return point.load()
     except KeyboardInterrupt:
         raise
-    # A module of somebody else's runs here, and may even end the interpreter.
+    # The module of another package is executed here; it may even raise SystemExit.
     except BaseException as error:
         raise PluginError(
             f"{point.name}, which is {origin(point)} ({point.group}), cannot be loaded: {type(error).__name__}: "
@@ -69,34 +66,34 @@ def load_offered(point: EntryPoint) -> Any:
 
 
 def origin(point: EntryPoint) -> str:
-    """Where an entry point comes from: `tinyrl.attribution of the package tinyrl 1.2`."""
+    """The origin of an entry point: `tinyrl.attribution of the package tinyrl 1.2`."""
     package = f" of the package {point.dist.name} {point.dist.version}" if point.dist is not None else ""
     return f"{point.value}{package}"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for a name that nothing answers to, with the nearest known ones."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name[:MAX_NAME], names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
-    return UnknownNameError(f"no {kind} {name[:MAX_NAME]!r}; {hint}there are {', '.join(names) or 'none'}")
+def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
+    """The error for an unknown name, with the nearest ones and all that exist."""
+    names = sorted(names)
+    every = f"there are {', '.join(names) or 'none'}"
+    hint = did_you_mean(name, names)
+    return UnknownNameError(f"no {kind} {name[:LONGEST_NAME]!r}; {every if hint == every else f'{hint} {every}'}")
 
 
 def load_member(module: str, name: str) -> Any:
-    """What a module of a room holds under the room's naming rule."""
+    """An attribute of a module."""
     return getattr(import_module(module), name)
 
 
 @cache
 def _offered(group: str) -> tuple[dict[str, EntryPoint], dict[str, str]]:
-    """The entry points that can be used, and why the others cannot, both by name."""
+    """The entry points that can be used, and the reasons why the others cannot, both by name."""
     own = {module: module for module in modules_in(group) if not module.startswith("_")}
-    if group in _UNDERSCORED:
-        own |= {module.removeprefix("_"): module for module in modules_in(group)}
+    if prefix := getattr(import_module(group), MEMBER_PREFIX, ""):
+        own |= {module.removeprefix(prefix): module for module in modules_in(group)}
     offers: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=group):
         same = offers.setdefault(point.name, [])
-        if all(origin(point) != origin(other) for other in same):  # one package can be found in two places
+        if all(origin(point) != origin(other) for other in same):  # the same package may be listed twice
             same.append(point)
     usable, left_out = {}, {}
     for name, points in sorted(offers.items()):
@@ -104,7 +101,7 @@ def _offered(group: str) -> tuple[dict[str, EntryPoint], dict[str, str]]:
         if name in own:
             left_out[name] = (
                 f"{name!r} is {group}.{own[name]} of rltools itself, and {origins} offers the same name ({group}); "
-                f"rltools' own stands. Rename the entry point, or uninstall that package"
+                f"that of rltools is used. Rename the entry point, or uninstall that package"
             )
         elif len(points) > 1:
             left_out[name] = (
@@ -112,8 +109,9 @@ def _offered(group: str) -> tuple[dict[str, EntryPoint], dict[str, str]]:
             )
         elif not name.isidentifier() or name.startswith("_"):
             left_out[name] = (
-                f"{name[:MAX_NAME]!r}, which {origins} offers ({group}), is no name: letters, digits and '_', not "
-                f"beginning with '_' or a digit; it is not used. Rename the entry point, or uninstall that package"
+                f"{name[:LONGEST_NAME]!r}, which {origins} offers ({group}), is not a valid name: letters, digits and "
+                f"'_', not beginning with '_' or a digit; it is not used. Rename the entry point, or uninstall that "
+                f"package"
             )
         else:
             usable[name] = points[0]

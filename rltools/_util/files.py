@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writes files that appear whole or not at all, and guards a folder against two writers in one process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`; the file takes its place once the block has ended without an error.
+    """Yield a temporary path beside `path`; the file takes its final name when the block ends without an error.
 
     Raises:
         RecordingError: the disk is full, or the folder cannot be written to.
@@ -36,10 +36,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Give a finished temporary file its name, once its content is on the disk.
+    """Give a finished temporary file its final name, after its content is on disk.
 
     Raises:
-        RecordingError: the folder that is being written to is not there any more.
+        RecordingError: the folder that is being written to does not exist any more.
     """
     check_there(path)
     descriptor = os.open(temporary, os.O_RDONLY)
@@ -52,28 +52,28 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """Where the content of `path` is collected until it is whole."""
+    """The path at which the content of `path` is written until it is complete."""
     temporary = path.with_name(f"{_TEMPORARY}{path.name}")
     _UNFINISHED.add(temporary)
     return temporary
 
 
 def discard(temporary: Path) -> None:
-    """Remove a temporary file, if it is there; what made its writing fail is what is to be said, not what fails now."""
+    """Remove a temporary file if it exists; errors are ignored, because the one that led here is to be reported."""
     with suppress(OSError):
         temporary.unlink(missing_ok=True)
     _UNFINISHED.discard(temporary)
 
 
 def remove_unfinished() -> None:
-    """Remove the temporary files of everything that this process writes: it ends now."""
+    """Remove all temporary files of this process, which is about to end."""
     for temporary in list(_UNFINISHED):
         discard(temporary)
 
 
 @contextmanager
 def os_errors_as(folder: Path) -> Iterator[None]:
-    """Say in one line that a folder cannot be written to, and why; nothing that is there is touched.
+    """Turn an OSError into one line that says which folder cannot be written to, and why.
 
     Raises:
         RecordingError: in place of OSError.
@@ -94,11 +94,11 @@ def unfinished_in(folder: Path) -> list[Path]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and the like wait until the block has ended, so that a write that has begun is finished."""
+    """Delay Ctrl-C and similar signals until the block has ended, so that a write that has begun is completed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Those that raise something here; others end the process at once, or are ignored, as in the background.
+    # Only handlers in Python can be delayed; other signals end the process immediately or are ignored.
     handlers = {number: handler for number in _ENDING if callable(handler := signal.getsignal(number))}
     arrived: list[tuple[int, FrameType | None]] = []
     for number in handlers:
@@ -113,15 +113,15 @@ def uninterrupted() -> Iterator[None]:
 
 
 def numbered(folder: Path) -> tuple[int, ...]:
-    """The numbers of the files `000012.parquet` in a folder, in order; the listing is the truth."""
+    """The numbers of the files `000012.parquet` in a folder, in ascending order."""
     if not folder.is_dir():
         return ()
-    found = [int(path.stem) for path in folder.glob("*.parquet") if path.stem.isascii() and path.stem.isdigit()]
-    return tuple(sorted(number for number in found if numbered_path(folder, number).is_file()))
+    numbers = [int(path.stem) for path in folder.glob("*.parquet") if path.stem.isascii() and path.stem.isdigit()]
+    return tuple(sorted(number for number in numbers if numbered_path(folder, number).is_file()))
 
 
 def numbered_path(folder: Path, number: int) -> Path:
-    """Where the file of this number is."""
+    """The path of the file with this number."""
     return folder / f"{number:06d}.parquet"
 
 
@@ -129,13 +129,13 @@ _GUARD = threading.Lock()
 
 
 @dataclass(frozen=True)
-class HeldFolder:
+class OutputFolder:
     """A folder that is being written to.
 
     Attributes:
-        path: as it was given.
-        purpose: what it is held for; one folder may be held for several.
-        descriptor: of the folder itself, wherever it is moved to.
+        path: of the folder.
+        purpose: what is written; a folder may have a writer for each of several purposes.
+        descriptor: an open file descriptor of the folder, which stays valid when it is moved.
         identity: device and inode.
     """
 
@@ -144,15 +144,15 @@ class HeldFolder:
     descriptor: int
     identity: tuple[int, int]
 
-    def is_there(self) -> bool:
-        """Whether its path still leads to it."""
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to this folder."""
         try:
             return _identity(self.path.stat()) == self.identity
         except OSError:
             return False
 
-    def now_at(self) -> Path | None:
-        """Where it is now, if anywhere; only Linux says."""
+    def new_path(self) -> Path | None:
+        """Where the folder was moved to, if anywhere; known on Linux only."""
         if sys.platform != "linux":
             return None
         with suppress(OSError):
@@ -162,8 +162,8 @@ class HeldFolder:
         return None
 
     def lost(self) -> RecordingError:
-        """What to say where it is not there any more."""
-        moved = self.now_at()
+        """The error for a folder that is not in its place any more."""
+        moved = self.new_path()
         rest = (
             f"it is now {moved}, with everything that was finished before"
             if moved is not None
@@ -175,48 +175,48 @@ class HeldFolder:
         )
 
 
-_HELD: dict[tuple[int, int, str], HeldFolder] = {}
+_OUTPUTS: dict[tuple[int, int, str], OutputFolder] = {}
 
 
 @contextmanager
-def held(folder: Path, purpose: str) -> Iterator[HeldFolder]:
-    """Hold a folder against other threads and calls of this process; locks of files are between processes.
+def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
+    """Exclude other writers of this process from a folder; file locks exclude other processes only.
 
     Raises:
-        ConflictError: this process holds it already.
+        ConflictError: this process is writing to it already.
         OSError: it cannot be opened.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         identity = _identity(os.fstat(descriptor))
-        entry = HeldFolder(folder, purpose, descriptor, identity)
+        output = OutputFolder(folder, purpose, descriptor, identity)
         with _GUARD:
-            if (*identity, purpose) in _HELD:
+            if (*identity, purpose) in _OUTPUTS:
                 raise ConflictError(
                     f"this process is writing to {folder} already; wait for it, close what writes there, or choose "
                     f"another folder"
                 )
-            _HELD[*identity, purpose] = entry
+            _OUTPUTS[*identity, purpose] = output
         try:
-            yield entry
+            yield output
         finally:
             with _GUARD:
-                _HELD.pop((*identity, purpose), None)
+                _OUTPUTS.pop((*identity, purpose), None)
     finally:
         os.close(descriptor)
 
 
 def check_there(path: Path) -> None:
-    """The folder that is held, and in which a file is to appear, is still the one at its path.
+    """Check that the folder that is being written to, and that is to hold `path`, is still in its place.
 
     Raises:
         RecordingError: it was removed, renamed or replaced.
     """
     with _GUARD:
-        around = [entry for entry in _HELD.values() if entry.path in path.parents]
-    for entry in around:
-        if not entry.is_there():
-            raise entry.lost()
+        around = [output for output in _OUTPUTS.values() if output.path in path.parents]
+    for output in around:
+        if not output.is_in_place():
+            raise output.lost()
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""Reads files from elsewhere: only regular ones, of bounded size, and without blocking.
+"""Reads files of unknown origin: only regular ones, of bounded size, and without blocking.
 
-A name can be that of a pipe, which nobody writes to, of a device, which never ends, or of terabytes that take no room.
+A path may lead to a pipe that has no writer, to a device without end, or to a sparse file of terabytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether there is a regular file; False of a name that no file can have, and where it cannot be looked at."""
+    """Whether the path leads to a regular file; False for an invalid name and for a path without access."""
     try:
         return Path(path).is_file()
     except (OSError, ValueError):
@@ -28,7 +28,7 @@ def is_file(path: str | Path) -> bool:
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether there is a folder; see `is_file`."""
+    """Whether the path leads to a folder; see `is_file`."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -36,7 +36,7 @@ def is_folder(path: str | Path) -> bool:
 
 
 def is_there(path: str | Path) -> bool:
-    """Whether there is anything, also a link that leads nowhere; see `is_file`."""
+    """Whether the path leads to anything, including a broken link; see `is_file`."""
     try:
         Path(path).lstat()
     except (OSError, ValueError):
@@ -47,26 +47,26 @@ def is_there(path: str | Path) -> bool:
 def read_foreign(
     path: Path, limit: int, *, unreadable: type[RltoolsError], unfit: type[RltoolsError] | None = None
 ) -> bytes:
-    """The bytes of a file of at most `limit` bytes.
+    """Read a file of at most `limit` bytes.
 
     Args:
         path: of the file.
         limit: in bytes.
-        unreadable: raised where it cannot be opened or read.
-        unfit: raised where it is larger, or no regular file; the same by default.
+        unreadable: raised if it cannot be opened or read.
+        unfit: raised if it is larger, or not a regular file; the same by default.
 
     Raises:
         RltoolsError: of these two types.
     """
     with _opened(path, limit, unreadable, unfit or unreadable) as file:
         content = file.read(limit + 1)
-    if len(content) > limit:  # it grew meanwhile
+    if len(content) > limit:  # it has grown since it was opened
         raise (unfit or unreadable)(_too_large(path, limit))
     return content
 
 
 def ends_of(path: Path, size: int) -> tuple[bytes, bytes]:
-    """The first and last bytes of a regular file of any size; empty where it is not one or cannot be read."""
+    """The first and the last `size` bytes of a regular file; empty if it is no regular file or cannot be read."""
     try:
         with _opened(path, None, RltoolsError, RltoolsError) as file:
             head = file.read(size)
@@ -94,11 +94,11 @@ def _opened(
 ) -> Iterator[BinaryIO]:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        # Without O_NONBLOCK opening a pipe waits for a writer.
         with os.fdopen(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise unfit(f"{path} is a pipe or a device, not a file; not read. Give a file's path")
+                raise unfit(f"{path} is a pipe or a device, not a file; not read. Give the path of a file")
             if limit is not None and status.st_size > limit:
                 raise unfit(_too_large(path, limit))
             yield file

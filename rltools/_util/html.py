@@ -1,4 +1,4 @@
-"""What every page has in common: nothing is loaded, nothing runs but the package's own text, names are escaped."""
+"""The HTML that all pages share: a content security policy, escaped names, and no resources from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 FRAMES = "frame-src 'self' file:"
-"""For a page that shows other pages of its folder, from disk or from a server."""
+"""The directive for a page that embeds other pages of its folder, from disk or from a server."""
 
 
 def security_policy(styles: Sequence[str], scripts: Sequence[str] = (), *further: str) -> str:
-    """A content security policy under which exactly these texts count as styles and scripts."""
+    """A content security policy that allows exactly these styles and scripts, by their hashes."""
     parts = ["default-src 'none'", "img-src data:", "base-uri 'none'", "form-action 'none'"]
     parts += [f"style-src {_hashes(styles)}"] if styles else []
     parts += [f"script-src {_hashes(scripts)}"] if scripts else []
@@ -37,23 +37,23 @@ HEAD = """<!doctype html>
 
 
 def head(title: str, style: str, policy: str) -> Markup:
-    """Everything of a page before its body; `style` is the package's own text, `title` may be anybody's."""
+    """The part of a page before its body; `style` must be our own text, `title` may be any text."""
     from markupsafe import Markup
 
     return Markup(render(HEAD, title=title, style=Markup(style), policy=policy))  # noqa: S704
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a Jinja template; every value is escaped unless it is Markup, and a missing one is an error."""
+    """Fill a Jinja template; values are escaped unless they are Markup, and a missing value is an error."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(template).render(**values)
 
 
-def image_address(picture: bytes, kind: str = "png") -> str:
-    """A picture as an address that carries it."""
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+def image_address(image: bytes, kind: str = "png") -> str:
+    """An encoded image as a `data:` URL."""
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 def _hashes(texts: Sequence[str]) -> str:

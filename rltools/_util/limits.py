@@ -1,7 +1,4 @@
-"""Limits on what can be asked for at once: far more than anybody needs, and anything beyond is refused immediately.
-
-A number can come out of somebody's file, or have a digit too many.
-"""
+"""Upper limits of arguments: far beyond what is needed, so that a mistyped or malicious number fails immediately."""
 
 from __future__ import annotations
 
@@ -12,28 +9,28 @@ from rltools.errors import ArgumentError
 
 MAX_EPISODES = 1_000_000
 MAX_STEPS = 1_000_000_000
-"""Of an episode."""
+"""Steps of an episode."""
 MAX_SEED = 10**18
-"""Of the first episode; the others follow, and all fit into 64 bits."""
+"""Seed of the first episode; those of the others are larger, and all fit into 64 bits."""
 MAX_REFERENCES = 100_000
 MAX_WINDOW = 10_000
-"""Observations that a recurrent policy is explained through."""
+"""Past observations that a recurrent policy is explained through."""
 MAX_PARAMETER = 100_000
-"""Of a method: samples, masks, pixels and the like."""
+"""Numeric parameters of a method: samples, masks, pixels, ..."""
 MAX_TEXT = 1_000
-"""Characters of a text that is a parameter of a method."""
+"""Characters of a text parameter of a method."""
 MAX_THREADS = 4096
 MAX_TARGETS = 100
-"""Scores in one target."""
+"""Scores that one target combines."""
 MAX_WRAPPERS = 50
-"""Around an environment."""
+"""Wrappers around an environment."""
 MAX_STACK = 100
-"""Observations that wrappers of a file put together, all of them multiplied."""
+"""Observations that the wrappers named in a file stack, multiplied over all wrappers."""
 MAX_ARGUMENTS = 10_000
-"""Values among the arguments of an environment or a wrapper of a file, and characters of one."""
+"""Values in the arguments of an environment or a wrapper named in a file, and characters of a value."""
 _MOST_DIGITS = 30
-# By a word in the name of an argument; the first that fits counts.
-_MOST = (
+# By a word in the name of an argument; the first match counts.
+_LIMITS = (
     ({"steps", "seed", "time", "reward", "frames", "episode", "limit"}, MAX_SEED),
     ({"stack"}, MAX_STACK),
     ({"size", "width", "height", "depth", "rows", "cols", "columns", "shape", "resolution", "dim", "dims"}, 2048),
@@ -43,10 +40,10 @@ _MOST = (
 
 
 def check_count(name: str, number: Any, *, least: int = 1, most: int) -> None:
-    """Refuse anything but a whole number within the limits.
+    """Check that an argument is a whole number within limits.
 
     Raises:
-        ArgumentError: it is.
+        ArgumentError: it is not.
 
     >>> check_count("episodes", 10**40, most=MAX_EPISODES)
     Traceback (most recent call last):
@@ -62,7 +59,7 @@ def check_count(name: str, number: Any, *, least: int = 1, most: int) -> None:
 
 
 def in_digits(number: float) -> str:
-    """A number for a message; of one too long to be read, and perhaps to be written, how long it is."""
+    """A number for a message, or its number of digits if it is too long to read or even to convert to text."""
     if not isinstance(number, int):
         return f"{number}"
     digits = len(str(abs(number))) if number.bit_length() < 10_000 else round(number.bit_length() * 0.30103)
@@ -70,35 +67,35 @@ def in_digits(number: float) -> str:
 
 
 def oversized(arguments: Any, name: str = "") -> str:
-    """What is far too large in the arguments of an environment or a wrapper out of somebody's file; "" for nothing.
+    """What is far too large in the arguments of an environment or a wrapper named in a file; "" if nothing is.
 
-    Numbers whose names say how much of something is made are to be small: that much is made at once.
+    Arguments whose names say how much of something is allocated have small limits.
 
     Args:
         arguments: plain data.
-        name: of the argument that it is, or is part of.
+        name: of the argument that the data are, or are part of.
 
     >>> oversized({"stack_size": 10**9}), oversized({"max_steps": 10_000})
     ('stack_size is 1,000,000,000, where 100 is the most', '')
     """
     left = MAX_ARGUMENTS
-    waiting: list[tuple[str, Any]] = [(name, arguments)]
-    while waiting:
-        name, value = waiting.pop()
+    pending: list[tuple[str, Any]] = [(name, arguments)]
+    while pending:
+        name, value = pending.pop()
         left -= 1
         if left < 0:
             return f"there are more than {MAX_ARGUMENTS:,} arguments"
         if isinstance(value, dict):
-            waiting += [(str(key), entry) for key, entry in value.items()]
+            pending += [(str(key), element) for key, element in value.items()]
         elif isinstance(value, list | tuple):
-            waiting += [(name, entry) for entry in value]
+            pending += [(name, element) for element in value]
         elif isinstance(value, str) and len(value) > MAX_ARGUMENTS:
             return f"{name[:80]} is a text of {len(value):,} characters, where {MAX_ARGUMENTS:,} are the most"
-        elif isinstance(value, int) and abs(value) > (most := _most(name)):
+        elif isinstance(value, int) and abs(value) > (most := _limit(name)):
             return f"{name[:80]} is {in_digits(value)}, where {most:,} is the most"
     return ""
 
 
-def _most(name: str) -> int:
+def _limit(name: str) -> int:
     words = set(name.lower().split("_"))
-    return next((most for known, most in _MOST if words & known), MAX_SEED)
+    return next((most for keywords, most in _LIMITS if words & keywords), MAX_SEED)

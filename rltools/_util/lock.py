@@ -1,4 +1,4 @@
-"""One writer per folder, in this process and among all."""
+"""A lock that lets a folder have one writer, among all threads and processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rltools._util.files import discard, held, os_errors_as, temporary_name, unfinished_in
+from rltools._util.files import discard, one_writer, os_errors_as, temporary_name, unfinished_in
 from rltools.errors import ConflictError, RecordingError
 
 LOCK = ".lock"
@@ -14,22 +14,22 @@ LOCK = ".lock"
 
 @contextmanager
 def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
-    """Hold the folder's lock, and clear away what a writer that was killed left unfinished.
+    """Hold the lock of a folder, and remove unfinished files of a writer that was killed.
 
     Args:
-        folder: made where there is none.
-        lock_name: of the lock's file; writers of the same name exclude each other.
+        folder: created if it does not exist.
+        lock_name: name of the lock file; writers with the same name exclude each other.
 
     Raises:
-        ConflictError: somebody else is writing there, in this process or in another.
-        RecordingError: the folder cannot be written to; or, at the end, it is not there any more.
+        ConflictError: the folder has another writer, in this process or in another one.
+        RecordingError: the folder cannot be written to, or it has been removed or moved at the end.
     """
     from filelock import FileLock, Timeout
 
     with os_errors_as(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with os_errors_as(folder), held(folder, lock_name) as entry:
-        # Threads may hand it on: a wrapper may be closed, or collected, in another one.
+    with os_errors_as(folder), one_writer(folder, lock_name) as output:
+        # Not local to a thread: a wrapper may be closed, or garbage-collected, in another one.
         lock = FileLock(folder / lock_name, thread_local=False)
         try:
             lock.acquire(timeout=0)
@@ -41,37 +41,37 @@ def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
             _clear(folder)
             yield
         except (OSError, RecordingError) as error:
-            if entry.is_there():
+            if output.is_in_place():
                 raise
-            raise entry.lost() from error
+            raise output.lost() from error
         finally:
-            if not entry.is_there() and (moved := entry.now_at()) is not None:
+            if not output.is_in_place() and (moved := output.new_path()) is not None:
                 with suppress(OSError):
                     _clear(moved)
             lock.release()
-        if not entry.is_there():
-            raise entry.lost()
+        if not output.is_in_place():
+            raise output.lost()
 
 
 def check_kept(folder: Path, paths: Iterable[Path]) -> None:
-    """What was written is still there.
+    """Check that files that were written still exist.
 
     Raises:
-        RecordingError: something was taken away meanwhile.
+        RecordingError: at least one was removed in the meantime.
     """
-    gone = [path for path in paths if not path.is_file()]
-    if gone:
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
         raise RecordingError(
-            f"{len(gone)} files that were written to {folder} are not there any more ({gone[0]} is the first): they "
-            f"were removed meanwhile. Run the same again; only those files are made again"
+            f"{len(missing)} files that were written to {folder} do not exist any more ({missing[0]} is the first): "
+            f"they were removed in the meantime. Run the same again; only those files are written again"
         )
 
 
 def _clear(folder: Path) -> None:
-    # Only where this lock is what a writer holds: beneath `folder` may lie other recordings, and pages in the making.
+    # Only places that this lock covers: `folder` may contain other recordings, and pages that are being written.
     attributions = [*folder.glob("attributions/*"), *folder.glob("attributions/*/draws")]
-    rooms = [folder / "episodes", folder / "frames", *attributions]
-    for room in rooms:
-        for unfinished in unfinished_in(room):
+    places = [folder / "episodes", folder / "frames", *attributions]
+    for place in places:
+        for unfinished in unfinished_in(place):
             unfinished.unlink(missing_ok=True)
     discard(temporary_name(folder / "recording.json"))

@@ -1,22 +1,24 @@
-"""How objects show themselves in a notebook: the classes ask here, and `rltools` itself says what draws them.
+"""The HTML representation of objects in a notebook: `rltools` registers the renderer that classes call here.
 
-What draws an object imports the room of its class, so that class cannot import it back.
+The renderer imports the rooms of these classes, so they cannot import it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+TYPE_CHECKING = False  # importing `typing` or `collections` takes long, and rltools itself imports this
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-Renderer = Callable[[object], str]
+    Renderer = Callable[[object], str]
 
 _load: list[Callable[[], Renderer]] = []
 
 
 def render_with(load: Callable[[], Renderer]) -> None:
-    """Say what draws objects; `load` is called when the first of them is shown."""
+    """Register a renderer; `load` is called for the first object that is displayed."""
     _load[:] = [load]
 
 
-def notebook_html(shown: object) -> str | None:
-    """The HTML of an object; None leaves it to the notebook, which then prints it."""
-    return _load[0]()(shown) if _load else None
+def notebook_html(thing: object) -> str | None:
+    """The HTML of an object; None lets the notebook print its repr."""
+    return _load[0]()(thing) if _load else None

@@ -1,4 +1,4 @@
-"""Progress of long work on standard error: a bar on a terminal, and lines now and then in a log."""
+"""Progress of long work on standard error: a bar on a terminal, and occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from time import monotonic
 
 from rltools._util import console
 from rltools._util.console import as_text
+from rltools._util.text import plural
 
 FIRST_LINES = (10.0, 30.0, 60.0)
-"""Seconds after which a log has a line on how far the work is; then every minute."""
+"""Seconds after which a log gets a line about the progress; then every minute."""
 
 
 @contextmanager
 def progress_bar(
-    description: str, total: float, *, shown: bool, unit: str = "step"
+    description: str, total: float, *, show: bool, unit: str = "step"
 ) -> Iterator[Callable[[float], None]]:
-    """Show progress; yields what to call with how much was done since the last call.
+    """Show progress; yields a function to call with the amount of work done since the last call.
 
-    On a terminal or in a notebook it is a bar. Elsewhere, in a log, it is a line when the work begins, further ones
-    after 10 s, 30 s and each minute, and one at the end of work that took so long, without control characters.
+    On a terminal or in a notebook it is a bar. Elsewhere, in a log, it is a line at the beginning, further ones after
+    10 s, 30 s and each minute, and one at the end of work that took at least 10 s, without control characters.
 
     Args:
         description: of the work.
-        total: how much there is to do, in units.
-        shown: False for nothing at all.
+        total: amount of work, in units.
+        show: False prints nothing.
         unit: what is counted, in the singular.
     """
-    if not shown or total <= 0:
+    if not show or total <= 0:
         yield lambda done: None
-    elif drawn_over():
+    elif is_redrawable():
         with _bar(description, total) as advance:
             yield advance
     else:
@@ -39,14 +40,14 @@ def progress_bar(
             yield advance
 
 
-def say(text: str, *, shown: bool) -> None:
-    """A line on standard error beside the progress, if that is shown."""
-    if shown:
+def say(text: str, *, show: bool) -> None:
+    """Print a line on standard error, if progress is shown."""
+    if show:
         console.say(text, error=True)
 
 
-def drawn_over() -> bool:
-    """Whether a bar can be drawn again and again in the same place."""
+def is_redrawable() -> bool:
+    """Whether a bar can be redrawn in place on standard error."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -61,7 +62,7 @@ def _bar(description: str, total: float) -> Iterator[Callable[[float], None]]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>5.1f}%"),  # of 300 costly steps the first one can take a minute
+        TextColumn("{task.percentage:>5.1f}%"),  # the first of 300 costly steps can take a minute
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
@@ -72,29 +73,29 @@ def _bar(description: str, total: float) -> Iterator[Callable[[float], None]]:
 
 @contextmanager
 def _lines(description: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    begun, done = monotonic(), 0.0
+    start, done = monotonic(), 0.0
     due = iter(FIRST_LINES)
-    following = next(due)
-    say(f"{description}: {total:,.0f} {unit}{'' if total == 1 else 's'}", shown=True)
+    next_line = next(due)
+    say(f"{description}: {plural(round(total), unit)}", show=True)
 
     def advance(more: float) -> None:
-        nonlocal done, following
+        nonlocal done, next_line
         done += more
-        passed = monotonic() - begun
-        if passed < following or done >= total:
+        passed = monotonic() - start
+        if passed < next_line or done >= total:
             return
         left = f", about {duration(passed * (total - done) / done)} left" if done > 0 else ""
-        say(f"{description}: {done / total:.1%} after {duration(passed)}{left}", shown=True)
-        while following <= passed:
-            following = next(due, following + 60)
+        say(f"{description}: {done / total:.1%} after {duration(passed)}{left}", show=True)
+        while next_line <= passed:
+            next_line = next(due, next_line + 60)
 
     yield advance
-    if (passed := monotonic() - begun) >= FIRST_LINES[0]:
-        say(f"{description}: done in {duration(passed)}", shown=True)
+    if (passed := monotonic() - start) >= FIRST_LINES[0]:
+        say(f"{description}: done in {duration(passed)}", show=True)
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it.
+    """A duration in a readable unit.
 
     >>> duration(0.4), duration(8.2), duration(100), duration(4000), duration(200_000)
     ('1 s', '8 s', '100 s', '67 min', '56 h')

@@ -1,4 +1,4 @@
-"""What a result looks like where it is printed: what it holds, and not all of its numbers."""
+"""A short `__repr__` for dataclasses that hold arrays."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Mapping
 from typing import Any
 
 LONGEST = 72
-"""Characters of a text; beyond them the middle is left out."""
-MOST = 4
-"""So many entries of a sequence are shown."""
+"""Characters of a text; the middle of a longer one is left out."""
+MAX_ELEMENTS = 4
+"""Elements of a sequence that are written."""
 
 
 def short_repr(thing: Any) -> str:
     """The `__repr__` of a dataclass that holds arrays: `ActResult(actions=int64[20], scores=float32[20, 2])`.
 
-    Arrays and tensors are shown by dtype and shape, long texts and sequences by their ends, and a field that is its
-    default or None not at all.
+    Arrays and tensors are written as dtype and shape, long texts and sequences are shortened, and fields that are None
+    or equal to their default are left out.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
     >>> @dataclass
-    ... class Drawn:
+    ... class Samples:
     ...     values: np.ndarray
     ...     names: tuple[str, ...]
     ...     residual: np.ndarray | None = None
     ...     __repr__ = short_repr
-    >>> Drawn(np.zeros((500, 4)), tuple("abcdef"))
-    Drawn(values=float64[500, 4], names=('a', 'b', 'c', ... 6 in all))
+    >>> Samples(np.zeros((500, 4)), tuple("abcdef"))
+    Samples(values=float64[500, 4], names=('a', 'b', 'c', ... 6 in all))
     """
     fields = [
         f"{field.name}={_field_repr(getattr(thing, field.name))}"
@@ -42,7 +42,7 @@ def _is_left_out(value: Any, default: Any) -> bool:
 
 
 def array_repr(value: Any) -> str:
-    """`float32[20, 4]`, or `int64(3)` for a single number; "" for what is no array or tensor."""
+    """`float32[20, 4]`, or `int64(3)` for a scalar; "" for anything but an array or a tensor."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is None or dtype is None:
         return ""
@@ -51,12 +51,12 @@ def array_repr(value: Any) -> str:
 
 
 def value_repr(value: Any) -> str:
-    """The repr of a single value, cut in the middle where it is long."""
+    """The repr of a value, with the middle left out if it is long."""
     return repr(value) if dataclasses.is_dataclass(value) else short_text(repr(value))
 
 
 def short_text(text: str) -> str:
-    """A text of at most `LONGEST` characters, the middle left out."""
+    """A text of at most `LONGEST` characters, with the middle left out if it is longer."""
     half = LONGEST // 2
     return text if len(text) <= LONGEST else f"{text[:half]}...{text[3 - half :]}"
 
@@ -65,13 +65,19 @@ def _field_repr(value: Any) -> str:
     if array := array_repr(value):
         return array
     if isinstance(value, Mapping):
-        return f"{{{_some([f'{key!r}: {_field_repr(value[key])}' for key in list(value)[:MOST]], len(value))}}}"
+        pairs = [f"{key!r}: {_field_repr(value[key])}" for key in list(value)[:MAX_ELEMENTS]]
+        return f"{{{_joined(pairs, len(value))}}}"
     if isinstance(value, (tuple, list)):
         ends = "()" if isinstance(value, tuple) else "[]"
         single = "," if isinstance(value, tuple) and len(value) == 1 else ""
-        return f"{ends[0]}{_some([_field_repr(entry) for entry in value[:MOST]], len(value))}{single}{ends[1]}"
+        elements = [_field_repr(element) for element in value[:MAX_ELEMENTS]]
+        return f"{ends[0]}{_joined(elements, len(value))}{single}{ends[1]}"
     return value_repr(value)
 
 
-def _some(entries: list[str], count: int) -> str:
-    return ", ".join(entries) if count <= MOST else ", ".join([*entries[: MOST - 1], f"... {count} in all"])
+def _joined(elements: list[str], count: int) -> str:
+    return (
+        ", ".join(elements)
+        if count <= MAX_ELEMENTS
+        else ", ".join([*elements[: MAX_ELEMENTS - 1], f"... {count} in all"])
+    )

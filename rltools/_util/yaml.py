@@ -1,8 +1,7 @@
-"""Reading YAML that somebody else wrote: data only, in full or not at all."""
+"""Reads YAML of unknown origin as plain data, and validates it with pydantic models."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ruamel.yaml.parser import Parser
 
 from rltools._util.console import as_text
 from rltools._util.foreign_files import read_foreign
+from rltools._util.text import nearest_names, plural
 from rltools.errors import ConfigError
 
 MAX_BYTES = 200_000
@@ -34,8 +34,8 @@ MAX_VALUES = 8_000
 MAX_DEPTH = 20
 MAX_DIGITS = 100
 MAX_FAULTS = 50
-MAX_SHOWN = 80
-"""Characters of somebody's key or value in an error."""
+MAX_QUOTED = 80
+"""Characters of a key or a value that an error quotes."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|[0-9_.:eE+-]+)")
 _CORE_TAGS = {None} | {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
@@ -58,13 +58,13 @@ _PLAIN = {
     "too_long": "must have no more than {max_length} entries",
     "invalid-json-value": "must be a text, a number, true, false, null, a list or `key: value`s",
 }
-"""Plain words for pydantic's types of faults. Where something has a least length, it is 1."""
+"""Plain words for pydantic's types of errors; every minimum length in our models is 1."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """What a YAML 1.2 file of UTF-8 text says: one mapping of plain data. Nothing in it is executed.
+    """The mapping in a YAML 1.2 file of UTF-8 text, as plain data. Nothing in it is executed.
 
-    `1e-3` is a number and `no` is a string, as YAML 1.2 has it.
+    `1e-3` is a number and `no` is a string, as in YAML 1.2.
 
     Raises:
         ConfigError: a file that cannot be read or is larger than 200 kB, and all that `parse_yaml` refuses.
@@ -77,7 +77,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
-    """The mapping that YAML text holds; `where` is what errors call it.
+    """The mapping in YAML text; `where` names the text in errors.
 
     Raises:
         ConfigError: a syntax error, a duplicate key, an alias, an anchor, a merge key, a directive, a tag beyond the
@@ -92,10 +92,10 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
         data = load_model(text, lambda walk: _check(walk, where))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{where}, line {mark.line + 1}" if mark is not None else where
-        raise ConfigError(f"{place}: {' '.join(str(error.problem or error.context).split())}") from error
+        position = f"{where}, line {mark.line + 1}" if mark is not None else where
+        raise ConfigError(f"{position}: {' '.join(str(error.problem or error.context).split())}") from error
     except (YAMLError, ValueError, LookupError, TypeError) as error:
-        # The last three come from values that do not suit their tag, and from keys that are no keys.
+        # The last three come from values that do not match their tag, and from keys that cannot be hashed.
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{where} holds {type(data).__name__ if data is not None else 'nothing'}, not `key: value`s")
@@ -187,7 +187,7 @@ def _scalar_fault(event: ScalarEvent) -> str | None:
 
 
 def long_number(event: Event) -> str | None:
-    """What is wrong with a number that Python may not even be able to print; None of anything else."""
+    """What is wrong with a number that is too long for Python to print; None for anything else."""
     if not isinstance(event, ScalarEvent) or not event.implicit[0] or len(event.value) <= MAX_DIGITS:
         return None
     if _NUMBER.fullmatch(event.value) is None:
@@ -196,43 +196,42 @@ def long_number(event: Event) -> str | None:
 
 
 def validate(model: type[M], data: Any, path: Path) -> M:
-    """`data` as a `model`, which should forbid extra keys and be strict.
+    """Validate `data` with a `model`, which should be strict and forbid extra keys.
 
     Raises:
-        ConfigError: everything that is wrong, at once: each fault with its key, the value found, and for an unknown key
-            the nearest known one.
+        ConfigError: lists all faults, each with its key and value, and the nearest valid key for an unknown one.
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-    faults = [as_text(_describe(model, data, entry)) for entry in found[:MAX_FAULTS]]
-    if len(found) == 1:
+        errors = error.errors(include_url=False)
+    faults = [as_text(_describe(model, data, details)) for details in errors[:MAX_FAULTS]]
+    if len(errors) == 1:
         raise ConfigError(f"{path}: {faults[0]}")
-    more = [f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else []
-    lines = [f"{as_text(path)}: {len(found)} faults", *(f"  {line}" for line in [*faults, *more])]
+    more = [f"and {len(errors) - MAX_FAULTS} more"] if len(errors) > MAX_FAULTS else []
+    lines = [f"{as_text(path)}: {plural(len(errors), 'fault')}", *(f"  {line}" for line in [*faults, *more])]
     raise ConfigError("\n".join(lines))
 
 
-def _describe(model: type[BaseModel], data: Any, entry: Any) -> str:
-    location, plain = entry["loc"], _PLAIN.get(entry["type"])
-    message = plain.format(**entry.get("ctx", {})) if plain else entry["msg"].removeprefix("Value error, ")
-    where = _key_path(data, location, missing=entry["type"] == "missing")
-    if entry["type"] == "missing":
+def _describe(model: type[BaseModel], data: Any, details: Any) -> str:
+    location, plain = details["loc"], _PLAIN.get(details["type"])
+    message = plain.format(**details.get("ctx", {})) if plain else details["msg"].removeprefix("Value error, ")
+    where = _key_path(data, location, missing=details["type"] == "missing")
+    if details["type"] == "missing":
         return f"{where}: missing"
-    if entry["type"] == "extra_forbidden":
-        known = _known_keys(model, location[:-1])
-        near = difflib.get_close_matches(str(location[-1])[:MAX_SHOWN], known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    if details["type"] == "extra_forbidden":
+        keys = _valid_keys(model, location[:-1])
+        near = nearest_names(str(location[-1]), keys, count=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(keys)}"
         return f"{where}: unknown key; {hint}"
-    value = repr(entry["input"])
-    said = isinstance(entry["input"], dict) or value in message
-    found = "" if said else f", not {_shortened(value)}"
-    return f"{where}: {message[0].lower() + message[1:]}{found}"
+    value = repr(details["input"])
+    quoted = isinstance(details["input"], dict) or value in message
+    ending = "" if quoted else f", not {_shortened(value)}"
+    return f"{where}: {message[0].lower() + message[1:]}{ending}"
 
 
 def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> str:
-    """The location in the file: pydantic's also names branches of unions, which no file has."""
+    """The location in the file; that of pydantic also names branches of unions, which are not in the file."""
     path = ""
     for position, part in enumerate(location):
         absent = missing and position == len(location) - 1
@@ -244,19 +243,19 @@ def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> s
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
 
 
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _valid_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     models = [model]
     for part in location:
-        annotations = [known.model_fields[part].annotation for known in models if part in known.model_fields]
-        models = [found for annotation in annotations for found in _models(annotation)] or models
-    return sorted({key for known in models for key in known.model_fields})
+        annotations = [parent.model_fields[part].annotation for parent in models if part in parent.model_fields]
+        models = [child for annotation in annotations for child in _models(annotation)] or models
+    return sorted({key for leaf in models for key in leaf.model_fields})
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that an annotation like `tuple[Entry, ...] | None` speaks of."""
+    """The models in an annotation such as `tuple[Entry, ...] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):

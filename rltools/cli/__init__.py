@@ -1,7 +1,9 @@
-"""The command `rltools`.
+"""The command `rltools`: each command turns what is typed into one call that a script could make as well.
 
-Nothing heavy is imported before a command runs, so that `--help` answers at once; and nothing at all before `main` can
-say that it was interrupted.
+It may import every other room. `app.py` is the typer application, `options.py` holds the options that commands share
+and the table that turns arguments in error messages into options, `commands/` has one file for each command. Nothing
+heavy is imported before a command runs, so that `--help` answers immediately; and nothing at all is imported before
+`main` can catch an interrupt. Read `main` below first.
 """
 
 from __future__ import annotations
@@ -10,166 +12,165 @@ import errno
 import os
 import sys
 
-TYPE_CHECKING = False  # importing it takes as long as all else here
+TYPE_CHECKING = False  # importing it takes as long as everything else here
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from rltools.cli._signals import Ending
+    from rltools.cli.signals import EndRequest
 
 
 def main() -> None:
-    """Run the command; every error is one line that says what to do, and a non-zero exit.
+    """Run the command; an error is printed as one line that says what to do.
 
     Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted, 143 terminated.
     """
     try:
-        # SDL looks for a screen and a sound card that frames do not need, and complains where there are none.
+        # SDL looks for a screen and a sound card, which frames do not need, and complains if there are none.
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         os.environ.setdefault("MPLBACKEND", "Agg")
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")  # names of files need not be text
-        from rltools.cli._signals import heard
+                stream.reconfigure(errors="backslashreplace")  # file names need not be valid text
+        from rltools.cli.signals import catch_signals
 
-        with heard() as ending:
-            code = guarded(_run_app, ending)
-    except KeyboardInterrupt:  # so early that nothing was begun
-        code = _say("interrupted before anything was begun", 130)
+        with catch_signals() as request:
+            code = guarded(_run_app, request)
+    except KeyboardInterrupt:  # before anything has begun
+        code = _print_error("interrupted before anything was begun", 130)
     sys.exit(code)
 
 
 def _run_app() -> object:
-    from rltools.cli import _commands, _showing  # noqa: F401 - they add themselves to the app
-    from rltools.cli._app import app
+    from rltools.cli.app import app_with_commands
 
-    return app(prog_name="rltools", standalone_mode=False)
+    return app_with_commands()(prog_name="rltools", standalone_mode=False)
 
 
-def guarded(run: Callable[[], object], ending: Ending) -> int:
-    """Run something; say in one line what went wrong, and return the exit code."""
+def guarded(run: Callable[[], object], request: EndRequest) -> int:
+    """Call a function, print in one line what went wrong, and return the exit code."""
     try:
-        code = _guarded(run, ending)
+        code = _guarded(run, request)
     except BaseException:
-        # Code of others makes an error of its own of an interrupt, above all while it is imported.
-        if not ending.number:
+        # Third-party code may turn an interrupt into an error of its own, above all while it is imported.
+        if not request.number:
             raise
         code = 0
-    return _say(ending.message, ending.exit_code) if ending.number else code
+    return _print_error(request.message, request.exit_code) if request.number else code
 
 
-def _guarded(run: Callable[[], object], ending: Ending) -> int:
+def _guarded(run: Callable[[], object], request: EndRequest) -> int:
     import warnings
 
     import typer
 
-    from rltools.cli._words import as_cli_options
+    from rltools.cli.options import message_with_options
     from rltools.errors import ConfigError, RltoolsError
 
     message, code = "", 1
     try:
-        if _is_somewhere():
+        if _working_directory_exists():
             with warnings.catch_warnings():
-                warnings.showwarning = _once()
+                warnings.showwarning = _warning_printer()
                 result = run()
             if sys.stdout is not None:
                 sys.stdout.flush()
             code = result if isinstance(result, int) else 0
-        else:  # what libraries make of that is hard to understand
-            message = "the folder that the command is run in is not there any more; change to one that is (cd)"
+        else:  # the errors that libraries raise here are hard to understand
+            message = "the folder that the command is run in does not exist any more; change to another one (cd)"
     except RltoolsError as error:
-        listed = isinstance(error, ConfigError)  # a line for each fault
-        said = as_cli_options(str(error))
-        message = said if listed else _one_line(said)
+        text = message_with_options(error)
+        message = text if isinstance(error, ConfigError) else _one_line(text)  # a ConfigError has a line for each fault
     except typer.TyperException as error:
-        message, code = _usage(error), error.exit_code
+        message, code = _usage_message(error), error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        message, code = ending.message, ending.exit_code
+        message, code = request.message, request.exit_code
     except BrokenPipeError:
-        _discard_output()  # nobody reads it any more
+        _discard_output()  # whatever read it has ended
     except OSError as error:
-        message = _one_line(_of_the_system(error))
+        message = _one_line(_system_message(error))
     except Exception as error:
         if os.environ.get("RLTOOLS_DEBUG"):
             raise
-        said = f"unexpected {type(error).__name__}: {error}. RLTOOLS_DEBUG=1 shows where; please report it"
-        message = _one_line(said)
-    return code if ending.number else _say(message, code)
+        message = _one_line(
+            f"unexpected {type(error).__name__}: {error}. RLTOOLS_DEBUG=1 shows where; please report it"
+        )
+    return code if request.number else _print_error(message, code)
 
 
-def _is_somewhere() -> bool:
+def _working_directory_exists() -> bool:
     try:
-        os.getcwd()  # noqa: PTH109 - Path asks the same
+        os.getcwd()  # noqa: PTH109 - Path does the same
     except OSError:
         return False
     return True
 
 
-def _say(message: str, code: int) -> int:
-    """Say something on standard error, if there is any, and return the exit code."""
+def _print_error(message: str, code: int) -> int:
+    """Print a message on standard error, if there is any, and return the exit code."""
     from rltools._util.console import say_each
 
     if message and sys.stderr is not None:
         try:
             say_each(f"rltools: {message}", error=True)
         except OSError:
-            return code  # there is nowhere left to say it
+            return code  # standard error cannot be written to either
     return code
 
 
 def _one_line(message: str) -> str:
-    """Other people's messages, which ours quote, may have several lines."""
+    """A message in one line; messages of other libraries, which ours quote, may have several."""
     return " ".join(message.split())
 
 
-def _of_the_system(error: OSError) -> str:
+def _system_message(error: OSError) -> str:
     """What the operating system refused, and what to do."""
     cause = error.strerror or str(error) or type(error).__name__
     if error.filename is not None:
         name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else error.filename
-        shown = f"{name}" if len(f"{name}") <= _LONGEST else f"{str(name)[:_LONGEST]}..."
-        return f"cannot use {shown}: {cause}; check that path, or name another"
-    if error.errno in _OF_OUTPUT:  # files of ours are named where they are written
+        path = f"{name}" if len(f"{name}") <= _LONGEST_PATH else f"{str(name)[:_LONGEST_PATH]}..."
+        return f"cannot use {path}: {cause}; check that path, or name another"
+    if error.errno in _OUTPUT_ERRORS:  # errors of our own files name the file
         _discard_output()
         return f"cannot write the output: {cause}; send it somewhere else"
     return f"the system refuses something that the command needs: {cause}. RLTOOLS_DEBUG=1 shows where"
 
 
-_LONGEST = 200
-_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+_LONGEST_PATH = 200
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def _discard_output() -> None:
-    """Python would complain at its end when it cannot write what is left."""
+    """Discard the rest of the output: Python complains at exit if it cannot write it."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError, AttributeError):
         sys.stdout = None
 
 
-def _usage(error: Any) -> str:
-    """What is wrong with how the command was written, and where its right usage is; "" after the help was shown."""
+def _usage_message(error: Any) -> str:
+    """What is wrong with the command line, and where its usage is explained; "" after the help was shown."""
     command = error.ctx.command_path if getattr(error, "ctx", None) is not None else "rltools"
-    said = _one_line(error.format_message())
-    return said and f"{said}{'' if said.endswith(('.', '?')) else '.'} See `{command} --help`"
+    text = _one_line(error.format_message())
+    return text and f"{text}{'' if text.endswith(('.', '?')) else '.'} See `{command} --help`"
 
 
-def _once() -> Callable[..., None]:
-    """Shows our own warnings as one line each, without the place in the code; other people's are for developers.
+def _warning_printer() -> Callable[..., None]:
+    """A `showwarning` that prints the warnings of rltools as one line each; those of libraries are for developers.
 
-    A damaged file is met by each of several readers, and named once.
+    The same message, of a damaged file that several readers come across for instance, is printed once.
     """
     from rltools._util.console import say
-    from rltools.cli._words import as_cli_options
+    from rltools.cli.options import message_with_options
 
-    said = set()
+    printed = set()
 
-    def show(message: Warning | str, category: type[Warning], *place: object, **rest: object) -> None:
-        text = _one_line(as_cli_options(str(message)))
-        if category.__module__.startswith("rltools") and text not in said:
-            said.add(text)
+    def show(message: Warning | str, category: type[Warning], *position: object, **rest: object) -> None:
+        text = _one_line(message if isinstance(message, str) else message_with_options(message))
+        if category.__module__.startswith("rltools") and text not in printed:
+            printed.add(text)
             say(f"rltools: {text}", error=True)
 
     return show

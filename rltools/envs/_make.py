@@ -13,7 +13,7 @@ from gymnasium.error import DependencyNotInstalled
 
 from rltools.envs._ids import Environment, environment_spec
 from rltools.envs._statistics import freeze_all, with_own_rewards
-from rltools.errors import ArgumentError, SimulationError
+from rltools.errors import ArgumentError, SimulationError, argument
 
 _CAMERA = {"camera_id", "camera_name", "default_camera_config"}
 _EXTRAS = {
@@ -196,7 +196,7 @@ def _wrapped_statistics(value: object) -> str:
     level = value
     while level is not None:
         if type(level).__name__ == "VecNormalize":
-            return ", and the VecNormalize as normalize="
+            return f", and the VecNormalize as {argument('normalize')}"
         level = getattr(level, "venv", None)
     return ""
 

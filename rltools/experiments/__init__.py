@@ -1,4 +1,9 @@
-"""Experiment files, and running them."""
+"""Experiments: the file that declares one, and the functions that run it.
+
+The room may import everything above it: it records, explains, summarizes and writes pages. `file.py` declares and
+validates an experiment file, `_run.py` runs it, `analyze.py` does the same for a single agent without a file, and
+`publish.py` turns a trained model into an agent. Read `Experiment` in `file.py` first.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +17,7 @@ __all__ = ["Experiment", "ExperimentRun", "read_experiment", "run_experiment"]
 
 
 def __getattr__(name: str) -> Any:
-    """Running one loads torch; reading one does not."""
+    """Import what runs an experiment on first use: that loads torch, and reading a file does not."""
     if name in ("ExperimentRun", "run_experiment"):
         from rltools.experiments import _run
 

@@ -1,4 +1,4 @@
-"""Running an experiment."""
+"""Runs an experiment: records and explains all agents and seeds, and writes one report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rltools._util.console import as_text
 from rltools._util.progress import say
 from rltools.attributions import find_method
 from rltools.envs import import_modules
-from rltools.errors import ConflictError
+from rltools.errors import ConflictError, argument
 from rltools.experiments.analyze import notable
 from rltools.experiments.file import Experiment, MethodChoice, check_possible, experiment_file, read_experiment
 from rltools.explanation import declared_stride, explain, plan_explaining
@@ -29,13 +29,13 @@ from rltools.rollout import record
 
 @dataclass(frozen=True)
 class ExperimentRun:
-    """What an experiment left.
+    """The results of an experiment.
 
     Attributes:
-        page: its `index.html`.
+        page: the `index.html`.
         recordings: by agent and seed.
-        findings: a sentence for each agent, seed, method and target, but for controls; then how well these agree, and
-            the methods with the controls.
+        findings: a sentence for each agent, seed, method and target, except for controls; then how well these agree
+            with each other and with the controls.
     """
 
     page: Path
@@ -43,9 +43,9 @@ class ExperimentRun:
     findings: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """How much was run, and where all of it is."""
+        """Agents, seeds and the page."""
         runs = ", ".join(f"{agent} from seed {seed}" for agent, seed in self.recordings)
-        return as_text(f"Ran({runs}; page={str(self.page)!r})")
+        return as_text(f"ExperimentRun({runs}; page={str(self.page)!r})")
 
 
 def run_experiment(
@@ -58,18 +58,18 @@ def run_experiment(
     threads: int | None = None,
     progress: bool = False,
 ) -> ExperimentRun:
-    """Run an experiment: record, explain, summarize and draw everything it asks for, into one report.
+    """Run an experiment: record, explain, summarize and plot everything it lists, into one report.
 
-    The same file gives byte-identical recordings and the same numbers; what is there already is not done again. Where a
-    method would take more than about a minute on a common machine, an even sample of the steps is explained, the same
-    on every machine.
+    The same file gives byte-identical recordings and the same numbers; finished parts are not done again. If a method
+    would take more than about a minute on a common machine, an even sample of the steps is explained, the same one on
+    every machine.
 
     Args:
         experiment: path of its file, or its name in experiments/.
         changes: `key=value` texts that change the file's content.
-        modules: to import for environments that they register.
-        directory: of the results; `runs/<name of the file>` by default.
-        overwrite: replace recordings of other settings.
+        modules: imported because they register environments.
+        directory: folder of the results; `runs/<name of the file>` by default.
+        overwrite: replace recordings with other settings.
         threads: as for `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
 
@@ -77,18 +77,18 @@ def run_experiment(
         The page and the recordings.
 
     Raises:
-        UnknownNameError: no such file, and no experiment of this name.
-        ConfigError: faults of the file, or a target or method that an agent cannot have; all are listed, and nothing
-            is recorded.
-        RltoolsError: whatever `load_policy`, `record` and `explain` raise.
+        UnknownNameError: there is no such file and no experiment of this name.
+        ConfigError: the file has faults, or an agent does not support a target or a method; all faults are listed, and
+            nothing is recorded.
+        RltoolsError: an error of `load_policy`, `record` or `explain`.
 
     Example:
         >>> import rltools
         >>> from pathlib import Path
         >>> text = "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 2}"
         >>> characters = Path("poles.yaml").write_text(text)
-        >>> ran = rltools.run_experiment("poles.yaml", ["max_steps=50"])
-        >>> list(ran.recordings)
+        >>> results = rltools.run_experiment("poles.yaml", ["max_steps=50"])
+        >>> list(results.recordings)
         [('cartpole-ppo', 0)]
     """
     path = experiment_file(experiment)
@@ -118,8 +118,8 @@ def run_experiment(
             )
             _check_paired(recordings, label, seed, recording)
             recording = _explain_all(plan, recording, policy, threads, progress=progress)
-            shown = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
-            replay_episodes(recording, shown, env, modules=modules, progress=progress)
+            median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
+            replay_episodes(recording, median, env, modules=modules, progress=progress)
             recordings[label, seed] = recording
     command = _command(experiment, plan, changes, options, recordings.values())
     for recording in recordings.values():
@@ -129,24 +129,24 @@ def run_experiment(
 
 
 def _check_paired(done: Mapping[tuple[str, int], Recording], label: str, seed: int, recording: Recording) -> None:
-    """Agents are compared in the same episodes.
+    """Check that agents are compared in the same episodes.
 
     Raises:
-        ConflictError: a folder was begun when episodes got their seeds by another rule.
+        ConflictError: a folder dates from when the seeds of episodes followed another rule.
     """
-    for (other, of), earlier in done.items():
-        if of == seed and earlier.header.seeds != recording.header.seeds:
+    for (other, first_seed), earlier in done.items():
+        if first_seed == seed and earlier.header.seeds != recording.header.seeds:
             raise ConflictError(
                 f"{label} and {other} were not recorded in the same episodes: {recording.directory} has "
                 f"{recording.header.seeds} seeds and {earlier.directory} {earlier.header.seeds} ones; record both "
-                f"anew with overwrite=True (--overwrite)"
+                f"anew with {argument('overwrite', True)}"
             )
 
 
 def _command(
     experiment: str | Path, plan: Experiment, changes: Sequence[str], options: Sequence[str], runs: Iterable[Recording]
 ) -> str:
-    """What makes the same again elsewhere: a folder that held more episodes than are asked for now keeps them."""
+    """The command that repeats the experiment, with as many episodes as the folder that has most of them."""
     most = max(len(recording) for recording in runs)
     if most > plan.episodes:
         changes = [*(change for change in changes if not change.startswith("episodes=")), f"episodes={most}"]
@@ -156,27 +156,29 @@ def _command(
 def _explain_all(
     plan: Experiment, recording: Recording, policy: Policy, threads: int | None, *, progress: bool
 ) -> Recording:
-    """The recording with all attributions of the plan in hand."""
-    most_apart = 1
+    """Explain a recording with all methods and targets of an experiment."""
+    largest_stride = 1
     for choice in compared_methods(plan):
         method = find_method(choice.name)
         references = choice.references or plan.references
         parameters: dict[str, Any] = dict(choice.parameters)
-        # A control costs nothing but space, and says the same at every state: it has the steps of what it is there for.
-        sampled = (
-            most_apart if method.control else declared_stride(recording, policy, choice.name, references, parameters)
+        # A control is the same in every state: it is computed at the steps of the methods that it is compared with.
+        every = (
+            largest_stride
+            if method.control
+            else declared_stride(recording, policy, choice.name, references, parameters)
         )
-        most_apart = max(most_apart, sampled)
+        largest_stride = max(largest_stride, every)
         for target in (None,) if "decision" in method.needs else plan.targets:
-            asked = {"method": choice.name, "references": references, "target": target, "every": sampled} | parameters
+            arguments = {"method": choice.name, "references": references, "target": target, "every": every} | parameters
             if progress:
-                say(str(plan_explaining(recording, policy, threads=threads, **asked)), shown=True)
-            recording = explain(recording, policy, threads=threads, progress=progress, **asked)
+                say(str(plan_explaining(recording, policy, threads=threads, **arguments)), show=True)
+            recording = explain(recording, policy, threads=threads, progress=progress, **arguments)
     return recording
 
 
 def _labels(loaded: Mapping[str, Policy]) -> list[str]:
-    """What each agent is called: its name; the place and the sha256 of its model where two have the same name."""
+    """The label of each agent: its name, or the path and the sha256 of its model if two have the same name."""
     names = Counter(folder_name(policy.source.name) for policy in loaded.values())
     return [
         run_name(agent, policy) if names[folder_name(policy.source.name)] > 1 else policy.source.name
@@ -184,20 +186,21 @@ def _labels(loaded: Mapping[str, Policy]) -> list[str]:
     ]
 
 
-# Named, and not all that are installed: the same file gives the same results everywhere.
+# A fixed list, not all that are installed, so that the same file gives the same results everywhere.
 CONTROLS = (MethodChoice(name="random"), MethodChoice(name="std", references=256))
-"""So many visited states tell a standard deviation within a few percent."""
+"""256 visited states estimate a standard deviation to within a few percent."""
 FEWEST_COMPARED = 2
 
 
 def compared_methods(plan: Experiment) -> tuple[MethodChoice, ...]:
-    """The methods of an experiment, controls last, and with two or more that attribute a score both controls.
+    """The methods of an experiment, followed by its controls.
 
-    A control that the file lists stays as it is; `controls: false` adds none.
+    With two or more methods that attribute a score, both controls are added unless the file lists them; with
+    `controls: false` none are.
     """
     listed = [choice for choice in plan.methods if find_method(choice.name).control]
     own = [choice for choice in plan.methods if choice not in listed]
     scoring = [choice for choice in own if "decision" not in find_method(choice.name).needs]
-    wanted = CONTROLS if plan.controls and len(scoring) >= FEWEST_COMPARED else ()
-    there = {choice.name for choice in listed}
-    return (*own, *listed, *(choice for choice in wanted if choice.name not in there))
+    added = CONTROLS if plan.controls and len(scoring) >= FEWEST_COMPARED else ()
+    names = {choice.name for choice in listed}
+    return (*own, *listed, *(choice for choice in added if choice.name not in names))

@@ -1,4 +1,4 @@
-"""From a trained agent to a page that says what it looks at."""
+"""`analyze`: record and explain an agent, and write a page about what it looks at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, check_c
 from rltools._util.progress import say
 from rltools.attributions import find_method
 from rltools.envs import import_modules
-from rltools.errors import ArgumentError, TooCostlyError
+from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.explanation import Plan, explain, plan_explaining
 from rltools.explanation.spec import SUMMARY
 from rltools.pages.replay import replay_episodes
@@ -31,30 +31,31 @@ if TYPE_CHECKING:
     from rltools.policies.base import Policy
 
 EXACT_FEATURES = 12
+"""Up to this many features, Shapley values are computed exactly by default."""
 DECISION = "decision_change"
-"""The method that predicts best what is lost without a feature; it stands beside the one that heads the findings."""
+"""The best predictor of the return lost without a feature; its findings are added to those of the main method."""
 COMPARED = 32
-"""Visited states to compare with: of 8, another draw made 34 % of a leading share 44 %, and turned signs."""
+"""References: with 8, another draw turned a leading share of 34 % into 44 %, and changed signs."""
 WINDOW = 8
-"""So many observations of a recurrent policy are explained through what it remembers of them."""
+"""A recurrent policy is explained through its state over this many observations."""
 SECONDS = 60.0
-"""For each method; where it would take longer, an even sample of the steps is explained."""
+"""Time limit of each method; if all steps would take longer, an even sample of them is explained."""
 
 
-class LeftOutWarning(UserWarning):
-    """A method other than the first one was left out, because a single step of it takes too long."""
+class LeftOutWarning(RltoolsWarning):
+    """A method was left out because a single step takes longer than the limit."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What `analyze` made.
+    """The results of `analyze`.
 
     Attributes:
-        recording: episodes and attributions.
-        summary: of the attribution that heads the findings.
+        recording: the episodes and attributions.
+        summary: of the main attribution.
         page: the `index.html`.
-        decisions: how often the decision is another one without a feature; None where the summary is of just that, and
-            where an action has no bounds, so that a change of it has no measure.
+        decisions: how often replacing a feature changes the decision; None if `summary` is about that already, or if
+            actions are unbounded, so that a change has no scale.
     """
 
     recording: Recording
@@ -72,7 +73,7 @@ class Analysis:
         return f"Analysis({str(self.findings[0])!r}, page={str(self.page)!r})"
 
     def _repr_html_(self) -> str:
-        """How notebooks show it."""
+        """The HTML that notebooks display."""
         from rltools.pages.notebook import analysis_html
 
         return analysis_html(self.summary, self.findings, self.page)
@@ -98,32 +99,31 @@ def analyze(
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Analysis:
-    """Record an agent, explain its steps, draw it, and write a page that says what it looks at.
+    """Record an agent, explain its steps, and write a page about what it looks at.
 
-    The gradient of the chosen action's raw score and of the default target are always recorded; Shapley values up to
-    12 features, integrated gradients above, head the findings, and beside them how often the decision is another one
-    when a feature has its value of another visited state. Of a recurrent policy the gradient is also taken through its
-    memory, over the last 8 observations. The median and the worst episode get replays.
+    The main method is exact Shapley values for up to 12 features, and integrated gradients beyond. The gradients of
+    the chosen action's raw score and of the default target are always computed, and so is how often the decision
+    changes when a feature takes its value in another visited state. For a recurrent policy, the gradient is also taken
+    through its state, over the last 8 observations. The episodes of median, lowest and highest return get replays.
 
     Args:
         source: as for `load_policy`.
         env: as for `record`; None is the agent's own.
-        episodes: how many.
+        episodes: number of episodes.
         seed: of the first episode.
-        method: that heads the findings instead.
-        target: that it explains; None is "centered:chosen" for discrete actions, "action:all" for others.
-        references: how many visited states features are compared with, by methods that compare; None is 32.
-        seconds: about how long each method may take, as measured before it begins; where all steps would take longer,
-            an even sample of them is explained, and the page says which. What was begun in the folder goes on with the
-            steps it began with, whatever the seconds; `overwrite` begins anew.
+        method: the main method, if another one.
+        target: of the main method; None is "centered:chosen" for discrete actions and "action:all" for others.
+        references: number of visited states that methods with references compare with; None is 32.
+        seconds: about how long each method may take, as measured before it starts; if all steps would take longer, an
+            even sample of them is explained, and the page says so. An attribution that is in the folder already is
+            continued with the steps it was started with; `overwrite` starts anew.
         normalize: as for `load_policy`.
         trust: as for `load_policy`.
-        frames: whether replays and page show the environment; it is drawn in a process of its own where it has a
-            specification.
-        modules: to import for environments that they register.
-        directory: of the run; by default `runs/<agent>`, and for a model without a card
-            `runs/<its folder>-<its name>-<first digits of its sha256>`. What is there already is not done again.
-        overwrite: begin anew, whatever the folder holds.
+        frames: whether replays and page show the environment; it is rendered in a child process if it has a spec.
+        modules: imported because they register environments.
+        directory: folder of the run; by default `runs/<agent>`, and for a model without a card
+            `runs/<its folder>-<its name>-<first digits of its sha256>`. Finished parts are not done again.
+        overwrite: start anew, whatever the folder contains.
         threads: as for `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
         bounds: as for `load_policy`.
@@ -132,8 +132,8 @@ def analyze(
         The recording, its summary, and the page.
 
     Raises:
-        ArgumentError: a single step of the method that heads the findings takes longer than `seconds`.
-        RltoolsError: whatever `load_policy`, `record` and `explain` raise.
+        ArgumentError: a single step of the main method takes longer than `seconds`.
+        RltoolsError: an error of `load_policy`, `record` or `explain`.
 
     Example:
         >>> import rltools
@@ -152,10 +152,10 @@ def analyze(
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
     policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
-    headline = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
-    main = str(fitting_target(headline, find_method(headline).needs, target, policy))
-    # Asked before anything is recorded, which can take hours.
-    wanted = [(find_method(name).name, of) for name, of in specs(policy, headline, main)]
+    main_method = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
+    main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
+    # Checked before recording, which can take hours.
+    pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     recording = record(
         policy,
@@ -168,19 +168,19 @@ def analyze(
         progress=progress,
         bounds=bounds,
     )
-    asked = [
-        {"method": name, "target": of, "references": references or COMPARED}
+    attributions = [
+        {"method": name, "target": target_name, "references": references or COMPARED}
         | ({"groups": SUMMARY} if name == DECISION else {})
-        for name, of in wanted
+        for name, target_name in pairs
     ]
     if policy.state_size:
-        asked.append({"method": "gradient", "target": str(default_target(policy)), "window": WINDOW})
-    plans = list(_plans(recording, policy, asked, headline, seconds, threads, progress=progress))
+        attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": WINDOW})
+    plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
     for settings, plan in plans:
         recording = explain(recording, policy, every=plan.every, threads=threads, progress=progress, **settings)
     options = {
         "env": env,
-        "episodes": len(recording),  # a folder that held more than asked for is reported whole
+        "episodes": len(recording),  # the page covers all episodes in the folder
         "seed": seed,
         "method": method,
         "target": target,
@@ -190,14 +190,14 @@ def analyze(
         "bounds": None if bounds == "same" else bounds,
         "out": directory,
     }
-    words = [*_options(options), *([] if frames else ["--no-frames"])]
-    named = str(source) if isinstance(source, (str, Path)) else "MODEL"
+    typed = [*_options(options), *([] if frames else ["--no-frames"])]
+    agent = str(source) if isinstance(source, (str, Path)) else "MODEL"
     command = shlex.join(
         [
             "rltools",
             "analyze",
-            named,
-            *words,
+            agent,
+            *typed,
             *(f"--trust={sha256}" for sha256 in trusted or ()),
             *(f"--import={name}" for name in modules),
         ]
@@ -205,19 +205,19 @@ def analyze(
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
     try:
         replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
-    except Exception:  # drawing can fail, and the numbers are there; who interrupts it does not want to wait for them
+    except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
         write_report(recording if frames else recording.without_frames(), commands=(command,))
         raise
     page = write_report(recording if frames else recording.without_frames(), commands=(command,))
-    summary = summarize(recording, method=headline, target=main, merged=headline == DECISION)
+    summary = summarize(recording, method=main_method, target=main_target, merged=main_method == DECISION)
     decisions = None
-    if headline != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
+    if main_method != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
         decisions = summarize(recording, method=DECISION, merged=True)
     return Analysis(recording, summary, page, decisions)
 
 
 def _options(options: dict[str, Any]) -> list[str]:
-    """What to type for the same page; a live object or an environment made by a function has no name to type."""
+    """The options that give the same page; a live object or a function is named by a placeholder."""
     words = []
     for name, value in options.items():
         if value is False:
@@ -227,35 +227,35 @@ def _options(options: dict[str, Any]) -> list[str]:
     return words
 
 
-def specs(policy: Policy, headline: str, target: str | None) -> list[tuple[str, str]]:
-    """Pairs of method and target: the plain gradients, what heads the findings, and how the decision changes."""
+def specs(policy: Policy, main_method: str, target: str | None) -> list[tuple[str, str]]:
+    """Pairs of method and target: the gradients, the main method, and how the decision changes."""
     default = str(default_target(policy))
     gradients = [f"{policy.heads[0]}:chosen"] if is_discrete(policy) else []
-    wanted = [("gradient", of) for of in (*gradients, default)] + [(headline, str(target or default))]
-    wanted += [] if unbounded_action(policy) else [(DECISION, "decision")]
-    return list(dict.fromkeys(wanted))
+    pairs = [("gradient", name) for name in (*gradients, default)] + [(main_method, str(target or default))]
+    pairs += [] if unbounded_action(policy) else [(DECISION, "decision")]
+    return list(dict.fromkeys(pairs))
 
 
 def _plans(
     recording: Recording,
     policy: Policy,
-    asked: Sequence[dict[str, Any]],
-    headline: str,
+    attributions: Sequence[dict[str, Any]],
+    main_method: str,
     seconds: float,
     threads: int | None,
     *,
     progress: bool,
 ) -> Iterator[tuple[dict[str, Any], Plan]]:
-    """What is explained, and how much of it; all of it is said before any of it begins, as each is measured."""
-    for settings in asked:
+    """What is explained and with which stride; all of it is printed before any of it starts."""
+    for settings in attributions:
         try:
             plan = plan_explaining(recording, policy, seconds=seconds, threads=threads, **settings)
         except TooCostlyError as error:
-            if settings["method"] == headline:
+            if settings["method"] == main_method:
                 raise
-            warnings.warn(f"left out: {error}", LeftOutWarning, stacklevel=3)
+            warnings.warn(f"left out: {error.args[0]}", LeftOutWarning, stacklevel=3)
             continue
-        say(str(plan), shown=progress)
+        say(str(plan), show=progress)
         yield settings, plan
 
 

@@ -1,12 +1,9 @@
-"""An experiment file: what it may say, and reading it."""
+"""The model of an experiment file, and reading, changing and checking one."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, Validati
 from rltools._util.console import as_text
 from rltools._util.foreign_files import is_file, is_there
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_STEPS
+from rltools._util.text import did_you_mean
 from rltools._util.yaml import MAX_DEPTH, parse_yaml, read_yaml, validate
 from rltools.attributions import find_method
 from rltools.cards import Card, EnvironmentChoice, Text
@@ -26,16 +24,17 @@ from rltools.recording import as_path
 from rltools.targets import fitting_target
 
 MAX_ENTRIES = 200
-"""Of a list in an experiment file."""
+"""Elements of a list in an experiment file."""
 References = Annotated[int, Field(ge=1, le=MAX_REFERENCES)]
 
 
 class MethodChoice(Card):
-    """A method, and its parameters where they are not its defaults.
+    """A method, with parameters that differ from its defaults.
 
     Attributes:
+        name: of the method.
         parameters: of the method.
-        references: how many visited states features are compared with; None is what the experiment says.
+        references: number of visited states to compare with; None is the number of the experiment.
     """
 
     name: Text
@@ -44,175 +43,186 @@ class MethodChoice(Card):
 
     @field_validator("name")
     @classmethod
-    def _there(cls, name: str) -> str:
-        from rltools.attributions import find_method
-
+    def _check_name(cls, name: str) -> str:
         find_method(name)
         return name
 
     @field_validator("parameters")
     @classmethod
-    def _taken(cls, parameters: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
-        from rltools.attributions import find_method
-
+    def _check_parameters(cls, parameters: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
         if "name" in info.data:
             find_method(info.data["name"]).settings(parameters)
         return parameters
 
 
-def _named(method: Any) -> Any:
+def _method_from_name(method: Any) -> Any:
     return {"name": method} if isinstance(method, str) else method
 
 
-def _placed(environment: Any) -> Any:
+def _environment_from_id(environment: Any) -> Any:
     return {"id": environment} if isinstance(environment, str) else environment
 
 
-def _there(agent: str) -> str:
+def _existing_agent(agent: str) -> str:
     if content_path("agents", agent) or is_there(agent) or is_there(f"{agent}.zip"):
         return agent
-    near = _near(agent, list_content("agents"))
-    raise ValueError(f"must be the name of an agent or the path of a model ({near})")
+    hint = did_you_mean(agent, list_content("agents"), count=1, cutoff=0.6)
+    raise ValueError(f"must be the name of an agent or the path of a model ({hint})")
 
 
-def _scored(target: str) -> str:
-    """Only what needs no agent; before anything is recorded the agents themselves are asked."""
+def _existing_score(target: str) -> str:
+    """Check what can be checked without an agent; `check_possible` does the rest before anything is recorded."""
     from rltools.targets import SCORES
 
     score = target.partition(":")[0].partition(" - ")[0].partition(" & ")[0].strip()
     if score in SCORES:
         return target
-    raise ValueError(f"must begin with a score ({_near(score, SCORES)})")
+    raise ValueError(f"must begin with a score ({did_you_mean(score, SCORES, count=1, cutoff=0.6)})")
 
 
-def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name[:MAX_NAME], known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)) or 'none'}"
-
-
-def _some(entries: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not entries:
+def _check_length(elements: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not elements:
         raise ValueError("must have at least one entry")
-    if len(entries) > MAX_ENTRIES:
-        raise ValueError(f"must have at most {MAX_ENTRIES} entries, and has {len(entries):,}")
-    return entries
+    if len(elements) > MAX_ENTRIES:
+        raise ValueError(f"must have at most {MAX_ENTRIES} entries, and has {len(elements):,}")
+    return elements
 
 
-# Not `min_length`, which also counts entries that were refused, and then complains twice.
-SOME = AfterValidator(_some)
+# Not `min_length`: it counts refused entries too, and then reports a second fault.
+NOT_EMPTY = AfterValidator(_check_length)
 
 
 class Experiment(Card):
-    """Agents x methods x targets x seeds in one environment.
+    """Agents x methods x targets x seeds in one environment; the description of a field is its line of help."""
 
-    Attributes:
-        description: what is asked, one line.
-        agents: names, or paths of models; a path is read from the working directory.
-        environment: an id, or a mapping of id and kwargs; by default each agent's own.
-        methods: names, or mappings of name, parameters and references.
-        controls: beside two methods or more of a score, explain by the controls too, which know nothing of the agent.
-        targets: as text, for instance [centered:chosen]; null, as by default, is each agent's own default.
-        episodes: of each agent and seed.
-        seeds: of the first episodes; no two of them share an episode, and all agents have the same ones.
-        references: how many visited states features are compared with, where a method does not say; by default 8.
-        max_steps: of an episode; by default the environment's own limit.
-        deterministic: the policy's best action, or one drawn from its distribution.
-    """
-
-    description: Text
-    agents: Annotated[tuple[Annotated[Text, AfterValidator(_there)], ...], Field(strict=False), SOME]
-    environment: Annotated[EnvironmentChoice | None, BeforeValidator(_placed)] = None
-    methods: Annotated[tuple[Annotated[MethodChoice, BeforeValidator(_named)], ...], Field(strict=False), SOME]
-    controls: bool = True
-    targets: Annotated[tuple[Annotated[Text, AfterValidator(_scored)] | None, ...], Field(strict=False), SOME] = (None,)
-    episodes: Annotated[int, Field(ge=1, le=MAX_EPISODES)] = 20
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...], Field(strict=False), SOME] = (0,)
-    references: References | None = None
-    max_steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
-    deterministic: bool = True
+    description: Annotated[Text, Field(description="the question that the experiment asks, in one line")]
+    agents: Annotated[
+        tuple[Annotated[Text, AfterValidator(_existing_agent)], ...],
+        Field(strict=False, description="names, or paths of models relative to the working directory"),
+        NOT_EMPTY,
+    ]
+    environment: Annotated[
+        EnvironmentChoice | None,
+        BeforeValidator(_environment_from_id),
+        Field(description="an id, or a mapping of id and kwargs; by default each agent's own"),
+    ] = None
+    methods: Annotated[
+        tuple[Annotated[MethodChoice, BeforeValidator(_method_from_name)], ...],
+        Field(strict=False, description="names, or mappings of name, parameters and references"),
+        NOT_EMPTY,
+    ]
+    controls: Annotated[
+        bool,
+        Field(description="with two or more methods of a score, add the controls, which know nothing about the agent"),
+    ] = True
+    targets: Annotated[
+        tuple[Annotated[Text, AfterValidator(_existing_score)] | None, ...],
+        Field(
+            strict=False,
+            description="as text, for instance [centered:chosen]; null, the default, is each agent's default target",
+        ),
+        NOT_EMPTY,
+    ] = (None,)
+    episodes: Annotated[int, Field(ge=1, le=MAX_EPISODES, description="number for each agent and seed")] = 20
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
+        Field(
+            strict=False,
+            description="of the first episodes; no two of them share an episode, and they are the same for all agents",
+        ),
+        NOT_EMPTY,
+    ] = (0,)
+    references: Annotated[
+        References | None,
+        Field(description="number of visited states to compare with, unless a method sets its own; by default 8"),
+    ] = None
+    max_steps: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_STEPS)] | None,
+        Field(description="of an episode; by default the environment's own limit"),
+    ] = None
+    deterministic: Annotated[
+        bool, Field(description="take the policy's best action, not one drawn from its distribution")
+    ] = True
 
     @field_validator("seeds")
     @classmethod
-    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-        if twice:
-            raise ValueError(f"seed {twice[0]} is given twice, and gives the same episodes; leave one of them out")
+    def _check_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        if repeated:
+            raise ValueError(f"seed {repeated[0]} is given twice, and gives the same episodes; leave one of them out")
         return seeds
 
 
 def keys() -> list[tuple[str, str]]:
-    """The keys an experiment file takes, each with what it means and its default, as the class above says it."""
-    text = inspect.getdoc(Experiment) or ""
-    entries = re.findall(r"^    (\w+): (.+)$", text.partition("Attributes:")[2], re.MULTILINE)
-    said = dict(entries)
+    """The keys of an experiment file, each with its description and its default."""
     rows = []
     for name, field in Experiment.model_fields.items():
         default = field.get_default()
-        shown = str(list(default) if isinstance(default, tuple) else default).lower()
-        ending = " (required)" if field.is_required() else "" if "none" in shown else f" (default {shown})"
-        rows.append((name, f"{said[name].rstrip('.')}{ending}"))
+        value = str(list(default) if isinstance(default, tuple) else default).lower()
+        ending = " (required)" if field.is_required() else "" if "none" in value else f" (default {value})"
+        rows.append((name, f"{field.description}{ending}"))
     return rows
 
 
 def experiment_file(experiment: str | Path) -> Path:
-    """Where an experiment's file is; `experiments/NAME.yaml` is also found where no such folder is.
+    """The path of an experiment's file, from its path or its name; those of the package need no folder experiments/.
 
     Raises:
-        UnknownNameError: nowhere.
+        UnknownNameError: there is no experiment of this name.
     """
     path = as_path(experiment, "an experiment")
-    named = str(experiment) == path.name or path.parent == Path("experiments")
-    if is_file(path) or not named:
+    is_name = str(experiment) == path.name or path.parent == Path("experiments")
+    if is_file(path) or not is_name:
         return path
     return find_content("experiments", path.stem if path.suffix == ".yaml" else path.name)
 
 
 def read_experiment(path: str | Path, changes: Sequence[str] = ()) -> Experiment:
-    """An experiment file, changed by `key=value` texts.
+    """Read an experiment file, changed by `key=value` texts.
 
     Raises:
-        ConfigError: faults; all of them are listed.
+        ConfigError: lists all faults of the file.
     """
-    place = Path(path)
-    return validate(Experiment, changed(read_yaml(place), changes), place)
+    file = Path(path)
+    return validate(Experiment, changed(read_yaml(file), changes), file)
 
 
 def changed(content: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """`content` with `key=value` or `key.inner=value` put in; values are YAML: numbers, texts, lists.
+    """Set keys of `content` from texts `key=value` or `key.inner=value`; values are YAML: numbers, texts, lists.
 
     Raises:
-        ConfigError: a text without `=`, a key twice, or a value that is no YAML.
+        ConfigError: a text without `=`, a repeated key, or a value that is not YAML.
     """
-    given: set[str] = set()
+    changed_keys: set[str] = set()
     for change in changes:
         key, equals, value = change.partition("=")
-        said = repr(change if len(change) <= MAX_NAME else f"{change[:MAX_NAME]}...")
+        quoted = repr(change if len(change) <= MAX_NAME else f"{change[:MAX_NAME]}...")
         if not equals or not key:
-            raise ConfigError(f"{said} is not a change; write key=value, for instance episodes=5")
-        if key in given:
-            raise ConfigError(f"{key[:MAX_NAME]} is changed twice; leave {said} or the other one out")
-        given.add(key)
+            raise ConfigError(f"{quoted} is not a change; write key=value, for instance episodes=5")
+        if key in changed_keys:
+            raise ConfigError(f"{key[:MAX_NAME]} is changed twice; leave {quoted} or the other one out")
+        changed_keys.add(key)
         *outer, last = key.split(".", maxsplit=MAX_DEPTH)
-        place = content
+        mapping = content
         for name in outer:
-            place = place.setdefault(name, {})
-            if not isinstance(place, dict):
-                raise ConfigError(f"{said}: {name[:MAX_NAME]} holds {place!r:.200}, which has no keys")
-        place[last] = parse_yaml(f"value: {value}", f"the change {said}")["value"]
+            mapping = mapping.setdefault(name, {})
+            if not isinstance(mapping, dict):
+                raise ConfigError(f"{quoted}: {name[:MAX_NAME]} holds {mapping!r:.200}, which has no keys")
+        mapping[last] = parse_yaml(f"value: {value}", f"the change {quoted}")["value"]
     return content
 
 
 def check_possible(plan: Experiment, path: Path, policies: Sequence[Policy], labels: Sequence[str]) -> None:
-    """Ask every agent before anything is recorded, which can take hours.
+    """Check that every agent supports an experiment, before recording, which can take hours.
 
     Args:
-        plan: what is asked.
+        plan: the experiment.
         path: of its file, for the message.
-        policies: of the agents.
-        labels: what these are called.
+        policies: the agents.
+        labels: names of the agents in the report.
 
     Raises:
-        ConfigError: all that they cannot do.
+        ConfigError: lists all targets and methods that an agent does not support.
     """
     faults = [fault for policy in policies for fault in _faults(plan, policy)]
     faults += [
@@ -227,7 +237,7 @@ def check_possible(plan: Experiment, path: Path, policies: Sequence[Policy], lab
 
 def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
     methods = [find_method(choice.name) for choice in plan.methods]
-    # A method about the decision is asked about nothing else: the targets are those of the others.
+    # A method about the decision has no other target: the targets are those of the other methods.
     scoring = [method for method in methods if "decision" not in method.needs]
     for target in plan.targets if scoring else ():
         try:
@@ -245,7 +255,7 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
 
 
 def _too_many(choice: MethodChoice, policy: Policy) -> str:
-    """Why a method cannot take what an agent observes, in the groups asked for; "" if it can."""
+    """Why a method cannot take the features of an agent, grouped by its parameters; "" if it can."""
     method, features = find_method(choice.name), policy.features
     try:
         settings = with_groups(method, method.settings(choice.parameters), features)
@@ -254,8 +264,8 @@ def _too_many(choice: MethodChoice, policy: Policy) -> str:
     players, _ = method.fitting(features.shape, features.dims, settings)
     if method.largest is None or players <= method.largest:
         return ""
-    there = len(features.groups(merged=True))
-    fewer = f"{{groups: {SUMMARY}}}, which are {there}" if there <= method.largest else "groups of features"
+    n_groups = len(features.groups(merged=True))
+    fewer = f"{{groups: {SUMMARY}}}, which are {n_groups}" if n_groups <= method.largest else "groups of features"
     grouped = f", or its parameters to {fewer}" if "groups" in method.defaults else ""
     return (
         f"{method.name} takes up to {method.largest} features, and {policy.source.name} observes {players}; set the "

@@ -1,4 +1,4 @@
-"""Make a trained model an agent: a folder with the model, what it was trained on, and what it reaches."""
+"""Publishes a trained model as an agent: a folder with the model and a card of its training and its return."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MEASURED_EPISODES = 100
 MEASURED_SEED = 1000
-"""Away from the seeds that training and its evaluations use."""
+"""Far from the seeds that training and its evaluations use."""
 
 
 def publish_agent(
@@ -38,19 +38,19 @@ def publish_agent(
 ) -> Path:
     """Save a Stable-Baselines3 model as `model.zip`, measure its return, and write its card `agent.yaml`.
 
-    The saved model has no optimizer state, which halves it; Stable-Baselines3 still loads it. The statistics of
-    observations that were normalized while training are saved as `vecnormalize.pkl`.
+    The model is saved without the state of its optimizer, which halves its size; Stable-Baselines3 still loads it.
+    Statistics of normalized observations are saved as `vecnormalize.pkl`.
 
     Args:
-        model: trained; it is left as it is.
-        folder: `agents/<name>`; its name becomes the agent's.
-        environment: the id it was trained on.
-        wrappers: what that was wrapped in, from the inside outwards: `{"name": ..., "kwargs": {...}}` each, with names
-            of `rltools.envs.wrapper_names()`; those of the training alone, such as a Monitor, are left out.
+        model: the trained model; it is not changed.
+        folder: `agents/<name>`; its name is that of the agent.
+        environment: id of the environment it was trained on.
+        wrappers: of the environment, from the inside outwards, each `{"name": ..., "kwargs": {...}}` with a name of
+            `rltools.envs.wrapper_names()`; omit those that matter in training only, such as a Monitor.
         description: one line for `rltools list`.
-        hyperparameters: plain numbers and texts, for the card.
-        steps: of training.
-        seed: of training.
+        hyperparameters: numbers and texts for the card.
+        steps: number of training steps.
+        seed: of the training.
 
     Returns:
         The path of the card.
@@ -72,27 +72,28 @@ def publish_agent(
     """
     from ruamel.yaml import YAML
 
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    files = {"model": place / "model.zip"}
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    files = {"model": path / "model.zip"}
     with _without_optimizer(model):
         model.save(files["model"])
     statistics = model.get_vec_normalize_env()
     if statistics is not None:
-        files["normalize"] = place / "vecnormalize.pkl"
+        files["normalize"] = path / "vecnormalize.pkl"
         statistics.save(str(files["normalize"]))
-    worn = [(wrapper["name"], wrapper.get("kwargs", {})) for wrapper in wrappers]
-    spec = wrapped_spec(with_arguments(environment, {}), worn)
+    wrapper_specs = [(wrapper["name"], wrapper.get("kwargs", {})) for wrapper in wrappers]
+    spec = wrapped_spec(with_arguments(environment, {}), wrapper_specs)
     policy = load_policy(files["model"], spec, normalize=files.get("normalize"))
     recording = record(policy, spec, episodes=MEASURED_EPISODES, seed=MEASURED_SEED, progress=True)
     returns = np.array([outcome.total_reward for outcome in recording.outcomes()])
     card = {
-        "name": place.resolve().name,
+        "name": path.resolve().name,
         "description": description,
         "library": f"{_library(model)} {version(_library(model))}",
         "algorithm": type(model).__name__,
-        "environment": {"id": environment} | ({"wrappers": [dict(worn) for worn in wrappers]} if wrappers else {}),
-        "model": _named(files),
+        "environment": {"id": environment}
+        | ({"wrappers": [dict(wrapper) for wrapper in wrappers]} if wrappers else {}),
+        "model": _files_with_sha256(files),
         "training": {
             "steps": steps,
             "seed": seed,
@@ -109,28 +110,28 @@ def publish_agent(
     }
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False  # type: ignore[assignment]
-    with (place / "agent.yaml").open("w", encoding="utf-8") as file:
+    with (path / "agent.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(card, file)
-    return place / "agent.yaml"
+    return path / "agent.yaml"
 
 
 def _library(model: BaseAlgorithm) -> str:
     return "sb3-contrib" if type(model).__module__.startswith("sb3_contrib.") else "stable-baselines3"
 
 
-def _named(files: Mapping[str, Path]) -> dict[str, str]:
+def _files_with_sha256(files: Mapping[str, Path]) -> dict[str, str]:
     """The files of a card, each with its sha256."""
-    named: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for role, path in files.items():
         prefix = "" if role == "model" else f"{role}_"
-        named |= {"file" if role == "model" else role: path.name}
-        named |= {f"{prefix}sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    return named
+        fields |= {"file" if role == "model" else role: path.name}
+        fields |= {f"{prefix}sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return fields
 
 
 @contextmanager
 def _without_optimizer(model: BaseAlgorithm) -> Iterator[None]:
-    """A model whose optimizers know nothing of the training; afterwards they do again."""
+    """Empty the state of a model's optimizers inside the block, and restore it afterwards."""
     parts = (model.policy, getattr(model.policy, "actor", None), getattr(model.policy, "critic", None))
     optimizers = [optimizer for part in parts if (optimizer := getattr(part, "optimizer", None)) is not None]
     before = [dict(optimizer.state) for optimizer in optimizers]

@@ -17,6 +17,7 @@ from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
 from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import duration, progress_bar
+from rltools.errors import RltoolsWarning, argument
 from rltools.explanation._plan import plan_explaining
 from rltools.explanation._read import (
     StepBlock,
@@ -50,7 +51,7 @@ SETTLED = 3.0
 """Seconds after which a pace is taken to last."""
 
 
-class LongWorkWarning(UserWarning):
+class LongWorkWarning(RltoolsWarning):
     """Explaining will take many minutes; the message says how many, and how it would take fewer."""
 
 
@@ -186,7 +187,7 @@ def explain(
         with (
             compute_threads(policy, rows, threads),
             progress_bar(
-                f"explain {name}{f', one step in {every}' if every > 1 else ''}", total, shown=progress
+                f"explain {name}{f', one step in {every}' if every > 1 else ''}", total, show=progress
             ) as shown,
             BackgroundFiles() as files,
         ):
@@ -237,7 +238,8 @@ def _announcing(
         steps = _steps(recording, missing)
         if (whole := passed * steps / done) > LONG:
             warnings.warn(
-                f"{name} of {steps:,} steps takes about {duration(whole)}; with seconds=60 an even sample of the steps "
+                f"{name} of {steps:,} steps takes about {duration(whole)}; with {argument('seconds', 60)} an even "
+                f"sample of the steps "
                 f"is explained",
                 LongWorkWarning,
                 stacklevel=2,

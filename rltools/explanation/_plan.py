@@ -15,7 +15,7 @@ from torch import Tensor
 from rltools._util.files import numbered
 from rltools._util.progress import duration
 from rltools.attributions import find_method
-from rltools.errors import ArgumentError, TooCostlyError
+from rltools.errors import ArgumentError, TooCostlyError, argument
 from rltools.explanation._cost import cheaper_ways, declared_seconds, measured_seconds, stride_within
 from rltools.explanation.batches import check_passes
 from rltools.explanation.references import VISITED, References, draw_visited, given_references
@@ -122,7 +122,8 @@ def plan_explaining(
     if seconds is not None and step_seconds > seconds:
         instead = ", ".join(cheaper) or "the method gradient"
         raise TooCostlyError(
-            f"{name} takes about {duration(step_seconds)} for a single step, and seconds={seconds:g} are allowed for "
+            f"{name} takes about {duration(step_seconds)} for a single step, and "
+            f"{argument('seconds', f'{seconds:g}')} are allowed for "
             f"all of them; cheaper: {instead}"
         )
     needed = every if seconds is None else every * stride_within(step_seconds, -(-steps // every), seconds)

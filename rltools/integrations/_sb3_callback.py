@@ -28,6 +28,7 @@ from rltools.errors import (
     RecordingError,
     RltoolsError,
     SimulationError,
+    argument,
 )
 from rltools.explanation import explain
 from rltools.integrations._checkpoints import FolderClaim, checkpoint_folders, checkpoint_path
@@ -201,7 +202,7 @@ class AttributionCallback(BaseCallback):
             if not self._overwrite:
                 raise ConflictError(
                     f"{directory} holds a recording of another model at 0 steps of training; choose another folder "
-                    f"(directory=), or delete it with overwrite=True"
+                    f"(directory=), or delete it with {argument('overwrite', True)}"
                 )
             with os_errors_as(directory):
                 shutil.rmtree(folders.pop(0))
@@ -210,7 +211,7 @@ class AttributionCallback(BaseCallback):
             raise ConflictError(
                 f"{directory} holds recordings of up to {later[-1]} steps of training, and this training is at "
                 f"{self.num_timesteps}; choose another folder (directory=), continue with "
-                f"learn(..., reset_num_timesteps=False), or delete the later ones with overwrite=True"
+                f"learn(..., reset_num_timesteps=False), or delete the later ones with {argument('overwrite', True)}"
             )
         with os_errors_as(directory):
             for step in later:

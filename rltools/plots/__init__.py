@@ -28,6 +28,9 @@ from rltools._util.discovery import (
 from rltools.errors import PluginError, UnknownNameError
 from rltools.plots.drawing.plot_info import Chapter, PlotInfo, ReportData, plot, plot_info
 
+MEMBER_PREFIX = "_"
+"""A plot's file is `_name.py`, because the name itself is that of the function."""
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 

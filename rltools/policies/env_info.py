@@ -25,7 +25,7 @@ from rltools.envs import (
     spec_to_json,
 )
 from rltools.envs.names import action_names, observed_features
-from rltools.errors import MismatchError, SimulationError
+from rltools.errors import MismatchError, SimulationError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import HasEnvironment, Policy
 from rltools.policies.bounds import Bounds, Difference, differences
@@ -189,25 +189,26 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
     if _layout(observed) != _layout(env_info.observation_space):
         raise MismatchError(
             f"{name} observes {_shape(observed)} and {place} gives {_shape(env_info.observation_space)}; "
-            f"{stacking_hint(observed, env_info.observation_space)}give the environment it was trained on as env="
+            f"{stacking_hint(observed, env_info.observation_space)}give the environment it was trained on as "
+            f"{argument('env')}"
         )
     differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)
     if type(acted) is not type(taken) or differs:
         raise MismatchError(
             f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; "
-            f"give the environment it was trained on as env="
+            f"give the environment it was trained on as {argument('env')}"
         )
     for leaf, other in zip(leaves(observed), leaves(env_info.observation_space), strict=True):
         if leaf.starts != other.starts:
             part = f"{leaf.name} of " if leaf.name else ""
             raise MismatchError(
                 f"{name} counts {part}its observations from {_numbers(leaf.starts)} and {place} from "
-                f"{_numbers(other.starts)}; give the environment it was trained on as env="
+                f"{_numbers(other.starts)}; give the environment it was trained on as {argument('env')}"
             )
     if (own_start := _starts(acted)) != (env_start := _starts(taken)):
         raise MismatchError(
             f"{name} counts its actions from {own_start} and {place} from {env_start}; give the environment it was "
-            f"trained on as env="
+            f"trained on as {argument('env')}"
         )
     if env_info.any_bounds:
         return
@@ -217,8 +218,8 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
             more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
             raise MismatchError(
                 f"{name} {verb} {difference.of_model} and {place} {verb_of_env} {difference.of_env} ({where}{more}): "
-                f"another environment than it was trained in; give that one as env=, with its arguments and wrappers, "
-                f'or accept this one with bounds="any" (--bounds any)'
+                f"another environment than it was trained in; give that one as {argument('env')}, with its arguments and "
+                f"wrappers, or accept this one with {argument('bounds', repr('any'))}"
             )
 
 

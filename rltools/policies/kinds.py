@@ -14,6 +14,7 @@ from typing import Any
 import gymnasium
 
 from rltools._util.foreign_files import ends_of, is_file
+from rltools.errors import argument
 
 HEAD = 1 << 16
 """Bytes at the start and the end of a file that are looked at."""
@@ -58,7 +59,8 @@ POLICY_ALONE = Kind(
     "give the model's own .zip, written by model.save()",
 )
 _STATISTICS = Kind(
-    "VecNormalize statistics, not a model", "give the model's .zip, and this file as normalize=PATH (--normalize)"
+    "VecNormalize statistics, not a model",
+    f"give the model's .zip, and this file as {argument('normalize', 'PATH')}",
 )
 _BUFFER = Kind("a replay buffer of Stable-Baselines3, not a model", "give the model's .zip, written by model.save()")
 
@@ -290,10 +292,10 @@ def object_kind(source: Any) -> str:
         (isinstance(source, type), f"the class {name}; give an instance of it: a model that was trained or loaded"),
         (
             library == "stable_baselines3" and hasattr(source, "obs_rms"),
-            "VecNormalize statistics; give the model first, and these as normalize=",
+            f"VecNormalize statistics; give the model first, and these as {argument('normalize')}",
         ),
-        (an_environment, f"an environment ({kind}); give the agent first, and the environment as env="),
-        (library == "gymnasium", f"a gymnasium {kind}; give the agent first, and the environment as env="),
+        (an_environment, f"an environment ({kind}); give the agent first, and the environment as {argument('env')}"),
+        (library == "gymnasium", f"a gymnasium {kind}; give the agent first, and the environment as {argument('env')}"),
         (
             isinstance(source, Mapping),
             f"a {kind}, which does not describe its network; build the network, load the weights into it, and "

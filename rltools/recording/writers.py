@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from rltools._util.files import check_there, discard, put_in_place, temporary_name, uninterrupted
-from rltools.errors import FaultError
+from rltools.errors import FaultError, argument
 from rltools.recording.episode import (
     Episode,
     Outcome,
@@ -150,7 +150,7 @@ class FrameWriter:
         return FaultError(
             f"episode {number} went another way when it was stepped again with seed {seed} for its frames: the "
             f"environment is not reproducible from its seed, so frames can only be kept while recording "
-            f"(frames=True from the start)"
+            f"({argument('frames', True)} from the start)"
         )
 
 

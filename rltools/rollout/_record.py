@@ -18,7 +18,7 @@ from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS,
 from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import progress_bar
 from rltools.envs import Environment, environment_spec, make_environment, spec_from_json
-from rltools.errors import ArgumentError, FaultError, RecordingError
+from rltools.errors import ArgumentError, FaultError, RecordingError, argument
 from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.threads import compute_threads
@@ -143,7 +143,7 @@ def record(
             deterministic=deterministic,
             max_steps=max_steps,
         )
-        with progress_bar(_doing(policy, missing, there), len(missing), shown=progress, unit="episode") as advance:
+        with progress_bar(_doing(policy, missing, there), len(missing), show=progress, unit="episode") as advance:
             try:
                 _drain(rollout, missing, advance, recording)
             except FaultError as error:
@@ -196,7 +196,7 @@ def _environment(policy: Policy, env: Environment | None) -> Environment:
     if policy.source.environment is None:
         why = [note for note in policy.source.notes if "environment" in note or note.startswith("trained on")]
         raise ArgumentError(
-            f"{policy.source.name} has no environment to act in; name one: env= or --env"
+            f"{policy.source.name} has no environment to act in; name one: {argument('env')}"
             + (f" ({'; '.join(why)})" if why else ", because nothing says which it was trained on")
         )
     return spec_from_json(policy.source.environment)

@@ -14,7 +14,7 @@ import numpy as np
 from rltools._util.files import numbered_path, os_errors_as
 from rltools._util.lock import folder_lock
 from rltools.envs import make_environment
-from rltools.errors import FaultError, RltoolsError, SimulationError
+from rltools.errors import FaultError, RltoolsError, SimulationError, argument
 from rltools.recording import Episode, Recording
 from rltools.recording.episode import recorded_leaves
 from rltools.recording.writers import BlockFile
@@ -114,7 +114,7 @@ def _another_way(episode: Episode) -> FaultError:
     return FaultError(
         f"episode {episode.outcome.number} went another way when it was stepped again with seed "
         f"{episode.outcome.seed}: the environment is not reproducible from its seed, so frames can only be kept while "
-        f"recording (frames=True from the start)"
+        f"recording ({argument('frames', True)} from the start)"
     )
 
 

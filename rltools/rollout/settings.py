@@ -13,7 +13,7 @@ import numpy as np
 
 from rltools._util.files import numbered
 from rltools.envs import canonical_spec_json, current_id, spec_to_json
-from rltools.errors import ConflictError
+from rltools.errors import ConflictError, argument
 from rltools.policies.base import Policy
 from rltools.recording import Header, open_recording
 from rltools.recording.sealed_json import write_json
@@ -111,7 +111,7 @@ def settle(folder: Path, header: Header, *, overwrite: bool) -> None:
         if numbered(folder / "episodes"):
             raise ConflictError(
                 f"{folder} holds episodes but no {path.name} that says what they are of; choose another folder, or "
-                f"replace them with overwrite=True (--overwrite)"
+                f"replace them with {argument('overwrite', True)}"
             )
         for room in ("episodes", "attributions"):
             (folder / room).mkdir(exist_ok=True)
@@ -147,7 +147,7 @@ def check_settings(folder: Path, header: Header) -> None:
         raise ConflictError(
             f"{folder} holds a recording of {there.policy} in {there.environment_id or 'an environment without an id'} "
             f"with other settings: {', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace "
-            f"it with overwrite=True (--overwrite)"
+            f"it with {argument('overwrite', True)}"
         )
 
 

@@ -16,7 +16,7 @@ from gymnasium.envs.registration import EnvSpec
 from rltools._util.files import numbered, os_errors_as
 from rltools._util.lock import folder_lock
 from rltools.envs import environment_spec
-from rltools.errors import ArgumentError, ConflictError
+from rltools.errors import ArgumentError, ConflictError, argument
 from rltools.pages.replay import replay
 from rltools.recording import Recording, open_recording
 from rltools.rollout.env_check import layers_of
@@ -210,7 +210,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             if (existing := numbered(folder / "episodes")) and not overwrite:
                 raise ConflictError(
                     f"{folder} holds {len(existing)} episodes already; choose another folder, or delete them with "
-                    f"overwrite=True"
+                    f"{argument('overwrite', True)}"
                 )
             settle(folder, header, overwrite=overwrite)
             return open_recording(folder)

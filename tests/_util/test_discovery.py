@@ -14,8 +14,8 @@ from rltools import plots
 from rltools._util import discovery
 from rltools._util.discovery import PluginWarning
 from rltools.attributions import find_method, method_names
-from rltools.cli._listing import listing
-from rltools.cli._plotting import drawn
+from rltools.cli.commands.list import listing
+from rltools.cli.commands.plot import draw
 from rltools.errors import ArgumentError, MethodError, PluginError, UnknownNameError
 
 METHOD = '''
@@ -111,7 +111,7 @@ def test_the_name_of_a_built_in_stands(install: Install) -> None:
         "thief",
         METHOD.format(name="gradient"),
         attributions="gradient = thief:gradient",
-        plots="importance = thief:gradient\nstyle = thief:gradient",
+        plots="importance = thief:gradient\ndrawing = thief:gradient",
         policies="sb3 = thief",
     )
     assert find_method("gradient").function.__module__ == "rltools.attributions.gradient"
@@ -120,8 +120,8 @@ def test_the_name_of_a_built_in_stands(install: Install) -> None:
     assert told.startswith("'gradient' is rltools.attributions.gradient of rltools itself, and thief:gradient of the")
     assert "thief 1.2 offers the same name" in told
     assert [text.split(" of rltools itself")[0] for text in warned(plots.plot_names)] == [
+        "'drawing' is rltools.plots.drawing",
         "'importance' is rltools.plots._importance",
-        "'style' is rltools.plots.drawing.style",
     ]
     (told,) = warned(lambda: rltools.load_policy("cartpole-ppo"))
     assert "'sb3' is rltools.policies.sb3" in told
@@ -129,12 +129,12 @@ def test_the_name_of_a_built_in_stands(install: Install) -> None:
 
 def test_of_two_strangers_with_one_name_neither_is_used(install: Install) -> None:
     for name in ("first", "second"):
-        install(name, METHOD.format(name="mine"), attributions=f"mine = {name}:mine", plots=f"drawing = {name}:mine")
+        install(name, METHOD.format(name="mine"), attributions=f"mine = {name}:mine", plots=f"sketch = {name}:mine")
     both = r"'{}' is offered by first:mine of the package first 1\.2 and second:mine of the package second 1\.2"
     with pytest.warns(PluginWarning, match=both.format("mine")), pytest.raises(PluginError, match=both.format("mine")):
         find_method("mine")
-    with pytest.warns(PluginWarning), pytest.raises(PluginError, match=both.format("drawing")):
-        plots.find_plot("drawing")
+    with pytest.warns(PluginWarning), pytest.raises(PluginError, match=both.format("sketch")):
+        plots.find_plot("sketch")
     with pytest.warns(PluginWarning):
         assert "mine" not in method_names()
 
@@ -158,7 +158,7 @@ def test_things_of_a_wrong_kind_are_refused(install: Install) -> None:
 
 def test_names_that_are_none(install: Install) -> None:
     install("guest5", "thing = 1", attributions="captum:Mine = guest5:thing\n\x1b[31mred = guest5:thing")
-    with pytest.warns(PluginWarning, match="is no name"):
+    with pytest.warns(PluginWarning, match="is not a valid name"):
         assert not {"captum:Mine", "\x1b[31mred"} & set(method_names())
 
 
@@ -190,11 +190,11 @@ def test_one_broken_plot_does_not_stop_another(install: Install, cartpole: objec
     install("guest7", "import nowhere_to_be_found", plots="broken = guest7:thing")
     recording = rltools.record(cartpole, "CartPole-v1", episodes=1, max_steps=5, directory=tmp_path / "run")  # type: ignore[arg-type]
     rltools.explain(recording, cartpole)  # type: ignore[arg-type]
-    assert drawn(tmp_path / "run", "importance", tmp_path / "plot.png", {}).is_file()
+    assert draw(tmp_path / "run", "importance", tmp_path / "plot.png", {}).is_file()
     with pytest.raises(ArgumentError, match="the plot importance has no --episode; these have: "):
-        drawn(tmp_path / "run", "importance", None, {"episode": 0})
+        draw(tmp_path / "run", "importance", None, {"episode": 0})
     with pytest.raises(UnknownNameError, match="did you mean importance"):
-        drawn(tmp_path / "run", "importanc", None, {})
+        draw(tmp_path / "run", "importanc", None, {})
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_what_a_policy_lacks_is_named(cartpole: object) -> None:
     for name in [*wanted.split(), "encode", "head", "choose", "act"]:
         if name not in ("masked", "choose"):
             setattr(policy, name, getattr(cartpole, name))
-    with pytest.raises(AssertionError, match=r"Nearly lacks choose, device, masked of rltools\.policy\.Policy"):
+    with pytest.raises(AssertionError, match=r"Nearly lacks choose, device, masked of rltools\.policies\.base\.Policy"):
         rltools.testing.check_policy(policy)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"Nearly, which lacks choose, device, masked of a Policy; tried were"):
         rltools.load_policy(policy)

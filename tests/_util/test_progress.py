@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_log_has_a_line_at_the_start_and_then_seldom(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bar("explain shapley", 400, shown=True) as advance:
+    with progress_bar("explain shapley", 400, show=True) as advance:
         for _ in range(400):
             clock[0] += 1
             advance(1)
@@ -48,10 +48,10 @@ def test_a_log_has_a_line_at_the_start_and_then_seldom(clock: list[float], capsy
 
 
 def test_short_work_and_pauses_do_not_fill_a_log(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bar("record", 1, shown=True, unit="episode") as advance:
+    with progress_bar("record", 1, show=True, unit="episode") as advance:
         clock[0] += 9
         advance(1)
-    with progress_bar("record", 3, shown=True, unit="episode") as advance:
+    with progress_bar("record", 3, show=True, unit="episode") as advance:
         clock[0] += 500
         advance(0)  # nothing is done yet, and how long it takes cannot be said
         clock[0] += 10
@@ -70,16 +70,16 @@ def test_short_work_and_pauses_do_not_fill_a_log(clock: list[float], capsys: pyt
 
 def test_nothing_is_shown_where_nobody_asked_or_nothing_is_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     for total, shown in ((5, False), (0, True)):
-        with progress_bar("work", total, shown=shown) as advance:
+        with progress_bar("work", total, show=shown) as advance:
             advance(1)
-    say("a word", shown=False)
+    say("a word", show=False)
     assert capsys.readouterr().err == ""
 
 
 def test_names_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bar("record \x1b[31m\x07 [red]name[/red]", 1, shown=True) as advance:
+    with progress_bar("record \x1b[31m\x07 [red]name[/red]", 1, show=True) as advance:
         advance(1)
-    say("a\nb\udc80", shown=True)
+    say("a\nb\udc80", show=True)
     said = capsys.readouterr().err
     assert said == "record \\x1b[31m\\x07 [red]name[/red]: 1 step\na\\nb\\udc80\n"
     assert not [letter for letter in said if unicodedata.category(letter) == "Cc" and letter != "\n"]
@@ -90,7 +90,7 @@ def test_on_a_terminal_it_is_a_bar_that_also_shows_parts_of_a_step(monkeypatch: 
     monkeypatch.setattr(sys, "stderr", seen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    with progress_bar("explain [1] \x1b[31m", 300, shown=True) as advance:
+    with progress_bar("explain [1] \x1b[31m", 300, show=True) as advance:
         advance(0.6)
     assert "0.2%" in seen.getvalue()
     assert "0/300" in seen.getvalue()
@@ -101,6 +101,6 @@ def test_a_dumb_terminal_has_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Terminal()
     monkeypatch.setattr(sys, "stderr", seen)
     monkeypatch.setenv("TERM", "dumb")
-    with progress_bar("record", 2, shown=True) as advance:
+    with progress_bar("record", 2, show=True) as advance:
         advance(2)
     assert seen.getvalue() == "record: 2 steps\n"

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from rltools.cli._inspecting import inspection
+from rltools.cli.commands.inspect import inspection
 from rltools.errors import UnsafeFileError
 
 

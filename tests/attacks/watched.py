@@ -83,8 +83,8 @@ import sb3_contrib  # noqa: E402, F401
 import stable_baselines3  # noqa: E402, F401
 
 from rltools.cards import environment_card  # noqa: E402
-from rltools.cli._inspecting import inspection  # noqa: E402
-from rltools.cli._listing import listing  # noqa: E402
+from rltools.cli.commands.inspect import inspection  # noqa: E402
+from rltools.cli.commands.list import listing  # noqa: E402
 from rltools.envs import environment_spec  # noqa: E402
 from rltools.errors import RltoolsError  # noqa: E402
 from rltools.experiments import read_experiment  # noqa: E402

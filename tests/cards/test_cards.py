@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from rltools.cards import CardWarning, environment_card, read_agent_card, read_environment_card
 from rltools.cards.content import find_content
-from rltools.cli._listing import listing
+from rltools.cli.commands.list import listing
 from rltools.envs import environment_spec
 from rltools.envs.names import observed_features
 from rltools.errors import ConfigError

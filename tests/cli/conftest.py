@@ -53,7 +53,7 @@ gymnasium.register("BlindPole-v0", Blind, max_episode_steps=12)
 
 
 @dataclass(frozen=True)
-class ExperimentRun:
+class CommandResult:
     """What a command left.
 
     Attributes:
@@ -91,12 +91,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def rltools(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., ExperimentRun]:
+) -> Callable[..., CommandResult]:
     """Runs the command in the user's folder."""
     for name in ("SDL_VIDEODRIVER", "SDL_AUDIODRIVER", "PYGAME_HIDE_SUPPORT_PROMPT", "MPLBACKEND"):
         monkeypatch.setenv(name, os.environ.get(name, "dummy" if name.startswith("SDL") else "Agg"))
 
-    def run(*arguments: str) -> ExperimentRun:
+    def run(*arguments: str) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["rltools", *map(str, arguments)])
         capsys.readouterr()
         with warnings.catch_warnings():
@@ -107,13 +107,13 @@ def rltools(
         assert "Traceback" not in err
         working = ("record ", "explain ", "draw ", "video of ")
         said = [line for line in err.splitlines() if line.strip() and not line.startswith(working)]
-        return ExperimentRun(int(ended.value.code or 0), out, "\n".join(said))
+        return CommandResult(int(ended.value.code or 0), out, "\n".join(said))
 
     return run
 
 
 @pytest.fixture
-def short(rltools: Callable[..., ExperimentRun]) -> Path:
+def short(rltools: Callable[..., CommandResult]) -> Path:
     """A recording of two short episodes of cartpole-ppo, explained by one method."""
     shot = ("--env", "ShortPole-v0", "--import", "poles")
     assert rltools("record", "cartpole-ppo", *shot, "--episodes", "2", "--out", "short").code == 0

@@ -14,7 +14,8 @@ import pytest
 
 from rltools import open_recording
 from rltools.cards.content import find_content
-from rltools.cli._words import as_cli_options
+from rltools.cli.options import message_with_options
+from rltools.errors import ModelError, RltoolsWarning, argument
 from rltools.recording.parquet import read_columns
 
 
@@ -60,7 +61,7 @@ def test_an_unexpected_fault_is_one_line_too(rltools, monkeypatch, said):
     def fail(_):
         raise LookupError(said)
 
-    monkeypatch.setattr("rltools.cli._listing.listing", fail)
+    monkeypatch.setattr("rltools.cli.commands.list.listing", fail)
     ran = rltools("list")
     assert ran.code == 1
     assert "LookupError" in ran.fault
@@ -68,7 +69,7 @@ def test_an_unexpected_fault_is_one_line_too(rltools, monkeypatch, said):
 
 
 def test_with_debugging_an_unexpected_fault_is_shown_whole(rltools, monkeypatch):
-    monkeypatch.setattr("rltools.cli._listing.listing", lambda _: 1 / 0)
+    monkeypatch.setattr("rltools.cli.commands.list.listing", lambda _: 1 / 0)
     monkeypatch.setenv("RLTOOLS_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         rltools("list")
@@ -179,7 +180,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("replay", "short", "0", "--out", "short/recording.json"), "write short/recording.html"),
         (("replay", "short", "0", "--method", "shapley"), "no shapley in short"),
         (("replay", "short", "0", "--video", "x.gif", "--speed", "inf"), "give a number above 0"),
-        (("mail", "short", "--out", "short/recording.json"), "write short/recording.html"),
+        (("export", "short", "--out", "short/recording.json"), "write short/recording.html"),
     ],
 )
 def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said):
@@ -236,27 +237,38 @@ def test_what_is_wrong_is_said_in_options_not_in_arguments(rltools, project, sho
     assert "--overwrite" in other.fault
     assert "overwrite=True" not in other.fault
     nothing = rltools("plot", short, "importance", "--method", "shapley")
-    assert nothing.fault.endswith("Add it with `rltools explain`")
+    assert nothing.fault.endswith("or `rltools explain`")
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("name", "value", "python", "typed"),
     [
-        ("give it as normalize=PATH, or say normalize=False", "give it as --normalize PATH, or say --normalize none"),
-        ("trained with as normalize=", "trained with as --normalize PATH"),
-        ("name one: env= or --env", "name one: --env ID"),
-        ("replace it with overwrite=True (--overwrite)", "replace it with --overwrite"),
-        ("(frames=True from the start)", "(--frames from the start)"),
-        ("pass references=, for instance", "pass --references N, for instance"),
-        ("with seconds=60 an even sample", "with --seconds 60 an even sample"),
-        ("are allowed (seconds=0.5); cheaper", "are allowed (--seconds 0.5); cheaper"),
-        (f'with trust="{64 * "a"}" (--trust {64 * "a"})', f"with --trust {64 * 'a'}"),
-        ("nothing at 'env=.zip' and my-env=3/env= x", "nothing at 'env=.zip' and my-env=3/env= x"),
-        ("made one with render_mode=None", "made one with render_mode=None"),
+        ("env", "", "env=", "--env ID"),
+        ("normalize", "PATH", "normalize=PATH", "--normalize PATH"),
+        ("normalize", "", "normalize=", "--normalize PATH"),
+        ("normalize", False, "normalize=False", "--normalize none"),
+        ("overwrite", True, "overwrite=True", "--overwrite"),
+        ("references", "", "references=", "--references N"),
+        ("seconds", 60, "seconds=60", "--seconds 60"),
+        ("trust", repr("a" * 64), f"trust='{'a' * 64}'", f"--trust {'a' * 64}"),
+        ("bounds", repr("any"), "bounds='any'", "--bounds any"),
+        ("max_batch", 5, "max_batch=5", "--max-batch 5"),
     ],
 )
-def test_arguments_are_rewritten_and_names_are_left(message, said):
-    assert as_cli_options(message) == said
+def test_an_argument_is_written_as_python_or_as_an_option(name, value, python, typed):
+    for error in (
+        ModelError(f"give it as {argument(name, value)}."),
+        RltoolsWarning(f"give it as {argument(name, value)}."),
+    ):
+        assert str(error) == f"give it as {python}."
+        assert message_with_options(error) == f"give it as {typed}."
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing at 'env=.zip' and my-env=3/env= x", "made one with render_mode=None", "env="]
+)
+def test_the_texts_of_others_are_left_as_they_are(text):
+    assert message_with_options(ModelError(text)) == text
 
 
 def test_a_damaged_file_is_named_once(rltools, short):

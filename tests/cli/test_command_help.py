@@ -12,7 +12,7 @@ import pytest
 
 from rltools.cards.content import find_content
 
-COMMANDS = ("analyze", "record", "explain", "run", "plot", "replay", "mail", "list", "inspect")
+COMMANDS = ("analyze", "record", "explain", "run", "plot", "replay", "export", "list", "inspect")
 HEAVY = {"torch", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "pyarrow", "xarray", "scipy", "gymnasium"}
 HELP = "import sys\nfrom rltools.cli import main\nsys.argv = ['rltools', '--help']"
 LOADED = "import json, sys; print('LOADED', json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
@@ -137,11 +137,11 @@ def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
 
 
 def test_every_option_that_explain_has_is_named_where_set_refuses_it():
-    from rltools.cli._options import _NO_PARAMETERS, OPTIONS
+    from rltools.cli.options import _NO_PARAMETERS, EXPLAIN_OPTIONS
     from rltools.explanation import explain
 
     own = {name for name, each in inspect.signature(explain).parameters.items() if each.kind is not each.VAR_KEYWORD}
-    assert own <= {*OPTIONS, *_NO_PARAMETERS}
+    assert own <= {*EXPLAIN_OPTIONS, *_NO_PARAMETERS}
 
 
 def test_both_ways_to_call_it_are_the_same_command():

@@ -185,7 +185,7 @@ def test_a_run_in_its_usual_place_is_recognized(rltools, short, project):
 
 def test_an_episode_is_filmed(rltools, short, project):
     ran = rltools("replay", short, "1", "--no-frames", "--video", "poles.gif", "--speed", "4")
-    assert ran.out.endswith("Filmed in poles.gif\n"), ran.err
+    assert ran.out.endswith("Open poles.gif\n"), ran.err
     assert (project / "poles.gif").read_bytes().startswith(b"GIF89a")
     assert not (short / "replays" / "episode-000001.html").is_file()
 
@@ -193,11 +193,11 @@ def test_an_episode_is_filmed(rltools, short, project):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("0", "1", "--video", "x.gif"), "--video shows one episode, and 2 are named"),
+        (("0", "1", "--video", "x.gif"), "--video shows one episode, and 2 are given"),
         (("0", "--video", "x.gif", "--beside", "short"), "--video shows one agent"),
         (("0", "--video", "x.gif", "--out", "x.html"), "leave one of them out"),
         (("0", "--video", "x.avi"), "choose one of .mp4, .webm, .gif"),
-        (("0", "--speed", "2"), "--speed is that of a --video"),
+        (("0", "--speed", "2"), "--speed is for a --video"),
     ],
 )
 def test_what_a_video_cannot_be_is_said(rltools, short, project, arguments, said):
@@ -213,7 +213,7 @@ def test_a_page_becomes_one_file_to_send(rltools, short, project):
     from rltools.recording import open_recording
 
     write_report(open_recording(short))
-    ran = rltools("mail", short, "--out", "sent.html")
+    ran = rltools("export", short, "--out", "sent.html")
     assert re.fullmatch(r"Send sent.html \(\d+\.\d MB\)\n", ran.out), ran.err
     assert 'src="plots/' not in (project / "sent.html").read_text(encoding="utf-8")
 

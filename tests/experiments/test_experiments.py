@@ -236,7 +236,7 @@ def test_models_of_one_name_are_told_apart_by_their_place(written, project):
     ran = run_experiment(written(), [models, "environment=CartPole-v1", "episodes=1", "max_steps=5"])
     names = [agent.rpartition("-")[0] for agent, _ in ran.recordings]
     assert names == ["first-best_model", "second-best_model"]
-    assert repr(ran).startswith("Ran(first-best_model-")
+    assert repr(ran).startswith("ExperimentRun(first-best_model-")
 
 
 def test_references_are_the_experiments_where_a_method_has_none_of_its_own(written):
@@ -275,7 +275,7 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
     page = ran.page.read_text()
     assert "<td>random (control)</td><td>value</td>" in page
     assert "<td>random</td>" not in page
-    assert page.index("<td>shapley</td>") < page.index("<td>deviation (control)</td>")
+    assert page.index("<td>shapley</td>") < page.index("<td>std (control)</td>")
     assert "Rank agreement with the controls, which know nothing of the agent: " in page
     assert "leads by random" not in page
     assert not [text for text in ran.findings[:-3] if "random" in text or "std" in text]
@@ -320,7 +320,7 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     # Figures have tests of their own, and take longest; frames are drawn in this process.
     monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *given: ())
     monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *given: [])
-    monkeypatch.setattr("rltools.videos._episodes.draw_elsewhere", lambda *given: False)
+    monkeypatch.setattr("rltools.pages.replay.frames.draw_elsewhere", lambda *given: False)
     path = written()
     first = run_experiment(path)
     second = run_experiment(path, directory=project / "again")
@@ -361,5 +361,5 @@ def test_agents_in_other_episodes_are_not_compared(tmp_path, cartpole):
     recording = rltools.record(cartpole, episodes=1, max_steps=2, directory=tmp_path)
     older = dataclasses.replace(recording, header=dataclasses.replace(recording.header, seeds="consecutive"))
     _run._check_paired({("a", 0): recording, ("a", 1): older}, "b", 0, recording)
-    with pytest.raises(ConflictError, match=r"b and a were not recorded in the same episodes.*--overwrite"):
+    with pytest.raises(ConflictError, match=r"b and a were not recorded in the same episodes.*overwrite=True"):
         _run._check_paired({("a", 0): older}, "b", 0, recording)

@@ -13,7 +13,7 @@ from huggingface_hub.hf_api import RepoSibling
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from rltools.cli._inspecting import inspection
+from rltools.cli.commands.inspect import inspection
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
 from rltools.policies import hub as _hub
 from rltools.policies.load import load_policy

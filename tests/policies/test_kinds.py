@@ -23,8 +23,8 @@ from torch import nn
 
 import rltools
 from rltools._util.console import say_each
-from rltools.cli._inspecting import inspection
-from rltools.cli._listing import listing
+from rltools.cli.commands.inspect import inspection
+from rltools.cli.commands.list import listing
 from rltools.errors import ArgumentError, ConfigError, ModelError, RltoolsError
 
 NET = nn.Linear(4, 2)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rltools._util.limits import MAX_PARAMETER, MAX_SEED, MAX_TEXT, in_digits
 from rltools._util.short_repr import short_repr
 from rltools.attributions._support.parameters import check_parameters
-from rltools.errors import ArgumentError, MethodError
+from rltools.errors import ArgumentError, MethodError, argument
 from rltools.spaces.axes import is_image
 
 Unit = Literal["score per unit", "score", "squared score", "share", "rank"]
@@ -238,7 +238,8 @@ class Method:
             )
         if "references" in self.needs and references is None:
             raise ArgumentError(
-                f"{self.name} compares each state with reference states and none were given; pass references=, for "
+                f"{self.name} compares each state with reference states and none were given; pass "
+                f"{argument('references')}, for "
                 f"instance some of the states the agent visits [reference, *feature]"
             )
         given = {"its input": x} | ({"its reference": references} if references is not None else {})

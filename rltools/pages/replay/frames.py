@@ -115,7 +115,7 @@ def add_frames(
     missing = [number for number in numbers if number not in there]
     try:
         steps = sum(recording.outcome(number).steps for number in missing)
-        with progress_bar(f"draw {recording.header.policy}", steps, shown=progress) as advance:
+        with progress_bar(f"draw {recording.header.policy}", steps, show=progress) as advance:
             if steps and not (
                 recording.header.environment and draw_elsewhere(recording.directory, missing, modules, advance)
             ):

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from rltools.errors import ChecksumError, ModelError, RltoolsError
+from rltools.errors import ChecksumError, ModelError, RltoolsError, argument
 from rltools.policies.base import Source
 from rltools.policies.env_info import elsewhere_note
 from rltools.policies.library import LoadOptions
@@ -151,7 +151,8 @@ def _without_statistics(path: Path, loaded: _Network, options: LoadOptions) -> t
     if normalized:
         raise ModelError(
             f"{path} was trained on normalized observations and their statistics are missing; put "
-            f"the file vecnormalize.pkl into {path.parent}, give its path as normalize=PATH, or say normalize=False"
+            f"the file vecnormalize.pkl into {path.parent}, give its path as {argument('normalize', 'PATH')}, or say "
+            f"{argument('normalize', False)}"
         )
     if options.normalized is None and not tells:
         return ("whether it was trained on normalized observations is unknown; none are normalized",)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rltools._util.foreign_files import MIB
-from rltools.errors import ArgumentError, MismatchError, ModelError
+from rltools.errors import ArgumentError, MismatchError, ModelError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.env_info import MOST
 from rltools.policies.sb3.archive._decode import decode_array
@@ -118,7 +118,8 @@ class Statistics:
         return (
             f"the statistics of {self.origin} are of {'/'.join(map(str, path)) or 'all of it'} of shape "
             f"{list(moments.mean.shape)}, and the observations have {', '.join(actual)}; give the statistics the agent "
-            f"was trained with as normalize=, or the environment that it was trained in as env=: with VecNormalize "
+            f"was trained with as {argument('normalize')}, or the environment that it was trained in as "
+            f"{argument('env')}: with VecNormalize "
             f"around VecFrameStack both are of stacked observations, with VecFrameStack around it the statistics of one"
         )
 
@@ -131,7 +132,9 @@ def read_statistics(path: FilePath) -> Statistics | None:
         UnsafeFileError: it would run code; nothing was run.
     """
     if path.is_dir():
-        raise ModelError(f"{path} is a folder; give the file in it that VecNormalize.save() wrote as normalize=PATH")
+        raise ModelError(
+            f"{path} is a folder; give the file in it that VecNormalize.save() wrote as {argument('normalize', 'PATH')}"
+        )
     record = unpickle(read_file(path, MAX_BYTES), "the pickle", str(path))
     if not isinstance(record, Record) or not record.qualified.endswith(".VecNormalize"):
         raise ModelError(f"{path} does not hold a VecNormalize; give the file its save() wrote")

@@ -11,7 +11,7 @@ import torch
 from gymnasium.spaces import Box
 from torch import Tensor, nn
 
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, argument
 from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
@@ -238,7 +238,8 @@ def load(source: nn.Module, options: LoadOptions) -> TorchPolicy:
     env_info = options.environment
     if env_info is None:
         raise ArgumentError(
-            f"a {type(source).__name__} does not say what it observes; give env=, or make a TorchPolicy with its spaces"
+            f"a {type(source).__name__} does not say what it observes; give {argument('env')}, or make a TorchPolicy "
+            f"with its spaces"
         )
     if options.normalize not in (None, False):
         raise ArgumentError("normalize is for models of libraries that keep statistics; put it into the module itself")

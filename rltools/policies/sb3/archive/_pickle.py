@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar
 
-from rltools.errors import ModelError, UnsafeFileError
+from rltools.errors import ModelError, UnsafeFileError, argument
 from rltools.policies.sb3.archive._opcodes import MAX_NODES, names_in
 
 MAX_DEPTH = 40
@@ -246,5 +246,5 @@ def how_to_trust(sha256: str) -> str:
     """
     return (
         f"If you know who made this file and trust it to run code on this machine, load exactly it with "
-        f'trust="{sha256}" (--trust {sha256})'
+        f"{argument('trust', repr(sha256))}"
     )

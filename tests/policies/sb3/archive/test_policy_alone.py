@@ -15,7 +15,7 @@ import pytest
 import torch
 from stable_baselines3 import PPO
 
-from rltools.cli._inspecting import inspection
+from rltools.cli.commands.inspect import inspection
 from rltools.errors import ArgumentError, ModelError, RltoolsError, UnsafeFileError
 from rltools.policies.base import Context
 from rltools.policies.load import load_policy

@@ -11,7 +11,7 @@ from gymnasium.spaces import Box, Discrete
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize, VecTransposeImage
 
-from rltools.cli._inspecting import inspection
+from rltools.cli.commands.inspect import inspection
 from rltools.envs import import_modules, wrapped_spec
 from rltools.policies.load import load_policy
 from rltools.policies.sb3.zoo._environment import current_wrapper, frame_stack_wrappers

@@ -1,30 +1,44 @@
-"""What `rltools list` shows."""
+"""`rltools list`: list agents, environments, experiments, methods and plots."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Annotated
 
-from rltools._util.console import as_text
+import typer
+
+from rltools._util.console import as_text, say_each
 from rltools._util.discovery import unknown
-from rltools.cards.content import list_content
-from rltools.cli._words import counted
+from rltools._util.text import plural
+from rltools.cli.app import LOOK_UP, app
 from rltools.errors import RltoolsError
+
+
+@app.command("list", rich_help_panel=LOOK_UP, epilog="Example: `rltools list methods`")
+def list_(
+    kind: Annotated[
+        str | None, typer.Argument(help="agents, envs, experiments, methods or plots; all by default.")
+    ] = None,
+) -> None:
+    """List agents, environments, experiments, methods and plots, one line each."""
+    say_each(listing(kind))
+
 
 Rows = list[tuple[str, str]]
 
 
-def listing(room: str | None) -> str:
-    """A line for everything in a room, or in all of them.
+def listing(kind: str | None) -> str:
+    """One line for everything of a kind, or of all kinds.
 
     Raises:
-        UnknownNameError: no such room.
+        UnknownNameError: no such kind.
     """
-    if room is not None and room not in ROOMS:
-        raise unknown("room", room, ROOMS)
+    if kind is not None and kind not in KINDS:
+        raise unknown("list", kind, KINDS)
     blocks = []
-    for name in ROOMS if room is None else (room,):
-        rows = [(as_text(first), as_text(rest)) for first, rest in ROOMS[name]()]
+    for name in KINDS if kind is None else (kind,):
+        rows = [(as_text(first), as_text(rest)) for first, rest in KINDS[name]()]
         width = max((len(first) for first, _ in rows), default=0)
         lines = [f"  {first:<{width}}  {rest}".rstrip() for first, rest in rows] or ["  none"]
         blocks.append("\n".join([name, *lines]))
@@ -33,6 +47,7 @@ def listing(room: str | None) -> str:
 
 def _agents() -> Rows:
     from rltools.cards import read_agent_card
+    from rltools.cards.content import list_content
 
     def line(name: str) -> str:
         card = read_agent_card(list_content("agents")[name])
@@ -45,6 +60,7 @@ def _agents() -> Rows:
 
 def _environments() -> Rows:
     from rltools.cards import read_environment_card
+    from rltools.cards.content import list_content
 
     rows: Rows = []
     for name, path in sorted(list_content("envs").items()):
@@ -53,14 +69,15 @@ def _environments() -> Rows:
         except RltoolsError as error:
             rows.append((name, f"cannot be read: {_first_faults(error)}"))
             continue
-        made = [" ".join([e.id, *(f"{k}={v}" for k, v in e.kwargs.items())]) for e in card.environments]
-        said = [card.observes, *([counted(len(card.actions), "action")] if card.actions else [])]
-        rows.append((made[0], f"{', '.join(said)}. {card.description}"))
-        rows += [(other, f"as {made[0]}") for other in made[1:]]
+        ids = [" ".join([e.id, *(f"{k}={v}" for k, v in e.kwargs.items())]) for e in card.environments]
+        spaces = [card.observes, *([plural(len(card.actions), "action")] if card.actions else [])]
+        rows.append((ids[0], f"{', '.join(spaces)}. {card.description}"))
+        rows += [(other, f"same as {ids[0]}") for other in ids[1:]]
     return rows
 
 
 def _experiments() -> Rows:
+    from rltools.cards.content import list_content
     from rltools.experiments import read_experiment
 
     return [
@@ -70,7 +87,7 @@ def _experiments() -> Rows:
 
 
 EXAMPLE = (8, 8)
-"""Features, and states to compare with, for which costs are said."""
+"""The numbers of features and of references that costs are listed for."""
 
 
 def _methods() -> Rows:
@@ -80,12 +97,12 @@ def _methods() -> Rows:
         method = find_method(name)
         needs = f"needs {', '.join(sorted(method.needs))}" if method.needs else "needs nothing"
         passes = method.forwards(*EXAMPLE, method.defaults)
-        cost = f"{passes:,} pass{'' if passes == 1 else 'es'} a state"
+        cost = f"{passes:,} pass{'' if passes == 1 else 'es'} per state"
         axioms = f"; axioms: {', '.join(sorted(method.axioms))}" if method.axioms else ""
         return f"{method.description} In {method.unit}; {needs}; {cost}{axioms}."
 
     rows = [(name, _or_fault(line, name)) for name in method_names()]
-    rows.append(("", f"Passes are those for {EXAMPLE[0]} features and, where there are any, {EXAMPLE[1]} references."))
+    rows.append(("", f"Passes are for {EXAMPLE[0]} features and, for methods with references, {EXAMPLE[1]} of them."))
     return rows
 
 
@@ -99,23 +116,23 @@ def _plots() -> Rows:
 
 
 def _or_fault(line: Callable[[str], str], name: str) -> str:
-    """One broken card, or one package's broken method, does not hide the others."""
+    """A line, or why there is none: one broken card or package must not hide the others."""
     try:
         return line(name)
     except RltoolsError as error:
         return f"cannot be read: {_first_faults(error)}"
-    # What a package of somebody else's declares of its method is run here.
+    # The declaration of a method in another package is executed here.
     except Exception as error:
         return f"cannot be used: {type(error).__name__}: {error}"
 
 
 def _first_faults(error: RltoolsError) -> str:
-    """An error in one line; of several faults the first one, and how many there are."""
+    """An error in one line: of several faults the number and the first one."""
     first, *faults = str(error).splitlines() or [""]
     return f"{first}; the first: {faults[0].strip()}" if faults else first
 
 
-ROOMS: dict[str, Callable[[], Rows]] = {
+KINDS: dict[str, Callable[[], Rows]] = {
     "agents": _agents,
     "envs": _environments,
     "experiments": _experiments,

@@ -1,4 +1,4 @@
-"""Ctrl-C and the like: whatever runs ends soon, with nothing half done left behind."""
+"""Ctrl-C and similar signals: the command ends soon and leaves no unfinished file behind."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 GRACE = 1.5
-"""Seconds that a command has to end by itself; some work in C does not look up before it is done."""
+"""Seconds that a command has to end by itself; code in C may not see an exception before it is done."""
 _NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up on"}
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-class Ended(KeyboardInterrupt):
-    """The process was asked to end by another signal than that of Ctrl-C."""
+class Terminated(KeyboardInterrupt):
+    """A signal other than that of Ctrl-C requested the end of the process."""
 
 
 @dataclass
-class Ending:
-    """Whether the process was asked to end.
+class EndRequest:
+    """The signal that requested the end of the process, if any.
 
     Attributes:
-        number: of the first signal that asked; 0 for none.
-        message: in one line, what to say of it.
+        number: of the first signal; 0 if none has arrived.
+        message: one line for the user.
         exit_code: as shells expect it.
     """
 
@@ -37,7 +37,7 @@ class Ending:
 
     @property
     def message(self) -> str:
-        """What to say."""
+        """One line for the user."""
         how = _NAMES[signal.Signals(self.number or signal.SIGINT).name]
         return f"{how}; every finished episode is saved, and the same command carries on from there"
 
@@ -46,8 +46,8 @@ class Ending:
         """128 and the signal's number."""
         return 128 + (self.number or signal.SIGINT)
 
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        """What a signal does: raise an exception now, and end the process if that does not. A second one ends it now.
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """Raise an exception for a signal, and end the process if that does not; a second signal ends it immediately.
 
         Raises:
             KeyboardInterrupt: always.
@@ -55,47 +55,47 @@ class Ending:
         if self.number:
             self.end_now()
         self.number = number
-        # What is torn down by the exception has nothing more to say.
+        # Objects that the exception tears down must not print anything more.
         sys.unraisablehook = lambda _: None
         threading.excepthook = lambda _: None
         self._timer = threading.Timer(GRACE, self.end_now)
         self._timer.daemon = True
         self._timer.start()
-        raise KeyboardInterrupt if number == signal.SIGINT else Ended
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     def end_now(self) -> None:
-        """End the process without waiting for anything, its unfinished files removed."""
+        """Remove unfinished files and end the process without waiting for anything."""
         self._done.acquire()
-        # Only where files were written at all.
+        # Only if files were written at all.
         files = sys.modules.get("rltools._util.files")
         if files is not None:
             files.remove_unfinished()
         with suppress(OSError, ValueError, AttributeError):
-            shown = _SHOW_CURSOR if sys.stderr.isatty() else ""
-            os.write(2, f"{shown}rltools: {self.message}\n".encode())
+            cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
+            os.write(2, f"{cursor}rltools: {self.message}\n".encode())
         os._exit(self.exit_code)
 
-    def settle(self) -> None:
-        """The command has ended by itself."""
+    def cancel(self) -> None:
+        """Stop the timer: the command has ended by itself."""
         if self._timer is not None:
             self._timer.cancel()
 
 
 @contextmanager
-def heard() -> Iterator[Ending]:
-    """Signals that ask the process to end raise KeyboardInterrupt in the block; those that are ignored stay so."""
-    ending = Ending()
+def catch_signals() -> Iterator[EndRequest]:
+    """Let signals that end the process raise KeyboardInterrupt in the block; ignored signals stay ignored."""
+    request = EndRequest()
     before = {}
     hooks = sys.unraisablehook, threading.excepthook
     if threading.current_thread() is threading.main_thread():
         for name in _NAMES:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                before[number] = signal.signal(number, ending.ask)
+                before[number] = signal.signal(number, request.receive)
     try:
-        yield ending
+        yield request
     finally:
-        ending.settle()
+        request.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook, threading.excepthook = hooks

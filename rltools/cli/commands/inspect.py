@@ -1,44 +1,59 @@
-"""What `rltools inspect` shows."""
+"""`rltools inspect`: show what a model or a recording contains."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rltools._util.console import as_text
+import typer
+
+from rltools._util.console import as_text, say_each
 from rltools._util.foreign_files import is_file, is_there
-from rltools.cards.content import content_path
-from rltools.cli._words import counted
+from rltools._util.text import plural
+from rltools.cli.app import LOOK_UP, app
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
     from rltools.policies.sb3.archive.saved import Saved
 
+
+@app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools inspect model.zip`")
+def inspect(
+    path: Annotated[str, typer.Argument(help="A model's .zip, the folder of a recording, or an agent's name.")],
+) -> None:
+    """Show what a model or a recording contains, without executing anything."""
+    text, intact = inspection(path)
+    say_each(text)
+    if not intact:
+        raise typer.Exit(1)
+
+
 Rows = list[tuple[str, str]]
-MOST = 600
-"""Characters of a model's own words that are shown."""
+MAX_LENGTH = 600
+"""Characters of a text from a model's file that are printed."""
 
 
 def inspection(name: str) -> tuple[str, bool]:
-    """What is in a model or a recording, and whether all of it can be read; nothing is executed.
+    """What a model or a recording contains, and whether all of it can be read; nothing is executed.
 
     Raises:
-        ArgumentError: it is neither.
+        ArgumentError: the path leads to neither.
         ModelError: a model that cannot be read.
     """
+    from rltools.cards.content import content_path
     from rltools.policies.hub import fetch, is_hub
 
     if is_hub(name):
         fetched = fetch(name)
-        rows, whole = [("source", fetched.note), *_model(fetched.path)], True
+        rows, intact = [("source", fetched.note), *_model(fetched.path)], True
     else:
-        rows, whole = _inspected(content_path("agents", name) or Path(name))
+        rows, intact = _inspect_path(content_path("agents", name) or Path(name))
     width = max(len(term) for term, _ in rows)
-    return "\n".join(f"{term:<{width}}  {as_text(value)}" for term, value in rows), whole
+    return "\n".join(f"{term:<{width}}  {as_text(value)}" for term, value in rows), intact
 
 
-def _inspected(path: Path) -> tuple[Rows, bool]:
+def _inspect_path(path: Path) -> tuple[Rows, bool]:
     if is_file(path / "recording.json"):
         return _recording(path)
     if is_file(path / "agent.yaml"):
@@ -48,15 +63,15 @@ def _inspected(path: Path) -> tuple[Rows, bool]:
     from rltools.policies.sb3.zoo.folder import model_in, other_models_note
 
     if not is_there(path) and is_file(f"{path}.zip"):
-        path = Path(f"{path}.zip")  # Stable-Baselines3 lets the ending be left out
+        path = Path(f"{path}.zip")  # Stable-Baselines3 lets one omit the ending
     model = model_in(path)
     if model is None and claims(path):
         return _model(path), True
     if model is None:
-        what = f", but {described(path)}" if is_there(path) else "; there is nothing of this name"
+        instead = f", but {described(path)}" if is_there(path) else "; there is nothing of this name"
         raise ArgumentError(
-            f"{str(path)[:MOST]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
-            f"agent{what}; see `rltools list agents`"
+            f"{str(path)[:MAX_LENGTH]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
+            f"agent{instead}; see `rltools list agents`"
         )
     return [*_model(model), *(("note", note) for note in other_models_note(model))], True
 
@@ -68,13 +83,13 @@ def _agent(folder: Path) -> Rows:
     card = read_agent_card(folder)
     saved = read_saved(folder / card.model.file)
     steps = saved.settings.get("num_timesteps")
-    trained = f"{counted(card.training.steps, 'step')}, seed {card.training.seed}"
-    if type(steps) is int and steps != card.training.steps:  # the best of several evaluations is an earlier one
+    trained = f"{plural(card.training.steps, 'step')}, seed {card.training.seed}"
+    if type(steps) is int and steps != card.training.steps:  # the best model of several evaluations
         trained += f"; this model was saved at step {_shortened(f'{steps:,}')}"
     return [
         ("agent", f"{card.name}: {card.description}"),
         ("environment", " ".join([card.environment.id, *(f"{k}={v}" for k, v in card.environment.kwargs.items())])),
-        ("return", f"{card.returns.mean} ± {card.returns.std} over {counted(card.returns.episodes, 'episode')}"),
+        ("return", f"{card.returns.mean} ± {card.returns.std} over {plural(card.returns.episodes, 'episode')}"),
         ("trained", trained),
         *_saved(saved),
     ]
@@ -88,13 +103,13 @@ def _model(path: Path) -> Rows:
     steps, planned = (saved.settings.get(key) for key in ("num_timesteps", "_total_timesteps"))
     trained = []
     if type(steps) is int:
-        earlier = type(planned) is int and planned > steps
-        trained = [("trained", f"{steps:,} of {planned:,} steps" if earlier else counted(steps, "step"))]
-    return [*_surroundings(path), *((term, _shortened(text)) for term, text in trained), *_saved(saved)]
+        unfinished = type(planned) is int and planned > steps
+        trained = [("trained", f"{steps:,} of {planned:,} steps" if unfinished else plural(steps, "step"))]
+    return [*_files_beside(path), *((term, _shortened(text)) for term, text in trained), *_saved(saved)]
 
 
-def _surroundings(path: Path) -> Rows:
-    """What the files beside a model say of it."""
+def _files_beside(path: Path) -> Rows:
+    """What the files beside a model say about it."""
     from rltools.policies.sb3.zoo.folder import find_statistics, read_record
 
     record = read_record(path)
@@ -103,10 +118,10 @@ def _surroundings(path: Path) -> Rows:
     if record is None:
         return rows
     stacked = [f"frame_stack={record.frame_stack}"] if record.frame_stack > 1 else []
-    said = [record.environment, *(f"{key}={value}" for key, value in record.kwargs.items())]
-    wrapped = [*(name for name, _ in record.wrappers), *stacked, *record.unknown]
-    rows = [("environment", _shortened(" ".join(said))), *rows]
-    return rows + ([("wrapped in", _shortened(", ".join(wrapped)))] if wrapped else [])
+    environment = [record.environment, *(f"{key}={value}" for key, value in record.kwargs.items())]
+    wrappers = [*(name for name, _ in record.wrappers), *stacked, *record.unknown]
+    rows = [("environment", _shortened(" ".join(environment))), *rows]
+    return rows + ([("wrapped in", _shortened(", ".join(wrappers)))] if wrappers else [])
 
 
 def _saved(saved: Saved) -> Rows:
@@ -125,7 +140,7 @@ def _saved(saved: Saved) -> Rows:
         ("policy", _shortened(saved.policy_class)),
         ("observations", _shortened(str(saved.observation_space))),
         ("actions", _shortened(str(saved.action_space))),
-        ("weights", f"{sum(w.numel() for w in saved.weights.values()):,} in {counted(len(saved.weights), 'tensor')}"),
+        ("weights", f"{sum(w.numel() for w in saved.weights.values()):,} in {plural(len(saved.weights), 'tensor')}"),
         ("settings", _shortened(", ".join(f"{key}={value}" for key, value in sorted(plain.items())))),
         ("not decoded", _shortened(", ".join(sorted(packed)) or "nothing")),
     ]
@@ -136,9 +151,9 @@ def _is_packed(value: Any) -> bool:
 
 
 def _shortened(text: str) -> str:
-    """A model's own words, of which there may be many; arrays are printed over several lines."""
-    plain = " ".join(text[: MOST + 1].split())
-    return plain if len(text) <= MOST else f"{plain[:MOST]}..."
+    """A text from a model's file in one line of limited length; arrays are printed over several lines."""
+    plain = " ".join(text[: MAX_LENGTH + 1].split())
+    return plain if len(text) <= MAX_LENGTH else f"{plain[:MAX_LENGTH]}..."
 
 
 def _recording(folder: Path) -> tuple[Rows, bool]:

@@ -1,0 +1,74 @@
+"""`rltools analyze`: record and explain an agent, and write a page."""
+
+from __future__ import annotations
+
+from rltools._util.console import say
+from rltools._util.text import plural
+from rltools.cli.app import MEASURE, app
+from rltools.cli.options import (
+    Agent,
+    AnalysisReferences,
+    Bounds,
+    Env,
+    Episodes,
+    Import,
+    Method,
+    NoFrames,
+    Normalize,
+    Overwrite,
+    RunOut,
+    SecondsPerMethod,
+    Seed,
+    Target,
+    Threads,
+    Trust,
+    statistics,
+)
+
+
+@app.command(rich_help_panel=MEASURE, epilog="Example: `rltools analyze lunarlander-ppo`")
+def analyze(
+    agent: Agent,
+    *,
+    env: Env = None,
+    episodes: Episodes = 20,
+    seed: Seed = 0,
+    method: Method = None,
+    target: Target = None,
+    references: AnalysisReferences = None,
+    seconds: SecondsPerMethod = 60.0,
+    normalize: Normalize = None,
+    trust: Trust = None,
+    bounds: Bounds = "same",
+    out: RunOut = None,
+    modules: Import = None,
+    no_frames: NoFrames = False,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+) -> None:
+    """Record an agent, explain its steps, and write a page that says what it looks at."""
+    from rltools.experiments.analyze import analyze as run_analysis
+
+    analysis = run_analysis(
+        agent,
+        env,
+        episodes=episodes,
+        seed=seed,
+        method=method,
+        target=target,
+        references=references,
+        seconds=seconds,
+        normalize=statistics(normalize),
+        trust=trust,
+        bounds=bounds,
+        frames=not no_frames,
+        modules=modules or (),
+        directory=out,
+        overwrite=overwrite,
+        threads=threads,
+        progress=True,
+    )
+    say(*analysis.findings)
+    if len(analysis.recording) > episodes:
+        say(f"{analysis.recording.directory} held {plural(len(analysis.recording), 'episode')}; all of them are shown.")
+    say(f"Open {analysis.page}")

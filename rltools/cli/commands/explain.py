@@ -1,0 +1,96 @@
+"""`rltools explain`: add attributions to a recording."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rltools._util.console import say
+from rltools.cli.app import MEASURE, app
+from rltools.cli.options import (
+    Agent,
+    Compile,
+    Device,
+    DrawSeed,
+    Every,
+    Import,
+    MaxBatch,
+    Normalize,
+    Parameters,
+    References,
+    Run,
+    Seconds,
+    Target,
+    Threads,
+    Trust,
+    Units,
+    Window,
+    import_all,
+    parameters,
+    statistics,
+)
+from rltools.errors import ArgumentError
+
+
+@app.command(
+    rich_help_panel=MEASURE,
+    epilog="Example: `rltools explain runs/lunarlander-ppo lunarlander-ppo --method sampled_shapley "
+    "--set permutations=32 --every 5`",
+)
+def explain(
+    run: Run,
+    agent: Agent,
+    *,
+    method: Annotated[str, typer.Option(help="Attribution method; see `rltools list methods`.")] = "gradient",
+    target: Target = None,
+    references: References = None,
+    window: Window = 0,
+    units: Units = "environment",
+    every: Every = 1,
+    seconds: Seconds = None,
+    seed: DrawSeed = 0,
+    settings: Parameters = None,
+    max_batch: MaxBatch = None,
+    threads: Threads = None,
+    compile_: Compile = False,
+    device: Device = None,
+    normalize: Normalize = None,
+    trust: Trust = None,
+    modules: Import = None,
+) -> None:
+    """Add attributions to a recording, without its environment."""
+    from rltools.attributions import find_method
+    from rltools.explanation import explain as run_explain
+    from rltools.policies.load import load_policy
+    from rltools.recording import open_recording
+    from rltools.summary import summarize
+    from rltools.targets import fitting_target
+
+    values = parameters(settings)
+    declaration = find_method(method)
+    declaration.settings(values)
+    if references is not None and "references" not in declaration.needs:
+        raise ArgumentError(f"{method} compares with no other states; leave --references {references} out")
+    import_all(modules)
+    recording = open_recording(run)
+    policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
+    explained_target = str(fitting_target(method, declaration.needs, target, policy))
+    recording = run_explain(
+        recording,
+        policy,
+        method=method,
+        target=explained_target,
+        references=references,
+        window=window,
+        units=units,
+        every=every,
+        seconds=seconds,
+        seed=seed,
+        max_batch=max_batch,
+        threads=threads,
+        compile=compile_,
+        progress=True,
+        **values,
+    )
+    say(*summarize(recording, method=recording.asked[-1]).findings)

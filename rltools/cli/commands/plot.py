@@ -1,0 +1,89 @@
+"""`rltools plot`: draw a plot of a recording."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rltools._util.console import say
+from rltools.cli.app import SHOW, app
+from rltools.cli.options import (
+    PlotEpisode,
+    PlotOut,
+    RecordedMethod,
+    RecordedTarget,
+    Run,
+    Top,
+)
+from rltools.errors import ArgumentError, PluginError
+
+
+@app.command(rich_help_panel=SHOW, epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")
+def plot(
+    run: Run,
+    name: Annotated[str, typer.Argument(help="See `rltools list plots`.")],
+    *,
+    method: RecordedMethod = None,
+    target: RecordedTarget = None,
+    episode: PlotEpisode = None,
+    top: Top = None,
+    out: PlotOut = None,
+) -> None:
+    """Draw a plot of a recording; the ending of --out sets the format (png, svg, pdf)."""
+    options = {"method": method, "target": target, "episode": episode, "top": top}
+    say(f"Open {draw(run, name, out, options)}")
+
+
+def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Path:
+    """Draw a plot of the recording in a folder, with the options that are not None, and return its path.
+
+    Raises:
+        UnknownNameError: no such plot.
+        PluginError: the plot of another package cannot be loaded.
+        ArgumentError: an option that this plot does not have, or a path whose ending is no format.
+        RltoolsError: whatever the plot raises.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    from rltools import plots
+    from rltools._util.files import atomic_write, os_errors_as
+    from rltools.recording import open_recording
+    from rltools.recording.folders import folder_name
+
+    plot = plots.find_plot(name)
+    chosen = {option: value for option, value in options.items() if value is not None}
+    for option in chosen:
+        if option not in _options(plot):
+            takers = ", ".join(other for other in plots.plot_names() if option in _options_of_plot(other))
+            raise ArgumentError(f"the plot {name} has no --{option}; these have: {takers or 'none'}")
+    slug = folder_name("-".join([name, *map(str, chosen.values())]))
+    path = out or run / "plots" / f"{slug}.png"
+    kind, formats = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
+    if kind not in formats:
+        raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(formats))}")
+    figure = plot(open_recording(run), **chosen).get_figure(root=True)
+    with os_errors_as(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary:
+            figure.savefig(temporary, format=kind, dpi=200)
+    return path
+
+
+def _options_of_plot(name: str) -> set[str]:
+    """The options of a plot; none if it is in a package that cannot be loaded."""
+    from rltools import plots
+
+    try:
+        return _options(plots.find_plot(name))
+    except PluginError:
+        return set()
+
+
+def _options(plot: Callable[..., Any]) -> set[str]:
+    names = inspect.signature(plot).parameters
+    takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in names.values())
+    return {*names, "method", "target", "episode", "top"} if takes_all else set(names)

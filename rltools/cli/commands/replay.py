@@ -1,0 +1,75 @@
+"""`rltools replay`: write episodes as a page or a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rltools._util.console import say
+from rltools.cli.app import SHOW, app
+from rltools.cli.options import (
+    Import,
+    NoFrames,
+    OtherRun,
+    PageOut,
+    RecordedTarget,
+    ReplayMethod,
+    Run,
+    Speed,
+    VideoOut,
+    import_all,
+    page_path,
+)
+from rltools.errors import ArgumentError
+
+
+@app.command(rich_help_panel=SHOW, epilog="Example: `rltools replay runs/lunarlander-ppo 3 --out landing.html`")
+def replay(
+    run: Run,
+    episode: Annotated[
+        list[int], typer.Argument(help="Number of the episode; with several, the page switches between them.")
+    ],
+    *,
+    method: ReplayMethod = None,
+    target: RecordedTarget = None,
+    beside: OtherRun = None,
+    out: PageOut = None,
+    video: VideoOut = None,
+    speed: Speed = None,
+    modules: Import = None,
+    no_frames: NoFrames = False,
+) -> None:
+    """Write episodes as a page to play and scrub through, or one as a video; missing frames are rendered."""
+    from rltools.pages.replay import replay_episode
+    from rltools.recording import open_recording
+    from rltools.videos import film_episode
+
+    page = page_path(out)
+    import_all(modules)
+    recording = open_recording(run)
+    rendering: dict[str, Any] = {"frames": not no_frames, "modules": modules or ()}
+    if video is not None:
+        _check_alone(episode, beside, out)
+        path = film_episode(
+            recording, episode[0], video, method=method, target=target, speed=speed, progress=True, **rendering
+        )
+        say(f"Open {path}")
+        return
+    if speed is not None:
+        raise ArgumentError("--speed is for a --video; a page has buttons for it")
+    other = None if beside is None else open_recording(beside)
+    numbers = episode[0] if len(episode) == 1 else episode
+    path = replay_episode(recording, numbers, page, method=method, target=target, beside=other, **rendering)
+    say(f"Open {path}")
+
+
+def _check_alone(episode: list[int], beside: Path | None, out: Path | None) -> None:
+    """Refuse what a page supports and a video does not."""
+    if len(episode) > 1:
+        raise ArgumentError(f"--video shows one episode, and {len(episode)} are given; run it once for each")
+    if beside is not None:
+        raise ArgumentError("--video shows one agent; leave out --beside, or leave out --video for a page of both")
+    if out is not None:
+        raise ArgumentError(f"--video is the path of the video, and --out {out} that of a page; leave one of them out")

@@ -1,0 +1,324 @@
+"""Adding one thing adds one file and edits none: a copy of the package gets one new file of every kind.
+
+The copy is imported in a single subprocess, which runs the matching conformance check for each of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import rltools
+
+PACKAGE = Path(rltools.__file__).parent
+CHECKOUT = Path(__file__).parents[1]
+
+POLICY_LIBRARY = '''
+"""Policies of the library brand_new."""
+
+import gymnasium
+import torch
+
+from rltools.policies.torch_policy import TorchPolicy
+
+
+class Model(torch.nn.Linear):
+    """A network of that library."""
+
+
+def claims(source):
+    """Whether a source is a model of that library."""
+    return isinstance(source, Model)
+
+
+def load(source, options):
+    """The policy of a model."""
+    env = gymnasium.make("CartPole-v1")
+    return TorchPolicy(source, env.observation_space, env.action_space, name="brand_new")
+'''
+
+FAMILY = '''
+
+class BrandNewPolicy(DQNPolicy):
+    """A policy class that no other family supports, because it overrides inference."""
+
+    def _predict(self, obs: Any, deterministic: bool = True) -> Any:
+        return super()._predict(obs, deterministic)
+
+
+CLASSES = (BrandNewPolicy,)
+'''
+
+WRAPPERS = '''
+"""The wrappers of the library brand_new_library."""
+
+import dataclasses
+
+from rltools.envs.names.wrappers import WrapperLibrary
+
+
+def _rename(wrapper, inner):
+    return {
+        path: dataclasses.replace(named, names=tuple(f"new {name}" for name in named.names))
+        for path, named in inner.items()
+    }
+
+
+LIBRARY = WrapperLibrary(
+    entry_points={"BrandNewWrapper": "brand_new_library:BrandNewWrapper"}, rules={"BrandNewWrapper": _rename}
+)
+'''
+
+COMMAND = '''
+"""`rltools brand-new`: print a word."""
+
+from rltools._util.console import say
+from rltools.cli.app import LOOK_UP, app
+
+
+@app.command("brand-new", rich_help_panel=LOOK_UP, epilog="Example: `rltools brand-new`")
+def brand_new() -> None:
+    """Print a word."""
+    say("a brand-new word")
+'''
+
+EXPERIMENT = """
+description: What does the brand-new agent look at?
+agents: [brand-new]
+methods: [brand_new]
+episodes: 1
+"""
+
+OTHER_LIBRARY = '''
+"""A library of somebody else, whose wrappers rltools is to know."""
+
+import gymnasium
+
+
+class BrandNewWrapper(gymnasium.ObservationWrapper, gymnasium.utils.RecordConstructorArgs):
+    def __init__(self, env):
+        gymnasium.utils.RecordConstructorArgs.__init__(self)
+        super().__init__(env)
+
+    def observation(self, observation):
+        return observation
+'''
+
+CHECKS = """
+import contextlib, importlib, io, json, sys, traceback, warnings
+from pathlib import Path
+
+import gymnasium
+import torch
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+
+import rltools
+from rltools.cards.content import find_content
+from rltools.testing import check_attribution, check_card, check_plot, check_policy
+
+OUTPUT = Path(sys.argv[2])
+assert Path(rltools.__file__).is_relative_to(sys.argv[1]), rltools.__file__
+gymnasium.register("BrandNewPole-v0", "gymnasium.envs.classic_control.cartpole:CartPoleEnv", max_episode_steps=20)
+results = {}
+
+
+def check(function):
+    try:
+        function()
+        results[function.__name__] = ""
+    except BaseException:
+        results[function.__name__] = traceback.format_exc()
+
+
+def command(*arguments):
+    from rltools.cli import main
+
+    sys.argv = ["rltools", *arguments]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        try:
+            main()
+        except SystemExit as ended:
+            assert not ended.code, (arguments, ended.code)
+    return " ".join(output.getvalue().split())
+
+
+def recording():
+    policy = rltools.load_policy("cartpole-ppo", "BrandNewPole-v0")
+    return rltools.explain(rltools.record(policy, episodes=2, max_steps=20), policy, method="brand_new")
+
+
+@check
+def method():
+    check_attribution("brand_new")
+    assert "brand_new" in command("list", "methods")
+
+
+@check
+def plot():
+    assert rltools.plots.brand_new is rltools.plots.find_plot("brand_new")
+    check_plot(rltools.plots.brand_new, recording())
+    assert "brand_new" in command("list", "plots")
+
+
+@check
+def policy_library():
+    from rltools.policies.brand_new import Model
+
+    policy = rltools.load_policy(Model(4, 2))
+    assert policy.source.name == "brand_new"
+    check_policy(policy)
+
+
+@check
+def algorithm_family():
+    from stable_baselines3 import DQN
+
+    from rltools.policies.sb3.families.brand_new import BrandNewPolicy
+
+    check_policy(rltools.load_policy(DQN(BrandNewPolicy, "CartPole-v1", seed=0, device="cpu")))
+
+
+@check
+def wrapper_names():
+    from brand_new_library import BrandNewWrapper
+
+    policy = rltools.load_policy("cartpole-ppo", lambda: BrandNewWrapper(gymnasium.make("CartPole-v1")))
+    assert policy.features.names[0] == "new cart position", policy.features.names
+
+
+@check
+def environment_card():
+    check_card(find_content("envs", "brand-new"))
+    assert "BrandNewPole-v0" in command("list", "envs")
+
+
+@check
+def agent():
+    check_card(find_content("agents", "brand-new"), episodes=1)
+    assert "brand-new" in command("list", "agents")
+
+
+@check
+def experiment():
+    from rltools.experiments import read_experiment
+
+    assert read_experiment(find_content("experiments", "brand-new")).agents == ("brand-new",)
+    assert "brand-new" in command("list", "experiments")
+
+
+@check
+def new_command():
+    assert "brand-new" in command("--help")
+    assert "Example: rltools brand-new" in command("brand-new", "--help")
+    assert command("brand-new") == "a brand-new word"
+
+
+@check
+def score():
+    policy = rltools.load_policy("cartpole-ppo")
+    values = rltools.attribute(policy, [[0.1, 0.0, 0.0, 0.0]], method="gradient", target="brand_new")
+    twin = rltools.attribute(policy, [[0.1, 0.0, 0.0, 0.0]], method="gradient", target="entropy")
+    assert values.values.tolist() == twin.values.tolist()
+
+
+OUTPUT.write_text(json.dumps(results))
+"""
+
+
+def renamed(path: Path, name: str) -> str:
+    """The text of a file that defines `name`, which defines `brand_new` instead."""
+    text = path.read_text(encoding="utf-8")
+    assert f"\ndef {name}(" in text, path
+    return text.replace(f"\ndef {name}(", "\ndef brand_new(")
+
+
+def new_agent(agents: Path, to: Path) -> None:
+    shutil.copytree(agents / "cartpole-ppo", to)
+    card = (to / "agent.yaml").read_text(encoding="utf-8")
+    (to / "agent.yaml").write_text(card.replace("name: cartpole-ppo", "name: brand-new"), encoding="utf-8")
+
+
+def new_card(envs: Path, to: Path) -> None:
+    card = (envs / "cartpole.yaml").read_text(encoding="utf-8")
+    card = card.replace("  - id: CartPole-v0\n", "").replace("CartPole-v1", "BrandNewPole-v0")
+    to.write_text(card, encoding="utf-8")
+
+
+NEW_FILES: dict[str, Callable[[Path], str]] = {
+    "attributions/brand_new.py": lambda root: renamed(root / "attributions/gradient.py", "gradient"),
+    "plots/_brand_new.py": lambda root: renamed(root / "plots/_importance.py", "importance"),
+    "policies/brand_new.py": lambda root: POLICY_LIBRARY.lstrip(),
+    "policies/sb3/families/brand_new.py": lambda root: (
+        (root / "policies/sb3/families/q_network.py").read_text(encoding="utf-8") + FAMILY
+    ),
+    "cli/commands/brand_new.py": lambda root: COMMAND.lstrip(),
+}
+"""New files of the package, by their path in it, each with a function of the package's folder that gives its text."""
+HAS_WRAPPER_FILES = "WrapperLibrary" in (PACKAGE / "envs/names/wrappers/__init__.py").read_text(encoding="utf-8")
+HAS_SCORE_FILES = (PACKAGE / "targets/scores").is_dir()
+if HAS_WRAPPER_FILES:
+    NEW_FILES["envs/names/wrappers/brand_new_library.py"] = lambda root: WRAPPERS.lstrip()
+if HAS_SCORE_FILES:
+    NEW_FILES["targets/scores/brand_new.py"] = lambda root: renamed(root / "targets/scores/entropy.py", "entropy")
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The traceback of each check that fails in the copy with the new files; "" for one that passes."""
+    root = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(PACKAGE, root / "rltools", ignore=shutil.ignore_patterns("__pycache__"))
+    for room in ("agents", "envs", "experiments"):
+        shutil.copytree(CHECKOUT / room, root / room)
+    for path, text in NEW_FILES.items():
+        (root / "rltools" / path).write_text(text(root / "rltools"), encoding="utf-8")
+    new_agent(root / "agents", root / "agents" / "brand-new")
+    new_card(root / "envs", root / "envs" / "brand-new.yaml")
+    (root / "experiments" / "brand-new.yaml").write_text(EXPERIMENT.lstrip(), encoding="utf-8")
+    (root / "brand_new_library.py").write_text(OTHER_LIBRARY.lstrip(), encoding="utf-8")
+    work = root / "work"
+    work.mkdir()
+    (work / "checks.py").write_text(CHECKS, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(root), "MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, "checks.py", str(root), "results.json"],
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results: dict[str, str] = json.loads((work / "results.json").read_text(encoding="utf-8"))
+    return results
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "method",
+        "plot",
+        "policy_library",
+        "algorithm_family",
+        pytest.param(
+            "wrapper_names",
+            marks=pytest.mark.skipif(not HAS_WRAPPER_FILES, reason="a library's wrappers are not in one file yet"),
+        ),
+        "environment_card",
+        "agent",
+        "experiment",
+        "new_command",
+        pytest.param(
+            "score", marks=pytest.mark.skipif(not HAS_SCORE_FILES, reason="scores do not have a file each yet")
+        ),
+    ],
+)
+def test_a_new_file_is_all_it_takes(failures: dict[str, str], kind: str) -> None:
+    assert failures[kind] == "", failures[kind]
