@@ -195,7 +195,7 @@ def explain(
         progress=True,
         **given,
     )
-    say(*summarize(recording, method=recording.asked[-1]).findings)
+    say(*summarize(recording, method=recording.requested[-1]).findings)
 
 
 @app.command(cls=WithKeys, epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`")

@@ -166,7 +166,7 @@ def copy_over(kept: rltools.Recording, source: str, target: str) -> Path:
 def test_an_episode_under_the_name_of_another(kept: rltools.Recording) -> None:
     path = copy_over(kept, "episodes/000002.parquet", "episodes/000001.parquet")
     for read in (kept.episode, kept.outcome):
-        with pytest.raises(CorruptError, match=r"it is of episode 000002, and its name says 000001"):
+        with pytest.raises(CorruptError, match=r"it holds episode 000002, and its name says 000001"):
             read(1)
     assert path in kept.damaged()
     with pytest.warns(DamagedFileWarning, match="000001"):
@@ -177,7 +177,7 @@ def test_an_episode_under_the_name_of_another(kept: rltools.Recording) -> None:
 def test_attributions_of_another_episode(number: int, kept: rltools.Recording) -> None:
     folder = f"attributions/{GRADIENT}-*"
     path = copy_over(kept, f"{folder}/00000{number}.parquet", f"{folder}/000001.parquet")
-    with pytest.warns(DamagedFileWarning, match=f"it is of episode 00000{number}, and its name says 000001"):
+    with pytest.warns(DamagedFileWarning, match=f"it holds episode 00000{number}, and its name says 000001"):
         found = kept.attribution("gradient")
     assert np.isnan(found.values[3:6]).all()
     assert list(kept.damaged()) == [path]
@@ -186,7 +186,7 @@ def test_attributions_of_another_episode(number: int, kept: rltools.Recording) -
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("draws/000002.parquet", "it is of episode 000002, and its name says 000001"),
+        ("draws/000002.parquet", "it holds episode 000002, and its name says 000001"),
         ("000001.parquet", 'it has no .*"without" does not exist'),
     ],
 )
@@ -226,7 +226,7 @@ def test_draws_that_are_deleted_are_made_anew(kept: rltools.Recording, make_poli
 
 def test_attributions_of_another_method(kept: rltools.Recording) -> None:
     path = copy_over(kept, f"attributions/{SHAPLEY}-*/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet")
-    with pytest.warns(DamagedFileWarning, match="it answers another question"):
+    with pytest.warns(DamagedFileWarning, match="it belongs to another attribution.json"):
         kept.attribution("gradient")
     assert list(kept.damaged()) == [path]
 
@@ -235,7 +235,7 @@ def test_the_question_of_another_attribution(kept: rltools.Recording) -> None:
     copy_over(kept, f"attributions/{SHAPLEY}-*/attribution.json", f"attributions/{GRADIENT}-*/attribution.json")
     assert len(kept.damaged()) == 3
     key = next(key for key in kept.specs if key.startswith("gradient"))
-    with pytest.warns(DamagedFileWarning, match="it answers another question"):
+    with pytest.warns(DamagedFileWarning, match="it belongs to another attribution.json"):
         assert np.isnan(kept.attribution_of(key).values).all()
 
 
@@ -258,7 +258,7 @@ def test_other_references(kept: rltools.Recording, make_policy: Make, make_env: 
     rltools.explain(kept, make_policy(env), method="shapley", references=2, seed=5)
     first, second = kept.directory.glob(f"attributions/{SHAPLEY}-*/reference.parquet")
     shutil.copy(second, first)
-    with pytest.warns(DamagedFileWarning, match="it compares with other states"):
+    with pytest.warns(DamagedFileWarning, match="it was computed with other references"):
         kept.attribution_of(first.parent.name)
     first.unlink()
     with pytest.warns(DamagedFileWarning, match=r"reference\.parquet is missing"):
@@ -375,7 +375,7 @@ def test_an_edited_question_names_file_and_key(change: dict[str, Any], said: str
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"format": 1, "seed": 1, "seed": 2}', "the key 'seed' is there twice"),
+        ('{"format": 1, "seed": 1, "seed": 2}', "the key 'seed' appears twice"),
         ("[" * 100_000, "nested too deeply"),
         ('{"format": ' + "1" * 5000 + "}", "not readable JSON"),
         ('{"format": 1e400}', "format inf"),
@@ -397,7 +397,7 @@ def test_a_sealed_file_does_not_pass_as_one_of_before_there_were_seals(kept: rlt
     header = json.loads(path.read_text())
     del header["seal"]
     path.write_text(json.dumps(header))
-    with pytest.raises(CorruptError, match="does not fit its key 'seal'"):
+    with pytest.raises(CorruptError, match="does not match its key 'seal'"):
         rltools.open_recording(kept.directory)
     episode = kept.episode_path(0)
     content = episode.read_bytes()
@@ -429,9 +429,9 @@ def test_an_episode_in_the_place_of_another_is_not_explained(
     kept: rltools.Recording, make_policy: Make, make_env: Make
 ) -> None:
     copy_over(kept, "episodes/000002.parquet", "episodes/000001.parquet")
-    with pytest.warns(DamagedFileWarning, match="it is of episode 000002"):
+    with pytest.warns(DamagedFileWarning, match="it holds episode 000002"):
         explained = rltools.explain(kept, make_policy(make_env(length=3)), method="input_x_gradient")
-    assert [path.name for path in sorted((kept.directory / "attributions" / explained.asked[-1]).glob("0*"))] == [
+    assert [path.name for path in sorted((kept.directory / "attributions" / explained.requested[-1]).glob("0*"))] == [
         "000000.parquet",
         "000002.parquet",
     ]
