@@ -85,7 +85,7 @@ def taken_in(policy: Policy, observed: Observed, observations: Any, context: Con
     scores = policy.act(observations, context).scores[0]
     beside = {"mask": context.mask, "state": context.state}
     kept = {name: values[0].numpy(force=True) for name, values in beside.items() if values is not None}
-    return {**observed.of(0), "score": np.array(scores), **kept}
+    return {**observed.row(0), "score": np.array(scores), **kept}
 
 
 def spec_of(live: Live) -> AttributionSpec:
@@ -126,7 +126,7 @@ def keep(recording: Recording, spec: AttributionSpec, episode: LiveEpisode, outc
         belongs = {RECORDING: recording.seal, NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: writer.content}
         belongs |= {ATTRIBUTION_SPEC: recording.spec_seal(key)}
         attributions.finish({"policy_sha256": spec.policy_sha256, **belongs})
-        writer.finish(outcome, episode.observed.of(0), speed)
+        writer.finish(outcome, episode.observed.row(0), speed)
     except BaseException:
         attributions.abandon()
         writer.abandon()

@@ -8,7 +8,7 @@ from rltools.attributions import Result
 from rltools.errors import (
     ArgumentError,
 )
-from rltools.explanation import _explain
+from rltools.explanation import _explainer
 from rltools.explanation import batches as _batches
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
@@ -45,7 +45,7 @@ class TestTheSameEitherWay:
         recording = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path)
         whole = rltools.explain(recording, policy, every=7).attribution().values
         again = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path / "again")
-        monkeypatch.setattr(_explain, "BLOCK_BYTES", 1)
+        monkeypatch.setattr(_explainer, "BLOCK_BYTES", 1)
         parts = rltools.explain(again, policy, every=7).attribution().values
         np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-7)
         assert np.isfinite(whole).all((1, 2)).sum() in (42, 43)

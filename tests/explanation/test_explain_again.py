@@ -7,7 +7,7 @@ import rltools
 from rltools.errors import (
     RecordingError,
 )
-from rltools.explanation import _explain
+from rltools.explanation import _explainer
 from rltools.explanation import batches as _batches
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
@@ -79,8 +79,8 @@ class TestResuming:
             done.append(1)
             return explained(*arguments, **options)
 
-        explained = _explain.explained_rows
-        monkeypatch.setattr(_explain, "explained_rows", interrupted)
+        explained = _explainer.explained_rows
+        monkeypatch.setattr(_explainer, "explained_rows", interrupted)
         monkeypatch.setattr(_batches, "MOST_COPIES", 7)  # one episode in a batch
         with pytest.raises(KeyboardInterrupt):
             rltools.explain(recording, policy)

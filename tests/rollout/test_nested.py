@@ -163,7 +163,7 @@ def test_labeled_arrays_of_pictures_alone(tmp_path: Any) -> None:
 
 
 def test_an_observation_outside_its_space_is_a_fault(tmp_path: Any) -> None:
-    with pytest.raises(FaultError, match="cell is 9, which is none of the values of its space"):
+    with pytest.raises(FaultError, match="cell is 9, which is not in its space"):
         rltools.record(make_policy(), lambda: Room(cell=9), episodes=1, directory=tmp_path)
 
 
@@ -266,11 +266,11 @@ class TestMemory:
     def test_blocks_and_every_change_nothing(
         self, policy: rltools.TorchPolicy, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from rltools.explanation import _explain
+        from rltools.explanation import _explainer
 
         recording = rltools.record(policy, Wander, episodes=2, directory=tmp_path)
         whole = rltools.explain(recording, policy, window=3).attribution(window=3).values
-        monkeypatch.setattr(_explain, "BLOCK_BYTES", 1)  # at most 64 rows at once
+        monkeypatch.setattr(_explainer, "BLOCK_BYTES", 1)  # at most 64 rows at once
         some = rltools.explain(recording, policy, window=3, every=2)
         key = next(key for key, asked in some.specs.items() if asked.every == 2)
         values = some.attribution_of(key).values

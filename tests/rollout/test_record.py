@@ -176,7 +176,7 @@ def test_an_environment_that_is_gone_is_no_hindrance_to_another(make_policy: Mak
         ({"num_envs": 0}, "num_envs is 0"),
         ({"max_steps": 0}, "max_steps is 0"),
         ({"seed": -1}, "seed is -1"),
-        ({"frames": [0, 7]}, r"frames asked of episodes \[7\]; there are 0 to 1"),
+        ({"frames": [0, 7]}, r"frames of episodes \[7\]; there are episodes 0 to 1"),
     ],
 )
 def test_numbers_that_cannot_be_meant(choice: Any, said: str, cartpole: Any, tmp_path: Path) -> None:

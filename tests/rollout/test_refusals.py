@@ -99,12 +99,12 @@ class TestTheInterface:
     @pytest.mark.parametrize(
         ("reset", "message"),
         [
-            (lambda env: env.observation(), "reset failed: reset returned a ndarray where (observation, info) belongs"),
+            (lambda env: env.observation(), "reset failed: reset returned a ndarray instead of (observation, info)"),
             (lambda env: (env.observation(), None), "reset returned an info of NoneType; it must be a dict"),
             (lambda env: (None, {}), "the observation is None; the policy takes numbers of shape (3,)"),
             (lambda env: (np.zeros(4), {}), "an observation of shape (4,); the policy takes (3,)"),
             (lambda env: (["a", "b", "c"], {}), "the policy takes numbers"),
-            (lambda env: ([[1], [1, 2], 3], {}), "the observation is no array of numbers of shape (3,)"),
+            (lambda env: ([[1], [1, 2], 3], {}), "the observation is not an array of numbers of shape (3,)"),
         ],
     )
     def test_of_reset(self, reset: Make, message: str, make_policy: Make, make_env: Make) -> None:
@@ -114,7 +114,7 @@ class TestTheInterface:
     def test_of_gym_before_0_26(self, make_policy: Make, make_env: Make) -> None:
         policy = make_policy(make_env())
         stepping = said(policy, make_env(step=lambda env, action: (env.observation(), 1.0, False, {})))
-        assert "step 0 failed: step returned 4 values where" in stepping
+        assert "step 0 failed: step returned 4 values instead of" in stepping
         assert "GymV21Environment-v0" in stepping
 
         class Unseeded(type(make_env()())):  # type: ignore[misc]
@@ -125,7 +125,7 @@ class TestTheInterface:
 
     def test_what_is_made_once_is_not_stepped_side_by_side(self, cartpole: Any) -> None:
         env = pole()
-        with pytest.raises(SimulationError, match="give a function that makes a new one at every call"):
+        with pytest.raises(SimulationError, match="pass a function that makes a new one at every call"):
             rltools.record(cartpole, lambda: env, episodes=2)
 
 
@@ -219,7 +219,7 @@ class TestMasks:
     @pytest.mark.parametrize(
         ("given", "message"),
         [
-            ([True, False], r"the mask says of 2 actions whether they are allowed \(shape \[2\]\); there are 3"),
+            ([True, False], r"the mask has 2 elements \(shape \[2\]\), and there are 3 actions"),
             ([[True], [True, False]], r"the mask is \[\[True\], \[True, False\]\], of list; it must be 3 booleans"),
             ([0.2, 0.3, 0.5], r"the mask is \[0\.2, 0\.3, 0\.5\]"),
             (np.array([0, -1e8, 0]), "it must be 3 booleans, or zeros and ones"),
@@ -241,7 +241,7 @@ class TestMasks:
 
     def test_of_a_vector_of_environments(self, one: Any) -> None:
         assert checked_masks([[1, 0, 1], [0, 1, 0]], one, 2, "the masks").shape == (2, 3)
-        with pytest.raises(SimulationError, match=r"the masks\[1\] says of 2 actions"):
+        with pytest.raises(SimulationError, match=r"the masks\[1\] has 2 elements"):
             checked_masks([[1, 0, 1], [0, 1]], one, 2, "the masks")
         with pytest.raises(SimulationError, match="it must be a mask for each of 2 environments"):
             checked_masks([[1, 0, 1]], one, 2, "the masks")

@@ -268,7 +268,7 @@ class TestThatStartFromNothing:
 
 class TestOfAUsersOwn:
     def test_a_live_one_that_has_learned_is_told_from_a_new_one(self, policy: Any) -> None:
-        with pytest.raises(SimulationError, match=r"from the same seed than the one given: Recreated has changed"):
+        with pytest.raises(SimulationError, match=r"from the same seed than the one that was passed: Recreated has changed"):
             rltools.record(policy, trained(Recreated(pole())), episodes=1)
 
     @pytest.mark.parametrize("env", [Recreated(pole()), lambda: Running(pole())])
@@ -291,7 +291,7 @@ class TestOfAUsersOwn:
     def test_an_environment_that_was_changed_after_it_was_made_is_noticed(self, cartpole: Any) -> None:
         env = pole()
         env.unwrapped.gravity = 3.0  # type: ignore[attr-defined]
-        with pytest.raises(SimulationError, match="observes something else from the same seed than the one given"):
+        with pytest.raises(SimulationError, match="returns other observations from the same seed than the one that was passed"):
             rltools.record(cartpole, env, episodes=1)
 
     @pytest.mark.parametrize("env_id", ["CartPole-v1", "LunarLander-v3", "BipedalWalker-v3"])
@@ -305,7 +305,7 @@ class TestOfAUsersOwn:
 
     def test_noise_is_a_caveat(self, cartpole: Any) -> None:
         recording = rltools.record(cartpole, lambda: Noisy(pole()), episodes=1, max_steps=3)
-        assert "something else each time it is reset with the same seed" in " ".join(recording.header.notes)
+        assert "other observations each time it is reset with the same seed" in " ".join(recording.header.notes)
 
     def test_an_environment_that_normalizes_by_itself(self, make_policy: Make) -> None:
         policy = make_policy(Normalizing)
@@ -332,7 +332,7 @@ class TestOfAUsersOwn:
 
         recording = rltools.record(cartpole, Alone, episodes=2, max_steps=3, num_envs=1)
         assert len(recording) == 2
-        assert "could not be open beside the first" in " ".join(recording.header.notes)
+        assert "could not be opened beside the first" in " ".join(recording.header.notes)
         assert "port 2000 is in use" in " ".join(recording.header.notes)
 
     def test_a_live_environment_that_can_be_copied_is_left_alone(self, cartpole: Any) -> None:

@@ -47,7 +47,7 @@ def recorded(policy, env, folder, **settings):
 @pytest.fixture
 def drawn_here(monkeypatch):
     """The numbers of the episodes that are drawn in this process."""
-    from rltools.pages.replay import frames
+    from rltools.rollout import render as frames
 
     numbers = []
     draw = frames.draw_episode
