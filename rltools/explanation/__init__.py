@@ -6,8 +6,8 @@ Read `_explain.py` first: `explain` binds a spec (`spec.py`), draws references, 
 """
 
 from rltools.explanation._attribute import attribute
-from rltools.explanation._explain import FailedAttributionWarning, explain
-from rltools.explanation._plan import LongWorkWarning, Plan, declared_stride, plan_explaining
+from rltools.explanation._explain import FailedAttributionWarning, LongWorkWarning, explain
+from rltools.explanation._plan import Plan, declared_stride, plan_explaining
 
 __all__ = [
     "FailedAttributionWarning",

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic as clock
 from typing import Any
 
 import torch
@@ -16,9 +18,9 @@ import torch
 from rltools._util.files import numbered, os_errors_as
 from rltools._util.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
 from rltools._util.lock import check_kept, folder_lock
-from rltools._util.progress import progress_bar
+from rltools._util.progress import duration, progress_bar
 from rltools.explanation._explainer import Explainer
-from rltools.explanation._plan import announcing, plan_explaining
+from rltools.explanation._plan import plan_explaining
 from rltools.explanation._read import check_one
 from rltools.explanation.batches import pass_rows
 from rltools.explanation.references import References, visited_references
@@ -32,6 +34,15 @@ from rltools.recording.sealed_json import write_json
 from rltools.recording.specs import spec_path
 from rltools.recording.writers import BackgroundFiles
 from rltools.targets import Target
+
+LONG = 300.0
+"""Seconds: work that takes longer is announced, even without a progress bar."""
+SETTLED = 3.0
+"""Seconds after which the pace is extrapolated."""
+
+
+class LongWorkWarning(UserWarning):
+    """Explaining will take many minutes; the message says how many, and how to make it fewer."""
 
 
 class FailedAttributionWarning(UserWarning):
@@ -153,7 +164,7 @@ def explain(
             progress_bar(title, steps, shown=progress) as advance_bar,
             BackgroundFiles() as files,
         ):
-            advance = announcing(advance_bar, lambda: _steps(recording, missing), name)
+            advance = _announcing(advance_bar, lambda: _steps(recording, missing), name)
             explainer = Explainer(recording, bound, states, folder, files, max_batch, threads, advance)
             for batch in explainer.batches(missing):
                 explainer.explain(batch)
@@ -176,3 +187,37 @@ def _unexplained(recording: Recording, folder: Path) -> list[int]:
 
 def _steps(recording: Recording, numbers: list[int]) -> int:
     return sum(outcome.steps for outcome in recording.outcomes() if outcome.number in numbers)
+
+
+def _announcing(advance: Callable[[float], None], steps: Callable[[], int], name: str) -> Callable[[float], None]:
+    """Wrap a progress bar's `advance`, to warn once, after a few seconds, if all steps will take very long.
+
+    Args:
+        advance: called with the number of steps done since the last call.
+        steps: counts all steps; it opens every file, and so is called only then.
+        name: the method and its target, for the message.
+    """
+    begun: float | None = None
+    done, announced = 0.0, False
+
+    def counting(more: float) -> None:
+        nonlocal begun, done, announced
+        advance(more)
+        if begun is None:  # the first call includes what is done only once
+            begun = clock()
+            return
+        done += more
+        passed = clock() - begun
+        if announced or passed < SETTLED or done <= 0:
+            return
+        announced = True
+        total = steps()
+        if (seconds := passed * total / done) > LONG:
+            warnings.warn(
+                f"{name} of {total:,} steps takes about {duration(seconds)}; with seconds=60 an even sample of the "
+                f"steps is explained",
+                LongWorkWarning,
+                stacklevel=2,
+            )
+
+    return counting

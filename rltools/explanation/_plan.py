@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from numbers import Real
-from time import monotonic as clock
 from typing import Any
 
 import torch
@@ -27,14 +25,6 @@ from rltools.targets import Target
 
 DECLARED_SECONDS = 60.0
 """What each method of an experiment may take on a common machine."""
-LONG = 300.0
-"""Seconds: work that takes longer is announced, even without a progress bar."""
-SETTLED = 3.0
-"""Seconds after which the pace is extrapolated."""
-
-
-class LongWorkWarning(UserWarning):
-    """Explaining will take many minutes; the message says how many, and how to make it fewer."""
 
 
 @dataclass(frozen=True)
@@ -178,37 +168,3 @@ def _reference_states(recording: Recording, bound: Asked, references: References
     if references is None or isinstance(references, int):
         return bound.policy.encode(draw_visited(recording, VISITED if references is None else references, seed))
     return given_references(bound.policy, references)
-
-
-def announcing(advance: Callable[[float], None], steps: Callable[[], int], name: str) -> Callable[[float], None]:
-    """Wrap a progress bar's `advance`, to warn once, after a few seconds, if all steps will take very long.
-
-    Args:
-        advance: called with the number of steps done since the last call.
-        steps: counts all steps; it opens every file, and so is called only then.
-        name: the method and its target, for the message.
-    """
-    begun: float | None = None
-    done, announced = 0.0, False
-
-    def counting(more: float) -> None:
-        nonlocal begun, done, announced
-        advance(more)
-        if begun is None:  # the first call includes what is done only once
-            begun = clock()
-            return
-        done += more
-        passed = clock() - begun
-        if announced or passed < SETTLED or done <= 0:
-            return
-        announced = True
-        total = steps()
-        if (seconds := passed * total / done) > LONG:
-            warnings.warn(
-                f"{name} of {total:,} steps takes about {duration(seconds)}; with seconds=60 an even sample of the "
-                f"steps is explained",
-                LongWorkWarning,
-                stacklevel=2,
-            )
-
-    return counting

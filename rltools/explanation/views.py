@@ -1,8 +1,8 @@
-"""What a recurrent policy was made to do by each of its last observations, through what it remembers.
+"""Views of a policy: as a function of its last observations, in the network's units, or compiled.
 
-The window of observations is the input, `x [batch, lag, *feature]`, the last one now; what the policy remembered before
-the window is held. The other kind of attribution, of the observation of the moment with all that is remembered held, is
-what `explain` does without a window.
+A window is for recurrent policies: the input is `x [batch, lag, *feature]`, the last observation now, and the recurrent
+state before the window is fixed. Without a window, `explain` attributes to the current observation alone, with the
+recurrent state fixed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from rltools.policies.base import ActResult, Context, Policy, Source, next_state
 
 
 class Window:
-    """A recurrent policy as one of the last so many observations; see `rltools.policies.base.Policy`.
+    """A recurrent policy as a function of its last `lags` observations; see `rltools.policies.base.Policy`.
 
-    `context.state` is what was remembered before the window, and `context.before` how many of its observations would
-    lie before the episode began: the network is not shown those.
+    `context.state` is the recurrent state before the window, and `context.before` how many lags precede the episode:
+    the network does not see those.
     """
 
     def __init__(self, policy: Policy, lags: int) -> None:
         if not policy.state_size:
             raise ArgumentError(
-                f"a window is for recurrent policies, and {policy.source.name} remembers nothing; leave it out"
+                f"a window is for recurrent policies, and {policy.source.name} is not recurrent; leave it out"
             )
         if lags < 1:
             raise ArgumentError(f"window is {lags}; it must be at least 1")
@@ -42,16 +42,16 @@ class Window:
 
     @property
     def source(self) -> Source:
-        """Where it comes from, as the policy says at this moment."""
+        """The source of the policy, which may change."""
         return self.policy.source
 
     @property
     def device(self) -> torch.device:
-        """Where the policy's network is at this moment."""
+        """The device of the policy's network, which may change."""
         return self.policy.device
 
     def encode(self, observations: Any) -> Tensor:
-        """Single observations `[batch, ...]`, each as a window that never changed."""
+        """Single observations `[batch, ...]`, each as a window of equal observations."""
         x = self.policy.encode(observations)
         return x[:, None].expand(-1, self.lags, *x.shape[1:]).clone()
 
@@ -62,8 +62,8 @@ class Window:
             state = x.new_zeros(len(x), self.state_size)
         for lag in range(self.lags - 1):
             after = next_state(self.policy, x[:, lag].clone(), replace(context, state=state, before=None))
-            unseen = torch.zeros(len(x), dtype=torch.bool) if context.before is None else context.before > lag
-            state = torch.where(unseen.to(x.device)[:, None], state, after)
+            padding = torch.zeros(len(x), dtype=torch.bool) if context.before is None else context.before > lag
+            state = torch.where(padding.to(x.device)[:, None], state, after)
         return self.policy.head(name, x[:, -1].clone(), replace(context, state=state, before=None))
 
     def choose(
@@ -94,14 +94,14 @@ Units = Literal["environment", "network"]
 
 @runtime_checkable
 class Normalizing(Protocol):
-    """What a policy has besides that may normalize its observations."""
+    """The ability of a policy that may normalize its observations."""
 
     def in_network_units(self) -> Policy:
         """The same policy with normalized observations as its features."""
         ...
 
     def clipped(self, x: Tensor) -> Tensor | None:
-        """`x [batch, *feature]` -> bool of that shape, the entries that only their limit is left of; None for none."""
+        """`x [batch, *feature]` -> bool of that shape, the clipped elements; None if nothing clips."""
         ...
 
 
@@ -109,12 +109,12 @@ def in_units(policy: Policy, units: Units) -> Policy:
     """The policy with its features in these units.
 
     Raises:
-        ArgumentError: no such units, or the network takes observations as they are.
+        ArgumentError: there are no such units, or the policy does not normalize.
     """
     if units == "environment":
         return policy
     if units != "network":
-        raise ArgumentError(f"units are 'environment' or 'network', not {units!r}")
+        raise ArgumentError(f"units must be 'environment' or 'network', not {units!r}")
     if not isinstance(policy, Normalizing):
         raise ArgumentError(
             f"{policy.source.name} takes observations in the environment's units; leave units='network' out"
@@ -123,24 +123,24 @@ def in_units(policy: Policy, units: Units) -> Policy:
 
 
 def explained_unit(unit: str, units: str) -> str:
-    """The unit of a method's values where features are in these units."""
+    """The unit of a method's values if features are in these units."""
     return "score per deviation" if units == "network" and unit == "score per unit" else unit
 
 
 def clipped_entries(policy: Policy, x: Tensor) -> dict[str, np.ndarray]:
-    """The column that says how many entries of each row's observation are clipped; none where none can be."""
+    """The column `clipped`: how many elements of each row's observation are clipped; no column if nothing clips."""
     if isinstance(policy, Window):
         policy, x = policy.policy, x[:, -1]
-    found = policy.clipped(x) if isinstance(policy, Normalizing) else None
-    if found is None:
+    clipped = policy.clipped(x) if isinstance(policy, Normalizing) else None
+    if clipped is None:
         return {}
-    entries = found.reshape(len(found), prod(found.shape[1:]))
-    return {"clipped": entries.sum(1).numpy(force=True).astype(np.float32)}
+    elements = clipped.reshape(len(clipped), prod(clipped.shape[1:]))
+    return {"clipped": elements.sum(1).numpy(force=True).astype(np.float32)}
 
 
 @runtime_checkable
 class Compilable(Protocol):
-    """What a policy has besides whose heads can be compiled."""
+    """The ability of a policy whose heads can be compiled."""
 
     def compiled(self) -> Policy:
         """The same policy, compiled."""
@@ -151,7 +151,7 @@ def compiled(policy: Policy) -> Policy:
     """The policy with its heads compiled; see `torch.compile`.
 
     Raises:
-        ArgumentError: it has no such thing.
+        ArgumentError: it cannot be compiled.
     """
     if not isinstance(policy, Compilable):
         raise ArgumentError(f"{policy.source.name} cannot be compiled; leave compile=True out")

@@ -1,7 +1,7 @@
-"""Statistics that know nothing of recordings: intervals over what was drawn, leads and ties, rank agreement by chance.
+"""Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance.
 
-Imports `short_repr` alone. Every interval of the package is made in `_jackknife.py`, which is the file to read first;
-`_leads.py` says which of several numbers is certainly the largest, `_ranks.py` what unrelated orders agree by chance.
+Read `_intervals.py` first, where every interval of the package is computed; `_leads.py` tells which of several numbers
+is certainly the largest, `_rank_agreement.py` how much unrelated orders agree by chance. Imports `_util` alone.
 """
 
 from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife

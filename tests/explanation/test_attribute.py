@@ -72,7 +72,7 @@ def test_nothing_is_changed(policy):
 def test_references_are_required_as_states(policy, name):
     with pytest.raises(ArgumentError, match=f"{name} compares each state with reference states and none were given"):
         rltools.attribute(policy, np.ones((2, 4)), method=name)
-    with pytest.raises(ArgumentError, match="the reference is 8; only a recording has visited states"):
+    with pytest.raises(ArgumentError, match="references is 8; only a recording has visited states"):
         rltools.attribute(policy, np.ones((2, 4)), method=name, references=8)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 import rltools
 from rltools.attributions import find_method, method_names
 from rltools.errors import ArgumentError, TooCostlyError
-from rltools.explanation import LongWorkWarning, _cost, _explain, _plan, declared_stride, plan_explaining
+from rltools.explanation import LongWorkWarning, _cost, _explain, declared_stride, plan_explaining
 from rltools.explanation import batches as _batches
 from rltools.explanation._cost import cheaper_ways, declared_seconds
 from rltools.explanation.batches import explained_rows
@@ -40,7 +40,7 @@ def timed(make_policy, monkeypatch):
     """A policy whose network alone lets time pass."""
     policy = make_policy(Timed())
     monkeypatch.setattr(_cost, "clock", lambda: policy.module.now)
-    monkeypatch.setattr(_plan, "clock", lambda: policy.module.now)
+    monkeypatch.setattr(_explain, "clock", lambda: policy.module.now)
     return policy
 
 
@@ -171,7 +171,7 @@ class TestProgress:
 
     def test_explain_counts_the_steps_it_reads(self, timed, steps, monkeypatch):
         done = []
-        monkeypatch.setattr(_explain, "announcing", lambda *given: done.append)
+        monkeypatch.setattr(_explain, "_announcing", lambda *given: done.append)
         rltools.explain(steps, timed, method="shapley", every=3)
         assert sum(done) == pytest.approx(70)
 

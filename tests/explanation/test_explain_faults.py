@@ -151,9 +151,9 @@ class TestFaults:
             rltools.explain(recording, policy, target="q_value:all")
         with pytest.raises(ArgumentError, match="gradient takes no parameter 'nodes'"):
             rltools.explain(recording, policy, nodes=3)
-        with pytest.raises(ArgumentError, match="0 reference states; give at least 1"):
+        with pytest.raises(ArgumentError, match="references is 0; it must be at least 1"):
             rltools.explain(recording, policy, method="shapley", references=0)
-        with pytest.raises(ArgumentError, match="the reference has no states"):
+        with pytest.raises(ArgumentError, match="references are empty"):
             rltools.explain(recording, policy, method="shapley", references=np.zeros((0, 4)))
         with pytest.raises(MismatchError, match="takes observations of shape"):
             rltools.explain(recording, policy, method="shapley", references=np.zeros((2, 5)))

@@ -102,9 +102,9 @@ def test_nothing_explained_yet(make_policy: Make, make_env: Make) -> None:
         (lambda header: header.update(format="1"), "format '1'"),
         (lambda header: header.update(format=True), "format True"),
         (lambda header: header.update(format=0), "format 0"),
-        (lambda header: header.update(action_names=5), "not as it should be"),
+        (lambda header: header.update(action_names=5), "and must be"),
         (lambda header: header["features"].update(names=["a"]), "1 names for an observation"),
-        (lambda header: header.update(features=[]), "not as it should be"),
+        (lambda header: header.update(features=[]), "and must be"),
     ],
 )
 def test_an_edited_header(change: Callable[[Any], Any], said: str, kept: Any) -> None:

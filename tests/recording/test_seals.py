@@ -76,11 +76,11 @@ def everything(recording: rltools.Recording) -> None:
 def test_no_flipped_bit_of_a_file_of_rows_goes_unnoticed(kind: str, kept: rltools.Recording) -> None:
     path = file_of(kept, KINDS[kind])
     good = path.read_bytes()
-    assert check_seal(io.BytesIO(good), whole=True)
+    assert check_seal(io.BytesIO(good), rows=True)
     read_whole = 0
     for bit, content in flipped(good):
         try:
-            sealed = check_seal(io.BytesIO(content), whole=True)
+            sealed = check_seal(io.BytesIO(content), rows=True)
         except ValueError:
             if bit % 211:
                 continue
@@ -104,7 +104,7 @@ def test_what_a_file_says_of_its_rows_is_trusted_without_reading_them(kind: str,
     footer = good.index(MAGIC)
     for bit, content in flipped(good[footer:]):
         try:
-            sealed = check_seal(io.BytesIO(good[:footer] + content), whole=False)
+            sealed = check_seal(io.BytesIO(good[:footer] + content), rows=False)
         except ValueError:
             continue
         assert not sealed, bit
@@ -272,11 +272,11 @@ def test_files_of_another_recording(kept: rltools.Recording, make_policy: Make, 
     rltools.explain(other, policy)
     for pattern in ("episodes/000001.parquet", "frames/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet"):
         shutil.copy(file_of(other, pattern), file_of(kept, pattern))
-        assert "it is of another recording" in kept.damaged()[file_of(kept, pattern)]
-    with pytest.raises(CorruptError, match="it is of another recording"):
+        assert "it belongs to another recording" in kept.damaged()[file_of(kept, pattern)]
+    with pytest.raises(CorruptError, match="it belongs to another recording"):
         kept.episode(1)
     shutil.copy(other.directory / "recording.json", kept.directory)
-    with pytest.raises(CorruptError, match="it is of another recording"):
+    with pytest.raises(CorruptError, match="it belongs to another recording"):
         rltools.open_recording(kept.directory).episode(0)
 
 
@@ -294,9 +294,9 @@ def test_an_episode_that_was_made_anew_has_other_attributions(kept: rltools.Reco
     columns |= {"terminated": episode.terminated, "truncated": episode.truncated}
     file.write({"observation": pick(episode.observations, leaf) + 1, **columns})
     file.finish(episode_metadata(episode.outcome, {"observation": episode.final_observation}))
-    with pytest.warns(DamagedFileWarning, match="it was made of other rows"):
+    with pytest.warns(DamagedFileWarning, match="it was made from other rows"):
         kept.attribution("gradient")
-    with pytest.raises(CorruptError, match="it was made of other rows"):
+    with pytest.raises(CorruptError, match="it was made from other rows"):
         kept.frames(1)
 
 
@@ -312,8 +312,8 @@ EDITS: tuple[tuple[Callable[[dict[str, Any]], Any], str], ...] = (
     (lambda header: header.update(action_names="left"), "key 'action_names' is 'left'"),
     (lambda header: header.update(versions={"numpy": 2}), "key 'versions' is"),
     (lambda header: header.update(notes=None), "key 'notes' is None"),
-    (lambda header: header.update(environment="{"), "key 'environment' is not"),
-    (lambda header: header.update(environment='{"id": 3}'), "key 'environment' is not"),
+    (lambda header: header.update(environment="{"), "key 'environment' must be"),
+    (lambda header: header.update(environment='{"id": 3}'), "key 'environment' must be"),
     (lambda header: header.update(sede=7), "unknown key 'sede'"),
     (lambda header: header.pop("policy"), "lacks 'policy'"),
     (lambda header: header["features"].update(shape=[-3]), "key 'features' has the shape"),

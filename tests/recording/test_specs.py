@@ -111,7 +111,7 @@ def test_a_page_shows_all_that_fit_and_a_video_refuses(
         for page in pages:
             assert re.findall(r'"method":"(\w+)"', page) == ["shapley", "shapley", *others]
             apart = [f"reference {recording.spec(key).parameters['reference']}" for key in (first, second)]
-            assert re.findall(r'"apart":"([^"]*)"', page) == [*apart, *("" for _ in others)]
+            assert re.findall(r'"distinction":"([^"]*)"', page) == [*apart, *("" for _ in others)]
     with pytest.raises(RecordingError, match="2 attributions"):
         rltools.video(recording, 0, recording.directory / "film.gif")
     with pytest.raises(RecordingError, match="no deep_lift"):

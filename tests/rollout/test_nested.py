@@ -290,7 +290,7 @@ class TestMemory:
     def test_a_window_needs_a_memory(self, tmp_path: Any) -> None:
         policy = rltools.load_policy("cartpole-ppo")
         recording = rltools.record(policy, episodes=1, directory=tmp_path, max_steps=3)
-        with pytest.raises(ArgumentError, match="remembers nothing; leave it out"):
+        with pytest.raises(ArgumentError, match="is not recurrent; leave it out"):
             rltools.explain(recording, policy, window=2)
 
     def test_the_wrapper_remembers(self, policy: rltools.TorchPolicy) -> None:

@@ -54,7 +54,7 @@ def test_a_number_that_never_moves_has_no_width():
 def test_memory_is_bounded_and_changes_nothing(monkeypatch):
     sums = np.random.default_rng(0).random((50, 6))
     whole = jackknife(lambda total: {"": total / total.sum(axis=1, keepdims=True)}, [sums])[""]
-    monkeypatch.setattr("rltools.stats._intervals.AT_ONCE", 7)
+    monkeypatch.setattr("rltools.stats._intervals.CHUNK_NUMBERS", 7)
     pieces = jackknife(lambda total: {"": total / total.sum(axis=1, keepdims=True)}, [sums])[""]
     np.testing.assert_array_equal(whole.without[0], pieces.without[0])
 
