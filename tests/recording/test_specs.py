@@ -66,11 +66,11 @@ def test_where_several_fit_an_error_lists_them_and_says_how_to_choose(
     for ask in (recording.find, recording.attribution, lambda: rltools.summarize(recording, method="shapley")):
         with pytest.raises(RecordingError) as caught:
             ask()
-        said = str(caught.value)
-        assert "2 attributions" in said
-        assert f"{few} (shapley of centered:chosen (reference 1 visited states, seed 0))" in said
-        assert f"{many} (shapley of centered:chosen (reference 5 visited states, seed 0))" in said
-        assert "--method" in said
+        message = str(caught.value)
+        assert "2 attributions" in message
+        assert f"{few} (shapley of centered:chosen (reference 1 visited states, seed 0))" in message
+        assert f"{many} (shapley of centered:chosen (reference 5 visited states, seed 0))" in message
+        assert "--method" in message
     for key in (few, many):
         assert recording.find(key) == key
         assert np.array_equal(recording.attribution(key).values, values(recording, key))
@@ -85,8 +85,8 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
         references = f"reference {answered.spec(key).parameters['reference']}"
         for name in ("importance", "beeswarm", "decision", "timeline"):
             axes = getattr(rltools.plots, name)(recording, method=key)
-            drawn = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
-            assert references in " ".join(drawn.split()), name
+            texts = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
+            assert references in " ".join(texts.split()), name
         assert any(references in finding for finding in rltools.summarize(recording, method=key).findings)
         page = rltools.replay(recording, 0, recording.directory / "page.html", method=key)
         assert page.read_text().count('"method":"shapley"') == 1
