@@ -1,6 +1,6 @@
 """Attributions of a recording, without its environment.
 
-`explain` resolves what is asked for into a bound spec, draws the references, and passes the steps, batch by batch, to
+`explain` binds a spec to the policy, draws the references, and passes the steps, batch by batch, to
 `Explainer`, which computes the attributions and writes them.
 """
 

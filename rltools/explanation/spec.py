@@ -1,4 +1,4 @@
-"""What `explain` is asked for: an `AttributionSpec`, with what it takes to compute it."""
+"""The binding of an `AttributionSpec` to a policy: all it takes to compute it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rltools.targets import Target, fitting_target, target_labels
 
 @dataclass(frozen=True)
 class Asked:
-    """An attribution spec, with what it takes to compute it.
+    """An attribution spec bound to a policy: all it takes to compute it.
 
     Attributes:
         spec: as it is written beside the attributions.
@@ -54,7 +54,7 @@ def bind(
     seed: int,
     parameters: Mapping[str, Any],
 ) -> Asked:
-    """The spec of what `explain` is asked for, with what it takes to compute it; the arguments are those of `explain`.
+    """Resolve the arguments of `explain` into a spec, with all it takes to compute it.
 
     Raises:
         UnknownNameError: there is no such method.

@@ -82,7 +82,7 @@ def _check_attributions(recording: RecordingFolder, path: Path, number: int) -> 
         try:
             identity |= folder_identity(recording, path.parent.name)
         except (CorruptError, FormatError):
-            return  # that file has a line of its own
+            return  # that file is reported itself
         read_rows(path, steps, identity)
 
 
@@ -94,13 +94,13 @@ def _check_draws(recording: RecordingFolder, folder: Path, number: int) -> None:
         try:
             folder_identity(recording, folder.name)
         except (CorruptError, FormatError):
-            return  # that file has a line of its own
+            return  # that file is reported itself
         for _ in draw_blocks(recording, folder.name, number):
             pass
 
 
 def _steps(recording: RecordingFolder, number: int) -> int | None:
-    """The length of an episode; None if it is missing or damaged, which has a line of its own."""
+    """The length of an episode; None if it is missing, or damaged, which is reported itself."""
     try:
         return recording.outcome(number).steps if number in recording.numbers else None
     except CorruptError:

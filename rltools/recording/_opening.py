@@ -82,7 +82,7 @@ def as_path(value: Any, name: str) -> Path:
 
     >>> as_path(3, "the folder of a recording")
     Traceback (most recent call last):
-    rltools.errors.ArgumentError: the folder of a recording must be a str or a pathlib.Path, not 3, an int
+    rltools.errors.ArgumentError: the folder of a recording must be a str or a pathlib.Path, not 3 (int)
     """
     if isinstance(value, str | Path):
         return Path(value)
@@ -94,9 +94,7 @@ def as_path(value: Any, name: str) -> Path:
         text = None
     if isinstance(text, str):
         return Path(text)
-    kind = type(value).__name__
-    article = "an" if kind[0] in "aeio" else "a"
-    raise ArgumentError(f"{name} must be a str or a pathlib.Path, not {value!r:.80}, {article} {kind}")
+    raise ArgumentError(f"{name} must be a str or a pathlib.Path, not {value!r:.80} ({type(value).__name__})")
 
 
 def every_step_first(recording: Recording, method: str | None = None, target: str | None = None) -> str:

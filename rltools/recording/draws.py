@@ -55,7 +55,7 @@ def draws_columns(
         return None
     flat = without.reshape(*without.shape[:3], features.size)
     if len(groups) < features.size:
-        flat = np.stack([flat[..., entries].sum(axis=-1, dtype=np.float64) for _, entries in groups], axis=-1)
+        flat = np.stack([flat[..., members].sum(axis=-1, dtype=np.float64) for _, members in groups], axis=-1)
     return {"t": t, "without": flat.astype(np.float32)}
 
 

@@ -206,11 +206,8 @@ def _environment(policy: Policy, env: Environment | None) -> Environment:
     if own is not None:
         return own
     if policy.source.environment is None:
-        why = [note for note in policy.source.notes if "environment" in note or note.startswith("trained on")]
-        raise ArgumentError(
-            f"{policy.source.name} has no environment to act in; name one: env= or --env"
-            + (f" ({'; '.join(why)})" if why else ", because nothing says which it was trained on")
-        )
+        reasons = "; ".join(policy.source.notes) or "nothing says which it was trained in"
+        raise ArgumentError(f"{policy.source.name} has no environment to act in; name one: env= or --env ({reasons})")
     return spec_from_json(policy.source.environment)
 
 

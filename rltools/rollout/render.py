@@ -199,7 +199,7 @@ def draw(env: gymnasium.Env[Any, Any]) -> bytes:
     pixels = env.render()
     if not isinstance(pixels, np.ndarray):
         raise SimulationError(
-            f"{env} drew {type(pixels).__name__} where a picture is needed; make it with render_mode='rgb_array', or "
+            f"{env} drew {type(pixels).__name__} instead of an image; make it with render_mode='rgb_array', or "
             f"record without frames"
         )
     image = Image.fromarray(pixels)

@@ -166,7 +166,7 @@ def other_rewards():
     ("choices", "said"),
     [
         ({"render_mode": None}, "render_mode=None"),
-        ({"render": lambda env: "a picture"}, "drew str where a picture is needed"),
+        ({"render": lambda env: "a picture"}, "drew str instead of an image"),
         ({"render": lambda env: 1 / 0}, "ZeroDivisionError at step 0"),
         (unrepeatable(), "not reproducible from its seed"),
         (other_rewards(), "not reproducible from its seed"),
