@@ -1,4 +1,4 @@
-"""Attributions of any observations."""
+"""Attributions of any observations, without a recording."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ def attribute(
     compile: bool = False,  # noqa: A002  # as torch calls it
     **parameters: Any,
 ) -> Attribution:
-    """Attributions of observations from anywhere; the chosen action is the one the policy would choose there.
+    """Attributions of any observations; the chosen action is the one that the policy chooses there.
 
     Args:
-        policy: what chooses; see `load_policy` and `TorchPolicy`.
-        observations: `[state, *observation]`, in the environment's units, or a single one; of a Dict or Tuple a
+        policy: the explained policy; see `load_policy` and `TorchPolicy`.
+        observations: `[row, *observation]`, in the environment's units, or a single one; for a Dict or Tuple a
             structure like it with such an array at each leaf.
         method: a name from `rltools list methods`.
         target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        references: `[reference, *observation]` or a single state, which methods that compare states need; others
-            ignore it.
-        context: of each state, where the policy needs it: which actions are allowed, what a recurrent one remembers.
+        references: `[reference, *observation]` or a single one, for methods that compare with references; others
+            ignore them.
+        context: of each row, if the policy needs it: the action mask, the recurrent state.
         max_batch: see `explain`.
         threads: see `explain`.
         compile: see `explain`.
         parameters: of the method; see `explain` for `groups`.
 
     Returns:
-        An attribution with `values [state, target, *feature]` in the environment's units.
+        An attribution with `values [row, target, *feature]` in the environment's units.
 
     Raises:
-        ArgumentError: a missing reference, or a parameter the method does not take.
+        ArgumentError: references are missing, or a parameter that the method does not take.
         TargetError: the policy has no such target.
-        MismatchError: observations of another shape than the policy's.
+        MismatchError: the observations do not have the policy's shape.
         GradientError: the policy is not differentiable.
 
     Example:
@@ -69,52 +69,56 @@ def attribute(
     """
     if max_batch is not None and max_batch < 1:
         raise ArgumentError(f"max_batch is {max_batch}; it must be at least 1")
-    if not hasattr(policy, "action_space"):  # all of a Policy would take as long to look for as a small network takes
+    if not hasattr(policy, "action_space"):  # the full check takes as long as a small network
         check_is_policy(policy)
     policy = compiled(policy) if compile else policy
-    found = find_method(method)
-    parsed = remembered("target", (method, target), policy, lambda: fitting_target(method, found.needs, target, policy))
-    states = as_batch(policy, observations)
-    x = policy.encode(states)
+    implementation = find_method(method)
+    parsed = remembered(
+        "target", (method, target), policy, lambda: fitting_target(method, implementation.needs, target, policy)
+    )
+    batch = as_batch(policy, observations)
+    x = policy.encode(batch)
     with compute_threads(policy, len(x), threads):
-        decided = _decided(policy, states, context or Context(), x, max_batch)
-    settings, asked, compared = found.settings(parameters), {}, None
-    if references is not None and "references" in found.needs:
-        compared, asked = given_references(policy, references), {"reference": references_id(references, seed=0)}
-    taken = with_groups(found, settings, policy.features)
+        context = _decide(policy, batch, context or Context(), x, max_batch)
+    settings, identifier, states = implementation.settings(parameters), {}, None
+    if references is not None and "references" in implementation.needs:
+        states, identifier = given_references(policy, references), {"reference": references_id(references, seed=0)}
+    arguments = with_groups(implementation, settings, policy.features)
     explained = explained_rows(
-        policy, found, parsed, x, decided, compared, taken, max_batch, threads=threads, leave_one_out=False
+        *(policy, implementation, parsed, x, context, states, arguments, max_batch),
+        threads=threads,
+        leave_one_out=False,
     )
     spec = AttributionSpec(
         method=method,
         target=str(parsed),
         labels=remembered("labels", parsed, policy, lambda: target_labels(parsed, policy)),
-        unit=found.unit,
-        parameters=settings | asked,
+        unit=implementation.unit,
+        parameters=settings | identifier,
         policy_sha256=policy.source.sha256,
-        separated=separated_axes(found, settings, policy.features),
+        separated=separated_axes(implementation, settings, policy.features),
     )
     return Attribution(
         spec=spec,
         features=policy.features,
-        references=None if compared is None else compared.cpu().numpy(),
+        references=None if states is None else states.cpu().numpy(),
         **explained.columns,
     )
 
 
-def _decided(policy: Policy, states: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:
-    """The context with the actions that the policy chooses; not of all states at once, which may be many pictures."""
-    kept = recorded_leaves(policy.features)
+def _decide(policy: Policy, observations: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:
+    """The context with the actions that the policy chooses, in batches, because all rows may be many images."""
+    recorded = recorded_leaves(policy.features)
     most = most_copies(policy, max_batch)
     if len(x) <= most and (forward_pass := decision_pass(policy, x, context)) is not None:
         return replace(decide(policy, forward_pass.output, context).context, forward_pass=forward_pass)
-    found = []
+    parts = []
     for start in range(0, max(1, len(x)), most):
         rows = slice(start, start + most)
-        some = map_leaves(lambda _, values: values[rows], states, kept)  # noqa: B023  # used before the next round
-        found.append(policy.act(some, context.rows(rows)).context)
-    if len(found) == 1:
-        return found[0]
-    actions = [part.action for part in found if part.action is not None]
-    scores = [part.scores for part in found if part.scores is not None]
+        part = map_leaves(lambda _, values: values[rows], observations, recorded)  # noqa: B023  # called right away
+        parts.append(policy.act(part, context.rows(rows)).context)
+    if len(parts) == 1:
+        return parts[0]
+    actions = [part.action for part in parts if part.action is not None]
+    scores = [part.scores for part in parts if part.scores is not None]
     return replace(context, action=torch.cat(actions), scores=torch.cat(scores))

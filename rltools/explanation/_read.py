@@ -1,4 +1,4 @@
-"""Recorded steps, read in pieces: a part of a long episode, or several short episodes at once."""
+"""Reading recorded steps in batches: a part of a long episode, or several short episodes together."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from rltools.recording.parquet import column_names, read_blocks, read_columns
 
 @dataclass(frozen=True)
 class StepBlock:
-    """Steps of one episode that are to be explained.
+    """Steps of one episode to explain.
 
     Attributes:
         number: of the episode.
-        t: int32 `[row]`, which steps of it.
+        t: int32 `[row]`, the steps of the episode.
         columns: their observations, actions and scores, `[row, ...]`, and what else the policy needs. With a window the
-            observations are `[row, lag, ...]`, what was remembered is that before the window, and `before` says how
-            many of it would lie before the episode's first.
+            observations are `[row, lag, ...]`, the recurrent state is the one before the window, and `before` is the
+            number of lags before the episode's first step.
         read: how many steps were read, explained or not.
-        last: whether the episode ends with it.
-        damage: why no more of the episode can be read; None where all is well.
+        last: whether the episode ends with this block.
+        damage: why no more of the episode can be read; None if it is intact.
     """
 
     number: int
@@ -48,23 +48,23 @@ def batches(
     most: int,
     lags: int = 0,
 ) -> Iterator[list[StepBlock]]:
-    """Pieces of the episodes of these numbers, in order, `rows` rows or somewhat more together.
+    """Blocks of some episodes, in order, in batches of `rows` rows or slightly more.
 
-    A method's call costs the same for a hundred rows as for one, and a short episode has not many more than that.
+    A method's call costs the same for a hundred rows as for one, and a short episode has few more than that.
 
     Args:
-        recording: whose episodes.
+        recording: the recording.
         numbers: of the episodes.
-        names: of the columns that are needed.
-        every: one step of so many, evenly over all episodes.
+        names: of the needed columns.
+        every: one step in so many, evenly over all episodes.
         rows: after which a batch is full.
-        most: rows of an episode that are read at once.
+        most: rows per block of an episode.
         lags: the length of a window; 0 for single observations.
     """
     batch: list[StepBlock] = []
     for number in numbers:
-        for piece in _pieces(recording, number, names, every, most, lags):
-            batch.append(piece)
+        for block in _blocks(recording, number, names, every, most, lags):
+            batch.append(block)
             if sum(len(part.t) for part in batch) >= rows:
                 yield batch
                 batch = []
@@ -72,60 +72,60 @@ def batches(
         yield batch
 
 
-def _pieces(
+def _blocks(
     recording: Recording, number: int, names: Sequence[str], every: int, most: int, lags: int
 ) -> Iterator[StepBlock]:
     path = recording.episode_path(number)
-    start, before = 0, None
+    start, previous = 0, None
     past: dict[str, np.ndarray] = {}
     try:
-        recording.outcome(number)  # or it is another episode in this one's place
+        recording.outcome(number)  # raises if the file is of another episode
         for block in read_blocks(path, names, most):
-            if before is not None:
-                yield before
+            if previous is not None:
+                yield previous
             read = len(block["score"])
             chosen = np.arange((first_sampled(number, every) - start) % every, read, every)
             if lags:
-                past, kept = _windows(past, block, chosen, start, lags)
+                past, columns = _windows(past, block, chosen, start, lags)
             else:
-                kept = block if every == 1 else {name: values[chosen] for name, values in block.items()}
-            before = StepBlock(number, (start + chosen).astype(np.int32), kept, read, last=False)
+                columns = block if every == 1 else {name: values[chosen] for name, values in block.items()}
+            previous = StepBlock(number, (start + chosen).astype(np.int32), columns, read, last=False)
             start += read
-        if before is None:
-            kept = read_columns(path, names)
+        if previous is None:
+            columns = read_columns(path, names)
             if lags:
-                kept = _windows({}, kept, np.arange(0), 0, lags)[1]
-            before = StepBlock(number, np.zeros(0, np.int32), kept, 0, last=False)
+                columns = _windows({}, columns, np.arange(0), 0, lags)[1]
+            previous = StepBlock(number, np.zeros(0, np.int32), columns, 0, last=False)
     except CorruptError as damage:
         yield StepBlock(number, np.zeros(0, np.int32), {}, 0, last=True, damage=damage)
         return
-    yield StepBlock(before.number, before.t, before.columns, before.read, last=True)
+    yield StepBlock(previous.number, previous.t, previous.columns, previous.read, last=True)
 
 
 def _windows(
     past: dict[str, np.ndarray], block: dict[str, np.ndarray], chosen: np.ndarray, start: int, lags: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The last rows of a block, which the next one's windows reach back to, and the windows of its chosen rows."""
-    rows, going_on, kept = len(block["score"]), {}, {}
+    """The last rows of a block, which the next block's windows include, and the windows of its chosen rows."""
+    rows, carried, columns = len(block["score"]), {}, {}
     for name, values in block.items():
         if not name.startswith("observation") and name != "state":
-            kept[name] = values[chosen]
+            columns[name] = values[chosen]
             continue
-        # Before the episode's first observation there is none: a copy of it stands there, which nothing looks at.
+        # Padding before the episode's first observation, which the network is not shown.
         behind = past[name] if past else values[:1].repeat(lags - 1, axis=0)
-        reached = np.concatenate([behind, values])
-        going_on[name] = reached[rows:]
+        padded = np.concatenate([behind, values])
+        carried[name] = padded[rows:]
         windows = chosen[:, None] + np.arange(lags)
-        kept[name] = reached[chosen] if name == "state" else reached[windows]
-    kept["before"] = np.maximum(0, lags - 1 - (start + chosen)).astype(np.int64)
-    return going_on, kept
+        columns[name] = padded[chosen] if name == "state" else padded[windows]
+    columns["before"] = np.maximum(0, lags - 1 - (start + chosen)).astype(np.int64)
+    return carried, columns
 
 
 def needed_columns(recording: Recording, policy: Policy) -> tuple[str, ...]:
     """The columns of an episode's file that explaining needs.
 
     Raises:
-        MismatchError: the observations were recorded otherwise, or what the policy remembers or may do was not.
+        MismatchError: the observations have other leaves, or recurrent states or action masks were not recorded.
     """
     features = policy.policy.features if isinstance(policy, Window) else policy.features
     needed = [observation_column(leaf) for leaf in recorded_leaves(features)]
@@ -133,12 +133,12 @@ def needed_columns(recording: Recording, policy: Policy) -> tuple[str, ...]:
     needed += ["mask"] if policy.masked else []
     needed += ["state"] if policy.state_size else []
     numbers = recording.numbers
-    there = column_names(recording.episode_path(numbers[0])) if numbers else tuple(needed)
-    missing = [name for name in needed if name not in there]
+    recorded = column_names(recording.episode_path(numbers[0])) if numbers else tuple(needed)
+    missing = [name for name in needed if name not in recorded]
     if missing:
         raise MismatchError(
             f"{policy.source.name} needs {', '.join(missing)} of each step, and {recording.directory} has "
-            f"{', '.join(there)}; it was recorded with another policy"
+            f"{', '.join(recorded)}; it was recorded with another policy"
         )
     return tuple(needed)
 
@@ -159,7 +159,7 @@ def recorded_context(policy: Policy, columns: Mapping[str, np.ndarray]) -> Conte
 
 
 def recorded_inputs(policy: Policy, columns: Mapping[str, np.ndarray]) -> torch.Tensor:
-    """Encoded observations `[row, *feature]` of recorded rows; of windows, `[row, lag, *feature]`."""
+    """The encoded observations `[row, *feature]` of recorded rows; for windows `[row, lag, *feature]`."""
     if not isinstance(policy, Window):
         return policy.encode(nested_observations(columns, policy.features))
     inner, rows = policy.policy, len(columns["score"])
@@ -173,26 +173,26 @@ def recorded_inputs(policy: Policy, columns: Mapping[str, np.ndarray]) -> torch.
 
 
 def check_one(recording: Recording, policy: Policy) -> None:
-    """Compare scores where nothing is left to explain: what is there may be another policy's.
+    """Compare scores if nothing is left to explain: the attributions may be of another policy.
 
     Raises:
         MismatchError: they differ.
     """
     window = policy.lags if isinstance(policy, Window) else 0
     names = needed_columns(recording, policy)
-    for piece, *_ in batches(recording, recording.numbers[:1], names, 1, 1, 16, window):
-        if piece.damage is None and len(piece.t):
-            check_same_policy(policy, piece.columns, recording)
+    for block, *_ in batches(recording, recording.numbers[:1], names, 1, 1, 16, window):
+        if block.damage is None and len(block.t):
+            check_same_policy(policy, block.columns, recording)
         break
 
 
 def check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: Recording) -> None:
-    """Compare scores, not fingerprints: a model in memory and the file it was saved to are the same policy.
+    """Compare scores, not hashes: a model in memory and the file that it was saved to are the same policy.
 
     Args:
-        policy: that is to be explained.
+        policy: to explain.
         block: columns `[step, ...]` of the recording, as `needed_columns` names them.
-        recording: that they are of.
+        recording: whose columns they are.
 
     Raises:
         MismatchError: they differ.
@@ -203,13 +203,13 @@ def check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: R
         scores = policy.head(policy.heads[0], x, context).cpu().numpy()
     recorded = first["score"]
     if scores.shape != recorded.shape or not np.allclose(scores, recorded, rtol=1e-3, atol=1e-4):
-        said = (
+        difference = (
             f"shape {scores.shape[1:]} instead of {recorded.shape[1:]}"
             if scores.shape != recorded.shape
             else f"differences up to {np.abs(scores - recorded).max():.3g}"
         )
         raise MismatchError(
             f"{policy.source.name} is not the policy that was recorded ({recording.header.policy}): its scores of the "
-            f"recorded observations differ ({said}); load the one with sha256 "
+            f"recorded observations differ ({difference}); load the one with sha256 "
             f"{recording.header.policy_sha256[:12]}..., with the same normalization statistics"
         )

@@ -1,4 +1,4 @@
-"""The states that features are compared with."""
+"""References: the states that features are compared with."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ References = int | np.ndarray | Tensor | Mapping[str, Any] | tuple[Any, ...] | N
 
 
 def references_id(references: References, seed: int) -> str:
-    """What tells one choice of references from another, before they are drawn."""
+    """The identifier of a choice of references, before they are drawn."""
     if references is None or isinstance(references, int):
         return f"{VISITED if references is None else references} visited states, seed {seed}"
     digest = hashlib.sha256()
-    for given in _arrays(references):
-        digest.update(f"{given.shape} {given.dtype}".encode() + given.tobytes())
+    for array in _arrays(references):
+        digest.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
     return digest.hexdigest()
 
 
 def _arrays(references: Any) -> Iterator[np.ndarray]:
-    """The arrays of one observation after another, in order."""
+    """The arrays of the leaves, in order."""
     parts = (
         references.values() if isinstance(references, Mapping) else references if isinstance(references, tuple) else ()
     )
@@ -48,37 +48,37 @@ def _arrays(references: Any) -> Iterator[np.ndarray]:
 
 
 def as_array(states: Any) -> np.ndarray:
-    """States as an array, also those that are on another device or carry a gradient."""
+    """States as an array, also from a tensor on another device or with a gradient."""
     return states.detach().cpu().numpy() if isinstance(states, Tensor) else np.asarray(states)
 
 
 def as_batch(policy: Policy, observations: Any) -> Any:
-    """Observations as arrays `[row, ...]`, also a single one; of a Dict or Tuple each of its leaves.
+    """Observations as arrays `[row, ...]`, also from a single one; for a Dict or Tuple each of its leaves.
 
     Raises:
         MismatchError: a leaf is missing.
     """
-    kept = recorded_leaves(policy.features)
-    arrays = map_leaves(lambda _, values: as_array(values), observations, kept)
-    single = pick(arrays, kept[0]).ndim == len(kept[0].shape)
-    return map_leaves(lambda _, values: values[None], arrays, kept) if single else arrays
+    leaves = recorded_leaves(policy.features)
+    arrays = map_leaves(lambda _, values: as_array(values), observations, leaves)
+    single = pick(arrays, leaves[0]).ndim == len(leaves[0].shape)
+    return map_leaves(lambda _, values: values[None], arrays, leaves) if single else arrays
 
 
 def given_references(policy: Policy, references: Any) -> Tensor:
-    """References `[reference, *observation]`, or a single one, as the method takes them.
+    """Encoded references, from `[reference, *observation]` or a single one.
 
     Raises:
-        MismatchError: they have another shape than the policy's observations.
+        MismatchError: they do not have the shape of the policy's observations.
         ArgumentError: there are none, they are a count, or a value in them is not finite.
     """
     if np.ndim(references) == 0 and isinstance(references, int | np.integer):
         raise ArgumentError(
-            f"the reference is {references}; only a recording has visited states to draw so many from: give states "
+            f"references is {references}; only a recording has visited states to draw from: pass states "
             f"[reference, *observation]"
         )
     encoded = policy.encode(as_batch(policy, references))
     if len(encoded) == 0:
-        raise ArgumentError("the reference has no states; give at least one [reference, *observation]")
+        raise ArgumentError("references are empty; pass at least one state [reference, *observation]")
     _check_finite(policy, encoded)
     return encoded
 
@@ -88,25 +88,25 @@ def _check_finite(policy: Policy, references: Tensor) -> None:
     if finite.all():
         return
     row, *position = (~finite).nonzero()[0].tolist()
-    entry = int(np.ravel_multi_index(position, policy.features.shape)) if position else 0
+    index = int(np.ravel_multi_index(position, policy.features.shape)) if position else 0
     raise ArgumentError(
         f"reference {row} of {len(references)} is {references[(row, *position)].item()} at {position} "
-        f"({policy.features.names[entry]!r}); references must be finite numbers: leave such states out"
+        f"({policy.features.names[index]!r}); references must be finite numbers: leave such states out"
     )
 
 
 def visited_references(recording: Recording, policy: Policy, references: References, seed: int, folder: Path) -> Tensor:
-    """The references of one attribution: those in its folder, else the given ones, else states that were visited.
+    """The references of one attribution: those in its folder, else those that were passed, else visited states.
 
-    They are written once; an existing file is never drawn again, so that resuming never mixes.
+    They are written once; an existing file is never replaced, so that resuming never mixes references.
 
     Raises:
-        ArgumentError: no state was visited.
+        ArgumentError: there are no visited states.
     """
     path = references_path(folder)
     if path.is_file():
-        kept = read_columns(path)["reference"]
-        return torch.tensor(kept, dtype=policy.dtype, device=policy.device)  # as_tensor would share read-only memory
+        rows = read_columns(path)["reference"]
+        return torch.tensor(rows, dtype=policy.dtype, device=policy.device)  # as_tensor would share read-only memory
     if references is None or isinstance(references, int):
         states = policy.encode(draw_visited(recording, VISITED if references is None else references, seed))
     else:
@@ -119,12 +119,12 @@ def visited_references(recording: Recording, policy: Policy, references: Referen
 
 
 def draw_visited(recording: Recording, count: int, seed: int) -> Any:
-    """Observations `[count, ...]` drawn evenly from all recorded steps, without repeating; fewer if fewer.
+    """Observations `[count, ...]` drawn uniformly from all recorded steps, without replacement; at most all of them.
 
     A damaged episode is named in a warning and left out.
     """
     if count < 1:
-        raise ArgumentError(f"{count} reference states; give at least 1")
+        raise ArgumentError(f"references is {count}; it must be at least 1")
     outcomes = recording.outcomes()
     while True:
         ends = np.cumsum([outcome.steps for outcome in outcomes])
@@ -133,36 +133,37 @@ def draw_visited(recording: Recording, count: int, seed: int) -> Any:
             raise ArgumentError(
                 f"{recording.directory} has no steps to draw reference states from; record episodes first"
             )
-        drawn = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
+        steps = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
         names = [observation_column(leaf) for leaf in recorded_leaves(recording.features)]
         states: list[dict[str, np.ndarray]] = []
         for outcome, end in zip(outcomes, ends, strict=True):
-            wanted = drawn[(drawn >= end - outcome.steps) & (drawn < end)] - (end - outcome.steps)
+            own_steps = steps[(steps >= end - outcome.steps) & (steps < end)] - (end - outcome.steps)
             try:
-                states += _states(recording.episode_path(outcome.number), names, wanted)
+                states += _states(recording.episode_path(outcome.number), names, own_steps)
             except CorruptError as error:
                 warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
                 break
         else:
             columns = {name: np.stack([np.asarray(state[name]) for state in states]) for name in states[0]}
             return nested_observations(columns, recording.features)
-        # What stands beside the steps is whole, and they are not: draw again, from the other episodes.
+        # The metadata is intact and the steps are not: draw again, from the other episodes.
         outcomes = [other for other in outcomes if other.number != outcome.number]
 
 
-def _states(path: Path, names: list[str], wanted: np.ndarray) -> list[dict[str, np.ndarray]]:
+def _states(path: Path, names: list[str], steps: np.ndarray) -> list[dict[str, np.ndarray]]:
     """The observations at some steps of an episode, in order, by column."""
-    found: list[dict[str, np.ndarray]] = []
-    if len(wanted) == 0:
-        return found
+    states: list[dict[str, np.ndarray]] = []
+    if len(steps) == 0:
+        return states
     start = 0
     for block in read_blocks(path, names, 4096):
         rows = len(block[names[0]])
-        here = wanted[(wanted >= start) & (wanted < start + rows)] - start
-        found += [
-            {name: np.array(values[row], dtype=values.dtype) for name, values in block.items()} for row in here.tolist()
+        indices = steps[(steps >= start) & (steps < start + rows)] - start
+        states += [
+            {name: np.array(values[row], dtype=values.dtype) for name, values in block.items()}
+            for row in indices.tolist()
         ]
         start += rows
-    if len(found) < len(wanted):
-        raise CorruptError(f"{path} has fewer steps than it says; delete it and record again")
-    return found
+    if len(states) < len(steps):
+        raise CorruptError(f"{path} has fewer steps than it declares; delete it and record again")
+    return states

@@ -1,148 +1,148 @@
-"""What is asked of a recording, and the folder its answer goes into."""
+"""The binding of an `AttributionSpec` to a policy: all it takes to compute it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, CorruptError
+from rltools.explanation.batches import check_passes
 from rltools.explanation.references import References, references_id
-from rltools.explanation.views import explained_unit
+from rltools.explanation.views import Units, Window, explained_unit, in_units
 from rltools.policies.base import Policy
 from rltools.recording import AttributionSpec, Recording
-from rltools.recording.specs import requested_again, spec_path
+from rltools.recording.specs import folder_key, request_text, spec_path
 from rltools.spaces import Features
 from rltools.targets import Target, fitting_target, target_labels
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about a recording.
+    """An attribution spec bound to a policy: all it takes to compute it.
 
     Attributes:
-        method: that is asked.
-        target: the scalar, or scalars, that are explained.
-        settings: what the method takes: its own parameters with their defaults.
-        spec: what is written beside the answer.
-        key: the name of the answer's folder: a slug, and a hash of the question.
+        spec: as it is written beside the attributions.
+        key: the name of its folder in the recording.
+        policy: the explained policy, in the units and with the window of the spec.
+        method: the method itself.
+        target: the parsed target.
+        settings: the arguments of the method, with defaults, and with groups as positions.
     """
 
+    spec: AttributionSpec
+    key: str
+    policy: Policy
     method: Method
     target: Target
     settings: dict[str, Any]
-    spec: AttributionSpec
-    key: str
 
 
-def ask(
+def bind(
     recording: Recording,
     policy: Policy,
+    *,
     method: str,
     target: str | Target | None,
     references: References,
+    window: int,
+    units: Units,
     every: int,
     seed: int,
-    chosen: dict[str, Any],
+    parameters: Mapping[str, Any],
 ) -> Asked:
-    """Put the question, and name its folder; for the arguments see `explain`, `chosen` are its parameters.
+    """Resolve the arguments of `explain` into a spec, with all it takes to compute it.
 
     Raises:
-        UnknownNameError: no such method.
+        UnknownNameError: there is no such method.
         TargetError: the policy has no such target.
-        ArgumentError: a parameter the method does not take.
+        ArgumentError: a parameter that the method does not take, or a window or units that the policy does not have.
+        TooCostlyError: a single step takes more passes through the network than any computer finishes.
     """
-    found = find_method(method)
-    parsed = fitting_target(method, found.needs, target, policy)
-    drawn = {"seed": seed} if "seed" in found.defaults else {}
-    beside = {name: chosen[name] for name in ("window", "units") if name in chosen}
-    held = {"memory": "held"} if policy.state_size and "window" not in beside else {}
-    settings = found.settings({name: value for name, value in chosen.items() if name not in beside} | drawn)
-    compared = references_id(references, seed) if "references" in found.needs else ""
+    policy = in_units(policy, units)
+    policy = Window(policy, window) if window else policy
+    implementation = find_method(method)
+    parsed = fitting_target(method, implementation.needs, target, policy)
+    seeds = {"seed": seed} if "seed" in implementation.defaults else {}
+    settings = implementation.settings({**parameters, **seeds})
+    compared = {"reference": references_id(references, seed)} if "references" in implementation.needs else {}
+    view = ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
+    state = {"memory": "held"} if policy.state_size and not window else {}
     spec = AttributionSpec(
         method=method,
         target=str(parsed),
         labels=target_labels(parsed, policy),
-        unit=explained_unit(found.unit, chosen.get("units", "environment")),
-        parameters=settings | ({"reference": compared} if compared else {}) | beside | held,
+        unit=explained_unit(implementation.unit, units),
+        parameters=settings | compared | view | state,
         policy_sha256=recording.header.policy_sha256,
         every=every,
+        separated=separated_axes(implementation, settings, policy.features),
     )
-    # What follows from the question is no part of it: the folder has the same name wherever it is known.
-    fingerprint = hashlib.sha256(json.dumps(spec.to_json(), sort_keys=True).encode()).hexdigest()[:8]
-    named = "-".join([f"{method}-{parsed}", *(f"{name}-{value}" for name, value in beside.items())])
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-")[:60]
-    spec = replace(spec, separated=separated_axes(found, settings, policy.features))
-    return Asked(found, parsed, with_groups(found, settings, policy.features), spec, f"{slug}-{fingerprint}")
+    arguments = with_groups(implementation, settings, policy.features)
+    check_passes(policy, implementation, references if isinstance(references, int) else 1, arguments)
+    return Asked(spec, folder_key(recording.directory, spec), policy, implementation, parsed, arguments)
 
 
-def check_answered(recording: Recording, asked: Asked) -> None:
-    """Compare what the folder of an answer says was asked, where there is one, with what is asked now.
+def check_folder(recording: Recording, key: str, spec: AttributionSpec) -> None:
+    """Check that the folder of a spec, if it exists, holds the attributions of this spec.
 
     Raises:
-        CorruptError: it is the answer to something else, because folders were renamed or mixed up.
+        CorruptError: it holds others, because folders were renamed or mixed up.
     """
-    path = spec_path(recording.directory, asked.key)
+    path = spec_path(recording.directory, key)
     if not path.is_file():
         return
-    kept = recording.spec(asked.key)
-    if _plainly(kept) != _plainly(asked.spec):
+    stored = recording.spec(key)
+    if not stored.specifies_same(spec):
         raise CorruptError(
-            f"{path.parent} holds {requested_again(kept)}, and its name is that of {requested_again(asked.spec)}; give the "
+            f"{path.parent} holds {request_text(stored)}, and its name is that of {request_text(spec)}; give the "
             f"folder its own name back, or delete it and explain again"
         )
-
-
-def _plainly(spec: AttributionSpec) -> str:
-    return json.dumps(replace(spec, separated=(), unseen=None).to_json(), sort_keys=True)
 
 
 SUMMARY = "summary"
 
 
 def with_groups(method: Method, settings: dict[str, Any], features: Features) -> dict[str, Any]:
-    """The settings as the method takes them: each group as the row-major positions of its entries.
+    """The settings as the method takes them: each group as the row-major positions of its elements.
 
-    Groups are given as `{name: [feature, ...]}`, where a feature that is in none is a group of its own, or as
-    "summary": what a summary has a row for, so each choice, and each region and channel of a picture.
+    Groups are `{name: [feature, ...]}`, where a feature that is in none is a group of its own, or "summary": the rows
+    of a summary, which are each choice, and each region and channel of an image.
 
     Raises:
         ArgumentError: groups that are neither, or a feature that is in two.
-        UnknownNameError: no feature has a name that was given.
+        UnknownNameError: no feature has this name.
     """
-    given = settings.get("groups")
-    if "groups" not in method.defaults or given is None:
+    groups = settings.get("groups")
+    if "groups" not in method.defaults or groups is None:
         return settings
-    if given == SUMMARY:
-        groups = [positions for _, positions in features.groups(merged=True)]
-    elif isinstance(given, Mapping) and all(_is_names(members) for members in given.values()):
-        there = {name: place for place, name in reversed(list(enumerate(features.names)))}  # of equal names the first
-        groups = [
-            np.array([there[name] if name in there else features.position(name) for name in members], np.int64)
-            for members in given.values()
+    if groups == SUMMARY:
+        members = [positions for _, positions in features.groups(merged=True)]
+    elif isinstance(groups, Mapping) and all(_are_names(names) for names in groups.values()):
+        positions = {name: i for i, name in reversed(list(enumerate(features.names)))}  # the first of equal names
+        members = [
+            np.array([positions[name] if name in positions else features.position(name) for name in names], np.int64)
+            for names in groups.values()
         ]
     else:
-        raise ArgumentError(f"groups are {{name: [feature, ...]}} or {SUMMARY!r}, not {given!r}")
-    taken = np.concatenate([np.zeros(0, np.int64), *groups])
-    twice = [features.names[place] for place in np.flatnonzero(np.bincount(taken, minlength=features.size) > 1)]
-    if twice or any(len(group) == 0 for group in groups):
-        said = f"{twice[0]!r} is in two groups" if twice else "a group is empty"
-        raise ArgumentError(f"{said}; each feature is in one group, and each group has at least one")
-    alone = [np.array([place]) for place in np.setdiff1d(np.arange(features.size), taken)]
-    return settings | {"groups": tuple(tuple(map(int, group)) for group in [*groups, *alone])}
+        raise ArgumentError(f"groups must be {{name: [feature, ...]}} or {SUMMARY!r}, not {groups!r}")
+    grouped = np.concatenate([np.zeros(0, np.int64), *members])
+    twice = [features.names[i] for i in np.flatnonzero(np.bincount(grouped, minlength=features.size) > 1)]
+    if twice or any(len(group) == 0 for group in members):
+        fault = f"{twice[0]!r} is in two groups" if twice else "a group is empty"
+        raise ArgumentError(f"{fault}; each feature is in one group, and each group has at least one")
+    single = [np.array([i]) for i in np.setdiff1d(np.arange(features.size), grouped)]
+    return settings | {"groups": tuple(tuple(map(int, group)) for group in [*members, *single])}
 
 
 def separated_axes(method: Method, settings: dict[str, Any], features: Features) -> tuple[str, ...]:
-    """The axes of an image along which a method tells entries apart; () where these are all of them."""
-    found = tuple(method.separates(features.dims, settings))
-    return () if set(found) >= set(features.dims) else found
+    """The axes of an image along which a method tells elements apart; () if these are all of them."""
+    axes = tuple(method.separates(features.dims, settings))
+    return () if set(axes) >= set(features.dims) else axes
 
 
-def _is_names(members: Any) -> bool:
+def _are_names(members: Any) -> bool:
     return isinstance(members, Sequence) and not isinstance(members, str) and all(isinstance(m, str) for m in members)

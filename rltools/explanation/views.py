@@ -37,7 +37,7 @@ class Window(PolicyView):
     def __init__(self, policy: Policy, lags: int) -> None:
         if not policy.state_size:
             raise ArgumentError(
-                f"a window is for recurrent policies, and {policy.source.name} remembers nothing; leave it out"
+                f"a window is for recurrent policies, and {policy.source.name} is not recurrent; leave it out"
             )
         if lags < 1:
             raise ArgumentError(f"window is {lags}; it must be at least 1")

@@ -1,4 +1,9 @@
-"""Episodes and attributions, on disk and in memory."""
+"""Episodes and attributions, on disk and in memory: a folder of immutable files.
+
+Read `_recording.py` first: `Recording` opens the files lazily and delegates to the modules beside it, which take the
+protocol in `_folder.py`. `episode.py` and `attribution.py` hold the values, `parquet.py` and `sealed_json.py` the file
+formats, `seal.py` the checksums, `writers.py` what writes the files. Imports errors, `_util`, spaces and cards.
+"""
 
 from rltools.recording._header import Header
 from rltools.recording._opening import as_path, check_recording, every_step_first, every_step_order, open_recording
@@ -8,17 +13,14 @@ from rltools.recording.draws import read_draws
 from rltools.recording.episode import (
     Episode,
     Outcome,
+    median_episode,
     nested_observations,
     observation_column,
     recorded_leaves,
 )
 from rltools.recording.seal import DamagedFileWarning
-from rltools.recording.seeds import (
-    SharedEpisodesWarning,
-    episode_seed,
-    shared_episodes,
-    warn_of_shared_episodes,
-)
+from rltools.recording.seeds import episode_seed
+from rltools.recording.shared_episodes import SharedEpisodesWarning, shared_episodes, warn_of_shared_episodes
 
 __all__ = [
     "Attribution",
@@ -34,6 +36,7 @@ __all__ = [
     "episode_seed",
     "every_step_first",
     "every_step_order",
+    "median_episode",
     "nested_observations",
     "observation_column",
     "open_recording",

@@ -1,13 +1,14 @@
-"""Looking for damage in every file of a recording."""
+"""A search for damage in every file of a recording."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rltools._util.files import numbered, numbered_path
 from rltools.errors import CorruptError, FormatError, UnknownNameError
+from rltools.recording._folder import RecordingFolder
 from rltools.recording._header import read_header
 from rltools.recording.draws import draw_blocks, draws_path
 from rltools.recording.parquet import read_blocks, read_metadata
@@ -15,30 +16,22 @@ from rltools.recording.read_attribution import folder_identity, read_rows, refer
 from rltools.recording.seal import NUMBER, RECORDING, check_identity
 from rltools.recording.specs import read_spec, spec_path
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from rltools.recording._recording import Recording
-
 BLOCK_ROWS = 1024
 
 
-def damage_in(recording: Recording) -> dict[Path, str]:
-    """Every file of a recording that cannot be read, or lies where it does not belong, and why.
-
-    What a writer has not finished is no part of it.
-    """
-    found = {}
+def damage_in(recording: RecordingFolder) -> dict[Path, str]:
+    """Every file that cannot be read or is not where it belongs, and why; unfinished files do not count."""
+    damage = {}
     for path, check in _checks(recording):
         try:
             check()
         except (CorruptError, FormatError) as error:
-            found[path] = str(error)
-    return found
+            damage[path] = str(error)
+    return damage
 
 
-def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]:
-    """Each file, and what raises where it is damaged."""
+def _checks(recording: RecordingFolder) -> Iterator[tuple[Path, Callable[[], object]]]:
+    """Each file, and a call that raises if it is damaged."""
     directory = recording.directory
     yield directory / "recording.json", partial(read_header, directory / "recording.json")
     for number in recording.numbers:
@@ -59,7 +52,7 @@ def _checks(recording: Recording) -> Iterator[tuple[Path, Callable[[], object]]]
             yield draws_path(folder, number), partial(_check_draws, recording, folder, number)
 
 
-def check_episode(recording: Recording, number: int) -> None:
+def check_episode(recording: RecordingFolder, number: int) -> None:
     """Read the whole file of an episode.
 
     Raises:
@@ -72,15 +65,15 @@ def _check_rows(path: Path, steps: int | None = None) -> None:
     """Read a whole file, block by block: an episode need not fit into memory."""
     rows = sum(len(next(iter(block.values()))) for block in read_blocks(path, None, BLOCK_ROWS))
     if steps is not None and rows != steps:
-        raise CorruptError(f"{path} is damaged (it has {rows} rows of {steps} steps)")
+        raise CorruptError(f"{path} is damaged (it has {rows} rows for {steps} steps)")
 
 
-def _check_frames(recording: Recording, path: Path, number: int) -> None:
+def _check_frames(recording: RecordingFolder, path: Path, number: int) -> None:
     _check_rows(path, _steps(recording, number))
     check_identity(path, read_metadata(path), _identity(recording, number))
 
 
-def _check_attributions(recording: Recording, path: Path, number: int) -> None:
+def _check_attributions(recording: RecordingFolder, path: Path, number: int) -> None:
     _check_rows(path)
     identity = _identity(recording, number)
     check_identity(path, read_metadata(path), identity)
@@ -89,11 +82,11 @@ def _check_attributions(recording: Recording, path: Path, number: int) -> None:
         try:
             identity |= folder_identity(recording, path.parent.name)
         except (CorruptError, FormatError):
-            return  # named as the damage that it is
+            return  # that file is reported itself
         read_rows(path, steps, identity)
 
 
-def _check_draws(recording: Recording, folder: Path, number: int) -> None:
+def _check_draws(recording: RecordingFolder, folder: Path, number: int) -> None:
     path = draws_path(folder, number)
     _check_rows(path)
     check_identity(path, read_metadata(path), _identity(recording, number))
@@ -101,21 +94,21 @@ def _check_draws(recording: Recording, folder: Path, number: int) -> None:
         try:
             folder_identity(recording, folder.name)
         except (CorruptError, FormatError):
-            return  # named as the damage that it is
+            return  # that file is reported itself
         for _ in draw_blocks(recording, folder.name, number):
             pass
 
 
-def _steps(recording: Recording, number: int) -> int | None:
-    """Of an episode; None of one that is not there, or is damaged itself and named as such."""
+def _steps(recording: RecordingFolder, number: int) -> int | None:
+    """The length of an episode; None if it is missing, or damaged, which is reported itself."""
     try:
         return recording.outcome(number).steps if number in recording.numbers else None
     except CorruptError:
         return None
 
 
-def _identity(recording: Recording, number: int) -> dict[str, str]:
-    """What a file of an episode should say; of an episode that is not there, or is damaged, what is known without."""
+def _identity(recording: RecordingFolder, number: int) -> dict[str, str]:
+    """The identity that a file of an episode should have, as far as it is known without the episode's own file."""
     try:
         return recording.identity(number)
     except (CorruptError, UnknownNameError):

@@ -1,4 +1,4 @@
-"""What holds for every episode of a recording: the content of `recording.json`."""
+"""The content of `recording.json`, which holds for every episode of a recording."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KINDS = {
     "layers": list[dict[str, Any]],
 }
 _LATER = frozenset({"branches", "seeds", "layers"})
-"""What older recordings do not say."""
+"""Keys that older recordings lack."""
 _LEAF = {
     "path": list[str | int],
     "kind": Literal["number", "choice", "text"],
@@ -54,8 +54,8 @@ _FEATURES = {
     "lags": list[int],
     "leaf_names": list[str],
 }
-_MOST_ENTRIES = 1 << 30
-"""Of an observation: what more would need exceeds any memory."""
+_MAX_ELEMENTS = 1 << 30
+"""Most elements of an observation: more would exceed any memory."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +64,23 @@ class Header:
 
     Attributes:
         policy: its name.
-        policy_sha256: which network acted.
-        library: what made the policy.
-        environment: its specification as JSON, beneath any attribution wrapper; "" for one made by a function.
+        policy_sha256: the network that acted.
+        library: the policy's library.
+        environment: its specification as JSON, without any attribution wrapper; "" if a function made it.
         features: of an encoded observation.
         action_names: one per discrete action, or per dimension of a continuous one.
-        action_start: the value of the first discrete action; None for continuous ones, and where several are chosen at
-            once.
+        action_start: the value of the first discrete action; None for continuous ones, and for several choices.
         score: the head that the recorded scores come from.
-        seed: of the first episode's seeds.
-        deterministic: whether the policy's best action was taken, or one drawn.
+        seed: from which the episodes' seeds are derived.
+        deterministic: whether the policy's best action was taken, and not one sampled from its distribution.
         max_steps: after how many steps an episode was ended.
-        notes: caveats about the policy.
-        versions: of the libraries that took part.
+        notes: caveats about the policy and its environment.
+        versions: of the libraries involved.
         branches: how many values each discrete choice has; empty for continuous actions.
         seeds: the rule by which episodes get their seeds from `seed`; see `episode_seed`.
         layers: the environment and each of its wrappers, from the inside outwards: its class's `name`, its `kwargs` as
-            far as they can be written down, its `id`, and `statistics` of observations (`mean` and `var`) that it
-            scales them by; empty where an older version did not say.
+            far as JSON can hold them, its `id`, and the `statistics` of observations (`mean` and `var`) by which it
+            normalizes them; empty in older recordings.
 
     Example:
         >>> import rltools
@@ -113,7 +112,7 @@ class Header:
     __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
-        """As `recording.json` keeps it."""
+        """The content of `recording.json`."""
         return vars(self) | {
             "features": self.features.to_json(),
             "action_names": list(self.action_names),
@@ -123,111 +122,111 @@ class Header:
         }
 
     @classmethod
-    def from_json(cls, entry: dict[str, Any], path: Path) -> Header:
-        """What `to_json` gave, out of the file at `path`.
+    def from_json(cls, content: dict[str, Any], path: Path) -> Header:
+        """The header that `to_json` wrote, read from the file at `path`.
 
         Raises:
-            CorruptError: it is not complete, or something is not of its type.
+            CorruptError: a key is missing, or a value has the wrong type.
         """
-        check_fields(path, entry, _KINDS, _LATER)
-        check_counts(path, entry, {"max_steps": 0})
-        _check_features(path, entry["features"])
-        if entry["environment"]:
-            _check_environment(path, entry["environment"])
+        check_fields(path, content, _KINDS, _LATER)
+        check_counts(path, content, {"max_steps": 0})
+        _check_features(path, content["features"])
+        if content["environment"]:
+            _check_environment(path, content["environment"])
         try:
             changed = {
-                "features": Features.from_json(entry["features"]),
-                "action_names": tuple(entry["action_names"]),
-                "notes": tuple(entry["notes"]),
-                "branches": tuple(entry.get("branches", ())),
-                "seeds": entry.get("seeds", CONSECUTIVE),
-                "layers": tuple(entry.get("layers", ())),
+                "features": Features.from_json(content["features"]),
+                "action_names": tuple(content["action_names"]),
+                "notes": tuple(content["notes"]),
+                "branches": tuple(content.get("branches", ())),
+                "seeds": content.get("seeds", CONSECUTIVE),
+                "layers": tuple(content.get("layers", ())),
             }
-            return cls(**(entry | changed))
+            return cls(**(content | changed))
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptError(
-                f"{path} is not as it should be ({error}); it was not written by rltools, or it was edited"
+                f"{path} is not a valid header ({error}); it was not written by rltools, or it was edited"
             ) from error
 
     @property
     def environment_id(self) -> str:
-        """The environment's id, "" where it was made by a function."""
+        """The environment's id; "" if a function made it."""
         return str(json.loads(self.environment)["id"]) if self.environment else ""
 
     @property
     def environment_text(self) -> str:
-        """The environment with its arguments and its wrappers, for people: `Hopper-v5 (frame_skip=2) in ClipAction`.
+        """The environment with its arguments and wrappers, as text: `Hopper-v5 (frame_skip=2) in ClipAction`.
 
-        Of one that a function made, what it is made of as far as that is known.
+        If a function made it, its layers as far as they are known.
         """
         layers = self.layers or _layers_of(self.environment)
         if not layers:
             return "made by a function"
-        untold = ("FrozenStatistics", "TimeLimit")  # every environment has a limit, and the other is no layer of it
-        inner, *wrappers = (_with_kwargs(layer) for layer in layers if layer["name"] not in untold)
-        by = "" if self.environment else ", made by a function"
-        return inner + (f" in {', '.join(wrappers)}" if wrappers else "") + by
+        omitted = ("FrozenStatistics", "TimeLimit")  # the latter is in every environment, the former is ours
+        inner, *wrappers = (_with_kwargs(layer) for layer in layers if layer["name"] not in omitted)
+        origin = "" if self.environment else ", made by a function"
+        return inner + (f" in {', '.join(wrappers)}" if wrappers else "") + origin
 
 
 def read_header(path: Path) -> tuple[Header, str]:
-    """The content of a `recording.json`, and its seal, which tells the recording from any other.
+    """Read a `recording.json`, and its seal, which identifies the recording.
 
     Raises:
         FormatError: a newer version of rltools wrote it.
         CorruptError: it is damaged.
-        RecordingError: the system does not let us read it.
+        RecordingError: it cannot be read.
     """
     return read_json(path, lambda content: Header.from_json(content, path))
 
 
-def _check_features(path: Path, entry: dict[str, Any]) -> None:
+def _check_features(path: Path, content: dict[str, Any]) -> None:
     check_fields(
         path,
-        entry,
+        content,
         _FEATURES,
         frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names"}),
         "features",
     )
-    for leaf in entry.get("leaves", ()):
+    for leaf in content.get("leaves", ()):
         check_fields(path, leaf, _LEAF, frozenset(), "features.leaves")
-    shapes = [entry["shape"], *(leaf["shape"] for leaf in entry.get("leaves", ()))]
+    shapes = [content["shape"], *(leaf["shape"] for leaf in content.get("leaves", ()))]
     for shape in shapes:
-        if any(size < 0 for size in shape) or prod(shape) > _MOST_ENTRIES:
+        if any(size < 0 for size in shape) or prod(shape) > _MAX_ELEMENTS:
             raise CorruptError(
-                f"{path}: key 'features' has the shape {shape[:8]}, and should be of sizes from 0 and of at most "
-                f"{_MOST_ENTRIES:,} entries; it was not written by rltools, or it was edited or damaged"
+                f"{path}: key 'features' has the shape {shape[:8]}, and must have sizes from 0 and at most "
+                f"{_MAX_ELEMENTS:,} elements; it was not written by rltools, or it was edited or damaged"
             )
 
 
 def _check_environment(path: Path, text: str) -> None:
     try:
-        known = isinstance(json.loads(text)["id"], str)
+        has_id = isinstance(json.loads(text)["id"], str)
     except (ValueError, KeyError, TypeError, RecursionError):
-        known = False
-    if not known:
+        has_id = False
+    if not has_id:
         raise CorruptError(
-            f"{path}: key 'environment' is not as it should be: the JSON of a specification, with an id; it was not "
-            f"written by rltools, or it was edited or damaged"
+            f"{path}: key 'environment' must be the JSON of a specification, with an id; it was not written by "
+            f"rltools, or it was edited or damaged"
         )
 
 
 def _layers_of(environment: str) -> tuple[dict[str, Any], ...]:
-    """What a specification says of the layers, for recordings that do not say it themselves."""
+    """The layers that a specification names, for older recordings, which do not list them."""
     spec = json.loads(environment) if environment else {}
     if not spec:
         return ()
-    worn = spec.get("additional_wrappers", ())
+    wrappers = spec.get("additional_wrappers", ())
     return (
         {"name": spec["id"], "id": spec["id"], "kwargs": spec.get("kwargs") or {}},
-        *({"name": wrapper["name"], "kwargs": wrapper["kwargs"] or {}} for wrapper in worn),
+        *({"name": wrapper["name"], "kwargs": wrapper["kwargs"] or {}} for wrapper in wrappers),
     )
 
 
 def _with_kwargs(layer: dict[str, Any]) -> str:
     name = str(layer.get("id") or layer["name"])
     kwargs = layer.get("kwargs") or {}
-    shown = ", ".join(f"{key}={_short(value)}" for key, value in kwargs.items())
-    return f"{name} ({shown})" if shown else name
+    arguments = ", ".join(f"{key}={_short(value)}" for key, value in kwargs.items())
+    return f"{name} ({arguments})" if arguments else name
 
 
 def _short(value: Any) -> str:

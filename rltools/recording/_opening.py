@@ -9,15 +9,15 @@ from rltools.errors import ArgumentError, RecordingError
 from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
 from rltools.recording.attribution import AttributionSpec
-from rltools.recording.specs import HEADLINE
+from rltools.recording.specs import headline_rank
 
 
 def open_recording(path: str | Path) -> Recording:
     """Open the recording in a folder, without reading its episodes.
 
     Raises:
-        ArgumentError: something that is no path.
-        RecordingError: there is none, or the system does not let us read it.
+        ArgumentError: `path` is not a path.
+        RecordingError: there is none, or it cannot be read.
         FormatError: a newer version of rltools wrote it.
         CorruptError: its `recording.json` is damaged.
 
@@ -47,100 +47,101 @@ def _is_file(path: Path) -> bool:
         raise RecordingError(f"cannot open {name!r}: {cause}; name the folder of a recording") from error
 
 
-def check_recording(given: Any) -> None:
-    """Refuse what is no recording.
+def check_recording(value: Any) -> None:
+    """Refuse an argument that is not a recording.
 
     Raises:
-        ArgumentError: it is not.
+        ArgumentError: it is something else.
 
     >>> check_recording("runs/poles")
     Traceback (most recent call last):
-    rltools.errors.ArgumentError: a str ('runs/poles') is no recording; open it first: ...
+    rltools.errors.ArgumentError: a str ('runs/poles') is not a recording; open it first: ...
     """
-    if isinstance(given, Recording):
+    if isinstance(value, Recording):
         return
-    if isinstance(given, str | Path):
-        name = str(given)[:200]
+    if isinstance(value, str | Path):
+        name = str(value)[:200]
         raise ArgumentError(
-            f"a {type(given).__name__} ({name!r}) is no recording; open it first: rltools.open_recording({name!r})"
+            f"a {type(value).__name__} ({name!r}) is not a recording; open it first: rltools.open_recording({name!r})"
         )
     raise ArgumentError(
-        f"a {type(given).__name__} is no recording; give one, as rltools.open_recording(path) or rltools.record(...) "
-        f"return it"
+        f"a {type(value).__name__} is not a recording; pass one, as rltools.open_recording(path) or "
+        f"rltools.record(...) returns"
     )
 
 
-def as_path(given: Any, what: str) -> Path:
-    """A path that was given for something.
+def as_path(value: Any, name: str) -> Path:
+    """An argument as a path.
 
     Args:
-        given: a text or a path.
-        what: it is of, for the message.
+        value: a string or a path.
+        name: of the argument, for the message.
 
     Raises:
-        ArgumentError: something else.
+        ArgumentError: it is something else.
 
     >>> as_path(3, "the folder of a recording")
     Traceback (most recent call last):
-    rltools.errors.ArgumentError: the folder of a recording is a path, a text or a pathlib.Path, not 3, a int
+    rltools.errors.ArgumentError: the folder of a recording must be a str or a pathlib.Path, not 3 (int)
     """
-    if isinstance(given, str | Path):
-        return Path(given)
-    if isinstance(given, Recording):
-        raise ArgumentError(f"{what} is a path, and a Recording was given, which is open already; use it as it is")
+    if isinstance(value, str | Path):
+        return Path(value)
+    if isinstance(value, Recording):
+        raise ArgumentError(f"{name} must be a path, and a Recording was given, which is open already; use it as it is")
     try:
-        name = given.__fspath__()
+        text = value.__fspath__()
     except Exception:
-        name = None
-    if isinstance(name, str):
-        return Path(name)
-    raise ArgumentError(f"{what} is a path, a text or a pathlib.Path, not {given!r:.80}, a {type(given).__name__}")
+        text = None
+    if isinstance(text, str):
+        return Path(text)
+    raise ArgumentError(f"{name} must be a str or a pathlib.Path, not {value!r:.80} ({type(value).__name__})")
 
 
 def every_step_first(recording: Recording, method: str | None = None, target: str | None = None) -> str:
-    """The folder name of the attribution that speaks first, and of those of every step where it is one of a sample.
+    """The key of the attribution to show first, preferably one that explains every step.
 
-    What explains one step of 27 leaves a replay empty most of the time. A method that is asked for by its name, and a
-    recording in which nothing explains every step, are shown as they are.
+    An attribution of one step in 27 leaves a replay empty most of the time. A method that is requested by name, and a
+    recording in which no attribution explains every step, are shown as they are.
 
     Raises:
-        ArgumentError: what is given is no recording.
-        RecordingError: nothing that fits was explained.
+        ArgumentError: `recording` is not a recording.
+        RecordingError: nothing matches.
     """
     check_recording(recording)
     return _every_step(recording, recording.find(method, target), method, target)
 
 
 def every_step_order(recording: Recording, method: str | None = None, target: str | None = None) -> list[str]:
-    """The folder names of all attributions that fit: that of `every_step_first`, then the others as `fitting` has them.
+    """The keys of all attributions that match: that of `every_step_first`, then the others in order of precedence.
 
-    Several that differ only in other settings, say in their references, are no fault where all of them are shown.
+    Several that differ only in other settings, say in their references, are no error, because all of them are shown.
 
     Raises:
-        ArgumentError: what is given is no recording.
-        RecordingError: nothing that fits was explained.
+        ArgumentError: `recording` is not a recording.
+        RecordingError: nothing matches.
     """
     check_recording(recording)
-    fitting = recording.fitting(method, target)
-    first = _every_step(recording, fitting[0] if fitting else recording.find(method, target), method, target)
-    return [first, *(key for key in fitting if key != first)]
+    matching = recording.fitting(method, target)
+    first = _every_step(recording, matching[0] if matching else recording.find(method, target), method, target)
+    return [first, *(key for key in matching if key != first)]
 
 
 def _every_step(recording: Recording, first: str, method: str | None, target: str | None) -> str:
-    asked = recording.spec(first)
-    if method is not None or asked.every == 1:
+    preferred = recording.spec(first)
+    if method is not None or preferred.every == 1:
         return first
+    specs = {
+        key: spec
+        for key, spec in recording.specs.items()
+        if _explains_every_step(spec, target) and recording.complete(key)
+    }
 
     def precedence(key: str) -> tuple[bool, int, str]:
-        spec = recording.specs[key]
-        place = HEADLINE.index(spec.method) if spec.method in HEADLINE else len(HEADLINE)
-        return spec.target != asked.target, place, spec.target
+        return specs[key].target != preferred.target, headline_rank(specs[key]), specs[key].target
 
-    whole = [key for key, spec in recording.specs.items() if _whole(spec, target) and recording.complete(key)]
-    return min(whole, key=precedence, default=first)
+    return min(specs, key=precedence, default=first)
 
 
-def _whole(spec: AttributionSpec, target: str | None) -> bool:
-    """Whether it explains every step, of the moment, and is no control."""
-    fits = target in (None, spec.target) and not spec.window
-    return fits and spec.every == 1 and spec.unit != "rank"
+def _explains_every_step(spec: AttributionSpec, target: str | None) -> bool:
+    """Whether it explains the current observation of every step, and is not a control, whose unit is ranks."""
+    return target in (None, spec.target) and not spec.window and spec.every == 1 and spec.unit != "rank"

@@ -20,7 +20,14 @@ from rltools.recording.episode import Episode, Outcome, read_episode, read_outco
 from rltools.recording.parquet import CONTENT, read_file, read_metadata
 from rltools.recording.read_attribution import read_attribution
 from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING, check_identity, name_damage
-from rltools.recording.specs import chosen_key, described, fitting_keys, read_spec, spec_path, told_apart
+from rltools.recording.specs import (
+    description,
+    differing_settings,
+    matching_keys,
+    read_spec,
+    selected_key,
+    spec_path,
+)
 from rltools.spaces import Features
 
 if TYPE_CHECKING:
@@ -30,18 +37,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Recording:
-    """A folder of immutable episodes and attributions, opened lazily: nothing is read before it is asked for.
+    """A folder of immutable episodes and attributions, opened lazily: nothing is read before it is needed.
 
     Attributes:
-        directory: where it is.
+        directory: its folder.
         header: policy, environment, features and seeds.
-        keep_alive: what must live as long as it, such as its temporary folder.
-        seal: of its `recording.json`, which its files name; "" of an older one.
-        asked: the names of attributions that `explain` was asked for with it in hand: of several that fit equally, the
-            one that was asked for last is meant.
-        pictured: whether `frames` has the pictures that were kept; see `without_frames`.
+        keep_alive: an object that must live as long as it, such as its temporary folder.
+        seal: the seal of its `recording.json`, which its files name; "" for an older one.
+        requested: the keys of the attributions that `explain` returned it with: of several that match equally, `find`
+            selects the latest.
+        pictured: whether `frames` returns the stored frames; see `without_frames`.
 
-    Iterating gives the episodes; a damaged file is named in a warning and left out.
+    Iterating yields the episodes; a damaged file is named in a warning and left out.
 
     Example:
         >>> import rltools
@@ -60,7 +67,7 @@ class Recording:
     header: Header
     keep_alive: object = field(default=None, repr=False, compare=False)
     seal: str = field(default="", repr=False, compare=False)
-    asked: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    requested: tuple[str, ...] = field(default=(), repr=False, compare=False)
     pictured: bool = field(default=True, repr=False, compare=False)
 
     @property
@@ -70,11 +77,11 @@ class Recording:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers of the episodes that are there."""
+        """The numbers of the recorded episodes."""
         return numbered(self.directory / "episodes")
 
     def __repr__(self) -> str:
-        """What it is of, in one line."""
+        """Folder, policy, environment and attributions, in one line."""
         explained = ", ".join(self.described.values()) or "nothing"
         episodes = f"{len(self)} episode{'' if len(self) == 1 else 's'}"
         return as_text(
@@ -83,7 +90,7 @@ class Recording:
         )
 
     def _repr_html_(self) -> str | None:
-        """The card that notebooks show."""
+        """The card that notebooks display."""
         return notebook_html(self)
 
     def __len__(self) -> int:
@@ -99,24 +106,24 @@ class Recording:
                 name_damage(error)
 
     def episode_path(self, number: int) -> Path:
-        """Where an episode's file is.
+        """The file of an episode.
 
         Raises:
-            ArgumentError: what is given is no whole number.
+            ArgumentError: `number` is not an integer.
             UnknownNameError: there is no such episode.
         """
         if not hasattr(number, "__index__"):
-            raise ArgumentError(f"an episode has a whole number, from 0, and not {number!r:.80}")
+            raise ArgumentError(f"the number of an episode is an integer from 0, not {number!r:.80}")
         path = numbered_path(self.directory / "episodes", number)
         if not path.is_file():
-            there = (
+            existing = (
                 f"it has {len(self)}, numbered {self.numbers[0]} to {self.numbers[-1]}" if len(self) else "it is empty"
             )
-            raise UnknownNameError(f"no episode {number} in {self.directory}; {there}")
+            raise UnknownNameError(f"no episode {number} in {self.directory}; {existing}")
         return path
 
     def episode(self, number: int) -> Episode:
-        """One whole episode."""
+        """One episode with all its steps."""
         return read_episode(self.episode_path(number), self.features, self.seal)
 
     def outcome(self, number: int) -> Outcome:
@@ -124,22 +131,19 @@ class Recording:
         return read_outcome(self.episode_path(number), self.seal)
 
     def identity(self, number: int) -> dict[str, str]:
-        """What files that are made of an episode say of where they belong; see `_identity`."""
+        """The metadata by which a file that is made from an episode names it; see `check_identity`."""
         rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
         return {RECORDING: self.seal, NUMBER: f"{number:06d}", EPISODE_ROWS: rows}
 
     def outcomes(self) -> list[Outcome]:
         """How each episode went; a damaged file is named in a warning and left out.
 
-        Only what stands beside the steps is read, which says nothing of them; see `readable_outcomes`.
+        Only metadata is read, and so damage in the rows goes unnoticed; see `readable_outcomes`.
         """
         return self._outcomes(lambda number: None)
 
     def readable_outcomes(self) -> list[Outcome]:
-        """How each episode went whose steps can be read as well; a damaged file is named in a warning and left out.
-
-        Every step is read, which takes as long as the episodes are large.
-        """
+        """How each episode went, after reading all its rows; a damaged file is named in a warning and left out."""
         return self._outcomes(lambda number: check_episode(self, number))
 
     def _outcomes(self, check: Callable[[int], None]) -> list[Outcome]:
@@ -154,7 +158,7 @@ class Recording:
         return outcomes
 
     def frames(self, number: int) -> list[bytes] | None:
-        """The pictures of an episode, WebP, one drawn before each action; None where none were kept."""
+        """The frames of an episode as WebP, one before each action; None if it has none."""
         path = numbered_path(self.directory / "frames", number)
         if not self.pictured or not path.is_file():
             return None
@@ -163,13 +167,13 @@ class Recording:
         steps = self.outcome(number).steps
         if len(columns["frame"]) != steps:
             raise CorruptError(
-                f"{path} is damaged (it has {len(columns['frame'])} frames of {steps} steps); once it is deleted, "
-                f"drawing makes it anew"
+                f"{path} is damaged (it has {len(columns['frame'])} frames for {steps} steps); once it is deleted, "
+                f"rendering makes it anew"
             )
         return list(columns["frame"])
 
     def without_frames(self) -> Recording:
-        """The same recording as if no pictures of the environment had been kept: for pages that leave them out."""
+        """The same recording as if it had no frames, for pages that leave them out."""
         return replace(self, pictured=False)
 
     def damaged(self) -> dict[Path, str]:
@@ -178,55 +182,55 @@ class Recording:
 
     @property
     def specs(self) -> dict[str, AttributionSpec]:
-        """What was explained, by the name of its folder; a damaged file is named in a warning and left out."""
-        found = {}
+        """The spec of each attribution, by its key; a damaged file is named in a warning and left out."""
+        specs = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
             try:
-                found[path.parent.name] = read_spec(path)[0]
+                specs[path.parent.name] = read_spec(path)[0]
             except CorruptError as error:
                 name_damage(error)
-        return found
+        return specs
 
     def spec(self, key: str) -> AttributionSpec:
-        """What the attribution in the folder of this name answers.
+        """The spec of the attribution with this key.
 
         Raises:
-            UnknownNameError: there is no such folder.
+            UnknownNameError: there is none.
             CorruptError: its `attribution.json` is damaged.
         """
-        return self._question(key)[0]
+        return self._sealed_spec(key)[0]
 
     def spec_seal(self, key: str) -> str:
-        """What tells an attribution's question from others, which its files name; "" of an older one."""
-        spec, seal = self._question(key)
+        """The seal of an attribution's spec, which its files name; "" for an older one."""
+        spec, seal = self._sealed_spec(key)
         return spec.fingerprint if seal else ""
 
-    def _question(self, key: str) -> tuple[AttributionSpec, str]:
+    def _sealed_spec(self, key: str) -> tuple[AttributionSpec, str]:
         path = spec_path(self.directory, key)
         if not path.is_file():
-            known = ", ".join(self.specs) or "none"
-            raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {known}")
+            keys = ", ".join(self.specs) or "none"
+            raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {keys}")
         return read_spec(path)
 
     def told_apart(self, key: str) -> str:
-        """In what an attribution was asked otherwise than others of its method and target; "" without such others."""
-        return told_apart(self.specs, key)
+        """The settings that tell an attribution from others of its method and target; "" without such others."""
+        return differing_settings(self.specs, key)
 
     @property
     def described(self) -> dict[str, str]:
-        """What was explained, in words, by the name of its folder; no two are described alike."""
-        there = self.specs
-        return {key: described(there, key) for key in there}
+        """A description of each attribution, by its key; no two are alike."""
+        specs = self.specs
+        return {key: description(specs, key) for key in specs}
 
     def features_of(self, key: str) -> Features:
-        """The features of one attribution: those of an observation, or of a window of them."""
+        """The features of one attribution: those of an observation, or of a window of observations."""
         window = self.spec(key).window
         return self.features.windowed(window) if window else self.features
 
     def states_of(self, key: str, episode: Episode) -> np.ndarray:
-        """What one attribution explains of an episode, as numbers: `[step, *feature]`.
+        """The encoded observations that one attribution explains in an episode: `[step, *feature]`.
 
-        Of windows `[step, lag, *feature]`, with the first observation in the place of those before it.
+        Over a window `[step, lag, *feature]`, padded with the first observation at the beginning.
         """
         states, window = episode.states, self.spec(key).window
         if not window:
@@ -236,7 +240,7 @@ class Recording:
         return windows
 
     def complete(self, key: str) -> bool:
-        """Whether an attribution is there of every episode that can be read: more may have been recorded since."""
+        """Whether an attribution covers every readable episode: more may have been recorded since."""
         missing = set(self.numbers) - set(numbered(self.directory / "attributions" / key))
         return not any(self._readable(number) for number in missing)
 
@@ -248,23 +252,22 @@ class Recording:
         return True
 
     def find(self, method: str | None = None, target: str | None = None, window: int = 0) -> str:
-        """The folder name of one attribution: the only one, or the one that speaks first among those that fit.
+        """The key of one attribution: the only one that matches, or the first in order of precedence.
 
         Args:
-            method: its name; or the name of the folder itself, where several were asked of the same method and target.
+            method: its name; or the key itself, if several have the same method and target.
             target: as text.
             window: over so many observations of a recurrent policy.
 
         Raises:
-            RecordingError: nothing was explained, or nothing that fits, or several fit that differ in other settings,
-                say in their references, and none of them was asked for with this recording in hand; the message lists
-                what there is.
+            RecordingError: nothing matches, or several match that differ in other settings, say in their references,
+                and `explain` returned this recording with none of them; the message lists what there is.
         """
-        return chosen_key(self.directory, self.specs, self.complete, self.asked, method, target, window)
+        return selected_key(self.directory, self.specs, self.complete, self.requested, method, target, window)
 
     def fitting(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
-        """The folder names of all attributions that fit, the one that speaks first at the front; as `find`."""
-        return fitting_keys(self.specs, self.complete, self.asked, method, target, window)
+        """The keys of all attributions that match, in order of precedence; the arguments are those of `find`."""
+        return matching_keys(self.specs, self.complete, self.requested, method, target, window)
 
     def attribution(
         self,
@@ -279,33 +282,32 @@ class Recording:
         Over a window `[step, target, lag, *feature]`.
 
         Args:
-            method: which, where several were recorded, as for `find`; None lets the best predictor speak
-                (`specs.HEADLINE`).
+            method: as for `find`; None selects the best predictor (`specs.HEADLINE`).
             target: as text, for instance "centered:chosen"; likewise.
-            window: over so many observations of a recurrent policy; 0 for the one of the moment.
+            window: over so many observations of a recurrent policy; 0 for the current one alone.
             episodes: their numbers; all by default.
 
         Raises:
-            RecordingError: nothing that fits was explained.
+            RecordingError: nothing matches.
         """
         return self.attribution_of(self.find(method, target, window), episodes=episodes)
 
     def attribution_of(self, key: str, *, episodes: Sequence[int] | None = None) -> Attribution:
-        """The attributions in the folder of this name, for all episodes or those of some numbers.
+        """The attributions with this key, for all episodes or those of some numbers.
 
-        A damaged file is named in a warning: of an episode it is left out where all were asked for, of attributions
-        there is NaN.
+        A damaged file is named in a warning: without `episodes` a damaged episode is left out, and damaged attributions
+        are NaN.
         """
         return read_attribution(self, key, self.numbers if episodes is None else episodes, skip=episodes is None)
 
     def to_xarray(self, method: str | None = None, target: str | None = None) -> xr.Dataset:
-        """Everything as one labeled Dataset, or one attribution of it; see `rltools.recording.to_xarray`."""
+        """Everything as one labeled Dataset, or one attribution of it; see `rltools.recording._export.to_xarray`."""
         from rltools.recording._export import to_xarray
 
         return to_xarray(self, method, target)
 
     def to_pandas(self, method: str | None = None, target: str | None = None) -> pd.DataFrame:
-        """One row a step, one column for each number; see `rltools.recording.to_pandas`."""
+        """One row per step, one column per number; see `rltools.recording._export.to_pandas`."""
         from rltools.recording._export import to_pandas
 
         return to_pandas(self, method, target)

@@ -1,8 +1,10 @@
-"""Attributions with everything needed to read them."""
+"""Attributions, and the specification that says how they were computed."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -18,20 +20,23 @@ from rltools.spaces import Features
 
 @dataclass(frozen=True)
 class AttributionSpec:
-    """What was asked of a policy: which method, of which scalar, compared with what.
+    """What is attributed and how: the method, the explained scalar, the references, which steps.
+
+    Its `key` names the folder of its attributions in a recording, and `attribution.json` there holds it.
 
     Attributes:
         method: its name, as `rltools list` shows it.
         target: as text, `centered:chosen`.
         labels: one per scalar of the target, always resolved.
         unit: of the values: "score per unit" (of the feature), "score" or "probability".
-        parameters: of the method, its defaults included, and what it compares with.
-        policy_sha256: the policy that was asked.
-        every: one of so many steps was explained.
-        separated: the axes of an image along which the method tells its entries apart, where these are not all of them:
-            along the others its values are spread evenly. Not a part of what was asked.
-        unseen: row-major positions of entries of which the method, which takes derivatives, says 0 although other
-            values of theirs change the score; None where nobody tried. Not a part of what was asked either.
+        parameters: of the method, with its defaults, and where they apply `reference` (an identifier of the
+            references), `window` (observations of a recurrent policy), `units` ("network") and `memory` ("held").
+        policy_sha256: the policy that is explained.
+        every: the stride; one step in so many is explained.
+        separated: the axes of an image along which the method tells elements apart, if these are not all of them:
+            along the others its values are spread evenly. Follows from the method and its parameters.
+        unseen: row-major positions of features for which a method that takes derivatives returns 0 although the target
+            value depends on them; None if this was not tested. A result, not a part of the specification.
 
     Example:
         >>> import rltools
@@ -53,80 +58,111 @@ class AttributionSpec:
     separated: tuple[str, ...] = ()
     unseen: tuple[int, ...] | None = field(default=None, compare=False)
 
-    def rows(self, features: Features, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
-        """What a summary has a row for: what the method tells apart; pairs as `Features.groups` has them.
-
-        Args:
-            features: that were explained.
-            merged: a choice as one row, the sum of its one-hot entries.
-        """
-        given = self.parameters.get("groups")
-        if isinstance(given, Mapping):
-            places = {name: [features.position(one) for one in members] for name, members in given.items()}
-            together = [(name, np.array(entries)) for name, entries in places.items()]
-            taken = {entry for entries in places.values() for entry in entries}
-            alone = [(name, np.array([at])) for at, name in enumerate(features.names) if at not in taken]
-            return [*together, *alone]
-        return features.groups(merged=merged or given is not None, separated=self.separated)
-
     __repr__ = short_repr
 
     @property
+    def references(self) -> str:
+        """What identifies the references: "8 visited states, seed 0", or a hash of states; "" without references."""
+        return str(self.parameters.get("reference", ""))
+
+    @property
     def window(self) -> int:
-        """How many observations of a recurrent policy were explained together; 0 for the one of the moment alone."""
+        """How many observations of a recurrent policy are explained together; 0 for the current one alone."""
         return int(self.parameters.get("window", 0))
 
     @property
     def effect(self) -> str:
-        """Of a recurrent policy, which effect of an observation this is, in words; "" of others."""
+        """For a recurrent policy, which effect of an observation is attributed, in words; "" for others."""
         if self.window:
-            return f"through memory over {self.window} observations"
-        return "the observation of the moment, memory held" if self.parameters.get("memory") == "held" else ""
+            return f"through the recurrent state over {self.window} observations"
+        return "the current observation, recurrent state fixed" if self.parameters.get("memory") == "held" else ""
+
+    @property
+    def key(self) -> str:
+        """The name of its folder: a slug, and 8 hexadecimal digits of a hash of the specification."""
+        options = [f"{name}-{self.parameters[name]}" for name in ("window", "units") if name in self.parameters]
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", "-".join([f"{self.method}-{self.target}", *options])).strip("-")[:60]
+        return f"{slug}-{hashlib.sha256(self._specified.encode()).hexdigest()[:8]}"
+
+    @property
+    def older_key(self) -> str:
+        """The key that versions gave it which spelled the target `centred:`; the same for other targets."""
+        return self._in_older_spelling().key
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from other specs, whatever was found out in answering it: 8 hexadecimal digits."""
-        # Files of older recordings are sealed with the spelling that targets had then.
-        labels = tuple(map(_in_older_spelling, self.labels))
-        asked = replace(self, unseen=None, target=_in_older_spelling(self.target), labels=labels).to_json()
-        return f"{zlib.crc32(json.dumps(asked, sort_keys=True).encode('utf-8', 'surrogatepass')):08x}"
+        """Its seal, which tells it from other specifications, whatever the results: 8 hexadecimal digits."""
+        # Older recordings are sealed with the spelling that targets had then.
+        sealed = json.dumps(replace(self._in_older_spelling(), unseen=None).to_json(), sort_keys=True)
+        return f"{zlib.crc32(sealed.encode('utf-8', 'surrogatepass')):08x}"
+
+    def specifies_same(self, other: AttributionSpec) -> bool:
+        """Whether both specify the same attribution, whatever is known of its results."""
+        return self._specified == other._specified
+
+    @property
+    def _specified(self) -> str:
+        """All that is specified, as canonical JSON, which has no tuples; without what follows from it."""
+        return json.dumps(replace(self, separated=(), unseen=None).to_json(), sort_keys=True)
+
+    def _in_older_spelling(self) -> AttributionSpec:
+        target, *labels = (text.replace("centered:", "centred:") for text in (self.target, *self.labels))
+        return replace(self, target=target, labels=tuple(labels))
+
+    def rows(self, features: Features, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
+        """The rows of a summary: what the method tells apart, as pairs of a name and positions.
+
+        Args:
+            features: the explained features.
+            merged: a choice as one row, the sum of its one-hot elements.
+        """
+        groups = self.parameters.get("groups")
+        if isinstance(groups, Mapping):
+            positions = {name: [features.position(member) for member in members] for name, members in groups.items()}
+            grouped = {position for members in positions.values() for position in members}
+            return [
+                *((name, np.array(members)) for name, members in positions.items()),
+                *((name, np.array([i])) for i, name in enumerate(features.names) if i not in grouped),
+            ]
+        return features.groups(merged=merged or groups is not None, separated=self.separated)
 
     def to_json(self) -> dict[str, Any]:
-        """As `attribution.json` keeps it."""
-        kept = asdict(self) | {"labels": list(self.labels)}
-        separated, unseen = kept.pop("separated"), kept.pop("unseen")
-        kept |= {"separated": list(separated)} if separated else {}
-        return kept | ({} if unseen is None else {"unseen": list(unseen)})
+        """The content of `attribution.json`."""
+        content = asdict(self) | {"labels": list(self.labels)}
+        separated, unseen = content.pop("separated"), content.pop("unseen")
+        content |= {"separated": list(separated)} if separated else {}
+        return content | ({} if unseen is None else {"unseen": list(unseen)})
 
     @classmethod
-    def from_json(cls, entry: dict[str, Any]) -> AttributionSpec:
-        """What `to_json` wrote."""
-        # Older ones do not say.
-        separated, unseen = tuple(entry.get("separated", ())), entry.get("unseen")
-        found = {"separated": separated, "unseen": None if unseen is None else tuple(unseen)}
-        target, *labels = (text.replace("centred:", "centered:") for text in (entry["target"], *entry["labels"]))
-        return cls(**(entry | {"labels": tuple(labels), "target": target} | found))
-
-
-def _in_older_spelling(target: str) -> str:
-    return target.replace("centered:", "centred:")
+    def from_json(cls, content: dict[str, Any]) -> AttributionSpec:
+        """The specification that `to_json` wrote, also in an older version."""
+        separated, unseen = tuple(content.get("separated", ())), content.get("unseen")
+        target, *labels = (text.replace("centred:", "centered:") for text in (content["target"], *content["labels"]))
+        changed = {
+            "target": target,
+            "labels": tuple(labels),
+            "separated": separated,
+            "unseen": None if unseen is None else tuple(unseen),
+        }
+        return cls(**(content | changed))
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much each feature had to do with a score, for many states.
+    """How much each feature contributed to the target value, for many steps.
 
     Attributes:
-        values: float `[step, target, *feature]`, signed; NaN where a step was not explained or the method failed.
-        scores: float `[step, target]`, the explained scalars.
+        values: float `[step, target, *feature]`, signed; NaN if a step was not explained or the method failed.
+        scores: float `[step, target]`, the explained target values.
         spec: method, target, unit, parameters and policy.
         features: names, units and shape of the last axes.
-        residual: float `[step, target]`, what the values leave unexplained; None where the method has none.
-        standard_error: float, shaped as `values`; None where the method has none.
-        complete: bool `[step]`, whether the residual is as small as the method promises; None where it has none.
-        clipped: float `[step]`, how many entries of the observation a normalization clips, so that no gradient passes
-            through them; None where none can be.
-        references: `[reference, *feature]`, the states features were compared with; None where none are needed.
+        residual: float `[step, target]`, the part of the target value that the values do not account for; None for
+            methods without.
+        standard_error: float, shaped like `values`; None for methods without.
+        complete: bool `[step]`, whether the residual is as small as the method promises; None for methods without.
+        clipped: float `[step]`, how many elements of the observation a normalization clips, so that no gradient passes
+            through them; None if nothing clips.
+        references: `[reference, *feature]`, the states that features were compared with; None for methods without.
 
     `attribution["x velocity"]` is the values `[step, target]` of one feature.
 
@@ -154,7 +190,7 @@ class Attribution:
     references: np.ndarray | None = None
 
     def __repr__(self) -> str:
-        """What was asked, and the shape of the answer."""
+        """Method, target and the shape of the values."""
         return (
             f"Attribution({value_repr(self.method)} of {value_repr(self.target)}: values {array_repr(self.values)} in "
             f"{self.unit}; {self.features!r})"
@@ -185,16 +221,16 @@ class Attribution:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """A label for each explained scalar."""
+        """The labels of the explained scalars."""
         return self.spec.labels
 
     @property
     def unit(self) -> str:
-        """Of the values."""
+        """The unit of the values."""
         return self.spec.unit
 
     def _repr_html_(self) -> str | None:
-        """The card that notebooks show."""
+        """The card that notebooks display."""
         return notebook_html(self)
 
 
@@ -202,14 +238,14 @@ _GOLDEN = (sqrt(5) - 1) / 2
 
 
 def first_sampled(number: int, every: int) -> int:
-    """The first step of an episode that a sample of one step in so many holds; every `every`-th follows.
+    """The first explained step of an episode when one step in `every` is explained; every `every`-th follows.
 
     The first steps of the episodes are spread evenly over the stride, however many episodes there are: multiples of the
     golden ratio, without their whole part (Weyl 1916). So beginnings and ends of episodes are sampled like the rest,
-    and of episodes shorter than the stride as many have a step as should.
+    and among episodes shorter than the stride the right share has a step.
 
     Args:
-        number: of the episode, from 0.
+        number: the number of the episode, from 0.
         every: the stride.
 
     >>> [first_sampled(number, 100) for number in range(6)]

@@ -1,7 +1,7 @@
-"""Attributions without each block of what was drawn for all steps together: beside them, in files of their own.
+"""Leave-one-block-out attributions: the values without each block of random draws, for intervals.
 
-`attributions/<key>/draws/000012.parquet` has the steps that `attributions/<key>/000012.parquet` has, and is in its
-place before. Only intervals need it, and so nobody else reads it; older recordings do not have it.
+`attributions/<key>/draws/000012.parquet` has the steps of `attributions/<key>/000012.parquet`, and is written before
+it. Only intervals need it; older recordings do not have it.
 """
 
 from __future__ import annotations
@@ -9,63 +9,60 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools._util.files import numbered_path
 from rltools.errors import CorruptError
+from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import AttributionSpec
 from rltools.recording.parquet import damage_named, read_blocks, read_metadata
 from rltools.recording.read_attribution import folder_identity
 from rltools.recording.seal import check_identity, name_damage
 from rltools.spaces import Features
 
-if TYPE_CHECKING:
-    from rltools.recording._recording import Recording
-
-MOST_NUMBERS = 1 << 15
-"""Of one step, 128 kB: of more, say 17 targets of 376 features, they are not kept."""
-AT_ONCE = 1 << 20
-"""Numbers that are read at once, about, where not all are wanted together."""
+MAX_NUMBERS = 1 << 15
+"""Most numbers per step (128 kB) that are stored; for more, say 17 targets and 376 features, nothing is."""
+BLOCK_NUMBERS = 1 << 20
+"""About how many numbers `draw_blocks` reads per block."""
 
 Pairs = list[tuple[str, np.ndarray]]
 
 
 def draws_path(folder: Path, number: int) -> Path:
-    """Where the draws of an episode are, given the folder of the attribution."""
+    """The file of the draws of an episode, in the folder of an attribution."""
     return numbered_path(folder / "draws", number)
 
 
 def draws_groups(spec: AttributionSpec, features: Features) -> Pairs:
-    """What such a file has a number for: the finest rows of any summary, whatever the method tells apart."""
+    """The groups of features that such a file has a column for: the finest rows of any summary."""
     return replace(spec, separated=()).rows(features)
 
 
 def draws_columns(
     t: np.ndarray, without: np.ndarray, spec: AttributionSpec, features: Features
 ) -> Mapping[str, np.ndarray] | None:
-    """The columns of such a file; None where there would be too much to keep.
+    """The columns of such a file; None if they exceed `MAX_NUMBERS`.
 
     Args:
-        t: int32 `[step]`, which steps of the episode.
+        t: int32 `[step]`, the steps of the episode.
         without: float `[step, block, target, *feature]`, the values without each block.
-        spec: that they answer.
+        spec: of the attribution.
         features: of the values.
     """
     groups = draws_groups(spec, features)
-    if int(np.prod(without.shape[1:3])) * len(groups) > MOST_NUMBERS:
+    if int(np.prod(without.shape[1:3])) * len(groups) > MAX_NUMBERS:
         return None
     flat = without.reshape(*without.shape[:3], features.size)
     if len(groups) < features.size:
-        flat = np.stack([flat[..., entries].sum(axis=-1, dtype=np.float64) for _, entries in groups], axis=-1)
+        flat = np.stack([flat[..., members].sum(axis=-1, dtype=np.float64) for _, members in groups], axis=-1)
     return {"t": t, "without": flat.astype(np.float32)}
 
 
-def draw_blocks(recording: Recording, key: str, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What `read_draws` reads, some steps at a time: which they are, int `[step]`, and `[block, step, target, group]`.
+def draw_blocks(recording: RecordingFolder, key: str, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What `read_draws` reads, block by block: the steps, int `[step]`, and the values `[block, step, target, group]`.
 
-    Nothing where nothing was drawn, or it is not kept.
+    Yields nothing if the method draws nothing, or the draws are not stored.
 
     Raises:
         CorruptError: the file is damaged, or belongs somewhere else.
@@ -76,24 +73,24 @@ def draw_blocks(recording: Recording, key: str, number: int) -> Iterator[tuple[n
     check_identity(path, read_metadata(path), recording.identity(number) | folder_identity(recording, key))
     spec, steps = recording.spec(key), recording.outcome(number).steps
     groups, last = draws_groups(spec, recording.features_of(key)), -1
-    rows = max(1, AT_ONCE // max(1, 8 * len(spec.labels) * len(groups)))
+    rows = max(1, BLOCK_NUMBERS // max(1, 8 * len(spec.labels) * len(groups)))
     for columns in read_blocks(path, ["t", "without"], rows):
         t, without = columns["t"], columns["without"]
         with damage_named(path):
             if without.shape[2:] != (len(spec.labels), len(groups)):
-                raise ValueError(f"its rows are of shape {without.shape[1:]}")
+                raise ValueError(f"its rows have the shape {without.shape[1:]}")
             if (np.diff(t, prepend=last) <= 0).any() or t[-1] >= steps:
-                raise ValueError(f"its rows are not of {steps} steps in order")
+                raise ValueError(f"its rows are not in the order of {steps} steps")
         last = int(t[-1])
         yield t, without.swapaxes(0, 1)
 
 
-def read_draws(recording: Recording, key: str, number: int) -> np.ndarray | None:
+def read_draws(recording: RecordingFolder, key: str, number: int) -> np.ndarray | None:
     """The values of one episode without each block of draws: float32 `[block, step, target, group]`.
 
-    Summed over the entries of a region of an image, see `Features.groups`, or of a group that was explained together;
-    NaN where a step was not explained. None where nothing was drawn, where it is not kept, and, with a warning, where
-    the file is damaged.
+    Summed over the elements of an image region, see `Features.groups`, or of a group of features; NaN for steps that
+    were not explained. None if the method draws nothing, if the draws are not stored, and, with a warning, if the file
+    is damaged.
 
     Example:
         >>> import rltools
@@ -104,14 +101,14 @@ def read_draws(recording: Recording, key: str, number: int) -> np.ndarray | None
         >>> read_draws(recording, recording.find("shapley"), 1).shape
         (8, 40, 1, 4)
     """
-    whole: np.ndarray | None = None
+    draws: np.ndarray | None = None
     try:
         for t, without in draw_blocks(recording, key, number):
-            if whole is None:
+            if draws is None:
                 steps = recording.outcome(number).steps
-                whole = np.full((len(without), steps, *without.shape[2:]), np.nan, np.float32)
-            whole[:, t] = without
+                draws = np.full((len(without), steps, *without.shape[2:]), np.nan, np.float32)
+            draws[:, t] = without
     except CorruptError as error:
         name_damage(error, stacklevel=4)
         return None
-    return whole
+    return draws

@@ -1,10 +1,10 @@
-"""One episode: a row per action, with the observation it was taken in."""
+"""Episodes: a row per action, with the observation that it was taken in."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ class Outcome:
 
     Attributes:
         number: of the episode in its recording.
-        seed: given to `env.reset`.
+        seed: passed to `env.reset`.
         steps: how many actions were taken.
-        total_reward: their sum of rewards, undiscounted.
+        total_reward: the sum of rewards, undiscounted.
         ended: "terminated" or "truncated" by the environment (both: "terminated"), "limit" by the recorder's own step
             limit, or "fault".
-        fault: what went wrong; "" where nothing did.
-        out_of_space: how many observations lay outside the space of the policy; they are kept as they came.
+        fault: the error that ended it; "" without one.
+        out_of_space: how many observations were outside the space of the policy; they are recorded as they were.
 
     Example:
         >>> import rltools
@@ -52,23 +52,36 @@ class Outcome:
     out_of_space: int = 0
 
 
+def median_episode(outcomes: Sequence[Outcome]) -> int | None:
+    """The number of the episode of median return, the better one of two; None if no episode has steps.
+
+    Of equal returns the later episode counts as the better one.
+
+    >>> outcomes = [Outcome(number, 0, steps=1, total_reward=5.0 * number, ended="limit") for number in (0, 1, 2)]
+    >>> median_episode(outcomes)
+    1
+    """
+    ranked = sorted((outcome.total_reward, outcome.number) for outcome in outcomes if outcome.steps)
+    return ranked[len(ranked) // 2][1] if ranked else None
+
+
 @dataclass(frozen=True)
 class Episode:
     """One row per action, with the observation it was taken in.
 
     Attributes:
         outcome: seed, length, return and how it ended.
-        observations: `[step, *observation]`, as the environment gave them; of a Dict or Tuple a structure like it, with
-            such an array, or texts, at each leaf.
-        features: names, units and shape of what they become; see `states`.
-        actions: `[step, *action]`, as the environment took them.
+        observations: `[step, *observation]`, as the environment returned them; for a Dict or Tuple a structure like it,
+            with such an array, or texts, at each leaf.
+        features: names, units and shape of the encoded observations, `states`.
+        actions: `[step, *action]`, as they were passed to the environment.
         rewards: float64 `[step]`.
         scores: float `[step, k]`, of the policy's first head.
-        terminated: bool `[step]`, as given.
-        truncated: bool `[step]`, as given.
-        final_observation: `[*observation]`, after the last action; None where a fault kept it from coming.
-        masks: bool `[step, k]`, which actions were allowed; None where the policy does not ask.
-        recurrent_states: float `[step, state]`, what a recurrent policy remembered before each step; None for others.
+        terminated: bool `[step]`, as the environment returned it.
+        truncated: bool `[step]`, likewise.
+        final_observation: `[*observation]`, after the last action; None after a fault.
+        masks: bool `[step, k]`, which actions were allowed; None for policies without action masks.
+        recurrent_states: float `[step, state]`, of a recurrent policy before each step; None for others.
 
     Example:
         >>> import rltools
@@ -99,17 +112,17 @@ class Episode:
     recurrent_states: np.ndarray | None = None
 
     def __repr__(self) -> str:
-        """Which it is, how it went, and the shapes of what it holds."""
-        how, what = self.outcome, array_repr(self.observations)
-        seen = f"observations {what}" if what else f"{len(self.features.leaves)} arrays of observations"
+        """Number, outcome and shapes."""
+        outcome, shape = self.outcome, array_repr(self.observations)
+        observations = f"observations {shape}" if shape else f"{len(self.features.leaves)} arrays of observations"
         return (
-            f"Episode({how.number}, seed {how.seed}: {how.steps:,} steps, return {how.total_reward:.4g}, "
-            f"ended by {how.ended}; {seen}, actions {array_repr(self.actions)})"
+            f"Episode({outcome.number}, seed {outcome.seed}: {outcome.steps:,} steps, return "
+            f"{outcome.total_reward:.4g}, ended by {outcome.ended}; {observations}, actions {array_repr(self.actions)})"
         )
 
     @property
     def states(self) -> np.ndarray:
-        """`[step, *feature]`: the observations as the numbers they become, choices one-hot, a Dict flat."""
+        """The encoded observations `[step, *feature]`: choices one-hot, a Dict flat."""
         return self.features.encode(self.observations)
 
     def __len__(self) -> int:
@@ -118,58 +131,58 @@ class Episode:
 
 
 def read_outcome(path: Path, recording: str = "") -> Outcome:
-    """How the episode in a file went, without reading its rows.
+    """The outcome of the episode in a file, without reading its rows.
 
     Args:
         path: of the file.
-        recording: the seal of the recording it should be of; "" for any.
+        recording: the seal that its recording should have; "" for any.
 
     Raises:
-        CorruptError: the file is damaged, or is another episode's.
+        CorruptError: the file is damaged, or of another episode.
     """
     return _outcome(path, read_metadata(path), recording)
 
 
 _NAMES = {"outside": "out_of_space"}
-"""Attributes of an outcome by what files call them, where that is another name."""
+"""Attributes of an outcome by their name in files, if that is another one."""
 
 
 def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
     with damage_named(path):
-        entries = json.loads(metadata["outcome"])
-        outcome = Outcome(**{_NAMES.get(name, name): value for name, value in entries.items()})
+        content = json.loads(metadata["outcome"])
+        outcome = Outcome(**{_NAMES.get(name, name): value for name, value in content.items()})
     check_identity(path, {**metadata, NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
     return outcome
 
 
 def observation_column(leaf: Leaf) -> str:
-    """The column of an episode's file that holds a leaf of its observations."""
+    """The name of the column of a leaf of the observations."""
     if not leaf.path:
         return "observation"
     return whole_text(f"observation/{leaf.name}")
 
 
 def recorded_leaves(features: Features) -> tuple[Leaf, ...]:
-    """The leaves of the observations that a recording of these features holds."""
+    """The leaves of recorded observations with these features."""
     return features.leaves or (Leaf((), "number", features.shape, ""),)
 
 
 def nested_observations(columns: Mapping[str, np.ndarray], features: Features) -> Any:
-    """Observations `[row, ...]` out of the columns of a file."""
+    """Observations `[row, ...]`, from the columns of a file."""
     return nest([(leaf, _texts_or_numbers(leaf, columns)) for leaf in recorded_leaves(features)])
 
 
 def read_episode(path: Path, features: Features, recording: str = "") -> Episode:
-    """A whole episode; the arguments are those of `read_outcome`, and what the observations become.
+    """A whole episode; the arguments are those of `read_outcome`, and the features of the encoded observations.
 
     Raises:
-        CorruptError: the file is damaged, or is another episode's.
+        CorruptError: the file is damaged, or of another episode.
     """
     columns, metadata = read_file(path)
     outcome = _outcome(path, metadata, recording)
     with damage_named(path):
         if len(columns["reward"]) != outcome.steps:
-            raise ValueError(f"it says {outcome.steps} steps and has {len(columns['reward'])}")
+            raise ValueError(f"it declares {outcome.steps} steps and has {len(columns['reward'])}")
         return Episode(
             outcome=outcome,
             observations=nested_observations(columns, features),
@@ -186,13 +199,13 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
 
 
 def episode_metadata(outcome: Outcome, final_observation: Mapping[str, Any] | None) -> dict[str, str]:
-    """What stands beside an episode's rows; the final observation comes by column."""
-    kept = None if final_observation is None else {name: _to_text(value) for name, value in final_observation.items()}
-    only = kept is not None and list(kept) == ["observation"]
+    """The metadata of an episode's file; `final_observation` has a value per column."""
+    final = None if final_observation is None else {name: _to_text(value) for name, value in final_observation.items()}
+    single = final is not None and list(final) == ["observation"]
     on_disk = {name: written for written, name in _NAMES.items()}
     return {
         "outcome": json.dumps({on_disk.get(name, name): value for name, value in vars(outcome).items()}),
-        "final_observation": "" if kept is None else kept["observation"] if only else json.dumps(kept),
+        "final_observation": "" if final is None else final["observation"] if single else json.dumps(final),
     }
 
 
@@ -212,12 +225,12 @@ def _to_text(value: Any) -> str:
 def _from_text(text: str, columns: Mapping[str, np.ndarray], features: Features) -> Any:
     if not text:
         return None
-    kept = json.loads(text) if text.startswith("{") else {"observation": text}
-    found = []
+    contents = json.loads(text) if text.startswith("{") else {"observation": text}
+    values = []
     for leaf in recorded_leaves(features):
         name = observation_column(leaf)
-        content, like = base64.b64decode(kept[name]), columns[name]
+        content, like = base64.b64decode(contents[name]), columns[name]
         text_leaf = leaf.kind == "text"
         value = bytes_text(content) if text_leaf else np.frombuffer(content, like.dtype).reshape(like.shape[1:])
-        found.append((leaf, value))
-    return nest(found)
+        values.append((leaf, value))
+    return nest(values)

@@ -1,4 +1,4 @@
-"""What the folder of a run is called where nobody says."""
+"""The default name of a run's folder."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 DIGITS = 8
-"""Of a sha256: two models that lie in folders of the same name hardly ever share them."""
+"""Digits of a sha256 in a name, so that models in folders of the same name get different ones."""
 
 LONGEST = 150
-"""Letters of a name: file systems take 255 bytes, some of which endings and temporary names need."""
+"""Characters of a name: file systems take 255 bytes, some of which suffixes and temporary names need."""
 
 
 def run_name(source: Any, policy: Policy) -> str:
-    """What to call the run of a policy: the same for the same model, and another for any other.
+    """The name of a policy's run: the same for the same model, and different for any other.
 
-    An agent with a card goes by its name. A model's file or folder goes by the folder it lies in, its own name and the
+    An agent with a card is named after it. A model's file or folder is named after its parent folder, itself and the
     first digits of its sha256, because many are called `best_model`: `ppo-LunarLander-v2_1-3f9a01c2`. A live model has
-    no place, only a name and a sha256.
+    no path, only a name and a sha256.
 
     Args:
-        source: as it was given to `load_policy`.
-        policy: that came of it.
+        source: the argument of `load_policy`.
+        policy: its result.
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
@@ -44,12 +44,12 @@ def run_name(source: Any, policy: Policy) -> str:
 
 
 def folder_name(name: str) -> str:
-    """Any name as the name of a folder."""
+    """Any text as the name of a folder."""
     return short_name(re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent")
 
 
 def short_name(name: str) -> str:
-    """A name that a file system takes: the end of one that is too long gives way to digits that tell it from others."""
+    """A name that a file system accepts: the end of a longer one is replaced by digits of its hash."""
     if len(name) <= LONGEST:
         return name
     return f"{name[:LONGEST]}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:DIGITS]}"

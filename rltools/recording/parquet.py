@@ -21,9 +21,9 @@ from rltools.recording.seal import SealedFile, check_seal
 _SPLITTABLE = "iuf"
 BATCH_ROWS = 8192
 _CHECKSUM = "checksum"
-"""Of the types and the metadata of a file without a seal, as they were written before there were seals."""
+"""The key of the checksum of types and metadata in older files, which have no seal."""
 CONTENT = "content"
-"""The key of what tells the rows of a file from any others, whatever version of Parquet keeps them."""
+"""The key of the checksum that identifies the rows of a file, whatever version of Parquet wrote them."""
 
 
 def column_type(shape: Sequence[int], dtype: np.dtype[Any]) -> pa.DataType:
@@ -60,10 +60,10 @@ def array(values: pa.ChunkedArray) -> np.ndarray:
 
 
 class ColumnWriter:
-    """A Parquet file written block by block; it is whole once `close` has returned."""
+    """A Parquet file that is written block by block, and complete once `close` has returned."""
 
     def __init__(self, path: Path, columns: Mapping[str, np.ndarray]) -> None:
-        """Open `path` for blocks that look like `columns`, which are not written yet."""
+        """Open `path` for blocks with the columns of `columns`, whose rows are not written yet."""
         self._schema = pa.schema(
             [(name, column_type(values.shape[1:], values.dtype)) for name, values in columns.items()]
         )
@@ -86,12 +86,12 @@ class ColumnWriter:
 
     @property
     def content(self) -> str:
-        """What tells the rows so far from any others."""
-        described = [
-            f"{field.name} {_described(field.type)} {checksum:08x}"
+        """The checksum that identifies the rows so far."""
+        columns = [
+            f"{field.name} {_type_text(field.type)} {checksum:08x}"
             for field, checksum in zip(self._schema, self._checksums.values(), strict=True)
         ]
-        return f"{zlib.crc32(chr(10).join(described).encode()):08x}"
+        return f"{zlib.crc32(chr(10).join(columns).encode()):08x}"
 
     def write(self, columns: Mapping[str, np.ndarray]) -> None:
         """Append a block of rows."""
@@ -102,14 +102,14 @@ class ColumnWriter:
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
     def close(self, metadata: Mapping[str, str]) -> None:
-        """End the file, with what is known only now, and seal it."""
+        """End the file with its metadata, and seal it."""
         self._writer.add_key_value_metadata({**metadata, CONTENT: self.content})
         self._writer.close()
         self._file.seal()
         self._file.close()
 
     def abandon(self) -> None:
-        """Let go of a file that will not be whole, whatever state it is in."""
+        """Close a file that will not be completed, whatever state it is in."""
         with suppress(OSError, ValueError, pa.ArrowException):
             self._writer.close()
         with suppress(OSError):
@@ -117,11 +117,11 @@ class ColumnWriter:
 
 
 def _continued(checksum: int, values: np.ndarray) -> int:
-    """The checksum of a column after more rows."""
+    """The checksum of a column, continued over more rows."""
     if values.dtype == np.object_:
         for value in values:
-            kept = text_bytes(value) if isinstance(value, str) else value
-            checksum = zlib.crc32(kept, zlib.crc32(len(kept).to_bytes(8, "little"), checksum))
+            content = text_bytes(value) if isinstance(value, str) else value
+            checksum = zlib.crc32(content, zlib.crc32(len(content).to_bytes(8, "little"), checksum))
         return checksum
     return zlib.crc32(np.ascontiguousarray(values).data.cast("B"), checksum) if values.size else checksum
 
@@ -136,18 +136,18 @@ def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np
 
 
 def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The columns of a file, each `[rows, *shape]`, and what `ColumnWriter.close` was given, opening it once.
+    """The columns of a file, each `[rows, *shape]`, and its metadata, opening it once.
 
     Raises:
         CorruptError: the file is damaged.
     """
-    with _opened(path, whole=True) as (file, metadata):
+    with _opened(path, rows=True) as (file, metadata):
         rows = file.metadata.num_rows
         if file.num_row_groups <= 1:
             table = file.read(columns=names, use_threads=False)
             _check_count(rows, table.num_rows)
             return {name: array(table[name]) for name in names or table.column_names}, metadata
-        # Long: each block is copied to where it belongs, so that the whole is never there twice.
+        # A long file: each block is copied into place, so that memory never holds all rows twice.
         columns: dict[str, np.ndarray] = {}
         start = 0
         for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
@@ -162,8 +162,8 @@ def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str,
 
 
 def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[dict[str, np.ndarray]]:
-    """The same in blocks of at most `rows` rows, for files that need not fit into memory."""
-    with _opened(path, whole=True) as (file, _):
+    """The columns of a file in blocks of at most `rows` rows, for files that need not fit into memory."""
+    with _opened(path, rows=True) as (file, _):
         read = 0
         for batch in file.iter_batches(rows, columns=names, use_threads=False):
             read += batch.num_rows
@@ -173,51 +173,51 @@ def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[
 
 def _check_count(rows: int, read: int) -> None:
     if read != rows:
-        raise ValueError(f"it says {rows} rows and has {read}")
+        raise ValueError(f"it declares {rows} rows and has {read}")
 
 
 def column_names(path: Path) -> tuple[str, ...]:
-    """The columns that a file has.
+    """The names of a file's columns.
 
     Raises:
         CorruptError: the file is damaged.
     """
-    with _opened(path, whole=False) as (file, _):
+    with _opened(path, rows=False) as (file, _):
         return tuple(file.schema_arrow.names)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What `ColumnWriter.close` was given, and what tells the rows from any others (`CONTENT`)."""
-    with _opened(path, whole=False) as (_, metadata):
+    """The metadata of a file, with the checksum of its rows (`CONTENT`)."""
+    with _opened(path, rows=False) as (_, metadata):
         return metadata
 
 
 @contextmanager
-def _opened(path: Path, *, whole: bool) -> Iterator[tuple[pq.ParquetFile, dict[str, str]]]:
-    """A file after comparing it with its seal, and what it says beside its rows.
+def _opened(path: Path, *, rows: bool) -> Iterator[tuple[pq.ParquetFile, dict[str, str]]]:
+    """Open a file after comparing it with its seal; yields it and its metadata.
 
     Raises:
         CorruptError: the file is damaged.
     """
     # An open file: the one that was checked is the one that is read, and its name need not be UTF-8.
     with damage_named(path), path.open("rb") as opened:
-        sealed = check_seal(opened, whole=whole)
+        sealed = check_seal(opened, rows=rows)
         with pq.ParquetFile(opened, page_checksum_verification=not sealed, pre_buffer=False) as file:
-            entries = (file.metadata.metadata or {}).items()
-            metadata = {key.decode(): value.decode() for key, value in entries if key != b"ARROW:schema"}
+            pairs = (file.metadata.metadata or {}).items()
+            metadata = {key.decode(): value.decode() for key, value in pairs if key != b"ARROW:schema"}
             if not sealed and metadata.pop(_CHECKSUM) != _checksum(file.schema_arrow, metadata):
-                raise ValueError("the checksum of what it says about its columns does not fit")
+                raise ValueError("the checksum of its columns and metadata does not match")
             yield file, metadata
 
 
 def _checksum(schema: pa.Schema, metadata: Mapping[str, str]) -> str:
-    described = [f"{field.name} {_described(field.type)}" for field in schema]
-    said = [f"{name} {value}" for name, value in sorted(metadata.items())]
-    return f"{zlib.crc32(chr(10).join(described + said).encode()):08x}"
+    columns = [f"{field.name} {_type_text(field.type)}" for field in schema]
+    pairs = [f"{name} {value}" for name, value in sorted(metadata.items())]
+    return f"{zlib.crc32(chr(10).join(columns + pairs).encode()):08x}"
 
 
-def _described(kind: pa.DataType) -> str:
-    """A column's type in words that no version of Arrow chooses."""
+def _type_text(kind: pa.DataType) -> str:
+    """A column's type as text that does not depend on the version of Arrow."""
     tensor = isinstance(kind, pa.FixedShapeTensorType)
     element, shape = (kind.value_type, list(kind.shape)) if tensor else (kind, [])
     return f"{np.dtype(element.to_pandas_dtype()).name} {shape}"
@@ -225,18 +225,18 @@ def _described(kind: pa.DataType) -> str:
 
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
-    """Turn what goes wrong in a damaged file into an error that names it.
+    """Turn any error from a damaged file into one that names it.
 
     Raises:
-        CorruptError: in place of what Arrow, or code that looks for something in the file, raised.
-        RecordingError: the file may be whole, and the system does not let us read it.
+        CorruptError: in place of the error of Arrow, or of the code that interprets the content.
+        RecordingError: the file cannot be read, and may be intact.
     """
     try:
         yield
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.EIO):  # Arrow's own have no number
+        if isinstance(error, OSError) and error.errno not in (None, errno.EIO):  # Arrow's own errors have no number
             raise RecordingError(f"cannot read {path}: {error.strerror}") from error
         cause = f"it has no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [repr(error)])[0]
         makes = "recording" if path.parent.name in ("episodes", "frames") else "explaining"

@@ -1,38 +1,35 @@
-"""The attributions of many episodes, one after another, from the files that `explain` wrote."""
+"""Reading the attributions of several episodes from the files that `explain` wrote."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools._util.files import numbered_path
 from rltools.errors import CorruptError, RecordingError
+from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import Attribution
 from rltools.recording.parquet import CONTENT, damage_named, read_columns, read_file, read_metadata
 from rltools.recording.seal import ATTRIBUTION_SPEC, REFERENCE_ROWS, check_identity, name_damage
-from rltools.recording.specs import requested_again
-
-if TYPE_CHECKING:
-    from rltools.recording._recording import Recording
+from rltools.recording.specs import request_text
 
 Columns = dict[str, np.ndarray]
 
 
-def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *, skip: bool) -> Attribution:
-    """The attributions in the folder of this name, for episodes of some numbers.
+def read_attribution(recording: RecordingFolder, key: str, episodes: Sequence[int], *, skip: bool) -> Attribution:
+    """The attributions with this key, for episodes of some numbers, one after another.
 
     Args:
-        recording: that they were added to.
-        key: the name of the folder.
-        episodes: their numbers.
-        skip: leave out a damaged episode, named in a warning. A damaged file of attributions is always named in one,
-            and there is NaN in its place.
+        recording: that has them.
+        key: the name of their folder.
+        episodes: the numbers of the episodes.
+        skip: whether a damaged episode is left out, with a warning, instead of raising. A damaged file of attributions
+            always becomes NaN, with a warning.
 
     Raises:
-        UnknownNameError: no such folder, or no such episode.
+        UnknownNameError: no such attribution, or no such episode.
         RecordingError: an episode is not explained yet.
         CorruptError: an episode is damaged and not skipped, or `attribution.json` is damaged.
     """
@@ -63,30 +60,32 @@ def read_attribution(recording: Recording, key: str, episodes: Sequence[int], *,
 
 
 def references_path(folder: Path) -> Path:
-    """Where an attribution keeps the states that features were compared with."""
+    """The file of an attribution's references."""
     return folder / "reference.parquet"
 
 
-def folder_identity(recording: Recording, key: str) -> dict[str, str]:
-    """What all files of an attribution say of where they belong.
+def folder_identity(recording: RecordingFolder, key: str) -> dict[str, str]:
+    """The metadata by which all files of an attribution name its spec and its references.
 
     Raises:
         CorruptError: `attribution.json` or the references are damaged.
     """
     references = references_path(recording.directory / "attributions" / key)
-    states = read_metadata(references).get(CONTENT, "") if references.is_file() else ""
-    return {ATTRIBUTION_SPEC: recording.spec_seal(key), REFERENCE_ROWS: states}
+    rows = read_metadata(references).get(CONTENT, "") if references.is_file() else ""
+    return {ATTRIBUTION_SPEC: recording.spec_seal(key), REFERENCE_ROWS: rows}
 
 
-def _episode_rows(recording: Recording, folder: Path, number: int, identity: dict[str, str]) -> tuple[int, Columns]:
-    """An episode's steps and the attributions of each; none of a damaged file."""
+def _episode_rows(
+    recording: RecordingFolder, folder: Path, number: int, identity: dict[str, str]
+) -> tuple[int, Columns]:
+    """The number of steps of an episode, and its attributions; without columns if their file is damaged."""
     steps = recording.outcome(number).steps
     path = numbered_path(folder, number)
     if not path.is_file():
-        recording.episode(number)  # a damaged one is never explained, and is named here
+        recording.episode(number)  # raises if it is damaged, and therefore never explained
         raise RecordingError(
             f"episode {number} of {recording.directory} is not explained yet by "
-            f"{requested_again(recording.spec(folder.name))}; run explain again with these to carry on"
+            f"{request_text(recording.spec(folder.name))}; run explain again with these to carry on"
         )
     try:
         return steps, read_rows(path, steps, recording.identity(number) | identity)
@@ -96,7 +95,7 @@ def _episode_rows(recording: Recording, folder: Path, number: int, identity: dic
 
 
 def read_rows(path: Path, steps: int, identity: dict[str, str]) -> Columns:
-    """The columns of one episode's attributions, a row for each of its steps, a gap where one was not explained.
+    """The columns of one episode's attributions, a row per step; a step that was not explained is a gap.
 
     Raises:
         CorruptError: the file is damaged, belongs somewhere else, or its references are missing.
@@ -105,15 +104,15 @@ def read_rows(path: Path, steps: int, identity: dict[str, str]) -> Columns:
     check_identity(path, metadata, identity)
     if metadata.get(REFERENCE_ROWS) and not identity[REFERENCE_ROWS]:
         raise CorruptError(
-            f"{references_path(path.parent)} is missing, and {path.name} beside it compares with the states in it; put "
-            f"it back, or delete the folder and explain again"
+            f"{references_path(path.parent)} is missing, which holds the references of {path.name} beside it; put it "
+            f"back, or delete the folder and explain again"
         )
     with damage_named(path):
         rows = columns.pop("t")
         if missing := {"values", "scores"} - columns.keys():
             raise KeyError(min(missing))
         if len(rows) and (rows[0] < 0 or rows[-1] >= steps or (np.diff(rows) <= 0).any()):
-            raise ValueError(f"its rows are not of {steps} steps in order")
+            raise ValueError(f"its rows are not in the order of {steps} steps")
     if len(rows) == steps:
         return columns
     full = {name: _gap(steps, part) for name, part in columns.items()}
@@ -123,26 +122,26 @@ def read_rows(path: Path, steps: int, identity: dict[str, str]) -> Columns:
 
 
 def join_rows(parts: Sequence[tuple[int, Columns]], targets: int, shape: tuple[int, ...]) -> Columns:
-    """Columns of all episodes one after another, a gap where an episode lacks one that others have.
+    """The columns of all episodes, one after another; a column that an episode lacks is a gap.
 
     Args:
-        parts: for each episode its steps, and the columns that `read_rows` gave; none of a damaged file.
-        targets: how many scalars were explained.
+        parts: for each episode its number of steps, and the columns of `read_rows`; without columns if damaged.
+        targets: the number of explained scalars.
         shape: of the features.
     """
     like = {"values": np.zeros((0, targets, *shape), np.float32), "scores": np.zeros((0, targets), np.float32)}
     for _, columns in parts:
         like |= columns
     if len(parts) == 1 and parts[0][1]:
-        return parts[0][1]  # a long one need not be there twice
+        return parts[0][1]  # without a copy, which a long one would notice
     return {
         name: np.concatenate(
-            [one[:0], *(columns[name] if name in columns else _gap(steps, one) for steps, columns in parts)]
+            [empty[:0], *(columns[name] if name in columns else _gap(steps, empty) for steps, columns in parts)]
         )
-        for name, one in like.items()
+        for name, empty in like.items()
     }
 
 
 def _gap(steps: int, like: np.ndarray) -> np.ndarray:
-    """NaN for so many steps; where booleans say whether a promise was kept, a step without any breaks none."""
+    """Rows for steps without attributions: NaN, and True in a boolean column, whose False marks a broken promise."""
     return np.full((steps, *like.shape[1:]), True if like.dtype == np.bool_ else np.nan, like.dtype)

@@ -1,8 +1,8 @@
 """The seal of a Parquet file: checksums of all its bytes, which Parquet itself has for its pages only.
 
 A sealed file is `PAR1` and the pages, the seal, and the footer. Readers find the footer from the end and the pages by
-their offsets from the beginning, so that to them the seal is space between. Row counts, types and offsets are in the
-footer, which has a checksum of its own: it can be trusted without reading the rows.
+their offsets from the beginning, and so skip the seal. Row counts, types and offsets are in the footer, which has a
+checksum of its own: it can be trusted without reading the rows.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ MAGIC = b"\x89RLSEAL1"
 _SEAL = struct.Struct("<8sQII")
 """The magic, the file's size, and the checksums of the footer and of everything but the seal."""
 _CHECKSUM = struct.Struct("<I")
-"""Of the seal itself."""
+"""The checksum of the seal itself."""
 _LAST = struct.Struct("<I4s")
-"""A Parquet file ends with the length of its footer and `PAR1`; here they count as parts of the footer."""
+"""The end of a Parquet file: the length of its footer and `PAR1`, which count as parts of the footer here."""
 _SIZE = _SEAL.size + _CHECKSUM.size
-_AT_ONCE = 1 << 20
+_BLOCK_BYTES = 1 << 20
 
 
 class SealedFile:
-    """A binary file for a Parquet writer, sealed when the writer has ended it."""
+    """A binary file for a Parquet writer, sealed when the writer is done."""
 
     def __init__(self, path: Path) -> None:
-        """Begin the file at `path`, in place of one that is there."""
+        """Open `path` for writing, replacing any file there."""
         self._file = path.open("w+b")
         self._checksum = 0
 
     @property
     def closed(self) -> bool:
-        """Whether it is."""
+        """Whether the file is closed."""
         return self._file.closed
 
     def write(self, content: bytes | memoryview) -> int:
@@ -47,11 +47,11 @@ class SealedFile:
         return self._file.write(content)
 
     def flush(self) -> None:
-        """Hand everything to the operating system."""
+        """Pass everything to the operating system."""
         self._file.flush()
 
     def seal(self) -> None:
-        """Put the seal before the footer of a file that is whole otherwise."""
+        """Insert the seal before the footer of a file that is complete otherwise."""
         size = self._file.seek(0, os.SEEK_END)
         start = _footer_start(self._file, size)
         self._file.seek(start)
@@ -61,47 +61,47 @@ class SealedFile:
         self._file.write(seal + _CHECKSUM.pack(zlib.crc32(seal)) + footer)
 
     def close(self) -> None:
-        """Close it, whether sealed or not."""
+        """Close the file, whether sealed or not."""
         self._file.close()
 
 
-def check_seal(file: BinaryIO, *, whole: bool) -> bool:
-    """Compare a file with its seal, and leave it at its beginning.
+def check_seal(file: BinaryIO, *, rows: bool) -> bool:
+    """Compare a file with its seal, and rewind it.
 
     Args:
         file: open for reading.
-        whole: also its rows; otherwise what its footer says of them, which is soon read.
+        rows: whether to check the rows too, which takes reading all of them, and not only the footer.
 
     Returns:
-        Whether it has a seal; files that older versions wrote have none.
+        Whether it has a seal; files of older versions have none.
 
     Raises:
-        ValueError: it is not as it was sealed.
+        ValueError: it was changed after it was sealed.
     """
     size = file.seek(0, os.SEEK_END)
     start = _footer_start(file, size)
     file.seek(max(0, start - _SIZE))
-    kept = file.read(_SIZE)
-    if not kept.startswith(MAGIC):
+    content = file.read(_SIZE)
+    if not content.startswith(MAGIC):
         file.seek(0)
         return False
-    seal, of_seal = kept[: _SEAL.size], kept[_SEAL.size :]
-    if of_seal != _CHECKSUM.pack(zlib.crc32(seal)):
+    seal, seal_checksum = content[: _SEAL.size], content[_SEAL.size :]
+    if seal_checksum != _CHECKSUM.pack(zlib.crc32(seal)):
         raise ValueError("its seal is damaged")
-    _, written, of_footer, of_all = _SEAL.unpack(seal)
+    _, written, footer_checksum, checksum = _SEAL.unpack(seal)
     if size != written:
         raise ValueError(f"it has {size} bytes, and was written with {written}")
     footer = file.read()
-    if zlib.crc32(footer) != of_footer:
-        raise ValueError("what it says about its rows does not fit its seal")
-    if whole and zlib.crc32(footer, _checksum_of(file, start - _SIZE)) != of_all:
-        raise ValueError("its rows do not fit its seal")
+    if zlib.crc32(footer) != footer_checksum:
+        raise ValueError("its footer does not match its seal")
+    if rows and zlib.crc32(footer, _checksum_of(file, start - _SIZE)) != checksum:
+        raise ValueError("its rows do not match its seal")
     file.seek(0)
     return True
 
 
 def _footer_start(file: BinaryIO, size: int) -> int:
-    """Where a file's footer begins, as its last bytes say; they may be anything in a damaged one."""
+    """The offset of a file's footer, by its last bytes, which may be anything in a damaged file."""
     file.seek(max(0, size - _LAST.size))
     last = file.read(_LAST.size)
     length = _LAST.unpack(last)[0] if len(last) == _LAST.size else 0
@@ -109,10 +109,10 @@ def _footer_start(file: BinaryIO, size: int) -> int:
 
 
 def _checksum_of(file: BinaryIO, end: int) -> int:
-    """Of a file's first bytes."""
+    """The checksum of a file's first bytes."""
     file.seek(0)
     checksum = 0
-    while end and (block := file.read(min(_AT_ONCE, end))):
+    while end and (block := file.read(min(_BLOCK_BYTES, end))):
         checksum = zlib.crc32(block, checksum)
         end -= len(block)
     return checksum
@@ -121,31 +121,31 @@ def _checksum_of(file: BinaryIO, end: int) -> int:
 RECORDING, NUMBER, EPISODE_ROWS = "recording", "number", "episode_rows"
 ATTRIBUTION_SPEC, REFERENCE_ROWS = "question", "reference_rows"
 _BELONGS = {
-    RECORDING: "it is of another recording than the recording.json of this folder",
-    NUMBER: "it is of episode {there}, and its name says {here}",
-    EPISODE_ROWS: "it was made of other rows than those of its episode's file",
-    ATTRIBUTION_SPEC: "it answers another question than the attribution.json beside it",
-    REFERENCE_ROWS: "it compares with other states than those in the reference.parquet beside it",
+    RECORDING: "it belongs to another recording than the recording.json of this folder",
+    NUMBER: "it holds episode {actual}, and its name says {expected}",
+    EPISODE_ROWS: "it was made from other rows than those of its episode's file",
+    ATTRIBUTION_SPEC: "it belongs to another attribution.json than the one beside it",
+    REFERENCE_ROWS: "it was computed with other references than those in the reference.parquet beside it",
 }
 
 
 def check_identity(path: Path, metadata: Mapping[str, str], expected: Mapping[str, str]) -> None:
-    """A file is the one that is expected at its place; what either does not say, as older ones do not, is passed over.
+    """Check that a file is the one that belongs at its path; what either lacks, as older files do, is not compared.
 
     Args:
         path: of the file.
-        metadata: that it has.
+        metadata: of the file.
         expected: what the files around it say it should have, by the keys above.
 
     Raises:
-        CorruptError: it belongs somewhere else.
+        CorruptError: it belongs elsewhere.
     """
-    for name, here in expected.items():
-        there = metadata.get(name, "")
-        if here and there and here != there:
+    for name, value in expected.items():
+        actual = metadata.get(name, "")
+        if value and actual and value != actual:
             raise CorruptError(
-                f"{path} is damaged ({_BELONGS[name].format(there=there, here=here)}); put it back where it came from. "
-                f"Once it is deleted here, the command that makes this file makes it anew"
+                f"{path} is damaged ({_BELONGS[name].format(actual=actual, expected=value)}); put it back where it "
+                f"came from. Once it is deleted here, the command that makes this file makes it anew"
             )
 
 
@@ -168,5 +168,5 @@ class DamagedFileWarning(UserWarning):
 
 
 def name_damage(error: CorruptError, stacklevel: int = 3) -> None:
-    """Warn of a damaged file, at the line that called the function that found it; of more with a higher level."""
+    """Warn of a damaged file, at the line that called the function that found it; further up with a higher level."""
     warnings.warn(str(error), DamagedFileWarning, stacklevel=stacklevel)

@@ -16,7 +16,7 @@ from rltools.errors import CorruptError, FormatError, RecordingError
 Parsed = TypeVar("Parsed")
 
 FORMAT = 3
-"""Of a recording's files. Older ones are read too, and have no seals."""
+"""The format of a recording's files. Older ones are read too, and have no seals."""
 SEALED_FORMAT = 3
 _SEAL = "seal"
 _ENDING = ',\n "seal": "{:08x}"\n}}\n'
@@ -37,17 +37,17 @@ def write_json(path: Path, content: dict[str, Any]) -> str:
 
 
 def read_json(path: Path, parse: Callable[[dict[str, Any]], Parsed], *, formats_began: int = 1) -> tuple[Parsed, str]:
-    """Read what `write_json` wrote, and its seal, which tells it from any other; "" of an older one, without.
+    """Read a file of `write_json`, and its seal, which identifies its content; "" for an older file, which has none.
 
     Args:
         path: of the file.
-        parse: makes something of its content, without format and seal.
-        formats_began: the first format that says so; files that say none are older.
+        parse: converts its content, without format and seal.
+        formats_began: the first format that such files declare; files without a format are older.
 
     Raises:
         FormatError: a newer version of rltools wrote it.
-        CorruptError: it is not a JSON object, `parse` refuses it, or it is not as it was sealed.
-        RecordingError: the system does not let us read it.
+        CorruptError: it is not a JSON object, `parse` refuses it, or it was changed after it was sealed.
+        RecordingError: it cannot be read.
     """
     return parse_json(path, _text(path), parse, formats_began)
 
@@ -55,7 +55,7 @@ def read_json(path: Path, parse: Callable[[dict[str, Any]], Parsed], *, formats_
 def parse_json(
     path: Path, text: bytes, parse: Callable[[dict[str, Any]], Parsed], formats_began: int
 ) -> tuple[Parsed, str]:
-    """What `read_json` makes of the text of the file at `path`."""
+    """Parse the text of the file at `path`, as `read_json` does."""
     content = _object(path, text)
     written = content.pop("format", None)
     if written is None and formats_began > 1:
@@ -74,8 +74,8 @@ def parse_json(
     checksum = zlib.crc32(text[:-ending])
     if text[-ending:] != _ENDING.format(checksum).encode():
         raise CorruptError(
-            f"{path} does not fit its key 'seal', {shortened(seal)}: it is damaged, or it was edited; put back a copy "
-            f"of it, or make it anew"
+            f"{path} does not match its key 'seal', {shortened(seal)}: it is damaged, or it was edited; put back a "
+            f"copy of it, or make it anew"
         )
     return parsed, f"{checksum:08x}"
 
@@ -107,37 +107,37 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shortened(twice)} is there twice")
+        raise ValueError(f"the key {shortened(twice)} appears twice")
     return content
 
 
 def shortened(value: Any) -> str:
-    """A value as far as one reads it."""
+    """The repr of a value, cut to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 _LARGEST = 1 << 63
-_WORDS = {str: "a text", int: "a whole number", bool: "true or false", float: "a number", type(None): "null"}
+_WORDS = {str: "a string", int: "an integer", bool: "true or false", float: "a number", type(None): "null"}
 
 
 def check_fields(
     path: Path, content: Any, kinds: Mapping[str, Any], optional: frozenset[str], within: str = ""
 ) -> None:
-    """Every key is there and of its kind, and no other is.
+    """Check that content has exactly these keys, and each value its type.
 
     Args:
         path: of the file, for the message.
-        content: that was read.
+        content: of the file, or of a part of it.
         kinds: a type for each key: `str`, `int`, `list[str]`, `dict[str, Any]`, `int | None` and the like.
         optional: the keys that may be missing.
-        within: of a part of the file, the key that leads to it.
+        within: for a part of the file, the key that leads to it.
 
     Raises:
-        CorruptError: the first fault, by file and key.
+        CorruptError: names the file and the first wrong key.
     """
     if not isinstance(content, dict):
-        raise _fault(path, f"key {within!r} is {shortened(content)}, and is not as it should be: an object")
+        raise _fault(path, f"key {within!r} is {shortened(content)}, and must be an object")
     lead = f"{within}." if within else ""
     for name in kinds.keys() - optional - content.keys():
         raise _fault(path, f"lacks {lead + name!r}")
@@ -145,19 +145,19 @@ def check_fields(
         if name not in kinds:
             raise _fault(path, f"has an unknown key {shortened(lead + name)}")
         if not _fits(value, kinds[name]):
-            words = f"key {lead + name!r} is {shortened(value)}, and is not as it should be: {_described(kinds[name])}"
+            words = f"key {lead + name!r} is {shortened(value)}, and must be {_description(kinds[name])}"
             raise _fault(path, words)
 
 
 def check_counts(path: Path, content: Mapping[str, Any], least: Mapping[str, int]) -> None:
-    """Numbers that count something are at least so large.
+    """Check that counts have their least values.
 
     Raises:
         CorruptError: one is smaller.
     """
     for name, lowest in least.items():
         if content.get(name, lowest) < lowest:
-            raise _fault(path, f"key {name!r} is {content[name]}, and is not as it should be: at least {lowest}")
+            raise _fault(path, f"key {name!r} is {content[name]}, and must be at least {lowest}")
 
 
 def _fault(path: Path, fault: str) -> CorruptError:
@@ -171,21 +171,21 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is Literal:
         return value in parts
     if origin in (list, dict):
-        entries = value.values() if isinstance(value, dict) else value
-        return type(value) is origin and all(_fits(entry, parts[-1]) for entry in entries)
+        elements = value.values() if isinstance(value, dict) else value
+        return type(value) is origin and all(_fits(element, parts[-1]) for element in elements)
     if kind is int:
         return type(value) is int and abs(value) < _LARGEST  # True is an int to isinstance
     return kind is Any or type(value) is kind
 
 
-def _described(kind: Any) -> str:
+def _description(kind: Any) -> str:
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return " or ".join(map(_described, parts))
+        return " or ".join(map(_description, parts))
     if origin is Literal:
         return f"one of {', '.join(map(repr, parts))}"
     if origin is list:
-        return f"a list, each entry {_described(parts[0])}"
+        return f"a list, each element {_description(parts[0])}"
     if origin is dict:
-        return "an object" if parts[1] is Any else f"an object, each entry {_described(parts[1])}"
+        return "an object" if parts[1] is Any else f"an object, each value {_description(parts[1])}"
     return "anything" if kind is Any else _WORDS[kind]

@@ -1,4 +1,4 @@
-"""Which of the attributions in a recording is meant."""
+"""The specs of the attributions in a recording: reading, naming and selecting one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rltools.recording.attribution import AttributionSpec
 from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, read_json
 
 HEADLINE = ("shapley", "integrated_gradients", "input_x_gradient", "gradient")
-"""Which method speaks first where several were recorded: the best predictor of what is lost without a feature."""
+"""Methods in order of precedence: the best predictor of the loss without a feature first."""
 _KINDS = {
     "method": str,
     "target": str,
@@ -27,12 +27,12 @@ _OPTIONAL = frozenset({"every", "separated", "unseen"})
 
 
 def spec_path(directory: Path, key: str) -> Path:
-    """Where a recording keeps what was asked."""
+    """The file of a spec in a recording."""
     return directory / "attributions" / key / "attribution.json"
 
 
 def read_spec(path: Path) -> tuple[AttributionSpec, str]:
-    """What an `attribution.json` says was asked, and its seal; "" of an older one, which has none.
+    """The spec in an `attribution.json`, and its seal; "" in an older file, which has none.
 
     Raises:
         CorruptError: it is damaged.
@@ -50,75 +50,86 @@ def read_spec(path: Path) -> tuple[AttributionSpec, str]:
     return read_json(path, parse, formats_began=SEALED_FORMAT)
 
 
-def fitting_keys(
-    there: Mapping[str, AttributionSpec],
+def headline_rank(spec: AttributionSpec) -> int:
+    """The position of its method in `HEADLINE`, after the last for others."""
+    return HEADLINE.index(spec.method) if spec.method in HEADLINE else len(HEADLINE)
+
+
+def folder_key(directory: Path, spec: AttributionSpec) -> str:
+    """The name of the folder of a spec in a recording: its key, or the one of an older version that is there."""
+    older = spec.older_key
+    return older if spec_path(directory, older).parent.is_dir() else spec.key
+
+
+def matching_keys(
+    specs: Mapping[str, AttributionSpec],
     complete: Callable[[str], bool],
-    asked: Sequence[str],
+    requested: Sequence[str],
     method: str | None,
     target: str | None,
     window: int,
 ) -> list[str]:
-    """The folder names of the attributions that fit, the one that speaks first at the front.
+    """The keys of the attributions that match, the one with precedence first.
 
     Args:
-        there: what was explained, by the name of its folder.
-        complete: whether an attribution is there of every episode.
-        asked: the names of those that were asked for with the same recording in hand, the last one last.
-        method: None for any; or the name of a folder, which is the only one that fits then.
+        specs: of what was explained, by key.
+        complete: whether an attribution covers every episode.
+        requested: the keys that were requested with the same recording in hand, the latest last.
+        method: None for any; or a key, which is then the only match.
         target: as text; None for any.
         window: over so many observations.
     """
-    if method is not None and method in there:
-        return [method] if target in (None, there[method].target) else []
-    fitting = [
+    if method is not None and method in specs:
+        return [method] if target in (None, specs[method].target) else []
+    matching = [
         key
-        for key, spec in there.items()
+        for key, spec in specs.items()
         if method in (None, spec.method) and target in (None, spec.target) and spec.window == window
     ]
-    last = {key: position for position, key in enumerate(asked)}
-    ranks = {key: (not complete(key), *_precedence(there[key])) for key in fitting}
-    return sorted(fitting, key=lambda key: (ranks[key], -last.get(key, -1), key))
+    latest = {key: position for position, key in enumerate(requested)}
+    ranks = {key: (not complete(key), *_precedence(specs[key])) for key in matching}
+    return sorted(matching, key=lambda key: (ranks[key], -latest.get(key, -1), key))
 
 
-def chosen_key(
+def selected_key(
     directory: Path,
-    there: Mapping[str, AttributionSpec],
+    specs: Mapping[str, AttributionSpec],
     complete: Callable[[str], bool],
-    asked: Sequence[str],
+    requested: Sequence[str],
     method: str | None,
     target: str | None,
     window: int,
 ) -> str:
-    """The folder name of the attribution that is meant; the arguments are those of `fitting_keys`.
+    """The key of the one attribution that is selected; the arguments are those of `matching_keys`.
 
     Raises:
-        RecordingError: nothing fits, or several do and nothing tells which is meant; the message lists what there is.
+        RecordingError: nothing matches, or several do with equal precedence; the message lists them.
     """
-    fitting = fitting_keys(there, complete, asked, method, target, window)
-    if not fitting:
-        wanted = f"{method or 'attribution'}{f' of {target}' if target else ''}{_over(window)}"
-        known = ", ".join(described(there, key) for key in there)
+    matching = matching_keys(specs, complete, requested, method, target, window)
+    if not matching:
+        request = f"{method or 'attribution'}{f' of {target}' if target else ''}{_over(window)}"
+        existing = ", ".join(description(specs, key) for key in specs)
         raise RecordingError(
-            f"no {wanted} in {directory}; explained there: {known or 'nothing yet'}. Add it with "
+            f"no {request} in {directory}; explained there: {existing or 'nothing yet'}. Add it with "
             f"rltools.explain(...) or `rltools explain`"
         )
-    first = (not complete(fitting[0]), *_precedence(there[fitting[0]]))
-    equal = [key for key in fitting if (not complete(key), *_precedence(there[key])) == first]
-    if len(equal) == 1 or fitting[0] in asked:
-        return fitting[0]
-    listed = "; ".join(f"{key} ({described(there, key)})" for key in equal)
+    first = (not complete(matching[0]), *_precedence(specs[matching[0]]))
+    equal = [key for key in matching if (not complete(key), *_precedence(specs[key])) == first]
+    if len(equal) == 1 or matching[0] in requested:
+        return matching[0]
+    listed = "; ".join(f"{key} ({description(specs, key)})" for key in equal)
     raise RecordingError(
-        f"{len(equal)} attributions in {directory} fit, and it is not clear which is meant: {listed}. Give the name of "
-        f"one as the method: method={equal[0]!r} (--method {equal[0]})"
+        f"{len(equal)} attributions in {directory} match, and it is not clear which is meant: {listed}. Give the name "
+        f"of one as the method: method={equal[0]!r} (--method {equal[0]})"
     )
 
 
-def told_apart(there: Mapping[str, AttributionSpec], key: str) -> str:
-    """In what an attribution differs from others of the same method, target and window; "" where there are none."""
-    mine = there[key]
+def differing_settings(specs: Mapping[str, AttributionSpec], key: str) -> str:
+    """The settings that tell an attribution from others of its method, target and window; "" without others."""
+    mine = specs[key]
     alike = [
         other
-        for other in there.values()
+        for other in specs.values()
         if (other.method, other.target, other.window) == (mine.method, mine.target, mine.window)
     ]
     if len(alike) == 1:
@@ -129,24 +140,23 @@ def told_apart(there: Mapping[str, AttributionSpec], key: str) -> str:
     return ", ".join(f"{name} {own[name]}" for name in names) or key
 
 
-def described(there: Mapping[str, AttributionSpec], key: str) -> str:
-    """What was asked, in words: `shapley of centered:chosen`, and what tells it apart where that is not enough."""
-    spec, apart = there[key], told_apart(there, key)
-    return f"{spec.method} of {spec.target}{_over(spec.window)}{f' ({apart})' if apart else ''}"
+def description(specs: Mapping[str, AttributionSpec], key: str) -> str:
+    """An attribution in words: `shapley of centered:chosen`, with settings if that is not enough to identify it."""
+    spec, differing = specs[key], differing_settings(specs, key)
+    return f"{spec.method} of {spec.target}{_over(spec.window)}{f' ({differing})' if differing else ''}"
 
 
-def requested_again(asked: AttributionSpec) -> str:
-    """What to ask for to get an attribution again."""
-    window = f", window {asked.window} (--window)" if asked.window else ""
-    return f"method {asked.method} (--method) and target {asked.target} (--target){window}"
+def request_text(spec: AttributionSpec) -> str:
+    """How to request an attribution again, in words."""
+    window = f", window {spec.window} (--window)" if spec.window else ""
+    return f"method {spec.method} (--method) and target {spec.target} (--target){window}"
 
 
 def _over(window: int) -> str:
     return f" over {window} observations" if window else ""
 
 
-def _precedence(asked: AttributionSpec) -> tuple[bool, int, bool, str]:
-    """What speaks first; a control, which has just an order, last of all."""
-    place = HEADLINE.index(asked.method) if asked.method in HEADLINE else len(HEADLINE)
-    default = asked.target in ("centered:chosen", "action:all")
-    return asked.unit == "rank", place, not default, asked.target
+def _precedence(spec: AttributionSpec) -> tuple[bool, int, bool, str]:
+    """The sort key of what is shown first; a control, whose values are ranks, comes last."""
+    default = spec.target in ("centered:chosen", "action:all")
+    return spec.unit == "rank", headline_rank(spec), not default, spec.target

@@ -1,4 +1,4 @@
-"""Writing an episode, and its frames, block by block."""
+"""Writing files of columns block by block: episodes, their frames, attributions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,15 @@ from typing import Any, Self
 import numpy as np
 
 from rltools._util.files import check_there, discard, put_in_place, temporary_name, uninterrupted
-from rltools.errors import FaultError, argument
-from rltools.recording.episode import (
-    Episode,
-    Outcome,
-    episode_metadata,
-    nested_observations,
-    recorded_leaves,
-)
+from rltools.recording.episode import Outcome, episode_metadata
 from rltools.recording.parquet import ColumnWriter
 from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING
-from rltools.spaces.leaves import pick
 
 Columns = Mapping[str, np.ndarray]
 
 
 class BlockFile:
-    """A file of columns that appears whole, once `finish` is called, or not at all."""
+    """A file of columns that appears complete, once `finish` is called, or not at all."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,19 +34,19 @@ class BlockFile:
 
     @property
     def content(self) -> str:
-        """What tells the rows so far from any others; "" before there are columns."""
+        """The checksum that identifies the rows so far; "" before the first block."""
         return "" if self._writer is None else self._writer.content
 
     def write(self, columns: Columns) -> None:
-        """Append a block of rows; blocks without rows fix the columns' types only."""
+        """Append a block of rows; a block without rows only fixes the types of the columns."""
         if self._writer is None:
             check_there(self._path)
-            self._path.parent.mkdir(exist_ok=True)  # a run's own folder that is gone is not made anew
+            self._path.parent.mkdir(exist_ok=True)  # not its parents: a run's folder that was deleted stays deleted
             self._writer = ColumnWriter(self._temporary, columns)
         self._writer.write(columns)
 
     def finish(self, metadata: Mapping[str, str]) -> None:
-        """Put the file in its place, or leave nothing behind; Ctrl-C waits for it."""
+        """Put the file in place, or leave nothing behind; Ctrl-C waits for it."""
         if self._writer is None:
             return
         try:
@@ -73,30 +65,30 @@ class BlockFile:
 
 
 class EpisodeWriter:
-    """Keeps an episode, and its frames where there are any."""
+    """Writes an episode, and its frames if it has any."""
 
     def __init__(self, episode: Path, frames: Path | None, recording: str = "") -> None:
-        """Prepare; `recording` is the seal of the recording that the episode is of."""
+        """Prepare the files; `recording` is the seal of the recording that the episode belongs to."""
         self._episode = BlockFile(episode)
         self._frames = BlockFile(frames) if frames else None
         self._recording = {RECORDING: recording}
 
     @property
     def content(self) -> str:
-        """What tells the rows so far from any others."""
+        """The checksum that identifies the rows so far."""
         return self._episode.content
 
     def write(self, columns: Columns, frames: list[bytes]) -> None:
-        """Append a block of steps, with a frame for each where frames are kept."""
+        """Append a block of steps, with a frame for each if the episode has frames."""
         self._episode.write(columns)
         if self._frames:
             self._frames.write({"frame": _objects(frames)})
 
     def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
-        """Put the files in their place, the frames first: an episode that is there is complete."""
+        """Put the files in place, the frames first: an episode that exists is complete."""
         if self._frames:
-            belongs = {NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: self._episode.content}
-            self._frames.finish({"frames_per_second": str(frames_per_second), **self._recording, **belongs})
+            identity = {NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: self._episode.content}
+            self._frames.finish({"frames_per_second": str(frames_per_second), **self._recording, **identity})
         self._episode.finish(episode_metadata(outcome, final_observation) | self._recording)
 
     def abandon(self) -> None:
@@ -106,54 +98,6 @@ class EpisodeWriter:
             self._frames.abandon()
 
 
-class FrameWriter:
-    """Adds frames to an episode that is already there, after checking that it happened again exactly."""
-
-    def __init__(self, episode: Episode, frames: Path, identity: Mapping[str, str]) -> None:
-        """Prepare; `identity` is that of the episode, `Recording.identity`."""
-        self._episode = episode
-        self._identity = identity
-        self._frames = BlockFile(frames)
-        self._steps = 0
-
-    def write(self, columns: Columns, frames: list[bytes]) -> None:
-        """Append a frame for each step of a block.
-
-        Raises:
-            FaultError: the block differs from the recorded one.
-        """
-        steps = len(columns["reward"])
-        now = nested_observations(columns, self._episode.features)
-        for leaf in recorded_leaves(self._episode.features):
-            recorded = pick(self._episode.observations, leaf)[self._steps : self._steps + steps]
-            if not np.array_equal(recorded, pick(now, leaf), equal_nan=recorded.dtype.kind == "f"):
-                raise self._another_way()
-        self._steps += steps
-        self._frames.write({"frame": _objects(frames)})
-
-    def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
-        """Put the file in its place.
-
-        Raises:
-            FaultError: the episode ended earlier than the recorded one.
-        """
-        if self._steps < len(self._episode):
-            raise self._another_way()
-        self._frames.finish({"frames_per_second": str(frames_per_second), **self._identity})
-
-    def abandon(self) -> None:
-        """Leave nothing behind."""
-        self._frames.abandon()
-
-    def _another_way(self) -> FaultError:
-        number, seed = self._episode.outcome.number, self._episode.outcome.seed
-        return FaultError(
-            f"episode {number} went another way when it was stepped again with seed {seed} for its frames: the "
-            f"environment is not reproducible from its seed, so frames can only be kept while recording "
-            f"({argument('frames', True)} from the start)"
-        )
-
-
 def _objects(frames: list[bytes]) -> np.ndarray:
     column = np.empty(len(frames), dtype=object)
     column[:] = frames
@@ -161,18 +105,17 @@ def _objects(frames: list[bytes]) -> np.ndarray:
 
 
 AHEAD_BYTES = 1 << 26
-"""Of columns that may wait; more than one block waits only below this."""
+"""Most bytes in the queue of blocks to write; a single larger block may wait alone."""
 
 
 class BackgroundFiles:
-    """Writes files one after another in a thread of its own; leaving the block waits for all of them.
+    """Writes files in a background thread, in order; leaving the block waits for all of them.
 
-    Writing is compression and waiting for the disk, neither of which needs the thread that computes. An error of a
-    write is raised by one of the next calls, or on leaving. A file appears whole, once its `finish` has been worked
-    off, or not at all.
+    Writing is compression and waiting for the disk, neither of which needs the computing thread. An error is raised by
+    one of the next calls, or on leaving. A file appears complete, after its `finish`, or not at all.
 
     Attributes:
-        finished: the paths of the files that have appeared, or will.
+        finished: the paths of the files that have been finished, or will be.
     """
 
     def __init__(self) -> None:
@@ -183,13 +126,13 @@ class BackgroundFiles:
         self.finished: list[Path] = []
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Enter the block."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for everything, drop what was not finished, and raise what went wrong unless something already did."""
+        """Wait for all writes, discard unfinished files, and raise the first error unless the block raised one."""
         for file in self._files.values():
             self._pool.submit(file.abandon)
         self._pool.shutdown()
@@ -197,19 +140,19 @@ class BackgroundFiles:
             self._settle_first()
 
     def write(self, path: Path, columns: Columns) -> None:
-        """Append a block of rows, whose arrays must not change any more, to the file that will be at `path`."""
+        """Append a block of rows, whose arrays must not change afterwards, to the file that will be at `path`."""
         file = self._files.setdefault(path, BlockFile(path))
         self._later(lambda: file.write(columns), sum(values.nbytes for values in columns.values()))
 
     def finish(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Put the file in its place."""
+        """Put the file in place."""
         file = self._files[path]
-        self._later(lambda: file.finish(metadata))  # raises what went wrong before; the file is then dropped on leaving
+        self._later(lambda: file.finish(metadata))  # raises earlier errors; the file is then discarded on leaving
         del self._files[path]
         self.finished.append(path)
 
     def abandon(self, path: Path) -> None:
-        """Leave nothing behind of a file, if it was begun."""
+        """Leave nothing behind of a file that was begun."""
         if path in self._files:
             self._later(self._files[path].abandon)
             del self._files[path]

@@ -1,4 +1,9 @@
-"""Step environments with a policy, and keep the episodes."""
+"""Recording episodes: stepping environments with a policy, and rendering their frames.
+
+Read `_stepping.py` first, the loop; `_running.py` is its bookkeeping and `_record.py` the public function around it.
+`env_check.py` and `faults.py` refuse what would record something false; `render.py` adds frames. Imports recording,
+envs, policies and what is above.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +15,7 @@ __all__ = ["OutsideSpaceWarning", "record"]
 
 
 def __getattr__(name: str) -> Any:
-    """Recording loads torch; drawing frames does not."""
+    """Import `record` when it is used: it loads torch, and rendering frames does not."""
     if name in __all__:
         from rltools.rollout import _record
 

@@ -1,4 +1,4 @@
-"""Step environments with a policy, and keep the episodes."""
+"""Record episodes: step environments with a policy, and write every step."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable, Collection
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from operator import index
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,19 +24,20 @@ from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.threads import compute_threads
 from rltools.recording import Outcome, Recording, as_path, open_recording
 from rltools.recording.seeds import episode_seed
-from rltools.recording.writers import EpisodeWriter, FrameWriter
-from rltools.rollout._running import Writer
-from rltools.rollout._stepping import Rollout
+from rltools.recording.writers import EpisodeWriter
+from rltools.rollout._stepping import run_episodes
 from rltools.rollout.env_check import examine
+from rltools.rollout.render import draw_episodes
 from rltools.rollout.settings import check_settings, header_of, header_path, settle
 
 STEP_LIMIT = 10_000
-"""For environments that name none of their own."""
+"""The step limit of environments that declare none."""
 FAULTS_IN_A_ROW = 3
+"""After so many faults in a row recording stops."""
 
 
 class OutsideSpaceWarning(UserWarning):
-    """Observations lay outside the space that the policy was trained with."""
+    """Observations were outside the space that the policy was trained with."""
 
 
 def record(
@@ -55,44 +56,45 @@ def record(
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Recording:
-    """Let a policy act in an environment, and keep whole episodes.
+    """Let a policy act in an environment, and record whole episodes.
 
-    Each episode has a freshly made environment and its own seed, and is kept as one file as soon as it ends. With
-    vector observations, episode i is the same to the last bit whatever `num_envs` is, on one machine and one thread, as
-    by default. Where the folder already holds a recording of the same settings, only what is missing is added.
+    Each episode has a freshly made environment and its own seed, and becomes one file as soon as it ends. With vector
+    observations, episode i is the same to the last bit whatever `num_envs` is, on one machine and with one thread, the
+    default. If the folder already holds a recording with the same settings, only what is missing is added.
 
     Args:
-        policy: what acts; see `load_policy`.
-        env: an id, an `EnvSpec`, an environment or a function that makes one; None is the agent's own. Of an
-            environment others are made like it, with the statistics of observations that its `NormalizeObservation`
-            has learned by now, frozen; they are kept with the recording.
+        policy: the policy that acts; see `load_policy`.
+        env: an id, an `EnvSpec`, an environment or a function that makes one; None is the agent's own. A single
+            environment is copied by its specification, with the current statistics of its `NormalizeObservation`,
+            frozen; they are recorded too.
         episodes: how many.
-        seed: of the first episode; the others have seeds drawn from it, so that recordings from different seeds share
-            no episode, and agents that are recorded from the same seed have the same ones.
+        seed: of the first episode; the seeds of the others are derived from it, so that recordings from different
+            seeds share no episode, and agents recorded from the same seed have the same ones.
         num_envs: episodes that run side by side.
-        directory: where the recording is kept; None keeps it in a temporary folder as long as it is in use.
-        frames: whether pictures are kept, or of which episodes; also for episodes that were recorded without.
-        deterministic: the policy's best action; False draws from its distribution, with a generator per episode.
+        directory: the folder of the recording; None is a temporary folder that lives as long as the recording.
+        frames: whether to record frames, or the numbers of the episodes to record them for; also for episodes that were
+            recorded without.
+        deterministic: take the policy's best action; False samples from its distribution, with a generator per episode.
         max_steps: ends an episode that does not end by itself; None is the environment's own limit, or 10,000.
-        overwrite: delete what `directory` holds of an earlier recording, whatever its settings, and record anew.
-        threads: of torch, meanwhile; None is 1, and torch's own number for pictures where a pass through the network is
+        overwrite: delete an earlier recording in `directory`, whatever its settings, and record anew.
+        threads: for torch, meanwhile; None is 1, and torch's own number for images if a pass through the network is
             large.
         progress: show a progress bar.
-        bounds: "any" where the environment is meant to have other bounds than those that the policy was trained with.
+        bounds: "any" if the environment is meant to have other bounds than those that the policy was trained with.
 
     Returns:
         The recording.
 
     Raises:
         ArgumentError: a number below 1 or far beyond what can be recorded, a seed below 0, no environment to step, or
-            what is no policy, no path or no number at all.
+            an argument of the wrong type.
         MismatchError: the environment's spaces or their bounds are not those of the policy.
-        SimulationError: the environment cannot be made, has statistics of observations that start from nothing, or
+        SimulationError: the environment cannot be made, has statistics of observations that start from zero, or
             carries something from episode to episode that is lost when it is made anew.
-        ConflictError: the folder holds a recording of other settings, or another process writes there.
+        ConflictError: the folder holds a recording with other settings, or another process writes there.
         RecordingError: the folder cannot be written to.
-        FaultError: an environment raised, or gave NaN; the partial episodes are kept and marked, everything else is as
-            usual, and the recording is in the error's `recording`. Three faults in a row end it at once.
+        FaultError: an environment raised, or returned NaN; the partial episodes are recorded and marked, the others are
+            complete, and the recording is the error's `recording`. Three faults in a row end it immediately.
 
     Example:
         >>> import rltools
@@ -110,13 +112,13 @@ def record(
         check_count("threads", threads, most=MAX_THREADS)
     if not isinstance(deterministic, bool):
         raise ArgumentError(f"deterministic is {deterministic!r:.80}; it must be True or False")
-    drawn = range(episodes) if frames is True else _numbers(frames)
-    if out_of_space := [number for number in drawn if not 0 <= number < episodes]:
-        raise ArgumentError(f"frames asked of episodes {out_of_space}; there are 0 to {episodes - 1}")
+    framed = range(episodes) if frames is True else _numbers(frames)
+    if out_of_range := [number for number in framed if not 0 <= number < episodes]:
+        raise ArgumentError(f"frames of episodes {out_of_range}; there are episodes 0 to {episodes - 1}")
     check_bounds(bounds)
     environment = _environment(policy, env)
-    meant: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
-    examined = examine(policy, environment, meant)
+    effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
+    examined = examine(policy, environment, effective_bounds)
     spec = environment_spec(environment)
     if max_steps is None:
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
@@ -125,44 +127,54 @@ def record(
     if not overwrite and header_path(folder).is_file():
         check_settings(folder, header)
         recording = open_recording(folder)
-        if not _missing(recording, episodes, drawn):
-            return recording  # nothing is written, so that the folder need not allow it
-    # Vectors on one thread, whose tiny products torch would split by the machine's mood.
+        if len(set(range(episodes)) & set(recording.numbers)) == episodes and not _unframed(recording, framed):
+            return recording  # without writing anything, so that the folder may be read-only
+    # Vectors on one thread: torch would split their tiny products differently from run to run.
     count = threads or (1 if len(policy.features.shape) == 1 else None)
     with folder_lock(folder), os_errors_as(folder), compute_threads(policy, num_envs, count):
         settle(folder, header, overwrite=overwrite)
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
-        there = set(recording.numbers)
-        missing = _missing(recording, episodes, drawn)
-        rollout = Rollout(
+        unframed = _unframed(recording, framed)
+        missing = sorted(set(range(episodes)) - set(recording.numbers))
+        outcomes = run_episodes(
             policy,
-            lambda with_frames: make_environment(_bare(environment), render_mode="rgb_array" if with_frames else None),
-            _writers(recording, there, set(drawn)),
+            missing,
+            lambda has_frames: make_environment(_bare(environment), render_mode="rgb_array" if has_frames else None),
+            _writers(recording, set(framed)),
             seed_of=lambda number: episode_seed(recording.header.seeds, seed, number),
             num_envs=min(num_envs, max(1, len(missing))),
             deterministic=deterministic,
             max_steps=max_steps,
         )
-        with progress_bar(_doing(policy, missing, there), len(missing), show=progress, unit="episode") as advance:
-            try:
-                _drain(rollout, missing, advance, recording)
-            except FaultError as error:
-                error.recording = recording
-                raise
-        rooms = {"episodes": missing, "frames": [number for number in missing if number in drawn]}
-        kept = [numbered_path(folder / room, number) for room, numbers in rooms.items() for number in numbers]
-        check_kept(folder, [header_path(folder), *kept])
+        with (
+            progress_bar(f"record {policy.source.name}", len(missing), show=progress, unit="episode") as advance,
+            closing(outcomes),
+            _with_recording(recording),
+        ):
+            _drain(outcomes, missing, advance, recording)
+    with _with_recording(recording):
+        draw_episodes(recording, unframed, environment, progress=progress)
+    new = {"episodes": missing, "frames": [*unframed, *(number for number in missing if number in framed)]}
+    files = [numbered_path(folder / room, number) for room, numbers in new.items() for number in numbers]
+    check_kept(folder, [header_path(folder), *files])
     return recording
 
 
-def _missing(recording: Recording, episodes: int, drawn: Collection[int]) -> list[int]:
-    """The numbers of episodes that are to be recorded, or whose frames are."""
-    there, framed = set(recording.numbers), set(numbered(recording.directory / "frames"))
-    return [n for n in range(episodes) if n not in there or (n in drawn and n not in framed)]
+def _unframed(recording: Recording, framed: Collection[int]) -> list[int]:
+    """The numbers of recorded episodes that have steps and lack the frames they should have."""
+    existing = set(numbered(recording.directory / "frames"))
+    numbers = [number for number in recording.numbers if number in framed and number not in existing]
+    return [number for number in numbers if recording.outcome(number).steps]
 
 
-def _doing(policy: Policy, missing: list[int], there: set[int]) -> str:
-    return f"{'draw' if missing and there >= set(missing) else 'record'} {policy.source.name}"
+@contextmanager
+def _with_recording(recording: Recording) -> Iterator[None]:
+    """Attach the recording to a fault: what was recorded until then is kept."""
+    try:
+        yield
+    except FaultError as error:
+        error.recording = recording
+        raise
 
 
 def _temporary_folder() -> tuple[Path, _Removed]:
@@ -172,10 +184,10 @@ def _temporary_folder() -> tuple[Path, _Removed]:
 
 
 def _numbers(frames: Any) -> list[int]:
-    """The numbers of the episodes of which pictures are kept.
+    """The numbers of the episodes that get frames.
 
     Raises:
-        ArgumentError: something else is among them.
+        ArgumentError: `frames` is neither a bool nor numbers.
     """
     if frames is None or frames is False:
         return []
@@ -190,60 +202,59 @@ def _numbers(frames: Any) -> list[int]:
 def _environment(policy: Policy, env: Environment | None) -> Environment:
     if env is not None:
         return env
-    given: Environment | None = getattr(policy, "environment", None)
-    if given is not None:
-        return given
+    own: Environment | None = getattr(policy, "environment", None)
+    if own is not None:
+        return own
     if policy.source.environment is None:
-        why = [note for note in policy.source.notes if "environment" in note or note.startswith("trained on")]
+        reasons = "; ".join(policy.source.notes) or "nothing says which it was trained in"
         raise ArgumentError(
-            f"{policy.source.name} has no environment to act in; name one: {argument('env')}"
-            + (f" ({'; '.join(why)})" if why else ", because nothing says which it was trained on")
+            f"{policy.source.name} has no environment to act in; name one: {argument('env')} ({reasons})"
         )
     return spec_from_json(policy.source.environment)
 
 
 def _bare(environment: Environment) -> Environment:
-    """Without the wrapper that makes sure of a reset before a step, which costs a part of every cheap step."""
+    """The environment without the wrapper that checks for a reset before a step, which slows down every cheap step."""
     spec = environment_spec(environment)
     return environment if spec is None else dataclasses.replace(spec, order_enforce=False)
 
 
-def _writers(recording: Recording, there: set[int], drawn: set[int]) -> Callable[[int], tuple[Writer, bool]]:
-    def open_writer(number: int) -> tuple[Writer, bool]:
-        frames = numbered_path(recording.directory / "frames", number) if number in drawn else None
-        if number in there and frames is not None:
-            return FrameWriter(recording.episode(number), frames, recording.identity(number)), True
+def _writers(recording: Recording, framed: Collection[int]) -> Callable[[int], tuple[EpisodeWriter, bool]]:
+    def open_writer(number: int) -> tuple[EpisodeWriter, bool]:
+        frames = numbered_path(recording.directory / "frames", number) if number in framed else None
         episode = numbered_path(recording.directory / "episodes", number)
         return EpisodeWriter(episode, frames, recording.seal), frames is not None
 
     return open_writer
 
 
-def _drain(rollout: Rollout, missing: list[int], advance: Callable[[int], None], recording: Recording) -> None:
-    """Run to the end, or to the third fault in a row; then say what went wrong.
+def _drain(
+    outcomes: Iterator[Outcome], missing: list[int], advance: Callable[[int], None], recording: Recording
+) -> None:
+    """Run all episodes, or until the third fault in a row.
 
     Raises:
-        FaultError: something did.
+        FaultError: an episode ended by a fault.
     """
     faults: list[Outcome] = []
     in_a_row = out_of_space = 0
-    with closing(rollout.run(missing)) as outcomes:
-        for outcome in outcomes:
-            advance(1)
-            out_of_space += outcome.out_of_space
-            in_a_row = in_a_row + 1 if outcome.fault else 0
-            faults += [outcome] if outcome.fault else []
-            if in_a_row == FAULTS_IN_A_ROW:
-                break
+    for outcome in outcomes:
+        advance(1)
+        out_of_space += outcome.out_of_space
+        in_a_row = in_a_row + 1 if outcome.fault else 0
+        faults += [outcome] if outcome.fault else []
+        if in_a_row == FAULTS_IN_A_ROW:
+            break
     if out_of_space:
         warnings.warn(
-            f"{out_of_space} observations lay outside the space that the policy was trained with; kept as they came",
+            f"{out_of_space} observations were outside the space that the policy was trained with; they are "
+            f"recorded as they were",
             OutsideSpaceWarning,
             stacklevel=3,
         )
     if faults:
         first = faults[0]
-        # Episodes that ended in the same round as the third fault are kept too.
+        # Episodes that ended in the same round as the third fault are recorded too.
         ended = sum(bool(outcome.fault) for outcome in recording.outcomes() if outcome.number in missing)
         stopped = " Three in a row: stopped." if in_a_row == FAULTS_IN_A_ROW else ""
         raise FaultError(
@@ -254,23 +265,23 @@ def _drain(rollout: Rollout, missing: list[int], advance: Callable[[int], None],
 
 
 class _Removed:
-    """A temporary folder that goes when nothing refers to its recording any more."""
+    """A temporary folder that is removed when nothing refers to its recording any more."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Removed:
-        """A copied recording is of the same folder, which goes with the last of them."""
+        """A copied recording shares the folder, which is removed with the last copy."""
         return self
 
     def __reduce__(self) -> NoReturn:
-        """Of a pickle nobody knows when it is read.
+        """Refuse to be pickled: the folder may be gone when the pickle is read.
 
         Raises:
             RecordingError: always.
         """
         raise RecordingError(
-            f"this recording lies in a temporary folder, {self._folder}, which goes with it, so that a pickle of it "
-            f"would be empty; record(..., directory=...) keeps it, and rltools.open_recording opens it anywhere"
+            f"this recording is in a temporary folder, {self._folder}, which is removed with it, so that a pickle "
+            f"of it would be empty; record(..., directory=...) keeps it, and rltools.open_recording opens it anywhere"
         )

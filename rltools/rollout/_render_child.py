@@ -1,4 +1,4 @@
-"""What draws in a process of its own: `python -m rltools.rollout._render_child FOLDER NUMBER,NUMBER MODULE ...`."""
+"""The process that renders frames: `python -m rltools.rollout._render_child FOLDER NUMBER,NUMBER MODULE ...`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rltools._util.files import remove_unfinished
 from rltools.envs import import_modules, spec_from_json
-from rltools.errors import RltoolsError, SimulationError
+from rltools.errors import FaultError, RltoolsError, SimulationError
 from rltools.recording import open_recording
-from rltools.rollout.render import draw_episode, drawing_in
-from rltools.rollout.render_process import DREW, FAILED, NOT_KNOWN
+from rltools.rollout.render import draw_here
+from rltools.rollout.render_process import DREW, FAILED, OTHER_COURSE, UNKNOWN
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw the episodes, and print how many steps were drawn since the last time; returns the exit code."""
+    """Render the episodes, and print how many steps were rendered since the last line; returns the exit code."""
     _end_with_parent()
     folder, numbers, *modules = arguments
     recording = open_recording(Path(folder))
@@ -26,22 +26,18 @@ def main(arguments: Sequence[str]) -> int:
         import_modules(modules)
         env = spec_from_json(recording.header.environment, allowed_modules=modules)
     except SimulationError:
-        return NOT_KNOWN
+        return UNKNOWN
     try:
-        with drawing_in(recording.directory):
-            for number in map(int, numbers.split(",")):
-                draw_episode(recording, number, env, lambda steps: print(f"{DREW}{steps}", flush=True))
+        episodes = list(map(int, numbers.split(",")))
+        draw_here(recording, episodes, env, lambda steps: print(f"{DREW}{steps}", flush=True))
     except RltoolsError as error:
         print(f"{FAILED}{' '.join(str(error).split())}", flush=True)
-        return 1
+        return OTHER_COURSE if isinstance(error, FaultError) else 1
     return 0
 
 
 def _end_with_parent() -> None:
-    """End when the process that began this one does, however it ends: nobody would wait for the frames any more.
-
-    Its end closes the pipe that is the standard input here.
-    """
+    """End when the parent process does, however it ends: its end closes the pipe that is the standard input here."""
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return
     pipe = os.dup(0)

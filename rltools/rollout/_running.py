@@ -1,53 +1,65 @@
-"""An episode under way, and what keeps its steps."""
+"""The bookkeeping of episodes that run side by side: their slots, buffers and files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 
+from rltools._util.files import uninterrupted
+from rltools.errors import SimulationError
+from rltools.policies.base import Policy
 from rltools.recording import Outcome
+from rltools.recording.writers import EpisodeWriter
+from rltools.rollout.act import allowed_actions, padded_rows
+from rltools.rollout.faults import checked_reset, error_text, observation_fault
+from rltools.rollout.observations import Observed
+from rltools.rollout.render import frames_per_second
 
-
-class Writer(Protocol):
-    """What keeps the steps of one episode."""
-
-    def write(self, columns: dict[str, np.ndarray], frames: list[bytes]) -> None:
-        """Append a block of steps."""
-        ...
-
-    def finish(
-        self, outcome: Outcome, final_observation: dict[str, np.ndarray] | None, frames_per_second: float
-    ) -> None:
-        """The episode has ended."""
-        ...
-
-    def abandon(self) -> None:
-        """The episode will not end."""
-        ...
+BLOCK_BYTES = 1 << 18
+"""Bytes of observations that are buffered per episode before they are written."""
+WRITERS = 4
 
 
 @dataclass
-class Running:
-    """An episode under way.
+class RunningEpisode:
+    """An episode that has not ended.
 
-    `slot` is its place in the buffers, `begun` the round of its first step, `flushed` how many of its steps the writer
-    has.
+    Attributes:
+        number: of the episode.
+        seed: that its environment was reset with.
+        env: its environment.
+        writer: of its files.
+        has_frames: whether a frame is rendered before each step.
+        slot: its row in the buffers.
+        rng: for sampled actions.
+        frames_per_second: of its frames.
+        first_round: the round of its first step.
+        steps: taken so far.
+        flushed: how many of them the writer has.
+        total_reward: of the steps so far.
+        terminated: whether its last step terminated it.
+        truncated: whether its last step truncated it.
+        out_of_space: how many flushed observations were outside their space.
+        frames: of the steps that are not flushed.
+        step: the environment's method, looked up once.
     """
 
     number: int
     seed: int
     env: gymnasium.Env[Any, Any]
-    writer: Writer
-    drawn: bool
+    writer: EpisodeWriter
+    has_frames: bool
     slot: int
     rng: np.random.Generator
     frames_per_second: float
-    begun: int
+    first_round: int
     steps: int = 0
     flushed: int = 0
     total_reward: float = 0.0
@@ -58,14 +70,197 @@ class Running:
     step: Callable[[Any], tuple[Any, Any, Any, Any, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Look up what is called at every step."""
+        """Look up the method that every step calls."""
         self.step = self.env.step
 
     def outcome(self, ended: str, fault: str) -> Outcome:
-        """How it went, now that it has ended."""
+        """Its outcome, now that it has ended."""
         return Outcome(self.number, self.seed, self.steps, self.total_reward, ended, fault, self.out_of_space)
 
     def close(self) -> None:
-        """Close its environment; one that has failed often fails again here, when its episode is kept already."""
+        """Close its environment; after a fault that often fails too, when the episode has been written."""
         with suppress(Exception):
             self.env.close()
+
+
+class RunningEpisodes:
+    """Episodes that run side by side.
+
+    Steps are stored in buffers `[round % block, slot, ...]`: a round writes one row of each, whatever episodes run.
+
+    Attributes:
+        episodes: in the order of their slots.
+        slots: of the episodes; a slice if no slot between them is free.
+        observations: the current one of each slot.
+        extras: what else the policy needs per slot, by column: `mask`, bool `[slot, action]`; `state`, `[slot, state]`.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        open_env: Callable[[bool], gymnasium.Env[Any, Any]],
+        open_writer: Callable[[int], tuple[EpisodeWriter, bool]],
+        seed_of: Callable[[int], int],
+        num_envs: int,
+    ) -> None:
+        self._policy, self._open_env, self._open_writer, self._seed_of = policy, open_env, open_writer, seed_of
+        rows = padded_rows(policy, num_envs)
+        self.observations = Observed(policy.observation_space, rows)
+        self.extras = _extras(policy, rows)
+        self.episodes: list[RunningEpisode] = []
+        self.slots: slice | np.ndarray = slice(0, 0)
+        self._block = int(np.clip(BLOCK_BYTES // self.observations.row_bytes, 16, 1024))
+        self._buffers = _buffers(policy, self.observations, self.extras, (self._block, num_envs))
+        self._round, self._next_flush = 0, self._block
+        self._free = list(reversed(range(num_envs)))
+
+    def begin(self, waiting: Iterator[int]) -> Iterator[Outcome]:
+        """Begin waiting episodes while there are free slots; yields the outcomes of those that fail immediately."""
+        while self._free and (number := next(waiting, None)) is not None:
+            writer, has_frames = self._open_writer(number)
+            seed = self._seed_of(number)
+            rng = np.random.default_rng([seed, 1])  # not the environment's own stream
+            env = self._open_env(has_frames)
+            if any(env is other.env for other in self.episodes):
+                raise SimulationError(
+                    f"the same environment was returned twice ({env}), and each episode needs one of its own; pass a "
+                    f"function that makes a new one at every call"
+                )
+            rate = frames_per_second(env)
+            episode = RunningEpisode(
+                number, seed, env, writer, has_frames, self._free.pop(), rng, rate, first_round=self._round
+            )
+            self.episodes.append(episode)
+            self._update_slots()
+            try:
+                observation, info = checked_reset(episode.env.reset(seed=seed))
+                self.receive(episode, observation, info)
+            except Exception as error:
+                fault = f"reset failed: {error_text(error)}"
+                yield from self.end({episode.slot: ("fault", fault)}, observed=False)
+                continue
+            if not self.observations.seem_finite() and (fault := self.observation_fault(episode)):
+                yield from self.end({episode.slot: ("fault", fault)})
+
+    def receive(self, episode: RunningEpisode, observation: Any, info: dict[str, Any]) -> None:
+        """Store the observation that an episode's environment returned, and which actions it allows next."""
+        self.observations.receive(episode.slot, observation)
+        if self._policy.masked:
+            self.extras["mask"][episode.slot] = allowed_actions(episode.env, info, self._policy)
+
+    def store_decision(self, actions: np.ndarray, scores: np.ndarray, state: np.ndarray | None) -> None:
+        """Store what each episode's next step is taken with, and its action, scores and next recurrent state."""
+        row, slots = self._round % self._block, self.slots
+        self.observations.store(self._buffers, row, slots)
+        for name, values in self.extras.items():
+            self._buffers[name][row, slots] = values[slots]
+        if state is not None:
+            self.extras["state"][slots] = state
+        self._buffers["action"][row, slots] = actions
+        self._buffers["score"][row, slots] = scores
+
+    def store_rewards(self, rewards: list[float]) -> None:
+        """Store the rewards, which complete a round, and pass full blocks to the writers."""
+        self._buffers["reward"][self._round % self._block, self.slots] = rewards
+        self._round += 1
+        if self._round >= self._next_flush:
+            for episode in self.episodes:  # each counts its blocks from its own first step
+                if episode.steps - episode.flushed >= self._block:
+                    self._flush(episode)
+            self._update_next_flush()
+
+    def observation_fault(self, episode: RunningEpisode) -> str:
+        """The fault in an episode's current observation; "" if it is finite."""
+        return observation_fault(self._policy, self.observations.batch(np.array([episode.slot])), episode.steps)
+
+    def end(self, endings: dict[int, tuple[str, str]], *, observed: bool = True) -> list[Outcome]:
+        """Write the episodes in some slots and free these, all of them before the caller sees the first outcome.
+
+        Episodes that end in the same round are written in parallel, because a disk takes them no slower than one.
+
+        Args:
+            endings: by slot, how the episode ended, and its fault.
+            observed: whether an observation followed the last action.
+        """
+
+        def finish(episode: RunningEpisode) -> Outcome:
+            self._flush(episode)
+            outcome = episode.outcome(*endings[episode.slot])
+            final = self.observations.row(episode.slot) if observed else None
+            episode.writer.finish(outcome, final, episode.frames_per_second)
+            return outcome
+
+        leaving = [episode for episode in self.episodes if episode.slot in endings]
+        if len(leaving) == 1:
+            outcomes = [finish(leaving[0])]
+        else:
+            with uninterrupted(), ThreadPoolExecutor(WRITERS) as pool:
+                outcomes = list(pool.map(finish, leaving))
+        for episode in leaving:
+            episode.close()
+            self.observations.clear(episode.slot)
+            if "state" in self.extras:
+                self.extras["state"][episode.slot] = 0
+            self._free.append(episode.slot)
+        self.episodes = [episode for episode in self.episodes if episode.slot not in endings]
+        self._update_slots()
+        return outcomes
+
+    def close(self) -> None:
+        """Close the environments of episodes that have not ended, and leave nothing behind of their files."""
+        for episode in self.episodes:
+            episode.close()
+            episode.writer.abandon()
+
+    def _flush(self, episode: RunningEpisode) -> None:
+        """Pass an episode's new steps to its writer."""
+        rows = np.arange(episode.first_round + episode.flushed, episode.first_round + episode.steps) % self._block
+        block = {name: values[rows, episode.slot] for name, values in self._buffers.items()}
+        for name, flag in (("terminated", episode.terminated), ("truncated", episode.truncated)):
+            block[name] = np.zeros(len(rows), bool)
+            block[name][-1:] = flag
+        episode.out_of_space += self.observations.out_of_space(block)
+        episode.writer.write(block, episode.frames)
+        episode.frames, episode.flushed = [], episode.steps
+
+    def _update_slots(self) -> None:
+        self.episodes.sort(key=lambda episode: episode.slot)
+        slots = [episode.slot for episode in self.episodes]
+        dense = slots == list(range(len(slots)))
+        self.slots = slice(0, len(slots)) if dense else np.array(slots, np.int64)
+        self._update_next_flush()
+
+    def _update_next_flush(self) -> None:
+        """The round in which the next block is full."""
+        oldest = min((episode.first_round + episode.flushed for episode in self.episodes), default=self._round)
+        self._next_flush = oldest + self._block
+
+
+def _extras(policy: Policy, slots: int) -> dict[str, np.ndarray]:
+    """See `RunningEpisodes.extras`; at first all actions are allowed, and states are zeros."""
+    extras: dict[str, np.ndarray] = {}
+    if policy.masked:
+        extras["mask"] = np.ones((slots, len(policy.action_names)), bool)
+    if policy.state_size:
+        extras["state"] = np.zeros((slots, policy.state_size), _scores_dtype(policy))
+    return extras
+
+
+def _buffers(
+    policy: Policy, observations: Observed, extras: dict[str, np.ndarray], shape: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Zeros `[round, slot, ...]` for each column of a step; `shape` is the number of rounds and slots."""
+    buffers = {
+        **observations.buffers(*shape),
+        "action": np.zeros((*shape, *(policy.action_space.shape or ())), policy.action_space.dtype),
+        "score": np.zeros((*shape, len(policy.action_names)), _scores_dtype(policy)),
+        "reward": np.zeros(shape),
+    }
+    for name, values in extras.items():
+        buffers[name] = np.zeros((*shape, *values.shape[1:]), values.dtype)
+    return buffers
+
+
+def _scores_dtype(policy: Policy) -> np.dtype[np.floating]:
+    dtype: np.dtype[np.floating] = torch.zeros(0, dtype=policy.dtype).numpy().dtype
+    return dtype

@@ -1,8 +1,8 @@
-"""Whether an environment that is made anew is the one that was given.
+"""Whether a freshly made environment behaves like the one that was passed.
 
-Wrappers of a user's own can carry what nothing here knows of: a running mean under another name, a curriculum. They
-are told by what they do: from one seed and with the same actions, the environment given and a second one must observe
-the same, and so must one that has lived through an episode and one that has not.
+A user's wrappers can carry hidden state from episode to episode: a running mean under another name, a curriculum. It is
+detected by its effects: from the same seed and with the same actions, the environment that was passed and a second one
+must return the same observations, and so must one that has been through an episode and one that has not.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from rltools.envs import Environment, chain, freeze_all, holds_statistics, make_
 from rltools.errors import SimulationError
 from rltools.policies.base import Policy
 from rltools.rollout.act import allowed_actions
-from rltools.rollout.faults import told
+from rltools.rollout.faults import error_text
 from rltools.spaces.leaves import leaves, pick
 
 Env = gymnasium.Env[Any, Any]
 
 SEED = 1_234_567
 STEPS = 8
-LIVED = 200
-"""Steps, in as many episodes as it takes, after which nothing must have changed."""
-PATIENCE = 2.0
-"""Seconds after which living through episodes ends early: a slow simulator need not be kept busy by a question."""
+WARM_UP_STEPS = 200
+"""Steps, over as many episodes as it takes, after which nothing must have changed."""
+WARM_UP_SECONDS = 2.0
+"""Time after which these steps end early: a slow simulator must not be kept busy by a check."""
 LEARNING = 3
-"""What learns changes less from one moment to the next than from nothing on, at least by so much; noise does not."""
+"""State that learns changes at least so many times less between two looks than since the beginning; noise does not."""
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
-"""Simulations remember contacts, which moves the last digits; statistics that start from nothing move the first."""
+"""Tolerances: simulators carry contacts over, which moves the last digits; statistics from zero move the first."""
 
-# Their wrappers are known: what they carry is within an episode, or in statistics that are carried over.
-_KNOWN = ("gymnasium", "minigrid", "stable_baselines3", "sb3_contrib", "ale_py", "rltools")
+# Their wrappers are trusted: they carry state within an episode, or in statistics that are copied.
+_TRUSTED = ("gymnasium", "minigrid", "stable_baselines3", "sb3_contrib", "ale_py", "rltools")
 _NOISE = (
-    "the environment observes something else each time it is reset with the same seed, so nothing tells whether one "
-    "that is made anew is like that of the training"
+    "the environment returns other observations each time it is reset with the same seed, so it is not known whether "
+    "a freshly made one is like that of the training"
 )
 _ITSELF = "the environment itself"
-# These only look on, and a policy cannot always be copied.
+# These only observe, and a policy cannot always be copied.
 _HOLD_POLICIES = ("AttributionWrapper", "ReplayWrapper")
 
 
@@ -61,108 +61,108 @@ class _Look:
     actions: list[Any]
 
 
-def check_same(environment: Environment, made: Env, policy: Policy) -> tuple[str, ...]:
-    """The caveats about an environment that is made anew for each episode.
+def check_same(environment: Environment, copy_env: Env, policy: Policy) -> tuple[str, ...]:
+    """The caveats about an environment that is freshly made for each episode.
 
-    A live environment is copied for this where it can be; where it cannot, and has something of the user's own, it is
-    reset and stepped a few times itself, its statistics as they were.
+    A live environment is copied for this if possible; if not, and if it has wrappers of the user's own, it is itself
+    reset and stepped a few times, with its statistics restored afterwards.
 
     Args:
-        environment: as it was given.
-        made: an environment that was made like it; it is reset and stepped.
-        policy: that acts in it; of a masked one only actions that are allowed are tried.
+        environment: as it was passed.
+        copy_env: an environment that was made like it; it is reset and stepped.
+        policy: that acts in it; for a masked one only allowed actions are tried.
 
     Raises:
-        SimulationError: a wrapper carries something from episode to episode, which is lost in one that is made anew.
+        SimulationError: a wrapper carries state from episode to episode, which a freshly made environment lacks.
     """
     try:
         if isinstance(environment, gymnasium.Env):
-            return _beside_live(environment, made, policy)
-        return _after_an_episode(environment, made, policy) if _own_layers(made) else ()
+            return _compare_live(environment, copy_env, policy)
+        return _compare_after_episodes(environment, copy_env, policy) if _own_layers(copy_env) else ()
     except _OnlyOneError as only:
         return (
-            f"a second environment could not be open beside the first ({only}), so nothing tells whether one that is "
-            f"made anew is like that of the training",
+            f"a second environment could not be opened beside the first ({only}), so it is not known whether a freshly "
+            f"made one is like that of the training",
         )
 
 
 def _own_layers(env: Env) -> list[Env]:
-    """Wrappers that nothing is known of, or that take a function, and an environment with statistics of its own.
+    """Wrappers that are not trusted, or that take a function, and an environment with statistics of its own.
 
-    Any other environment is taken to begin anew at each reset: trying it out would take another one that is open beside
-    the first, which not every simulator allows.
+    Any other environment is assumed to start afresh at each reset: to test it would take another one that is open
+    beside the first, which not every simulator allows.
     """
     innermost, *wrappers = chain(env)
     own = [
         layer
         for layer in wrappers
-        if type(layer).__module__.partition(".")[0] not in _KNOWN or type(layer) is TransformObservation
+        if type(layer).__module__.partition(".")[0] not in _TRUSTED or type(layer) is TransformObservation
     ]
     return [innermost, *own] if holds_statistics(innermost) else own
 
 
-def _beside_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
+def _compare_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
     while type(live).__name__ in _HOLD_POLICIES and isinstance(live, gymnasium.Wrapper):
         live = live.env
     copied = _copied(live)
     if copied is None and not _own_layers(live):
         return ()
-    with _opened(live) as second:
+    with _open(live) as second:
         looks = _both(first, second, policy)
         if isinstance(looks, str):
             return (looks,) if looks else ()
-        with _held(live if copied is None else copied) as given:
+        with _frozen(live if copied is None else copied) as original:
             try:
-                seen, again = (_look(given, policy, looks.actions) for _ in range(2))
+                first_look, second_look = (_look(original, policy, looks.actions) for _ in range(2))
             except Exception as error:
-                return (f"the environment given could not be compared with those made like it: {told(error)}",)
-            if _alike(looks, seen):  # what has learned nothing yet is like what starts from nothing
-                with _opened(live) as fresh:
-                    return _after_an_episode(live, fresh, policy) if _own_layers(fresh) else ()
-            if _only_noise(looks, seen, again):
+                return (f"the environment could not be compared with those made like it: {error_text(error)}",)
+            if _alike(looks, first_look):  # nothing has been learned yet, and may be later
+                with _open(live) as fresh:
+                    return _compare_after_episodes(live, fresh, policy) if _own_layers(fresh) else ()
+            if _only_noise(looks, first_look, second_look):
                 return (_NOISE,)
-            culprit = _culprit(given, first)
+            culprit = _culprit(original, first)
     raise SimulationError(
-        f"a second {live} observes something else from the same seed than the one given: {culprit} has changed since "
-        f"it was made, and that is lost in an environment that is made anew for each episode; give a function that "
-        f"makes it as it was in training, with what was learned, and that learns no more"
+        f"a second {live} returns other observations from the same seed than the one that was passed: {culprit} has "
+        f"changed since it was made, and that is lost in an environment that is made anew for each episode; pass a "
+        f"function that makes it as it was in training, with what it has learned, and that learns no more"
     )
 
 
-def _after_an_episode(environment: Environment, first: Env, policy: Policy) -> tuple[str, ...]:
-    with _opened(environment) as second:
+def _compare_after_episodes(environment: Environment, first: Env, policy: Policy) -> tuple[str, ...]:
+    with _open(environment) as second:
         looks = _both(first, second, policy)
         if isinstance(looks, str):
             return (looks,) if looks else ()
         try:
-            _live_through(second, policy)
-            seen, again = (_look(second, policy, looks.actions) for _ in range(2))
+            _warm_up(second, policy)
+            first_look, second_look = (_look(second, policy, looks.actions) for _ in range(2))
         except Exception:
-            return ()  # recording says what goes wrong
-        if _alike(looks, seen):
+            return ()  # recording reports the error
+        if _alike(looks, first_look):
             return ()
-        if _only_noise(looks, seen, again):
+        if _only_noise(looks, first_look, second_look):
             return (_NOISE,)
-        with _opened(environment) as fresh:
+        with _open(environment) as fresh:
             culprit = _culprit(second, fresh)
             if culprit == _ITSELF and holds_statistics(second.unwrapped):
                 culprit = type(second.unwrapped).__name__
     if culprit == _ITSELF:
         return (
-            "the environment itself observes something else from the same seed after an episode; here each episode has "
-            "one that is made anew",
+            "the environment itself returns other observations from the same seed after an episode; here each episode "
+            "has a freshly made one",
         )
     raise SimulationError(
-        f"{culprit} learns from episode to episode: after one episode it gives other observations from the same seed, "
-        f"and the policy would act on what it gives before it has learned anything; give the environment that it was "
-        f"trained in, as it is after training, or a function that makes it with what was learned, and that learns no "
-        f"more; for a running mean and variance there is gymnasium's NormalizeObservation with what was learned: "
+        f"{culprit} learns from episode to episode: after one episode it returns other observations from the same "
+        f"seed, and the policy would act on those from before it has learned anything; pass the environment of the "
+        f"training, as it is after training, or a function that makes it with what it has learned, and that learns "
+        f"no more; for a running mean and variance that is gymnasium's NormalizeObservation with frozen statistics: "
         f"rltools.FrozenStatistics(NormalizeObservation(env), mean=..., var=...)"
     )
 
 
 def _both(first: Env, second: Env, policy: Policy) -> _Look | str:
-    """What two environments made alike observe; a caveat where that differs; "" where recording will say what fails."""
+    """The look of two environments made alike; a caveat if theirs differ; "" if one raises, as recording will."""
     try:
         looks = _look(first, policy)
         again = _look(second, policy, looks.actions)
@@ -175,27 +175,27 @@ def _both(first: Env, second: Env, policy: Policy) -> _Look | str:
 
 def _look(env: Env, policy: Policy, actions: list[Any] | None = None) -> _Look:
     """Reset an environment, and take these actions, or some that are allowed."""
-    found, taken = [], []
+    observations, taken_actions = [], []
     observation, info = env.reset(seed=SEED)
-    found.append(_vector(env, observation))
+    observations.append(_vector(env, observation))
     space = copy.deepcopy(env.action_space)
     space.seed(SEED)
     for step in range(STEPS if actions is None else len(actions)):
         action = _some_action(env, info, space, policy) if actions is None else actions[step]
-        taken.append(action)
+        taken_actions.append(action)
         observation, _, terminated, truncated, info = env.step(action)
-        found.append(_vector(env, observation))
+        observations.append(_vector(env, observation))
         if terminated or truncated:
             break
-    return _Look(found, taken)
+    return _Look(observations, taken_actions)
 
 
-def _live_through(env: Env, policy: Policy) -> None:
+def _warm_up(env: Env, policy: Policy) -> None:
     _, info = env.reset(seed=SEED + 1)
     space = copy.deepcopy(env.action_space)
     space.seed(SEED)
-    end = time.monotonic() + PATIENCE
-    for step in range(LIVED):
+    end = time.monotonic() + WARM_UP_SECONDS
+    for step in range(WARM_UP_STEPS):
         if time.monotonic() > end:
             return
         _, _, terminated, truncated, info = env.step(_some_action(env, info, space, policy))
@@ -225,37 +225,37 @@ def _vector(env: Env, observation: Any) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _alike(one: _Look, other: _Look) -> bool:
-    return len(one.observations) == len(other.observations) and all(
+def _alike(first: _Look, second: _Look) -> bool:
+    return len(first.observations) == len(second.observations) and all(
         mine.shape == theirs.shape and np.allclose(mine, theirs, RELATIVE, ABSOLUTE, equal_nan=True)
-        for mine, theirs in zip(one.observations, other.observations, strict=True)
+        for mine, theirs in zip(first.observations, second.observations, strict=True)
     )
 
 
-def _only_noise(fresh: _Look, seen: _Look, again: _Look) -> bool:
-    """Whether observations differ no less between two looks at one environment than between it and a fresh one."""
-    return LEARNING * _distance(seen, again) > _distance(fresh, seen)
+def _only_noise(fresh: _Look, first: _Look, second: _Look) -> bool:
+    """Whether two looks at the same environment differ about as much as a look at it and one at a fresh one."""
+    return LEARNING * _distance(first, second) > _distance(fresh, first)
 
 
-def _distance(one: _Look, other: _Look) -> float:
-    pairs = zip(one.observations, other.observations, strict=False)
+def _distance(first: _Look, second: _Look) -> float:
+    pairs = zip(first.observations, second.observations, strict=False)
     return float(
         np.mean([np.abs(mine - theirs).mean() for mine, theirs in pairs if mine.size and mine.shape == theirs.shape])
     )
 
 
 def _culprit(changed: Env, fresh: Env) -> str:
-    """Which layer is the first that observes something else, from the inside outwards."""
-    for mine, theirs in zip(_told_layers(changed), _told_layers(fresh), strict=False):
+    """The first layer, from the inside outwards, that returns other observations."""
+    for mine, theirs in zip(_compared_layers(changed), _compared_layers(fresh), strict=False):
         with suppress(Exception):
-            one, other = (_vector(env, env.reset(seed=SEED)[0]) for env in (mine, theirs))
-            if one.shape != other.shape or not np.allclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True):
+            a, b = (_vector(env, env.reset(seed=SEED)[0]) for env in (mine, theirs))
+            if a.shape != b.shape or not np.allclose(a, b, RELATIVE, ABSOLUTE, equal_nan=True):
                 return type(mine).__name__ if isinstance(mine, gymnasium.Wrapper) else _ITSELF
     return "a wrapper or the environment itself"
 
 
-def _told_layers(env: Env) -> list[Env]:
-    """The layers that an environment and one made like it have both."""
+def _compared_layers(env: Env) -> list[Env]:
+    """The layers that an environment and one made like it have in common."""
     left_out = ("FrozenStatistics", "Monitor", "OrderEnforcing", "PassiveEnvChecker", "RecordVideo")
     return [layer for layer in chain(env) if type(layer).__name__ not in left_out]
 
@@ -263,29 +263,29 @@ def _told_layers(env: Env) -> list[Env]:
 def _copied(live: Env) -> Env | None:
     try:
         return copy.deepcopy(live)
-    except Exception:  # whatever an environment holds may refuse in its own way
+    except Exception:  # an environment may hold anything
         return None
 
 
 @contextmanager
-def _held(env: Env) -> Iterator[Env]:
-    """The environment with its learned statistics frozen, and afterwards as they were."""
-    kept = [(wrapper, wrapper.obs_rms, getattr(wrapper, "update_running_mean", None)) for wrapper in normalizers(env)]
+def _frozen(env: Env) -> Iterator[Env]:
+    """The environment with frozen statistics, which are restored afterwards."""
+    statistics = [(layer, layer.obs_rms, getattr(layer, "update_running_mean", None)) for layer in normalizers(env)]
     try:
         yield freeze_all(env)
     finally:
-        for wrapper, running, updates in kept:
+        for wrapper, running, updates in statistics:
             wrapper.obs_rms = running
             if updates is not None:
                 wrapper.update_running_mean = updates
 
 
 @contextmanager
-def _opened(environment: Environment) -> Iterator[Env]:
+def _open(environment: Environment) -> Iterator[Env]:
     try:
         env = make_environment(environment)
-    except SimulationError as error:  # recording says so where it is no matter of two at once
-        raise _OnlyOneError(told(error)) from error
+    except SimulationError as error:  # recording reports it, unless two at the same time are the problem
+        raise _OnlyOneError(error_text(error)) from error
     try:
         yield env
     finally:

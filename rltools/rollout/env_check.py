@@ -1,4 +1,4 @@
-"""An environment looked at before the first episode: whether it is the one that the policy was trained in."""
+"""The check of an environment before the first episode: whether it is the one that the policy was trained in."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from rltools.rollout._sameness import check_same
 
 @dataclass(frozen=True)
 class Examined:
-    """What there is to say of an environment.
+    """What is recorded about an environment.
 
     Attributes:
-        layers: what it is made of, see `layers_of`.
+        layers: the environment and its wrappers; see `layers_of`.
         notes: caveats.
     """
 
@@ -42,24 +42,24 @@ class Examined:
 
 
 def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examined:
-    """Make an environment once, and compare it with what the policy knows and with itself.
+    """Make an environment once, and compare it with the policy's spaces and with a second one.
 
     Args:
-        policy: that is to act in it.
-        environment: as it was given.
-        bounds: "any" where other bounds than those of the training are meant.
+        policy: that will act in it.
+        environment: as it was passed.
+        bounds: "any" if other bounds than those of the training are intended.
 
     Raises:
-        ArgumentError: it is none, and makes none.
+        ArgumentError: it is not an environment, and makes none.
         MismatchError: its spaces are not those of the policy.
-        SimulationError: it cannot be made, has statistics of observations that start from nothing, or carries something
-            from episode to episode that is lost when it is made anew.
+        SimulationError: it cannot be made, has statistics of observations that start from zero, or carries state from
+            episode to episode that is lost when it is made anew.
     """
     check_kind(environment)
     spec = environment_spec(environment)
-    # One that cannot be made again is only looked at: the first episode says so.
-    only = environment if isinstance(environment, gymnasium.Env) and spec is None else None
-    trial = make_with_rewards(environment) if only is None else only
+    # One that cannot be made again is only inspected: the first episode raises.
+    single = environment if isinstance(environment, gymnasium.Env) and spec is None else None
+    trial = make_with_rewards(environment) if single is None else single
     try:
         spec = spec or environment_spec(trial)
         own = trial.unwrapped.observation_space == trial.observation_space
@@ -75,18 +75,18 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
         check_learned(trial, spec.id if spec is not None else repr(trial))
         notes = bounds_notes(policy.observation_space, policy.action_space, around)
         notes += _reward_notes(trial)
-        if only is not None:
+        if single is not None:
             return Examined(layers_of(trial), notes)
         trial = with_own_rewards(trial)
         return Examined(layers_of(trial), notes + check_same(environment, trial, policy))
     finally:
-        if only is None:
+        if single is None:
             with suppress(Exception):
                 trial.close()
 
 
 def _reward_notes(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
-    """The caveat about rewards that are not the environment's own, or that are so because a wrapper was left out."""
+    """The caveats about rewards that wrappers change, and about wrappers that are left out because they would."""
     dropping = scaled_rewards(env)
     left_out = [type(wrapper).__name__ for wrapper in dropping]
     dropped = (
@@ -100,17 +100,17 @@ def _reward_notes(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
 
 Layer = dict[str, Any]
 
-# They are in every environment that `gymnasium.make` makes, and change nothing of one that behaves.
-_UNTOLD = ("OrderEnforcing", "PassiveEnvChecker")
-LARGEST = 256
-"""Numbers of an argument; larger arrays are told by their shape."""
+# They are in every environment of `gymnasium.make`, and change nothing.
+_OMITTED = ("OrderEnforcing", "PassiveEnvChecker")
+MAX_ELEMENTS = 256
+"""Elements of an array argument; larger ones are recorded by their shape."""
 
 
 def layers_of(env: gymnasium.Env[Any, Any]) -> tuple[Layer, ...]:
     """The environment and each of its wrappers, from the inside outwards, as plain data.
 
-    Each has its class's `name` and its `kwargs` as far as they are known; the environment its `id`, where it has one;
-    and a wrapper that normalizes observations its `statistics`: `mean` and `var`, nested lists `[*observation]`.
+    Each has its class's `name` and its `kwargs` as far as they are known; the environment its `id`, if it has one; and
+    a wrapper that normalizes observations its `statistics`: `mean` and `var`, nested lists `[*observation]`.
     """
     inner, *wrappers = chain(env)
     spec = inner.spec
@@ -122,10 +122,10 @@ def layers_of(env: gymnasium.Env[Any, Any]) -> tuple[Layer, ...]:
     layers = [first]
     for wrapper in wrappers:
         name = type(wrapper).__name__
-        if name in _UNTOLD:
+        if name in _OMITTED:
             continue
-        given = {} if name == "FrozenStatistics" else getattr(wrapper, "_saved_kwargs", {})
-        layer: Layer = {"name": name, "kwargs": _plain(dict(given))}
+        saved = {} if name == "FrozenStatistics" else getattr(wrapper, "_saved_kwargs", {})
+        layer: Layer = {"name": name, "kwargs": _plain(dict(saved))}
         if (running := learned.get(id(wrapper))) is not None:
             layer["statistics"] = {"mean": np.asarray(running.mean).tolist(), "var": np.asarray(running.var).tolist()}
         layers.append(layer)
@@ -133,15 +133,15 @@ def layers_of(env: gymnasium.Env[Any, Any]) -> tuple[Layer, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; of anything else its name."""
+    """A value as JSON; for anything else its name."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str | float):
         return str(value) if isinstance(value, float) and not math.isfinite(value) else value
     if isinstance(value, dict):
-        return {str(name): _plain(entry) for name, entry in value.items()}
+        return {str(name): _plain(element) for name, element in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(entry) for entry in value] if len(value) <= LARGEST else f"{len(value)} entries"
+        return [_plain(element) for element in value] if len(value) <= MAX_ELEMENTS else f"{len(value)} elements"
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist()) if value.size <= LARGEST else f"an array of shape {list(value.shape)}"
+        return _plain(value.tolist()) if value.size <= MAX_ELEMENTS else f"an array of shape {list(value.shape)}"
     return str(getattr(value, "__qualname__", type(value).__qualname__))

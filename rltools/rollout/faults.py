@@ -1,4 +1,4 @@
-"""What stops an episode before something false is recorded."""
+"""Checks of what an environment and a policy return, so that nothing false is recorded."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ if TYPE_CHECKING:
 
 
 def observation_fault(policy: Policy, observations: Any, steps: int) -> str:
-    """What is wrong with an observation, a batch of one, that came after `steps` steps; "" where nothing is."""
+    """The fault in an observation, a batch of one, after `steps` steps; "" if all its elements are finite."""
     values = policy.features.encode(observations).reshape(-1)
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return ""
-    at = int(np.flatnonzero(~np.isfinite(values))[0])
-    return f"observation {policy.features.names[at]!r} is {values[at]} after {steps} steps"
+    index = int(np.flatnonzero(~np.isfinite(values))[0])
+    return f"observation {policy.features.names[index]!r} is {values[index]} after {steps} steps"
 
 
 def score_fault(policy: Policy, scores: np.ndarray, steps: int) -> str:
-    """What is wrong with the scores `[k]` at step `steps`; "" where nothing is.
+    """The fault in the scores `[k]` at step `steps`; "" if all are finite.
 
-    The largest of NaNs is the first: an agent would act on it, silently.
+    The argmax of NaNs is the first one: an agent would silently act on it.
     """
     if np.isfinite(scores).all():
         return ""
-    at = int(np.flatnonzero(~np.isfinite(scores))[0])
-    score = f"{policy.heads[0]}:{policy.action_names[at]}"
-    return f"score {score!r} is {scores[at]} at step {steps}; the action was not taken"
+    index = int(np.flatnonzero(~np.isfinite(scores))[0])
+    score = f"{policy.heads[0]}:{policy.action_names[index]}"
+    return f"score {score!r} is {scores[index]} at step {steps}; the action was not taken"
 
 
-def opened(given: Any) -> tuple[Any, dict[str, Any]]:
-    """What an environment's reset returned: an observation and an info.
-
-    Raises:
-        SimulationError: it returned something else, for instance the observation alone.
-    """
-    if type(given) is not tuple or len(given) != 2:
-        what = f"a tuple of {len(given)}" if type(given) is tuple else f"a {type(given).__name__}"
-        raise SimulationError(f"reset returned {what} where (observation, info) belongs; {OLD_INTERFACE}")
-    if not isinstance(given[1], dict):
-        raise SimulationError(f"reset returned an info of {type(given[1]).__name__}; it must be a dict, {{}} at least")
-    return given
-
-
-def stepped(given: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-    """What an environment's step returned: five values.
+def checked_reset(result: Any) -> tuple[Any, dict[str, Any]]:
+    """The result of an environment's reset: an observation and an info.
 
     Raises:
-        SimulationError: it returned something else.
+        SimulationError: it is something else, for instance the observation alone.
     """
-    if type(given) is not tuple or len(given) != 5:
-        what = f"{len(given)} values" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+    if type(result) is not tuple or len(result) != 2:
+        actual = f"a tuple of {len(result)}" if type(result) is tuple else f"a {type(result).__name__}"
+        raise SimulationError(f"reset returned {actual} instead of (observation, info); {OLD_INTERFACE}")
+    if not isinstance(result[1], dict):
+        raise SimulationError(f"reset returned an info of {type(result[1]).__name__}; it must be a dict, {{}} at least")
+    return result
+
+
+def checked_step(result: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    """The result of an environment's step: five values.
+
+    Raises:
+        SimulationError: it is something else.
+    """
+    if type(result) is not tuple or len(result) != 5:
+        actual = f"{len(result)} values" if isinstance(result, tuple | list) else f"a {type(result).__name__}"
         raise SimulationError(
-            f"step returned {what} where (observation, reward, terminated, truncated, info) belong; {OLD_INTERFACE}"
+            f"step returned {actual} instead of (observation, reward, terminated, truncated, info); {OLD_INTERFACE}"
         )
-    return given
+    return result
 
 
 OLD_INTERFACE = (
@@ -69,10 +69,10 @@ OLD_INTERFACE = (
 
 
 def as_reward(reward: Any) -> float:
-    """A reward as a number; of an array or a tensor with one entry that entry.
+    """A reward as a float, also from an array or a tensor with one element.
 
     Raises:
-        SimulationError: no number, or several.
+        SimulationError: it is not a number, or several.
     """
     if isinstance(reward, Real | np.bool_):
         try:
@@ -93,29 +93,29 @@ def as_reward(reward: Any) -> float:
     raise SimulationError(f"the reward is {text}, a {type(reward).__name__}{shape}, and must be one number{next_step}")
 
 
-def as_flag(given: Any, what: str) -> bool:
-    """Whether an episode was terminated, or truncated; of an array or a tensor with one entry that entry.
+def as_flag(value: Any, name: str) -> bool:
+    """`terminated` or `truncated` as a bool, also from an array or a tensor with one element.
 
     Raises:
-        SimulationError: something that is neither true nor false, for instance one value for each of several agents.
+        SimulationError: it is neither true nor false, for instance one value for each of several agents.
     """
-    if isinstance(given, bool | np.bool_):
-        return bool(given)
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     try:
-        values = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+        values = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except (TypeError, ValueError):
         values = np.empty(0, object)
     if values.size == 1 and values.dtype.kind in "biuf" and values.reshape(-1)[0] in (0, 1):
         return bool(values.reshape(-1)[0])
-    text = " ".join(repr(given).split())
+    text = " ".join(repr(value).split())
     raise SimulationError(
-        f"{what} is {text[:80]}, a {type(given).__name__}, and must be True or False; make the environment "
+        f"{name} is {text[:80]}, a {type(value).__name__}, and must be True or False; make the environment "
         f"return a bool"
     )
 
 
-def told(error: Exception) -> str:
-    """What went wrong in an environment: our own words as they are, others' with their type."""
+def error_text(error: Exception) -> str:
+    """The message of an error in an environment, with its type unless it is one of ours."""
     if isinstance(error, SimulationError):
         return str(error)
     if isinstance(error, TypeError) and "unexpected keyword argument" in str(error) and "reset" in str(error):
@@ -123,28 +123,28 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def exact(observation: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """An observation in the policy's shape and dtype. Floats are rounded to it; anything else must fit exactly.
+def as_array(observation: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """An observation in the policy's shape and dtype; floats are rounded, anything else must be represented exactly.
 
     Raises:
-        SimulationError: another shape, no numbers, or a number that the dtype does not hold.
+        SimulationError: it has another shape, no numbers, or a number that the dtype cannot represent.
     """
     if observation is None:
         raise SimulationError(f"the observation is None; the policy takes numbers of shape {shape}")
     try:
-        given = np.asarray(observation)
+        original = np.asarray(observation)
     except ValueError as error:
-        raise SimulationError(f"the observation is no array of numbers of shape {shape}: {error}") from error
-    if given.shape != shape:
-        raise SimulationError(f"an observation of shape {given.shape}; the policy takes {shape}")
-    if given.dtype.kind not in "biuf":
-        raise SimulationError(f"an observation of {given.dtype}; the policy takes numbers")
-    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is found below, or is infinite
-        kept = given.astype(dtype)
-        lost = (kept != given) | (kept.astype(given.dtype) != given)
-    if lost.any() and not given.dtype.kind == kept.dtype.kind == "f":
+        raise SimulationError(f"the observation is not an array of numbers of shape {shape}: {error}") from error
+    if original.shape != shape:
+        raise SimulationError(f"an observation of shape {original.shape}; the policy takes {shape}")
+    if original.dtype.kind not in "biuf":
+        raise SimulationError(f"an observation of {original.dtype}; the policy takes numbers")
+    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is refused below, or becomes infinite
+        converted = original.astype(dtype)
+        lost = (converted != original) | (converted.astype(original.dtype) != original)
+    if lost.any() and not original.dtype.kind == converted.dtype.kind == "f":
         raise SimulationError(
-            f"an observation of {given.dtype} holds {given[lost][0]}, which the policy's {dtype} cannot keep; make the "
-            f"policy with the observation space of this environment"
+            f"an observation of {original.dtype} holds {original[lost][0]}, which the policy's {dtype} cannot hold; "
+            f"make the policy with the observation space of this environment"
         )
-    return kept
+    return converted

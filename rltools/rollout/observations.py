@@ -1,4 +1,4 @@
-"""The observation that each running episode is in, one array per leaf."""
+"""The current observations of running episodes, one array per leaf."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gymnasium.spaces import Box
 
 from rltools.errors import SimulationError
 from rltools.recording import observation_column
-from rltools.rollout.faults import exact
+from rltools.rollout.faults import as_array
 from rltools.spaces.leaves import Leaf, blank_observations, leaves, nest, pick
 
 Rows = slice | np.ndarray
 
 
 class Observed:
-    """Arrays `[slot, *leaf]`, filled as observations come in."""
+    """The current observation of each slot, as arrays `[slot, *leaf]` that are filled as observations arrive."""
 
     def __init__(self, space: Space[Any], slots: int) -> None:
         self.leaves = leaves(space)
@@ -26,23 +26,23 @@ class Observed:
         self._current = tuple(pick(blank_observations(space, slots), leaf) for leaf in self.leaves)
         self._floats = tuple(current for current in self._current if current.dtype.kind == "f")
         self._space, self._blank = space, blank_observations(space, 1)
-        # The case of every cheap environment, which a step must not pay twice for.
+        # The fast path of a plain Box, whose environments are the cheapest.
         self._single = self._current[0] if len(self.leaves) == 1 and self.leaves[0].kind == "number" else None
         self._dtype, self._shape = self._current[0].dtype, self._current[0].shape[1:]
         self.row_bytes = max(1, sum(current[:1].nbytes for current in self._current))
 
     def buffers(self, block: int, slots: int) -> dict[str, np.ndarray]:
-        """Room for so many rounds: column -> `[round, slot, *leaf]`."""
+        """Zeros `[round, slot, *leaf]` for each column."""
         return {
             name: np.zeros((block, slots, *current.shape[1:]), current.dtype)
             for name, current in zip(self.columns, self._current, strict=True)
         }
 
     def receive(self, slot: int, observation: Any) -> None:
-        """Copy on receipt: an environment may return the same array every step.
+        """Copy an observation into a slot, because an environment may return the same array at every step.
 
         Raises:
-            SimulationError: an observation that the policy cannot take.
+            SimulationError: the policy cannot take the observation.
             MismatchError: a key is missing.
         """
         if self._single is not None and not self.leaves[0].path:
@@ -51,58 +51,56 @@ class Observed:
                 and observation.dtype is self._dtype
                 and observation.shape == self._shape
             )
-            self._single[slot] = observation if plain else exact(observation, self._shape, self._dtype)
+            self._single[slot] = observation if plain else as_array(observation, self._shape, self._dtype)
             return
         for leaf, current in zip(self.leaves, self._current, strict=True):
             current[slot] = _received(leaf, pick(observation, leaf))
 
-    def keep(self, buffers: dict[str, np.ndarray], at: int, slots: Rows) -> None:
-        """Copy what is there into row `at` of the buffers."""
+    def store(self, buffers: dict[str, np.ndarray], row: int, slots: Rows) -> None:
+        """Copy the observations of some slots into a row of the buffers."""
         for name, current in zip(self.columns, self._current, strict=True):
-            buffers[name][at, slots] = current[slots]
+            buffers[name][row, slots] = current[slots]
 
     def batch(self, rows: Rows) -> Any:
-        """Observations of some slots, `[row, ...]`, as a policy takes them."""
+        """The observations of some slots, `[row, ...]`, as a policy takes them."""
         if self._single is not None and not self.leaves[0].path:
             return self._single[rows]
         return nest([(leaf, current[rows]) for leaf, current in zip(self.leaves, self._current, strict=True)])
 
-    def of(self, slot: int) -> dict[str, np.ndarray]:
+    def row(self, slot: int) -> dict[str, np.ndarray]:
         """A copy of one slot's observation, by column."""
         return {name: np.array(current[slot]) for name, current in zip(self.columns, self._current, strict=True)}
 
     def clear(self, slot: int) -> None:
-        """Forget what a slot held: it takes part in sums."""
+        """Reset a slot, whose values take part in sums even when it is free."""
         for leaf, current in zip(self.leaves, self._current, strict=True):
             current[slot] = pick(self._blank, leaf)[0]
 
     def seem_finite(self) -> bool:
-        """Whether no entry of any slot is NaN or infinite; a sum may overflow without one."""
+        """Whether no slot holds NaN or an infinity, by sums, which may also overflow without one."""
         return all(isfinite(current.sum()) for current in self._floats)
 
     def out_of_space(self, block: dict[str, np.ndarray]) -> int:
-        """How many of a block's observations lie outside their space."""
-        wrong = np.zeros(len(block[self.columns[0]]), bool)
+        """How many of a block's observations are outside their space."""
+        outside = np.zeros(len(block[self.columns[0]]), bool)
         for leaf, name in zip(self.leaves, self.columns, strict=True):
             space = self._space
             for key in leaf.path:
                 space = space.spaces[key]  # type: ignore[attr-defined]
-            if isinstance(space, Box) and len(wrong):
+            if isinstance(space, Box) and len(outside):
                 values = block[name]
-                wrong |= ((values < space.low) | (values > space.high)).reshape(len(values), -1).any(1)
-        return int(wrong.sum())
+                outside |= ((values < space.low) | (values > space.high)).reshape(len(values), -1).any(1)
+        return int(outside.sum())
 
 
 def _received(leaf: Leaf, value: Any) -> Any:
     if leaf.kind == "text":
         if not isinstance(value, str):
-            raise SimulationError(f"{leaf.name or 'the observation'} is a {type(value).__name__} where a text belongs")
+            raise SimulationError(f"{leaf.name or 'the observation'} is a {type(value).__name__} instead of a str")
         return value
-    kept = exact(value, leaf.shape, np.dtype(leaf.dtype))
+    array = as_array(value, leaf.shape, np.dtype(leaf.dtype))
     if leaf.kind == "choice":
-        positions = kept.reshape(-1).astype(np.int64) - np.array(leaf.starts)
+        positions = array.reshape(-1).astype(np.int64) - np.array(leaf.starts)
         if ((positions < 0) | (positions >= np.array(leaf.sizes))).any():
-            raise SimulationError(
-                f"{leaf.name or 'the observation'} is {kept.tolist()}, which is none of the values of its space"
-            )
-    return kept
+            raise SimulationError(f"{leaf.name or 'the observation'} is {array.tolist()}, which is not in its space")
+    return array

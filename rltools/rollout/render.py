@@ -1,116 +1,177 @@
-"""Frames of an episode, drawn while its recorded actions are taken again."""
+"""Frames: images of the environment before each recorded action.
+
+Frames are added to a recording in one way, `add_frames`: a freshly made environment is stepped through the recorded
+actions in a child process, because a renderer without a display can end its whole process. An environment that only a
+function of this process makes, or that is only registered here, is unknown to a child; it is stepped in this process.
+An environment that is not reproducible from its seed cannot be stepped again at all: its frames are rendered by `draw`
+while it is recorded, by `record(..., frames=...)`, or by a wrapper in a loop of the user's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium
 import numpy as np
 
-from rltools._util.files import numbered_path, os_errors_as
+from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.lock import folder_lock
-from rltools.envs import make_environment
+from rltools._util.progress import progress_bar
+from rltools.envs import Environment, make_environment, spec_from_json
 from rltools.errors import FaultError, RltoolsError, SimulationError, argument
-from rltools.recording import Episode, Recording
-from rltools.recording.episode import recorded_leaves
+from rltools.recording import Episode, Recording, recorded_leaves
 from rltools.recording.writers import BlockFile
-from rltools.rollout.faults import as_reward
+from rltools.rollout.faults import as_flag, as_reward
+from rltools.rollout.render_process import draw_in_child
 from rltools.spaces.leaves import pick
 
-if TYPE_CHECKING:
-    import gymnasium
-
-    from rltools.envs import Environment
-
-
 BLOCK = 32
-"""So many frames are held before they are written."""
+"""Frames per block of a file."""
 
 
-@contextmanager
-def drawing_in(folder: Path) -> Iterator[None]:
-    """Nobody else writes into the recording meanwhile; a folder that cannot be written to is named."""
-    with folder_lock(folder), os_errors_as(folder):
-        yield
+class NoPicturesWarning(UserWarning):
+    """An environment cannot be rendered; its replays show everything else."""
+
+
+def add_frames(
+    recording: Recording,
+    numbers: Sequence[int],
+    env: Environment | None = None,
+    modules: Sequence[str] = (),
+    *,
+    progress: bool = False,
+) -> None:
+    """Add frames to some episodes of a recording; if they cannot be rendered, one warning says why.
+
+    Args:
+        recording: the recording.
+        numbers: of the episodes; those that have frames are left alone.
+        env: as it was passed to `record`; None is the recorded specification.
+        modules: to import for environments that they register.
+        progress: show a progress bar.
+    """
+    existing = set(numbered(recording.directory / "frames"))
+    missing = [number for number in numbers if number not in existing]
+    try:
+        draw_episodes(recording, missing, env, modules, progress=progress)
+    except RltoolsError as error:
+        # The numbers were recorded before, so that a replay has everything else to show.
+        warnings.warn(f"frames could not be drawn ({error})", NoPicturesWarning, stacklevel=3)
+
+
+def draw_episodes(
+    recording: Recording,
+    numbers: Sequence[int],
+    env: Environment | None = None,
+    modules: Sequence[str] = (),
+    *,
+    progress: bool = False,
+) -> None:
+    """Write the frames of some episodes, in a child process if it can make the environment; as `add_frames`.
+
+    Raises:
+        SimulationError: the environment cannot be made, stepped or rendered, or the child process ended.
+        FaultError: an episode took another course than the recorded one, so that its frames would be wrong.
+    """
+    steps = sum(recording.outcome(number).steps for number in numbers)
+    if not steps:
+        return
+    with progress_bar(f"draw {recording.header.policy}", steps, show=progress) as advance:
+        if recording.header.environment and draw_in_child(recording.directory, numbers, modules, advance):
+            return
+        if env is None and not recording.header.environment:
+            raise SimulationError("the environment was made by a function, which a recording cannot hold")
+        draw_here(
+            recording, numbers, env or spec_from_json(recording.header.environment, allowed_modules=modules), advance
+        )
+
+
+def draw_here(recording: Recording, numbers: Sequence[int], env: Environment, advance: Callable[[int], None]) -> None:
+    """Write the frames of some episodes in this process; no other process may write to the recording meanwhile."""
+    with folder_lock(recording.directory), os_errors_as(recording.directory):
+        for number in numbers:
+            draw_episode(recording, number, env, advance)
 
 
 def draw_episode(recording: Recording, number: int, env: Environment, advance: Callable[[int], None]) -> None:
-    """Keep `frames/000012.parquet`: what the environment looks like before each recorded action is taken again.
+    """Write `frames/000012.parquet`: the environment before each recorded action, by taking these actions again.
 
-    No policy is needed, so an agent that draws its actions by chance is drawn as it acted.
+    No policy is needed, so that an agent that samples its actions is shown as it acted.
 
     Args:
-        recording: where the episode is.
+        recording: the recording.
         number: of the episode.
         env: what makes the environment.
-        advance: called with the number of steps drawn since the last call.
+        advance: called with the number of steps rendered since the last call.
 
     Raises:
-        SimulationError: the environment cannot be made, stepped or drawn.
-        FaultError: it went another way than it was recorded, so its frames would show something else.
+        SimulationError: the environment cannot be made, stepped or rendered.
+        FaultError: the episode took another course than the recorded one, so that its frames would be wrong.
     """
     episode = recording.episode(number)
     if len(episode) == 0:
         return
     file = BlockFile(numbered_path(recording.directory / "frames", number))
-    made = make_environment(env, render_mode="rgb_array")
-    with ExitStack() as at_end:
-        at_end.callback(_close, made)
+    made_env = make_environment(env, render_mode="rgb_array")
+    with ExitStack() as stack:
+        stack.callback(_close, made_env)
         try:
-            for frames in _blocks(episode, made):
+            for frames in _blocks(episode, made_env):
                 file.write({"frame": frames})
                 advance(len(frames))
-            file.finish({"frames_per_second": str(frames_per_second(made)), **recording.identity(number)})
+            file.finish({"frames_per_second": str(frames_per_second(made_env)), **recording.identity(number)})
         except BaseException:
             file.abandon()
             raise
 
 
 def _blocks(episode: Episode, env: gymnasium.Env[Any, Any]) -> Iterator[np.ndarray]:
-    """Frames `[step]`, each of them WebP, block by block."""
+    """Frames `[step]`, each as WebP, block by block."""
     frames = np.empty(min(BLOCK, len(episode)), dtype=object)
-    observation = _tried(0, lambda: env.reset(seed=episode.outcome.seed))[0]
+    last = len(episode) - 1
+    observation = _attempt(0, lambda: env.reset(seed=episode.outcome.seed))[0]
     for t, action in enumerate(episode.actions):
-        if not _same(observation, episode, t):
-            raise _another_way(episode)
-        frames[t % BLOCK] = _tried(t, lambda: draw(env))
-        if t % BLOCK == BLOCK - 1 or t == len(episode) - 1:
+        if not _is_recorded(observation, episode, t):
+            raise _other_course(episode)
+        frames[t % BLOCK] = _attempt(t, lambda: draw(env))
+        if t < last or episode.outcome.ended != "fault":  # a last step that failed would fail again
+            observation, reward, *flags, _ = _attempt(t, lambda action=action: env.step(action))
+            terminated, truncated = map(as_flag, flags, ("terminated", "truncated"))
+            now = (as_reward(reward), terminated, truncated)
+            if now != (episode.rewards[t], episode.terminated[t], episode.truncated[t]):
+                raise _other_course(episode)
+        if t % BLOCK == BLOCK - 1 or t == last:
             yield frames[: t % BLOCK + 1]
-        if t == len(episode) - 1:
-            return  # a fault in the last step was recorded as one; nothing of it is drawn
-        observation, reward, *_ = _tried(t, lambda action=action: env.step(action))
-        if as_reward(reward) != episode.rewards[t]:
-            raise _another_way(episode)
 
 
-def _tried(t: int, act: Any) -> Any:
+def _attempt(t: int, act: Any) -> Any:
     try:
         return act()
     except RltoolsError:
         raise
     except Exception as error:
-        said = f": {error}" if str(error) else ""
-        raise SimulationError(f"{type(error).__name__} at step {t}{said}") from error
+        message = f": {error}" if str(error) else ""
+        raise SimulationError(f"{type(error).__name__} at step {t}{message}") from error
 
 
-def _same(observation: Any, episode: Episode, t: int) -> bool:
-    """Whether the environment gives what it gave before action `t`, in each part of the observation."""
+def _is_recorded(observation: Any, episode: Episode, t: int) -> bool:
+    """Whether an observation equals the recorded one before action `t`, in each of its leaves."""
     for leaf in recorded_leaves(episode.features):
         recorded = pick(episode.observations, leaf)[t]
-        given = pick(observation, leaf)
+        value = pick(observation, leaf)
         if leaf.kind == "text":
-            if given != recorded:
+            if value != recorded:
                 return False
-        elif not np.array_equal(np.asarray(given, recorded.dtype), recorded, equal_nan=recorded.dtype.kind == "f"):
+        elif not np.array_equal(np.asarray(value, recorded.dtype), recorded, equal_nan=recorded.dtype.kind == "f"):
             return False
     return True
 
 
-def _another_way(episode: Episode) -> FaultError:
+def _other_course(episode: Episode) -> FaultError:
     return FaultError(
         f"episode {episode.outcome.number} went another way when it was stepped again with seed "
         f"{episode.outcome.seed}: the environment is not reproducible from its seed, so frames can only be kept while "
@@ -123,33 +184,33 @@ def _close(env: gymnasium.Env[Any, Any]) -> None:
         env.close()
 
 
-WIDEST = 400
-"""Pixels; wider frames are made smaller."""
+MAX_WIDTH = 400
+"""Pixels; wider frames are scaled down."""
 
 
 def draw(env: gymnasium.Env[Any, Any]) -> bytes:
-    """What the environment shows now, as WebP.
+    """Render the environment as it is now, as WebP.
 
     Raises:
-        SimulationError: it draws nothing.
+        SimulationError: it renders no image.
     """
     from PIL import Image
 
     pixels = env.render()
     if not isinstance(pixels, np.ndarray):
         raise SimulationError(
-            f"{env} drew {type(pixels).__name__} where a picture is needed; make it with render_mode='rgb_array', or "
+            f"{env} drew {type(pixels).__name__} instead of an image; make it with render_mode='rgb_array', or "
             f"record without frames"
         )
-    picture = Image.fromarray(pixels)
-    if picture.width > WIDEST:
-        picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.BILINEAR)
+    image = Image.fromarray(pixels)
+    if image.width > MAX_WIDTH:
+        image = image.resize((MAX_WIDTH, round(image.height * MAX_WIDTH / image.width)), Image.Resampling.BILINEAR)
     file = BytesIO()
-    picture.save(file, "WEBP", quality=70, method=1)
+    image.save(file, "WEBP", quality=70, method=1)
     return file.getvalue()
 
 
 def frames_per_second(env: gymnasium.Env[Any, Any]) -> float:
-    """At which the environment's frames are real time; 30 where it does not say."""
-    said = (env.metadata or {}).get("render_fps")
-    return float(said) if isinstance(said, int | float) and said > 0 else 30.0
+    """The rate at which the environment's frames are real time; 30 if it declares none."""
+    declared = (env.metadata or {}).get("render_fps")
+    return float(declared) if isinstance(declared, int | float) and declared > 0 else 30.0

@@ -1,4 +1,4 @@
-"""Drawing in a process of its own, whose end is not the end of this one."""
+"""Rendering frames in a child process, whose crash does not end this one."""
 
 from __future__ import annotations
 
@@ -6,40 +6,43 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rltools.errors import SimulationError
+from rltools.errors import FaultError, SimulationError
 
 DREW = "rltools drew steps: "
 FAILED = "rltools could not draw: "
-NOT_KNOWN = 3
-"""The exit code where the environment cannot even be named in another process."""
-LONGEST = 300
+UNKNOWN = 3
+"""The exit code if the child process cannot make the environment from its specification."""
+OTHER_COURSE = 4
+"""The exit code if an episode took another course than the recorded one."""
+MAX_MESSAGE = 300
 
 
-def draw_elsewhere(
-    folder: Path, numbers: Sequence[int], modules: Sequence[str], advance: Callable[[int], None]
-) -> bool:
-    """Draw episodes of a recording in another process, which makes the environment by its specification.
+def draw_in_child(folder: Path, numbers: Sequence[int], modules: Sequence[str], advance: Callable[[int], None]) -> bool:
+    """Render episodes of a recording in a child process, which makes the environment from its specification.
 
     Args:
         folder: of the recording.
         numbers: of the episodes.
         modules: to import there for environments that they register.
-        advance: called with the number of steps drawn since the last call.
+        advance: called with the number of steps rendered since the last call.
 
     Returns:
-        Whether the environment is known there; False leaves everything as it was.
+        Whether the child could make the environment; if not, nothing has changed.
 
     Raises:
-        SimulationError: it could not be drawn, or the process ended; what was said last is in the message.
+        SimulationError: the environment could not be rendered, or the process ended; with its last message.
+        FaultError: an episode took another course than the recorded one.
     """
     last = ""
-    which = ",".join(map(str, numbers))
     with subprocess.Popen(
-        # -P: the working directory is no place to import from, unless `modules` asks for it.
-        [sys.executable, "-P", "-m", "rltools.rollout._render_child", str(folder.absolute()), which, *modules],
+        # -P: the working directory is not importable, unless `modules` asks for it.
+        [
+            *(sys.executable, "-P", "-m", "rltools.rollout._render_child"),
+            *(str(folder.absolute()), ",".join(map(str, numbers)), *modules),
+        ],
         stdin=subprocess.PIPE,  # which ends when this process does, however it ends
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -58,20 +61,20 @@ def draw_elsewhere(
         except BaseException:
             child.kill()
             raise
-    if code in (0, NOT_KNOWN):
+    if code in (0, UNKNOWN):
         return code == 0
     if last.startswith(FAILED):
-        raise SimulationError(last.removeprefix(FAILED))
+        raise (FaultError if code == OTHER_COURSE else SimulationError)(last.removeprefix(FAILED))
     raise SimulationError(
-        f"the process that drew them ended with {_ending(code)}{f': {last[:LONGEST]}' if last else ''}"
+        f"the process that drew them ended with {_ending(code)}{f': {last[:MAX_MESSAGE]}' if last else ''}"
     )
 
 
-def without_screen(variables: os._Environ[str] | dict[str, str]) -> dict[str, str]:
-    """Environment variables under which libraries draw without a screen; what is set already stays.
+def without_screen(variables: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables with which libraries render without a display; variables that are set stay.
 
-    Pygame looks for a screen and a sound card that frames do not need. MuJoCo's default ends the process where there
-    is no screen, and EGL, which only Linux has, needs none.
+    Pygame looks for a display and a sound card that frames do not need. MuJoCo's default ends the process without a
+    display, and EGL, which only Linux has, needs none.
     """
     defaults = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
     if sys.platform == "linux" and not variables.get("DISPLAY"):

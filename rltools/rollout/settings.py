@@ -1,4 +1,4 @@
-"""What a recording is of, and whether a folder already holds one of something else."""
+"""The header of a new recording, and whether a folder already holds one with other settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rltools.rollout.env_check import Layer
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-ROOMS = ("episodes", "frames", "attributions", "plots", "replays")
+SUBFOLDERS = ("episodes", "frames", "attributions", "plots", "replays")
 
 
 def header_of(
@@ -36,10 +36,10 @@ def header_of(
     layers: tuple[Layer, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Header:
-    """What holds for every episode of a recording of these settings; `layers` and `notes` are of the environment."""
+    """The header of a recording with these settings; `layers` and `notes` are those of the environment."""
     source = policy.source
     start = getattr(policy.action_space, "start", None)
-    start = int(start) if isinstance(start, int | np.integer) else None  # several choices have one each
+    start = int(start) if isinstance(start, int | np.integer) else None  # several choices have an array
     return Header(
         policy=source.name,
         policy_sha256=source.sha256,
@@ -52,7 +52,7 @@ def header_of(
         seed=seed,
         deterministic=deterministic,
         max_steps=max_steps,
-        notes=tuple(dict.fromkeys((*source.notes, *_elsewhere(policy, spec), *notes, *_texts(policy)))),
+        notes=tuple(dict.fromkeys((*source.notes, *_other_environment(policy, spec), *notes, *_texts(policy)))),
         versions={name: version(name) for name in ("gymnasium", "numpy", "torch", "stable-baselines3")}
         | {"python": platform.python_version(), "rltools": version("rltools-attribution")},
         branches=policy.branches,
@@ -62,13 +62,13 @@ def header_of(
 
 
 def _texts(policy: Policy) -> tuple[str, ...]:
-    """The caveat about texts, which no number stands for."""
+    """The caveat about texts, which are not encoded."""
     names = [leaf.name or "the observation" for leaf in policy.features.leaves if leaf.kind == "text"]
     return (f"text is recorded and not explained: {', '.join(names)}",) if names else ()
 
 
-def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
-    """The caveat about an environment that is not the policy's own."""
+def _other_environment(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
+    """The caveat about an environment that the policy was not trained in."""
     if spec is None or policy.source.environment is None:
         return ()
     arguments: dict[str, Any] = {}
@@ -87,7 +87,7 @@ def _elsewhere(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:
 
 
 def _plain(arguments: dict[str, Any]) -> dict[str, str]:
-    """Arguments of an environment as texts that can be compared, without how it is drawn."""
+    """Arguments of an environment as comparable text, without the render mode."""
     return {name: json.dumps(value, default=str) for name, value in arguments.items() if name != "render_mode"}
 
 
@@ -96,58 +96,59 @@ def _listed(arguments: dict[str, str]) -> str:
 
 
 def settle(folder: Path, header: Header, *, overwrite: bool) -> None:
-    """Write `recording.json`, or check that the one that is there says the same.
+    """Write `recording.json`, or check that an existing one has the same settings.
 
     Raises:
-        ConflictError: it says something else.
+        ConflictError: it has others.
     """
     path = header_path(folder)
     if overwrite:
-        for kept in filter(Path.is_dir, (folder / room for room in ROOMS)):
-            shutil.rmtree(kept)
+        for subfolder in filter(Path.is_dir, (folder / name for name in SUBFOLDERS)):
+            shutil.rmtree(subfolder)
         for file in (path, folder / "index.html"):
             file.unlink(missing_ok=True)
     if not path.is_file():
         if numbered(folder / "episodes"):
             raise ConflictError(
-                f"{folder} holds episodes but no {path.name} that says what they are of; choose another folder, or "
+                f"{folder} holds episodes but no {path.name} that describes them; choose another folder, or "
                 f"replace them with {argument('overwrite', True)}"
             )
-        for room in ("episodes", "attributions"):
-            (folder / room).mkdir(exist_ok=True)
+        for name in ("episodes", "attributions"):
+            (folder / name).mkdir(exist_ok=True)
         write_json(path, header.to_json())
         return
     check_settings(folder, header)
 
 
 def header_path(folder: Path) -> Path:
-    """Where a recording keeps what holds for every episode."""
+    """The file of a recording's header."""
     return folder / "recording.json"
 
 
 def check_settings(folder: Path, header: Header) -> None:
-    """The recording in a folder has these settings.
+    """Check that the recording in a folder has these settings.
 
     Raises:
         ConflictError: it has others.
         CorruptError: its `recording.json` is damaged.
     """
-    there = open_recording(folder).header
-    # What was begun keeps its seeds. Of the layers only what they have learned counts, where it is said.
-    passing = ("versions", "notes", "library", "branches", "seeds", "layers")
+    existing = open_recording(folder).header
+    # A recording keeps its rule of seeds. Of the layers only their statistics count, if they are recorded.
+    ignored = ("versions", "notes", "library", "branches", "seeds", "layers")
     differing = [
-        f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(there, name))} there and "
+        f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(existing, name))} there and "
         f"{_short(getattr(header, name))} asked for"
         for name in vars(header)
-        if name not in passing and _comparable(there, name) != _comparable(header, name)
+        if name not in ignored and _comparable(existing, name) != _comparable(header, name)
     ]
-    if there.layers and not differing and _learned(there) != _learned(header):
-        differing = [f"statistics of observations {_learned(there)} there and {_learned(header)} asked for"]
+    if existing.layers and not differing and _statistics(existing) != _statistics(header):
+        differing = [f"statistics of observations {_statistics(existing)} there and {_statistics(header)} asked for"]
     if differing:
         raise ConflictError(
-            f"{folder} holds a recording of {there.policy} in {there.environment_id or 'an environment without an id'} "
-            f"with other settings: {', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace "
-            f"it with {argument('overwrite', True)}"
+            f"{folder} holds a recording of {existing.policy} in "
+            f"{existing.environment_id or 'an environment without an id'} with other settings: "
+            f"{', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace it with "
+            f"{argument('overwrite', True)}"
         )
 
 
@@ -159,13 +160,13 @@ def _comparable(header: Header, name: str) -> Any:
     return canonical_spec_json(value) if name == "environment" else value
 
 
-def _learned(header: Header) -> list[Any]:
-    """What the layers of an environment have learned of observations."""
+def _statistics(header: Header) -> list[Any]:
+    """The statistics of observations in the layers of an environment."""
     return [layer["statistics"] for layer in header.layers if "statistics" in layer]
 
 
 def _short(value: Any) -> str:
-    """Hashes and specifications as far as one reads them."""
+    """A setting as short text: the start of a hash, the id of a specification."""
     text = value if isinstance(value, str) else f"{value!r}"
     if len(text) == 64 and text.isalnum():
         return f"{text[:8]}..."
@@ -174,12 +175,12 @@ def _short(value: Any) -> str:
     except ValueError:
         spec = None
     if isinstance(spec, dict) and "id" in spec:
-        wrappers = [_worn(wrapper) for wrapper in spec.get("additional_wrappers", ())]
+        wrappers = [_wrapper_text(wrapper) for wrapper in spec.get("additional_wrappers", ())]
         return f"{spec['id']} {spec.get('kwargs') or ''} {wrappers or ''}".strip()
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _worn(wrapper: dict[str, Any]) -> str:
-    """A wrapper, told from another by what it has learned."""
+def _wrapper_text(wrapper: dict[str, Any]) -> str:
+    """A wrapper with the mean that it has learned."""
     mean = (wrapper.get("kwargs") or {}).get("mean")
     return str(wrapper["name"]) if mean is None else f"{wrapper['name']} of mean {str(mean)[:60]}"

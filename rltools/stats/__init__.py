@@ -1,4 +1,4 @@
-"""Statistics that know nothing of recordings: intervals over what was drawn, leads and ties, rank agreement by chance.
+"""Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance.
 
 Imports `_util` alone. Every interval of the package is made in `_intervals.py`, which is the file to read first;
 `_leads.py` says which of several numbers is certainly the largest, `_rank_agreement.py` how alike orders are.

@@ -1,4 +1,4 @@
-"""Intervals over everything that was drawn: what a number comes to without each part of it, and Student's t."""
+"""Intervals by the jackknife: an estimate without each episode and each block of draws, and Student's t."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rltools._util.short_repr import short_repr
 
 Named = dict[str, np.ndarray]
 Kind = Literal["signed", "positive", "share"]
-AT_ONCE = 1 << 22
-"""Numbers of the sums that are held at once: a few dozen megabytes, however many episodes there are."""
-FEWEST_OF_SKEW = 5
-"""Of fewer parts a skew is not to be had; Student's quantile is large there."""
+CHUNK_NUMBERS = 1 << 22
+"""Numbers of the sums per chunk: a few dozen megabytes, however many episodes there are."""
+MIN_PARTS_FOR_SKEW = 5
+"""Fewer parts do not show a skew; Student's quantile is large there."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Interval:
     """An estimate with its interval.
 
     Attributes:
-        value: over everything.
-        low: lower end, shaped as `value`; NaN where nothing says how far it would move, as where a few draws agree.
-        high: upper end; likewise.
+        value: the estimate.
+        low: the lower end, shaped like `value`; NaN if its variation is unknown, for instance if a few draws agree.
+        high: the upper end; likewise.
     """
 
     value: np.ndarray
@@ -38,7 +38,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Jackknife:
-    """An estimate, and what it comes to without each part of what was drawn.
+    """An estimate, and its leave-one-out values for each source of chance.
 
     The variance of each source of chance, for instance the episodes, is that which its own parts show, and it has as
     many degrees of freedom as parts but one. The variances add up, and their sum has the degrees of freedom of
@@ -47,9 +47,9 @@ class Jackknife:
     A share, which is bounded on both sides, has no such tail.
 
     Attributes:
-        value: float `[*k]`, over everything.
-        without: of each source of chance, float `[part, *k]`: without each of its parts. A source of fewer than two
-            parts does not show how far it moves the value, so that there is no interval.
+        value: float `[*k]`, over all parts.
+        without: for each source of chance, float `[part, *k]`: the estimate without each of its parts. With fewer than
+            two parts its variance is unknown, and so there is no interval.
     """
 
     value: np.ndarray
@@ -58,13 +58,13 @@ class Jackknife:
     __repr__ = short_repr
 
     def interval(self, level: float, kind: Kind = "signed") -> Interval:
-        """The value with what holds the truth in a share `level` of all draws; NaN ends where nothing shows that.
+        """The confidence interval of this level; with NaN ends if the variance is unknown.
 
         Args:
             level: between 0 and 1, for instance 0.95.
-            kind: what the number is. "signed", anything; "positive", at least 0, whose logarithm has the symmetric
-                interval; "share", 0 to 1, whose log-odds have it. So neither reaches beyond what it can be, and a
-                skewed number, for instance one that few episodes carry, has the long side where it belongs.
+            kind: "signed" for any number; "positive" for at least 0, whose logarithm gets the symmetric interval;
+                "share" for 0 to 1, whose log-odds do. So neither leaves its range, and a skewed number, for instance
+                one that few episodes determine, has the long side where it belongs.
         """
         value, (below, above) = self.value, self._reach(level, kind)
         if kind == "signed":
@@ -81,17 +81,17 @@ class Jackknife:
         return Interval(value, np.where(edge, point, low), np.where(edge, point, high))
 
     def standard_error(self) -> np.ndarray:
-        """How far the value would typically move if everything were drawn anew, float `[*k]`."""
+        """The standard error, float `[*k]`; NaN if it is unknown."""
         if self._unknown:
             return np.full(self.value.shape, np.nan)
         error: np.ndarray = np.sqrt(np.sum([_variance(self._changes(source)) for source in self.without], axis=0))
         return error
 
     def minus(self, position: int) -> Jackknife:
-        """Along the last axis, how far each value is above the one at a position, drawn together."""
-        place = slice(position, position + 1)
+        """The paired difference of each number along the last axis and the one at a position."""
+        other = slice(position, position + 1)
         return Jackknife(
-            self.value - self.value[..., place], tuple(source - source[..., place] for source in self.without)
+            self.value - self.value[..., other], tuple(source - source[..., other] for source in self.without)
         )
 
     @property
@@ -137,9 +137,9 @@ class Jackknife:
 
 
 def fewest_alike(level: float) -> int:
-    """How many parts must agree before that says that others would: as many as a sign test takes to be sure.
+    """How many parts must agree before others can be expected to: as many as a sign test takes at this level.
 
-    Of two or three that agree, for instance because each is compared with the other, nothing is known of the next one.
+    Two or three that agree say nothing about the next one.
 
     >>> fewest_alike(0.95), fewest_alike(0.99)
     (6, 8)
@@ -150,7 +150,7 @@ def fewest_alike(level: float) -> int:
 def jackknife(
     statistic: Callable[..., Named], sums: Sequence[np.ndarray], without: Sequence[np.ndarray] = ()
 ) -> dict[str, Jackknife]:
-    """A statistic of sums over episodes, and what it comes to without each episode and without each block of draws.
+    """A statistic of sums over episodes, with its values without each episode and without each block of draws.
 
     Args:
         statistic: from the sums over some episodes, each `[draw, *k]`, to named arrays `[draw, ...]`.
@@ -158,12 +158,12 @@ def jackknife(
         without: the same sums over all episodes, each `[block, *k]`, with one block left out of whatever else was
             drawn for all episodes together, for instance the references; empty where nothing was.
     """
-    whole = statistic(*(part.sum(axis=0)[None] for part in sums))
-    episodes = _without_each(statistic, sums, whole)
+    estimates = statistic(*(part.sum(axis=0)[None] for part in sums))
+    episodes = _without_each(statistic, sums, estimates)
     blocks = statistic(*without) if len(without) else {}
     return {
         name: Jackknife(value[0], (episodes[name], *([blocks[name]] if blocks else [])))
-        for name, value in whole.items()
+        for name, value in estimates.items()
     }
 
 
@@ -190,7 +190,7 @@ def _known_variance(changes: np.ndarray, size: np.ndarray, level: float) -> np.n
 def _third_moment(changes: np.ndarray) -> np.ndarray:
     """The third central moment of the value, likewise, without bias; 0 where there are too few parts to say."""
     count = len(changes)
-    if count < FEWEST_OF_SKEW:
+    if count < MIN_PARTS_FOR_SKEW:
         return np.zeros(changes.shape[1:])
     apart = changes - changes.mean(axis=0)
     moment: np.ndarray = -((count - 1) ** 2) / (count * (count - 2)) * (np.square(apart) * apart).sum(axis=0)
@@ -198,7 +198,7 @@ def _third_moment(changes: np.ndarray) -> np.ndarray:
 
 
 def across(values: np.ndarray) -> Jackknife:
-    """The mean of `values [episode, *k]`, each episode counting the same; NaN where there is none."""
+    """The mean of `values [episode, *k]` with equal weights; NaN without episodes."""
     values = np.asarray(values, dtype=np.float64)
     if len(values) == 0:
         return Jackknife(np.full(values.shape[1:], np.nan), ())
@@ -209,18 +209,18 @@ def across(values: np.ndarray) -> Jackknife:
     return jackknife(mean, (values, np.ones(len(values))))[""]
 
 
-def _without_each(statistic: Callable[..., Named], sums: Sequence[np.ndarray], whole: Named) -> Named:
-    """The statistic without each episode, `[episode, ...]`; of a single one nothing is left."""
+def _without_each(statistic: Callable[..., Named], sums: Sequence[np.ndarray], estimates: Named) -> Named:
+    """The statistic without each episode, `[episode, ...]`; no rows for a single one."""
     count = len(sums[0])
     if count < 2:
-        return {name: np.zeros((0, *value.shape[1:])) for name, value in whole.items()}
-    # Sums of what comes before and after: what is 0 in all others stays exactly 0, as a difference would not.
+        return {name: np.zeros((0, *value.shape[1:])) for name, value in estimates.items()}
+    # Sums of the episodes before and after: what is 0 in all others stays exactly 0, unlike in a difference.
     before = [np.concatenate([np.zeros_like(part[:1]), np.cumsum(part, axis=0)[:-1]]) for part in sums]
     after = [np.concatenate([np.cumsum(part[::-1], axis=0)[::-1][1:], np.zeros_like(part[:1])]) for part in sums]
     size = max(1, sum(part[0].size for part in sums))
-    step = max(1, AT_ONCE // size)
+    step = max(1, CHUNK_NUMBERS // size)
     parts = []
     for start in range(0, count, step):
         rows = slice(start, start + step)
         parts.append(statistic(*(first[rows] + last[rows] for first, last in zip(before, after, strict=True))))
-    return {name: np.concatenate([part[name] for part in parts]) for name in whole}
+    return {name: np.concatenate([part[name] for part in parts]) for name in estimates}

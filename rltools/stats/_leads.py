@@ -1,4 +1,4 @@
-"""Which of several numbers is the largest, as far as their intervals can tell."""
+"""Leads and ties: which of several numbers is the largest, as far as their intervals can tell."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rltools.stats._intervals import Jackknife
 
 @dataclass(frozen=True)
 class Standing:
-    """Numbers in order, and how many of them may be the largest.
+    """The order of several numbers, and how many of them may be the largest.
 
     Attributes:
         order: int64 `[number]`, positions, the largest first and NaN last.
-        leaders: how many of the first in order cannot be told apart from the first one, itself included; 1 where its
-            lead is certain. Without an interval nothing can be told apart.
+        leaders: how many of the first in order are tied with the first one, itself included; 1 if its lead is certain.
+            Without an interval all are tied.
     """
 
     order: np.ndarray
@@ -27,25 +27,25 @@ class Standing:
 
     @property
     def certain(self) -> bool:
-        """Whether one of them certainly leads."""
+        """Whether the lead is certain."""
         return self.leaders == 1
 
 
-def standing(found: Jackknife, level: float) -> Standing:
-    """The order of the numbers `[number]`, and which of them may come first.
+def standing(estimates: Jackknife, level: float) -> Standing:
+    """The order of estimates `[number]`, and which of them are tied for the lead.
 
-    The first one leads another where the interval of their difference, drawn together, is above 0. The two intervals
-    themselves may overlap all the same: episodes in which both are large say nothing against the lead.
+    The first leads another if the interval of their paired difference is above 0. The two intervals themselves may
+    overlap all the same: episodes in which both are large are no evidence against the lead.
 
     Args:
-        found: the numbers, with what they come to without each part of what was drawn.
+        estimates: the numbers, with their leave-one-out values.
         level: of the intervals of the differences, for instance 0.95.
     """
-    order = np.argsort(-found.value, kind="stable")
-    ranked = int(np.isfinite(found.value).sum())
+    order = np.argsort(-estimates.value, kind="stable")
+    ranked = int(np.isfinite(estimates.value).sum())
     if ranked < 2:
         return Standing(order, ranked)
-    behind = found.minus(int(order[0])).interval(level).high
+    behind = estimates.minus(int(order[0])).interval(level).high
     beaten = [bool(behind[position] < 0) for position in order[1:ranked]]
-    # Whatever comes before one that may lead is larger than that one, and so may lead itself.
-    return Standing(order, 1 + max((place for place, lost in enumerate(beaten, 1) if not lost), default=0))
+    # Whatever is ahead of a tied number is larger, and so is tied too.
+    return Standing(order, 1 + max((rank for rank, lost in enumerate(beaten, 1) if not lost), default=0))

@@ -15,7 +15,7 @@ from rltools.stats._intervals import Jackknife
 FEWEST_RANKED = 3
 """Two things have only two orders: their ranks agree by chance half the time."""
 COUNTED = 8
-"""So many things have 40,320 orders, all of which are counted; of more Student's t is as good."""
+"""Up to so many things (40,320 orders) all orders are counted; for more, Student's t is as good."""
 
 
 def normalized_ranks(values: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def normalized_ranks(values: np.ndarray) -> np.ndarray:
         values: float `[..., thing]`.
 
     Returns:
-        float64 of the same shape; NaN where all things are equal, which have no order.
+        float64 of the same shape; NaN if all things are equal, which have no order.
     """
     from scipy.stats import rankdata
 
@@ -127,10 +127,10 @@ def _without_each(values: np.ndarray) -> np.ndarray:
 
 @cache
 def chance(things: int, share: float = 0.95) -> float:
-    """What Spearman's correlation of two unrelated orders of so many things stays below, in this share of all cases.
+    """The quantile of Spearman's correlation between two unrelated orders of so many things.
 
-    Of up to 8 things all orders are counted; of more it is by Student's t with two degrees of freedom less (Kendall
-    and Stuart 1973). At most 1, which is all that can be said of four things or fewer.
+    Up to 8 things all orders are counted; for more it is by Student's t with `things - 2` degrees of freedom (Kendall
+    and Stuart 1973). At most 1, which it always is for four things or fewer.
 
     >>> [round(chance(things), 2) for things in (4, 5, 8, 20)]
     [1.0, 0.9, 0.64, 0.38]
@@ -145,7 +145,7 @@ def chance(things: int, share: float = 0.95) -> float:
     first = np.arange(things)
     distances = np.square(np.array(list(permutations(first))) - first).sum(axis=1)
     correlations = 1 - 6 * np.sort(distances) / (things * (things**2 - 1))  # the largest first
-    # The smallest of the possible ones that so many stay below.
+    # The smallest value that this share of correlations stays below.
     values, counts = np.unique(correlations.round(12), return_counts=True)
     below = np.concatenate([[0], np.cumsum(counts)[:-1]]) / counts.sum()
     enough = values[below >= share]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rltools.pages.replay.frames import add_frames
 from rltools.recording import Recording
+from rltools.rollout.render import add_frames
 from rltools.videos._video import check_possible, check_speed, video
 
 

@@ -85,7 +85,7 @@ def columns_before(policy: Policy, observed: Observed, observations: Any, contex
     scores = policy.act(observations, context).scores[0]
     optional = {"mask": context.mask, "state": context.state}
     columns = {name: values[0].numpy(force=True) for name, values in optional.items() if values is not None}
-    return {**observed.of(0), "score": np.array(scores), **columns}
+    return {**observed.row(0), "score": np.array(scores), **columns}
 
 
 def spec_of(explainer: StepExplainer) -> AttributionSpec:
@@ -128,7 +128,7 @@ def write_episode(
         belongs = {RECORDING: recording.seal, NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: writer.content}
         belongs |= {ATTRIBUTION_SPEC: recording.spec_seal(key)}
         attributions.finish({"policy_sha256": spec.policy_sha256, **belongs})
-        writer.finish(outcome, episode.observed.of(0), speed)
+        writer.finish(outcome, episode.observed.row(0), speed)
     except BaseException:
         attributions.abandon()
         writer.abandon()

@@ -170,7 +170,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("explain", "short", "cartpole-ppo", "--method", "shaply"), "did you mean shapley"),
         (("explain", "short", "cartpole-ppo", "--target", "logit:up"), "'push left', 'push right'"),
         (("explain", "short", "cartpole-ppo", "--references", "4"), "leave --references 4 out"),
-        (("explain", "short", "cartpole-ppo", "--window", "4"), "remembers nothing; leave it out"),
+        (("explain", "short", "cartpole-ppo", "--window", "4"), "is not recurrent; leave it out"),
         (("explain", "short", "cartpole-ppo", "--every", "9" * 30), "it must be at most 1,000,000,000"),
         (("explain", "short", "cartpole-ppo", "--seed", "9" * 30), "it must be at most 1,000,000,000,000,000,000"),
         (
@@ -210,7 +210,7 @@ def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said
         (f"permutations={'9' * 15}", "it must be at most 100,000"),
         ("permutations=-1", "it must be at least 1"),
         ("permutation=3", "did you mean 'permutations'?"),
-        ("groups=5", "groups are {name: [feature, ...]} or 'summary', not 5"),
+        ("groups=5", "groups must be {name: [feature, ...]} or 'summary', not 5"),
         ("=3", "--set '=3' is not NAME=VALUE, for instance --set permutations=128"),
         ("permutations", "is not NAME=VALUE"),
     ],

@@ -320,7 +320,7 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     # Figures have tests of their own, and take longest; frames are drawn in this process.
     monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *given: ())
     monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *given: [])
-    monkeypatch.setattr("rltools.pages.replay.frames.draw_elsewhere", lambda *given: False)
+    monkeypatch.setattr("rltools.rollout.render.draw_in_child", lambda *given: False)
     path = written()
     first = run_experiment(path)
     second = run_experiment(path, directory=project / "again")

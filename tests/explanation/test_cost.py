@@ -82,15 +82,15 @@ class TestBounded:
         assert more.complete(key)
         assert more.spec(key).every == 10
         plan = plan_explaining(more, timed, seconds=5, **settings)
-        assert (plan.steps, plan.every, str(plan)) == (0, 10, "explain shapley of centered:chosen: there already")
+        assert (plan.steps, plan.every, str(plan)) == (0, 10, "explain shapley of centered:chosen: already done")
 
     def test_a_single_step_that_takes_too_long_is_refused_with_what_is_cheaper(self, timed, steps):
         timed.module.a_row = 1.0
         with pytest.raises(TooCostlyError) as refused:
             rltools.explain(steps, timed, method="sampled_shapley", references=32, seconds=60)
-        said = str(refused.value)
-        assert "sampled_shapley of centered:chosen takes about 9 min for a single step, and seconds=60 are" in said
-        assert said.endswith("cheaper: 8 references instead of 32 (2 times)")
+        text = str(refused.value)
+        assert "sampled_shapley of centered:chosen takes about 9 min for a single step, and seconds=60 are" in text
+        assert text.endswith("cheaper: 8 references instead of 32 (2 times)")
         assert steps.specs == {}
         assert not list((steps.directory / "attributions").glob("*/*.parquet"))
 
@@ -117,11 +117,11 @@ class TestSaid:
         plan = plan_explaining(steps, timed, method="shapley", references=16, seconds=100)
         assert (plan.every, plan.resumed) == (2, False)
         assert str(plan) == (
-            "explain shapley of centered:chosen: one step in 2 of 70, about 90 s; all would take about 3 min, and 100 s "
-            "are allowed (seconds=100); cheaper: 8 references instead of 16 (2 times)"
+            "explain shapley of centered:chosen: one step in 2 of 70, about 90 s; all would take about 3 min, and 100 "
+            "s are allowed (seconds=100); cheaper: 8 references instead of 16 (2 times)"
         )
-        whole = plan_explaining(steps, timed, method="gradient", seconds=100)
-        assert str(whole) == "explain gradient of centered:chosen: 70 steps, about 1 s"
+        full = plan_explaining(steps, timed, method="gradient", seconds=100)
+        assert str(full) == "explain gradient of centered:chosen: 70 steps, about 1 s"
 
     def test_what_takes_very_long_is_announced_once_by_its_pace(self, timed, steps):
         timed.module.a_row = 1.0
@@ -171,7 +171,7 @@ class TestProgress:
 
     def test_explain_counts_the_steps_it_reads(self, timed, steps, monkeypatch):
         done = []
-        monkeypatch.setattr(_explain, "_announcing", lambda *given: done.append)
+        monkeypatch.setattr(_explain, "_announcing", lambda *args: done.append)
         rltools.explain(steps, timed, method="shapley", every=3)
         assert sum(done) == pytest.approx(70)
 
@@ -217,7 +217,7 @@ class TestDeclared:
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "text"),
     [
         ({"every": 0}, "every is 0; it must be at least 1"),
         ({"every": 2.5}, r"every is 2\.5; it must be a whole number"),
@@ -231,6 +231,6 @@ class TestDeclared:
         ({"threads": 0}, "threads is 0; it must be at least 1"),
     ],
 )
-def test_arguments_that_cannot_be_meant_are_refused(timed, steps, argument, said):
-    with pytest.raises(ArgumentError, match=said):
+def test_arguments_that_cannot_be_meant_are_refused(timed, steps, argument, text):
+    with pytest.raises(ArgumentError, match=text):
         rltools.explain(steps, timed, **argument)

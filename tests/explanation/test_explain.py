@@ -8,7 +8,7 @@ from rltools.attributions import Result
 from rltools.errors import (
     ArgumentError,
 )
-from rltools.explanation import _explain
+from rltools.explanation import _explainer
 from rltools.explanation import batches as _batches
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
@@ -38,26 +38,26 @@ class TestTheSameEitherWay:
         expected = rltools.explain(recording, policy, method=name).attribution()
         monkeypatch.setattr(_batches, "MOST_COPIES", 1)
         states = observations_of(recording)
-        found = rltools.attribute(policy, states, method=name, references=expected.references)
-        np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)
+        result = rltools.attribute(policy, states, method=name, references=expected.references)
+        np.testing.assert_allclose(result.values, expected.values, rtol=1e-4, atol=1e-6)
 
     def test_whatever_the_blocks(self, tmp_path, policy, monkeypatch, Walk):
         recording = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path)
-        whole = rltools.explain(recording, policy, every=7).attribution().values
+        every_seventh = rltools.explain(recording, policy, every=7).attribution().values
         again = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path / "again")
-        monkeypatch.setattr(_explain, "BLOCK_BYTES", 1)
+        monkeypatch.setattr(_explainer, "BLOCK_BYTES", 1)
         parts = rltools.explain(again, policy, every=7).attribution().values
-        np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-7)
-        assert np.isfinite(whole).all((1, 2)).sum() in (42, 43)
+        np.testing.assert_allclose(parts, every_seventh, rtol=1e-5, atol=1e-7)
+        assert np.isfinite(every_seventh).all((1, 2)).sum() in (42, 43)
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     @pytest.mark.parametrize("name", METHODS)
     def test_in_the_callers_mode(self, recording, policy, mode, name):
         expected = rltools.attribute(policy, np.ones((2, 4)), method=name, references=np.zeros(4)).values
         with mode():
-            found = rltools.attribute(policy, torch.ones(2, 4), method=name, references=torch.zeros(4)).values
+            result = rltools.attribute(policy, torch.ones(2, 4), method=name, references=torch.zeros(4)).values
             rltools.explain(recording, policy, method=name)
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(result, expected)
 
     def test_in_float64(self, tmp_path, Walk, make_policy, observations_of):
         policy = make_policy(dtype=torch.float64)
@@ -96,19 +96,19 @@ class TestEvery:
     def test_one_step_of_so_many(self, recording, policy, every):
         full = rltools.explain(recording, policy).attribution().values
         thin = rltools.explain(recording, policy, every=every, method="shapley").attribution("shapley")
-        kept = np.isfinite(thin.values).all((1, 2))
-        assert kept.sum() in (28 // every, 28 // every + 1, 28 // every + 2)
+        finite = np.isfinite(thin.values).all((1, 2))
+        assert finite.sum() in (28 // every, 28 // every + 1, 28 // every + 2)
         assert thin.values.shape == full.shape
         assert thin.complete is None
-        assert np.isfinite(thin.residual).all(1).tolist() == kept.tolist()
+        assert np.isfinite(thin.residual).all(1).tolist() == finite.tolist()
 
     def test_the_kept_steps_are_the_same(self, recording, policy):
         rltools.explain(recording, policy)
         rltools.explain(recording, policy, every=3)
         keys = {spec.every: key for key, spec in recording.specs.items()}
         full, thin = recording.attribution_of(keys[1]).values, recording.attribution_of(keys[3]).values
-        kept = np.isfinite(thin).all((1, 2))
-        np.testing.assert_allclose(thin[kept], full[kept], rtol=1e-5, atol=1e-7)
+        finite = np.isfinite(thin).all((1, 2))
+        np.testing.assert_allclose(thin[finite], full[finite], rtol=1e-5, atol=1e-7)
 
     @pytest.mark.parametrize("every", [0, -1])
     def test_at_least_one(self, recording, policy, every):
@@ -117,12 +117,12 @@ class TestEvery:
 
 
 def test_a_methods_own_draws_follow_the_seed(recording, policy, offering):
-    def drawn(score, x, *, seed=0):
+    def sampled(score, x, *, seed=0):
         return Result(torch.full((len(x), 1, 4), float(seed)))
 
-    offering(drawn)
+    offering(sampled)
     for seed in (3, 5):
         rltools.explain(recording, policy, method="drawn", seed=seed)
-    found = {spec.parameters["seed"]: key for key, spec in recording.specs.items()}
-    assert set(found) == {3, 5}
-    assert all((recording.attribution_of(key).values == seed).all() for seed, key in found.items())
+    result = {spec.parameters["seed"]: key for key, spec in recording.specs.items()}
+    assert set(result) == {3, 5}
+    assert all((recording.attribution_of(key).values == seed).all() for seed, key in result.items())

@@ -7,7 +7,7 @@ import rltools
 from rltools.errors import (
     RecordingError,
 )
-from rltools.explanation import _explain
+from rltools.explanation import _explainer
 from rltools.explanation import batches as _batches
 
 METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
@@ -59,15 +59,15 @@ class TestResuming:
 
     def test_references_are_visited_states_drawn_with_the_seed(self, recording, policy, observations_of):
         states = {state.tobytes() for state in observations_of(recording)}
-        drawn = {}
+        stored_references = {}
         for seed in (0, 1):
             rltools.explain(recording, policy, method="shapley", seed=seed)
         for key in recording.specs:
             references = recording.attribution_of(key).references
             assert len({state.tobytes() for state in references}) == 8
             assert {state.tobytes() for state in references} <= states
-            drawn[key] = references
-        first, second = drawn.values()
+            stored_references[key] = references
+        first, second = stored_references.values()
         assert not np.array_equal(first, second)
 
     def test_an_interrupt_keeps_what_is_finished(self, recording, policy, monkeypatch, files_of):
@@ -79,8 +79,8 @@ class TestResuming:
             done.append(1)
             return explained(*arguments, **options)
 
-        explained = _explain.explained_rows
-        monkeypatch.setattr(_explain, "explained_rows", interrupted)
+        explained = _explainer.explained_rows
+        monkeypatch.setattr(_explainer, "explained_rows", interrupted)
         monkeypatch.setattr(_batches, "MOST_COPIES", 7)  # one episode in a batch
         with pytest.raises(KeyboardInterrupt):
             rltools.explain(recording, policy)

@@ -38,9 +38,9 @@ class TestFaults:
         negative = observations_of(rough_recording)[:, 0] <= 0
         with pytest.warns(
             FailedAttributionWarning, match=rf"{negative.sum()} of 14 steps \({negative.mean():.1%}\)"
-        ) as seen:
+        ) as caught:
             rltools.explain(rough_recording, rough)
-        assert len(seen) == 1
+        assert len(caught) == 1
         values = rough_recording.attribution().values
         assert np.isnan(values).all((1, 2)).tolist() == negative.tolist()
 
@@ -73,7 +73,7 @@ class TestFaults:
             assert recording.specs == {}
 
     @pytest.mark.parametrize(
-        ("function", "said"),
+        ("function", "message"),
         [
             (lambda score, x: Result(x.zero_()[:, None]), "wrote into its input"),
             (lambda score, x: Result(x), r"returned values of \(28, 4\); they must be of shape \(28, 1, 4\)"),
@@ -81,20 +81,20 @@ class TestFaults:
             (lambda score, x: Result(None), "returned values of NoneType"),
         ],
     )
-    def test_a_method_that_breaks_its_contract(self, recording, policy, offering, function, said, files_of):
+    def test_a_method_that_breaks_its_contract(self, recording, policy, offering, function, message, files_of):
         function.__name__ = "homemade"
         offering(function)
-        with pytest.raises(MethodError, match=f"method homemade {said}"):
+        with pytest.raises(MethodError, match=f"method homemade {message}"):
             rltools.explain(recording, policy, method="homemade")
         assert not files_of(recording)
 
     @pytest.mark.parametrize(("failures", "works"), [(1, True), (3, True), (4, False)])
     def test_out_of_memory(self, recording, policy, offering, failures, works):
-        asked = []
+        calls = []
 
         def hungry(score, x):
-            asked.append(len(x))
-            if len(asked) <= failures:
+            calls.append(len(x))
+            if len(calls) <= failures:
                 raise torch.cuda.OutOfMemoryError("CUDA out of memory")
             return Result(torch.ones(len(x), 1, 4))
 
@@ -102,29 +102,29 @@ class TestFaults:
         if works:
             rltools.explain(recording, policy, method="hungry")
             assert len(recording.attribution()) == 28
-            assert sum(asked[failures:]) == 28
-            assert asked[0] == 28  # all four episodes at once
+            assert sum(calls[failures:]) == 28
+            assert calls[0] == 28  # all four episodes at once
         else:
             with pytest.raises(torch.cuda.OutOfMemoryError):
                 rltools.explain(recording, policy, method="hungry")
-            assert len(asked) == 4
+            assert len(calls) == 4
 
     def test_a_smaller_batch_each_time(self, policy, monkeypatch, make_policy):
         monkeypatch.setattr(_batches, "MOST_COPIES", 64)
-        asked = []
+        calls = []
 
         def forward(x):
             if torch.is_grad_enabled():
-                asked.append(len(x))
+                calls.append(len(x))
                 if len(x) > 3:
                     raise torch.cuda.OutOfMemoryError("CUDA out of memory")
             return x[:, :3] * 2
 
-        found = rltools.attribute(make_policy(forward), np.ones((40, 4)), target="logit:0")
-        assert asked[:3] == [32, 8, 2]
-        assert set(asked[3:]) == {2}
-        assert (found.values[:, 0, 0] == 2).all()
-        assert found.values.shape == (40, 1, 4)
+        result = rltools.attribute(make_policy(forward), np.ones((40, 4)), target="logit:0")
+        assert calls[:3] == [32, 8, 2]
+        assert set(calls[3:]) == {2}
+        assert (result.values[:, 0, 0] == 2).all()
+        assert result.values.shape == (40, 1, 4)
 
     @pytest.mark.parametrize("name", METHODS)
     @pytest.mark.parametrize("failing", [(0,), (1,)])
@@ -151,9 +151,9 @@ class TestFaults:
             rltools.explain(recording, policy, target="q_value:all")
         with pytest.raises(ArgumentError, match="gradient takes no parameter 'nodes'"):
             rltools.explain(recording, policy, nodes=3)
-        with pytest.raises(ArgumentError, match="0 reference states; give at least 1"):
+        with pytest.raises(ArgumentError, match="references is 0; it must be at least 1"):
             rltools.explain(recording, policy, method="shapley", references=0)
-        with pytest.raises(ArgumentError, match="the reference has no states"):
+        with pytest.raises(ArgumentError, match="references are empty"):
             rltools.explain(recording, policy, method="shapley", references=np.zeros((0, 4)))
         with pytest.raises(MismatchError, match="takes observations of shape"):
             rltools.explain(recording, policy, method="shapley", references=np.zeros((2, 5)))

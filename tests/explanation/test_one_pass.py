@@ -29,10 +29,10 @@ def observed(policy, rows=7):
 )
 def test_values_and_scores(agent, target, method):
     policy = rltools.load_policy(agent)
-    states, found, parsed = observed(policy), find_method(method), parse_target(target, policy)
+    states, result, parsed = observed(policy), find_method(method), parse_target(target, policy)
     x, decided = policy.encode(states), policy.act(states, Context()).context
     assert decided.forward_pass is None
-    right = explained_rows(policy, found, parsed, x, decided, None, {}).columns
+    right = explained_rows(policy, result, parsed, x, decided, None, {}).columns
     values = rltools.attribute(policy, states, method=method, target=target)
     np.testing.assert_allclose(values.values, right["values"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(values.scores, right["scores"], rtol=1e-5, atol=1e-5)
@@ -42,9 +42,9 @@ def test_values_and_scores(agent, target, method):
 def test_the_network_is_passed_through_once(monkeypatch):
     policy, calls = rltools.load_policy("lunarlander-ppo"), []
     vjp = policy.vjp
-    monkeypatch.setattr(policy, "vjp", lambda *given: calls.append("vjp") or vjp(*given), raising=False)
-    monkeypatch.setattr(policy, "act", lambda *given, **more: calls.append("act"), raising=False)
-    monkeypatch.setattr(policy, "head", lambda *given: calls.append("head"), raising=False)
+    monkeypatch.setattr(policy, "vjp", lambda *args: calls.append("vjp") or vjp(*args), raising=False)
+    monkeypatch.setattr(policy, "act", lambda *args, **more: calls.append("act"), raising=False)
+    monkeypatch.setattr(policy, "head", lambda *args: calls.append("head"), raising=False)
     rltools.attribute(policy, observed(policy))
     assert calls == ["vjp"]
 
@@ -64,11 +64,11 @@ def test_other_questions_are_not_answered_by_it(target, method):
     assert from_one_pass(policy, find_method("gradient"), parse_target("logit:0", policy), x.clone(), context) is None
     leaf = x.clone().requires_grad_()
     if method == "gradient":
-        found = rltools.attribute(policy, states, target=target)
+        result = rltools.attribute(policy, states, target=target)
         head = policy.head("value" if target == "value" else "logit", leaf, Context())
         scores = head if target == "value" else entropy(head)
         (gradient,) = torch.autograd.grad(scores.sum(), leaf)
-        np.testing.assert_allclose(found.values[:, 0], gradient.numpy(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(result.values[:, 0], gradient.numpy(), rtol=1e-4, atol=1e-6)
 
 
 def entropy(logits):

@@ -22,18 +22,18 @@ def states():
 @pytest.mark.parametrize("name", OF_VECTORS)
 def test_smaller_batches_give_the_same(name, states, monkeypatch):
     policy = rltools.load_policy("cartpole-ppo", dtype=torch.float64)
-    whole = rltools.attribute(policy, states, method=name, references=states[:4]).values
-    seen, head = [], policy.head
+    full = rltools.attribute(policy, states, method=name, references=states[:4]).values
+    batches, head = [], policy.head
 
-    def counting(which, x, context):
-        seen.append(len(x))
-        return head(which, x, context)
+    def counting(head_name, x, context):
+        batches.append(len(x))
+        return head(head_name, x, context)
 
     monkeypatch.setattr(policy, "head", counting)
     parts = rltools.attribute(policy, states, method=name, references=states[:4], max_batch=LARGEST).values
-    np.testing.assert_allclose(parts, whole, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(parts, full, rtol=1e-9, atol=1e-12)
     # A row may stand beside its copies so that both are rounded alike.
-    assert max(seen, default=0) <= 2 * LARGEST
+    assert max(batches, default=0) <= 2 * LARGEST
 
 
 def test_a_batch_of_none_is_refused(states):

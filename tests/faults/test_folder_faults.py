@@ -18,7 +18,7 @@ import pytest
 import rltools
 from rltools._util.lock import folder_lock
 from rltools.errors import ConflictError, RecordingError
-from rltools.explanation import _explain
+from rltools.explanation import _explainer
 
 Make = Callable[..., Any]
 
@@ -82,13 +82,13 @@ def test_the_run_folder_goes_while_it_is_explained(
 ) -> None:
     policy = make_policy(make_env())
     recording = rltools.record(policy, make_env(), episodes=2, directory=tmp_path / "run")
-    explained = _explain.explained_rows
+    explained = _explainer.explained_rows
 
     def losing_rows(*arguments: Any, **options: Any) -> Any:
         lose(recording.directory)
         return explained(*arguments, **options)
 
-    monkeypatch.setattr(_explain, "explained_rows", losing_rows)
+    monkeypatch.setattr(_explainer, "explained_rows", losing_rows)
     with pytest.raises(RecordingError, match="was removed, renamed or replaced"):
         rltools.explain(recording, policy)
     assert not list(tmp_path.rglob(".unfinished*"))
@@ -105,7 +105,7 @@ def test_the_attribution_folder_goes_while_it_is_filled(
     env = make_env(length=3)
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=4, directory=tmp_path / "run")
-    explained, calls = _explain.explained_rows, []
+    explained, calls = _explainer.explained_rows, []
 
     def losing_rows(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
@@ -115,7 +115,7 @@ def test_the_attribution_folder_goes_while_it_is_filled(
         return explained(*arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_explain, "explained_rows", losing_rows)
+        patched.setattr(_explainer, "explained_rows", losing_rows)
         patched.setattr(_batches, "MOST_COPIES", 3)
         with pytest.raises(RecordingError, match=r"are not there any more|cannot write to"):
             rltools.explain(recording, policy, method=method, references=1)

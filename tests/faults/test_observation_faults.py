@@ -163,7 +163,7 @@ def test_row_31_observations_outside_their_space(make_policy: Make, make_env: Ma
         return np.full(3, 5.0 if env.t in (2, 3) else 0.0, np.float32), 1.0, env.t == 6, False, {}
 
     env = make_env(step=step, reset=lambda env: (np.zeros(3, np.float32), {}), observation_space=small)
-    with pytest.warns(OutsideSpaceWarning, match="6 observations lay outside") as caught:
+    with pytest.warns(OutsideSpaceWarning, match="6 observations were outside") as caught:
         recording = rltools.record(make_policy(env), env, episodes=3)
     assert len(caught) == 1
     assert caught[0].filename == __file__

@@ -63,11 +63,11 @@ def test_the_episodes(recording: rltools.Recording) -> None:
 
 
 def test_the_attributions(recording: rltools.Recording) -> None:
-    found = recording.attribution("gradient")
-    assert found.labels == ("logit:left", "logit:right")
-    assert found.unit == "score per unit"
-    assert found.values.shape == (12, 2, 4)
-    assert found.values[0].tolist() == [[1.0, 2.0, 3.0, 4.0], [-1.0, 0.5, 0.25, 0.0]]
+    result = recording.attribution("gradient")
+    assert result.labels == ("logit:left", "logit:right")
+    assert result.unit == "score per unit"
+    assert result.values.shape == (12, 2, 4)
+    assert result.values[0].tolist() == [[1.0, 2.0, 3.0, 4.0], [-1.0, 0.5, 0.25, 0.0]]
     complete = recording.attribution("integrated_gradients")
     assert complete.references is not None
     assert complete.references.shape == (8, 4)
@@ -119,10 +119,10 @@ def test_a_dict(nested: rltools.Recording) -> None:
 
 
 def test_the_attributions_of_a_dict(nested: rltools.Recording) -> None:
-    found = nested.attribution("gradient")
-    assert found.labels == nested.spec(nested.find("gradient")).labels
-    assert found.values.shape == (6, 5, 6)
-    assert found.values[0, 4].tolist() == [0, 0, 0, 0, 5, 0]
+    result = nested.attribution("gradient")
+    assert result.labels == nested.spec(nested.find("gradient")).labels
+    assert result.values.shape == (6, 5, 6)
+    assert result.values[0, 4].tolist() == [0, 0, 0, 0, 5, 0]
     exact = nested.attribution("shapley")
     assert exact.references is not None
     assert exact.references.shape == (3, 6)

@@ -17,7 +17,7 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def kept(make_policy: Make, make_env: Make, tmp_path: Path) -> Any:
+def stored(make_policy: Make, make_env: Make, tmp_path: Path) -> Any:
     env = make_env(length=4)
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=3, directory=tmp_path, frames=[1])
@@ -41,88 +41,88 @@ def flip_in_data(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_in_data, lambda path: path.write_bytes(b"")])
-def test_iterating_names_and_skips_it(damage: Callable[[Path], Any], kept: Any) -> None:
-    damage(kept.episode_path(1))
+def test_iterating_names_and_skips_it(damage: Callable[[Path], Any], stored: Any) -> None:
+    damage(stored.episode_path(1))
     with pytest.warns(DamagedFileWarning, match=r"000001\.parquet is damaged"):
-        assert [episode.outcome.number for episode in kept] == [0, 2]
+        assert [episode.outcome.number for episode in stored] == [0, 2]
     with pytest.raises(CorruptError, match=r"000001\.parquet is damaged .* once it is deleted"):
-        kept.episode(1)
+        stored.episode(1)
     with pytest.warns(DamagedFileWarning, match=r"000001\.parquet"):
-        labeled = kept.to_xarray()
+        labeled = stored.to_xarray()
     assert labeled["episode"].values.tolist() == [0] * 4 + [2] * 4
     assert not labeled["attribution_gradient"].isnull().any()
-    assert list(kept.damaged()) == [kept.episode_path(1)]
+    assert list(stored.damaged()) == [stored.episode_path(1)]
 
 
-def test_outcomes_skip_it(kept: Any) -> None:
-    truncate(kept.episode_path(2))
+def test_outcomes_skip_it(stored: Any) -> None:
+    truncate(stored.episode_path(2))
     with pytest.warns(DamagedFileWarning, match=r"000002\.parquet"):
-        assert [outcome.number for outcome in kept.outcomes()] == [0, 1]
+        assert [outcome.number for outcome in stored.outcomes()] == [0, 1]
 
 
-def test_an_episode_whose_end_is_lost_has_no_attributions(kept: Any) -> None:
-    truncate(kept.episode_path(0))
+def test_an_episode_whose_end_is_lost_has_no_attributions(stored: Any) -> None:
+    truncate(stored.episode_path(0))
     with pytest.warns(DamagedFileWarning, match=r"episodes/000000\.parquet"):
-        assert len(kept.attribution()) == 8
+        assert len(stored.attribution()) == 8
     with pytest.raises(CorruptError):
-        kept.attribution(episodes=[0])
+        stored.attribution(episodes=[0])
 
 
-def test_a_damaged_episode_that_could_not_be_explained(kept: Any) -> None:
-    flip_in_data(kept.episode_path(0))
-    attribution_file(kept, 0).unlink()
+def test_a_damaged_episode_that_could_not_be_explained(stored: Any) -> None:
+    flip_in_data(stored.episode_path(0))
+    attribution_file(stored, 0).unlink()
     with pytest.warns(DamagedFileWarning, match=r"episodes/000000\.parquet"):
-        assert len(kept.attribution("gradient")) == 8
+        assert len(stored.attribution("gradient")) == 8
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_damaged_attributions_are_nan(number: int, kept: Any) -> None:
-    truncate(attribution_file(kept, number))
+def test_damaged_attributions_are_nan(number: int, stored: Any) -> None:
+    truncate(attribution_file(stored, number))
     with pytest.warns(DamagedFileWarning, match=rf"00000{number}\.parquet is damaged"):
-        found = kept.attribution("gradient")
-    assert len(found) == 12
-    assert np.isnan(found.values).all((1, 2)).tolist() == [step // 4 == number for step in range(12)]
-    assert len(kept.attribution("input_x_gradient")) == 12
-    assert list(kept.damaged()) == [attribution_file(kept, number)]
+        attribution = stored.attribution("gradient")
+    assert len(attribution) == 12
+    assert np.isnan(attribution.values).all((1, 2)).tolist() == [step // 4 == number for step in range(12)]
+    assert len(stored.attribution("input_x_gradient")) == 12
+    assert list(stored.damaged()) == [attribution_file(stored, number)]
 
 
-def test_all_attributions_damaged(kept: Any) -> None:
-    for number in kept.numbers:
-        truncate(attribution_file(kept, number))
+def test_all_attributions_damaged(stored: Any) -> None:
+    for number in stored.numbers:
+        truncate(attribution_file(stored, number))
     with pytest.warns(DamagedFileWarning):
-        found = kept.attribution("gradient")
-    assert found.values.shape == (12, 1, 3)
-    assert np.isnan(found.values).all()
+        attribution = stored.attribution("gradient")
+    assert attribution.values.shape == (12, 1, 3)
+    assert np.isnan(attribution.values).all()
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '{"labels": 3}'])
-def test_a_damaged_question_leaves_the_others(text: str, kept: Any) -> None:
-    path = attribution_file(kept, 0).with_name("attribution.json")
+def test_a_damaged_question_leaves_the_others(text: str, stored: Any) -> None:
+    path = attribution_file(stored, 0).with_name("attribution.json")
     path.write_text(text)
     with pytest.warns(DamagedFileWarning, match=r"attribution\.json"):
-        assert [spec.method for spec in kept.specs.values()] == ["input_x_gradient"]
-    assert list(kept.damaged()) == [path]
+        assert [spec.method for spec in stored.specs.values()] == ["input_x_gradient"]
+    assert list(stored.damaged()) == [path]
 
 
-def test_damaged_frames(kept: Any) -> None:
-    path = kept.directory / "frames" / "000001.parquet"
+def test_damaged_frames(stored: Any) -> None:
+    path = stored.directory / "frames" / "000001.parquet"
     truncate(path)
     with pytest.raises(CorruptError, match=r"frames/000001\.parquet"):
-        kept.frames(1)
-    assert list(kept.damaged()) == [path]
+        stored.frames(1)
+    assert list(stored.damaged()) == [path]
 
 
-def test_nothing_is_damaged_while_another_process_writes(kept: Any) -> None:
-    (kept.directory / "episodes" / ".unfinished-000003.parquet").write_bytes(b"PAR1")
-    assert kept.damaged() == {}
-    assert len(list(kept)) == 3
+def test_nothing_is_damaged_while_another_process_writes(stored: Any) -> None:
+    (stored.directory / "episodes" / ".unfinished-000003.parquet").write_bytes(b"PAR1")
+    assert stored.damaged() == {}
+    assert len(list(stored)) == 3
 
 
-def test_a_parquet_file_of_somebody_else(kept: Any) -> None:
+def test_a_parquet_file_of_somebody_else(stored: Any) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.table({"x": [1, 2]}), kept.episode_path(0))
-    for read in (kept.episode, kept.outcome):
+    pq.write_table(pa.table({"x": [1, 2]}), stored.episode_path(0))
+    for read in (stored.episode, stored.outcome):
         with pytest.raises(CorruptError, match="it has no 'checksum'"):
             read(0)

@@ -78,9 +78,9 @@ def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
     assert (shown.title, shown.notes) == ("logit:chosen by gradient", ["score per standard deviation"])
     assert np.isfinite(shown.values).all()
     axes = rltools.plots.timeline(recording)
-    said = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
-    assert "logit:chosen" in said
-    assert "steps explained" not in said
+    message = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
+    assert "logit:chosen" in message
+    assert "steps explained" not in message
 
 
 def test_a_sample_that_is_asked_for_is_held_until_the_next_step_and_says_so(sampled):
@@ -90,10 +90,10 @@ def test_a_sample_that_is_asked_for_is_held_until_the_next_step_and_says_so(samp
     values = recording.attribution("shapley", episodes=[1]).values[:, 0]
     assert np.flatnonzero(np.isfinite(values).all(axis=1)).tolist() == [1, 4, 7]
     assert np.isnan(shown.values[:1]).all(), "before the first there is nothing to hold"
-    for first, held in ((1, (1, 2, 3)), (4, (4, 5, 6))):
-        for step in held:
+    for first, entries in ((1, (1, 2, 3)), (4, (4, 5, 6))):
+        for step in entries:
             np.testing.assert_array_equal(shown.values[step], values[first].astype(np.float64))
             assert shown.scores[step] == recording.attribution("shapley", episodes=[1]).scores[first, 0]
     axes = rltools.plots.timeline(recording, 1, method="shapley")
-    said = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
-    assert "1 of 3 steps explained, and held until the next" in " ".join(said.split())
+    message = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
+    assert "1 of 3 steps explained, and held until the next" in " ".join(message.split())

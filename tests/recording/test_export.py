@@ -58,8 +58,8 @@ def test_dimensions_variables_and_labels(make_policy: Make, make_env: Make) -> N
     second = recording.episode(1)
     assert (labeled["observation"].values[4:8] == second.observations).all()
     for label in ("centered:chosen", "logit:right"):
-        wanted = recording.attribution("gradient", label).values[:, 0]
-        assert (labeled["attribution_gradient"].sel(target=label).values == wanted).all()
+        expected = recording.attribution("gradient", label).values[:, 0]
+        assert (labeled["attribution_gradient"].sel(target=label).values == expected).all()
 
 
 def test_nan_where_nothing_was_asked(make_policy: Make, make_env: Make) -> None:
@@ -88,9 +88,9 @@ def test_one_attribution_of_it(make_policy: Make, make_env: Make) -> None:
     for target in ("logit:left", "logit:right"):
         rltools.explain(recording, policy, target=target)
     rltools.explain(recording, policy, method="input_x_gradient")
-    one = recording.to_xarray(method="gradient", target="logit:left")
-    assert one["target"].values.tolist() == ["logit:left"]
-    assert [name for name in one.data_vars if str(name).startswith("attribution")] == ["attribution_gradient"]
+    single = recording.to_xarray(method="gradient", target="logit:left")
+    assert single["target"].values.tolist() == ["logit:left"]
+    assert [name for name in single.data_vars if str(name).startswith("attribution")] == ["attribution_gradient"]
     with pytest.raises(RecordingError, match=r"no shapley in .*; explained there: gradient of logit:left"):
         recording.to_xarray(method="shapley")
 
@@ -166,8 +166,8 @@ def test_a_row_a_step(make_policy: Make, make_env: Make) -> None:
     ]
     assert len(table) == 8
     assert table["terminated"].tolist() == [False, False, False, True] * 2
-    wanted = recording.attribution()["height"][:, 0]
-    assert (table["gradient.centered:chosen.height"].to_numpy() == wanted).all()
+    expected = recording.attribution()["height"][:, 0]
+    assert (table["gradient.centered:chosen.height"].to_numpy() == expected).all()
 
 
 def test_tables_leave_pictures_out(make_policy: Make, make_env: Make) -> None:

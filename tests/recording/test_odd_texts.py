@@ -23,13 +23,13 @@ class Odd(gymnasium.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
         self.t = 0
-        return self.seen(), {}
+        return self.observe(), {}
 
     def step(self, action: Any) -> Any:
         self.t += 1
-        return self.seen(), 1.0, self.t > 4, False, {}
+        return self.observe(), 1.0, self.t > 4, False, {}
 
-    def seen(self) -> dict[str, Any]:
+    def observe(self) -> dict[str, Any]:
         return {KEY: np.array([self.t, -self.t], np.float32), "note": NOTE}
 
 

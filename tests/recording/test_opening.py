@@ -16,25 +16,25 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def kept(make_policy: Make, make_env: Make, tmp_path: Path) -> Any:
+def stored(make_policy: Make, make_env: Make, tmp_path: Path) -> Any:
     env = make_env(length=4)
     policy = make_policy(env)
     return rltools.explain(rltools.record(policy, env, episodes=3, directory=tmp_path / "run"), policy)
 
 
-def test_opened_again_it_is_the_same(kept: Any) -> None:
-    again = rltools.open_recording(str(kept.directory))
-    assert again.header == kept.header
+def test_opened_again_it_is_the_same(stored: Any) -> None:
+    again = rltools.open_recording(str(stored.directory))
+    assert again.header == stored.header
     assert again.numbers == (0, 1, 2)
     assert len(again) == 3
-    assert again.outcomes() == kept.outcomes()
-    assert (again.episode(1).scores == kept.episode(1).scores).all()
-    assert again.specs == kept.specs
-    assert (again.attribution().values == kept.attribution().values).all()
+    assert again.outcomes() == stored.outcomes()
+    assert (again.episode(1).scores == stored.episode(1).scores).all()
+    assert again.specs == stored.specs
+    assert (again.attribution().values == stored.attribution().values).all()
 
 
-def test_it_can_be_moved(kept: Any, tmp_path: Path) -> None:
-    kept.directory.rename(tmp_path / "elsewhere")
+def test_it_can_be_moved(stored: Any, tmp_path: Path) -> None:
+    stored.directory.rename(tmp_path / "elsewhere")
     assert len(list(rltools.open_recording(tmp_path / "elsewhere"))) == 3
 
 
@@ -43,35 +43,35 @@ def test_nothing_there(tmp_path: Path) -> None:
         rltools.open_recording(tmp_path)
 
 
-def test_an_episode_that_is_not_there(kept: Any) -> None:
+def test_an_episode_that_is_not_there(stored: Any) -> None:
     with pytest.raises(UnknownNameError, match=r"no episode 7 in .*; it has 3, numbered 0 to 2"):
-        kept.episode(7)
-    for number in kept.numbers:
-        kept.episode_path(number).unlink()
+        stored.episode(7)
+    for number in stored.numbers:
+        stored.episode_path(number).unlink()
     with pytest.raises(UnknownNameError, match="it is empty"):
-        kept.outcome(0)
+        stored.outcome(0)
 
 
-def test_only_episodes_count_as_episodes(kept: Any) -> None:
-    room = kept.directory / "episodes"
+def test_only_episodes_count_as_episodes(stored: Any) -> None:
+    room = stored.directory / "episodes"
     for name in (".unfinished-000009.parquet", "7.parquet", "notes.parquet", "²³.parquet", "000008.parquet.bak"):
         (room / name).write_text("not an episode")
     (room / "000011.parquet").mkdir()
-    assert kept.numbers == (0, 1, 2)
+    assert stored.numbers == (0, 1, 2)
 
 
-def test_some_episodes_attributions(kept: Any) -> None:
-    everything = kept.attribution().values
+def test_some_episodes_attributions(stored: Any) -> None:
+    everything = stored.attribution().values
     assert everything.shape == (12, 1, 3)
-    assert (kept.attribution(episodes=[2, 0]).values == everything[[8, 9, 10, 11, 0, 1, 2, 3]]).all()
-    assert kept.attribution(episodes=[]).values.shape == (0, 1, 3)
+    assert (stored.attribution(episodes=[2, 0]).values == everything[[8, 9, 10, 11, 0, 1, 2, 3]]).all()
+    assert stored.attribution(episodes=[]).values.shape == (0, 1, 3)
 
 
-def test_an_episode_that_is_not_explained_yet(kept: Any) -> None:
-    next((kept.directory / "attributions").glob("*/000001.parquet")).unlink()
+def test_an_episode_that_is_not_explained_yet(stored: Any) -> None:
+    next((stored.directory / "attributions").glob("*/000001.parquet")).unlink()
     with pytest.raises(RecordingError, match=r"episode 1 of .* is not explained yet"):
-        kept.attribution()
-    assert len(kept.attribution(episodes=[0, 2])) == 8
+        stored.attribution()
+    assert len(stored.attribution(episodes=[0, 2])) == 8
 
 
 def test_the_best_predictor_speaks_first(make_policy: Make, make_env: Make) -> None:
@@ -95,32 +95,32 @@ def test_nothing_explained_yet(make_policy: Make, make_env: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda header: header.pop("seed"), "lacks 'seed'"),
         (lambda header: header.pop("format"), "format None"),
         (lambda header: header.update(format="1"), "format '1'"),
         (lambda header: header.update(format=True), "format True"),
         (lambda header: header.update(format=0), "format 0"),
-        (lambda header: header.update(action_names=5), "not as it should be"),
+        (lambda header: header.update(action_names=5), "and must be"),
         (lambda header: header["features"].update(names=["a"]), "1 names for an observation"),
-        (lambda header: header.update(features=[]), "not as it should be"),
+        (lambda header: header.update(features=[]), "and must be"),
     ],
 )
-def test_an_edited_header(change: Callable[[Any], Any], said: str, kept: Any) -> None:
-    path = kept.directory / "recording.json"
+def test_an_edited_header(change: Callable[[Any], Any], message: str, stored: Any) -> None:
+    path = stored.directory / "recording.json"
     header = json.loads(path.read_text())
     change(header)
     path.write_text(json.dumps(header))
-    with pytest.raises(CorruptError, match=said):
-        rltools.open_recording(kept.directory)
+    with pytest.raises(CorruptError, match=message):
+        rltools.open_recording(stored.directory)
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"format": 1', "\udcff"])
-def test_a_damaged_header(text: str, kept: Any) -> None:
-    (kept.directory / "recording.json").write_bytes(text.encode(errors="surrogateescape"))
+def test_a_damaged_header(text: str, stored: Any) -> None:
+    (stored.directory / "recording.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(CorruptError, match=r"recording\.json"):
-        rltools.open_recording(kept.directory)
+        rltools.open_recording(stored.directory)
 
 
 def test_headers_keep_any_name_exactly(make_policy: Make, make_env: Make) -> None:

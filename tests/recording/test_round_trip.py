@@ -37,10 +37,10 @@ def written(path: Path, *blocks: Columns, metadata: dict[str, str] | None = None
     return path
 
 
-def assert_same(found: np.ndarray, given: np.ndarray) -> None:
-    assert found.dtype == given.dtype
-    assert found.shape == given.shape
-    assert found.tobytes() == given.tobytes()
+def assert_same(actual: np.ndarray, original: np.ndarray) -> None:
+    assert actual.dtype == original.dtype
+    assert actual.shape == original.shape
+    assert actual.tobytes() == original.tobytes()
 
 
 @pytest.mark.parametrize("dtype", KINDS)
@@ -79,13 +79,13 @@ def test_any_array(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
             st.lists(st.text(min_size=1, max_size=8).filter(is_plain), min_size=1, max_size=3, unique=True)
         )
     }
-    said = data.draw(st.dictionaries(st.sampled_from(["fault", "b", "c"]), st.text(st.characters(codec="utf-8"))))
-    path = written(tmp_path_factory.mktemp("any") / "a.parquet", columns, metadata=said)
-    found = read_columns(path)
-    assert list(found) == list(columns)
+    message = data.draw(st.dictionaries(st.sampled_from(["fault", "b", "c"]), st.text(st.characters(codec="utf-8"))))
+    path = written(tmp_path_factory.mktemp("any") / "a.parquet", columns, metadata=message)
+    actual = read_columns(path)
+    assert list(actual) == list(columns)
     for name, values in columns.items():
-        assert_same(found[name], values)
-    assert {name: value for name, value in read_metadata(path).items() if name != CONTENT} == said
+        assert_same(actual[name], values)
+    assert {name: value for name, value in read_metadata(path).items() if name != CONTENT} == message
 
 
 def is_plain(name: str) -> bool:
@@ -99,11 +99,11 @@ def test_blocks_are_joined_and_cut_anywhere(
 ) -> None:
     blocks = [{"x": filled((2,), "float32", size), "y": filled((), "int64", size)} for size in cuts]
     path = written(tmp_path_factory.mktemp("cut") / "a.parquet", *blocks)
-    wanted = np.concatenate([block["x"] for block in blocks])
+    full_column = np.concatenate([block["x"] for block in blocks])
     parts = list(read_blocks(path, ["y", "x"], rows))
     assert all(len(part["x"]) <= rows for part in parts)
-    assert_same(np.concatenate([wanted[:0], *(part["x"] for part in parts)]), wanted)
-    assert_same(read_columns(path)["x"], wanted)
+    assert_same(np.concatenate([full_column[:0], *(part["x"] for part in parts)]), full_column)
+    assert_same(read_columns(path)["x"], full_column)
 
 
 @given(
@@ -140,7 +140,7 @@ def episode_columns(rows: int, shape: tuple[int, ...] = (4,)) -> Columns:
 def test_encodings(tmp_path: Path) -> None:
     columns = episode_columns(500) | {"pixels": filled((4, 3, 2), "uint8", 500)}
     groups = pq.read_metadata(written(tmp_path / "a.parquet", columns)).row_group(0)
-    found = {group.path_in_schema: group for group in map(groups.column, range(groups.num_columns))}
+    actual = {group.path_in_schema: group for group in map(groups.column, range(groups.num_columns))}
     split = {
         "observation.list.element",
         "score.list.element",
@@ -148,8 +148,8 @@ def test_encodings(tmp_path: Path) -> None:
         "action",
         "reward",
     }
-    assert set(found) == split | {"terminated", "truncated"}
-    for name, group in found.items():
+    assert set(actual) == split | {"terminated", "truncated"}
+    for name, group in actual.items():
         assert group.compression == "ZSTD", name
         assert not group.has_dictionary_page, name
         assert not any("DICTIONARY" in encoding for encoding in group.encodings), name
@@ -178,5 +178,5 @@ def test_columns_are_tensors_to_anyone(tmp_path: Path) -> None:
 def test_frames_are_bytes(tmp_path: Path) -> None:
     frames = np.empty(2, object)
     frames[:] = [b"RIFF\x00\xff", b""]
-    found: Any = read_columns(written(tmp_path / "a.parquet", {"frame": frames}))["frame"]
-    assert list(found) == [b"RIFF\x00\xff", b""]
+    actual: Any = read_columns(written(tmp_path / "a.parquet", {"frame": frames}))["frame"]
+    assert list(actual) == [b"RIFF\x00\xff", b""]

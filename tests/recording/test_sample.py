@@ -10,11 +10,11 @@ from rltools.recording.attribution import first_sampled
 @pytest.mark.parametrize("every", [2, 3, 5, 20, 50, 300])
 def test_beginnings_and_ends_of_episodes_are_sampled_like_the_rest(every):
     length, episodes = 40, 300
-    taken = np.zeros(length)
+    counts = np.zeros(length)
     for number in range(episodes):
-        taken[first_sampled(number, every) :: every] += 1
-    assert taken.sum() == pytest.approx(length * episodes / every, rel=0.02)
-    thirds = [part.sum() for part in np.array_split(taken[:39], 3)]
+        counts[first_sampled(number, every) :: every] += 1
+    assert counts.sum() == pytest.approx(length * episodes / every, rel=0.02)
+    thirds = [part.sum() for part in np.array_split(counts[:39], 3)]
     assert max(thirds) < 1.2 * min(thirds)
 
 

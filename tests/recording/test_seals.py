@@ -43,7 +43,7 @@ def original(make_policy: Make, make_env: Make, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def kept(original: Path, tmp_path: Path) -> rltools.Recording:
+def stored(original: Path, tmp_path: Path) -> rltools.Recording:
     return rltools.open_recording(shutil.copytree(original, tmp_path / "run"))
 
 
@@ -73,14 +73,14 @@ def everything(recording: rltools.Recording) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_flipped_bit_of_a_file_of_rows_goes_unnoticed(kind: str, kept: rltools.Recording) -> None:
-    path = file_of(kept, KINDS[kind])
+def test_no_flipped_bit_of_a_file_of_rows_goes_unnoticed(kind: str, stored: rltools.Recording) -> None:
+    path = file_of(stored, KINDS[kind])
     good = path.read_bytes()
-    assert check_seal(io.BytesIO(good), whole=True)
+    assert check_seal(io.BytesIO(good), rows=True)
     read_whole = 0
     for bit, content in flipped(good):
         try:
-            sealed = check_seal(io.BytesIO(content), whole=True)
+            sealed = check_seal(io.BytesIO(content), rows=True)
         except ValueError:
             if bit % 211:
                 continue
@@ -93,18 +93,18 @@ def test_no_flipped_bit_of_a_file_of_rows_goes_unnoticed(kind: str, kept: rltool
                 read(path)
     assert 8 * len(MAGIC) <= read_whole < 1000
     path.write_bytes(good)
-    everything(kept)
+    everything(stored)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_file_says_of_its_rows_is_trusted_without_reading_them(kind: str, kept: rltools.Recording) -> None:
+def test_what_a_file_says_of_its_rows_is_trusted_without_reading_them(kind: str, stored: rltools.Recording) -> None:
     """Row counts are in the footer: none of its bits flips unnoticed, though rows are not looked at."""
-    path = file_of(kept, KINDS[kind])
+    path = file_of(stored, KINDS[kind])
     good = path.read_bytes()
     footer = good.index(MAGIC)
     for bit, content in flipped(good[footer:]):
         try:
-            sealed = check_seal(io.BytesIO(good[:footer] + content), whole=False)
+            sealed = check_seal(io.BytesIO(good[:footer] + content), rows=False)
         except ValueError:
             continue
         assert not sealed, bit
@@ -114,8 +114,8 @@ def test_what_a_file_says_of_its_rows_is_trusted_without_reading_them(kind: str,
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_no_flipped_bit_of_a_text_goes_unnoticed(kind: str, kept: rltools.Recording) -> None:
-    path = file_of(kept, TEXTS[kind])
+def test_no_flipped_bit_of_a_text_goes_unnoticed(kind: str, stored: rltools.Recording) -> None:
+    path = file_of(stored, TEXTS[kind])
     key = path.parent.name
     for bit, content in flipped(path.read_bytes()):
         try:
@@ -125,14 +125,14 @@ def test_no_flipped_bit_of_a_text_goes_unnoticed(kind: str, kept: rltools.Record
                 continue
         path.write_bytes(content)
         with pytest.raises(RecordingError) as caught:
-            rltools.open_recording(kept.directory).spec(key)
+            rltools.open_recording(stored.directory).spec(key)
         assert path.name in str(caught.value), bit
         assert "\n" not in str(caught.value), bit
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *TEXTS])
-def test_lost_and_added_bytes(kind: str, kept: rltools.Recording) -> None:
-    path = file_of(kept, (KINDS | TEXTS)[kind])
+def test_lost_and_added_bytes(kind: str, stored: rltools.Recording) -> None:
+    path = file_of(stored, (KINDS | TEXTS)[kind])
     good = path.read_bytes()
     for content in (
         b"",
@@ -147,7 +147,7 @@ def test_lost_and_added_bytes(kind: str, kept: rltools.Recording) -> None:
     ):
         path.write_bytes(content)
         with pytest.raises(RecordingError, match=path.name):
-            read(kept, path)
+            read(stored, path)
 
 
 def read(recording: rltools.Recording, path: Path) -> Any:
@@ -157,133 +157,135 @@ def read(recording: rltools.Recording, path: Path) -> Any:
     return recording.spec(path.parent.name) if path.suffix == ".json" else read_columns(path)
 
 
-def copy_over(kept: rltools.Recording, source: str, target: str) -> Path:
-    path = file_of(kept, target)
-    shutil.copy(file_of(kept, source), path)
+def copy_over(stored: rltools.Recording, source: str, target: str) -> Path:
+    path = file_of(stored, target)
+    shutil.copy(file_of(stored, source), path)
     return path
 
 
-def test_an_episode_under_the_name_of_another(kept: rltools.Recording) -> None:
-    path = copy_over(kept, "episodes/000002.parquet", "episodes/000001.parquet")
-    for read in (kept.episode, kept.outcome):
-        with pytest.raises(CorruptError, match=r"it is of episode 000002, and its name says 000001"):
+def test_an_episode_under_the_name_of_another(stored: rltools.Recording) -> None:
+    path = copy_over(stored, "episodes/000002.parquet", "episodes/000001.parquet")
+    for read in (stored.episode, stored.outcome):
+        with pytest.raises(CorruptError, match=r"it holds episode 000002, and its name says 000001"):
             read(1)
-    assert path in kept.damaged()
+    assert path in stored.damaged()
     with pytest.warns(DamagedFileWarning, match="000001"):
-        assert [episode.outcome.number for episode in kept] == [0, 2]
+        assert [episode.outcome.number for episode in stored] == [0, 2]
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_attributions_of_another_episode(number: int, kept: rltools.Recording) -> None:
+def test_attributions_of_another_episode(number: int, stored: rltools.Recording) -> None:
     folder = f"attributions/{GRADIENT}-*"
-    path = copy_over(kept, f"{folder}/00000{number}.parquet", f"{folder}/000001.parquet")
-    with pytest.warns(DamagedFileWarning, match=f"it is of episode 00000{number}, and its name says 000001"):
-        found = kept.attribution("gradient")
-    assert np.isnan(found.values[3:6]).all()
-    assert list(kept.damaged()) == [path]
+    path = copy_over(stored, f"{folder}/00000{number}.parquet", f"{folder}/000001.parquet")
+    with pytest.warns(DamagedFileWarning, match=f"it holds episode 00000{number}, and its name says 000001"):
+        damage = stored.attribution("gradient")
+    assert np.isnan(damage.values[3:6]).all()
+    assert list(stored.damaged()) == [path]
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
-        ("draws/000002.parquet", "it is of episode 000002, and its name says 000001"),
+        ("draws/000002.parquet", "it holds episode 000002, and its name says 000001"),
         ("000001.parquet", 'it has no .*"without" does not exist'),
     ],
 )
-def test_something_else_in_the_place_of_draws(source: str, said: str, kept: rltools.Recording) -> None:
-    path = copy_over(kept, f"attributions/{SHAPLEY}-*/{source}", KINDS["draws"])
+def test_something_else_in_the_place_of_draws(source: str, message: str, stored: rltools.Recording) -> None:
+    path = copy_over(stored, f"attributions/{SHAPLEY}-*/{source}", KINDS["draws"])
     key = path.parent.parent.name
-    with pytest.warns(DamagedFileWarning, match=said):
-        assert read_draws(kept, key, 1) is None
-    assert list(kept.damaged()) == [path]
-    with pytest.warns(DamagedFileWarning, match=said):
-        found = rltools.summarize(kept, method="shapley")
-    assert not found.overall.draws
-    assert any("what each of them adds was not kept" in note for note in found.notes)
-    assert read_draws(kept, key, 0) is not None
+    with pytest.warns(DamagedFileWarning, match=message):
+        assert read_draws(stored, key, 1) is None
+    assert list(stored.damaged()) == [path]
+    with pytest.warns(DamagedFileWarning, match=message):
+        damage = rltools.summarize(stored, method="shapley")
+    assert not damage.overall.draws
+    assert any("what each of them adds was not kept" in note for note in damage.notes)
+    assert read_draws(stored, key, 0) is not None
 
 
-def test_draws_in_the_place_of_attributions(kept: rltools.Recording) -> None:
-    path = copy_over(kept, KINDS["draws"], KINDS["attributions"])
+def test_draws_in_the_place_of_attributions(stored: rltools.Recording) -> None:
+    path = copy_over(stored, KINDS["draws"], KINDS["attributions"])
     with pytest.warns(DamagedFileWarning, match=r"it has no 'scores'"):
-        assert np.isnan(kept.attribution("shapley").values[3:6]).all()
-    assert list(kept.damaged()) == [path]
+        assert np.isnan(stored.attribution("shapley").values[3:6]).all()
+    assert list(stored.damaged()) == [path]
 
 
-def test_draws_that_are_deleted_are_made_anew(kept: rltools.Recording, make_policy: Make, make_env: Make) -> None:
-    path = file_of(kept, KINDS["draws"])
+def test_draws_that_are_deleted_are_made_anew(stored: rltools.Recording, make_policy: Make, make_env: Make) -> None:
+    path = file_of(stored, KINDS["draws"])
     good = path.read_bytes()
     path.unlink()
-    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", references=2)
+    rltools.explain(stored, make_policy(make_env(length=3)), method="shapley", references=2)
     assert path.read_bytes() == good
     left = path.with_name(".unfinished-000002.parquet")
     left.write_bytes(b"PAR1")
-    file_of(kept, f"attributions/{SHAPLEY}-*/000002.parquet").unlink()
-    rltools.explain(kept, make_policy(make_env(length=3)), method="shapley", references=2)
+    file_of(stored, f"attributions/{SHAPLEY}-*/000002.parquet").unlink()
+    rltools.explain(stored, make_policy(make_env(length=3)), method="shapley", references=2)
     assert not left.exists()
-    assert kept.damaged() == {}
+    assert stored.damaged() == {}
 
 
-def test_attributions_of_another_method(kept: rltools.Recording) -> None:
-    path = copy_over(kept, f"attributions/{SHAPLEY}-*/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet")
-    with pytest.warns(DamagedFileWarning, match="it answers another question"):
-        kept.attribution("gradient")
-    assert list(kept.damaged()) == [path]
+def test_attributions_of_another_method(stored: rltools.Recording) -> None:
+    path = copy_over(stored, f"attributions/{SHAPLEY}-*/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet")
+    with pytest.warns(DamagedFileWarning, match="it belongs to another attribution.json"):
+        stored.attribution("gradient")
+    assert list(stored.damaged()) == [path]
 
 
-def test_the_question_of_another_attribution(kept: rltools.Recording) -> None:
-    copy_over(kept, f"attributions/{SHAPLEY}-*/attribution.json", f"attributions/{GRADIENT}-*/attribution.json")
-    assert len(kept.damaged()) == 3
-    key = next(key for key in kept.specs if key.startswith("gradient"))
-    with pytest.warns(DamagedFileWarning, match="it answers another question"):
-        assert np.isnan(kept.attribution_of(key).values).all()
+def test_the_question_of_another_attribution(stored: rltools.Recording) -> None:
+    copy_over(stored, f"attributions/{SHAPLEY}-*/attribution.json", f"attributions/{GRADIENT}-*/attribution.json")
+    assert len(stored.damaged()) == 3
+    key = next(key for key in stored.specs if key.startswith("gradient"))
+    with pytest.warns(DamagedFileWarning, match="it belongs to another attribution.json"):
+        assert np.isnan(stored.attribution_of(key).values).all()
 
 
 def test_folders_that_changed_their_names_answer_no_other_question(
-    kept: rltools.Recording, make_policy: Make, make_env: Make
+    stored: rltools.Recording, make_policy: Make, make_env: Make
 ) -> None:
-    gradient, shapley = sorted((kept.directory / "attributions").iterdir())
-    aside = gradient.rename(kept.directory / "aside")
+    gradient, shapley = sorted((stored.directory / "attributions").iterdir())
+    aside = gradient.rename(stored.directory / "aside")
     shapley.rename(gradient)
     aside.rename(shapley)
     policy = make_policy(make_env(length=3))
     with pytest.raises(CorruptError, match=r"holds method shapley .* its name is that of method gradient .* delete it"):
-        rltools.explain(kept, policy)
+        rltools.explain(stored, policy)
     shutil.rmtree(gradient)
-    assert rltools.explain(kept, policy).attribution().method == "gradient"
+    assert rltools.explain(stored, policy).attribution().method == "gradient"
 
 
-def test_other_references(kept: rltools.Recording, make_policy: Make, make_env: Make) -> None:
+def test_other_references(stored: rltools.Recording, make_policy: Make, make_env: Make) -> None:
     env = make_env(length=3)
-    rltools.explain(kept, make_policy(env), method="shapley", references=2, seed=5)
-    first, second = kept.directory.glob(f"attributions/{SHAPLEY}-*/reference.parquet")
+    rltools.explain(stored, make_policy(env), method="shapley", references=2, seed=5)
+    first, second = stored.directory.glob(f"attributions/{SHAPLEY}-*/reference.parquet")
     shutil.copy(second, first)
-    with pytest.warns(DamagedFileWarning, match="it compares with other states"):
-        kept.attribution_of(first.parent.name)
+    with pytest.warns(DamagedFileWarning, match="it was computed with other references"):
+        stored.attribution_of(first.parent.name)
     first.unlink()
     with pytest.warns(DamagedFileWarning, match=r"reference\.parquet is missing"):
-        kept.attribution_of(first.parent.name)
+        stored.attribution_of(first.parent.name)
 
 
-def test_files_of_another_recording(kept: rltools.Recording, make_policy: Make, make_env: Make, tmp_path: Path) -> None:
+def test_files_of_another_recording(
+    stored: rltools.Recording, make_policy: Make, make_env: Make, tmp_path: Path
+) -> None:
     env = make_env(length=3)
     policy = make_policy(env)
     other = rltools.record(policy, env, episodes=3, seed=100, directory=tmp_path / "other", frames=[0, 1])
     rltools.explain(other, policy)
     for pattern in ("episodes/000001.parquet", "frames/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet"):
-        shutil.copy(file_of(other, pattern), file_of(kept, pattern))
-        assert "it is of another recording" in kept.damaged()[file_of(kept, pattern)]
-    with pytest.raises(CorruptError, match="it is of another recording"):
-        kept.episode(1)
-    shutil.copy(other.directory / "recording.json", kept.directory)
-    with pytest.raises(CorruptError, match="it is of another recording"):
-        rltools.open_recording(kept.directory).episode(0)
+        shutil.copy(file_of(other, pattern), file_of(stored, pattern))
+        assert "it belongs to another recording" in stored.damaged()[file_of(stored, pattern)]
+    with pytest.raises(CorruptError, match="it belongs to another recording"):
+        stored.episode(1)
+    shutil.copy(other.directory / "recording.json", stored.directory)
+    with pytest.raises(CorruptError, match="it belongs to another recording"):
+        rltools.open_recording(stored.directory).episode(0)
 
 
-def test_an_episode_that_was_made_anew_has_other_attributions(kept: rltools.Recording, make_env: Make) -> None:
+def test_an_episode_that_was_made_anew_has_other_attributions(stored: rltools.Recording, make_env: Make) -> None:
     """The same number and seed, and other rows: what explained the old ones does not explain these."""
-    episode = kept.episode(1)
-    path = kept.episode_path(1)
+    episode = stored.episode(1)
+    path = stored.episode_path(1)
     from rltools.recording.episode import episode_metadata, recorded_leaves
     from rltools.recording.writers import BlockFile
     from rltools.spaces.leaves import pick
@@ -294,10 +296,10 @@ def test_an_episode_that_was_made_anew_has_other_attributions(kept: rltools.Reco
     columns |= {"terminated": episode.terminated, "truncated": episode.truncated}
     file.write({"observation": pick(episode.observations, leaf) + 1, **columns})
     file.finish(episode_metadata(episode.outcome, {"observation": episode.final_observation}))
-    with pytest.warns(DamagedFileWarning, match="it was made of other rows"):
-        kept.attribution("gradient")
-    with pytest.raises(CorruptError, match="it was made of other rows"):
-        kept.frames(1)
+    with pytest.warns(DamagedFileWarning, match="it was made from other rows"):
+        stored.attribution("gradient")
+    with pytest.raises(CorruptError, match="it was made from other rows"):
+        stored.frames(1)
 
 
 EDITS: tuple[tuple[Callable[[dict[str, Any]], Any], str], ...] = (
@@ -312,8 +314,8 @@ EDITS: tuple[tuple[Callable[[dict[str, Any]], Any], str], ...] = (
     (lambda header: header.update(action_names="left"), "key 'action_names' is 'left'"),
     (lambda header: header.update(versions={"numpy": 2}), "key 'versions' is"),
     (lambda header: header.update(notes=None), "key 'notes' is None"),
-    (lambda header: header.update(environment="{"), "key 'environment' is not"),
-    (lambda header: header.update(environment='{"id": 3}'), "key 'environment' is not"),
+    (lambda header: header.update(environment="{"), "key 'environment' must be"),
+    (lambda header: header.update(environment='{"id": 3}'), "key 'environment' must be"),
     (lambda header: header.update(sede=7), "unknown key 'sede'"),
     (lambda header: header.pop("policy"), "lacks 'policy'"),
     (lambda header: header["features"].update(shape=[-3]), "key 'features' has the shape"),
@@ -324,12 +326,12 @@ EDITS: tuple[tuple[Callable[[dict[str, Any]], Any], str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("edit", "said"), EDITS, ids=[said for _, said in EDITS])
+@pytest.mark.parametrize(("edit", "message"), EDITS, ids=[message for _, message in EDITS])
 @pytest.mark.parametrize("sealed", [True, False])
 def test_an_edited_header_names_file_and_key(
-    edit: Callable[[dict[str, Any]], Any], said: str, sealed: bool, kept: rltools.Recording
+    edit: Callable[[dict[str, Any]], Any], message: str, sealed: bool, stored: rltools.Recording
 ) -> None:
-    path = kept.directory / "recording.json"
+    path = stored.directory / "recording.json"
     header = json.loads(path.read_text())
     if sealed:
         del header["seal"], header["format"]
@@ -340,14 +342,14 @@ def test_an_edited_header_names_file_and_key(
         edit(header)
         path.write_text(json.dumps(header | {"format": 1}))
     with pytest.raises(CorruptError) as caught:
-        rltools.open_recording(kept.directory)
+        rltools.open_recording(stored.directory)
     assert f"{path}" in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"every": 0}, "key 'every' is 0"),
         ({"every": True}, "key 'every' is True"),
@@ -360,22 +362,22 @@ def test_an_edited_header_names_file_and_key(
         ({"format": 1.5}, "has format 1.5"),
     ],
 )
-def test_an_edited_question_names_file_and_key(change: dict[str, Any], said: str, kept: rltools.Recording) -> None:
-    path = file_of(kept, TEXTS["question"])
+def test_an_edited_question_names_file_and_key(change: dict[str, Any], message: str, stored: rltools.Recording) -> None:
+    path = file_of(stored, TEXTS["question"])
     content = json.loads(path.read_text())
     del content["seal"], content["format"]
     path.write_text(json.dumps(content | change))
     with pytest.raises(CorruptError) as caught:
-        kept.spec(path.parent.name)
+        stored.spec(path.parent.name)
     assert f"{path}" in str(caught.value)
-    assert said in str(caught.value)
-    assert list(kept.damaged())[-1:] == [path] or path in kept.damaged()
+    assert message in str(caught.value)
+    assert list(stored.damaged())[-1:] == [path] or path in stored.damaged()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ('{"format": 1, "seed": 1, "seed": 2}', "the key 'seed' is there twice"),
+        ('{"format": 1, "seed": 1, "seed": 2}', "the key 'seed' appears twice"),
         ("[" * 100_000, "nested too deeply"),
         ('{"format": ' + "1" * 5000 + "}", "not readable JSON"),
         ('{"format": 1e400}', "format inf"),
@@ -385,32 +387,32 @@ def test_an_edited_question_names_file_and_key(change: dict[str, Any], said: str
         ("", "not readable JSON"),
     ],
 )
-def test_what_is_no_json_of_ours(text: str, said: str, kept: rltools.Recording) -> None:
-    for path in (kept.directory / "recording.json", file_of(kept, TEXTS["question"])):
+def test_what_is_no_json_of_ours(text: str, message: str, stored: rltools.Recording) -> None:
+    for path in (stored.directory / "recording.json", file_of(stored, TEXTS["question"])):
         path.write_bytes(text.encode(errors="surrogateescape"))
-        with pytest.raises(CorruptError, match=said):
-            read(kept, path)
+        with pytest.raises(CorruptError, match=message):
+            read(stored, path)
 
 
-def test_a_sealed_file_does_not_pass_as_one_of_before_there_were_seals(kept: rltools.Recording) -> None:
-    path = kept.directory / "recording.json"
+def test_a_sealed_file_does_not_pass_as_one_of_before_there_were_seals(stored: rltools.Recording) -> None:
+    path = stored.directory / "recording.json"
     header = json.loads(path.read_text())
     del header["seal"]
     path.write_text(json.dumps(header))
-    with pytest.raises(CorruptError, match="does not fit its key 'seal'"):
-        rltools.open_recording(kept.directory)
-    episode = kept.episode_path(0)
+    with pytest.raises(CorruptError, match="does not match its key 'seal'"):
+        rltools.open_recording(stored.directory)
+    episode = stored.episode_path(0)
     content = episode.read_bytes()
     start = content.index(MAGIC)
     episode.write_bytes(content[:start] + content[start + 28 :])
     with pytest.raises(CorruptError, match="it has no 'checksum'"):
-        kept.episode(0)
+        stored.episode(0)
 
 
-def test_other_programs_read_sealed_files(kept: rltools.Recording) -> None:
+def test_other_programs_read_sealed_files(stored: rltools.Recording) -> None:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(kept.episode_path(1), page_checksum_verification=True)
+    table = pq.read_table(stored.episode_path(1), page_checksum_verification=True)
     assert table.num_rows == 3
     assert table["reward"].to_pylist() == [1.0, 1.0, 1.0]
 
@@ -426,12 +428,12 @@ def test_half_a_surrogate_pair_in_a_name_is_kept(make_policy: Make, make_env: Ma
 
 
 def test_an_episode_in_the_place_of_another_is_not_explained(
-    kept: rltools.Recording, make_policy: Make, make_env: Make
+    stored: rltools.Recording, make_policy: Make, make_env: Make
 ) -> None:
-    copy_over(kept, "episodes/000002.parquet", "episodes/000001.parquet")
-    with pytest.warns(DamagedFileWarning, match="it is of episode 000002"):
-        explained = rltools.explain(kept, make_policy(make_env(length=3)), method="input_x_gradient")
-    assert [path.name for path in sorted((kept.directory / "attributions" / explained.asked[-1]).glob("0*"))] == [
+    copy_over(stored, "episodes/000002.parquet", "episodes/000001.parquet")
+    with pytest.warns(DamagedFileWarning, match="it holds episode 000002"):
+        explained = rltools.explain(stored, make_policy(make_env(length=3)), method="input_x_gradient")
+    assert [path.name for path in sorted((stored.directory / "attributions" / explained.requested[-1]).glob("0*"))] == [
         "000000.parquet",
         "000002.parquet",
     ]

@@ -49,28 +49,28 @@ def test_what_was_asked_in_a_call_is_what_its_result_answers(
     twice: tuple[rltools.Recording, rltools.Recording], policy: Any
 ) -> None:
     few, many = twice
-    keys = few.asked[-1], many.asked[-1]
+    keys = few.requested[-1], many.requested[-1]
     assert not np.array_equal(values(few, keys[0]), values(few, keys[1]))
     for answered, key in zip(twice, keys, strict=True):
         assert np.array_equal(answered.attribution("shapley").values, values(answered, key))
         assert rltools.summarize(answered).key == key
     again = rltools.explain(many, policy, method="shapley", references=1)
     assert again.find("shapley") == keys[0]
-    assert again.asked == (keys[1], keys[0])
+    assert again.requested == (keys[1], keys[0])
 
 
 def test_where_several_fit_an_error_lists_them_and_says_how_to_choose(
     twice: tuple[rltools.Recording, rltools.Recording], recording: rltools.Recording
 ) -> None:
-    few, many = (answered.asked[-1] for answered in twice)
+    few, many = (answered.requested[-1] for answered in twice)
     for ask in (recording.find, recording.attribution, lambda: rltools.summarize(recording, method="shapley")):
         with pytest.raises(RecordingError) as caught:
             ask()
-        said = str(caught.value)
-        assert "2 attributions" in said
-        assert f"{few} (shapley of centered:chosen (reference 1 visited states, seed 0))" in said
-        assert f"{many} (shapley of centered:chosen (reference 5 visited states, seed 0))" in said
-        assert "--method" in said
+        message = str(caught.value)
+        assert "2 attributions" in message
+        assert f"{few} (shapley of centered:chosen (reference 1 visited states, seed 0))" in message
+        assert f"{many} (shapley of centered:chosen (reference 5 visited states, seed 0))" in message
+        assert "--method" in message
     for key in (few, many):
         assert recording.find(key) == key
         assert np.array_equal(recording.attribution(key).values, values(recording, key))
@@ -81,16 +81,16 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
     twice: tuple[rltools.Recording, rltools.Recording], recording: rltools.Recording
 ) -> None:
     for answered in twice:
-        key = answered.asked[-1]
+        key = answered.requested[-1]
         references = f"reference {answered.spec(key).parameters['reference']}"
         for name in ("importance", "beeswarm", "decision", "timeline"):
             axes = getattr(rltools.plots, name)(recording, method=key)
-            drawn = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
-            assert references in " ".join(drawn.split()), name
+            texts = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
+            assert references in " ".join(texts.split()), name
         assert any(references in finding for finding in rltools.summarize(recording, method=key).findings)
         page = rltools.replay(recording, 0, recording.directory / "page.html", method=key)
         assert page.read_text().count('"method":"shapley"') == 1
-    both = rltools.plots.importance(recording, method=[answered.asked[-1] for answered in twice])
+    both = rltools.plots.importance(recording, method=[answered.requested[-1] for answered in twice])
     legend = both.get_legend()
     assert legend is not None
     assert len({text.get_text() for text in legend.get_texts()}) == 2
@@ -101,7 +101,7 @@ def test_a_page_shows_all_that_fit_and_a_video_refuses(
     recording: rltools.Recording,
     policy: Any,
 ) -> None:
-    few, many = (answered.asked[-1] for answered in twice)
+    few, many = (answered.requested[-1] for answered in twice)
     rltools.explain(recording, policy, method="gradient")
     first, second = sorted((few, many))
     path = recording.directory / "page.html"
@@ -111,7 +111,7 @@ def test_a_page_shows_all_that_fit_and_a_video_refuses(
         for page in pages:
             assert re.findall(r'"method":"(\w+)"', page) == ["shapley", "shapley", *others]
             apart = [f"reference {recording.spec(key).parameters['reference']}" for key in (first, second)]
-            assert re.findall(r'"apart":"([^"]*)"', page) == [*apart, *("" for _ in others)]
+            assert re.findall(r'"distinction":"([^"]*)"', page) == [*apart, *("" for _ in others)]
     with pytest.raises(RecordingError, match="2 attributions"):
         rltools.video(recording, 0, recording.directory / "film.gif")
     with pytest.raises(RecordingError, match="no deep_lift"):
@@ -134,8 +134,8 @@ def test_the_others_of_a_page_are_named_by_what_was_asked(
     assert "(shapley, centered:chosen, reference 1 visited states, seed 0)" in page
     assert "shapley of centered:chosen (reference 5 visited states, seed 0)" in page
     table = (few.directory / "summary.csv").read_text()
-    assert few.asked[-1] in table
-    assert many.asked[-1] in table
+    assert few.requested[-1] in table
+    assert many.requested[-1] in table
     assert "reference 1 visited states" in repr(recording)
 
 
@@ -167,7 +167,7 @@ def test_the_times_of_files_change_nothing(
     copied = shutil.copytree(recording.directory, tmp_path / "copy", copy_function=shutil.copyfile)
     for path in copied.rglob("*"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
-    os.utime(copied / "attributions" / twice[newest].asked[-1] / "attribution.json", (2_000_000_000, 2_000_000_000))
+    os.utime(copied / "attributions" / twice[newest].requested[-1] / "attribution.json", (2_000_000_000, 2_000_000_000))
     again = rltools.open_recording(copied)
     with pytest.raises(RecordingError, match="2 attributions"):
         again.find()

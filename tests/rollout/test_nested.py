@@ -38,16 +38,16 @@ class Room(gymnasium.Env[Any, Any]):
         self.observation_space = copy.deepcopy(OBSERVED)  # or its parts would be shared by all rooms
         self.observation_space.seed(seed)
         self.t = 0
-        return self._seen()
+        return self._observe()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         assert ACTED.contains(action)
         assert self.t % 2 == 0 or action[0] != 6 or not self.masks
         self.t += 1
-        observation, info = self._seen()
+        observation, info = self._observe()
         return observation, 1.0, self.t >= 6, False, info
 
-    def _seen(self) -> tuple[Any, dict[str, Any]]:
+    def _observe(self) -> tuple[Any, dict[str, Any]]:
         observation = self.observation_space.sample()
         if self.cell is not None:
             observation["cell"] = np.int64(self.cell)
@@ -93,15 +93,15 @@ def test_everything_is_kept_as_it_came(recording: rltools.Recording) -> None:
 
 def test_episodes_are_the_same_whatever_runs_beside_them(recording: rltools.Recording, tmp_path: Any) -> None:
     alone = rltools.record(make_policy(), Room, episodes=3, num_envs=1, directory=tmp_path / "alone")
-    for one, other in zip(alone, recording, strict=True):
-        np.testing.assert_array_equal(one.states, other.states)
-        np.testing.assert_array_equal(one.scores, other.scores)
+    for single, other in zip(alone, recording, strict=True):
+        np.testing.assert_array_equal(single.states, other.states)
+        np.testing.assert_array_equal(single.scores, other.scores)
 
 
 def test_a_target_of_each_choice(recording: rltools.Recording) -> None:
     policy = make_policy()
-    found = rltools.explain(recording, policy).attribution()
-    assert found.labels == ("centered:chosen[0]", "centered:chosen[1]")
+    result = rltools.explain(recording, policy).attribution()
+    assert result.labels == ("centered:chosen[0]", "centered:chosen[1]")
     episode, weights = recording.episode(0), policy._modules[0].layer.weight.detach().numpy()
     for t in range(len(episode)):
         allowed = episode.masks[t]
@@ -110,7 +110,7 @@ def test_a_target_of_each_choice(recording: rltools.Recording) -> None:
         for branch, row in ((0, weights[first] - means[0]), (1, weights[3 + second] - means[1])):
             by_leaf = {"camera": row[:60] / 255, "cell": row[60:64], "arms/0": row[64:67], "arms/1": row[67:]}
             for part in recording.features.parts:
-                mine = found.values[t, branch, part.start : part.stop]
+                mine = result.values[t, branch, part.start : part.stop]
                 np.testing.assert_allclose(mine, by_leaf[part.leaf.name], rtol=1e-4, atol=1e-6)
 
 
@@ -123,9 +123,9 @@ def test_labeled_arrays_keep_pictures_and_texts(recording: rltools.Recording) ->
     assert data["observation_note"].attrs == {"leaf": "note"}
     assert data["observation"].shape == (18, 12), "the picture is not there once more"
     assert data["attribution_gradient"].shape == (18, 2, 12)
-    whole, (camera, *_) = recording.attribution().values, recording.features.parts
+    full, (camera, *_) = recording.attribution().values, recording.features.parts
     apart = data["attribution_gradient_camera"].values
-    assert (apart.reshape(18, 2, 60) == whole[..., camera.start : camera.stop]).all()
+    assert (apart.reshape(18, 2, 60) == full[..., camera.start : camera.stop]).all()
     assert data["feature"].values.tolist() == [
         name for name in recording.features.names if not name.startswith("camera/")
     ]
@@ -163,7 +163,7 @@ def test_labeled_arrays_of_pictures_alone(tmp_path: Any) -> None:
 
 
 def test_an_observation_outside_its_space_is_a_fault(tmp_path: Any) -> None:
-    with pytest.raises(FaultError, match="cell is 9, which is none of the values of its space"):
+    with pytest.raises(FaultError, match="cell is 9, which is not in its space"):
         rltools.record(make_policy(), lambda: Room(cell=9), episodes=1, directory=tmp_path)
 
 
@@ -252,31 +252,34 @@ class TestMemory:
         assert not episode.recurrent_states[0].any()
         for t in (0, 2, 6):
             first = max(0, t - 3)
-            seen, state = episode.observations[first : t + 1].astype(np.float64), episode.recurrent_states[first]
-            slopes = np.zeros((4, 4))
-            for lag, entry in np.ndindex(len(seen), 4):
-                step = np.zeros_like(seen)
+            window, state = (
+                episode.observations[first : t + 1].astype(np.float64),
+                episode.recurrent_states[first],
+            )
+            gradients = np.zeros((4, 4))
+            for lag, entry in np.ndindex(len(window), 4):
+                step = np.zeros_like(window)
                 step[lag, entry] = 1e-6
                 up, down = (
-                    self.unrolled(policy, seen + sign * step, state, int(episode.actions[t])) for sign in (1, -1)
+                    self.unrolled(policy, window + sign * step, state, int(episode.actions[t])) for sign in (1, -1)
                 )
-                slopes[4 - len(seen) + lag, entry] = (up - down) / 2e-6
-            np.testing.assert_allclose(windows.values[t, 0], slopes, atol=1e-8)
+                gradients[4 - len(window) + lag, entry] = (up - down) / 2e-6
+            np.testing.assert_allclose(windows.values[t, 0], gradients, atol=1e-8)
 
     def test_blocks_and_every_change_nothing(
         self, policy: rltools.TorchPolicy, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from rltools.explanation import _explain
+        from rltools.explanation import _explainer
 
         recording = rltools.record(policy, Wander, episodes=2, directory=tmp_path)
-        whole = rltools.explain(recording, policy, window=3).attribution(window=3).values
-        monkeypatch.setattr(_explain, "BLOCK_BYTES", 1)  # at most 64 rows at once
+        full = rltools.explain(recording, policy, window=3).attribution(window=3).values
+        monkeypatch.setattr(_explainer, "BLOCK_BYTES", 1)  # at most 64 rows at once
         some = rltools.explain(recording, policy, window=3, every=2)
-        key = next(key for key, asked in some.specs.items() if asked.every == 2)
+        key = next(key for key, candidate in some.specs.items() if candidate.every == 2)
         values = some.attribution_of(key).values
-        kept = np.isfinite(values).all((1, 2, 3))
-        assert kept.sum() == len(values) // 2 == 150
-        np.testing.assert_allclose(values[kept], whole[kept], atol=1e-12)
+        explained = np.isfinite(values).all((1, 2, 3))
+        assert explained.sum() == len(values) // 2 == 150
+        np.testing.assert_allclose(values[explained], full[explained], atol=1e-12)
 
     def test_everything_after_it_takes_windows(self, policy: rltools.TorchPolicy, tmp_path: Any) -> None:
         recording = rltools.record(policy, "CartPole-v1", episodes=3, directory=tmp_path, max_steps=8)
@@ -290,7 +293,7 @@ class TestMemory:
     def test_a_window_needs_a_memory(self, tmp_path: Any) -> None:
         policy = rltools.load_policy("cartpole-ppo")
         recording = rltools.record(policy, episodes=1, directory=tmp_path, max_steps=3)
-        with pytest.raises(ArgumentError, match="remembers nothing; leave it out"):
+        with pytest.raises(ArgumentError, match="is not recurrent; leave it out"):
             rltools.explain(recording, policy, window=2)
 
     def test_the_wrapper_remembers(self, policy: rltools.TorchPolicy) -> None:
@@ -363,13 +366,13 @@ def test_choices_in_arrays_of_any_shape(
     net = nn.Linear(4, scores)
     policy = rltools.TorchPolicy(net, Chosen.observation_space, acted)
     recording = rltools.record(policy, Chosen, episodes=1, max_steps=6, directory=tmp_path)
-    found = rltools.explain(recording, policy).attribution()
-    assert found.labels == labels
+    result = rltools.explain(recording, policy).attribution()
+    assert result.labels == labels
     first = recording.episode(0).actions.reshape(6, -1)[:, 0]
     size = 3 if scores == 3 else 2
     weights = net.weight.detach().numpy()
-    np.testing.assert_allclose(found.values[:, 0], weights[first] - weights[:size].mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(result.values[:, 0], weights[first] - weights[:size].mean(0), rtol=1e-4, atol=1e-6)
     env = rltools.AttributionWrapper(Chosen(), policy)
     env.reset(seed=0)
     by_hand = env.step(recording.episode(0).actions[0])[4]["attribution"]
-    np.testing.assert_allclose(by_hand.reshape(-1, 4)[0], found.values[0, 0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(by_hand.reshape(-1, 4)[0], result.values[0, 0], rtol=1e-4, atol=1e-6)

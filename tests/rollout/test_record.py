@@ -18,10 +18,10 @@ Make = Callable[..., Any]
 
 
 def test_rows_are_what_the_environment_gave_and_took(make_policy: Make, make_env: Make) -> None:
-    taken: list[tuple[int, int]] = []
+    taken_actions: list[tuple[int, int]] = []
 
     def step(env: Any, action: Any) -> Any:
-        taken.append((env.t, int(action)))
+        taken_actions.append((env.t, int(action)))
         return np.full(3, env.t, np.float32), env.t / 2, env.t == 4, False, {}
 
     env = make_env(step=step, reset=lambda env: (np.zeros(3, np.float32), {}))
@@ -32,7 +32,7 @@ def test_rows_are_what_the_environment_gave_and_took(make_policy: Make, make_env
     assert episode.final_observation.tolist() == [4, 4, 4]
     assert episode.rewards.tolist() == [0.5, 1.0, 1.5, 2.0]
     assert episode.rewards.dtype == np.float64
-    assert taken == [(t + 1, int(action)) for t, action in enumerate(episode.actions)]
+    assert taken_actions == [(t + 1, int(action)) for t, action in enumerate(episode.actions)]
     assert episode.outcome.total_reward == 5.0
     assert (episode.scores.argmax(1) == episode.actions).all()
 
@@ -49,33 +49,33 @@ def test_a_bare_loop_goes_the_same_way(make_policy: Make) -> None:
 
 
 def test_each_episode_lands_at_once(make_policy: Make, make_env: Make, tmp_path: Path) -> None:
-    seen: list[list[str]] = []
+    layer_names: list[list[str]] = []
 
     def reset(env: Any) -> Any:
-        seen.append(sorted(path.name for path in (tmp_path / "episodes").glob("*.parquet")))
+        layer_names.append(sorted(path.name for path in (tmp_path / "episodes").glob("*.parquet")))
         return env.observation(), {}
 
     env = make_env(reset=reset, length=3)
     rltools.record(make_policy(env), env, episodes=3, num_envs=1, directory=tmp_path)
-    assert seen == [[], ["000000.parquet"], ["000000.parquet", "000001.parquet"]]
+    assert layer_names == [[], ["000000.parquet"], ["000000.parquet", "000001.parquet"]]
 
 
 def test_every_episode_has_an_environment_of_its_own_that_is_closed(make_policy: Make, make_env: Make) -> None:
-    made: list[int] = []
+    numbers: list[int] = []
     closed: list[int] = []
 
     def reset(env: Any) -> Any:
-        made.append(id(env))
+        numbers.append(id(env))
         assert env.t == 0
         return env.observation(), {}
 
     env = make_env(reset=reset, close=lambda env: closed.append(id(env)))
-    kept = []
+    hashes = []
     policy = make_policy(env)
     closed.clear()
-    rltools.record(policy, lambda: kept.append(env()) or kept[-1], episodes=5, num_envs=2)
-    assert len(set(made)) == 5
-    assert set(made) <= set(closed)
+    rltools.record(policy, lambda: hashes.append(env()) or hashes[-1], episodes=5, num_envs=2)
+    assert len(set(numbers)) == 5
+    assert set(numbers) <= set(closed)
 
 
 def test_seeds_are_drawn_from_the_first_one(cartpole: Any) -> None:
@@ -170,17 +170,17 @@ def test_an_environment_that_is_gone_is_no_hindrance_to_another(make_policy: Mak
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("choice", "message"),
     [
         ({"episodes": 0}, "episodes is 0"),
         ({"num_envs": 0}, "num_envs is 0"),
         ({"max_steps": 0}, "max_steps is 0"),
         ({"seed": -1}, "seed is -1"),
-        ({"frames": [0, 7]}, r"frames asked of episodes \[7\]; there are 0 to 1"),
+        ({"frames": [0, 7]}, r"frames of episodes \[7\]; there are episodes 0 to 1"),
     ],
 )
-def test_numbers_that_cannot_be_meant(choice: Any, said: str, cartpole: Any, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=said):
+def test_numbers_that_cannot_be_meant(choice: Any, message: str, cartpole: Any, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=message):
         rltools.record(cartpole, **({"episodes": 2, "directory": tmp_path / "run"} | choice))
     assert not (tmp_path / "run").exists()
 
@@ -195,16 +195,16 @@ def test_actions_of_another_kind_are_refused_before_the_first_step(make_policy: 
 def test_discrete_actions_that_do_not_start_at_zero(make_policy: Make, make_env: Make) -> None:
     from gymnasium.spaces import Discrete
 
-    taken: set[int] = set()
+    taken_actions: set[int] = set()
 
     def step(env: Any, action: Any) -> Any:
-        taken.add(int(action))
+        taken_actions.add(int(action))
         return env.observation(), 0.0, env.t == 9, False, {}
 
     env = make_env(step=step, action_space=Discrete(3, start=5))
     recording = rltools.record(make_policy(env, scale=3.0), env, episodes=4)
-    assert taken <= {5, 6, 7}
-    assert {int(action) for episode in recording for action in episode.actions} == taken
+    assert taken_actions <= {5, 6, 7}
+    assert {int(action) for episode in recording for action in episode.actions} == taken_actions
     assert recording.header.action_start == 5
 
 
@@ -218,9 +218,9 @@ def test_a_temporary_recording_goes_with_its_last_user(cartpole: Any) -> None:
 
 def test_a_bar_on_standard_error_only(cartpole: Any, capfd: pytest.CaptureFixture[str]) -> None:
     rltools.record(cartpole, episodes=2, max_steps=2, progress=True)
-    said = capfd.readouterr()
-    assert said.out == ""
-    assert "record tiny" in said.err
+    message = capfd.readouterr()
+    assert message.out == ""
+    assert "record tiny" in message.err
 
 
 def test_long_episodes_are_written_block_by_block(make_policy: Make, make_env: Make, tmp_path: Path) -> None:
@@ -246,8 +246,8 @@ def test_arguments_and_wrappers_of_the_environment_stand_on_the_page(make_policy
     env = gymnasium.wrappers.ClipReward(gymnasium.make("CartPole-v1", sutton_barto_reward=True), 0, 1)
     policy = make_policy("CartPole-v1")
     recording = rltools.record(policy, env, episodes=2, max_steps=4, directory=tmp_path)
-    told = "CartPole-v1 (sutton_barto_reward=true) in ClipReward (min_reward=0, max_reward=1)"
-    assert recording.header.environment_text == told
+    text = "CartPole-v1 (sutton_barto_reward=true) in ClipReward (min_reward=0, max_reward=1)"
+    assert recording.header.environment_text == text
     assert rltools.open_recording(tmp_path).header.layers[0] == {
         "name": "CartPoleEnv",
         "kwargs": {"sutton_barto_reward": True},
@@ -255,5 +255,5 @@ def test_arguments_and_wrappers_of_the_environment_stand_on_the_page(make_policy
     }
     rltools.explain(recording, policy)
     page = write_report(recording).read_text(encoding="utf-8")
-    assert page.count(told) == 2
+    assert page.count(text) == 2
     assert "0 and others drawn from it, one an episode" in page

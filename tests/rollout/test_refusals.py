@@ -24,7 +24,7 @@ def pole() -> gymnasium.Env[Any, Any]:
     return gymnasium.make("CartPole-v1")
 
 
-def said(policy: Any, env: Any) -> str:
+def text(policy: Any, env: Any) -> str:
     with pytest.raises(FaultError) as fault:
         rltools.record(policy, env, episodes=1)
     return str(fault.value)
@@ -70,7 +70,7 @@ class TestRewards:
     )
     def test_anything_else_is_named(self, reward: Any, message: str, make_policy: Make, make_env: Make) -> None:
         env = make_env(step=lambda env, action: (env.observation(), reward, env.t == 3, False, {}))
-        assert message in said(make_policy(env), env)
+        assert message in text(make_policy(env), env)
 
 
 class TestEnds:
@@ -90,42 +90,42 @@ class TestEnds:
     )
     def test_anything_else_is_named(self, ended: Any, message: str, make_policy: Make, make_env: Make) -> None:
         env = make_env(step=lambda env, action: (env.observation(), 1.0, ended, False, {}))
-        assert message in said(make_policy(env), env)
+        assert message in text(make_policy(env), env)
         env = make_env(step=lambda env, action: (env.observation(), 1.0, False, ended, {}))
-        assert message.replace("terminated", "truncated") in said(make_policy(env), env)
+        assert message.replace("terminated", "truncated") in text(make_policy(env), env)
 
 
 class TestTheInterface:
     @pytest.mark.parametrize(
         ("reset", "message"),
         [
-            (lambda env: env.observation(), "reset failed: reset returned a ndarray where (observation, info) belongs"),
+            (lambda env: env.observation(), "reset failed: reset returned a ndarray instead of (observation, info)"),
             (lambda env: (env.observation(), None), "reset returned an info of NoneType; it must be a dict"),
             (lambda env: (None, {}), "the observation is None; the policy takes numbers of shape (3,)"),
             (lambda env: (np.zeros(4), {}), "an observation of shape (4,); the policy takes (3,)"),
             (lambda env: (["a", "b", "c"], {}), "the policy takes numbers"),
-            (lambda env: ([[1], [1, 2], 3], {}), "the observation is no array of numbers of shape (3,)"),
+            (lambda env: ([[1], [1, 2], 3], {}), "the observation is not an array of numbers of shape (3,)"),
         ],
     )
     def test_of_reset(self, reset: Make, message: str, make_policy: Make, make_env: Make) -> None:
         env = make_env(reset=reset)
-        assert message in said(make_policy(make_env()), env)
+        assert message in text(make_policy(make_env()), env)
 
     def test_of_gym_before_0_26(self, make_policy: Make, make_env: Make) -> None:
         policy = make_policy(make_env())
-        stepping = said(policy, make_env(step=lambda env, action: (env.observation(), 1.0, False, {})))
-        assert "step 0 failed: step returned 4 values where" in stepping
+        stepping = text(policy, make_env(step=lambda env, action: (env.observation(), 1.0, False, {})))
+        assert "step 0 failed: step returned 4 values instead of" in stepping
         assert "GymV21Environment-v0" in stepping
 
         class Unseeded(type(make_env()())):  # type: ignore[misc]
             def reset(self) -> Any:
                 return self.observation()
 
-        assert "GymV21Environment-v0" in said(policy, Unseeded)
+        assert "GymV21Environment-v0" in text(policy, Unseeded)
 
     def test_what_is_made_once_is_not_stepped_side_by_side(self, cartpole: Any) -> None:
         env = pole()
-        with pytest.raises(SimulationError, match="give a function that makes a new one at every call"):
+        with pytest.raises(SimulationError, match="pass a function that makes a new one at every call"):
             rltools.record(cartpole, lambda: env, episodes=2)
 
 
@@ -199,27 +199,27 @@ class TestOtherLibraries:
             make_environment(env)
 
     def test_a_class_makes_environments(self, make_policy: Make, make_env: Make) -> None:
-        made = type(make_env()())
-        assert len(rltools.record(make_policy(make_env()), made, episodes=2)) == 2
+        env_type = type(make_env()())
+        assert len(rltools.record(make_policy(make_env()), env_type, episodes=2)) == 2
 
 
 class TestMasks:
     @pytest.fixture
-    def one(self) -> Any:
+    def masked_policy(self) -> Any:
         return rltools.TorchPolicy(torch.nn.Linear(3, 3), Box(-1, 1, (3,)), Discrete(3), masked=True)
 
     @pytest.fixture
     def two(self) -> Any:
         return rltools.TorchPolicy(torch.nn.Linear(3, 5), Box(-1, 1, (3,)), MultiDiscrete([2, 3]), masked=True)
 
-    @pytest.mark.parametrize("given", [[1, 0, 1], np.array([True, False, True]), np.array([1.0, 0, 1]), [[1, 0, 1]]])
-    def test_zeros_and_ones(self, given: Any, one: Any) -> None:
-        assert checked_mask(given, one, "the mask").tolist() == [True, False, True]
+    @pytest.mark.parametrize("mask", [[1, 0, 1], np.array([True, False, True]), np.array([1.0, 0, 1]), [[1, 0, 1]]])
+    def test_zeros_and_ones(self, mask: Any, masked_policy: Any) -> None:
+        assert checked_mask(mask, masked_policy, "the mask").tolist() == [True, False, True]
 
     @pytest.mark.parametrize(
-        ("given", "message"),
+        ("mask", "message"),
         [
-            ([True, False], r"the mask says of 2 actions whether they are allowed \(shape \[2\]\); there are 3"),
+            ([True, False], r"the mask has 2 elements \(shape \[2\]\), and there are 3 actions"),
             ([[True], [True, False]], r"the mask is \[\[True\], \[True, False\]\], of list; it must be 3 booleans"),
             ([0.2, 0.3, 0.5], r"the mask is \[0\.2, 0\.3, 0\.5\]"),
             (np.array([0, -1e8, 0]), "it must be 3 booleans, or zeros and ones"),
@@ -228,9 +228,9 @@ class TestMasks:
             ([0, 0, 0], "the mask allows no action at all"),
         ],
     )
-    def test_anything_else_is_named(self, given: Any, message: str, one: Any) -> None:
+    def test_anything_else_is_named(self, mask: Any, message: str, masked_policy: Any) -> None:
         with pytest.raises(SimulationError, match=message):
-            checked_mask(given, one, "the mask")
+            checked_mask(mask, masked_policy, "the mask")
 
     def test_one_for_each_choice(self, two: Any) -> None:
         assert checked_mask([[1, 0], [0, 1, 1]], two, "the mask").tolist() == [True, False, False, True, True]
@@ -239,31 +239,31 @@ class TestMasks:
         with pytest.raises(SimulationError, match="allows no value of choice 1"):
             checked_mask([1, 0, 0, 0, 0], two, "the mask")
 
-    def test_of_a_vector_of_environments(self, one: Any) -> None:
-        assert checked_masks([[1, 0, 1], [0, 1, 0]], one, 2, "the masks").shape == (2, 3)
-        with pytest.raises(SimulationError, match=r"the masks\[1\] says of 2 actions"):
-            checked_masks([[1, 0, 1], [0, 1]], one, 2, "the masks")
+    def test_of_a_vector_of_environments(self, masked_policy: Any) -> None:
+        assert checked_masks([[1, 0, 1], [0, 1, 0]], masked_policy, 2, "the masks").shape == (2, 3)
+        with pytest.raises(SimulationError, match=r"the masks\[1\] has 2 elements"):
+            checked_masks([[1, 0, 1], [0, 1]], masked_policy, 2, "the masks")
         with pytest.raises(SimulationError, match="it must be a mask for each of 2 environments"):
-            checked_masks([[1, 0, 1]], one, 2, "the masks")
+            checked_masks([[1, 0, 1]], masked_policy, 2, "the masks")
 
-    def test_a_missing_one_is_missed(self, one: Any, make_env: Make) -> None:
+    def test_a_missing_one_is_missed(self, masked_policy: Any, make_env: Make) -> None:
         env = make_env(observation_space=Box(-1, 1, (3,)), action_space=Discrete(3))
-        assert "it needs a method action_masks(), or an info['action_mask']" in said(one, env)
+        assert "it needs a method action_masks(), or an info['action_mask']" in text(masked_policy, env)
 
 
 def test_the_environment_that_was_given_at_loading_is_used(tmp_path: Any, make_env: Make) -> None:
     from stable_baselines3 import PPO
 
-    made: list[Any] = []
+    env_type: list[Any] = []
 
     def make() -> Any:
-        made.append(make_env(observation_space=Box(-50, 50, (3,), np.float32))())
-        return made[-1]
+        env_type.append(make_env(observation_space=Box(-50, 50, (3,), np.float32))())
+        return env_type[-1]
 
     PPO("MlpPolicy", make(), policy_kwargs={"net_arch": [4]}, device="cpu").save(tmp_path / "model.zip")
     policy = rltools.load_policy(tmp_path / "model.zip", make)
-    made.clear()
+    env_type.clear()
     recording = rltools.record(policy, episodes=2)
     assert len(recording) == 2
-    assert len(made) >= 2
+    assert len(env_type) >= 2
     assert recording.header.environment_text == "FunctionEnv, made by a function"

@@ -36,12 +36,14 @@ def test_frame_t_is_drawn_before_action_t(make_policy: Make, make_env: Make) -> 
     assert [round(pixels(frame).mean() / 40) for frame in frames] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("drawn", "kept"), [((600, 900), (267, 400)), ((50, 400), (50, 400)), ((900, 30), (900, 30))])
-def test_frames_are_at_most_400_pixels_wide(drawn: Any, kept: Any, make_policy: Make, make_env: Make) -> None:
-    env = make_env(render=lambda env: np.zeros((*drawn, 3), np.uint8), length=1)
+@pytest.mark.parametrize(
+    ("size", "expected"), [((600, 900), (267, 400)), ((50, 400), (50, 400)), ((900, 30), (900, 30))]
+)
+def test_frames_are_at_most_400_pixels_wide(size: Any, expected: Any, make_policy: Make, make_env: Make) -> None:
+    env = make_env(render=lambda env: np.zeros((*size, 3), np.uint8), length=1)
     frames = rltools.record(make_policy(env), env, episodes=1, frames=True).frames(0)
     assert frames is not None
-    assert pixels(frames[0]).shape == (*kept, 3)
+    assert pixels(frames[0]).shape == (*expected, 3)
 
 
 def test_real_frames_of_all_episodes(make_policy: Make) -> None:
@@ -70,9 +72,9 @@ def test_frames_added_later_leave_the_episode_alone(make_policy: Make, tmp_path:
 def test_drawing_changes_no_episode(make_policy: Make) -> None:
     policy = make_policy("LunarLander-v3")
     plain = rltools.record(policy, episodes=2, max_steps=30)
-    drawn = rltools.record(policy, episodes=2, max_steps=30, frames=True)
+    size = rltools.record(policy, episodes=2, max_steps=30, frames=True)
     for number in (0, 1):
-        assert plain.episode_path(number).read_bytes() == drawn.episode_path(number).read_bytes()
+        assert plain.episode_path(number).read_bytes() == size.episode_path(number).read_bytes()
 
 
 @pytest.mark.parametrize("difference", ["states", "shorter", "longer"])
@@ -128,16 +130,16 @@ def test_an_environment_that_draws_nothing(make_policy: Make, make_env: Make) ->
     assert len(recording.frames(0) or []) == 2
 
 
-@pytest.mark.parametrize(("said", "kept"), [(20, "20.0"), (None, "30.0"), ("fast", "30.0"), (0, "30.0")])
-def test_frames_per_second(said: Any, kept: str, make_policy: Make, make_env: Make) -> None:
+@pytest.mark.parametrize(("declared", "expected"), [(20, "20.0"), (None, "30.0"), ("fast", "30.0"), (0, "30.0")])
+def test_frames_per_second(declared: Any, expected: str, make_policy: Make, make_env: Make) -> None:
     from rltools.recording.parquet import read_metadata
 
-    made = make_env()
+    make = make_env()
 
     def env() -> Any:
-        one = made()
-        one.metadata = {"render_fps": said}
-        return one
+        env_instance = make()
+        env_instance.metadata = {"render_fps": declared}
+        return env_instance
 
-    recording = rltools.record(make_policy(made), env, episodes=1, frames=True)
-    assert read_metadata(recording.directory / "frames" / "000000.parquet")["frames_per_second"] == kept
+    recording = rltools.record(make_policy(make), env, episodes=1, frames=True)
+    assert read_metadata(recording.directory / "frames" / "000000.parquet")["frames_per_second"] == expected

@@ -54,18 +54,18 @@ def test_nothing_to_do_is_fine(make_policy: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("choice", "message"),
     [
         ({"seed": 1}, "seed 0 there and 1 asked for"),
         ({"max_steps": 31}, "max steps 30 there and 31 asked for"),
         ({"deterministic": False}, "deterministic True there and False asked for"),
     ],
 )
-def test_other_settings_are_refused_with_what_differs(choice: Any, said: str, cartpole: Any, tmp_path: Path) -> None:
+def test_other_settings_are_refused_with_what_differs(choice: Any, message: str, cartpole: Any, tmp_path: Path) -> None:
     settings = {"episodes": 2, "max_steps": 30, "directory": tmp_path}
     rltools.record(cartpole, **settings)
     before = files(tmp_path)
-    with pytest.raises(ConflictError, match=said) as caught:
+    with pytest.raises(ConflictError, match=message) as caught:
         rltools.record(cartpole, **(settings | choice))
     assert "overwrite=True" in str(caught.value)
     assert files(tmp_path) == before

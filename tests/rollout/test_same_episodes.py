@@ -28,11 +28,11 @@ def test_num_envs_changes_nothing(name: str, kwargs: Any, make_policy: Make, tmp
     policy = make_policy(name, hidden=64, kwargs=kwargs, scale=2.0)
     for num_envs in (1, 4, 16):
         rltools.record(policy, episodes=6, num_envs=num_envs, max_steps=60, seed=3, directory=tmp_path / str(num_envs))
-    one = files(tmp_path / "1")
-    assert sorted(one) == [f"{number:06d}.parquet" for number in range(6)]
-    assert len(set(one.values())) == 6
-    assert files(tmp_path / "4") == one
-    assert files(tmp_path / "16") == one
+    single = files(tmp_path / "1")
+    assert sorted(single) == [f"{number:06d}.parquet" for number in range(6)]
+    assert len(set(single.values())) == 6
+    assert files(tmp_path / "4") == single
+    assert files(tmp_path / "16") == single
 
 
 def test_more_than_one_block_of_rows_changes_nothing(make_policy: Make, tmp_path: Path) -> None:
@@ -50,9 +50,9 @@ def test_random_actions_are_the_same_whatever_num_envs_is(cartpole: Any, tmp_pat
 
 
 def test_random_actions_differ_between_episodes_and_from_the_best_ones(cartpole: Any, make_env: Make) -> None:
-    drawn = rltools.record(cartpole, episodes=3, deterministic=False, max_steps=40)
+    sampled = rltools.record(cartpole, episodes=3, deterministic=False, max_steps=40)
     best = rltools.record(cartpole, episodes=3, max_steps=40)
-    actions = [tuple(episode.actions) for episode in drawn]
+    actions = [tuple(episode.actions) for episode in sampled]
     assert len(set(actions)) == 3
     assert actions != [tuple(episode.actions) for episode in best]
 
@@ -68,10 +68,10 @@ def test_images_keep_their_seeds_and_first_states(make_policy: Make, make_env: M
 
     env = make_env(observation_space=Box(0, 255, (4, 5, 3), "uint8"))
     policy = make_policy(env)
-    several, one = (rltools.record(policy, env, episodes=4, num_envs=num_envs, seed=7) for num_envs in (4, 1))
-    assert [outcome.seed for outcome in several.outcomes()] == [outcome.seed for outcome in one.outcomes()]
+    several, single = (rltools.record(policy, env, episodes=4, num_envs=num_envs, seed=7) for num_envs in (4, 1))
+    assert [outcome.seed for outcome in several.outcomes()] == [outcome.seed for outcome in single.outcomes()]
     assert several.outcome(0).seed == 7
-    for a, b in zip(several, one, strict=True):
+    for a, b in zip(several, single, strict=True):
         assert (a.observations[0] == b.observations[0]).all()
 
 

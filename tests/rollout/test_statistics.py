@@ -82,10 +82,10 @@ class Normalizing(gymnasium.Env[Any, Any]):
         self.moments, self.ret_rms, self.learns = RunningMeanStd(shape=(4,)), RunningMeanStd(shape=()), learns
 
     def observed(self) -> np.ndarray:
-        drawn = self.np_random.normal(3, 2, (1, 4))
+        sample = self.np_random.normal(3, 2, (1, 4))
         if self.learns:
-            self.moments.update(drawn)
-        return ((drawn[0] - self.moments.mean) / np.sqrt(self.moments.var + 1e-8)).astype(np.float32)
+            self.moments.update(sample)
+        return ((sample[0] - self.moments.mean) / np.sqrt(self.moments.var + 1e-8)).astype(np.float32)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
@@ -206,13 +206,13 @@ class TestOfALiveEnvironment:
         model.learn(64)
         model.save(tmp_path / "model.zip")
         loaded = PPO.load(tmp_path / "model.zip", env=NormalizeObservation(pole()), device="cpu")
-        given = rf"NormalizeObservation of CartPole-v1 {NOTHING}.*FrozenStatistics\(NormalizeObservation\(env\), "
-        with pytest.raises(SimulationError, match=given):
+        pattern = rf"NormalizeObservation of CartPole-v1 {NOTHING}.*FrozenStatistics\(NormalizeObservation\(env\), "
+        with pytest.raises(SimulationError, match=pattern):
             rltools.record(rltools.load_policy(loaded), episodes=1, max_steps=5)
         mean, var = first.obs_rms.mean, first.obs_rms.var
-        meant = rltools.FrozenStatistics(NormalizeObservation(pole()), mean, var)
-        for model in (loaded, PPO.load(tmp_path / "model.zip", env=meant, device="cpu")):
-            environment = meant if model is loaded else None
+        frozen = rltools.FrozenStatistics(NormalizeObservation(pole()), mean, var)
+        for model in (loaded, PPO.load(tmp_path / "model.zip", env=frozen, device="cpu")):
+            environment = frozen if model is loaded else None
             layers = rltools.record(rltools.load_policy(model), environment, episodes=1, max_steps=5).header.layers
             assert [layer["statistics"]["mean"] for layer in layers if "statistics" in layer] == [mean.tolist()]
 
@@ -258,9 +258,9 @@ class TestThatStartFromNothing:
         env = trained(NormalizeObservation(pole()))
 
         def make() -> Any:
-            made = NormalizeObservation(pole())
-            made.obs_rms.mean, made.obs_rms.var, made.obs_rms.count = env.obs_rms.mean, env.obs_rms.var, 100
-            return made
+            live = NormalizeObservation(pole())
+            live.obs_rms.mean, live.obs_rms.var, live.obs_rms.count = env.obs_rms.mean, env.obs_rms.var, 100
+            return live
 
         recording = rltools.record(policy, make, episodes=2, max_steps=20)
         np.testing.assert_array_equal(recording.episode(1).observations, as_trained(env, recording))
@@ -268,7 +268,7 @@ class TestThatStartFromNothing:
 
 class TestOfAUsersOwn:
     def test_a_live_one_that_has_learned_is_told_from_a_new_one(self, policy: Any) -> None:
-        with pytest.raises(SimulationError, match=r"from the same seed than the one given: Recreated has changed"):
+        with pytest.raises(SimulationError, match="than the one that was passed: Recreated has changed"):
             rltools.record(policy, trained(Recreated(pole())), episodes=1)
 
     @pytest.mark.parametrize("env", [Recreated(pole()), lambda: Running(pole())])
@@ -280,9 +280,9 @@ class TestOfAUsersOwn:
         learned = trained(Running(pole()))
 
         def make() -> Any:
-            made = Running(pole())
-            made.mean, made.learns = learned.mean, False
-            return made
+            live = Running(pole())
+            live.mean, live.learns = learned.mean, False
+            return live
 
         recording = rltools.record(policy, make, episodes=1, max_steps=5)
         assert recording.header.notes == ()
@@ -291,7 +291,7 @@ class TestOfAUsersOwn:
     def test_an_environment_that_was_changed_after_it_was_made_is_noticed(self, cartpole: Any) -> None:
         env = pole()
         env.unwrapped.gravity = 3.0  # type: ignore[attr-defined]
-        with pytest.raises(SimulationError, match="observes something else from the same seed than the one given"):
+        with pytest.raises(SimulationError, match="returns other observations from the same seed"):
             rltools.record(cartpole, env, episodes=1)
 
     @pytest.mark.parametrize("env_id", ["CartPole-v1", "LunarLander-v3", "BipedalWalker-v3"])
@@ -305,7 +305,7 @@ class TestOfAUsersOwn:
 
     def test_noise_is_a_caveat(self, cartpole: Any) -> None:
         recording = rltools.record(cartpole, lambda: Noisy(pole()), episodes=1, max_steps=3)
-        assert "something else each time it is reset with the same seed" in " ".join(recording.header.notes)
+        assert "other observations each time it is reset with the same seed" in " ".join(recording.header.notes)
 
     def test_an_environment_that_normalizes_by_itself(self, make_policy: Make) -> None:
         policy = make_policy(Normalizing)
@@ -315,24 +315,24 @@ class TestOfAUsersOwn:
         assert recording.header.notes == ()
 
     def test_a_simulator_that_is_there_once_is_a_caveat(self, cartpole: Any) -> None:
-        there: list[Any] = []
+        open_envs: list[Any] = []
 
         class Alone(gymnasium.ObservationWrapper[Any, Any, Any]):
             def __init__(self) -> None:
-                if there:
+                if open_envs:
                     raise OSError("port 2000 is in use")
-                there.append(self)
+                open_envs.append(self)
                 super().__init__(pole())
 
             def observation(self, observation: np.ndarray) -> np.ndarray:
                 return observation
 
             def close(self) -> None:
-                there.clear()
+                open_envs.clear()
 
         recording = rltools.record(cartpole, Alone, episodes=2, max_steps=3, num_envs=1)
         assert len(recording) == 2
-        assert "could not be open beside the first" in " ".join(recording.header.notes)
+        assert "could not be opened beside the first" in " ".join(recording.header.notes)
         assert "port 2000 is in use" in " ".join(recording.header.notes)
 
     def test_a_live_environment_that_can_be_copied_is_left_alone(self, cartpole: Any) -> None:

@@ -27,8 +27,8 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_each_population_has_intervals(study: Any) -> None:
     for draw in study.POPULATIONS.values():
-        found = study.intervals(draw(np.random.default_rng(0), 5, 8))
-        assert set(found) == {"mean", "mean magnitude", "share"}
-        for ends in found.values():
+        result = study.intervals(draw(np.random.default_rng(0), 5, 8))
+        assert set(result) == {"mean", "mean magnitude", "share"}
+        for ends in result.values():
             assert ((ends.low < ends.value) & (ends.value < ends.high)).all()
-        assert found["share"].value.sum() == pytest.approx(1)
+        assert result["share"].value.sum() == pytest.approx(1)

@@ -9,20 +9,20 @@ from rltools.stats import Jackknife, across, jackknife
 
 def test_of_a_mean_it_is_the_interval_of_student():
     values = np.array([1.0, 2.0, 6.0, 3.0])
-    found = across(values).interval(0.9)
+    result = across(values).interval(0.9)
     half = t.ppf(0.95, 3) * values.std(ddof=1) / 2
-    assert (found.low, found.high) == (pytest.approx(3 - half), pytest.approx(3 + half))
+    assert (result.low, result.high) == (pytest.approx(3 - half), pytest.approx(3 + half))
 
 
 def test_sources_add_up_with_the_degrees_of_freedom_of_satterthwaite():
     of_episodes, of_blocks = np.array([0.9, 1.0, 1.1]), np.array([0.8, 1.2])
-    found = Jackknife(np.array(1.0), (of_episodes, of_blocks))
+    result = Jackknife(np.array(1.0), (of_episodes, of_blocks))
     first, second = 2 * np.mean((of_episodes - 1) ** 2), 1 * np.mean((of_blocks - 1) ** 2)
     freedom = (first + second) ** 2 / (first**2 / 2 + second**2 / 1)
     half = t.ppf(0.975, freedom) * np.sqrt(first + second)
-    assert found.interval(0.95).high == pytest.approx(1 + half)
-    assert found.interval(0.95).low == pytest.approx(1 - half)
-    assert found.standard_error() == pytest.approx(np.sqrt(first + second))
+    assert result.interval(0.95).high == pytest.approx(1 + half)
+    assert result.interval(0.95).low == pytest.approx(1 - half)
+    assert result.standard_error() == pytest.approx(np.sqrt(first + second))
 
 
 def test_the_side_of_the_skew_is_longer_by_the_shift_of_johnson():
@@ -31,8 +31,8 @@ def test_the_side_of_the_skew_is_longer_by_the_shift_of_johnson():
     third = 6 / (5 * 4) * ((values - mean) ** 3).sum()
     shift = third / (6 * values.var(ddof=1) * 6) * (1 + 2 * quantile**2)
     for sign in (1, -1):
-        found = across(sign * values).interval(0.95)
-        ends = sorted([sign * found.low, sign * found.high])
+        result = across(sign * values).interval(0.95)
+        ends = sorted([sign * result.low, sign * result.high])
         assert ends == [pytest.approx(mean - quantile * error), pytest.approx(mean + quantile * error + shift)]
 
 
@@ -52,65 +52,65 @@ def test_two_sources_are_skewed_together():
 
 def test_what_a_single_episode_carries_has_finite_ends():
     """Without it a share is 0, whose log-odds are not finite."""
-    found = Jackknife(np.array([0.1]), (np.array([[0.0], [0.12], [0.12], [0.12], [0.12]]),))
-    share, magnitude = found.interval(0.95, "share"), found.interval(0.95, "positive")
+    result = Jackknife(np.array([0.1]), (np.array([[0.0], [0.12], [0.12], [0.12], [0.12]]),))
+    share, magnitude = result.interval(0.95, "share"), result.interval(0.95, "positive")
     assert 0 < share.low[0] < 0.1 < share.high[0] < 1
     assert 0 < magnitude.low[0] < 0.1 < magnitude.high[0] < np.inf
 
 
 @pytest.mark.parametrize("sources", [(), (np.zeros((0, 2)),), (np.ones((1, 2)),), (np.ones((5, 2)), np.ones((1, 2)))])
 def test_what_shows_nothing_has_no_interval(sources):
-    found = Jackknife(np.ones(2), sources)
-    assert np.isnan([found.interval(0.95).low, found.interval(0.95).high, found.standard_error()]).all()
+    result = Jackknife(np.ones(2), sources)
+    assert np.isnan([result.interval(0.95).low, result.interval(0.95).high, result.standard_error()]).all()
 
 
 def test_shares_and_magnitudes_stay_in_their_bounds():
-    found = Jackknife(np.array([0.02, 0.98, 0.0, 1.0]), (np.array([[0.01, 0.95, 0, 1], [0.04, 0.99, 0, 1]]),))
-    share = found.interval(0.95, "share")
+    result = Jackknife(np.array([0.02, 0.98, 0.0, 1.0]), (np.array([[0.01, 0.95, 0, 1], [0.04, 0.99, 0, 1]]),))
+    share = result.interval(0.95, "share")
     assert ((share.low >= 0) & (share.low <= share.value) & (share.value <= share.high) & (share.high <= 1)).all()
     assert share.low[2] == share.high[2] == 0
     assert share.low[3] == share.high[3] == 1
-    assert (found.interval(0.95, "positive").low[:3] >= 0).all()
-    assert found.interval(0.95).low[0] < 0
+    assert (result.interval(0.95, "positive").low[:3] >= 0).all()
+    assert result.interval(0.95).low[0] < 0
 
 
 def test_what_is_0_without_an_episode_is_exactly_0():
     """Differences of sums would leave rounding, and a share of it."""
     sums = np.array([[0.1, 0.0], [0.7, 0.0], [0.3, 1e-3]])
-    found = jackknife(lambda total: {"": total}, [sums])[""]
-    assert found.without[0][2].tolist() == [pytest.approx(0.8), 0]
+    result = jackknife(lambda total: {"": total}, [sums])[""]
+    assert result.without[0][2].tolist() == [pytest.approx(0.8), 0]
 
 
 def test_a_number_that_never_moves_has_no_width():
-    found = across(np.full((7, 3), 0.1)).interval(0.95)
-    assert (found.low == found.high).all()
+    result = across(np.full((7, 3), 0.1)).interval(0.95)
+    assert (result.low == result.high).all()
 
 
 def test_memory_is_bounded_and_changes_nothing(monkeypatch):
     sums = np.random.default_rng(0).random((50, 6))
-    whole = jackknife(lambda total: {"": total / total.sum(axis=1, keepdims=True)}, [sums])[""]
-    monkeypatch.setattr("rltools.stats._intervals.AT_ONCE", 7)
+    total_share = jackknife(lambda total: {"": total / total.sum(axis=1, keepdims=True)}, [sums])[""]
+    monkeypatch.setattr("rltools.stats._intervals.CHUNK_NUMBERS", 7)
     pieces = jackknife(lambda total: {"": total / total.sum(axis=1, keepdims=True)}, [sums])[""]
-    np.testing.assert_array_equal(whole.without[0], pieces.without[0])
+    np.testing.assert_array_equal(total_share.without[0], pieces.without[0])
 
 
 @pytest.mark.parametrize(("episodes", "references"), [(5, 8), (5, 32), (10, 32), (20, 8), (50, 32)])
 @pytest.mark.parametrize("of_references", [0.4, 0.8])
 def test_95_percent_hold_the_truth_of_a_known_population(episodes, references, of_references):
     """A ratio of sums over episodes, with a draw of references for all of them; episodes alone are not enough."""
-    rng, held, alone = np.random.default_rng(episodes), [], []
+    rng, with_both, alone = np.random.default_rng(episodes), [], []
     for _ in range(700):
         of_episode = rng.lognormal(-0.08, 0.4, (episodes, 1, 3)) * [3, 2, 1]
         of_reference = rng.lognormal(-(of_references**2) / 2, of_references, (references, 3))
         values = of_episode * of_reference * rng.integers(5, 15, episodes)[:, None, None]
         blocks = np.split(np.arange(references), 8)
         without = np.stack([np.delete(values, block, axis=1).mean(axis=1).sum(axis=0) for block in blocks])
-        found = jackknife(_shares, [values.mean(axis=1)], [without])[""]
-        for covered, drawn in ((held, found), (alone, Jackknife(found.value, found.without[:1]))):
-            ends = drawn.interval(0.95, "share")
+        result = jackknife(_shares, [values.mean(axis=1)], [without])[""]
+        for covered, estimate in ((with_both, result), (alone, Jackknife(result.value, result.without[:1]))):
+            ends = estimate.interval(0.95, "share")
             covered.append((ends.low <= [3 / 6, 2 / 6, 1 / 6]) & (np.array([3, 2, 1]) / 6 <= ends.high))
-    assert 0.92 <= np.mean(held) <= 0.97
-    assert np.mean(alone) < np.mean(held)
+    assert 0.92 <= np.mean(with_both) <= 0.97
+    assert np.mean(alone) < np.mean(with_both)
 
 
 def test_95_percent_hold_where_few_episodes_and_references_vary_alike():
@@ -119,8 +119,8 @@ def test_95_percent_hold_where_few_episodes_and_references_vary_alike():
     of_episodes, of_references = rng.normal(0, 1, (episodes, features)), rng.normal(0, 1.3, (8, features))
     means = [(part.sum(axis=0) - part) / (len(part) - 1) for part in (of_episodes, of_references)]
     value = of_episodes.mean(axis=0) + of_references.mean(axis=0)
-    found = Jackknife(value, (means[0] + of_references.mean(axis=0), means[1] + of_episodes.mean(axis=0)))
-    ends = found.interval(0.95)
+    result = Jackknife(value, (means[0] + of_references.mean(axis=0), means[1] + of_episodes.mean(axis=0)))
+    ends = result.interval(0.95)
     assert 0.94 <= np.mean((ends.low <= 0) & (ends.high >= 0)) <= 0.967
 
 

@@ -9,9 +9,9 @@ from rltools.summary import chance as of_summaries
 
 
 def test_the_product_of_normalized_ranks_is_the_correlation_of_spearman():
-    one, other = np.random.default_rng(0).integers(0, 5, (2, 9))
-    product = (normalized_ranks(one) * normalized_ranks(other)).sum()
-    assert product == pytest.approx(spearmanr(one, other).statistic)
+    first, other = np.random.default_rng(0).integers(0, 5, (2, 9))
+    product = (normalized_ranks(first) * normalized_ranks(other)).sum()
+    assert product == pytest.approx(spearmanr(first, other).statistic)
     assert np.isnan(normalized_ranks(np.ones(4))).all()
 
 

@@ -218,7 +218,7 @@ def test_methods_that_compare_and_policies_that_remember(tmp_path):
     env.close()
     recording = rltools.open_recording(tmp_path)
     spec = recording.spec(recording.find())
-    assert spec.effect == "the observation of the moment, memory held"
+    assert spec.effect == "the current observation, recurrent state fixed"
     assert len(spec.parameters["reference"]) == 64
     assert np.abs(recording.episode(0).recurrent_states[1:]).sum() > 0
     rltools.explain(recording, policy)  # the scores agree, or it would be refused

@@ -93,4 +93,4 @@ def explain(
         progress=True,
         **values,
     )
-    say(*summarize(recording, method=recording.asked[-1]).findings)
+    say(*summarize(recording, method=recording.requested[-1]).findings)

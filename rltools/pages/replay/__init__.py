@@ -5,7 +5,8 @@ with `page/page.js`. `frames.py` adds frames where an environment can be rendere
 recording, rollout and summary.
 """
 
-from rltools.pages.replay.frames import NoPicturesWarning, replay_episode, replay_episodes
+from rltools.pages.replay.frames import replay_episode, replay_episodes
 from rltools.pages.replay.page import replay
+from rltools.rollout.render import NoPicturesWarning
 
 __all__ = ["NoPicturesWarning", "replay", "replay_episode", "replay_episodes"]

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltools._util.files import numbered
-from rltools._util.progress import progress_bar
-from rltools.envs import spec_from_json
-from rltools.errors import RltoolsError, SimulationError
 from rltools.pages.replay.page import replay, same_seeds
 from rltools.recording import Recording, every_step_order
 from rltools.recording.folders import short_name
-from rltools.rollout.render import draw_episode, drawing_in
-from rltools.rollout.render_process import draw_elsewhere
+from rltools.rollout.render import add_frames
 
 if TYPE_CHECKING:
     from rltools.envs import Environment
-
-
-class NoPicturesWarning(UserWarning):
-    """An environment cannot be drawn; its replays show everything else."""
 
 
 def replay_episodes(
@@ -101,37 +91,3 @@ def _path(recording: Recording, *numbers: int, beside: Recording | None = None) 
     which = f"episode{'s' if len(numbers) > 1 else ''}-{'-'.join(f'{number:06d}' for number in numbers)}"
     other = "" if beside is None else f"-beside-{beside.directory.resolve().name}"
     return recording.directory / "replays" / f"{short_name(which + other)}.html"
-
-
-def add_frames(
-    recording: Recording, numbers: Sequence[int], env: Environment | None, modules: Sequence[str], *, progress: bool
-) -> None:
-    """Add pictures to some episodes of a recording; where they cannot be drawn, one warning says why.
-
-    An environment that has a specification is drawn in a process of its own, because a renderer without a screen can
-    end the whole process. One that only a function makes, or that only this process knows, is drawn in this one.
-    """
-    there = set(numbered(recording.directory / "frames"))
-    missing = [number for number in numbers if number not in there]
-    try:
-        steps = sum(recording.outcome(number).steps for number in missing)
-        with progress_bar(f"draw {recording.header.policy}", steps, show=progress) as advance:
-            if steps and not (
-                recording.header.environment and draw_elsewhere(recording.directory, missing, modules, advance)
-            ):
-                _draw_here(recording, missing, _recorded(recording, modules) if env is None else env, advance)
-    except RltoolsError as error:
-        # The numbers were recorded before, so that a replay has everything else to show.
-        warnings.warn(f"frames could not be drawn ({error})", NoPicturesWarning, stacklevel=3)
-
-
-def _recorded(recording: Recording, modules: Sequence[str]) -> Environment:
-    if not recording.header.environment:
-        raise SimulationError("the environment was made by a function, which a recording cannot hold")
-    return spec_from_json(recording.header.environment, allowed_modules=modules)
-
-
-def _draw_here(recording: Recording, numbers: Sequence[int], env: Environment, advance: Callable[[int], None]) -> None:
-    with drawing_in(recording.directory):
-        for number in numbers:
-            draw_episode(recording, number, env, advance)

@@ -47,7 +47,7 @@ def recorded(policy, env, folder, **settings):
 @pytest.fixture
 def drawn_here(monkeypatch):
     """The numbers of the episodes that are drawn in this process."""
-    from rltools.pages.replay import frames
+    from rltools.rollout import render as frames
 
     numbers = []
     draw = frames.draw_episode
@@ -166,7 +166,7 @@ def other_rewards():
     ("choices", "said"),
     [
         ({"render_mode": None}, "render_mode=None"),
-        ({"render": lambda env: "a picture"}, "drew str where a picture is needed"),
+        ({"render": lambda env: "a picture"}, "drew str instead of an image"),
         ({"render": lambda env: 1 / 0}, "ZeroDivisionError at step 0"),
         (unrepeatable(), "not reproducible from its seed"),
         (other_rewards(), "not reproducible from its seed"),
