@@ -1,5 +1,7 @@
 """The contract of a policy: what every policy library's models are turned into, and what some can do in addition."""
 
+# ruff: noqa: PLC0414 - the values of context.py are a part of the contract, and imported from here
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,35 +13,17 @@ from torch import Tensor, nn
 
 from rltools.errors import ArgumentError
 from rltools.policies.actions import action_positions
-from rltools.policies.context import ActResult, Context, ForwardPass, RecurrentState, Source, VjpFn
+from rltools.policies.context import ActResult as ActResult
+from rltools.policies.context import Context as Context
+from rltools.policies.context import ForwardPass as ForwardPass
+from rltools.policies.context import RecurrentState as RecurrentState
+from rltools.policies.context import Source as Source
+from rltools.policies.context import VjpFn as VjpFn
 
 if TYPE_CHECKING:
     from gymnasium import Space
 
     from rltools.spaces import Features
-
-__all__ = [
-    "ActResult",
-    "Compilable",
-    "Context",
-    "ForwardPass",
-    "HasEnvironment",
-    "HasModule",
-    "Normalizing",
-    "Policy",
-    "Recurrent",
-    "RecurrentState",
-    "Source",
-    "SupportsVjp",
-    "VjpFn",
-    "check_is_policy",
-    "decide",
-    "decision_pass",
-    "missing_members",
-    "next_state",
-    "outputs_and_vjp",
-    "positions",
-]
 
 
 @runtime_checkable
@@ -153,7 +137,13 @@ class Recurrent(Protocol):
 
 
 class SupportsVjp(Protocol):
-    """A policy that can compute gradients without an autograd graph, because it knows the network's layers."""
+    """A policy that can compute gradients without an autograd graph, because it knows the network's layers.
+
+    Example:
+        >>> import rltools
+        >>> hasattr(rltools.load_policy("cartpole-ppo"), "vjp")
+        True
+    """
 
     def vjp(self, name: str, x: Tensor, context: Context) -> tuple[Tensor, VjpFn] | None:
         """A head's outputs at `x [batch, *feature]` and their vjp; None if a layer is unknown.
@@ -165,7 +155,14 @@ class SupportsVjp(Protocol):
 
 
 class Normalizing(Protocol):
-    """A policy that may normalize its observations."""
+    """A policy that may normalize its observations.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("hopper-ppo")
+        >>> policy.in_network_units().features.units[0]
+        'deviations'
+    """
 
     def in_network_units(self) -> Policy:
         """The same policy with normalized observations as its features."""
@@ -177,7 +174,13 @@ class Normalizing(Protocol):
 
 
 class Compilable(Protocol):
-    """A policy whose heads `torch.compile` can compile."""
+    """A policy whose heads `torch.compile` can compile.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("cartpole-ppo").compiled()
+        TorchPolicy('cartpole-ppo', 4 features, 2 actions, heads logit, value)
+    """
 
     def compiled(self) -> Policy:
         """The same policy, compiled."""
@@ -189,6 +192,11 @@ class HasModule(Protocol):
 
     Attributes:
         module: the network; no `nn.Module` if the policy is a plain function.
+
+    Example:
+        >>> import rltools
+        >>> type(rltools.load_policy("cartpole-ppo").module).__name__
+        'ActorCriticPolicy'
     """
 
     module: nn.Module | object

@@ -160,6 +160,13 @@ class RecurrentState:
         size: how many numbers the state has; it is float `[batch, size]`, zeros at the start of an episode.
         head_input: (name of a head, x, state) -> the input of that head, differentiable in x and in the state.
         advance: (x, state) -> the input of the first head, and the next state.
+
+    Example:
+        A network whose state is the last observation, and whose heads see the change since then:
+
+        >>> from rltools.policies.base import RecurrentState
+        >>> RecurrentState(4, lambda head, x, state: x - state, lambda x, state: (x - state, x)).size
+        4
     """
 
     size: int
