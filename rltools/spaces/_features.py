@@ -92,8 +92,8 @@ class Features:
                     f"give one for each element"
                 )
         if len(set(self.given_names)) < len(self.given_names):
-            twice = sorted({name for name in self.given_names if self.given_names.count(name) > 1})
-            raise ArgumentError(f"feature names must differ; given more than once: {', '.join(map(repr, twice))}")
+            duplicates = sorted({name for name in self.given_names if self.given_names.count(name) > 1})
+            raise ArgumentError(f"feature names must differ; given more than once: {', '.join(map(repr, duplicates))}")
 
     def __repr__(self) -> str:
         """The first names, or the axes where the elements are unnamed."""

@@ -134,7 +134,7 @@ def test_encryption(members, write, refused):
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_ways_of_packing(members, write, refused, method):
-    refused(write(members, compression=method), f"packed with method {method}")
+    refused(write(members, compression=method), f"compressed with method {method}")
 
 
 @pytest.mark.parametrize(("place", "size"), [(20, 2**31), (24, 2**31), (24, 2**32 - 2), (24, 3), (42, 2**31), (42, 1)])

@@ -280,7 +280,7 @@ def test_a_recording_without_end(cartpole: Any, setting: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("setting", "fault"),
     [
-        ({"references": 10**9}, "reference is 1,000,000,000; it must be at most 100,000"),
+        ({"references": 10**9}, "references is 1,000,000,000; it must be at most 100,000"),
         ({"window": 10**9}, "window is 1,000,000,000; it must be at most 10,000"),
         ({"every": 10**12}, "every is 1,000,000,000,000; it must be at most 1,000,000,000"),
         ({"seed": 10**40}, "seed is a number of 41 digits"),

@@ -47,7 +47,7 @@ def test_the_model_at_the_end_stands_for_the_run(run):
     assert size_of(policy) == 6
     assert policy.source.notes == (
         "this is CartPole-v1.zip; CartPole-v1_1 also holds best_model.zip, rl_model_1000_steps.zip, "
-        "rl_model_500_steps.zip, load them by their paths",
+        "rl_model_500_steps.zip; load them by their paths",
     )
     assert EnvSpec.from_json(policy.source.environment).id == "CartPole-v1"
 
