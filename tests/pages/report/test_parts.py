@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rltools.pages.report._episodes import cards, strip
 from rltools._util.text import number, percent
-from rltools.pages.report._run import wanted
+from rltools.pages.report._episodes import cards, strip
 from rltools.pages.report._parts import attribution_name
+from rltools.pages.report._run import wanted
 from rltools.pages.report._statement import sentence_html, statement
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
@@ -95,10 +95,10 @@ def test_numbers_are_written_for_people():
 
 def test_the_strip_has_every_episode_and_rows_for_those_that_coincide(run):
     recording = run(*[np.ones((steps, 1, 2)) for steps in (4, 4, 8)])
-    found = strip(recording.outcomes(), summarize(recording))
-    assert [(dot.x, dot.row) for dot in found.dots] == [(0.0, 0), (0.0, 1), (100.0, 0)]
-    assert found.ends == ("4", "8")
-    assert found.low <= found.mean <= found.high
+    result = strip(recording.outcomes(), summarize(recording))
+    assert [(dot.x, dot.row) for dot in result.dots] == [(0.0, 0), (0.0, 1), (100.0, 0)]
+    assert result.ends == ("4", "8")
+    assert result.low <= result.mean <= result.high
     assert strip(recording.outcomes()[:1], summarize(recording)) is None
 
 
@@ -109,16 +109,16 @@ def test_the_best_the_median_and_the_worst_episode_have_cards(run):
     folder.mkdir()
     for name in ("episode-000003", "mine"):
         (folder / f"{name}.html").write_text("<p>")
-    found = cards(recording, main)
-    assert [(card.place, card.outcome and card.outcome.number) for card in found] == [
+    result = cards(recording, main)
+    assert [(card.place, card.outcome and card.outcome.number) for card in result] == [
         ("Best", 2),
         ("Median", 1),
         ("Worst", 0),
         ("", 3),
         ("", None),
     ]
-    assert [card.file for card in found] == ["", "", "", "replays/episode-000003.html", "replays/mine.html"]
-    assert not any(card.poster for card in found)
+    assert [card.file for card in result] == ["", "", "", "replays/episode-000003.html", "replays/mine.html"]
+    assert not any(card.poster for card in result)
 
 
 def test_a_caveat_says_which_methods_it_is_about(run):
@@ -133,7 +133,7 @@ def test_a_caveat_says_which_methods_it_is_about(run):
 def test_the_plots_are_those_that_have_something_to_show(run):
     recording = run(*[halves(2, 1)] * 3)
     main = summarize(recording)
-    names = [one.name for one in wanted(recording, main, [main])]
+    names = [each.name for each in wanted(recording, main, [main])]
     assert names[0] == "importance"
     assert {"beeswarm", "dependence", "phases", "timeline", "action_matrix", "decision"} <= set(names)
     assert not {"images", "lags", "agreement"} & set(names)
@@ -149,13 +149,13 @@ def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
     )
     main = summarize(recording, merged=True)
     assert main.top(1)[0].position == 1
-    assert "dependence" in [one.name for one in wanted(recording, main, [main])]
+    assert "dependence" in [each.name for each in wanted(recording, main, [main])]
 
 
 def test_an_agent_that_sees_pictures_has_them_first(run):
     features = Features((4, 6), ("y", "x"))
     recording = run(np.ones((4, 1, 4, 6)), features=features)
     main = summarize(recording)
-    names = [one.name for one in wanted(recording, main, [main])]
+    names = [each.name for each in wanted(recording, main, [main])]
     assert names[0] == "images"
     assert not {"beeswarm", "dependence", "timeline", "phases"} & set(names)
