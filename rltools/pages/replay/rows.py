@@ -42,7 +42,10 @@ def rows_of(features: Features) -> list[Row]:
             rows += [Row(prefix + name, "", "region", part.start + position) for name, position in _regions(part)]
         else:
             places = range(part.start, part.stop)
-            rows += [Row(features.names[position], units[position], part.leaf.kind, np.array([position])) for position in places]
+            rows += [
+                Row(features.names[position], units[position], part.leaf.kind, np.array([position]))
+                for position in places
+            ]
     return rows
 
 
