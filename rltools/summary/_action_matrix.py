@@ -56,17 +56,17 @@ def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = F
         part = Interval(*(end[: len(labels)] for end in (mean.value, mean.low, mean.high)))
         return ActionMeans(labels, (summary.n,) * len(labels), part, False, len(summary.labels) - len(labels))
     taken = [name for name, statistics in summary.by_action.items() if statistics.n]
-    columns = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
-    means = [_mean(summary.by_action[name], standardized) for name in columns]
+    names = sorted(sorted(taken, key=lambda name: -summary.by_action[name].n)[:most], key=taken.index)
+    means = [_mean(summary.by_action[name], standardized) for name in names]
     nothing = np.zeros((0, len(summary.features)))
     ends = ("value", "low", "high") if means else ()
     rows = [np.stack([getattr(mean, end)[label] for mean in means]) for end in ends] or [nothing] * 3
     return ActionMeans(
-        tuple(columns),
-        tuple(summary.by_action[name].n for name in columns),
+        tuple(names),
+        tuple(summary.by_action[name].n for name in names),
         Interval(*rows),
         True,
-        len(taken) - len(columns),
+        len(taken) - len(names),
         len(summary.by_action) - len(taken),
     )
 

@@ -138,5 +138,6 @@ def _agreement(recording: Recording, main: SummaryData) -> Iterator[Finding]:
                 method=ranking.method,
                 target=main.target,
                 n=len(ranking.features),
+                total=compared.episodes,
                 level=main.level,
             )

@@ -203,7 +203,8 @@ def _agreement(finding: Finding) -> Sentence:
     rank = f"rank correlation {correlation_text(correlation)}{aside}"
     if order:
         return span(f"{finding.method} puts the features in {order} order: {rank}.")
-    return span(f"The order by {finding.method} in the single episode has a {rank}.")
+    where = " in the single episode" if finding.total == 1 else ""
+    return span(f"The order by {finding.method}{where} has a {rank}.")
 
 
 def order_name(low: float, high: float, by_chance: float) -> str:

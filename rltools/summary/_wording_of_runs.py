@@ -53,8 +53,8 @@ def _rank_agreement(finding: Finding) -> Sentence:
     size = f"{finding.n} features" if finding.n else "all features"
     between = listed([f"between {part.part} {_range(part)}" for part in finding.parts])
     return span(
-        f"Rank agreement over {size} (Spearman's correlation of their shares: 1 is the same order, 0 an unrelated "
-        f"one): {between}."
+        f"Rank agreement over {size} (mean of Spearman's correlation over episodes: 1 is the same order, 0 an "
+        f"unrelated one): {between}."
     )
 
 

@@ -67,7 +67,7 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
     assert made.summary.method == "shapley"
     page = made.page.read_text()
     text = html.unescape(re.sub("<[^>]*>", "", page))
-    for finding in made.findings:
+    for finding in map(str, made.findings):
         # Where they stand on the page: the headline apart from its method, the return beside the agent.
         said = re.sub(r"^Mean return (.*) over .*$", r"\1", finding)
         assert all(part in text for part in re.split(r" (?=\([^()]*\)\.$)|\.$", said)), finding
@@ -92,7 +92,7 @@ def test_continuous_actions_are_explained_as_the_environment_receives_them(make_
     finally:
         gymnasium.registry.pop("ShortPendulum-v0")
     assert {asked.target for asked in made.recording.specs.values()} == {"action:all", "decision"}
-    assert "moves the action by" in made.findings[0]
+    assert "moves the action by" in str(made.findings[0])
     assert made.recording.attribution("shapley").values.shape == (16, 1, 3)
     assert made.page.is_file()
 
@@ -230,7 +230,7 @@ def test_the_decision_comes_first_and_the_summary_of_the_score_after_it(analyzed
     made, _ = analyzed
     assert made.decisions.method == "decision_change"
     assert len(made.recording.attribution("decision_change").references) == 24, "32, of those there are"
-    assert made.findings[0].startswith("Replacing ")
+    assert str(made.findings[0]).startswith("Replacing ")
     assert made.findings[-len(made.summary.findings) :] == made.summary.findings
 
 
@@ -250,7 +250,7 @@ def test_a_choice_is_one_feature_of_the_decision(tmp_path):
     explain(recording, policy, method="decision_change", groups="summary", references=8)
     found = summarize(recording, merged=True)
     assert found.features == ("state",)
-    assert found.findings[0].startswith("Replacing state by that of another visited state changes the action in ")
+    assert str(found.findings[0]).startswith("Replacing state by that of another visited state changes the action in ")
     assert declared_stride(recording, policy, "decision_change", 8, {"groups": "summary"}) == 1
 
 
@@ -319,7 +319,7 @@ def test_features_are_compared_with_as_many_states_as_asked(make_env, make_polic
 
 def test_what_was_made_says_what_was_found_and_where(analyzed):
     made, folder = analyzed
-    assert repr(made) == f"Analysis({made.findings[0]!r}, page='{folder / 'index.html'}')"
+    assert repr(made) == f"Analysis({str(made.findings[0])!r}, page='{folder / 'index.html'}')"
 
 
 def test_the_page_says_in_plain_words_what_was_asked(analyzed):

@@ -62,7 +62,7 @@ def test_clipped_entries_are_counted_and_said(policy: rltools.TorchPolicy, recor
     result = rltools.explain(recording, policy).attribution()
     angle = np.concatenate([episode.observations[:, 2] for episode in recording])
     np.testing.assert_array_equal(result.clipped, np.abs(angle / 0.005) > 10)
-    note = f"at {int(result.clipped.sum())} of {len(angle)} explained steps the normalization clips an entry"
+    note = f"at {int(result.clipped.sum())} of {len(angle)} explained steps the normalization clips an element"
     assert any(text.startswith(note) for text in rltools.summarize(recording).notes)
 
 

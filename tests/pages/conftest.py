@@ -216,8 +216,8 @@ class Browser:
         return [json.dumps(event["params"])[:500] for event in self.events if event["method"] in kinds]
 
     def requests(self) -> list[str]:
-        asked = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
-        return [event["params"]["request"]["url"] for event in asked]
+        requested = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in requested]
 
     def close(self) -> None:
         self._session = None
@@ -232,6 +232,6 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no chromium is installed")
-    found = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()
+    result = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield result
+    result.close()

@@ -26,8 +26,8 @@ def sources():
 
 
 def test_every_term_that_a_page_asks_for_is_in_the_glossary():
-    asked = re.compile(r"terms\.(\w+)\.(?:name|meaning)|TERMS\[[\"'](\w+)[\"']\]|term(?:Name|Meaning)\(\"(\w+)\"\)")
-    keys = {key for _, text in sources() for match in asked.finditer(text) for key in match.groups() if key}
+    requested = re.compile(r"terms\.(\w+)\.(?:name|meaning)|TERMS\[[\"'](\w+)[\"']\]|term(?:Name|Meaning)\(\"(\w+)\"\)")
+    keys = {key for _, text in sources() for match in requested.finditer(text) for key in match.groups() if key}
     assert {"share", "std", "references", "residual"} <= keys
     assert keys <= TERMS.keys()
 

@@ -38,7 +38,7 @@ class Read(HTMLParser):
         self.tags.append((tag, dict(attributes)))
 
     def all(self, tag):
-        return [given for name, given in self.tags if name == tag]
+        return [attrs for name, attrs in self.tags if name == tag]
 
 
 def test_the_replays_are_in_it_as_they_were(folder):
@@ -55,13 +55,13 @@ def test_the_replays_are_in_it_as_they_were(folder):
 @pytest.mark.parametrize("part", ["run", "."])
 def test_nothing_leads_out_of_it(folder, part):
     page = Read(export_report(folder / part, folder / "sent" / "one.html").read_text(encoding="utf-8"))
-    addresses = [given.get("src") or given.get("href") for _, given in page.tags]
+    addresses = [attrs.get("src") or attrs.get("href") for _, attrs in page.tags]
     assert not [address for address in addresses if address and not address.startswith(("data:", "#"))]
 
 
 def test_one_policy_allows_what_the_parts_do_and_no_more(folder):
     page = Read(export_report(folder / "run").read_text(encoding="utf-8"))
-    policies = [given["content"] for given in page.all("meta") if given.get("http-equiv") == "Content-Security-Policy"]
+    policies = [attrs["content"] for attrs in page.all("meta") if attrs.get("http-equiv") == "Content-Security-Policy"]
     assert len(policies) == 1
     inner = page.all("iframe")[0]["srcdoc"]
     scripts = re.findall(r"script-src ([^;\"]+)", html.unescape(inner))[0].split()
@@ -73,8 +73,11 @@ def test_one_policy_allows_what_the_parts_do_and_no_more(folder):
 
 
 def test_a_policy_that_allows_more_is_not_taken_over():
-    asked = ["default-src 'none'; style-src 'sha256-YQ=='", "default-src *; script-src 'unsafe-inline' 'sha256-Yg=='"]
-    assert joined(asked) == "default-src 'none'; style-src 'sha256-YQ=='; script-src 'sha256-Yg=='"
+    both = [
+        "default-src 'none'; style-src 'sha256-YQ=='",
+        "default-src *; script-src 'unsafe-inline' 'sha256-Yg=='",
+    ]
+    assert joined(both) == "default-src 'none'; style-src 'sha256-YQ=='; script-src 'sha256-Yg=='"
 
 
 def test_what_does_not_fit_is_left_out_and_named(folder):
@@ -90,9 +93,9 @@ def test_a_frame_that_leads_out_of_the_folder_is_not_read(folder, tmp_path):
     meta = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
     frame = '<iframe src="../secret.html" title="x" loading="lazy"></iframe>'
     (tmp_path / "run" / "index.html").write_text(meta + frame)
-    said = export_report(tmp_path / "run").read_text()
-    assert "secret" not in said
-    assert "not there any more" in said
+    sentence = export_report(tmp_path / "run").read_text()
+    assert "secret" not in sentence
+    assert "not there any more" in sentence
 
 
 def test_a_folder_without_a_page_is_said(tmp_path):

@@ -87,7 +87,7 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
             axes = getattr(rltools.plots, name)(recording, method=key)
             texts = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
             assert references in " ".join(texts.split()), name
-        assert any(references in finding for finding in rltools.summarize(recording, method=key).findings)
+        assert any(references in str(finding) for finding in rltools.summarize(recording, method=key).findings)
         page = rltools.replay(recording, 0, recording.directory / "page.html", method=key)
         assert page.read_text().count('"method":"shapley"') == 1
     both = rltools.plots.importance(recording, method=[answered.requested[-1] for answered in twice])

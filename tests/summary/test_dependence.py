@@ -16,39 +16,39 @@ def _points(values, attributions, *, episodes=None, actions=None):
 
 def test_means_of_bins_of_equally_many_steps():
     values = np.random.default_rng(0).permutation(1000)[:, None] / 1000.0
-    found = value_dependence(_points(values, values[:, 0] ** 2), 0)
-    assert not found.few
+    result = value_dependence(_points(values, values[:, 0] ** 2), 0)
+    assert not result.few
     middles = (np.arange(20) + 0.5) / 20
-    np.testing.assert_allclose(found.at, middles - 0.0005, atol=1e-9)
-    np.testing.assert_allclose(found.mean.value, middles**2, atol=3e-3)
-    assert (found.mean.low <= found.mean.value).all()
-    assert (found.mean.value <= found.mean.high).all()
+    np.testing.assert_allclose(result.at, middles - 0.0005, atol=1e-9)
+    np.testing.assert_allclose(result.mean.value, middles**2, atol=3e-3)
+    assert (result.mean.low <= result.mean.value).all()
+    assert (result.mean.value <= result.mean.high).all()
 
 
 def test_a_bin_for_each_of_few_values():
     values = np.repeat([0.0, 1.0, 5.0], 10)[:, None]
-    found = value_dependence(_points(values, 2 * values[:, 0]), 0)
-    assert found.few
-    assert found.at.tolist() == [0, 1, 5]
-    np.testing.assert_allclose(found.mean.value, [0, 2, 10])
+    result = value_dependence(_points(values, 2 * values[:, 0]), 0)
+    assert result.few
+    assert result.at.tolist() == [0, 1, 5]
+    np.testing.assert_allclose(result.mean.value, [0, 2, 10])
     assert not value_dependence(_points(values[:10:3], values[:10:3, 0]), 0).few
 
 
 def test_a_value_that_is_there_very_often_leaves_no_empty_bins():
     values = np.where(np.arange(1000) % 10, 0.0, np.arange(1000) / 1000)[:, None]
-    found = value_dependence(_points(values, values[:, 0]), 0)
-    assert np.isfinite(found.mean.value).all()
-    assert len(found.at) < 20
-    assert (np.diff(found.at) > 0).all()
+    result = value_dependence(_points(values, values[:, 0]), 0)
+    assert np.isfinite(result.mean.value).all()
+    assert len(result.at) < 20
+    assert (np.diff(result.at) > 0).all()
 
 
 def test_intervals_are_over_episodes():
     values = np.random.default_rng(0).permutation(200)[:, None] / 200.0
     episodes = np.arange(200) % 2
-    found = value_dependence(_points(values, episodes.astype(float), episodes=episodes), 0)
+    result = value_dependence(_points(values, episodes.astype(float), episodes=episodes), 0)
     # Of two episodes, all 0 and all 1, either is what is left without the other: the standard error is about a half,
     # and 97.5 % of Student's t with one degree of freedom are 12.706.
-    assert (np.abs((found.mean.high - found.mean.low) / 12.706 - 1) < 0.2).all()
+    assert (np.abs((result.mean.high - result.mean.low) / 12.706 - 1) < 0.2).all()
     alone = value_dependence(_points(values, values[:, 0], episodes=np.zeros(200, np.int64)), 0)
     assert np.isnan(alone.mean.low).all()
     assert np.isfinite(alone.mean.value).all()
@@ -57,10 +57,10 @@ def test_intervals_are_over_episodes():
 def test_an_influence_that_turns_its_sign_is_found():
     values = np.random.default_rng(0).uniform(-1, 1, (2000, 4))
     interaction = values[:, 0] * values[:, 2]
-    found = value_dependence(_points(values, interaction), 0)
-    assert found.other == 2
-    assert found.correlation > 0.9
-    assert found.by_action == 0
+    result = value_dependence(_points(values, interaction), 0)
+    assert result.other == 2
+    assert result.correlation > 0.9
+    assert result.by_action == 0
 
 
 def test_nothing_else_matters_where_nothing_else_is():
@@ -75,13 +75,13 @@ def test_the_action_is_measured_as_a_feature_of_two_values_would_be():
     actions = rng.integers(0, 2, 2000)
     values[:, 1] = actions
     attributions = actions + 0.5 * rng.normal(size=2000)
-    found = value_dependence(_points(values, attributions, actions=actions), 0)
-    assert found.other == 1
-    assert found.by_action == pytest.approx(found.correlation)
+    result = value_dependence(_points(values, attributions, actions=actions), 0)
+    assert result.other == 1
+    assert result.by_action == pytest.approx(result.correlation)
 
 
 def test_points_carry_what_was_done(tmp_path):
-    values = [np.random.default_rng(at).normal(size=(5, 1, 2)) for at in range(2)]
+    values = [np.random.default_rng(index).normal(size=(5, 1, 2)) for index in range(2)]
     values[0][1] = np.nan
     actions = [np.array([3, 4, 3, 3, 4])] * 2
     recording = example_recording(tmp_path / "r", values, actions=actions, action_start=3, unit="score")

@@ -13,8 +13,8 @@ def test_it_is_that_of_all_finite_states_however_many_are_read_at_once(at_once, 
     expected = np.concatenate(episodes).reshape(-1, 6).std(axis=0)
     spoilt = np.full((2, 2, 3), 5.0)
     spoilt[:, 0, 1] = (np.nan, np.inf)
-    found = std([*episodes, spoilt], 6)
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    result = std([*episodes, spoilt], 6)
+    np.testing.assert_allclose(result, expected, rtol=1e-9)
 
 
 def test_without_a_finite_state_there_is_none():

@@ -10,7 +10,7 @@ from rltools.testing import example_recording
 
 
 @pytest.fixture
-def made(tmp_path):
+def created(tmp_path):
     """Gives the summary of a recording whose features have these mean magnitudes in each of its episodes."""
 
     def make(name, *sizes, method="shapley", unit="score", labels=("centered:chosen",)):
@@ -29,20 +29,20 @@ def agreement(summaries):
     return tuple(map(str, find_agreement(summaries)))
 
 
-def test_the_leading_feature_is_named_with_its_share_and_interval(made):
+def test_the_leading_feature_is_named_with_its_share_and_interval(created):
     run = ("a", 0)
     # Of two episodes in which another feature is in front each time nothing leads.
-    clear, close = made("clear", *[(1, 3, 0)] * 6), made("close", (3, 1, 0), (1, 2, 0), method="gradient")
-    said = leading({run: "agent a"}, {run: [clear, close]})
-    assert len(said) == 1
-    assert said[0].startswith("agent a: obs[1] leads by shapley of centered:chosen (75 % [75, 75]); ")
-    assert "; by gradient of centered:chosen any of obs[0] 57 % [" in said[0]
-    assert said[0].endswith(" may lead.")
-    assert "obs[0] leads" not in said[0]
+    clear, close = created("clear", *[(1, 3, 0)] * 6), created("close", (3, 1, 0), (1, 2, 0), method="gradient")
+    text = leading({run: "agent a"}, {run: [clear, close]})
+    assert len(text) == 1
+    assert text[0].startswith("agent a: obs[1] leads by shapley of centered:chosen (75 % [75, 75]); ")
+    assert "; by gradient of centered:chosen any of obs[0] 57 % [" in text[0]
+    assert text[0].endswith(" may lead.")
+    assert "obs[0] leads" not in text[0]
 
 
-def test_of_many_runs_it_is_counted_how_often_a_feature_leads(made):
-    first, second = made("first", *[(1, 3, 0)] * 6), made("second", *[(3, 1, 0)] * 6)
+def test_of_many_runs_it_is_counted_how_often_a_feature_leads(created):
+    first, second = created("first", *[(1, 3, 0)] * 6), created("second", *[(3, 1, 0)] * 6)
     summaries = {("a", seed): [first if seed < 5 else second] for seed in range(7)}
     labels = dict.fromkeys(summaries, "a")
     assert leading(labels, summaries) == (
@@ -50,51 +50,51 @@ def test_of_many_runs_it_is_counted_how_often_a_feature_leads(made):
     )
 
 
-def test_of_the_decision_it_is_said_what_changes_it(made):
+def test_of_the_decision_it_is_said_what_changes_it(created):
     run = ("a", 0)
     sizes = [(0.1, 0.34, 0), (0.1, 0.36, 0), (0.1, 0.35, 0), (0.1, 0.35, 0)]
-    changing = made("changing", *sizes, method="decision_change", labels=("decision",), unit="share")
-    (said,) = leading({run: "agent a"}, {run: [changing]})
-    assert said == "agent a: obs[1] leads by decision_change (changes the action in 35 % [34, 36] of the steps)."
-    never = made("never", (0, 0), (0, 0), method="decision_change", labels=("decision",))
+    changing = created("changing", *sizes, method="decision_change", labels=("decision",), unit="share")
+    (text,) = leading({run: "agent a"}, {run: [changing]})
+    assert text == "agent a: obs[1] leads by decision_change (changes the action in 35 % [34, 36] of the steps)."
+    never = created("never", (0, 0), (0, 0), method="decision_change", labels=("decision",))
     assert leading({run: "agent a"}, {run: [never]}) == ()
 
 
-def test_nothing_leads_where_nothing_matters(made):
+def test_nothing_leads_where_nothing_matters(created):
     run = ("a", 0)
-    assert leading({run: "a"}, {run: [made("zero", (0, 0, 0))]}) == ()
-    assert agreement({run: [made("flat", (1, 1, 1)), made("flat too", (1, 1, 1), method="gradient")]}) == ()
+    assert leading({run: "a"}, {run: [created("zero", (0, 0, 0))]}) == ()
+    assert agreement({run: [created("flat", (1, 1, 1)), created("flat too", (1, 1, 1), method="gradient")]}) == ()
 
 
-def test_ranks_are_compared_where_one_thing_differs(made):
-    same, turned = made("same", (1, 2, 3, 4)), made("turned", (4, 3, 2, 1), method="gradient")
-    swapped = made("swapped", (1, 2, 4, 3))
+def test_ranks_are_compared_where_one_thing_differs(created):
+    same, turned = created("same", (1, 2, 3, 4)), created("turned", (4, 3, 2, 1), method="gradient")
+    swapped = created("swapped", (1, 2, 4, 3))
     summaries = {("a", 0): [same, turned], ("a", 50): [swapped], ("b", 50): [same]}
-    (said,) = agreement(summaries)
-    assert "over 4 features" in said
-    assert "between methods −1.00" in said
-    assert "between seeds 0.80" in said
-    assert "between agents 0.80" in said
-    assert "targets" not in said
+    (text,) = agreement(summaries)
+    assert "over 4 features" in text
+    assert "between methods −1.00" in text
+    assert "between seeds 0.80" in text
+    assert "between agents 0.80" in text
+    assert "targets" not in text
 
 
-def test_several_pairs_have_a_range(made):
-    same, swapped = made("same", (1, 2, 3, 4)), made("swapped", (1, 2, 4, 3))
+def test_several_pairs_have_a_range(created):
+    same, swapped = created("same", (1, 2, 3, 4)), created("swapped", (1, 2, 4, 3))
     summaries = {("a", 0): [same], ("a", 50): [same], ("a", 100): [swapped]}
     assert agreement(summaries)[0].endswith("between seeds 0.80 to 1.00 in 3 pairs.")
 
 
-def test_two_features_and_different_ones_are_not_ranked(made):
-    two, three = made("two", (1, 2)), made("three", (1, 2, 3))
+def test_two_features_and_different_ones_are_not_ranked(created):
+    two, three = created("two", (1, 2)), created("three", (1, 2, 3))
     assert agreement({("a", 0): [two], ("b", 0): [two]}) == ()
     assert agreement({("a", 0): [two], ("b", 0): [three]}) == ()
 
 
-def test_agreement_with_controls_is_apart(made):
+def test_agreement_with_controls_is_apart(created):
     run = ("a", 0)
-    first, second = made("first", (1, 2, 3, 4)), made("second", (1, 2, 4, 3), method="gradient")
-    varying = made("varying", (4, 3, 2, 1), method="std", unit="rank")
-    drawn = made("drawn", (1, 2, 3, 4), method="random", unit="rank")
+    first, second = created("first", (1, 2, 3, 4)), created("second", (1, 2, 4, 3), method="gradient")
+    varying = created("varying", (4, 3, 2, 1), method="std", unit="rank")
+    drawn = created("drawn", (1, 2, 3, 4), method="random", unit="rank")
     ranked, beside, caution = agreement({run: [first, second, varying, drawn]})
     assert ranked.endswith("between methods 0.80.")
     assert "shapley with std −1.00 and random 1.00; gradient with std −0.80 and random 0.80." in beside
@@ -107,10 +107,10 @@ def test_agreement_with_controls_is_apart(made):
     assert "std" not in caution
 
 
-def test_no_control_leads(made):
+def test_no_control_leads(created):
     run = ("a", 0)
-    first = made("first", (1, 2, 3))
-    drawn = made("drawn", (3, 2, 1), method="random", unit="rank")
+    first = created("first", (1, 2, 3))
+    drawn = created("drawn", (3, 2, 1), method="random", unit="rank")
     assert leading({run: "a"}, {run: [drawn, first]}) == leading({run: "a"}, {run: [first]})
     many = {("a", seed): [first, drawn] for seed in range(7)}
     assert leading(dict.fromkeys(many, "a"), many)[0].startswith("Of 7 rankings")

@@ -67,14 +67,14 @@ def test_no_method_says_anything_of_a_runner_up_that_is_not_there(name, text):
     mask[::2] = torch.tensor([False, False, True, False])
     context = context_of(mask, policy, x)
     chosen = {key: value for key, value in FEW.items() if key in method.defaults}
-    found = rltools.attribute(
+    result = rltools.attribute(
         policy, x.numpy(), method=name, target=text, context=context, references=np.eye(3)[:2], **chosen
     )
-    assert np.isnan(found.scores[::2]).all()
-    assert np.isnan(found.values[::2]).all()
-    assert np.isfinite(found.scores[1::2]).all()
-    assert np.isfinite(found.values[1::2]).all()
-    assert found.values[1::2].any()
+    assert np.isnan(result.scores[::2]).all()
+    assert np.isnan(result.values[::2]).all()
+    assert np.isfinite(result.scores[1::2]).all()
+    assert np.isfinite(result.values[1::2]).all()
+    assert result.values[1::2].any()
 
 
 def test_the_runner_up_is_never_a_forbidden_action():
@@ -83,12 +83,12 @@ def test_the_runner_up_is_never_a_forbidden_action():
     mask = torch.rand(40, 4, generator=torch.Generator().manual_seed(2)) < 0.5
     mask[:, 3] = True
     context = context_of(mask, policy, x)
-    found = make_target_function(policy, parse_target("logit:runner_up", policy), context)(x)[:, 0]
+    result = make_target_function(policy, parse_target("logit:runner_up", policy), context)(x)[:, 0]
     logits = policy.head("logit", x, Context()).detach().masked_fill(~mask, -np.inf)
     expected = logits.sort(dim=1).values[:, -2]
-    assert torch.equal(found.isnan(), expected.isinf())
-    assert 0 < int(found.isnan().sum()) < 40
-    torch.testing.assert_close(found[~found.isnan()], expected[~expected.isinf()])
+    assert torch.equal(result.isnan(), expected.isinf())
+    assert 0 < int(result.isnan().sum()) < 40
+    torch.testing.assert_close(result[~result.isnan()], expected[~expected.isinf()])
 
 
 def test_one_choice_of_several_is_forced():
@@ -141,30 +141,30 @@ def test_a_summary_leaves_them_out_and_says_how_many(recorded, recwarn, name, ev
     target = "logit:chosen - runner_up"
     rltools.explain(recording, policy, method=name, target=target, references=2, every=every)
     assert not [str(warning.message) for warning in recwarn if "not finite" in str(warning.message)]
-    found = rltools.summarize(recording, method=name, target=target)
+    result = rltools.summarize(recording, method=name, target=target)
     forced = 9 if every == 1 else sum((t + episode) % 2 == 0 for episode in range(3) for t in (0, 3, 6))
     explained = 27 if every == 1 else sum((t + episode) % 2 == 0 for episode in range(3) for t in range(9))
-    assert found.n == explained - forced
-    assert found.non_finite == 0
-    assert any(note.startswith(f"at {forced} of 27 steps only one action was allowed") for note in found.notes)
-    assert np.isfinite(found.overall.mean.value).all()
+    assert result.n == explained - forced
+    assert result.non_finite == 0
+    assert any(note.startswith(f"at {forced} of 27 steps only one action was allowed") for note in result.notes)
+    assert np.isfinite(result.overall.mean.value).all()
 
 
 def test_a_summary_says_where_the_action_was_not_allowed(recorded):
     policy, recording = recorded
     rltools.explain(recording, policy, target="log_probability:1")
-    found = rltools.summarize(recording)
-    assert found.n == 18
-    assert any(note.startswith("at 9 of 27 steps the action was not allowed") for note in found.notes)
+    result = rltools.summarize(recording)
+    assert result.n == 18
+    assert any(note.startswith("at 9 of 27 steps the action was not allowed") for note in result.notes)
 
 
 def test_centered_scores_count_them_as_nothing_to_decide(recorded):
     policy, recording = recorded
     rltools.explain(recording, policy)
-    found = rltools.summarize(recording)
-    assert found.n == 27
-    assert "at 9 of 27 steps only one action was allowed, so nothing decides" in found.notes
-    assert found.all_zero == 0
+    result = rltools.summarize(recording)
+    assert result.n == 27
+    assert "at 9 of 27 steps only one action was allowed, so nothing decides" in result.notes
+    assert result.all_zero == 0
 
 
 def test_an_agent_of_one_action_has_no_dead_units(tmp_path):
@@ -182,7 +182,7 @@ def test_an_agent_of_one_action_has_no_dead_units(tmp_path):
         rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"references": 2}))
         findings = [*map(str, rltools.summarize(recording, method=name).findings)]
         assert "There is only one action, so nothing decides." in findings
-        assert not [said for said in findings if "dead units" in said]
+        assert not [sentence for sentence in findings if "dead units" in sentence]
 
 
 def test_plots_and_replays_show_the_other_steps(recorded, tmp_path):

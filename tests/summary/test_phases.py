@@ -5,29 +5,29 @@ from rltools.summary import action_means, phase_means, summarize
 from rltools.testing import example_recording
 
 
-def _recording(folder, values, **given):
-    given = {"unit": "score", "method": "shapley"} | given
-    return example_recording(folder, [np.asarray(part, float).reshape(len(part), 1, -1) for part in values], **given)
+def _recording(folder, values, **options):
+    options = {"unit": "score", "method": "shapley"} | options
+    return example_recording(folder, [np.asarray(part, float).reshape(len(part), 1, -1) for part in values], **options)
 
 
-def _means(recording, **given):
+def _means(recording, **options):
     (key,) = recording.specs
-    return phase_means(recording, key, range(recording.features.size), **given)
+    return phase_means(recording, key, range(recording.features.size), **options)
 
 
 def test_each_episode_counts_the_same_whatever_its_length(tmp_path):
-    found = _means(_recording(tmp_path / "r", [[1.0] * 10, [3.0] * 500]))
-    np.testing.assert_allclose(found.at, np.arange(2, 100, 4))
-    np.testing.assert_allclose(found.mean.value, 2)
+    result = _means(_recording(tmp_path / "r", [[1.0] * 10, [3.0] * 500]))
+    np.testing.assert_allclose(result.at, np.arange(2, 100, 4))
+    np.testing.assert_allclose(result.mean.value, 2)
     factor = np.exp(12.7062 * 1 / 2)  # 97.5 % of Student's t with one degree, and a relative standard error of 1/2
-    np.testing.assert_allclose(found.mean.low, 2 / factor, rtol=1e-3)
-    np.testing.assert_allclose(found.mean.high, 2 * factor, rtol=1e-3)
-    assert found.reached.tolist() == [2] * 25
+    np.testing.assert_allclose(result.mean.low, 2 / factor, rtol=1e-3)
+    np.testing.assert_allclose(result.mean.high, 2 * factor, rtol=1e-3)
+    assert result.reached.tolist() == [2] * 25
 
 
 def test_a_part_holds_the_steps_it_overlaps(tmp_path):
-    found = _means(_recording(tmp_path / "r", [np.arange(50.0)] * 2), signed=True)
-    np.testing.assert_allclose(found.mean.value[:, 0], np.arange(0.5, 50, 2))
+    result = _means(_recording(tmp_path / "r", [np.arange(50.0)] * 2), signed=True)
+    np.testing.assert_allclose(result.mean.value[:, 0], np.arange(0.5, 50, 2))
     short = _means(_recording(tmp_path / "s", [[1.0, 2.0]] * 2))
     assert short.mean.value[:, 0].tolist() == [1] * 12 + [1.5] + [2] * 12
 
@@ -51,36 +51,36 @@ def test_aligned_at_starts_and_ends(tmp_path):
 
 
 def test_steps_that_were_not_explained_are_left_out(tmp_path):
-    found = _means(_recording(tmp_path / "r", [[1.0, np.nan, 3.0], [5.0, 7.0, np.nan], [np.nan] * 3]), align="start")
-    assert found.mean.value[:, 0].tolist() == [3, 7, 3]
-    assert found.episodes == 2
+    result = _means(_recording(tmp_path / "r", [[1.0, np.nan, 3.0], [5.0, 7.0, np.nan], [np.nan] * 3]), align="start")
+    assert result.mean.value[:, 0].tolist() == [3, 7, 3]
+    assert result.episodes == 2
 
 
 def test_where_one_in_many_steps_is_explained_bins_are_as_wide(tmp_path):
     values = np.full(12, np.nan)
     values[::3] = np.arange(4)
-    found = _means(_recording(tmp_path / "r", [values] * 2, every=3), align="start")
-    assert found.width == 3
-    assert found.at.tolist() == [1, 4, 7, 10]
-    assert found.mean.value[:, 0].tolist() == [0, 1, 2, 3]
+    result = _means(_recording(tmp_path / "r", [values] * 2, every=3), align="start")
+    assert result.width == 3
+    assert result.at.tolist() == [1, 4, 7, 10]
+    assert result.mean.value[:, 0].tolist() == [0, 1, 2, 3]
 
 
 def test_long_episodes_have_a_hundred_bins_at_most(tmp_path):
-    found = _means(_recording(tmp_path / "r", [np.ones(1001)] * 2), align="start")
-    assert found.width == 11
-    assert len(found.at) == 91
+    result = _means(_recording(tmp_path / "r", [np.ones(1001)] * 2), align="start")
+    assert result.width == 11
+    assert len(result.at) == 91
 
 
 def test_no_steps_are_no_episodes(tmp_path):
     for align in ("time", "start", "end"):
-        found = _means(example_recording(tmp_path / align, [np.zeros((0, 1, 2))]), align=align)
-        assert found.episodes == 0
-        assert not found.reached.any()
+        result = _means(example_recording(tmp_path / align, [np.zeros((0, 1, 2))]), align=align)
+        assert result.episodes == 0
+        assert not result.reached.any()
 
 
 def test_scaled_attributions(tmp_path):
-    found = _means(_recording(tmp_path / "r", [np.ones((9, 2))] * 2), scale=np.array([2.0, 0.5]))
-    np.testing.assert_allclose(found.mean.value, np.tile([2, 0.5], (25, 1)))
+    result = _means(_recording(tmp_path / "r", [np.ones((9, 2))] * 2), scale=np.array([2.0, 0.5]))
+    np.testing.assert_allclose(result.mean.value, np.tile([2, 0.5], (25, 1)))
 
 
 def test_means_by_action_are_those_of_the_summary(tmp_path):
@@ -92,9 +92,9 @@ def test_means_by_action_are_those_of_the_summary(tmp_path):
         action_names=("a", "b", "c", "d"),
     )
     summary = summarize(recording)
-    found = action_means(summary)
-    assert (found.columns, found.steps, found.left_out, found.never) == (("a", "b", "c"), (10, 2, 6), 0, 1)
-    np.testing.assert_array_equal(found.mean.value[2], summary.by_action["c"].mean.value[0])
+    result = action_means(summary)
+    assert (result.columns, result.steps, result.left_out, result.never) == (("a", "b", "c"), (10, 2, 6), 0, 1)
+    np.testing.assert_array_equal(result.mean.value[2], summary.by_action["c"].mean.value[0])
     fewer = action_means(summary, most=2)
     assert (fewer.columns, fewer.left_out) == (("a", "c"), 1)
     np.testing.assert_array_equal(fewer.mean.low[1], summary.by_action["c"].mean.low[0])
@@ -102,18 +102,18 @@ def test_means_by_action_are_those_of_the_summary(tmp_path):
 
 def test_a_mean_is_uncertain_where_its_interval_holds_zero(tmp_path):
     values = [np.tile([1.0, sign, 0.0], (4, 1)) for sign in (-1, 1, -1, 1, 1, 1)]
-    found = action_means(summarize(_recording(tmp_path / "r", values, actions=[np.array([0, 0, 1, 1])] * 6)))
-    assert found.uncertain.tolist() == [[False, True, True]] * 2
+    result = action_means(summarize(_recording(tmp_path / "r", values, actions=[np.array([0, 0, 1, 1])] * 6)))
+    assert result.uncertain.tolist() == [[False, True, True]] * 2
 
 
 def test_labels_are_columns_where_no_discrete_action_is(tmp_path):
     values = [np.ones((5, 3, 2)) * [[1], [2], [3]]] * 2
     labels = ("action:a", "action:b", "action:c")
     recording = example_recording(tmp_path / "r", values, labels=labels, action_names="abc", action_start=None)
-    found = action_means(summarize(recording), standardized=True, most=2)
-    assert (found.columns, found.left_out, found.per_action) == (labels[:2], 1, False)
+    result = action_means(summarize(recording), standardized=True, most=2)
+    assert (result.columns, result.left_out, result.per_action) == (labels[:2], 1, False)
     std = summarize(recording).std
-    np.testing.assert_allclose(found.mean.value, np.array([[1], [2]]) * std, rtol=1e-5)
+    np.testing.assert_allclose(result.mean.value, np.array([[1], [2]]) * std, rtol=1e-5)
 
 
 @pytest.mark.parametrize("signed", [True, False])

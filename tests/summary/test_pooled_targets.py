@@ -10,19 +10,19 @@ from rltools.testing import example_recording
 CENTRED, VALUE = (3.0, 1.0, 0.0), (100.0, 300.0, 600.0)
 
 
-def summary(folder, *episodes, labels=("centered:chosen", "value"), **given):
+def summary(folder, *episodes, labels=("centered:chosen", "value"), **options):
     """Of episodes with these magnitudes `[target, feature]` at each of their steps, whose number is the last entry."""
     values = [np.tile(np.array(sizes, float), (steps, 1, 1)) for *sizes, steps in episodes]
-    return summarize(example_recording(folder, values, unit=given.pop("unit", "score"), labels=labels, **given))
+    return summarize(example_recording(folder, values, unit=options.pop("unit", "score"), labels=labels, **options))
 
 
 def test_scores_of_other_units_count_alike(tmp_path):
-    found = summary(tmp_path / "r", *[(CENTRED, VALUE, 5), (CENTRED, VALUE, 9)] * 3)
-    shares = found.overall.pooled_share
+    result = summary(tmp_path / "r", *[(CENTRED, VALUE, 5), (CENTRED, VALUE, 9)] * 3)
+    shares = result.overall.pooled_share
     np.testing.assert_allclose(shares.value, np.mean([[0.75, 0.25, 0], [0.1, 0.3, 0.6]], axis=0))
     np.testing.assert_allclose(shares.low, shares.value)
-    np.testing.assert_allclose(found.overall.mean_absolute.value, [CENTRED, VALUE])
-    left = found.by_action["left"].pooled_share
+    np.testing.assert_allclose(result.overall.mean_absolute.value, [CENTRED, VALUE])
+    left = result.by_action["left"].pooled_share
     np.testing.assert_allclose(left.value, shares.value)
 
 
@@ -30,36 +30,38 @@ def test_they_do_whatever_the_unit_of_one_of_them(tmp_path):
     scaled = tuple(1000 * size for size in VALUE)
     episodes = [(CENTRED, VALUE, 5), (CENTRED[::-1], VALUE, 9)], [(CENTRED, scaled, 5), (CENTRED[::-1], scaled, 9)]
     for unit in ("score", "score per unit"):
-        one, other = (summary(tmp_path / f"{unit} {at}", *given, unit=unit) for at, given in enumerate(episodes))
+        each, other = (
+            summary(tmp_path / f"{unit} {index}", *options, unit=unit) for index, options in enumerate(episodes)
+        )
         for part in ("value", "low", "high"):
-            first, second = (getattr(found.overall.importance, part) for found in (one, other))
+            first, second = (getattr(result.overall.importance, part) for result in (each, other))
             np.testing.assert_allclose(first, second)
-        assert one.overall.importance.low[0] < one.overall.importance.value[0]
+        assert each.overall.importance.low[0] < each.overall.importance.value[0]
 
 
 def test_a_score_without_any_influence_is_left_out(tmp_path):
-    found = summary(tmp_path / "r", (CENTRED, (0, 0, 0), 5), (CENTRED, (0, 0, 0), 5))
-    np.testing.assert_allclose(found.overall.pooled_share.value, [0.75, 0.25, 0])
-    assert "alone" in str(found.findings[2])
-    assert "value alone" not in str(found.findings[2])
+    result = summary(tmp_path / "r", (CENTRED, (0, 0, 0), 5), (CENTRED, (0, 0, 0), 5))
+    np.testing.assert_allclose(result.overall.pooled_share.value, [0.75, 0.25, 0])
+    assert "alone" in str(result.findings[2])
+    assert "value alone" not in str(result.findings[2])
 
 
 def test_one_score_of_several_actions_is_pooled_as_it_is(tmp_path):
-    found = summary(
+    result = summary(
         tmp_path / "r", (CENTRED, VALUE, 5), (CENTRED, VALUE, 5), labels=("centered:left", "centered:right")
     )
-    np.testing.assert_allclose(found.overall.pooled_share.value, np.array([103, 301, 600]) / 1004)
-    assert not [text for text in map(str, found.findings) if "alone" in text]
+    np.testing.assert_allclose(result.overall.pooled_share.value, np.array([103, 301, 600]) / 1004)
+    assert not [text for text in map(str, result.findings) if "alone" in text]
 
 
 def test_each_is_told_apart(tmp_path):
-    found = summary(tmp_path / "r", *[(CENTRED, VALUE, 5)] * 6)
-    (said,) = [text for text in map(str, found.findings) if "alone" in text]
-    assert said == (
+    result = summary(tmp_path / "r", *[(CENTRED, VALUE, 5)] * 6)
+    (sentence,) = [text for text in map(str, result.findings) if "alone" in text]
+    assert sentence == (
         "Shares are the means of those of centered and value, which count alike: of centered:chosen alone obs[0] "
         "carries 75 % [75, 75], of value alone obs[2] carries 60 % [60, 60]."
     )
-    many = tuple(f"centered:{at}" for at in range(6))
+    many = tuple(f"centered:{index}" for index in range(6))
     crowded = summary(tmp_path / "s", (*[CENTRED] * 6, VALUE, 5), labels=(*many, "value"))
     assert not [text for text in map(str, crowded.findings) if "alone" in text]
 
@@ -79,16 +81,16 @@ def test_the_score_of_a_label(label, score):
 
 @pytest.mark.parametrize("method", ["random", "std"])
 def test_a_control_finds_nothing(tmp_path, method):
-    given = {"method": method, "unit": "rank", "labels": ("centered:chosen",)}
-    found = summary(tmp_path / "r", ((1, 3, 2), 5), ((1, 3, 2), 9), **given)
-    assert str(found.findings[0]) == (
+    options = {"method": method, "unit": "rank", "labels": ("centered:chosen",)}
+    result = summary(tmp_path / "r", ((1, 3, 2), 5), ((1, 3, 2), 9), **options)
+    assert str(result.findings[0]) == (
         f"By the control {method}, which knows nothing of the agent, the order is obs[1], then obs[2], then obs[0]."
     )
-    assert str(found.findings[1]).startswith("That is no finding")
-    assert "%" not in " ".join(map(str, found.findings))
-    assert str(found.findings[2]).startswith("Mean return")
-    assert method_name(found) == f"{method} (control)"
-    nothing = summary(tmp_path / "s", ((0, 0, 0), 5), ((0, 0, 0), 9), **given)
+    assert str(result.findings[1]).startswith("That is no finding")
+    assert "%" not in " ".join(map(str, result.findings))
+    assert str(result.findings[2]).startswith("Mean return")
+    assert method_name(result) == f"{method} (control)"
+    nothing = summary(tmp_path / "s", ((0, 0, 0), 5), ((0, 0, 0), 9), **options)
     assert str(nothing.findings[0]).endswith("no feature comes first: all have 0.")
 
 

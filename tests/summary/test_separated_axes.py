@@ -57,34 +57,34 @@ def explained(tmp_path_factory):
 @pytest.mark.parametrize("name", ["blur_saliency", "grad_cam", "sarfa", "rise"])
 def test_places_without_channels_and_moments(explained, name):
     _, recording = explained
-    found = rltools.summarize(recording, method=name)
-    assert list(found.features) == PLACES
-    words = {word.strip(",.") for said in map(str, found.findings) for word in said.split()}
+    result = rltools.summarize(recording, method=name)
+    assert list(result.features) == PLACES
+    words = {word.strip(",.") for sentence in map(str, result.findings) for word in sentence.split()}
     assert not words & {"red", "green", "blue", "ago", "now"}
     assert recording.attribution(name).spec.separated == ("y", "x")
-    assert sum(ranked.share for ranked in found.top()) == pytest.approx(1)
+    assert sum(ranked.share for ranked in result.top()) == pytest.approx(1)
 
 
 def test_each_entry_where_the_method_tells_them_apart(explained):
     _, recording = explained
-    found = rltools.summarize(recording, method="gradient")
-    assert len(found.features) == 16 * 6
-    assert "y0-1 x0-1 red, 1 step ago" in found.features
+    result = rltools.summarize(recording, method="gradient")
+    assert len(result.features) == 16 * 6
+    assert "y0-1 x0-1 red, 1 step ago" in result.features
     assert recording.attribution("gradient").spec.separated == ()
 
 
 def test_a_summary_of_places_is_the_sum_of_their_entries(explained):
     _, recording = explained
-    found, values = rltools.summarize(recording, method="blur_saliency"), recording.attribution("blur_saliency").values
+    result, values = rltools.summarize(recording, method="blur_saliency"), recording.attribution("blur_saliency").values
     first = values[:, 0, :, :2, :2].sum(axis=(1, 2, 3, 4), dtype=np.float64)
-    assert found.overall.mean.value[0, 0] == pytest.approx(first.mean())
+    assert result.overall.mean.value[0, 0] == pytest.approx(first.mean())
 
 
 def test_methods_are_compared_by_what_both_tell_apart(explained):
     _, recording = explained
-    found = rltools.summary.agreement({"": recording}, ["gradient", "rise"], None)
-    assert [one.features for one in found.rankings] == [tuple(PLACES)] * 2
-    assert np.isfinite(found.correlation.value[0, 1])
+    result = rltools.summary.agreement({"": recording}, ["gradient", "rise"], None)
+    assert [each.features for each in result.rankings] == [tuple(PLACES)] * 2
+    assert np.isfinite(result.correlation.value[0, 1])
 
 
 def test_plots_name_places_alone(explained):
@@ -115,11 +115,11 @@ def test_groups_are_rows(tmp_path):
     recording = rltools.record(policy, episodes=2, max_steps=10, directory=tmp_path / "r")
     names = policy.features.names
     rltools.explain(recording, policy, method="occlusion", groups={"cart": list(names[:2])}, references=2)
-    found = rltools.summarize(recording, method="occlusion")
-    assert found.features == ("cart", *names[2:])
+    result = rltools.summarize(recording, method="occlusion")
+    assert result.features == ("cart", *names[2:])
     values = recording.attribution("occlusion").values[:, 0].astype(np.float64)
-    assert found.overall.mean.value[0, 0] == pytest.approx(values[:, :2].sum(axis=1).mean())
-    assert found.overall.mean.value[0, 1] == pytest.approx(values[:, 2].mean())
+    assert result.overall.mean.value[0, 0] == pytest.approx(values[:, :2].sum(axis=1).mean())
+    assert result.overall.mean.value[0, 1] == pytest.approx(values[:, 2].mean())
     rltools.plots.importance(recording, method="occlusion")
 
 

@@ -63,10 +63,10 @@ def test_cells_are_means_over_their_steps():
     cells = cell_means(points, feature_plane(points, 0, 1), cells=2, least=2)
     # The lowest and the highest step in each direction are beyond the 99 % that the grid spans.
     assert cells.counts.sum() <= 5
-    at = cells.along[:, 1].argmin()
-    assert cells.along[at].tolist() == [0, pytest.approx(-4)]
-    assert cells.magnitude[at] == pytest.approx(4)
-    np.testing.assert_allclose(cells.places[at], [1, 2.9 / 3])
+    index = cells.along[:, 1].argmin()
+    assert cells.along[index].tolist() == [0, pytest.approx(-4)]
+    assert cells.magnitude[index] == pytest.approx(4)
+    np.testing.assert_allclose(cells.places[index], [1, 2.9 / 3])
 
 
 def test_a_far_step_does_not_make_the_grid_coarse():

@@ -35,37 +35,37 @@ def test_numbers_are_those_of_the_pooled_steps(tmp_path):
     values = _drawn()
     recording = example_recording(tmp_path / "r", values, unit="score")
     pooled = np.concatenate(values)[:, 0].astype(np.float32)
-    found = summarize(recording).overall
+    result = summarize(recording).overall
     absolute = np.abs(pooled).mean(axis=0)
-    assert found.n == len(pooled) == 75
-    np.testing.assert_allclose(found.mean.value[0], pooled.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(found.mean_absolute.value[0], absolute, rtol=1e-5)
-    np.testing.assert_allclose(found.share.value[0], absolute / absolute.sum(), rtol=1e-5)
-    assert found.standardized_share is None
+    assert result.n == len(pooled) == 75
+    np.testing.assert_allclose(result.mean.value[0], pooled.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(result.mean_absolute.value[0], absolute, rtol=1e-5)
+    np.testing.assert_allclose(result.share.value[0], absolute / absolute.sum(), rtol=1e-5)
+    assert result.standardized_share is None
 
 
 def test_standardized_numbers_are_multiplied_by_the_deviation_of_the_states(tmp_path):
     values = _drawn()
     states = [np.random.default_rng(1).normal(1e4, [1, 10, 0.1], (len(part), 3)) for part in values]
-    found = summarize(example_recording(tmp_path / "r", values, observations=states))
+    result = summarize(example_recording(tmp_path / "r", values, observations=states))
     std = np.concatenate(states).std(axis=0)
     absolute = np.abs(np.concatenate(values)[:, 0]).mean(axis=0) * std
-    np.testing.assert_allclose(found.std, std, rtol=1e-6)
-    np.testing.assert_allclose(found.overall.standardized_mean_absolute.value[0], absolute, rtol=1e-5)
-    np.testing.assert_allclose(found.overall.standardized_share.value[0], absolute / absolute.sum(), rtol=1e-5)
-    assert [ranked.feature for ranked in found.top(2)] == ["obs[1]", "obs[0]"]
+    np.testing.assert_allclose(result.std, std, rtol=1e-6)
+    np.testing.assert_allclose(result.overall.standardized_mean_absolute.value[0], absolute, rtol=1e-5)
+    np.testing.assert_allclose(result.overall.standardized_share.value[0], absolute / absolute.sum(), rtol=1e-5)
+    assert [ranked.feature for ranked in result.top(2)] == ["obs[1]", "obs[0]"]
 
 
 def test_only_scores_per_unit_are_standardized(tmp_path):
-    found = summarize(example_recording(tmp_path / "r", _drawn(), unit="probability"))
-    assert found.std is None
-    assert not [column for column in found.table.columns if column.startswith("standardized")]
+    result = summarize(example_recording(tmp_path / "r", _drawn(), unit="probability"))
+    assert result.std is None
+    assert not [column for column in result.table.columns if column.startswith("standardized")]
 
 
 def test_intervals_are_those_of_student_over_episodes(tmp_path):
     values = _values([[-1.0, 0.0]] * 4, [[2.0, 0.0]] * 4, [[8.0, 0.0]] * 4)
-    found = summarize(example_recording(tmp_path / "r", values, unit="score"))
-    mean = found.overall.mean
+    result = summarize(example_recording(tmp_path / "r", values, unit="score"))
+    mean = result.overall.mean
     # The mean of -1, 2 and 8 has the standard error sqrt(7), and 97.5 % of Student's t with 2 degrees are 4.3027.
     assert mean.value[0, 0] == pytest.approx(3)
     half = 4.3027 * 7**0.5
@@ -77,11 +77,11 @@ def test_intervals_are_those_of_student_over_episodes(tmp_path):
 def test_a_ratio_is_drawn_with_its_episodes_and_not_averaged_over_them(tmp_path):
     """A long episode weighs as many steps as it has."""
     values = _values([[1.0]] * 1, [[0.0]] * 99, [[-0.5]] * 50)
-    found = summarize(example_recording(tmp_path / "r", values, unit="score")).overall.mean
-    assert found.value[0, 0] == pytest.approx(-24 / 150)
+    result = summarize(example_recording(tmp_path / "r", values, unit="score")).overall.mean
+    assert result.value[0, 0] == pytest.approx(-24 / 150)
     without = np.array([-25 / 149, -24 / 51, 1 / 100])
     half = 4.3027 * (2 / 3 * ((without + 24 / 150) ** 2).sum()) ** 0.5
-    assert found.high[0, 0] - found.value[0, 0] == pytest.approx(half, rel=1e-4)
+    assert result.high[0, 0] - result.value[0, 0] == pytest.approx(half, rel=1e-4)
 
 
 def test_the_deviation_is_drawn_anew_with_the_episodes(tmp_path):
@@ -89,10 +89,10 @@ def test_the_deviation_is_drawn_anew_with_the_episodes(tmp_path):
     ones = [np.ones((5, 1, 2)) for _ in range(12)]
     rng = np.random.default_rng(0)
     states = [np.stack([np.full(5, rng.normal()), rng.normal(size=5)], axis=1) for _ in ones]
-    found = summarize(example_recording(tmp_path / "r", ones, observations=states)).overall
-    wide = found.standardized_share.high - found.standardized_share.low
+    result = summarize(example_recording(tmp_path / "r", ones, observations=states)).overall
+    wide = result.standardized_share.high - result.standardized_share.low
     assert wide[0, 0] > 0.1
-    assert (found.share.high - found.share.low)[0, 0] == pytest.approx(0)
+    assert (result.share.high - result.share.low)[0, 0] == pytest.approx(0)
 
 
 def test_the_same_recording_gives_the_same_intervals(tmp_path):
@@ -104,40 +104,40 @@ def test_the_same_recording_gives_the_same_intervals(tmp_path):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_mean_of_values_of_one_sign_has_the_interval_of_its_magnitude(tmp_path, sign):
     values = _values([[1.0]] * 4, [[2.0]] * 4, [[6.0]] * 4)
-    found = summarize(example_recording(tmp_path / "r", [sign * part for part in values], unit="score")).overall
-    ends = sorted(float(sign * end[0, 0]) for end in (found.mean.low, found.mean.high))
-    assert ends == [found.mean_absolute.low[0, 0], found.mean_absolute.high[0, 0]]
+    result = summarize(example_recording(tmp_path / "r", [sign * part for part in values], unit="score")).overall
+    ends = sorted(float(sign * end[0, 0]) for end in (result.mean.low, result.mean.high))
+    assert ends == [result.mean_absolute.low[0, 0], result.mean_absolute.high[0, 0]]
     assert 0 < ends[0] < 3 < ends[1]
 
 
 def test_one_episode_has_no_interval_and_says_so(tmp_path):
-    found = summarize(example_recording(tmp_path / "r", _drawn(lengths=(9,))))
-    assert np.isnan(found.overall.share.low).all()
-    assert np.isfinite(found.overall.share.value).all()
-    assert any("no intervals" in note for note in found.notes)
+    result = summarize(example_recording(tmp_path / "r", _drawn(lengths=(9,))))
+    assert np.isnan(result.overall.share.low).all()
+    assert np.isfinite(result.overall.share.value).all()
+    assert any("no intervals" in note for note in result.notes)
 
 
 def test_episodes_without_steps_are_not_resampled(tmp_path):
-    found = summarize(example_recording(tmp_path / "r", _drawn(lengths=(9, 0))))
-    assert found.overall.episodes == 1
-    assert np.isnan(found.overall.share.low).all()
+    result = summarize(example_recording(tmp_path / "r", _drawn(lengths=(9, 0))))
+    assert result.overall.episodes == 1
+    assert np.isnan(result.overall.share.low).all()
 
 
 @pytest.mark.parametrize("lengths", [(), (0,), (0, 0)])
 def test_no_steps_are_n_0(tmp_path, lengths):
-    found = summarize(example_recording(tmp_path / "r", _drawn(lengths=lengths)))
-    assert found.n == found.n_steps == 0
-    assert _sentences(found)[0].startswith("n = 0")
-    assert np.isnan(found.all_zero)
-    assert np.isnan(found.table["mean"]).all()
+    result = summarize(example_recording(tmp_path / "r", _drawn(lengths=lengths)))
+    assert result.n == result.n_steps == 0
+    assert _sentences(result)[0].startswith("n = 0")
+    assert np.isnan(result.all_zero)
+    assert np.isnan(result.table["mean"]).all()
 
 
 def test_steps_that_were_not_explained_or_failed_are_left_out_and_counted(tmp_path):
     values = _values([[1.0, 1.0], [np.nan, np.nan], [3.0, np.nan]], [[np.inf, 1.0], [2.0, 2.0]])
-    found = summarize(example_recording(tmp_path / "r", values, unit="score"))
-    assert (found.n, found.n_steps, found.non_finite) == (2, 5, 2)
-    assert found.overall.mean.value[0].tolist() == [1.5, 1.5]
-    assert any("3 of 5 steps are left out" in note for note in found.notes)
+    result = summarize(example_recording(tmp_path / "r", values, unit="score"))
+    assert (result.n, result.n_steps, result.non_finite) == (2, 5, 2)
+    assert result.overall.mean.value[0].tolist() == [1.5, 1.5]
+    assert any("3 of 5 steps are left out" in note for note in result.notes)
 
 
 def test_all_zero_steps_are_counted_and_a_share_of_0_in_0_is_nan(tmp_path):
@@ -157,62 +157,62 @@ def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
     recording = example_recording(
         tmp_path / "r", values, actions=[np.array([-1, 0]), np.array([-1, 0])], action_start=-1, unit="score"
     )
-    found = summarize(recording)
-    assert {name: part.mean.value.item() for name, part in found.by_action.items()} == {"left": 2.0, "right": 1.0}
-    table = found.table.set_index(["action", "feature"])
+    result = summarize(recording)
+    assert {name: part.mean.value.item() for name, part in result.by_action.items()} == {"left": 2.0, "right": 1.0}
+    table = result.table.set_index(["action", "feature"])
     assert table.loc[("right", "obs[0]"), "mean_low"] == pytest.approx(1 - 6 * 12.7062, rel=1e-4)
 
 
 def test_an_action_that_only_one_episode_took_has_no_interval(tmp_path):
     actions = [np.array([0, 0]), np.array([0, 1])]
-    found = summarize(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[2.0], [1.0]]), actions=actions))
-    assert found.by_action["right"].episodes == 1
-    assert np.isnan(found.by_action["right"].mean.low).all()
-    assert np.isfinite(found.by_action["left"].mean.low).all()
+    result = summarize(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[2.0], [1.0]]), actions=actions))
+    assert result.by_action["right"].episodes == 1
+    assert np.isnan(result.by_action["right"].mean.low).all()
+    assert np.isfinite(result.by_action["left"].mean.low).all()
 
 
 def test_continuous_actions_have_no_names_to_group_by(tmp_path):
     labels = ("action:hip", "action:knee")
-    found = summarize(
+    result = summarize(
         example_recording(
             tmp_path / "r", _drawn(targets=2), action_names=("hip", "knee"), action_start=None, labels=labels
         )
     )
-    assert found.by_action == {}
-    assert found.target == "action:all"
+    assert result.by_action == {}
+    assert result.target == "action:all"
 
 
 def test_several_targets_are_pooled_by_their_magnitudes(tmp_path):
     rows = [[[4.0, 0.0], [-1.0, 5.0]]] * 3
     labels = ("centered:left", "centered:right")
-    found = summarize(example_recording(tmp_path / "r", [np.array(rows)] * 2, labels=labels, unit="score"))
-    assert found.overall.share.value.tolist() == [[1, 0], [pytest.approx(1 / 6), pytest.approx(5 / 6)]]
-    assert [(ranked.feature, ranked.share) for ranked in found.top()] == [("obs[0]", 0.5), ("obs[1]", 0.5)]
-    assert len(found.table[found.table["action"] == ""]) == 4
+    result = summarize(example_recording(tmp_path / "r", [np.array(rows)] * 2, labels=labels, unit="score"))
+    assert result.overall.share.value.tolist() == [[1, 0], [pytest.approx(1 / 6), pytest.approx(5 / 6)]]
+    assert [(ranked.feature, ranked.share) for ranked in result.top()] == [("obs[0]", 0.5), ("obs[1]", 0.5)]
+    assert len(result.table[result.table["action"] == ""]) == 4
 
 
 def test_an_image_is_summarized_by_region_and_channel(tmp_path):
     rng = np.random.default_rng(0)
     values = [rng.normal(size=(4, 1, 8, 8, 3)) for _ in range(2)]
     pictures = [rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8) for _ in range(2)]
-    found = summarize(example_recording(tmp_path / "r", values, observations=pictures))
-    assert len(found.features) == 4 * 4 * 3
-    at = found.features.index("y2-3 x4-5 channel 1")
+    result = summarize(example_recording(tmp_path / "r", values, observations=pictures))
+    assert len(result.features) == 4 * 4 * 3
+    index = result.features.index("y2-3 x4-5 channel 1")
     region = np.concatenate(values)[:, 0, 2:4, 4:6, 1].astype(np.float32)
     std = np.concatenate(pictures).std(axis=0)[2:4, 4:6, 1]
-    assert found.overall.mean.value[0, at] == pytest.approx(region.sum(axis=(1, 2)).mean(), rel=1e-5)
+    assert result.overall.mean.value[0, index] == pytest.approx(region.sum(axis=(1, 2)).mean(), rel=1e-5)
     standardized = np.abs((region * std).sum(axis=(1, 2))).mean()
-    assert found.overall.standardized_mean_absolute.value[0, at] == pytest.approx(standardized, rel=1e-5)
+    assert result.overall.standardized_mean_absolute.value[0, index] == pytest.approx(standardized, rel=1e-5)
 
 
 def test_residuals_are_relative_to_the_spread_of_the_score(tmp_path):
     residuals = [np.array([[0.0], [1e-4], [-0.5]], np.float32), np.zeros((2, 1), np.float32)]
     recording = example_recording(tmp_path / "r", _drawn(lengths=(3, 2)), residuals=residuals, unit="score")
     scores = recording.attribution().scores
-    found = summarize(recording)
-    assert found.residuals.over == 1
-    assert found.residuals.largest == pytest.approx(0.5 / scores.std(), rel=1e-5)
-    assert any("less exact than it should be at 1 of 5 steps" in sentence for sentence in _sentences(found))
+    result = summarize(recording)
+    assert result.residuals.over == 1
+    assert result.residuals.largest == pytest.approx(0.5 / scores.std(), rel=1e-5)
+    assert any("less exact than it should be at 1 of 5 steps" in sentence for sentence in _sentences(result))
 
 
 def test_returns_come_with_an_interval_over_episodes(tmp_path):
@@ -225,10 +225,10 @@ def test_returns_come_with_an_interval_over_episodes(tmp_path):
 def test_findings_are_sentences_with_numbers(tmp_path):
     names = Features((2,), ("feature",), ("y velocity", "angle"))
     values = _values(*[[[3.0, 1.0]] * 3] * 6)
-    found = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
-    assert _sentences(found)[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centered:chosen)."
-    assert _sentences(found)[1] == "Next: angle with 25 % [25, 25]."
-    assert "Mean return 3 [3, 3] over 6 episodes." in _sentences(found)
+    result = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
+    assert _sentences(result)[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centered:chosen)."
+    assert _sentences(result)[1] == "Next: angle with 25 % [25, 25]."
+    assert "Mean return 3 [3, 3] over 6 episodes." in _sentences(result)
 
 
 def _changes(folder, *episodes, labels=("decision",), **more):
@@ -242,20 +242,20 @@ def _changes(folder, *episodes, labels=("decision",), **more):
 
 
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
-    found = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6, 0.58, 0.62)])
-    assert _sentences(found)[:2] == (
+    result = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6, 0.58, 0.62)])
+    assert _sentences(result)[:2] == (
         "Replacing height by that of another visited state changes the action in 60 % [58, 62] of the steps "
         "(decision_change).",
         "Next: angle in 25 % [25, 25].",
     )
-    assert find_decision(found) == found.findings[:2]
-    assert found.top(1)[0].share == pytest.approx(0.6 / 0.85)
+    assert find_decision(result) == result.findings[:2]
+    assert result.top(1)[0].share == pytest.approx(0.6 / 0.85)
 
 
 def test_what_changes_the_decision_at_one_action(tmp_path):
     values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 6
-    found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 6)
-    assert "When it takes 'right' (36 steps), angle changes that most often: 80 % [80, 80]." in _sentences(found)
+    result = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 6)
+    assert "When it takes 'right' (36 steps), angle changes that most often: 80 % [80, 80]." in _sentences(result)
 
 
 def test_a_lead_that_is_not_certain_is_not_sentences(tmp_path):
@@ -263,15 +263,15 @@ def test_a_lead_that_is_not_certain_is_not_sentences(tmp_path):
     names = Features((3,), ("feature",), ("x", "y", "z"))
     either = [[[3.0, 1.0, 0.1]] * 12, [[1.0, 3.2, 0.1]] * 12] * 3
     actions = [np.array([0] * 6 + [1] * 6)] * 6
-    found = summarize(
+    result = summarize(
         example_recording(
             tmp_path / "r", _values(*either), features=names, unit="score", method="shapley", actions=actions
         )
     )
-    assert _sentences(found)[0].startswith("y carries 50 % [")
-    assert _sentences(found)[0].endswith("]: which of these comes first is uncertain (shapley, centered:chosen).")
-    assert " and x 48 % [" in _sentences(found)[0]
-    assert [one.feature for one in leaders(found)] == ["y", "x"]
+    assert _sentences(result)[0].startswith("y carries 50 % [")
+    assert _sentences(result)[0].endswith("]: which of these comes first is uncertain (shapley, centered:chosen).")
+    assert " and x 48 % [" in _sentences(result)[0]
+    assert [each.feature for each in leaders(result)] == ["y", "x"]
 
 
 def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
@@ -279,44 +279,46 @@ def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
     actions = [np.array([0] * 40 + [1] * 10)] * 6
     for rows, expected in (([[1.0, 0.1, 3.0]] * 2, "z matters most: 73 % ["), ([[1.0, 3.0, 3.4], [1.0, 3.0, 2.4]], "")):
         values = [[[9.0, 0.1, 0.1]] * 40 + [rows[number % 2]] * 10 for number in range(6)]
-        found = summarize(
+        result = summarize(
             example_recording(
                 tmp_path / (expected[:1] or "tie"), _values(*values), features=names, unit="score", actions=actions
             )
         )
-        said = [sentence for sentence in _sentences(found) if sentence.startswith("When it takes 'right' (60 steps), ")]
-        assert len(said) == 1
+        text = [
+            sentence for sentence in _sentences(result) if sentence.startswith("When it takes 'right' (60 steps), ")
+        ]
+        assert len(text) == 1
         if expected:
-            assert expected in said[0]
+            assert expected in text[0]
         else:
-            assert "no feature is certain to matter most" in said[0]
-            assert said[0].endswith("cannot be told apart.")
+            assert "no feature is certain to matter most" in text[0]
+            assert text[0].endswith("cannot be told apart.")
 
 
 def test_of_one_episode_no_lead_is_sentences(tmp_path):
-    found = summarize(example_recording(tmp_path / "r", _values([[1.0, 9.0]] * 5), unit="score"))
-    assert "a single episode does not show which comes first" in _sentences(found)[0]
+    result = summarize(example_recording(tmp_path / "r", _values([[1.0, 9.0]] * 5), unit="score"))
+    assert "a single episode does not show which comes first" in _sentences(result)[0]
 
 
 def test_a_feature_that_few_episodes_carry_is_marked(tmp_path):
     episodes = [[[5.0, 1.0, 9.0 if number < 2 else 0.0]] * 4 for number in range(20)]
-    found = summarize(example_recording(tmp_path / "r", _values(*episodes), unit="score"))
-    assert found.overall.carriers.tolist() == [pytest.approx(20), pytest.approx(20), pytest.approx(2)]
-    assert [ranked.feature for ranked in found.top() if ranked.few] == ["obs[2]"]
-    assert "few of the 20 episodes carry obs[2]: intervals are rough there" in found.notes
+    result = summarize(example_recording(tmp_path / "r", _values(*episodes), unit="score"))
+    assert result.overall.carriers.tolist() == [pytest.approx(20), pytest.approx(20), pytest.approx(2)]
+    assert [ranked.feature for ranked in result.top() if ranked.few] == ["obs[2]"]
+    assert "few of the 20 episodes carry obs[2]: intervals are rough there" in result.notes
 
 
 def test_nothing_is_said_of_an_action_taken_a_few_times(tmp_path):
     values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 4] * 2
-    found = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 4)] * 2)
-    assert found.by_action["right"].n == 8
-    assert not any("'right'" in sentence for sentence in _sentences(found))
+    result = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 4)] * 2)
+    assert result.by_action["right"].n == 8
+    assert not any("'right'" in sentence for sentence in _sentences(result))
 
 
 def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path):
-    found = _changes(tmp_path, [[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.0], [0.5, 0.0]])
-    assert "At 50 % of the steps no feature changes the decision alone." in _sentences(found)
-    assert not any("saturation" in sentence for sentence in _sentences(found))
+    result = _changes(tmp_path, [[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.0], [0.5, 0.0]])
+    assert "At 50 % of the steps no feature changes the decision alone." in _sentences(result)
+    assert not any("saturation" in sentence for sentence in _sentences(result))
     none = _changes(tmp_path / "none", [[0.0, 0.0]], [[0.0, 0.0]])
     assert _sentences(none)[0].startswith(
         "No feature changes the decision when it alone is that of another visited state"
@@ -340,21 +342,21 @@ def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
 
 def test_of_several_choices_the_one_that_changes_most_is_named(tmp_path):
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
-    found = _changes(tmp_path, *[rows] * 6, labels=("decision[0]", "decision[1]"))
-    assert "changes choice 1 in 30 % [30, 30] of the steps" in _sentences(found)[0]
+    result = _changes(tmp_path, *[rows] * 6, labels=("decision[0]", "decision[1]"))
+    assert "changes choice 1 in 30 % [30, 30] of the steps" in _sentences(result)[0]
 
 
 def test_without_steps_nothing_is_said_of_the_decision(tmp_path):
-    found = dataclasses.replace(summarize(example_recording(tmp_path / "r", _drawn(lengths=(0,)))), target="decision")
-    assert find_decision(found) == ()
+    result = dataclasses.replace(summarize(example_recording(tmp_path / "r", _drawn(lengths=(0,)))), target="decision")
+    assert find_decision(result) == ()
 
 
 def test_several_targets_together_are_no_decision(tmp_path):
     labels = ("centered:chosen", "value")
-    found = summarize(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
-    found = dataclasses.replace(found, target="centered:chosen & value")
-    assert "of the explained scores" in _sentences(found)[0]
-    assert _sentences(found)[0].endswith("(gradient, centered:chosen & value).")
+    result = summarize(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
+    result = dataclasses.replace(result, target="centered:chosen & value")
+    assert "of the explained scores" in _sentences(result)[0]
+    assert _sentences(result)[0].endswith("(gradient, centered:chosen & value).")
 
 
 def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):
@@ -371,9 +373,9 @@ def test_a_damaged_episode_is_named_left_out_and_sentences(tmp_path):
     recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
     recording.episode_path(1).write_bytes(b"not a file of columns")
     with pytest.warns(DamagedFileWarning, match="000001"):
-        found = summarize(recording)
-    assert (found.n, found.episodes) == (40, 2)
-    assert "1 of 3 episodes cannot be read and is left out" in found.notes
+        result = summarize(recording)
+    assert (result.n, result.episodes) == (40, 2)
+    assert "1 of 3 episodes cannot be read and is left out" in result.notes
     recording.episode_path(2).write_bytes(b"neither")
     with pytest.warns(DamagedFileWarning, match="000001"), pytest.warns(DamagedFileWarning, match="000002"):
         assert "2 of 3 episodes cannot be read and are left out" in summarize(recording).notes
@@ -388,30 +390,30 @@ def test_returns_are_of_the_episodes_whose_rows_can_be_read(tmp_path):
     assert recording.outcome(2).steps == 30, "what it says beside its rows is whole"
     returns = [recording.outcome(number).total_reward for number in (0, 1)]
     with pytest.warns(DamagedFileWarning, match="000002"):
-        found = summarize(recording)
-    assert (found.episodes, found.returns.n) == (2, 2)
-    assert found.returns.mean == pytest.approx(np.mean(returns))
-    assert [outcome.number for outcome in found.outcomes] == [0, 1]
-    assert dict(facts(recording, found))["Episodes"].startswith("2 (")
+        result = summarize(recording)
+    assert (result.episodes, result.returns.n) == (2, 2)
+    assert result.returns.mean == pytest.approx(np.mean(returns))
+    assert [outcome.number for outcome in result.outcomes] == [0, 1]
+    assert dict(facts(recording, result))["Episodes"].startswith("2 (")
 
 
 @pytest.mark.parametrize(
-    ("ended", "said"),
+    ("ended", "text"),
     [
         (["fault", "limit", "limit"], "1 of 3 episodes was ended by a fault; its return does not count"),
         (["fault", "limit", "fault"], "2 of 3 episodes were ended by a fault; their returns do not count"),
     ],
 )
-def test_faults_are_counted_in_words_that_fit(ended, said, tmp_path, monkeypatch):
+def test_faults_are_counted_in_words_that_fit(ended, text, tmp_path, monkeypatch):
     recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
-    whole = rltools.Recording.episode
+    complete = rltools.Recording.episode
 
     def episode(self, number):
-        found = whole(self, number)
-        return dataclasses.replace(found, outcome=dataclasses.replace(found.outcome, ended=ended[number]))
+        result = complete(self, number)
+        return dataclasses.replace(result, outcome=dataclasses.replace(result.outcome, ended=ended[number]))
 
     monkeypatch.setattr(rltools.Recording, "episode", episode)
-    assert said in summarize(recording).notes
+    assert text in summarize(recording).notes
 
 
 def test_nothing_explained_says_what_to_do(tmp_path):
@@ -427,9 +429,9 @@ def test_arguments_that_cannot_be_meant(tmp_path, wrong):
 
 
 def test_a_summary_cannot_be_changed(tmp_path):
-    found = summarize(example_recording(tmp_path / "r", _drawn()))
+    result = summarize(example_recording(tmp_path / "r", _drawn()))
     with pytest.raises(dataclasses.FrozenInstanceError):
-        found.n = 0
+        result.n = 0
 
 
 def test_deviation_joins_episodes_exactly(tmp_path):
@@ -454,9 +456,9 @@ def test_recordings_of_the_same_episodes_say_so_where_they_are_compared(tmp_path
             cartpole, episodes=episodes, seed=seed, max_steps=4, directory=tmp_path / name
         )
         rltools.explain(recordings[name], cartpole)
-    with pytest.warns(SharedEpisodesWarning, match="a and b share 2 of 3 episodes") as told:
+    with pytest.warns(SharedEpisodesWarning, match="a and b share 2 of 3 episodes") as recorded_warnings:
         rltools.plots.agreement(recordings)
-    assert len(told) == 1
+    assert len(recorded_warnings) == 1
     rltools.plots.agreement({"a": recordings["a"], "c": recordings["c"]})
     with pytest.warns(SharedEpisodesWarning):
         rltools.plots.importance({"a": recordings["a"], "b": recordings["b"]})

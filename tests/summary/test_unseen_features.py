@@ -62,12 +62,12 @@ def explained(tmp_path, how, method="gradient", **chosen):
 
 @pytest.mark.parametrize("how", sorted(HIDDEN))
 def test_it_is_named(tmp_path, how):
-    found = rltools.summarize(explained(tmp_path, how))
-    assert found.unseen == ("hidden",)
-    (note,) = (note for note in found.notes if "derivatives do not see" in note)
+    result = rltools.summarize(explained(tmp_path, how))
+    assert result.unseen == ("hidden",)
+    (note,) = (note for note in result.notes if "derivatives do not see" in note)
     assert note.startswith("derivatives do not see hidden: gradient is exactly 0 there at every step, and yet")
     assert note.endswith("ask shapley or decision_change")
-    assert any(said.startswith("Derivatives do not see hidden") for said in map(str, found.findings))
+    assert any(sentence.startswith("Derivatives do not see hidden") for sentence in map(str, result.findings))
 
 
 @pytest.mark.parametrize(
@@ -91,19 +91,19 @@ def test_by_every_method_that_takes_derivatives(tmp_path, method, chosen):
 @pytest.mark.parametrize("method", ["shapley", "occlusion", "decision_change"])
 def test_other_methods_see_it(tmp_path, method):
     recording = explained(tmp_path, "rounded", method, references=2)
-    found = rltools.summarize(recording, method=method)
-    assert not found.unseen
-    assert not [note for note in found.notes if "derivative" in note]
-    assert found.top(1)[0].feature == "hidden"
+    result = rltools.summarize(recording, method=method)
+    assert not result.unseen
+    assert not [note for note in result.notes if "derivative" in note]
+    assert result.top(1)[0].feature == "hidden"
     assert recording.attribution(method).spec.unseen is None
 
 
 @pytest.mark.parametrize("how", [lambda h: h, lambda h: h.clamp(-1, 1), torch.relu, lambda h: 0 * h])
 def test_where_something_is_seen_or_nothing_is_used_nobody_is_named(tmp_path, how):
     recording = explained(tmp_path, how)
-    found = rltools.summarize(recording)
-    assert found.unseen == ()
-    assert not [note for note in found.notes if "derivative" in note]
+    result = rltools.summarize(recording)
+    assert result.unseen == ()
+    assert not [note for note in result.notes if "derivative" in note]
     assert recording.attribution().spec.unseen == ()
 
 
@@ -117,12 +117,12 @@ def test_the_file_keeps_what_was_tried(tmp_path):
 def test_of_a_file_that_does_not_say_both_readings_are_given(tmp_path):
     recording = explained(tmp_path, "compared")
     (path,) = (recording.directory / "attributions").glob("*/attribution.json")
-    kept = json.loads(path.read_text())
-    del kept["unseen"], kept["seal"], kept["format"]
-    path.write_text(json.dumps(kept))
-    found = rltools.summarize(rltools.open_recording(recording.directory))
-    assert found.unseen == ()
-    (note,) = (note for note in found.notes if "derivative" in note)
+    remaining = json.loads(path.read_text())
+    del remaining["unseen"], remaining["seal"], remaining["format"]
+    path.write_text(json.dumps(remaining))
+    result = rltools.summarize(rltools.open_recording(recording.directory))
+    assert result.unseen == ()
+    (note,) = (note for note in result.notes if "derivative" in note)
     assert note.startswith("gradient is exactly 0 at every step for hidden and ignored, although what is observed")
 
 
@@ -134,10 +134,14 @@ def test_where_all_are_unseen_no_unit_is_called_dead(tmp_path):
 
     policy = rltools.TorchPolicy(Looked(), Steps.observation_space, Discrete(2))
     recording = rltools.record(policy, Steps, episodes=3, directory=tmp_path / "run")
-    found = rltools.summarize(rltools.explain(recording, policy))
-    assert found.unseen == ("obs[0]", "obs[1]", "obs[4]")
-    assert found.all_zero == 1
-    assert not [said for said in map(str, found.findings) if "dead units" in said or "No feature matters" in said]
+    result = rltools.summarize(rltools.explain(recording, policy))
+    assert result.unseen == ("obs[0]", "obs[1]", "obs[4]")
+    assert result.all_zero == 1
+    assert not [
+        sentence
+        for sentence in map(str, result.findings)
+        if "dead units" in sentence or "No feature matters" in sentence
+    ]
 
 
 def test_a_page_says_it(tmp_path):
@@ -158,11 +162,11 @@ def test_of_an_image_its_regions_are_named(tmp_path):
 
     class Half(nn.Module):
         def forward(self, x):
-            seen, unseen = x[:, :, 2:].mean((1, 2, 3)), (x[:, :, :2] > 128).float().mean((1, 2, 3))
-            return torch.stack([seen / 255 + unseen, -unseen], 1)
+            observed, unseen = x[:, :, 2:].mean((1, 2, 3)), (x[:, :, :2] > 128).float().mean((1, 2, 3))
+            return torch.stack([observed / 255 + unseen, -unseen], 1)
 
     policy = rltools.TorchPolicy(Half(), space, Discrete(2))
     recording = rltools.record(policy, Pixels, episodes=2, directory=tmp_path / "run")
-    found = rltools.summarize(rltools.explain(recording, policy))
-    assert found.unseen == ("y0 x0-1", "y1 x0-1", "y2 x0-1", "y3 x0-1")
-    assert any("y0 x0-1, y1 x0-1, y2 x0-1 and 1 more" in note for note in found.notes)
+    result = rltools.summarize(rltools.explain(recording, policy))
+    assert result.unseen == ("y0 x0-1", "y1 x0-1", "y2 x0-1", "y3 x0-1")
+    assert any("y0 x0-1, y1 x0-1, y2 x0-1 and 1 more" in note for note in result.notes)

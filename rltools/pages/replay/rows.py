@@ -35,21 +35,24 @@ class Row:
 def rows_of(features: Features) -> list[Row]:
     """A row for each element of an observation, and for each region of an image, over all channels and lags."""
     units = features.units or ("",) * features.size
-    found: list[Row] = []
+    rows: list[Row] = []
     for part in features.parts:
         if part.is_image:
             prefix = f"{part.leaf.name}: " if part.leaf.name else ""
-            found += [Row(prefix + name, "", "region", part.start + at) for name, at in _regions(part)]
+            rows += [Row(prefix + name, "", "region", part.start + position) for name, position in _regions(part)]
         else:
             places = range(part.start, part.stop)
-            found += [Row(features.names[at], units[at], part.leaf.kind, np.array([at])) for at in places]
-    return found
+            rows += [
+                Row(features.names[position], units[position], part.leaf.kind, np.array([position]))
+                for position in places
+            ]
+    return rows
 
 
 def _regions(part: Part) -> list[tuple[str, np.ndarray]]:
     pixels = pixel_elements(part)
     grid = Features(pixels.shape[:2], ("y", "x")).groups()
-    return [(name, pixels.reshape(-1, pixels.shape[2])[at].ravel()) for name, at in grid]
+    return [(name, pixels.reshape(-1, pixels.shape[2])[elements].ravel()) for name, elements in grid]
 
 
 def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
@@ -101,14 +104,14 @@ def _webp(picture: np.ndarray, lossless: bool) -> str:
     return webp_uri(buffer.getvalue())
 
 
-def maps(values: np.ndarray, part: Part, *, of: int = 1) -> dict[str, Any]:
+def maps(values: np.ndarray, part: Part, *, arrays: int = 1) -> dict[str, Any]:
     """`[step, target, entry]` of a part as one map each, `[step, target, y, x]` in 8 bits.
 
-    Summed over channels and lags; shrunk by sums over blocks, so that `of` such arrays are small enough together.
+    Summed over channels and lags; shrunk by sums over blocks, so that so many `arrays` of maps are small enough together.
     """
     flat = values[..., pixel_elements(part)].sum(axis=-1)
     steps, targets, height, width = flat.shape
-    side = int(np.clip(np.sqrt(MAP_ENTRIES / max(steps * targets * of, 1)), *_SIDES))
+    side = int(np.clip(np.sqrt(MAP_ENTRIES / max(steps * targets * arrays, 1)), *_SIDES))
     rows = np.linspace(0, height, min(side, height) + 1).astype(int)[:-1]
     columns = np.linspace(0, width, min(side, width) + 1).astype(int)[:-1]
     small = np.add.reduceat(np.add.reduceat(flat, rows, axis=2), columns, axis=3)

@@ -59,12 +59,12 @@ class Seen(HTMLParser):
 
 def check(page: str) -> str:
     """Nothing but our own elements, all of them closed; returns the text."""
-    seen = Seen(page)
-    assert not seen.open
-    assert seen.tags <= OURS
-    assert seen.attributes <= {"class", "style", "aria-hidden"}
+    observed = Seen(page)
+    assert not observed.open
+    assert observed.tags <= OURS
+    assert observed.attributes <= {"class", "style", "aria-hidden"}
     page.encode("utf-8")
-    return " ".join(" ".join(seen.texts).split())
+    return " ".join(" ".join(observed.texts).split())
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +76,16 @@ def recording(tmp_path_factory: pytest.TempPathFactory, cartpole: Any) -> rltool
 def attribution(names: tuple[str, ...], unit: str = "score", target: str = "centered:chosen") -> Attribution:
     values = np.arange(3 * len(names), dtype=np.float32).reshape(3, 1, len(names))
     spec = AttributionSpec("shapley", target, (target,), unit, {}, "0" * 64)
-    features = Features((len(names),), given_names=names, units=tuple(f"u{at}" for at in range(len(names))))
+    features = Features((len(names),), given_names=names, units=tuple(f"u{index}" for index in range(len(names))))
     return Attribution(values, np.zeros((3, 1), np.float32), spec, features)
 
 
 def test_a_recording(recording: rltools.Recording) -> None:
     text = check(recording_html(recording))
-    asked = recording.spec(recording.find())
+    requested = recording.spec(recording.find())
     assert f"{len(recording)} episodes" in text
     assert recording.header.policy in text
-    assert f"of {asked.target}; 95 % interval over episodes" in text
+    assert f"of {requested.target}; 95 % interval over episodes" in text
     top = rltools.summarize(recording).top(1)[0]
     assert top.feature in text
     assert re.search(r"\d %? ?\[\d", text)
@@ -129,9 +129,9 @@ def test_a_summary(recording: rltools.Recording) -> None:
     summary = rltools.summarize(recording)
     page = summary_html(summary)
     text = check(page)
-    for found in summary.top(3):
-        assert found.feature in text
-        assert f"{100 * found.share:.2g} %" in text or f"{100 * found.share:.0f} %" in text
+    for result in summary.top(3):
+        assert result.feature in text
+        assert f"{100 * result.share:.2g} %" in text or f"{100 * result.share:.0f} %" in text
     widths = [float(width) for width in re.findall(r'<div style="width:([\d.]+)%', page)]
     assert widths == sorted(widths, reverse=True)
     assert max(widths) <= 100
@@ -164,9 +164,9 @@ def test_what_analyze_returns(recording: rltools.Recording, tmp_path: Path) -> N
 
 
 def test_an_attribution_shows_itself() -> None:
-    found = attribution(("speed", "height"))
-    assert found._repr_html_() == attribution_html(found)
-    text = check(attribution_html(found))
+    result = attribution(("speed", "height"))
+    assert result._repr_html_() == attribution_html(result)
+    text = check(attribution_html(result))
     assert "shapley of centered:chosen" in text
     assert "height 60 % speed 40 %" in text  # means of 1, 3, 5 and of 0, 2, 4
 
@@ -187,9 +187,9 @@ def test_more_steps_than_anybody_looks_at(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_many_features_and_no_steps() -> None:
-    found = attribution(tuple(f"x{at}" for at in range(400)))
-    assert "and 390 more of 400 features" in check(attribution_html(found))
-    empty = Attribution(found.values[:0], found.scores[:0], found.spec, found.features)
+    result = attribution(tuple(f"x{index}" for index in range(400)))
+    assert "and 390 more of 400 features" in check(attribution_html(result))
+    empty = Attribution(result.values[:0], result.scores[:0], result.spec, result.features)
     assert "0/0" in check(attribution_html(empty))
 
 
@@ -202,8 +202,8 @@ def test_names_are_only_text(name: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())), st.text())
-def test_whatever_is_said_is_text(one: str, other: str) -> None:
-    page = card(one, other, facts=[one], sentences=[other], notes=[one])
+def test_whatever_is_said_is_text(each: str, other: str) -> None:
+    page = card(each, other, facts=[each], sentences=[other], notes=[each])
     check(page)
     assert html.escape(other, quote=False).replace("'", "&#39;").split("\r")[0][:5] in page.replace("&#34;", '"')
 

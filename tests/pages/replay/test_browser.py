@@ -40,8 +40,8 @@ def test_the_address_names_a_step(browser: Any, page: Path, explained_cartpole: 
     episode = explained_cartpole[0].episode(0)
     assert browser.text("#clock") == f"step 3 / {len(episode) - 1}"
     assert browser.text(".now .fact dd") == ("left", "right")[episode.actions[3]]
-    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
-    assert [number(text) for text in shown] == pytest.approx(episode.observations[3].tolist(), abs=0.0051)
+    displayed = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
+    assert [number(text) for text in displayed] == pytest.approx(episode.observations[3].tolist(), abs=0.0051)
     values = explained_cartpole[0].attribution("shapley", episodes=[0]).values[3, 0]
     drawn = browser.run("[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)")
     assert [number(text) for text in drawn] == pytest.approx(values.tolist(), abs=0.0051)
@@ -83,8 +83,8 @@ def test_the_keyboard_is_enough(browser: Any, page: Path, explained_cartpole: Ma
         browser.press("Tab")
         kind = "document.activeElement.id || document.activeElement.className || document.activeElement.textContent"
         reached.add(browser.run(kind))
-        seen = "document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle"
-        assert browser.run(seen) != "none", sorted(reached)
+        observed = "document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle"
+        assert browser.run(observed) != "none", sorted(reached)
     every = {"theme", "show-keys", "play", "scrubber", "1/2", "link", "views", "closer", "chosen-feature", "logit"}
     assert every <= reached
     assert any("largest change of attribution" in name for name in reached)
@@ -104,10 +104,10 @@ def test_a_click_into_a_plot_goes_there(browser: Any, page: Path, explained_cart
     steps = len(explained_cartpole[0].episode(0))
     tracks = browser.run("document.querySelectorAll('.u-over').length")
     assert tracks == 6
-    for at in range(tracks):
+    for index in range(tracks):
         place = browser.run(
             f"(({{x, y, width, height}}) => [x + width * 0.75, y + height / 2])"
-            f"(document.querySelectorAll('.u-over')[{at}].getBoundingClientRect())"
+            f"(document.querySelectorAll('.u-over')[{index}].getBoundingClientRect())"
         )
         for kind in ("mousePressed", "mouseReleased"):
             browser.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)

@@ -30,10 +30,10 @@ def test_numbers_that_json_cannot_hold_are_refused() -> None:
 def test_rounding_is_within_half_a_step_and_keeps_gaps(kind: str) -> None:
     values = np.append(np.random.default_rng(0).normal(size=99), np.nan)
     entry = quantized(values, np.dtype(kind))
-    whole = np.frombuffer(base64.b64decode(entry["data"]), kind)
-    assert whole[-1] == np.iinfo(kind).min
-    np.testing.assert_allclose(whole[:-1] * entry["scale"], values[:-1], atol=entry["scale"] / 2)
-    assert np.abs(whole[:-1].astype(int)).max() == np.iinfo(kind).max
+    complete = np.frombuffer(base64.b64decode(entry["data"]), kind)
+    assert complete[-1] == np.iinfo(kind).min
+    np.testing.assert_allclose(complete[:-1] * entry["scale"], values[:-1], atol=entry["scale"] / 2)
+    assert np.abs(complete[:-1].astype(int)).max() == np.iinfo(kind).max
 
 
 @pytest.mark.parametrize("values", [np.zeros((0, 3)), np.zeros(4), np.full(4, np.nan)])

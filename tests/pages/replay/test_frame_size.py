@@ -26,10 +26,10 @@ def test_small_frames_are_as_they_were():
 def test_large_frames_are_small_afterwards_and_in_their_order(count):
     frames = [_frame(0.04, seed) for seed in range(count)]
     assert sum(map(len, frames)) > LARGEST * count
-    found = fitted(frames)
-    assert len(found) == count
-    assert sum(map(len, found)) <= 1.05 * LARGEST * count
-    for before, after in zip(frames, found, strict=True):
+    result = fitted(frames)
+    assert len(result) == count
+    assert sum(map(len, result)) <= 1.05 * LARGEST * count
+    for before, after in zip(frames, result, strict=True):
         small = np.asarray(Image.open(io.BytesIO(before)).resize((40, 40), Image.Resampling.BOX), np.float64)
         again = np.asarray(Image.open(io.BytesIO(after)).resize((40, 40), Image.Resampling.BOX), np.float64)
         assert np.abs(small - again).mean() < 6

@@ -94,8 +94,8 @@ def test_a_registered_environment_is_drawn_in_another_process_as_it_was_recorded
     for number in (0, 1):
         assert recording.frames(number) == at_once.frames(number)
         metadata = [
-            read_metadata(numbered_path(made.directory / "frames", number))["frames_per_second"]
-            for made in (recording, at_once)
+            read_metadata(numbered_path(created.directory / "frames", number))["frames_per_second"]
+            for created in (recording, at_once)
         ]
         assert metadata == ["50.0", "50.0"]
 
@@ -113,7 +113,7 @@ def test_what_was_drawn_is_not_drawn_again(make_env, make_policy, tmp_path, draw
 
 
 @pytest.mark.parametrize(
-    ("ends", "said"),
+    ("ends", "text"),
     [
         ("abort", "the process that drew them ended with SIGABRT: no screen"),
         ("exit", "the process that drew them ended with exit code 7"),
@@ -121,10 +121,10 @@ def test_what_was_drawn_is_not_drawn_again(make_env, make_policy, tmp_path, draw
     ],
 )
 def test_the_end_of_the_drawing_process_is_one_line_and_the_replay_is_written(
-    fragile, monkeypatch, drawn_here, ends, said
+    fragile, monkeypatch, drawn_here, ends, text
 ):
     monkeypatch.setenv("FRAGILE", ends)
-    with pytest.warns(NoPicturesWarning, match=re.escape(f"frames could not be drawn ({said}")):
+    with pytest.warns(NoPicturesWarning, match=re.escape(f"frames could not be drawn ({text}")):
         replay_episodes(fragile, [0], modules=["fragile"])
     assert drawn_here == []
     assert fragile.frames(0) is None
@@ -163,7 +163,7 @@ def other_rewards():
 
 
 @pytest.mark.parametrize(
-    ("choices", "said"),
+    ("choices", "text"),
     [
         ({"render_mode": None}, "render_mode=None"),
         ({"render": lambda env: "a picture"}, "drew str instead of an image"),
@@ -173,11 +173,11 @@ def other_rewards():
     ],
     ids=["no mode", "no array", "raises", "another way", "other rewards"],
 )
-def test_without_pictures_everything_else_is_shown(make_env, make_policy, tmp_path, choices, said):
+def test_without_pictures_everything_else_is_shown(make_env, make_policy, tmp_path, choices, text):
     env = make_env(length=3, **choices)
     recording = recorded(make_policy(env), env, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
-    with pytest.warns(NoPicturesWarning, match=re.escape(said)):
+    with pytest.warns(NoPicturesWarning, match=re.escape(text)):
         replay_episodes(recording, [0, 1], env)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before
     assert len(list((tmp_path / "replays").glob("*.html"))) == 2

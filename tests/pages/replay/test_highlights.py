@@ -22,7 +22,7 @@ def header(explained_cartpole: Any) -> Header:
     return recording.header
 
 
-def episode_of(header: Header, **given: Any) -> Episode:
+def episode_of(header: Header, **attributes: Any) -> Episode:
     flags = np.zeros(STEPS, bool)
     plain = Episode(
         outcome=Outcome(0, 0, STEPS, 0.0, "truncated"),
@@ -35,11 +35,11 @@ def episode_of(header: Header, **given: Any) -> Episode:
         final_observation=None,
         features=header.features,
     )
-    return replace(plain, **given)
+    return replace(plain, **attributes)
 
 
-def kinds(found: list[Highlight]) -> dict[str, int]:
-    return {moment.kind: moment.step for moment in found}
+def kinds(result: list[Highlight]) -> dict[str, int]:
+    return {moment.kind: moment.step for moment in result}
 
 
 def test_an_episode_where_nothing_stands_out_has_no_moments(header: Header) -> None:
@@ -50,9 +50,9 @@ def test_the_gap_and_the_entropy_are_of_the_scores(header: Header) -> None:
     scores = np.tile(np.float32([1, 0]), (STEPS, 1))
     scores[40] = [0, 9]
     scores[70] = [0.1, 0.1]
-    found = highlights(episode_of(header, scores=scores), header, None, None, SPEED)
-    assert kinds(found) == {"gap": 40, "entropy": 70}
-    assert [moment.text for moment in found] == [
+    result = highlights(episode_of(header, scores=scores), header, None, None, SPEED)
+    assert kinds(result) == {"gap": 40, "entropy": 70}
+    assert [moment.text for moment in result] == [
         "surest: right is 9 logits above the second best",
         "least sure: entropy 0.693 of at most 0.693 nats",
     ]
@@ -66,9 +66,9 @@ def test_an_action_that_is_not_allowed_is_no_second_best(header: Header) -> None
     masks = np.ones((STEPS, 3), bool)
     masks[90, 2] = False
     masks[95, 1:] = False  # only one is left: there is nothing to compare
-    found = highlights(episode_of(names, scores=scores, masks=masks), names, None, None, SPEED)
-    assert Highlight(90, "gap", "surest: a is 4 logits above the second best") in found
-    assert 95 not in kinds(found).values()
+    result = highlights(episode_of(names, scores=scores, masks=masks), names, None, None, SPEED)
+    assert Highlight(90, "gap", "surest: a is 4 logits above the second best") in result
+    assert 95 not in kinds(result).values()
 
 
 def test_the_attribution_changes_by_what_a_deviation_does(header: Header) -> None:
@@ -77,10 +77,10 @@ def test_the_attribution_changes_by_what_a_deviation_does(header: Header) -> Non
     values[60:, 0, 1] = 1.0
     values[100] = np.nan  # a gap is no change
     spec = AttributionSpec("gradient", "centered:chosen", ("centered:chosen",), "score per unit", {}, "0" * 64)
-    found = Attribution(values, np.zeros((STEPS, 1)), spec, header.features)
+    result = Attribution(values, np.zeros((STEPS, 1)), spec, header.features)
     spread = np.array([0.01, 1.0, 1.0, 1.0])
-    assert kinds(highlights(episode_of(header), header, found, spread, SPEED)) == {"attribution": 60}
-    in_scores = replace(found, spec=replace(spec, unit="score"))
+    assert kinds(highlights(episode_of(header), header, result, spread, SPEED)) == {"attribution": 60}
+    in_scores = replace(result, spec=replace(spec, unit="score"))
     assert kinds(highlights(episode_of(header), header, in_scores, spread, SPEED)) == {"attribution": 30}
 
 
@@ -89,8 +89,8 @@ def test_the_largest_reward_has_either_sign(header: Header, extreme: float, text
     rewards = np.ones(STEPS)
     rewards[77] = extreme
     rewards[78] = np.nan
-    found = highlights(episode_of(header, rewards=rewards), header, None, None, SPEED)
-    assert found == [Highlight(77, "reward", text)]
+    result = highlights(episode_of(header, rewards=rewards), header, None, None, SPEED)
+    assert result == [Highlight(77, "reward", text)]
 
 
 def test_the_end_is_looked_at_where_the_environment_ended_it(header: Header) -> None:

@@ -45,7 +45,7 @@ BODIES = (
     "\u202e\u2066\u0000\u001b[31m\u2028\u2029\ufeff\u0338",
 )
 ENDS = ("", "</script>", "\"'`>", "-->", "</style></title></textarea>", "]]>", "*/;", "\n//")
-HOSTILE = [end + body + str(at) for at, (body, end) in enumerate(product(BODIES, ENDS))]
+HOSTILE = [end + body + str(index) for index, (body, end) in enumerate(product(BODIES, ENDS))]
 FEATURES = 60
 
 
@@ -100,9 +100,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     spec = AttributionSpec(method, target, tuple(labels), "score", {method: target}, "0" * 64)
     values = rng.normal(size=(steps, len(labels), FEATURES)).astype(np.float32)
-    found = Attribution(values, values[..., 0], spec, features)
+    result = Attribution(values, values[..., 0], spec, features)
     folder = tmp_path_factory.mktemp("hostile")
-    recording = write_recording(folder / "run", header, [episode], {"hostile": Explained(spec, [found])})
+    recording = write_recording(folder / "run", header, [episode], {"hostile": Explained(spec, [result])})
     assert next(texts, None) is None
     return rltools.replay(recording, 0, folder / "page.html", title=HOSTILE[0] + HOSTILE[-1])
 
@@ -136,6 +136,6 @@ def test_none_of_them_runs(browser: Any, page: Path) -> None:
         )
         is True
     )
-    shown = browser.run("document.querySelector('main').textContent + document.querySelector('header').textContent")
-    assert [text for text in HOSTILE[: 2 * FEATURES] if text not in shown] == []
+    displayed = browser.run("document.querySelector('main').textContent + document.querySelector('header').textContent")
+    assert [text for text in HOSTILE[: 2 * FEATURES] if text not in displayed] == []
     assert browser.run("document.documentElement.scrollWidth") <= 400

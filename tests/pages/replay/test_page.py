@@ -55,7 +55,7 @@ def numbers(entry: dict[str, Any]) -> np.ndarray:
 
 def test_the_file_is_alone_and_loads_nothing(explained_cartpole: Made, tmp_path: Path) -> None:
     path = rltools.replay(explained_cartpole[0], 0, tmp_path / "new" / "page.html")
-    assert [found.name for found in path.parent.iterdir()] == ["page.html"]
+    assert [result.name for result in path.parent.iterdir()] == ["page.html"]
     elements = Elements(path.read_text(encoding="utf-8"))
     for tag, attributes in elements.tags:
         assert not {"src", "srcset", "style", "action", "data"} & set(attributes), (tag, attributes)
@@ -111,7 +111,7 @@ def test_method_and_target_narrow_what_is_shown(explained_cartpole: Made, tmp_pa
     data = data_of(
         rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", method="gradient", target="logit:all")
     )
-    assert [asked["labels"] for asked in data["attributions"]] == [["logit:left", "logit:right"]]
+    assert [requested["labels"] for requested in data["attributions"]] == [["logit:left", "logit:right"]]
     with pytest.raises(RecordingError, match="no occlusion"):
         rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", method="occlusion")
 
@@ -163,13 +163,13 @@ def test_nothing_explained_is_no_reason_to_show_nothing(
 def test_images_are_maps_that_keep_their_sums(images: rltools.Recording, tmp_path: Path, data_of: Data) -> None:
     data = data_of(rltools.replay(images, 0, tmp_path / "page.html"))
     values = images.attribution().values
-    asked, features = data["attributions"][0]["plain"], data["features"]
-    assert [entry["shape"] for entry in asked["maps"]] == [[12, 1, 20, 24]]
+    requested, features = data["attributions"][0]["plain"], data["features"]
+    assert [entry["shape"] for entry in requested["maps"]] == [[12, 1, 20, 24]]
     largest = np.abs(values.sum(axis=2)).max()
-    np.testing.assert_allclose(numbers(asked["maps"][0]), values.sum(axis=2), atol=largest / 250)
+    np.testing.assert_allclose(numbers(requested["maps"][0]), values.sum(axis=2), atol=largest / 250)
     assert len(features["names"]) == 16
     assert features["names"][0] == "y0-4 x0-5"
-    regions = numbers(asked["values"])
+    regions = numbers(requested["values"])
     np.testing.assert_allclose(regions.sum(axis=2), values.sum(axis=(2, 3, 4)), atol=1e-6)
     np.testing.assert_allclose(regions[:, :, 0], values[..., :5, :6].sum(axis=(2, 3, 4)), atol=1e-6)
     (picture,) = features["images"]

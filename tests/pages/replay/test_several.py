@@ -129,5 +129,5 @@ def test_the_shorter_of_two_says_that_it_is_over(browser: Any, explained_cartpol
     assert browser.run(over) == [False, False]
     browser.press("ArrowRight")
     assert browser.run(over) == [False, True]
-    said = browser.run("document.querySelectorAll('.over')[1].textContent")
-    assert said == "over: stopped at the step limit after 4 steps"
+    text = browser.run("document.querySelectorAll('.over')[1].textContent")
+    assert text == "over: stopped at the step limit after 4 steps"

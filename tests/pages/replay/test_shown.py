@@ -41,20 +41,20 @@ def test_the_bars_start_from_the_mean_score_of_the_references(
     recording, policy = explained_cartpole
     opened(browser, page, "#step=4")
     words = r"starts from (\S+), the mean score of the references, and the bars add (\S+)\."
-    said = re.search(words, browser.text(".caption"))
-    assert said is not None
-    found = recording.attribution("shapley", episodes=[0])
+    sentence = re.search(words, browser.text(".caption"))
+    assert sentence is not None
+    result = recording.attribution("shapley", episodes=[0])
     acted = Context(action=positions(policy, recording.episode(0).actions[4:5]))
     with torch.no_grad():
-        scores = policy.head("logit", policy.encode(found.references), acted.repeat(len(found.references)))
+        scores = policy.head("logit", policy.encode(result.references), acted.repeat(len(result.references)))
     centered = (scores - scores.mean(1, keepdim=True))[:, recording.episode(0).actions[4]]
-    start, added = (number(text) for text in said.groups())
+    start, added = (number(text) for text in sentence.groups())
     assert start == pytest.approx(float(centered.mean()), abs=0.0006)
-    assert added == pytest.approx(float(found.values[4, 0].sum()), abs=0.0006)
+    assert added == pytest.approx(float(result.values[4, 0].sum()), abs=0.0006)
     names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
     browser.run(
         f"(() => {{ const list = document.querySelector('.views'); list.value = "
-        f"{names.index('centred:chosen by gradient')}; list.dispatchEvent(new Event('change')); }})()"
+        f"{names.index('centered:chosen by gradient')}; list.dispatchEvent(new Event('change')); }})()"
     )
     assert "references" not in browser.text(".caption")
 
@@ -63,9 +63,11 @@ def test_an_action_has_the_color_that_it_has_in_the_plots(browser: Any, page: Pa
     from rltools.plots.drawing.colors import action_color
 
     opened(browser, page)
-    shown = browser.run("[...document.querySelectorAll('.actions .swatch')].map((mark) => mark.style.background)")
-    expected = [f"rgb({', '.join(str(int(action_color(at)[i : i + 2], 16)) for i in (1, 3, 5))})" for at in range(2)]
-    assert shown == expected
+    displayed = browser.run("[...document.querySelectorAll('.actions .swatch')].map((mark) => mark.style.background)")
+    expected = [
+        f"rgb({', '.join(str(int(action_color(index)[i : i + 2], 16)) for i in (1, 3, 5))})" for index in range(2)
+    ]
+    assert displayed == expected
 
 
 def test_names_and_units_are_whole_where_the_page_is_narrow(browser: Any, page: Path) -> None:
@@ -85,8 +87,8 @@ def test_an_observation_of_several_parts_has_a_row_for_each_number(browser: Any,
     opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1")
     names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
     assert names == ["cell=0", "cell=1", "cell=2", "place/0", "place/1"]
-    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
-    assert [number(text) for text in shown] == pytest.approx(recording.episode(0).states[1].tolist(), abs=0.01)
+    displayed = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
+    assert [number(text) for text in displayed] == pytest.approx(recording.episode(0).states[1].tolist(), abs=0.01)
 
 
 def test_a_picture_among_other_parts_is_a_picture(browser: Any, tmp_path: Path) -> None:
@@ -96,19 +98,19 @@ def test_a_picture_among_other_parts_is_a_picture(browser: Any, tmp_path: Path) 
     assert len(names) == 16 + 3
     assert names[0] == "camera: y0-1 x0-2"
     assert names[-3:] == ["cell=0", "cell=1", "cell=2"]
-    shown = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
-    assert shown == [""] * 16 + ["0", "1", "0"]
+    displayed = browser.run("[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)")
+    assert displayed == [""] * 16 + ["0", "1", "0"]
     assert browser.text(".observation figcaption") == "camera"
     assert browser.text(".texts dd") == "go to 1"
     # The second pixel of the third row is the brightest of all, and the largest of the map.
-    at = (
+    index = (
         "(() => { const c = document.querySelector('.canvas');"
         "return [...c.getContext('2d').getImageData(c.width * 1.5 / 9, c.height * 2.5 / 8, 1, 1).data]; })()"
     )
     browser.run("document.querySelector('.overlay').click()")
-    browser.wait_for(f"{at}[0] === 200 && {at}[2] === 200")
+    browser.wait_for(f"{index}[0] === 200 && {index}[2] === 200")
     browser.run("document.querySelector('.overlay').click()")
-    browser.wait_for(f"Math.abs({at}[0] - {at}[2]) > 40")
+    browser.wait_for(f"Math.abs({index}[0] - {index}[2]) > 40")
     # A region has no value of its own to be drawn over time.
     titles = (
         "[...document.querySelectorAll('.track')].filter((track) => !track.hidden).map((track) => track.textContent)"
@@ -122,11 +124,11 @@ def test_rows_of_pictures_and_others_are_standardized_alike(browser: Any, tmp_pa
     states = np.concatenate([episode.states for episode in recording]).astype(float)
     values = recording.attribution("gradient", episodes=[0]).values[1, 0]
     numbers = "[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)"
-    for found in (values * states.std(axis=0), values):
-        drawn, near = [number(text) for text in browser.run(numbers)], 0.006 * float(np.abs(found).max())
-        picture = found[:72].reshape(8, 9)
+    for result in (values * states.std(axis=0), values):
+        drawn, near = [number(text) for text in browser.run(numbers)], 0.006 * float(np.abs(result).max())
+        picture = result[:72].reshape(8, 9)
         assert drawn[0] == pytest.approx(float(picture[:2, :3].sum()), abs=near)
-        assert drawn[-3:] == pytest.approx(found[72:].tolist(), abs=near)
+        assert drawn[-3:] == pytest.approx(result[72:].tolist(), abs=near)
         browser.run("document.querySelector('.standardized').click()")
     assert browser.complaints() == []
 
@@ -134,7 +136,7 @@ def test_rows_of_pictures_and_others_are_standardized_alike(browser: Any, tmp_pa
 def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_path: Path) -> None:
     space = Discrete(300)
     torch.manual_seed(0)
-    names = tuple(f"state=row {at}, column 3, passenger in the taxi, destination yellow" for at in range(300))
+    names = tuple(f"state=row {index}, column 3, passenger in the taxi, destination yellow" for index in range(300))
     features = Features((300,), given_names=names, leaves=space_features(space).leaves)
     policy = rltools.TorchPolicy(nn.Linear(300, 2), space, Discrete(2), features=features)
     recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")

@@ -57,11 +57,11 @@ def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path],
     highlights = data_of(page)["highlights"]
     steps = [moment["step"] for moment in highlights]
     assert {"gap", "entropy", "attribution"} <= {moment["kind"] for moment in highlights}
-    said = used.run("[...document.querySelectorAll('.highlight-list button')].map((x) => x.textContent)")
-    assert said == [f"step {moment['step']}{moment['text']}" for moment in highlights]
+    text = used.run("[...document.querySelectorAll('.highlight-list button')].map((x) => x.textContent)")
+    assert text == [f"step {moment['step']}{moment['text']}" for moment in highlights]
     assert used.run("document.querySelectorAll('#highlight-marks .highlight-mark').length") == len(highlights)
     used.press("Home")
-    for expected in sorted({at for at in steps if at > 0}):
+    for expected in sorted({index for index in steps if index > 0}):
         used.press("]")
         assert step(used) == expected
         assert (
@@ -71,7 +71,7 @@ def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path],
     used.press("End")
     used.press("[")
     last = int(used.run("document.getElementById('scrubber').max"))
-    assert step(used) == max(at for at in steps if at < last)
+    assert step(used) == max(index for index in steps if index < last)
     used.run("document.querySelector('.highlight-list button').click()")
     assert step(used) == steps[0]
 
@@ -99,11 +99,11 @@ def test_zoom_keeps_the_step_in_sight_and_turns_the_page(
 ) -> None:
     browser.open(rltools.replay(scripted(200)[0], 0, tmp_path / "page.html"), "#step=120")
     mark = "parseFloat(document.querySelector('.mark').style.left)"
-    whole = "document.querySelector('.whole').disabled"
-    assert (browser.run(mark), browser.run(whole)) == (pytest.approx(100 * 120.5 / 200), True)
+    complete = "document.querySelector('.whole').disabled"
+    assert (browser.run(mark), browser.run(complete)) == (pytest.approx(100 * 120.5 / 200), True)
     browser.press("+")
     browser.press("+")
-    assert browser.run(whole) is False
+    assert browser.run(complete) is False
     assert browser.run(mark) == pytest.approx(100 * 120.5 / 200, abs=2)  # to a whole step of fifty
     browser.press("ArrowLeft")
     assert browser.run(mark) == pytest.approx(100 * 120.5 / 200 - 2, abs=2)
@@ -116,21 +116,21 @@ def test_zoom_keeps_the_step_in_sight_and_turns_the_page(
 
 def test_pointing_says_values_with_their_units(used: Any, explained_cartpole: Made) -> None:
     point = (
-        "(() => {{ const over = document.querySelectorAll({which!r})[{at}];"
+        "(() => {{ const over = document.querySelectorAll({selector!r})[{index}];"
         "const {{ x, y, width, height }} = over.getBoundingClientRect();"
         "over.dispatchEvent(new PointerEvent('pointermove', {{ clientX: x + width / 2, clientY: y + height * {down},"
         "bubbles: true }})); return document.getElementById('tip').innerText; }})()"
     )
     middle = len(explained_cartpole[0].episode(0)) // 2
-    heat = used.run(point.format(which=".u-over", at=0, down=0.6)).split("\n")
+    heat = used.run(point.format(selector=".u-over", index=0, down=0.6)).split("\n")
     assert heat[:3] == ["step", str(middle), "pole angle"]
     assert heat[3].endswith(" score")
     assert heat[5].endswith(" rad")
     assert used.run("document.querySelector('.ghost').dataset.step") == str(middle)
-    probabilities = used.run(point.format(which=".u-over", at=4, down=0.5)).split("\n")
+    probabilities = used.run(point.format(selector=".u-over", index=4, down=0.5)).split("\n")
     assert "probability" in probabilities
     assert {"left", "right"} <= set(probabilities)
-    bar = used.run(point.format(which=".row", at=1, down=0.5))
+    bar = used.run(point.format(selector=".row", index=1, down=0.5))
     assert "cart velocity" in bar
     assert " m/s" in bar
     used.run("document.querySelectorAll('.row')[1].dispatchEvent(new PointerEvent('pointerleave'))")

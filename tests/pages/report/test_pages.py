@@ -57,9 +57,9 @@ class Page(HTMLParser):
 
     @property
     def policy(self):
-        found = [given["content"] for tag, given in self.tags if given.get("http-equiv") == "Content-Security-Policy"]
-        assert len(found) == 1
-        return {part.split()[0]: part.split()[1:] for part in found[0].split("; ")}
+        result = [attrs["content"] for tag, attrs in self.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+        assert len(result) == 1
+        return {part.split()[0]: part.split()[1:] for part in result[0].split("; ")}
 
 
 @pytest.fixture(scope="module")
@@ -87,16 +87,16 @@ def test_hostile_names_are_text_and_nothing_else(pages, kind):
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "object", "embed", "form", "base"}
     assert kind == "run" or not tags & {"iframe", "b"}
-    assert not [name for _, given in page.tags for name in given if name.startswith("on") or name == "style"]
-    for what in ("policy", "feature", "note", "command") + (("unit", "action") if kind == "run" else ("title",)):
-        assert HOSTILE[what] in page.text, what
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on") or name == "style"]
+    for key in ("policy", "feature", "note", "command") + (("unit", "action") if kind == "run" else ("title",)):
+        assert HOSTILE[key] in page.text, key
 
 
 @pytest.mark.parametrize("kind", ["run", "experiment"])
 def test_a_page_loads_nothing_from_anywhere_else(pages, kind):
     page = Page(pages[kind])
-    for tag, given in page.tags:
-        for address in (given.get("src"), given.get("href"), given.get("srcset"), given.get("action")):
+    for tag, attrs in page.tags:
+        for address in (attrs.get("src"), attrs.get("href"), attrs.get("srcset"), attrs.get("action")):
             if address is None:
                 continue
             inside = not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|/", address)
@@ -120,11 +120,11 @@ def test_the_security_policy_allows_the_pages_own_style_and_no_script(pages, kin
 def test_the_links_of_a_page_lead_to_files_that_are_there(pages):
     from urllib.parse import unquote
 
-    for kind, at in (("run", pages["folder"] / "run"), ("experiment", pages["folder"])):
-        addresses = [given.get("href") or given.get("src") for _, given in Page(pages[kind]).tags]
+    for kind, index in (("run", pages["folder"] / "run"), ("experiment", pages["folder"])):
+        addresses = [attrs.get("href") or attrs.get("src") for _, attrs in Page(pages[kind]).tags]
         links = [address for address in addresses if address and not address.startswith(("data:", "#"))]
         assert links
-        assert not [link for link in links if not (at / unquote(link).partition("#")[0]).is_file()]
+        assert not [link for link in links if not (index / unquote(link).partition("#")[0]).is_file()]
 
 
 def test_a_page_that_is_written_again_is_the_same(pages):
@@ -150,15 +150,15 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
     from rltools import TorchPolicy
 
     env = make_env(length=4)
-    made = env()
+    created = env()
     dead = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
     with torch.no_grad():
         dead[0].weight.zero_()
         dead[0].bias.fill_(-1)
     recording = record(
-        TorchPolicy(dead, made.observation_space, made.action_space), env, episodes=1, directory=tmp_path
+        TorchPolicy(dead, created.observation_space, created.action_space), env, episodes=1, directory=tmp_path
     )
-    policy = TorchPolicy(dead, made.observation_space, made.action_space)
+    policy = TorchPolicy(dead, created.observation_space, created.action_space)
     explain(recording, policy)
     page = Page(write_report(recording).read_text(encoding="utf-8"))
     assert "the network is saturated there" in page.text
@@ -177,7 +177,7 @@ def test_the_leading_share_is_the_headline_and_what_changes_the_decision_a_findi
         headline,
     )
     assert '<p class="how">(gradient × std, centered:chosen)</p>' in page
-    findings = [found for found in re.findall(r"<li>(.*?)</li>", page) if "(decision_change)" in found]
+    findings = [result for result in re.findall(r"<li>(.*?)</li>", page) if "(decision_change)" in result]
     assert len(findings) == 1
     assert findings[0].startswith(("Replacing ", "No feature changes the decision"))
     assert "saturated" not in page

@@ -95,10 +95,10 @@ def test_numbers_are_written_for_people():
 
 def test_the_strip_has_every_episode_and_rows_for_those_that_coincide(run):
     recording = run(*[np.ones((steps, 1, 2)) for steps in (4, 4, 8)])
-    found = strip(recording.outcomes(), summarize(recording))
-    assert [(dot.x, dot.row) for dot in found.dots] == [(0.0, 0), (0.0, 1), (100.0, 0)]
-    assert found.ends == ("4", "8")
-    assert found.low <= found.mean <= found.high
+    result = strip(recording.outcomes(), summarize(recording))
+    assert [(dot.x, dot.row) for dot in result.dots] == [(0.0, 0), (0.0, 1), (100.0, 0)]
+    assert result.ends == ("4", "8")
+    assert result.low <= result.mean <= result.high
     assert strip(recording.outcomes()[:1], summarize(recording)) is None
 
 
@@ -109,16 +109,16 @@ def test_the_best_the_median_and_the_worst_episode_have_cards(run):
     folder.mkdir()
     for name in ("episode-000003", "mine"):
         (folder / f"{name}.html").write_text("<p>")
-    found = cards(recording, main)
-    assert [(card.place, card.outcome and card.outcome.number) for card in found] == [
+    result = cards(recording, main)
+    assert [(card.place, card.outcome and card.outcome.number) for card in result] == [
         ("Best", 2),
         ("Median", 1),
         ("Worst", 0),
         ("", 3),
         ("", None),
     ]
-    assert [card.file for card in found] == ["", "", "", "replays/episode-000003.html", "replays/mine.html"]
-    assert not any(card.poster for card in found)
+    assert [card.file for card in result] == ["", "", "", "replays/episode-000003.html", "replays/mine.html"]
+    assert not any(card.poster for card in result)
 
 
 def test_a_caveat_says_which_methods_it_is_about(run):
