@@ -9,8 +9,8 @@ import numpy as np
 
 from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import inches, plain
-from rltools.plots.drawing.legends import signed_bar
-from rltools.plots.drawing.panels import action_labels, action_panel, draw_feature, feature_panel, score_panel
+from rltools.plots.drawing.legends import action_labels, signed_bar
+from rltools.plots.drawing.panels import action_panel, draw_feature, feature_panel, score_panel
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
     canvas,
