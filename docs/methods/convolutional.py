@@ -8,8 +8,8 @@ from drawing.maps import draw_maps, sample_episode
 import rltools
 
 METHODS = {
-    "grad_cam\n9 x 9 places": ("grad_cam", {"layer": "features_extractor.cnn.0"}),
-    "grad_cam\n3 x 3 places": ("grad_cam", {}),
+    "grad_cam\n9 x 9 positions": ("grad_cam", {"layer": "features_extractor.cnn.0"}),
+    "grad_cam\n3 x 3 positions": ("grad_cam", {}),
     "gradient": ("gradient", {}),
     "guided_backprop": ("guided_backprop", {}),
     "deep_lift": ("deep_lift", {}),

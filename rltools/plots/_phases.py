@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import inches, number, plain, spread_apart
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -35,6 +37,8 @@ TOP = 4
 MIN_EPISODES = 3
 """A report averages no fewer over the course of an episode."""
 _HEIGHT = 3.8
+_BAND_LIMIT = 2.5
+"""Bands are cut off at this multiple of the largest mean."""
 _LINES_FRACTION = 0.75
 """Height of the lines as a fraction of the axes of the caller; the title takes the rest."""
 
@@ -122,6 +126,10 @@ def phases(
     keep_spines(axes, "bottom", "left")
     normalized = align == "time" and event is None
     without_event = summary.overall.episodes - result.episodes
+    mean, *ends = (np.abs(part[_reached(result)]) for part in (result.mean.value, result.mean.low, result.mean.high))
+    # Bands of a few bins with few episodes would flatten all lines.
+    limit = _BAND_LIMIT * float(np.nanmax(mean, initial=0)) or np.inf
+    highest = float(np.nan_to_num(ends).max(initial=0))
     notes = (
         label_note(summary, label),
         top_note(len(order), len(summary.features)) if features is None else "",
@@ -131,6 +139,7 @@ def phases(
         else "",
         "" if normalized else "drawn where half of the episodes have steps",
         _bin_note(result, normalized=normalized),
+        "some bands are cut off" if highest > limit else "",
     )
     heading(axes, width, "What matters when in an episode", *describe(summary), *notes)
     if result.episodes == 0:
@@ -140,13 +149,13 @@ def phases(
         axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
     if event is not None:
         axes.axvline(0, color=GRAY, linewidth=0.8, linestyle="--", zorder=1)
-    ends = _draw_lines(axes, result, order)
+    line_ends = _draw_lines(axes, result, order)
     axes.margins(x=0.01)
     if normalized:
         axes.set_xlim(0, 100)
-    if not signed:
-        axes.set_ylim(0, axes.get_ylim()[1] or 1.0)
-    _name_lines(axes, labels, order, ends)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -limit) if signed else 0, min(high, limit) or 1.0)
+    _name_lines(axes, labels, order, line_ends)
     return axes
 
 
@@ -164,9 +173,15 @@ def _bin_note(result: Phases, *, normalized: bool) -> str:
     return "" if normalized or result.width == 1 else f"means of {result.width:g} steps"
 
 
+def _reached(result: Phases) -> np.ndarray:
+    """Bool `[bin]`: whether at least half of the episodes have steps there."""
+    reached: np.ndarray = 2 * result.reached >= result.episodes
+    return reached
+
+
 def _draw_lines(axes: Axes, result: Phases, order: Sequence[int]) -> list[tuple[float, float]]:
     """Draw the lines, the most important one on top; returns the last point of each."""
-    reached = 2 * result.reached >= result.episodes
+    reached = _reached(result)
     time = result.at[reached]
     ends = []
     for line, position in reversed(list(enumerate(order))):
