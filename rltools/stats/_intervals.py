@@ -110,7 +110,7 @@ class Jackknife:
         return np.sqrt(total)
 
     def _variance(self, source: np.ndarray) -> np.ndarray:
-        """Around the value, not around the mean of the leave-one-out values, so that curvature counts as error too."""
+        """The variance around the value, not around the leave-one-out mean, so that curvature counts as error too."""
         variance: np.ndarray = (len(source) - 1) * np.mean(np.square(source - self.value), axis=0)
         # A number that never moves has no error, but for rounding.
         rounding = self._rounding(source, np.finfo(np.float64).eps)
