@@ -1,4 +1,4 @@
-"""What functions that read a recording's files need of it.
+"""The protocol of a recording, for the functions that read its files.
 
 `Recording` delegates to such functions. They take this protocol, so that they need not import the class that imports
 them.

@@ -1,4 +1,4 @@
-"""The content of `recording.json`, which holds for every episode of a recording."""
+"""The header of a recording, which all its episodes share: the content of `recording.json`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _MAX_ELEMENTS = 1 << 30
 
 @dataclass(frozen=True)
 class Header:
-    """What holds for every episode of a recording.
+    """The settings and provenance that all episodes of a recording share.
 
     Attributes:
         policy: its name.

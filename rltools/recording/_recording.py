@@ -46,7 +46,7 @@ class Recording:
         seal: the seal of its `recording.json`, which its files name; "" for an older one.
         requested: the keys of the attributions that `explain` returned it with: of several that match equally, `find`
             selects the latest.
-        pictured: whether `frames` returns the stored frames; see `without_frames`.
+        show_frames: whether `frames` returns the stored frames; see `without_frames`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 
@@ -68,7 +68,7 @@ class Recording:
     keep_alive: object = field(default=None, repr=False, compare=False)
     seal: str = field(default="", repr=False, compare=False)
     requested: tuple[str, ...] = field(default=(), repr=False, compare=False)
-    pictured: bool = field(default=True, repr=False, compare=False)
+    show_frames: bool = field(default=True, repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -160,7 +160,7 @@ class Recording:
     def frames(self, number: int) -> list[bytes] | None:
         """The frames of an episode as WebP, one before each action; None if it has none."""
         path = numbered_path(self.directory / "frames", number)
-        if not self.pictured or not path.is_file():
+        if not self.show_frames or not path.is_file():
             return None
         columns, metadata = read_file(path)
         check_identity(path, metadata, self.identity(number))
@@ -174,7 +174,7 @@ class Recording:
 
     def without_frames(self) -> Recording:
         """The same recording as if it had no frames, for pages that leave them out."""
-        return replace(self, pictured=False)
+        return replace(self, show_frames=False)
 
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""

@@ -20,7 +20,7 @@ from rltools.spaces import Features
 
 @dataclass(frozen=True)
 class AttributionSpec:
-    """What is attributed and how: the method, the explained scalar, the references, which steps.
+    """The specification of an attribution: method, target, references, parameters, stride and policy.
 
     Its `key` names the folder of its attributions in a recording, and `attribution.json` there holds it.
 
@@ -86,12 +86,12 @@ class AttributionSpec:
 
     @property
     def older_key(self) -> str:
-        """The key that versions gave it which spelled the target `centred:`; the same for other targets."""
+        """Its key in versions that spelled the target `centred:`; the same for other targets."""
         return self._in_older_spelling().key
 
     @property
     def fingerprint(self) -> str:
-        """Its seal, which tells it from other specifications, whatever the results: 8 hexadecimal digits."""
+        """Its checksum, which the files of the attribution carry: 8 hexadecimal digits."""
         # Older recordings are sealed with the spelling that targets had then.
         sealed = json.dumps(replace(self._in_older_spelling(), unseen=None).to_json(), sort_keys=True)
         return f"{zlib.crc32(sealed.encode('utf-8', 'surrogatepass')):08x}"
@@ -102,7 +102,7 @@ class AttributionSpec:
 
     @property
     def _specified(self) -> str:
-        """All that is specified, as canonical JSON, which has no tuples; without what follows from it."""
+        """The specification as canonical JSON, without the attributes that follow from it."""
         return json.dumps(replace(self, separated=(), unseen=None).to_json(), sort_keys=True)
 
     def _in_older_spelling(self) -> AttributionSpec:

@@ -16,7 +16,7 @@ from rltools._util.files import numbered_path
 from rltools.errors import CorruptError
 from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import AttributionSpec
-from rltools.recording.parquet import damage_named, read_blocks, read_metadata
+from rltools.recording.parquet import damage_as_corrupt, read_blocks, read_metadata
 from rltools.recording.read_attribution import folder_identity
 from rltools.recording.seal import check_identity, name_damage
 from rltools.spaces import Features
@@ -76,7 +76,7 @@ def draw_blocks(recording: RecordingFolder, key: str, number: int) -> Iterator[t
     rows = max(1, BLOCK_NUMBERS // max(1, 8 * len(spec.labels) * len(groups)))
     for columns in read_blocks(path, ["t", "without"], rows):
         t, without = columns["t"], columns["without"]
-        with damage_named(path):
+        with damage_as_corrupt(path):
             if without.shape[2:] != (len(spec.labels), len(groups)):
                 raise ValueError(f"its rows have the shape {without.shape[1:]}")
             if (np.diff(t, prepend=last) <= 0).any() or t[-1] >= steps:

@@ -13,7 +13,7 @@ import numpy as np
 
 from rltools._util.console import bytes_text, text_bytes, whole_text
 from rltools._util.short_repr import array_repr
-from rltools.recording.parquet import damage_named, read_file, read_metadata
+from rltools.recording.parquet import damage_as_corrupt, read_file, read_metadata
 from rltools.recording.seal import NUMBER, RECORDING, check_identity
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf, nest
@@ -144,11 +144,11 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
 
 
 _NAMES = {"outside": "out_of_space"}
-"""Attributes of an outcome by their name in files, if that is another one."""
+"""Attributes of an outcome by their names in files, where these differ."""
 
 
 def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
-    with damage_named(path):
+    with damage_as_corrupt(path):
         content = json.loads(metadata["outcome"])
         outcome = Outcome(**{_NAMES.get(name, name): value for name, value in content.items()})
     check_identity(path, {**metadata, NUMBER: f"{outcome.number:06d}"}, {NUMBER: path.stem, RECORDING: recording})
@@ -180,7 +180,7 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
     """
     columns, metadata = read_file(path)
     outcome = _outcome(path, metadata, recording)
-    with damage_named(path):
+    with damage_as_corrupt(path):
         if len(columns["reward"]) != outcome.steps:
             raise ValueError(f"it declares {outcome.steps} steps and has {len(columns['reward'])}")
         return Episode(

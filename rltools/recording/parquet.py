@@ -200,7 +200,7 @@ def _opened(path: Path, *, rows: bool) -> Iterator[tuple[pq.ParquetFile, dict[st
         CorruptError: the file is damaged.
     """
     # An open file: the one that was checked is the one that is read, and its name need not be UTF-8.
-    with damage_named(path), path.open("rb") as opened:
+    with damage_as_corrupt(path), path.open("rb") as opened:
         sealed = check_seal(opened, rows=rows)
         with pq.ParquetFile(opened, page_checksum_verification=not sealed, pre_buffer=False) as file:
             pairs = (file.metadata.metadata or {}).items()
@@ -224,7 +224,7 @@ def _type_text(kind: pa.DataType) -> str:
 
 
 @contextmanager
-def damage_named(path: Path) -> Iterator[None]:
+def damage_as_corrupt(path: Path) -> Iterator[None]:
     """Turn any error from a damaged file into one that names it.
 
     Raises:

@@ -11,7 +11,7 @@ from rltools._util.files import numbered_path
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import Attribution
-from rltools.recording.parquet import CONTENT, damage_named, read_columns, read_file, read_metadata
+from rltools.recording.parquet import CONTENT, damage_as_corrupt, read_columns, read_file, read_metadata
 from rltools.recording.seal import ATTRIBUTION_SPEC, REFERENCE_ROWS, check_identity, name_damage
 from rltools.recording.specs import request_text
 
@@ -107,7 +107,7 @@ def read_rows(path: Path, steps: int, identity: dict[str, str]) -> Columns:
             f"{references_path(path.parent)} is missing, which holds the references of {path.name} beside it; put it "
             f"back, or delete the folder and explain again"
         )
-    with damage_named(path):
+    with damage_as_corrupt(path):
         rows = columns.pop("t")
         if missing := {"values", "scores"} - columns.keys():
             raise KeyError(min(missing))

@@ -112,8 +112,8 @@ def record(
         check_count("threads", threads, most=MAX_THREADS)
     if not isinstance(deterministic, bool):
         raise ArgumentError(f"deterministic is {deterministic!r:.80}; it must be True or False")
-    framed = range(episodes) if frames is True else _numbers(frames)
-    if out_of_range := [number for number in framed if not 0 <= number < episodes]:
+    framed = set(range(episodes)) if frames is True else _numbers(frames)
+    if out_of_range := sorted(framed - set(range(episodes))):
         raise ArgumentError(f"frames of episodes {out_of_range}; there are episodes 0 to {episodes - 1}")
     check_bounds(bounds)
     environment = _environment(policy, env)
@@ -127,7 +127,7 @@ def record(
     if not overwrite and header_path(folder).is_file():
         check_settings(folder, header)
         recording = open_recording(folder)
-        if len(set(range(episodes)) & set(recording.numbers)) == episodes and not _unframed(recording, framed):
+        if set(range(episodes)) <= set(recording.numbers) and not _unframed(recording, framed):
             return recording  # without writing anything, so that the folder may be read-only
     # Vectors on one thread: torch would split their tiny products differently from run to run.
     count = threads or (1 if len(policy.features.shape) == 1 else None)
@@ -140,7 +140,7 @@ def record(
             policy,
             missing,
             lambda has_frames: make_environment(_bare(environment), render_mode="rgb_array" if has_frames else None),
-            _writers(recording, set(framed)),
+            _writers(recording, framed),
             seed_of=lambda number: episode_seed(recording.header.seeds, seed, number),
             num_envs=min(num_envs, max(1, len(missing))),
             deterministic=deterministic,
@@ -155,7 +155,7 @@ def record(
     with _with_recording(recording):
         draw_episodes(recording, unframed, environment, progress=progress)
     new = {"episodes": missing, "frames": [*unframed, *(number for number in missing if number in framed)]}
-    files = [numbered_path(folder / room, number) for room, numbers in new.items() for number in numbers]
+    files = [numbered_path(folder / name, number) for name, numbers in new.items() for number in numbers]
     check_kept(folder, [header_path(folder), *files])
     return recording
 
@@ -183,16 +183,16 @@ def _temporary_folder() -> tuple[Path, _Removed]:
     return folder, _Removed(folder)
 
 
-def _numbers(frames: Any) -> list[int]:
+def _numbers(frames: Any) -> set[int]:
     """The numbers of the episodes that get frames.
 
     Raises:
         ArgumentError: `frames` is neither a bool nor numbers.
     """
     if frames is None or frames is False:
-        return []
+        return set()
     try:
-        return sorted(index(number) for number in frames)
+        return {index(number) for number in frames}
     except TypeError:
         raise ArgumentError(
             f"frames is {frames!r:.80}; it must be True, False or a list of numbers of episodes, for instance [0, 3]"

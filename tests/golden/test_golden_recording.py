@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import rltools
+from rltools.recording.specs import folder_key
 
 FORMAT_1, *NESTED = (Path(__file__).parent / f"format_{number}" for number in (1, 2, 3))
 
@@ -73,6 +74,15 @@ def test_the_attributions(recording: rltools.Recording) -> None:
     assert complete.references.shape == (8, 4)
     assert complete.residual is not None
     assert np.abs(complete.residual).max() < 1e-5
+
+
+@pytest.mark.parametrize("folder", [FORMAT_1, *NESTED], ids=lambda path: path.name)
+def test_the_keys_of_the_folders(folder: Path) -> None:
+    """Explaining an older recording again continues in its folders, whatever spelling they are named in."""
+    recording = rltools.open_recording(folder)
+    assert recording.specs
+    for key, spec in recording.specs.items():
+        assert folder_key(recording.directory, spec) == key == spec.older_key
 
 
 def test_the_frames(recording: rltools.Recording) -> None:

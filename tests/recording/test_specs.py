@@ -59,6 +59,13 @@ def test_what_was_asked_in_a_call_is_what_its_result_answers(
     assert again.requested == (keys[1], keys[0])
 
 
+def test_the_key_names_the_folder(twice: tuple[rltools.Recording, rltools.Recording]) -> None:
+    for recording in twice:
+        for key, spec in recording.specs.items():
+            assert spec.key == key
+            assert spec.references in recording.described[key]
+
+
 def test_where_several_fit_an_error_lists_them_and_says_how_to_choose(
     twice: tuple[rltools.Recording, rltools.Recording], recording: rltools.Recording
 ) -> None:

@@ -121,7 +121,7 @@ def replay(
 
 def _source(recording: Recording) -> str:
     folder = recording.directory.name if recording.directory.is_absolute() else recording.directory.as_posix()
-    return f"rltools.open_recording({folder!r}){'' if recording.pictured else '.without_frames()'}"
+    return f"rltools.open_recording({folder!r}){'' if recording.show_frames else '.without_frames()'}"
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> list[str]:

@@ -214,8 +214,8 @@ def test_the_process_that_draws_does_not_outlive_the_one_that_began_it(tmp_path,
     )
     code = (
         "from pathlib import Path\n"
-        "from rltools.rollout.render_process import draw_elsewhere\n"
-        "draw_elsewhere(Path('run'), [0], ['slowly'], print)\n"
+        "from rltools.rollout.render_process import draw_in_child\n"
+        "draw_in_child(Path('run'), [0], ['slowly'], print)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as running:
         until = time.monotonic() + 120
