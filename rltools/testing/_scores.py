@@ -1,4 +1,4 @@
-"""Any function of rows as a score, to try a method on."""
+"""Any function of rows as a target function, to try a method on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from rltools.targets.derivative import derivative
+from rltools.targets import TargetFunction
 
 
-class PlainFunction:
-    """A function `[batch, *feature] -> [batch, k]` as the score of rows that all have the same one.
+class PlainFunction(TargetFunction):
+    """A function `[batch, *feature] -> [batch, k]` as a target function, the same for all rows.
 
     Args:
         function: what is explained; of an nn.Module also its network.
@@ -29,8 +29,8 @@ class PlainFunction:
         >>> import torch
         >>> from rltools.attributions.gradient import gradient
         >>> from rltools.testing import PlainFunction
-        >>> score = PlainFunction(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
-        >>> gradient(score, torch.zeros(1, 2)).values.tolist()
+        >>> f = PlainFunction(lambda x: x @ torch.tensor([[1.0], [-2.0]]), outputs=1)
+        >>> gradient(f, torch.zeros(1, 2)).values.tolist()
         [[[1.0, -2.0]]]
     """
 
@@ -62,12 +62,6 @@ class PlainFunction:
         self.seen.append(tuple(lead))
         flat = self.function(x.reshape(-1, *feature))
         return flat.reshape(*lead, flat.shape[1])
-
-    def gradients(self, x: Tensor) -> Tensor:
-        """See `rltools.attributions.TargetFunction`."""
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
-            return derivative(self(leaf), leaf)
 
     def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The outputs as scores of actions, and the chosen ones; the best ones where none were given."""

@@ -103,7 +103,7 @@ class Masks:
         variance: of a part's weight.
     """
 
-    weights: Callable[[slice], Tensor]
+    weights: Callable[[slice | Tensor], Tensor]
     variance: float
 
 
@@ -133,11 +133,11 @@ def pixel_masks(masks: int, size: tuple[int, int], cells: int, probability: floa
     shifts = [torch.randint(edge, (masks, 1), generator=generator) for edge in edges]
     grid, (down, across) = drawn.to(like), (shift.to(like) for shift in shifts)
 
-    def along(part: slice, shift: Tensor, axis: int) -> Tensor:
+    def along(part: slice | Tensor, shift: Tensor, axis: int) -> Tensor:
         pixels = torch.arange(size[axis], dtype=like.dtype, device=like.device)
         return interpolation_weights((pixels + shift[part]) / edges[axis], points[axis])
 
-    def weights(part: slice) -> Tensor:
+    def weights(part: slice | Tensor) -> Tensor:
         return resized(grid[part], along(part, down, 0), along(part, across, 1)).flatten(1)
 
     variance = probability * (1 - probability)

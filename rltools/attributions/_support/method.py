@@ -15,7 +15,6 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from rltools._util.limits import MAX_PARAMETER, MAX_SEED, MAX_TEXT, in_digits
 from rltools._util.short_repr import short_repr
 from rltools.attributions._support.image import grid_size
 from rltools.attributions._support.parameters import check_parameters
@@ -163,8 +162,6 @@ class Method:
                 far beyond what it can mean.
         """
         check_parameters(self.name, self.function, self.defaults, parameters)
-        for name, value in parameters.items():
-            _check_size(f"{name} of {self.name}", value, MAX_SEED if name == "seed" else MAX_PARAMETER)
         return self.defaults | parameters
 
     def count_parts(self, shape: Sequence[int], dims: Sequence[str], settings: Settings) -> int:
@@ -258,16 +255,6 @@ class Method:
                 raise MethodError(f"method {self.name} returned {name} of {actual}; they must be of shape {expected}")
             if name != "complete" and not part.is_floating_point():
                 raise MethodError(f"method {self.name} returned {name} of {part.dtype}; they must be floats")
-
-
-def _check_size(name: str, value: Any, most: int) -> None:
-    if isinstance(value, list | tuple):
-        for element in value:
-            _check_size(name, element, most)
-    elif isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ArgumentError(f"{name} is a text of {len(value):,} characters; it must have at most {MAX_TEXT:,}")
-    elif isinstance(value, int | float) and abs(value) > most:
-        raise ArgumentError(f"{name} is {in_digits(value)}; it must be at most {most:,}")
 
 
 def _method_at(module: str, name: str) -> Method:
