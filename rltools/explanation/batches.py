@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ SMALLER_BATCHES = 3
 """How often a chunk is tried again with a quarter of its rows, where the memory of a GPU is too small."""
 MOST_PASSES = 10**9
 """Through the network for one row: with the smallest network a quarter of an hour."""
+FEW = 16
+"""Rows, copies included, whose chunks and threads would take longer to choose than to explain."""
 LOOKING_INSIDE = frozenset({"network", "convolution"})
 """Needs of methods that hook the network and evaluate it a few times only, so that their progress is not counted."""
 
@@ -82,32 +85,54 @@ def explained_rows(
         NaN where a method failed, and counted; NaN without being counted where a target value does not exist.
     """
     count = 0 if references is None else len(references)
-    check_passes(policy, method, count, parameters)
-    cost = _cost(policy, method, count, parameters)
+    cost = check_passes(policy, method, count, parameters)
     columns: dict[str, np.ndarray] = {}
     undefined: np.ndarray | None = None
-    with compute_threads(policy, min(most_copies(policy, max_batch), len(x) * max(1, cost.copies)), threads):
-        for rows, f, result in _chunks(
-            policy, method, target, x, context, references, parameters, cost, max_batch, advance, leave_one_out
+    most, n_rows = most_copies(policy, max_batch), x.shape[0]
+    with compute_threads(policy, min(most, n_rows * max(1, cost.copies)), threads):
+        for rows, some, f, result in _chunks(
+            policy, method, target, x, context, references, parameters, cost, most, advance, leave_one_out
         ):
-            for name, part in _columns(f.own_values(x[rows]), result).items():
-                if len(part) == len(x):
-                    columns[name] = part
-                    continue
-                if name not in columns:
-                    columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
-                columns[name][rows] = part
+            of_chunk = _columns(f.own_values(some), result)
+            if some is x:
+                columns = of_chunk
+            else:
+                for name, part in of_chunk.items():
+                    if name not in columns:
+                        columns[name] = np.empty((n_rows, *part.shape[1:]), part.dtype)
+                    columns[name][rows] = part
             if (missing := f.undefined) is not None:
-                undefined = np.zeros((len(x), f.outputs), bool) if undefined is None else undefined
+                undefined = np.zeros((n_rows, f.outputs), bool) if undefined is None else undefined
                 undefined[rows] = missing.numpy(force=True)
     without = columns.pop("without", None)
-    values = columns["values"]
-    if undefined is None and np.isfinite(values.sum()):  # so are all its terms
-        return Explained(columns, 0, without)
+    return Explained(columns, _replace_by_nan(columns["values"], undefined), without)
+
+
+def explained_now(
+    f: PolicyTargetFunction, method: Method, x: Tensor, references: Tensor | None, settings: dict[str, Any]
+) -> Explained:
+    """`explained_rows` of a few rows, `FEW` with their copies, with as little overhead as a live step allows.
+
+    Rows like these have been explained by `explained_rows` before, which checks what the method does.
+    """
+    columns = _columns(f.own_values(x), method.unchecked(f, x, references, settings))
+    undefined = f.undefined
+    missing = None if undefined is None else undefined.numpy(force=True)
+    return Explained(columns, _replace_by_nan(columns["values"], missing))
+
+
+def _replace_by_nan(values: np.ndarray, undefined: np.ndarray | None) -> int:
+    """Make the values of a row and target NaN where one of them is not finite, or the target value does not exist.
+
+    Returns:
+        How many rows have values that are not finite though the target value exists.
+    """
+    if undefined is None and isfinite(values.sum()):  # so are all its terms
+        return 0
     finite = np.isfinite(values).all(tuple(range(2, values.ndim)))
     undefined = np.zeros(finite.shape, bool) if undefined is None else undefined
     values[~finite | undefined] = np.nan
-    return Explained(columns, int((~finite & ~undefined).any(1).sum()), without)
+    return int((~finite & ~undefined).any(1).sum())
 
 
 def _chunks(
@@ -119,22 +144,24 @@ def _chunks(
     references: Tensor | None,
     parameters: dict[str, Any],
     cost: Cost,
-    max_batch: int | None,
+    most: int,
     advance: Callable[[float], None] | None,
     leave_one_out: bool,
-) -> Iterator[tuple[slice, PolicyTargetFunction, Result]]:
-    most = most_copies(policy, max_batch)
+) -> Iterator[tuple[slice, Tensor, PolicyTargetFunction, Result]]:
+    """The rows of each chunk, as a slice and themselves, with their target function and their attributions."""
+    n_rows = x.shape[0]
     targets = len(remembered("labels", target, policy, lambda: target_labels(target, policy)))
     size = _chunk_rows(policy, targets, 0 if references is None else len(references), cost, most)
     start, tries = 0, 0
-    while start < max(len(x), 1):
+    while start < max(n_rows, 1):
         rows = slice(start, start + size)
-        some = x if start == 0 and size >= len(x) else x[rows]
-        progress = None if advance is None else _Progress(len(some), advance)
+        is_all = size >= n_rows
+        some = x if is_all else x[rows]
+        progress = None if advance is None else _Progress(some.shape[0], advance)
         f = make_target_function(
             policy,
             target,
-            context.rows(rows),
+            context if is_all else context.rows(rows),
             most_copies=most,
             leave_one_out=leave_one_out,
             advance=_counting(method, cost, progress),
@@ -151,7 +178,7 @@ def _chunks(
             continue
         if progress is not None:
             progress.finish()
-        yield rows, f, result
+        yield rows, some, f, result
         start += size
 
 
@@ -190,22 +217,22 @@ def most_copies(policy: Policy, max_batch: int | None) -> int:
     return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // inputs, MOST_OUTPUT_BYTES // outputs))
 
 
-def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> None:
-    """Refuse what no computer finishes, before anything is computed.
+def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> Cost:
+    """What a row costs; refuse what no computer finishes, before anything is computed.
 
     Raises:
         TooCostlyError: a single row takes more than `MOST_PASSES` through the network.
     """
-    if method.largest is not None:
-        features, settings = policy.features, method.settings(dict(parameters))
-        if method.count_parts(features.shape, features.dims, settings) > method.largest:
-            return  # the method itself says how many parts it takes
-    passes = _cost(policy, method, references, parameters).passes
-    if passes > MOST_PASSES:
+    features, settings = policy.features, method.settings(dict(parameters))
+    cost = method.cost_of_row(features.shape, features.dims, references, settings)
+    if cost.passes > MOST_PASSES:
+        if method.largest is not None and method.count_parts(features.shape, features.dims, settings) > method.largest:
+            return cost  # the method itself says how many parts it takes
         raise TooCostlyError(
-            f"{method.name} would take {passes:.3g} passes through the network for a single step, and at most "
+            f"{method.name} would take {cost.passes:.3g} passes through the network for a single step, and at most "
             f"{MOST_PASSES:.0e} are made; give smaller numbers, fewer references, or groups of features"
         )
+    return cost
 
 
 def _cost(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> Cost:

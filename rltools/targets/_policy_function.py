@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rltools.errors import ArgumentError, GradientError
 from rltools.policies.base import Context, ForwardPass, Policy, VjpFn, pulled
 from rltools.policies.base import decision_pass as vjp_decision_pass
-from rltools.targets._reading import base_head, own_outputs, read_scalars, terms, undefined
+from rltools.targets._reading import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import gradients_by_vjp, linear_weights
 from rltools.targets.function import INDEPENDENT, TargetFunction, derivative, differentiated
@@ -53,6 +53,7 @@ class PolicyTargetFunction(TargetFunction):
         action = context.action if of_action else None
         self._head_context = Context(action=action, state=context.state, before=context.before)
         self._autocast = autocast
+        self._row_weights: Tensor | None = _UNKNOWN
 
     def __call__(self, x: Tensor) -> Tensor:
         """Encoded observations `[batch, ..., *feature]` -> target values `[batch, ..., target]`."""
@@ -88,6 +89,12 @@ class PolicyTargetFunction(TargetFunction):
 
         Read from the context's scores, without a forward pass, where the policy's first head has all that is needed.
         """
+        decision = self._context.pulled
+        if decision is not None and self._heads == (decision.head,):
+            weights = self._weights(x.device)
+            if weights is not None:
+                products = decision.output.numpy(force=True)[:, None] * weights.numpy(force=True)
+                return torch.from_numpy(products.sum(2))
         with torch.no_grad():
             if self._context.scores is None or self._heads != self._policy.heads[:1]:
                 return self._values(x)
@@ -96,7 +103,10 @@ class PolicyTargetFunction(TargetFunction):
     @property
     def undefined(self) -> Tensor | None:
         """Bool `[batch, target]`, the target values that do not exist in a row; None where all exist."""
-        return undefined(self._policy, self._target, self._context)
+        policy, target = self._policy, self._target
+        if not remembered("can be undefined", target, policy, lambda: can_be_undefined(policy, target)):
+            return None
+        return undefined(policy, target, self._context)
 
     def rows(self, index: Tensor) -> PolicyTargetFunction:
         """The target function of some of the rows, in the order of `index`."""
@@ -113,14 +123,19 @@ class PolicyTargetFunction(TargetFunction):
     def gradients(self, x: Tensor) -> Tensor:
         """See `TargetFunction`. Without a graph through the network, where the policy has vector-Jacobian products."""
         lead = x.shape[: x.ndim - self.feature_ndim]
+        decision = self._context.pulled
+        if decision is not None and self.outputs == 1 and self._heads == (decision.head,) and self._autocast is None:
+            weights = self._weights(x.device)  # the shortest way: a live step explains a single row
+            if weights is not None and decision.is_of(decision.head, x):
+                self._count(x, passes=2)
+                return decision.back(weights[:, 0].expand(lead[0], -1))[None]
         passes = self._passes(x, len(lead))
         if passes is None:
             with torch.enable_grad():
                 leaf = x.detach().requires_grad_()
                 gradients = derivative(self._values(leaf), leaf)
         else:
-            weights = self._weights
-            own = None
+            weights, own = self._weights(x.device), None
             if weights is None:
                 own = remembered(
                     "own outputs", self._target, self._policy, lambda: own_outputs(self._policy, self._target)
@@ -134,12 +149,14 @@ class PolicyTargetFunction(TargetFunction):
         self._count(x, passes=2)
         return gradients
 
-    @cached_property
-    def _weights(self) -> Tensor | None:
+    def _weights(self, device: torch.device) -> Tensor | None:
         """`[batch or 1, target, k]`, where the target values are weighted sums of one head's outputs; else None."""
         policy, target = self._policy, self._target
-        weights = remembered("weights", (target, policy.device), policy, lambda: linear_weights(policy, target))
-        return None if weights is None else weights.of_rows(self._context.action)
+        if self._row_weights is _UNKNOWN:
+            # The policy's device is that of x; to find it takes as long as a small net.
+            weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
+            self._row_weights = None if weights is None else weights.of_rows(self._context.action)
+        return self._row_weights
 
     def _passes(self, x: Tensor, lead: int) -> dict[str, tuple[Tensor, VjpFn]] | None:
         """For each head its outputs at x and their vector-Jacobian product; None where the policy has none."""
@@ -177,6 +194,10 @@ class PolicyTargetFunction(TargetFunction):
         """The policy's module; None where it is a function."""
         module = getattr(self._policy, "module", None)
         return module if isinstance(module, nn.Module) else None
+
+
+_UNKNOWN = torch.empty(0)
+"""In the place of weights that are not computed yet."""
 
 
 def _autocast_dtype() -> torch.dtype | None:

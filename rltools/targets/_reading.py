@@ -37,6 +37,14 @@ def terms(target: Target) -> tuple[Target, ...]:
     return tuple(term for part in target.parts for term in (part, part.minus) if term is not None)
 
 
+def can_be_undefined(policy: Policy, target: Target) -> bool:
+    """Whether there are rows in which a scalar of the target does not exist; see `undefined`."""
+    if not policy.branches:
+        return False
+    actions = [term for term in terms(target) if term.action and not is_of_state(term.score, policy)]
+    return any("runner_up" in term.action or find_score(term.score).forbidden_is_missing for term in actions)
+
+
 def undefined(policy: Policy, target: Target, context: Context) -> Tensor | None:
     """Bool `[batch, target]`: the scalars that do not exist, because no other action was allowed; None for none.
 

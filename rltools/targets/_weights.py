@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -19,6 +20,10 @@ from rltools.targets._reading import Read, base_head, terms
 from rltools.targets._target import Target, branch_of, is_of_state, is_several
 from rltools.targets.function import derivative
 from rltools.targets.scores import find_score
+
+
+MOST_KEPT = 64
+"""Actions whose weights are kept."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,21 @@ class Weights:
             return self.fixed[None]
         if action is None:
             return None
-        weights = self.fixed.repeat(len(action), 1, 1)
-        weights[torch.arange(len(action), device=weights.device), :, action] += self.chosen
-        return weights
+        if action.shape[0] != 1:
+            weights = self.fixed.repeat(len(action), 1, 1)
+            weights[torch.arange(len(action), device=weights.device), :, action] += self.chosen
+            return weights
+        position = int(action)  # a single row, of a live step for instance
+        if (known := self._of_action.get(position)) is None:
+            known = self.fixed[None].clone()
+            known[0, :, position] += self.chosen
+            if len(self._of_action) < MOST_KEPT:
+                self._of_action[position] = known
+        return known
+
+    @cached_property
+    def _of_action(self) -> dict[int, Tensor]:
+        return {}
 
 
 def linear_weights(policy: Policy, target: Target) -> Weights | None:

@@ -1,4 +1,4 @@
-"""The attribution of the moment: a few rows, with the action and the gradient from one graph where that is possible."""
+"""Attributions of the current step: a few rows, decided and explained with one forward pass where that is possible."""
 
 from __future__ import annotations
 
@@ -14,34 +14,16 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, find_method
-from rltools.attributions.gradient import gradient
-from rltools.attributions.input_x_gradient import input_x_gradient
 from rltools.errors import RltoolsError
-from rltools.explanation.batches import explained_rows
+from rltools.explanation.batches import FEW, check_passes, explained_now, explained_rows
 from rltools.explanation.references import given_references
 from rltools.explanation.spec import with_groups
-from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions, pulled
+from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import blank_observations, map_leaves, pick
-from rltools.targets import (
-    Target,
-    Weights,
-    base_head,
-    fitting_target,
-    linear_weights,
-    read_scalars,
-    target_labels,
-    terms,
-)
-from rltools.targets.derivative import derivative
-from rltools.wrappers._last_observation import check_finite, checked_actions, finite_or_nan
-
-_FROM_GRADIENT: dict[Method, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    gradient: lambda slope, x: slope,
-    input_x_gradient: np.multiply,
-}
-"""Methods that one backward pass is enough for: from the gradient `[row, target, *feature]` and x to their values."""
+from rltools.targets import Target, decision_pass, fitting_target, make_target_function, target_labels
+from rltools.wrappers._last_observation import check_finite, checked_actions
 
 
 @dataclass(frozen=True)
@@ -70,7 +52,8 @@ class Live:
     target: Target
     references: Tensor | None
     settings: dict[str, Any]
-    weights: Weights | None
+    copies: int
+    tried: bool = True
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -134,74 +117,28 @@ class Live:
         # The caller may step under no_grad, as evaluation loops do; inference mode also needs leaves of its own.
         with _differentiating():
             x = self.policy.encode(observations)
-            finish = _FROM_GRADIENT.get(self.method)
-            if finish is None:
-                moment = self._in_general(x, context, act)
+            forward_pass = decision_pass(self.policy, x, context, gradient="gradient" in self.method.needs)
+            acted = act(forward_pass.output)
+            context = Context(acted.context.action, acted.context.scores, context.mask, context.state, None, forward_pass)
+            if self.tried and len(acted.actions) * self.copies <= FEW and x.ndim > 1:
+                f = make_target_function(self.policy, self.target, context, leave_one_out=False)
+                explained = explained_now(f, self.method, x, self.references, self.settings)
             else:
-                moment = self._from_one_graph(x, context, act, finish)
-            return self._remembering(moment, x, context) if self.policy.state_size else moment
-
-    def _remembering(self, moment: StepExplanation, x: Tensor, context: Context) -> StepExplanation:
-        with torch.no_grad():
-            return replace(moment, state=next_state(self.policy, x.detach(), context))
-
-    def _from_one_graph(
-        self,
-        x: Tensor,
-        context: Context,
-        act: Callable[[Tensor], ActResult],
-        finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> StepExplanation:
-        first = self.policy.heads[0]
-        way = None if self.weights is None else pulled(self.policy, first, x, context)
-        if self.weights is not None and way is not None:
-            output, back = way
-            acted = act(output)
-            action = None if acted.context.action is None else acted.context.action.numpy(force=True)
-            weights = self.weights.of_rows(action, len(acted.actions))
-            # The bookkeeping of a few rows is in NumPy, where each operation takes a tenth of torch's time.
-            through = [back(torch.from_numpy(of_target).to(x.device)) for of_target in weights.swapaxes(0, 1)]
-            scores = (acted.scores[:, None] * weights).sum(2)
-            return self._finished(acted, scores, [gradient.numpy(force=True) for gradient in through], x, finish)
-        leaf = x.requires_grad_()
-        output = self.policy.head(first, leaf.clone(), context)  # a copy: a network may write into what it is given
-        acted = act(output)
-        outputs = {first: output}
-        for term in terms(self.target):
-            if (name := base_head(term, self.policy)) not in outputs:
-                outputs[name] = self.policy.head(name, leaf.clone(), acted.context)
-        scores = read_scalars(self.policy, self.target, acted.context)(outputs)
-        gradients = derivative(scores, leaf).numpy(force=True)
-        return self._finished(acted, scores.numpy(force=True), list(gradients), x, finish)
-
-    def _finished(
-        self,
-        acted: ActResult,
-        scores: np.ndarray,
-        gradients: list[np.ndarray],
-        x: Tensor,
-        finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> StepExplanation:
-        slopes = gradients[0][:, None] if len(gradients) == 1 else np.stack(gradients, axis=1)
-        values = finite_or_nan(finish(slopes, x.numpy(force=True)[:, None]))
-        if (missing := np.isnan(scores)).any():  # of no score there is nothing to say
-            values = np.where(missing.reshape(*missing.shape, *[1] * (values.ndim - 2)), np.nan, values)
-        return StepExplanation(acted.actions, values, scores)
-
-    def _in_general(self, x: Tensor, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
-        with torch.no_grad():
-            acted = act(self.policy.head(self.policy.heads[0], x, context))
-        explained = explained_rows(
-            self.policy,
-            self.method,
-            self.target,
-            x,
-            acted.context,
-            self.references,
-            self.settings,
-            leave_one_out=False,
-        )
-        return StepExplanation(acted.actions, explained.columns["values"], explained.columns["scores"])
+                explained = explained_rows(
+                    self.policy,
+                    self.method,
+                    self.target,
+                    x,
+                    context,
+                    self.references,
+                    self.settings,
+                    leave_one_out=False,
+                )
+            moment = StepExplanation(acted.actions, explained.columns["values"], explained.columns["scores"])
+            if not self.policy.state_size:
+                return moment
+            with torch.no_grad():
+                return replace(moment, state=next_state(self.policy, x.detach(), context))
 
 
 def _differentiating() -> AbstractContextManager[Any]:
@@ -239,8 +176,10 @@ def ask(
     parsed = fitting_target(method, found.needs, target, policy)
     settings = with_groups(found, found.settings(parameters), policy.features)
     _try_several(policy)
-    live = Live(policy, found, parsed, compared, settings, _of_deciding_head(policy, parsed))
-    live.explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
+    count = 0 if compared is None else len(compared)
+    cost = check_passes(policy, found, count, settings)
+    live = Live(policy, found, parsed, compared, settings, cost.copies)
+    replace(live, tried=False).explain(blank_observations(policy.observation_space, 1), Context(), live.any_actions(1))
     return live
 
 
@@ -259,10 +198,3 @@ def _try_several(policy: Policy) -> None:
         raise
     except RltoolsError:
         return  # drawn states may be none that there are
-
-
-def _of_deciding_head(policy: Policy, target: Target) -> Weights | None:
-    """The target's weights in the outputs of the head that decides; None where it is no sum of those."""
-    weights = linear_weights(policy, target)
-    of_first = all(base_head(term, policy) == policy.heads[0] for term in terms(target))
-    return weights if of_first else None

@@ -216,19 +216,24 @@ class Method:
                 f"{self.name} compares each state with reference states and none were given; pass references=, for "
                 f"instance some of the states the agent visits [reference, *feature]"
             )
-        tensors = {"its input": x} | ({"its reference": references} if references is not None else {})
-        before = {name: (_writes(tensor), tensor.requires_grad) for name, tensor in tensors.items()}
+        before = _state(x), None if references is None else _state(references)
         # A caller's autocast is for the network, which the target function sees to, and not for sums of its outputs.
         with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
-            if "references" in self.needs:
-                result = self.function(f, x, references=references, **settings)
-            else:
-                result = self.function(f, x, **settings)
-        for name, tensor in tensors.items():
-            if (_writes(tensor), tensor.requires_grad) != before[name]:
-                raise MethodError(f"method {self.name} wrote into {name}; it must work on a copy")
-        self._check(result, (len(x), f.outputs, *x.shape[1:]))
+            result = self.unchecked(f, x, references, settings)
+        after = _state(x), None if references is None else _state(references)
+        if after != before:
+            name = "its input" if after[0] != before[0] else "its reference"
+            raise MethodError(f"method {self.name} wrote into {name}; it must work on a copy")
+        self._check(result, (x.shape[0], f.outputs, *x.shape[1:]))
         return result
+
+    def unchecked(
+        self, f: TargetFunction, x: Tensor, references: Tensor | None, settings: Mapping[str, Any]
+    ) -> Result:
+        """Call the function with all its parameters, for rows like those that `__call__` has checked before."""
+        if "references" in self.needs:
+            return self.function(f, x, references=references, **settings)
+        return self.function(f, x, **settings)
 
     def _of_scalars(
         self, f: TargetFunction, x: Tensor, references: Tensor | None, parameters: dict[str, Any]
@@ -271,12 +276,14 @@ def _method_named(name: str) -> Method:
     return method_of_captum
 
 
-def _writes(tensor: Tensor) -> int:
-    """How often a tensor was written into, as torch counts; a comparison with a copy would cost as much as a small net.
+def _state(tensor: Tensor) -> tuple[int, bool]:
+    """How often a tensor was written into, as torch counts, and whether it requires a gradient.
+
+    A comparison with a copy would cost as much as a small net.
 
     What is written without torch's knowledge, `rltools.testing.check_attribution` finds.
     """
-    return 0 if tensor.is_inference() else tensor._version
+    return 0 if tensor.is_inference() else tensor._version, tensor.requires_grad
 
 
 def usual_replacement(dims: Sequence[str]) -> str:
