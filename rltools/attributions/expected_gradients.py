@@ -20,13 +20,9 @@ from rltools.targets.function import TargetFunction
     unit=Unit.SCORE,
     needs={"gradient", "references"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
-    cost=lambda parts, references, settings: Cost(
-        2 * settings["samples"] + references + 1, copies=settings["samples"]
-    ),
+    cost=lambda parts, references, settings: Cost(2 * settings["samples"] + references + 1, copies=settings["samples"]),
 )
-def expected_gradients(
-    f: TargetFunction, x: Tensor, *, references: Tensor, samples: int = 48, seed: int = 0
-) -> Result:
+def expected_gradients(f: TargetFunction, x: Tensor, *, references: Tensor, samples: int = 48, seed: int = 0) -> Result:
     """What each feature adds to the target value on the straight path from visited states to this one, sampled.
 
     The same as integrated_gradients, at a cost that hardly depends on how many references there are; also known as

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
 from rltools.attributions._support.method import Cost, Result, method
-from rltools.attributions._support.units import Unit
 from rltools.attributions._support.perturbation import copies_for, feature_parts, lost_without, replacements_for
+from rltools.attributions._support.units import Unit
 from rltools.targets.function import TargetFunction
 
 

@@ -27,9 +27,7 @@ MOST_JOINING = 1 << 22
     unit=Unit.SCORE,
     needs={"references"},
     axioms={"linear", "dummy", "complete", "symmetric", "invariant"},
-    cost=lambda parts, references, settings: Cost(
-        2**parts * count_compared(references, settings), copies=2**parts
-    ),
+    cost=lambda parts, references, settings: Cost(2**parts * count_compared(references, settings), copies=2**parts),
     largest=12,
 )
 def shapley(
@@ -75,9 +73,7 @@ def shapley(
     players = len(owner) if groups is None else len(groups)
     with torch.no_grad():
         compared = nearest_references(f, x, references, nearest)
-        coalitions, without = f.mean_over(
-            compared, lambda reference: _all_coalitions(f, x, reference, owner, players)
-        )
+        coalitions, without = f.mean_over(compared, lambda reference: _all_coalitions(f, x, reference, owner, players))
         values = _shapley_values(coalitions, players)
         residual = coalitions[:, -1] - coalitions[:, 0] - values.sum(2)
         # Which references are nearest is another matter without one of them.

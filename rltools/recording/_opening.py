@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rltools.attributions import is_control
 from rltools.errors import ArgumentError, RecordingError
 from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
@@ -143,4 +144,4 @@ def _every_step(recording: Recording, first: str, method: str | None, target: st
 def _whole(spec: AttributionSpec, target: str | None) -> bool:
     """Whether it explains every step, of the moment, and is no control."""
     fits = target in (None, spec.target) and not spec.window
-    return fits and spec.every == 1 and spec.unit != "rank"
+    return fits and spec.every == 1 and not is_control(spec.unit)

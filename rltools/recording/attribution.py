@@ -24,7 +24,7 @@ class AttributionSpec:
         method: its name, as `rltools list` shows it.
         target: as text, `centered:chosen`.
         labels: one per scalar of the target, always resolved.
-        unit: of the values: "score per unit" (of the feature), "score" or "probability".
+        unit: of the values, the text of a `rltools.attributions.Unit`, for instance "score per unit" of the feature.
         parameters: of the method, its defaults included, and what it compares with.
         policy_sha256: the policy that was asked.
         every: one of so many steps was explained.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rltools.attributions import is_control
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording.attribution import AttributionSpec
 from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, read_json
@@ -149,4 +150,4 @@ def _precedence(asked: AttributionSpec) -> tuple[bool, int, bool, str]:
     """What speaks first; a control, which has just an order, last of all."""
     place = HEADLINE.index(asked.method) if asked.method in HEADLINE else len(HEADLINE)
     default = asked.target in ("centered:chosen", "action:all")
-    return asked.unit == "rank", place, not default, asked.target
+    return is_control(asked.unit), place, not default, asked.target

@@ -1,8 +1,9 @@
 """Numbers per feature, with intervals."""
 
+from rltools.attributions import is_control
 from rltools.stats import Interval, chance
 from rltools.summary._action_matrix import ActionMeans, action_means
-from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreement, is_control
+from rltools.summary._agreement import FEWEST_RANKED, Agreement, Ranking, agreement
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.short_repr import short_repr
+from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.recording import AttributionSpec, Recording, warn_of_shared_episodes
 from rltools.stats import Interval, Jackknife, normalized_ranks
@@ -74,11 +75,6 @@ class Agreement:
     episodes: int
 
     __repr__ = short_repr
-
-
-def is_control(unit: str) -> bool:
-    """Whether an attribution in this unit is there to be compared with: only the order of its values means anything."""
-    return unit == "rank"
 
 
 def agreement(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rltools.attributions import is_control
 from rltools.recording import Recording
 from rltools.summary._estimates import Statistics
 from rltools.summary._sums import Sums, choices
@@ -71,7 +72,7 @@ def _few(overall: Statistics, groups: Groups) -> str:
 def _references(recording: Recording, key: str, sums: Sums, overall: Statistics, groups: Groups) -> dict[str, bool]:
     """Whether intervals show what another draw of the references would change."""
     spec = recording.spec(key)
-    if "reference" not in spec.parameters or spec.unit == "rank" or overall.n == 0:
+    if "reference" not in spec.parameters or is_control(spec.unit) or overall.n == 0:
         return {}
     references = recording.attribution_of(key, episodes=[]).references
     if references is None:  # as of episodes that were seen live

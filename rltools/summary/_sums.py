@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.short_repr import short_repr
+from rltools.attributions import is_per_feature_unit
 from rltools.errors import CorruptError
 from rltools.recording import AttributionSpec, Episode, Outcome, Recording
 from rltools.recording.attribution import first_sampled
@@ -215,7 +216,7 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    std = feature_std(recording, key) if recording.spec(key).unit == "score per unit" else None
+    std = feature_std(recording, key) if is_per_feature_unit(recording.spec(key).unit) else None
     # The last kind is that of magnitudes, standardized where there is a deviation; the first category is every step.
     sums = collect(recording, key, std, groups=groups)
     return Magnitudes(sums.totals[:, 0, -1].sum(axis=1), sums.sizes_without)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.attributions import is_control
 from rltools.stats import Jackknife, standing
-from rltools.summary._agreement import is_control
 from rltools.summary._summarize import scores_of
 from rltools.summary._summary import Ranked
 

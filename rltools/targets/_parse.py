@@ -47,7 +47,9 @@ def parse_target(text: str | Target | None, policy: Policy) -> Target:
     written = str(text)
     if written.count(AND) >= MAX_TARGETS and written not in policy.action_names:
         raise TargetError(_too_long(written.count(AND) + 1))
-    target = read_target(written, policy) or read_target(written.strip(), policy)  # a name may begin or end with a space
+    target = read_target(written, policy) or read_target(
+        written.strip(), policy
+    )  # a name may begin or end with a space
     if target is None:
         raise TargetError(_refusal(written, policy))
     # Files and folders know a target by its text, so no other target may have the same.

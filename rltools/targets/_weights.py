@@ -21,7 +21,6 @@ from rltools.targets._target import Target, branch_of, is_of_state, is_several
 from rltools.targets.function import derivative
 from rltools.targets.scores import find_score
 
-
 MOST_KEPT = 64
 """Actions whose weights are kept."""
 

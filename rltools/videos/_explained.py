@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay.rows import Row, plane, summed
 from rltools.recording import Attribution, Recording, every_step_first
 from rltools.summary.episodes import std
@@ -58,7 +59,7 @@ def explained(
     if not of_the_moment and method is None and target is None:
         return None
     found = _held(recording.attribution_of(every_step_first(recording, method, target), episodes=[episode]))
-    per_unit = found.unit == "score per unit"
+    per_unit = is_per_feature_unit(found.unit)
     values = _standardized(recording, found) if per_unit else found.values.reshape(*found.values.shape[:2], -1)
     at = int(np.nansum(np.abs(values), axis=(0, 2)).argmax())
     drawn, targets = values[:, at], len(found.labels)

@@ -119,7 +119,9 @@ class Live:
             x = self.policy.encode(observations)
             forward_pass = decision_pass(self.policy, x, context, gradient="gradient" in self.method.needs)
             acted = act(forward_pass.output)
-            context = Context(acted.context.action, acted.context.scores, context.mask, context.state, None, forward_pass)
+            context = Context(
+                acted.context.action, acted.context.scores, context.mask, context.state, None, forward_pass
+            )
             if self.tried and len(acted.actions) * self.copies <= FEW and x.ndim > 1:
                 f = make_target_function(self.policy, self.target, context, leave_one_out=False)
                 explained = explained_now(f, self.method, x, self.references, self.settings)

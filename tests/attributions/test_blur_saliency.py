@@ -154,5 +154,5 @@ def test_as_many_passes_as_it_says(dims, stride):
     score = PlainFunction(network(126), 2, dims=dims)
     blur_saliency(score, draw(3, *shape), stride=stride)
     settings = blur_saliency.defaults | {"stride": stride}
-    assert [copies for _, copies in score.seen] == [blur_saliency.passes(shape, dims, 0, settings)]
-    assert blur_saliency.held(shape, dims, 0, settings) == score.seen[0][1]
+    assert [copies for _, copies in score.seen] == [blur_saliency.cost_of_row(shape, dims, 0, settings).passes]
+    assert blur_saliency.cost_of_row(shape, dims, 0, settings).copies == score.seen[0][1]

@@ -344,13 +344,13 @@ class TestCalling:
             {"gradient", "references"},
         )
         assert found.defaults == {"n_steps": 50}
-        assert found.forwards(4, 8, found.defaults) == 800
+        assert found.cost(4, 8, found.defaults).passes == 800
         assert found.description == "IntegratedGradients, as Captum computes it."
         saliency = find_method("captum:Saliency")
         assert (saliency.unit, saliency.needs, saliency.defaults) == ("score per unit", {"gradient"}, {})
         kernel = find_method("captum:KernelShap")
         assert kernel.defaults == {"n_samples": 25, "groups": None, "seed": 0}
-        assert find_method("captum:ShapleyValues").forwards(3, 2, {"groups": None}) == 2 * 3 * 6
+        assert find_method("captum:ShapleyValues").cost(3, 2, {"groups": None}).passes == 2 * 3 * 6
 
     @pytest.mark.parametrize(
         ("name", "error", "said"),

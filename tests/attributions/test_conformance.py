@@ -4,7 +4,7 @@ import torch
 
 from rltools.attributions import Result, find_method, method, method_names
 from rltools.errors import MethodError, UnknownNameError
-from rltools.targets.derivative import derivative
+from rltools.targets.function import derivative
 from rltools.testing import check_attribution
 
 
@@ -18,7 +18,7 @@ def test_every_method_describes_itself(name):
     found = find_method(name)
     assert found.name == name
     assert found.description.endswith(".")
-    assert found.forwards(8, 8, found.defaults) >= (0 if found.control else 1)
+    assert found.cost(8, 8, found.defaults).passes >= (0 if found.control else 1)
     assert found.description.startswith("Control: ") == found.control
     assert set(found.settings({})) == set(found.defaults)
 
@@ -29,7 +29,7 @@ def slopes(score, x):
 
 
 def declared(function, axioms=(), unit="score per unit", needs=("gradient",)):
-    return method(unit=unit, needs=needs, axioms=axioms, forwards=lambda features, references, settings: 2)(function)
+    return method(unit=unit, needs=needs, axioms=axioms, cost=2)(function)
 
 
 def absolute(score, x):

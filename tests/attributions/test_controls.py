@@ -28,9 +28,8 @@ def test_only_controls_say_no_more_than_an_order():
     """What is on disk tells a control by its unit."""
     controls = {name for name in method_names() if find_method(name).control}
     assert controls == {name for name in method_names() if find_method(name).unit == "rank"} == {"random", "std"}
-    for unit, control in (("rank", False), ("score", True)):
-        with pytest.raises(MethodError, match=f"unit '{unit}' and control={control}"):
-            method(unit=unit, control=control, forwards=lambda features, references, settings: 0)(print)
+    with pytest.raises(MethodError, match="the unit .steps.; units are .score per unit., "):
+        method(unit="steps", cost=0)(print)
 
 
 def test_neither_asks_the_network(score):

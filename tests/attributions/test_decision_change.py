@@ -63,7 +63,7 @@ def test_it_keeps_what_it_declares():
 def test_what_it_declares():
     assert decision_change.unit == "share"
     assert decision_change.needs == {"references", "decision"}
-    assert decision_change.forwards(8, 32, {"groups": None}) == 9 * 32
+    assert decision_change.cost(8, 32, {"groups": None}).passes == 9 * 32
 
 
 class TestChoices:

@@ -64,16 +64,16 @@ class TestDraws:
     def test_every_reference_equally_often_and_each_part_of_its_way_once_or_twice(self, references, samples, seed):
         draws, used = _draw(references, samples, seed)
         assert len(draws) <= samples
-        drawn = Counter(draw.references for draw in draws)
+        drawn = Counter(draw.reference for draw in draws)
         assert len(drawn) == used <= references
         assert list(drawn) == sorted(drawn)
         if samples >= 2 * references:
             assert set(drawn.values()) == {samples // references}
         for number in drawn:
-            of_it = [draw for draw in draws if draw.references == number]
+            of_it = [draw for draw in draws if draw.reference == number]
             assert sum(draw.weight for draw in of_it) == pytest.approx(1)
-            parts = len(of_it) - sum(draw.again for draw in of_it)
-            places = Counter(int(draw.place * parts) for draw in of_it)
+            parts = len(of_it) - sum(draw.second for draw in of_it)
+            places = Counter(int(draw.position * parts) for draw in of_it)
             assert set(places) == set(range(parts))
             assert max(places.values()) <= 2
             assert [draw.last for draw in of_it] == [False] * (len(of_it) - 1) + [True]
@@ -82,11 +82,11 @@ class TestDraws:
         for references, samples in [(32, 48), (40, 20), (64, 48), (300, 48)]:
             draws, used = _draw(references, samples, 0)
             assert len(draws) == samples
-            assert used == samples - sum(draw.again for draw in draws)
+            assert used == samples - sum(draw.second for draw in draws)
 
 
 class TestValues:
-    @given(features=few, references=few, samples=st.integers(1, 9), seed=seeds)
+    @given(features=few, n_references=few, samples=st.integers(1, 9), seed=seeds)
     @quick
     def test_against_loops(self, features, n_references, samples, seed):
         score = plain(features, nn.Tanh, seed)
@@ -102,7 +102,7 @@ class TestValues:
         assert (found.standard_error is None) == (samples == 1 or (samples == 2 and n_references > 1))
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
-    @pytest.mark.parametrize(("references", "samples"), [(8, 48), (8, 32), (32, 48), (100, 48)])
+    @pytest.mark.parametrize(("n_references", "samples"), [(8, 48), (8, 32), (32, 48), (100, 48)])
     def test_the_standard_error_is_that_of_other_seeds(self, activation, n_references, samples):
         score, x, references = plain(4, activation, 3), draw(4, 4), draw(n_references, 4, seed=1)
         runs = [expected_gradients(score, x, references=references, samples=samples, seed=seed) for seed in range(200)]
@@ -111,7 +111,7 @@ class TestValues:
         assert 0.9 < (said / std).median() < 1.1
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
-    @pytest.mark.parametrize(("references", "samples"), [(1, 64), (6, 96), (6, 20), (40, 20)])
+    @pytest.mark.parametrize(("n_references", "samples"), [(1, 64), (6, 96), (6, 20), (40, 20)])
     def test_within_its_error_of_integrated_gradients(self, activation, n_references, samples):
         """As often as Student's t says of so few pairs, whose variance varies itself: of 6 pairs 99 % within 3.7."""
         score, x, references = plain(4, activation, 3), draw(20, 4), draw(n_references, 4, seed=1)
@@ -123,7 +123,7 @@ class TestValues:
         assert 0.91 < ratio < 1.03, "errors are as large as they are said to be; seeds differ by 3 %"
         draws, used = _draw(n_references, samples, 0)
         part = used / n_references
-        freedom = part * sum(draw.again for draw in draws) + (1 - part) * (used - 1)
+        freedom = part * sum(draw.second for draw in draws) + (1 - part) * (used - 1)
         for level, least, most in ((0.5, 0.46, 0.56), (0.8, 0.73, 0.84), (0.95, 0.88, 0.97), (0.99, 0.945, 0.997)):
             within = (errors.abs() <= t.ppf((1 + level) / 2, freedom) * standard + 1e-12).double().mean()
             assert least < within < most, f"{level:.0%} within the interval"
@@ -192,7 +192,7 @@ class TestValues:
 
 class TestCalling:
     @pytest.mark.parametrize("most", [1, 3, 7, 40])
-    @pytest.mark.parametrize(("references", "samples"), [(2, 8), (2, 4), (5, 5), (9, 4), (1, 1)])
+    @pytest.mark.parametrize(("n_references", "samples"), [(2, 8), (2, 4), (5, 5), (9, 4), (1, 1)])
     def test_blocks_change_nothing_and_are_kept_to(self, most, n_references, samples):
         x, references = draw(3, 3), draw(n_references, 3, seed=1)
         score = plain(most_copies=most)
@@ -207,7 +207,7 @@ class TestCalling:
         expected_gradients(score, draw(2, 3), references=draw(4, 3, seed=1), samples=8)
         rows = [prod(lead) // 2 for lead in score.seen]
         assert sorted(rows) == [1, 4, 8]
-        assert expected_gradients.forwards(3, 4, {"samples": 8}) == 2 * 8 + 4 + 1  # a gradient costs two passes
+        assert expected_gradients.cost(3, 4, {"samples": 8}).passes == 2 * 8 + 4 + 1  # a gradient costs two passes
 
     def test_the_seed_and_nothing_else_draws(self):
         score, x, references = plain(), draw(3, 3), draw(4, 3, seed=1)
@@ -237,7 +237,7 @@ class TestPage:
         (row,) = [line for line in self.page.splitlines() if line.startswith(f"| `{name}`")]
         cost = row.split("|")[4]
         assert method.unit == row.split("|")[3].strip()
-        assert re.search(rf"\b{method.forwards(8, 8, method.defaults)}\b", cost), cost
+        assert re.search(rf"\b{method.cost(8, 8, method.defaults).passes}\b", cost), cost
 
     def test_a_jacobian_is_the_gradient_of_all_actions(self):
         policy = rltools.load_policy("cartpole-ppo")

@@ -225,7 +225,7 @@ class TestNoise:
         score = plain()
         noisy(score, draw(2, 3), references=draw(4, 3, seed=1), samples=6)
         per_row = sum(map(prod, score.seen)) // 2
-        assert noisy.forwards(3, 4, {"samples": 6}) == 2 * per_row  # a gradient costs two passes
+        assert noisy.cost(3, 4, {"samples": 6}).passes == 2 * per_row  # a gradient costs two passes
 
     @both
     def test_the_seed_and_nothing_else_draws(self, noisy):

@@ -97,8 +97,8 @@ def test_as_many_passes_as_it_says(features):
     score, x, references = PlainFunction(mlp(features), 2), draw(4, features), draw(3, features, seed=1)
     occlusion(score, x, references=references)
     assert sum(copies for _, copies in score.seen) == 12 * 3
-    assert occlusion.forwards(features, 3, occlusion.defaults) == 12 * 3
-    assert occlusion.copies(features, 3, occlusion.defaults) == 12
+    assert occlusion.cost(features, 3, occlusion.defaults).passes == 12 * 3
+    assert occlusion.cost(features, 3, occlusion.defaults).copies == 12
 
 
 def test_pictures_by_group():
@@ -144,4 +144,4 @@ class TestThePage:
         found = find_method(name)
         (row,) = [line for line in self.page.splitlines() if line.startswith(f"| `{name}`")]
         assert found.unit == row.split("|")[3].strip()
-        assert re.search(rf"\b{found.forwards(features, 8, found.defaults)}\b", row.split("|")[4])
+        assert re.search(rf"\b{found.cost(features, 8, found.defaults).passes}\b", row.split("|")[4])

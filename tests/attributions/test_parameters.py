@@ -58,7 +58,7 @@ def test_a_parameter_that_declares_nothing_is_like_its_default():
 
 
 def test_choices_of_a_method_of_ones_own():
-    @method(unit="score", forwards=lambda features, references, settings: 1)
+    @method(unit="score", cost=1)
     def own(
         score: TargetFunction, x: Tensor, *, kind: Literal["soft", "hard"] = "soft", other: list[int] | None = None
     ) -> Result:

@@ -142,7 +142,7 @@ def test_no_more_copies_at_once_than_are_allowed(dims, most_copies):
     torch.testing.assert_close(found.values, expected.values, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(found.standard_error, expected.standard_error, rtol=1e-9, atol=1e-12)
     assert max(rows * copies for rows, copies in score.seen) <= max(most_copies, len(x))
-    assert sum(copies for _, copies in score.seen) == rise.forwards(1, 1, rise.defaults | {"masks": 50})
+    assert sum(copies for _, copies in score.seen) == rise.cost(1, 1, rise.defaults | {"masks": 50}).passes
 
 
 def test_another_seed_is_another_draw_and_more_masks_leave_less_error():

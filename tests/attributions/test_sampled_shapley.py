@@ -141,8 +141,8 @@ class TestSampling:
             sampled.settings({"permutations": permutations, "nearest": nearest}),
         )
         sampled(score, draw(2, 5), references=draw(3, 5, seed=1), permutations=permutations, nearest=nearest)
-        assert sum(lead[1] for lead in score.seen) == walked * 5 == sampled.forwards(5, 3, parameters)
-        assert max(lead[1] for lead in score.seen) == sampled.copies(5, 3, parameters)
+        assert sum(lead[1] for lead in score.seen) == walked * 5 == sampled.cost(5, 3, parameters).passes
+        assert max(lead[1] for lead in score.seen) == sampled.cost(5, 3, parameters).copies
 
     def test_no_rows(self):
         found = sampled(PlainFunction(mlp(6), 2), draw(0, 6), references=draw(2, 6))

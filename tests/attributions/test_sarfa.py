@@ -181,8 +181,8 @@ def test_as_many_passes_as_it_says_of_a_picture(replacement):
     given = {"stride": 2, "replacement": replacement}
     sarfa(score, draw(4, *shape), references=draw(3, *shape, seed=1), **given)
     asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]
-    assert sum(asked) == sarfa.passes(shape, dims, 3, sarfa.defaults | given)
-    assert max(asked) == sarfa.held(shape, dims, 3, sarfa.defaults | given)
+    assert sum(asked) == sarfa.cost_of_row(shape, dims, 3, sarfa.defaults | given).passes
+    assert max(asked) == sarfa.cost_of_row(shape, dims, 3, sarfa.defaults | given).copies
 
 
 def test_as_many_passes_as_it_says_of_a_vector_or_groups():
@@ -191,4 +191,4 @@ def test_as_many_passes_as_it_says_of_a_vector_or_groups():
         given = {"groups": groups, "replacement": None if groups is None else "resample"}
         sarfa(score, draw(4, *shape), references=draw(3, *shape, seed=1), **given)
         asked = [lead[1] if len(lead) > 1 else 1 for lead in score.seen]
-        assert sum(asked) == sarfa.passes(shape, dims, 3, sarfa.defaults | given)
+        assert sum(asked) == sarfa.cost_of_row(shape, dims, 3, sarfa.defaults | given).passes

@@ -63,7 +63,7 @@ def partitions(draw_from, entries):
 
 
 class TestGroups:
-    @given(groups=partitions(5), references=st.integers(1, 3), seed=st.integers(0, 2**16))
+    @given(groups=partitions(5), n_references=st.integers(1, 3), seed=st.integers(0, 2**16))
     @quick
     def test_against_all_orders_of_groups(self, groups, n_references, seed):
         score = PlainFunction(mlp(5, nn.ReLU, seed), 2)
@@ -107,7 +107,9 @@ class TestGroups:
 
 
 class TestNearest:
-    @given(rows=st.integers(1, 4), references=st.integers(2, 6), nearest=st.integers(1, 5), seed=st.integers(0, 2**16))
+    @given(
+        rows=st.integers(1, 4), n_references=st.integers(2, 6), nearest=st.integers(1, 5), seed=st.integers(0, 2**16)
+    )
     @quick
     def test_against_one_row_at_a_time(self, rows, n_references, nearest, seed):
         score = PlainFunction(mlp(4, nn.ReLU, seed), 2)
@@ -195,11 +197,11 @@ class TestWork:
     def test_the_passes_it_declares(self, nearest):
         score, parameters = PlainFunction(mlp(5), 2), shapley.settings({"nearest": nearest})
         shapley(score, draw(3, 5), references=draw(4, 5, seed=1), nearest=nearest)
-        assert sum(prod(lead[1:]) for lead in score.seen) == shapley.forwards(5, 4, parameters)
-        assert max(lead[1] for lead in score.seen) == shapley.copies(5, 4, parameters)
+        assert sum(prod(lead[1:]) for lead in score.seen) == shapley.cost(5, 4, parameters).passes
+        assert max(lead[1] for lead in score.seen) == shapley.cost(5, 4, parameters).copies
 
 
-@pytest.mark.parametrize("references", [1, 5])
+@pytest.mark.parametrize("n_references", [1, 5])
 def test_equal_to_shap(n_references, monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling takes far longer than what is compiled
     shap = pytest.importorskip("shap")
@@ -222,4 +224,4 @@ class TestPage:
     def test_its_costs_are_those_declared(self, name):
         method = find_method(name)
         (row,) = [line for line in self.page.splitlines() if line.startswith(f"| `{name}`")]
-        assert f"| {method.forwards(8, 8, method.defaults):,} |" in row
+        assert f"| {method.cost(8, 8, method.defaults).passes:,} |" in row

@@ -257,7 +257,7 @@ class TestCalling:
         [("residual", torch.zeros(2)), ("standard_error", torch.zeros(2, 3)), ("complete", torch.zeros(3).bool())],
     )
     def test_every_part_of_a_result_is_checked(self, part, wrong):
-        @method(unit="score", forwards=lambda features, references, settings: 1)
+        @method(unit="score", cost=1)
         def partly(score, x):
             return Result(torch.zeros(2, 2, 3), **{part: wrong})
 

@@ -42,7 +42,7 @@ class Cost(NamedTuple):
 
 
 CostFunction = Callable[[int, int, Settings], int | Cost]
-"""From the number of parts of a row, that of references, and the parameters, to passes, or to `Cost`."""
+"""From the number of parts of a row, the number of references and the parameters to passes, or to `Cost`."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Method:
             feature that the function ignores. "complete": the values of a row sum to its target value minus the
             references' mean, but for the residual. "symmetric": equal features that are used equally get equal values.
             "invariant": two networks that compute the same function get the same values.
-        cost: given the number of parts of a row, the number of references and the parameters: passes through the
-            network for each row, or `Cost`.
+        cost: given the number of parts of a row, the number of references and the parameters: what a row takes. It is
+            declared as the number of passes through the network, a function of these three, or one that gives `Cost`.
         parts: what it tells apart in an image without groups: each "feature"; each "pixel", over whose channels and
             frames a value is spread evenly; or each "place" of a grid with its parameter `stride`, likewise. Rows that
             are no image have features, and groups are parts where they are given.
@@ -110,7 +110,7 @@ class Method:
     unit: Unit
     needs: frozenset[str]
     axioms: frozenset[str]
-    cost: CostFunction
+    cost: Callable[[int, int, Settings], Cost]
     parts: Parts
     largest: int | None
     function: Callable[..., Result]
@@ -182,9 +182,7 @@ class Method:
         """The passes and copies that a row of this shape takes, whose axes have these names."""
         if settings.get("replacement", "") is None:
             settings = {**settings, "replacement": usual_replacement(dims)}
-        cost = self.cost(self.count_parts(shape, dims, settings), references, settings)
-        passes, copies = cost if isinstance(cost, Cost) else (cost, 0)
-        return Cost(passes, copies or passes)
+        return self.cost(self.count_parts(shape, dims, settings), references, settings)
 
     def separates(self, dims: Sequence[str], settings: Settings) -> tuple[str, ...]:
         """The axes along which values differ by what was measured; along the others a value is spread evenly.
@@ -227,9 +225,7 @@ class Method:
         self._check(result, (x.shape[0], f.outputs, *x.shape[1:]))
         return result
 
-    def unchecked(
-        self, f: TargetFunction, x: Tensor, references: Tensor | None, settings: Mapping[str, Any]
-    ) -> Result:
+    def unchecked(self, f: TargetFunction, x: Tensor, references: Tensor | None, settings: Mapping[str, Any]) -> Result:
         """Call the function with all its parameters, for rows like those that `__call__` has checked before."""
         if "references" in self.needs:
             return self.function(f, x, references=references, **settings)
@@ -284,6 +280,15 @@ def _state(tensor: Tensor) -> tuple[int, bool]:
     What is written without torch's knowledge, `rltools.testing.check_attribution` finds.
     """
     return 0 if tensor.is_inference() else tensor._version, tensor.requires_grad
+
+
+def _cost_function(declared: int | CostFunction) -> Callable[[int, int, Settings], Cost]:
+    def cost(parts: int, references: int, settings: Settings) -> Cost:
+        value = declared(parts, references, settings) if callable(declared) else declared
+        passes, copies = value if isinstance(value, Cost) else (value, 0)
+        return Cost(passes, copies or passes)
+
+    return cost
 
 
 def usual_replacement(dims: Sequence[str]) -> str:
@@ -353,13 +358,15 @@ def method(
         if unit not in list(Unit):
             raise MethodError(f"method {name} has the unit {unit!r}; units are {', '.join(map(repr, map(str, Unit)))}")
         if parts not in get_args(Parts):
-            raise MethodError(f"method {name} has the parts {parts!r}; they are {', '.join(map(repr, get_args(Parts)))}")
+            raise MethodError(
+                f"method {name} has the parts {parts!r}; they are {', '.join(map(repr, get_args(Parts)))}"
+            )
         return Method(
             name=name,
             unit=Unit(unit),
             needs=frozenset(needs),
             axioms=frozenset(axioms),
-            cost=cost if callable(cost) else lambda parts, references, settings: cost,
+            cost=_cost_function(cost),
             parts=parts,
             largest=largest,
             function=function,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rltools.attributions import is_control, is_per_feature_unit
 from rltools.errors import RltoolsError
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, counted, rest, short
 from rltools.pages.notebook._summary import of_agent, ranked_table, shown_as
@@ -78,7 +79,6 @@ def _outcome_table(outcomes: Sequence[Outcome]) -> Table:
     )
 
 
-PER_UNIT = "score per unit"
 QUICK_ATTRIBUTION = 5_000_000
 """So many numbers are looked at; of more, evenly chosen steps."""
 
@@ -95,7 +95,7 @@ def attribution_html(attribution: Attribution) -> str:
         (short(name), units[at[0]] if units and len(at) == 1 else "") for name, at in map(groups.__getitem__, order)
     ]
     effect = (attribution.spec.effect,) if attribution.spec.effect else ()
-    per_unit = attribution.unit == PER_UNIT
+    per_unit = is_per_feature_unit(attribution.unit)
     return card(
         "Attribution",
         f"{attribution.method.replace('_', ' ')} of {short(attribution.target)}",
@@ -114,12 +114,12 @@ def attribution_html(attribution: Attribution) -> str:
 
 
 def _small_print(attribution: Attribution) -> str:
-    if attribution.unit == PER_UNIT:
+    if is_per_feature_unit(attribution.unit):
         return (
             "each value is per unit of its own feature; rltools.summarize multiplies by standard deviations to compare"
         )
     shown = f"share of mean |{attribution.method.replace('_', ' ')}| of {short(attribution.target)}"
-    if attribution.unit == "rank":
+    if is_control(attribution.unit):
         return f"{shown}; a control: only the order means anything"
     return f"{shown}; rltools.summarize has intervals over episodes"
 

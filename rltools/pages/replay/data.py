@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.files import numbered_path
+from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay._highlights import highlights
 from rltools.pages.replay.rows import Row, maps, pictures, rows_of, summed, webp_uri
@@ -39,7 +40,7 @@ def episodes_data(
         RecordingError: an episode is not explained by one of them.
         CorruptError: a file is damaged.
     """
-    per_unit = any(recording.spec(key).unit == "score per unit" for key in keys)
+    per_unit = any(is_per_feature_unit(recording.spec(key).unit) for key in keys)
     spread = std((episode.states for episode in recording), recording.features.size) if per_unit else None
     apart = {key: recording.told_apart(key) for key in keys}
     for number in numbers:
@@ -149,7 +150,7 @@ def _attribution(found: Attribution, rows: list[Row], spread: np.ndarray | None,
     The page multiplies the rows of other observations itself; of a region only the sum is left.
     """
     spec, values = found.spec, found.values.reshape(*found.values.shape[:2], -1)
-    both = spec.unit == "score per unit" and spread is not None and found.features.has_images
+    both = is_per_feature_unit(spec.unit) and spread is not None and found.features.has_images
     shown = [values, values * spread] if both else [values]
     plain, *scaled = [_shown(part, rows, found.features, len(shown)) for part in shown]
     return {

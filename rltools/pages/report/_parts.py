@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rltools._util.files import atomic_write
 from rltools._util.html import image_address, render
+from rltools.attributions import is_per_feature_unit
 from rltools.plots.drawing.alt import alt_text
 from rltools.recording import Header, Recording
 from rltools.summary import Summary, named_method
@@ -100,7 +101,7 @@ def caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
     for name, summary in zip(names, summaries, strict=True):
         for about in _of(recording, summary):
             found.setdefault(about, []).append(name)
-    if any(summary.unit == "score per unit" for summary in summaries):
+    if any(is_per_feature_unit(summary.unit) for summary in summaries):
         text = (
             "Gradients are per unit of a feature, and features have different units; where gradients are compared, "
             "they are multiplied by each feature's standard deviation over the recorded states."

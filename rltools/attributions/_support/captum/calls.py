@@ -159,7 +159,9 @@ def _mean(
     return total / len(baselines)
 
 
-def _attribute(method: Any, x: Tensor, numbers: Tensor, target: int, seed: int | None, arguments: dict[str, Any]) -> Tensor:
+def _attribute(
+    method: Any, x: Tensor, numbers: Tensor, target: int, seed: int | None, arguments: dict[str, Any]
+) -> Tensor:
     of_gradients = isinstance(method, captum(type(method).__name__).GradientAttribution)
     leaf = x.detach().clone().requires_grad_(of_gradients)
     with warnings.catch_warnings(), nullcontext() if seed is None else seeded(seed, x.device):

@@ -125,7 +125,9 @@ def _signature(short: str, takes: Mapping[str, inspect.Parameter]) -> inspect.Si
     if short in _DRAWS:
         defaults["seed"] = 0
     keyword_only = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Signature([inspect.Parameter(name, keyword_only, default=default) for name, default in defaults.items()])
+    return inspect.Signature(
+        [inspect.Parameter(name, keyword_only, default=default) for name, default in defaults.items()]
+    )
 
 
 def _arguments(
