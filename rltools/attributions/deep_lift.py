@@ -19,8 +19,8 @@ from rltools.targets.function import TargetFunction
 def deep_lift(f: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
     """What each feature adds to the target value, with each activation's change divided among the changes before it.
 
-    The rescale rule; the mean over the references is taken. The values of a row sum to its target value minus the
-    mean over the references, up to the residual, which is of rounding alone unless an observation or an action is clipped.
+    The rescale rule; the mean over the references is taken. The values of a row sum to its target value minus the mean
+    over the references, up to the residual, which is of rounding alone unless an observation or an action is clipped.
     One backward pass for each reference, where integrated gradients take sixteen or more; two networks that compute
     the same function can have different values.
 

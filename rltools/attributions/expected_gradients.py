@@ -39,10 +39,10 @@ def expected_gradients(f: TargetFunction, x: Tensor, *, references: Tensor, samp
         seed: of the draws.
 
     Returns:
-        values `[batch, target, *feature]` in units of the target value. residual `[batch, target]`, which
-        sampling leaves: the target value minus the mean over all references minus the sum of the values. standard_error as values, of the
-        draws, given the references: how far the values of another seed would typically be from these. None of a single
-        sample, and of two where there are more references.
+        values `[batch, target, *feature]` in units of the target value. residual `[batch, target]`, which sampling
+        leaves: the target value minus the mean over all references minus the sum of the values. standard_error as
+        values, of the draws, given the references: how far the values of another seed would typically be from these.
+        None for a single sample, and for two where there are more references.
 
     Raises:
         ArgumentError: no samples.

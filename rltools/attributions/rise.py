@@ -60,8 +60,8 @@ def rise(
         values `[batch, target, *feature]` in units of the target value, and their standard_error.
 
     Raises:
-        ArgumentError: fewer than two masks; none or all shown; no cells; another replacement; an element in no group, or
-            in two.
+        ArgumentError: fewer than two masks; none or all shown; no cells; another replacement; an element in no group,
+            or in two.
 
     Petsiuk, Das, Saenko: RISE (2018).
 

@@ -50,7 +50,7 @@ def sampled_shapley(
 
     An estimate of what `shapley` computes, for any number of features. In each order the features of a reference are
     replaced by this state's one after another, and each is credited with its change; the reverse order follows, so that
-    early features come late (antithetic). The values of a row sum to its target value minus the mean over the references.
+    early features come late (antithetic). The values of a row sum to its target value minus the references' mean.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
@@ -64,10 +64,10 @@ def sampled_shapley(
         seed: of the orders, which all rows share.
 
     Returns:
-        values `[batch, target, *feature]` in units of the target value; standard_error of that shape, of sampling orders with
-        these references, from how pairs of the same reference differ: right on average, and itself rough where there
-        are few pairs; residual `[batch, target]`, of rounding alone, against the mean over the row's own nearest
-        references where only those are used.
+        values `[batch, target, *feature]` in units of the target value; standard_error of that shape, of sampling
+        orders with these references, from how pairs of the same reference differ: right on average, and itself rough
+        where there are few pairs; residual `[batch, target]`, of rounding alone, against the mean over the row's own
+        nearest references where only those are used.
 
     Raises:
         ArgumentError: fewer than one permutation, nearest is negative, or an element is in no group or in two.
@@ -127,7 +127,7 @@ def _walk(rank: Tensor, steps: Tensor) -> Tensor:
 
 
 def _added(walks: Tensor, rank: Tensor) -> Tensor:
-    """From coalition values `[batch, pair, step, target]` to what each player added, `[batch, pair, player, target]`."""
+    """From coalition values `[batch, pair, step, target]` to what players added, `[batch, pair, player, target]`."""
     players = rank.shape[1]
     change = walks.roll(-1, 2) - walks
     added = (change[:, :, :players] - change[:, :, players:]) / 2

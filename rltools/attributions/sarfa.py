@@ -48,7 +48,8 @@ def sarfa(
     `blur_saliency` are taken, of a vector the features.
 
     Args:
-        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a policy that chooses one of several actions.
+        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a policy that chooses one of
+            several actions.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`, which "blur" and "zero" leave unused.
         replacement: "blur", the image blurred; "resample", the values of each reference, of which the mean is taken;

@@ -105,7 +105,7 @@ def _all_coalitions(f: TargetFunction, x: Tensor, reference: Tensor, owner: Tens
 
 
 def _shapley_values(coalitions: Tensor, players: int) -> Tensor:
-    """From values `[batch, 2**players, target]` of coalitions, by the bits of their members, to `[batch, target, player]`."""
+    """From values of coalitions `[batch, 2**players, target]`, by their members' bits, to `[batch, target, player]`."""
     together = max(1, MOST_JOINING // max(1, len(coalitions) * players * 2 ** (players - 1)))
     parts = [_of_some_targets(of_targets, players) for of_targets in torch.split(coalitions, together, dim=2)]
     return torch.cat(parts, dim=1)

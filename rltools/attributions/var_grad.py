@@ -42,7 +42,7 @@ def var_grad(
     Raises:
         ArgumentError: negative noise, fewer than two samples, or references that do not differ.
 
-    Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim: Sanity Checks for Saliency Maps (2018), where gradients are per unit.
+    Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim: Sanity Checks for Saliency Maps (2018), with gradients per unit.
 
     Example:
         >>> import torch

@@ -17,6 +17,7 @@ from rltools.recording.draws import draw_blocks
 from rltools.recording.seal import name_damage
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary.episodes import Groups, explained, feature_std, flat, grouped, regrouping, usable
+from rltools.targets.scores import find_score, score_names
 
 _NEVER = -2
 """A category without steps; as `EVERY`, which has all of them, no position of an action."""
@@ -231,7 +232,8 @@ def _forced(recording: Recording, episode: Episode) -> np.ndarray:
 
 def compares(spec: AttributionSpec) -> bool:
     """Whether what was explained does not exist at steps where too few actions are allowed."""
-    return "runner_up" in spec.target or "log_probability" in spec.target
+    missing = [name for name in score_names() if find_score(name).forbidden_is_missing]
+    return any(name in spec.target for name in ("runner_up", *missing))
 
 
 def _allowed(recording: Recording, episode: Episode) -> np.ndarray:

@@ -13,6 +13,7 @@ from rltools.attributions import is_control
 from rltools.stats import Jackknife, standing
 from rltools.summary._summarize import scores_of
 from rltools.summary._summary import Ranked
+from rltools.targets.scores import find_score
 
 if TYPE_CHECKING:
     from rltools.summary._summary import Summary
@@ -27,7 +28,6 @@ MOST_APART = 6
 
 DECISION = "decision"
 """The target that is no score: how much of it a feature changes is no share of a whole."""
-_MATTER = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy", "kl": "divergence"}
 
 
 def findings(summary: Summary) -> tuple[str, ...]:
@@ -217,7 +217,7 @@ def _leading(summary: Summary) -> list[str]:
             return [f"Every attribution is exactly 0 ({_how(summary)}), which does not mean that no feature matters."]
         return [f"No feature matters: every attribution is exactly 0 ({_how(summary)})."]
     joint = len(summary.labels) > 1 and " & " in summary.target
-    matter = "explained scores" if joint else _MATTER.get(summary.target.split(":")[0], "decision")
+    matter = "explained scores" if joint else find_score(summary.target.split(":")[0]).noun
     tied = leaders(summary)
     count = min(len(tied), NAMED) if len(tied) > 1 else 1
     first, others = ranked[:count], ranked[count:]

@@ -64,6 +64,10 @@ class PolicyTargetFunction(TargetFunction):
     def _values(self, x: Tensor) -> Tensor:
         return self._read({name: self._outputs(name, x) for name in self._heads})
 
+    def _read_outputs(self, outputs: dict[str, Tensor]) -> Tensor:
+        """The target values of outputs; what is needed for that is prepared at the first call, weights being enough."""
+        return self._read(outputs)
+
     @cached_property
     def _read(self) -> Callable[[dict[str, Tensor]], Tensor]:
         return read_scalars(self._policy, self._target, self._context)
@@ -142,9 +146,7 @@ class PolicyTargetFunction(TargetFunction):
                 )
             else:
                 weights = weights.expand(len(x), -1, -1)
-            # Not read before it is needed, which takes as long as a small net.
-            read = lambda outputs: self._read(outputs)  # noqa: E731
-            flat = gradients_by_vjp(passes, read, weights, lead, prod(x.shape[len(lead) :]), own)
+            flat = gradients_by_vjp(passes, self._read_outputs, weights, lead, prod(x.shape[len(lead) :]), own)
             gradients = flat.reshape(self.outputs, *x.shape)
         self._count(x, passes=2)
         return gradients
@@ -213,7 +215,7 @@ def _autocasting(device: str, dtype: torch.dtype | None) -> AbstractContextManag
 _NO_CONTEXT = nullcontext()
 
 MOST_COPIES = 1 << 13
-"""Rows that go through the network together: with 32,768 each takes a quarter longer in a small network, out of cache."""
+"""Rows that go through the network together: of 32,768 each takes a quarter longer in a small network, out of cache."""
 
 
 def make_target_function(

@@ -25,7 +25,7 @@ def base_head(target: Target, policy: Policy) -> str:
 
 
 def read_scalars(policy: Policy, target: Target, context: Context) -> Read:
-    """A function from outputs `[batch, ..., k]` of the heads that a target needs to its scalars `[batch, ..., target]`."""
+    """A function from outputs `[batch, ..., k]` of the heads of a target to its scalars `[batch, ..., target]`."""
     parts = [_difference(part, policy, context) for part in target.parts]
     if len(parts) == 1:
         return parts[0]

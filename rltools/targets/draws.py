@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 BLOCKS = 8
-"""Eight blocks leave seven degrees of freedom: intervals are a sixth wider than with unlimited ones, at little memory."""
+"""Eight leave seven degrees of freedom: intervals are a sixth wider than with unlimited blocks, which cost memory."""
 
 
 def blocks_of_draws(count: int) -> list[slice]:

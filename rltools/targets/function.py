@@ -1,4 +1,4 @@
-"""What an attribution method explains: a function of inputs, its gradients, and its values at many copies of the rows."""
+"""What an attribution method explains: a function of inputs, its gradients, and its values at copies of the rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Copies = Callable[[slice], Tensor]
 """From positions of copies to these copies of every row, `[batch or 1, copy, *feature]`."""
 IN_CACHE = 1 << 12
-"""Copies that a processor keeps in its caches: values of as many together are a fifth faster than of 8 times as many."""
+"""Copies that stay in a processor's caches: values of as many together are a fifth faster than of 8 times as many."""
 
 
 class TargetFunction(ABC):
@@ -33,7 +33,7 @@ class TargetFunction(ABC):
         outputs: how many scalars there are, the targets.
         categorical: whether the scalars are positions of actions, which are equal or not, with nothing between.
         most_copies: how many rows, copies included, go through the network together.
-        leave_one_out: whether `rltools.attributions.Result.without` is wanted; recordings keep it, nothing else uses it.
+        leave_one_out: whether `rltools.attributions.Result.without` is wanted; only recordings keep it.
 
     Example:
         >>> import torch

@@ -28,7 +28,7 @@ def test_only_controls_say_no_more_than_an_order():
     """What is on disk tells a control by its unit."""
     controls = {name for name in method_names() if find_method(name).control}
     assert controls == {name for name in method_names() if find_method(name).unit == "rank"} == {"random", "std"}
-    with pytest.raises(MethodError, match="the unit .steps.; units are .score per unit., "):
+    with pytest.raises(MethodError, match=r"the unit .steps.; units are .score per unit., "):
         method(unit="steps", cost=0)(print)
 
 

@@ -71,7 +71,7 @@ def coalition_values(
 
 
 def rounding_of(values: Tensor) -> Tensor:
-    """The size up to which differences of coalition values `[batch, target, coalition]` are rounding: `[batch, target]`.
+    """The size `[batch, target]` up to which differences of coalition values `[batch, target, coalition]` are rounding.
 
     A matrix product rounds a row by its position in memory, so that one state as two coalitions has two values, which
     differ in their last digits. A player that never adds more than that adds exactly 0.

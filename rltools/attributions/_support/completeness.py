@@ -12,7 +12,7 @@ TOLERANCE = 0.01
 
 
 def end_values(f: TargetFunction, x: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
-    """The target values of the rows, `[batch, target]`, and of the references as each row, `[batch, reference, target]`."""
+    """The target values of rows, `[batch, target]`, and of references as each row, `[batch, reference, target]`."""
     with torch.no_grad():
         return f(x), f.over(x, len(references), lambda part: references[part][None])
 

@@ -21,7 +21,7 @@ def feature_std(f: TargetFunction, references: Tensor) -> Tensor:
 
 
 def gaussian_noise(x: Tensor, std: Tensor, seed: int) -> Callable[[slice], Tensor]:
-    """Draws of noise of a standard deviation `[*feature]`: a function from the positions of draws to `[draw, *feature]`.
+    """Draws of noise of a standard deviation `[*feature]`: a function from positions of draws to `[draw, *feature]`.
 
     Draws are made one after another in float64, so that neither micro-batches nor the rows nor the dtype of x change
     them. Positions must come in order; the latest ones may come again.

@@ -22,6 +22,7 @@ from rltools.summary import (
     part_shares,
     when,
 )
+from rltools.targets.scores import find_score
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -206,20 +207,6 @@ def _remembered(recording: Recording, summaries: Sequence[Summary]) -> list[str]
     return said
 
 
-_SCORES = {
-    "logit": "the raw score of {}, before scores become probabilities",
-    "q_value": "the return that the network expects of {}",
-    "advantage": "how much better than the state's value the network expects {} to be",
-    "centered": "the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
-    "log_probability": "the logarithm of the probability of {}",
-    "probability": "the probability of {}",
-    "action": "{}, as it is sent to the environment",
-    "mean": "the mean that {} is drawn around",
-    "value": "the return that the network expects from a state on",
-    "entropy": "how undecided the policy is",
-    "kl": "how far the policy's distribution is from the one at the recorded state",
-    "decision": "what the policy does",
-}
 _ACTIONS = {"chosen": "the action taken", "runner_up": "the best action other than the one taken", "all": "each action"}
 
 
@@ -234,9 +221,9 @@ the one taken.'
     """
     first, _, minus = target.partition(" - ")
     score, _, action = first.partition(":")
-    if score not in _SCORES or (minus and minus not in _ACTIONS):
+    if not (meaning_of_score := find_score(score).meaning) or (minus and minus not in _ACTIONS):
         return ""
-    said = _SCORES[score].format(_action(score, action))
+    said = meaning_of_score.format(_action(score, action))
     return f"{target} is {said}{f', less that of {_ACTIONS[minus]}' if minus else ''}."
 
 

@@ -48,7 +48,7 @@ class Score:
         noun: what a sentence calls it: "carries 40 % of the {noun}".
         head: the name of the head it is read from; "" for the head of its own name, None for the one that decides.
         available: whether a policy that has this head has the score.
-        missing: why a policy does not have it, with `{deciding}` for its deciding head; "" where there is no more to say.
+        missing: why a policy does not have it, with `{deciding}` for its deciding head; "" for no reason.
         of_state: whether it is one number for the state, whatever the action.
         linear: given k, the weight of every output in the score of an action, beside 1 for the action's own; None where
             a score is no weighted sum of outputs.

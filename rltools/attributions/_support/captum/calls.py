@@ -30,7 +30,7 @@ HOOKED: dict[str, tuple[tuple[type[nn.Module], ...], Bends]] = {
 }
 """Classes that hook modules: the modules they have a rule for, and the operations that only these may do."""
 DRAWN_BY_ROW = ("GradientShap", "KernelShap", "Lime")
-"""Classes that draw for each row of a batch; they are called with one row at a time, so that all rows share the draws."""
+"""Classes that draw for each row of a batch; they are called with one row at a time, so that rows share the draws."""
 
 
 class TargetModule(nn.Module):
