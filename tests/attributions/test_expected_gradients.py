@@ -47,15 +47,15 @@ def integral(score, x, references):
 
 def by_loops(score, x, references, draws):
     """Draw after draw: `[draw, batch, target, feature]`."""
-    found = torch.zeros(len(draws), len(x), 2, x.shape[1], dtype=x.dtype)
+    result = torch.zeros(len(draws), len(x), 2, x.shape[1], dtype=x.dtype)
     for number, draw_ in enumerate(draws):
         for row in range(len(x)):
             for target in range(2):
-                way = x[row] - references[draw_.references]
-                leaf = (references[draw_.references] + draw_.place * way).requires_grad_()
+                way = x[row] - references[draw_.reference]
+                leaf = (references[draw_.reference] + draw_.position * way).requires_grad_()
                 (slope,) = torch.autograd.grad(score.function(leaf[None])[0, target], leaf)
-                found[number, row, target] = slope * way
-    return found
+                result[number, row, target] = slope * way
+    return result
 
 
 class TestDraws:
@@ -91,15 +91,15 @@ class TestValues:
     def test_against_loops(self, features, n_references, samples, seed):
         score = plain(features, nn.Tanh, seed)
         x, references = draw(3, features, seed=seed), draw(n_references, features, seed=seed + 1)
-        found = expected_gradients(score, x, references=references, samples=samples, seed=seed)
+        result = expected_gradients(score, x, references=references, samples=samples, seed=seed)
         draws, used = _draw(n_references, samples, seed)
         drawn = by_loops(score, x, references, draws)
         weights = torch.tensor([draw.weight for draw in draws], dtype=torch.float64)
-        torch.testing.assert_close(found.values, torch.einsum("d,d...->...", weights, drawn) / used)
+        torch.testing.assert_close(result.values, torch.einsum("d,d...->...", weights, drawn) / used)
         with torch.no_grad():
-            missing = score(x) - score(references).mean(0) - found.values.sum(2)
-        torch.testing.assert_close(found.residual, missing)
-        assert (found.standard_error is None) == (samples == 1 or (samples == 2 and n_references > 1))
+            missing = score(x) - score(references).mean(0) - result.values.sum(2)
+        torch.testing.assert_close(result.residual, missing)
+        assert (result.standard_error is None) == (samples == 1 or (samples == 2 and n_references > 1))
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @pytest.mark.parametrize(("n_references", "samples"), [(8, 48), (8, 32), (32, 48), (100, 48)])
@@ -107,8 +107,8 @@ class TestValues:
         score, x, references = plain(4, activation, 3), draw(4, 4), draw(n_references, 4, seed=1)
         runs = [expected_gradients(score, x, references=references, samples=samples, seed=seed) for seed in range(200)]
         std = torch.stack([run.values for run in runs]).std(0)
-        said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
-        assert 0.9 < (said / std).median() < 1.1
+        message = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
+        assert 0.9 < (message / std).median() < 1.1
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @pytest.mark.parametrize(("n_references", "samples"), [(1, 64), (6, 96), (6, 20), (40, 20)])
@@ -141,8 +141,8 @@ class TestValues:
         exact = integral(score, x, references)
         ours, theirs = [], []
         for seed in range(30):
-            found = expected_gradients(score, x, references=references, seed=seed).values
-            ours.append((found - exact).square().mean())
+            result = expected_gradients(score, x, references=references, seed=seed).values
+            ours.append((result - exact).square().mean())
             generator = torch.Generator().manual_seed(seed)
             used = torch.randint(8, (32,), generator=generator)
             way = x[:, None] - references[used]
@@ -153,16 +153,16 @@ class TestValues:
 
     def test_of_one_feature_the_sum_is_all_there_is(self):
         score, x, references = plain(1), draw(5, 1), draw(3, 1, seed=1)
-        found = expected_gradients(score, x, references=references)
+        result = expected_gradients(score, x, references=references)
         difference = (score(x) - score(references).mean(0)).detach()
-        torch.testing.assert_close(found.values[..., 0] + found.residual, difference)
-        assert ((found.values[..., 0] - difference).abs() <= 4 * found.standard_error[..., 0]).all()
+        torch.testing.assert_close(result.values[..., 0] + result.residual, difference)
+        assert ((result.values[..., 0] - difference).abs() <= 4 * result.standard_error[..., 0]).all()
 
     def test_a_linear_score_leaves_neither_residual_nor_error(self):
         score = PlainFunction(nn.Linear(3, 2).double(), 2)
-        found = expected_gradients(score, draw(4, 3), references=draw(5, 3, seed=1), samples=17)
-        assert found.residual.abs().max() < 1e-12
-        assert found.standard_error.max() < 1e-12
+        result = expected_gradients(score, draw(4, 3), references=draw(5, 3, seed=1), samples=17)
+        assert result.residual.abs().max() < 1e-12
+        assert result.standard_error.max() < 1e-12
 
     def test_at_its_only_reference_a_state_has_nothing_to_explain(self):
         x = draw(1, 3)
@@ -174,8 +174,8 @@ class TestValues:
         states = (draw(36, 4) * torch.tensor([0.5, 0.2, 0.02, 0.2])).float()
         x, references = states[:6], states[6:]
         target = "logit:0"
-        asked = {"target": target, "references": references.numpy(), "samples": 240}
-        found = rltools.attribute(policy, x.numpy(), method="expected_gradients", **asked)
+        calls = {"target": target, "references": references.numpy(), "samples": 240}
+        result = rltools.attribute(policy, x.numpy(), method="expected_gradients", **calls)
         score = make_target_function(policy, parse_target(target, policy), Context())
         peer = attr.GradientShap(score)
         torch.manual_seed(0)
@@ -186,8 +186,8 @@ class TestValues:
                 for _ in range(20)
             ]
         ).detach()
-        error = (torch.as_tensor(found.standard_error[:, 0]).square() + runs.var(0) / len(runs)).sqrt()
-        assert ((torch.as_tensor(found.values[:, 0]) - runs.mean(0)).abs() < 4.5 * error).all()
+        error = (torch.as_tensor(result.standard_error[:, 0]).square() + runs.var(0) / len(runs)).sqrt()
+        assert ((torch.as_tensor(result.values[:, 0]) - runs.mean(0)).abs() < 4.5 * error).all()
 
 
 class TestCalling:
@@ -196,10 +196,10 @@ class TestCalling:
     def test_blocks_change_nothing_and_are_kept_to(self, most, n_references, samples):
         x, references = draw(3, 3), draw(n_references, 3, seed=1)
         score = plain(most_copies=most)
-        found = expected_gradients(score, x, references=references, samples=samples)
-        whole = expected_gradients(plain(), x, references=references, samples=samples)
-        for name, part in vars(whole).items():
-            torch.testing.assert_close(getattr(found, name), part)
+        result = expected_gradients(score, x, references=references, samples=samples)
+        full = expected_gradients(plain(), x, references=references, samples=samples)
+        for name, part in vars(full).items():
+            torch.testing.assert_close(getattr(result, name), part)
         assert max(map(prod, score.seen)) <= max(most, len(x))
 
     def test_what_is_declared_is_what_is_done(self):
@@ -219,9 +219,9 @@ class TestCalling:
         score, x, references = plain(), draw(3, 3), draw(4, 3, seed=1)
         exact = expected_gradients(score, x, references=references).values
         score.function.float()
-        found = expected_gradients(score, x.float(), references=references.float()).values
-        assert found.dtype == torch.float32
-        torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-5)
+        result = expected_gradients(score, x.float(), references=references.float()).values
+        assert result.dtype == torch.float32
+        torch.testing.assert_close(result.double(), exact, rtol=1e-4, atol=1e-5)
 
     def test_no_samples(self):
         with pytest.raises(ArgumentError, match="samples is 0; it must be at least 1"):
@@ -242,6 +242,6 @@ class TestPage:
     def test_a_jacobian_is_the_gradient_of_all_actions(self):
         policy = rltools.load_policy("cartpole-ppo")
         x = draw(3, 4).float()
-        found = rltools.attribute(policy, x.numpy(), target="logit:all").values
+        result = rltools.attribute(policy, x.numpy(), target="logit:all").values
         rows = torch.autograd.functional.jacobian(lambda x: policy.head("logit", x, Context()).sum(0), x)
-        np.testing.assert_allclose(found, rows.movedim(0, 1), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(result, rows.movedim(0, 1), rtol=1e-5, atol=1e-5)
