@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
-from hypothesis import changes, settings
+from hypothesis import given, settings
 from torch import nn
 
 import rltools
@@ -45,7 +45,7 @@ def formula(before, after, chosen):
     return 2 * fall * alike / (fall + alike)
 
 
-@changes(
+@given(
     features=st.integers(1, 6),
     actions=st.integers(2, 5),
     replacement=st.sampled_from([None, "resample", "mean", "zero"]),
@@ -72,7 +72,7 @@ def test_against_the_formula_one_replacement_at_a_time(features, actions, replac
             np.testing.assert_allclose(result[row, :, feature], np.mean(shares), rtol=1e-9, atol=1e-12)
 
 
-@changes(stride=st.integers(1, 4), actions=st.integers(2, 4), seed=st.integers(0, 2**16))
+@given(stride=st.integers(1, 4), actions=st.integers(2, 4), seed=st.integers(0, 2**16))
 @quick
 def test_of_pictures_against_the_formula_at_each_place(stride, actions, seed):
     dims, x, net = ("y", "x", "channel"), draw(2, 5, 6, 2, seed=seed), network(60, actions, seed)
