@@ -154,8 +154,8 @@ class MethodError(RltoolsError):
         >>> import torch
         >>> from rltools.attributions import method
         >>> from rltools.testing import PlainFunction
-        >>> @method(unit="score", forwards=lambda features, references, settings: 0)
-        ... def nothing(score, x):
+        >>> @method(unit="score", cost=0)
+        ... def nothing(f, x):
         ...     "Forgets to return a Result."
         >>> nothing(PlainFunction(lambda x: x, outputs=2), torch.ones(1, 2))
         Traceback (most recent call last):

@@ -232,7 +232,7 @@ def test_a_method_of_captum() -> None:
 def test_a_method_that_nobody_finds() -> None:
     from rltools.attributions import Result, method
 
-    @method(unit="score", forwards=lambda features, references, settings: 0)
+    @method(unit="score", cost=0)
     def nothing(score: Any, x: torch.Tensor) -> Result:
         return Result(torch.zeros(len(x), score.outputs, *x.shape[1:]))
 

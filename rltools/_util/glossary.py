@@ -32,23 +32,6 @@ def _terms(link: str, **meanings: str | tuple[str, str]) -> dict[str, Term]:
     return terms
 
 
-SCORES = _terms(
-    "docs/targets.md",
-    logit=("logit", "the raw score of {}, before scores become probabilities"),
-    q_value=("q_value", "the return that the network expects of {}"),
-    advantage="how much better than the state's value the network expects {} to be",
-    centered="the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
-    log_probability=("log_probability", "the logarithm of the probability of {}"),
-    probability="the probability of {}",
-    action="{}, as it is sent to the environment",
-    mean="the mean that {} is drawn around",
-    value="the return that the network expects from a state on",
-    entropy="how undecided the policy is",
-    kl="how far the policy's distribution is from the one at the recorded state",
-    decision="what the policy does",
-)
-"""The score that a target begins with; `{}` stands for the action."""
-
 ACTIONS = _terms(
     "docs/targets.md",
     chosen="the action taken",
@@ -82,26 +65,3 @@ TERMS = _terms(
     target="the number that is explained, for instance the score of the action taken",
 )
 """Words about attributions and their numbers."""
-
-
-def target_meaning(target: str) -> str:
-    """A sentence that says what a target is; "" for one that the glossary does not know.
-
-    >>> target_meaning("logit:chosen")
-    'logit:chosen is the raw score of the action taken, before scores become probabilities.'
-    >>> target_meaning("probability:chosen - runner_up")
-    'probability:chosen - runner_up is the probability of the action taken, less that of the best action other than \
-the one taken.'
-    """
-    first, _, subtrahend = target.partition(" - ")
-    score, _, action = first.partition(":")
-    if score not in SCORES or (subtrahend and subtrahend not in ACTIONS):
-        return ""
-    meaning = SCORES[score].meaning.format(_action(score, action))
-    return f"{target} is {meaning}{f', less that of {ACTIONS[subtrahend].meaning}' if subtrahend else ''}."
-
-
-def _action(score: str, action: str) -> str:
-    if score in ("action", "mean") and action == "all":
-        return "each element of the action"
-    return ACTIONS[action].meaning if action in ACTIONS else f"the action {action!r}"

@@ -1,19 +1,50 @@
 """Attribution methods: one file each, found by its place.
 
-A method is a pure function of a score and a batch of inputs, declared with `@method`; a file `name.py` here holds the
-method `name`. Other packages offer theirs under the entry-point group `rltools.attributions`, and `captum:<Name>` is a
-class of Captum.
+Imports targets, policies and spaces. A method is a pure function of a target function and a batch of inputs, declared
+with `@method`; a file `name.py` here holds the method `name`, and `_support/` what methods share. Other packages offer
+theirs under the entry-point group `rltools.attributions`, and `captum:<Name>` is a class of Captum. Read `gradient.py`
+first, then `integrated_gradients.py`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
-from rltools.attributions._support.method import Method, Result, TargetFunction, method
+from rltools.attributions._support.units import Unit, in_network_units, is_control, is_per_feature_unit, is_share
 from rltools.errors import ArgumentError, MethodError, PluginError
 
-__all__ = ["Method", "Result", "TargetFunction", "find_method", "method", "method_names"]
+if TYPE_CHECKING:
+    from rltools.attributions._support.method import Cost, Method, Result, method
+    from rltools.targets.function import TargetFunction
+
+__all__ = [
+    "Cost",
+    "Method",
+    "Result",
+    "TargetFunction",
+    "Unit",
+    "find_method",
+    "in_network_units",
+    "is_control",
+    "is_per_feature_unit",
+    "is_share",
+    "method",
+    "method_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # These load torch, which whoever only asks for a unit or for the names of methods does not need.
+    if name in ("Cost", "Method", "Result", "method"):
+        value = getattr(import_module(f"{__name__}._support.method"), name)
+    elif name == "TargetFunction":
+        value = getattr(import_module("rltools.targets.function"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
 
 def method_names() -> list[str]:
@@ -28,18 +59,18 @@ def method_names() -> list[str]:
 
 
 def find_method(name: str) -> Method:
-    """The method of this name, or of the class of Captum in `captum:<Name>`.
+    """The method of this name; `captum:<Name>` is a class of Captum.
 
     Raises:
-        UnknownNameError: there is none; the message has the nearest known ones.
-        ArgumentError: Captum is not installed, or what the class explains is not the observation.
-        MethodError: its file holds something else under its name.
+        UnknownNameError: no method has the name; the message has the nearest ones.
+        ArgumentError: Captum is not installed, or its class does not explain the observation.
+        MethodError: the method's file holds something else under its name.
         PluginError: another package offers it, and cannot be loaded, or two packages do.
 
     Example:
         >>> from rltools.attributions import find_method
         >>> find_method("gradient").description
-        'How fast the score rises with each feature, at this very state.'
+        'How fast the target value rises with each feature, at this very state.'
     """
     if not isinstance(name, str):
         raise ArgumentError(
@@ -62,12 +93,14 @@ def _own() -> list[str]:
     return [name for name in modules_in(__name__) if not name.startswith("_")]
 
 
-def _declared(thing: Any, name: str, where: str) -> Method:
-    if not isinstance(thing, Method):
+def _declared(value: Any, name: str, place: str) -> Method:
+    from rltools.attributions._support.method import Method
+
+    if not isinstance(value, Method):
         raise MethodError(
-            f"{name} ({where}) is a {type(thing).__name__}; declare it with @rltools.attributions.method(...)"
+            f"{name} ({place}) is a {type(value).__name__}; declare it with @rltools.attributions.method(...)"
         )
     # Recordings know a method by its own name.
-    if thing.name != name:
-        raise MethodError(f"{where} is the method {thing.name!r}, offered as {name!r}; use the same name for both")
-    return thing
+    if value.name != name:
+        raise MethodError(f"{place} is the method {value.name!r}, offered as {name!r}; use the same name for both")
+    return value

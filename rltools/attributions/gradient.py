@@ -1,24 +1,26 @@
-"""The gradient of the score."""
+"""The gradient of the target function."""
 
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.units import Unit
+from rltools.targets.function import TargetFunction
 
 
 @method(
-    unit="score per unit",
+    unit=Unit.SCORE_PER_UNIT,
     needs={"gradient"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
-    forwards=lambda features, references, settings: 2,
+    cost=2,
 )
-def gradient(score: TargetFunction, x: Tensor) -> Result:
-    """How fast the score rises with each feature, at this very state.
+def gradient(f: TargetFunction, x: Tensor) -> Result:
+    """How fast the target value rises with each feature, at this very state.
 
-    Signed. Values are in score per unit of the feature, so features in different units do not compare; a summary
-    multiplies them by each feature's standard deviation.
+    Signed. Values are per unit of the feature, so features in different units do not compare; a summary multiplies them
+    by each feature's standard deviation.
 
     Args:
-        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
 
     Returns:
@@ -30,9 +32,9 @@ def gradient(score: TargetFunction, x: Tensor) -> Result:
         >>> import torch
         >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.gradient import gradient
-        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> f = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> gradient(score, x).values.tolist()
+        >>> gradient(f, x).values.tolist()
         [[[2.0, -4.0]]]
     """
-    return Result(score.gradients(x).movedim(0, 1))
+    return Result(f.gradients(x).movedim(0, 1))

@@ -1,31 +1,33 @@
-"""The gradient, with what ReLUs would pass back as negative left out."""
+"""The gradient, without what ReLUs would pass back as negative."""
 
 from torch import Tensor
 
 from rltools.attributions._support.captum.calls import attributed
-from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.units import Unit
+from rltools.targets.function import TargetFunction
 
 
 @method(
-    unit="score per unit",
+    unit=Unit.SCORE_PER_UNIT,
     needs={"gradient", "network"},
     axioms={"linear", "dummy", "symmetric"},
-    forwards=lambda features, references, settings: 2,
+    cost=2,
 )
-def guided_backprop(score: TargetFunction, x: Tensor) -> Result:
-    """The gradient with every ReLU passing back only what is positive: what excites, drawn sharply.
+def guided_backprop(f: TargetFunction, x: Tensor) -> Result:
+    """The gradient with every ReLU passing back only what is positive: what excites, in sharp maps.
 
-    Sharper than the gradient, and less about the decision: much of the picture is the same whatever is explained, even
+    Sharper than the gradient, and less about the decision: much of the map is the same whatever is explained, even
     for a network with random weights. A network without ReLUs has its plain gradient here.
 
     Computed by Captum (extra `captum`), through hooks on modules; where hooks would miss a ReLU it refuses.
 
     Args:
-        score: `[batch, ..., *feature] -> [batch, ..., target]`, of a network.
+        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a network.
         x: float `[batch, *feature]`.
 
     Returns:
-        values `[batch, target, *feature]` in score per unit of the feature.
+        values `[batch, target, *feature]` per unit of the feature.
 
     Raises:
         ArgumentError: Captum is missing; a ReLU is a function or a module called twice; the policy is a function.
@@ -40,4 +42,4 @@ def guided_backprop(score: TargetFunction, x: Tensor) -> Result:
         >>> rltools.attribute(policy, observations, method="guided_backprop").values.shape
         (4, 1, 42, 42, 3)
     """
-    return Result(attributed("guided_backprop", "GuidedBackprop", score, x))
+    return Result(attributed("guided_backprop", "GuidedBackprop", f, x))

@@ -2,23 +2,25 @@
 
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.units import Unit
+from rltools.targets.function import TargetFunction
 
 
 @method(
-    unit="score",
+    unit=Unit.SCORE,
     needs={"gradient"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
-    forwards=lambda features, references, settings: 2,
+    cost=2,
 )
-def input_x_gradient(score: TargetFunction, x: Tensor) -> Result:
-    """The gradient times each feature's value: a first-order share of the score, compared with zero.
+def input_x_gradient(f: TargetFunction, x: Tensor) -> Result:
+    """The gradient times each feature's value: a first-order share of the target value, compared with zero.
 
     Zero is a meaningful state in many environments (a pole that stands upright), where the value says nothing: prefer
     integrated_gradients or shapley, which compare with visited states.
 
     Args:
-        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
 
     Returns:
@@ -30,9 +32,9 @@ def input_x_gradient(score: TargetFunction, x: Tensor) -> Result:
         >>> import torch
         >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.input_x_gradient import input_x_gradient
-        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> f = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> input_x_gradient(score, x).values.tolist()
+        >>> input_x_gradient(f, x).values.tolist()
         [[[2.0, 8.0]]]
     """
-    return Result((score.gradients(x) * x).movedim(0, 1))
+    return Result((f.gradients(x) * x).movedim(0, 1))

@@ -1,45 +1,45 @@
-"""What the score loses without a feature."""
+"""What the target value loses without a feature."""
 
 import torch
 from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
-from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, TargetFunction, method
-from rltools.attributions._support.perturbation import copies_for, entry_parts, lost_without, replacements_for
+from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.perturbation import copies_for, feature_parts, lost_without, replacements_for
+from rltools.attributions._support.units import Unit
+from rltools.targets.function import TargetFunction
 
 
 @method(
-    unit="score",
+    unit=Unit.SCORE,
     needs={"references"},
     axioms={"linear", "dummy", "symmetric", "invariant"},
-    forwards=lambda features, references, settings: (
-        copies_for(features) * (references if settings["replacement"] == "resample" else 1)
+    cost=lambda parts, references, settings: Cost(
+        copies_for(parts) * (references if settings["replacement"] == "resample" else 1), copies=copies_for(parts)
     ),
-    copies=lambda features, references, settings: copies_for(features),
 )
 def occlusion(
-    score: TargetFunction, x: Tensor, *, references: Tensor, replacement: str = "resample", groups: Groups | None = None
+    f: TargetFunction, x: Tensor, *, references: Tensor, replacement: str = "resample", groups: Groups | None = None
 ) -> Result:
-    """What the score loses when a feature, or a group of them, is replaced by other values.
+    """What the target value loses when a feature, or a group of them, is replaced by other values.
 
-    Signed: positive where the score falls without the feature. One feature at a time, the others as they are: where
-    features belong together the state may be one that no episode has, so its replacement belongs to every result.
+    Signed: positive where the target value falls without the feature. One feature at a time, the others as they are:
+    where features belong together the state may be one that no episode has, so every result names its replacement.
 
     Args:
-        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`.
         replacement: "resample", the values of each reference, of which the mean loss is taken; "mean", the mean of the
             references; "zero", which leaves them unused.
-        groups: positions in row-major order of the entries that are replaced together; None for each by itself. A
-            group's value is spread evenly over its entries.
+        groups: positions in row-major order of the elements that are replaced together; None for each by itself. A
+            group's value is spread evenly over its elements.
 
     Returns:
-        values `[batch, target, *feature]` in units of the score.
+        values `[batch, target, *feature]` in units of the target value.
 
     Raises:
-        ArgumentError: another replacement; an entry in no group, or in two.
+        ArgumentError: another replacement; an element in no group, or in two.
 
     Zeiler, Fergus: Visualizing and Understanding Convolutional Networks (2014).
 
@@ -47,15 +47,15 @@ def occlusion(
         >>> import torch
         >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.occlusion import occlusion
-        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> f = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> occlusion(score, x, references=torch.zeros(1, 2)).values.tolist()
+        >>> occlusion(f, x, references=torch.zeros(1, 2)).values.tolist()
         [[[1.0, 4.0]]]
     """
-    parts = entry_parts(x, groups)
-    replaced = replacements_for(x, references, replacement)
+    parts = feature_parts(x, groups)
+    replacements = replacements_for(x, references, replacement)
     with torch.no_grad():
-        sums = DrawSums(len(replaced), leave_one_out=score.leave_one_out)
-        for stand_in in replaced:  # one at a time, to bound the memory
-            sums.add(parts.spread(lost_without(score, x, stand_in, parts, score.most_copies)))
-        return Result(sums.mean(), without=sums.without())
+        values, without = f.mean_over(
+            replacements, lambda replaced_by: parts.spread(lost_without(f, x, replaced_by, parts))
+        )
+    return Result(values, without=without)

@@ -11,15 +11,17 @@ from torch import Tensor
 from rltools.attributions._support.coalitions import (
     Groups,
     coalition_values,
-    compared,
+    count_compared,
+    nearest_references,
     owners,
-    rounding,
-    spread,
-    starts,
+    rounding_of,
+    spread_evenly,
 )
-from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
+from rltools.targets.draws import DrawSums
+from rltools.targets.function import TargetFunction
 
 
 def _pairs(permutations: int, references: int) -> int:
@@ -27,21 +29,15 @@ def _pairs(permutations: int, references: int) -> int:
     return max(2, ceil(permutations / (2 * max(1, references))))
 
 
-def _copies(features: int, references: int, settings: Mapping[str, Any]) -> int:
-    return 2 * features * _pairs(settings["permutations"], compared(references, settings))
+def _cost(parts: int, references: int, settings: Mapping[str, Any]) -> Cost:
+    compared = count_compared(references, settings)
+    copies = 2 * parts * _pairs(settings["permutations"], compared)
+    return Cost(compared * copies, copies)
 
 
-@method(
-    unit="score",
-    needs={"references"},
-    axioms={"linear", "dummy", "complete", "invariant"},
-    forwards=lambda features, references, settings: (
-        compared(references, settings) * _copies(features, references, settings)
-    ),
-    copies=_copies,
-)
+@method(unit=Unit.SCORE, needs={"references"}, axioms={"linear", "dummy", "complete", "invariant"}, cost=_cost)
 def sampled_shapley(
-    score: TargetFunction,
+    f: TargetFunction,
     x: Tensor,
     *,
     references: Tensor,
@@ -50,31 +46,31 @@ def sampled_shapley(
     groups: Groups | None = None,
     seed: int = 0,
 ) -> Result:
-    """What each feature adds to the score, averaged over random orders in which features could be learned.
+    """What each feature adds to the target value, averaged over random orders in which features could be learned.
 
     An estimate of what `shapley` computes, for any number of features. In each order the features of a reference are
-    replaced by this state's one after another, and what each changes is its own; the reverse order follows, so that who
-    came early comes late (antithetic). The values of a row sum to its score minus the mean score of the references.
+    replaced by this state's one after another, and each is credited with its change; the reverse order follows, so that
+    early features come late (antithetic). The values of a row sum to its target value minus the references' mean.
 
     Args:
-        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`.
         permutations: how many orders at least, reverse ones included. Each reference has as many as any other, and two
             pairs at least, so with 8 references there are 32, 48, 64, ...
         nearest: of the references, how many of the nearest each row is compared with; 0 for all. See `shapley`.
-        groups: positions of a row's entries, row-major, that are one player together: its value is spread evenly over
-            its entries. None for each entry by itself.
+        groups: positions of a row's elements, row-major, that are one player together: its value is spread evenly over
+            its elements. None for each element by itself.
         seed: of the orders, which all rows share.
 
     Returns:
-        values `[batch, target, *feature]` in units of the score; standard_error of that shape, of sampling orders with
-        these references, from how pairs of the same reference differ: right on average, and itself rough where there
-        are few pairs; residual `[batch, target]`, of rounding alone, against the mean score of the row's own nearest
-        references where only those are used.
+        values `[batch, target, *feature]` in units of the target value; standard_error of that shape, of sampling
+        orders with these references, from how pairs of the same reference differ: right on average, and itself rough
+        where there are few pairs; residual `[batch, target]`, of rounding alone, against the mean over the row's own
+        nearest references where only those are used.
 
     Raises:
-        ArgumentError: fewer than one permutation, nearest is negative, or an entry is in no group or in two.
+        ArgumentError: fewer than one permutation, nearest is negative, or an element is in no group or in two.
 
     Castro, Gómez, Tejada: Polynomial Calculation of the Shapley Value Based on Sampling (2009); Mitchell, Cooper,
     Frank, Holmes: Sampling Permutations for Shapley Value Estimation (2022).
@@ -83,9 +79,9 @@ def sampled_shapley(
         >>> import torch
         >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.sampled_shapley import sampled_shapley
-        >>> score = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
+        >>> f = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> sampled_shapley(score, x, references=torch.zeros(1, 2)).values.tolist()
+        >>> sampled_shapley(f, x, references=torch.zeros(1, 2)).values.tolist()
         [[[-1.0, -1.0]]]
     """
     if permutations < 1:
@@ -93,47 +89,47 @@ def sampled_shapley(
     owner = owners(x, groups)
     players = len(owner) if groups is None else len(groups)
     with torch.no_grad():
-        compared_with = starts(score, x, references, nearest)
-        count = len(compared_with)
+        compared = nearest_references(f, x, references, nearest)
+        count = len(compared)
         pairs = _pairs(permutations, count)
         generator = torch.Generator().manual_seed(seed)
         ranks = torch.rand(count, pairs, players, dtype=torch.float64, generator=generator).argsort(2).to(x.device)
-        sums, shape = DrawSums(count, leave_one_out=score.leave_one_out), x.shape[1:]
-        variance = torch.zeros(len(x), players, score.outputs, dtype=x.dtype, device=x.device)
+        sums, shape = DrawSums(count, leave_one_out=f.leave_one_out), x.shape[1:]
+        variance = torch.zeros(len(x), players, f.outputs, dtype=x.dtype, device=x.device)
         difference = torch.zeros_like(variance[:, 0])
-        for start, rank in zip(compared_with, ranks, strict=True):  # one at a time, to bound the memory
-            walked = coalition_values(score, x, start, partial(_walk, rank), 2 * rank.numel(), owner)
-            worth = walked.view(len(x), pairs, 2 * players, score.outputs)
-            added = _added(worth, rank)
-            added = added.masked_fill(
-                added.abs().amax(1, keepdim=True) < rounding(walked.transpose(1, 2))[:, None, None], 0
-            )
+        for reference, rank in zip(compared, ranks, strict=True):  # one at a time, to bound the memory
+            values = coalition_values(f, x, reference, partial(_walk, rank), 2 * rank.numel(), owner)
+            walks = values.view(len(x), pairs, 2 * players, f.outputs)
+            added = _added(walks, rank)
+            rounding = rounding_of(values.transpose(1, 2))[:, None, None]
+            added = added.masked_fill(added.abs().amax(1, keepdim=True) < rounding, 0)
             mean = added.mean(1)
-            sums.add(spread(mean.transpose(1, 2), owner, shape))
+            sums.add(spread_evenly(mean.transpose(1, 2), owner, shape))
             variance += (added - mean[:, None]).square().sum(1) / (pairs * (pairs - 1))
-            difference += (worth[:, :, players] - worth[:, :, 0]).mean(1)
-        values = sums.mean()
+            difference += (walks[:, :, players] - walks[:, :, 0]).mean(1)
+        mean = sums.mean()
         error = (variance.sqrt() / count).transpose(1, 2)
-        residual = difference / count - values.flatten(2).sum(2)
+        residual = difference / count - mean.flatten(2).sum(2)
+        # Which references are nearest is another matter without one of them.
         without = None if count < len(references) else sums.without()
-    return Result(values, residual=residual, standard_error=spread(error, owner, shape), without=without)
+    return Result(mean, residual=residual, standard_error=spread_evenly(error, owner, shape), without=without)
 
 
 def _walk(rank: Tensor, steps: Tensor) -> Tensor:
-    """Who has joined after so many steps: bool `[step, player]`.
+    """The players that have joined after so many steps: bool `[step, player]`.
 
-    In a round of two steps a player all join, by their `rank [pair, player]`, and leave again in the same order: those
-    who are still there are the first of the reverse order.
+    In a round of two steps for each player all join, by their `rank [pair, player]`, and leave again in the same order:
+    the players that remain are the first of the reverse order.
     """
     players = rank.shape[1]
-    step, place = (steps % (2 * players))[:, None], rank[steps // (2 * players)]
-    return (place < step) & (place >= step - players)
+    step, of_round = (steps % (2 * players))[:, None], rank[steps // (2 * players)]
+    return (of_round < step) & (of_round >= step - players)
 
 
-def _added(worth: Tensor, rank: Tensor) -> Tensor:
-    """From the worths `[batch, pair, step, target]` to what each player added, `[batch, pair, player, target]`."""
+def _added(walks: Tensor, rank: Tensor) -> Tensor:
+    """From coalition values `[batch, pair, step, target]` to what players added, `[batch, pair, player, target]`."""
     players = rank.shape[1]
-    change = worth.roll(-1, 2) - worth
+    change = walks.roll(-1, 2) - walks
     added = (change[:, :, :players] - change[:, :, players:]) / 2
-    place = rank[None, :, :, None].expand(len(worth), -1, -1, worth.shape[3])
-    return added.gather(2, place)
+    order = rank[None, :, :, None].expand(len(walks), -1, -1, walks.shape[3])
+    return added.gather(2, order)

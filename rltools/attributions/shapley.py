@@ -9,53 +9,53 @@ from torch import Tensor
 from rltools.attributions._support.coalitions import (
     Groups,
     coalition_values,
-    compared,
+    count_compared,
+    nearest_references,
     owners,
-    rounding,
-    spread,
-    starts,
+    rounding_of,
+    spread_evenly,
 )
-from rltools.attributions._support.draws import DrawSums
-from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.units import Unit
+from rltools.targets.function import TargetFunction
 
 MOST_JOINING = 1 << 22
-"""What a player adds to a coalition, of all of both, is computed for so many at once, some targets at a time."""
+"""The most differences, of all players and coalitions, that are computed together; of more, some targets at a time."""
 
 
 @method(
-    unit="score",
+    unit=Unit.SCORE,
     needs={"references"},
     axioms={"linear", "dummy", "complete", "symmetric", "invariant"},
-    forwards=lambda features, references, settings: 2**features * compared(references, settings),
-    copies=lambda features, references, settings: 2**features,
+    cost=lambda parts, references, settings: Cost(2**parts * count_compared(references, settings), copies=2**parts),
     largest=12,
 )
 def shapley(
-    score: TargetFunction, x: Tensor, *, references: Tensor, nearest: int = 0, groups: Groups | None = None
+    f: TargetFunction, x: Tensor, *, references: Tensor, nearest: int = 0, groups: Groups | None = None
 ) -> Result:
-    """What each feature adds to the score, averaged over every order in which features could be learned.
+    """What each feature adds to the target value, averaged over every order in which features could be learned.
 
-    A coalition's worth is the mean score over the references with the coalition's features taken from this state
-    (interventional). All coalitions are computed, so nothing is sampled; the values of a row sum to its score minus
-    the mean score of the references it is compared with.
+    A coalition's value is the mean target value over the references with the coalition's features taken from this state
+    (interventional). All coalitions are computed, so nothing is sampled; the values of a row sum to its target value
+    minus the mean over the references it is compared with.
 
     Args:
-        score: `[batch, ..., *feature] -> [batch, ..., target]`.
-        x: float `[batch, *feature]`, at most 12 entries a row, or any number in at most 12 groups.
+        f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
+        x: float `[batch, *feature]`, at most 12 elements a row, or any number in at most 12 groups.
         references: float `[reference, *feature]`.
         nearest: of the references, how many of the nearest each row is compared with; 0 for all. Near ones keep the
             coalitions near states that occur: `explain(references=256, nearest=8)` compares with the 8 nearest of 256
             visited states. Distances are in standard deviations of each feature over the references; features that do
             not vary there count nothing, and the earlier of two equally near references is taken.
-        groups: positions of a row's entries, row-major, that are one player together: its value is spread evenly over
-            its entries. None for each entry by itself.
+        groups: positions of a row's elements, row-major, that are one player together: its value is spread evenly over
+            its elements. None for each element by itself.
 
     Returns:
-        values `[batch, target, *feature]` in units of the score; residual `[batch, target]`, of rounding alone, against
-        the mean score of the row's own nearest references where only those are used.
+        values `[batch, target, *feature]` in units of the target value; residual `[batch, target]`, of rounding alone,
+        against the mean over the row's own nearest references where only those are used.
 
     Raises:
-        ArgumentError: nearest is negative, or an entry is in no group or in two.
+        ArgumentError: nearest is negative, or an element is in no group or in two.
 
     Shapley: A Value for n-Person Games (1953); Lundberg, Lee: A Unified Approach to Interpreting Model Predictions
     (2017).
@@ -64,74 +64,67 @@ def shapley(
         >>> import torch
         >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.shapley import shapley
-        >>> score = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
+        >>> f = PlainFunction(lambda x: x[:, :1] * x[:, 1:], outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> shapley(score, x, references=torch.zeros(1, 2)).values.tolist()
+        >>> shapley(f, x, references=torch.zeros(1, 2)).values.tolist()
         [[[-1.0, -1.0]]]
     """
     owner = owners(x, groups)
     players = len(owner) if groups is None else len(groups)
     with torch.no_grad():
-        compared_with = starts(score, x, references, nearest)
-        sums, count, shape = (
-            DrawSums(len(compared_with), leave_one_out=score.leave_one_out),
-            len(compared_with),
-            x.shape[1:],
-        )
-        for start in compared_with:  # one at a time, to bound the memory
-            sums.add(_all_worths(score, x, start, owner, players))
-        worth = sums.mean()
-        values = _values(worth, players)
-        residual = worth[:, -1] - worth[:, 0] - values.sum(2)
-        # Which of them are nearest is another matter without one of them.
-        without = None if count < len(references) else sums.without()
-        if without is not None:
-            without = torch.stack([spread(_values(part, players), owner, shape) for part in without])
-    return Result(spread(values, owner, shape), residual=residual, without=without)
+        compared = nearest_references(f, x, references, nearest)
+        coalitions, without = f.mean_over(compared, lambda reference: _all_coalitions(f, x, reference, owner, players))
+        values = _shapley_values(coalitions, players)
+        residual = coalitions[:, -1] - coalitions[:, 0] - values.sum(2)
+        # Which references are nearest is another matter without one of them.
+        if without is not None and len(compared) == len(references):
+            blocks = [spread_evenly(_shapley_values(part, players), owner, x.shape[1:]) for part in without]
+            return Result(spread_evenly(values, owner, x.shape[1:]), residual, without=torch.stack(blocks))
+    return Result(spread_evenly(values, owner, x.shape[1:]), residual)
 
 
-def _all_worths(score: TargetFunction, x: Tensor, start: Tensor, owner: Tensor, players: int) -> Tensor:
-    """The worths of all coalitions, numbered by the bits of who is in: `[batch, 2**players, target]`.
+def _all_coalitions(f: TargetFunction, x: Tensor, reference: Tensor, owner: Tensor, players: int) -> Tensor:
+    """The values of all coalitions, numbered by the bits of their members: `[batch, 2**players, target]`.
 
-    Players whose entries are those of `start` in every row change nothing, and coalitions are not tried with and
+    Players whose elements are those of the reference in every row change nothing, and coalitions are not tried with and
     without them: where no leg of a lander touches the ground, that saves three quarters.
     """
-    moving = torch.unique(owner[(x != start).flatten(1).any(0)])
+    moving = torch.unique(owner[(x != reference).flatten(1).any(0)])
     bits = torch.arange(len(moving), device=x.device)
 
     def members(codes: Tensor) -> Tensor:
-        kept = torch.zeros(len(codes), players, dtype=torch.bool, device=x.device)
-        kept[:, moving] = (codes[:, None] >> bits) % 2 == 1
-        return kept
+        is_member = torch.zeros(len(codes), players, dtype=torch.bool, device=x.device)
+        is_member[:, moving] = (codes[:, None] >> bits) % 2 == 1
+        return is_member
 
-    worth = coalition_values(score, x, start, members, 2 ** len(moving), owner)
+    values = coalition_values(f, x, reference, members, 2 ** len(moving), owner)
     if len(moving) == players:
-        return worth
+        return values
     codes = torch.arange(2**players, device=x.device)
-    return worth[:, ((codes[:, None] >> moving) % 2 << bits).sum(1)]
+    return values[:, ((codes[:, None] >> moving) % 2 << bits).sum(1)]
 
 
-def _values(worth: Tensor, players: int) -> Tensor:
-    """From worths `[batch, 2**players, target]`, numbered by the bits of who is in, to `[batch, target, player]`."""
-    at_once = max(1, MOST_JOINING // max(1, len(worth) * players * 2 ** (players - 1)))
-    return torch.cat([_values_at_once(of_targets, players) for of_targets in torch.split(worth, at_once, dim=2)], dim=1)
+def _shapley_values(coalitions: Tensor, players: int) -> Tensor:
+    """From values of coalitions `[batch, 2**players, target]`, by their members' bits, to `[batch, target, player]`."""
+    together = max(1, MOST_JOINING // max(1, len(coalitions) * players * 2 ** (players - 1)))
+    parts = [_of_some_targets(of_targets, players) for of_targets in torch.split(coalitions, together, dim=2)]
+    return torch.cat(parts, dim=1)
 
 
-def _values_at_once(worth: Tensor, players: int) -> Tensor:
-    """The same of some of the targets: what all players add to all coalitions is held at once."""
+def _of_some_targets(coalitions: Tensor, players: int) -> Tensor:
     # Contiguous along the coalitions, over which everything is summed.
-    worth = worth.transpose(1, 2).contiguous()
-    weight, added = _weight(players).to(worth), []
+    values = coalitions.transpose(1, 2).contiguous()
+    weight, added = _weight(players).to(values), []
     for player in range(players):
-        halves = worth.view(*worth.shape[:2], 2 ** (players - 1 - player), 2, 2**player)
+        halves = values.view(*values.shape[:2], 2 ** (players - 1 - player), 2, 2**player)
         added.append((halves[:, :, :, 1] - halves[:, :, :, 0]).flatten(2))
     joining = torch.stack(added, 2)
-    return (joining @ weight).masked_fill(joining.abs().amax(3) < rounding(worth)[:, :, None], 0)
+    return (joining @ weight).masked_fill(joining.abs().amax(3) < rounding_of(values)[:, :, None], 0)
 
 
 @cache
 def _weight(players: int) -> Tensor:
-    """How much each coalition of the others counts, by its number: float64 `[2**(players - 1)]`."""
-    # The others' bits are in the same order whoever is left out, and so are the sizes of their coalitions.
+    """The weight of each coalition of the other players, by its number: float64 `[2**(players - 1)]`."""
+    # The others' bits are in the same order whichever player is left out, and so are the sizes of their coalitions.
     sizes = [code.bit_count() for code in range(2 ** (players - 1))]
     return torch.tensor([1 / (players * comb(players - 1, size)) for size in sizes], dtype=torch.float64)

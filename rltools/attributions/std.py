@@ -2,18 +2,20 @@
 
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, TargetFunction, method
+from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.units import Unit
+from rltools.targets.function import TargetFunction
 
 
-@method(unit="rank", needs={"references"}, forwards=lambda features, references, settings: 0, control=True)
-def std(score: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
+@method(unit=Unit.RANK, needs={"references"}, cost=0)
+def std(f: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
     """Control: how much each feature varies over the references, the same at every state.
 
-    It does not know the network, so a method that does no better has told how features vary, and not what the agent
+    It does not know the network, so a method that does no better has shown how features vary, and not what the agent
     makes of them. Only the order means anything. Many references make it steady: `explain(references=1000)`.
 
     Args:
-        score: says how many targets there are; never called.
+        f: the target function, for its number of targets; never evaluated.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`.
 
@@ -24,10 +26,10 @@ def std(score: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
         >>> import torch
         >>> from rltools.testing import PlainFunction
         >>> from rltools.attributions.std import std
-        >>> score = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
+        >>> f = PlainFunction(lambda x: (x**2).sum(1, keepdim=True), outputs=1)
         >>> x = torch.tensor([[1.0, -2.0]])
-        >>> std(score, x, references=torch.tensor([[0.0, 0.0], [2.0, 0.0]])).values.tolist()
+        >>> std(f, x, references=torch.tensor([[0.0, 0.0], [2.0, 0.0]])).values.tolist()
         [[[1.0, 0.0]]]
     """
-    spread = references.std(0, correction=0)
-    return Result(spread.expand(len(x), score.outputs, *spread.shape).clone())
+    values = references.std(0, correction=0)
+    return Result(values.expand(len(x), f.outputs, *values.shape).clone())

@@ -261,7 +261,7 @@ def _too_many(choice: MethodChoice, policy: Policy) -> str:
         settings = with_groups(method, method.settings(choice.parameters), features)
     except (ArgumentError, UnknownNameError) as error:
         return f"{method.name} of {policy.source.name}: {error}"
-    players, _ = method.fitting(features.shape, features.dims, settings)
+    players = method.count_parts(features.shape, features.dims, settings)
     if method.largest is None or players <= method.largest:
         return ""
     n_groups = len(features.groups(merged=True))

@@ -113,7 +113,7 @@ def declared_seconds(policy: Policy, method: Method, references: int, settings: 
     The same on every machine, so that what an experiment explains does not depend on where it runs.
     """
     features = policy.features
-    passes = method.passes(features.shape, features.dims, references, settings)
+    passes = method.cost_of_row(features.shape, features.dims, references, settings).passes
     one_pass = row_work(policy) / OPERATIONS_PER_SECOND + features.size * SECONDS_PER_ENTRY + SECONDS_PER_PASS
     return passes * one_pass
 
@@ -137,7 +137,7 @@ def cheaper_ways(policy: Policy, method: Method, references: int, settings: Mapp
 
     def passes(references: int, settings: Mapping[str, Any]) -> int:
         resolved = with_groups(method, dict(settings), features)
-        return method.passes(features.shape, features.dims, references, resolved)
+        return method.cost_of_row(features.shape, features.dims, references, resolved).passes
 
     now = passes(references, settings)
     found = [(now / max(1, count), text) for count, text in _changes(passes, method, references, settings)]

@@ -11,42 +11,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.attributions import Method, Result
-from rltools.attributions._support.draws import BLOCKS
-from rltools.attributions.gradient import gradient
-from rltools.attributions.input_x_gradient import input_x_gradient
+from rltools.attributions import Cost, Method, Result
 from rltools.errors import TooCostlyError
-from rltools.explanation._counted import Portion, counted
 from rltools.policies.base import Context, Policy
 from rltools.policies.threads import compute_threads
-from rltools.targets import (
-    MOST_COPIES,
-    PolicyTargetFunction,
-    Target,
-    Weights,
-    base_head,
-    gradients_by_vjp,
-    linear_weights,
-    make_target_function,
-    remembered,
-    target_labels,
-    terms,
-)
+from rltools.targets import MOST_COPIES, PolicyTargetFunction, Target, make_target_function, remembered, target_labels
+from rltools.targets.draws import BLOCKS
 
 MOST_BYTES = 1 << 26
-"""Of float inputs that are held at once, for large observations."""
+"""Of float inputs that go through the network together, for large observations."""
 MOST_OUTPUT_BYTES = 1 << 22
-"""Of a head's outputs that are held at once, for very many actions; each step from them to a target is as large."""
+"""Of a head's outputs that are computed together, for very many actions; each step to a target is as large."""
 MOST_VALUE_BYTES = 1 << 24
-"""Of attributions that a method makes at once, for very many targets."""
+"""Of attributions that a method returns together, for very many targets."""
 SMALLER_BATCHES = 3
+"""How often a chunk is tried again with a quarter of its rows, where the memory of a GPU is too small."""
 MOST_PASSES = 10**9
-"""Through the network for one row: of the smallest network a quarter of an hour."""
+"""Through the network for one row: with the smallest network a quarter of an hour."""
+FEW = 16
+"""Rows, copies included, whose chunks and threads would take longer to choose than to explain."""
+LOOKING_INSIDE = frozenset({"network", "convolution"})
+"""Needs of methods that hook the network and evaluate it a few times only, so that their progress is not counted."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What a method said of some rows, as arrays: see `Result` and `rltools.recording.Attribution`.
+    """Attributions of some rows as arrays: see `Result` and `rltools.recording.Attribution`.
 
     Attributes:
         columns: one row each.
@@ -74,40 +64,75 @@ def explained_rows(
     advance: Callable[[float], None] | None = None,
     leave_one_out: bool = True,
 ) -> Explained:
-    """Attributions of rows `x [row, *feature]`; `context` is theirs.
+    """Attributions of rows `x [row, *feature]`, in chunks.
 
-    NaN where a method failed, and counted; NaN without being counted where the score does not exist. `advance` is
-    called with how many rows are done since the last call, also with parts of one while it is worked on. Without
-    `leave_one_out` methods do not compute `Explained.without`, which only recordings keep.
+    Where the context has the forward pass of the decision at these rows, gradients are taken from that.
+
+    Args:
+        policy: that is explained.
+        method: that explains it.
+        target: the explained scalars.
+        x: encoded observations.
+        context: of the rows.
+        references: `[reference, *feature]`, where the method needs them.
+        parameters: of the method.
+        max_batch: see `explain`.
+        threads: see `explain`.
+        advance: called with how many rows were completed since the last call, also with parts of one.
+        leave_one_out: whether `Explained.without`, which only recordings keep, is computed.
+
+    Returns:
+        NaN where a method failed, and counted; NaN without being counted where a target value does not exist.
     """
-    n_references = 0 if references is None else len(references)
-    check_passes(policy, method, n_references, parameters)
-    at_once = pass_rows(policy, method, len(x), n_references, parameters, max_batch)
-    with compute_threads(policy, at_once, threads):
-        decided = from_one_pass(policy, method, target, x, context)
-        if decided is not None and all_finite(decided["values"]):
-            return Explained(decided, 0)
-        columns: dict[str, np.ndarray] = {}
-        undefined = np.zeros((len(x), 1), bool)
-        for rows, score, result in _chunks(
-            policy, method, target, x, context, references, parameters, max_batch, advance, leave_one_out
+    count = 0 if references is None else len(references)
+    cost = check_passes(policy, method, count, parameters)
+    columns: dict[str, np.ndarray] = {}
+    undefined: np.ndarray | None = None
+    most, n_rows = most_copies(policy, max_batch), x.shape[0]
+    with compute_threads(policy, min(most, n_rows * max(1, cost.copies)), threads):
+        for rows, some, f, result in _chunks(
+            policy, method, target, x, context, references, parameters, cost, most, advance, leave_one_out
         ):
-            scores = score.known()
-            if scores is None:
-                with torch.no_grad():
-                    scores = score(x[rows])
-            for name, part in _columns(scores, result).items():
-                if name not in columns:
-                    columns[name] = np.empty((len(x), *part.shape[1:]), part.dtype)
-                columns[name][rows] = part
-            if score.undefined is not None:
-                undefined = np.broadcast_to(undefined, (len(x), score.outputs)).copy()
-                undefined[rows] = score.undefined.numpy(force=True)
+            of_chunk = _columns(f.own_values(some), result)
+            if some is x:
+                columns = of_chunk
+            else:
+                for name, part in of_chunk.items():
+                    if name not in columns:
+                        columns[name] = np.empty((n_rows, *part.shape[1:]), part.dtype)
+                    columns[name][rows] = part
+            if (missing := f.undefined) is not None:
+                undefined = np.zeros((n_rows, f.outputs), bool) if undefined is None else undefined
+                undefined[rows] = missing.numpy(force=True)
     without = columns.pop("without", None)
-    values = columns["values"]
+    return Explained(columns, _replace_by_nan(columns["values"], undefined), without)
+
+
+def explained_now(
+    f: PolicyTargetFunction, method: Method, x: Tensor, references: Tensor | None, settings: dict[str, Any]
+) -> Explained:
+    """`explained_rows` of a few rows, `FEW` with their copies, with as little overhead as a live step allows.
+
+    Rows like these have been explained by `explained_rows` before, which checks what the method does.
+    """
+    columns = _columns(f.own_values(x), method.unchecked(f, x, references, settings))
+    undefined = f.undefined
+    missing = None if undefined is None else undefined.numpy(force=True)
+    return Explained(columns, _replace_by_nan(columns["values"], missing))
+
+
+def _replace_by_nan(values: np.ndarray, undefined: np.ndarray | None) -> int:
+    """Make the values of a row and target NaN where one of them is not finite, or the target value does not exist.
+
+    Returns:
+        How many rows have values that are not finite though the target value exists.
+    """
+    if undefined is None and isfinite(values.sum()):  # so are all its terms
+        return 0
     finite = np.isfinite(values).all(tuple(range(2, values.ndim)))
+    undefined = np.zeros(finite.shape, bool) if undefined is None else undefined
     values[~finite | undefined] = np.nan
-    return Explained(columns, int((~finite & ~undefined).any(1).sum()), without)
+    return int((~finite & ~undefined).any(1).sum())
 
 
 def _chunks(
@@ -118,134 +143,133 @@ def _chunks(
     context: Context,
     references: Tensor | None,
     parameters: dict[str, Any],
-    max_batch: int | None,
+    cost: Cost,
+    most: int,
     advance: Callable[[float], None] | None,
     leave_one_out: bool,
-) -> Iterator[tuple[slice, PolicyTargetFunction, Result]]:
-    n_references = 0 if references is None else len(references)
-    most = most_copies(policy, max_batch)
-    targets = len(target_labels(target, policy))
-    size = chunk_rows(method, policy, targets, n_references, parameters, most)
-    passes = 0
-    if advance is not None:
-        settings = method.settings(parameters)
-        passes = method.passes(x.shape[1:], policy.features.dims, n_references, settings)
+) -> Iterator[tuple[slice, Tensor, PolicyTargetFunction, Result]]:
+    """The rows of each chunk, as a slice and themselves, with their target function and their attributions."""
+    n_rows = x.shape[0]
+    targets = len(remembered("labels", target, policy, lambda: target_labels(target, policy)))
+    size = _chunk_rows(policy, targets, 0 if references is None else len(references), cost, most)
     start, tries = 0, 0
-    while start < max(len(x), 1):
+    while start < max(n_rows, 1):
         rows = slice(start, start + size)
-        score = make_target_function(policy, target, context.rows(rows), most_copies=most, leave_one_out=leave_one_out)
-        portion = Portion(len(x[rows]), advance or (lambda rows: None))
-        given = score if advance is None else counted(method, score, passes, portion)
+        is_all = size >= n_rows
+        some = x if is_all else x[rows]
+        progress = None if advance is None else _Progress(some.shape[0], advance)
+        f = make_target_function(
+            policy,
+            target,
+            context if is_all else context.rows(rows),
+            most_copies=most,
+            leave_one_out=leave_one_out,
+            advance=_counting(method, cost, progress),
+        )
         try:
-            result = method(given, x[rows], references=references, **parameters)
+            result = method(f, some, references=references, **parameters)
         except torch.cuda.OutOfMemoryError:
             tries += 1
             if tries > SMALLER_BATCHES:
                 raise
             size, most = max(1, size // 4), max(1, most // 4)
-            portion.give_up()
+            if progress is not None:
+                progress.give_up()
             continue
-        portion.finish()
-        yield rows, score, result
+        if progress is not None:
+            progress.finish()
+        yield rows, some, f, result
         start += size
 
 
+class _Progress:
+    """How many of the rows that a method works on are still to be done."""
+
+    def __init__(self, rows: int, advance: Callable[[float], None]) -> None:
+        self.rows, self._left, self._advance = rows, float(rows), advance
+
+    def done(self, rows: float) -> None:
+        """Count this many more rows as done."""
+        rows = min(rows, self._left)
+        self._left -= rows
+        self._advance(rows)
+
+    def finish(self) -> None:
+        """Count all rows as done."""
+        self.done(self._left)
+
+    def give_up(self) -> None:
+        """Count the rows done so far as still to be done."""
+        self._advance(self._left - self.rows)
+
+
+def _counting(method: Method, cost: Cost, progress: _Progress | None) -> Callable[[int], None] | None:
+    """From passes through the network to progress, by the passes that the method declares for a row."""
+    if progress is None or method.needs & LOOKING_INSIDE or cost.passes == 0:
+        return None
+    return lambda passes: progress.done(passes / cost.passes)
+
+
 def most_copies(policy: Policy, max_batch: int | None) -> int:
-    """How many rows go through the network at once, where nobody says."""
+    """How many rows, copies included, go through the network together; `max_batch`, or as many as fit into memory."""
     inputs = max(1, policy.features.size) * policy.dtype.itemsize
     outputs = max(1, len(policy.action_names)) * policy.dtype.itemsize
     return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // inputs, MOST_OUTPUT_BYTES // outputs))
 
 
-def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> None:
-    """Refuse at once what no computer finishes, before anything as large is made.
+def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> Cost:
+    """What a row costs; refuse what no computer finishes, before anything is computed.
 
     Raises:
         TooCostlyError: a single row takes more than `MOST_PASSES` through the network.
     """
     features, settings = policy.features, method.settings(dict(parameters))
-    players, _ = method.fitting(features.shape, features.dims, settings)
-    if method.largest is not None and players > method.largest:
-        return  # the method itself says how many it takes
-    passes = method.passes(features.shape, features.dims, references, settings)
-    if passes > MOST_PASSES:
+    cost = method.cost_of_row(features.shape, features.dims, references, settings)
+    if cost.passes > MOST_PASSES:
+        if method.largest is not None and method.count_parts(features.shape, features.dims, settings) > method.largest:
+            return cost  # the method itself says how many parts it takes
         raise TooCostlyError(
-            f"{method.name} would take {passes:.3g} passes through the network for a single step, and at most "
+            f"{method.name} would take {cost.passes:.3g} passes through the network for a single step, and at most "
             f"{MOST_PASSES:.0e} are made; give smaller numbers, fewer references, or groups of features"
         )
+    return cost
+
+
+def _cost(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> Cost:
+    features = policy.features
+    return method.cost_of_row(features.shape, features.dims, references, method.settings(dict(parameters)))
 
 
 def pass_rows(
     policy: Policy, method: Method, rows: int, references: int, parameters: dict[str, Any], max_batch: int | None
 ) -> int:
-    """How many rows go through the network at once while a method explains so many, their copies included."""
-    features = policy.features
-    most = most_copies(policy, max_batch)
-    held = method.held(features.shape, features.dims, references, method.settings(parameters))
-    return min(most, rows * max(1, held))
+    """How many rows go through the network together while a method explains so many, copies included."""
+    copies = _cost(policy, method, references, parameters).copies
+    return min(most_copies(policy, max_batch), rows * max(1, copies))
 
 
 def chunk_rows(
     method: Method, policy: Policy, targets: int, references: int, parameters: dict[str, Any], most: int
 ) -> int:
-    """How many rows a method is given at once, with all the copies it makes of them and all it says of each target."""
-    features = policy.features
-    held = method.held(features.shape, features.dims, references, method.settings(parameters))
-    # Of each target there are values, with and without each block of references, and before that gradients with
+    """How many rows a method is given together, with all the copies it makes of them and its values for each target."""
+    return _chunk_rows(policy, targets, references, _cost(policy, method, references, parameters), most)
+
+
+def _chunk_rows(policy: Policy, targets: int, references: int, cost: Cost, most: int) -> int:
+    # For each target there are values, with and without each block of references, and before these gradients with
     # respect to the outputs.
-    values = features.size * (1 + min(references, BLOCKS))
+    values = policy.features.size * (1 + min(references, BLOCKS))
     row_bytes = max(1, targets * max(values, len(policy.action_names))) * policy.dtype.itemsize
-    return max(1, min(most // max(1, held), MOST_VALUE_BYTES // row_bytes if targets > 1 else most))
+    return max(1, min(most // max(1, cost.copies), MOST_VALUE_BYTES // row_bytes if targets > 1 else most))
 
 
-def _columns(scores: Tensor, result: Result) -> dict[str, np.ndarray]:
-    found = {
+def _columns(target_values: Tensor, result: Result) -> dict[str, np.ndarray]:
+    tensors = {
         "values": result.values,
-        "scores": scores,
+        "scores": target_values,
         "residual": result.residual,
         "standard_error": result.standard_error,
         "complete": result.complete,
         "without": None if result.without is None else result.without.transpose(0, 1),
     }
-    return {name: part.detach().cpu().numpy() for name, part in found.items() if part is not None}
-
-
-def from_one_pass(
-    policy: Policy, method: Method, target: Target, x: Tensor, context: Context
-) -> dict[str, np.ndarray] | None:
-    """The values for rows `x [row, *feature]`, as `explained_rows` gives them, from their `context.forward_pass`.
-
-    None where another method, head or row is asked about, or a target that is no sum of the outputs.
-    """
-    decided, head = context.forward_pass, policy.heads[0]
-    is_known = method is gradient or method is input_x_gradient
-    if decided is None or not is_known or not decided.is_of(head, x):
-        return None
-    weights = remembered("weights of the first head", target, policy, lambda: _weights(policy, target))
-    action = None if context.action is None else context.action.numpy(force=True)
-    if weights is None or (weights.chosen is not None and action is None):
-        return None
-    of_rows = weights.of_rows(action, len(x))
-    scores = (decided.output.numpy(force=True)[:, None] * of_rows).sum(2)
-    if of_rows.shape[1] == 1:
-        values = decided.vjp_fn(torch.from_numpy(of_rows[:, 0].copy()).to(x.device))[:, None]
-    else:
-        upstream = torch.from_numpy(of_rows.copy()).to(x.device)
-        pulled = {head: (decided.output, decided.vjp_fn)}
-        values = gradients_by_vjp(pulled, None, upstream, x.shape[:1], x[:1].numel()).movedim(0, 1)
-    found = values.numpy(force=True)
-    if method is input_x_gradient:
-        found = found * x.numpy(force=True)[:, None]
-    return {"values": np.ascontiguousarray(found), "scores": scores}
-
-
-def all_finite(values: np.ndarray) -> bool:
-    """Whether all values are finite, in a fraction of the time of looking at each; False for sums that overflow."""
-    return isfinite(values.sum())
-
-
-def _weights(policy: Policy, target: Target) -> Weights | None:
-    """Of the scalars in the outputs of the head that decides; None where they are no such sums."""
-    if any(base_head(term, policy) != policy.heads[0] for term in terms(target)):
-        return None
-    return linear_weights(policy, target)
+    return {name: tensor.numpy(force=True) for name, tensor in tensors.items() if tensor is not None}

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rltools.attributions import in_network_units
 from rltools.errors import ArgumentError
 from rltools.policies.base import Context, Policy, next_state
 from rltools.policies.view import PolicyView
@@ -99,7 +100,7 @@ def in_units(policy: Policy, units: Units) -> Policy:
 
 def explained_unit(unit: str, units: str) -> str:
     """The unit of a method's values for features in the environment's or the network's units."""
-    return "score per deviation" if units == "network" and unit == "score per unit" else unit
+    return in_network_units(unit) if units == "network" else unit
 
 
 def clipped_entries(policy: Policy, x: Tensor) -> dict[str, np.ndarray]:

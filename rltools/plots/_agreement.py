@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.attributions import is_per_feature_unit
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -130,7 +131,7 @@ def _name(ranking: Ranking, agents: bool, rankings: Sequence[Ranking]) -> str:
 
 
 def _method(ranking: Ranking) -> str:
-    standardized = " × std" if ranking.unit == "score per unit" else ""
+    standardized = " × std" if is_per_feature_unit(ranking.unit) else ""
     return f"{plain(ranking.method.replace('_', ' '), 28)}{standardized}"
 
 

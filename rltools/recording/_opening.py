@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rltools.attributions import is_control
 from rltools.errors import ArgumentError, RecordingError
 from rltools.recording._header import read_header
 from rltools.recording._recording import Recording
@@ -144,4 +145,4 @@ def _every_step(recording: Recording, first: str, method: str | None, target: st
 
 def _explains_every_step(spec: AttributionSpec, target: str | None) -> bool:
     """Whether it explains the current observation of every step, and is not a control, whose unit is ranks."""
-    return target in (None, spec.target) and not spec.window and spec.every == 1 and spec.unit != "rank"
+    return target in (None, spec.target) and not spec.window and spec.every == 1 and not is_control(spec.unit)

@@ -28,7 +28,7 @@ class AttributionSpec:
         method: its name, as `rltools list` shows it.
         target: as text, `centered:chosen`.
         labels: one per scalar of the target, always resolved.
-        unit: of the values: "score per unit" (of the feature), "score" or "probability".
+        unit: of the values, the text of a `rltools.attributions.Unit`, for instance "score per unit" of the feature.
         parameters: of the method, with its defaults, and where they apply `reference` (an identifier of the
             references), `window` (observations of a recurrent policy), `units` ("network") and `memory` ("held").
         policy_sha256: the policy that is explained.

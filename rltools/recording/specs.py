@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rltools.attributions import is_control
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording.attribution import AttributionSpec
 from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, read_json
@@ -159,4 +160,4 @@ def _over(window: int) -> str:
 def _precedence(spec: AttributionSpec) -> tuple[bool, int, bool, str]:
     """The sort key of what is shown first; a control, whose values are ranks, comes last."""
     default = spec.target in ("centered:chosen", "action:all")
-    return spec.unit == "rank", headline_rank(spec), not default, spec.target
+    return is_control(spec.unit), headline_rank(spec), not default, spec.target

@@ -6,9 +6,10 @@ words. The numbers of each plot have a file of the plot's name. Read `_summarize
 the rooms that it imports.
 """
 
+from rltools.attributions import is_control
 from rltools.stats import FEWEST_RANKED, Interval, chance
 from rltools.summary._action_matrix import ActionMeans, action_means
-from rltools.summary._agreement import Agreement, Ranking, agreement, is_control
+from rltools.summary._agreement import Agreement, Ranking, agreement
 from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.short_repr import short_repr
+from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.recording import AttributionSpec, Recording, warn_of_shared_episodes
 from rltools.stats import EpisodeRanks, Interval, episode_ranks, rank_agreement
@@ -65,11 +66,6 @@ class Agreement:
     episodes: int
 
     __repr__ = short_repr
-
-
-def is_control(unit: str) -> bool:
-    """Whether an attribution in this unit is a control, which knows nothing of the agent and has only an order."""
-    return unit == "rank"
 
 
 def agreement(

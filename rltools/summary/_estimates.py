@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from rltools._util.short_repr import short_repr
+from rltools.attributions import is_share
 from rltools.stats import Interval, Jackknife, Kind, Named, jackknife
 from rltools.summary._sums import Sums
 
@@ -104,12 +105,12 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
 
     parts = [counts, totals] + ([] if states is None else [states])
     drawn = jackknife(statistic, parts, _without_draws(sums, used, category))
-    kinds = KINDS | ({"mean": "share"} if unit == "share" else {})
+    kinds = KINDS | ({"mean": "share"} if is_share(unit) else {})
     intervals = {
         name: estimated.interval(level, kinds[name.removeprefix("standardized_")]) for name, estimated in drawn.items()
     }
     for prefix in ("", "standardized_"):
-        if f"{prefix}mean" in intervals and unit != "share":
+        if f"{prefix}mean" in intervals and not is_share(unit):
             intervals[f"{prefix}mean"] = _of_one_sign(intervals[f"{prefix}mean"], intervals[f"{prefix}mean_absolute"])
     # The last kind is that of magnitudes, standardized where there is a std.
     carriers = _carriers(totals[:, -1].sum(axis=1))

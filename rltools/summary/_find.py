@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
+from rltools.attributions import is_control
 from rltools.stats import Interval, Jackknife, standing
-from rltools.summary._agreement import is_control
 from rltools.summary._data import DECISION, Ranked, SummaryData, is_continuous, leaders, ranked_at, ranked_features
 from rltools.summary._estimates import scores_of
 from rltools.summary.caveats import Caveat

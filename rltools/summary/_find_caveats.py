@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from rltools.attributions import is_control, is_per_feature_unit
 from rltools.recording import Recording
 from rltools.summary._data import DECISION, SummaryData
 from rltools.summary._estimates import Statistics
@@ -62,7 +63,7 @@ def caveats_of_sums(
 def _references(recording: Recording, key: str, sums: Sums, overall: Statistics, groups: Groups) -> Iterator[Caveat]:
     """Whether intervals show what another draw of the references would change."""
     spec = recording.spec(key)
-    if "reference" not in spec.parameters or spec.unit == "rank" or overall.n == 0:
+    if "reference" not in spec.parameters or is_control(spec.unit) or overall.n == 0:
         return
     references = recording.attribution_of(key, episodes=[]).references
     count = 0 if references is None else len(references)  # None for episodes that were seen live
@@ -138,7 +139,7 @@ def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData
     for name, summary in summaries:
         for caveat in _of_summary(recording, summary):
             about.setdefault(caveat, []).append(name)
-    if any(summary.unit == "score per unit" for _, summary in summaries):
+    if any(is_per_feature_unit(summary.unit) for _, summary in summaries):
         about[Caveat("units")] = []
     every = {name for name, _ in summaries}
     return [

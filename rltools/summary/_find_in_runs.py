@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 
+from rltools.attributions import is_control
 from rltools.stats import episode_ranks, rank_agreement
-from rltools.summary._agreement import is_control
 from rltools.summary._data import DECISION, SummaryData, is_continuous, leaders, ranked_features
 from rltools.summary._wording_of_runs import CONTROL_MEANINGS
 from rltools.summary.finding import MOST_NAMED, NAMED, Finding, number_of

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rltools.attributions import is_per_feature_unit
 from rltools.errors import ArgumentError
 from rltools.recording import Outcome, Recording, check_recording
 from rltools.stats import across
@@ -70,7 +71,7 @@ def summarize(
         raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
     key = recording.find(method, target, window)
     spec, features = recording.spec(key), recording.features_of(key)
-    std = feature_std(recording, key) if spec.unit == "score per unit" else None
+    std = feature_std(recording, key) if is_per_feature_unit(spec.unit) else None
     sums = collect(recording, key, std, merged=merged)
     overall = estimate_alike(sums, 0, level, spec.unit, spec.labels)
     groups = spec.rows(features, merged=merged)

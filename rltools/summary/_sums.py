@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.short_repr import short_repr
+from rltools.attributions import is_per_feature_unit
 from rltools.errors import CorruptError
 from rltools.recording import AttributionSpec, Episode, Outcome, Recording
 from rltools.recording.attribution import first_sampled
@@ -16,6 +17,7 @@ from rltools.recording.draws import draw_blocks
 from rltools.recording.seal import name_damage
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary.episodes import Groups, explained, feature_std, flat, grouped, regrouping, usable
+from rltools.targets.scores import find_score, score_names
 
 _NEVER = -2
 """The category without steps; no position of an action, like `EVERY`."""
@@ -220,7 +222,7 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    std = feature_std(recording, key) if recording.spec(key).unit == "score per unit" else None
+    std = feature_std(recording, key) if is_per_feature_unit(recording.spec(key).unit) else None
     sums = collect(recording, key, std, groups=groups)
     return Magnitudes(sums.magnitudes, sums.sizes_without)
 
@@ -233,8 +235,9 @@ def _forced(recording: Recording, episode: Episode) -> np.ndarray:
 
 
 def compares(spec: AttributionSpec) -> bool:
-    """Whether the target does not exist at steps where too few actions are allowed."""
-    return "runner_up" in spec.target or "log_probability" in spec.target
+    """Whether what was explained does not exist at steps where too few actions are allowed."""
+    missing = [name for name in score_names() if find_score(name).forbidden_is_missing]
+    return any(name in spec.target for name in ("runner_up", *missing))
 
 
 def _allowed(recording: Recording, episode: Episode) -> np.ndarray:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from rltools._util.text import interval, percent, plural
+from rltools.attributions import is_control
 from rltools.stats import chance
-from rltools.summary._agreement import is_control
 from rltools.summary._data import DECISION, Ranked, SummaryData
 from rltools.summary.finding import NAMED, Finding, wording
 from rltools.summary.sentence import Sentence, joined, listed, share_of, source, span

@@ -1,4 +1,4 @@
-"""From what a user writes to the target that is asked of a policy, or to what can be asked instead."""
+"""Reading targets that users write, with errors that name the targets a policy has."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Collection
+from typing import Any
+
+import numpy as np
 
 from rltools._util.limits import MAX_TARGETS
 from rltools.errors import TargetError
 from rltools.policies.base import Policy
-from rltools.targets._decision import DECISION, unbounded_action, written_bounds
 from rltools.targets._target import (
     AND,
     LESS,
@@ -23,68 +25,71 @@ from rltools.targets._target import (
     read_target,
     target_labels,
 )
+from rltools.targets.scores import find_score
+from rltools.targets.scores.decision import DECISION, unbounded_action
 
 _MOST_NAMED = 20
-"""So many actions are named in an error."""
-_OF_PROBABILITIES = ("log_probability", "probability", "entropy", "kl")
+"""The most actions that an error names."""
 
 
 def parse_target(text: str | Target | None, policy: Policy) -> Target:
-    """A target as text, checked against what this policy has; None is the default one.
+    """Read a target that users write, and check that this policy has it; None is the default target.
 
     An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
 
     Raises:
-        TargetError: no such score, or no such action; the message lists those the policy has. Or more than 100 scores.
+        TargetError: no such score or action, where the message lists those the policy has; or more than 100 scores.
     """
     if text is None:
         return default_target(policy)
     if isinstance(text, Target):
         _check_length(text)
-    asked = str(text)
-    if asked.count(AND) >= MAX_TARGETS and asked not in policy.action_names:
-        raise TargetError(_too_long(asked.count(AND) + 1))
-    found = read_target(asked, policy) or read_target(asked.strip(), policy)  # a name may begin or end with a space
-    if found is None:
-        raise TargetError(_refusal(asked, policy))
+    written = str(text)
+    if written.count(AND) >= MAX_TARGETS and written not in policy.action_names:
+        raise TargetError(_too_long(written.count(AND) + 1))
+    target = read_target(written, policy) or read_target(
+        written.strip(), policy
+    )  # a name may begin or end with a space
+    if target is None:
+        raise TargetError(_refusal(written, policy))
     # Files and folders know a target by its text, so no other target may have the same.
-    if read_target(str(found), policy) != found or (isinstance(text, Target) and found != text):
+    if read_target(str(target), policy) != target or (isinstance(text, Target) and target != text):
         raise TargetError(
-            f"the target {asked!r} can be read in two ways, because of the names of the actions of "
+            f"the target {written!r} can be read in two ways, because of the names of the actions of "
             f"{policy.source.name} ({_named(policy)}); name the actions by their positions, "
-            f"for instance {found.score}:0 - 1"
+            f"for instance {target.score}:0 - 1"
         )
-    twice = [label for label, times in Counter(target_labels(found, policy)).items() if times > 1]
-    if twice and found.also is not None:
-        raise TargetError(f"the target {asked!r} asks for {', '.join(twice)} more than once; leave one of them out")
-    return found
+    twice = [label for label, times in Counter(target_labels(target, policy)).items() if times > 1]
+    if twice and target.also is not None:
+        raise TargetError(f"the target {written!r} asks for {', '.join(twice)} more than once; leave one of them out")
+    return target
 
 
 def fitting_target(method: str, needs: Collection[str], target: str | Target | None, policy: Policy) -> Target:
-    """The target that a method is asked about; None is its default: the decision for methods that are about it.
+    """The target that a method explains; None is its default: "decision" for methods that need it.
 
     Args:
         method: its name.
-        needs: what it declares to need.
+        needs: the method's declared needs.
         target: as `parse_target` takes it.
-        policy: that is asked.
+        policy: whose target it is.
 
     Raises:
-        TargetError: the policy has no such target, or the method cannot be asked about it.
+        TargetError: the policy has no such target, or the method cannot explain it.
     """
-    about_decision = DECISION in needs
-    found = parse_target(DECISION if target is None and about_decision else target, policy)
-    if about_decision and found.score != DECISION:
+    needs_decision = DECISION in needs
+    parsed = parse_target(DECISION if target is None and needs_decision else target, policy)
+    if needs_decision and parsed.score != DECISION:
         raise TargetError(
-            f"{method} is about what {policy.source.name} decides, and {str(found)!r} is a score of it; leave the "
-            f"target out or give 'decision', or ask another method, for instance shapley"
+            f"{method} is about what {policy.source.name} decides, and {str(parsed)!r} is a score of it; leave the "
+            f"target out or give 'decision', or take another method, for instance shapley"
         )
-    if found.score == DECISION and not about_decision:
+    if parsed.score == DECISION and not needs_decision:
         raise TargetError(
-            f"'decision' can only be compared, not differentiated or shared out, so {method} has nothing to say of it; "
-            f"ask decision_change, or give the target {str(default_target(policy))!r}"
+            f"'decision' can only be compared, not differentiated or shared out, so {method} cannot explain it; "
+            f"take decision_change, or give the target {str(default_target(policy))!r}"
         )
-    return found
+    return parsed
 
 
 def _refusal(text: str, policy: Policy) -> str:
@@ -114,13 +119,13 @@ def _check_length(target: Target) -> None:
 
 def _too_long(count: int) -> str:
     return (
-        f"the target asks for {count} scores in one pass, and up to {MAX_TARGETS} are explained together; take one "
-        f"for every action, for instance logit:all, or ask for some of them at a time"
+        f"the target names {count} scores in one pass, and up to {MAX_TARGETS} are explained together; take one "
+        f"for every action, for instance logit:all, or explain some of them at a time"
     )
 
 
 def _named(policy: Policy) -> str:
-    """The names of the actions, or some of many."""
+    """The names of the actions, shortened where there are many."""
     names = ", ".join(map(repr, policy.action_names[:_MOST_NAMED]))
     more = len(policy.action_names) - _MOST_NAMED
     return f"{names} and {more} more" if more > 0 else names
@@ -131,29 +136,33 @@ def _shortened(text: str) -> str:
 
 
 def _reason(text: str, policy: Policy) -> str:
-    """Why this policy lacks what others have; "" where there is no reason to give."""
-    asked = {re.split(" |:", part.strip())[0] for part in re.split(f"{LESS}|{AND}", text)}
-    missing_members = [score for score in _OF_PROBABILITIES if score in asked - {*available_scores(policy)}]
-    if missing_members and "logit" not in policy.heads:
-        return f": {missing_members[0]} is about the probabilities of actions, and it has none, because no head gives logits."
-    if missing_members:
-        return f": {missing_members[0]} compares with the recorded logits, and what it is recorded with is {policy.heads[0]}."
-    if "advantage" in asked and "advantage" not in policy.heads:
-        return ": only duelling networks with an 'advantage' head have one."
+    """Why this policy lacks a score that others have; "" where there is no reason to give."""
+    parts = [re.split(" |:", part.strip())[0] for part in re.split(f"{LESS}|{AND}", text)]
+    for name in parts:
+        if not find_score(name).is_available(policy) and (missing := find_score(name).missing):
+            return f": {missing.format(deciding=policy.heads[0])}."
     if text.strip() == DECISION:
         unbounded = unbounded_action(policy)
         return (
             f": a change of its action is measured by how far it can range, and "
-            f"{unbounded!r}{written_bounds(policy, unbounded)} has no bounds; give the policy an action_space with "
+            f"{unbounded!r}{_written_bounds(policy, unbounded)} has no bounds; give the policy an action_space with "
             f"bounds, or explain action:all."
         )
-    if DECISION in asked:
-        return ": a decision is asked for alone, as 'decision'."
+    if DECISION in parts:
+        return ": 'decision' cannot be combined with other targets."
     return ""
 
 
+def _written_bounds(policy: Policy, name: str) -> str:
+    """`, from -3.4e+38 to 3.4e+38,`: the bounds of an action that count as none; "" for infinite ones."""
+    space: Any = policy.action_space
+    position = policy.action_names.index(name)
+    low, high = (float(bound.reshape(-1)[position]) for bound in (space.low, space.high))
+    return f", from {low:.3g} to {high:.3g}," if np.isfinite([low, high]).all() else ""
+
+
 def _suggestion(text: str, policy: Policy) -> str:
-    """What may have been meant, with the nearest scores and actions there are; "." where nothing is near."""
+    """A question with the nearest target that the policy has; "." where none is near."""
     actions = [*policy.action_names, *keywords(policy)]
     mended, score = "", ""
     for part in re.split(f"({LESS}|{AND})", text.strip()):
@@ -168,10 +177,10 @@ def _suggestion(text: str, policy: Policy) -> str:
     return f"; did you mean {mended!r}?" if mended != text and read_target(mended, policy) else "."
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
-    """The known one that is written most alike; the name itself where none is."""
-    if name in known:
+def _nearest(name: str, names: Collection[str]) -> str:
+    """The name that is spelled most alike; the given name itself where none is close."""
+    if name in names:
         return name
-    lower = {other.lower(): other for other in known}
+    lower = {other.lower(): other for other in names}
     close = difflib.get_close_matches(name.lower(), lower, n=1)
     return lower[close[0]] if close else name

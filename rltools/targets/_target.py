@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rltools.policies.base import Policy
-from rltools.targets._decision import DECISION, decision_labels, unbounded_action
+from rltools.targets.scores import find_score, score_names
+from rltools.targets.scores.decision import DECISION, decision_labels
 
-DISCRETE_SCORES = ("logit", "q_value", "advantage", "centered", "log_probability", "probability")
-CONTINUOUS_SCORES = ("action", "mean")
-STATE_SCORES = ("value", "entropy", "kl")
-SCORES = (*DISCRETE_SCORES, *CONTINUOUS_SCORES, *STATE_SCORES, DECISION)
+SCORES = score_names()
 KEYWORDS = ("chosen", "runner_up", "all")
 LESS, AND = " - ", " & "
 
 
 @dataclass(frozen=True)
 class Target:
-    """A scalar, or several, that a policy computes from one observation.
+    """One or several scalars that a policy computes from an observation.
 
     As text: `centered:chosen`, `logit:left`, `action:all`, `value`, `logit:chosen - runner_up`, `logit:all & value`.
 
@@ -26,9 +24,9 @@ class Target:
         score: one of `SCORES`.
         action: "chosen", "runner_up" (the best other than the chosen one), "all", an action's name or its position;
             "" for the scores of a state ("value", "entropy", "kl") and for "decision". Where several choices are made
-            at once, "chosen" and "runner_up" are one scalar for each, and `chosen[1]` is that of one.
-        minus: what is subtracted; None for a plain score.
-        also: what else is asked in the same pass, its scalars after these; None for nothing.
+            together, "chosen" and "runner_up" are one scalar for each, and `chosen[1]` is that of the second.
+        minus: the target that is subtracted; None for a plain score.
+        also: a further target, whose scalars follow in the same pass; None for none.
 
     Example:
         >>> import rltools
@@ -54,31 +52,31 @@ class Target:
 
     @property
     def parts(self) -> tuple[Target, ...]:
-        """The targets that are asked together, each alone."""
+        """The targets that ` & ` joins, each by itself."""
         return (self,) if self.also is None else (replace(self, also=None), *self.also.parts)
 
 
 def default_target(policy: Policy) -> Target:
     """`centered:chosen` for discrete actions; `action:all`, what the environment receives, for continuous ones.
 
-    Of a policy of continuous actions without an "action" head it is `mean:all`, else its deciding head.
+    A policy with continuous actions and no "action" head has `mean:all`, or the target of its deciding head.
 
     The offset that all actions share decides nothing, and measured on real agents centered attributions agree better
     with what an agent loses when a feature is taken away.
     """
     if is_discrete(policy):
         return Target("centered", "chosen")
-    head = next((name for name in CONTINUOUS_SCORES if name in policy.heads), policy.heads[0])
+    head = next((name for name in ("action", "mean") if name in policy.heads), policy.heads[0])
     return Target(head, "" if is_of_state(head, policy) else "all")
 
 
 def read_target(text: str, policy: Policy) -> Target | None:
-    """What a text asks of this policy; None where it is no target.
+    """The target that a text names for this policy; None where it is no target.
 
     An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
     """
     if text == DECISION:
-        return None if unbounded_action(policy) else Target(DECISION)
+        return Target(DECISION) if find_score(DECISION).is_available(policy) else None
     return _read_joint(text, policy)
 
 
@@ -98,9 +96,9 @@ def _read_single(text: str, policy: Policy) -> Target | None:
     plain = _read_plain(text, policy, inherited=None)
     if plain is not None:
         return plain
-    for one, other in _halves(text, LESS):
-        first = _read_plain(one, policy, inherited=None)
-        second = _read_plain(other, policy, first.score) if first else None
+    for left, right in _halves(text, LESS):
+        first = _read_plain(left, policy, inherited=None)
+        second = _read_plain(right, policy, first.score) if first else None
         if first is None or second is None or is_several(first, policy) or is_several(second, policy):
             continue
         if count_scalars(first, policy) == count_scalars(second, policy):
@@ -108,11 +106,11 @@ def _read_single(text: str, policy: Policy) -> Target | None:
     return None
 
 
-def _halves(text: str, between: str) -> Iterator[tuple[str, str]]:
-    """What comes before and after each of the places where a text has something."""
-    for at in range(len(text)):
-        if text.startswith(between, at):
-            yield text[:at], text[at + len(between) :]
+def _halves(text: str, separator: str) -> Iterator[tuple[str, str]]:
+    """The text before and after each occurrence of a separator."""
+    for position in range(len(text)):
+        if text.startswith(separator, position):
+            yield text[:position], text[position + len(separator) :]
 
 
 def _read_plain(text: str, policy: Policy, inherited: str | None) -> Target | None:
@@ -127,8 +125,9 @@ def _read_plain(text: str, policy: Policy, inherited: str | None) -> Target | No
 
 
 def _is_action(text: str, policy: Policy) -> bool:
-    known = text in policy.action_names or text in keywords(policy) or _is_position(text, len(policy.action_names))
-    return known or (is_discrete(policy) and branch_of(text, policy)[0] != "")
+    if text in policy.action_names or text in keywords(policy) or _is_position(text, len(policy.action_names)):
+        return True
+    return is_discrete(policy) and branch_of(text, policy)[0] != ""
 
 
 def _is_position(text: str, count: int) -> bool:
@@ -137,7 +136,7 @@ def _is_position(text: str, count: int) -> bool:
 
 
 def keywords(policy: Policy) -> tuple[str, ...]:
-    """What stands for actions without naming them."""
+    """The words that stand for actions of this policy without naming them."""
     return KEYWORDS if is_discrete(policy) else ("all",)
 
 
@@ -147,9 +146,9 @@ def is_several(target: Target, policy: Policy) -> bool:
 
 
 def branch_of(action: str, policy: Policy) -> tuple[str, int | None]:
-    """A keyword, and which choice it is of where several are made at once: `chosen[1]`; None for all of them.
+    """Split `chosen[1]` into its keyword and the position of its choice, which is None for all choices.
 
-    ("", None) where it is none of "chosen" and "runner_up".
+    ("", None) for anything but "chosen" and "runner_up".
     """
     keyword, bracket, rest = action.partition("[")
     if action in policy.action_names or keyword not in ("chosen", "runner_up"):
@@ -163,7 +162,7 @@ def branch_of(action: str, policy: Policy) -> tuple[str, int | None]:
 
 
 def count_scalars(target: Target, policy: Policy) -> int:
-    """How many scalars a single target, the difference of two or the score of one, stands for."""
+    """How many scalars a single target, plain or a difference, stands for."""
     if is_several(target, policy):
         return len(policy.action_names)
     keyword, branch = branch_of(target.action, policy)
@@ -176,21 +175,19 @@ def is_discrete(policy: Policy) -> bool:
 
 
 def available_scores(policy: Policy) -> tuple[str, ...]:
-    """The scores a target of this policy can name, beside its decision."""
-    centered = ("centered",) if is_discrete(policy) else ()
-    of_logits = ("log_probability", "probability", "entropy") if "logit" in policy.heads else ()
-    # What a step is recorded with are the scores of the first head.
-    compared = ("kl",) if policy.heads[0] == "logit" else ()
-    return (*policy.heads, *centered, *of_logits, *compared)
+    """The scores that targets of this policy can name, its heads first; not "decision", which is a target by itself."""
+    names = (name for name in SCORES if name not in policy.heads)
+    scores = (find_score(name) for name in names)
+    return (*policy.heads, *(score.name for score in scores if not score.alone and score.is_available(policy)))
 
 
-def is_of_state(score: str, policy: Policy) -> bool:
+def is_of_state(name: str, policy: Policy) -> bool:
     """Whether a score is one number for a state: its value, its entropy, or the value of a continuous action in it."""
-    return score in STATE_SCORES or (score == "q_value" and not is_discrete(policy))
+    return find_score(name).of_state(policy)
 
 
 def target_labels(target: Target, policy: Policy) -> tuple[str, ...]:
-    """A label for each scalar of a target, always resolved: `action:all` -> `action:main engine`, ..."""
+    """A label for each scalar of a target, resolved to names: `action:all` -> `action:main engine`, ..."""
     return tuple(label for part in target.parts for label in _labels(part, policy))
 
 
@@ -205,20 +202,20 @@ def _labels(target: Target, policy: Policy) -> tuple[str, ...]:
 
 
 def _named(target: Target, policy: Policy) -> Target:
-    """A target with the names of its actions for their positions, where that does not mean something else."""
+    """A target with its actions' names instead of positions, unless that text would be read as another target."""
     named = _with_names(target, policy)
     return target if named == target or read_target(str(named), policy) != named else named
 
 
 def _with_names(target: Target, policy: Policy) -> Target:
     names, action = policy.action_names, target.action
-    known = action in names or not _is_position(action, len(names))
+    by_position = action not in names and _is_position(action, len(names))
     minus = target.minus and _with_names(target.minus, policy)
-    return Target(target.score, action if known else names[int(action)], minus)
+    return Target(target.score, names[int(action)] if by_position else action, minus)
 
 
 def _of_branch(target: Target, branch: int, policy: Policy) -> Target:
-    """A target of every choice as that of one of them."""
+    """The target of every choice, as the target of one of them."""
     action = f"{target.action}[{branch}]" if branch_of(target.action, policy)[0] else target.action
     minus = target.minus and _of_branch(target.minus, branch, policy)
     return Target(target.score, action, minus)

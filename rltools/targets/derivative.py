@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, GradientError
+from rltools.targets.function import differentiated
 
 Reduction = Literal["sum", "mean"] | Callable[[Tensor], Tensor]
 
@@ -50,12 +51,12 @@ def input_gradient(
     single = isinstance(inputs, Tensor)
     if not single and not isinstance(inputs, Sequence):
         raise ArgumentError(f"the input is a {type(inputs).__name__}; give a float torch.Tensor, or a sequence of them")
-    given: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    for position, tensor in enumerate(given):
+    tensors: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    for position, tensor in enumerate(tensors):
         _check_input(tensor, "the input" if single else f"input {position}")
     # Inference mode, unlike no_grad, also forbids what enable_grad allows again; leaves made inside are ordinary.
     with torch.inference_mode(False), torch.enable_grad(), _same_buffers(function):
-        leaves = tuple(tensor.detach().clone().requires_grad_() for tensor in given)
+        leaves = tuple(tensor.detach().clone().requires_grad_() for tensor in tensors)
         # Autograd forbids writing into a leaf, which nn.ReLU(inplace=True) as the first layer does; a copy is free.
         scalar = _reduced(function(*(leaf.clone() for leaf in leaves)), reduce)
         if scalar.is_complex():
@@ -68,34 +69,35 @@ def input_gradient(
                 "the output does not depend on the input in a differentiable way (it was detached, computed under "
                 "no_grad, or made of integers); compute it from the input with differentiable operations"
             )
-        found = _differentiated(scalar, leaves)
+        of_leaves = differentiated(scalar, leaves)
     gradients = []
-    for position, gradient in enumerate(found):
+    for position, gradient in enumerate(of_leaves):
         if gradient is None:
-            which = "the input" if single else f"input {position}"
-            raise GradientError(f"the output does not depend on {which} (shape {tuple(given[position].shape)})")
+            name = "the input" if single else f"input {position}"
+            raise GradientError(f"the output does not depend on {name} (shape {tuple(tensors[position].shape)})")
         gradients.append(gradient)
     return gradients[0] if single else tuple(gradients)
 
 
-def _check_input(tensor: Any, which: str) -> None:
+def _check_input(tensor: Any, name: str) -> None:
     if not isinstance(tensor, Tensor):
-        raise ArgumentError(f"{which} is a {type(tensor).__name__}; give a float torch.Tensor")
+        raise ArgumentError(f"{name} is a {type(tensor).__name__}; give a float torch.Tensor")
     if not tensor.is_floating_point():
         raise ArgumentError(
-            f"{which} has dtype {tensor.dtype}, and only floating-point tensors have gradients; "
+            f"{name} has dtype {tensor.dtype}, and only floating-point tensors have gradients; "
             f"convert it with .float(), or differentiate with respect to its one-hot encoding"
         )
 
 
 @contextmanager
 def _same_buffers(function: Callable[..., Tensor]) -> Iterator[None]:
-    """A module has its buffers back afterwards: a forward in training mode changes some.
+    """Restore a module's buffers afterwards: a forward pass in training mode changes some.
 
-    They are put back once the gradient is taken, because the backward pass may still read them.
+    They are restored once the gradient is taken, because the backward pass may still read them.
     """
-    modules = function.modules() if isinstance(function, nn.Module) else ()
-    before = [(module, name, buffer, buffer.clone()) for module in modules for name, buffer in _own_buffers(module)]
+    modules = list(function.modules()) if isinstance(function, nn.Module) else []
+    buffers = [(module, *named) for module in modules for named in module.named_buffers(recurse=False)]
+    before = [(module, name, buffer, buffer.clone()) for module, name, buffer in buffers]
     try:
         yield
     finally:
@@ -107,71 +109,17 @@ def _same_buffers(function: Callable[..., Tensor]) -> Iterator[None]:
                     buffer.copy_(value)
 
 
-def _own_buffers(module: nn.Module) -> list[tuple[str, Tensor]]:
-    return list(module.named_buffers(recurse=False))
-
-
 def _reduced(output: Any, reduce: Reduction) -> Tensor:
     if not isinstance(output, Tensor):
         raise ArgumentError(f"the function returned a {type(output).__name__}; it must return one torch.Tensor")
     if callable(reduce):
         scalar = reduce(output)
         if not isinstance(scalar, Tensor) or scalar.numel() != 1:
-            what = f"shape {tuple(scalar.shape)}" if isinstance(scalar, Tensor) else f"a {type(scalar).__name__}"
-            raise ArgumentError(f"reduce returned {what}; it must return a tensor with one element")
+            returned = f"shape {tuple(scalar.shape)}" if isinstance(scalar, Tensor) else f"a {type(scalar).__name__}"
+            raise ArgumentError(f"reduce returned {returned}; it must return a tensor with one element")
         return scalar.reshape(())
     if reduce == "sum":
         return output.sum()
     if reduce == "mean":
         return (output if output.is_floating_point() or output.is_complex() else output.float()).mean()
     raise ArgumentError(f'reduce is {reduce!r}; it must be "sum", "mean" or a callable')
-
-
-def derivative(outputs: Tensor, x: Tensor) -> Tensor:
-    """`outputs [*lead, target]` computed from `x [*lead, *feature]` row by row -> `[target, *lead, *feature]`.
-
-    The sum over rows has each row's own gradient, because no row's output depends on another row. A loop over targets
-    is the fastest way for few of them; `is_grads_batched` is slower for convolutional nets.
-
-    Raises:
-        GradientError: the outputs do not depend on x.
-    """
-    if not outputs.requires_grad:
-        raise GradientError(_INDEPENDENT)
-    targets = outputs.shape[-1]
-    gradients = []
-    for target in range(targets):
-        # A sum, not a mask as grad_outputs: that would import torch's symbolic shapes, and they sympy, for a second.
-        total = outputs if targets == 1 else outputs[..., target]
-        if total.numel() != 1:
-            total = total.sum()
-        (gradient,) = _differentiated(total, (x,), retain_graph=target < targets - 1)
-        if gradient is None:
-            raise GradientError(_INDEPENDENT)
-        gradients.append(gradient)
-    return gradients[0][None] if targets == 1 else torch.stack(gradients)
-
-
-def _differentiated(scalar: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool = False) -> Sequence[Tensor | None]:
-    """The gradients with respect to the leaves, None where there is none.
-
-    Raises:
-        GradientError: torch refuses, for instance because something was changed in place that a derivative needs.
-    """
-    try:
-        found: Sequence[Tensor | None] = torch.autograd.grad(
-            scalar, leaves, retain_graph=retain_graph, allow_unused=True
-        )
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        hint = "; write the result into a new tensor instead" if "inplace" in said else ""
-        raise GradientError(f"torch cannot differentiate the score: {said}{hint}") from error
-    return found
-
-
-_INDEPENDENT = (
-    "the score does not depend on the observation in a differentiable way: the policy detaches it or computes it "
-    "under no_grad; give heads that are differentiable, for instance TorchPolicy(..., heads={'logit': function})"
-)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from rltools.attributions import Method, Result
+from rltools.attributions import Method, Result, is_per_feature_unit
 from rltools.testing._networks import Case, linear, make_case, relu_network, tanh_network
 
 Run = Callable[[Case], Result]
@@ -20,7 +20,7 @@ def check_linear(method: Method, run: Run, shape: tuple[int, ...], seed: int) ->
     """For a linear network: its weights, or the weights times the difference from the references (or from zero)."""
     case = make_case(linear, shape, "logit:all", seed)
     weights = _first_layer(case.module).weight.detach().reshape(1, -1, *shape)
-    if method.unit == "score per unit":
+    if is_per_feature_unit(method.unit):
         expected = weights.expand(len(case.x), *weights.shape[1:])
     else:
         origin = case.references.mean(0) if "references" in method.needs else torch.zeros(shape, dtype=case.x.dtype)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor, nn
 
-from rltools.targets.derivative import derivative
+from rltools.targets import TargetFunction
 
 
-class PlainFunction:
+class PlainFunction(TargetFunction):
     """A function `[batch, *feature] -> [batch, k]` as a target function, the same for all rows.
 
     Args:
@@ -62,12 +61,6 @@ class PlainFunction:
         self.seen.append(tuple(lead))
         flat = self.function(x.reshape(-1, *feature))
         return flat.reshape(*lead, flat.shape[1])
-
-    def gradients(self, x: Tensor) -> Tensor:
-        """See `rltools.attributions.TargetFunction`."""
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
-            return derivative(self(leaf), leaf)
 
     def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The outputs as scores of actions, and the chosen actions; by default the best ones."""

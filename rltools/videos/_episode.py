@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay.rows import Row, summed
 from rltools.plots.drawing.labels import MAX_LINE, plain
 from rltools.recording import Episode, Header, Recording, every_step_first
@@ -50,7 +51,7 @@ def explained_of(
     attribution = recording.attribution_of(every_step_first(recording, method, target), episodes=[number])
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     unit, labels, stride = spec.unit, spec.labels, spec.every
-    if unit == "score per unit":
+    if is_per_feature_unit(unit):
         unit, std = "score per standard deviation", std_of((e.states for e in recording), values.shape[-1])
         values = values if std is None else values * std.astype(values.dtype)
     strongest, steps = int(np.nansum(np.abs(values), axis=(0, 2)).argmax()), np.arange(len(values))

@@ -14,43 +14,16 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import Method, find_method
-from rltools.attributions.gradient import gradient
-from rltools.attributions.input_x_gradient import input_x_gradient
 from rltools.errors import RltoolsError
-from rltools.explanation.batches import explained_rows
+from rltools.explanation.batches import FEW, check_passes, explained_now, explained_rows
 from rltools.explanation.references import given_references
 from rltools.explanation.spec import with_groups
-from rltools.policies.base import (
-    ActResult,
-    Context,
-    Policy,
-    check_is_policy,
-    decide,
-    next_state,
-    outputs_and_vjp,
-    positions,
-)
+from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import blank_observations, map_leaves, pick
-from rltools.targets import (
-    Target,
-    Weights,
-    base_head,
-    fitting_target,
-    linear_weights,
-    read_scalars,
-    target_labels,
-    terms,
-)
-from rltools.targets.derivative import derivative
-from rltools.wrappers._last_observation import check_finite, checked_actions, finite_or_nan
-
-_FROM_GRADIENT: dict[Method, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    gradient: lambda gradients, x: gradients,
-    input_x_gradient: np.multiply,
-}
-"""Methods that need only the gradient: from gradients `[row, target, *feature]` and x to their values."""
+from rltools.targets import Target, decision_pass, fitting_target, make_target_function, target_labels
+from rltools.wrappers._last_observation import check_finite, checked_actions
 
 
 @dataclass(frozen=True)
@@ -79,7 +52,8 @@ class StepExplainer:
     target: Target
     references: Tensor | None
     settings: dict[str, Any]
-    weights: Weights | None
+    copies: int
+    tried: bool = True
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -143,73 +117,30 @@ class StepExplainer:
         # The caller may step under no_grad, as evaluation loops do; tensors made in inference mode cannot be leaves.
         with _differentiating():
             x = self.policy.encode(observations)
-            finish = _FROM_GRADIENT.get(self.method)
-            if finish is None:
-                explanation = self._by_method(x, context, act)
+            forward_pass = decision_pass(self.policy, x, context, gradient="gradient" in self.method.needs)
+            acted = act(forward_pass.output)
+            context = Context(
+                acted.context.action, acted.context.scores, context.mask, context.state, None, forward_pass
+            )
+            if self.tried and len(acted.actions) * self.copies <= FEW and x.ndim > 1:
+                f = make_target_function(self.policy, self.target, context, leave_one_out=False)
+                explained = explained_now(f, self.method, x, self.references, self.settings)
             else:
-                explanation = self._from_one_graph(x, context, act, finish)
+                explained = explained_rows(
+                    self.policy,
+                    self.method,
+                    self.target,
+                    x,
+                    context,
+                    self.references,
+                    self.settings,
+                    leave_one_out=False,
+                )
+            explanation = StepExplanation(acted.actions, explained.columns["values"], explained.columns["scores"])
             if not self.policy.state_size:
                 return explanation
             with torch.no_grad():
                 return replace(explanation, state=next_state(self.policy, x.detach(), context))
-
-    def _from_one_graph(
-        self,
-        x: Tensor,
-        context: Context,
-        act: Callable[[Tensor], ActResult],
-        finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> StepExplanation:
-        first = self.policy.heads[0]
-        way = None if self.weights is None else outputs_and_vjp(self.policy, first, x, context)
-        if self.weights is not None and way is not None:
-            output, back = way
-            acted = act(output)
-            action = None if acted.context.action is None else acted.context.action.numpy(force=True)
-            weights = self.weights.of_rows(action, len(acted.actions))
-            # The bookkeeping of a few rows is in NumPy, where each operation takes a tenth of torch's time.
-            through = [back(torch.from_numpy(of_target).to(x.device)) for of_target in weights.swapaxes(0, 1)]
-            scores = (acted.scores[:, None] * weights).sum(2)
-            return self._finished(acted, scores, [gradient.numpy(force=True) for gradient in through], x, finish)
-        leaf = x.requires_grad_()
-        output = self.policy.head(first, leaf.clone(), context)  # a copy: a network may write into what it is given
-        acted = act(output)
-        outputs = {first: output}
-        for term in terms(self.target):
-            if (name := base_head(term, self.policy)) not in outputs:
-                outputs[name] = self.policy.head(name, leaf.clone(), acted.context)
-        scores = read_scalars(self.policy, self.target, acted.context)(outputs)
-        gradients = derivative(scores, leaf).numpy(force=True)
-        return self._finished(acted, scores.numpy(force=True), list(gradients), x, finish)
-
-    def _finished(
-        self,
-        acted: ActResult,
-        scores: np.ndarray,
-        gradients: list[np.ndarray],
-        x: Tensor,
-        finish: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> StepExplanation:
-        stacked = gradients[0][:, None] if len(gradients) == 1 else np.stack(gradients, axis=1)
-        values = finite_or_nan(finish(stacked, x.numpy(force=True)[:, None]))
-        if (missing := np.isnan(scores)).any():  # a target value that does not exist has no attribution
-            values = np.where(missing.reshape(*missing.shape, *[1] * (values.ndim - 2)), np.nan, values)
-        return StepExplanation(acted.actions, values, scores)
-
-    def _by_method(self, x: Tensor, context: Context, act: Callable[[Tensor], ActResult]) -> StepExplanation:
-        with torch.no_grad():
-            acted = act(self.policy.head(self.policy.heads[0], x, context))
-        explained = explained_rows(
-            self.policy,
-            self.method,
-            self.target,
-            x,
-            acted.context,
-            self.references,
-            self.settings,
-            leave_one_out=False,
-        )
-        return StepExplanation(acted.actions, explained.columns["values"], explained.columns["scores"])
 
 
 def _differentiating() -> AbstractContextManager[Any]:
@@ -247,8 +178,11 @@ def explainer(
     parsed = fitting_target(method, declared.needs, target, policy)
     settings = with_groups(declared, declared.settings(parameters), policy.features)
     _try_several(policy)
-    prepared = StepExplainer(policy, declared, parsed, compared, settings, _of_deciding_head(policy, parsed))
-    prepared.explain(blank_observations(policy.observation_space, 1), Context(), prepared.any_actions(1))
+    count = 0 if compared is None else len(compared)
+    cost = check_passes(policy, declared, count, settings)
+    prepared = StepExplainer(policy, declared, parsed, compared, settings, cost.copies)
+    first = replace(prepared, tried=False)
+    first.explain(blank_observations(policy.observation_space, 1), Context(), prepared.any_actions(1))
     return prepared
 
 
@@ -267,10 +201,3 @@ def _try_several(policy: Policy) -> None:
         raise
     except RltoolsError:
         return  # sampled observations may be impossible ones
-
-
-def _of_deciding_head(policy: Policy, target: Target) -> Weights | None:
-    """The target's weights in the outputs of the deciding head; None if it is not a weighted sum of those."""
-    weights = linear_weights(policy, target)
-    of_first = all(base_head(term, policy) == policy.heads[0] for term in terms(target))
-    return weights if of_first else None

@@ -22,7 +22,7 @@ METHOD = '''
 from rltools.attributions import Result, method
 
 
-@method(unit="score", forwards=lambda features, references, settings: 1)
+@method(unit="score", cost=1)
 def {name}(score, x):
     """Whatever {name} is."""
     return Result(x)

@@ -64,27 +64,27 @@ def test_against_one_position_at_a_time(dims, channels, height, width, stride, r
     sizes = {"channel": channels, "y": height, "x": width}
     x = draw(2, *(sizes[name] for name in dims), seed=seed)
     score = PlainFunction(network(channels * height * width, seed), 2, dims=dims)
-    found = blur_saliency(score, x, stride=stride, radius=radius, blur=blur).values
+    result = blur_saliency(score, x, stride=stride, radius=radius, blur=blur).values
     channel = 2 + dims.index("channel")
-    maps = found.sum(channel) if dims.index("y") < dims.index("x") else found.sum(channel).transpose(-1, -2)
+    maps = result.sum(channel) if dims.index("y") < dims.index("x") else result.sum(channel).transpose(-1, -2)
     torch.testing.assert_close(maps, by_hand(score, x, stride, radius, blur), rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(found, found.mean(channel, keepdim=True).expand_as(found))
+    torch.testing.assert_close(result, result.mean(channel, keepdim=True).expand_as(result))
 
 
 def test_stacked_pictures_are_blurred_together():
     dims, x = ("lag", "y", "x", "channel"), draw(2, 3, 6, 5, 2)
     score = PlainFunction(network(180), 2, dims=dims)
-    found = blur_saliency(score, x, stride=2, radius=1.5).values
-    torch.testing.assert_close(found.sum((2, 5)), by_hand(score, x, 2, 1.5, 3.0), rtol=1e-9, atol=1e-12)
+    result = blur_saliency(score, x, stride=2, radius=1.5).values
+    torch.testing.assert_close(result.sum((2, 5)), by_hand(score, x, 2, 1.5, 3.0), rtol=1e-9, atol=1e-12)
 
 
 def test_of_a_linear_network_it_is_the_detail_around_a_place():
     net, x, dims = nn.Sequential(nn.Flatten(), nn.Linear(63, 1)).double(), draw(2, 7, 9), ("y", "x")
-    found = blur_saliency(PlainFunction(net, 1, dims=dims), x, stride=1, radius=2.0).values
+    result = blur_saliency(PlainFunction(net, 1, dims=dims), x, stride=1, radius=2.0).values
     detail = net[1].weight.detach().reshape(7, 9) * (x - blurred(x, dims, 3.0))
     down, across = torch.arange(7.0)[:, None], torch.arange(9.0)
     around = torch.exp(-((down[..., None, None] - down) ** 2 + (across[:, None, None] - across) ** 2) / 8).double()
-    torch.testing.assert_close(found[:, 0], torch.einsum("yxij,bij->byx", around, detail))
+    torch.testing.assert_close(result[:, 0], torch.einsum("yxij,bij->byx", around, detail))
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (1, 7), (9, 5), (20, 30)])
@@ -98,8 +98,8 @@ def test_blurring_is_that_of_the_authors_code(shape, std):
 
 def test_an_even_picture_has_nothing_to_blur():
     x = torch.full((1, 2, 30, 20), 0.7).double()
-    found = blur_saliency(PlainFunction(network(1200), 2, dims=("channel", "y", "x")), x).values
-    assert found.abs().max() < 1e-12
+    result = blur_saliency(PlainFunction(network(1200), 2, dims=("channel", "y", "x")), x).values
+    assert result.abs().max() < 1e-12
 
 
 def test_the_atari_picture_of_the_paper_has_289_places():
@@ -123,15 +123,15 @@ def test_no_more_copies_at_once_than_are_allowed(most_copies):
 def test_single_precision_as_double():
     x, net = draw(2, 20, 20), network(400)
     expected = blur_saliency(PlainFunction(net, 2, dims=("y", "x")), x).values
-    found = blur_saliency(PlainFunction(net.float(), 2, dims=("y", "x")), x.float()).values
-    torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-5)
-    assert found.dtype == torch.float32
+    result = blur_saliency(PlainFunction(net.float(), 2, dims=("y", "x")), x.float()).values
+    torch.testing.assert_close(result.double(), expected, rtol=1e-3, atol=1e-5)
+    assert result.dtype == torch.float32
 
 
 def test_what_cannot_be_meant():
     score, x = PlainFunction(network(12), 2, dims=("y", "x")), draw(2, 3, 4)
-    for wrong, said in {"stride": "stride is 0;", "radius": "radius is 0;", "blur": "blur is 0;"}.items():
-        with pytest.raises(ArgumentError, match=said):
+    for wrong, message in {"stride": "stride is 0;", "radius": "radius is 0;", "blur": "blur is 0;"}.items():
+        with pytest.raises(ArgumentError, match=message):
             blur_saliency(score, x, **{wrong: 0})
     with pytest.raises(ArgumentError, match="these observations have feature"):
         blur_saliency(PlainFunction(network(4), 2), draw(2, 4))
@@ -142,10 +142,10 @@ def test_of_an_agent_that_sees_pictures():
 
     policy = rltools.load_policy("lavagap-cnn-ppo")
     states = np.random.default_rng(0).integers(0, 256, (2, *policy.features.shape), dtype=np.uint8)
-    found = rltools.attribute(policy, states, method="blur_saliency", target="centered:all")
-    assert found.values.shape == (2, len(policy.action_names), *policy.features.shape)
-    np.testing.assert_allclose(found.values.sum(1), 0, atol=1e-5)  # centered scores change by 0 together
-    assert np.abs(found.values).max() > 1e-4
+    result = rltools.attribute(policy, states, method="blur_saliency", target="centered:all")
+    assert result.values.shape == (2, len(policy.action_names), *policy.features.shape)
+    np.testing.assert_allclose(result.values.sum(1), 0, atol=1e-5)  # centered scores change by 0 together
+    assert np.abs(result.values).max() > 1e-4
 
 
 @pytest.mark.parametrize(("dims", "stride"), [(("channel", "y", "x"), 2), (("y", "x", "channel"), 3)])
@@ -154,5 +154,5 @@ def test_as_many_passes_as_it_says(dims, stride):
     score = PlainFunction(network(126), 2, dims=dims)
     blur_saliency(score, draw(3, *shape), stride=stride)
     settings = blur_saliency.defaults | {"stride": stride}
-    assert [copies for _, copies in score.seen] == [blur_saliency.passes(shape, dims, 0, settings)]
-    assert blur_saliency.held(shape, dims, 0, settings) == score.seen[0][1]
+    assert [copies for _, copies in score.seen] == [blur_saliency.cost_of_row(shape, dims, 0, settings).passes]
+    assert blur_saliency.cost_of_row(shape, dims, 0, settings).copies == score.seen[0][1]

@@ -28,8 +28,8 @@ def test_the_standard_error_is_that_of_other_seeds(name, activation):
     method = find_method(name)
     runs = [method(score, x, references=references, seed=seed, **METHODS[name]) for seed in range(200)]
     std = torch.stack([run.values for run in runs]).std(0)
-    said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
-    ratio = (said / std)[std > 1e-9]
+    message = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
+    ratio = (message / std)[std > 1e-9]
     assert 0.9 < ratio.median() < 1.1
 
 
@@ -41,5 +41,5 @@ def test_that_of_decision_change_is_that_of_other_references(references):
     x, method = draw(5, 4), find_method("decision_change")
     runs = [method(score, x, references=draw(references, 4, seed=seed)) for seed in range(200)]
     std = torch.stack([run.values for run in runs]).std(0)
-    said = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
-    assert 0.9 < (said / std)[std > 0].median() < 1.1
+    message = torch.stack([run.standard_error for run in runs]).square().mean(0).sqrt()
+    assert 0.9 < (message / std)[std > 0].median() < 1.1

@@ -89,11 +89,11 @@ class TestDeepLift:
     def test_the_values_sum_to_the_difference(self, activation, seed):
         score = plain(mlp(activation, seed))
         x, references = draw(5, 4, seed=seed), draw(3, 4, seed=seed + 1)
-        found = deep_lift(score, x, references=references)
+        result = deep_lift(score, x, references=references)
         difference = (score(x) - score(references).mean(0)).detach()
-        torch.testing.assert_close(found.values.sum(2), difference, rtol=1e-6, atol=1e-9)
-        torch.testing.assert_close(found.residual, difference - found.values.sum(2), rtol=1e-9, atol=1e-12)
-        assert found.complete.all()
+        torch.testing.assert_close(result.values.sum(2), difference, rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(result.residual, difference - result.values.sum(2), rtol=1e-9, atol=1e-12)
+        assert result.complete.all()
 
     def test_the_rescale_rule_by_hand(self):
         net, x, references = mlp(), draw(5, 4), draw(1, 4, seed=1)
@@ -109,8 +109,8 @@ class TestDeepLift:
     def test_several_references_are_the_mean_of_single_ones(self):
         score, x, references = plain(mlp()), draw(5, 4), draw(3, 4, seed=1)
         single = [deep_lift(score, x, references=state[None]).values for state in references]
-        found = deep_lift(score, x, references=references).values
-        torch.testing.assert_close(found, torch.stack(single).mean(0))
+        result = deep_lift(score, x, references=references).values
+        torch.testing.assert_close(result, torch.stack(single).mean(0))
 
     def test_a_skip_connection_keeps_its_share(self):
         """Captum alone hands back nothing through it."""
@@ -122,7 +122,7 @@ class TestDeepLift:
         assert ((net(x) - net(references))[:, 0] - alone.sum(1)).abs().max() > 0.01
 
     @pytest.mark.parametrize(
-        ("how", "said"),
+        ("how", "message"),
         [
             ("function", r"computes Relu outside the modules that it has a rule for \(ELU, .*Tanh\)"),
             ("bound", "computes Clamp outside"),
@@ -131,16 +131,16 @@ class TestDeepLift:
         ],
     )
     @pytest.mark.parametrize("name", ["deep_lift", "guided_backprop", "captum:DeepLift", "captum:Deconvolution"])
-    def test_what_hooks_would_miss_is_refused(self, name, how, said):
+    def test_what_hooks_would_miss_is_refused(self, name, how, message):
         net = Skip(how)
         if "DeepLift" not in name and name != "deep_lift":
-            said = said.replace(r"\(ELU, .*Tanh\)", r"\(ReLU\)")
-        with pytest.raises(ArgumentError, match=said):
+            message = message.replace(r"\(ELU, .*Tanh\)", r"\(ReLU\)")
+        with pytest.raises(ArgumentError, match=message):
             find_method(name)(plain(net), draw(5, 4), references=draw(2, 4))
         assert left_behind(net) == ([], [])
 
     @pytest.mark.parametrize(
-        ("function", "said"),
+        ("function", "message"),
         [
             (lambda h: torch.log_softmax(h, -1), "LogSoftmax"),
             (torch.tanh, "Tanh"),
@@ -150,7 +150,7 @@ class TestDeepLift:
             (lambda h: torch.ones_like(h) / (4 + h), "Div"),
         ],
     )
-    def test_a_score_that_bends_is_refused(self, function, said):
+    def test_a_score_that_bends_is_refused(self, function, message):
         class Bent(nn.Module):
             def __init__(self):
                 super().__init__()
@@ -159,7 +159,7 @@ class TestDeepLift:
             def forward(self, x):
                 return function(self.inner(x))
 
-        with pytest.raises(ArgumentError, match=f"computes {said} outside"):
+        with pytest.raises(ArgumentError, match=f"computes {message} outside"):
             deep_lift(plain(Bent()), draw(5, 4), references=draw(2, 4))
 
     def test_linear_operations_are_let_through(self):
@@ -170,8 +170,8 @@ class TestDeepLift:
 
             def forward(self, x):
                 scaled = ((x - 0.1) / 2.0).clamp(-100, 100) * torch.ones(4).double()
-                found = self.inner(torch.cat([scaled[:, :1], scaled[:, 1:]], 1).clone())
-                return (found - found.mean(1, keepdim=True))[:, [1, 0]] / 3
+                result = self.inner(torch.cat([scaled[:, :1], scaled[:, 1:]], 1).clone())
+                return (result - result.mean(1, keepdim=True))[:, [1, 0]] / 3
 
         assert deep_lift(plain(Linear()), draw(5, 4), references=draw(2, 4)).residual.abs().max() < 1e-12
 
@@ -184,9 +184,9 @@ class TestDeepLift:
             def forward(self, x):
                 return self.inner(x.clamp(-0.5, 0.5))
 
-        found = deep_lift(plain(Clipped()), 3 * draw(20, 4), references=draw(4, 4))
-        assert found.residual.abs().max() > 0.01
-        assert not found.complete.all()
+        result = deep_lift(plain(Clipped()), 3 * draw(20, 4), references=draw(4, 4))
+        assert result.residual.abs().max() > 0.01
+        assert not result.complete.all()
 
     def test_functions_have_no_modules(self):
         with pytest.raises(ArgumentError, match="this policy is a plain function"):
@@ -233,9 +233,9 @@ class TestAgainstOurs:
     def test_gradients(self, name):
         ours = {"Saliency": "gradient", "InputXGradient": "input_x_gradient"}[name]
         score, x = plain(mlp(nn.Tanh)), draw(6, 4)
-        found = find_method(f"captum:{name}")(score, x).values
-        assert (found < 0).any()
-        torch.testing.assert_close(found, find_method(ours)(score, x).values)
+        result = find_method(f"captum:{name}")(score, x).values
+        assert (result < 0).any()
+        torch.testing.assert_close(result, find_method(ours)(score, x).values)
 
     def test_integrated_gradients(self):
         score, x, references = plain(mlp(nn.ReLU)), draw(6, 4), draw(3, 4, seed=1)
@@ -248,9 +248,9 @@ class TestAgainstOurs:
     def test_shapley(self, name):
         score, x, references = plain(mlp(nn.Tanh)), draw(2, 4), draw(1, 4, seed=1)
         enough = {} if name == "ShapleyValues" else {"n_samples": 200}
-        found = find_method(f"captum:{name}")(score, x, references=references, **enough).values
+        result = find_method(f"captum:{name}")(score, x, references=references, **enough).values
         exact = find_method("shapley")(score, x, references=references).values
-        torch.testing.assert_close(found, exact, rtol=0, atol=1e-6 if name == "ShapleyValues" else 0.05)
+        torch.testing.assert_close(result, exact, rtol=0, atol=1e-6 if name == "ShapleyValues" else 0.05)
 
     def test_ablation(self):
         score, x, references = plain(mlp()), draw(6, 4), draw(3, 4, seed=1)
@@ -260,34 +260,34 @@ class TestAgainstOurs:
                 without = x.clone()
                 without[:, feature] = start[feature]
                 expected[:, :, feature] += (score(x) - score(without)).detach() / 3
-        found = find_method("captum:FeatureAblation")(score, x, references=references).values
-        torch.testing.assert_close(found, expected)
+        result = find_method("captum:FeatureAblation")(score, x, references=references).values
+        torch.testing.assert_close(result, expected)
         one_by_one = find_method("captum:Occlusion")(score, x, references=references).values
         torch.testing.assert_close(one_by_one, expected)
 
     def test_groups_share_evenly(self):
         score, x, references = plain(mlp()), draw(6, 4), draw(1, 4, seed=1)
         groups = ((0, 3), (1,), (2,))
-        found = find_method("captum:FeatureAblation")(score, x, references=references, groups=groups).values
+        result = find_method("captum:FeatureAblation")(score, x, references=references, groups=groups).values
         without = x.clone()
         without[:, [0, 3]] = references[0, [0, 3]]
-        torch.testing.assert_close(found[:, :, [0, 3]].sum(2), (score(x) - score(without)).detach())
-        assert torch.equal(found[:, :, 0], found[:, :, 3])
+        torch.testing.assert_close(result[:, :, [0, 3]].sum(2), (score(x) - score(without)).detach())
+        assert torch.equal(result[:, :, 0], result[:, :, 3])
 
     def test_windows_as_files_hold_them(self):
         net = nn.Sequential(nn.Flatten(), mlp(features=12)).double()
         score, x = PlainFunction(net, 2, dims=("channel", "y", "x")), draw(3, 2, 2, 3)
-        found = find_method("captum:Occlusion")(
+        result = find_method("captum:Occlusion")(
             score, x, references=draw(1, 2, 2, 3), sliding_window_shapes=[2, 2, 1], strides=[2, 2, 1]
         )
-        assert torch.equal(found.values[:, :, 0, 0], found.values[:, :, 1, 1])
+        assert torch.equal(result.values[:, :, 0, 0], result.values[:, :, 1, 1])
 
     def test_deep_lift_shap(self):
         score, x = plain(mlp()), draw(6, 4)
         for count in (1, 3):
             references = draw(count, 4, seed=1)
-            found = find_method("captum:DeepLiftShap")(score, x, references=references)
-            torch.testing.assert_close(found.values, deep_lift(score, x, references=references).values)
+            result = find_method("captum:DeepLiftShap")(score, x, references=references)
+            torch.testing.assert_close(result.values, deep_lift(score, x, references=references).values)
 
 
 class TestCalling:
@@ -298,26 +298,26 @@ class TestCalling:
     @pytest.mark.parametrize("name", ["KernelShap", "ShapleyValueSampling", "GradientShap", "Lime"])
     def test_draws(self, name):
         """From the seed, the same for all rows, and no global state moves."""
-        found, score, x, references = find_method(f"captum:{name}"), plain(mlp()), draw(3, 4), draw(2, 4)
+        result, score, x, references = find_method(f"captum:{name}"), plain(mlp()), draw(3, 4), draw(2, 4)
         states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
-        first = found(score, x, references=references, n_samples=6).values
-        assert torch.equal(first, found(score, x, references=references, n_samples=6).values)
+        first = result(score, x, references=references, n_samples=6).values
+        assert torch.equal(first, result(score, x, references=references, n_samples=6).values)
         assert torch.equal(states[0], torch.get_rng_state())
         assert np.array_equal(states[1], np.random.get_state()[1])  # noqa: NPY002
         assert states[2] == random.getstate()
-        alone = found(score.rows(torch.tensor([2])), x[2:], references=references, n_samples=6).values
+        alone = result(score.rows(torch.tensor([2])), x[2:], references=references, n_samples=6).values
         torch.testing.assert_close(first[2:], alone)
         if name != "Lime":  # which finds all zero here
-            other = found(score, x, references=references, n_samples=6, seed=1).values
+            other = result(score, x, references=references, n_samples=6, seed=1).values
             assert not torch.equal(first, other)
 
     @pytest.mark.parametrize("name", ["FeatureAblation", "IntegratedGradients", "KernelShap"])
     def test_memory_is_bounded_and_changes_nothing(self, name):
         net, x, references = mlp(), draw(3, 4), draw(2, 4)
         little = PlainFunction(net, 2, most_copies=6)
-        found = find_method(f"captum:{name}")
-        small = found(little, x, references=references).values
-        torch.testing.assert_close(small, found(plain(net), x, references=references).values)
+        result = find_method(f"captum:{name}")
+        small = result(little, x, references=references).values
+        torch.testing.assert_close(small, result(plain(net), x, references=references).values)
         assert max(rows for rows, *_ in little.seen) <= 6
 
     def test_each_row_has_its_own_score(self):
@@ -332,28 +332,28 @@ class TestCalling:
             every = make_target_function(policy, parse_target("logit:all", policy), Context())
             both = find_method(ours)(every, x, references=references).values
             expected = both[range(4), [0, 1, 1, 0]]
-            found = find_method(f"captum:{name}")(score, x, references=references).values[:, 0]
-            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-2)
+            result = find_method(f"captum:{name}")(score, x, references=references).values[:, 0]
+            torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-2)
 
     def test_declarations(self):
-        found = find_method("captum:IntegratedGradients")
-        assert found is captum_method("captum:IntegratedGradients")
-        assert (found.name, found.unit, found.needs) == (
+        result = find_method("captum:IntegratedGradients")
+        assert result is captum_method("captum:IntegratedGradients")
+        assert (result.name, result.unit, result.needs) == (
             "captum:IntegratedGradients",
             "score",
             {"gradient", "references"},
         )
-        assert found.defaults == {"n_steps": 50}
-        assert found.forwards(4, 8, found.defaults) == 800
-        assert found.description == "IntegratedGradients, as Captum computes it."
+        assert result.defaults == {"n_steps": 50}
+        assert result.cost(4, 8, result.defaults).passes == 800
+        assert result.description == "IntegratedGradients, as Captum computes it."
         saliency = find_method("captum:Saliency")
         assert (saliency.unit, saliency.needs, saliency.defaults) == ("score per unit", {"gradient"}, {})
         kernel = find_method("captum:KernelShap")
         assert kernel.defaults == {"n_samples": 25, "groups": None, "seed": 0}
-        assert find_method("captum:ShapleyValues").forwards(3, 2, {"groups": None}) == 2 * 3 * 6
+        assert find_method("captum:ShapleyValues").cost(3, 2, {"groups": None}).passes == 2 * 3 * 6
 
     @pytest.mark.parametrize(
-        ("name", "error", "said"),
+        ("name", "error", "message"),
         [
             ("captum:Salience", UnknownNameError, "did you mean captum:Saliency"),
             ("captum:LayerGradCam", ArgumentError, "it explains layers or neurons.*There are captum:Int"),
@@ -362,8 +362,8 @@ class TestCalling:
             ("captum:NoiseTunnel", ArgumentError, "take smooth_grad"),
         ],
     )
-    def test_what_is_not_offered(self, name, error, said):
-        with pytest.raises(error, match=said):
+    def test_what_is_not_offered(self, name, error, message):
+        with pytest.raises(error, match=message):
             find_method(name)
 
     def test_they_are_not_in_the_list(self):
@@ -395,8 +395,8 @@ class TestCalling:
 
     def test_no_rows(self):
         for name in ("captum:Saliency", "captum:KernelShap", "deep_lift", "guided_backprop"):
-            found = find_method(name)(plain(mlp()), draw(0, 4), references=draw(2, 4))
-            assert found.values.shape == (0, 2, 4)
+            result = find_method(name)(plain(mlp()), draw(0, 4), references=draw(2, 4))
+            assert result.values.shape == (0, 2, 4)
 
 
 class OfADict(nn.Module):
@@ -412,10 +412,12 @@ def test_from_a_recording_of_dict_observations(tmp_path, make_env):
     """End to end: recorded, explained, opened again, summarized."""
     torch.manual_seed(0)
     space = Dict({"arm": Box(-9, 9, (3,), np.float32), "hand": Box(-9, 9, (2,), np.float32)})
-    seen = {"arm": np.ones(3, np.float32), "hand": np.zeros(2, np.float32)}
+    calls = {"arm": np.ones(3, np.float32), "hand": np.zeros(2, np.float32)}
 
     def observed(env):
-        return {key: (value + env.np_random.normal(size=value.shape)).astype(np.float32) for key, value in seen.items()}
+        return {
+            key: (value + env.np_random.normal(size=value.shape)).astype(np.float32) for key, value in calls.items()
+        }
 
     env = make_env(
         observation_space=space,
@@ -428,8 +430,8 @@ def test_from_a_recording_of_dict_observations(tmp_path, make_env):
         rltools.explain(recording, policy, method=name)
     rltools.explain(recording, policy, method="gradient")
     again = rltools.open_recording(tmp_path / "run")
-    found = {name: again.attribution(method=name).values for name in ("captum:Saliency", "gradient")}
-    np.testing.assert_allclose(found["captum:Saliency"], found["gradient"], rtol=1e-5, atol=1e-6)
-    assert found["gradient"].shape == (15, 1, 5)
+    result = {name: again.attribution(method=name).values for name in ("captum:Saliency", "gradient")}
+    np.testing.assert_allclose(result["captum:Saliency"], result["gradient"], rtol=1e-5, atol=1e-6)
+    assert result["gradient"].shape == (15, 1, 5)
     assert again.attribution(method="deep_lift").residual.max() < 1e-5
     assert rltools.summarize(again, method="captum:Saliency").method == "captum:Saliency"

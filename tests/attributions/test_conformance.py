@@ -4,7 +4,7 @@ import torch
 
 from rltools.attributions import Result, find_method, method, method_names
 from rltools.errors import MethodError, UnknownNameError
-from rltools.targets.derivative import derivative
+from rltools.targets.function import derivative
 from rltools.testing import check_attribution
 
 
@@ -15,12 +15,12 @@ def test_every_method_of_the_folder(name):
 
 @pytest.mark.parametrize("name", method_names())
 def test_every_method_describes_itself(name):
-    found = find_method(name)
-    assert found.name == name
-    assert found.description.endswith(".")
-    assert found.forwards(8, 8, found.defaults) >= (0 if found.control else 1)
-    assert found.description.startswith("Control: ") == found.control
-    assert set(found.settings({})) == set(found.defaults)
+    result = find_method(name)
+    assert result.name == name
+    assert result.description.endswith(".")
+    assert result.cost(8, 8, result.defaults).passes >= (0 if result.control else 1)
+    assert result.description.startswith("Control: ") == result.control
+    assert set(result.settings({})) == set(result.defaults)
 
 
 def slopes(score, x):
@@ -29,7 +29,7 @@ def slopes(score, x):
 
 
 def declared(function, axioms=(), unit="score per unit", needs=("gradient",)):
-    return method(unit=unit, needs=needs, axioms=axioms, forwards=lambda features, references, settings: 2)(function)
+    return method(unit=unit, needs=needs, axioms=axioms, cost=2)(function)
 
 
 def absolute(score, x):
@@ -74,9 +74,9 @@ def leaving_gradients(score, x):
 
 
 def writing(score, x):
-    found = slopes(score, x)
+    result = slopes(score, x)
     x += 1
-    return Result(found)
+    return Result(result)
 
 
 def requiring(score, x):
@@ -106,18 +106,18 @@ def half_explained(score, x, *, references):
 
 
 def first_feature_favored(score, x):
-    found = slopes(score, x)
-    found.flatten(2)[:, :, 0] *= 2
-    return Result(found)
+    result = slopes(score, x)
+    result.flatten(2)[:, :, 0] *= 2
+    return Result(result)
 
 
 def smeared(score, x):
-    found = slopes(score, x)
-    return Result(found + 1e-3 * found.flatten(2).mean(2).reshape(*found.shape[:2], *[1] * (x.ndim - 1)))
+    result = slopes(score, x)
+    return Result(result + 1e-3 * result.flatten(2).mean(2).reshape(*result.shape[:2], *[1] * (x.ndim - 1)))
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "message"),
     [
         (declared(absolute, {"linear"}), "linear: absolute of a linear network is wrong"),
         (declared(of_the_batch), "rows that come"),
@@ -132,13 +132,13 @@ def smeared(score, x):
         (declared(slopes, {"fair"}), "unknown axioms fair; there are linear, dummy"),
     ],
 )
-def test_what_breaks_a_promise_is_found(broken, said):
-    with pytest.raises(AssertionError, match=said):
+def test_what_breaks_a_promise_is_found(broken, message):
+    with pytest.raises(AssertionError, match=message):
         check_attribution(broken)
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "message"),
     [
         (declared(only_some_rows), r"only_some_rows returned values of \(3, 3, 4\); they must be of shape \(5, 3, 4\)"),
         (declared(writing), "writing wrote into its input"),
@@ -149,8 +149,8 @@ def test_what_breaks_a_promise_is_found(broken, said):
         (declared(without_target), "without_target returned values of"),
     ],
 )
-def test_what_breaks_the_contract_is_named(broken, said):
-    with pytest.raises(MethodError, match=f"^method {said}"):
+def test_what_breaks_the_contract_is_named(broken, message):
+    with pytest.raises(MethodError, match=f"^method {message}"):
         check_attribution(broken)
 
 

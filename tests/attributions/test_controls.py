@@ -28,9 +28,8 @@ def test_only_controls_say_no_more_than_an_order():
     """What is on disk tells a control by its unit."""
     controls = {name for name in method_names() if find_method(name).control}
     assert controls == {name for name in method_names() if find_method(name).unit == "rank"} == {"random", "std"}
-    for unit, control in (("rank", False), ("score", True)):
-        with pytest.raises(MethodError, match=f"unit '{unit}' and control={control}"):
-            method(unit=unit, control=control, forwards=lambda features, references, settings: 0)(print)
+    with pytest.raises(MethodError, match=r"the unit .steps.; units are .score per unit., "):
+        method(unit="steps", cost=0)(print)
 
 
 def test_neither_asks_the_network(score):
@@ -41,10 +40,10 @@ def test_neither_asks_the_network(score):
 
 class TestRandom:
     def test_one_draw_for_all_rows_and_targets(self, score):
-        found = random(score, draw(3, 4, 5)).values
-        assert found.shape == (3, 2, 4, 5)
-        assert (found == found[0, 0]).all()
-        assert len(found[0, 0].unique()) == 20
+        result = random(score, draw(3, 4, 5)).values
+        assert result.shape == (3, 2, 4, 5)
+        assert (result == result[0, 0]).all()
+        assert len(result[0, 0].unique()) == 20
 
     def test_is_drawn_from_its_seed(self, score):
         x = draw(3, 40, 50)
@@ -53,9 +52,9 @@ class TestRandom:
         assert abs(float(torch.corrcoef(torch.stack([first[0, 0].flatten(), other[0, 0].flatten()]))[0, 1])) < 0.1
 
     def test_is_standard_normal(self, score):
-        found = random(score, draw(1, 40, 50)).values[0, 0]
-        assert abs(float(found.mean())) < 0.1
-        assert abs(float(found.std()) - 1) < 0.1
+        result = random(score, draw(1, 40, 50)).values[0, 0]
+        assert abs(float(result.mean())) < 0.1
+        assert abs(float(result.std()) - 1) < 0.1
 
     def test_is_the_same_in_float32(self, score):
         x = draw(1, 4, 5)
@@ -65,8 +64,8 @@ class TestRandom:
 class TestDeviation:
     def test_is_that_of_the_references(self, score):
         references = draw(9, 4, 5)
-        found = std(score, draw(3, 4, 5, seed=1), references=references).values
-        torch.testing.assert_close(found, references.std(0, correction=0).expand(3, 2, 4, 5))
+        result = std(score, draw(3, 4, 5, seed=1), references=references).values
+        torch.testing.assert_close(result, references.std(0, correction=0).expand(3, 2, 4, 5))
 
     def test_of_one_reference_is_nothing(self, score):
         assert not std(score, draw(2, 4, 5), references=draw(1, 4, 5)).values.any()

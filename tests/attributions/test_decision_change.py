@@ -63,16 +63,16 @@ def test_it_keeps_what_it_declares():
 def test_what_it_declares():
     assert decision_change.unit == "share"
     assert decision_change.needs == {"references", "decision"}
-    assert decision_change.forwards(8, 32, {"groups": None}) == 9 * 32
+    assert decision_change.cost(8, 32, {"groups": None}).passes == 9 * 32
 
 
 class TestChoices:
-    @given(features=st.integers(1, 5), references=st.integers(2, 6), seed=st.integers(0, 2**16))
+    @given(features=st.integers(1, 5), n_references=st.integers(2, 6), seed=st.integers(0, 2**16))
     @quick
     def test_against_one_replacement_at_a_time(self, features, n_references, seed):
         policy = policy_of(Discrete(3), features, seed=seed)
         x, references = draw(4, features, seed=seed), 2 * draw(n_references, features, seed=seed + 1)
-        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
+        result = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
         values, errors = by_hand(
             lambda state: policy.head("logit", state[None], Context()).argmax(1),
             x,
@@ -80,36 +80,36 @@ class TestChoices:
             each(features),
             torch.ne,
         )
-        torch.testing.assert_close(found.values, values)
-        torch.testing.assert_close(found.standard_error, errors)
+        torch.testing.assert_close(result.values, values)
+        torch.testing.assert_close(result.standard_error, errors)
 
     @given(seed=st.integers(0, 2**16))
     @quick
     def test_several_at_once(self, seed):
         policy = policy_of(MultiDiscrete([3, 2]), outputs=5, seed=seed)
         x, references = draw(3, 4, seed=seed), 2 * draw(4, 4, seed=seed + 1)
-        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
+        result = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
 
         def decide(state):
             logits = policy.head("logit", state[None], Context())
             return torch.cat([part.argmax(1) for part in logits.split([3, 2], 1)])
 
         values, errors = by_hand(decide, x, references, each(4), torch.ne)
-        torch.testing.assert_close(found.values, values)
-        torch.testing.assert_close(found.standard_error, errors)
+        torch.testing.assert_close(result.values, values)
+        torch.testing.assert_close(result.standard_error, errors)
 
     def test_among_allowed_actions(self):
         policy = policy_of(Discrete(3), masked=True)
         x, references = draw(20, 4), 3 * draw(8, 4, seed=1)
-        one = torch.zeros(20, 3, dtype=torch.bool)
-        one[:, 2] = True
+        single = torch.zeros(20, 3, dtype=torch.bool)
+        single[:, 2] = True
         forced = decision_change(
-            make_target_function(policy, Target("decision"), Context(mask=one)), x, references=references
+            make_target_function(policy, Target("decision"), Context(mask=single)), x, references=references
         )
         assert not forced.values.any()
         assert not forced.standard_error.any()
         two = torch.tensor([True, False, True]).expand(20, 3)
-        found = decision_change(
+        result = decision_change(
             make_target_function(policy, Target("decision"), Context(mask=two)), x, references=references
         )
         values, _ = by_hand(
@@ -119,15 +119,15 @@ class TestChoices:
             each(4),
             torch.ne,
         )
-        torch.testing.assert_close(found.values, values)
+        torch.testing.assert_close(result.values, values)
 
     def test_decisions_have_no_distance(self):
         score = PlainFunction(lambda x: 7 * (x[:, :1] > 0).double(), 1, categorical=True)
-        found = decision_change(
+        result = decision_change(
             score, torch.tensor([[1.0, 1.0]]).double(), references=torch.tensor([[-1.0, -1.0]]).double()
         )
-        assert found.values[0, 0].tolist() == [1.0, 0.0]
-        assert found.standard_error is None, "one reference says nothing of others"
+        assert result.values[0, 0].tolist() == [1.0, 0.0]
+        assert result.standard_error is None, "one reference says nothing of others"
 
 
 class TestContinuous:
@@ -137,18 +137,18 @@ class TestContinuous:
         space = Box(np.float32([-0.5, 0]), np.float32([0.5, 4]))
         policy = policy_of(space, outputs=2, seed=seed)
         x, references = draw(3, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1)
-        found = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
+        result = decision_change(make_target_function(policy, Target("decision"), Context()), x, references=references)
         values, errors = by_hand(
             lambda state: torch.as_tensor(policy.act(state[None].numpy(), Context()).actions[0] / np.float32([1, 4])),
             x,
             references,
             each(4),
-            lambda one, other: (one - other).abs(),
+            lambda single, other: (single - other).abs(),
         )
-        torch.testing.assert_close(found.values, values, rtol=1e-4, atol=1e-6)
-        torch.testing.assert_close(found.standard_error, errors, rtol=1e-4, atol=1e-6)
-        assert (found.values >= 0).all()
-        assert (found.values <= 1).all()
+        torch.testing.assert_close(result.values, values, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(result.standard_error, errors, rtol=1e-4, atol=1e-6)
+        assert (result.values >= 0).all()
+        assert (result.values <= 1).all()
 
     def test_a_feature_that_is_not_read_moves_nothing_whatever_the_size_of_a_batch(self):
         net = network(7, 2).float()
@@ -168,20 +168,20 @@ class TestGroups:
         policy = policy_of(Discrete(3), seed=seed)
         x, references, groups = draw(4, 4, seed=seed), 2 * draw(5, 4, seed=seed + 1), ((0, 2), (3,), (1,))
         score = make_target_function(policy, Target("decision"), Context())
-        found = decision_change(score, x, references=references, groups=groups)
+        result = decision_change(score, x, references=references, groups=groups)
         values, errors = by_hand(
             lambda state: policy.head("logit", state[None], Context()).argmax(1), x, references, groups, torch.ne
         )
-        torch.testing.assert_close(found.values, values)
-        torch.testing.assert_close(found.standard_error, errors)
+        torch.testing.assert_close(result.values, values)
+        torch.testing.assert_close(result.standard_error, errors)
 
     def test_a_single_group_is_another_state(self):
         policy = policy_of(Discrete(3))
         x, references = draw(6, 4), draw(9, 4, seed=1)
         score = make_target_function(policy, Target("decision"), Context())
-        found = decision_change(score, x, references=references, groups=((0, 1, 2, 3),)).values.sum(2)
+        result = decision_change(score, x, references=references, groups=((0, 1, 2, 3),)).values.sum(2)
         others = score(references)[:, 0]
-        torch.testing.assert_close(found, (score(x) != others).double().mean(1, keepdim=True))
+        torch.testing.assert_close(result, (score(x) != others).double().mean(1, keepdim=True))
 
     def test_pictures_by_region(self):
         torch.manual_seed(0)
@@ -189,12 +189,12 @@ class TestGroups:
         space = Box(0, 255, (3, 8, 8), np.uint8)
         policy = TorchPolicy(net, space, Discrete(2))
         states = np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), np.uint8)
-        found = attribute(policy, states, method="decision_change", references=states[:4], groups="summary")
-        assert found.values.shape == (6, 1, 3, 8, 8)
-        values = found.values.reshape(6, -1)
+        result = attribute(policy, states, method="decision_change", references=states[:4], groups="summary")
+        assert result.values.shape == (6, 1, 3, 8, 8)
+        values = result.values.reshape(6, -1)
         for _, places in policy.features.groups(merged=True):
             assert np.ptp(values[:, places], axis=1).max() == 0
-        assert found.spec.parameters["groups"] == "summary"
+        assert result.spec.parameters["groups"] == "summary"
 
 
 class TestBounds:
@@ -202,24 +202,24 @@ class TestBounds:
     def test_so_many_copies_at_once_and_no_more(self, most):
         score = PlainFunction(lambda x: (x.sum(1, keepdim=True) > 0).double(), 1, categorical=True, most_copies=most)
         x, references = draw(3, 5), draw(4, 5, seed=1)
-        found = decision_change(score, x, references=references)
+        result = decision_change(score, x, references=references)
         expected = by_hand(lambda state: state.sum(0, keepdim=True) > 0, x, references, each(5), torch.ne)
-        torch.testing.assert_close(found.values, expected[0])
+        torch.testing.assert_close(result.values, expected[0])
         assert all(np.prod(lead) <= max(most, len(x)) for lead in score.seen)
 
     def test_no_rows(self):
         score = PlainFunction(lambda x: (x[:, :2] > 0).double(), 2, categorical=True)
-        found = decision_change(score, draw(0, 3), references=draw(2, 3))
-        assert found.values.shape == found.standard_error.shape == (0, 2, 3)
+        result = decision_change(score, draw(0, 3), references=draw(2, 3))
+        assert result.values.shape == result.standard_error.shape == (0, 2, 3)
 
     def test_what_is_no_number_is_not_a_change(self):
         policy = policy_of(Discrete(3))
         x = draw(3, 4)
         x[1] = torch.nan
-        found = decision_change(
+        result = decision_change(
             make_target_function(policy, Target("decision"), Context()), x, references=draw(2, 4, seed=1)
         )
-        assert found.values.isnan().all(2).any(1).tolist() == [False, True, False]
+        assert result.values.isnan().all(2).any(1).tolist() == [False, True, False]
 
     def test_states_to_compare_with_are_needed(self):
         with pytest.raises(ArgumentError, match="decision_change compares each state with reference states"):
@@ -231,13 +231,13 @@ class TestOfAPolicy:
         policy = load_policy("cartpole-ppo")
         recording = record(policy, episodes=3, max_steps=40, directory=tmp_path / "run")
         explain(recording, policy, method="decision_change", references=16)
-        found = recording.attribution("decision_change")
-        assert (found.target, found.labels, found.unit) == ("decision", ("decision",), "share")
-        assert found.values.min() == 0
-        assert 0 < found.values.max() <= 1
+        result = recording.attribution("decision_change")
+        assert (result.target, result.labels, result.unit) == ("decision", ("decision",), "share")
+        assert result.values.min() == 0
+        assert 0 < result.values.max() <= 1
         other = record(policy, episodes=3, max_steps=40, directory=tmp_path / "other")
         explain(other, policy, method="decision_change", references=16, max_batch=50)
-        np.testing.assert_allclose(other.attribution("decision_change").values, found.values, atol=1e-6)
+        np.testing.assert_allclose(other.attribution("decision_change").values, result.values, atol=1e-6)
         data = recording.to_xarray(method="decision_change")
         assert list(data["target"].values) == ["decision"]
 
@@ -258,7 +258,7 @@ class TestOfAPolicy:
         model = sorted((zoo / "ppo" / "LunarLander-v2_1").glob("*.zip"))[0]
         policy = load_policy(model, normalize=False)
         flying = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32) * np.float32([0.3] * 6 + [0] * 2)
-        found = attribute(policy, flying, method="decision_change", references=flying[:32])
-        contacts = found.values[:, 0, 6:]
+        result = attribute(policy, flying, method="decision_change", references=flying[:32])
+        contacts = result.values[:, 0, 6:]
         assert not contacts.any(), "they are the same in every state"
-        assert found.values[:, 0, :6].mean(0).min() > 0
+        assert result.values[:, 0, :6].mean(0).min() > 0

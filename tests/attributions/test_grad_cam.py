@@ -51,14 +51,14 @@ class TestValues:
     @quick
     def test_by_hand(self, seed, batch):
         net, x = cnn(seed), draw(batch, 2, 4, 5, seed=seed)
-        found = grad_cam(pictures(net), x).values
+        result = grad_cam(pictures(net), x).values
         maps = net[:3](x).detach().requires_grad_()  # 2 by 3 places
         for target in range(2):
             (slopes,) = torch.autograd.grad(net[3:](maps)[:, target].sum(), maps)
             cam = sum(slopes[:, c].mean((1, 2))[:, None, None] * maps[:, c] for c in range(4)).detach()
             large = functional.interpolate(cam[:, None], (4, 5), mode="bilinear")[:, 0]
-            torch.testing.assert_close(found[:, target].sum(1), large)
-            assert torch.equal(found[:, target, 0], found[:, target, 1])
+            torch.testing.assert_close(result[:, target].sum(1), large)
+            assert torch.equal(result[:, target, 0], result[:, target, 1])
 
     def test_where_one_place_counts(self):
         """A filter of ones and a head that reads one place: the map is the state itself, weighted by 1 of 9."""
@@ -75,8 +75,8 @@ class TestValues:
         net = cnn()
         last = around(net, lambda x: net(x.permute(0, 3, 1, 2)), dims=("y", "x", "channel"))
         x = draw(3, 2, 4, 5)
-        found = grad_cam(last, x.permute(0, 2, 3, 1)).values.permute(0, 1, 4, 2, 3)
-        torch.testing.assert_close(found, grad_cam(pictures(net), x).values)
+        result = grad_cam(last, x.permute(0, 2, 3, 1)).values.permute(0, 1, 4, 2, 3)
+        torch.testing.assert_close(result, grad_cam(pictures(net), x).values)
 
     def test_positive_is_what_is_left_of_it(self):
         net, x = cnn(activation=nn.Tanh), draw(3, 2, 4, 5)
@@ -94,9 +94,9 @@ class TestValues:
     def test_a_target_that_no_map_feeds_is_zero(self):
         net = cnn()
         score = around(net, lambda x: torch.stack([net(x)[:, 0], x.flatten(1).sum(1)], 1))
-        found = grad_cam(score, draw(2, 2, 4, 5)).values
-        assert found[:, 0].any()
-        assert not found[:, 1].any()
+        result = grad_cam(score, draw(2, 2, 4, 5)).values
+        assert result[:, 0].any()
+        assert not result[:, 1].any()
 
     def test_no_rows(self):
         assert grad_cam(pictures(cnn()), draw(0, 2, 4, 5)).values.shape == (0, 2, 2, 4, 5)
@@ -115,9 +115,9 @@ class TestLayers:
                 self.actor, self.critic = cnn(1), cnn(2)
 
             def forward(self, x):
-                found = self.actor(x)
+                result = self.actor(x)
                 self.critic(x)
-                return found
+                return result
 
         net, x = TwoTowers(), draw(2, 2, 4, 5)
         assert torch.equal(grad_cam(pictures(net), x).values, grad_cam(pictures(net.actor), x).values)
@@ -135,15 +135,15 @@ class TestLayers:
         torch.testing.assert_close(alone, alone[..., :1, :1].expand_as(alone))
 
     @pytest.mark.parametrize(
-        ("layer", "said"),
+        ("layer", "message"),
         [
             ("conv", "no layer 'conv'; its convolutions are 0, 2"),
-            ("5", r"gives \[2, 2\] for 2 pictures.*: 0, 2"),
+            ("5", r"gives \[2, 2\] for 2 images.*: 0, 2"),
         ],
     )
-    def test_wrong_names(self, layer, said):
+    def test_wrong_names(self, layer, message):
         net = cnn()
-        with pytest.raises(ArgumentError, match=said):
+        with pytest.raises(ArgumentError, match=message):
             grad_cam(pictures(net), draw(2, 2, 4, 5), layer=layer)
         assert not hooks(net)
 
@@ -155,7 +155,7 @@ class TestLayers:
 
 class TestRefusals:
     def test_vectors(self):
-        with pytest.raises(ArgumentError, match="one picture with axes y and x, and these have the axes feature"):
+        with pytest.raises(ArgumentError, match="one image with axes y and x, and these have the axes feature"):
             grad_cam(PlainFunction(nn.Linear(3, 2).double(), 2), draw(2, 3))
 
     def test_functions(self):
@@ -206,7 +206,7 @@ def test_a_policy_of_stable_baselines(shared):
     states = np.random.default_rng(0).integers(0, 256, (2, 40, 44, 3), np.uint8)
     x = policy.encode(states)
     for target in ("centered:all", "value"):
-        found = grad_cam(make_target_function(policy, parse_target(target, policy), Context()), x).values
+        result = grad_cam(make_target_function(policy, parse_target(target, policy), Context()), x).values
         extractor = network.pi_features_extractor if target != "value" else network.vf_features_extractor
         maps = extractor.cnn[:5](x.permute(0, 3, 1, 2) / 255).detach().requires_grad_()
         features = extractor.linear(extractor.cnn[5:](maps))
@@ -219,6 +219,6 @@ def test_a_policy_of_stable_baselines(shared):
             (slopes,) = torch.autograd.grad(outputs[:, place].sum(), maps, retain_graph=True)
             cam = (slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True).detach()
             expected = functional.interpolate(cam, (40, 44), mode="bilinear")[:, 0]
-            torch.testing.assert_close(found[:, place].sum(3), expected, rtol=1e-4, atol=1e-7)
+            torch.testing.assert_close(result[:, place].sum(3), expected, rtol=1e-4, atol=1e-7)
     assert not hooks(network)
     assert not [parameter for parameter in network.parameters() if parameter.grad is not None]

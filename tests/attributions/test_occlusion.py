@@ -42,7 +42,7 @@ def one_by_one(net, x, references, replacement, groups):
 
 @given(
     features=st.integers(1, 7),
-    references=st.integers(1, 3),
+    n_references=st.integers(1, 3),
     replacement=st.sampled_from(["resample", "mean", "zero"]),
     parts=st.integers(0, 3),
     seed=st.integers(0, 2**16),
@@ -53,19 +53,19 @@ def test_against_one_replacement_at_a_time(features, n_references, replacement, 
     references = draw(n_references, features, seed=seed + 1)
     order = torch.randperm(features, generator=torch.Generator().manual_seed(seed)).tolist()
     groups = tuple(tuple(order[part::parts]) for part in range(min(parts, features))) or None
-    found = occlusion(PlainFunction(net, 2), x, references=references, replacement=replacement, groups=groups)
+    result = occlusion(PlainFunction(net, 2), x, references=references, replacement=replacement, groups=groups)
     expected = one_by_one(net, x, references, replacement, groups or [(place,) for place in range(features)])
-    torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(result.values, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("replacement", ["resample", "mean", "zero"])
 def test_of_a_linear_network(replacement):
     net, x, references = nn.Linear(4, 2).double(), draw(5, 4), draw(3, 4, seed=1)
-    found = occlusion(PlainFunction(net, 2), x, references=references, replacement=replacement).values
+    result = occlusion(PlainFunction(net, 2), x, references=references, replacement=replacement).values
     origin = torch.zeros(4) if replacement == "zero" else references.mean(0)
-    torch.testing.assert_close(found, net.weight.detach() * (x - origin)[:, None])
+    torch.testing.assert_close(result, net.weight.detach() * (x - origin)[:, None])
     if replacement == "zero":
-        torch.testing.assert_close(found, find_method("input_x_gradient")(PlainFunction(net, 2), x).values)
+        torch.testing.assert_close(result, find_method("input_x_gradient")(PlainFunction(net, 2), x).values)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -97,8 +97,8 @@ def test_as_many_passes_as_it_says(features):
     score, x, references = PlainFunction(mlp(features), 2), draw(4, features), draw(3, features, seed=1)
     occlusion(score, x, references=references)
     assert sum(copies for _, copies in score.seen) == 12 * 3
-    assert occlusion.forwards(features, 3, occlusion.defaults) == 12 * 3
-    assert occlusion.copies(features, 3, occlusion.defaults) == 12
+    assert occlusion.cost(features, 3, occlusion.defaults).passes == 12 * 3
+    assert occlusion.cost(features, 3, occlusion.defaults).copies == 12
 
 
 def test_pictures_by_group():
@@ -106,26 +106,26 @@ def test_pictures_by_group():
     x, references = draw(2, 2, 2, 3), draw(1, 2, 2, 3, seed=1)
     groups = (tuple(range(6)), tuple(range(6, 12)))
     score = PlainFunction(net, 1, dims=("channel", "y", "x"))
-    found = occlusion(score, x, references=references, groups=groups).values
+    result = occlusion(score, x, references=references, groups=groups).values
     shares = (net[1].weight.detach().reshape(2, 2, 3) * (x - references)).flatten(2).sum(2)
-    torch.testing.assert_close(found, (shares / 6)[:, None, :, None, None].expand(2, 1, 2, 2, 3))
+    torch.testing.assert_close(result, (shares / 6)[:, None, :, None, None].expand(2, 1, 2, 2, 3))
 
 
 def test_rows_that_are_not_finite_stay_among_themselves():
     x = draw(3, 4)
     x[1, 2] = torch.nan
-    found = occlusion(PlainFunction(mlp(4), 2), x, references=draw(2, 4, seed=1)).values
-    assert found[1].isnan().any()
-    assert found[[0, 2]].isfinite().all()
+    result = occlusion(PlainFunction(mlp(4), 2), x, references=draw(2, 4, seed=1)).values
+    assert result[1].isnan().any()
+    assert result[[0, 2]].isfinite().all()
 
 
 def test_as_captum_does_it():
     captum = pytest.importorskip("captum.attr")
     net, x, references = mlp(5), draw(6, 5), draw(4, 5, seed=1)
-    found = occlusion(PlainFunction(net, 2), x, references=references, replacement="mean").values
+    result = occlusion(PlainFunction(net, 2), x, references=references, replacement="mean").values
     for target in range(2):
         theirs = captum.FeatureAblation(net).attribute(x, baselines=references.mean(0, keepdim=True), target=target)
-        torch.testing.assert_close(found[:, target], theirs.detach(), rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(result[:, target], theirs.detach(), rtol=1e-9, atol=1e-12)
 
 
 def test_what_cannot_be_meant():
@@ -141,7 +141,7 @@ class TestThePage:
 
     @pytest.mark.parametrize(("name", "features"), [("occlusion", 8), ("blur_saliency", 17 * 17), ("rise", 8)])
     def test_its_costs_are_those_declared(self, name, features):
-        found = find_method(name)
+        result = find_method(name)
         (row,) = [line for line in self.page.splitlines() if line.startswith(f"| `{name}`")]
-        assert found.unit == row.split("|")[3].strip()
-        assert re.search(rf"\b{found.forwards(features, 8, found.defaults)}\b", row.split("|")[4])
+        assert result.unit == row.split("|")[3].strip()
+        assert re.search(rf"\b{result.cost(features, 8, result.defaults).passes}\b", row.split("|")[4])

@@ -22,13 +22,13 @@ DECLARED = [
 
 @pytest.mark.parametrize(("name", "parameter", "hint"), DECLARED)
 def test_a_value_of_another_type_is_refused_with_what_is_allowed(name, parameter, hint):
-    found = find_method(name)
+    result = find_method(name)
     words = {int: "a whole number", float: "a finite number", bool: "true or false"}[hint]
     for value in WRONG[hint]:
         with pytest.raises(ArgumentError) as refused:
-            found.settings({parameter: value})
+            result.settings({parameter: value})
         assert str(refused.value).startswith(f"{parameter} of {name} is {value!r}; it must be {words}, for instance ")
-    assert found.settings({parameter: found.defaults[parameter]}) == found.defaults
+    assert result.settings({parameter: result.defaults[parameter]}) == result.defaults
 
 
 def test_whole_numbers_of_numpy_and_whole_numbers_for_others_are_taken():
@@ -58,7 +58,7 @@ def test_a_parameter_that_declares_nothing_is_like_its_default():
 
 
 def test_choices_of_a_method_of_ones_own():
-    @method(unit="score", forwards=lambda features, references, settings: 1)
+    @method(unit="score", cost=1)
     def own(
         score: TargetFunction, x: Tensor, *, kind: Literal["soft", "hard"] = "soft", other: list[int] | None = None
     ) -> Result:

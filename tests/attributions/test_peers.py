@@ -63,19 +63,19 @@ def ours(policy, states, method, references=None, **parameters):
 def theirs(policy, states, explain):
     """Each output in turn, `[state, output, *feature]`."""
     x, head = policy.encode(states), Head(policy)
-    found = [explain(head, x.clone().requires_grad_(), at) for at in range(len(policy.action_names))]
-    return torch.stack(found, dim=1).detach().numpy()
+    result = [explain(head, x.clone().requires_grad_(), index) for index in range(len(policy.action_names))]
+    return torch.stack(result, dim=1).detach().numpy()
 
 
-def assert_same(found, expected):
-    assert found.shape == expected.shape
+def assert_same(result, expected):
+    assert result.shape == expected.shape
     assert np.abs(expected).max() > 0
-    np.testing.assert_allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE * np.abs(expected).max())
+    np.testing.assert_allclose(result, expected, rtol=TOLERANCE, atol=TOLERANCE * np.abs(expected).max())
 
 
 def test_gradients_are_captums(agent):
     policy, states, _ = agent
-    expected = theirs(policy, states, lambda head, x, at: Saliency(head).attribute(x, target=at, abs=False))
+    expected = theirs(policy, states, lambda head, x, index: Saliency(head).attribute(x, target=index, abs=False))
     assert_same(ours(policy, states, "gradient"), expected)
 
 
@@ -84,7 +84,7 @@ def test_gradients_in_single_precision_are_captums(name):
     policy = rltools.load_policy(name)
     space = policy.observation_space
     states = np.random.default_rng(0).uniform(0, 1, (ROWS, *space.shape)).astype(space.dtype)
-    expected = theirs(policy, states, lambda head, x, at: Saliency(head).attribute(x, target=at, abs=False))
+    expected = theirs(policy, states, lambda head, x, index: Saliency(head).attribute(x, target=index, abs=False))
     assert_same(ours(policy, states, "gradient"), expected)
 
 
@@ -94,7 +94,7 @@ def test_integrated_gradients_are_captums(agent):
     expected = theirs(
         policy,
         states,
-        lambda head, x, at: IntegratedGradients(head).attribute(x, baselines=baseline, target=at, n_steps=16),
+        lambda head, x, index: IntegratedGradients(head).attribute(x, baselines=baseline, target=index, n_steps=16),
     )
     assert_same(ours(policy, states, "integrated_gradients", references, nodes=16, most_nodes=16), expected)
 
@@ -104,7 +104,7 @@ def test_occlusion_is_captums_ablation(agent):
     policy, states, references = agent
     baseline = policy.encode(references)
     expected = theirs(
-        policy, states, lambda head, x, at: FeatureAblation(head).attribute(x, baselines=baseline, target=at)
+        policy, states, lambda head, x, index: FeatureAblation(head).attribute(x, baselines=baseline, target=index)
     )
     assert_same(ours(policy, states, "occlusion", references, replacement="mean"), expected)
 

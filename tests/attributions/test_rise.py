@@ -24,25 +24,25 @@ def network(entries, seed=0):
 
 
 class TestMasks:
-    @given(height=st.integers(1, 20), width=st.integers(1, 20), cells=st.integers(1, 9), shown=st.floats(0.2, 0.8))
+    @given(height=st.integers(1, 20), width=st.integers(1, 20), cells=st.integers(1, 9), visible=st.floats(0.2, 0.8))
     @quick
-    def test_every_pixel_has_the_stated_mean_and_variance(self, height, width, cells, shown):
+    def test_every_pixel_has_the_stated_mean_and_variance(self, height, width, cells, visible):
         masks = 4000
-        drawn = pixel_masks(masks, (height, width), cells, shown, seed=0, like=draw(1))
+        drawn = pixel_masks(masks, (height, width), cells, visible, seed=0, like=draw(1))
         weights = drawn.weights(torch.arange(masks))
         assert weights.shape == (masks, height * width)
         assert 0 <= weights.min() <= weights.max() <= 1
-        assert (weights.mean(0) - shown).abs().max() < 6 * (drawn.variance / masks) ** 0.5
+        assert (weights.mean(0) - visible).abs().max() < 6 * (drawn.variance / masks) ** 0.5
         variance = weights.var(0)
         assert ((variance - drawn.variance).abs() < 0.2 * drawn.variance).all()
 
     def test_against_enlarging_by_hand(self):
-        size, cells, shown, seed = (9, 6), 3, 0.5, 4
+        size, cells, visible, seed = (9, 6), 3, 0.5, 4
         generator = torch.Generator().manual_seed(seed)
-        grid = (torch.rand(5, 5, 5, generator=generator) < shown).double()
+        grid = (torch.rand(5, 5, 5, generator=generator) < visible).double()
         down = torch.randint(3, (5, 1), generator=generator)
         across = torch.randint(2, (5, 1), generator=generator)
-        weights = pixel_masks(5, size, cells, shown, seed, like=draw(1)).weights(torch.arange(5)).reshape(5, *size)
+        weights = pixel_masks(5, size, cells, visible, seed, like=draw(1)).weights(torch.arange(5)).reshape(5, *size)
         for mask in range(5):
             large = nn.functional.interpolate(grid[mask][None, None], (13, 9), mode="bilinear", align_corners=True)[
                 0, 0
@@ -65,18 +65,18 @@ class TestMasks:
 @quick
 def test_against_one_mask_at_a_time(features, replacement, masks, seed):
     net, x, references = network(features, seed), draw(2, features, seed=seed), draw(3, features, seed=seed + 1)
-    shown = part_masks(masks, features, 0.4, seed, x).weights(torch.arange(masks))
+    visible = part_masks(masks, features, 0.4, seed, x).weights(torch.arange(masks))
     instead = {"mean": references.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, references)
-    found = rise(
+    result = rise(
         PlainFunction(net, 2), x, references=references, replacement=replacement, masks=masks, shown=0.4, seed=seed
     )
     with torch.no_grad():
         scores = torch.stack(
-            [net(torch.where(mask == 1, x, instead[i % len(instead)])) for i, mask in enumerate(shown)]
+            [net(torch.where(mask == 1, x, instead[i % len(instead)])) for i, mask in enumerate(visible)]
         )  # [mask, batch, target]
-    terms = (scores - scores.mean(0))[..., None] * (shown - 0.4)[:, None, None] / (0.4 * 0.6)
-    torch.testing.assert_close(found.values, terms.sum(0) / (masks - 1), rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(found.standard_error, terms.std(0) / masks**0.5, rtol=1e-6, atol=1e-9)
+    terms = (scores - scores.mean(0))[..., None] * (visible - 0.4)[:, None, None] / (0.4 * 0.6)
+    torch.testing.assert_close(result.values, terms.sum(0) / (masks - 1), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(result.standard_error, terms.std(0) / masks**0.5, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("dims", [("channel", "y", "x"), ("y", "x", "channel"), ("x", "channel", "y")])
@@ -93,19 +93,21 @@ def test_of_pictures_against_one_mask_at_a_time(dims, replacement):
     with torch.no_grad():
         scores = torch.stack([net(x * mask + instead * (1 - mask)) for mask in maps])
     terms = torch.einsum("mbt,m...->mbt...", scores - scores.mean(0), maps - 0.5) / drawn.variance
-    found = rise(PlainFunction(net, 2, dims=dims), x, references=references, masks=20, cells=3, replacement=replacement)
-    torch.testing.assert_close(found.values, (terms.sum(0) / 19 / 2).expand_as(found.values), rtol=1e-9, atol=1e-12)
-    expected = (terms.std(0) / 20**0.5 / 2).expand_as(found.standard_error)
-    torch.testing.assert_close(found.standard_error, expected, rtol=1e-6, atol=1e-9)
+    result = rise(
+        PlainFunction(net, 2, dims=dims), x, references=references, masks=20, cells=3, replacement=replacement
+    )
+    torch.testing.assert_close(result.values, (terms.sum(0) / 19 / 2).expand_as(result.values), rtol=1e-9, atol=1e-12)
+    expected = (terms.std(0) / 20**0.5 / 2).expand_as(result.standard_error)
+    torch.testing.assert_close(result.standard_error, expected, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("shown", [0.3, 0.5])
-def test_of_a_linear_network_it_is_right_on_average_and_its_error_is_as_stated(shown):
+@pytest.mark.parametrize("visible", [0.3, 0.5])
+def test_of_a_linear_network_it_is_right_on_average_and_its_error_is_as_stated(visible):
     net, x, references = nn.Linear(4, 1).double(), draw(2, 4), draw(3, 4, seed=1)
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[1.0, -1.0, 0.5, 2.0]]))
     runs = [
-        rise(PlainFunction(net, 1), x, references=references, masks=60, shown=shown, seed=seed) for seed in range(300)
+        rise(PlainFunction(net, 1), x, references=references, masks=60, shown=visible, seed=seed) for seed in range(300)
     ]
     values, errors = (torch.stack([getattr(run, part) for run in runs]) for part in ("values", "standard_error"))
     exact = net.weight.detach() * (x - references.mean(0))[:, None]
@@ -122,13 +124,13 @@ def test_what_ignores_the_state_has_no_value():
 
 def test_a_group_is_hidden_together():
     net, x, references = network(4), draw(3, 4), draw(1, 4, seed=1)
-    found = rise(PlainFunction(net, 2), x, references=references, groups=((0, 2), (1, 3)), masks=40)
-    assert torch.equal(found.values[:, :, 0], found.values[:, :, 2])
-    shown = part_masks(40, 2, 0.5, 0, x).weights(torch.arange(40))[:, [0, 1, 0, 1]]
+    result = rise(PlainFunction(net, 2), x, references=references, groups=((0, 2), (1, 3)), masks=40)
+    assert torch.equal(result.values[:, :, 0], result.values[:, :, 2])
+    visible = part_masks(40, 2, 0.5, 0, x).weights(torch.arange(40))[:, [0, 1, 0, 1]]
     with torch.no_grad():
-        scores = torch.stack([net(torch.where(mask == 1, x, references)) for mask in shown])
-    expected = torch.einsum("mbt,mf->btf", scores - scores.mean(0), shown - 0.5) / 0.25 / 39 / 2
-    torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
+        scores = torch.stack([net(torch.where(mask == 1, x, references)) for mask in visible])
+    expected = torch.einsum("mbt,mf->btf", scores - scores.mean(0), visible - 0.5) / 0.25 / 39 / 2
+    torch.testing.assert_close(result.values, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("dims", [("feature",), ("y", "x")])
@@ -138,11 +140,11 @@ def test_no_more_copies_at_once_than_are_allowed(dims, most_copies):
     net = network(x[0].numel())
     expected = rise(PlainFunction(net, 2, dims=dims), x, references=references, masks=50)
     score = PlainFunction(net, 2, dims=dims, most_copies=most_copies)
-    found = rise(score, x, references=references, masks=50)
-    torch.testing.assert_close(found.values, expected.values, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(found.standard_error, expected.standard_error, rtol=1e-9, atol=1e-12)
+    result = rise(score, x, references=references, masks=50)
+    torch.testing.assert_close(result.values, expected.values, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(result.standard_error, expected.standard_error, rtol=1e-9, atol=1e-12)
     assert max(rows * copies for rows, copies in score.seen) <= max(most_copies, len(x))
-    assert sum(copies for _, copies in score.seen) == rise.forwards(1, 1, rise.defaults | {"masks": 50})
+    assert sum(copies for _, copies in score.seen) == rise.cost(1, 1, rise.defaults | {"masks": 50}).passes
 
 
 def test_another_seed_is_another_draw_and_more_masks_leave_less_error():
@@ -155,12 +157,12 @@ def test_another_seed_is_another_draw_and_more_masks_leave_less_error():
 
 def test_what_cannot_be_meant():
     score, x = PlainFunction(network(3), 2), draw(2, 3)
-    for wrong, said in [
+    for wrong, message in [
         ({"masks": 1}, "masks is 1; it must be at least 2"),
         ({"shown": 1.0}, "shown is 1.0; it is a probability"),
         ({"cells": 0}, "cells is 0; it must be at least 1"),
         ({"replacement": "blur"}, "these observations have feature"),
         ({"replacement": "black"}, "replacement is 'black'"),
     ]:
-        with pytest.raises(ArgumentError, match=said):
+        with pytest.raises(ArgumentError, match=message):
             rise(score, x, references=x, **wrong)

@@ -35,11 +35,11 @@ def by_orders(score, x, references, groups):
     with torch.no_grad():
         for start in references:
             for order in orders:
-                known = start.expand_as(x).clone()
+                exact = start.expand_as(x).clone()
                 for group in map(list, order):
-                    before = score(known)
-                    known[:, group] = x[:, group]
-                    values[:, :, group] += ((score(known) - before) / len(group))[:, :, None]
+                    before = score(exact)
+                    exact[:, group] = x[:, group]
+                    values[:, :, group] += ((score(exact) - before) / len(group))[:, :, None]
     return values / (len(orders) * len(references))
 
 
@@ -47,12 +47,12 @@ def nearest_by_hand(x, references, count):
     """The references nearest to each row, with NumPy and one pair at a time."""
     x, references = x.numpy(), references.numpy()
     spread = references.std(0)
-    kept = spread > 0
-    found = []
+    remaining = spread > 0
+    result = []
     for row in x:
-        distances = [np.linalg.norm((row[kept] - state[kept]) / spread[kept]) for state in references]
-        found.append([place for _, place in sorted(zip(distances, range(len(references)), strict=True))[:count]])
-    return found
+        distances = [np.linalg.norm((row[remaining] - state[remaining]) / spread[remaining]) for state in references]
+        result.append([place for _, place in sorted(zip(distances, range(len(references)), strict=True))[:count]])
+    return result
 
 
 @st.composite
@@ -63,15 +63,15 @@ def partitions(draw_from, entries):
 
 
 class TestGroups:
-    @given(groups=partitions(5), references=st.integers(1, 3), seed=st.integers(0, 2**16))
+    @given(groups=partitions(5), n_references=st.integers(1, 3), seed=st.integers(0, 2**16))
     @quick
     def test_against_all_orders_of_groups(self, groups, n_references, seed):
         score = PlainFunction(mlp(5, nn.ReLU, seed), 2)
         x, references = draw(3, 5, seed=seed), draw(n_references, 5, seed=seed + 1)
-        found = shapley(score, x, references=references, groups=groups)
+        result = shapley(score, x, references=references, groups=groups)
         expected = by_orders(score, x, references, groups)
-        torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
-        assert found.residual.abs().max() < 1e-12
+        torch.testing.assert_close(result.values, expected, rtol=1e-9, atol=1e-12)
+        assert result.residual.abs().max() < 1e-12
 
     def test_of_one_entry_each_they_change_nothing(self):
         score, x, references = PlainFunction(mlp(4), 2), draw(3, 4), draw(2, 4, seed=1)
@@ -83,10 +83,10 @@ class TestGroups:
         x, references = draw(3, 2, 3, 4), draw(2, 2, 3, 4, seed=1)
         places = torch.arange(24).view(2, 3, 4)
         groups = tuple(tuple(block.flatten().tolist()) for block in (places[0], places[1, :2], places[1, 2:]))
-        found = shapley(score, x, references=references, groups=groups)
+        result = shapley(score, x, references=references, groups=groups)
         flat = PlainFunction(mlp(24), 2)
         expected = by_orders(flat, x.flatten(1), references.flatten(1), groups)
-        torch.testing.assert_close(found.values, expected.view(3, 2, 2, 3, 4), rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(result.values, expected.view(3, 2, 2, 3, 4), rtol=1e-9, atol=1e-12)
         assert sum(prod(lead[1:]) for lead in score.seen) == 2 * 2**3
 
     @pytest.mark.parametrize(
@@ -102,12 +102,14 @@ class TestGroups:
         with pytest.raises(ArgumentError, match="up to 12 features, and there are 13"):
             shapley(score, x, references=x[:1], groups=pairs)
         twelve = (*pairs[:11], (22, 23, 24, 25))
-        found = shapley(score, x, references=torch.zeros(1, 26).double(), groups=twelve).values
-        torch.testing.assert_close(found[:, 0, 24], x[:, 22:].mean(1))
+        result = shapley(score, x, references=torch.zeros(1, 26).double(), groups=twelve).values
+        torch.testing.assert_close(result[:, 0, 24], x[:, 22:].mean(1))
 
 
 class TestNearest:
-    @given(rows=st.integers(1, 4), references=st.integers(2, 6), nearest=st.integers(1, 5), seed=st.integers(0, 2**16))
+    @given(
+        rows=st.integers(1, 4), n_references=st.integers(2, 6), nearest=st.integers(1, 5), seed=st.integers(0, 2**16)
+    )
     @quick
     def test_against_one_row_at_a_time(self, rows, n_references, nearest, seed):
         score = PlainFunction(mlp(4, nn.ReLU, seed), 2)
@@ -115,39 +117,39 @@ class TestNearest:
         references[:, 1] = 0.5  # a feature that does not vary
         x[:, 1] *= 1000
         references[:, 2] *= 100  # and one of another unit
-        found = shapley(score, x, references=references, nearest=nearest)
+        result = shapley(score, x, references=references, nearest=nearest)
         for row, places in enumerate(nearest_by_hand(x, references, nearest)):
             own = shapley(score, x[row : row + 1], references=references[places])
-            torch.testing.assert_close(found.values[row], own.values[0], rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(result.values[row], own.values[0], rtol=1e-9, atol=1e-12)
             with torch.no_grad():
                 difference = score(x[row : row + 1])[0] - score(references[places]).mean(0)
-            torch.testing.assert_close(found.values[row].sum(1) + found.residual[row], difference)
+            torch.testing.assert_close(result.values[row].sum(1) + result.residual[row], difference)
 
     def test_the_earlier_of_two_that_are_equally_near(self):
         score = PlainFunction(lambda x: x[:, :1] ** 3, 1)
         references = torch.tensor([[3.0], [1.0], [-1.0], [1.0]]).double()
-        found = shapley(score, torch.zeros(1, 1).double(), references=references, nearest=1)
-        assert found.values.item() == -1.0  # compared with 1, not with -1
+        result = shapley(score, torch.zeros(1, 1).double(), references=references, nearest=1)
+        assert result.values.item() == -1.0  # compared with 1, not with -1
 
     @pytest.mark.parametrize("nearest", [0, 3, 50])
     def test_as_many_as_there_are_is_all(self, nearest):
         score, x, references = PlainFunction(mlp(4), 2), draw(3, 4), draw(3, 4, seed=1)
-        found = shapley(score, x, references=references, nearest=nearest)
-        torch.testing.assert_close(found.values, shapley(score, x, references=references).values)
+        result = shapley(score, x, references=references, nearest=nearest)
+        torch.testing.assert_close(result.values, shapley(score, x, references=references).values)
 
     def test_pictures_in_blocks(self):
         x, references = draw(3, 2, 2, 2), draw(7, 2, 2, 2, seed=1)
-        whole, blocks = (
+        full, blocks = (
             shapley(
                 PlainFunction(mlp(8), 2, dims=PICTURE, most_copies=most), x, references=references, nearest=2
             ).values
             for most in (1 << 15, 6)
         )
-        torch.testing.assert_close(blocks, whole)
+        torch.testing.assert_close(blocks, full)
 
     def test_no_rows(self):
-        found = shapley(PlainFunction(mlp(4), 2), draw(0, 4), references=draw(3, 4), nearest=2)
-        assert found.values.shape == (0, 2, 4)
+        result = shapley(PlainFunction(mlp(4), 2), draw(0, 4), references=draw(3, 4), nearest=2)
+        assert result.values.shape == (0, 2, 4)
 
     def test_negative(self):
         with pytest.raises(ArgumentError, match="nearest is -1; it must be 0, for all references"):
@@ -163,10 +165,10 @@ class TestWork:
             net[1].weight[:, 2] = 0
         x, references = draw(3, 6).to(dtype), draw(2, 6, seed=1).to(dtype)
         score = PlainFunction(net, 2, most_copies=most)
-        found = shapley(score, x, references=references).values
+        result = shapley(score, x, references=references).values
         assert max(map(prod, score.seen)) <= max(most, len(x))
-        torch.testing.assert_close(found, shapley(PlainFunction(net, 2), x, references=references).values)
-        assert not found[:, :, 2].any()
+        torch.testing.assert_close(result, shapley(PlainFunction(net, 2), x, references=references).values)
+        assert not result[:, :, 2].any()
 
     @given(features=st.integers(2, 8), rows=st.integers(1, 9), most=st.integers(1, 200), seed=st.integers(0, 2**16))
     @quick
@@ -175,8 +177,8 @@ class TestWork:
         with torch.no_grad():
             net[1].weight[:, seed % features] = 0
         x, references = draw(rows, features, seed=seed), draw(2, features, seed=seed + 1)
-        found = shapley(PlainFunction(net, 2, most_copies=most), x, references=references).values
-        assert not found[:, :, seed % features].any()
+        result = shapley(PlainFunction(net, 2, most_copies=most), x, references=references).values
+        assert not result[:, :, seed % features].any()
 
     @given(equal=st.lists(st.booleans(), min_size=4, max_size=4), seed=st.integers(0, 2**16))
     @quick
@@ -186,20 +188,20 @@ class TestWork:
         x[:, same] = references[0, same]
         expected = by_orders(score, x, references, [[0], [1], [2], [3]])
         score.seen.clear()
-        found = shapley(score, x, references=references).values
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
-        assert not found[:, :, same].any()
+        result = shapley(score, x, references=references).values
+        torch.testing.assert_close(result, expected, rtol=1e-9, atol=1e-12)
+        assert not result[:, :, same].any()
         assert sum(prod(lead[1:]) for lead in score.seen) == 2 ** (4 - sum(equal))
 
     @pytest.mark.parametrize("nearest", [0, 2])
     def test_the_passes_it_declares(self, nearest):
         score, parameters = PlainFunction(mlp(5), 2), shapley.settings({"nearest": nearest})
         shapley(score, draw(3, 5), references=draw(4, 5, seed=1), nearest=nearest)
-        assert sum(prod(lead[1:]) for lead in score.seen) == shapley.forwards(5, 4, parameters)
-        assert max(lead[1] for lead in score.seen) == shapley.copies(5, 4, parameters)
+        assert sum(prod(lead[1:]) for lead in score.seen) == shapley.cost(5, 4, parameters).passes
+        assert max(lead[1] for lead in score.seen) == shapley.cost(5, 4, parameters).copies
 
 
-@pytest.mark.parametrize("references", [1, 5])
+@pytest.mark.parametrize("n_references", [1, 5])
 def test_equal_to_shap(n_references, monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling takes far longer than what is compiled
     shap = pytest.importorskip("shap")
@@ -222,4 +224,4 @@ class TestPage:
     def test_its_costs_are_those_declared(self, name):
         method = find_method(name)
         (row,) = [line for line in self.page.splitlines() if line.startswith(f"| `{name}`")]
-        assert f"| {method.forwards(8, 8, method.defaults):,} |" in row
+        assert f"| {method.cost(8, 8, method.defaults).passes:,} |" in row

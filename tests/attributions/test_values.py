@@ -38,13 +38,13 @@ def draw(*shape, seed=0):
 
 def slopes_of(score, x, step=1e-6):
     """Finite differences of each row, `[batch, target, *feature]`."""
-    found = torch.zeros(len(x), score.outputs, *x.shape[1:], dtype=x.dtype)
+    result = torch.zeros(len(x), score.outputs, *x.shape[1:], dtype=x.dtype)
     with torch.no_grad():
         for index in np.ndindex(*x.shape[1:]):
             shift = torch.zeros(x.shape[1:], dtype=x.dtype)
             shift[index] = step
-            found[(slice(None), slice(None), *index)] = (score(x + shift) - score(x - shift)) / (2 * step)
-    return found
+            result[(slice(None), slice(None), *index)] = (score(x + shift) - score(x - shift)) / (2 * step)
+    return result
 
 
 class TestGradient:
@@ -87,9 +87,9 @@ class TestGradient:
     def test_not_finite_rows_come_through(self):
         x = draw(3, 3)
         x[1, 0] = torch.nan
-        found = gradient(Plain(mlp(3)), x).values
-        assert found[1].isnan().any()
-        assert found[[0, 2]].isfinite().all()
+        result = gradient(Plain(mlp(3)), x).values
+        assert result[1].isnan().any()
+        assert result[[0, 2]].isfinite().all()
 
 
 class TestIntegratedGradients:
@@ -105,56 +105,56 @@ class TestIntegratedGradients:
     @pytest.mark.parametrize(("score", "shape"), [(Plain(mlp(4)), (4,)), (Plain(cnn(), 3), (2, 3, 4))])
     def test_against_many_nodes(self, score, shape):
         x, references = draw(4, *shape), draw(2, *shape, seed=1)
-        found = integrated(score, x, references=references)
-        torch.testing.assert_close(found.values, self.by_hand(score, x, references), rtol=1e-6, atol=1e-6)
-        assert found.complete.all()
+        result = integrated(score, x, references=references)
+        torch.testing.assert_close(result.values, self.by_hand(score, x, references), rtol=1e-6, atol=1e-6)
+        assert result.complete.all()
 
     @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
     @given(seed=st.integers(0, 2**16))
     @quick
     def test_the_residual_is_what_is_missing(self, activation, seed):
         score, x, references = Plain(mlp(4, activation, seed)), draw(6, 4, seed=seed), draw(3, 4, seed=seed + 1)
-        found = integrated(score, x, references=references)
+        result = integrated(score, x, references=references)
         starts = score(references).detach()
-        missing = score(x).detach() - starts.mean(0) - found.values.sum(2)
-        torch.testing.assert_close(found.residual, missing, rtol=1e-9, atol=1e-12)
+        missing = score(x).detach() - starts.mean(0) - result.values.sum(2)
+        torch.testing.assert_close(result.residual, missing, rtol=1e-9, atol=1e-12)
         small = (missing.abs() <= 0.01 * starts.std(0) + 1e-11).all(1)
-        assert (found.complete | ~small).all()
+        assert (result.complete | ~small).all()
         left = [integrated(score, x[row : row + 1], references=references) for row in range(6)]
-        assert [bool(one.complete) for one in left] == found.complete.tolist()
+        assert [bool(alone.complete) for alone in left] == result.complete.tolist()
 
     def test_nodes_are_doubled_for_the_rows_that_need_it(self):
         score = Plain(lambda x: torch.stack([x[:, 0] ** 3, torch.relu(x[:, 1])], 1))
         x = torch.tensor([[1.0, 2.0], [1.0, -2.0], [1.0, 2.0]]).double()
         references = torch.tensor([[0.0, 1.0], [0.0, 1.5]]).double()
-        found = integrated(score, x, references=references, tolerance=1e-4)
+        result = integrated(score, x, references=references, tolerance=1e-4)
         widths = [(lead[0], lead[1]) for lead in score.seen if len(lead) == 2 and lead[1] >= 16]
         # The ends of 64 parts, at which gradients and scores are taken.
         assert widths == [(3, 16)] * 2 + [(1, 32)] * 2 + [(1, 65)] * 4
-        assert found.complete.all()
+        assert result.complete.all()
 
     def test_a_kink_on_each_part_of_the_way_is_found_exactly(self):
         score = Plain(lambda x: torch.stack([torch.relu(x[:, 0] - 0.3) + 2 * torch.relu(x[:, 1] - 0.45), x[:, 0]], 1))
         x, references = torch.tensor([[1.0, 1.0]]).double(), torch.zeros(1, 2).double()
-        found = integrated(score, x, references=references, tolerance=1e-6)
-        torch.testing.assert_close(found.values[0, 0], torch.tensor([0.7, 1.1]).double(), rtol=1e-6, atol=1e-6)
+        result = integrated(score, x, references=references, tolerance=1e-6)
+        torch.testing.assert_close(result.values[0, 0], torch.tensor([0.7, 1.1]).double(), rtol=1e-6, atol=1e-6)
 
     def test_a_rectified_network_is_off_by_little_and_does_not_warn_of_it(self):
         """By Gauss-Legendre nodes alone most of these rows left more than 1 %, with values that were hardly wrong."""
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)).double()
         score, x, references = Plain(net), 3 * draw(20, 8), 3 * draw(8, 8, seed=1)
-        found = integrated(score, x, references=references)
+        result = integrated(score, x, references=references)
         place = ((torch.arange(4096) + 0.5) / 4096).double()
-        exact = torch.zeros_like(found.values)
+        exact = torch.zeros_like(result.values)
         for start in references:
             for part in place.split(256):
                 path = start + part[:, None] * (x - start)[:, None]
                 exact += (score.gradients(path).sum(2) * (x - start)).movedim(0, 1) / 4096 / len(references)
-        off = (found.values - exact).abs().amax((1, 2)) / exact.abs().amax((1, 2))
+        off = (result.values - exact).abs().amax((1, 2)) / exact.abs().amax((1, 2))
         assert off.median() < 0.01
-        assert found.complete.double().mean() >= 0.9
-        assert (off[found.complete] < 0.04).all()
+        assert result.complete.double().mean() >= 0.9
+        assert (off[result.complete] < 0.04).all()
 
     def test_more_nodes_leave_less(self):
         score, x, references = Plain(mlp(4, nn.ReLU, 3)), draw(40, 4), draw(2, 4, seed=1)
@@ -167,14 +167,14 @@ class TestIntegratedGradients:
     def test_several_references_are_the_mean_of_single_ones(self):
         score, x, references = Plain(mlp(4)), draw(5, 4), draw(3, 4, seed=1)
         single = [integrated(score, x, references=state[None]).values for state in references]
-        found = integrated(score, x, references=references).values
-        torch.testing.assert_close(found, torch.stack(single).mean(0), rtol=1e-6, atol=1e-8)
+        result = integrated(score, x, references=references).values
+        torch.testing.assert_close(result, torch.stack(single).mean(0), rtol=1e-6, atol=1e-8)
 
     def test_at_its_only_reference_a_state_has_nothing_to_explain(self):
         x = draw(2, 4)
-        found = integrated(Plain(mlp(4)), x[:1], references=x[:1])
-        assert not found.values.any()
-        assert found.complete.all()
+        result = integrated(Plain(mlp(4)), x[:1], references=x[:1])
+        assert not result.values.any()
+        assert result.complete.all()
 
     def test_at_least_one_node(self):
         with pytest.raises(ArgumentError, match="nodes is 0; it must be at least 1"):
@@ -188,21 +188,21 @@ class TestShapley:
         with torch.no_grad():
             for start in references:
                 for order in orders:
-                    known = start.expand_as(x).clone()
+                    exact = start.expand_as(x).clone()
                     for feature in order:
-                        before = score(known)
-                        known[:, feature] = x[:, feature]
-                        values[:, :, feature] += score(known) - before
+                        before = score(exact)
+                        exact[:, feature] = x[:, feature]
+                        values[:, :, feature] += score(exact) - before
         return values / (len(orders) * len(references))
 
-    @given(features=st.integers(1, 4), references=st.integers(1, 3), seed=st.integers(0, 2**16))
+    @given(features=st.integers(1, 4), n_references=st.integers(1, 3), seed=st.integers(0, 2**16))
     @quick
     def test_against_all_orders(self, features, n_references, seed):
         score = Plain(mlp(features, nn.ReLU, seed))
         x, references = draw(3, features, seed=seed), draw(n_references, features, seed=seed + 1)
-        found = shapley(score, x, references=references)
-        torch.testing.assert_close(found.values, self.by_permutations(score, x, references), rtol=1e-9, atol=1e-12)
-        assert found.residual.abs().max() < 1e-12
+        result = shapley(score, x, references=references)
+        torch.testing.assert_close(result.values, self.by_permutations(score, x, references), rtol=1e-9, atol=1e-12)
+        assert result.residual.abs().max() < 1e-12
 
     def test_of_one_feature_it_is_the_difference(self):
         score, x, references = Plain(mlp(1)), draw(4, 1), draw(2, 1, seed=1)
@@ -222,8 +222,8 @@ class TestShapley:
     def test_twelve_features_and_no_more(self):
         score = Plain(lambda x: x.sum(1, keepdim=True), outputs=1)
         x = draw(1, 12)
-        found = shapley(score, x, references=torch.zeros(1, 12).double())
-        torch.testing.assert_close(found.values[:, 0], x)
+        result = shapley(score, x, references=torch.zeros(1, 12).double())
+        torch.testing.assert_close(result.values[:, 0], x)
         with pytest.raises(ArgumentError, match=r"up to 12 features, and there are 13.*use sampled_shapley"):
             shapley(score, draw(1, 13), references=draw(1, 13))
         with pytest.raises(ArgumentError, match="there are 13"):
@@ -244,8 +244,8 @@ class TestCalling:
 
     @pytest.mark.parametrize("name", ["gradient", "input_x_gradient", "integrated_gradients", "shapley"])
     def test_no_rows(self, name):
-        found = find_method(name)(Plain(mlp(3)), draw(0, 3), references=draw(2, 3))
-        assert found.values.shape == (0, 2, 3)
+        result = find_method(name)(Plain(mlp(3)), draw(0, 3), references=draw(2, 3))
+        assert result.values.shape == (0, 2, 3)
 
     def test_an_input_that_carries_a_gradient_may_be_given(self):
         x = draw(2, 3).requires_grad_()
@@ -257,7 +257,7 @@ class TestCalling:
         [("residual", torch.zeros(2)), ("standard_error", torch.zeros(2, 3)), ("complete", torch.zeros(3).bool())],
     )
     def test_every_part_of_a_result_is_checked(self, part, wrong):
-        @method(unit="score", forwards=lambda features, references, settings: 1)
+        @method(unit="score", cost=1)
         def partly(score, x):
             return Result(torch.zeros(2, 2, 3), **{part: wrong})
 

@@ -19,7 +19,7 @@ def measure() -> list[Row]:
     for name in ("blur_saliency", "sarfa"):
         found = find_method(name)
         given = {"references": references} if "references" in found.needs else {}
-        places = found.forwards(x[0].numel(), 1, found.defaults) if name == "x" else 17 * 17
+        places = found.cost(x[0].numel(), 1, found.defaults).passes if name == "x" else 17 * 17
 
         def one_by_one(places=places) -> object:
             with torch.no_grad():

@@ -87,9 +87,7 @@ def offering(monkeypatch):
     """Offer a function as the method that explain finds, whatever name it is asked by."""
 
     def offer(function, needs=(), **declared):
-        result = method(unit="score", needs=needs, forwards=lambda features, references, settings: 1, **declared)(
-            function
-        )
+        result = method(unit="score", needs=needs, cost=1, **declared)(function)
         monkeypatch.setattr(_asking, "find_method", lambda name: result)
 
     return offer

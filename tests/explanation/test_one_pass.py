@@ -1,14 +1,16 @@
 """A gradient through the pass that decided is the gradient that is taken by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import rltools
 from rltools.attributions import find_method
-from rltools.explanation.batches import explained_rows, from_one_pass
-from rltools.policies.base import Context, decide, decision_pass
-from rltools.targets import parse_target
+from rltools.explanation.batches import explained_rows
+from rltools.policies.base import Context, decide
+from rltools.targets import decision_pass, make_target_function, parse_target
 
 
 def observed(policy, rows=7):
@@ -49,26 +51,55 @@ def test_the_network_is_passed_through_once(monkeypatch):
     assert calls == ["vjp"]
 
 
-@pytest.mark.parametrize(
-    ("target", "method"), [("value", "gradient"), ("entropy", "gradient"), ("centered:chosen", "occlusion")]
-)
-def test_other_questions_are_not_answered_by_it(target, method):
+@pytest.mark.parametrize("target", ["value", "entropy"])
+def test_other_targets_have_their_own_gradient(target):
     policy = rltools.load_policy("lunarlander-ppo")
     states = observed(policy)
-    x = policy.encode(states)
+    leaf = policy.encode(states).clone().requires_grad_()
+    values = rltools.attribute(policy, states, target=target).values
+    outputs = policy.head("value" if target == "value" else "logit", leaf, Context())
+    (gradient,) = torch.autograd.grad((outputs if target == "value" else entropy(outputs)).sum(), leaf)
+    np.testing.assert_allclose(values[:, 0], gradient.numpy(), rtol=1e-4, atol=1e-6)
 
+
+def test_the_pass_of_other_rows_is_not_used():
+    policy = rltools.load_policy("lunarlander-ppo")
+    x = policy.encode(observed(policy))
     forward_pass = decision_pass(policy, x, Context())
-    context = Context(**{**vars(decide(policy, forward_pass.output, Context()).context), "forward_pass": forward_pass})
-    parsed = parse_target(target, policy)
-    assert from_one_pass(policy, find_method(method), parsed, x, context) is None
-    assert from_one_pass(policy, find_method("gradient"), parse_target("logit:0", policy), x.clone(), context) is None
-    leaf = x.clone().requires_grad_()
-    if method == "gradient":
-        result = rltools.attribute(policy, states, target=target)
-        head = policy.head("value" if target == "value" else "logit", leaf, Context())
-        scores = head if target == "value" else entropy(head)
-        (gradient,) = torch.autograd.grad(scores.sum(), leaf)
-        np.testing.assert_allclose(result.values[:, 0], gradient.numpy(), rtol=1e-4, atol=1e-6)
+    context = replace(decide(policy, forward_pass.output, Context()).context, forward_pass=forward_pass)
+    f = make_target_function(policy, parse_target("logit:0", policy), context)
+    torch.testing.assert_close(f.gradients(x + 1), rows_alone(policy, x + 1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(f.gradients(x), rows_alone(policy, x), rtol=1e-4, atol=1e-6)
+
+
+def rows_alone(policy, x):
+    return make_target_function(policy, parse_target("logit:0", policy), Context()).gradients(x)
+
+
+@pytest.mark.parametrize("target", ["centered:chosen", "logit:all & entropy"])
+def test_of_a_network_without_products_of_its_own(target):
+    """The graph of the decision's forward pass gives the gradients."""
+    torch.manual_seed(0)
+    agent = rltools.load_policy("lunarlander-ppo")
+    calls = []
+
+    class Counting(torch.nn.Linear):
+        def forward(self, x):
+            calls.append(len(x))
+            return super().forward(x)
+
+    net = torch.nn.Sequential(Counting(8, 16), torch.nn.GELU(), torch.nn.Linear(16, 4))
+    policy = rltools.TorchPolicy(net, agent.observation_space, agent.action_space)
+    x = policy.encode(observed(policy))
+    calls.clear()
+    forward_pass = decision_pass(policy, x, Context())
+    context = replace(decide(policy, forward_pass.output, Context()).context, forward_pass=forward_pass)
+    f = make_target_function(policy, parse_target(target, policy), context)
+    gradients = f.gradients(x)
+    assert len(calls) == 1
+    separate = make_target_function(policy, parse_target(target, policy), replace(context, forward_pass=None))
+    torch.testing.assert_close(gradients, separate.gradients(x))
+    torch.testing.assert_close(f.own_values(x), separate.own_values(x))
 
 
 def entropy(logits):

@@ -82,6 +82,6 @@ def writes(score: Any, x: Tensor) -> Result:
 )
 def test_row_40_a_method_that_breaks_its_contract(function: Any, said: str) -> None:
     function.__name__ = "theirs"
-    theirs = method(unit="score", forwards=lambda features, references, settings: 1)(function)
+    theirs = method(unit="score", cost=1)(function)
     with pytest.raises(MethodError, match=f"method theirs {said}"):
         theirs(PolicyTargetFunction(), torch.zeros(4, 3))

@@ -55,12 +55,12 @@ class TestTextbook:
     def test_of_every_pixel_of_an_image(self):
         net = convolutional()
         x = torch.rand(1, 3, 28, 28, dtype=torch.float64)
-        found = input_gradient(net, x, reduce=lambda output: output[0, 2])
+        result = input_gradient(net, x, reduce=lambda output: output[0, 2])
         expected = finite_differences(lambda inputs: net(inputs)[0, 2], x)
-        assert found.shape == (1, 3, 28, 28)
-        assert found.abs().max() > 0
+        assert result.shape == (1, 3, 28, 28)
+        assert result.abs().max() > 0
         # Two equal maxima of a pool within one step are a kink; there are few if any.
-        assert ((found - expected).abs() < 1e-7).float().mean() > 0.999
+        assert ((result - expected).abs() < 1e-7).float().mean() > 0.999
 
     def test_of_the_logit_of_the_action_an_agent_takes(self, tmp_path):
         example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "input_gradients.py"))
@@ -146,15 +146,15 @@ class Changing(nn.Module):
 class TestNothingChanges:
     def test_inputs_and_parameters(self):
         net = nn.Linear(3, 2)
-        net.weight.grad = kept = torch.ones(2, 3)
+        net.weight.grad = remaining = torch.ones(2, 3)
         for requires_grad in (False, True):
             x = torch.ones(1, 3, requires_grad=requires_grad)
             input_gradient(net, x)
             assert x.requires_grad == requires_grad
             assert x.grad is None
             assert torch.equal(x, torch.ones(1, 3))
-        assert net.weight.grad is kept
-        assert torch.equal(kept, torch.ones(2, 3))
+        assert net.weight.grad is remaining
+        assert torch.equal(remaining, torch.ones(2, 3))
         assert net.bias.grad is None
         assert net.weight.requires_grad
 
@@ -172,10 +172,10 @@ class TestNothingChanges:
 
     def test_a_buffer_that_is_replaced(self):
         net = Changing()
-        kept = net.calls
+        remaining = net.calls
         input_gradient(net, torch.ones(2))
-        assert net.calls is kept
-        assert kept == 0
+        assert net.calls is remaining
+        assert remaining == 0
 
     def test_buffers_after_an_error(self):
         net = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(4, 1)).train()
@@ -264,9 +264,9 @@ class TestRefused:
         with pytest.raises(ArgumentError, match='must be "sum", "mean" or a callable'):
             input_gradient(lambda x: x, torch.ones(2), reduce=reduce)
 
-    @pytest.mark.parametrize(("reduce", "said"), [(lambda t: t, r"shape \(2,\)"), (lambda t: 1.0, "a float")])
-    def test_reductions_that_give_no_scalar(self, reduce, said):
-        with pytest.raises(ArgumentError, match=f"reduce returned {said}"):
+    @pytest.mark.parametrize(("reduce", "message"), [(lambda t: t, r"shape \(2,\)"), (lambda t: 1.0, "a float")])
+    def test_reductions_that_give_no_scalar(self, reduce, message):
+        with pytest.raises(ArgumentError, match=f"reduce returned {message}"):
             input_gradient(lambda x: x, torch.ones(2), reduce=reduce)
 
     @pytest.mark.parametrize("reduce", ["sum", "mean", lambda output: output[0]])

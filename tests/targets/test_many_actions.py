@@ -94,12 +94,12 @@ def test_weights_are_the_derivatives_by_the_outputs(text):
     policy = policy_of(5)
     target, action = parse_target(text, policy), torch.tensor([0, 3, 4])
     weights = linear_weights(policy, target)
-    found = weights.of(action)
+    result = weights.of_rows(action)
     scores = torch.randn(3, 5, dtype=torch.float64)
     read = rltools.targets.read_scalars(policy, target, Context(action=action))
     expected = torch.autograd.functional.jacobian(lambda outputs: read({"logit": outputs}), scores)
     for row in range(3):
-        torch.testing.assert_close(found[row if len(found) > 1 else 0], expected[row, :, row])
+        torch.testing.assert_close(result[row if len(result) > 1 else 0], expected[row, :, row])
     assert (weights.chosen is None) == ("chosen" not in text)
 
 
@@ -112,11 +112,11 @@ def test_no_table_of_actions_by_actions():
 def test_all_of_many_actions_has_the_head_as_its_gradient():
     policy = policy_of(300)
     x = torch.randn(4, 3, dtype=torch.float64)
-    found = make_target_function(
+    result = make_target_function(
         policy, Target("logit", "all"), Context(action=torch.zeros(4, dtype=torch.int64))
     ).gradients(x)
     expected = torch.autograd.functional.jacobian(lambda rows: policy.head("logit", rows, Context()).sum(0), x)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(result, expected)
 
 
 @pytest.mark.parametrize("count", [101, 3000])
@@ -126,17 +126,17 @@ def test_too_many_together_are_refused(count):
     for _ in range(count):
         joined = Target("logit", "0", None, joined)
     for target in (" & ".join(["logit:0"] * count), joined):
-        with pytest.raises(TargetError, match=rf"asks for {count} scores in one pass, and up to 100 are explained"):
+        with pytest.raises(TargetError, match=rf"names {count} scores in one pass, and up to 100 are explained"):
             parse_target(target, policy)
 
 
 def test_a_hundred_together_are_not():
     policy = policy_of(100)
-    text = " & ".join(f"logit:{at}" for at in range(100))
+    text = " & ".join(f"logit:{index}" for index in range(100))
     assert str(parse_target(text, policy)) == text
 
 
 def test_an_error_names_some_of_very_many():
-    with pytest.raises(TargetError, match="and 980 more") as found:
+    with pytest.raises(TargetError, match="and 980 more") as result:
         parse_target("logit:up", policy_of(1000))
-    assert len(str(found.value)) < 1500
+    assert len(str(result.value)) < 1500

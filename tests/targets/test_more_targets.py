@@ -1,4 +1,4 @@
-"""The decision, divergence, duelling heads, several targets in one pass, and what is said of a slip of the pen."""
+"""The decision, divergence, dueling heads, several targets in one pass, and what is said of a slip of the pen."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def draw(*shape, seed=0):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def asked(text, policy, x, context=None):
+def request(text, policy, x, context=None):
     return make_target_function(policy, parse_target(text, policy), context or Context())(x)
 
 
@@ -71,11 +71,11 @@ class TestDecision:
     def test_it_is_what_the_policy_does(self, space, seed, lead):
         policy = policy_of(space, ("action",) if isinstance(space, Box) else ("logit",), seed=seed)
         x = draw(4, *lead, FEATURES, seed=seed)
-        found = asked("decision", policy, x)
+        result = request("decision", policy, x)
         actions = policy.act(x.reshape(-1, FEATURES).numpy(), Context()).actions
         start = getattr(space, "start", 0)
         expected = torch.as_tensor(actions / 3 if isinstance(space, Box) else actions - start).double()
-        torch.testing.assert_close(found, expected.reshape(4, *lead, -1), rtol=0, atol=1e-6)
+        torch.testing.assert_close(result, expected.reshape(4, *lead, -1), rtol=0, atol=1e-6)
 
     @given(seed=st.integers(0, 2**16), sizes=st.sampled_from([[4], [3, 2]]))
     @quick
@@ -85,25 +85,25 @@ class TestDecision:
         x, generator = draw(5, FEATURES, seed=seed), torch.Generator().manual_seed(seed)
         mask = torch.rand(5, sum(sizes), generator=generator) < 0.4
         mask[:, np.cumsum([0, *sizes[:-1]])] = True
-        found = asked("decision", policy, x, Context(mask=mask))
+        result = request("decision", policy, x, Context(mask=mask))
         logits = policy.head("logit", x, Context()).detach().masked_fill(~mask, -np.inf)
         best = torch.stack([part.argmax(1) for part in logits.split(sizes, 1)], 1)
-        assert torch.equal(found, best.double())
+        assert torch.equal(result, best.double())
         acted = policy.act(x.numpy(), Context(mask=mask)).context.action.reshape(5, -1)
-        assert torch.equal(found, acted.double())
+        assert torch.equal(result, acted.double())
 
     def test_a_choice_of_the_policys_own(self):
         policy = policy_of(Discrete(3), choose=lambda scores, deterministic, rngs: scores.argmin(1).numpy())
         x = draw(6, FEATURES)
-        assert torch.equal(asked("decision", policy, x)[:, 0], policy.head("logit", x, Context()).argmin(1).double())
+        assert torch.equal(request("decision", policy, x)[:, 0], policy.head("logit", x, Context()).argmin(1).double())
 
     def test_continuous_actions_are_cut_off_as_the_environment_cuts_them(self):
         space = Box(np.float32([-0.1, 0]), np.float32([0.1, 0]))
         policy = policy_of(space, ("action",))
-        found = asked("decision", policy, draw(50, FEATURES))
-        assert float(found[:, 0].min()) == pytest.approx(-0.5)
-        assert float(found[:, 0].max()) == pytest.approx(0.5)
-        assert not found[:, 1].any(), "a dimension that can have one value only never moves"
+        result = request("decision", policy, draw(50, FEATURES))
+        assert float(result[:, 0].min()) == pytest.approx(-0.5)
+        assert float(result[:, 0].max()) == pytest.approx(0.5)
+        assert not result[:, 1].any(), "a dimension that can have one value only never moves"
 
     @pytest.mark.parametrize(
         ("space", "labels"),
@@ -127,10 +127,10 @@ class TestDecision:
 
     def test_no_rows_and_no_numbers(self):
         policy = policy_of(MultiDiscrete([3, 2]))
-        assert asked("decision", policy, draw(0, 2, FEATURES)).shape == (0, 2, 2)
+        assert request("decision", policy, draw(0, 2, FEATURES)).shape == (0, 2, 2)
         x = draw(3, FEATURES)
         x[1] = torch.nan
-        assert asked("decision", policy, x).isnan().all(1).tolist() == [False, True, False]
+        assert request("decision", policy, x).isnan().all(1).tolist() == [False, True, False]
 
     def test_actions_without_bounds_have_none(self):
         space = Box(np.float32([-1, 0]), np.float32([1, np.inf]))
@@ -142,7 +142,7 @@ class TestDecision:
 
     @pytest.mark.parametrize("text", ["decision & value", "decision - value", "decision:all", "value & decision"])
     def test_it_is_asked_for_alone(self, text):
-        with pytest.raises(TargetError, match="a decision is asked for alone"):
+        with pytest.raises(TargetError, match="'decision' cannot be combined with other targets"):
             parse_target(text, policy_of(Discrete(2), ("logit", "value")))
 
     def test_an_action_of_its_name(self):
@@ -154,11 +154,11 @@ class TestDecision:
     def test_of_real_agents(self, agent):
         policy = load_policy(agent)
         states = np.random.default_rng(0).normal(size=(64, policy.features.size)).astype(np.float32)
-        found = asked("decision", policy, policy.encode(states))
+        result = request("decision", policy, policy.encode(states))
         acted = policy.act(states, Context()).actions
         space = policy.action_space
         expected = acted / (space.high - space.low) if isinstance(space, Box) else acted
-        torch.testing.assert_close(found, torch.as_tensor(expected).float().reshape(64, -1), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(result, torch.as_tensor(expected).float().reshape(64, -1), rtol=1e-5, atol=1e-6)
 
 
 class TestFitting:
@@ -178,9 +178,7 @@ class TestFitting:
         policy = policy_of(Discrete(2))
         with pytest.raises(TargetError, match=r"decision_change is about what .* decides, and 'entropy' is a score"):
             fitting_target("decision_change", {"decision"}, "entropy", policy)
-        with pytest.raises(
-            TargetError, match=r"gradient has nothing to say of it; ask decision_change, or .*'centered:ch"
-        ):
+        with pytest.raises(TargetError, match=r"gradient cannot explain it; take decision_change, or .*'centered:ch"):
             fitting_target("gradient", {"gradient"}, "decision", policy)
 
     @pytest.mark.parametrize(("method", "target"), [("gradient", "decision"), ("decision_change", "entropy")])
@@ -202,30 +200,30 @@ class TestDivergence:
     @quick
     def test_against_distributions_of_torch(self, space, seed):
         policy = policy_of(space, seed=seed)
-        at, x = draw(4, FEATURES, seed=seed), draw(4, 3, FEATURES, seed=seed + 1)
-        recorded = policy.head("logit", at, Context()).detach()
-        found = asked("kl", policy, x, Context(scores=recorded))
-        there = policy.head("logit", x.reshape(-1, FEATURES), Context()).reshape(4, 3, -1)
-        parts = zip(recorded[:, None].split(policy.branches, -1), there.split(policy.branches, -1), strict=True)
+        index, x = draw(4, FEATURES, seed=seed), draw(4, 3, FEATURES, seed=seed + 1)
+        recorded = policy.head("logit", index, Context()).detach()
+        result = request("kl", policy, x, Context(scores=recorded))
+        present = policy.head("logit", x.reshape(-1, FEATURES), Context()).reshape(4, 3, -1)
+        parts = zip(recorded[:, None].split(policy.branches, -1), present.split(policy.branches, -1), strict=True)
         expected = sum(kl_divergence(Categorical(logits=p), Categorical(logits=q)) for p, q in parts)
-        torch.testing.assert_close(found[..., 0], expected)
-        assert (found >= 0).all()
+        torch.testing.assert_close(result[..., 0], expected)
+        assert (result >= 0).all()
 
     def test_of_allowed_actions_only(self):
         policy = policy_of(Discrete(4), masked=True)
-        at, x, allowed = draw(3, FEATURES), draw(3, FEATURES, seed=1), torch.tensor([[True, False, True, True]] * 3)
-        recorded = policy.head("logit", at, Context()).detach()
-        found = asked("kl", policy, x, Context(scores=recorded, mask=allowed))[:, 0]
-        there = policy.head("logit", x, Context())
-        kept = [Categorical(logits=logits[:, [0, 2, 3]]) for logits in (recorded, there)]
-        torch.testing.assert_close(found, kl_divergence(*kept))
+        index, x, allowed = draw(3, FEATURES), draw(3, FEATURES, seed=1), torch.tensor([[True, False, True, True]] * 3)
+        recorded = policy.head("logit", index, Context()).detach()
+        result = request("kl", policy, x, Context(scores=recorded, mask=allowed))[:, 0]
+        present = policy.head("logit", x, Context())
+        remaining = [Categorical(logits=logits[:, [0, 2, 3]]) for logits in (recorded, present)]
+        torch.testing.assert_close(result, kl_divergence(*remaining))
 
     def test_it_is_nothing_at_the_state_itself(self):
         policy, x = policy_of(Discrete(3)), draw(5, FEATURES)
         scores = policy.head("logit", x, Context()).detach()
         score = make_target_function(policy, parse_target("kl", policy), Context(scores=scores))
         assert not score(x).any()
-        assert not score.known().any()
+        assert not score.own_values(x).any()
         torch.testing.assert_close(find_method("gradient")(score, x).values, torch.zeros(5, 1, FEATURES).double())
 
     def test_it_is_written_out_where_a_probability_underflows(self):
@@ -233,16 +231,17 @@ class TestDivergence:
             lambda x: torch.stack([1e4 * x[:, 0], 0 * x[:, 0]], 1), Box(-1, 1, (1,)), Discrete(2), dtype=torch.float64
         )
         recorded = torch.tensor([[1e4, 0.0]]).double()
-        assert asked("kl", policy, torch.ones(1, 1).double(), Context(scores=recorded)) == 0
-        assert asked("kl", policy, -torch.ones(1, 1).double(), Context(scores=recorded)) == 1e4
+        assert request("kl", policy, torch.ones(1, 1).double(), Context(scores=recorded)) == 0
+        assert request("kl", policy, -torch.ones(1, 1).double(), Context(scores=recorded)) == 1e4
 
     def test_what_it_needs(self):
         with pytest.raises(
             TargetError, match=r"kl compares with the scores at the observation itself.* Context\(scores="
         ):
-            asked("kl", policy_of(Discrete(2)), draw(1, FEATURES))
+            request("kl", policy_of(Discrete(2)), draw(1, FEATURES))
         with pytest.raises(
-            TargetError, match=r"no target 'kl': kl is about the probabilities of actions, and it has none"
+            TargetError,
+            match=r"no target 'kl': kl compares with the recorded logits, and what it is recorded with is mean",
         ):
             parse_target("kl", policy_of(SPACES[4], ("mean", "action")))
         with pytest.raises(TargetError, match=r"'kl': kl compares with the recorded logits, and .* with is q_value"):
@@ -250,24 +249,24 @@ class TestDivergence:
 
 
 class TestAdvantage:
-    def test_of_a_duelling_network(self):
+    def test_of_a_dueling_network(self):
         policy = policy_of(Discrete(3), ("q_value", "advantage", "value"))
         x, context = draw(4, FEATURES), Context(action=torch.tensor([0, 2, 1, 1]))
         advantages = policy.head("advantage", x, context)
-        torch.testing.assert_close(asked("advantage:all", policy, x, context), advantages)
+        torch.testing.assert_close(request("advantage:all", policy, x, context), advantages)
         torch.testing.assert_close(
-            asked("advantage:chosen", policy, x, context), advantages.gather(1, context.action[:, None])
+            request("advantage:chosen", policy, x, context), advantages.gather(1, context.action[:, None])
         )
         assert parse_target("advantage:chosen - q_value:chosen", policy).minus == Target("q_value", "chosen")
-        found = attribute(policy, x.numpy(), target="advantage:chosen")
-        assert found.labels == ("advantage:chosen",)
-        assert found.values.any()
+        result = attribute(policy, x.numpy(), target="advantage:chosen")
+        assert result.labels == ("advantage:chosen",)
+        assert result.values.any()
 
     def test_nothing_is_invented(self):
         policy = policy_of(Discrete(3), ("q_value", "value"))
         assert "advantage" not in available_scores(policy)
         with pytest.raises(
-            TargetError, match="'advantage:chosen': only duelling networks with an 'advantage' head have"
+            TargetError, match="'advantage:chosen': only dueling networks with an 'advantage' head have"
         ):
             parse_target("advantage:chosen", policy)
 
@@ -279,7 +278,7 @@ def test_before_and_after_squashing_or_clipping(zoo, agent):
     model = next(path for path in sorted(folder.glob("*.zip")))
     policy = load_policy(model, normalize=False)
     x = draw(200, policy.features.size).float() * 3
-    mean, action = asked("mean:all", policy, x), asked("action:all", policy, x)
+    mean, action = request("mean:all", policy, x), request("action:all", policy, x)
     low, high = (torch.as_tensor(end) for end in (policy.action_space.low, policy.action_space.high))
     bounded = low + (torch.tanh(mean) + 1) / 2 * (high - low) if "sac" in agent else mean.clamp(low, high)
     torch.testing.assert_close(action, bounded, rtol=1e-4, atol=1e-5)
@@ -324,7 +323,7 @@ class TestSeveral:
     @quick
     def test_text_and_labels(self, texts):
         text = " & ".join(texts)
-        labels = [label for one in texts for label in target_labels(parse_target(one, self.policy), self.policy)]
+        labels = [label for single in texts for label in target_labels(parse_target(single, self.policy), self.policy)]
         if len(set(labels)) < len(labels):
             with pytest.raises(TargetError, match="more than once; leave one of them out"):
                 parse_target(text, self.policy)
@@ -343,9 +342,9 @@ class TestSeveral:
         policy = policy_of(Discrete(3), ("logit", "value"), names=["up & down", "down", "up"])
         x = draw(3, FEATURES)
         logits = policy.head("logit", x, Context())
-        torch.testing.assert_close(asked("logit:up & down", policy, x), logits[:, :1])
-        torch.testing.assert_close(asked("logit:up & logit:up & down", policy, x), logits[:, [2, 0]])
-        torch.testing.assert_close(asked("logit:up & down - up", policy, x), logits[:, :1] - logits[:, 2:])
+        torch.testing.assert_close(request("logit:up & down", policy, x), logits[:, :1])
+        torch.testing.assert_close(request("logit:up & logit:up & down", policy, x), logits[:, [2, 0]])
+        torch.testing.assert_close(request("logit:up & down - up", policy, x), logits[:, :1] - logits[:, 2:])
         assert target_labels(parse_target("logit:0 & value", policy), policy) == ("logit:up & down", "value")
         odd = policy_of(Discrete(2), ("logit", "value"), names=["up", "up & value"])
         assert parse_target("logit:up & value", odd) == Target("logit", "up & value")
@@ -362,16 +361,16 @@ class TestSeveral:
         recording = record(cartpole, episodes=2, directory=tmp_path / "run")
         text = "centered:chosen & entropy & logit:1"
         explain(recording, cartpole, target=text)
-        found = recording.attribution("gradient", text)
-        assert found.target == text
+        result = recording.attribution("gradient", text)
+        assert result.target == text
         name = cartpole.action_names[1]
-        assert found.labels == ("centered:chosen", "entropy", f"logit:{name}")
+        assert result.labels == ("centered:chosen", "entropy", f"logit:{name}")
         explain(recording, cartpole, target="entropy")
         alone = recording.attribution("gradient", "entropy")
-        np.testing.assert_allclose(found.values[:, 1:2], alone.values, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(result.values[:, 1:2], alone.values, rtol=1e-5, atol=1e-7)
         data = recording.to_xarray(method="gradient", target=text)
-        assert list(data["target"].values) == list(found.labels)
-        np.testing.assert_array_equal(data["attribution_gradient"].sel(target="entropy"), found.values[:, 1])
+        assert list(data["target"].values) == list(result.labels)
+        np.testing.assert_array_equal(data["attribution_gradient"].sel(target="entropy"), result.values[:, 1])
 
     @pytest.mark.parametrize("target", ["logit:chosen & logit:all", "centered:chosen & entropy & logit:0"])
     @pytest.mark.parametrize("method", ["gradient", "integrated_gradients"])
@@ -408,8 +407,8 @@ class TestNames:
         assert target_labels(target, self.policy) == (label,)
         x = draw(2, FEATURES)
         torch.testing.assert_close(
-            asked(label, self.policy, x, Context(torch.zeros(2, dtype=torch.int64))),
-            asked(text, self.policy, x, Context(torch.zeros(2, dtype=torch.int64))),
+            request(label, self.policy, x, Context(torch.zeros(2, dtype=torch.int64))),
+            request(text, self.policy, x, Context(torch.zeros(2, dtype=torch.int64))),
         )
 
     def test_unless_that_would_mean_another(self):
@@ -437,9 +436,9 @@ class TestNames:
 
     def test_nothing_is_suggested_where_nothing_is_near(self):
         for text in ("logit:zzz", "", "qqq"):
-            with pytest.raises(TargetError, match="has no target") as said:
+            with pytest.raises(TargetError, match="has no target") as message:
                 parse_target(text, self.policy)
-            assert "did you mean" not in str(said.value)
+            assert "did you mean" not in str(message.value)
 
 
 def test_the_page_about_targets_runs(tmp_path, monkeypatch):

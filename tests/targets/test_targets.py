@@ -195,14 +195,14 @@ class TestGrammar:
     def test_refused_with_a_list_of_what_there_is(self, text):
         with pytest.raises(TargetError) as error:
             parse_target(text, three)
-        for said in (
+        for message in (
             repr(text),
             "logit, centered",
             "chosen, runner_up, all",
             "'left', 'idle', 'right'",
             "value, entropy",
         ):
-            assert said in str(error.value)
+            assert message in str(error.value)
 
     @pytest.mark.parametrize(
         "text", ["logit:chosen", "centered:chosen", "action:chosen", "action:runner_up", "entropy"]
@@ -217,8 +217,8 @@ class TestGrammar:
         assert target_labels(default_target(continuous), continuous) == ("action:steer", "action:gas")
 
     def test_scores_follow_from_the_heads(self):
-        probabilities = ("log_probability", "probability", "entropy")
-        assert available_scores(three) == ("logit", "value", "centered", *probabilities, "kl")
+        of_logits = ("centered", "entropy", "kl", "log_probability", "probability")
+        assert available_scores(three) == ("logit", "value", *of_logits)
         assert available_scores(policy_with(["a", "b"], heads=("q_value",))) == ("q_value", "centered")
         assert available_scores(continuous) == ("action", "mean", "value")
         assert available_scores(policy_with(["a", "b"], heads=("action", "q_value"))) == ("action", "q_value")
@@ -281,13 +281,13 @@ class TestValues:
         x, context = rows(three, mask=mask)
         score = make_target_function(three, parse_target(text, three), context)
         weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)[: score.outputs]
-        found = input_gradient(lambda states: score(states) @ weights, x)
+        result = input_gradient(lambda states: score(states) @ weights, x)
         for feature in range(FEATURES):
             step = torch.zeros(FEATURES, dtype=torch.float64)
             step[feature] = 1e-6
             with torch.no_grad():
                 slope = ((score(x + step) - score(x - step)) / 2e-6) @ weights
-            torch.testing.assert_close(found[:, feature], slope, rtol=1e-6, atol=1e-8)
+            torch.testing.assert_close(result[:, feature], slope, rtol=1e-6, atol=1e-8)
 
     @given(lead=st.lists(st.integers(1, 3), max_size=3), count=st.integers(0, 4))
     @settings(deadline=None, max_examples=15)
@@ -297,11 +297,11 @@ class TestValues:
             score = make_target_function(three, parse_target(text, three), context)
             shifts = torch.randn(*lead, FEATURES, dtype=torch.float64)
             copies = x.reshape(count, *[1] * len(lead), FEATURES) + shifts
-            found = score(copies)
-            assert found.shape == (count, *lead, score.outputs)
+            result = score(copies)
+            assert result.shape == (count, *lead, score.outputs)
             for index in np.ndindex(*lead):
                 alone = score(copies[(slice(None), *index)])
-                torch.testing.assert_close(found[(slice(None), *index)], alone)
+                torch.testing.assert_close(result[(slice(None), *index)], alone)
 
     def test_rows_take_their_context_with_them(self):
         x, context = rows(three, mask=True)
@@ -352,6 +352,6 @@ class TestUnknown:
     def test_a_runner_up_of_one(self):
         policy = policy_with(["only"])
         x, context = rows(policy)
-        with pytest.raises(TargetError, match=r"a choice of one action only \(only\); ask for chosen"):
+        with pytest.raises(TargetError, match=r"a choice of one action only \(only\); take chosen"):
             values_of("logit:runner_up", policy, x, context)
         assert issubclass(TargetError, RltoolsError)

@@ -1,4 +1,4 @@
-"""Coalitions of players: which features a state keeps, and which it takes from another state."""
+"""Coalitions of players: which features keep a row's values, and which take those of a reference."""
 
 from __future__ import annotations
 
@@ -9,87 +9,86 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import TargetFunction, copies_at_once
 from rltools.errors import ArgumentError
+from rltools.targets.function import TargetFunction
 
 Groups = tuple[tuple[int, ...], ...]
 Coalitions = Callable[[Tensor], Tensor]
-"""From numbers int64 `[coalition]` of coalitions to who is in each, bool `[coalition, player]`."""
-CACHED = 1 << 12
-"""Copies at once that a processor keeps in its caches: a fifth faster than 8 times as many."""
+"""From numbers int64 `[coalition]` of coalitions to their members, bool `[coalition, player]`."""
 
 
 def owners(x: Tensor, groups: Groups | None) -> Tensor:
-    """The player that each entry of a row of `x [batch, *feature]` belongs to, int64 `[entry]`.
+    """The player that each element of a row of `x [batch, *feature]` belongs to, int64 `[element]`.
 
     Raises:
-        ArgumentError: an entry is in no group or in two, or a group is empty.
+        ArgumentError: an element is in no group or in two, or a group is empty.
     """
-    entries = prod(x.shape[1:])
+    elements = prod(x.shape[1:])
     if groups is None:
-        return torch.arange(entries, device=x.device)
-    places = [place for group in groups for place in group]
-    if sorted(places) != list(range(entries)) or not all(groups):
+        return torch.arange(elements, device=x.device)
+    positions = [position for group in groups for position in group]
+    if sorted(positions) != list(range(elements)) or not all(groups):
         raise ArgumentError(
-            f"{len(groups)} groups have {len(places)} positions, {len(set(places))} different ones; each of 0 to "
-            f"{entries - 1}, a state's entries in row-major order, must be in one of them, and none may be empty"
+            f"{len(groups)} groups have {len(positions)} positions, {len(set(positions))} different ones; each of 0 to "
+            f"{elements - 1}, a state's elements in row-major order, must be in one of them, and none may be empty"
         )
-    owner = torch.empty(entries, dtype=torch.int64)
+    owner = torch.empty(elements, dtype=torch.int64)
     for player, group in enumerate(groups):
         owner[list(group)] = player
     return owner.to(x.device)
 
 
-def spread(values: Tensor, owner: Tensor, shape: torch.Size) -> Tensor:
-    """What each player has, `[batch, target, player]`, evenly over its entries: `[batch, target, *shape]`."""
-    entries = torch.bincount(owner).to(values.dtype)
-    return (values / entries)[..., owner].reshape(*values.shape[:2], *shape)
+def spread_evenly(values: Tensor, owner: Tensor, shape: torch.Size) -> Tensor:
+    """The value of each player, `[batch, target, player]`, evenly over its elements: `[batch, target, *shape]`."""
+    elements = torch.bincount(owner).to(values.dtype)
+    return (values / elements)[..., owner].reshape(*values.shape[:2], *shape)
 
 
 def coalition_values(
-    score: TargetFunction, x: Tensor, start: Tensor, coalitions: Coalitions, count: int, owner: Tensor
+    f: TargetFunction, x: Tensor, reference: Tensor, members: Coalitions, count: int, owner: Tensor
 ) -> Tensor:
-    """The scores of states that keep a coalition's entries and take the others from `start`.
+    """The target values of rows that keep a coalition's elements and take the others from a reference.
 
     Args:
-        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        f: the target function.
         x: `[batch, *feature]`.
-        start: `[*feature]`, or one for each row, `[batch, *feature]`.
-        coalitions: who is in each.
-        count: how many there are.
-        owner: the player of each entry.
+        reference: `[*feature]`, or one for each row, `[batch, *feature]`.
+        members: of each coalition, by its number.
+        count: how many coalitions there are.
+        owner: the player of each element.
 
     Returns:
         `[batch, count, target]`.
     """
-    rest = start if start.ndim < x.ndim else start[:, None]
-    at_once = min(score.most_copies, CACHED) if x.device.type == "cpu" else score.most_copies
-    found = []
-    for block in torch.split(torch.arange(count, device=x.device), copies_at_once(at_once, len(x))):
-        kept = coalitions(block)[:, owner].view(-1, *x.shape[1:])
-        found.append(score(torch.where(kept, x[:, None], rest)))
-    return torch.cat(found, 1)
+    others = reference if reference.ndim < x.ndim else reference[:, None]
+    numbers = torch.arange(count, device=x.device)
+
+    def copies(part: slice) -> Tensor:
+        keeps = members(numbers[part])[:, owner].view(-1, *x.shape[1:])
+        return torch.where(keeps, x[:, None], others)
+
+    return f.over(x, count, copies)
 
 
-def rounding(worth: Tensor) -> Tensor:
-    """Up to where differences of worths `[batch, target, coalition]` are rounding: `[batch, target]`.
+def rounding_of(values: Tensor) -> Tensor:
+    """The size `[batch, target]` up to which differences of coalition values `[batch, target, coalition]` are rounding.
 
-    A matrix product rounds a row by where it lies in memory, so that one state as two coalitions has two scores, which
-    differ in their last digits. Whoever never adds more than that adds exactly 0.
+    A matrix product rounds a row by its position in memory, so that one state as two coalitions has two values, which
+    differ in their last digits. A player that never adds more than that adds exactly 0.
     """
-    return 16 * torch.finfo(worth.dtype).eps * worth.abs().amax(2)
+    return 16 * torch.finfo(values.dtype).eps * values.abs().amax(2)
 
 
-def compared(references: int, settings: Mapping[str, Any]) -> int:
+def count_compared(references: int, settings: Mapping[str, Any]) -> int:
     """How many of so many references each row is compared with."""
     return min(settings["nearest"] or references, references)
 
 
-def starts(score: TargetFunction, x: Tensor, references: Tensor, nearest: int) -> list[Tensor]:
+def nearest_references(f: TargetFunction, x: Tensor, references: Tensor, nearest: int) -> list[Tensor]:
     """The references to compare rows `x [batch, *feature]` with, one after another.
 
     Args:
-        score: says how many copies of the rows there may be at once.
+        f: bounds how many copies of the rows are made together.
         x: the rows.
         references: `[reference, *feature]`.
         nearest: how many of them, the nearest first and the earlier of two that are equally near; distances are
@@ -108,7 +107,7 @@ def starts(score: TargetFunction, x: Tensor, references: Tensor, nearest: int) -
         return list(references)
     std = references.std(0, correction=0)
     scale = torch.where(std > 0, 1 / std, 0)
-    blocks = torch.split(references, copies_at_once(score.most_copies, len(x)))
+    blocks = torch.split(references, f.copies_together(len(x)))
     distances = [((x[:, None] - block) * scale).square().flatten(2).sum(2) for block in blocks]
     order = torch.cat(distances, 1).argsort(dim=1, stable=True)
-    return [references[order[:, place]] for place in range(nearest)]
+    return [references[order[:, rank]] for rank in range(nearest)]

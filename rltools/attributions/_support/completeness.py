@@ -1,55 +1,53 @@
-"""What values leave of a score's difference from the references, and whether that is as little as was promised."""
+"""What values leave of the target value's difference from the references, and whether it is within the tolerance."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import TargetFunction, copies_at_once
+from rltools.targets.function import TargetFunction
 
 TOLERANCE = 0.01
-"""The largest residual, as a share of the score's standard deviation over the references."""
+"""The largest residual, as a share of the target value's standard deviation over the references."""
 
 
-def reference_scores(score: TargetFunction, x: Tensor, references: Tensor) -> Tensor:
-    """The scores of references `[reference, *feature]` in each row's place, `[batch, reference, target]`."""
-    blocks = torch.split(references, copies_at_once(score.most_copies, len(x)))
+def end_values(f: TargetFunction, x: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
+    """The target values of rows, `[batch, target]`, and of references as each row, `[batch, reference, target]`."""
     with torch.no_grad():
-        return torch.cat([score(block.expand(len(x), *block.shape)) for block in blocks], 1)
+        return f(x), f.over(x, len(references), lambda part: references[part][None])
 
 
-def residual_of(values: Tensor, ends: Tensor, starts: Tensor) -> Tensor:
-    """A row's score, minus the mean score of its references, minus the sum of its values: `[batch, target]`.
+def residual_of(values: Tensor, outputs: Tensor, baselines: Tensor) -> Tensor:
+    """A row's target value minus the mean over its references minus the sum of its values: `[batch, target]`.
 
     Args:
         values: `[batch, target, *feature]`.
-        ends: the scores of the rows, `[batch, target]`.
-        starts: those of the references, `[batch, reference, target]`.
+        outputs: the target values of the rows, `[batch, target]`.
+        baselines: the target values of the references, `[batch, reference, target]`.
     """
-    return ends - starts.mean(1) - values.flatten(2).sum(2)
+    return outputs - baselines.mean(1) - values.flatten(2).sum(2)
 
 
-def spread_of(ends: Tensor, starts: Tensor) -> Tensor:
-    """The score's standard deviation over the references, of one reference the score's difference: `[batch, target]`.
+def scale_of(outputs: Tensor, baselines: Tensor) -> Tensor:
+    """The target value's std over the references, or the difference from a single one: `[batch, target]`.
 
     Args:
-        ends: the scores of the rows, `[batch, target]`.
-        starts: those of the references, `[batch, reference, target]`.
+        outputs: the target values of the rows, `[batch, target]`.
+        baselines: the target values of the references, `[batch, reference, target]`.
     """
-    return starts.std(1) if starts.shape[1] > 1 and len(starts) else (ends - starts.mean(1)).abs()
+    return baselines.std(1) if baselines.shape[1] > 1 and len(baselines) else (outputs - baselines.mean(1)).abs()
 
 
-def is_complete(residual: Tensor, ends: Tensor, starts: Tensor, tolerance: float = TOLERANCE) -> Tensor:
+def is_complete(residual: Tensor, outputs: Tensor, baselines: Tensor, tolerance: float = TOLERANCE) -> Tensor:
     """Whether the residuals of all targets are small, bool `[batch]`.
 
     Args:
         residual: `[batch, target]`.
-        ends: the scores of the rows, `[batch, target]`.
-        starts: those of the references, `[batch, reference, target]`.
-        tolerance: the largest residual, as a share of the score's standard deviation over the references (of the
-            score's difference, where there is one reference).
+        outputs: the target values of the rows, `[batch, target]`.
+        baselines: the target values of the references, `[batch, reference, target]`.
+        tolerance: the largest residual, as a share of the target value's standard deviation over the references (of its
+            difference, where there is one reference).
     """
-    spread = spread_of(ends, starts)
     # Below the dtype's own rounding there is nothing left to gain.
-    rounding = 100 * torch.finfo(ends.dtype).eps * (ends.abs() + starts.abs().amax(1))
-    return (residual.abs() <= tolerance * spread + rounding).all(1)
+    rounding = 100 * torch.finfo(outputs.dtype).eps * (outputs.abs() + baselines.abs().amax(1))
+    return (residual.abs() <= tolerance * scale_of(outputs, baselines) + rounding).all(1)

@@ -1,7 +1,7 @@
-"""Whether hooks on a network's modules see all that they must: they see modules, and no functions.
+"""Check that hooks on a network's modules see everything they need: hooks see modules, and no functions.
 
 A method that gives a ReLU another derivative by a hook is silently wrong where the network computes its ReLU by a
-function, and where one module is called twice, because what it kept of the first call is that of the second.
+function, and where a module is called twice, because the second call overwrites what the hook kept of the first.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
 
-from rltools.attributions._support.method import TargetFunction
 from rltools.errors import ArgumentError
+from rltools.targets.function import TargetFunction
 
 Kinds = Collection[type[nn.Module]]
 
 
-def network_of(name: str, score: TargetFunction) -> nn.Module:
-    """The module to look into.
+def network_of(name: str, f: TargetFunction) -> nn.Module:
+    """The module that the method of this name hooks.
 
     Raises:
         ArgumentError: the policy is a function.
     """
-    if score.network is None:
+    if f.network is None:
         raise ArgumentError(
             f"{name} looks into a network's modules, and this policy is a plain function; give the policy its "
             f"nn.Module, or take integrated_gradients, which needs none"
         )
-    return score.network
+    return f.network
 
 
-def check_hooks(name: str, score: TargetFunction, x: Tensor, kinds: Kinds, bends: Bends) -> None:
-    """Follow the score of the first row back to its input, and see that modules of `kinds` do all that bends.
+def check_hooks(name: str, f: TargetFunction, x: Tensor, kinds: Kinds, bends: Bends) -> None:
+    """Follow the graph of the first row's target values, and check that modules of `kinds` do all that needs a rule.
 
     Args:
         name: of the method, for messages.
-        score: whose network is hooked.
+        f: the target function, whose network is hooked.
         x: `[batch, *feature]`.
         kinds: the types of module that the method has a rule for.
         bends: (an operation, the operations that depend on x) -> whether it needs a rule.
@@ -48,20 +48,20 @@ def check_hooks(name: str, score: TargetFunction, x: Tensor, kinds: Kinds, bends
         ArgumentError: one of these modules is called twice, or writes into what others read; or an operation that
             needs a rule is in none of them.
     """
-    network = network_of(name, score)
+    network = network_of(name, f)
     leaf = x[:1].detach().clone().requires_grad_()
-    with torch.enable_grad(), _noted(network, kinds) as calls:
-        scalars = score.rows(torch.zeros(1, dtype=torch.int64, device=x.device))(leaf)
-    if not scalars.requires_grad:
+    with torch.enable_grad(), _recorded_calls(network, kinds) as calls:
+        values = f.rows(torch.zeros(1, dtype=torch.int64, device=x.device))(leaf)
+    if not values.requires_grad:
         raise ArgumentError(f"{name} needs a score that can be differentiated, and this one cannot")
-    called = [called for called, _, _ in calls]
-    if twice := sorted({module for module in called if called.count(module) > 1}):
+    modules = [module for module, _, _ in calls]
+    if twice := sorted({module for module in modules if modules.count(module) > 1}):
         raise ArgumentError(
-            f"{name} would be wrong here: the module {twice[0]!r} is called {called.count(twice[0])} times for one "
+            f"{name} would be wrong here: the module {twice[0]!r} is called {modules.count(twice[0])} times for one "
             f"score, and a hook keeps what it saw last; give the network a module of its own for each call, or take "
             f"integrated_gradients or shapley, which need no hooks"
         )
-    readers = readers_of(get_gradient_edge(scalars).node)
+    readers = readers_of(get_gradient_edge(values).node)
     dependent = after(readers, get_gradient_edge(leaf).node)
     ruled = {node for _, start, end in calls for node in between(start, end)}
     hidden = sorted({operation(node) for node in dependent - ruled if bends(node, dependent)})
@@ -73,15 +73,15 @@ def check_hooks(name: str, score: TargetFunction, x: Tensor, kinds: Kinds, bends
             f"probability or a bounded action), or take integrated_gradients or shapley, which need no hooks"
         )
     if any(getattr(module, "inplace", False) for module in network.modules() if type(module) in kinds):
-        _check_copies(name, network, score, x, kinds)
+        _check_copies(name, network, f, x, kinds)
 
 
-def _check_copies(name: str, network: nn.Module, score: TargetFunction, x: Tensor, kinds: Kinds) -> None:
-    """A module that writes into its input does not where it is given a copy; somebody may count on it."""
+def _check_copies(name: str, network: nn.Module, f: TargetFunction, x: Tensor, kinds: Kinds) -> None:
+    """Refuse a network that depends on its modules' writing into their inputs, which they do not with copies."""
     with torch.no_grad():
-        plain = score(x)
+        plain = f(x)
         with own_inputs(network, kinds):
-            copied = score(x)
+            copied = f(x)
     if not torch.allclose(plain, copied, rtol=1e-4, atol=1e-6, equal_nan=True):
         raise ArgumentError(
             f"{name} would be wrong here: a module with inplace=True writes into a tensor that is read elsewhere too; "
@@ -91,7 +91,7 @@ def _check_copies(name: str, network: nn.Module, score: TargetFunction, x: Tenso
 
 @contextmanager
 def own_inputs(network: nn.Module, kinds: Kinds) -> Iterator[None]:
-    """Each module of these kinds is given a copy of its input, and loses what hooks left in it.
+    """Give each module of these kinds a copy of its input, and remove afterwards what hooks left in the module.
 
     Captum hooks the input's tensor: where that is read elsewhere too, by a skip connection, the hook would replace the
     gradient of all readers together.
@@ -107,16 +107,16 @@ def own_inputs(network: nn.Module, kinds: Kinds) -> Iterator[None]:
         for handle in handles:
             handle.remove()
         for module in hooked:
-            for left in set(vars(module)) - before[module]:
-                delattr(module, left)
+            for name in set(vars(module)) - before[module]:
+                delattr(module, name)
 
 
 Call = tuple[str, Node | None, Node | None]
 
 
 @contextmanager
-def _noted(network: nn.Module, kinds: Kinds) -> Iterator[list[Call]]:
-    """The calls of modules of these kinds while inside: the name, and where the graph enters and leaves it."""
+def _recorded_calls(network: nn.Module, kinds: Kinds) -> Iterator[list[Call]]:
+    """Record the calls of modules of these kinds: the name, and where the graph enters and leaves the module."""
     calls: list[Call] = []
     entered: dict[str, Node | None] = {}
 
@@ -165,14 +165,14 @@ _RECTIFIERS = frozenset({"Relu", "Threshold", "ClampMin", "Maximum", "Where"})
 
 
 def is_not_linear(node: Node, dependent: Collection[Node]) -> bool:
-    """Whether an operation is no linear function of x.
+    """Whether an operation is not a linear function of x.
 
     A bound on both sides counts as linear before the first layer: observations are clipped, mostly without effect, and
-    where it has one the residual says so.
+    where there is an effect the residual shows it.
     """
     name = operation(node)
     if name in _PRODUCTS:
-        factors = [place for place, (before, _) in enumerate(node.next_functions) if before in dependent]
+        factors = [position for position, (before, _) in enumerate(node.next_functions) if before in dependent]
         return len(factors) > 1 or (name == "Div" and factors == [1])
     if name == "Clamp":
         return is_rectifier(node, dependent) or any(operation(before) in _LAYERS for before in between(None, node))
@@ -192,38 +192,38 @@ def operation(node: Node) -> str:
 
 
 def readers_of(end: Node) -> dict[Node, list[Node]]:
-    """Every operation that `end` is computed by, with those that read its result."""
+    """The operations that read the result of each operation that `end` is computed from."""
     readers: dict[Node, list[Node]] = {end: []}
-    left = [end]
-    while left:
-        node = left.pop()
+    pending = [end]
+    while pending:
+        node = pending.pop()
         for before, _ in node.next_functions:
             if before is None:
                 continue
             if before not in readers:
                 readers[before] = []
-                left.append(before)
+                pending.append(before)
             readers[before].append(node)
     return readers
 
 
 def after(readers: Mapping[Node, list[Node]], start: Node) -> set[Node]:
-    """An operation, and all that depend on it."""
-    found, left = {start}, [start]
-    while left:
-        new = [node for node in readers.get(left.pop(), ()) if node not in found]
-        found.update(new)
-        left += new
-    return found
+    """An operation, and all operations that depend on it."""
+    dependent, pending = {start}, [start]
+    while pending:
+        new = [node for node in readers.get(pending.pop(), ()) if node not in dependent]
+        dependent.update(new)
+        pending += new
+    return dependent
 
 
 def between(start: Node | None, end: Node | None) -> set[Node]:
     """The operations from `end` back to `start`, without the latter."""
-    found: set[Node] = set()
-    left = [end]
-    while left:
-        node = left.pop()
-        if node is not None and node is not start and node not in found:
-            found.add(node)
-            left += [before for before, _ in node.next_functions]
-    return found
+    nodes: set[Node] = set()
+    pending = [end]
+    while pending:
+        node = pending.pop()
+        if node is not None and node is not start and node not in nodes:
+            nodes.add(node)
+            pending += [before for before, _ in node.next_functions]
+    return nodes

@@ -1,4 +1,4 @@
-"""Pictures among observations: where their axes are, blurring them, and maps over them."""
+"""Image observations: their axes, blurring them, and maps and random masks over them."""
 
 from __future__ import annotations
 
@@ -12,106 +12,116 @@ from rltools.errors import ArgumentError
 from rltools.spaces.axes import is_image
 
 TRUNCATED = 4.0
-"""Standard deviations after which a blur's Gaussian ends; what the papers' code has."""
+"""Standard deviations after which a blur's Gaussian ends, as in the papers' code."""
 
 
-def picture_axes(dims: Sequence[str]) -> tuple[int, int]:
-    """Which axes of a row's features are "y" and "x".
+def image_axes(dims: Sequence[str]) -> tuple[int, int]:
+    """The positions of the axes "y" and "x" among the axes of a row.
 
     Raises:
-        ArgumentError: it is no picture.
+        ArgumentError: the row is no image.
     """
     if not is_image(dims):
         raise ArgumentError(
-            f"places and blurring are for pictures, with axes y and x; these observations have {', '.join(dims)}: take "
+            f"places and blurring are for images, with axes y and x; these observations have {', '.join(dims)}: take "
             f"occlusion, or replacement='resample'"
         )
     return dims.index("y"), dims.index("x")
 
 
-def picture_size(shape: Sequence[int], dims: Sequence[str]) -> tuple[int, int]:
+def image_size(shape: Sequence[int], dims: Sequence[str]) -> tuple[int, int]:
     """How many pixels rows of this shape have along y and x.
 
     Raises:
-        ArgumentError: they are no pictures.
+        ArgumentError: they are no images.
     """
-    y, across = picture_axes(dims)
-    return shape[y], shape[across]
+    y_axis, x_axis = image_axes(dims)
+    return shape[y_axis], shape[x_axis]
+
+
+def grid_size(shape: Sequence[int], dims: Sequence[str], stride: int) -> tuple[int, int]:
+    """How many places a grid over images of this shape has along y and x, `stride` pixels apart.
+
+    Raises:
+        ArgumentError: they are no images.
+    """
+    height, width = image_size(shape, dims)
+    return -(-height // stride), -(-width // stride)
 
 
 def blurred(x: Tensor, dims: Sequence[str], std: float) -> Tensor:
-    """`x [batch, *feature]` with every channel and frame blurred by a Gaussian; pictures go on mirrored at their edges.
+    """Blur every channel and frame of images `x [batch, *feature]` by a Gaussian, mirrored at their edges.
 
     Raises:
-        ArgumentError: it is no picture, or the Gaussian's standard deviation, in pixels, is not above 0.
+        ArgumentError: they are no images, or the Gaussian's standard deviation, in pixels, is not above 0.
     """
     if not std > 0:
         raise ArgumentError(f"blur is {std}; it is a standard deviation in pixels and must be above 0")
-    axes = [axis - len(dims) for axis in picture_axes(dims)]
+    axes = [axis - len(dims) for axis in image_axes(dims)]
     maps = x.movedim(axes, (-2, -1))
-    along_y, along_x = (_blurring(maps.shape[axis], std).to(x) for axis in (-2, -1))
-    return stretched(maps, along_y, along_x).movedim((-2, -1), axes)
+    along_y, along_x = (_blur_weights(maps.shape[axis], std).to(x) for axis in (-2, -1))
+    return resized(maps, along_y, along_x).movedim((-2, -1), axes)
 
 
-def _blurring(size: int, std: float) -> Tensor:
-    """The weights `[size, size]` of the pixels of a line in each of its blurred ones, float64."""
+def _blur_weights(size: int, std: float) -> Tensor:
+    """The weights of a line's pixels in each of its blurred pixels, float64 `[size, size]`."""
     reach = int(TRUNCATED * std + 0.5)
-    away = torch.arange(-reach, reach + 1)
-    weight = torch.exp(-0.5 * (away.double() / std) ** 2)
-    beyond = (torch.arange(size)[:, None] + away) % (2 * size)
-    mirrored = torch.where(beyond < size, beyond, 2 * size - 1 - beyond)
+    distance = torch.arange(-reach, reach + 1)
+    weight = torch.exp(-0.5 * (distance.double() / std) ** 2)
+    unfolded = (torch.arange(size)[:, None] + distance) % (2 * size)
+    mirrored = torch.where(unfolded < size, unfolded, 2 * size - 1 - unfolded)
     rows = (weight / weight.sum()).expand(size, -1)
     return torch.zeros(size, size, dtype=torch.float64).scatter_add_(1, mirrored, rows)
 
 
-def interpolating(at: Tensor, points: int) -> Tensor:
-    """The weights `[..., points]` of the points 0, 1, 2, ... in what lies between them linearly, at places `at`."""
-    numbers = torch.arange(points, dtype=at.dtype, device=at.device)
-    return (1 - (at[..., None] - numbers).abs()).clamp(min=0)
+def interpolation_weights(positions: Tensor, points: int) -> Tensor:
+    """The weights `[..., point]` of the points 0, 1, 2, ... in a linear interpolation at positions `[...]`."""
+    numbers = torch.arange(points, dtype=positions.dtype, device=positions.device)
+    return (1 - (positions[..., None] - numbers).abs()).clamp(min=0)
 
 
-def stretched(maps: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
-    """Maps `[..., i, j]` as `[..., y, x]`, by the weights `[..., y, i]` and `[..., x, j]` along each axis."""
+def resized(maps: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
+    """Resize maps `[..., i, j]` to `[..., y, x]` by the weights `[..., y, i]` and `[..., x, j]` along each axis."""
     return along_y @ maps @ along_x.transpose(-1, -2)
 
 
 def beside_features(maps: Tensor, dims: Sequence[str]) -> Tensor:
     """Maps `[..., y, x]` as `[..., *feature]`, where all axes but y and x have length 1."""
-    y, x = picture_axes(dims)
-    in_order = maps if y < x else maps.transpose(-1, -2)
+    y_axis, x_axis = image_axes(dims)
+    in_order = maps if y_axis < x_axis else maps.transpose(-1, -2)
     sizes = [1] * len(dims)
-    sizes[y], sizes[x] = maps.shape[-2:]
+    sizes[y_axis], sizes[x_axis] = maps.shape[-2:]
     return in_order.reshape(*maps.shape[:-2], *sizes)
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Random masks, each a weight between 0 and 1 for every part; the mean weight is the probability to be shown.
+    """Random masks, each a weight between 0 and 1 for every part; the mean weight is the probability of showing it.
 
     Attributes:
-        weights: numbers of masks, int64 `[n]` -> `[n, part]`.
+        weights: positions of masks -> `[mask, part]`.
         variance: of a part's weight.
     """
 
-    weights: Callable[[Tensor], Tensor]
+    weights: Callable[[slice | Tensor], Tensor]
     variance: float
 
 
-def part_masks(masks: int, parts: int, shown: float, seed: int, like: Tensor) -> Masks:
-    """Each part is shown or not, by itself."""
-    drawn = torch.rand(masks, parts, generator=torch.Generator().manual_seed(seed)) < shown
+def part_masks(masks: int, parts: int, probability: float, seed: int, like: Tensor) -> Masks:
+    """Masks that show each part independently of the others."""
+    drawn = torch.rand(masks, parts, generator=torch.Generator().manual_seed(seed)) < probability
     weights = drawn.to(like)
-    return Masks(lambda numbers: weights[numbers], shown * (1 - shown))
+    return Masks(lambda part: weights[part], probability * (1 - probability))
 
 
-def pixel_masks(masks: int, size: tuple[int, int], cells: int, shown: float, seed: int, like: Tensor) -> Masks:
-    """Coarse cells are shown or not, enlarged linearly to pixels, and shifted by up to a cell.
+def pixel_masks(masks: int, size: tuple[int, int], cells: int, probability: float, seed: int, like: Tensor) -> Masks:
+    """Masks that show coarse cells independently, enlarged linearly to pixels, and shifted by up to a cell.
 
     Args:
         masks: how many.
         size: pixels along y and x.
         cells: along each of them, at most one for each pixel.
-        shown: the probability of a cell.
+        probability: of a cell to be shown.
         seed: of the masks.
         like: a tensor of the dtype and device that weights have.
     """
@@ -119,19 +129,19 @@ def pixel_masks(masks: int, size: tuple[int, int], cells: int, shown: float, see
     edges = [-(-pixels // cells) for pixels in size]  # of a cell, in pixels
     # A shift leaves the last pixel short of one more cell, between two points of the coarse grid.
     points = [(pixels + edge - 2) // edge + 2 for pixels, edge in zip(size, edges, strict=True)]
-    drawn = torch.rand(masks, *points, generator=generator) < shown
+    drawn = torch.rand(masks, *points, generator=generator) < probability
     shifts = [torch.randint(edge, (masks, 1), generator=generator) for edge in edges]
     grid, (down, across) = drawn.to(like), (shift.to(like) for shift in shifts)
 
-    def along(numbers: Tensor, shift: Tensor, axis: int) -> Tensor:
+    def along(part: slice | Tensor, shift: Tensor, axis: int) -> Tensor:
         pixels = torch.arange(size[axis], dtype=like.dtype, device=like.device)
-        return interpolating((pixels + shift[numbers]) / edges[axis], points[axis])
+        return interpolation_weights((pixels + shift[part]) / edges[axis], points[axis])
 
-    def weights(numbers: Tensor) -> Tensor:
-        return stretched(grid[numbers], along(numbers, down, 0), along(numbers, across, 1)).flatten(1)
+    def weights(part: slice | Tensor) -> Tensor:
+        return resized(grid[part], along(part, down, 0), along(part, across, 1)).flatten(1)
 
-    spread = shown * (1 - shown)
+    variance = probability * (1 - probability)
     for edge in edges:
         between = torch.arange(edge, dtype=torch.float64) / edge
-        spread *= float((between**2 + (1 - between) ** 2).mean())
-    return Masks(weights, spread)
+        variance *= float((between**2 + (1 - between) ** 2).mean())
+    return Masks(weights, variance)

@@ -1,40 +1,47 @@
 """Gaussian noise in each feature's own units, the same for all rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import TargetFunction, gradients_at_once
 from rltools.errors import ArgumentError
+from rltools.targets.function import TargetFunction
 
 
-def spread(score: TargetFunction, references: Tensor) -> Tensor:
+def feature_std(f: TargetFunction, references: Tensor) -> Tensor:
     """The standard deviation of each feature over the references, `[*feature]`.
 
-    The pixels of a picture are in one unit, so that each channel has one deviation: the root of its pixels' mean
-    variance. A feature that never changes among the references has 0.
+    The pixels of an image have one unit, so each channel has one std: the root of its pixels' mean variance. A feature
+    that never changes among the references has 0.
     """
     variance = references.var(0, correction=0)
-    pixels = [axis for axis, name in enumerate(score.dims) if name in ("y", "x")]
+    pixels = [axis for axis, name in enumerate(f.dims) if name in ("y", "x")]
     return (variance.mean(pixels, keepdim=True).expand_as(variance) if pixels else variance).sqrt()
 
 
-def shifts(score: TargetFunction, x: Tensor, std: Tensor, samples: int, seed: int) -> Iterator[Tensor]:
-    """Draws of noise of a standard deviation `[*feature]`, in blocks `[copy, *feature]` of as many as fit beside x.
+def gaussian_noise(x: Tensor, std: Tensor, seed: int) -> Callable[[slice], Tensor]:
+    """Draws of noise of a standard deviation `[*feature]`: a function from positions of draws to `[draw, *feature]`.
 
-    Drawn one after another in float64, so that neither the blocks nor the rows nor the dtype change them.
+    Draws are made one after another in float64, so that neither micro-batches nor the rows nor the dtype of x change
+    them. Positions must come in order; the latest ones may come again.
     """
     generator = torch.Generator().manual_seed(seed)
-    per_block = gradients_at_once(score, x)
-    for start in range(0, samples, per_block):
-        draws = range(start, min(start + per_block, samples))
-        normal = [torch.randn(std.shape, generator=generator, dtype=torch.float64) for _ in draws]
-        yield torch.stack(normal).to(x) * std
+    latest: list[tuple[slice, Tensor]] = []
+
+    def noise(part: slice) -> Tensor:
+        if not latest or latest[0][0] != part:
+            normal = [
+                torch.randn(std.shape, generator=generator, dtype=torch.float64) for _ in range(part.start, part.stop)
+            ]
+            latest[:] = [(part, torch.stack(normal).to(x) * std)]
+        return latest[0][1]
+
+    return noise
 
 
-def check_noise(noise: float, spread: Tensor, samples: int, least: int) -> None:
-    """Whether there is noise to draw, and enough of it.
+def check_noise(noise: float, std: Tensor, samples: int, least: int) -> None:
+    """Refuse noise that cannot be drawn, or too few draws of it.
 
     Raises:
         ArgumentError: negative noise, fewer samples than `least`, or references that do not differ.
@@ -43,7 +50,7 @@ def check_noise(noise: float, spread: Tensor, samples: int, least: int) -> None:
         raise ArgumentError(f"noise is {noise}; it must be at least 0, in standard deviations of each feature")
     if samples < least:
         raise ArgumentError(f"samples is {samples}; it must be at least {least}")
-    if noise > 0 and not spread.any():
+    if noise > 0 and not std.any():
         raise ArgumentError(
             f"noise is {noise} standard deviations of each feature over the references, and no feature has one: there "
             f"is a single reference, or all are equal; give at least two states that differ"

@@ -1,4 +1,4 @@
-"""What a method's parameters may be: checked by what its function declares, before anything is computed."""
+"""Checking a method's parameters against its function's annotations, before anything is computed."""
 
 from __future__ import annotations
 
@@ -10,44 +10,58 @@ from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from rltools._util.limits import in_digits
+from rltools._util.limits import MAX_PARAMETER, MAX_SEED, MAX_TEXT, in_digits
 from rltools.errors import ArgumentError
 
-NAMED_ELSEWHERE = frozenset({"groups"})
-"""Given by the names of features, which only a policy knows."""
+CHECKED_ELSEWHERE = frozenset({"groups"})
+"""Parameters that name features, which only a policy knows."""
 
 
 def check_parameters(
-    method: str, function: Callable[..., Any], defaults: Mapping[str, Any], given: Mapping[str, Any]
+    method: str, function: Callable[..., Any], defaults: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> None:
-    """Whether a method takes parameters of these names, and each of them such a value.
+    """Check that a method takes parameters of these names and values.
 
     Args:
         method: its name.
         function: that computes it, with its annotations.
         defaults: of its parameters.
-        given: what it is asked with.
+        parameters: to be checked.
 
     Raises:
-        ArgumentError: it does not.
+        ArgumentError: a parameter the method does not take, a value of another type than its annotation, or a number
+            or text far beyond what it can mean.
     """
-    for name in sorted(given.keys() - defaults.keys()):
+    for name in sorted(parameters.keys() - defaults.keys()):
         close = difflib.get_close_matches(name, defaults, n=1)
         meant = f"did you mean {close[0]!r}? It" if close else "it"
         raise ArgumentError(f"{method} takes no parameter {name!r}; {meant} takes {_listed(defaults)}")
-    if not given:
+    if not parameters:
         return
     hints = _hints(function)
-    for name in given.keys() - NAMED_ELSEWHERE:
+    for name in parameters.keys() - CHECKED_ELSEWHERE:
         kinds = hints.get(name) or _like(defaults[name])
-        if kinds and not any(_is(given[name], kind) for kind in kinds):
+        if kinds and not any(_is(parameters[name], kind) for kind in kinds):
             allowed = " or ".join(dict.fromkeys(map(_words, kinds)))
             raise ArgumentError(
-                f"{name} of {method} is {_shown(given[name])}; it must be {allowed}, for instance {defaults[name]!r}"
+                f"{name} of {method} is {_written(parameters[name])}; it must be {allowed}, for instance "
+                f"{defaults[name]!r}"
             )
+    for name, value in parameters.items():
+        _check_size(f"{name} of {method}", value, MAX_SEED if name == "seed" else MAX_PARAMETER)
 
 
-def _shown(value: Any) -> str:
+def _check_size(name: str, value: Any, most: int) -> None:
+    if isinstance(value, list | tuple):
+        for element in value:
+            _check_size(name, element, most)
+    elif isinstance(value, str) and len(value) > MAX_TEXT:
+        raise ArgumentError(f"{name} is a text of {len(value):,} characters; it must have at most {MAX_TEXT:,}")
+    elif isinstance(value, int | float) and abs(value) > most:
+        raise ArgumentError(f"{name} is {in_digits(value)}; it must be at most {most:,}")
+
+
+def _written(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return in_digits(value)
     return f"{value!r:.80}"
@@ -59,7 +73,7 @@ def _listed(names: Collection[str]) -> str:
 
 @cache
 def _hints(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
-    """The kinds that each parameter may be of; none where its annotation is of another sort."""
+    """The types that each parameter may have; none where its annotation is of another sort."""
     try:
         hints = get_type_hints(function)
     except (NameError, TypeError):  # of another package, that imports a type for type checkers only
@@ -69,12 +83,12 @@ def _hints(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    known = all(part in (bool, int, float, str, NoneType) or get_origin(part) is Literal for part in parts)
-    return tuple(parts) if known else ()
+    checkable = all(part in (bool, int, float, str, NoneType) or get_origin(part) is Literal for part in parts)
+    return tuple(parts) if checkable else ()
 
 
 def _like(default: Any) -> tuple[Any, ...]:
-    """Of a parameter that declares nothing: what its default is like; a whole number may stand for any number."""
+    """The types of a parameter without an annotation, by its default; a whole number may stand for any number."""
     if isinstance(default, bool | str):
         return (type(default),)
     return (float,) if isinstance(default, int | float) else ()

@@ -1,4 +1,4 @@
-"""What a state is divided into, so that one part after another can be replaced."""
+"""Parts of a state, and target values with one part after another replaced."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
-from rltools.attributions._support.coalitions import Groups, owners, spread
-from rltools.attributions._support.image import beside_features, blurred, interpolating, picture_size, stretched
-from rltools.attributions._support.method import Settings, copies_at_once, every_feature
+from rltools.attributions._support.coalitions import Groups, owners, spread_evenly
+from rltools.attributions._support.image import (
+    beside_features,
+    blurred,
+    grid_size,
+    image_size,
+    interpolation_weights,
+    resized,
+)
+from rltools.attributions._support.method import usual_replacement
 from rltools.errors import ArgumentError
-from rltools.spaces.axes import is_image
+from rltools.targets.function import TargetFunction
 
 
 @dataclass(frozen=True)
@@ -22,9 +29,9 @@ class Parts:
     """Parts of a state.
 
     Attributes:
-        count: how many.
-        mask: weights of the parts `[n, part]` -> of the entries `[n, *feature]`, where axes may have length 1.
-        spread: values of the parts `[batch, target, part]` -> of the entries `[batch, target, *feature]`.
+        count: how many parts there are.
+        mask: weights of the parts `[n, part]` -> of the elements `[n, *feature]`, where axes may have length 1.
+        spread: values of the parts `[batch, target, part]` -> of the elements `[batch, target, *feature]`.
     """
 
     count: int
@@ -32,31 +39,31 @@ class Parts:
     spread: Callable[[Tensor], Tensor]
 
 
-def entry_parts(x: Tensor, groups: Groups | None) -> Parts:
-    """Each entry of `x [batch, *feature]`, or each group of them; a group's value is spread evenly over its entries.
+def feature_parts(x: Tensor, groups: Groups | None) -> Parts:
+    """Each element of `x [batch, *feature]`, or each group of them, over which its value is spread evenly.
 
     Args:
-        x: whose entries.
-        groups: their positions in row-major order, each in one group; None for every entry by itself.
+        x: the rows.
+        groups: positions of elements in row-major order, each in one group; None for every element by itself.
 
     Raises:
-        ArgumentError: an entry is in no group, or in two.
+        ArgumentError: an element is in no group, or in two.
     """
     owner = owners(x, groups)
     return Parts(
         len(groups) if groups else len(owner),
         lambda weights: weights[:, owner].reshape(len(weights), *x.shape[1:]),
-        lambda values: spread(values, owner, x.shape[1:]),
+        lambda values: spread_evenly(values, owner, x.shape[1:]),
     )
 
 
 def pixel_parts(x: Tensor, dims: Sequence[str]) -> Parts:
-    """Each pixel of a picture, in all channels and frames, over which its value is spread evenly.
+    """Each pixel of an image, in all channels and frames, over which its value is spread evenly.
 
     Raises:
-        ArgumentError: it is no picture.
+        ArgumentError: it is no image.
     """
-    size = picture_size(x.shape[1:], dims)
+    size = image_size(x.shape[1:], dims)
     return Parts(
         prod(size),
         lambda weights: beside_features(weights.reshape(len(weights), *size), dims),
@@ -65,10 +72,10 @@ def pixel_parts(x: Tensor, dims: Sequence[str]) -> Parts:
 
 
 def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> Parts:
-    """What lies around each place of a grid over a picture, in all channels and frames.
+    """The surroundings of each place of a grid over an image, in all channels and frames.
 
-    A part's weight falls off from its place as a Gaussian, which is 1 there. Values are interpolated linearly between
-    places; those of one pixel sum, over channels and frames, to the value of its place.
+    A part's weight falls off from 1 at its place as a Gaussian. Values are interpolated linearly between places; those
+    of one pixel sum, over channels and frames, to the value of its place.
 
     Args:
         x: `[batch, *feature]`.
@@ -77,35 +84,23 @@ def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> P
         radius: the Gaussian's standard deviation in pixels.
 
     Raises:
-        ArgumentError: it is no picture; a stride below 1, or a radius that is not above 0.
+        ArgumentError: it is no image; a stride below 1, or a radius that is not above 0.
     """
     if stride < 1:
         raise ArgumentError(f"stride is {stride}; it is the pixels between two places and must be at least 1")
     if not radius > 0:
         raise ArgumentError(f"radius is {radius}; it is a standard deviation in pixels and must be above 0")
-    around, between, grid = [], [], []
-    for length in picture_size(x.shape[1:], dims):
+    around, between, grid = [], [], grid_size(x.shape[1:], dims, stride)
+    for length, places in zip(image_size(x.shape[1:], dims), grid, strict=True):
         pixels = torch.arange(length, dtype=torch.float64)
-        places = pixels[::stride]
-        around.append(torch.exp(-0.5 * ((pixels[:, None] - places) / radius) ** 2).to(x))
+        around.append(torch.exp(-0.5 * ((pixels[:, None] - pixels[::stride]) / radius) ** 2).to(x))
         # Beyond the last place its own value holds.
-        between.append(interpolating((pixels / stride).clamp(max=len(places) - 1), len(places)).to(x))
-        grid.append(len(places))
+        between.append(interpolation_weights((pixels / stride).clamp(max=places - 1), places).to(x))
     return Parts(
         prod(grid),
-        lambda weights: beside_features(stretched(weights.reshape(len(weights), *grid), *around), dims),
-        lambda values: _over_channels(stretched(values.reshape(*values.shape[:2], *grid), *between), x, dims),
+        lambda weights: beside_features(resized(weights.reshape(len(weights), *grid), *around), dims),
+        lambda values: _over_channels(resized(values.reshape(*values.shape[:2], *grid), *between), x, dims),
     )
-
-
-def every_place(shape: Sequence[int], dims: Sequence[str], settings: Settings) -> tuple[int, Settings]:
-    """Each place of `place_parts`; where there are groups, or no picture, each of these or each feature.
-
-    As `Method.fitting`; a stride that `place_parts` refuses counts as 1.
-    """
-    if settings.get("groups") or not is_image(dims):
-        return every_feature(shape, dims, settings)
-    return prod(-(-length // max(1, settings["stride"])) for length in picture_size(shape, dims)), settings
 
 
 def _over_channels(maps: Tensor, x: Tensor, dims: Sequence[str]) -> Tensor:
@@ -115,12 +110,10 @@ def _over_channels(maps: Tensor, x: Tensor, dims: Sequence[str]) -> Tensor:
 
 
 REPLACEMENTS = ("resample", "mean", "zero")
-EVEN = 4
-"""A matrix product rounds a row by where it lies in memory: of many copies in one call, those this far apart alike."""
 
 
 def replacements_for(x: Tensor, references: Tensor, replacement: str) -> Tensor:
-    """What parts of rows `x [batch, *feature]` are replaced by, `[stand-in, batch or 1, *feature]`.
+    """The values that replace parts of rows `x [batch, *feature]`: `[replacement, batch or 1, *feature]`.
 
     Args:
         x: the rows.
@@ -142,69 +135,73 @@ def replacements_for(x: Tensor, references: Tensor, replacement: str) -> Tensor:
 def replacements_or_blur(
     x: Tensor, dims: Sequence[str], references: Tensor, replacement: str | None, blur: float
 ) -> Tensor:
-    """`replacements_for`, or "blur", the rows themselves blurred; None is that for pictures and "resample" for all others.
+    """`replacements_for`, or "blur", the rows themselves blurred; None is `usual_replacement`.
 
     Raises:
-        ArgumentError: another replacement, or what is no picture is to be blurred.
+        ArgumentError: another replacement, or "blur" of rows that are no images.
     """
     chosen = replacement or usual_replacement(dims)
     return blurred(x, dims, blur)[None] if chosen == "blur" else replacements_for(x, references, chosen)
 
 
-def usual_replacement(dims: Sequence[str]) -> str:
-    """What `replacements_or_blur` takes where nobody says."""
-    return "blur" if is_image(dims) else "resample"
+EVEN = 4
+"""A matrix product rounds a row by its position in memory: of many copies in a call, those this far apart alike."""
 
 
 def copies_for(parts: int) -> int:
-    """How many copies of a row `values_without` makes where it can hold all at once, to replace so many parts."""
+    """How many copies of a row `values_without` makes where all fit together, to replace so many parts."""
     return EVEN + -(-parts // EVEN) * EVEN
 
 
 def values_without(
-    evaluate: Callable[[Tensor], Tensor], x: Tensor, stand_in: Tensor, parts: Parts, most_copies: int
+    f: TargetFunction,
+    x: Tensor,
+    replacement: Tensor,
+    parts: Parts,
+    evaluate: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Scores of the rows, and with each part replaced, one block of parts after another.
+    """The target values of the rows, and with each part replaced, one block of parts after another.
 
     Args:
-        evaluate: `[batch, copy, *feature] -> [batch, copy, k]`.
+        f: the target function.
         x: `[batch, *feature]`.
-        stand_in: `[batch or 1, *feature]`.
-        parts: what is replaced, one at a time.
-        most_copies: rows that go through `evaluate` at once; never fewer than `batch`.
+        replacement: `[batch or 1, *feature]`.
+        parts: replaced one at a time.
+        evaluate: `[batch, copy, *feature] -> [batch, copy, k]`, if it is not the target values that are wanted.
 
     Yields:
-        Of the rows as they are, `[batch, 1 or part, k]`, and with each part replaced, `[batch, part, k]`.
+        The values of the rows as they are, `[batch, 1 or part, k]`, and with each part replaced, `[batch, part, k]`.
     """
-    room = copies_at_once(most_copies, len(x)) // EVEN * EVEN
-    if room < 2 * EVEN:
-        whole = evaluate(x[:, None])
+    evaluate = evaluate or f
+    most = f.copies_together(len(x)) // EVEN * EVEN
+    if most < 2 * EVEN:
+        intact = evaluate(x[:, None])
         for number in range(parts.count):
-            yield whole, evaluate(_with_replaced(x, stand_in, parts.mask(_each(number, number + 1, parts, x))))
+            mask = parts.mask(_one_hot_parts(number, number + 1, parts, x))
+            yield intact, evaluate(_with_replaced(x, replacement, mask))
         return
-    # A matrix product rounds a row by its place in memory, and by how many there are. So a row goes through the network
-    # beside its copies, once for each place a copy can have: what the network ignores then changes nothing, exactly.
-    for start in range(0, parts.count, room - EVEN):
-        stop = min(start + room - EVEN, parts.count)
-        replaced = pad(_each(start, stop, parts, x), (0, 0, EVEN, (start - stop) % EVEN))
-        scores = evaluate(_with_replaced(x, stand_in, parts.mask(replaced)))
-        places = torch.arange(stop - start, device=x.device)
-        yield scores[:, places % EVEN], scores[:, EVEN + places]
+    # A matrix product rounds a row by its position in memory, and by how many there are. So a row goes through the
+    # network beside its copies, once for each position a copy can have: what the network ignores then changes nothing,
+    # exactly.
+    for start in range(0, parts.count, most - EVEN):
+        stop = min(start + most - EVEN, parts.count)
+        weights = pad(_one_hot_parts(start, stop, parts, x), (0, 0, EVEN, (start - stop) % EVEN))
+        values = evaluate(_with_replaced(x, replacement, parts.mask(weights)))
+        numbers = torch.arange(stop - start, device=x.device)
+        yield values[:, numbers % EVEN], values[:, EVEN + numbers]
 
 
-def _each(start: int, stop: int, parts: Parts, like: Tensor) -> Tensor:
+def _one_hot_parts(start: int, stop: int, parts: Parts, like: Tensor) -> Tensor:
     """Each of the parts from `start` to `stop` alone, as weights `[stop - start, part]`."""
     return one_hot(torch.arange(start, stop, device=like.device), parts.count).to(like)
 
 
-def _with_replaced(x: Tensor, stand_in: Tensor, mask: Tensor) -> Tensor:
-    """Copies `[batch, copy, *feature]`: a row where a mask `[copy, *feature]` is 0, and its stand-in where it is 1."""
-    return torch.lerp(x[:, None], stand_in[:, None], mask)
+def _with_replaced(x: Tensor, replacement: Tensor, mask: Tensor) -> Tensor:
+    """Copies `[batch, copy, *feature]`: a row where a mask `[copy, *feature]` is 0, its replacement where it is 1."""
+    return torch.lerp(x[:, None], replacement[:, None], mask)
 
 
-def lost_without(
-    score: Callable[[Tensor], Tensor], x: Tensor, stand_in: Tensor, parts: Parts, most_copies: int
-) -> Tensor:
-    """What the score loses when each part is replaced, `[batch, target, part]`."""
-    found = [whole - without for whole, without in values_without(score, x, stand_in, parts, most_copies)]
-    return torch.cat(found, 1).transpose(1, 2)
+def lost_without(f: TargetFunction, x: Tensor, replacement: Tensor, parts: Parts) -> Tensor:
+    """What the target value loses when each part is replaced, `[batch, target, part]`."""
+    lost = [intact - without for intact, without in values_without(f, x, replacement, parts)]
+    return torch.cat(lost, 1).transpose(1, 2)

@@ -96,7 +96,7 @@ def _methods() -> Rows:
     def line(name: str) -> str:
         method = find_method(name)
         needs = f"needs {', '.join(sorted(method.needs))}" if method.needs else "needs nothing"
-        passes = method.forwards(*EXAMPLE, method.defaults)
+        passes = method.cost_of_row(EXAMPLE[:1], ("feature",), EXAMPLE[1], method.defaults).passes
         cost = f"{passes:,} pass{'' if passes == 1 else 'es'} per state"
         axioms = f"; axioms: {', '.join(sorted(method.axioms))}" if method.axioms else ""
         return f"{method.description} In {method.unit}; {needs}; {cost}{axioms}."

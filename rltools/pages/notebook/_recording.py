@@ -8,6 +8,7 @@ import numpy as np
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import number, percent, plural
+from rltools.attributions import is_control, is_per_feature_unit
 from rltools.errors import RltoolsError
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, more_features, short
 from rltools.pages.notebook._summary import agent_text, numbers_text, ranked_table
@@ -80,9 +81,6 @@ def _outcome_table(outcomes: Sequence[Outcome]) -> Table:
     )
 
 
-PER_UNIT = "score per unit"
-
-
 def attribution_html(attribution: Attribution) -> str:
     """Method, target and unit, and each feature's mean magnitude; its share where all values have the same unit."""
     groups, every = attribution.spec.rows(attribution.features), 1 + attribution.values.size // QUICK
@@ -96,7 +94,7 @@ def attribution_html(attribution: Attribution) -> str:
         for name, elements in map(groups.__getitem__, order)
     ]
     effect = (attribution.spec.effect,) if attribution.spec.effect else ()
-    per_unit = attribution.unit == PER_UNIT
+    per_unit = is_per_feature_unit(attribution.unit)
     return card(
         "Attribution",
         f"{attribution.method.replace('_', ' ')} of {short(attribution.target)}",
@@ -115,12 +113,12 @@ def attribution_html(attribution: Attribution) -> str:
 
 
 def _small_print(attribution: Attribution) -> str:
-    if attribution.unit == PER_UNIT:
+    if is_per_feature_unit(attribution.unit):
         return (
             "each value is per unit of its own feature; rltools.summarize multiplies by standard deviations to compare"
         )
     share = f"share of mean |{attribution.method.replace('_', ' ')}| of {short(attribution.target)}"
-    if attribution.unit == "rank":
+    if is_control(attribution.unit):
         return f"{share}; a control: only the order means anything"
     return f"{share}; rltools.summarize has intervals over episodes"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools.attributions import is_per_feature_unit
 from rltools.recording import Attribution, Episode, Header
 
 AT_ONCE = 1 << 19
@@ -98,7 +99,7 @@ def _attribution(attribution: Attribution | None, spread: np.ndarray | None) -> 
     for steps in _pieces(len(change), attribution.features.size):
         values = attribution.values[steps.start : steps.stop + 1, 0]
         values = values.reshape(len(values), -1).astype(np.float64)
-        if attribution.unit == "score per unit" and spread is not None:
+        if is_per_feature_unit(attribution.unit) and spread is not None:
             values *= spread
         change[steps] = np.abs(np.diff(values, axis=0)).sum(axis=1)
     if np.isfinite(change).any() and np.nanmax(change) > 0:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rltools._util import glossary
 from rltools._util.files import numbered_path
+from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay._highlights import highlights
 from rltools.pages.replay.rows import Row, maps, pictures, rows_of, summed, webp_uri
@@ -21,6 +22,7 @@ from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
 from rltools.summary.episodes import std
+from rltools.targets.scores import target_meaning
 
 _USUAL_SPEED = 30.0
 ENDINGS = {key: term.meaning for key, term in glossary.ENDINGS.items()}
@@ -36,7 +38,7 @@ def episodes_data(
         RecordingError: an episode is not explained by one of them.
         CorruptError: a file is damaged.
     """
-    per_unit = any(recording.spec(key).unit == "score per unit" for key in keys)
+    per_unit = any(is_per_feature_unit(recording.spec(key).unit) for key in keys)
     spread = std((episode.states for episode in recording), recording.features.size) if per_unit else None
     apart = {key: recording.told_apart(key) for key in keys}
     for number in numbers:
@@ -149,13 +151,13 @@ def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray |
     Without images the page multiplies the rows itself; of a region it has only the sum.
     """
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
-    both = spec.unit == "score per unit" and spread is not None and attribution.features.has_images
+    both = is_per_feature_unit(spec.unit) and spread is not None and attribution.features.has_images
     forms = [values, values * spread] if both else [values]
     plain, *scaled = [_shown(part, rows, attribution.features, len(forms)) for part in forms]
     return {
         "method": spec.method,
         "target": spec.target,
-        "meaning": glossary.target_meaning(spec.target),
+        "meaning": target_meaning(spec.target),
         "distinction": apart,
         "labels": list(spec.labels),
         "unit": spec.unit,

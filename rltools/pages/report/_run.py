@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from rltools._util.files import atomic_write, os_errors_as
-from rltools._util.glossary import ENDINGS, TERMS, target_meaning
+from rltools._util.glossary import ENDINGS, TERMS
 from rltools._util.html import FRAMES, head, render, security_policy
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
@@ -18,6 +18,7 @@ from rltools.pages.report._tables import facts, tables, write_csv
 from rltools.plots import report_plots
 from rltools.recording import Recording
 from rltools.summary import Caveat, Summary, is_control, run_caveats, summarize
+from rltools.targets.scores import target_meaning
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:

@@ -1,4 +1,4 @@
-"""A method of Captum, asked of a score: every target, row and reference, and nothing left behind."""
+"""Calling a class of Captum on a target function: for every target, row and reference, leaving nothing behind."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from rltools.attributions._support.coalitions import Groups, owners
 from rltools.attributions._support.hooks import Bends, check_hooks, is_not_linear, is_rectifier, own_inputs
-from rltools.attributions._support.method import TargetFunction
 from rltools.errors import ArgumentError, MethodError, RltoolsError
+from rltools.targets.function import TargetFunction
 
 _BENT = (
     *(nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus),
@@ -28,31 +28,31 @@ HOOKED: dict[str, tuple[tuple[type[nn.Module], ...], Bends]] = {
     "GuidedBackprop": ((nn.ReLU,), is_rectifier),
     "Deconvolution": ((nn.ReLU,), is_rectifier),
 }
-"""Methods that hook modules: those they have a rule for, and what must be done by these alone."""
+"""Classes that hook modules: the modules they have a rule for, and the operations that only these may do."""
 DRAWN_BY_ROW = ("GradientShap", "KernelShap", "Lime")
-"""Methods that draw for each row of a batch; they are given one row at a time, so that all rows share the draws."""
+"""Classes that draw for each row of a batch; they are called with one row at a time, so that rows share the draws."""
 
 
-class ScoreModule(nn.Module):
-    """A score as the module that Captum wants, with the policy's network inside it for hooks.
+class TargetModule(nn.Module):
+    """A target function as the module that Captum needs, with the policy's network inside it for hooks.
 
-    Captum expands and cuts batches in its own ways, and does the same with what it calls additional arguments: the
-    number of each row, by which it finds its own score again.
+    Captum expands and splits batches in its own ways, and does the same with what it calls additional arguments: the
+    number of each row, by which its target function is found.
     """
 
-    def __init__(self, score: TargetFunction) -> None:
+    def __init__(self, f: TargetFunction) -> None:
         super().__init__()
-        if score.network is not None:
-            self.network = score.network
-        self._rows = score.rows  # a method, so that a score that is a module does not become a part
+        if f.network is not None:
+            self.network = f.network
+        self._f = f
 
     def forward(self, x: Tensor, number: Tensor) -> Tensor:
         """`[row, *feature]` and int64 `[row]` -> `[row, target]`."""
-        return self._rows(number)(x)
+        return self._f.rows(number)(x)
 
 
 def captum(name: str) -> Any:
-    """The module `captum.attr`, for the method of this name.
+    """Import `captum.attr`, for the method of this name.
 
     Raises:
         ArgumentError: Captum is not installed.
@@ -68,7 +68,7 @@ def captum(name: str) -> Any:
 def attributed(
     name: str,
     short: str,
-    score: TargetFunction,
+    f: TargetFunction,
     x: Tensor,
     references: Tensor | None = None,
     *,
@@ -77,17 +77,17 @@ def attributed(
     groups: Groups | None = None,
     **arguments: Any,
 ) -> Tensor:
-    """What a class of `captum.attr` says, `[batch, target, *feature]`.
+    """The attributions `[batch, target, *feature]` of a class of `captum.attr`.
 
     Args:
         name: of the method, for messages.
         short: the name of the class.
-        score: `[batch, ..., *feature] -> [batch, ..., target]`.
+        f: the target function.
         x: `[batch, *feature]`.
         references: `[reference, *feature]`, for classes that take baselines; the mean over them is taken.
-        several: give it all references at once, and not one at a time.
-        seed: of what it draws, where it draws.
-        groups: which entries are one feature to it.
+        several: pass all references together, and not one at a time.
+        seed: of its draws, if it draws.
+        groups: of elements that are one feature to it.
         arguments: of `attribute`.
 
     Raises:
@@ -96,30 +96,30 @@ def attributed(
     """
     kind = getattr(captum(name), short)
     if len(x) == 0:
-        return x.new_zeros(0, score.outputs, *x.shape[1:])
+        return x.new_zeros(0, f.outputs, *x.shape[1:])
     owner = owners(x, groups)
     if groups is not None:
         arguments["feature_mask"] = owner.reshape(1, *x.shape[1:])
     numbers = torch.arange(len(x), device=x.device)
     rows = torch.split(numbers, 1 if short in DRAWN_BY_ROW else len(x))
-    with _hooks(name, short, score, x), _refusals_named(name, short):
-        method = kind(ScoreModule(score))
+    with _hooks(name, short, f, x), _refusals_named(name, short):
+        method = kind(TargetModule(f))
         parts = [
             torch.cat([_mean(method, x[row], row, references, target, several, seed, arguments) for row in rows])
-            for target in range(score.outputs)
+            for target in range(f.outputs)
         ]
-    found = torch.stack(parts, 1)
-    # Captum gives each entry of a group what the whole group has.
-    return found if groups is None else found / torch.bincount(owner)[owner].reshape(x.shape[1:])
+    values = torch.stack(parts, 1)
+    # Captum gives each element of a group the value of the group.
+    return values if groups is None else values / torch.bincount(owner)[owner].reshape(x.shape[1:])
 
 
-def _hooks(name: str, short: str, score: TargetFunction, x: Tensor) -> AbstractContextManager[None]:
+def _hooks(name: str, short: str, f: TargetFunction, x: Tensor) -> AbstractContextManager[None]:
     if short not in HOOKED:
         return nullcontext()
     kinds, bends = HOOKED[short]
-    check_hooks(name, score, x, kinds, bends)
-    assert score.network is not None
-    return own_inputs(score.network, kinds)
+    check_hooks(name, f, x, kinds, bends)
+    assert f.network is not None
+    return own_inputs(f.network, kinds)
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _refusals_named(name: str, short: str) -> Iterator[None]:
         yield
     except (RltoolsError, torch.cuda.OutOfMemoryError):
         raise
-    # Its methods refuse in many ways, all of them about what they were given.
+    # Its classes refuse in many ways, all of them about their arguments.
     except Exception as error:
         raise MethodError(
             f"{name} cannot explain this score; {short} of Captum says {type(error).__name__}: {error}"
@@ -147,31 +147,33 @@ def _mean(
 ) -> Tensor:
     """The mean over references of the values `[row, *feature]` of one target."""
     if references is None:
-        return _asked(method, x, numbers, target, seed, arguments)
+        return _attribute(method, x, numbers, target, seed, arguments)
     if several:
-        # Captum takes no single one for a distribution.
-        starts = [references if len(references) > 1 else references.repeat(2, *[1] * (x.ndim - 1))]
+        # Captum does not take a single reference for a distribution.
+        baselines = [references if len(references) > 1 else references.repeat(2, *[1] * (x.ndim - 1))]
     else:
-        starts = [start.expand_as(x) for start in references]
+        baselines = [reference.expand_as(x) for reference in references]
     total = torch.zeros_like(x)
-    for start in starts:
-        total += _asked(method, x, numbers, target, seed, arguments | {"baselines": start.clone()})
-    return total / len(starts)
+    for baseline in baselines:
+        total += _attribute(method, x, numbers, target, seed, arguments | {"baselines": baseline.clone()})
+    return total / len(baselines)
 
 
-def _asked(method: Any, x: Tensor, numbers: Tensor, target: int, seed: int | None, arguments: dict[str, Any]) -> Tensor:
+def _attribute(
+    method: Any, x: Tensor, numbers: Tensor, target: int, seed: int | None, arguments: dict[str, Any]
+) -> Tensor:
     of_gradients = isinstance(method, captum(type(method).__name__).GradientAttribution)
-    given = x.detach().clone().requires_grad_(of_gradients)
+    leaf = x.detach().clone().requires_grad_(of_gradients)
     with warnings.catch_warnings(), nullcontext() if seed is None else seeded(seed, x.device):
-        # It announces hooks that are gone when it returns.
+        # It warns of hooks that are removed when it returns.
         warnings.filterwarnings("ignore", r"Setting (forward, )?backward hooks", UserWarning)
-        found: Tensor = method.attribute(given, target=target, additional_forward_args=(numbers,), **arguments)
-    return found.detach().to(x)
+        values: Tensor = method.attribute(leaf, target=target, additional_forward_args=(numbers,), **arguments)
+    return values.detach().to(x)
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Every global random state that a library may draw from starts at the seed, and is as before afterwards."""
+    """Seed every global random state that a library may draw from, and restore it afterwards."""
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002 - the global state is the point
     on_gpu = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=on_gpu):

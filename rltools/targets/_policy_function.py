@@ -1,0 +1,315 @@
+"""A target of a policy as a function of encoded observations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from math import prod
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from rltools.errors import ArgumentError, GradientError
+from rltools.policies.base import Context, ForwardPass, Policy, VjpFn, outputs_and_vjp
+from rltools.policies.base import decision_pass as vjp_decision_pass
+from rltools.targets._reading import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
+from rltools.targets._target import Target, is_discrete, target_labels
+from rltools.targets._weights import gradients_by_vjp, linear_weights
+from rltools.targets.function import INDEPENDENT, TargetFunction, derivative, differentiated
+from rltools.targets.scores._score import FORBIDDEN, beside
+from rltools.targets.scores.decision import DECISION
+
+
+class PolicyTargetFunction(TargetFunction):
+    """The target values of one chunk of rows, as a function of the rows' encoded observations.
+
+    The rows and their order are those of the context it was made with. Where that has the forward pass of the decision
+    at the rows themselves, values and gradients there need no other one.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        target: Target,
+        context: Context,
+        most_copies: int,
+        *,
+        leave_one_out: bool,
+        advance: Callable[[int], None] | None,
+        autocast: torch.dtype | None,
+    ) -> None:
+        self.feature_ndim, self.dims = len(policy.features.shape), policy.features.dims
+        self.categorical = target.score == DECISION and is_discrete(policy)
+        self.most_copies, self.leave_one_out = most_copies, leave_one_out
+        self.outputs = len(remembered("labels", target, policy, lambda: target_labels(target, policy)))
+        self._policy, self._target, self._context, self._advance = policy, target, context, advance
+        self._heads = remembered(
+            "heads", target, policy, lambda: tuple({base_head(term, policy): None for term in terms(target)})
+        )
+        # Copying what no head needs would cost as much as a small net.
+        of_action = "q_value" in self._heads and not policy.branches
+        action = context.action if of_action else None
+        self._head_context = Context(action=action, state=context.state, before=context.before)
+        self._autocast = autocast
+        self._row_weights: Tensor | None = _UNKNOWN
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Encoded observations `[batch, ..., *feature]` -> target values `[batch, ..., target]`."""
+        values = self._values(x)
+        self._count(x, passes=1)
+        return values
+
+    def _values(self, x: Tensor) -> Tensor:
+        return self._read({name: self._outputs(name, x) for name in self._heads})
+
+    def _read_outputs(self, outputs: dict[str, Tensor]) -> Tensor:
+        """The target values of outputs; what is needed for that is prepared at the first call, weights being enough."""
+        return self._read(outputs)
+
+    @cached_property
+    def _read(self) -> Callable[[dict[str, Tensor]], Tensor]:
+        return read_scalars(self._policy, self._target, self._context)
+
+    def _count(self, x: Tensor, passes: int) -> None:
+        if self._advance is not None:
+            self._advance(passes * prod(x.shape[: x.ndim - self.feature_ndim]))
+
+    def _outputs(self, head: str, x: Tensor) -> Tensor:
+        """`x [batch, ..., *feature]` -> `[batch, ..., k]`, the outputs of a head."""
+        lead = x.shape[: x.ndim - self.feature_ndim]
+        decision = self._context.forward_pass
+        if decision is not None and not torch.is_grad_enabled() and decision.is_of(head, x):
+            return decision.output
+        flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
+        # A copy, because a network may write into its input.
+        with _autocasting(flat.device.type, self._autocast):
+            output = self._policy.head(head, flat.clone(), self._head_context.repeat(prod(lead[1:])))
+        return output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
+
+    def own_values(self, x: Tensor) -> Tensor:
+        """The target values `[batch, target]` of the rows themselves, `x [batch, *feature]`, without a gradient.
+
+        Read from the context's scores, without a forward pass, where the policy's first head has all that is needed.
+        """
+        decision = self._context.forward_pass
+        if decision is not None and self._heads == (decision.head,):
+            weights = self._weights(x.device)
+            if weights is not None:
+                products = decision.output.numpy(force=True)[:, None] * weights.numpy(force=True)
+                return torch.from_numpy(products.sum(2))
+        with torch.no_grad():
+            if self._context.scores is None or self._heads != self._policy.heads[:1]:
+                return self._values(x)
+            return self._read({self._heads[0]: self._context.scores})
+
+    @property
+    def undefined(self) -> Tensor | None:
+        """Bool `[batch, target]`, the target values that do not exist in a row; None where all exist."""
+        policy, target = self._policy, self._target
+        if not remembered("can be undefined", target, policy, lambda: can_be_undefined(policy, target)):
+            return None
+        return undefined(policy, target, self._context)
+
+    def rows(self, index: Tensor) -> PolicyTargetFunction:
+        """The target function of some of the rows, in the order of `index`."""
+        return PolicyTargetFunction(
+            self._policy,
+            self._target,
+            self._context.rows(index),
+            self.most_copies,
+            leave_one_out=self.leave_one_out,
+            advance=self._advance,
+            autocast=self._autocast,  # this one's: methods run without one
+        )
+
+    def gradients(self, x: Tensor) -> Tensor:
+        """See `TargetFunction`. Without a graph through the network, where the policy has vector-Jacobian products."""
+        lead = x.shape[: x.ndim - self.feature_ndim]
+        decision = self._context.forward_pass
+        if decision is not None and self.outputs == 1 and self._heads == (decision.head,) and self._autocast is None:
+            weights = self._weights(x.device)  # the shortest way: a live step explains a single row
+            if weights is not None and decision.is_of(decision.head, x):
+                self._count(x, passes=2)
+                return decision.vjp_fn(weights[:, 0].expand(lead[0], -1))[None]
+        passes = self._passes(x, len(lead))
+        if passes is None:
+            with torch.enable_grad():
+                leaf = x.detach().requires_grad_()
+                gradients = derivative(self._values(leaf), leaf)
+        else:
+            weights, own = self._weights(x.device), None
+            if weights is None:
+                own = remembered(
+                    "own outputs", self._target, self._policy, lambda: own_outputs(self._policy, self._target)
+                )
+            else:
+                weights = weights.expand(len(x), -1, -1)
+            flat = gradients_by_vjp(passes, self._read_outputs, weights, lead, prod(x.shape[len(lead) :]), own)
+            gradients = flat.reshape(self.outputs, *x.shape)
+        self._count(x, passes=2)
+        return gradients
+
+    def _weights(self, device: torch.device) -> Tensor | None:
+        """`[batch or 1, target, k]`, where the target values are weighted sums of one head's outputs; else None."""
+        policy, target = self._policy, self._target
+        if self._row_weights is _UNKNOWN:
+            # The policy's device is that of x; to find it takes as long as a small net.
+            weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
+            self._row_weights = None if weights is None else weights.of_rows(self._context.action)
+        return self._row_weights
+
+    def _passes(self, x: Tensor, lead: int) -> dict[str, tuple[Tensor, VjpFn]] | None:
+        """For each head its outputs at x and their vector-Jacobian product; None where the policy has none."""
+        if self._autocast is not None:
+            return None
+        decision = self._context.forward_pass
+        flat, passes = x.detach(), {}
+        if lead > 1:
+            flat = flat.reshape(-1, *x.shape[lead:])
+        for name in self._heads:
+            if decision is not None and decision.is_of(name, x):
+                head_pass: tuple[Tensor, VjpFn] | None = decision.output, decision.vjp_fn
+            else:
+                head_pass = outputs_and_vjp(self._policy, name, flat, self._head_context)
+            if head_pass is None:
+                return None
+            passes[name] = head_pass
+        return passes
+
+    def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `TargetFunction`; the scores are the outputs of the deciding head."""
+        if len(self._policy.branches) != 1 or self._context.action is None:
+            raise ArgumentError(
+                f"{self._policy.source.name} does not choose one of several actions at these observations, which this "
+                f"method is about; take another method"
+            )
+        scores, mask = self._outputs(self._policy.heads[0], x), self._context.mask
+        self._count(x, passes=1)
+        if mask is not None and self._policy.masked:
+            scores = scores.masked_fill(~beside(mask, scores), FORBIDDEN)
+        return scores, self._context.action
+
+    @property
+    def network(self) -> nn.Module | None:
+        """The policy's module; None where it is a function."""
+        module = getattr(self._policy, "module", None)
+        return module if isinstance(module, nn.Module) else None
+
+
+_UNKNOWN = torch.empty(0)
+"""In the place of weights that are not computed yet."""
+
+
+def _autocast_dtype() -> torch.dtype | None:
+    """The narrower dtype that the caller wants networks computed in; None for none."""
+    device = next((kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)), None)
+    return None if device is None else torch.get_autocast_dtype(device)
+
+
+def _autocasting(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    return _NO_CONTEXT if dtype is None else torch.autocast(device, dtype=dtype)
+
+
+_NO_CONTEXT = nullcontext()
+
+MOST_COPIES = 1 << 13
+"""Rows that go through the network together: of 32,768 each takes a quarter longer in a small network, out of cache."""
+
+
+def make_target_function(
+    policy: Policy,
+    target: Target,
+    context: Context,
+    *,
+    most_copies: int = MOST_COPIES,
+    leave_one_out: bool = True,
+    advance: Callable[[int], None] | None = None,
+) -> PolicyTargetFunction:
+    """The target function of one chunk of rows.
+
+    Args:
+        policy: that is explained.
+        target: of this policy.
+        context: what these rows need, in their order.
+        most_copies: rows, copies included, that go through the network together.
+        leave_one_out: see `TargetFunction`.
+        advance: called after each evaluation with its passes through the network, one for each row or copy, and two
+            for a gradient.
+    """
+    return PolicyTargetFunction(
+        policy,
+        target,
+        context,
+        most_copies,
+        leave_one_out=leave_one_out,
+        advance=advance,
+        autocast=_autocast_dtype(),
+    )
+
+
+def decision_pass(policy: Policy, x: Tensor, context: Context, *, gradient: bool = True) -> ForwardPass:
+    """The deciding head's forward pass at `x [batch, *feature]`, from which gradients there can be taken afterwards.
+
+    In a `Context` it spares the target function of the same rows a second one.
+
+    Args:
+        policy: that decides.
+        x: encoded observations.
+        context: of the rows.
+        gradient: whether gradients will be taken; otherwise no graph is kept.
+
+    Example:
+        >>> import torch, rltools
+        >>> from rltools.policies.base import Context
+        >>> from rltools.targets import decision_pass
+        >>> forward_pass = decision_pass(rltools.load_policy("cartpole-ppo"), torch.zeros(3, 4), Context())
+        >>> forward_pass.output.shape, forward_pass.vjp_fn(torch.ones(3, 2)).shape
+        (torch.Size([3, 2]), torch.Size([3, 4]))
+    """
+    known = vjp_decision_pass(policy, x, context) if gradient else None
+    if known is not None:
+        return known
+    head = policy.heads[0]
+    with torch.set_grad_enabled(gradient):
+        leaf = x.detach().requires_grad_(gradient)
+        output = policy.head(head, leaf.clone(), context)  # a copy, because a network may write into its input
+
+    def vjp_fn(g: Tensor) -> Tensor:
+        if g.ndim > output.ndim:
+            return torch.stack([vjp_fn(part) for part in g])
+        gradients = differentiated((output * g).sum(), (leaf,), retain_graph=True)[0] if output.requires_grad else None
+        if gradients is None:
+            raise GradientError(INDEPENDENT)
+        return gradients
+
+    return ForwardPass(head, x, output.detach(), vjp_fn)
+
+
+T = TypeVar("T")
+MOST_REMEMBERED = 64
+
+
+def remembered(name: str, key: Hashable, policy: Policy, compute: Callable[[], T]) -> T:
+    """The result of `compute`, kept for the same policy, or another of the same heads and actions.
+
+    Args:
+        name: of the result.
+        key: which target, and anything else it depends on.
+        policy: whose heads, actions and dtype it depends on, and nothing else of it.
+        compute: called the first time; an exception is not kept.
+    """
+    space = policy.action_space
+    whole_key = (name, key, policy.heads, policy.action_names, policy.branches, policy.masked, policy.dtype, id(space))
+    entry = _REMEMBERED.get(whole_key)
+    if entry is None:
+        if len(_REMEMBERED) >= MOST_REMEMBERED:
+            _REMEMBERED.clear()
+        entry = _REMEMBERED[whole_key] = space, compute()
+    result: T = entry[1]
+    return result
+
+
+_REMEMBERED: dict[Hashable, tuple[Any, Any]] = {}
+"""With the space, so that its id is not another one's later."""

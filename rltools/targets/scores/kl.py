@@ -1,0 +1,34 @@
+"""How far the policy's distribution is from the one at the recorded state, in nats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rltools.errors import TargetError
+from rltools.targets.scores._score import Rows, beside, log_probabilities, score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@score(
+    meaning="how far the policy's distribution is from the one at the recorded state",
+    noun="divergence",
+    head="logit",
+    available=lambda policy: policy.heads[0] == "logit",  # a step is recorded with the outputs of the deciding head
+    missing="kl compares with the recorded logits, and what it is recorded with is {deciding}",
+    of_state=True,
+)
+def kl(outputs: Tensor, rows: Rows) -> Tensor:
+    """The Kullback-Leibler divergence KL(recorded || these), summed over choices, which are made independently.
+
+    Raises:
+        TargetError: the context has no recorded logits.
+    """
+    if rows.context.scores is None:
+        raise TargetError(
+            "kl compares with the scores at the observation itself, and none are known here; give them with "
+            "Context(scores=...)"
+        )
+    recorded = beside(log_probabilities(rows.context.scores, rows), outputs)
+    return (recorded.exp() * (recorded - log_probabilities(outputs, rows))).sum(dim=-1, keepdim=True)
