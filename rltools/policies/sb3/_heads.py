@@ -30,14 +30,14 @@ class Heads:
             action that the environment received.
         choose: as in `TorchPolicy`; None for the highest score, or a draw from the logits.
         std: as in `TorchPolicy`, a function of the first head's input.
-        memory: the recurrent state, as functions of the preprocessed input and the state; None without one.
+        recurrent_state: functions of the preprocessed input and the recurrent state; None without one.
         masked: whether it was trained with action masks.
     """
 
     heads: Mapping[str, Head]
     choose: Choose | None = None
     std: Head | None = None
-    memory: RecurrentState | None = None
+    recurrent_state: RecurrentState | None = None
     masked: bool = False
 
 
@@ -69,7 +69,9 @@ def box_bounds(space: Any) -> tuple[Tensor, Tensor]:
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 
 
-def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: RecurrentState | None = None) -> Heads:
+def actor_critic(
+    network: Any, actor: Head, latent: Head, critic: Head, recurrent_state: RecurrentState | None = None
+) -> Heads:
     """The heads of an actor-critic network.
 
     Args:
@@ -77,17 +79,17 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
         actor: function that returns the output of `action_net`.
         latent: function that returns the input of `action_net`.
         critic: function that returns the value of the state.
-        memory: of a recurrent network.
+        recurrent_state: of a recurrent network.
     """
     space = network.action_space
     if isinstance(space, MultiBinary):
-        return Heads({"logit": lambda x: bit_logits(actor(x)), "value": critic}, memory=memory)
+        return Heads({"logit": lambda x: bit_logits(actor(x)), "value": critic}, recurrent_state=recurrent_state)
     if branches(space):
-        return Heads({"logit": actor, "value": critic}, memory=memory)
+        return Heads({"logit": actor, "value": critic}, recurrent_state=recurrent_state)
     squashed, received = network.squash_output, to_bounds(space, squashed=network.squash_output)
     heads: dict[str, Head] = {"mean": actor, "action": Chain(actor, received), "value": critic}
     if network.use_sde:
-        return Heads(heads, choose_from(received), lambda x: state_dependent_std(network, latent(x)), memory)
+        return Heads(heads, choose_from(received), lambda x: state_dependent_std(network, latent(x)), recurrent_state)
 
     clipped = clipping(space)
 
@@ -96,7 +98,7 @@ def actor_critic(network: Any, actor: Head, latent: Head, critic: Head, memory: 
             scores = gaussian(scores, network.log_std.detach().exp().to(scores), rngs)
         return received(scores).cpu().numpy() if squashed else clipped(scores)
 
-    return Heads(heads, choose, memory=memory)
+    return Heads(heads, choose, recurrent_state=recurrent_state)
 
 
 def bit_logits(logits: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
     vector = model.get_env() if network is not model else None
     environment = options.environment
     fresh = not getattr(model, "num_timesteps", 0)
-    own = None if vector is None else _beneath(vector, network, fresh)
+    own = None if vector is None else _inner_environment(vector, network, fresh)
     if environment is None and own is not None:
         options = dataclasses.replace(options, environment=own)
     elif environment is not None and own is not None and own.spec is not None:
@@ -103,7 +103,7 @@ class _Settings(Mapping[str, Any]):
         return len([*self])
 
 
-def _beneath(vector: Any, network: Any, fresh: bool) -> EnvInfo | None:
+def _inner_environment(vector: Any, network: Any, fresh: bool) -> EnvInfo | None:
     """The environment inside a vector, at the innermost level whose observations are the network's."""
     levels = [vector]
     while hasattr(levels[-1], "venv"):

@@ -63,11 +63,11 @@ def make_policy(
     check_dtype(dtype)
     outer = _outer_space(source.name, inner, actions, environment, statistics)
     features = (environment.features if environment is not None else None) or space_features(outer)
-    outputs = family.make_heads(network, settings)
+    network_heads = family.make_heads(network, settings)
     prepare = preprocessing(inner, outer, network.normalize_images)
-    before = prepare if outputs.memory is None else None  # else it precedes the LSTM
-    heads = {name: _AtDtype(network, dtype, _after(before, head)) for name, head in outputs.heads.items()}
-    std = None if outputs.std is None else _AtDtype(network, dtype, _after(before, outputs.std))
+    before = prepare if network_heads.recurrent_state is None else None  # else it precedes the LSTM
+    heads = {name: _AtDtype(network, dtype, _after(before, head)) for name, head in network_heads.heads.items()}
+    std = None if network_heads.std is None else _AtDtype(network, dtype, _after(before, network_heads.std))
     policy = TorchPolicy(
         network,
         outer,
@@ -76,11 +76,11 @@ def make_policy(
         action_names=environment.action_names if environment is not None else None,
         features=features,
         dtype=dtype,
-        choose=outputs.choose,
+        choose=network_heads.choose,
         std=std,
-        memory=_memory_at_dtype(network, dtype, prepare, outputs.memory),
+        memory=_recurrent_state_at_dtype(network, dtype, prepare, network_heads.recurrent_state),
         normalization=_normalization(statistics, statistics_now, features),
-        masked=outputs.masked,
+        masked=network_heads.masked,
         source=_complete(source, statistics, options, () if statistics is None else statistics.notes(features)),
         sha256_of=None if statistics_now is None else lambda sha256: _with_statistics(sha256, statistics_now()),
     )
@@ -161,16 +161,16 @@ def _after(prepare: Prepare | None, head: Function) -> Function:
     return head if prepare is None else lambda x, *rest: head(prepare(x), *rest)
 
 
-def _memory_at_dtype(
-    network: nn.Module, dtype: torch.dtype, prepare: Prepare | None, memory: RecurrentState | None
+def _recurrent_state_at_dtype(
+    network: nn.Module, dtype: torch.dtype, prepare: Prepare | None, recurrent_state: RecurrentState | None
 ) -> RecurrentState | None:
-    if memory is None:
+    if recurrent_state is None:
         return None
-    advance = _AtDtype(network, dtype, _after(prepare, memory.advance))
+    advance = _AtDtype(network, dtype, _after(prepare, recurrent_state.advance))
     recall = _AtDtype(
-        network, dtype, lambda name, x, state: memory.recall(name, x if prepare is None else prepare(x), state)
+        network, dtype, lambda name, x, state: recurrent_state.recall(name, x if prepare is None else prepare(x), state)
     )
-    return RecurrentState(memory.size, recall, advance)
+    return RecurrentState(recurrent_state.size, recall, advance)
 
 
 class _Call(nn.Module):

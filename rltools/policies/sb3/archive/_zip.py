@@ -20,11 +20,8 @@ MAX_MEMBERS = 4096
 MAX_RATIO = 100
 LARGE, LARGE_RATIO = 32 * MIB, 4  # weights hardly compress
 _DIRECTORY_PER_MEMBER = 512
-_ZIP, _FIRST, _FIRST_SIZE = (
-    b"PK\x03\x04",
-    b"data",
-    30,
-)  # a zip's signature, its first member, and the size of the header before its name
+_ZIP, _FIRST = b"PK\x03\x04", b"data"  # the signature of a zip, and the first member of a model's
+_FIRST_SIZE = 30  # of a member's header before its name
 _END, _LOCATOR64, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _END_SIZE, _LOCATOR64_SIZE, _END64_SIZE = 22, 20, 56
 _END_REACH = _END_SIZE + 65535

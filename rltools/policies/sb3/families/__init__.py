@@ -3,7 +3,7 @@
 A family is a module with
 
 ```
-CLASSES: the policy classes it knows
+CLASSES: its policy classes
 ALGORITHMS: the algorithms that save models of these classes; a trusted file is loaded by one of them
 INFERENCE: names of the methods its heads stand for; a subclass that overrides one of them is not of the family
 SHOWS_NORMALIZATION: whether a saved model says if it was trained on normalized observations

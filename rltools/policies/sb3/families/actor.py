@@ -48,7 +48,7 @@ SHOWS_NORMALIZATION = False
 
 
 def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> type[nn.Module] | None:
-    """See the folder; CrossQ, TQC and SAC differ by their arguments."""
+    """The class of actors with these weights; CrossQ, TQC and SAC differ by their arguments."""
     if any(name.startswith("actor.latent_pi.") for name in names):
         return CrossQPolicy if "batch_norm" in kwargs else TQCPolicy if "n_quantiles" in kwargs else SACPolicy
     return TD3Policy if any(name.startswith("actor.mu.") for name in names) else None

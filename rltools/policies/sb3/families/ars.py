@@ -30,7 +30,7 @@ def adapt(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> None:
-    """See the folder.
+    """Refuse the file of a policy alone, which does not say whether its actions are squashed.
 
     Raises:
         LookupError: the file is of ARS.

@@ -28,7 +28,7 @@ UNSAVED = on_policy.UNSAVED
 
 
 def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> type[nn.Module] | None:
-    """See the folder; unlike PPO's, its class has no gSDE."""
+    """`MaskableActorCriticPolicy` for its weights; unlike PPO's class it takes no `use_sde`."""
     return MaskableActorCriticPolicy if is_feedforward(names) and "use_sde" not in kwargs else None
 
 

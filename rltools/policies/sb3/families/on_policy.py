@@ -24,7 +24,7 @@ UNSAVED = {"share_features_extractor": False}
 
 
 def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> type[nn.Module] | None:
-    """See the folder; unlike MaskablePPO's, its class takes `use_sde`."""
+    """`ActorCriticPolicy` for its weights; unlike MaskablePPO's class it takes `use_sde`."""
     return ActorCriticPolicy if is_feedforward(names) and "use_sde" in kwargs else None
 
 

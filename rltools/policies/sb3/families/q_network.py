@@ -32,7 +32,7 @@ SETTINGS = ("exploration_rate",)
 
 
 def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> type[nn.Module] | None:
-    """See the folder."""
+    """The class of Q-networks with these weights."""
     for prefix, cls in (("quantile_net.", QRDQNPolicy), ("q_net.", DQNPolicy)):
         if any(name.startswith(prefix) for name in names):
             return cls

@@ -33,7 +33,7 @@ SHOWS_NORMALIZATION = True
 
 
 def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> None:
-    """See the folder.
+    """Refuse the file of a policy alone, which does not say how large the LSTM is.
 
     Raises:
         LookupError: the file is of a recurrent policy.
