@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+COLUMNS = 720
+"""Approximate width of a panel in pixels."""
+
+
 def score_panel(axes: Axes, extent: Extent, scores: np.ndarray, name: str) -> None:
     """Draw the explained score `[step]` over time."""
     panel = _panel(axes, extent, f"score\n{name}")
-    _line(panel, scores, INK)
-    _two_ticks(panel, scores)
+    draw_line(panel, scores, INK)
+    two_ticks(panel, scores)
 
 
 def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequence[str], start: int | None) -> None:
@@ -47,8 +51,8 @@ def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequenc
         columns = actions.reshape(len(actions), -1)
         named = list(range(min(MAX_ACTIONS, columns.shape[1])))
         for position in named:
-            _line(panel, columns[:, position], action_color(position))
-        _two_ticks(panel, columns[:, named])
+            draw_line(panel, columns[:, position], action_color(position))
+        two_ticks(panel, columns[:, named])
         handles = [Line2D([], [], color=action_color(position)) for position in named]
         other_count = columns.shape[1] - len(named)
         labels = [texts[position] for position in named]
@@ -66,21 +70,36 @@ def feature_panel(axes: Axes, extent: Extent, position: int, name: str) -> Axes:
 
 def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, largest: float) -> None:
     """Draw a feature's values `[step]` as a line, and below it its attributions `[step]` as colors."""
-    low, high = _two_ticks(panel, values)
+    low, high = two_ticks(panel, values)
     bottom = low - 0.7 * (high - low)
     # Below and not behind: a value that oscillates would hide the colors.
+    draw_attributions(panel, attributions[:, None], largest, (bottom, low))
+    panel.set_ylim(bottom, high)
+    draw_line(panel, values, INK)
+
+
+def draw_attributions(panel: Axes, values: np.ndarray, largest: float, y: tuple[float, float]) -> None:
+    """Draw attributions as colors, the first row at the top; of the steps in a column of pixels the largest is shown.
+
+    Args:
+        panel: axes with steps on the x axis.
+        values: float `[step, row]`, NaN for steps that were not explained.
+        largest: end of the color scale, above and below zero.
+        y: lower end of the last row, and upper end of the first.
+    """
+    sizes = np.where(np.isfinite(values), np.abs(values), -1.0)
+    parts = np.array_split(np.arange(len(values)), min(COLUMNS, len(values)))
+    strongest = np.stack([part[0] + sizes[part].argmax(axis=0) for part in parts])
     panel.imshow(
-        np.ma.masked_invalid(attributions)[None],
+        np.ma.masked_invalid(np.take_along_axis(values, strongest, axis=0)).T,
         aspect="auto",
-        extent=(-0.5, len(values) - 0.5, bottom, low),
+        extent=(-0.5, len(values) - 0.5, *y),
         cmap=signed_colors(),
         vmin=-largest,
         vmax=largest,
         interpolation="nearest",
         rasterized=True,
     )
-    panel.set_ylim(bottom, high)
-    _line(panel, values, INK)
 
 
 def _panel(axes: Axes, extent: Extent, name: str) -> Axes:
@@ -100,16 +119,18 @@ def _panel(axes: Axes, extent: Extent, name: str) -> Axes:
     return panel
 
 
-def _line(panel: Axes, values: np.ndarray, color: str) -> None:
+def draw_line(panel: Axes, values: np.ndarray, color: str) -> None:
+    """Draw numbers `[step]` as a line over the episode."""
     width = 1.0 if len(values) <= 200 else 0.7
     # A value between two gaps has no line, so it needs a marker.
-    marked = len(values) == 1 or bool(np.isnan(values).any())
+    finite = np.pad(np.isfinite(values), 1)
+    isolated = np.flatnonzero(finite[1:-1] & ~finite[:-2] & ~finite[2:]).tolist()
     # A binary value does not pass through the values between 0 and 1.
     steps = "steps-mid" if np.isin(values, (0, 1)).all() else "default"
-    panel.plot(values, color=color, linewidth=width, marker="." if marked else None, markersize=3, drawstyle=steps)
+    panel.plot(values, color=color, linewidth=width, marker=".", markevery=isolated, markersize=3, drawstyle=steps)
 
 
-def _two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
+def two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
     """Put ticks at the minimum and the maximum only; returns the limits it sets, with a margin."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
