@@ -33,7 +33,7 @@ recording = rltools.record(policy, episodes=20, directory=folder / "unchanged")
 rltools.explain(recording, policy, method="decision_change", references=32, every=2)
 rltools.explain(recording, policy, method="shapley", every=4)
 decisions, shapley = (rltools.summarize(recording, method=method) for method in ("decision_change", "shapley"))
-print("\n".join(decisions.findings))
+print("\n".join(map(str, decisions.findings)))
 
 visited = np.concatenate([episode.observations for episode in recording])
 returns = np.array([outcome.total_reward for outcome in recording.outcomes()])
