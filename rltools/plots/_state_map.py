@@ -10,7 +10,7 @@ import numpy as np
 from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import INK, PALE, share_colors
 from rltools.plots.drawing.dots import MAX_DOTS, color_by_action, color_by_value, draw_dots
-from rltools.plots.drawing.labels import MAX_LINE, number, plain
+from rltools.plots.drawing.labels import LONGEST, number, plain
 from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
@@ -142,7 +142,7 @@ def _component(summary: Summary, plane: Plane, index: int) -> str:
     weights = plane.weights[index]
     largest = [position for position in np.argsort(-np.abs(weights), kind="stable")[:2] if weights[position]]
     parts = [f"{number(round(weights[position], 2))} {plain(summary.features[position], 30)}" for position in largest]
-    separator = " + " if sum(map(len, parts)) <= MAX_LINE else "\n+ "
+    separator = " + " if sum(map(len, parts)) <= LONGEST else "\n+ "
     if not parts:
         return f"component {index + 1}: nothing varies"
     text = separator.join(parts).replace("+ −", "− ") + (" …" if np.count_nonzero(weights) > len(largest) else "")

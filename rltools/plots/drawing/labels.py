@@ -14,12 +14,12 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MAX_LINE = 36
+LONGEST = 36
 """Characters of a line; a label has at most two lines."""
 _VISIBLE = {"\n": "↵", "\r": "↵", "\t": "⇥"}
 
 
-def plain(text: str, limit: int = MAX_LINE) -> str:
+def plain(text: str, limit: int = LONGEST) -> str:
     """The text on one line of at most `limit` characters, shortened in the middle; undrawable characters as codes.
 
     Draw it with `parse_math=False`: `$` and `%` are ordinary characters.
@@ -46,12 +46,12 @@ def feature_labels(names: Sequence[str], units: Sequence[str]) -> list[str]:
 
 
 def _label(name: str, unit: str, number: str = "") -> str:
-    unit_text = f"({_fitted(unit, MAX_LINE - 2)})" if unit else ""
+    unit_text = f"({_fitted(unit, LONGEST - 2)})" if unit else ""
     suffix = f"{number} {unit_text}".rstrip()
-    text = _fitted(name, 2 * MAX_LINE - len(suffix))
-    if len(text + suffix) <= MAX_LINE:
+    text = _fitted(name, 2 * LONGEST - len(suffix))
+    if len(text + suffix) <= LONGEST:
         return text + suffix
-    if unit and len(text + number) <= MAX_LINE:
+    if unit and len(text + number) <= LONGEST:
         return f"{text}{number}\n{unit_text}"
     return _two_lines(text + suffix)
 
@@ -63,7 +63,7 @@ def _fitted(text: str, limit: int) -> str:
 
 def _two_lines(text: str) -> str:
     """The text on two lines, broken at the space nearest to its middle."""
-    low, high = max(0, len(text) - MAX_LINE - 1), MAX_LINE
+    low, high = max(0, len(text) - LONGEST - 1), LONGEST
     spaces = [index for index in range(low, high + 1) if text[index] == " "]
     split = min(spaces, key=lambda index: abs(2 * index - len(text)), default=-1)
     middle = (len(text) + 1) // 2
@@ -87,13 +87,13 @@ def number(value: float) -> str:
 
 
 def fixed(value: float, scale: float, digits: int = 2, sign: str = "") -> str:
-    """A number that keeps its width while it changes.
+    """A number with as many decimals as others of its scale, so that its width is constant in an animation.
 
     Args:
-        value: to be written; a dash where it is not finite.
-        scale: the size of the largest one.
-        digits: how many there are after the first one of that size.
-        sign: "+" for a plus sign before what is above zero.
+        value: the number; a dash if it is not finite.
+        scale: magnitude of the largest number.
+        digits: digits after the first one of the largest number.
+        sign: "+" for a plus sign before positive numbers.
     """
     if not math.isfinite(value):
         return "–"

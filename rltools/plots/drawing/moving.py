@@ -1,4 +1,4 @@
-"""A figure in which little moves from step to step: what stays is drawn once, what moves over a copy of it."""
+"""Figures for animations: a static background is drawn once, and what changes is drawn over a copy of it."""
 
 from __future__ import annotations
 
@@ -24,84 +24,84 @@ if TYPE_CHECKING:
 
 agg: Any = backend_agg  # it has no types
 LARGE, MEDIUM, SMALL, TINY = 14.0, 11.5, 9.4, 8.3
-"""Sizes of text in points."""
+"""Font sizes in points."""
 
 
 class Sheet:
-    """A picture 1280 units wide and 720 high, at any size; text is in points at 100 units an inch.
+    """A figure of 1280 x 720 units at any resolution; text is in points, with 100 units per inch.
 
     Args:
-        width: in pixels, even or made so, as videos want it; so is the height.
+        width: width in pixels. Width and height are rounded to even numbers, which video codecs need.
     """
 
     def __init__(self, width: int) -> None:
         size = np.array([width + width % 2, 2 * round(width * 9 / 32)])
         self.scale, self.dpi = size / (1280, 720), float(size[0] / 12.8)
-        # A hundredth of a pixel more, or rounding could take a whole one away.
+        # A hundredth of a pixel more, since rounding could lose a whole one.
         self.figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor="white")
         self.canvas: Any = agg.FigureCanvasAgg(self.figure)
         self.pixels = np.asarray(self.canvas.get_renderer().buffer_rgba())
         self.moving: list[Callable[[int], object]] = []
-        self.still: Any = None
+        self.background: Any = None
 
     def draw(self, step: int) -> np.ndarray:
-        """The picture of a step: uint8 `[y, x, 4]`, which the next one is drawn over."""
-        if self.still is None:
+        """The image of a step, uint8 `[y, x, 4]`; the next call overwrites it."""
+        if self.background is None:
             self.canvas.draw()
-            self.still = self.canvas.copy_from_bbox(self.figure.bbox)
-        self.canvas.restore_region(self.still)
+            self.background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self.canvas.restore_region(self.background)
         for move in self.moving:
             move(step)
         return self.pixels
 
     def axes(self, x: float, y: float, width: float, height: float, **choices: Any) -> Axes:
-        """Axes without spines and ticks; x and y are those of the upper left corner, `choices` those of `add_axes`."""
-        place = (x / 1280, 1 - (y + height) / 720, width / 1280, height / 720)
-        axes = self.figure.add_axes(place, **{"facecolor": "none", "xticks": [], "yticks": []} | choices)
+        """Axes without spines and ticks; x and y are the upper left corner, `choices` go to `add_axes`."""
+        box = (x / 1280, 1 - (y + height) / 720, width / 1280, height / 720)
+        axes = self.figure.add_axes(box, **{"facecolor": "none", "xticks": [], "yticks": []} | choices)
         axes.tick_params(length=0, labelsize=7.9, labelcolor=GRAY)
         keep_spines(axes)
         return axes
 
     def block(self, x: float, y: float, width: float, height: float, color: str) -> Rectangle:
-        """A filled rectangle, at least a pixel high; x and y are those of its upper left corner."""
+        """A filled rectangle, at least one pixel high; x and y are its upper left corner."""
         height = max(height, 1 / self.scale[1])
-        place = ((x / 1280, 1 - (y + height) / 720), width / 1280, height / 720)
-        rectangle = Rectangle(*place, facecolor=color, linewidth=0, transform=self.figure.transFigure)
+        corner = ((x / 1280, 1 - (y + height) / 720), width / 1280, height / 720)
+        rectangle = Rectangle(*corner, facecolor=color, linewidth=0, transform=self.figure.transFigure)
         self.figure.add_artist(rectangle)
         return rectangle
 
     def image(self, x: float, y: float, width: float, height: float, image: Callable[[int], Image]) -> None:
-        """An image for each step, as large as its place; small ones are magnified in squares."""
+        """Draw an image for each step, scaled to this size; pixels of small images stay sharp."""
         from PIL.Image import Resampling
 
         left, top, right, bottom = np.rint([x, y, x + width, y + height] * np.tile(self.scale, 2)).astype(int)
-        place = self.pixels[top:bottom, left:right, :3]
+        region = self.pixels[top:bottom, left:right, :3]
 
         def move(step: int) -> None:
             picture = image(step).convert("RGB")
-            few = max(picture.size) < 128 and picture.width <= place.shape[1]
-            place[:] = picture.resize(place.shape[1::-1], Resampling.NEAREST if few else Resampling.BILINEAR)
+            small = max(picture.size) < 128 and picture.width <= region.shape[1]
+            region[:] = picture.resize(region.shape[1::-1], Resampling.NEAREST if small else Resampling.BILINEAR)
 
         self.moving.append(move)
 
     def text(self, x: float, y: float, text: str, points: float = SMALL, **look: Any) -> None:
-        """A line of text on its baseline that stays; `look` as for `Figure.text`."""
+        """Draw a static line of text; y is its baseline, `look` as for `Figure.text`."""
         self.figure.text(x / 1280, 1 - y / 720, text, fontsize=points, parse_math=False, **{"color": INK} | look)
 
     def move(self, artist: Artist, change: Callable[[int], object]) -> None:
-        """Let an artist be changed before each step is drawn."""
+        """Draw an artist at each step, after `change` has updated it."""
         artist.set_animated(True)
         self.moving += [change, lambda step: artist.draw(self.canvas.get_renderer())]
 
     def bar(self, zero: float, y: float, height: float, lengths: np.ndarray, colors: Sequence[Any]) -> None:
-        """A bar for each step that begins at `zero`, around y.
+        """Draw a horizontal bar at each step, which starts at `zero`.
 
         Args:
-            zero: from the left.
-            y: from the top.
-            height: of the bar.
-            lengths: float `[step]`, to the right, or to the left where below zero; none where it is NaN.
-            colors: of those below zero, and of the others.
+            zero: x of its start.
+            y: y of its middle.
+            height: height of the bar.
+            lengths: float `[step]`, to the right if positive; no bar for NaN.
+            colors: of negative and of positive bars.
         """
         top, bottom = np.rint((y + np.array([-height, height]) / 2) * self.scale[1]).astype(int)
         start, shades = round(zero * self.scale[0]), np.rint(255 * to_rgba_array(colors)[:, :3])
@@ -124,16 +124,16 @@ class Sheet:
         color: str = INK,
         right: bool = False,
     ) -> None:
-        """Lines of text for each step, whose middle is at y.
+        """Draw a text at each step, with its middle at y.
 
         Args:
-            x: where they begin, or end.
-            y: from the top.
-            texts: one for each step.
-            points: size of the letters.
-            bold: whether they are bold, and in ink; a bool for each step, or for all.
-            color: of what is not bold.
-            right: whether they end at x.
+            x: start of the text, or its end if `right`.
+            y: y of its middle.
+            texts: text of each step.
+            points: font size.
+            bold: whether the text is bold and in ink color, bool `[step]` or for all steps.
+            color: color of text that is not bold.
+            right: whether the text is right-aligned.
         """
         bold = np.broadcast_to(bold, len(texts))
 
@@ -145,24 +145,24 @@ class Sheet:
                     middle = y * self.scale[1] + (k - (len(lines) - 1) / 2) * 0.8 * len(stamp)
                     left = max(0, round(x * self.scale[0]) - right * stamp.shape[1])
                     top = round(middle - len(stamp) / 2)
-                    place = self.pixels[top : top + len(stamp), left : left + stamp.shape[1]]
-                    np.minimum(place, stamp[: len(place), : place.shape[1]], out=place)
+                    region = self.pixels[top : top + len(stamp), left : left + stamp.shape[1]]
+                    np.minimum(region, stamp[: len(region), : region.shape[1]], out=region)
 
         self.moving.append(move)
 
 
 @lru_cache(maxsize=1024)
 def _stamp(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
-    """A line of text on white: uint8 `[y, x, 4]`.
+    """A line of text on white, uint8 `[y, x, 4]`.
 
-    Numbers are put together from their digits, because matplotlib takes half a millisecond for each text.
+    Numbers are composed of cached digits, because matplotlib takes half a millisecond for each text.
     """
-    return np.hstack([_piece(piece, points, dpi, bold, color) for piece in re.findall(r"\d|\D+", text)])
+    return np.hstack([_part(part, points, dpi, bold, color) for part in re.findall(r"\d|\D+", text)])
 
 
 @lru_cache(maxsize=4096)
-def _piece(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
-    """A piece of a line, as wide as the way to what follows it."""
+def _part(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
+    """A part of a line of text, as wide as its advance."""
     font, em = FontProperties(size=points, weight="bold" if bold else "normal"), points * dpi / 72
     measure = agg.RendererAgg(1, 1, dpi).get_text_width_height_descent
     width = measure(text + "0", font, False)[0] - measure("0", font, False)[0]

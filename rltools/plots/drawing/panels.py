@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = 720
-"""The width of a panel in pixels, about."""
+"""Approximate width of a panel in pixels."""
 
 
 def score_panel(axes: Axes, extent: Extent, scores: np.ndarray, name: str) -> None:
@@ -79,13 +79,13 @@ def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, larg
 
 
 def draw_attributions(panel: Axes, values: np.ndarray, largest: float, y: tuple[float, float]) -> None:
-    """Attributions as colors, the first row uppermost; of steps in one column of pixels the largest is seen.
+    """Draw attributions as colors, the first row at the top; of the steps in a column of pixels the largest is shown.
 
     Args:
-        panel: where, with steps on its x axis.
-        values: `[step, row]`, NaN where a step was not explained.
-        largest: where the colors end, above and below zero.
-        y: where the lowest row ends, and where the uppermost begins.
+        panel: axes with steps on the x axis.
+        values: float `[step, row]`, NaN for steps that were not explained.
+        largest: end of the color scale, above and below zero.
+        y: lower end of the last row, and upper end of the first.
     """
     sizes = np.where(np.isfinite(values), np.abs(values), -1.0)
     parts = np.array_split(np.arange(len(values)), min(COLUMNS, len(values)))
@@ -120,18 +120,18 @@ def _panel(axes: Axes, extent: Extent, name: str) -> Axes:
 
 
 def draw_line(panel: Axes, values: np.ndarray, color: str) -> None:
-    """Numbers `[step]` as a line over the episode."""
+    """Draw numbers `[step]` as a line over the episode."""
     width = 1.0 if len(values) <= 200 else 0.7
     # A value between two gaps has no line, so it needs a marker.
     finite = np.pad(np.isfinite(values), 1)
-    alone = np.flatnonzero(finite[1:-1] & ~finite[:-2] & ~finite[2:]).tolist()
+    isolated = np.flatnonzero(finite[1:-1] & ~finite[:-2] & ~finite[2:]).tolist()
     # A binary value does not pass through the values between 0 and 1.
     steps = "steps-mid" if np.isin(values, (0, 1)).all() else "default"
-    panel.plot(values, color=color, linewidth=width, marker=".", markevery=alone, markersize=3, drawstyle=steps)
+    panel.plot(values, color=color, linewidth=width, marker=".", markevery=isolated, markersize=3, drawstyle=steps)
 
 
 def two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
-    """Mark the range of the values and nothing between; returns the limits, with some room, that it sets."""
+    """Put ticks at the minimum and the maximum only; returns the limits it sets, with a margin."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
     margin = 0.12 * (high - low) or abs(high) or 1.0
