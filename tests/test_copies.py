@@ -237,7 +237,7 @@ def test_a_method_that_nobody_finds() -> None:
         return Result(torch.zeros(len(x), score.outputs, *x.shape[1:]))
 
     assert copy.deepcopy(nothing) is nothing
-    with pytest.raises(pickle.PicklingError, match=r"nothing is not to be found as .*at the top of a module"):
+    with pytest.raises(pickle.PicklingError, match=r"nothing is not found as .*at the top of a module"):
         pickle.dumps(nothing)
 
 

@@ -94,7 +94,7 @@ class PolicyTargetFunction(TargetFunction):
         Read from the context's scores, without a forward pass, where the policy's first head has all that is needed.
         """
         decision = self._context.forward_pass
-        if decision is not None and self._heads == (decision.head,):
+        if decision is not None and self._heads == (decision.head,) and decision.is_of(decision.head, x):
             weights = self._weights(x.device)
             if weights is not None:
                 products = decision.output.numpy(force=True)[:, None] * weights.numpy(force=True)

@@ -96,7 +96,7 @@ def test_of_a_network_without_products_of_its_own(target):
     context = replace(decide(policy, forward_pass.output, Context()).context, forward_pass=forward_pass)
     f = make_target_function(policy, parse_target(target, policy), context)
     gradients = f.gradients(x)
-    assert len(calls) == 1
+    assert calls.count(len(x)) == 1  # the policy tries a few rows of its own
     separate = make_target_function(policy, parse_target(target, policy), replace(context, forward_pass=None))
     torch.testing.assert_close(gradients, separate.gradients(x))
     torch.testing.assert_close(f.own_values(x), separate.own_values(x))

@@ -210,4 +210,4 @@ def test_a_choice_of_one_beside_another():
     logits = policy.head("logit", x, Context())[:, 1:]
     torch.testing.assert_close(score(x)[:, 0], logits.sort(dim=1).values[:, 1])
     with pytest.raises(TargetError, match="a choice of one action only"):
-        make_target_function(policy, parse_target("logit:runner_up", policy), context_of(mask, policy, x))
+        make_target_function(policy, parse_target("logit:runner_up", policy), context_of(mask, policy, x))(x)
