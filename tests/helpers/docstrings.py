@@ -33,7 +33,7 @@ NAMES = (
     "rltools.recording.DamagedFileWarning",
     "rltools.recording.Header",
     "rltools.recording.Outcome",
-    "rltools.recording.Question",
+    "rltools.recording.AttributionSpec",
 )
 """What they name besides, and what public functions return."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
