@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from PIL import Image
 
 import rltools
 from rltools.errors import FaultError, SimulationError
+from rltools.rollout.render import draw_episodes
 
 Make = Callable[..., Any]
 
@@ -143,3 +146,41 @@ def test_frames_per_second(declared: Any, expected: str, make_policy: Make, make
 
     recording = rltools.record(make_policy(make), env, episodes=1, frames=True)
     assert read_metadata(recording.directory / "frames" / "000000.parquet")["frames_per_second"] == expected
+
+
+CHANGING = """
+import os
+
+import gymnasium
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+
+
+class Changing(CartPoleEnv):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.gravity = float(os.environ["GRAVITY"])
+
+
+gymnasium.register("ChangingPole-v0", "changing:Changing", max_episode_steps=4)
+"""
+
+
+def test_another_course_in_the_child_process(
+    make_policy: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "changing.py").write_text(CHANGING)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("GRAVITY", "9.8")
+    import changing  # type: ignore[import-not-found]  # noqa: F401
+
+    recording = rltools.record(make_policy("ChangingPole-v0"), episodes=2, directory=tmp_path / "run")
+    monkeypatch.setenv("GRAVITY", "3")
+    with pytest.raises(FaultError, match="episode 1 went another way"):
+        draw_episodes(recording, [1], modules=["changing"])
+    assert recording.frames(1) is None
+    monkeypatch.setenv("GRAVITY", "9.8")
+    draw_episodes(recording, [1], modules=["changing"])
+    assert len(recording.frames(1) or []) == 4
+    gymnasium.registry.pop("ChangingPole-v0")
+    del sys.modules["changing"]
