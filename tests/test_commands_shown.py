@@ -77,11 +77,10 @@ def test_what_is_not_taken_is_noticed() -> None:
 def options() -> list[tuple[str, str]]:
     """Every option that a page names, and every one that code that people see names: `(--trust)`, "use --force"."""
     named = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w:-])")
-    seen = [path for path in SOURCES if "videos" not in path.parts]  # whose style sheet has `--name`
     return sorted(
         {
             (name, str(path.relative_to(ROOT)))
-            for path in PAGES + seen
+            for path in PAGES + SOURCES
             for name in named.findall(path.read_text(encoding="utf-8"))
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, log2
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +15,8 @@ Named = dict[str, np.ndarray]
 Kind = Literal["signed", "positive", "share"]
 AT_ONCE = 1 << 22
 """Numbers of the sums that are held at once: a few dozen megabytes, however many episodes there are."""
+FEWEST_OF_SKEW = 5
+"""Of fewer parts a skew is not to be had; Student's quantile is large there."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,10 @@ class Jackknife:
     """An estimate, and what it comes to without each part of what was drawn.
 
     The variance of each source of chance, for instance the episodes, is that which its own parts show, and it has as
-    many degrees of freedom as parts but one. The variances add up, each times the square of its own quantile of
-    Student's t (Cochran's rule, never narrower than that of Welch and Satterthwaite).
+    many degrees of freedom as parts but one. The variances add up, and their sum has the degrees of freedom of
+    Satterthwaite (1946). Where the parts are skewed, Student's interval is too short on one side, and that side is
+    longer by what Johnson (1978) shifts the interval by; the other side stays, since few parts say little of a skew.
+    A share, which is bounded on both sides, has no such tail.
 
     Attributes:
         value: float `[*k]`, over everything.
@@ -62,28 +66,26 @@ class Jackknife:
                 interval; "share", 0 to 1, whose log-odds have it. So neither reaches beyond what it can be, and a
                 skewed number, for instance one that few episodes carry, has the long side where it belongs.
         """
-        value, half = self.value, self._half(level)
+        value, (below, above) = self.value, self._reach(level, kind)
         if kind == "signed":
-            return Interval(value, value - half, value + half)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            if kind == "positive":
-                factor = np.exp(half / value)
-                low, high = value / factor, value * factor
-            else:
-                factor = np.exp(half / (value * (1 - value)))
-                low = value / (value + (1 - value) * factor)
-                high = 1 - (1 - value) / (1 - value + value * factor)
-        # At 0, and at 1 of a share, every part agrees: there is no scale on which it could move.
+            return Interval(value, value - below, value + above)
+        down, up = _factor(below), _factor(above)
+        if kind == "positive":
+            low, high = value / down, value * up
+        else:
+            low = value / (value + (1 - value) * down)
+            high = value / (value + (1 - value) / up)
+        # At 0, and at 1 of a share, there is no scale on which it could move; where all parts agree, it does not.
         edge = (value <= 0) | ((value >= 1) & (kind == "share"))
-        agree = edge & (self.standard_error() == 0)
-        low, high = np.where(agree, value, low), np.where(agree, value, high)
-        return Interval(value, np.minimum(low, value), np.maximum(high, value))
+        point = np.where(self.standard_error() == 0, value, np.nan)
+        return Interval(value, np.where(edge, point, low), np.where(edge, point, high))
 
     def standard_error(self) -> np.ndarray:
         """How far the value would typically move if everything were drawn anew, float `[*k]`."""
         if self._unknown:
             return np.full(self.value.shape, np.nan)
-        return np.sqrt(sum((self._variance(source) for source in self.without), np.zeros(self.value.shape)))
+        error: np.ndarray = np.sqrt(np.sum([_variance(self._changes(source)) for source in self.without], axis=0))
+        return error
 
     def minus(self, position: int) -> Jackknife:
         """Along the last axis, how far each value is above the one at a position, drawn together."""
@@ -96,30 +98,42 @@ class Jackknife:
     def _unknown(self) -> bool:
         return not self.without or any(len(source) < 2 for source in self.without)
 
-    def _half(self, level: float) -> np.ndarray:
-        from scipy.stats import t
+    def _changes(self, source: np.ndarray, kind: Kind = "signed") -> np.ndarray:
+        """How far the value moves without each part, `[part, *k]`: of "positive" and "share" relative to a size.
+
+        That size is the mean of what is with the part and without it, which is nearly the change of the logarithm, or
+        of the log-odds, and finite where nothing is left without a part.
+        """
+        change: np.ndarray = source - self.value
+        # What rounding leaves of a number that never moves is no change.
+        change = np.where(np.abs(change) <= 64 * np.finfo(np.float64).eps * np.abs(self.value), 0, change)
+        if kind == "signed":
+            return change
+        product = source * self.value if kind == "share" else 0
+        size = (source + self.value) / 2 - product
+        relative: np.ndarray = np.divide(change, size, out=np.zeros_like(change), where=change != 0)
+        return relative
+
+    def _reach(self, level: float, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+        """How far the interval goes below and above the value, relative as `_changes`; NaN where nothing shows that."""
+        from scipy.special import stdtrit
 
         if self._unknown:
-            return np.full(self.value.shape, np.nan)
-        total = np.zeros(self.value.shape)
-        for source in self.without:
-            variance = self._variance(source)
-            if len(source) < fewest_alike(level):
-                variance = np.where(variance > self._rounding(source, np.finfo(np.float32).eps), variance, np.nan)
-            total += float(t.ppf((1 + level) / 2, len(source) - 1)) ** 2 * variance
-        return np.sqrt(total)
-
-    def _variance(self, source: np.ndarray) -> np.ndarray:
-        """Around the value and not around the mean without each part: what is bent shows as error too."""
-        variance: np.ndarray = (len(source) - 1) * np.mean(np.square(source - self.value), axis=0)
-        # What rounding leaves of a number that never moves is no error.
-        rounding = self._rounding(source, np.finfo(np.float64).eps)
-        return np.where(variance > rounding, variance, np.where(np.isnan(variance), np.nan, 0.0))
-
-    def _rounding(self, source: np.ndarray, eps: np.floating[Any]) -> np.ndarray:
-        """What the variance of a number that never moves comes to where it is computed with this precision."""
-        rounding: np.ndarray = (len(source) - 1) * np.square(64 * eps * self.value)
-        return rounding
+            return np.full(self.value.shape, np.nan), np.full(self.value.shape, np.nan)
+        sources = [self._changes(source, kind) for source in self.without]
+        size = np.abs(self.value) if kind == "signed" else np.ones(self.value.shape)
+        variances = np.stack([_known_variance(changes, size, level) for changes in sources])
+        variance = variances.sum(axis=0)
+        scale = np.where(variance == 0, 1, variance)
+        freedom = np.array([len(changes) - 1.0 for changes in sources]).reshape(-1, *[1] * variance.ndim)
+        inverse = (np.square(variances / scale) / freedom).sum(axis=0)
+        quantile = stdtrit(1 / np.where(variance == 0, 1, inverse), (1 + level) / 2)
+        half = quantile * np.sqrt(variance)
+        if kind == "share":
+            return half, half
+        skew = np.sum([_third_moment(changes) for changes in sources], axis=0) / scale
+        shift = skew / 6 * (1 + 2 * np.square(quantile))
+        return half + np.maximum(-shift, 0), half + np.maximum(shift, 0)
 
 
 def fewest_alike(level: float) -> int:
@@ -142,25 +156,45 @@ def jackknife(
         statistic: from the sums over some episodes, each `[draw, *k]`, to named arrays `[draw, ...]`.
         sums: what each episode adds, arrays `[episode, *k]`.
         without: the same sums over all episodes, each `[block, *k]`, with one block left out of whatever else was
-            drawn for all episodes together, for instance the references; empty where nothing was. References that were
-            visited in one episode are alike, so that of fewer episodes than blocks only as many blocks count.
+            drawn for all episodes together, for instance the references; empty where nothing was.
     """
     whole = statistic(*(part.sum(axis=0)[None] for part in sums))
     episodes = _without_each(statistic, sums, whole)
-    blocks = _apart(statistic(*without), whole, len(sums[0])) if len(without) else {}
+    blocks = statistic(*without) if len(without) else {}
     return {
         name: Jackknife(value[0], (episodes[name], *([blocks[name]] if blocks else [])))
         for name, value in whole.items()
     }
 
 
-def _apart(blocks: Named, whole: Named, episodes: int) -> Named:
-    """What blocks say, with the variance that their mean has where only so many of them as episodes are independent."""
-    found = {}
-    for name, without in blocks.items():
-        stretch = np.sqrt(max(1.0, len(without) / max(1, episodes)))
-        found[name] = without if stretch == 1 else whole[name] + (without - whole[name]) * stretch
-    return found
+def _factor(reach: np.ndarray) -> np.ndarray:
+    """The exponential as far as its cube: the same where an interval says anything, and never astronomical."""
+    return 1 + reach * (1 + reach / 2 * (1 + reach / 3))
+
+
+def _variance(changes: np.ndarray) -> np.ndarray:
+    """Of the value, from its changes without each part: around the value, for what is bent shows as error too."""
+    variance: np.ndarray = (len(changes) - 1) * np.mean(np.square(changes), axis=0)
+    return variance
+
+
+def _known_variance(changes: np.ndarray, size: np.ndarray, level: float) -> np.ndarray:
+    """The same, NaN where so few parts agree, as far as float32 tells, that nothing shows how others would move it."""
+    variance = _variance(changes)
+    if len(changes) >= fewest_alike(level):
+        return variance
+    rounding = (len(changes) - 1) * np.square(64 * np.finfo(np.float32).eps * size)
+    return np.where(variance > rounding, variance, np.nan)
+
+
+def _third_moment(changes: np.ndarray) -> np.ndarray:
+    """The third central moment of the value, likewise, without bias; 0 where there are too few parts to say."""
+    count = len(changes)
+    if count < FEWEST_OF_SKEW:
+        return np.zeros(changes.shape[1:])
+    apart = changes - changes.mean(axis=0)
+    moment: np.ndarray = -((count - 1) ** 2) / (count * (count - 2)) * (np.square(apart) * apart).sum(axis=0)
+    return moment
 
 
 def across(values: np.ndarray) -> Jackknife:

@@ -72,27 +72,63 @@ def decisions(rng: np.random.Generator, episodes: int, references: int) -> Sampl
     return Sample(changed.astype(float), steps, "share")
 
 
+def heavy(rng: np.random.Generator, episodes: int, references: int) -> Sample:
+    """Attributions of one sign whose shifts by episode and by reference have heavy tails: Student's t of 3 and of 4."""
+    steps = np.repeat(np.arange(episodes), rng.integers(3, 8, episodes))
+    of_episode, of_reference = rng.standard_t(3, (episodes, 1, 4)), rng.standard_t(4, (references, 4))
+    of_pair = rng.normal(0, 0.5, (episodes, references, 4))
+    return Sample(SIZES * (4 + 0.5 * of_episode + 0.7 * of_reference + of_pair)[steps], steps)
+
+
+def exponential(rng: np.random.Generator, episodes: int, references: int) -> Sample:
+    """Positive attributions with an exponential factor for each episode and a gamma factor for each reference."""
+    steps = np.repeat(np.arange(episodes), rng.integers(3, 8, episodes))
+    factors = rng.exponential(1, (episodes, 1, 4)) * rng.gamma(4, 0.25, (references, 4))
+    return Sample((SIZES * factors)[steps], steps)
+
+
+def visited(alike: float) -> Population:
+    """As `skewed`, of references that were visited in the run's own episodes and are alike within each of them.
+
+    Args:
+        alike: the share of the variance of a reference's logarithm that is the same for all of its episode.
+    """
+
+    def draw(rng: np.random.Generator, episodes: int, references: int) -> Sample:
+        steps = np.repeat(np.arange(episodes), rng.integers(3, 8, episodes))
+        of_visit = rng.normal(0, 1, (episodes, 4))[np.sort(rng.integers(episodes, size=references))]
+        shift = np.sqrt(alike) * of_visit + np.sqrt(1 - alike) * rng.normal(0, 1, (references, 4))
+        of_episode = rng.lognormal(-0.045, 0.3, (episodes, 1, 4))
+        return Sample((SIZES * of_episode * np.exp(0.5 * shift - 0.125))[steps], steps)
+
+    return draw
+
+
 POPULATIONS: dict[str, Population] = {
     "even: factors of 30 %": skewed(0.3, 0.3),
     "skewed: factors of 80 % by episode, 50 % by reference": skewed(0.8, 0.5),
     "hanging on references: 30 % and 60 %": skewed(0.3, 0.6),
     "of either sign": signed,
     "changed decisions": decisions,
+    "heavy tails": heavy,
+    "exponential by episode": exponential,
+    "references alike within episodes, 30 %": visited(0.3),
+    "references alike within episodes, 70 %": visited(0.7),
 }
 
 
 def sums_of(sample: Sample) -> Sums:
     """What a summary collects of a recording with these attributions."""
     values, episodes = sample.values, sample.episodes
-    references, rows = values.shape[1], episodes[:, None] == np.unique(episodes)
+    references, (_, first, count) = values.shape[1], np.unique(episodes, return_index=True, return_counts=True)
     ends = np.arange(BLOCKS + 1) * references // BLOCKS
     whole = values.sum(axis=1)
     parts = [whole / references]
     for start, stop in pairwise(ends):
         parts.append((whole - values[:, start:stop].sum(axis=1)) / (references - stop + start))
     kinds = np.stack([np.stack([part, np.abs(part)]) for part in parts])  # [part, kind, step, feature]
-    totals = np.einsum("pksf,se->pekf", kinds, rows.astype(float))[:, :, None, :, None]
-    count, nothing = rows.sum(axis=0), np.zeros(rows.shape[1], np.int64)
+    totals = np.add.reduceat(kinds, first, axis=2).swapaxes(1, 2)[:, :, None, :, None]
+    nothing = np.zeros(len(count), np.int64)
     return Sums(
         taken=(),
         counts=count[:, None],
@@ -120,17 +156,17 @@ def intervals(sample: Sample) -> dict[str, Interval]:
 
 
 def coverage(draw: Population, truth: dict[str, np.ndarray], episodes: int, references: int, rounds: int) -> np.ndarray:
-    """How often each of the intervals holds the truth: float `[statistic]`, over all features."""
+    """How often each of the intervals holds the truth: float `[statistic, feature]`."""
     rng, held = np.random.default_rng([episodes, references]), []
     for _ in range(rounds):
         found = intervals(draw(rng, episodes, references))
-        held.append([((end.low <= truth[name]) & (truth[name] <= end.high)).mean() for name, end in found.items()])
+        held.append([((end.low <= truth[name]) & (truth[name] <= end.high)).ravel() for name, end in found.items()])
     return np.mean(held, axis=0)
 
 
 def truth_of(draw: Population) -> dict[str, np.ndarray]:
     """What very many episodes with very many references come to."""
-    found = [intervals(draw(np.random.default_rng([7, part]), 200, 400)) for part in range(16)]
+    found = [intervals(draw(np.random.default_rng([7, part]), 200, 400)) for part in range(64)]
     return {name: np.mean([part[name].value for part in found], axis=0) for name in found[0]}
 
 
@@ -143,49 +179,90 @@ def study(rounds: int) -> Iterator[tuple[str, int, int, np.ndarray]]:
                 yield name, episodes, references, coverage(draw, truth, episodes, references, rounds)
 
 
-def returns(episodes: int, rounds: int) -> float:
-    """How often the interval of a mean return holds, of returns that are skewed to the left as those of landings."""
+RETURNS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "returns, skewed": lambda rng, episodes: 80 - rng.gamma(4, 20, episodes),
+    "returns, exponential": lambda rng, episodes: 80 - rng.exponential(80, episodes),
+}
+"""Of mean 0, skewed to the left as those of landings are."""
+
+
+def returns(draw: Callable[[np.random.Generator, int], np.ndarray], episodes: int, rounds: int) -> float:
+    """How often the interval of a mean return holds 0."""
     rng, held = np.random.default_rng(episodes), 0
     for _ in range(rounds):
-        found = across(250 - rng.gamma(4, 20, episodes)).interval(LEVEL)
-        held += bool(found.low <= 170 <= found.high)
+        found = across(draw(rng, episodes)).interval(LEVEL)
+        held += bool(found.low <= 0 <= found.high)
     return held / rounds
 
 
-def of_agent(agent: str, method: str, episodes: int = 60) -> tuple[Population, dict[str, np.ndarray]]:
-    """A recorded agent as a population: episodes are drawn from those recorded, references from the episodes drawn."""
+@dataclass(frozen=True)
+class Answers:
+    """What each recorded step of an agent comes to with each of many visited states as the reference.
+
+    Attributes:
+        values: float32 `[step, reference, feature]`.
+        episodes: int64 `[step]`, of each step.
+        visited: int64 `[reference]`, in which episode.
+        unit: of the attribution.
+        features: their names.
+    """
+
+    values: np.ndarray
+    episodes: np.ndarray
+    visited: np.ndarray
+    unit: str
+    features: tuple[str, ...]
+
+
+def answers(agent: str, method: str, episodes: int = 60, every: int = 16, visits: int = 24) -> Answers:
+    """Explain every 16th step of an agent against every 24th state that it visited, by a method that takes their mean.
+
+    Eight at a time: what each of them gives follows from the mean of all and from the means without each.
+    """
     import rltools
+    from rltools.recording import read_draws
 
     policy = rltools.load_policy(agent)
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=episodes, directory=Path(folder) / "run", seed=10_000)
-        rng = np.random.default_rng(0)
-        visited = [episode.states for episode in recording]
-        picked = [rng.choice(len(states), 5, replace=False) for states in visited]
-        pool = np.concatenate([states[rows] for states, rows in zip(visited, picked, strict=True)])
-        unit, by_reference, where = "", [], []
-        for state in pool:
-            rltools.explain(recording, policy, method=method, references=state[None], every=8)
-        for key, spec in recording.specs.items():
-            parts = [recording.attribution_of(key, episodes=[number]).values[:, 0] for number in recording.numbers]
-            used = [np.isfinite(part).all(axis=1) for part in parts]
-            by_reference.append(np.concatenate([part[rows] for part, rows in zip(parts, used, strict=True)]))
-            where = np.concatenate([np.full(rows.sum(), at) for at, rows in enumerate(used)])
-            unit = spec.unit
-        # Folders are in the order of their names: which reference is whose is asked of each.
-        order = [recording.attribution_of(key, episodes=[]).references[0] for key in recording.specs]
-    found = [next(at for at, state in enumerate(pool) if np.array_equal(state, one)) for one in order]
-    values = np.stack(by_reference, axis=1)[:, np.argsort(found)]
-    steps = np.bincount(where, minlength=episodes)
+        states = [episode.states[::visits] for episode in recording]
+        pool, parts = np.concatenate(states), []
+        pool = pool[: len(pool) // BLOCKS * BLOCKS]
+        for start in range(0, len(pool), BLOCKS):
+            compared = pool[start : start + BLOCKS]
+            before = {*recording.specs}
+            recording = rltools.explain(recording, policy, method=method, references=compared, every=every)
+            (key,) = {*recording.specs} - before
+            rows, steps = [], []
+            for number in recording.numbers:
+                values = recording.attribution_of(key, episodes=[number]).values[:, 0].astype(float)
+                explained, without = np.isfinite(values).all(axis=1), read_draws(recording, key, number)
+                assert without is not None
+                left = np.moveaxis(without[:, explained, 0].astype(float), 0, 1)
+                rows.append(len(compared) * values[explained][:, None] - (len(compared) - 1) * left)
+                steps.append(int(explained.sum()))
+            parts.append(np.concatenate(rows))
+        unit, features = recording.spec(key).unit, recording.features.names
+    whole = np.concatenate(parts, axis=1)
+    whole = whole.round() if unit == "share" else whole
+    of_steps, of_states = (np.repeat(np.arange(episodes), counts) for counts in (steps, [len(part) for part in states]))
+    return Answers(whole.astype(np.float32), of_steps, of_states[: len(pool)], unit, tuple(features))
 
-    def draw(rng: np.random.Generator, count: int, references: int) -> Sample:
-        chosen = rng.integers(episodes, size=count)
-        rows = np.concatenate([np.flatnonzero(where == one) for one in chosen])
-        of_those = np.sort(rng.choice(count, references, p=steps[chosen] / steps[chosen].sum()))
-        compared = 5 * chosen[of_those] + rng.integers(5, size=references)
-        return Sample(values[rows][:, compared], np.repeat(np.arange(count), steps[chosen]), unit)
 
-    whole = intervals(Sample(values, where, unit))
+def of_agent(recorded: Answers) -> tuple[Population, dict[str, np.ndarray]]:
+    """A recorded agent as a population: episodes are drawn from those recorded, references from the episodes drawn."""
+    numbers = range(int(recorded.episodes.max()) + 1)
+    steps, states = ([np.flatnonzero(of == one) for one in numbers] for of in (recorded.episodes, recorded.visited))
+
+    def draw(rng: np.random.Generator, episodes: int, references: int) -> Sample:
+        chosen = rng.integers(len(steps), size=episodes)
+        pool = np.concatenate([states[one] for one in chosen])
+        compared = pool[np.sort(rng.integers(len(pool), size=references))]
+        rows = np.concatenate([steps[one] for one in chosen])
+        where = np.repeat(np.arange(episodes), [len(steps[one]) for one in chosen])
+        return Sample(recorded.values[rows[:, None], compared].astype(float), where, recorded.unit)
+
+    whole = intervals(Sample(recorded.values.astype(float), recorded.episodes, recorded.unit))
     return draw, {name: end.value for name, end in whole.items()}
 
 
@@ -193,7 +270,7 @@ def measure() -> list[Row]:
     """A short run: the lowest and the highest coverage of each population."""
     found: dict[str, list[float]] = {}
     for name, _, _, held in study(rounds=60):
-        found.setdefault(name, []).extend(held.tolist())
+        found.setdefault(name, []).extend(held.mean(axis=1).tolist())
     return [
         Row(f"95 % intervals hold, {name}", f"{100 * min(held):.0f} to {100 * max(held):.0f} %", "92 to 97 %")
         for name, held in found.items()
@@ -207,22 +284,44 @@ def main() -> None:
     parser.add_argument("--agent", default="")
     parser.add_argument("--method", default="decision_change")
     given = parser.parse_args()
-    print("| population | episodes | references | mean | mean magnitude | share |\n|---|---|---|---|---|---|")
     if given.agent:
-        draw, truth = of_agent(given.agent, given.method)
-        name = f"{given.agent}, {given.method}"
-        rows = [
-            (name, episodes, references, coverage(draw, truth, episodes, references, given.repetitions))
-            for episodes in EPISODES
-            for references in REFERENCES
-        ]
-    else:
-        rows = study(given.repetitions)
-    for name, episodes, references, held in rows:
-        print(f"| {name} | {episodes} | {references} | {' | '.join(f'{100 * share:.1f} %' for share in held)} |")
-    if not given.agent:
+        recorded = answers(given.agent, given.method)
+        print(_table(*HEADINGS, "lowest of a share"))
+        for line in agent_lines(given.agent, given.method, recorded, given.repetitions):
+            print(line)
+        return
+    print(_table(*HEADINGS))
+    for name, episodes, references, held in study(given.repetitions):
+        print(_line(name, episodes, references, *map(_percent, held.mean(axis=1))))
+    for name, draw in RETURNS.items():
         for episodes in EPISODES:
-            print(f"| returns, skewed | {episodes} | | {100 * returns(episodes, given.repetitions):.1f} % | | |")
+            print(_line(name, episodes, "", _percent(returns(draw, episodes, given.repetitions)), "", ""))
+
+
+def agent_lines(agent: str, method: str, recorded: Answers, rounds: int) -> Iterator[str]:
+    """The lines of the table about an agent, with the feature whose share is held least often."""
+    draw, truth = of_agent(recorded)
+    for episodes in EPISODES:
+        for references in REFERENCES:
+            held = coverage(draw, truth, episodes, references, rounds)
+            lowest = int(held[-1].argmin())
+            name = f"{recorded.features[lowest]} {_percent(held[-1, lowest])}"
+            yield _line(f"{agent}, {method}", episodes, references, *map(_percent, held.mean(axis=1)), name)
+
+
+HEADINGS = ("population", "episodes", "references", "mean", "mean magnitude", "share")
+
+
+def _table(*headings: str) -> str:
+    return f"{_line(*headings)}\n|{'---|' * len(headings)}"
+
+
+def _line(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import pytest
 import rltools
 from rltools.errors import RecordingError
 from rltools.pages.replay.page import _keys
+from rltools.pages.replay.rows import rows_of
 from rltools.recording import every_step_first
-from rltools.videos._explained import explained
-from rltools.videos._scene import scene_of
+from rltools.videos._episode import explained_of
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ def rltools_env(recording):
 def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
     recording, _ = sampled
     assert [recording.spec(key).method for key in _keys(recording, None, None)] == ["gradient", "shapley"]
-    scene = scene_of(recording, 0, None, None)
-    assert (scene.explained.method, scene.explained.note) == ("gradient", "")
-    assert np.isfinite(scene.explained.values).all()
+    shown = explained_of(recording, 0, rows_of(recording.features), None, None)
+    assert (shown.title, shown.notes) == ("logit:chosen by gradient", ["score per standard deviation"])
+    assert np.isfinite(shown.values).all()
     axes = rltools.plots.timeline(recording)
     said = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
     assert "logit:chosen" in said
@@ -85,8 +85,8 @@ def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
 
 def test_a_sample_that_is_asked_for_is_held_until_the_next_step_and_says_so(sampled):
     recording, _ = sampled
-    shown = explained(recording, 1, scene_of(recording, 1, None, None).rows, "shapley", None)
-    assert shown.note == "one step in 3 explained, held until the next"
+    shown = explained_of(recording, 1, rows_of(recording.features), "shapley", None)
+    assert "1 of 3 steps explained, and held until the next" in shown.notes
     values = recording.attribution("shapley", episodes=[1]).values[:, 0]
     assert np.flatnonzero(np.isfinite(values).all(axis=1)).tolist() == [1, 4, 7]
     assert np.isnan(shown.values[:1]).all(), "before the first there is nothing to hold"

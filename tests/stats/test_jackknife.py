@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import skew, t
 
 from rltools.stats import Jackknife, across, jackknife
 
@@ -14,13 +14,48 @@ def test_of_a_mean_it_is_the_interval_of_student():
     assert (found.low, found.high) == (pytest.approx(3 - half), pytest.approx(3 + half))
 
 
-def test_sources_add_up_each_with_its_own_quantile():
+def test_sources_add_up_with_the_degrees_of_freedom_of_satterthwaite():
     of_episodes, of_blocks = np.array([0.9, 1.0, 1.1]), np.array([0.8, 1.2])
     found = Jackknife(np.array(1.0), (of_episodes, of_blocks))
-    variances = 2 * np.mean((of_episodes - 1) ** 2), 1 * np.mean((of_blocks - 1) ** 2)
-    half = np.sqrt(t.ppf(0.975, 2) ** 2 * variances[0] + t.ppf(0.975, 1) ** 2 * variances[1])
+    first, second = 2 * np.mean((of_episodes - 1) ** 2), 1 * np.mean((of_blocks - 1) ** 2)
+    freedom = (first + second) ** 2 / (first**2 / 2 + second**2 / 1)
+    half = t.ppf(0.975, freedom) * np.sqrt(first + second)
     assert found.interval(0.95).high == pytest.approx(1 + half)
-    assert found.standard_error() == pytest.approx(np.sqrt(sum(variances)))
+    assert found.interval(0.95).low == pytest.approx(1 - half)
+    assert found.standard_error() == pytest.approx(np.sqrt(first + second))
+
+
+def test_the_side_of_the_skew_is_longer_by_the_shift_of_johnson():
+    values = np.array([1.0, 2.0, 6.0, 3.0, 1.5, 9.0])
+    mean, error, quantile = values.mean(), values.std(ddof=1) / np.sqrt(6), t.ppf(0.975, 5)
+    third = 6 / (5 * 4) * ((values - mean) ** 3).sum()
+    shift = third / (6 * values.var(ddof=1) * 6) * (1 + 2 * quantile**2)
+    for sign in (1, -1):
+        found = across(sign * values).interval(0.95)
+        ends = sorted([sign * found.low, sign * found.high])
+        assert ends == [pytest.approx(mean - quantile * error), pytest.approx(mean + quantile * error + shift)]
+
+
+def test_two_sources_are_skewed_together():
+    rng = np.random.default_rng(0)
+    parts = rng.exponential(1, 9), rng.exponential(2, 8)
+    means = [(part.sum() - part) / (len(part) - 1) - part.mean() for part in parts]
+    both = Jackknife(np.array(0.0), tuple(means))
+    variance = sum(part.var(ddof=1) / len(part) for part in parts)
+    third = sum(skew(part, bias=False) * part.std(ddof=1) ** 3 / len(part) ** 2 for part in parts)
+    freedom = variance**2 / sum((part.var(ddof=1) / len(part)) ** 2 / (len(part) - 1) for part in parts)
+    quantile = t.ppf(0.975, freedom)
+    longer = third / variance / 6 * (1 + 2 * quantile**2)
+    assert both.interval(0.95).high == pytest.approx(quantile * np.sqrt(variance) + longer)
+    assert both.interval(0.95).low == pytest.approx(-quantile * np.sqrt(variance))
+
+
+def test_what_a_single_episode_carries_has_finite_ends():
+    """Without it a share is 0, whose log-odds are not finite."""
+    found = Jackknife(np.array([0.1]), (np.array([[0.0], [0.12], [0.12], [0.12], [0.12]]),))
+    share, magnitude = found.interval(0.95, "share"), found.interval(0.95, "positive")
+    assert 0 < share.low[0] < 0.1 < share.high[0] < 1
+    assert 0 < magnitude.low[0] < 0.1 < magnitude.high[0] < np.inf
 
 
 @pytest.mark.parametrize("sources", [(), (np.zeros((0, 2)),), (np.ones((1, 2)),), (np.ones((5, 2)), np.ones((1, 2)))])
@@ -59,13 +94,14 @@ def test_memory_is_bounded_and_changes_nothing(monkeypatch):
     np.testing.assert_array_equal(whole.without[0], pieces.without[0])
 
 
-@pytest.mark.parametrize(("episodes", "references"), [(5, 8), (10, 32), (20, 8), (50, 32)])
-def test_95_percent_hold_the_truth_of_a_known_population(episodes, references):
+@pytest.mark.parametrize(("episodes", "references"), [(5, 8), (5, 32), (10, 32), (20, 8), (50, 32)])
+@pytest.mark.parametrize("of_references", [0.4, 0.8])
+def test_95_percent_hold_the_truth_of_a_known_population(episodes, references, of_references):
     """A ratio of sums over episodes, with a draw of references for all of them; episodes alone are not enough."""
     rng, held, alone = np.random.default_rng(episodes), [], []
-    for _ in range(400):
+    for _ in range(700):
         of_episode = rng.lognormal(-0.08, 0.4, (episodes, 1, 3)) * [3, 2, 1]
-        of_reference = rng.lognormal(-0.08, 0.4, (references, 3))
+        of_reference = rng.lognormal(-(of_references**2) / 2, of_references, (references, 3))
         values = of_episode * of_reference * rng.integers(5, 15, episodes)[:, None, None]
         blocks = np.split(np.arange(references), 8)
         without = np.stack([np.delete(values, block, axis=1).mean(axis=1).sum(axis=0) for block in blocks])
@@ -73,34 +109,27 @@ def test_95_percent_hold_the_truth_of_a_known_population(episodes, references):
         for covered, drawn in ((held, found), (alone, Jackknife(found.value, found.without[:1]))):
             ends = drawn.interval(0.95, "share")
             covered.append((ends.low <= [3 / 6, 2 / 6, 1 / 6]) & (np.array([3, 2, 1]) / 6 <= ends.high))
-    assert 0.92 <= np.mean(held) <= 0.98
+    assert 0.92 <= np.mean(held) <= 0.97
     assert np.mean(alone) < np.mean(held)
 
 
-@pytest.mark.parametrize("visited_in_all", [1, 0])
-def test_references_of_few_episodes_count_as_many_as_there_are_episodes(visited_in_all):
-    """32 references out of 5 episodes are alike within each of them, and 8 blocks of them are not 8 draws."""
-    rng, episodes, references = np.random.default_rng(1), 5, 32
-    held, as_many_as_blocks = [], []
-    for _ in range(500):
-        of_episode = rng.normal(0, 1, (episodes, 2)) * [0.3, 0.3]
-        of_visited = rng.normal(0, 1, (episodes, 2))
-        visited = np.sort(rng.integers(episodes, size=references))
-        of_reference = of_visited[visited] if visited_in_all else rng.normal(0, 1, (references, 2))
-        values = of_episode[:, None] + of_reference
-        without = [np.delete(values, block, axis=1).mean(axis=1).sum(axis=0) for block in np.split(np.arange(32), 8)]
-        sums, counts = [values.mean(axis=1), np.ones(episodes)], np.full(8, float(episodes))
-        found = jackknife(_means, sums, [np.stack(without), counts])[""]
-        plain = Jackknife(found.value, (found.without[0], np.stack(without) / episodes))
-        for covered, drawn in ((held, found), (as_many_as_blocks, plain)):
-            ends = drawn.interval(0.95)
-            covered.append((ends.low <= 0) & (ends.high >= 0))
-    assert np.mean(held) >= 0.88
-    assert np.mean(held) > np.mean(as_many_as_blocks)
+def test_95_percent_hold_where_few_episodes_and_references_vary_alike():
+    """Each source with a quantile of its own would hold in more than 97 %, and a wider source of blocks in 98 %."""
+    rng, episodes, features = np.random.default_rng(1), 5, 4000
+    of_episodes, of_references = rng.normal(0, 1, (episodes, features)), rng.normal(0, 1.3, (8, features))
+    means = [(part.sum(axis=0) - part) / (len(part) - 1) for part in (of_episodes, of_references)]
+    value = of_episodes.mean(axis=0) + of_references.mean(axis=0)
+    found = Jackknife(value, (means[0] + of_references.mean(axis=0), means[1] + of_episodes.mean(axis=0)))
+    ends = found.interval(0.95)
+    assert 0.94 <= np.mean((ends.low <= 0) & (ends.high >= 0)) <= 0.967
 
 
-def _means(total, count):
-    return {"": total / count[:, None]}
+@pytest.mark.parametrize(("episodes", "lowest"), [(10, 0.92), (20, 0.935), (50, 0.945)])
+def test_95_percent_hold_of_skewed_means(episodes, lowest):
+    """Student's interval alone holds in 90, 92 and 93.5 %."""
+    values = np.random.default_rng(episodes).exponential(1, (episodes, 10_000))
+    ends = across(values).interval(0.95)
+    assert lowest <= np.mean((ends.low <= 1) & (ends.high >= 1)) <= 0.97
 
 
 def _shares(total):

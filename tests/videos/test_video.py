@@ -13,12 +13,13 @@ from PIL import Image
 
 import rltools
 from rltools.errors import ArgumentError, FaultError, RecordingError, UnknownNameError
+from rltools.plots.drawing.colors import signed_colors
+from rltools.spaces import Features
 from rltools.testing import example_recording
-from rltools.videos import _video
-from rltools.videos._colors import color
-from rltools.videos._frames import frames
-from rltools.videos._scene import scene_of
+from rltools.videos import _frame
+from rltools.videos._frame import frame
 
+CURSOR = (0, 114, 178)
 av = pytest.importorskip("av")
 
 
@@ -44,9 +45,15 @@ def decoded(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
 
 
-def purple(image: np.ndarray) -> int:
+def drawing(recording: rltools.Recording) -> Callable[[int], np.ndarray]:
+    """Draws steps in red, green and blue."""
+    draw = frame(recording, 0, None, None, 1280, "30 steps/s")
+    return lambda step: draw(step)[..., :3].copy()
+
+
+def cursor(image: np.ndarray) -> int:
     """Where the line at the shown step stands."""
-    near = np.abs(image.astype(int) - np.array(color("accent"))).max(axis=-1) < 40
+    near = np.abs(image.astype(int) - CURSOR).max(axis=-1) < 40
     return int(near.sum(axis=0).argmax())
 
 
@@ -61,7 +68,7 @@ def test_an_mp4_shows_each_step_in_real_time(drawn: rltools.Recording, tmp_path:
 
 
 def test_the_line_moves_with_the_step(plain: rltools.Recording, tmp_path: Path) -> None:
-    places = [purple(image) for image in decoded(rltools.video(plain, 0, tmp_path / "out.mp4", speed=1))]
+    places = [cursor(image) for image in decoded(rltools.video(plain, 0, tmp_path / "out.mp4", speed=1))]
     assert len(places) == 8 + 30
     steps = np.diff(places[:8])
     assert steps.min() > 50
@@ -73,7 +80,7 @@ def test_the_line_moves_with_the_step(plain: rltools.Recording, tmp_path: Path) 
 @pytest.mark.parametrize("kind", ["mp4", "gif"])
 def test_the_end_is_shown_at_any_speed(plain: rltools.Recording, tmp_path: Path, speed: float, kind: str) -> None:
     path = rltools.video(plain, 0, tmp_path / f"fast.{kind}", speed=speed)
-    (end,) = frames(scene_of(plain, 0, None, None), [7], (1280, 720), "")
+    end = drawing(plain)(7)
     if kind == "mp4":
         *_, shown = decoded(path)
         seconds = 1.0 * len(decoded(path)) / av.open(str(path)).streams.video[0].average_rate
@@ -81,7 +88,7 @@ def test_the_end_is_shown_at_any_speed(plain: rltools.Recording, tmp_path: Path,
         with Image.open(path) as file:
             file.seek(file.n_frames - 1)
             shown, seconds = np.asarray(file.convert("RGB")), file.info["duration"] / 1000
-    assert purple(shown) == pytest.approx(purple(np.asarray(end)), abs=2)
+    assert cursor(shown) == pytest.approx(cursor(end), abs=2)
     assert seconds > 0.95
 
 
@@ -96,12 +103,12 @@ def test_a_short_episode_lasts_long_enough_to_be_seen(drawn: rltools.Recording, 
 
 
 def test_colors_come_back_as_they_were(plain: rltools.Recording, tmp_path: Path) -> None:
-    scene = scene_of(plain, 0, None, None)
-    (before,) = frames(scene, [3], (1280, 720), "")
+    before = drawing(plain)(3)
     after = decoded(rltools.video(plain, 0, tmp_path / "out.mp4", speed=1))[3].astype(int)
-    flat = (np.asarray(before) == color("positive")).all(axis=-1)
+    raises = np.rint(255 * np.array(signed_colors()(1.0)[:3])).astype(int)
+    flat = (before == raises).all(axis=-1)
     assert flat.sum() > 2_000
-    np.testing.assert_allclose(np.median(after[flat], axis=0), color("positive"), atol=6)
+    np.testing.assert_allclose(np.median(after[flat], axis=0), raises, atol=6)
     assert after[5, 5].min() > 250
 
 
@@ -131,32 +138,54 @@ def test_without_x264_an_mp4_is_still_one(
 
 def test_a_gif_repeats_and_shows_what_was_drawn(plain: rltools.Recording, tmp_path: Path) -> None:
     path = rltools.video(plain, 0, tmp_path / "out.gif", speed=1)
-    drawn = frames(scene_of(plain, 0, None, None), [0, 3, 6, 7], (1280, 720), "30 steps/s")
+    draw = drawing(plain)
     with Image.open(path) as file:
         assert (file.n_frames, file.size, file.info["loop"]) == (4, (1280, 720), 0)  # 30 steps a second, every third
         lengths = []
-        for at, image in enumerate(drawn):
-            file.seek(at)
+        for place, step in enumerate([0, 3, 6, 7]):
+            file.seek(place)
             lengths.append(file.info["duration"])
-            difference = np.abs(np.asarray(file.convert("RGB")).astype(int) - np.asarray(image))
-            assert difference.mean() < 0.5
-            assert difference.max() < 100
+            image, expected = np.asarray(file.convert("RGB")).astype(int), draw(step)
+            assert (image[:20] == 255).all()
+            assert np.abs(image - expected).mean() < 0.5
+            assert np.abs(image - expected).max() < 60
     assert lengths == [100, 100, 100, 1100]  # the last one stays
-    palettes = path.read_bytes().count(bytes(color("paper") + color("ink") + color("muted")))
-    assert palettes == 1
+    content = path.read_bytes()
+    assert content.count(content[13:61]) == 1  # they share their colors
+    assert len(content) < 75_000  # what stays is in the first picture only
+
+
+def test_a_gif_has_the_colors_of_what_is_drawn(tmp_path: Path) -> None:
+    """Nothing is gray and not a pale purple, however few steps have it."""
+    rng, features = np.random.default_rng(0), Features((40, 40, 3), ("y", "x", "channel"))
+    values = np.zeros((6, 1, 40, 40, 3))
+    values[:, 0, :10, :10] = rng.normal(size=(6, 10, 10, 3))
+    pictures = rng.integers(0, 256, (6, 40, 40, 3), np.uint8)
+    recording = example_recording(tmp_path / "run", [values], unit="score", features=features, observations=[pictures])
+    with Image.open(rltools.video(recording, 0, tmp_path / "out.gif")) as file:
+        image = np.asarray(file.convert("RGB")).astype(int)
+    expected = drawing(recording)(0).astype(int)
+    nothing = (expected == expected[560, 700]).all(axis=-1)
+    assert 240 < expected[560, 700].max() < 250
+    assert nothing.sum() > 5_000
+    np.testing.assert_allclose(image[nothing], expected[nothing], atol=4)
 
 
 def test_an_interrupt_leaves_nothing(plain: rltools.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*arguments: Any) -> Any:
-        for at, image in enumerate(frames(*arguments)):
-            if at == 3:
+        draw = frame(*arguments)
+
+        def until_the_third(step: int) -> np.ndarray:
+            if step >= 3:
                 raise KeyboardInterrupt
-            yield image
+            return draw(step)
+
+        return until_the_third
 
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "out.mp4").write_bytes(b"the one before")
-    monkeypatch.setattr(_video, "frames", interrupted)
+    monkeypatch.setattr(_frame, "frame", interrupted)
     for name in ("out.mp4", "out.gif"):
         with pytest.raises(KeyboardInterrupt):
             rltools.video(plain, 0, folder / name, width=640)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -80,6 +81,24 @@ def inches(labels: Iterable[str], *, points: float = 10) -> float:
 def number(value: float) -> str:
     """Three digits, with a minus sign and not a hyphen."""
     return f"{value:.3g}".replace("-", "−")
+
+
+def fixed(value: float, scale: float, digits: int = 2, sign: str = "") -> str:
+    """A number that keeps its width while it changes.
+
+    Args:
+        value: to be written; a dash where it is not finite.
+        scale: the size of the largest one.
+        digits: how many there are after the first one of that size.
+        sign: "+" for a plus sign before what is above zero.
+    """
+    if not math.isfinite(value):
+        return "–"
+    if scale and not 1e-3 <= scale < 1e6:
+        return number(value)
+    decimals = max(0, min(6, digits - math.floor(math.log10(scale)))) if scale > 0 else 0
+    text = f"{value:{sign}z.{decimals}f}".replace("-", "−")
+    return text if text.strip("+0.") else text.lstrip("+")
 
 
 def wrapped(parts: Iterable[str], width: int) -> str:

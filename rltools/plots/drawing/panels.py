@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 MOST_ACTIONS = 5
 """So many are named; the others share a color."""
+COLUMNS = 720
+"""About so many pixels a panel is wide."""
 
 
 def score_panel(axes: Axes, place: Place, scores: np.ndarray, name: str) -> None:
     """The explained score over time; `place` is bottom and height in parts of the axes."""
     panel = _panel(axes, place, f"score\n{name}")
-    _line(panel, scores, INK)
-    _two_ticks(panel, scores)
+    draw_line(panel, scores, INK)
+    two_ticks(panel, scores)
 
 
 def action_labels(names: Sequence[str]) -> list[str]:
@@ -68,8 +70,8 @@ def action_panel(axes: Axes, place: Place, actions: np.ndarray, names: Sequence[
         columns = actions.reshape(len(actions), -1)
         named = list(range(min(MOST_ACTIONS, columns.shape[1])))
         for at in named:
-            _line(panel, columns[:, at], action_color(at))
-        _two_ticks(panel, columns[:, named])
+            draw_line(panel, columns[:, at], action_color(at))
+        two_ticks(panel, columns[:, named])
         handles = [Line2D([], [], color=action_color(at)) for at in named]
         rest = columns.shape[1] - len(named)
         labels = [shown[at] for at in named]
@@ -87,21 +89,36 @@ def feature_panel(axes: Axes, place: Place, position: int, name: str) -> Axes:
 
 def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, largest: float) -> None:
     """A feature's values `[step]` as a line, and beneath it its attributions `[step]` as colors."""
-    low, high = _two_ticks(panel, values)
+    low, high = two_ticks(panel, values)
     bottom = low - 0.7 * (high - low)
     # Beneath and not behind: a value that swings at every step would hide the colors.
+    draw_attributions(panel, attributions[:, None], largest, (bottom, low))
+    panel.set_ylim(bottom, high)
+    draw_line(panel, values, INK)
+
+
+def draw_attributions(panel: Axes, values: np.ndarray, largest: float, y: tuple[float, float]) -> None:
+    """Attributions as colors, the first row uppermost; of steps in one column of pixels the largest is seen.
+
+    Args:
+        panel: where, with steps on its x axis.
+        values: `[step, row]`, NaN where a step was not explained.
+        largest: where the colors end, above and below zero.
+        y: where the lowest row ends, and where the uppermost begins.
+    """
+    sizes = np.where(np.isfinite(values), np.abs(values), -1.0)
+    parts = np.array_split(np.arange(len(values)), min(COLUMNS, len(values)))
+    strongest = np.stack([part[0] + sizes[part].argmax(axis=0) for part in parts])
     panel.imshow(
-        np.ma.masked_invalid(attributions)[None],
+        np.ma.masked_invalid(np.take_along_axis(values, strongest, axis=0)).T,
         aspect="auto",
-        extent=(-0.5, len(values) - 0.5, bottom, low),
+        extent=(-0.5, len(values) - 0.5, *y),
         cmap=signed_colors(),
         vmin=-largest,
         vmax=largest,
         interpolation="nearest",
         rasterized=True,
     )
-    panel.set_ylim(bottom, high)
-    _line(panel, values, INK)
 
 
 def _panel(axes: Axes, place: Place, name: str) -> Axes:
@@ -121,16 +138,18 @@ def _panel(axes: Axes, place: Place, name: str) -> Axes:
     return panel
 
 
-def _line(panel: Axes, values: np.ndarray, color: str) -> None:
+def draw_line(panel: Axes, values: np.ndarray, color: str) -> None:
+    """Numbers `[step]` as a line over the episode."""
     width = 1.0 if len(values) <= 200 else 0.7
     # A value between two gaps has no line to be seen by.
-    marked = len(values) == 1 or bool(np.isnan(values).any())
+    finite = np.pad(np.isfinite(values), 1)
+    alone = np.flatnonzero(finite[1:-1] & ~finite[:-2] & ~finite[2:]).tolist()
     # What is either 0 or 1 is nothing between.
     steps = "steps-mid" if np.isin(values, (0, 1)).all() else "default"
-    panel.plot(values, color=color, linewidth=width, marker="." if marked else None, markersize=3, drawstyle=steps)
+    panel.plot(values, color=color, linewidth=width, marker=".", markevery=alone, markersize=3, drawstyle=steps)
 
 
-def _two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
+def two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
     """Mark the range of the values and nothing between; returns the limits, with some room, that it sets."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)

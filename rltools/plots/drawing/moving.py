@@ -1,0 +1,174 @@
+"""A figure in which little moves from step to step: what stays is drawn once, what moves over a copy of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends import backend_agg
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Rectangle
+
+from rltools.plots.drawing.colors import GRAY, INK
+from rltools.plots.drawing.style import frameless
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+agg: Any = backend_agg  # it has no types
+LARGE, MEDIUM, SMALL, TINY = 14.0, 11.5, 9.4, 8.3
+"""Sizes of text in points."""
+
+
+class Sheet:
+    """A picture 1280 units wide and 720 high, at any size; text is in points at 100 units an inch.
+
+    Args:
+        width: in pixels, even or made so, as videos want it; so is the height.
+    """
+
+    def __init__(self, width: int) -> None:
+        size = np.array([width + width % 2, 2 * round(width * 9 / 32)])
+        self.scale, self.dpi = size / (1280, 720), float(size[0] / 12.8)
+        # A hundredth of a pixel more, or rounding could take a whole one away.
+        self.figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor="white")
+        self.canvas: Any = agg.FigureCanvasAgg(self.figure)
+        self.pixels = np.asarray(self.canvas.get_renderer().buffer_rgba())
+        self.moving: list[Callable[[int], object]] = []
+        self.still: Any = None
+
+    def draw(self, step: int) -> np.ndarray:
+        """The picture of a step: uint8 `[y, x, 4]`, which the next one is drawn over."""
+        if self.still is None:
+            self.canvas.draw()
+            self.still = self.canvas.copy_from_bbox(self.figure.bbox)
+        self.canvas.restore_region(self.still)
+        for move in self.moving:
+            move(step)
+        return self.pixels
+
+    def axes(self, x: float, y: float, width: float, height: float, **choices: Any) -> Axes:
+        """Axes without spines and ticks; x and y are those of the upper left corner, `choices` those of `add_axes`."""
+        place = (x / 1280, 1 - (y + height) / 720, width / 1280, height / 720)
+        axes = self.figure.add_axes(place, **{"facecolor": "none", "xticks": [], "yticks": []} | choices)
+        axes.tick_params(length=0, labelsize=7.9, labelcolor=GRAY)
+        frameless(axes)
+        return axes
+
+    def block(self, x: float, y: float, width: float, height: float, color: str) -> Rectangle:
+        """A filled rectangle, at least a pixel high; x and y are those of its upper left corner."""
+        height = max(height, 1 / self.scale[1])
+        place = ((x / 1280, 1 - (y + height) / 720), width / 1280, height / 720)
+        rectangle = Rectangle(*place, facecolor=color, linewidth=0, transform=self.figure.transFigure)
+        self.figure.add_artist(rectangle)
+        return rectangle
+
+    def image(self, x: float, y: float, width: float, height: float, image: Callable[[int], Image]) -> None:
+        """An image for each step, as large as its place; small ones are magnified in squares."""
+        from PIL.Image import Resampling
+
+        left, top, right, bottom = np.rint([x, y, x + width, y + height] * np.tile(self.scale, 2)).astype(int)
+        place = self.pixels[top:bottom, left:right, :3]
+
+        def move(step: int) -> None:
+            picture = image(step).convert("RGB")
+            few = max(picture.size) < 128 and picture.width <= place.shape[1]
+            place[:] = picture.resize(place.shape[1::-1], Resampling.NEAREST if few else Resampling.BILINEAR)
+
+        self.moving.append(move)
+
+    def text(self, x: float, y: float, text: str, points: float = SMALL, **look: Any) -> None:
+        """A line of text on its baseline that stays; `look` as for `Figure.text`."""
+        self.figure.text(x / 1280, 1 - y / 720, text, fontsize=points, parse_math=False, **{"color": INK} | look)
+
+    def move(self, artist: Artist, change: Callable[[int], object]) -> None:
+        """Let an artist be changed before each step is drawn."""
+        artist.set_animated(True)
+        self.moving += [change, lambda step: artist.draw(self.canvas.get_renderer())]
+
+    def bar(self, zero: float, y: float, height: float, lengths: np.ndarray, colors: Sequence[Any]) -> None:
+        """A bar for each step that begins at `zero`, around y.
+
+        Args:
+            zero: from the left.
+            y: from the top.
+            height: of the bar.
+            lengths: float `[step]`, to the right, or to the left where below zero; none where it is NaN.
+            colors: of those below zero, and of the others.
+        """
+        top, bottom = np.rint((y + np.array([-height, height]) / 2) * self.scale[1]).astype(int)
+        start, shades = round(zero * self.scale[0]), np.rint(255 * to_rgba_array(colors)[:, :3])
+        ends = np.rint((zero + np.nan_to_num(lengths)) * self.scale[0]).astype(int)
+
+        def move(step: int) -> None:
+            left, right = sorted((start, int(ends[step])))
+            self.pixels[top:bottom, left:right, :3] = shades[int(ends[step] > start)]
+
+        self.moving.append(move)
+
+    def moving_text(
+        self,
+        x: float,
+        y: float,
+        texts: Sequence[str],
+        points: float = SMALL,
+        bold: bool | np.ndarray = False,
+        *,
+        color: str = INK,
+        right: bool = False,
+    ) -> None:
+        """Lines of text for each step, whose middle is at y.
+
+        Args:
+            x: where they begin, or end.
+            y: from the top.
+            texts: one for each step.
+            points: size of the letters.
+            bold: whether they are bold, and in ink; a bool for each step, or for all.
+            color: of what is not bold.
+            right: whether they end at x.
+        """
+        bold = np.broadcast_to(bold, len(texts))
+
+        def move(step: int) -> None:
+            lines, style = texts[step].split("\n"), (points, self.dpi, bool(bold[step]), INK if bold[step] else color)
+            for k, line in enumerate(lines):
+                if line:
+                    stamp = _stamp(line, *style)
+                    middle = y * self.scale[1] + (k - (len(lines) - 1) / 2) * 0.8 * len(stamp)
+                    left = max(0, round(x * self.scale[0]) - right * stamp.shape[1])
+                    top = round(middle - len(stamp) / 2)
+                    place = self.pixels[top : top + len(stamp), left : left + stamp.shape[1]]
+                    np.minimum(place, stamp[: len(place), : place.shape[1]], out=place)
+
+        self.moving.append(move)
+
+
+@lru_cache(maxsize=1024)
+def _stamp(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
+    """A line of text on white: uint8 `[y, x, 4]`.
+
+    Numbers are put together from their digits, because matplotlib takes half a millisecond for each text.
+    """
+    return np.hstack([_piece(piece, points, dpi, bold, color) for piece in re.findall(r"\d|\D+", text)])
+
+
+@lru_cache(maxsize=4096)
+def _piece(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
+    """A piece of a line, as wide as the way to what follows it."""
+    font, em = FontProperties(size=points, weight="bold" if bold else "normal"), points * dpi / 72
+    measure = agg.RendererAgg(1, 1, dpi).get_text_width_height_descent
+    width = measure(text + "0", font, False)[0] - measure("0", font, False)[0]
+    renderer = agg.RendererAgg(max(1, round(width)), round(1.5 * em), dpi)
+    pixels, context = np.asarray(renderer.buffer_rgba()), renderer.new_gc()
+    pixels[:] = 255
+    context.set_foreground(color)
+    renderer.draw_text(context, 0, round(1.12 * em), text, font, 0)
+    return pixels

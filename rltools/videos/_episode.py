@@ -1,0 +1,108 @@
+"""What a video shows of an episode, as numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rltools.pages.replay.rows import Row, plane, summed
+from rltools.plots.drawing.labels import LONGEST, plain
+from rltools.recording import Episode, Header, Recording, every_step_first
+from rltools.summary.episodes import std as std_of
+
+
+class Explained(NamedTuple):
+    """One scalar `[step]` and its attributions, `[step, row]` and of each image `[step, y, x]`; NaN where none are."""
+
+    title: str
+    notes: list[str]
+    scores: np.ndarray
+    values: np.ndarray
+    maps: list[np.ndarray]
+
+
+class Actions(NamedTuple):
+    """What was thought of each action, `[step, k]`, NaN where it was not allowed; of a continuous one what was done.
+
+    `returns` and `taken` are `[step]`, -1 for a continuous one; `drawn` are positions of those taken most often.
+    """
+
+    returns: np.ndarray
+    names: list[str]
+    taken: np.ndarray
+    what: str
+    values: np.ndarray
+    drawn: list[int]
+
+
+def explained_of(
+    recording: Recording, number: int, rows: list[Row], method: str | None, target: str | None
+) -> Explained | None:
+    """Of several scalars the one with the largest attributions, gradients times std; None where nothing was explained.
+
+    Where a sample of the steps was explained, each stands for those up to the next. A RecordingError where no
+    attribution fits, or none of this episode is there yet.
+    """
+    if method is target is None and all(spec.window for spec in recording.specs.values()):
+        return None
+    attribution = recording.attribution_of(every_step_first(recording, method, target), episodes=[number])
+    spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
+    unit, labels, stride = spec.unit, spec.labels, spec.every
+    if unit == "score per unit":
+        unit, std = "score per standard deviation", std_of((e.states for e in recording), values.shape[-1])
+        values = values if std is None else values * std.astype(values.dtype)
+    strongest, steps = int(np.nansum(np.abs(values), axis=(0, 2)).argmax()), np.arange(len(values))
+    last = np.maximum.accumulate(np.where(np.isfinite(attribution.scores).all(axis=1), steps, -1))
+    held = np.where((last >= 0) & (steps - last < stride), last, steps)
+    values, images = values[held, strongest], [part for part in recording.features.parts if part.is_image]
+    notes = [f"strongest of {len(labels)} targets"] if len(labels) > 1 else []
+    notes += [f"1 of {stride} steps explained, and held until the next"] if stride > 1 else []
+    return Explained(
+        f"{plain(labels[strongest])} by {plain(spec.method.replace('_', ' '))}",
+        [unit, *notes],
+        attribution.scores[held, strongest],
+        summed(values, rows),
+        [values[:, image.start : image.stop][:, plane(image)].sum(axis=-1) for image in images],
+    )
+
+
+def drawn_rows(episode: Episode, rows: list[Row], explained: Explained | None) -> tuple[np.ndarray, ...]:
+    """Positions of the rows that matter most, what was observed, and what it did to the score: `[step, drawn]` each.
+
+    In the order of the features; where one thing is chosen out of more than fit, what is chosen at the step comes
+    first. Regions of an image are observed as NaN.
+    """
+    kinds, elements = np.array([row.kind for row in rows], str), [int(row.entries[0]) for row in rows]
+    states = episode.states.reshape(len(episode), -1)[:, elements].astype(np.float64)
+    observed, choices = np.where(kinds == "region", np.nan, states), np.flatnonzero(kinds == "choice")
+    values = np.full(observed.shape, np.nan) if explained is None else explained.values
+    sizes = np.nansum(np.abs(values), axis=0)
+    if explained is None:  # numbers, then what is chosen most often
+        sizes = np.nan_to_num(np.where(kinds == "number", np.inf, observed.mean(axis=0)), nan=-1)
+    room = 7 if any(len(row.name) + len(row.unit) > LONGEST for row in rows) else 11  # fewer of two lines
+    chosen = observed[:, choices] == 1
+    changing = len(choices) > room and bool((chosen.sum(axis=1) == 1).all())
+    drawn = np.tile(np.sort(np.argsort(-sizes, kind="stable")[: room - changing]), (len(observed), 1))
+    if changing:
+        drawn = np.column_stack([choices[chosen.argmax(axis=1)], drawn])
+    return drawn, np.take_along_axis(observed, drawn, axis=1), np.take_along_axis(values, drawn, axis=1)
+
+
+def actions_of(header: Header, episode: Episode) -> Actions:
+    """What was done in an episode, and what else could have been."""
+    discrete = header.action_start is not None and episode.actions.ndim == 1
+    values = (episode.scores if discrete else episode.actions).reshape(len(episode), -1).astype(np.float64)
+    count, what, taken = values.shape[1], header.score.replace("_", " "), np.full(len(episode), -1)
+    names = [*map(plain, header.action_names), *(f"action {k}" for k in range(len(header.action_names), count))]
+    if not discrete:
+        return Actions(np.cumsum(episode.rewards), names, taken, "action taken", values, list(range(count))[:8])
+    taken = episode.actions.astype(np.int64) - (header.action_start or 0)
+    if episode.masks is not None:
+        values = np.where(episode.masks, values, np.nan)
+    if what == "logit":
+        values = np.exp(values - np.nanmax(values, axis=1, keepdims=True))
+        values, what = values / np.nansum(values, axis=1, keepdims=True), "probability"
+    often = np.bincount(taken, minlength=count)[:count]
+    drawn = np.lexsort((-np.nan_to_num(values).mean(axis=0), -often))[:8]
+    return Actions(np.cumsum(episode.rewards), names, taken, what, values, sorted(drawn.tolist()))
