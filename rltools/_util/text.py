@@ -84,3 +84,14 @@ def nearest_names(name: str, names: Iterable[str], count: int = 3, cutoff: float
     by_lower = {other.lower(): other for other in names}
     matches: Sequence[str] = difflib.get_close_matches(name[:LONGEST_NAME].lower(), by_lower, n=count, cutoff=cutoff)
     return [by_lower[match] for match in matches]
+
+
+def did_you_mean(name: str, names: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:
+    """The hint for a name that does not exist: the nearest names, or all of them where none is near.
+
+    >>> did_you_mean("gradeint", ["gradient", "shapley"]), did_you_mean("x", ["gradient", "shapley"])
+    ('did you mean gradient?', 'there are gradient, shapley')
+    """
+    names = sorted(names)
+    near = nearest_names(name, names, count, cutoff)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}"
