@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import rltools
-from rltools._util.glossary import ACTIONS, ENDINGS, SCORES, TERMS, target_meaning
+from rltools._util.glossary import ACTIONS, ENDINGS, SCORES, TERMS
 from rltools.pages.report import write_report
+from rltools.summary.target_meaning import target_meaning
 from rltools.targets import SCORES as TARGET_SCORES
 
 PACKAGE = Path(rltools.__file__).parent

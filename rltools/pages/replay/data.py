@@ -21,6 +21,7 @@ from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
 from rltools.summary.episodes import std
+from rltools.summary.target_meaning import target_meaning
 
 _USUAL_SPEED = 30.0
 ENDINGS = {key: term.meaning for key, term in glossary.ENDINGS.items()}
@@ -155,7 +156,7 @@ def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray |
     return {
         "method": spec.method,
         "target": spec.target,
-        "meaning": glossary.target_meaning(spec.target),
+        "meaning": target_meaning(spec.target),
         "distinction": apart,
         "labels": list(spec.labels),
         "unit": spec.unit,
@@ -175,9 +176,7 @@ def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) 
     single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
     return {
         "values": packed(values if single else summed(values, rows)),
-        "maps": [
-            maps(values[..., part.start : part.stop], part, arrays=alike * len(image_parts)) for part in image_parts
-        ],
+        "maps": [maps(values[..., part.start : part.stop], part, of=alike * len(image_parts)) for part in image_parts],
     }
 
 

@@ -79,7 +79,7 @@ _SIDES = (12, 84)
 """The smallest and the largest side of a map."""
 _QUALITY = 75
 _LOSSLESS = 64 * 64
-"""Pixels of an image, at most, that is stored without loss: a grid of cells would smear."""
+"""Pictures of at most so many pixels are kept as they are: a grid of cells would smear."""
 _DARK = 31
 """Bytes that go no further are numbers of things, and not how bright they are."""
 _COLORS = ("red", "green", "blue")
@@ -152,14 +152,14 @@ def _bytes(values: np.ndarray, axes: tuple[int, ...], *, as_they_are: bool = Fal
     return np.asarray(np.rint((plain - low) / np.where(span > 0, span, 1) * 255), np.uint8)
 
 
-def maps(values: np.ndarray, part: Part, *, arrays: int = 1) -> dict[str, Any]:
+def maps(values: np.ndarray, part: Part, *, of: int = 1) -> dict[str, Any]:
     """`[step, target, entry]` of a part as one map each, `[step, target, y, x]` in 8 bits.
 
-    Summed over channels and lags; shrunk by sums over blocks, so that `arrays` of them are small enough together.
+    Summed over channels and lags; shrunk by sums over blocks, so that `of` such arrays are small enough together.
     """
     flat = values[..., plane(part)].sum(axis=-1)
     steps, targets, height, width = flat.shape
-    side = int(np.clip(np.sqrt(MAP_ENTRIES / max(steps * targets * arrays, 1)), *_SIDES))
+    side = int(np.clip(np.sqrt(MAP_ENTRIES / max(steps * targets * of, 1)), *_SIDES))
     rows = np.linspace(0, height, min(side, height) + 1).astype(int)[:-1]
     columns = np.linspace(0, width, min(side, width) + 1).astype(int)[:-1]
     small = np.add.reduceat(np.add.reduceat(flat, rows, axis=2), columns, axis=3)

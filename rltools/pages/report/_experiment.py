@@ -11,7 +11,6 @@ from typing import Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
-from rltools._util.glossary import target_meaning
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import interval
 from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
@@ -30,6 +29,7 @@ from rltools.summary import (
     run_caveats,
     summarize,
 )
+from rltools.summary.target_meaning import target_meaning
 
 MOST_CONTROLLED = 6
 """Runs that get figures of their methods beside the controls."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
-from rltools._util.glossary import ENDINGS, TERMS, target_meaning
+from rltools._util.glossary import ENDINGS, TERMS
 from rltools._util.html import FRAMES, head, render, security_policy
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
@@ -22,6 +22,7 @@ from rltools.pages.report._tables import facts, tables, write_csv
 from rltools.plots import plot_names
 from rltools.recording import Recording
 from rltools.summary import FEWEST_RANKED, Caveat, Summary, is_control, run_caveats, summarize
+from rltools.summary.target_meaning import target_meaning
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.files import atomic_write
-from rltools._util.glossary import TERMS, target_meaning
+from rltools._util.glossary import TERMS
 from rltools._util.text import interval, percent
 from rltools.pages.report._parts import attribution_name, seeds_text
 from rltools.recording import Recording
 from rltools.summary import Summary
+from rltools.summary.target_meaning import target_meaning
 
 MOST_ROWS = 24
 """Rows of a table; `summary.csv` has all."""
