@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rltools._util.glossary import target_meaning
 from rltools.summary import find_agreement, find_leads, summarize
+from rltools.targets.scores import target_meaning
 from rltools.targets import SCORES
 from rltools.testing import example_recording
 

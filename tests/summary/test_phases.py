@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rltools.stats import across
 from rltools.summary import action_means, phase_means, summarize
 from rltools.testing import example_recording
 
@@ -19,9 +20,9 @@ def test_each_episode_counts_the_same_whatever_its_length(tmp_path):
     result = _means(_recording(tmp_path / "r", [[1.0] * 10, [3.0] * 500]))
     np.testing.assert_allclose(result.at, np.arange(2, 100, 4))
     np.testing.assert_allclose(result.mean.value, 2)
-    factor = np.exp(12.7062 * 1 / 2)  # 97.5 % of Student's t with one degree, and a relative standard error of 1/2
-    np.testing.assert_allclose(result.mean.low, 2 / factor, rtol=1e-3)
-    np.testing.assert_allclose(result.mean.high, 2 * factor, rtol=1e-3)
+    expected = across(np.array([1.0, 3.0])).interval(0.95, "positive")
+    np.testing.assert_allclose(result.mean.low, expected.low)
+    np.testing.assert_allclose(result.mean.high, expected.high)
     assert result.reached.tolist() == [2] * 25
 
 

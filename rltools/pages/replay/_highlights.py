@@ -67,6 +67,8 @@ def _allowed_scores(episode: Episode, steps: slice) -> np.ndarray:
 
 
 def _scores(episode: Episode, header: Header) -> Iterator[Highlight]:
+    from scipy.special import entr, softmax
+
     count = episode.scores.reshape(len(episode), -1).shape[1]
     if header.action_start is None or count < 2:
         return
@@ -76,9 +78,7 @@ def _scores(episode: Episode, header: Header) -> Iterator[Highlight]:
         second, best = np.partition(scores, -2, axis=1)[:, -2:].T
         gap[steps] = np.where(np.isfinite(second) & np.isfinite(best), best - second, np.nan)
         if header.score == "logit":
-            shares = np.exp(scores - best[:, None])
-            shares /= shares.sum(axis=1, keepdims=True)
-            entropy[steps] = -np.sum(shares * np.log(np.where(shares > 0, shares, 1)), axis=1)
+            entropy[steps] = entr(softmax(scores, axis=1)).sum(axis=1)
     if not np.isfinite(gap).any() or np.nanmax(gap) == np.nanmin(gap):
         return
     step = int(np.nanargmax(gap))

@@ -107,7 +107,7 @@ def _webp(picture: np.ndarray, lossless: bool) -> str:
 def maps(values: np.ndarray, part: Part, *, arrays: int = 1) -> dict[str, Any]:
     """`[step, target, entry]` of a part as one map each, `[step, target, y, x]` in 8 bits.
 
-    Summed over channels and lags; shrunk by sums over blocks, so that so many `arrays` of maps are small enough together.
+    Summed over channels and lags; shrunk by sums over blocks, so that `arrays` such maps are small enough together.
     """
     flat = values[..., pixel_elements(part)].sum(axis=-1)
     steps, targets, height, width = flat.shape

@@ -12,8 +12,10 @@ from rltools.pages.report._statement import sentence_html, statement
 from rltools.plots import report_plots
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
-from rltools.summary import Ranked, part_shares, run_caveats, summarize
+from rltools.summary import Ranked, finding, part_shares, run_caveats, summarize
+from rltools.summary import caveats as caveat_words
 from rltools.summary.finding import Finding
+from rltools.summary.sentence import source, span
 from rltools.testing import example_recording
 
 
@@ -159,3 +161,20 @@ def test_an_agent_that_sees_pictures_has_them_first(run):
     names = [plot.name for plot in report_plots(recording, main, [main])]
     assert names[0] == "images"
     assert not {"beeswarm", "dependence", "timeline", "phases"} & set(names)
+
+
+def test_other_words_change_no_page_but_for_themselves(run, monkeypatch):
+    """Order, headline, source and headings are of the data, so that every sentence can be reworded."""
+    recording = run(*[halves(9, 1, 30 + 3 * more) for more in range(4)])
+    main = summarize(recording)
+    before, caveats = statement(recording, main, [main]), run_caveats(recording, [("a", main)])
+    for kind in finding._WORDING:
+        monkeypatch.setitem(finding._WORDING, kind, lambda each: span(f"{each.kind} 5 %") + source(each.source))
+    for kind, (heading, _) in caveat_words._WORDING.items():
+        monkeypatch.setitem(caveat_words._WORDING, kind, (heading, lambda each: f"reworded {each.kind}"))
+    after, reworded = statement(recording, main, [main]), run_caveats(recording, [("a", main)])
+    assert str(after.headline) == "lead 5 %"
+    assert (after.source, after.deck is None) == (before.source, before.deck is None)
+    assert len(after.findings) == len(before.findings)
+    assert [caveat.heading for caveat in reworded] == [caveat.heading for caveat in caveats] == ["Few episodes"]
+    assert str(reworded[0]) == "Reworded few_episodes."
