@@ -57,8 +57,8 @@ def _noticing() -> Row:
     assert plan is not None
     cases = {"act": lambda: policy.act(observations, Context()), "noticing": plan.holds}
     times = medians(cases, rounds=61, calls=200)
-    what = "lunarlander-ppo: noticing what was changed in the network, as a share of act, batch 16"
-    return Row(what, f"{times['noticing'] / times['act']:.1%}", "<= 5 %")
+    label = "lunarlander-ppo: noticing what was changed in the network, as a share of act, batch 16"
+    return Row(label, f"{times['noticing'] / times['act']:.1%}", "<= 5 %")
 
 
 def _bare(net: nn.Module, x: torch.Tensor) -> Callable[[], object]:

@@ -122,10 +122,10 @@ def sums_of(sample: Sample) -> Sums:
     values, episodes = sample.values, sample.episodes
     references, (_, first, count) = values.shape[1], np.unique(episodes, return_index=True, return_counts=True)
     ends = np.arange(BLOCKS + 1) * references // BLOCKS
-    whole = values.sum(axis=1)
-    parts = [whole / references]
+    complete = values.sum(axis=1)
+    parts = [complete / references]
     for start, stop in pairwise(ends):
-        parts.append((whole - values[:, start:stop].sum(axis=1)) / (references - stop + start))
+        parts.append((complete - values[:, start:stop].sum(axis=1)) / (references - stop + start))
     kinds = np.stack([np.stack([part, np.abs(part)]) for part in parts])  # [part, kind, step, feature]
     totals = np.add.reduceat(kinds, first, axis=2).swapaxes(1, 2)[:, :, None, :, None]
     nothing = np.zeros(len(count), np.int64)
@@ -151,23 +151,23 @@ def sums_of(sample: Sample) -> Sums:
 
 def intervals(sample: Sample) -> dict[str, Interval]:
     """Those of a summary that are looked at."""
-    found = estimate(sums_of(sample), 0, LEVEL, sample.unit)
-    return {"mean": found.mean, "mean magnitude": found.mean_absolute, "share": found.share}
+    result = estimate(sums_of(sample), 0, LEVEL, sample.unit)
+    return {"mean": result.mean, "mean magnitude": result.mean_absolute, "share": result.share}
 
 
 def coverage(draw: Population, truth: dict[str, np.ndarray], episodes: int, references: int, rounds: int) -> np.ndarray:
     """How often each of the intervals holds the truth: float `[statistic, feature]`."""
     rng, held = np.random.default_rng([episodes, references]), []
     for _ in range(rounds):
-        found = intervals(draw(rng, episodes, references))
-        held.append([((end.low <= truth[name]) & (truth[name] <= end.high)).ravel() for name, end in found.items()])
+        result = intervals(draw(rng, episodes, references))
+        held.append([((end.low <= truth[name]) & (truth[name] <= end.high)).ravel() for name, end in result.items()])
     return np.mean(held, axis=0)
 
 
 def truth_of(draw: Population) -> dict[str, np.ndarray]:
     """What very many episodes with very many references come to."""
-    found = [intervals(draw(np.random.default_rng([7, part]), 200, 400)) for part in range(64)]
-    return {name: np.mean([part[name].value for part in found], axis=0) for name in found[0]}
+    result = [intervals(draw(np.random.default_rng([7, part]), 200, 400)) for part in range(64)]
+    return {name: np.mean([part[name].value for part in result], axis=0) for name in result[0]}
 
 
 def study(rounds: int) -> Iterator[tuple[str, int, int, np.ndarray]]:
@@ -190,8 +190,8 @@ def returns(draw: Callable[[np.random.Generator, int], np.ndarray], episodes: in
     """How often the interval of a mean return holds 0."""
     rng, held = np.random.default_rng(episodes), 0
     for _ in range(rounds):
-        found = across(draw(rng, episodes)).interval(LEVEL)
-        held += bool(found.low <= 0 <= found.high)
+        result = across(draw(rng, episodes)).interval(LEVEL)
+        held += bool(result.low <= 0 <= result.high)
     return held / rounds
 
 
@@ -243,37 +243,39 @@ def answers(agent: str, method: str, episodes: int = 60, every: int = 16, visits
                 steps.append(int(explained.sum()))
             parts.append(np.concatenate(rows))
         unit, features = recording.spec(key).unit, recording.features.names
-    whole = np.concatenate(parts, axis=1)
-    whole = whole.round() if unit == "share" else whole
+    complete = np.concatenate(parts, axis=1)
+    complete = complete.round() if unit == "share" else complete
     of_steps, of_states = (np.repeat(np.arange(episodes), counts) for counts in (steps, [len(part) for part in states]))
-    return Answers(whole.astype(np.float32), of_steps, of_states[: len(pool)], unit, tuple(features))
+    return Answers(complete.astype(np.float32), of_steps, of_states[: len(pool)], unit, tuple(features))
 
 
 def of_agent(recorded: Answers) -> tuple[Population, dict[str, np.ndarray]]:
     """A recorded agent as a population: episodes are drawn from those recorded, references from the episodes drawn."""
     numbers = range(int(recorded.episodes.max()) + 1)
-    steps, states = ([np.flatnonzero(of == one) for one in numbers] for of in (recorded.episodes, recorded.visited))
+    steps, states = (
+        [np.flatnonzero(source == single) for single in numbers] for source in (recorded.episodes, recorded.visited)
+    )
 
     def draw(rng: np.random.Generator, episodes: int, references: int) -> Sample:
         chosen = rng.integers(len(steps), size=episodes)
-        pool = np.concatenate([states[one] for one in chosen])
+        pool = np.concatenate([states[single] for single in chosen])
         compared = pool[np.sort(rng.integers(len(pool), size=references))]
-        rows = np.concatenate([steps[one] for one in chosen])
-        where = np.repeat(np.arange(episodes), [len(steps[one]) for one in chosen])
+        rows = np.concatenate([steps[single] for single in chosen])
+        where = np.repeat(np.arange(episodes), [len(steps[single]) for single in chosen])
         return Sample(recorded.values[rows[:, None], compared].astype(float), where, recorded.unit)
 
-    whole = intervals(Sample(recorded.values.astype(float), recorded.episodes, recorded.unit))
-    return draw, {name: end.value for name, end in whole.items()}
+    complete = intervals(Sample(recorded.values.astype(float), recorded.episodes, recorded.unit))
+    return draw, {name: end.value for name, end in complete.items()}
 
 
 def measure() -> list[Row]:
     """A short run: the lowest and the highest coverage of each population."""
-    found: dict[str, list[float]] = {}
+    result: dict[str, list[float]] = {}
     for name, _, _, held in study(rounds=60):
-        found.setdefault(name, []).extend(held.mean(axis=1).tolist())
+        result.setdefault(name, []).extend(held.mean(axis=1).tolist())
     return [
         Row(f"95 % intervals hold, {name}", f"{100 * min(held):.0f} to {100 * max(held):.0f} %", "92 to 97 %")
-        for name, held in found.items()
+        for name, held in result.items()
     ]
 
 
@@ -283,19 +285,19 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1000)
     parser.add_argument("--agent", default="")
     parser.add_argument("--method", default="decision_change")
-    given = parser.parse_args()
-    if given.agent:
-        recorded = answers(given.agent, given.method)
+    arguments = parser.parse_args()
+    if arguments.agent:
+        recorded = answers(arguments.agent, arguments.method)
         print(_table(*HEADINGS, "lowest of a share"))
-        for line in agent_lines(given.agent, given.method, recorded, given.repetitions):
+        for line in agent_lines(arguments.agent, arguments.method, recorded, arguments.repetitions):
             print(line)
         return
     print(_table(*HEADINGS))
-    for name, episodes, references, held in study(given.repetitions):
+    for name, episodes, references, held in study(arguments.repetitions):
         print(_line(name, episodes, references, *map(_percent, held.mean(axis=1))))
     for name, draw in RETURNS.items():
         for episodes in EPISODES:
-            print(_line(name, episodes, "", _percent(returns(draw, episodes, given.repetitions)), "", ""))
+            print(_line(name, episodes, "", _percent(returns(draw, episodes, arguments.repetitions)), "", ""))
 
 
 def agent_lines(agent: str, method: str, recorded: Answers, rounds: int) -> Iterator[str]:

@@ -137,8 +137,8 @@ def measure() -> list[Row]:
     for name, count in FRAMES.items():
         grouped = ", groups='summary'" if "groups" in find_method(name).defaults else ""
         peak = _peak(ATTRIBUTE.format(here=here, net="nature_cnn", rows=count, method=name, more=grouped))
-        what = f"{name}, {count:,} frames of 4x84x84: memory above model and states"
-        rows.append(Row(what, f"{peak:.0f} MB", "<= 1500 MB"))
+        label = f"{name}, {count:,} frames of 4x84x84: memory above model and states"
+        rows.append(Row(label, f"{peak:.0f} MB", "<= 1500 MB"))
     return rows
 
 

@@ -51,8 +51,8 @@ def tdhook_integrated(
         label, baseline = action[:, None], references.expand_as(x)
 
         def call() -> Tensor:
-            given = {"input": x.clone(), "label": label, ("baseline", "input"): baseline.clone()}
-            return hooked(TensorDict(given, batch_size=[len(x)]))["attr", "input"].detach()
+            arguments = {"input": x.clone(), "label": label, ("baseline", "input"): baseline.clone()}
+            return hooked(TensorDict(arguments, batch_size=[len(x)]))["attr", "input"].detach()
 
         yield call
 

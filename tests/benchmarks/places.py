@@ -17,15 +17,15 @@ def measure() -> list[Row]:
     references = torch.zeros(1, 4, 84, 84)
     rows = []
     for name in ("blur_saliency", "sarfa"):
-        found = find_method(name)
-        given = {"references": references} if "references" in found.needs else {}
-        places = found.forwards(x[0].numel(), 1, found.defaults) if name == "x" else 17 * 17
+        result = find_method(name)
+        arguments = {"references": references} if "references" in result.needs else {}
+        places = result.forwards(x[0].numel(), 1, result.defaults) if name == "x" else 17 * 17
 
         def one_by_one(places=places) -> object:
             with torch.no_grad():
                 return [net(frame[None]) for frame in x for _ in range(places)]
 
-        times = medians({"ours": lambda f=found, g=given: f(score, x, **g), "loop": one_by_one}, rounds=3)
+        times = medians({"ours": lambda f=result, g=arguments: f(score, x, **g), "loop": one_by_one}, rounds=3)
         rows.append(
             Row(
                 f"{name}, 84x84, stride 5: times {places} bare forwards, one by one",

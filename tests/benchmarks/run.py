@@ -22,7 +22,7 @@ def main() -> None:
     table = Table("what", "figure", "bar")
     for name in track(names, "benchmarks", console=Console(stderr=True)):
         for row in import_module(name).measure():
-            table.add_row(row.what, row.figure, row.bar)
+            table.add_row(row.label, row.figure, row.bar)
     Console(width=150).print(table)
 
 

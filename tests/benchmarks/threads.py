@@ -49,11 +49,11 @@ def busy(programs: int) -> Iterator[None]:
             program.wait()
 
 
-def _rows(what: str, explain: Callable[[int | None], object]) -> list[Row]:
+def _rows(label: str, explain: Callable[[int | None], object]) -> list[Row]:
     several = torch.get_num_threads()
     cases = {"default": None, "one": 1, "several": several}
     times = medians({name: partial(explain, threads) for name, threads in cases.items()}, rounds=5)
-    name = f"exact Shapley of {what} beside two busy programs"
+    name = f"exact Shapley of {label} beside two busy programs"
     return [
         Row(f"{name}: default, times one thread", f"{times['default'] / times['one']:.2f} x", "<= 1.3 x"),
         Row(f"{name}: {several} threads, times one", f"{times['several'] / times['one']:.2f} x", ""),

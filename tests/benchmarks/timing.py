@@ -12,7 +12,7 @@ from time import perf_counter
 class Row:
     """One line of the table: what was measured, the figure, and the bar it is held against."""
 
-    what: str
+    label: str
     figure: str
     bar: str
 
@@ -27,4 +27,4 @@ def medians(cases: Mapping[str, Callable[[], object]], rounds: int, calls: int =
                 call()
             if round_:
                 times[name].append((perf_counter() - start) / calls)
-    return {name: median(found) for name, found in times.items()}
+    return {name: median(result) for name, result in times.items()}
