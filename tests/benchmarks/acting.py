@@ -1,4 +1,4 @@
-"""What acting through a policy costs beside its bare network, and what the live wrapper adds to a step."""
+"""The overhead of acting through a policy over its bare network, and of the live wrapper over `env.step`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def measure() -> list[Row]:
 
 
 def _noticing() -> Row:
-    """What it takes to see that nothing in the network was changed, hooked or replaced; asked at every call."""
+    """The cost of checking at every call that nothing in the network was changed, hooked or replaced."""
     policy = rltools.load_policy("lunarlander-ppo")
     observations = rltools.record(policy, episodes=1, max_steps=300).episode(0).observations[:16].copy()
     plan = policy._plan(policy.heads[0])

@@ -1,4 +1,4 @@
-"""Exact Shapley values of all actions at once."""
+"""Exact Shapley values of all actions."""
 
 from __future__ import annotations
 

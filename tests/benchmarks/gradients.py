@@ -31,7 +31,7 @@ def measure() -> list[Row]:
 
 
 def _call(batch: int, most: float, calls: int) -> list[Row]:
-    """What a user calls, from the observations to the labeled array: encoding, deciding, checks and labels included."""
+    """The public function, from observations to the labeled array: with encoding, acting, checks and labels."""
     policy, net = mlp()
     x, context = states(policy, batch)
     observations, saliency, action = x.numpy().copy(), Saliency(net), context.action

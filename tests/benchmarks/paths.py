@@ -21,7 +21,7 @@ EXACT = 500  # nodes
 
 
 def measure() -> list[Row]:
-    """MLP, batch 256, one reference: with as few nodes as are as accurate as Captum's default."""
+    """MLP, batch 256, one reference, with the fewest nodes that are as accurate as Captum's default."""
     return [
         _row("random weights", *_random(), nodes=12, bar=">= 20 x"),
         _row("lunarlander-ppo, whose weights are larger", *mlp(), nodes=24, bar=""),
@@ -31,7 +31,7 @@ def measure() -> list[Row]:
 
 
 def _own_passes() -> Row:
-    """What a user calls, against the passes through the network that it makes and nothing else."""
+    """The public function against just the passes through the network that it makes."""
     policy, _ = mlp()
     observations = states(policy, 256)[0].numpy().copy()
     references = states(policy, 8)[0].numpy() * 0.5
@@ -49,7 +49,7 @@ def _own_passes() -> Row:
 
 
 def _passes(policy: rltools.TorchPolicy, call: Callable[[], object]) -> Callable[[], object]:
-    """The passes that a call makes, forward alone or forward and back, over as many rows each."""
+    """The passes of a call, forward or forward and backward, each with its number of rows."""
     name, created = policy.heads[0], []
     vjp, head = policy.vjp, policy.head
 

@@ -1,4 +1,4 @@
-"""Replay pages in Chromium: how much they weigh, how soon they are open, how fast they scrub."""
+"""Replay pages in Chromium: their size, the time until they are open, and the speed of scrubbing."""
 
 from __future__ import annotations
 

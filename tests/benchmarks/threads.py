@@ -23,7 +23,7 @@ from rltools.explanation.batches import explained_rows
 from rltools.targets import parse_target
 
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
-"""Ends with whoever started it, also where that is killed."""
+"""A busy program that ends with the process that started it, even if that is killed."""
 
 
 def measure() -> list[Row]:
@@ -39,7 +39,7 @@ def measure() -> list[Row]:
 
 @contextmanager
 def busy(programs: int) -> Iterator[None]:
-    """So many other programs compute meanwhile."""
+    """Run this many busy programs inside the block."""
     running = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(programs)]
     try:
         yield

@@ -1,7 +1,7 @@
-"""How often 95 % intervals hold the truth: of made-up populations whose truth is known, and of a real agent's episodes.
+"""How often 95 % intervals contain the truth: for synthetic populations with known values, and for an agent's episodes.
 
-`python tests/benchmarks/coverage.py` prints the whole study as a table; `--agent` takes the episodes of an agent that
-comes along as the population instead. `docs/uncertainty.md` has what it printed.
+`python tests/benchmarks/interval_coverage.py` prints the study as a table; `--agent` takes the episodes of a bundled
+agent as the population instead. `docs/uncertainty.md` has the results.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIZES = np.array([1, 0.7, 0.4, 0.1])
 
 @dataclass(frozen=True)
 class Sample:
-    """What one run of an agent gives.
+    """The attributions of one run of an agent.
 
     Attributes:
         values: float `[step, reference, feature]`, in the order of the episodes.
@@ -41,7 +41,7 @@ class Sample:
 
 
 Population = Callable[[np.random.Generator, int, int], Sample]
-"""Draws so many episodes and references."""
+"""Draws a number of episodes and references."""
 
 
 def skewed(spread: float, of_references: float) -> Population:
@@ -118,7 +118,7 @@ POPULATIONS: dict[str, Population] = {
 
 
 def sums_of(sample: Sample) -> Sums:
-    """What a summary collects of a recording with these attributions."""
+    """The sums that a summary collects from these attributions."""
     values, episodes = sample.values, sample.episodes
     references, (_, first, count) = values.shape[1], np.unique(episodes, return_index=True, return_counts=True)
     ends = np.arange(BLOCKS + 1) * references // BLOCKS
@@ -150,13 +150,13 @@ def sums_of(sample: Sample) -> Sums:
 
 
 def intervals(sample: Sample) -> dict[str, Interval]:
-    """Those of a summary that are looked at."""
+    """The intervals of a summary that are evaluated."""
     result = estimate(sums_of(sample), 0, LEVEL, sample.unit)
     return {"mean": result.mean, "mean magnitude": result.mean_absolute, "share": result.share}
 
 
 def coverage(draw: Population, truth: dict[str, np.ndarray], episodes: int, references: int, rounds: int) -> np.ndarray:
-    """How often each of the intervals holds the truth: float `[statistic, feature]`."""
+    """How often each interval contains the truth: float `[statistic, feature]`."""
     rng, held = np.random.default_rng([episodes, references]), []
     for _ in range(rounds):
         result = intervals(draw(rng, episodes, references))
@@ -165,13 +165,13 @@ def coverage(draw: Population, truth: dict[str, np.ndarray], episodes: int, refe
 
 
 def truth_of(draw: Population) -> dict[str, np.ndarray]:
-    """What very many episodes with very many references come to."""
+    """The values for a very large number of episodes and references."""
     result = [intervals(draw(np.random.default_rng([7, part]), 200, 400)) for part in range(64)]
     return {name: np.mean([part[name].value for part in result], axis=0) for name in result[0]}
 
 
 def study(rounds: int) -> Iterator[tuple[str, int, int, np.ndarray]]:
-    """Each population, number of episodes and of references, with how often its intervals hold."""
+    """The coverage for each population and number of episodes and references."""
     for name, draw in POPULATIONS.items():
         truth = truth_of(draw)
         for episodes in EPISODES:
@@ -183,11 +183,11 @@ RETURNS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "returns, skewed": lambda rng, episodes: 80 - rng.gamma(4, 20, episodes),
     "returns, exponential": lambda rng, episodes: 80 - rng.exponential(80, episodes),
 }
-"""Of mean 0, skewed to the left as those of landings are."""
+"""Returns of mean 0, skewed to the left like those of LunarLander."""
 
 
 def returns(draw: Callable[[np.random.Generator, int], np.ndarray], episodes: int, rounds: int) -> float:
-    """How often the interval of a mean return holds 0."""
+    """How often the interval of a mean return contains 0."""
     rng, held = np.random.default_rng(episodes), 0
     for _ in range(rounds):
         result = across(draw(rng, episodes)).interval(LEVEL)
