@@ -133,7 +133,9 @@ def read_statistics(path: FilePath) -> Statistics | None:
         UnsafeFileError: it wants to run code; nothing was run.
     """
     if path.is_dir():
-        raise ModelError(f"{path} is a folder; give the file in it that VecNormalize.save() wrote as {argument('normalize', 'PATH')}")
+        raise ModelError(
+            f"{path} is a folder; give the file in it that VecNormalize.save() wrote as {argument('normalize', 'PATH')}"
+        )
     record = unpickle(read_file(path, MAX_BYTES), "the pickle", str(path))
     if not isinstance(record, Record) or not record.qualified.endswith(".VecNormalize"):
         raise ModelError(f"{path} does not hold a VecNormalize; give the file its save() wrote")
