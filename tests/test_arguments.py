@@ -29,8 +29,8 @@ def policy() -> rltools.Policy:
 
 @pytest.fixture(scope="module")
 def recording(policy: rltools.Policy, tmp_path_factory: Any) -> rltools.Recording:
-    made = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path_factory.mktemp("run") / "poles")
-    return rltools.explain(made, policy)
+    output = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path_factory.mktemp("run") / "poles")
+    return rltools.explain(output, policy)
 
 
 def refusal(call: Callable[[], Any]) -> str:
@@ -41,50 +41,50 @@ def refusal(call: Callable[[], Any]) -> str:
 
 
 @pytest.mark.parametrize("name", plots.plot_names())
-@pytest.mark.parametrize("given", ["poles", None, 3, {"a": 1}])
-def test_plots_draw_recordings(name: str, given: Any) -> None:
+@pytest.mark.parametrize("arguments", ["poles", None, 3, {"a": 1}])
+def test_plots_draw_recordings(name: str, arguments: Any) -> None:
     plot: Any = getattr(plots, name)
-    assert re.search("(no|not a) recording", refusal(lambda: plot(given)))
+    assert re.search("(no|not a) recording", refusal(lambda: plot(arguments)))
 
 
-@pytest.mark.parametrize("given", ["poles", None, [1], nn.Linear(1, 1)])
-def test_recordings(given: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
+@pytest.mark.parametrize("arguments", ["poles", None, [1], nn.Linear(1, 1)])
+def test_recordings(arguments: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
     for call in (
-        lambda: rltools.summarize(given),
-        lambda: rltools.explain(given, policy),
-        lambda: rltools.replay(given, 0, "page.html"),
-        lambda: rltools.video(given, 0, "poles.gif"),
+        lambda: rltools.summarize(arguments),
+        lambda: rltools.explain(arguments, policy),
+        lambda: rltools.replay(arguments, 0, "page.html"),
+        lambda: rltools.video(arguments, 0, "poles.gif"),
     ):
-        assert f"a {type(given).__name__}" in refusal(call)
-    if given is not None:
-        assert "not a recording" in refusal(lambda: rltools.replay(recording, 0, "page.html", beside=given))
+        assert f"a {type(arguments).__name__}" in refusal(call)
+    if arguments is not None:
+        assert "not a recording" in refusal(lambda: rltools.replay(recording, 0, "page.html", beside=arguments))
 
 
 def test_a_folder_is_opened_first() -> None:
     assert "rltools.open_recording('runs/poles')" in refusal(lambda: rltools.summarize("runs/poles"))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("given", ["cartpole-ppo", None, NET, np.zeros((2, 4))])
-def test_policies(given: Any, recording: rltools.Recording) -> None:
+@pytest.mark.parametrize("arguments", ["cartpole-ppo", None, NET, np.zeros((2, 4))])
+def test_policies(arguments: Any, recording: rltools.Recording) -> None:
     for call in (
-        lambda: rltools.record(given),
-        lambda: rltools.explain(recording, given),
-        lambda: rltools.attribute(given, np.zeros((1, 4))),
+        lambda: rltools.record(arguments),
+        lambda: rltools.explain(recording, arguments),
+        lambda: rltools.attribute(arguments, np.zeros((1, 4))),
     ):
-        assert f"policy is a {type(given).__name__}; make it a policy" in refusal(call)
+        assert f"policy is a {type(arguments).__name__}; make it a policy" in refusal(call)
 
 
-@pytest.mark.parametrize("given", [3, b"poles", {"agents": []}, object()])
-def test_paths(given: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
+@pytest.mark.parametrize("arguments", [3, b"poles", {"agents": []}, object()])
+def test_paths(arguments: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
     for call in (
-        lambda: rltools.open_recording(given),
-        lambda: rltools.open_checkpoints(given),
-        lambda: rltools.run_experiment(given),
-        lambda: rltools.record(policy, episodes=1, directory=given),
-        lambda: rltools.replay(recording, 0, given),
-        lambda: rltools.video(recording, 0, given),
+        lambda: rltools.open_recording(arguments),
+        lambda: rltools.open_checkpoints(arguments),
+        lambda: rltools.run_experiment(arguments),
+        lambda: rltools.record(policy, episodes=1, directory=arguments),
+        lambda: rltools.replay(recording, 0, arguments),
+        lambda: rltools.video(recording, 0, arguments),
     ):
-        assert f"({type(given).__name__})" in refusal(call)
+        assert f"a {type(arguments).__name__}" in refusal(call)
 
 
 def test_a_recording_is_open_already(recording: rltools.Recording) -> None:
@@ -106,8 +106,8 @@ def test_options_of_record(options: Any, message: str, policy: rltools.Policy) -
 
 
 def test_numbers_of_frames_of_numpy(policy: rltools.Policy) -> None:
-    made = rltools.record(policy, episodes=1, max_steps=1, frames=np.array([], np.int64))
-    assert made.frames(0) is None
+    output = rltools.record(policy, episodes=1, max_steps=1, frames=np.array([], np.int64))
+    assert output.frames(0) is None
 
 
 @pytest.mark.parametrize("seconds", ["3", None, float("nan"), 0, -1, [1]])
@@ -187,8 +187,8 @@ def test_spaces_without_a_number(space: Any) -> None:
     ],
 )
 def test_policies_of_torch(options: Any, message: str) -> None:
-    given = {"module": NET} | options
-    assert message in refusal(lambda: rltools.TorchPolicy(given.pop("module"), VECTOR, TWO, **given))
+    arguments = {"module": NET} | options
+    assert message in refusal(lambda: rltools.TorchPolicy(arguments.pop("module"), VECTOR, TWO, **arguments))
 
 
 def test_shapes_of_features() -> None:

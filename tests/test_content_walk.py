@@ -80,14 +80,14 @@ def predicted(folder, card, episode, steps):
         assert isinstance(statistics, VecNormalize)
     state, actions = None, []
     for t in range(steps):
-        seen = map_leaves(
+        events = map_leaves(
             lambda _, values, t=t: np.array(values[t]), episode.observations, recorded_leaves(episode.features)
         )
-        seen = seen if statistics is None else statistics.normalize_obs(seen)
-        given = {} if episode.masks is None else {"action_masks": episode.masks[t]}
+        events = events if statistics is None else statistics.normalize_obs(events)
+        arguments = {} if episode.masks is None else {"action_masks": episode.masks[t]}
         if episode.recurrent_states is not None:
-            given = {"state": state, "episode_start": np.array([t == 0])}
-        action, state = model.predict(seen, deterministic=True, **given)
+            arguments = {"state": state, "episode_start": np.array([t == 0])}
+        action, state = model.predict(events, deterministic=True, **arguments)
         actions.append(action)
     return np.array(actions)
 
@@ -123,26 +123,26 @@ def spoken(value):
 def test_the_recipe_is_that_of_the_card(name):
     card = read_agent_card(AGENTS / name)
     tree = ast.parse((AGENTS / name / "train.py").read_text("utf-8"))
-    said = constants(tree)
-    assert said["ENVIRONMENT"] == card.environment.id
-    worn = [
+    message = constants(tree)
+    assert message["ENVIRONMENT"] == card.environment.id
+    wrapper_name = [
         {"name": wrapper.name} | ({"kwargs": wrapper.kwargs} if wrapper.kwargs else {})
         for wrapper in card.environment.wrappers
     ]
-    assert said.get("WRAPPERS", []) == worn
-    assert (said["STEPS"], said["SEED"]) == (card.training.steps, card.training.seed)
-    assert said["HYPERPARAMETERS"] == card.training.hyperparameters
+    assert message.get("WRAPPERS", []) == wrapper_name
+    assert (message["STEPS"], message["SEED"]) == (card.training.steps, card.training.seed)
+    assert message["HYPERPARAMETERS"] == card.training.hyperparameters
     assert ast.literal_eval(called(tree, "publish_agent")["description"]) == card.description
 
-    given = {key: value for key, value in called(tree, card.algorithm).items() if key not in ("seed", "device")}
-    networks = spoken(given.pop("policy_kwargs", ast.Constant({}))) if "policy_kwargs" in given else {}
-    used = {key: spoken(value) for key, value in given.items()} | networks
+    arguments = {key: value for key, value in called(tree, card.algorithm).items() if key not in ("seed", "device")}
+    networks = spoken(arguments.pop("policy_kwargs", ast.Constant({}))) if "policy_kwargs" in arguments else {}
+    used = {key: spoken(value) for key, value in arguments.items()} | networks
     for key, value in used.items():
-        written = said["HYPERPARAMETERS"][key]
+        written = message["HYPERPARAMETERS"][key]
         if isinstance(value, list) and isinstance(written, str):
             written = [float(part) for part in re.fullmatch(r"linear from (\S+) to (\S+)", written).groups()]
         assert written == value, key
-    assert set(said["HYPERPARAMETERS"]) - set(used) <= {"n_envs", "kept"}
+    assert set(message["HYPERPARAMETERS"]) - set(used) <= {"n_envs", "kept"}
 
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -83,8 +83,8 @@ def cartpole() -> Any:
 
 @pytest.fixture(scope="module")
 def recording(cartpole: Any, tmp_path_factory: pytest.TempPathFactory) -> rltools.Recording:
-    kept = rltools.record(cartpole, episodes=2, max_steps=8, directory=tmp_path_factory.mktemp("copies") / "run")
-    return rltools.explain(kept, cartpole)
+    remaining = rltools.record(cartpole, episodes=2, max_steps=8, directory=tmp_path_factory.mktemp("copies") / "run")
+    return rltools.explain(remaining, cartpole)
 
 
 @pytest.fixture(scope="module", params=POLICIES)
@@ -140,7 +140,7 @@ def test_a_copy_is_of_a_network_of_its_own(policy: Any, copied: Copied) -> None:
 def test_a_copy_sees_the_hooks_of_its_own_modules(copied: Copied) -> None:
     policy = _torch()
     other = copied(policy)
-    other.module.layers[1].register_forward_hook(lambda module, given, output: output * 0)
+    other.module.layers[1].register_forward_hook(lambda module, arguments, output: output * 0)
     observations = np.ones((1, 4), np.float32)
     bias = other.module.layers[2].bias.detach().numpy()
     np.testing.assert_allclose(other.act(observations, Context()).scores[0], bias)

@@ -42,9 +42,9 @@ def test_the_wheel_has_everything_and_works_outside_the_checkout(tmp_path):
     (sdist,) = tmp_path.glob("*.tar.gz")
     (wheel,) = tmp_path.glob("*.whl")
     with tarfile.open(sdist) as archive:
-        kept = {name.partition("/")[2] for name in archive.getnames()}
-    assert files(ROOT / "agents", "train.py", "model.zip") <= kept
-    assert {"tests/test_wheel.py", "README.md", "LICENSE", "Makefile", "constraints.txt"} <= kept
+        remaining = {name.partition("/")[2] for name in archive.getnames()}
+    assert files(ROOT / "agents", "train.py", "model.zip") <= remaining
+    assert {"tests/test_wheel.py", "README.md", "LICENSE", "Makefile", "constraints.txt"} <= remaining
 
     with zipfile.ZipFile(wheel) as archive:
         shipped = set(archive.namelist())
@@ -64,8 +64,8 @@ def test_the_wheel_has_everything_and_works_outside_the_checkout(tmp_path):
     run("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target), str(wheel))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    said = run(
+    message = run(
         "-c", OUTSIDE, str(target), cwd=elsewhere, env={"PYTHONPATH": str(target), "PATH": "", "HOME": str(elsewhere)}
     )
-    assert "cartpole-ppo" in said
-    assert "cartpole" in said.partition("]")[2]
+    assert "cartpole-ppo" in message
+    assert "cartpole" in message.partition("]")[2]

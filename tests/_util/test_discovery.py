@@ -94,10 +94,10 @@ def test_what_is_broken_is_named_and_only_what_needs_it_fails(install: Install, 
         assert "cannot be read: broken, which is guest2:thing of the package guest2 1.2 (rltools." in listing(room)
         assert "  importance " in listing("plots")
     assert find_method("gradient").name == "gradient"
-    told = warned(lambda: rltools.load_policy("cartpole-ppo"))
-    assert len(told) == 1
-    assert "broken, which is guest2:thing of the package guest2 1.2 (rltools.policies)" in told[0]
-    assert told[0].endswith("It is left out")
+    warning = warned(lambda: rltools.load_policy("cartpole-ppo"))
+    assert len(warning) == 1
+    assert "broken, which is guest2:thing of the package guest2 1.2 (rltools.policies)" in warning[0]
+    assert warning[0].endswith("It is left out")
 
 
 def test_ctrl_c_while_a_package_is_imported_is_heard(install: Install) -> None:
@@ -116,15 +116,17 @@ def test_the_name_of_a_built_in_stands(install: Install) -> None:
     )
     assert find_method("gradient").function.__module__ == "rltools.attributions.gradient"
     assert plots.importance.__module__ == "rltools.plots._importance"
-    (told,) = warned(method_names)
-    assert told.startswith("'gradient' is rltools.attributions.gradient of rltools itself, and thief:gradient of the")
-    assert "thief 1.2 offers the same name" in told
+    (warning,) = warned(method_names)
+    assert warning.startswith(
+        "'gradient' is rltools.attributions.gradient of rltools itself, and thief:gradient of the"
+    )
+    assert "thief 1.2 offers the same name" in warning
     assert [text.split(" of rltools itself")[0] for text in warned(plots.plot_names)] == [
         "'drawing' is rltools.plots.drawing",
         "'importance' is rltools.plots._importance",
     ]
-    (told,) = warned(lambda: rltools.load_policy("cartpole-ppo"))
-    assert "'sb3' is rltools.policies.sb3" in told
+    (warning,) = warned(lambda: rltools.load_policy("cartpole-ppo"))
+    assert "'sb3' is rltools.policies.sb3" in warning
 
 
 def test_of_two_strangers_with_one_name_neither_is_used(install: Install) -> None:

@@ -69,8 +69,8 @@ def test_short_work_and_pauses_do_not_fill_a_log(clock: list[float], capsys: pyt
 
 
 def test_nothing_is_shown_where_nobody_asked_or_nothing_is_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    for total, shown in ((5, False), (0, True)):
-        with progress_bar("work", total, show=shown) as advance:
+    for total, printed in ((5, False), (0, True)):
+        with progress_bar("work", total, show=printed) as advance:
             advance(1)
     say("a word", show=False)
     assert capsys.readouterr().err == ""
@@ -80,27 +80,27 @@ def test_names_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> No
     with progress_bar("record \x1b[31m\x07 [red]name[/red]", 1, show=True) as advance:
         advance(1)
     say("a\nb\udc80", show=True)
-    said = capsys.readouterr().err
-    assert said == "record \\x1b[31m\\x07 [red]name[/red]: 1 step\na\\nb\\udc80\n"
-    assert not [letter for letter in said if unicodedata.category(letter) == "Cc" and letter != "\n"]
+    message = capsys.readouterr().err
+    assert message == "record \\x1b[31m\\x07 [red]name[/red]: 1 step\na\\nb\\udc80\n"
+    assert not [letter for letter in message if unicodedata.category(letter) == "Cc" and letter != "\n"]
 
 
 def test_on_a_terminal_it_is_a_bar_that_also_shows_parts_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = Terminal()
-    monkeypatch.setattr(sys, "stderr", seen)
+    calls = Terminal()
+    monkeypatch.setattr(sys, "stderr", calls)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     with progress_bar("explain [1] \x1b[31m", 300, show=True) as advance:
         advance(0.6)
-    assert "0.2%" in seen.getvalue()
-    assert "0/300" in seen.getvalue()
-    assert "explain [1] \\x1b[31m" in seen.getvalue()
+    assert "0.2%" in calls.getvalue()
+    assert "0/300" in calls.getvalue()
+    assert "explain [1] \\x1b[31m" in calls.getvalue()
 
 
 def test_a_dumb_terminal_has_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = Terminal()
-    monkeypatch.setattr(sys, "stderr", seen)
+    calls = Terminal()
+    monkeypatch.setattr(sys, "stderr", calls)
     monkeypatch.setenv("TERM", "dumb")
     with progress_bar("record", 2, show=True) as advance:
         advance(2)
-    assert seen.getvalue() == "record: 2 steps\n"
+    assert calls.getvalue() == "record: 2 steps\n"

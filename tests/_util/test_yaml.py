@@ -17,9 +17,9 @@ def nested(levels: int) -> str:
 
 
 def test_it_reads_yaml_1_2():
-    said = parse_yaml("a: no\nb: 1e-3\nc: [1, 2.5, null, true]\nd: 012\ne: 1:30\nf: {g: off}", "x")
-    assert said == {"a": "no", "b": 0.001, "c": [1, 2.5, None, True], "d": 12, "e": "1:30", "f": {"g": "off"}}
-    assert isinstance(said["b"], float)
+    message = parse_yaml("a: no\nb: 1e-3\nc: [1, 2.5, null, true]\nd: 012\ne: 1:30\nf: {g: off}", "x")
+    assert message == {"a": "no", "b": 0.001, "c": [1, 2.5, None, True], "d": 12, "e": "1:30", "f": {"g": "off"}}
+    assert isinstance(message["b"], float)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ class Part(Strict):
     width: float | None = None
 
 
-def known(name: str) -> str:
+def valid(name: str) -> str:
     raise ValueError(f"no name {name!r}; did you mean 'left'?" if name else "must be known")
 
 
@@ -110,7 +110,7 @@ class Whole(Strict):
     best: Part | None = None
     named: dict[str, Part] = {}
     side: Literal["left", "right"] = "left"
-    called: Annotated[str, AfterValidator(known)] = ""
+    called: Annotated[str, AfterValidator(valid)] = ""
     ends: Annotated[tuple[float, float], Field(strict=False)] = (0, 1)
     title: Annotated[str, Field(min_length=1)] = "x"
     listed: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (1,)
@@ -149,7 +149,7 @@ def test_all_faults_come_at_once_with_key_value_and_nearest_key():
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("count: 2.5", "count: must be a whole number, not 2.5"),
         ("count: '3'", "count: must be a whole number, not '3'"),
@@ -169,11 +169,11 @@ def test_all_faults_come_at_once_with_key_value_and_nearest_key():
         ("beside: {at: 2024-01-01}", "beside.at: must be a text, a number, true, false, null, a list or"),
     ],
 )
-def test_a_fault_is_said_in_plain_words_and_once(line, said):
+def test_a_fault_is_said_in_plain_words_and_once(line, message):
     with pytest.raises(ConfigError) as refusal:
         validate(Whole, {"count": 1} | parse_yaml(line, "x"), HERE)
-    assert str(refusal.value).startswith(f"whole.yaml: {said}")
-    assert "`key: value`s" in said or "beside" in said or str(refusal.value) == f"whole.yaml: {said}"
+    assert str(refusal.value).startswith(f"whole.yaml: {message}")
+    assert "`key: value`s" in message or "beside" in message or str(refusal.value) == f"whole.yaml: {message}"
 
 
 def test_one_fault_is_one_line():

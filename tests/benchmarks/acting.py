@@ -1,4 +1,4 @@
-"""What acting through a policy costs beside its bare network, and what the live wrapper adds to a step."""
+"""The overhead of acting through a policy over its bare network, and of the live wrapper over `env.step`."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def measure() -> list[Row]:
 
 
 def _noticing() -> Row:
-    """What it takes to see that nothing in the network was changed, hooked or replaced; asked at every call."""
+    """The cost of checking at every call that nothing in the network was changed, hooked or replaced."""
     policy = rltools.load_policy("lunarlander-ppo")
     observations = rltools.record(policy, episodes=1, max_steps=300).episode(0).observations[:16].copy()
     plan = policy._plan(policy.heads[0])
     assert plan is not None
     cases = {"act": lambda: policy.act(observations, Context()), "noticing": plan.holds}
     times = medians(cases, rounds=61, calls=200)
-    what = "lunarlander-ppo: noticing what was changed in the network, as a share of act, batch 16"
-    return Row(what, f"{times['noticing'] / times['act']:.1%}", "<= 5 %")
+    label = "lunarlander-ppo: noticing what was changed in the network, as a share of act, batch 16"
+    return Row(label, f"{times['noticing'] / times['act']:.1%}", "<= 5 %")
 
 
 def _bare(net: nn.Module, x: torch.Tensor) -> Callable[[], object]:

@@ -1,4 +1,4 @@
-"""Exact Shapley values of all actions at once."""
+"""Exact Shapley values of all actions."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def measure() -> list[Row]:
         theirs = exact(x[:4].numpy(), silent=True).values
     ours = shapley(score, x[:4], references=references).values.movedim(1, 2).numpy()
     a_state = times["ours"] / BATCH
-    what = "exact Shapley, 8 features, 4 actions, one reference"
+    label = "exact Shapley, 8 features, 4 actions, one reference"
     difference = f"largest difference {np.abs(ours - theirs).max():.0e}"
     return [
-        Row(f"{what}, batch {BATCH}: a state", f"{a_state * 1e3:.3f} ms", "<= 0.2 ms"),
-        Row(f"{what}: times its 256 forward passes", f"{times['ours'] / times['passes']:.2f} x", ""),
-        Row(f"{what}: faster than shap's Exact ({difference})", f"{times['exact'] / 4 / a_state:.0f} x", ">= 5 x"),
-        Row(f"{what}: faster than shap's KernelSHAP", f"{times['kernel'] / 4 / a_state:.0f} x", ">= 50 x"),
+        Row(f"{label}, batch {BATCH}: a state", f"{a_state * 1e3:.3f} ms", "<= 0.2 ms"),
+        Row(f"{label}: times its 256 forward passes", f"{times['ours'] / times['passes']:.2f} x", ""),
+        Row(f"{label}: faster than shap's Exact ({difference})", f"{times['exact'] / 4 / a_state:.0f} x", ">= 5 x"),
+        Row(f"{label}: faster than shap's KernelSHAP", f"{times['kernel'] / 4 / a_state:.0f} x", ">= 50 x"),
     ]

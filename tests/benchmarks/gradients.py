@@ -31,7 +31,7 @@ def measure() -> list[Row]:
 
 
 def _call(batch: int, most: float, calls: int) -> list[Row]:
-    """What a user calls, from the observations to the labeled array: encoding, deciding, checks and labels included."""
+    """The public function, from observations to the labeled array: with encoding, acting, checks and labels."""
     policy, net = mlp()
     x, context = states(policy, batch)
     observations, saliency, action = x.numpy().copy(), Saliency(net), context.action
@@ -46,9 +46,9 @@ def _call(batch: int, most: float, calls: int) -> list[Row]:
             cases["tdhook"] = theirs
         times = medians(cases, rounds=31, calls=calls)
     ratios = {name: f"{time / times['forward']:.2f} x" for name, time in times.items()}
-    what = f"rltools.attribute, gradient, MLP, batch {batch}: times a forward"
+    label = f"rltools.attribute, gradient, MLP, batch {batch}: times a forward"
     return [
-        Row(what, ratios["ours"], f"<= {most} x"),
+        Row(label, ratios["ours"], f"<= {most} x"),
         Row(f"Captum's Saliency and the choice of the action, batch {batch}: times a forward", ratios["captum"], ""),
         Row(f"TDHook's Saliency, hooked once, batch {batch}: times a forward", ratios.get("tdhook", ABSENT), ""),
     ]
@@ -69,11 +69,11 @@ def _chosen(kind: str, batch: int, calls: int) -> list[Row]:
     )
     theirs = saliency.attribute(leaf(x), target=action, abs=False)
     difference = float((gradient(score, x).values[:, 0] - theirs).abs().max() / theirs.abs().max())
-    what, most, least = f"gradient, {kind}, batch {batch}", *((2.0, 5.0) if kind == "MLP" else (4.5, 1.0))
+    label, most, least = f"gradient, {kind}, batch {batch}", *((2.0, 5.0) if kind == "MLP" else (4.5, 1.0))
     return [
-        Row(f"{what}: times a forward", f"{times['ours'] / times['forward']:.2f} x", f"<= {most} x"),
+        Row(f"{label}: times a forward", f"{times['ours'] / times['forward']:.2f} x", f"<= {most} x"),
         Row(
-            f"{what}: faster than Captum's Saliency, batched (largest difference {difference:.0e})",
+            f"{label}: faster than Captum's Saliency, batched (largest difference {difference:.0e})",
             f"{times['captum'] / times['ours']:.1f} x",
             f">= {least:g} x",
         ),
@@ -93,11 +93,11 @@ def _all() -> list[Row]:
 
         cases = {"forward": forward(net, x), "ours": lambda score=score, x=x: gradient(score, x), "captum": loop}
         times = medians(cases, rounds=rounds, calls=calls)
-        what = f"Jacobian, {actions} actions, {kind}, batch {batch}"
-        rows.append(Row(f"{what}: times a forward", f"{times['ours'] / times['forward']:.2f} x", f"<= {most} x"))
+        label = f"Jacobian, {actions} actions, {kind}, batch {batch}"
+        rows.append(Row(f"{label}: times a forward", f"{times['ours'] / times['forward']:.2f} x", f"<= {most} x"))
         rows.append(
             Row(
-                f"{what}: faster than Captum's loop over targets",
+                f"{label}: faster than Captum's loop over targets",
                 f"{times['captum'] / times['ours']:.1f} x",
                 ">= 10 x" if kind == "MLP" else "",
             )

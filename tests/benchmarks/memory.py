@@ -1,4 +1,4 @@
-"""Peak memory: a recorded episode of a million steps, and every method on many states. Each in a process of its own."""
+"""Peak memory: a recorded episode of a million steps, and every method on many states. Each in its own process."""
 
 from __future__ import annotations
 
@@ -117,11 +117,11 @@ FRAMES = {
     "sampled_shapley": 32,
     "smooth_grad": 32,
 }
-"""How many frames each method is given: what it holds does not depend on how many, but for the result."""
+"""Frames for each method: apart from the result, its memory does not depend on their number."""
 
 
 def measure() -> list[Row]:
-    """MiB above what the imports, the model and the states took."""
+    """MiB in addition to the imports, the model and the observations."""
     rows = [Row("record + explain 1,000,000 steps: memory above the imports", f"{_peak(RECORD):.0f} MB", "<= 300 MB")]
     with tempfile.TemporaryDirectory() as folder:
         _run(LONG, folder, "1000000")
@@ -137,8 +137,8 @@ def measure() -> list[Row]:
     for name, count in FRAMES.items():
         grouped = ", groups='summary'" if "groups" in find_method(name).defaults else ""
         peak = _peak(ATTRIBUTE.format(here=here, net="nature_cnn", rows=count, method=name, more=grouped))
-        what = f"{name}, {count:,} frames of 4x84x84: memory above model and states"
-        rows.append(Row(what, f"{peak:.0f} MB", "<= 1500 MB"))
+        label = f"{name}, {count:,} frames of 4x84x84: memory above model and states"
+        rows.append(Row(label, f"{peak:.0f} MB", "<= 1500 MB"))
     return rows
 
 

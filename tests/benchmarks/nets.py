@@ -1,4 +1,4 @@
-"""The two networks that everything is measured on, and what their rows need."""
+"""The two networks that are measured, with observations and contexts for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rltools.targets import PolicyTargetFunction, make_target_function, parse_ta
 
 
 def mlp() -> tuple[rltools.TorchPolicy, nn.Module]:
-    """lunarlander-ppo, 8-64-64-4 with tanh, and its layers as a module of their own."""
+    """lunarlander-ppo, 8-64-64-4 with tanh, and its layers as a separate module."""
     policy = rltools.load_policy("lunarlander-ppo")
     return policy, nn.Sequential(*policy.module.mlp_extractor.policy_net, policy.module.action_net).eval()
 
@@ -32,7 +32,7 @@ def nature_cnn() -> tuple[rltools.TorchPolicy, nn.Module]:
 
 
 def states(policy: rltools.TorchPolicy, batch: int) -> tuple[Tensor, Context]:
-    """Rows, and the actions that the policy chooses there."""
+    """Random observations, and a context with the actions that the policy chooses in them."""
     shape = policy.features.shape
     x = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
     if len(shape) == 1:
@@ -41,7 +41,7 @@ def states(policy: rltools.TorchPolicy, batch: int) -> tuple[Tensor, Context]:
 
 
 def score_of(policy: rltools.TorchPolicy, target: str, context: Context) -> PolicyTargetFunction:
-    """The score of rows with this context."""
+    """The target function of a policy for rows with this context."""
     return make_target_function(policy, parse_target(target, policy), context)
 
 
@@ -56,7 +56,7 @@ def forward(net: nn.Module, x: Tensor) -> Callable[[], object]:
 
 
 def leaf(x: Tensor) -> Tensor:
-    """What Captum takes: a copy that requires a gradient."""
+    """A copy that requires a gradient, as Captum needs it."""
     return x.clone().requires_grad_()
 
 

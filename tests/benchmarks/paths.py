@@ -21,7 +21,7 @@ EXACT = 500  # nodes
 
 
 def measure() -> list[Row]:
-    """MLP, batch 256, one reference: with as few nodes as are as accurate as Captum's default."""
+    """MLP, batch 256, one reference, with the fewest nodes that are as accurate as Captum's default."""
     return [
         _row("random weights", *_random(), nodes=12, bar=">= 20 x"),
         _row("lunarlander-ppo, whose weights are larger", *mlp(), nodes=24, bar=""),
@@ -31,7 +31,7 @@ def measure() -> list[Row]:
 
 
 def _own_passes() -> Row:
-    """What a user calls, against the passes through the network that it makes and nothing else."""
+    """The public function against just the passes through the network that it makes."""
     policy, _ = mlp()
     observations = states(policy, 256)[0].numpy().copy()
     references = states(policy, 8)[0].numpy() * 0.5
@@ -49,26 +49,26 @@ def _own_passes() -> Row:
 
 
 def _passes(policy: rltools.TorchPolicy, call: Callable[[], object]) -> Callable[[], object]:
-    """The passes that a call makes, forward alone or forward and back, over as many rows each."""
-    name, made = policy.heads[0], []
+    """The passes of a call, forward or forward and backward, each with its number of rows."""
+    name, created = policy.heads[0], []
     vjp, head = policy.vjp, policy.head
 
     def pulling(name: str, x: Tensor, context: object) -> object:
-        number = len(made)
-        made.append((False, len(x)))
+        number = len(created)
+        created.append((False, len(x)))
         pulled = vjp(name, x, context)
         if pulled is None:
             return None
         output, back = pulled
 
         def going_back(g: Tensor) -> Tensor:
-            made[number] = True, len(x)  # the pass that decides goes forward only
+            created[number] = True, len(x)  # the pass that decides goes forward only
             return back(g)
 
         return output, going_back
 
     def scoring(name: str, x: Tensor, context: object) -> Tensor:
-        made.append((False, len(x)))
+        created.append((False, len(x)))
         return head(name, x, context)
 
     policy.vjp, policy.head = pulling, scoring
@@ -78,10 +78,10 @@ def _passes(policy: rltools.TorchPolicy, call: Callable[[], object]) -> Callable
         del policy.vjp, policy.head
     plan, width = policy._plan(name), len(policy.action_names)
     assert plan is not None
-    rows = {count: (torch.randn(count, policy.features.size), torch.randn(count, width)) for _, count in made}
+    rows = {count: (torch.randn(count, policy.features.size), torch.randn(count, width)) for _, count in created}
 
     def run() -> None:
-        for back_too, count in made:
+        for back_too, count in created:
             x, g = rows[count]
             if back_too:
                 plan.vjp(x)[1](g)
@@ -97,9 +97,9 @@ def _tdhook() -> Row:
     policy, net = mlp()
     x, context = states(policy, 256)
     references, score = torch.full((1, 8), 0.1), score_of(policy, "logit:chosen", context)
-    what = "integrated gradients, MLP, lunarlander-ppo, batch 256, 50 nodes"
+    label = "integrated gradients, MLP, lunarlander-ppo, batch 256, 50 nodes"
     if not has_tdhook():
-        return Row(f"{what}: faster than TDHook", ABSENT, "")
+        return Row(f"{label}: faster than TDHook", ABSENT, "")
     with tdhook_integrated(net, x, context.action, references, multiply=True) as theirs:
 
         def ours() -> Tensor:
@@ -110,7 +110,7 @@ def _tdhook() -> Row:
     with tdhook_integrated(net, x, context.action, references, multiply=False) as without:
         factor = float((without() * (x - references) - ours()).abs().max())
     return Row(
-        f"{what}: faster than TDHook (largest difference {difference:.0e}; its default leaves out x - baseline, "
+        f"{label}: faster than TDHook (largest difference {difference:.0e}; its default leaves out x - baseline, "
         f"multiplied by which it differs by {factor:.0e})",
         f"{times['tdhook'] / times['ours']:.1f} x",
         "",
@@ -123,7 +123,7 @@ def _random() -> tuple[rltools.TorchPolicy, nn.Module]:
     return rltools.TorchPolicy(net, Box(-1, 1, (8,), np.float32), Discrete(4)), net
 
 
-def _row(which: str, policy: rltools.TorchPolicy, net: nn.Module, *, nodes: int, bar: str) -> Row:
+def _row(index: str, policy: rltools.TorchPolicy, net: nn.Module, *, nodes: int, bar: str) -> Row:
     x, context = states(policy, 256)
     references = torch.full((1, 8), 0.1)
     score, theirs = score_of(policy, "logit:chosen", context), IntegratedGradients(net)
@@ -138,7 +138,7 @@ def _row(which: str, policy: rltools.TorchPolicy, net: nn.Module, *, nodes: int,
     exact = captum(EXACT)
     errors = [float((values - exact).abs().max()) for values in (ours(), captum())]
     return Row(
-        f"integrated gradients, MLP, {which}, batch 256, {nodes} nodes (error {errors[0]:.0e}): faster than Captum's "
+        f"integrated gradients, MLP, {index}, batch 256, {nodes} nodes (error {errors[0]:.0e}): faster than Captum's "
         f"default ({errors[1]:.0e})",
         f"{times['captum'] / times['ours']:.1f} x",
         bar,

@@ -1,4 +1,4 @@
-"""TDHook as a peer, where it is installed: its whole call, as its own examples make it."""
+"""TDHook as a peer, if it is installed: a complete call, as in its own examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ABSENT = "TDHook is not installed: pip install tdhook==0.3.*"
 
 
 def has_tdhook() -> bool:
-    """Whether it can be measured."""
+    """Whether TDHook can be imported."""
     return find_spec("tdhook") is not None
 
 
@@ -51,8 +51,8 @@ def tdhook_integrated(
         label, baseline = action[:, None], references.expand_as(x)
 
         def call() -> Tensor:
-            given = {"input": x.clone(), "label": label, ("baseline", "input"): baseline.clone()}
-            return hooked(TensorDict(given, batch_size=[len(x)]))["attr", "input"].detach()
+            arguments = {"input": x.clone(), "label": label, ("baseline", "input"): baseline.clone()}
+            return hooked(TensorDict(arguments, batch_size=[len(x)]))["attr", "input"].detach()
 
         yield call
 

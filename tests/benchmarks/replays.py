@@ -1,4 +1,4 @@
-"""Replay pages in Chromium: how much they weigh, how soon they are open, how fast they scrub."""
+"""Replay pages in Chromium: their size, the time until they are open, and the speed of scrubbing."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def measure() -> list[Row]:
         if program is None:
             return [*rows, Row("replays in a browser", "no Chromium is installed", "")]
         browser = _browser(program, folder / "profile")
-        for what, page in (("1,000 steps with frames", framed), ("10,000 steps", _long(folder))):
+        for label, page in (("1,000 steps with frames", framed), ("10,000 steps", _long(folder))):
             opened = []
             for _ in range(ROUNDS):
                 browser.open(page)
                 opened.append(browser.run(OPENED) / 1000)
             rate, spent = browser.run(SCRUB)
             rows += [
-                Row(f"replay of {what}: opens in", f"{sorted(opened)[ROUNDS // 2]:.2f} s", "< 1 s"),
-                Row(f"replay of {what}: scrubs at ({spent:.1f} ms of work a step)", f"{rate:.0f} /s", ">= 30 /s"),
+                Row(f"replay of {label}: opens in", f"{sorted(opened)[ROUNDS // 2]:.2f} s", "< 1 s"),
+                Row(f"replay of {label}: scrubs at ({spent:.1f} ms of work a step)", f"{rate:.0f} /s", ">= 30 /s"),
             ]
         browser.close()
     return rows

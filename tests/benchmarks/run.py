@@ -1,4 +1,4 @@
-"""Every benchmark, as one table."""
+"""Runs the benchmarks and prints them as one table."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rich.table import Table
 
 
 def main() -> None:
-    """Measure what is named on the command line, or everything here."""
+    """Run the benchmarks named on the command line, or all of them."""
     torch.set_num_threads(1)
     here = Path(__file__).parent
     names = sys.argv[1:] or sorted(
         path.stem for path in here.glob("*.py") if path.stem not in ("nets", "peers", "run", "timing")
     )
-    table = Table("what", "figure", "bar")
+    table = Table("benchmark", "figure", "bar")
     for name in track(names, "benchmarks", console=Console(stderr=True)):
         for row in import_module(name).measure():
-            table.add_row(row.what, row.figure, row.bar)
+            table.add_row(row.label, row.figure, row.bar)
     Console(width=150).print(table)
 
 

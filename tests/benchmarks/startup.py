@@ -1,4 +1,4 @@
-"""How soon the command answers."""
+"""The start-up time of the command line."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from rltools.explanation.batches import explained_rows
 from rltools.targets import parse_target
 
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
-"""Ends with whoever started it, also where that is killed."""
+"""A busy program that ends with the process that started it, even if that is killed."""
 
 
 def measure() -> list[Row]:
@@ -39,7 +39,7 @@ def measure() -> list[Row]:
 
 @contextmanager
 def busy(programs: int) -> Iterator[None]:
-    """So many other programs compute meanwhile."""
+    """Run this many busy programs inside the block."""
     running = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(programs)]
     try:
         yield
@@ -49,11 +49,11 @@ def busy(programs: int) -> Iterator[None]:
             program.wait()
 
 
-def _rows(what: str, explain: Callable[[int | None], object]) -> list[Row]:
+def _rows(label: str, explain: Callable[[int | None], object]) -> list[Row]:
     several = torch.get_num_threads()
     cases = {"default": None, "one": 1, "several": several}
     times = medians({name: partial(explain, threads) for name, threads in cases.items()}, rounds=5)
-    name = f"exact Shapley of {what} beside two busy programs"
+    name = f"exact Shapley of {label} beside two busy programs"
     return [
         Row(f"{name}: default, times one thread", f"{times['default'] / times['one']:.2f} x", "<= 1.3 x"),
         Row(f"{name}: {several} threads, times one", f"{times['several'] / times['one']:.2f} x", ""),

@@ -1,4 +1,4 @@
-"""Interleaved medians: every case once a round, so that a slow moment of the machine hits all of them."""
+"""Median times of cases that take turns, so that a slow moment of the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from time import perf_counter
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what was measured, the figure, and the bar it is held against."""
+    """A line of the table: the label of the benchmark, its figure, and the bar that the figure must meet."""
 
-    what: str
+    label: str
     figure: str
     bar: str
 
@@ -27,4 +27,4 @@ def medians(cases: Mapping[str, Callable[[], object]], rounds: int, calls: int =
                 call()
             if round_:
                 times[name].append((perf_counter() - start) / calls)
-    return {name: median(found) for name, found in times.items()}
+    return {name: median(seconds) for name, seconds in times.items()}

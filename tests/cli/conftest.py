@@ -106,8 +106,8 @@ def rltools(
         out, err = capsys.readouterr()
         assert "Traceback" not in err
         working = ("record ", "explain ", "draw ", "video of ")
-        said = [line for line in err.splitlines() if line.strip() and not line.startswith(working)]
-        return CommandResult(int(ended.value.code or 0), out, "\n".join(said))
+        message = [line for line in err.splitlines() if line.strip() and not line.startswith(working)]
+        return CommandResult(int(ended.value.code or 0), out, "\n".join(message))
 
     return run
 

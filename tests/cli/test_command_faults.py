@@ -20,7 +20,7 @@ from rltools.recording.parquet import read_columns
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("analyze", "cartpole-poo"), "did you mean 'cartpole-ppo'"),
         (("analyze", "gone.zip"), "there is nothing at gone.zip"),
@@ -49,17 +49,17 @@ from rltools.recording.parquet import read_columns
         (("run", "cartpole", "episodes=2", "episodes=3"), "episodes is changed twice"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_it_and_nothing_is_made(rltools, project, arguments, said):
+def test_a_mistake_is_one_line_that_names_it_and_nothing_is_made(rltools, project, arguments, message):
     ran = rltools(*arguments)
     assert ran.code == 1
-    assert said in ran.fault
+    assert message in ran.fault
     assert sorted(path.name for path in project.iterdir() if path.name != "__pycache__") == ["poles.py"]
 
 
-@pytest.mark.parametrize("said", ["line one\nline two", ""])
-def test_an_unexpected_fault_is_one_line_too(rltools, monkeypatch, said):
+@pytest.mark.parametrize("message", ["line one\nline two", ""])
+def test_an_unexpected_fault_is_one_line_too(rltools, monkeypatch, message):
     def fail(_):
-        raise LookupError(said)
+        raise LookupError(message)
 
     monkeypatch.setattr("rltools.cli.commands.list.listing", fail)
     ran = rltools("list")
@@ -82,11 +82,11 @@ def test_an_environment_that_gives_nan_ends_the_command_and_what_came_before_is_
     assert ran.code == 1
     assert "'obs[2]' is nan after 7 steps" in ran.fault
     assert "Three in a row" in ran.fault
-    kept = open_recording("r").outcomes()
-    assert [(outcome.ended, outcome.steps) for outcome in kept] == [("fault", 7)] * len(kept)
-    shown = rltools("inspect", "r")
-    assert shown.code == 0
-    assert "'obs[2]' is nan after 7 steps" in shown.out
+    remaining = open_recording("r").outcomes()
+    assert [(outcome.ended, outcome.steps) for outcome in remaining] == [("fault", 7)] * len(remaining)
+    printed = rltools("inspect", "r")
+    assert printed.code == 0
+    assert "'obs[2]' is nan after 7 steps" in printed.out
 
 
 def test_an_environment_that_raises_ends_the_command_without_a_page(rltools):
@@ -100,8 +100,8 @@ def test_an_environment_that_raises_ends_the_command_without_a_page(rltools):
 
 
 def test_an_unreadable_model_is_named_and_not_used(rltools, project):
-    whole = find_content("agents", "cartpole-ppo") / "model.zip"
-    for name, content in {"cut.zip": whole.read_bytes()[:20_000], "empty.zip": b"", "text.zip": b"no zip"}.items():
+    complete = find_content("agents", "cartpole-ppo") / "model.zip"
+    for name, content in {"cut.zip": complete.read_bytes()[:20_000], "empty.zip": b"", "text.zip": b"no zip"}.items():
         (project / name).write_bytes(content)
         for arguments in (("analyze", name), ("inspect", name)):
             ran = rltools(*arguments)
@@ -134,31 +134,31 @@ def test_damage_is_named_by_inspect_and_the_rest_is_shown(rltools, short):
 
 def test_a_recording_of_a_newer_format_or_without_sense_is_refused(rltools, short):
     path = short / "recording.json"
-    for changes, said in (({"format": 99}, "update rltools"), ({"format": 1, "policy": ...}, "recording.json")):
+    for changes, message in (({"format": 99}, "update rltools"), ({"format": 1, "policy": ...}, "recording.json")):
         header = json.loads(path.read_text()) | changes
         path.write_text(json.dumps({key: value for key, value in header.items() if value is not ...}))
         ran = rltools("inspect", short)
         assert ran.code == 1
-        assert said in ran.fault
+        assert message in ran.fault
     path.write_text("{")
     assert "not readable JSON" in rltools("inspect", short).fault
 
 
 def test_other_settings_are_refused_until_replaced(rltools, short):
-    given = ("--env", "ShortPole-v0", "--import", "poles", "--episodes", "2", "--out", short)
+    values = ("--env", "ShortPole-v0", "--import", "poles", "--episodes", "2", "--out", short)
     before = [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))]
-    other = rltools("record", "cartpole-ppo", *given, "--seed", "7")
+    other = rltools("record", "cartpole-ppo", *values, "--seed", "7")
     assert other.code == 1
     assert "seed 0 there and 7 asked for" in other.fault
     assert "--overwrite" in other.fault
-    assert rltools("record", "cartpole-ppo", *given).code == 0
+    assert rltools("record", "cartpole-ppo", *values).code == 0
     assert [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))] == before
-    assert rltools("record", "cartpole-ppo", *given, "--seed", "7", "--overwrite").code == 0
+    assert rltools("record", "cartpole-ppo", *values, "--seed", "7", "--overwrite").code == 0
     assert open_recording(short).header.seed == 7
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; it can end in"),
         (("plot", "short", "importance", "--out", "x"), "it can end in"),
@@ -183,14 +183,14 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("export", "short", "--out", "short/recording.json"), "write short/recording.html"),
     ],
 )
-def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said):
+def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, message):
     ran = rltools(*arguments)
     assert ran.code == 1
-    assert said in ran.fault
+    assert message in ran.fault
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ("seed=2", "--set seed=2: seed is an option of its own; write --seed 2"),
         ("every=3", "write --every 3"),
@@ -216,16 +216,16 @@ def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, said
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_setting_that_a_method_cannot_have_is_one_line(rltools, short, setting, said):
+def test_a_setting_that_a_method_cannot_have_is_one_line(rltools, short, setting, message):
     ran = rltools("explain", short, "cartpole-ppo", "--method", "sampled_shapley", "--set", setting)
     assert ran.code == 1
-    assert said in ran.fault
-    assert {asked.method for asked in open_recording(short).specs.values()} == {"gradient"}
+    assert message in ran.fault
+    assert {query.method for query in open_recording(short).specs.values()} == {"gradient"}
 
 
 def test_a_setting_twice_is_one_line(rltools, short):
-    given = ("explain", short, "cartpole-ppo", "--method", "sampled_shapley")
-    ran = rltools(*given, "--set", "permutations=2", "--set", "permutations=3")
+    values = ("explain", short, "cartpole-ppo", "--method", "sampled_shapley")
+    ran = rltools(*values, "--set", "permutations=2", "--set", "permutations=3")
     assert "--set gives permutations twice, as 2 and as '3'" in ran.fault
 
 
@@ -289,14 +289,14 @@ def test_ctrl_c_says_what_is_saved_and_leaves_only_whole_episodes(tmp_path):
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
-    said = [line for line in err.splitlines() if line.startswith("rltools: ")]
-    assert len(said) == 1
-    assert "every finished episode is saved" in said[0]
+    message = [line for line in err.splitlines() if line.startswith("rltools: ")]
+    assert len(message) == 1
+    assert "every finished episode is saved" in message[0]
     assert "Traceback" not in err
     assert out == ""
-    kept = sorted((tmp_path / "run" / "episodes").iterdir())
-    assert kept
-    assert all(path.suffix == ".parquet" and len(read_columns(path)["reward"]) == 500 for path in kept)
+    remaining = sorted((tmp_path / "run" / "episodes").iterdir())
+    assert remaining
+    assert all(path.suffix == ".parquet" and len(read_columns(path)["reward"]) == 500 for path in remaining)
 
 
 def test_output_that_nobody_reads_is_no_fault():

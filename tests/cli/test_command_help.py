@@ -28,9 +28,9 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_the_commands_help_loads_nothing_heavy():
-    found = loaded_by(f"{HELP}\ntry: main()\nexcept SystemExit: pass")
-    assert "typer" in found
-    assert not found & (HEAVY | {"numpy", "pydantic"})
+    result = loaded_by(f"{HELP}\ntry: main()\nexcept SystemExit: pass")
+    assert "typer" in result
+    assert not result & (HEAVY | {"numpy", "pydantic"})
 
 
 def test_the_help_names_every_command(rltools):
@@ -56,9 +56,9 @@ def test_the_version_is_said(rltools):
 def test_the_help_of_run_lists_the_keys_of_an_experiment(rltools):
     from rltools.experiments import Experiment
 
-    shown = rltools("run", "--help").out
+    printed = rltools("run", "--help").out
     for key in Experiment.model_fields:
-        assert f"{key}: " in shown
+        assert f"{key}: " in printed
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_the_help_of_run_lists_the_keys_of_an_experiment(rltools):
 )
 def test_the_help_says_what_holds_where_an_option_is_not_given(rltools, command, options):
     blocks = re.split(r"--(?=[a-z])", rltools(command, "--help").out.partition("Options")[2])
-    found = {block.split()[0] for block in blocks[1:] if "[default: " in block}
-    assert options <= found
+    result = {block.split()[0] for block in blocks[1:] if "[default: " in block}
+    assert options <= result
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -84,9 +84,9 @@ def test_the_help_of_a_command_has_an_example_of_it(rltools, command):
     assert f"Example: rltools {command}" in " ".join(ran.out.split())
 
 
-def example_of(shown):
+def example_of(printed):
     """What a command's help says to type, whose lines are broken anywhere."""
-    text = " ".join(shown.partition("Example: ")[2].split())
+    text = " ".join(printed.partition("Example: ")[2].split())
     return shlex.split(text.partition(" Keys of")[0])[1:]
 
 
@@ -122,16 +122,16 @@ def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
     scripts_only = {"num_envs", "deterministic"}
     for command, function in functions.items():
         # Boxes and broken lines are how it is drawn.
-        shown = " ".join(re.sub("[│╭╮╰╯─]", " ", rltools(command, "--help").out).split())
+        printed = " ".join(re.sub("[│╭╮╰╯─]", " ", rltools(command, "--help").out).split())
         for name, parameter in inspect.signature(function).parameters.items():
             default = parameter.default
             if name in scripts_only or not default or default in (parameter.empty, True):
                 continue
-            block = re.split(r" --(?=[a-z])", shown.partition(f"--{name} ")[2])[0]
+            block = re.split(r" --(?=[a-z])", printed.partition(f"--{name} ")[2])[0]
             assert f"[default: {default}]" in block, (command, name, block)
     explained, analyzed = (" ".join(rltools(name, "--help").out.split()) for name in ("explain", "analyze"))
-    for shown, count in ((explained, VISITED), (analyzed, COMPARED)):
-        block = re.split(r" --(?=[a-z])", shown.partition("--references ")[2])[0]
+    for printed, count in ((explained, VISITED), (analyzed, COMPARED)):
+        block = re.split(r" --(?=[a-z])", printed.partition("--references ")[2])[0]
         assert f"default: ({count})]" in block
     assert f"shapley up to {EXACT_FEATURES} features" in " ".join(analyzed.replace("│", " ").split())
 
@@ -151,7 +151,7 @@ def test_both_ways_to_call_it_are_the_same_command():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("lst",), "'lst'"),
         (("analyze",), "Missing argument"),
@@ -165,9 +165,9 @@ def test_both_ways_to_call_it_are_the_same_command():
         (("replay", "runs/x", "first"), "'episode'"),
     ],
 )
-def test_wrong_usage_is_one_line_that_leads_to_the_help(rltools, arguments, said):
+def test_wrong_usage_is_one_line_that_leads_to_the_help(rltools, arguments, message):
     ran = rltools(*arguments)
     assert ran.code == 2
-    assert said in ran.fault
+    assert message in ran.fault
     where = f"rltools {arguments[0]}" if len(arguments) > 1 or arguments[0] == "analyze" else "rltools"
     assert ran.fault.endswith(f" See `{where} --help`")

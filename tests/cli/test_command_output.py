@@ -43,9 +43,9 @@ def test_the_names_of_an_agent_reach_no_terminal_while_it_acts(
     ran = rltools("record", "mine", "--env", "ShortPole-v0", "--import", "poles", "--episodes", "1", "--out", "short")
     assert ran.code == 0, ran.err
     assert not OBEYED.search(ran.out + ran.err)
-    shown = rltools("inspect", "short").out
-    assert not OBEYED.search(shown)
-    assert r"policy       name\x1b[2J" in shown
+    printed = rltools("inspect", "short").out
+    assert not OBEYED.search(printed)
+    assert r"policy       name\x1b[2J" in printed
 
 
 def test_hostile_keys_and_values_of_a_card_are_text_in_errors(rltools: Any, agent: Path) -> None:

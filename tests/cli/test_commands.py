@@ -33,7 +33,7 @@ def test_a_users_own_model_in_an_environment_of_their_own_module(rltools, projec
     assert "Open here/index.html" in ran.out
     recording = open_recording("here")
     assert recording.header.environment_id == "ShortPole-v0"
-    assert {asked.method for asked in recording.specs.values()} == {"gradient", "shapley", "decision_change"}
+    assert {query.method for query in recording.specs.values()} == {"gradient", "shapley", "decision_change"}
     assert "<script" not in (project / "here" / "index.html").read_text()
 
 
@@ -62,8 +62,8 @@ def test_the_line_about_a_recording_counts_the_episodes_that_can_be_read(rltools
 def test_without_out_a_model_without_a_card_goes_by_its_place_and_its_content(rltools, project, saved):
     (project / "first").mkdir()
     (project / "first" / "best_model.zip").write_bytes(saved.read_bytes())
-    given = ("--env", "ShortPole-v0", *POLES, "--episodes", "1")
-    ran = rltools("record", "first/best_model.zip", *given)
+    inputs = ("--env", "ShortPole-v0", *POLES, "--episodes", "1")
+    ran = rltools("record", "first/best_model.zip", *inputs)
     assert ran.code == 0, ran.err
     assert "1 episode, 12 steps" in ran.out
     (folder,) = (project / "runs").iterdir()
@@ -71,8 +71,8 @@ def test_without_out_a_model_without_a_card_goes_by_its_place_and_its_content(rl
 
 
 def test_a_page_without_pictures_and_the_command_that_makes_it(rltools, project):
-    given = ("--env", "ShortPole-v0", *POLES, "--episodes", "2", "--out", "here", "--references", "3", "--no-frames")
-    ran = rltools("analyze", "cartpole-ppo", *given)
+    inputs = ("--env", "ShortPole-v0", *POLES, "--episodes", "2", "--out", "here", "--references", "3", "--no-frames")
+    ran = rltools("analyze", "cartpole-ppo", *inputs)
     assert ran.code == 0, ran.err
     assert ran.err == ""
     assert open_recording("here").frames(0) is None
@@ -109,17 +109,17 @@ def test_a_replay_is_drawn_now_where_it_was_not(rltools, short, project):
 
 
 def test_pictures_that_are_kept_are_left_out_where_none_are_wanted(rltools, project):
-    given = ("cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--out", "r")
-    assert rltools("record", *given, "--frames").code == 0
-    assert rltools("analyze", *given, "--method", "gradient", "--no-frames").code == 0
+    inputs = ("cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--out", "r")
+    assert rltools("record", *inputs, "--frames").code == 0
+    assert rltools("analyze", *inputs, "--method", "gradient", "--no-frames").code == 0
     pages = [Path("r/index.html"), Path("r/replays/episode-000000.html")]
     assert not [page for page in pages if "data:image/webp" in page.read_text()]
     assert "--no-frames" in pages[0].read_text()
     assert rltools("replay", "r", "0", "--no-frames", "--out", "plain.html").code == 0
     assert rltools("replay", "r", "0", "--out", "drawn.html").code == 0
     assert rltools("replay", "r", "0", "--no-frames", "--beside", "r", "--out", "pair.html").code == 0
-    shown = {name: "data:image/webp" in Path(f"{name}.html").read_text() for name in ("plain", "drawn", "pair")}
-    assert shown == {"plain": False, "drawn": True, "pair": False}
+    printed = {name: "data:image/webp" in Path(f"{name}.html").read_text() for name in ("plain", "drawn", "pair")}
+    assert printed == {"plain": False, "drawn": True, "pair": False}
     assert len(open_recording("r").frames(0)) == 12, "and kept all the same"
 
 
@@ -132,7 +132,7 @@ def test_frames_are_kept_where_they_are_asked_for(rltools):
 
 
 @pytest.mark.parametrize(
-    ("target", "kept"),
+    ("target", "remaining"),
     [
         (None, "centered:chosen"),
         ("logit:push left", "logit:push left"),
@@ -140,12 +140,12 @@ def test_frames_are_kept_where_they_are_asked_for(rltools):
         (" value", "value"),
     ],
 )
-def test_a_target_is_explained_however_it_is_written(rltools, short, target, kept):
-    given = () if target is None else ("--target", target)
-    ran = rltools("explain", short, "cartpole-ppo", "--method", "input_x_gradient", *given)
+def test_a_target_is_explained_however_it_is_written(rltools, short, target, remaining):
+    inputs = () if target is None else ("--target", target)
+    ran = rltools("explain", short, "cartpole-ppo", "--method", "input_x_gradient", *inputs)
     assert ran.code == 0
-    assert f"(input_x_gradient, {kept})" in ran.out
-    values = open_recording(short).attribution("input_x_gradient", kept).values
+    assert f"(input_x_gradient, {remaining})" in ran.out
+    values = open_recording(short).attribution("input_x_gradient", remaining).values
     assert values.shape == (24, 1, 4)
     assert np.isfinite(values).all()
 
@@ -191,7 +191,7 @@ def test_an_episode_is_filmed(rltools, short, project):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("0", "1", "--video", "x.gif"), "--video shows one episode, and 2 are given"),
         (("0", "--video", "x.gif", "--beside", "short"), "--video shows one agent"),
@@ -200,11 +200,11 @@ def test_an_episode_is_filmed(rltools, short, project):
         (("0", "--speed", "2"), "--speed is for a --video"),
     ],
 )
-def test_what_a_video_cannot_be_is_said(rltools, short, project, arguments, said):
+def test_what_a_video_cannot_be_is_said(rltools, short, project, arguments, message):
     before = set(project.rglob("*"))
     ran = rltools("replay", short, *arguments)
     assert ran.code == 1
-    assert said in ran.err
+    assert message in ran.err
     assert set(project.rglob("*")) == before
 
 
@@ -225,11 +225,11 @@ def test_statistics_of_observations_are_given_or_denied_by_name(rltools, project
     wrapped = VecNormalize(DummyVecEnv([CartPoleEnv]))
     wrapped.obs_rms.mean[:] = 3.0
     wrapped.save(str(project / "vecnormalize.pkl"))
-    given = ("record", saved, "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--out")
+    inputs = ("record", saved, "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--out")
     scores = {}
-    for asked in ("vecnormalize.pkl", "none"):
-        assert rltools(*given, asked[:4], "--normalize", asked).code == 0
-        scores[asked] = open_recording(asked[:4]).episode(0).scores[0]
+    for query in ("vecnormalize.pkl", "none"):
+        assert rltools(*inputs, query[:4], "--normalize", query).code == 0
+        scores[query] = open_recording(query[:4]).episode(0).scores[0]
     assert not np.allclose(scores["none"], scores["vecnormalize.pkl"])
 
 
@@ -249,12 +249,12 @@ def test_list_shows_a_line_for_everything_and_the_users_own_first(rltools, proje
     (project / "experiments" / "mine.yaml").write_text("description: my question\nagents: [cartpole-ppo]\nmethods: [x]")
     (project / "agents" / "broken").mkdir(parents=True)
     (project / "agents" / "broken" / "agent.yaml").write_text("name: broken")
-    shown = rltools("list").out
+    printed = rltools("list").out
     for word in ("cartpole-ppo", "LunarLander-v3", "shapley", "beeswarm"):
-        assert word in shown
-    assert not re.search(r"\b1 (actions|features)", shown)
-    assert re.search(r"mine +cannot be read: .*no method 'x'", shown)
-    assert re.search(r"broken +cannot be read", shown)
+        assert word in printed
+    assert not re.search(r"\b1 (actions|features)", printed)
+    assert re.search(r"mine +cannot be read: .*no method 'x'", printed)
+    assert re.search(r"broken +cannot be read", printed)
     assert "cartpole-ppo" in rltools("list", "agents").out
     assert "shapley" not in rltools("list", "agents").out
 

@@ -186,7 +186,7 @@ def raising(error: BaseException) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (OSError(errno.EIO, "Input/output error", "/data/runs"), "cannot use /data/runs: Input/output error"),
         (
@@ -199,7 +199,7 @@ def raising(error: BaseException) -> Callable[[], object]:
     ],
 )
 def test_what_the_system_refuses_is_one_line(
-    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    error: OSError, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     code = (
         f"import rltools.cli\ndef run():\n    raise {type(error).__name__}{error.args!r}\n"
@@ -214,7 +214,7 @@ def test_what_the_system_refuses_is_one_line(
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(f"rltools: {said}")
+    assert done.stderr.startswith(f"rltools: {message}")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -231,7 +231,7 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "said"),
+    ("line", "code", "message"),
     [
         ("$RLTOOLS list plots > /dev/full", 1, "rltools: cannot write the output: No space left on device"),
         ("$RLTOOLS list plots >&-", 0, ""),
@@ -245,11 +245,11 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("$RLTOOLS plot $'run\\xff' importance", 1, "rltools: no recording in run\\udcff"),
     ],
 )
-def test_odd_streams_and_places(line: str, code: int, said: str, tmp_path: Path) -> None:
+def test_odd_streams_and_places(line: str, code: int, message: str, tmp_path: Path) -> None:
     done = shell(line, tmp_path)
     assert done.returncode == code, done.stderr
-    assert done.stderr.startswith(said)
-    assert len(done.stderr.splitlines()) == bool(said), done.stderr
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == bool(message), done.stderr
     assert "Traceback" not in done.stderr
 
 

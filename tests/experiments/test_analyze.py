@@ -40,7 +40,7 @@ def files(folder):
 
 
 def test_the_folder_holds_what_the_page_shows(analyzed):
-    made, folder = analyzed
+    created, folder = analyzed
     slugs = {re.sub("-[0-9a-f]{8}/", "/", name) for name in files(folder)}
     explained = (
         "gradient-centered-chosen",
@@ -63,38 +63,38 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
     compared = {f"attributions/{key}/reference.parquet" for key in explained[2:]}
     compared |= {f"attributions/{key}/draws/00000{number}.parquet" for key in explained[2:] for number in (0, 1)}
     assert slugs - {".lock"} == expected | compared
-    assert made.page == folder / "index.html"
-    assert made.summary.method == "shapley"
-    page = made.page.read_text()
+    assert created.page == folder / "index.html"
+    assert created.summary.method == "shapley"
+    page = created.page.read_text()
     text = html.unescape(re.sub("<[^>]*>", "", page))
-    for finding in map(str, made.findings):
+    for finding in map(str, created.findings):
         # Where they stand on the page: the headline apart from its method, the return beside the agent.
-        said = re.sub(r"^Mean return (.*) over .*$", r"\1", finding)
-        assert all(part in text for part in re.split(r" (?=\([^()]*\)\.$)|\.$", said)), finding
+        message = re.sub(r"^Mean return (.*) over .*$", r"\1", finding)
+        assert all(part in text for part in re.split(r" (?=\([^()]*\)\.$)|\.$", message)), finding
     assert "trained on CartPole-v1" in page
 
 
 def test_nothing_is_done_twice(analyzed, short_pole):
-    made, folder = analyzed
+    created, folder = analyzed
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
-    page = made.page.read_bytes()
+    page = created.page.read_bytes()
     again = analyze("cartpole-ppo", short_pole, episodes=2, directory=folder)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")} == before
     assert again.page.read_bytes() == page
-    assert again.summary.findings == made.summary.findings
+    assert again.summary.findings == created.summary.findings
 
 
 def test_continuous_actions_are_explained_as_the_environment_receives_them(make_policy, tmp_path):
     policy = make_policy("Pendulum-v1", kwargs={"g": 9.81})
     gymnasium.register("ShortPendulum-v0", "gymnasium.envs.classic_control:PendulumEnv", max_episode_steps=8)
     try:
-        made = analyze(policy, "ShortPendulum-v0", episodes=2, directory=tmp_path / "run")
+        created = analyze(policy, "ShortPendulum-v0", episodes=2, directory=tmp_path / "run")
     finally:
         gymnasium.registry.pop("ShortPendulum-v0")
-    assert {asked.target for asked in made.recording.specs.values()} == {"action:all", "decision"}
-    assert "moves the action by" in str(made.findings[0])
-    assert made.recording.attribution("shapley").values.shape == (16, 1, 3)
-    assert made.page.is_file()
+    assert {query.target for query in created.recording.specs.values()} == {"action:all", "decision"}
+    assert "moves the action by" in str(created.findings[0])
+    assert created.recording.attribution("shapley").values.shape == (16, 1, 3)
+    assert created.page.is_file()
 
 
 class Picture(gymnasium.Env):
@@ -127,8 +127,8 @@ class Clock:
         self.now = 0.0
         monkeypatch.setattr("rltools.explanation._cost.clock", lambda: self.now)
 
-        def count(module, given, output):
-            self.now += a_row * len(given[0])
+        def count(module, arguments, output):
+            self.now += a_row * len(arguments[0])
 
         layer = next(layer for layer in policy.module.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
         layer.register_forward_hook(count)
@@ -141,26 +141,26 @@ def test_pictures_of_a_live_model_are_explained_and_more_than_there_is_time_for_
 
     model = PPO("CnnPolicy", Picture(), seed=0, device="cpu", n_steps=8, batch_size=8)
     policy = load_policy(model, Picture)
-    monkeypatch.setattr("rltools.experiments.analyze.load_policy", lambda *given, **options: policy)
+    monkeypatch.setattr("rltools.experiments.analyze.load_policy", lambda *arguments, **options: policy)
     Clock(monkeypatch, policy, a_row=1 / 128)  # some 400 passes for a step of integrated gradients, 1 of a gradient
-    made = analyze(
+    created = analyze(
         model, Picture, episodes=2, references=8, seconds=20, progress=True, directory=tmp_path / "run", frames=False
     )
-    every = {asked.method: asked.every for asked in made.recording.specs.values()}
+    every = {query.method: query.every for query in created.recording.specs.values()}
     assert every["gradient"] == 1
     assert every["integrated_gradients"] == 2
-    page = made.page.read_text()
+    page = created.page.read_text()
     assert "One step in 2 is explained" in page
     assert "--seconds 20" in page
-    values = made.recording.attribution("integrated_gradients").values
+    values = created.recording.attribution("integrated_gradients").values
     assert values.shape == (8, 1, 36, 36, 3)
     assert np.isfinite(values).all(axis=(1, 2, 3, 4)).sum() == 4
-    said = capsys.readouterr().err
-    planned = said.index(
+    message = capsys.readouterr().err
+    planned = message.index(
         "explain integrated_gradients of centered:chosen: one step in 2 of 8, about 12 s; all would take"
     )
-    assert "and 20 s are allowed (seconds=20); cheaper: " in said[planned:].splitlines()[0]
-    assert planned < said.index("explain gradient of logit:chosen: 8 steps\n"), "said before any of it begins"
+    assert "and 20 s are allowed (seconds=20); cheaper: " in message[planned:].splitlines()[0]
+    assert planned < message.index("explain gradient of logit:chosen: 8 steps\n"), "said before any of it begins"
 
 
 def test_a_method_beside_the_headline_is_left_out_where_one_step_of_it_takes_too_long(
@@ -170,9 +170,11 @@ def test_a_method_beside_the_headline_is_left_out_where_one_step_of_it_takes_too
     policy = make_policy(env)
     Clock(monkeypatch, policy, a_row=0.1)  # 4 copies x 12 visited states of decision_change take 4.8 s, a gradient .1 s
     with pytest.warns(LeftOutWarning, match=r"left out: decision_change of decision takes about 5 s for a single step"):
-        made = analyze(policy, env, episodes=2, seconds=4, method="gradient", frames=False, directory=tmp_path / "run")
-    assert made.decisions is None
-    assert {asked.method for asked in made.recording.specs.values()} == {"gradient"}
+        created = analyze(
+            policy, env, episodes=2, seconds=4, method="gradient", frames=False, directory=tmp_path / "run"
+        )
+    assert created.decisions is None
+    assert {query.method for query in created.recording.specs.values()} == {"gradient"}
     with pytest.raises(TooCostlyError, match=r"shapley of centered:chosen takes about \d+ s .* cheaper: 8 references"):
         analyze(policy, env, episodes=2, seconds=4, method="shapley", frames=False, directory=tmp_path / "other")
 
@@ -183,11 +185,11 @@ def test_what_was_begun_goes_on_with_the_steps_it_began_with(make_env, make_poli
     clock = Clock(monkeypatch, policy, a_row=0.001)
     settings = {"method": "gradient", "frames": False, "directory": tmp_path / "run"}
     analyze(policy, env, episodes=2, seconds=1, **settings)
-    every = {key: asked.every for key, asked in open_recording(tmp_path / "run").specs.items()}
+    every = {key: query.every for key, query in open_recording(tmp_path / "run").specs.items()}
     assert sorted(every.values()) == [1, 1, 2], "12 steps of 96 passes of decision_change take 1.15 s"
     clock.now = 0.0
     more = analyze(policy, env, episodes=4, seconds=1000, **settings)
-    assert {key: asked.every for key, asked in more.recording.specs.items()} == every
+    assert {key: query.every for key, query in more.recording.specs.items()} == every
     assert all(more.recording.complete(key) for key in every)
 
 
@@ -221,25 +223,25 @@ def test_where_an_action_has_no_bounds_nothing_is_asked_of_the_decision(make_env
     env = make_env(action_space=Box(-np.inf, np.inf, (1,)), length=3)
     policy = make_policy(env)
     assert specs(policy, "gradient", None) == [("gradient", "action:all")]
-    made = analyze(policy, env, episodes=1, method="gradient", frames=False, directory=tmp_path / "run")
-    assert made.decisions is None
-    assert made.findings == made.summary.findings
+    created = analyze(policy, env, episodes=1, method="gradient", frames=False, directory=tmp_path / "run")
+    assert created.decisions is None
+    assert created.findings == created.summary.findings
 
 
 def test_the_decision_comes_first_and_the_summary_of_the_score_after_it(analyzed):
-    made, _ = analyzed
-    assert made.decisions.method == "decision_change"
-    assert len(made.recording.attribution("decision_change").references) == 24, "32, of those there are"
-    assert str(made.findings[0]).startswith("Replacing ")
-    assert made.findings[-len(made.summary.findings) :] == made.summary.findings
+    created, _ = analyzed
+    assert created.decisions.method == "decision_change"
+    assert len(created.recording.attribution("decision_change").references) == 24, "32, of those there are"
+    assert str(created.findings[0]).startswith("Replacing ")
+    assert created.findings[-len(created.summary.findings) :] == created.summary.findings
 
 
 def test_the_decision_may_head_the_findings_itself(make_env, make_policy, tmp_path):
     env = make_env(length=12)
-    made = analyze(
+    created = analyze(
         make_policy(env), env, episodes=2, method="decision_change", frames=False, directory=tmp_path / "run"
     )
-    assert (made.summary.method, made.summary.target, made.decisions) == ("decision_change", "decision", None)
+    assert (created.summary.method, created.summary.target, created.decisions) == ("decision_change", "decision", None)
     with pytest.raises(ArgumentError, match="is about what"):
         analyze(make_policy(env), env, method="decision_change", target="entropy", directory=tmp_path / "none")
 
@@ -248,9 +250,9 @@ def test_a_choice_is_one_feature_of_the_decision(tmp_path):
     policy = load_policy("taxi-masked-ppo")
     recording = record(policy, episodes=2, max_steps=10, directory=tmp_path / "run")
     explain(recording, policy, method="decision_change", groups="summary", references=8)
-    found = summarize(recording, merged=True)
-    assert found.features == ("state",)
-    assert str(found.findings[0]).startswith("Replacing state by that of another visited state changes the action in ")
+    result = summarize(recording, merged=True)
+    assert result.features == ("state",)
+    assert str(result.findings[0]).startswith("Replacing state by that of another visited state changes the action in ")
     assert declared_stride(recording, policy, "decision_change", 8, {"groups": "summary"}) == 1
 
 
@@ -273,25 +275,25 @@ def test_the_recording_says_it_was_another_environment(analyzed):
     assert open_recording(folder).header.environment_id == "TwelvePole-v0"
 
 
-@pytest.mark.parametrize("asked", [{"method": "shaply"}, {"target": "logit:up"}])
-def test_what_the_agent_cannot_do_is_said_before_anything_is_recorded(short_pole, tmp_path, asked):
+@pytest.mark.parametrize("query", [{"method": "shaply"}, {"target": "logit:up"}])
+def test_what_the_agent_cannot_do_is_said_before_anything_is_recorded(short_pole, tmp_path, query):
     with pytest.raises(ArgumentError):
-        analyze("cartpole-ppo", short_pole, episodes=1, directory=tmp_path / "run", **asked)
+        analyze("cartpole-ppo", short_pole, episodes=1, directory=tmp_path / "run", **query)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_environment_that_cannot_be_drawn_has_a_page_too(make_env, make_policy, tmp_path):
     env = make_env(length=3, render_mode=None)
     with pytest.warns(NoPicturesWarning):
-        made = analyze(make_policy(env), env, episodes=1, method="gradient", directory=tmp_path / "run")
-    assert made.page.is_file()
+        created = analyze(make_policy(env), env, episodes=1, method="gradient", directory=tmp_path / "run")
+    assert created.page.is_file()
 
 
 def test_a_target_is_summarized_however_it_is_written(make_env, make_policy, tmp_path):
     env = make_env(length=3)
     target = "logit:chosen - logit:runner_up"
-    made = analyze(make_policy(env), env, episodes=1, method="gradient", target=target, directory=tmp_path / "run")
-    assert made.summary.target == "logit:chosen - runner_up"
+    created = analyze(make_policy(env), env, episodes=1, method="gradient", target=target, directory=tmp_path / "run")
+    assert created.summary.target == "logit:chosen - runner_up"
 
 
 def test_the_command_on_the_page_makes_the_same_page(make_env, make_policy, short_pole, tmp_path, monkeypatch):
@@ -299,27 +301,27 @@ def test_the_command_on_the_page_makes_the_same_page(make_env, make_policy, shor
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*sys.path])
     settings = {"episodes": 1, "seed": 3, "method": "gradient", "references": 2, "modules": ["modul"], "frames": False}
-    made = analyze("cartpole-ppo", short_pole, directory="a run", **settings)
-    asked = "--episodes 1 --seed 3 --method gradient --references 2 --out 'a run' --no-frames --import=modul"
-    command = f"rltools analyze cartpole-ppo --env TwelvePole-v0 {asked}"
-    assert f"<pre>{html.escape(command, quote=True)}</pre>".replace("&#x27;", "&#39;") in made.page.read_text()
-    assert made.recording.frames(0) is None
+    created = analyze("cartpole-ppo", short_pole, directory="a run", **settings)
+    query = "--episodes 1 --seed 3 --method gradient --references 2 --out 'a run' --no-frames --import=modul"
+    command = f"rltools analyze cartpole-ppo --env TwelvePole-v0 {query}"
+    assert f"<pre>{html.escape(command, quote=True)}</pre>".replace("&#x27;", "&#39;") in created.page.read_text()
+    assert created.recording.frames(0) is None
     assert [path.name for path in (tmp_path / "a run" / "replays").iterdir()] == ["episode-000000.html"]
 
 
 def test_features_are_compared_with_as_many_states_as_asked(make_env, make_policy, tmp_path):
     env = make_env(length=5)
-    made = analyze(make_policy(env), env, episodes=2, references=3, frames=False, directory=tmp_path / "run")
-    assert len(made.recording.attribution("shapley").references) == 3
-    assert "3 visited states" in made.page.read_text()
+    created = analyze(make_policy(env), env, episodes=2, references=3, frames=False, directory=tmp_path / "run")
+    assert len(created.recording.attribution("shapley").references) == 3
+    assert "3 visited states" in created.page.read_text()
     with pytest.raises(ArgumentError, match="references is 0"):
         analyze(make_policy(env), env, references=0, directory=tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
 def test_what_was_made_says_what_was_found_and_where(analyzed):
-    made, folder = analyzed
-    assert repr(made) == f"Analysis({str(made.findings[0])!r}, page='{folder / 'index.html'}')"
+    created, folder = analyzed
+    assert repr(created) == f"Analysis({str(created.findings[0])!r}, page='{folder / 'index.html'}')"
 
 
 def test_the_page_says_in_plain_words_what_was_asked(analyzed):

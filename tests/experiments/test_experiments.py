@@ -82,17 +82,17 @@ FAULTS = {
 @pytest.mark.parametrize("line", FAULTS)
 def test_each_fault_is_named_with_its_key_and_value(written, line):
     key = line.partition(":")[0]
-    kept = [
+    remaining = [
         entry
         for entry in "description: x\nagents: [cartpole-ppo]\nmethods: [gradient]".splitlines()
         if not entry.startswith(key)
     ]
     with pytest.raises(ConfigError) as refused:
-        read_experiment(written("\n".join([*kept, line])))
-    said = str(refused.value)
-    assert "asked.yaml" in said
-    assert not [part for part in FAULTS[line] if part not in said], said
-    assert "at least 1 item" not in said
+        read_experiment(written("\n".join([*remaining, line])))
+    message = str(refused.value)
+    assert "asked.yaml" in message
+    assert not [part for part in FAULTS[line] if part not in message], message
+    assert "at least 1 item" not in message
 
 
 def test_all_faults_come_at_once_and_nothing_is_run(written, project):
@@ -142,7 +142,7 @@ def test_the_keys_are_those_that_are_read_and_each_has_a_meaning():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("episodes", "write key=value"),
         ("=5", "write key=value"),
@@ -152,24 +152,24 @@ def test_the_keys_are_those_that_are_read_and_each_has_a_meaning():
         ("episodse=5", "did you mean 'episodes'"),
     ],
 )
-def test_a_change_that_cannot_be_meant_is_refused(written, change, said):
-    with pytest.raises(ConfigError, match=re.escape(said)):
+def test_a_change_that_cannot_be_meant_is_refused(written, change, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         read_experiment(written(), [change])
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         (["targets=['logit:up', 'q_value:chosen', 'logit:chosen']"], ["'logit:up'", "'q_value:chosen'"]),
         (["agents=[cartpole-ppo, other/cartpole-ppo]"], ["two are called cartpole-ppo"]),
     ],
 )
-def test_what_the_agents_cannot_do_is_said_before_anything_is_recorded(written, project, changes, said):
+def test_what_the_agents_cannot_do_is_said_before_anything_is_recorded(written, project, changes, message):
     (project / "other").mkdir()
     (project / "other" / "cartpole-ppo").symlink_to(list_content("agents")["cartpole-ppo"])
     with pytest.raises(ConfigError, match="nothing was recorded") as refused:
         run_experiment(written(), changes)
-    assert not [part for part in said if part not in str(refused.value)]
+    assert not [part for part in message if part not in str(refused.value)]
     assert "'logit:chosen'" not in str(refused.value)
     assert not (project / "runs").exists()
 
@@ -181,11 +181,11 @@ def test_a_method_for_fewer_features_is_refused_before_anything_is_recorded(writ
     from rltools.experiments import file as _possible
 
     monkeypatch.setattr(_possible, "find_method", lambda name: dataclasses.replace(find_method(name), largest=3))
-    said = (
+    message = (
         "methods: gradient takes up to 3 features, and cartpole-ppo observes 4; set the method to sampled_shapley or "
         "integrated_gradients, which take any number"
     )
-    with pytest.raises(ConfigError, match=f"{re.escape(said)}$"):
+    with pytest.raises(ConfigError, match=f"{re.escape(message)}$"):
         run_experiment(written())
     with pytest.raises(ConfigError, match=r"or its parameters to groups of features$"):
         run_experiment(written(), ["methods=[occlusion]"])
@@ -217,10 +217,10 @@ def test_an_environment_is_not_imported_on_the_files_word(written, project, env_
     assert not (project / "runs").exists()
 
 
-@pytest.mark.parametrize("asked", ["cartpol", "experiments/cartpol.yaml"])
-def test_an_unknown_name_is_answered_with_the_nearest(project, asked):
+@pytest.mark.parametrize("query", ["cartpol", "experiments/cartpol.yaml"])
+def test_an_unknown_name_is_answered_with_the_nearest(project, query):
     with pytest.raises(UnknownNameError, match="did you mean 'cartpole'"):
-        run_experiment(asked)
+        run_experiment(query)
 
 
 def test_a_path_that_leads_nowhere_is_named(project):
@@ -255,8 +255,8 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
 def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
     changes = ["methods=[gradient, decision_change]", "targets=[entropy, value]", "episodes=2", "max_steps=20"]
     ran = run_experiment(written(), changes)
-    asked = {(found.method, found.target) for found in ran.recordings["cartpole-ppo", 0].specs.values()}
-    assert asked == {("gradient", "entropy"), ("gradient", "value"), ("decision_change", "decision")}
+    query = {(result.method, result.target) for result in ran.recordings["cartpole-ppo", 0].specs.values()}
+    assert query == {("gradient", "entropy"), ("gradient", "value"), ("decision_change", "decision")}
     assert "leads by decision_change (changes the action in" in ran.page.read_text()
 
 
@@ -266,9 +266,9 @@ COMPARED = "methods=[shapley, decision_change, integrated_gradients]"
 def test_methods_are_compared_with_controls_that_are_named_so(written, project):
     ran = run_experiment(written(), [COMPARED, "targets=[centered:chosen, value]"])
     recording = ran.recordings["cartpole-ppo", 0]
-    asked = {(found.method, found.target): found for found in recording.specs.values()}
+    query = {(result.method, result.target): result for result in recording.specs.values()}
     targets = ("centered:chosen", "value")
-    assert {(name, target) for name in ("random", "std") for target in targets} <= asked.keys()
+    assert {(name, target) for name in ("random", "std") for target in targets} <= query.keys()
     assert len(recording.attribution("std", target="value").references) == sum(
         outcome.steps for outcome in recording.outcomes()
     )
@@ -298,22 +298,22 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
 )
 def test_controls_stand_beside_what_is_compared_and_come_last(written, changes, controls):
     plan = read_experiment(written(), changes)
-    made = compared_methods(plan)
-    assert [choice.name for choice in made[len(made) - len(controls) :]] == controls
-    assert {choice.name for choice in made} == {choice.name for choice in plan.methods} | set(controls)
-    assert all(choice in made for choice in plan.methods)
+    output = compared_methods(plan)
+    assert [choice.name for choice in output[len(output) - len(controls) :]] == controls
+    assert {choice.name for choice in output} == {choice.name for choice in plan.methods} | set(controls)
+    assert all(choice in output for choice in plan.methods)
 
 
 def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, monkeypatch):
     monkeypatch.setattr(_run, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
     ran = run_experiment(written(), ["methods=[shapley, gradient]", "max_steps=10"])
-    every = {found.method: found.every for found in ran.recordings["cartpole-ppo", 0].specs.values()}
+    every = {result.method: result.every for result in ran.recordings["cartpole-ppo", 0].specs.values()}
     assert every == {"shapley": 5, "gradient": 1, "random": 5, "std": 5}
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    kept = [*folder.rglob("episodes/*.parquet"), *folder.rglob("attributions/*/*.parquet"), folder / "summary.csv"]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+    remaining = [*folder.rglob("episodes/*.parquet"), *folder.rglob("attributions/*/*.parquet"), folder / "summary.csv"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in remaining}
 
 
 def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, project, monkeypatch):
@@ -324,10 +324,10 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     path = written()
     first = run_experiment(path)
     second = run_experiment(path, directory=project / "again")
-    there = content(project / "runs" / "asked")
-    assert there == content(project / "again")
-    assert {name.partition("/")[0] for name in there} == {"cartpole-ppo-seed-0", "summary.csv"}
-    assert len(there) == 2 + 2 + 1
+    existing = content(project / "runs" / "asked")
+    assert existing == content(project / "again")
+    assert {name.partition("/")[0] for name in existing} == {"cartpole-ppo-seed-0", "summary.csv"}
+    assert len(existing) == 2 + 2 + 1
     assert first.findings == second.findings
     assert len(first.recordings["cartpole-ppo", 0]) == 2
 
@@ -339,7 +339,7 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     with pytest.raises(ConflictError, match="max steps 30 there and 8 asked for"):
         run_experiment(path, ["max_steps=8"])
     shorter = run_experiment(path, ["max_steps=8", "seeds=[0, 100]"], overwrite=True)
-    steps = {run: [each.steps for each in made.outcomes()] for run, made in shorter.recordings.items()}
+    steps = {run: [each.steps for each in output.outcomes()] for run, output in shorter.recordings.items()}
     assert steps == {("cartpole-ppo", 0): [8, 8], ("cartpole-ppo", 100): [8, 8]}
     page = shorter.page.read_text()
     assert "rltools run" in page
@@ -350,9 +350,9 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
 def test_a_folder_that_held_more_episodes_is_made_again_with_as_many(written, project):
     path = written("description: x\nagents: [cartpole-ppo]\nmethods: [gradient]\nmax_steps: 9")
     run_experiment(path, ["episodes=3"], directory=project / "out")
-    made = run_experiment(path, ["episodes=2"], directory=project / "out")
-    assert all(len(recording) == 3 for recording in made.recordings.values())
-    for page in (made.page, *made.page.parent.glob("*/index.html")):
+    output = run_experiment(path, ["episodes=2"], directory=project / "out")
+    assert all(len(recording) == 3 for recording in output.recordings.values())
+    for page in (output.page, *output.page.parent.glob("*/index.html")):
         assert "episodes=3" in page.read_text(encoding="utf-8")
         assert "episodes=2" not in page.read_text(encoding="utf-8")
 

@@ -36,8 +36,8 @@ def trained(algorithm, env):
 @pytest.mark.parametrize("algorithm", ["PPO", "DQN"])
 def test_the_card_says_what_was_published_and_the_model_goes_on_training(quick, tmp_path, algorithm):
     model = trained(algorithm, "CartPole-v1")
-    kept = {key: value["exp_avg"].clone() for key, value in model.policy.optimizer.state.items()}
-    assert kept
+    remaining = {key: value["exp_avg"].clone() for key, value in model.policy.optimizer.state.items()}
+    assert remaining
     folder = tmp_path / "agents" / "mine"
     assert publish_agent(model, folder, **quick) == folder / "agent.yaml"
 
@@ -56,7 +56,7 @@ def test_the_card_says_what_was_published_and_the_model_goes_on_training(quick, 
     actions = policy.choose(policy.head(policy.heads[0], policy.encode(states), Context()))
     assert np.array_equal(actions, again.predict(states, deterministic=True)[0])
     assert not again.policy.optimizer.state
-    assert all((model.policy.optimizer.state[key]["exp_avg"] == value).all() for key, value in kept.items())
+    assert all((model.policy.optimizer.state[key]["exp_avg"] == value).all() for key, value in remaining.items())
 
 
 def test_statistics_of_normalized_observations_belong_to_the_agent(quick, tmp_path):

@@ -96,7 +96,11 @@ class TestBounded:
 
     def test_a_measurement_ends_within_a_step(self, timed, steps):
         timed.module.a_row = 0.01
-        passes = find_method("sampled_shapley").cost_of_row((4,), ("feature",), 32, {"permutations": 4096, "nearest": 0}).passes
+        passes = (
+            find_method("sampled_shapley")
+            .cost_of_row((4,), ("feature",), 32, {"permutations": 4096, "nearest": 0})
+            .passes
+        )
         timed.module.rows = 0
         plan = plan_explaining(steps, timed, method="sampled_shapley", references=32, permutations=4096, max_batch=64)
         assert plan.step_seconds == pytest.approx(passes * 0.01, rel=0.05)

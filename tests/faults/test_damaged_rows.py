@@ -25,11 +25,11 @@ def damage(path: Path) -> None:
 @pytest.fixture
 def recording(tmp_path: Path) -> rltools.Recording:
     """Returns 4, 6, 8, 10 and 12, of which the last cannot be read."""
-    made = example_recording(
+    output = example_recording(
         tmp_path / "run", [np.ones((steps, 1, 2)) for steps in (4, 6, 8, 10, 12)], unit="score", method="shapley"
     )
-    damage(made.episode_path(4))
-    return rltools.open_recording(made.directory)
+    damage(output.episode_path(4))
+    return rltools.open_recording(output.directory)
 
 
 def test_outcomes_that_can_be_read(recording: rltools.Recording) -> None:
@@ -72,6 +72,6 @@ def test_references_are_drawn_from_those_that_can_be_read(tmp_path: Path) -> Non
     damage(recording.episode_path(1))
     with pytest.warns(DamagedFileWarning, match=r"000001\.parquet"):
         rltools.explain(recording, policy, method="occlusion", references=12)
-    found = recording.attribution(episodes=[0, 2])
+    result = recording.attribution(episodes=[0, 2])
     visited = np.concatenate([recording.episode(number).observations for number in (0, 2)])
-    np.testing.assert_array_equal(found.references, visited)
+    np.testing.assert_array_equal(result.references, visited)

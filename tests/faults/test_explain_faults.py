@@ -68,7 +68,7 @@ def writes(score: Any, x: Tensor) -> Result:
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "message"),
     [
         (lambda score, x: torch.zeros(len(x), 2, 3), "returned a Tensor; it must return a Result"),
         (
@@ -80,8 +80,8 @@ def writes(score: Any, x: Tensor) -> Result:
         (writes, "wrote into its input"),
     ],
 )
-def test_row_40_a_method_that_breaks_its_contract(function: Any, said: str) -> None:
+def test_row_40_a_method_that_breaks_its_contract(function: Any, message: str) -> None:
     function.__name__ = "theirs"
     theirs = method(unit="score", cost=1)(function)
-    with pytest.raises(MethodError, match=f"method theirs {said}"):
+    with pytest.raises(MethodError, match=f"method theirs {message}"):
         theirs(PolicyTargetFunction(), torch.zeros(4, 3))

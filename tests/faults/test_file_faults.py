@@ -76,16 +76,16 @@ def test_row_38_no_place_for_temporary_files(cartpole: Any, tmp_path: Path, monk
 
 
 def test_row_38_unfinished_files_lie_beside_their_targets(make_policy: Make, make_env: Make, tmp_path: Path) -> None:
-    seen: set[str] = set()
+    calls: set[str] = set()
 
     def step(env: Any, action: Any) -> Any:
         if env.t == 1500:
-            seen.update(str(path.relative_to(tmp_path)) for path in tmp_path.rglob(".unfinished*"))
+            calls.update(str(path.relative_to(tmp_path)) for path in tmp_path.rglob(".unfinished*"))
         return env.observation(), 1.0, env.t == 1600, False, {}
 
     env = make_env(step=step)
     rltools.record(make_policy(env), env, episodes=1, directory=tmp_path)
-    assert seen == {"episodes/.unfinished-000000.parquet"}
+    assert calls == {"episodes/.unfinished-000000.parquet"}
 
 
 def test_row_38_without_display_and_home(script: Callable[..., Any], tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ print(recording.attribution().values.shape)
         HOME="/nowhere",
         DISPLAY="",
     )
-    said, problems = process.communicate(timeout=120)
-    assert (said.strip(), process.returncode) == ("(40, 1, 3)", 0), problems
+    message, problems = process.communicate(timeout=120)
+    assert (message.strip(), process.returncode) == ("(40, 1, 3)", 0), problems
 
 
 def test_row_39_a_recording_of_a_newer_format(cartpole: Any, tmp_path: Path) -> None:

@@ -60,10 +60,10 @@ def test_the_run_folder_goes_while_it_is_recorded(
     policy = make_policy(make_env())
     with pytest.raises(RecordingError) as caught:
         rltools.record(policy, losing(make_env, folder, lose, after), episodes=4, num_envs=1, directory=folder)
-    said = str(caught.value)
-    assert f"{folder} was removed, renamed or replaced while it was being written to" in said
+    message = str(caught.value)
+    assert f"{folder} was removed, renamed or replaced while it was being written to" in message
     if lose is not remove:
-        assert f"it is now {tmp_path / 'elsewhere'}, with everything that was finished before" in said
+        assert f"it is now {tmp_path / 'elsewhere'}, with everything that was finished before" in message
         assert len(list(rltools.open_recording(tmp_path / "elsewhere"))) == after
     assert not list(tmp_path.rglob(".unfinished*"))
     assert not list(folder.rglob("*.parquet")), "nothing is written into a folder that has taken its place"

@@ -47,10 +47,10 @@ for kill in range(int(sys.argv[3])):
 
 def test_row_09_kill_9_loses_no_finished_episode(script: Callable[..., Any], tmp_path: Path) -> None:
     process = script(VICTIM, tmp_path, 0, KILLS)
-    said, problems = process.communicate(timeout=240)
+    message, problems = process.communicate(timeout=240)
     assert process.returncode == 0, problems
     unfinished = 0
-    acknowledged = [[int(seed) for seed in line.split()] for line in said.splitlines()]
+    acknowledged = [[int(seed) for seed in line.split()] for line in message.splitlines()]
     assert len(acknowledged) == KILLS
     for kill, seeds in enumerate(acknowledged):
         recording = rltools.open_recording(tmp_path / str(kill))

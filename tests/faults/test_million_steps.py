@@ -36,9 +36,9 @@ print(recording.outcome(0).steps, peak() - before)
 """,
         tmp_path,
     )
-    said, problems = process.communicate(timeout=300)
+    message, problems = process.communicate(timeout=300)
     assert process.returncode == 0, problems
-    steps, grown = map(int, said.split())
+    steps, grown = map(int, message.split())
     assert steps == STEPS
     assert grown < MOST
     assert rltools.open_recording(tmp_path / "second").damaged() == {}
@@ -66,9 +66,9 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
     return module, folder
 
 
-@pytest.mark.parametrize("what", ["summarize", "replay"])
-def test_reading_a_long_episode_takes_little_more_than_it_is_large(what: str, benchmark: tuple[Any, str]) -> None:
+@pytest.mark.parametrize("label", ["summarize", "replay"])
+def test_reading_a_long_episode_takes_little_more_than_it_is_large(label: str, benchmark: tuple[Any, str]) -> None:
     module, folder = benchmark
-    script = module.READ.format(work=module.READERS[what])
+    script = module.READ.format(work=module.READERS[label])
     done = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
     assert float(done.stdout) < LONG_MOST

@@ -55,7 +55,7 @@ def test_row_20_lists_and_python_numbers(make_policy: Make, make_env: Make) -> N
 
 
 @pytest.mark.parametrize(
-    ("space", "given"),
+    ("space", "arguments"),
     [
         (Box(0, 255, (3,), np.uint8), np.array([0, 300, 0])),
         (Box(0, 255, (3,), np.uint8), np.array([0.0, 0.5, 1.0])),
@@ -67,11 +67,11 @@ def test_row_20_lists_and_python_numbers(make_policy: Make, make_env: Make) -> N
     ],
 )
 def test_row_20_numbers_that_would_lose_bits_are_refused(
-    space: Box, given: Any, make_policy: Make, make_env: Make, faulty: Make
+    space: Box, arguments: Any, make_policy: Make, make_env: Make, faulty: Make
 ) -> None:
-    env = make_env(observation_space=space, reset=lambda env: (given, {}))
+    env = make_env(observation_space=space, reset=lambda env: (arguments, {}))
     message, recording = faulty(make_policy(env), env)
-    assert f"an observation of {given.dtype}" in message
+    assert f"an observation of {arguments.dtype}" in message
     assert len(recording.episode(0)) == 0
 
 
@@ -134,14 +134,14 @@ def test_row_28_an_environment_that_writes_into_its_action(make_policy: Make) ->
 
     class Clearing(gymnasium.Wrapper[Any, Any, Any, Any]):
         def step(self, action: Any) -> Any:
-            found = self.env.step(action.copy())
+            result = self.env.step(action.copy())
             action[:] = 99
-            return found
+            return result
 
     make = lambda: gymnasium.make("LunarLander-v3", continuous=True)  # noqa: E731
     plain = rltools.record(policy, make, episodes=1, max_steps=4).episode(0)
-    kept = rltools.record(policy, lambda: Clearing(make()), episodes=1, max_steps=4).episode(0)
-    assert (plain.actions == kept.actions).all()
+    remaining = rltools.record(policy, lambda: Clearing(make()), episodes=1, max_steps=4).episode(0)
+    assert (plain.actions == remaining.actions).all()
 
 
 def test_row_29_dropout_sleeps_while_scoring_and_wakes_after(make_env: Make) -> None:

@@ -77,9 +77,9 @@ def test_row_02_scores_that_are_not_finite(value: float, make_env: Make, faulty:
     env = make_env(step=step, reset=lambda env: (np.zeros(3, np.float32), {}))
 
     def scores(x: Any) -> Any:
-        found = x[:, :2].clone()
-        found[x[:, 0] == 2, 1] = value
-        return found
+        result = x[:, :2].clone()
+        result[x[:, 0] == 2, 1] = value
+        return result
 
     space = env().observation_space
     policy = rltools.TorchPolicy(scores, space, Discrete(2), name="breaking", action_names=("left", "right"))
@@ -115,12 +115,12 @@ def test_row_07_an_environment_that_raises_in_step(make_policy: Make, make_env: 
             raise RuntimeError("the motor is gone")
         return env.observation(), 1.0, env.t == 5, False, {}
 
-    made: list[Any] = []
+    output: list[Any] = []
     good, bad = make_env(step=step), make_env(step=step, length=7, close=closed.append)
 
     def env() -> Any:
-        made.append(bad() if len(made) == 2 else good())
-        return made[-1]
+        output.append(bad() if len(output) == 2 else good())
+        return output[-1]
 
     policy = make_policy(good)
     message, recording = faulty(policy, env, episodes=4, num_envs=1)
@@ -129,8 +129,8 @@ def test_row_07_an_environment_that_raises_in_step(make_policy: Make, make_env: 
     endings = [(outcome.ended, outcome.steps) for outcome in recording.outcomes()]
     assert endings == [("terminated", 5), ("fault", 2), ("terminated", 5), ("terminated", 5)]
     assert recording.outcome(1).fault == "step 2 failed: RuntimeError: the motor is gone"
-    assert closed == [made[2]]
-    assert len({id(one) for one in made}) == len(made)
+    assert closed == [output[2]]
+    assert len({id(single) for single in output}) == len(output)
 
 
 def test_row_07_an_environment_that_raises_in_reset(make_policy: Make, make_env: Make, faulty: Make) -> None:
@@ -187,10 +187,12 @@ def test_row_07_an_environment_that_cannot_be_closed(make_policy: Make, make_env
 
 
 @pytest.mark.parametrize(
-    "given", [(np.zeros(3, np.float32), 1.0, False, {}), None, (np.zeros(3), None, False, False, {})]
+    "arguments", [(np.zeros(3, np.float32), 1.0, False, {}), None, (np.zeros(3), None, False, False, {})]
 )
-def test_row_07_a_step_that_returns_something_else(given: Any, make_policy: Make, make_env: Make, faulty: Make) -> None:
-    env = make_env(step=lambda env, action: given)
+def test_row_07_a_step_that_returns_something_else(
+    arguments: Any, make_policy: Make, make_env: Make, faulty: Make
+) -> None:
+    env = make_env(step=lambda env, action: arguments)
     message, recording = faulty(make_policy(env), env)
     assert "step 0 failed" in message
     assert len(recording.episode(0)) == 0

@@ -111,10 +111,10 @@ except rltools.errors.RecordingError as error:
 """,
         tmp_path,
     )
-    said, problems = process.communicate(timeout=120)
+    message, problems = process.communicate(timeout=120)
     assert process.returncode == 0, problems
-    assert "cannot write to" in said
-    assert "what was finished before is intact" in said
+    assert "cannot write to" in message
+    assert "what was finished before is intact" in message
     assert "Exception ignored" not in problems
     assert_intact(tmp_path, [0, 1, 2])
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rltools.summary import find_agreement, find_leads, summarize
-from rltools.targets.scores import target_meaning
 from rltools.targets import SCORES
+from rltools.targets.scores import target_meaning
 from rltools.testing import example_recording
 
 

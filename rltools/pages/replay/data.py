@@ -177,7 +177,9 @@ def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) 
     single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
     return {
         "values": packed(values if single else summed(values, rows)),
-        "maps": [maps(values[..., part.start : part.stop], part, arrays=alike * len(image_parts)) for part in image_parts],
+        "maps": [
+            maps(values[..., part.start : part.stop], part, arrays=alike * len(image_parts)) for part in image_parts
+        ],
     }
 
 

@@ -1,7 +1,7 @@
-"""How often 95 % intervals hold the truth: of made-up populations whose truth is known, and of a real agent's episodes.
+"""How often 95 % intervals contain the truth: for synthetic populations with known values, and for an agent's episodes.
 
-`python tests/benchmarks/coverage.py` prints the whole study as a table; `--agent` takes the episodes of an agent that
-comes along as the population instead. `docs/uncertainty.md` has what it printed.
+`python tests/benchmarks/interval_coverage.py` prints the study as a table; `--agent` takes the episodes of a bundled
+agent as the population instead. `docs/uncertainty.md` has the results.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIZES = np.array([1, 0.7, 0.4, 0.1])
 
 @dataclass(frozen=True)
 class Sample:
-    """What one run of an agent gives.
+    """The attributions of one run of an agent.
 
     Attributes:
         values: float `[step, reference, feature]`, in the order of the episodes.
@@ -41,7 +41,7 @@ class Sample:
 
 
 Population = Callable[[np.random.Generator, int, int], Sample]
-"""Draws so many episodes and references."""
+"""Draws a number of episodes and references."""
 
 
 def skewed(spread: float, of_references: float) -> Population:
@@ -118,14 +118,14 @@ POPULATIONS: dict[str, Population] = {
 
 
 def sums_of(sample: Sample) -> Sums:
-    """What a summary collects of a recording with these attributions."""
+    """The sums that a summary collects from these attributions."""
     values, episodes = sample.values, sample.episodes
     references, (_, first, count) = values.shape[1], np.unique(episodes, return_index=True, return_counts=True)
     ends = np.arange(BLOCKS + 1) * references // BLOCKS
-    whole = values.sum(axis=1)
-    parts = [whole / references]
+    complete = values.sum(axis=1)
+    parts = [complete / references]
     for start, stop in pairwise(ends):
-        parts.append((whole - values[:, start:stop].sum(axis=1)) / (references - stop + start))
+        parts.append((complete - values[:, start:stop].sum(axis=1)) / (references - stop + start))
     kinds = np.stack([np.stack([part, np.abs(part)]) for part in parts])  # [part, kind, step, feature]
     totals = np.add.reduceat(kinds, first, axis=2).swapaxes(1, 2)[:, :, None, :, None]
     nothing = np.zeros(len(count), np.int64)
@@ -150,28 +150,28 @@ def sums_of(sample: Sample) -> Sums:
 
 
 def intervals(sample: Sample) -> dict[str, Interval]:
-    """Those of a summary that are looked at."""
-    found = estimate(sums_of(sample), 0, LEVEL, sample.unit)
-    return {"mean": found.mean, "mean magnitude": found.mean_absolute, "share": found.share}
+    """The intervals of a summary that are evaluated."""
+    result = estimate(sums_of(sample), 0, LEVEL, sample.unit)
+    return {"mean": result.mean, "mean magnitude": result.mean_absolute, "share": result.share}
 
 
 def coverage(draw: Population, truth: dict[str, np.ndarray], episodes: int, references: int, rounds: int) -> np.ndarray:
-    """How often each of the intervals holds the truth: float `[statistic, feature]`."""
+    """How often each interval contains the truth: float `[statistic, feature]`."""
     rng, held = np.random.default_rng([episodes, references]), []
     for _ in range(rounds):
-        found = intervals(draw(rng, episodes, references))
-        held.append([((end.low <= truth[name]) & (truth[name] <= end.high)).ravel() for name, end in found.items()])
+        result = intervals(draw(rng, episodes, references))
+        held.append([((end.low <= truth[name]) & (truth[name] <= end.high)).ravel() for name, end in result.items()])
     return np.mean(held, axis=0)
 
 
 def truth_of(draw: Population) -> dict[str, np.ndarray]:
-    """What very many episodes with very many references come to."""
-    found = [intervals(draw(np.random.default_rng([7, part]), 200, 400)) for part in range(64)]
-    return {name: np.mean([part[name].value for part in found], axis=0) for name in found[0]}
+    """The values for a very large number of episodes and references."""
+    result = [intervals(draw(np.random.default_rng([7, part]), 200, 400)) for part in range(64)]
+    return {name: np.mean([part[name].value for part in result], axis=0) for name in result[0]}
 
 
 def study(rounds: int) -> Iterator[tuple[str, int, int, np.ndarray]]:
-    """Each population, number of episodes and of references, with how often its intervals hold."""
+    """The coverage for each population and number of episodes and references."""
     for name, draw in POPULATIONS.items():
         truth = truth_of(draw)
         for episodes in EPISODES:
@@ -183,15 +183,15 @@ RETURNS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "returns, skewed": lambda rng, episodes: 80 - rng.gamma(4, 20, episodes),
     "returns, exponential": lambda rng, episodes: 80 - rng.exponential(80, episodes),
 }
-"""Of mean 0, skewed to the left as those of landings are."""
+"""Returns of mean 0, skewed to the left like those of LunarLander."""
 
 
 def returns(draw: Callable[[np.random.Generator, int], np.ndarray], episodes: int, rounds: int) -> float:
-    """How often the interval of a mean return holds 0."""
+    """How often the interval of a mean return contains 0."""
     rng, held = np.random.default_rng(episodes), 0
     for _ in range(rounds):
-        found = across(draw(rng, episodes)).interval(LEVEL)
-        held += bool(found.low <= 0 <= found.high)
+        result = across(draw(rng, episodes)).interval(LEVEL)
+        held += bool(result.low <= 0 <= result.high)
     return held / rounds
 
 
@@ -243,37 +243,39 @@ def answers(agent: str, method: str, episodes: int = 60, every: int = 16, visits
                 steps.append(int(explained.sum()))
             parts.append(np.concatenate(rows))
         unit, features = recording.spec(key).unit, recording.features.names
-    whole = np.concatenate(parts, axis=1)
-    whole = whole.round() if unit == "share" else whole
+    complete = np.concatenate(parts, axis=1)
+    complete = complete.round() if unit == "share" else complete
     of_steps, of_states = (np.repeat(np.arange(episodes), counts) for counts in (steps, [len(part) for part in states]))
-    return Answers(whole.astype(np.float32), of_steps, of_states[: len(pool)], unit, tuple(features))
+    return Answers(complete.astype(np.float32), of_steps, of_states[: len(pool)], unit, tuple(features))
 
 
 def of_agent(recorded: Answers) -> tuple[Population, dict[str, np.ndarray]]:
     """A recorded agent as a population: episodes are drawn from those recorded, references from the episodes drawn."""
     numbers = range(int(recorded.episodes.max()) + 1)
-    steps, states = ([np.flatnonzero(of == one) for one in numbers] for of in (recorded.episodes, recorded.visited))
+    steps, states = (
+        [np.flatnonzero(source == single) for single in numbers] for source in (recorded.episodes, recorded.visited)
+    )
 
     def draw(rng: np.random.Generator, episodes: int, references: int) -> Sample:
         chosen = rng.integers(len(steps), size=episodes)
-        pool = np.concatenate([states[one] for one in chosen])
+        pool = np.concatenate([states[single] for single in chosen])
         compared = pool[np.sort(rng.integers(len(pool), size=references))]
-        rows = np.concatenate([steps[one] for one in chosen])
-        where = np.repeat(np.arange(episodes), [len(steps[one]) for one in chosen])
+        rows = np.concatenate([steps[single] for single in chosen])
+        where = np.repeat(np.arange(episodes), [len(steps[single]) for single in chosen])
         return Sample(recorded.values[rows[:, None], compared].astype(float), where, recorded.unit)
 
-    whole = intervals(Sample(recorded.values.astype(float), recorded.episodes, recorded.unit))
-    return draw, {name: end.value for name, end in whole.items()}
+    complete = intervals(Sample(recorded.values.astype(float), recorded.episodes, recorded.unit))
+    return draw, {name: end.value for name, end in complete.items()}
 
 
 def measure() -> list[Row]:
     """A short run: the lowest and the highest coverage of each population."""
-    found: dict[str, list[float]] = {}
+    result: dict[str, list[float]] = {}
     for name, _, _, held in study(rounds=60):
-        found.setdefault(name, []).extend(held.mean(axis=1).tolist())
+        result.setdefault(name, []).extend(held.mean(axis=1).tolist())
     return [
         Row(f"95 % intervals hold, {name}", f"{100 * min(held):.0f} to {100 * max(held):.0f} %", "92 to 97 %")
-        for name, held in found.items()
+        for name, held in result.items()
     ]
 
 
@@ -283,19 +285,19 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1000)
     parser.add_argument("--agent", default="")
     parser.add_argument("--method", default="decision_change")
-    given = parser.parse_args()
-    if given.agent:
-        recorded = answers(given.agent, given.method)
+    arguments = parser.parse_args()
+    if arguments.agent:
+        recorded = answers(arguments.agent, arguments.method)
         print(_table(*HEADINGS, "lowest of a share"))
-        for line in agent_lines(given.agent, given.method, recorded, given.repetitions):
+        for line in agent_lines(arguments.agent, arguments.method, recorded, arguments.repetitions):
             print(line)
         return
     print(_table(*HEADINGS))
-    for name, episodes, references, held in study(given.repetitions):
+    for name, episodes, references, held in study(arguments.repetitions):
         print(_line(name, episodes, references, *map(_percent, held.mean(axis=1))))
     for name, draw in RETURNS.items():
         for episodes in EPISODES:
-            print(_line(name, episodes, "", _percent(returns(draw, episodes, given.repetitions)), "", ""))
+            print(_line(name, episodes, "", _percent(returns(draw, episodes, arguments.repetitions)), "", ""))
 
 
 def agent_lines(agent: str, method: str, recorded: Answers, rounds: int) -> Iterator[str]:
