@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay.rows import Row, summed
-from rltools.plots.drawing.labels import MAX_LINE, plain
+from rltools.plots.drawing.labels import LONGEST, plain
 from rltools.recording import Episode, Header, Recording, every_step_first
 from rltools.spaces.image import pixel_elements
 from rltools.summary.episodes import std as std_of
@@ -82,7 +82,7 @@ def drawn_rows(episode: Episode, rows: list[Row], explained: Explained | None) -
     sizes = np.nansum(np.abs(values), axis=0)
     if explained is None:  # numbers, then what is chosen most often
         sizes = np.nan_to_num(np.where(kinds == "number", np.inf, observed.mean(axis=0)), nan=-1)
-    room = 7 if any(len(row.name) + len(row.unit) > MAX_LINE for row in rows) else 11  # fewer of two lines
+    room = 7 if any(len(row.name) + len(row.unit) > LONGEST for row in rows) else 11  # fewer of two lines
     chosen = observed[:, choices] == 1
     changing = len(choices) > room and bool((chosen.sum(axis=1) == 1).all())
     drawn = np.tile(np.sort(np.argsort(-sizes, kind="stable")[: room - changing]), (len(observed), 1))
