@@ -98,9 +98,9 @@ def is_gsde(policy: Any) -> bool:
 
 def answers(policy: Any) -> list[np.ndarray]:
     """Actions, random ones where it has any, and attributions in a few states."""
-    from rltools.spaces.leaves import blank_observations
+    from rltools.spaces.leaves import placeholder_observations
 
-    observations = blank_observations(policy.observation_space, 3)
+    observations = placeholder_observations(policy.observation_space, 3)
     acted = policy.act(observations, Context())
     try:
         random = policy.act(

@@ -41,7 +41,7 @@ def put_in_place(temporary: Path, path: Path) -> None:
     Raises:
         RecordingError: the folder that is being written to does not exist any more.
     """
-    check_there(path)
+    check_in_place(path)
     descriptor = os.open(temporary, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -206,7 +206,7 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
         os.close(descriptor)
 
 
-def check_there(path: Path) -> None:
+def check_in_place(path: Path) -> None:
     """Check that the folder that is being written to, and that is to hold `path`, is still in its place.
 
     Raises:

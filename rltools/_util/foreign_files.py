@@ -35,7 +35,7 @@ def is_folder(path: str | Path) -> bool:
         return False
 
 
-def is_there(path: str | Path) -> bool:
+def path_exists(path: str | Path) -> bool:
     """Whether the path leads to anything, including a broken link; see `is_file`."""
     try:
         Path(path).lstat()

@@ -51,7 +51,7 @@ def render(template: str, **values: Any) -> str:
     return environment.from_string(template).render(**values)
 
 
-def image_address(image: bytes, kind: str = "png") -> str:
+def image_data_url(image: bytes, kind: str = "png") -> str:
     """An encoded image as a `data:` URL."""
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 

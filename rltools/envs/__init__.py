@@ -13,7 +13,7 @@ from rltools.envs._ids import (
     is_newer_version,
     registered_ids,
 )
-from rltools.envs._make import check_kind, foreign_kind, is_old_space, make_environment, make_with_rewards
+from rltools.envs._make import check_kind, foreign_kind, is_old_space, make_environment, make_with_wrapped_rewards
 from rltools.envs._spec import canonical_spec_json, spec_from_json, spec_to_json
 from rltools.envs._statistics import (
     chain,
@@ -21,11 +21,11 @@ from rltools.envs._statistics import (
     check_learned,
     checked_statistics,
     freeze,
-    freeze_all,
-    holds_statistics,
+    freeze_statistics,
+    has_running_statistics,
     normalizers,
-    scaled_rewards,
-    with_own_rewards,
+    reward_scalers,
+    without_reward_scaling,
 )
 from rltools.envs._wrapper_specs import statistics_of, wrapped_spec, wrapper_names
 
@@ -41,20 +41,20 @@ __all__ = [
     "environment_spec",
     "foreign_kind",
     "freeze",
-    "freeze_all",
-    "holds_statistics",
+    "freeze_statistics",
+    "has_running_statistics",
     "import_modules",
     "is_newer_version",
     "is_old_space",
     "make_environment",
-    "make_with_rewards",
+    "make_with_wrapped_rewards",
     "normalizers",
     "registered_ids",
-    "scaled_rewards",
+    "reward_scalers",
     "spec_from_json",
     "spec_to_json",
     "statistics_of",
-    "with_own_rewards",
+    "without_reward_scaling",
     "wrapped_spec",
     "wrapper_names",
 ]

@@ -12,7 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
 
 from rltools.envs._ids import Environment, environment_spec
-from rltools.envs._statistics import freeze_all, with_own_rewards
+from rltools.envs._statistics import freeze_statistics, without_reward_scaling
 from rltools.errors import ArgumentError, SimulationError, argument
 
 _CAMERA = {"camera_id", "camera_name", "default_camera_config"}
@@ -39,10 +39,10 @@ def make_environment(env: Environment, *, render_mode: str | None = None) -> gym
         ArgumentError: `env` is something else; the message says what to give instead.
         SimulationError: it cannot be made or rendered in this mode, or differs from the live environment.
     """
-    return with_own_rewards(make_with_rewards(env, render_mode=render_mode))
+    return without_reward_scaling(make_with_wrapped_rewards(env, render_mode=render_mode))
 
 
-def make_with_rewards(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+def make_with_wrapped_rewards(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
     """Make a new environment as `make_environment` does, with rewards as its wrappers return them.
 
     Raises:
@@ -64,13 +64,13 @@ def make_with_rewards(env: Environment, *, render_mode: str | None = None) -> gy
             )
         if render_mode is not None and not _CAMERA & spec.kwargs.keys():
             _track_robot(new)
-        return freeze_all(new)
+        return freeze_statistics(new)
     if isinstance(env, gymnasium.Env):
         raise SimulationError(
             f"{env} has no specification, so no second one can be made; give a function that makes one"
         )
     check_kind(env)
-    return freeze_all(_call(cast("Callable[[], gymnasium.Env[Any, Any]]", env), render_mode))
+    return freeze_statistics(_call(cast("Callable[[], gymnasium.Env[Any, Any]]", env), render_mode))
 
 
 def check_kind(env: object) -> None:

@@ -33,7 +33,7 @@ def normalizers(env: Env) -> list[Any]:
     return [wrapper for wrapper in chain(env) if _is_running(vars(wrapper).get("obs_rms"))]
 
 
-def holds_statistics(env: Env) -> bool:
+def has_running_statistics(env: Env) -> bool:
     """Whether an environment keeps a running mean and variance of anything but rewards, under any name."""
     return any(
         _is_running(value) and not name.lstrip("_").startswith(("ret", "rew")) for name, value in vars(env).items()
@@ -65,7 +65,7 @@ def freeze(wrapper: Any, mean: np.ndarray | None = None, var: np.ndarray | None 
         running.update = _no_update
 
 
-def freeze_all(env: Env) -> Env:
+def freeze_statistics(env: Env) -> Env:
     """The same environment with all learned statistics frozen; a normalizer that has learned nothing is left alone."""
     for wrapper in normalizers(env):
         if has_learned(wrapper):
@@ -73,13 +73,13 @@ def freeze_all(env: Env) -> Env:
     return env
 
 
-def with_own_rewards(env: Env) -> Env:
+def without_reward_scaling(env: Env) -> Env:
     """The environment without the scaling of rewards by running statistics.
 
     `NormalizeReward` maps the same reward to different numbers from one episode to the next, so returns would mean
     nothing. It is removed, and so are the wrappers around it that only change rewards, such as a clipping.
     """
-    dropped = set(map(id, scaled_rewards(env)))
+    dropped = set(map(id, reward_scalers(env)))
     while id(env) in dropped and isinstance(env, gymnasium.Wrapper):
         env = env.env
     outer: Env = env
@@ -90,7 +90,7 @@ def with_own_rewards(env: Env) -> Env:
     return env
 
 
-def scaled_rewards(env: Env) -> list[Env]:
+def reward_scalers(env: Env) -> list[Env]:
     """The innermost wrapper that scales rewards by running statistics, and those around it that only change rewards."""
     layers = chain(env)
     first = next((index for index, layer in enumerate(layers) if _is_running(vars(layer).get("return_rms"))), None)

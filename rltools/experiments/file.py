@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator
 
 from rltools._util.console import as_text
-from rltools._util.foreign_files import is_file, is_there
+from rltools._util.foreign_files import is_file, path_exists
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_STEPS
 from rltools._util.text import did_you_mean
 from rltools._util.yaml import MAX_DEPTH, parse_yaml, read_yaml, validate
@@ -64,7 +64,7 @@ def _environment_from_id(environment: Any) -> Any:
 
 
 def _existing_agent(agent: str) -> str:
-    if content_path("agents", agent) or is_there(agent) or is_there(f"{agent}.zip"):
+    if content_path("agents", agent) or path_exists(agent) or path_exists(f"{agent}.zip"):
         return agent
     hint = did_you_mean(agent, list_content("agents"), count=1, cutoff=0.6)
     raise ValueError(f"must be the name of an agent or the path of a model ({hint})")

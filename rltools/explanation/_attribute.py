@@ -11,7 +11,7 @@ from torch import Tensor
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.explanation.batches import explained_rows, most_copies
-from rltools.explanation.references import as_batch, given_references, references_id
+from rltools.explanation.references import as_batch, encode_references, references_id
 from rltools.explanation.spec import separated_axes, with_groups
 from rltools.explanation.views import compiled
 from rltools.policies.base import Context, Policy, check_is_policy, decide, decision_pass
@@ -82,7 +82,7 @@ def attribute(
         context = _decide(policy, batch, context or Context(), x, max_batch)
     settings, identifier, states = implementation.settings(parameters), {}, None
     if references is not None and "references" in implementation.needs:
-        states, identifier = given_references(policy, references), {"reference": references_id(references, seed=0)}
+        states, identifier = encode_references(policy, references), {"reference": references_id(references, seed=0)}
     arguments = with_groups(implementation, settings, policy.features)
     explained = explained_rows(
         *(policy, implementation, parsed, x, context, states, arguments, max_batch),

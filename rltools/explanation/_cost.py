@@ -15,7 +15,7 @@ from rltools.attributions import Method
 from rltools.errors import RltoolsError
 from rltools.explanation._read import batches, needed_columns, recorded_context, recorded_inputs
 from rltools.explanation.batches import chunk_rows, explained_rows, most_copies
-from rltools.explanation.spec import SUMMARY, Asked, with_groups
+from rltools.explanation.spec import SUMMARY, BoundSpec, with_groups
 from rltools.explanation.views import Window
 from rltools.policies.base import Policy
 from rltools.policies.threads import row_work
@@ -41,7 +41,7 @@ class _EnoughError(RltoolsError):
 def measured_seconds(
     recording: Recording,
     policy: Policy,
-    asked: Asked,
+    asked: BoundSpec,
     references: Tensor | None,
     max_batch: int | None,
     threads: int | None,
@@ -86,7 +86,7 @@ def measured_seconds(
 
 
 def _some_steps(
-    recording: Recording, policy: Policy, asked: Asked, references: Tensor | None, max_batch: int | None
+    recording: Recording, policy: Policy, asked: BoundSpec, references: Tensor | None, max_batch: int | None
 ) -> dict[str, np.ndarray]:
     """Columns of as many steps as the method is given at once, evenly from a few episodes."""
     n_references = 0 if references is None else len(references)

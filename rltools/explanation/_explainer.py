@@ -21,7 +21,7 @@ from rltools.explanation._read import (
 )
 from rltools.explanation._unseen import unseen_entries
 from rltools.explanation.batches import Explained, chunk_rows, explained_rows, most_copies
-from rltools.explanation.spec import Asked
+from rltools.explanation.spec import BoundSpec
 from rltools.explanation.views import clipped_entries
 from rltools.recording import DamagedFileWarning, Recording
 from rltools.recording.draws import draws_columns, draws_path
@@ -52,7 +52,7 @@ class Explainer:
     """
 
     recording: Recording
-    bound: Asked
+    bound: BoundSpec
     references: Tensor | None
     folder: Path
     files: BackgroundFiles

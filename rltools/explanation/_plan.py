@@ -16,8 +16,8 @@ from rltools._util.progress import duration
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError, TooCostlyError, argument
 from rltools.explanation._cost import cheaper_ways, declared_seconds, measured_seconds, stride_within
-from rltools.explanation.references import VISITED, References, draw_visited, given_references
-from rltools.explanation.spec import Asked, bind, with_groups
+from rltools.explanation.references import VISITED, References, draw_visited, encode_references
+from rltools.explanation.spec import BoundSpec, bind, with_groups
 from rltools.explanation.views import Units
 from rltools.policies.base import Policy
 from rltools.recording import Recording
@@ -147,7 +147,7 @@ def declared_stride(
     return max(1, ceil(steps * declared_seconds(policy, implementation, count, settings) / DECLARED_SECONDS))
 
 
-def _begun(recording: Recording, bound: Asked) -> tuple[str, int] | None:
+def _begun(recording: Recording, bound: BoundSpec) -> tuple[str, int] | None:
     """The key and stride of the same attribution with any stride; complete ones first, then the smallest stride."""
     dense = replace(bound.spec, every=1)
     candidates = [
@@ -161,10 +161,10 @@ def _begun(recording: Recording, bound: Asked) -> tuple[str, int] | None:
     return key, every
 
 
-def _reference_states(recording: Recording, bound: Asked, references: References, seed: int) -> Tensor | None:
+def _reference_states(recording: Recording, bound: BoundSpec, references: References, seed: int) -> Tensor | None:
     """As many reference states as the method will use; nothing is written."""
     if "references" not in bound.method.needs:
         return None
     if references is None or isinstance(references, int):
         return bound.policy.encode(draw_visited(recording, VISITED if references is None else references, seed))
-    return given_references(bound.policy, references)
+    return encode_references(bound.policy, references)

@@ -67,7 +67,7 @@ def as_batch(policy: Policy, observations: Any) -> Any:
     return map_leaves(lambda _, values: values[None], arrays, leaves) if single else arrays
 
 
-def given_references(policy: Policy, references: Any) -> Tensor:
+def encode_references(policy: Policy, references: Any) -> Tensor:
     """Encoded references, from `[reference, *observation]` or a single one.
 
     Raises:
@@ -113,7 +113,7 @@ def visited_references(recording: Recording, policy: Policy, references: Referen
     if references is None or isinstance(references, int):
         states = policy.encode(draw_visited(recording, VISITED if references is None else references, seed))
     else:
-        states = given_references(policy, references)
+        states = encode_references(policy, references)
     columns = {"reference": states.cpu().numpy()}
     file = BlockFile(path)
     file.write(columns)

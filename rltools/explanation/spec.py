@@ -21,7 +21,7 @@ from rltools.targets import Target, fitting_target, target_labels
 
 
 @dataclass(frozen=True)
-class Asked:
+class BoundSpec:
     """An attribution spec bound to a policy: all it takes to compute it.
 
     Attributes:
@@ -53,7 +53,7 @@ def bind(
     every: int,
     seed: int,
     parameters: Mapping[str, Any],
-) -> Asked:
+) -> BoundSpec:
     """Resolve the arguments of `explain` into a spec, with all it takes to compute it.
 
     Raises:
@@ -83,7 +83,7 @@ def bind(
     )
     arguments = with_groups(implementation, settings, policy.features)
     check_passes(policy, implementation, references if isinstance(references, int) else 1, arguments)
-    return Asked(spec, folder_key(recording.directory, spec), policy, implementation, parsed, arguments)
+    return BoundSpec(spec, folder_key(recording.directory, spec), policy, implementation, parsed, arguments)
 
 
 def check_folder(recording: Recording, key: str, spec: AttributionSpec) -> None:

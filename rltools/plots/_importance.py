@@ -23,7 +23,7 @@ from rltools.plots.drawing.style import (
     set_x_label,
     top_note,
 )
-from rltools.recording import warn_of_shared_episodes
+from rltools.recording import warn_about_shared_episodes
 from rltools.summary import Interval, Summary, is_control, summarize
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _series(
     level: float,
 ) -> Series:
     recordings = {str(label): member for label, member in recordings_by_label(recording).items()}
-    warn_of_shared_episodes(recordings)
+    warn_about_shared_episodes(recordings)
     methods = [method] if method is None or isinstance(method, str) else list(method)
     series = {}
     for label, member in recordings.items():

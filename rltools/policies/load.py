@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rltools._util.foreign_files import MIB, foreign_sha256, is_file, is_there
+from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
 from rltools.cards.content import content_path, find_content
 from rltools.envs import wrapped_spec
 from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
@@ -155,7 +155,7 @@ def _local_path(source: str | Path) -> Path:
     path = Path(source)
     # Stable-Baselines3 lets the ending be left out, in load() as in save().
     for candidate in (path, Path(f"{text}.zip")):
-        if is_there(candidate) and "\0" not in text:
+        if path_exists(candidate) and "\0" not in text:
             return candidate
     if isinstance(source, str) and (advice := _elsewhere(text)):
         raise ModelError(f"{text[:MAX_PATH]} is no path on this machine; {advice}")

@@ -20,7 +20,7 @@ from rltools.recording.episode import (
 )
 from rltools.recording.seal import DamagedFileWarning
 from rltools.recording.seeds import episode_seed
-from rltools.recording.shared_episodes import SharedEpisodesWarning, shared_episodes, warn_of_shared_episodes
+from rltools.recording.shared_episodes import SharedEpisodesWarning, shared_episodes, warn_about_shared_episodes
 
 __all__ = [
     "Attribution",
@@ -43,5 +43,5 @@ __all__ = [
     "read_draws",
     "recorded_leaves",
     "shared_episodes",
-    "warn_of_shared_episodes",
+    "warn_about_shared_episodes",
 ]

@@ -19,7 +19,7 @@ from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.episode import Episode, Outcome, read_episode, read_outcome
 from rltools.recording.parquet import CONTENT, read_file, read_metadata
 from rltools.recording.read_attribution import read_attribution
-from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING, check_identity, name_damage
+from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING, check_identity, warn_of_damage
 from rltools.recording.specs import (
     description,
     differing_settings,
@@ -103,7 +103,7 @@ class Recording:
             try:
                 yield self.episode(number)
             except CorruptError as error:
-                name_damage(error)
+                warn_of_damage(error)
 
     def episode_path(self, number: int) -> Path:
         """The file of an episode.
@@ -154,7 +154,7 @@ class Recording:
                 check(number)
                 outcomes.append(outcome)
             except CorruptError as error:
-                name_damage(error, stacklevel=4)
+                warn_of_damage(error, stacklevel=4)
         return outcomes
 
     def frames(self, number: int) -> list[bytes] | None:
@@ -188,7 +188,7 @@ class Recording:
             try:
                 specs[path.parent.name] = read_spec(path)[0]
             except CorruptError as error:
-                name_damage(error)
+                warn_of_damage(error)
         return specs
 
     def spec(self, key: str) -> AttributionSpec:
@@ -227,7 +227,7 @@ class Recording:
         window = self.spec(key).window
         return self.features.windowed(window) if window else self.features
 
-    def states_of(self, key: str, episode: Episode) -> np.ndarray:
+    def encoded_observations(self, key: str, episode: Episode) -> np.ndarray:
         """The encoded observations that one attribution explains in an episode: `[step, *feature]`.
 
         Over a window `[step, lag, *feature]`, padded with the first observation at the beginning.

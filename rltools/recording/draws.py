@@ -18,7 +18,7 @@ from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import AttributionSpec
 from rltools.recording.parquet import damage_as_corrupt, read_blocks, read_metadata
 from rltools.recording.read_attribution import folder_identity
-from rltools.recording.seal import check_identity, name_damage
+from rltools.recording.seal import check_identity, warn_of_damage
 from rltools.spaces import Features
 
 MAX_NUMBERS = 1 << 15
@@ -109,6 +109,6 @@ def read_draws(recording: RecordingFolder, key: str, number: int) -> np.ndarray 
                 draws = np.full((len(without), steps, *without.shape[2:]), np.nan, np.float32)
             draws[:, t] = without
     except CorruptError as error:
-        name_damage(error, stacklevel=4)
+        warn_of_damage(error, stacklevel=4)
         return None
     return draws

@@ -12,7 +12,7 @@ from rltools.errors import CorruptError, RecordingError
 from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import Attribution
 from rltools.recording.parquet import CONTENT, damage_as_corrupt, read_columns, read_file, read_metadata
-from rltools.recording.seal import ATTRIBUTION_SPEC, REFERENCE_ROWS, check_identity, name_damage
+from rltools.recording.seal import ATTRIBUTION_SPEC, REFERENCE_ROWS, check_identity, warn_of_damage
 from rltools.recording.specs import request_text
 
 Columns = dict[str, np.ndarray]
@@ -44,7 +44,7 @@ def read_attribution(recording: RecordingFolder, key: str, episodes: Sequence[in
         except CorruptError as error:
             if not skip:
                 raise
-            name_damage(error, stacklevel=4)
+            warn_of_damage(error, stacklevel=4)
     joined = join_rows(parts, len(spec.labels), features.shape)
     return Attribution(
         values=joined["values"],
@@ -90,7 +90,7 @@ def _episode_rows(
     try:
         return steps, read_rows(path, steps, recording.identity(number) | identity)
     except CorruptError as error:
-        name_damage(error, stacklevel=5)
+        warn_of_damage(error, stacklevel=5)
         return steps, {}
 
 

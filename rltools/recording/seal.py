@@ -167,6 +167,6 @@ class DamagedFileWarning(UserWarning):
     """
 
 
-def name_damage(error: CorruptError, stacklevel: int = 3) -> None:
+def warn_of_damage(error: CorruptError, stacklevel: int = 3) -> None:
     """Warn of a damaged file, at the line that called the function that found it; further up with a higher level."""
     warnings.warn(str(error), DamagedFileWarning, stacklevel=stacklevel)

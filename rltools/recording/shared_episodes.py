@@ -31,7 +31,7 @@ def shared_episodes(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
     )
 
 
-def warn_of_shared_episodes(recordings: Mapping[str, Recording]) -> None:
+def warn_about_shared_episodes(recordings: Mapping[str, Recording]) -> None:
     """Warn of what `shared_episodes` returns, at the line that called the comparing function."""
     for text in shared_episodes(recordings):
         warnings.warn(text, SharedEpisodesWarning, stacklevel=4)

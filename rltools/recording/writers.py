@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from rltools._util.files import check_there, discard, put_in_place, temporary_name, uninterrupted
+from rltools._util.files import check_in_place, discard, put_in_place, temporary_name, uninterrupted
 from rltools.recording.episode import Outcome, episode_metadata
 from rltools.recording.parquet import ColumnWriter
 from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING
@@ -40,7 +40,7 @@ class BlockFile:
     def write(self, columns: Columns) -> None:
         """Append a block of rows; a block without rows only fixes the types of the columns."""
         if self._writer is None:
-            check_there(self._path)
+            check_in_place(self._path)
             self._path.parent.mkdir(exist_ok=True)  # not its parents: a run's folder that was deleted stays deleted
             self._writer = ColumnWriter(self._temporary, columns)
         self._writer.write(columns)

@@ -19,7 +19,7 @@ from rltools.recording import Outcome
 from rltools.recording.writers import EpisodeWriter
 from rltools.rollout.act import allowed_actions, padded_rows
 from rltools.rollout.faults import checked_reset, error_text, observation_fault
-from rltools.rollout.observations import Observed
+from rltools.rollout.observations import CurrentObservations
 from rltools.rollout.render import frames_per_second
 
 BLOCK_BYTES = 1 << 18
@@ -105,7 +105,7 @@ class RunningEpisodes:
     ) -> None:
         self._policy, self._open_env, self._open_writer, self._seed_of = policy, open_env, open_writer, seed_of
         rows = padded_rows(policy, num_envs)
-        self.observations = Observed(policy.observation_space, rows)
+        self.observations = CurrentObservations(policy.observation_space, rows)
         self.extras = _extras(policy, rows)
         self.episodes: list[RunningEpisode] = []
         self.slots: slice | np.ndarray = slice(0, 0)
@@ -247,7 +247,7 @@ def _extras(policy: Policy, slots: int) -> dict[str, np.ndarray]:
 
 
 def _buffers(
-    policy: Policy, observations: Observed, extras: dict[str, np.ndarray], shape: tuple[int, int]
+    policy: Policy, observations: CurrentObservations, extras: dict[str, np.ndarray], shape: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     """Zeros `[round, slot, ...]` for each column of a step; `shape` is the number of rounds and slots."""
     buffers = {

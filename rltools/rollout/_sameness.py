@@ -18,7 +18,7 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import TransformObservation
 
-from rltools.envs import Environment, chain, freeze_all, holds_statistics, make_environment, normalizers
+from rltools.envs import Environment, chain, freeze_statistics, has_running_statistics, make_environment, normalizers
 from rltools.errors import SimulationError
 from rltools.policies.base import Policy
 from rltools.rollout.act import allowed_actions
@@ -98,7 +98,7 @@ def _own_layers(env: Env) -> list[Env]:
         for layer in wrappers
         if type(layer).__module__.partition(".")[0] not in _TRUSTED or type(layer) is TransformObservation
     ]
-    return [innermost, *own] if holds_statistics(innermost) else own
+    return [innermost, *own] if has_running_statistics(innermost) else own
 
 
 def _compare_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def _compare_after_episodes(environment: Environment, first: Env, policy: Policy
             return (_NOISE,)
         with _open(environment) as fresh:
             culprit = _culprit(second, fresh)
-            if culprit == _ITSELF and holds_statistics(second.unwrapped):
+            if culprit == _ITSELF and has_running_statistics(second.unwrapped):
                 culprit = type(second.unwrapped).__name__
     if culprit == _ITSELF:
         return (
@@ -272,7 +272,7 @@ def _frozen(env: Env) -> Iterator[Env]:
     """The environment with frozen statistics, which are restored afterwards."""
     statistics = [(layer, layer.obs_rms, getattr(layer, "update_running_mean", None)) for layer in normalizers(env)]
     try:
-        yield freeze_all(env)
+        yield freeze_statistics(env)
     finally:
         for wrapper, running, updates in statistics:
             wrapper.obs_rms = running

@@ -11,7 +11,7 @@ import torch
 
 from rltools.errors import SimulationError
 from rltools.policies.base import ActResult, Context, Policy
-from rltools.rollout.observations import Observed
+from rltools.rollout.observations import CurrentObservations
 
 BLOCK = 16
 """Rows per forward pass for vector observations, always exactly so many, because BLAS rounds by batch size."""
@@ -24,7 +24,7 @@ def padded_rows(policy: Policy, rows: int) -> int:
 
 def act(
     policy: Policy,
-    observed: Observed,
+    observed: CurrentObservations,
     slots: slice | np.ndarray,
     generators: Sequence[np.random.Generator] | None,
     extras: Mapping[str, np.ndarray],
@@ -63,7 +63,7 @@ _PADDING = np.random.default_rng(0)
 
 def _act(
     policy: Policy,
-    observed: Observed,
+    observed: CurrentObservations,
     rows: slice | np.ndarray,
     generators: Sequence[np.random.Generator] | None,
     extras: Mapping[str, np.ndarray],

@@ -17,10 +17,10 @@ from rltools.envs import (
     check_kind,
     check_learned,
     environment_spec,
-    make_with_rewards,
+    make_with_wrapped_rewards,
     normalizers,
-    scaled_rewards,
-    with_own_rewards,
+    reward_scalers,
+    without_reward_scaling,
 )
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds
@@ -59,7 +59,7 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
     spec = environment_spec(environment)
     # One that cannot be made again is only inspected: the first episode raises.
     single = environment if isinstance(environment, gymnasium.Env) and spec is None else None
-    trial = make_with_rewards(environment) if single is None else single
+    trial = make_with_wrapped_rewards(environment) if single is None else single
     try:
         spec = spec or environment_spec(trial)
         own = trial.unwrapped.observation_space == trial.observation_space
@@ -77,7 +77,7 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
         notes += _reward_notes(trial)
         if single is not None:
             return Examined(layers_of(trial), notes)
-        trial = with_own_rewards(trial)
+        trial = without_reward_scaling(trial)
         return Examined(layers_of(trial), notes + check_same(environment, trial, policy))
     finally:
         if single is None:
@@ -87,7 +87,7 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
 
 def _reward_notes(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
     """The caveats about rewards that wrappers change, and about wrappers that are left out because they would."""
-    dropping = scaled_rewards(env)
+    dropping = reward_scalers(env)
     left_out = [type(wrapper).__name__ for wrapper in dropping]
     dropped = (
         (f"rewards are not scaled by what was seen before: left out are {' and '.join(left_out)}",) if left_out else ()

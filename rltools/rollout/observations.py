@@ -12,20 +12,20 @@ from gymnasium.spaces import Box
 from rltools.errors import SimulationError
 from rltools.recording import observation_column
 from rltools.rollout.faults import as_array
-from rltools.spaces.leaves import Leaf, blank_observations, leaves, nest, pick
+from rltools.spaces.leaves import Leaf, leaves, nest, pick, placeholder_observations
 
 Rows = slice | np.ndarray
 
 
-class Observed:
+class CurrentObservations:
     """The current observation of each slot, as arrays `[slot, *leaf]` that are filled as observations arrive."""
 
     def __init__(self, space: Space[Any], slots: int) -> None:
         self.leaves = leaves(space)
         self.columns = tuple(observation_column(leaf) for leaf in self.leaves)
-        self._current = tuple(pick(blank_observations(space, slots), leaf) for leaf in self.leaves)
+        self._current = tuple(pick(placeholder_observations(space, slots), leaf) for leaf in self.leaves)
         self._floats = tuple(current for current in self._current if current.dtype.kind == "f")
-        self._space, self._blank = space, blank_observations(space, 1)
+        self._space, self._blank = space, placeholder_observations(space, 1)
         # The fast path of a plain Box, whose environments are the cheapest.
         self._single = self._current[0] if len(self.leaves) == 1 and self.leaves[0].kind == "number" else None
         self._dtype, self._shape = self._current[0].dtype, self._current[0].shape[1:]

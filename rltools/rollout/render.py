@@ -33,7 +33,7 @@ BLOCK = 32
 """Frames per block of a file."""
 
 
-class NoPicturesWarning(UserWarning):
+class NoFramesWarning(UserWarning):
     """An environment cannot be rendered; its replays show everything else."""
 
 
@@ -60,7 +60,7 @@ def add_frames(
         draw_episodes(recording, missing, env, modules, progress=progress)
     except RltoolsError as error:
         # The numbers were recorded before, so that a replay has everything else to show.
-        warnings.warn(f"frames could not be drawn ({error})", NoPicturesWarning, stacklevel=3)
+        warnings.warn(f"frames could not be drawn ({error})", NoFramesWarning, stacklevel=3)
 
 
 def draw_episodes(

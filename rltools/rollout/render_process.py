@@ -49,7 +49,7 @@ def draw_in_child(folder: Path, numbers: Sequence[int], modules: Sequence[str], 
         text=True,
         encoding="utf-8",
         errors="replace",
-        env=without_screen(os.environ),
+        env=without_display(os.environ),
     ) as child:
         try:
             for line in child.stdout or ():
@@ -70,7 +70,7 @@ def draw_in_child(folder: Path, numbers: Sequence[int], modules: Sequence[str], 
     )
 
 
-def without_screen(variables: Mapping[str, str]) -> dict[str, str]:
+def without_display(variables: Mapping[str, str]) -> dict[str, str]:
     """Environment variables with which libraries render without a display; variables that are set stay.
 
     Pygame looks for a display and a sound card that frames do not need. MuJoCo's default ends the process without a

@@ -213,7 +213,7 @@ def _nested(pairs: list[tuple[Path, Any]]) -> Any:
     return tuple(parts.values()) if parts and all(isinstance(key, int) for key in parts) else parts
 
 
-def blank_observations(space: Space[Any], rows: int) -> Any:
+def placeholder_observations(space: Space[Any], rows: int) -> Any:
     """A batch of placeholder observations `[row, ...]`: zeros, the lowest values of choices, empty texts."""
 
     def blank(leaf: Leaf) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools.attributions import is_control
 from rltools.errors import RecordingError
-from rltools.recording import AttributionSpec, Recording, warn_of_shared_episodes
+from rltools.recording import AttributionSpec, Recording, warn_about_shared_episodes
 from rltools.stats import EpisodeRanks, Interval, episode_ranks, rank_agreement
 from rltools.summary._sums import magnitudes
 
@@ -88,7 +88,7 @@ def agreement(
     Raises:
         RecordingError: no attribution fits.
     """
-    warn_of_shared_episodes(recordings)
+    warn_about_shared_episodes(recordings)
     first = next(iter(recordings.values()))
     key = first.find(methods[0] if methods else None, target)
     if target is None and methods is None and len(recordings) == 1:

@@ -134,7 +134,7 @@ def _decision(
     label: int,
     scale: np.ndarray | None,
 ) -> Decision:
-    states = recording.states_of(key, episode)
+    states = recording.encoded_observations(key, episode)
     values, attributions = by_group(states, attribution, slice(step, step + 1), label=label, scale=scale)
     action, runner_up, gap = _choice(recording, episode, step)
     return Decision(

@@ -86,7 +86,7 @@ def pictured(
     of = recording.episode(number)
     pictures, maps, note = _frames(recording, number, at), None, ""
     if part is not None:
-        states = flat(recording.states_of(key, of), 1)[:, part.start : part.stop]
+        states = flat(recording.encoded_observations(key, of), 1)[:, part.start : part.stop]
         pixels, note = visible(states.reshape(len(states), *part.shape), part)
         pictures = list((pixels if pixels.ndim == 4 else np.stack([pixels] * 3, axis=-1))[at] / 255)
         found = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[at]

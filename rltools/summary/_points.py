@@ -74,7 +74,7 @@ def explained_points(
             draws.append(None if without is None else without[:, taken, label])
         parts.append(
             (
-                *by_group(recording.states_of(key, episode), attribution, taken, label=label, scale=scale),
+                *by_group(recording.encoded_observations(key, episode), attribution, taken, label=label, scale=scale),
                 attribution.scores[taken, label].astype(np.float64),
                 actions[taken],
                 np.full(len(taken), number),

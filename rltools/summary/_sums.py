@@ -14,7 +14,7 @@ from rltools.errors import CorruptError
 from rltools.recording import AttributionSpec, Episode, Outcome, Recording
 from rltools.recording.attribution import first_sampled
 from rltools.recording.draws import draw_blocks
-from rltools.recording.seal import name_damage
+from rltools.recording.seal import warn_of_damage
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary.episodes import Groups, explained, feature_std, flat, grouped, regrouping, usable
 from rltools.targets.scores import find_score, score_names
@@ -143,7 +143,7 @@ def collect(
         if attribution.clipped is not None:
             clipped += int((attribution.clipped[rows] > 0).sum())
         if std is not None and len(groups) == features.size:
-            observed = flat(recording.states_of(key, episode), 1)
+            observed = flat(recording.encoded_observations(key, episode), 1)
             moments = np.zeros((3, features.size))
             for few in _pieces(*observed.shape):
                 part = observed[few].astype(np.float64)
@@ -326,7 +326,7 @@ class DrawSums:
                     steps = 0
                     break
         except CorruptError as error:
-            name_damage(error, stacklevel=5)
+            warn_of_damage(error, stacklevel=5)
             steps = 0
         if steps < rows.sum():
             self._kept, self._totals, self._sizes = False, {}, []

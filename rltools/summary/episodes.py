@@ -121,7 +121,7 @@ def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
     Of the observations that the attribution of this key explains, windows for instance; None for single ones.
     """
     size = (recording.features if key is None else recording.features_of(key)).size
-    states = (episode.states if key is None else recording.states_of(key, episode) for episode in recording)
+    states = (episode.states if key is None else recording.encoded_observations(key, episode) for episode in recording)
     result = std(states, size)
     return np.full(size, np.nan) if result is None else result
 
@@ -135,7 +135,7 @@ def episode_steps(
     """
     episode, attribution = recording.episode(number), recording.attribution_of(key, episodes=[number])
     values, attributions = by_group(
-        recording.states_of(key, episode), attribution, slice(None), label=label, scale=scale
+        recording.encoded_observations(key, episode), attribution, slice(None), label=label, scale=scale
     )
     scores = attribution.scores[:, label]
     steps = np.arange(len(scores))

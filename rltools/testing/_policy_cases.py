@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rltools.envs import Environment, make_environment
 from rltools.policies.base import Context, Policy
-from rltools.spaces.leaves import Leaf, blank_observations, leaves, map_leaves, pick
+from rltools.spaces.leaves import Leaf, leaves, map_leaves, pick, placeholder_observations
 from rltools.targets.derivative import input_gradient
 
 ROWS = 6
@@ -134,7 +134,7 @@ def drawn_observations(space: Space[Any], rows: int, rng: np.random.Generator) -
             return chosen.reshape(rows, *leaf.shape).astype(leaf.dtype)
         return _numbers(_space_of(space, leaf), leaf, rows, rng)
 
-    return map_leaves(draw, blank_observations(space, rows), leaves(space))
+    return map_leaves(draw, placeholder_observations(space, rows), leaves(space))
 
 
 def _numbers(space: Space[Any], leaf: Leaf, rows: int, rng: np.random.Generator) -> np.ndarray:

@@ -16,12 +16,12 @@ from torch import Tensor
 from rltools.attributions import Method, find_method
 from rltools.errors import RltoolsError
 from rltools.explanation.batches import FEW, check_passes, explained_now, explained_rows
-from rltools.explanation.references import given_references
+from rltools.explanation.references import encode_references
 from rltools.explanation.spec import with_groups
 from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
-from rltools.spaces.leaves import blank_observations, map_leaves, pick
+from rltools.spaces.leaves import map_leaves, pick, placeholder_observations
 from rltools.targets import Target, decision_pass, fitting_target, make_target_function, target_labels
 from rltools.wrappers._last_observation import check_finite, checked_actions
 
@@ -174,7 +174,7 @@ def explainer(
     """
     check_is_policy(policy)
     declared = find_method(method)
-    compared = None if references is None else given_references(policy, references)
+    compared = None if references is None else encode_references(policy, references)
     parsed = fitting_target(method, declared.needs, target, policy)
     settings = with_groups(declared, declared.settings(parameters), policy.features)
     _try_several(policy)
@@ -182,7 +182,7 @@ def explainer(
     cost = check_passes(policy, declared, count, settings)
     prepared = StepExplainer(policy, declared, parsed, compared, settings, cost.copies)
     first = replace(prepared, tried=False)
-    first.explain(blank_observations(policy.observation_space, 1), Context(), prepared.any_actions(1))
+    first.explain(placeholder_observations(policy.observation_space, 1), Context(), prepared.any_actions(1))
     return prepared
 
 

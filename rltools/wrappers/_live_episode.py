@@ -17,7 +17,7 @@ from rltools.recording.seal import ATTRIBUTION_SPEC, EPISODE_ROWS, NUMBER, RECOR
 from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BlockFile, EpisodeWriter
 from rltools.rollout.faults import as_reward
-from rltools.rollout.observations import Observed
+from rltools.rollout.observations import CurrentObservations
 from rltools.wrappers._live import StepExplainer
 
 Columns = dict[str, np.ndarray]
@@ -38,7 +38,7 @@ class LiveEpisode:
 
     number: int
     seed: int
-    observed: Observed
+    observed: CurrentObservations
     frames: list[bytes] | None
     steps: list[Columns] = field(default_factory=list)
     explained: list[Columns] = field(default_factory=list)
@@ -73,7 +73,7 @@ class LiveEpisode:
         return Outcome(self.number, self.seed, len(self.steps), total, ended, fault, out_of_space)
 
 
-def columns_before(policy: Policy, observed: Observed, observations: Any, context: Context) -> Columns:
+def columns_before(policy: Policy, observed: CurrentObservations, observations: Any, context: Context) -> Columns:
     """The columns of the observation that the next action is taken in, with the policy's scores.
 
     Args:

@@ -20,7 +20,7 @@ from rltools.errors import ArgumentError, ConflictError, argument
 from rltools.pages.replay import replay
 from rltools.recording import Recording, open_recording
 from rltools.rollout.env_check import layers_of
-from rltools.rollout.observations import Observed
+from rltools.rollout.observations import CurrentObservations
 from rltools.rollout.render import draw, frames_per_second
 from rltools.rollout.settings import header_of, settle
 from rltools.wrappers._attribution import AttributionWrapper, Step
@@ -133,7 +133,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._number += 1
         with self._harmless():
             if self._trigger(self._number):
-                observed = Observed(self._explainer.policy.observation_space, 1)
+                observed = CurrentObservations(self._explainer.policy.observation_space, 1)
                 observed.receive(0, observation)
                 frames: list[bytes] | None = [] if self.env.render_mode == "rgb_array" else None
                 self._episode = LiveEpisode(self._number, NO_SEED if seed is None else seed, observed, frames)

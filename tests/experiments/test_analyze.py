@@ -15,7 +15,7 @@ from rltools import analyze, explain, load_policy, open_recording, record
 from rltools.errors import ArgumentError, TooCostlyError
 from rltools.experiments.analyze import LeftOutWarning, notable, specs
 from rltools.explanation import declared_stride
-from rltools.pages.replay import NoPicturesWarning
+from rltools.pages.replay import NoFramesWarning
 from rltools.recording import Outcome
 from rltools.summary import summarize
 
@@ -284,7 +284,7 @@ def test_what_the_agent_cannot_do_is_said_before_anything_is_recorded(short_pole
 
 def test_an_environment_that_cannot_be_drawn_has_a_page_too(make_env, make_policy, tmp_path):
     env = make_env(length=3, render_mode=None)
-    with pytest.warns(NoPicturesWarning):
+    with pytest.warns(NoFramesWarning):
         created = analyze(make_policy(env), env, episodes=1, method="gradient", directory=tmp_path / "run")
     assert created.page.is_file()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rltools.errors import ArgumentError, MismatchError
 from rltools.spaces import Features, space_features
-from rltools.spaces.leaves import blank_observations, leaves, map_leaves, pick
+from rltools.spaces.leaves import leaves, map_leaves, pick, placeholder_observations
 
 NESTED = spaces.Dict(
     camera=spaces.Box(0, 255, (4, 5, 3), np.uint8),
@@ -119,7 +119,7 @@ def test_spaces_without_a_fixed_size_are_refused() -> None:
 
 
 def test_blank_observations_are_in_their_space() -> None:
-    blank = blank_observations(NESTED, 2)
+    blank = placeholder_observations(NESTED, 2)
     for leaf in leaves(NESTED):
         if leaf.kind != "text":
             inner = NESTED

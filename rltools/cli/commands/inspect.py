@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rltools._util.console import as_text, say_each
-from rltools._util.foreign_files import is_file, is_there
+from rltools._util.foreign_files import is_file, path_exists
 from rltools._util.text import plural
 from rltools.cli.app import LOOK_UP, app
 from rltools.errors import ArgumentError
@@ -62,13 +62,13 @@ def _inspect_path(path: Path) -> tuple[Rows, bool]:
     from rltools.policies.sb3 import claims
     from rltools.policies.sb3.zoo.folder import model_in, other_models_note
 
-    if not is_there(path) and is_file(f"{path}.zip"):
+    if not path_exists(path) and is_file(f"{path}.zip"):
         path = Path(f"{path}.zip")  # Stable-Baselines3 lets one omit the ending
     model = model_in(path)
     if model is None and claims(path):
         return _model(path), True
     if model is None:
-        instead = f", but {described(path)}" if is_there(path) else "; there is nothing of this name"
+        instead = f", but {described(path)}" if path_exists(path) else "; there is nothing of this name"
         raise ArgumentError(
             f"{str(path)[:MAX_LENGTH]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
             f"agent{instead}; see `rltools list agents`"

@@ -7,6 +7,6 @@ recording, rollout and summary.
 
 from rltools.pages.replay.frames import replay_episode, replay_episodes
 from rltools.pages.replay.page import replay
-from rltools.rollout.render import NoPicturesWarning
+from rltools.rollout.render import NoFramesWarning
 
-__all__ = ["NoPicturesWarning", "replay", "replay_episode", "replay_episodes"]
+__all__ = ["NoFramesWarning", "replay", "replay_episode", "replay_episodes"]

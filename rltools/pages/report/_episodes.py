@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools._util.html import image_address
+from rltools._util.html import image_data_url
 from rltools._util.text import capitalized, number
 from rltools.errors import CorruptError
 from rltools.recording import Outcome, Recording
@@ -128,4 +128,4 @@ def _poster(recording: Recording, main: Summary, outcome: Outcome) -> tuple[str,
         return "", 0
     strength = np.nan_to_num(np.abs(steps.attributions).sum(axis=1))
     step = min(int(strength.argmax()), len(frames) - 1)
-    return image_address(bytes(frames[step]), "webp"), step
+    return image_data_url(bytes(frames[step]), "webp"), step

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.files import atomic_write
-from rltools._util.html import image_address, render
+from rltools._util.html import image_data_url, render
 from rltools._util.text import plural
 from rltools.plots.drawing.alt import alt_text
 from rltools.recording import Header, Recording
@@ -102,7 +102,7 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Fi
             with atomic_write(folder / f"{name}.{kind}") as temporary:
                 temporary.write_bytes(images[kind])
     vector = len(images["svg"]) <= LARGEST_VECTOR
-    address = image_address(images["svg"], "svg+xml") if vector else image_address(images["png"])
+    address = image_data_url(images["svg"], "svg+xml") if vector else image_data_url(images["png"])
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
     files = tuple(f"{name}.{kind}" for kind in images)
     return Figure(name, caption, address, files, alt_text(axes), width, height)

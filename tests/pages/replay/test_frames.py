@@ -12,9 +12,9 @@ from rltools import explain, record
 from rltools._util.files import numbered_path
 from rltools._util.lock import folder_lock
 from rltools.errors import ConflictError
-from rltools.pages.replay import NoPicturesWarning, replay_episode, replay_episodes
+from rltools.pages.replay import NoFramesWarning, replay_episode, replay_episodes
 from rltools.recording.parquet import read_metadata
-from rltools.rollout.render_process import without_screen
+from rltools.rollout.render_process import without_display
 
 FRAGILE = """
 import os
@@ -124,7 +124,7 @@ def test_the_end_of_the_drawing_process_is_one_line_and_the_replay_is_written(
     fragile, monkeypatch, drawn_here, ends, text
 ):
     monkeypatch.setenv("FRAGILE", ends)
-    with pytest.warns(NoPicturesWarning, match=re.escape(f"frames could not be drawn ({text}")):
+    with pytest.warns(NoFramesWarning, match=re.escape(f"frames could not be drawn ({text}")):
         replay_episodes(fragile, [0], modules=["fragile"])
     assert drawn_here == []
     assert fragile.frames(0) is None
@@ -177,7 +177,7 @@ def test_without_pictures_everything_else_is_shown(make_env, make_policy, tmp_pa
     env = make_env(length=3, **choices)
     recording = recorded(make_policy(env), env, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
-    with pytest.warns(NoPicturesWarning, match=re.escape(text)):
+    with pytest.warns(NoFramesWarning, match=re.escape(text)):
         replay_episodes(recording, [0, 1], env)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before
     assert len(list((tmp_path / "replays").glob("*.html"))) == 2
@@ -186,19 +186,19 @@ def test_without_pictures_everything_else_is_shown(make_env, make_policy, tmp_pa
 def test_a_recording_of_a_function_says_that_it_cannot_be_drawn_later(make_env, make_policy, tmp_path):
     env = make_env(length=3)
     recording = recorded(make_policy(env), env, tmp_path / "run")
-    with pytest.warns(NoPicturesWarning, match="made by a function"):
+    with pytest.warns(NoFramesWarning, match="made by a function"):
         path = replay_episode(recording, 1, tmp_path / "mine.html")
     assert path.read_text().startswith("<!doctype html>")
 
 
 def test_a_screen_that_is_there_is_used_and_what_is_set_stays(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
-    assert without_screen({})["MUJOCO_GL"] == "egl"
-    assert without_screen({"MUJOCO_GL": "osmesa", "DISPLAY": ""})["MUJOCO_GL"] == "osmesa"
-    assert "MUJOCO_GL" not in without_screen({"DISPLAY": ":0"})
-    assert without_screen({"SDL_VIDEODRIVER": "x11"})["SDL_VIDEODRIVER"] == "x11"
+    assert without_display({})["MUJOCO_GL"] == "egl"
+    assert without_display({"MUJOCO_GL": "osmesa", "DISPLAY": ""})["MUJOCO_GL"] == "osmesa"
+    assert "MUJOCO_GL" not in without_display({"DISPLAY": ":0"})
+    assert without_display({"SDL_VIDEODRIVER": "x11"})["SDL_VIDEODRIVER"] == "x11"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert "MUJOCO_GL" not in without_screen({})
+    assert "MUJOCO_GL" not in without_display({})
 
 
 def test_the_process_that_draws_does_not_outlive_the_one_that_began_it(tmp_path, cartpole):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rltools._util.foreign_files import is_file, is_folder, is_there
+from rltools._util.foreign_files import is_file, is_folder, path_exists
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.zoo._yaml import read_zoo_yaml
@@ -133,7 +133,7 @@ def _normalized(setting: Any) -> bool:
 
 def is_beside(path: Path) -> bool:
     """Whether a path exists and is not a folder; pipes, devices and links count, so that they are refused later."""
-    return is_there(path) and (not is_folder(path) or path.is_symlink())
+    return path_exists(path) and (not is_folder(path) or path.is_symlink())
 
 
 def inside(path: Path, model: Path) -> Path:
