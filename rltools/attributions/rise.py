@@ -27,7 +27,7 @@ def rise(
     *,
     references: Tensor,
     masks: int = 500,
-    shown: float = 0.5,
+    probability: float = 0.5,
     cells: int = 7,
     replacement: str | None = None,
     groups: Groups | None = None,
@@ -47,7 +47,7 @@ def rise(
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`, which "blur" and "zero" leave unused.
         masks: how many, the same for all rows.
-        shown: the probability of a cell, feature or group to be shown.
+        probability: the probability of a cell, feature or group to be shown.
         cells: of an image without groups, along each axis.
         replacement: "blur", the image blurred; "resample", the values of each reference in turn, one for each mask;
             "mean", the mean of the references; "zero". None is "blur" for images and "resample" for others.
@@ -76,16 +76,16 @@ def rise(
     """
     if masks < 2:
         raise ArgumentError(f"masks is {masks}; it must be at least 2")
-    if not 0 < shown < 1:
-        raise ArgumentError(f"shown is {shown}; it is a probability and must lie between 0 and 1")
+    if not 0 < probability < 1:
+        raise ArgumentError(f"probability is {probability}; it must lie between 0 and 1")
     if cells < 1:
         raise ArgumentError(f"cells is {cells}; it must be at least 1")
     if groups is None and is_image(f.dims):
         parts = pixel_parts(x, f.dims)
-        drawn = pixel_masks(masks, image_size(x.shape[1:], f.dims), cells, shown, seed, like=x)
+        drawn = pixel_masks(masks, image_size(x.shape[1:], f.dims), cells, probability, seed, like=x)
     else:
         parts = feature_parts(x, groups)
-        drawn = part_masks(masks, parts.count, shown, seed, like=x)
+        drawn = part_masks(masks, parts.count, probability, seed, like=x)
     replacements = replacements_or_blur(x, f.dims, references, replacement, blur)
     turns = torch.arange(masks, device=x.device) % len(replacements)
 
@@ -101,7 +101,7 @@ def rise(
         squares, shares = torch.zeros_like(sums[0]), sums.new_zeros(len(counts), parts.count)
         for block in range(len(counts)):
             inside = (block_of == block).nonzero()[:, 0]
-            weights = (drawn.weights(inside) - shown) / drawn.variance
+            weights = (drawn.weights(inside) - probability) / drawn.variance
             sums[block] = torch.einsum("bmt,mp->btp", values[:, inside], weights)
             squares += torch.einsum("bmt,mp->btp", values[:, inside] ** 2, weights**2)
             shares[block] = weights.sum(0)

@@ -41,7 +41,7 @@ class _EnoughError(RltoolsError):
 def measured_seconds(
     recording: Recording,
     policy: Policy,
-    asked: BoundSpec,
+    bound: BoundSpec,
     references: Tensor | None,
     max_batch: int | None,
     threads: int | None,
@@ -53,7 +53,7 @@ def measured_seconds(
     Raises:
         RltoolsError: whatever the method raises.
     """
-    columns = _some_steps(recording, policy, asked, references, max_batch)
+    columns = _some_steps(recording, policy, bound, references, max_batch)
     if not columns:
         return 0.0
     x, context = recorded_inputs(policy, columns), recorded_context(policy, columns)
@@ -72,7 +72,7 @@ def measured_seconds(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what is not finite is said when the steps are explained
                 explained_rows(
-                    *(policy, asked.method, asked.target, x[some], context.rows(some), references, asked.settings),
+                    *(policy, bound.method, bound.target, x[some], context.rows(some), references, bound.settings),
                     max_batch,
                     threads=threads,
                     advance=advance,
@@ -86,18 +86,18 @@ def measured_seconds(
 
 
 def _some_steps(
-    recording: Recording, policy: Policy, asked: BoundSpec, references: Tensor | None, max_batch: int | None
+    recording: Recording, policy: Policy, bound: BoundSpec, references: Tensor | None, max_batch: int | None
 ) -> dict[str, np.ndarray]:
     """Columns of as many steps as the method is given at once, evenly from a few episodes."""
     n_references = 0 if references is None else len(references)
-    targets = len(asked.spec.labels)
-    rows = chunk_rows(asked.method, policy, targets, n_references, asked.settings, most_copies(policy, max_batch))
+    targets = len(bound.spec.labels)
+    rows = chunk_rows(bound.method, policy, targets, n_references, bound.settings, most_copies(policy, max_batch))
     outcomes = [outcome for outcome in recording.outcomes() if outcome.steps]
     outcomes = outcomes[:: ceil(len(outcomes) / EPISODES)] if outcomes else []
     every = max(1, sum(outcome.steps for outcome in outcomes) // rows)
     names, lags = needed_columns(recording, policy), policy.lags if isinstance(policy, Window) else 0
-    found = batches(recording, [outcome.number for outcome in outcomes], names, every, rows, 1024, lags)
-    for batch in found:
+    step_batches = batches(recording, [outcome.number for outcome in outcomes], names, every, rows, 1024, lags)
+    for batch in step_batches:
         pieces = [piece for piece in batch if piece.damage is None and len(piece.t)]
         if pieces:
             joined = {name: np.concatenate([piece.columns[name] for piece in pieces]) for name in names}
@@ -140,8 +140,8 @@ def cheaper_ways(policy: Policy, method: Method, references: int, settings: Mapp
         return method.cost_of_row(features.shape, features.dims, references, resolved).passes
 
     now = passes(references, settings)
-    found = [(now / max(1, count), text) for count, text in _changes(passes, method, references, settings)]
-    return [f"{text} ({factor:.3g} times)" for factor, text in sorted(found, reverse=True)[:3] if factor >= 1.5]
+    changes = [(now / max(1, count), text) for count, text in _changes(passes, method, references, settings)]
+    return [f"{text} ({factor:.3g} times)" for factor, text in sorted(changes, reverse=True)[:3] if factor >= 1.5]
 
 
 def _changes(passes: Any, method: Method, references: int, settings: Mapping[str, Any]) -> Iterator[tuple[int, str]]:

@@ -124,12 +124,12 @@ def dependence(
     axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
     x = values[:, position]
     if result.few:
-        gap = float(np.diff(result.at).min()) if len(result.at) > 1 else 1.0
+        gap = float(np.diff(result.centers).min()) if len(result.centers) > 1 else 1.0
         # Jitter, so that dots of equal values do not hide one another.
         x = x + 0.25 * gap * np.random.default_rng(0).uniform(-1, 1, len(x))
-        axes.set_xlim(result.at[0] - gap / 2, result.at[-1] + gap / 2)
-        if gap > _MIN_TICK_GAP * np.ptp(result.at):
-            axes.set_xticks(result.at, labels=[number(value) for value in result.at])
+        axes.set_xlim(result.centers[0] - gap / 2, result.centers[-1] + gap / 2)
+        if gap > _MIN_TICK_GAP * np.ptp(result.centers):
+            axes.set_xticks(result.centers, labels=[number(value) for value in result.centers])
     if color_feature == ACTION:
         colors: Sequence[Color] = color_by_action(axes, points.actions[sample], points.action_names)
     elif color_feature is None:
@@ -174,9 +174,9 @@ def _draw_mean(axes: Axes, result: Dependence) -> None:
     outlined = [Stroke(linewidth=2.3, foreground="white"), Normal()]
     mean = result.mean
     if result.few:
-        axes.vlines(result.at, mean.low, mean.high, color=INK, linewidth=1.6, zorder=4, path_effects=outlined)
-        axes.plot(result.at, mean.value, "D", color=INK, markeredgecolor="white", markersize=6, zorder=5)
+        axes.vlines(result.centers, mean.low, mean.high, color=INK, linewidth=1.6, zorder=4, path_effects=outlined)
+        axes.plot(result.centers, mean.value, "D", color=INK, markeredgecolor="white", markersize=6, zorder=5)
         return
-    axes.fill_between(result.at, mean.low, mean.high, color=INK, alpha=0.28, linewidth=0, zorder=3)
-    axes.plot(result.at, mean.value, color=INK, linewidth=1.5, zorder=4, path_effects=outlined)
-    axes.plot(result.at, mean.value, "D" if len(result.at) == 1 else ".", color=INK, markersize=4, zorder=4)
+    axes.fill_between(result.centers, mean.low, mean.high, color=INK, alpha=0.28, linewidth=0, zorder=3)
+    axes.plot(result.centers, mean.value, color=INK, linewidth=1.5, zorder=4, path_effects=outlined)
+    axes.plot(result.centers, mean.value, "D" if len(result.centers) == 1 else ".", color=INK, markersize=4, zorder=4)

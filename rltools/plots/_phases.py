@@ -182,7 +182,7 @@ def _reached(result: Phases) -> np.ndarray:
 def _draw_lines(axes: Axes, result: Phases, order: Sequence[int]) -> list[tuple[float, float]]:
     """Draw the lines, the most important one on top; returns the last point of each."""
     reached = _reached(result)
-    time = result.at[reached]
+    time = result.positions[reached]
     ends = []
     for line, position in reversed(list(enumerate(order))):
         color = feature_color(position)

@@ -24,7 +24,7 @@ class Dependence:
     """The mean attribution of a feature along its values.
 
     Attributes:
-        at: float `[bin]`, the mean value of the steps in each bin.
+        centers: float `[bin]`, the mean value of the steps in each bin.
         mean: `[bin]`, their mean attribution.
         few: whether each bin holds a single value, of a feature that takes few.
         other: the position of the feature that the attribution depends on most besides; None where there is none.
@@ -33,7 +33,7 @@ class Dependence:
             which for two actions is the magnitude of the correlation; 0 where actions are not one discrete choice.
     """
 
-    at: np.ndarray
+    centers: np.ndarray
     mean: Interval
     few: bool
     other: int | None

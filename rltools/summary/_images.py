@@ -80,27 +80,27 @@ def pictured(
     if number is None:
         return None
     every = episode_steps(recording, key, number, label=label, scale=scale)
-    at = _chosen(every, steps, most)
-    if len(at) == 0:
+    chosen = _chosen(every, steps, most)
+    if len(chosen) == 0:
         return None
-    of = recording.episode(number)
-    pictures, maps, note = _frames(recording, number, at), None, ""
+    recorded = recording.episode(number)
+    pictures, maps, note = _frames(recording, number, chosen), None, ""
     if part is not None:
-        states = flat(recording.encoded_observations(key, of), 1)[:, part.start : part.stop]
+        states = flat(recording.encoded_observations(key, recorded), 1)[:, part.start : part.stop]
         pixels, note = visible(states.reshape(len(states), *part.shape), part)
-        pictures = list((pixels if pixels.ndim == 4 else np.stack([pixels] * 3, axis=-1))[at] / 255)
-        found = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[at]
-        entries = (found if scale is None else found * scale)[:, part.start : part.stop]
+        pictures = list((pixels if pixels.ndim == 4 else np.stack([pixels] * 3, axis=-1))[chosen] / 255)
+        values = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[chosen]
+        entries = (values if scale is None else values * scale)[:, part.start : part.stop]
         maps = entries[:, pixel_elements(part)].sum(axis=-1, dtype=np.float64)
     return ImageSteps(
         number=number,
-        steps=tuple(at.tolist()),
+        steps=tuple(chosen.tolist()),
         pictures=tuple(pictures),
         maps=maps,
-        actions=tuple(_action(recording, of, step) for step in at.tolist()),
-        scores=every.scores[at],
-        values=every.values[at],
-        attributions=every.attributions[at],
+        actions=tuple(_action(recording, recorded, step) for step in chosen.tolist()),
+        scores=every.scores[chosen],
+        values=every.values[chosen],
+        attributions=every.attributions[chosen],
         note=note,
     )
 

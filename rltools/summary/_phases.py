@@ -22,14 +22,14 @@ class Phases:
     """Mean attributions by time in the episode.
 
     Attributes:
-        at: float `[bin]`: percent of the episode, or steps from the start, the end or the event.
+        positions: float `[bin]`: percent of the episode, or steps from the start, the end or the event.
         mean: `[bin, feature]`, over episodes with equal weights.
         reached: int64 `[bin]`, how many episodes have such steps.
         episodes: how many have explained steps and, where there is one, the event.
         width: of a bin, in steps; in percent for normalized time.
     """
 
-    at: np.ndarray
+    positions: np.ndarray
     mean: Interval
     reached: np.ndarray
     episodes: int

@@ -68,7 +68,13 @@ def test_against_one_mask_at_a_time(features, replacement, masks, seed):
     visible = part_masks(masks, features, 0.4, seed, x).weights(torch.arange(masks))
     instead = {"mean": references.mean(0)[None], "zero": torch.zeros(1, features)}.get(replacement, references)
     result = rise(
-        PlainFunction(net, 2), x, references=references, replacement=replacement, masks=masks, shown=0.4, seed=seed
+        PlainFunction(net, 2),
+        x,
+        references=references,
+        replacement=replacement,
+        masks=masks,
+        probability=0.4,
+        seed=seed,
     )
     with torch.no_grad():
         scores = torch.stack(
@@ -107,7 +113,8 @@ def test_of_a_linear_network_it_is_right_on_average_and_its_error_is_as_stated(v
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[1.0, -1.0, 0.5, 2.0]]))
     runs = [
-        rise(PlainFunction(net, 1), x, references=references, masks=60, shown=visible, seed=seed) for seed in range(300)
+        rise(PlainFunction(net, 1), x, references=references, masks=60, probability=visible, seed=seed)
+        for seed in range(300)
     ]
     values, errors = (torch.stack([getattr(run, part) for run in runs]) for part in ("values", "standard_error"))
     exact = net.weight.detach() * (x - references.mean(0))[:, None]
@@ -159,7 +166,7 @@ def test_what_cannot_be_meant():
     score, x = PlainFunction(network(3), 2), draw(2, 3)
     for wrong, message in [
         ({"masks": 1}, "masks is 1; it must be at least 2"),
-        ({"shown": 1.0}, "shown is 1.0; it is a probability"),
+        ({"probability": 1.0}, "probability is 1.0; it must lie"),
         ({"cells": 0}, "cells is 0; it must be at least 1"),
         ({"replacement": "blur"}, "these observations have feature"),
         ({"replacement": "black"}, "replacement is 'black'"),

@@ -92,8 +92,8 @@ def example_of(printed):
 
 def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
     # What reports draw has tests of its own, and takes longest.
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *given: ())
-    monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *given: [])
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+    monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *arguments: [])
     (project / "experiments").mkdir()
     (project / "experiments" / "lunarlander.yaml").write_text(
         "description: x\nagents: [cartpole-ppo]\nmethods: [random]"

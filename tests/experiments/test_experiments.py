@@ -28,7 +28,7 @@ max_steps: 30
 @pytest.fixture(autouse=True)
 def _no_plots_of_each_run(monkeypatch):
     """The plots of a run's own page have tests of their own, and take most of the time; comparisons keep theirs."""
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *given: ())
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
 
 
 @pytest.fixture
@@ -318,9 +318,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, project, monkeypatch):
     # Figures have tests of their own, and take longest; frames are drawn in this process.
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *given: ())
-    monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *given: [])
-    monkeypatch.setattr("rltools.rollout.render.draw_in_child", lambda *given: False)
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+    monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *arguments: [])
+    monkeypatch.setattr("rltools.rollout.render.draw_in_child", lambda *arguments: False)
     path = written()
     first = run_experiment(path)
     second = run_experiment(path, directory=project / "again")

@@ -74,9 +74,9 @@ def rltools_env(recording):
 def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
     recording, _ = sampled
     assert [recording.spec(key).method for key in _keys(recording, None, None)] == ["gradient", "shapley"]
-    shown = explained_of(recording, 0, rows_of(recording.features), None, None)
-    assert (shown.title, shown.notes) == ("logit:chosen by gradient", ["score per standard deviation"])
-    assert np.isfinite(shown.values).all()
+    explained = explained_of(recording, 0, rows_of(recording.features), None, None)
+    assert (explained.title, explained.notes) == ("logit:chosen by gradient", ["score per standard deviation"])
+    assert np.isfinite(explained.values).all()
     axes = rltools.plots.timeline(recording)
     message = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
     assert "logit:chosen" in message
@@ -85,15 +85,15 @@ def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
 
 def test_a_sample_that_is_asked_for_is_held_until_the_next_step_and_says_so(sampled):
     recording, _ = sampled
-    shown = explained_of(recording, 1, rows_of(recording.features), "shapley", None)
-    assert "1 of 3 steps explained, and held until the next" in shown.notes
+    explained = explained_of(recording, 1, rows_of(recording.features), "shapley", None)
+    assert "1 of 3 steps explained, and held until the next" in explained.notes
     values = recording.attribution("shapley", episodes=[1]).values[:, 0]
     assert np.flatnonzero(np.isfinite(values).all(axis=1)).tolist() == [1, 4, 7]
-    assert np.isnan(shown.values[:1]).all(), "before the first there is nothing to hold"
+    assert np.isnan(explained.values[:1]).all(), "before the first there is nothing to hold"
     for first, entries in ((1, (1, 2, 3)), (4, (4, 5, 6))):
         for step in entries:
-            np.testing.assert_array_equal(shown.values[step], values[first].astype(np.float64))
-            assert shown.scores[step] == recording.attribution("shapley", episodes=[1]).scores[first, 0]
+            np.testing.assert_array_equal(explained.values[step], values[first].astype(np.float64))
+            assert explained.scores[step] == recording.attribution("shapley", episodes=[1]).scores[first, 0]
     axes = rltools.plots.timeline(recording, 1, method="shapley")
     message = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
     assert "1 of 3 steps explained, and held until the next" in " ".join(message.split())

@@ -19,7 +19,7 @@ def test_means_of_bins_of_equally_many_steps():
     result = value_dependence(_points(values, values[:, 0] ** 2), 0)
     assert not result.few
     middles = (np.arange(20) + 0.5) / 20
-    np.testing.assert_allclose(result.at, middles - 0.0005, atol=1e-9)
+    np.testing.assert_allclose(result.centers, middles - 0.0005, atol=1e-9)
     np.testing.assert_allclose(result.mean.value, middles**2, atol=3e-3)
     assert (result.mean.low <= result.mean.value).all()
     assert (result.mean.value <= result.mean.high).all()
@@ -29,7 +29,7 @@ def test_a_bin_for_each_of_few_values():
     values = np.repeat([0.0, 1.0, 5.0], 10)[:, None]
     result = value_dependence(_points(values, 2 * values[:, 0]), 0)
     assert result.few
-    assert result.at.tolist() == [0, 1, 5]
+    assert result.centers.tolist() == [0, 1, 5]
     np.testing.assert_allclose(result.mean.value, [0, 2, 10])
     assert not value_dependence(_points(values[:10:3], values[:10:3, 0]), 0).few
 
@@ -38,8 +38,8 @@ def test_a_value_that_is_there_very_often_leaves_no_empty_bins():
     values = np.where(np.arange(1000) % 10, 0.0, np.arange(1000) / 1000)[:, None]
     result = value_dependence(_points(values, values[:, 0]), 0)
     assert np.isfinite(result.mean.value).all()
-    assert len(result.at) < 20
-    assert (np.diff(result.at) > 0).all()
+    assert len(result.centers) < 20
+    assert (np.diff(result.centers) > 0).all()
 
 
 def test_intervals_are_over_episodes():

@@ -18,7 +18,7 @@ def _means(recording, **options):
 
 def test_each_episode_counts_the_same_whatever_its_length(tmp_path):
     result = _means(_recording(tmp_path / "r", [[1.0] * 10, [3.0] * 500]))
-    np.testing.assert_allclose(result.at, np.arange(2, 100, 4))
+    np.testing.assert_allclose(result.positions, np.arange(2, 100, 4))
     np.testing.assert_allclose(result.mean.value, 2)
     expected = across(np.array([1.0, 3.0])).interval(0.95, "positive")
     np.testing.assert_allclose(result.mean.low, expected.low)
@@ -42,12 +42,12 @@ def test_magnitudes_are_taken_before_the_mean(tmp_path):
 def test_aligned_at_starts_and_ends(tmp_path):
     recording = _recording(tmp_path / "r", [[1.0, 2.0, 3.0], [5.0]])
     start = _means(recording, align="start")
-    assert start.at.tolist() == [0, 1, 2]
+    assert start.positions.tolist() == [0, 1, 2]
     assert start.mean.value[:, 0].tolist() == [3, 2, 3]
     assert start.reached.tolist() == [2, 1, 1]
     assert np.isnan(start.mean.low[1:]).all()
     end = _means(recording, align="end")
-    assert end.at.tolist() == [-3, -2, -1]
+    assert end.positions.tolist() == [-3, -2, -1]
     assert end.mean.value[:, 0].tolist() == [1, 2, 4]
 
 
@@ -62,14 +62,14 @@ def test_where_one_in_many_steps_is_explained_bins_are_as_wide(tmp_path):
     values[::3] = np.arange(4)
     result = _means(_recording(tmp_path / "r", [values] * 2, every=3), align="start")
     assert result.width == 3
-    assert result.at.tolist() == [1, 4, 7, 10]
+    assert result.positions.tolist() == [1, 4, 7, 10]
     assert result.mean.value[:, 0].tolist() == [0, 1, 2, 3]
 
 
 def test_long_episodes_have_a_hundred_bins_at_most(tmp_path):
     result = _means(_recording(tmp_path / "r", [np.ones(1001)] * 2), align="start")
     assert result.width == 11
-    assert len(result.at) == 91
+    assert len(result.positions) == 91
 
 
 def test_no_steps_are_no_episodes(tmp_path):

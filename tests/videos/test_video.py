@@ -59,7 +59,7 @@ def cursor(image: np.ndarray) -> int:
 
 def test_an_mp4_shows_each_step_in_real_time(drawn: rltools.Recording, tmp_path: Path) -> None:
     path = rltools.video(drawn, 0, tmp_path / "new" / "out.mp4", width=641, speed=1)
-    assert [found.name for found in path.parent.iterdir()] == ["out.mp4"]
+    assert [result.name for result in path.parent.iterdir()] == ["out.mp4"]
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         pictures = list(file.decode(video=0))
@@ -82,13 +82,13 @@ def test_the_end_is_shown_at_any_speed(plain: rltools.Recording, tmp_path: Path,
     path = rltools.video(plain, 0, tmp_path / f"fast.{kind}", speed=speed)
     end = drawing(plain)(7)
     if kind == "mp4":
-        *_, shown = decoded(path)
+        *_, drawn = decoded(path)
         seconds = 1.0 * len(decoded(path)) / av.open(str(path)).streams.video[0].average_rate
     else:
         with Image.open(path) as file:
             file.seek(file.n_frames - 1)
-            shown, seconds = np.asarray(file.convert("RGB")), file.info["duration"] / 1000
-    assert cursor(shown) == pytest.approx(cursor(end), abs=2)
+            drawn, seconds = np.asarray(file.convert("RGB")), file.info["duration"] / 1000
+    assert cursor(drawn) == pytest.approx(cursor(end), abs=2)
     assert seconds > 0.95
 
 
@@ -208,9 +208,9 @@ def test_other_kinds_are_refused(plain: rltools.Recording, tmp_path: Path) -> No
     ],
 )
 def test_numbers_that_cannot_be_meant(
-    plain: rltools.Recording, tmp_path: Path, choice: dict[str, Any], said: str
+    plain: rltools.Recording, tmp_path: Path, choice: dict[str, Any], texts: str
 ) -> None:
-    with pytest.raises(ArgumentError, match=said):
+    with pytest.raises(ArgumentError, match=texts):
         rltools.video(plain, 0, tmp_path / "out.mp4", **choice)
 
 

@@ -71,8 +71,8 @@ def replay_episode(
         RltoolsError: whatever `replay` raises; that an environment cannot be drawn is a warning.
     """
     numbers = [number] if isinstance(number, int) else list(number)
-    for one in numbers:
-        recording.outcome(one)  # an episode that is not there is no matter of drawing
+    for each in numbers:
+        recording.outcome(each)  # an episode that is not there is no matter of drawing
     if method is not None or target is not None:
         every_step_order(recording, method, target)  # before pictures are drawn: whether what is to be shown is there
     others = [] if beside is None else same_seeds(recording, numbers, beside)
