@@ -305,7 +305,7 @@ def test_reprs_are_one_short_line(recording: rltools.Recording, cartpole: Any) -
     assert repr(episode) == (
         "Episode(0, seed 0: 8 steps, return 8, ended by limit; observations float32[8, 4], actions int64[8])"
     )
-    assert repr(things[12]).startswith("Acted(actions=int64[8], scores=float32[8, 2], context=Context(")
+    assert repr(things[12]).startswith("ActResult(actions=int64[8], scores=float32[8, 2], context=Context(")
 
 
 def test_no_public_class_prints_its_arrays() -> None:
@@ -313,7 +313,7 @@ def test_no_public_class_prints_its_arrays() -> None:
     import dataclasses
     import importlib
 
-    for room in ("policy", "recording", "summary", "features", "attributions", "experiment"):
+    for room in ("policies.base", "recording", "summary", "spaces", "attributions", "experiments"):
         module = importlib.import_module(f"rltools.{room}")
         for kind in vars(module).values():
             if isinstance(kind, type) and dataclasses.is_dataclass(kind):

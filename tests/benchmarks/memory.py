@@ -45,18 +45,18 @@ import tempfile
 from pathlib import Path
 import numpy as np
 from rltools.spaces import Features
-from rltools.recording import Header, Outcome, Question
+from rltools.recording import AttributionSpec, Header, Outcome
 from rltools.recording.sealed_json import write_json
 from rltools.recording.writers import BlockFile, EpisodeWriter
 
 BLOCK, FEATURES, ACTIONS = 10_000, 8, 4
 folder, steps, rng = Path(sys.argv[1]), int(sys.argv[2]), np.random.default_rng(0)
 (folder / "attributions" / "gradient-logit-chosen").mkdir(parents=True)
-features = Features((FEATURES,), ("feature",), tuple(f"f{at}" for at in range(FEATURES)))
+features = Features((FEATURES,), ("feature",), tuple(f"f{index}" for index in range(FEATURES)))
 header = Header("long", "0" * 64, "PyTorch", "", features, tuple("abcd"), 0, "logit", 0, True, steps)
 seal = write_json(folder / "recording.json", header.to_json())
-question = Question("gradient", "logit:chosen", ("logit:chosen",), "score per unit", {}, "0" * 64)
-write_json(folder / "attributions" / "gradient-logit-chosen" / "attribution.json", question.to_json())
+spec = AttributionSpec("gradient", "logit:chosen", ("logit:chosen",), "score per unit", {}, "0" * 64)
+write_json(folder / "attributions" / "gradient-logit-chosen" / "attribution.json", spec.to_json())
 episode = EpisodeWriter(folder / "episodes" / "000000.parquet", None, seal)
 explained = BlockFile(folder / "attributions" / "gradient-logit-chosen" / "000000.parquet")
 draws = BlockFile(folder / "attributions" / "gradient-logit-chosen" / "draws" / "000000.parquet")
