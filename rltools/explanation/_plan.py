@@ -127,7 +127,8 @@ def plan_explaining(
     if seconds is not None and step_seconds > seconds:
         raise TooCostlyError(
             f"{name} takes about {duration(step_seconds)} for a single step, and "
-            f"{argument('seconds', f'{seconds:g}')} are allowed for all of them; cheaper: {', '.join(cheaper) or 'the method gradient'}"
+            f"{argument('seconds', f'{seconds:g}')} are allowed for all of them; "
+            f"cheaper: {', '.join(cheaper) or 'the method gradient'}"
         )
     stride = every if seconds is None else every * stride_within(step_seconds, -(-steps // every), seconds)
     return Plan(name, stride, steps, step_seconds, seconds, cheaper=cheaper)
