@@ -131,7 +131,7 @@ def collect(
         zero.append(none)
         forced += int(alone[rows].sum())
         if episode.masks is not None and compares(spec):
-            undefined += int((np.isnan(attribution.scores).any(axis=1) & _asked(episode, spec.every)).sum())
+            undefined += int((np.isnan(attribution.scores).any(axis=1) & _explained_steps(episode, spec.every)).sum())
         failed.append(int((~rows & np.isfinite(attribution.scores).all(axis=1)).sum()))
         steps.append(len(episode))
         outcomes.append(episode.outcome)
@@ -256,7 +256,7 @@ def choices(recording: Recording) -> tuple[int, ...]:
     return header.branches or ((len(header.action_names),) if header.action_start is not None else ())
 
 
-def _asked(episode: Episode, every: int) -> np.ndarray:
+def _explained_steps(episode: Episode, every: int) -> np.ndarray:
     """Bool `[step]`: the steps that were explained, evenly over all episodes."""
     first = first_sampled(episode.outcome.number, every)
     explained: np.ndarray = (np.arange(len(episode)) - first) % every == 0
@@ -302,7 +302,7 @@ class DrawSums:
         scales = [None] if std is None else [None, std]
         regroups = [regrouping(recording, key, groups, scale) for scale in scales]
         self._regroups = [regroup for regroup in regroups if regroup is not None]
-        self._kept = len(self._regroups) == len(regroups)
+        self._has_draws = len(self._regroups) == len(regroups)
         self._totals: dict[int, np.ndarray] = {}
         self._sizes: list[np.ndarray | None] = []
 
@@ -315,7 +315,7 @@ class DrawSums:
             actions: int `[step]`, the positions of the actions taken; `EVERY` where they are not one discrete choice.
         """
         self._sizes.append(None)
-        if not self._kept or not rows.any():
+        if not self._has_draws or not rows.any():
             return
         steps = 0
         try:
@@ -329,7 +329,7 @@ class DrawSums:
             warn_of_damage(error, stacklevel=5)
             steps = 0
         if steps < rows.sum():
-            self._kept, self._totals, self._sizes = False, {}, []
+            self._has_draws, self._totals, self._sizes = False, {}, []
 
     def totals(self, categories: Sequence[int]) -> np.ndarray | None:
         """Float64 `[block, category, kind, target, group]`, kinds as in `Sums`; None without draws."""

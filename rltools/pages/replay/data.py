@@ -153,7 +153,7 @@ def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray |
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     both = is_per_feature_unit(spec.unit) and spread is not None and attribution.features.has_images
     forms = [values, values * spread] if both else [values]
-    plain, *scaled = [_shown(part, rows, attribution.features, len(forms)) for part in forms]
+    plain, *scaled = [_packed_attribution(part, rows, attribution.features, len(forms)) for part in forms]
     return {
         "method": spec.method,
         "target": spec.target,
@@ -170,7 +170,7 @@ def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray |
     }
 
 
-def _shown(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
+def _packed_attribution(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
     """Values `[step, target, element]` by row, and as a map over each image."""
     image_parts = [part for part in features.parts if part.is_image]
     # Where each row is an element there is nothing to sum, and a long episode needs no copy.
