@@ -49,12 +49,12 @@ class Weights:
             weights[torch.arange(len(action), device=weights.device), :, action] += self.chosen
             return weights
         position = int(action)  # a single row, of a live step for instance
-        if (known := self._of_action.get(position)) is None:
-            known = self.fixed[None].clone()
-            known[0, :, position] += self.chosen
+        if (weights_of_action := self._of_action.get(position)) is None:
+            weights_of_action = self.fixed[None].clone()
+            weights_of_action[0, :, position] += self.chosen
             if len(self._of_action) < MOST_KEPT:
-                self._of_action[position] = known
-        return known
+                self._of_action[position] = weights_of_action
+        return weights_of_action
 
     @cached_property
     def _of_action(self) -> dict[int, Tensor]:

@@ -44,8 +44,8 @@ def find_score(name: str) -> Score:
     """
     if name not in score_names():
         return Score(name, _outputs)
-    found: Score = load_member(f"{__name__}.{name}", name)
-    return found
+    member: Score = load_member(f"{__name__}.{name}", name)
+    return member
 
 
 def _outputs(outputs: Tensor, rows: Rows) -> Tensor:
