@@ -11,14 +11,12 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from rltools._util.discovery import load_member, modules_in
-from rltools.targets.scores._score import Score, score
+from rltools.targets.scores._score import Rows, Score, score
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from rltools.targets.scores._score import Rows
-
-__all__ = ["Score", "find_score", "score", "score_names"]
+__all__ = ["Rows", "Score", "find_score", "score", "score_names"]
 
 
 @cache
