@@ -1,4 +1,4 @@
-"""What explaining costs: measured on a few recorded steps, or estimated from what a method and a network declare."""
+"""The cost of explaining: measured on a few recorded steps, or estimated from what a method and a network declare."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ EPISODES = 5
 """How many episodes, spread over the recording, the steps to measure are taken from."""
 OPERATIONS_PER_SECOND = 2.5e10
 SECONDS_PER_ENTRY, SECONDS_PER_PASS = 4e-9, 2e-7
-"""What one thread of a common machine takes, by measurements of small and large networks; see `declared_seconds`."""
+"""Of one thread of a common machine, measured with small and large networks; see `declared_seconds`."""
 STRIDES = (1, 2, 3, 5)
 MANY_REFERENCES = 8
 
 
 class _EnoughError(RltoolsError):
-    """Ends a measurement inside a method; it is one of ours because Captum's errors are turned into others."""
+    """Ends a measurement inside a method; an error of rltools, because those of Captum are turned into others."""
 
 
 def measured_seconds(
@@ -48,7 +48,7 @@ def measured_seconds(
 ) -> float:
     """Seconds that one step takes, measured on steps spread over the recording; 0 where it has none.
 
-    A step that takes longer than `LONGEST` is not worked off to its end.
+    A step that takes longer than `LONGEST` is not finished.
 
     Raises:
         RltoolsError: whatever the method raises.
@@ -70,7 +70,7 @@ def measured_seconds(
         some = slice(0, rows)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what is not finite is said when the steps are explained
+                warnings.simplefilter("ignore")  # explaining the steps warns of what is not finite
                 explained_rows(
                     *(policy, bound.method, bound.target, x[some], context.rows(some), references, bound.settings),
                     max_batch,
@@ -88,7 +88,7 @@ def measured_seconds(
 def _some_steps(
     recording: Recording, policy: Policy, bound: BoundSpec, references: Tensor | None, max_batch: int | None
 ) -> dict[str, np.ndarray]:
-    """Columns of as many steps as the method is given at once, evenly from a few episodes."""
+    """Columns of as many steps as the method is given together, evenly from a few episodes."""
     n_references = 0 if references is None else len(references)
     targets = len(bound.spec.labels)
     rows = chunk_rows(bound.method, policy, targets, n_references, bound.settings, most_copies(policy, max_batch))
@@ -108,7 +108,7 @@ def _some_steps(
 
 
 def declared_seconds(policy: Policy, method: Method, references: int, settings: Mapping[str, Any]) -> float:
-    """Seconds that one step takes on a common machine, by what the method declares and the network's weights.
+    """Seconds that one step takes on a common machine, by the method's declared cost and the network's weights.
 
     The same on every machine, so that what an experiment explains does not depend on where it runs.
     """
@@ -119,9 +119,9 @@ def declared_seconds(policy: Policy, method: Method, references: int, settings: 
 
 
 def stride_within(step_seconds: float, steps: int, seconds: float) -> int:
-    """One step of how many is explained so that it takes no longer: 1, 2, 3, 5, 10, 20, 30, 50, ..., or all there are.
+    """The stride, one explained step in so many, that takes no longer: 1, 2, 3, 5, 10, 20, 30, 50, ..., or all steps.
 
-    Few choices, so that a machine's mood seldom makes another one.
+    Few choices, so that noise in the measurement seldom changes the choice.
 
     >>> stride_within(0.01, 20_000, 60), stride_within(0.01, 20_000, 10), stride_within(0.01, 100, 60)
     (5, 20, 1)
@@ -132,7 +132,7 @@ def stride_within(step_seconds: float, steps: int, seconds: float) -> int:
 
 
 def cheaper_ways(policy: Policy, method: Method, references: int, settings: Mapping[str, Any]) -> list[str]:
-    """What would make a step cost less, the largest saving first, each with how many times it saves."""
+    """Changes that would make a step cheaper, the largest saving first, each with the factor that it saves."""
     features = policy.features
 
     def passes(references: int, settings: Mapping[str, Any]) -> int:
@@ -145,7 +145,7 @@ def cheaper_ways(policy: Policy, method: Method, references: int, settings: Mapp
 
 
 def _changes(passes: Any, method: Method, references: int, settings: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """What could be asked for instead: how many passes that takes, and what it is."""
+    """Cheaper parameters, each as the passes it takes and a text."""
     if "references" in method.needs and references > MANY_REFERENCES:
         yield passes(MANY_REFERENCES, settings), f"{MANY_REFERENCES} references instead of {references}"
     if "groups" in settings and settings["groups"] is None:

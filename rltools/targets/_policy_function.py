@@ -268,9 +268,9 @@ def decision_pass(policy: Policy, x: Tensor, context: Context, *, gradient: bool
         >>> forward_pass.output.shape, forward_pass.vjp_fn(torch.ones(3, 2)).shape
         (torch.Size([3, 2]), torch.Size([3, 4]))
     """
-    forward_pass = vjp_decision_pass(policy, x, context) if gradient else None
-    if forward_pass is not None:
-        return forward_pass
+    without_graph = vjp_decision_pass(policy, x, context) if gradient else None
+    if without_graph is not None:
+        return without_graph
     head = policy.heads[0]
     with torch.set_grad_enabled(gradient):
         leaf = x.detach().requires_grad_(gradient)

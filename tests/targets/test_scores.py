@@ -12,8 +12,7 @@ from torch import nn
 from rltools.policies.base import Context
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.targets import SCORES, available_scores, base_head, linear_weights, make_target_function, parse_target
-from rltools.targets.scores import Score, find_score, score_names
-from rltools.targets.scores._score import Rows
+from rltools.targets.scores import Rows, Score, find_score, score_names
 
 ROWS, FEATURES, ACTIONS = 5, 3, 4
 

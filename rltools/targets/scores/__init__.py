@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from rltools._util.discovery import load_member, modules_in
 from rltools._util.glossary import ACTIONS
-from rltools.targets.scores._score import Score, score
+from rltools.targets.scores._score import Rows, Score, score
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from rltools.targets.scores._score import Rows
 
-__all__ = ["Score", "find_score", "score", "score_names", "target_meaning"]
+__all__ = ["Rows", "Score", "find_score", "score", "score_names", "target_meaning"]
 
 
 @cache
