@@ -15,10 +15,10 @@ from rltools.summary._find import find, find_decision
 from rltools.summary._lags import lag_shares
 from rltools.summary._sums import magnitudes
 from rltools.summary._when import When, when
-from rltools.summary.finding import Finding, number_of
+from rltools.summary.finding import Finding, FindingKind, number_of
 
 TIMED = 3
-"""Features for which it is looked when in an episode they matter."""
+"""Features for which findings say when in an episode they matter."""
 
 
 def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:
@@ -54,11 +54,9 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
     )
 
 
-def _time(kind: str, part: When) -> Finding:
+def _time(kind: FindingKind, part: When) -> Finding:
     share = Ranked(part.feature, -1, part.share, part.low, part.high)
-    even = 0.0 if part.is_third else part.even
-    leads = 1 if kind == "time" or part.is_most else 2
-    return Finding("lead_time" if kind == "lead_time" else "time", (share,), leads, part=part.part, even=even)
+    return Finding(kind, (share,), part=part.part, even=0.0 if part.is_third else part.even)
 
 
 def _arrays(recording: Recording, main: SummaryData) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from rltools._util.text import interval, percent, plural
 from rltools.attributions import is_control
 from rltools.stats import chance
 from rltools.summary._data import DECISION, Ranked, SummaryData
+from rltools.summary._when import MOST
 from rltools.summary.finding import NAMED, Finding, wording
 from rltools.summary.sentence import Sentence, joined, listed, share_of, source, span
 
@@ -165,13 +166,13 @@ def _time(finding: Finding) -> Sentence:
 @wording("lead_time")
 def _lead_time(finding: Finding) -> Sentence:
     (feature,) = finding.subjects
-    if finding.leaders == 1:
+    if feature.low > MOST:
         return f"Most of that lies in {finding.part} of an episode: " + share_of(feature) + f"{_in_steps(finding)}."
     return share_of(feature) + f" of that lies in {finding.part} of an episode."
 
 
 def _in_steps(finding: Finding) -> Sentence | str:
-    """The share of the steps that a part has; of thirds everybody knows it."""
+    """The share of the steps in a part; thirds need none."""
     return f", in {100 * finding.even:.0f} % of the steps" if finding.even else ""
 
 

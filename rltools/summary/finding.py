@@ -65,7 +65,7 @@ class Finding:
         part: of the episodes that it is about, in words.
         n: steps, episodes, features or observations that it holds for.
         total: of how many.
-        even: the share that a part of the episodes would have if a feature mattered as much at every step.
+        even: the share of a part of the episodes if the feature mattered equally at every step; 0 for thirds.
         level: of the intervals.
         parts: findings that it puts together in a sentence.
     """
