@@ -44,8 +44,10 @@ def example(plot: Callable[..., Any]) -> doctest.DocTest:
 
 
 def code(plot: Callable[..., Any]) -> str:
-    """The example as a script, without the lines that only show a value."""
-    return "".join(step.source for step in example(plot).examples if not step.want)
+    """The example as a script, without the lines that only show a value, and with a blank line after the imports."""
+    lines = [step.source for step in example(plot).examples if not step.want]
+    imports = sum(line.startswith(("import ", "from ")) for line in lines)
+    return "".join([*lines[:imports], "\n", *lines[imports:]])
 
 
 def page() -> str:
