@@ -29,18 +29,17 @@ def lines_of(page: Path) -> list[str]:
 
 def commands(start: str, paths: list[Path]) -> list[tuple[str, str]]:
     """Lines that begin so, each with where it stands."""
-    shown = [(line, path) for path in paths for line in lines_of(path)]
-    return sorted({(line, str(path.relative_to(ROOT))) for line, path in shown if line.startswith(start)})
+    printed = [(line, path) for path in paths for line in lines_of(path)]
+    return sorted({(line, str(path.relative_to(ROOT))) for line, path in printed if line.startswith(start)})
 
 
 @cache
 def command_line() -> Any:
     import typer.main
-    from rltools.cli._app import app
 
-    from rltools.cli import _commands, _showing  # noqa: F401 - each adds its commands
+    from rltools.cli.app import app_with_commands
 
-    return typer.main.get_command(app)
+    return typer.main.get_command(app_with_commands())
 
 
 def parse(line: str) -> None:
@@ -77,11 +76,11 @@ def test_what_is_not_taken_is_noticed() -> None:
 def options() -> list[tuple[str, str]]:
     """Every option that a page names, and every one that code that people see names: `(--trust)`, "use --force"."""
     named = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w:-])")
-    seen = [path for path in SOURCES if "videos" not in path.parts]  # whose style sheet has `--name`
+    calls = [path for path in SOURCES if "videos" not in path.parts]  # whose style sheet has `--name`
     return sorted(
         {
             (name, str(path.relative_to(ROOT)))
-            for path in PAGES + seen
+            for path in PAGES + calls
             for name in named.findall(path.read_text(encoding="utf-8"))
         }
     )
@@ -91,8 +90,8 @@ def options() -> list[tuple[str, str]]:
 def test_an_option_is_one_of_some_command(option: str, where: str) -> None:
     every = [command_line(), *command_line().commands.values()]
     parameters = [parameter for command in every for parameter in command.params]
-    known = {"--help", *(name for part in parameters for name in (*part.opts, *part.secondary_opts))}
-    assert option in known, f"{where} shows {option}, which no command takes"
+    valid = {"--help", *(name for part in parameters for name in (*part.opts, *part.secondary_opts))}
+    assert option in valid, f"{where} shows {option}, which no command takes"
 
 
 @pytest.mark.parametrize(("line", "where"), commands("make ", PAGES))
