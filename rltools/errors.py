@@ -41,7 +41,15 @@ def argument(name: str, value: object = "") -> str:
 
     `str(error)` writes it as Python does, `env=`, and the command line as the option that one types, `--env ID`.
 
+    Args:
+        name: of the argument.
+        value: what to pass; the default names the argument alone.
+
+    Returns:
+        Marked text, to be put into the message of an `RltoolsError` or an `RltoolsWarning` and nowhere else.
+
     Example:
+        >>> from rltools.errors import ModelError, argument
         >>> str(ModelError(f"give the environment as {argument('env')}, or say {argument('normalize', False)}"))
         'give the environment as env=, or say normalize=False'
     """
@@ -51,7 +59,15 @@ def argument(name: str, value: object = "") -> str:
 def message_of(error: BaseException, write: Callable[[str, str], str] = "{}={}".format) -> str:
     """The message of an error or a warning, with its arguments written by `write(name, value)`.
 
+    Args:
+        error: of any type.
+        write: the text for an argument; the default is that of Python.
+
+    Returns:
+        The message without marks.
+
     Example:
+        >>> from rltools.errors import ModelError, argument, message_of
         >>> error = ModelError(f"give the environment as {argument('env')}")
         >>> message_of(error, lambda name, value: f"--{name} ID")
         'give the environment as --env ID'
@@ -78,7 +94,13 @@ class RltoolsError(Exception):
 
 
 class RltoolsWarning(UserWarning):
-    """A warning of rltools whose message names arguments with `argument`."""
+    """A warning of rltools whose message names arguments with `argument`.
+
+    Example:
+        >>> from rltools.errors import RltoolsWarning, argument
+        >>> str(RltoolsWarning(f"an even sample is explained with {argument('seconds', 60)}"))
+        'an even sample is explained with seconds=60'
+    """
 
     def __str__(self) -> str:
         """The message in the words of Python."""

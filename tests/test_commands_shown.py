@@ -36,11 +36,10 @@ def commands(start: str, paths: list[Path]) -> list[tuple[str, str]]:
 @cache
 def command_line() -> Any:
     import typer.main
-    from rltools.cli._app import app
 
-    from rltools.cli import _commands, _showing  # noqa: F401 - each adds its commands
+    from rltools.cli.app import app_with_commands
 
-    return typer.main.get_command(app)
+    return typer.main.get_command(app_with_commands())
 
 
 def parse(line: str) -> None:

@@ -26,16 +26,16 @@ ROOMS = (
     "rltools.testing",
     "rltools.wrappers",
 )
-"""What the pages tell people to import from."""
+"""Modules whose public names the documentation imports."""
 NAMES = (
     "rltools.spaces.Part",
     "rltools.plots.drawing.style.printed",
+    "rltools.recording.AttributionSpec",
     "rltools.recording.DamagedFileWarning",
     "rltools.recording.Header",
     "rltools.recording.Outcome",
-    "rltools.recording.AttributionSpec",
 )
-"""What they name besides, and what public functions return."""
+"""Further names in the documentation, and what public functions return."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 NUMBER = re.compile(r"(?<![\w.])[-−+]?(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![\w])")
 
