@@ -84,7 +84,7 @@ def test_paths(arguments: Any, policy: rltools.Policy, recording: rltools.Record
         lambda: rltools.replay(recording, 0, arguments),
         lambda: rltools.video(recording, 0, arguments),
     ):
-        assert f"a {type(arguments).__name__}" in refusal(call)
+        assert re.search(rf"a {type(arguments).__name__}|not .* \({type(arguments).__name__}\)", refusal(call))
 
 
 def test_a_recording_is_open_already(recording: rltools.Recording) -> None:

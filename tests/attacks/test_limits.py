@@ -256,13 +256,13 @@ def test_thousands_of_cards(little: Callable[..., str], harmless: Callable[..., 
 
 def test_a_target_of_thousands_of_parts(cartpole: Any) -> None:
     for text in (" & ".join(["value"] * 3000), " & ".join(f"logit:{i}" for i in range(3000))):
-        with pytest.raises(TargetError, match=r"asks for 300[01] scores in one pass, and up to 100") as refusal:
+        with pytest.raises(TargetError, match=r"names 300[01] scores in one pass, and up to 100") as refusal:
             parse_target(text, cartpole)
         assert len(str(refusal.value)) < 300
     nested = Target("value")
     for _ in range(3000):
         nested = Target("value", also=nested)
-    with pytest.raises(TargetError, match=r"asks for 300[01] scores in one pass, and up to 100"):
+    with pytest.raises(TargetError, match=r"names 300[01] scores in one pass, and up to 100"):
         parse_target(nested, cartpole)
     with pytest.raises(TargetError):
         parse_target(" - ".join(["logit:0"] * 3000), cartpole)

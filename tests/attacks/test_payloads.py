@@ -34,7 +34,7 @@ def test_an_honest_model_raises_no_alarm(harmless, saved):
 def test_an_entry_that_is_read(with_entry, write, refused, payload, entry, protocol):
     path = write(with_entry(entry, pickle.dumps(payload, protocol)))
     message = refused(path, rf"{entry} wants (posix|nt)\.mkdir.*NOT run")
-    assert f"--trust {hashlib.sha256(path.read_bytes()).hexdigest()}" in message
+    assert f"trust='{hashlib.sha256(path.read_bytes()).hexdigest()}'" in message
 
 
 @pytest.mark.parametrize("entry", UNREAD)
@@ -130,4 +130,4 @@ def test_statistics(members, write, harmless, payload, tmp_path, name, attached)
     report = harmless(path, normalize=tmp_path / name if attached else None)
     assert report["error"] == "UnsafeFileError"
     assert "mkdir" in report["message"]
-    assert f"--trust {hashlib.sha256(content).hexdigest()}" in report["message"]
+    assert f"trust='{hashlib.sha256(content).hexdigest()}'" in report["message"]

@@ -82,6 +82,7 @@ torch.set_num_threads(1)
 import sb3_contrib  # noqa: E402, F401
 import stable_baselines3  # noqa: E402, F401
 
+from rltools.attributions import find_method, method_names  # noqa: E402
 from rltools.cards import environment_card  # noqa: E402
 from rltools.cli.commands.inspect import inspection  # noqa: E402
 from rltools.cli.commands.list import listing  # noqa: E402
@@ -93,6 +94,8 @@ from rltools.policies.load import load_policy  # noqa: E402
 load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
 inspection(sys.argv[1])
 listing(None)
+for name in method_names():
+    find_method(name).settings(dict(find_method(name).defaults))  # evaluates their annotations
 sys.addaudithook(hook)
 print("ready", flush=True)
 for line in sys.stdin:

@@ -72,5 +72,5 @@ def test_a_network_without_units_of_its_own(tmp_path: Any) -> None:
     assert rltools.explain(recording, policy).attribution().clipped is None
     with pytest.raises(ArgumentError, match="its network has no other units"):
         rltools.explain(recording, policy, units="network")
-    with pytest.raises(ArgumentError, match="units must be 'environment' or 'network', not 'metric'"):
+    with pytest.raises(ArgumentError, match="units are 'environment' or 'network', not 'metric'"):
         rltools.explain(recording, policy, units="metric")  # type: ignore[arg-type]

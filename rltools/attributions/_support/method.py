@@ -35,6 +35,11 @@ class Cost(NamedTuple):
         passes: through the network; a gradient is two.
         copies: how many copies of the row it works on together, so that it is given fewer rows together; 0 for as many
             as passes.
+
+    Example:
+        >>> from rltools.attributions import Cost, find_method
+        >>> find_method("gradient").cost_of_row((4,), ("feature",), 0, {})
+        Cost(passes=2, copies=2)
     """
 
     passes: int

@@ -127,7 +127,7 @@ def test_maps_shrink_with_the_number_of_steps() -> None:
     np.testing.assert_allclose(
         complete(entry).sum(axis=(2, 3)), values.sum(axis=2, dtype=float), atol=15 * 15 * entry["scale"] / 2
     )
-    assert maps(values, part, of=2)["shape"] == [2000, 4, 12, 12]
+    assert maps(values, part, arrays=2)["shape"] == [2000, 4, 12, 12]
 
 
 def test_an_observation_of_parts_has_rows_in_their_order() -> None:
