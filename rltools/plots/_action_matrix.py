@@ -111,7 +111,7 @@ def action_matrix(
         label_note(summary, label) if means.per_action else "",
         top_note(len(order), len(summary.features)),
         _omitted_note(means),
-        interval_note(means.mean.low[:, order], summary.overall.episodes, level, "hatched: {} interval contains 0"),
+        interval_note(means.mean.low[:, order], summary.overall.episodes, level, "hatched: {} contains 0"),
     )
     heading(axes, width, title, *describe(summary), *notes)
     if not means.columns:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import SAME_ORDER, TERMS
 from rltools.attributions import is_per_feature_unit
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import inches, plain
@@ -48,8 +49,8 @@ def _same_target(report: ReportData) -> list[Summary]:
 
 @plot(
     chapter=Chapter.METHODS,
-    caption="Whether other methods rank the features alike: 1 is the same order, 0 an unrelated one. An order that "
-    "only one method finds is worth less.",
+    caption=f"Whether other methods rank the features alike: {SAME_ORDER}. An order that only one method finds is "
+    f"worth less.",
     order=10,
     shown_when=lambda report: (
         len({summary.method for summary in _same_target(report)}) >= MIN_METHODS
@@ -127,11 +128,11 @@ def _name(ranking: Ranking, agents: bool, rankings: Sequence[Ranking]) -> str:
     agent = plain(ranking.agent, 24) if agents else ""
     method = _method(ranking) if several or not agents else ""
     parts = filter(None, (agent, method, plain(ranking.settings, 28)))
-    return ", ".join(parts) + (" (control)" if ranking.control else "")
+    return ", ".join(parts) + (f" ({TERMS['control'].name})" if ranking.control else "")
 
 
 def _method(ranking: Ranking) -> str:
-    standardized = " × std" if is_per_feature_unit(ranking.unit) else ""
+    standardized = f" {TERMS['std'].name}" if is_per_feature_unit(ranking.unit) else ""
     return f"{plain(ranking.method.replace('_', ' '), 28)}{standardized}"
 
 
@@ -141,7 +142,7 @@ def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]
     unnamed = [method for method in methods if not any(method in name for name in names)]
     features = min(len(ranking.features) for ranking in result.rankings)
     between = np.tril_indices(len(result.rankings), -1)
-    intervals = interval_note(result.correlation.low[between], result.episodes, level, "[{} interval]")
+    intervals = interval_note(result.correlation.low[between], result.episodes, level, "[{}]")
     if features < FEWEST_RANKED:
         intervals = f"{features} feature{'s have' if features > 1 else ' has'} too few orders to compare"
     by_chance = (

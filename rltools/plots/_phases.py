@@ -133,7 +133,7 @@ def phases(
     notes = (
         label_note(summary, label),
         top_note(len(order), len(summary.features)) if features is None else "",
-        interval_note(result.mean.low, result.episodes, level, "bands: {} interval"),
+        interval_note(result.mean.low, result.episodes, level, "bands: {}"),
         f"{without_event} episode{'s' if without_event > 1 else ''} without the event left out"
         if without_event
         else "",

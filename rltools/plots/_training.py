@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, spread_apart
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -103,8 +104,8 @@ def training(
     steps += "s" if len(recordings) > 1 else ""
     low = np.concatenate([curve.share.low[:, :count].ravel(), curve.returns.low.ravel()])
     episodes = max(member.overall.episodes for member in curve.summaries)
-    interval_text = interval_note(low, episodes, level, "{} intervals")
-    share_note = f"share of mean |{quantity}| of {plain(summary.target, 30)}"
+    interval_text = interval_note(low, episodes, level, "{}s")
+    share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity}|')} of {plain(summary.target, 30)}"
     heading(
         axes,
         width,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rltools._util.glossary import TERMS
 from rltools._util.text import interval, percent, plural
 from rltools.attributions import is_control
 from rltools.stats import chance
@@ -22,7 +23,7 @@ _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
 
 def method_name(summary: SummaryData) -> str:
     """The method; a control is marked as such: `random (control)`."""
-    return f"{summary.method} (control)" if is_control(summary.unit) else summary.method
+    return f"{summary.method} ({TERMS['control'].name})" if is_control(summary.unit) else summary.method
 
 
 def effect(change: Ranked, *, continuous: bool) -> Sentence:

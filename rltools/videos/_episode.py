@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay.rows import Row, summed
 from rltools.plots.drawing.labels import LONGEST, plain
@@ -52,7 +53,7 @@ def explained_of(
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     unit, labels, stride = spec.unit, spec.labels, spec.every
     if is_per_feature_unit(unit):
-        unit, std = "score per standard deviation", std_of((e.states for e in recording), values.shape[-1])
+        unit, std = TERMS["per_std"].name, std_of((e.states for e in recording), values.shape[-1])
         values = values if std is None else values * std.astype(values.dtype)
     strongest, steps = int(np.nansum(np.abs(values), axis=(0, 2)).argmax()), np.arange(len(values))
     last = np.maximum.accumulate(np.where(np.isfinite(attribution.scores).all(axis=1), steps, -1))
