@@ -66,8 +66,7 @@ def video(
 
     check_recording(recording)
     path = as_path(path, "the path of the video")
-    kind = check_possible(path)
-    check_speed(speed)
+    kind = check_video(path, speed)
     if not isinstance(width, Real) or not 640 <= width <= 3840:
         raise ArgumentError(f"width={width!r} pixels; give a whole number from 640 to 3840")
     outcome, real = recording.outcome(episode), frames_per_second(recording, episode)
@@ -89,8 +88,14 @@ def video(
     return path
 
 
-def check_possible(path: Path) -> str:
-    """Which kind a video of this name is; an ArgumentError where it is none, or PyAV is needed and not installed."""
+def check_video(path: Path, speed: float | None = None) -> str:
+    """The kind of a video, by the ending of its path.
+
+    Raises:
+        ArgumentError: no such kind, PyAV is needed and not installed, or not a speed.
+    """
+    if speed is not None and not (isinstance(speed, Real) and math.isfinite(speed) and speed > 0):
+        raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
     kind = path.suffix.lower().removeprefix(".")
     if kind != "gif" and kind not in CODECS:
         raise ArgumentError(f"{path.name} does not end as a video does; choose one of .mp4, .webm, .gif")
@@ -98,9 +103,3 @@ def check_possible(path: Path) -> str:
         install = 'pip install "rltools-attribution[video]"; a .gif needs nothing more'
         raise ArgumentError(f"{path.name} is written by PyAV, which is not installed: {install}")
     return kind
-
-
-def check_speed(speed: float | None) -> None:
-    """An ArgumentError where a video cannot be played so fast."""
-    if speed is not None and not (isinstance(speed, Real) and math.isfinite(speed) and speed > 0):
-        raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")

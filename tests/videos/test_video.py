@@ -198,7 +198,7 @@ def test_other_kinds_are_refused(plain: rltools.Recording, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("choice", "texts"),
     [
         ({"speed": 0}, "speed=0"),
         ({"speed": float("nan")}, "speed=nan"),

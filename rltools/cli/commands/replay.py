@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,24 +44,41 @@ def replay(
     """Write episodes as a page to play and scrub through, or one as a video; missing frames are rendered."""
     from rltools.pages.replay import replay_episode
     from rltools.recording import open_recording
-    from rltools.videos import film_episode
+    from rltools.rollout.render import add_frames
+    from rltools.videos import check_video
+    from rltools.videos import video as write_video
 
     page = page_path(out)
     import_all(modules)
     recording = open_recording(run)
-    rendering: dict[str, Any] = {"frames": not no_frames, "modules": modules or ()}
     if video is not None:
         _check_alone(episode, beside, out)
-        path = film_episode(
-            recording, episode[0], video, method=method, target=target, speed=speed, progress=True, **rendering
-        )
+        # Whatever is wrong is said before frames are rendered, which takes longer than the video.
+        check_video(video, speed)
+        recording.outcome(episode[0])
+        if method is not None or target is not None:
+            recording.find(method, target)
+        if no_frames:
+            recording = recording.without_frames()
+        else:
+            add_frames(recording, episode[:1], None, modules or (), progress=True)
+        path = write_video(recording, episode[0], video, method=method, target=target, speed=speed, progress=True)
         say(f"Open {path}")
         return
     if speed is not None:
         raise ArgumentError("--speed is for a --video; a page has buttons for it")
     other = None if beside is None else open_recording(beside)
     numbers = episode[0] if len(episode) == 1 else episode
-    path = replay_episode(recording, numbers, page, method=method, target=target, beside=other, **rendering)
+    path = replay_episode(
+        recording,
+        numbers,
+        page,
+        method=method,
+        target=target,
+        beside=other,
+        frames=not no_frames,
+        modules=modules or (),
+    )
     say(f"Open {path}")
 
 
