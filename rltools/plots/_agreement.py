@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import SAME_ORDER, TERMS
+from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import inches, plain
@@ -180,12 +181,8 @@ def _draw_cell(axes: Axes, x: float, y: float, value: float, low: float, high: f
     axes.add_patch(Rectangle((x - 0.475, y - 0.46), 0.95, 0.92, facecolor=face, edgecolor="none"))
     color = "white" if is_known and abs(value) > 0.75 else INK
     axes.text(
-        x, y - 0.14 * has_interval, _two_decimals(value) if is_known else "–", ha="center", va="center", color=color
+        x, y - 0.14 * has_interval, two_decimals(value) if is_known else "–", ha="center", va="center", color=color
     )
     if has_interval:
-        interval_text = f"[{_two_decimals(low)}, {_two_decimals(high)}]"
+        interval_text = f"[{two_decimals(low)}, {two_decimals(high)}]"
         axes.text(x, y + 0.22, interval_text, ha="center", va="center", color=color, fontsize="x-small")
-
-
-def _two_decimals(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -138,7 +139,7 @@ def _labeled_rows(summary: Summary, result: Decision, top: int | None) -> tuple[
         for position, label in zip(first, labels, strict=True)
     ]
     if others:
-        name = f"{len(others)} other feature{'s' if len(others) > 1 else ''}"
+        name = plural(len(others), "other feature")
         rows.append((name, float(result.attributions[others].sum())))
     if result.residual is not None and abs(result.residual) > _SMALLEST_REST * np.abs(result.attributions).sum():
         rows.append((TERMS["residual"].name, result.residual))

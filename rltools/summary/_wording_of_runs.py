@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rltools._util.glossary import SAME_ORDER, TERMS
-from rltools._util.text import capitalized, listed
+from rltools._util.text import capitalized, listed, two_decimals
 from rltools.summary._data import DECISION
-from rltools.summary._wording import effect, ranking, two_decimals, with_share
+from rltools.summary._wording import effect, ranking, with_share
 from rltools.summary.finding import NAMED, Finding, wording
 from rltools.summary.sentence import Sentence, joined, share_of, span
 from rltools.summary.sentence import listed as listed_sentences

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from rltools._util.glossary import TERMS
 from rltools.attributions import is_per_feature_unit
@@ -104,8 +105,9 @@ def actions_of(header: Header, episode: Episode) -> Actions:
     if episode.masks is not None:
         values = np.where(episode.masks, values, np.nan)
     if what == "logit":
-        values = np.exp(values - np.nanmax(values, axis=1, keepdims=True))
-        values, what = values / np.nansum(values, axis=1, keepdims=True), "probability"
+        allowed = ~np.isnan(values)
+        probabilities = softmax(np.where(allowed, values, -np.inf), axis=1)
+        values, what = np.where(allowed, probabilities, np.nan), "probability"
     often = np.bincount(taken, minlength=count)[:count]
     drawn = np.lexsort((-np.nan_to_num(values).mean(axis=0), -often))[:8]
     return Actions(np.cumsum(episode.rewards), names, taken, what, values, sorted(drawn.tolist()))

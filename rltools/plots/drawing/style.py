@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
+from rltools._util.text import plural
 from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
@@ -159,8 +160,7 @@ def describe(summary: Summary) -> tuple[str, ...]:
     """Small print: agent, environment, settings of the attribution, steps, and effect (of a recurrent policy)."""
     agent = plain(summary.policy, 40)
     environment = plain(summary.environment, 40) if summary.environment != summary.policy else ""
-    episodes = f"{summary.episodes} episode{'s' if summary.episodes != 1 else ''}"
-    count = f"n = {summary.n:,} step{'s' if summary.n != 1 else ''} of {episodes}"
+    count = f"n = {plural(summary.n, 'step')} of {plural(summary.episodes, 'episode')}"
     return (agent, environment, plain(summary.apart, 60), count, *([summary.effect] if summary.effect else []))
 
 
