@@ -15,7 +15,6 @@ from rltools._util.console import say
 from rltools._util.glossary import TERMS
 from rltools.errors import ArgumentError, message_of
 
-_REFERENCES = TERMS["references"]
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
 
 Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, a run folder of rl-zoo, or hf:ORG/NAME.")]
@@ -25,7 +24,9 @@ Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others are drawn from it.")]
 DrawSeed = Annotated[
     int,
-    typer.Option("--seed", min=0, help=f"Seed of the random draws: {_REFERENCES.name}, and what the method samples."),
+    typer.Option(
+        "--seed", min=0, help=f"Seed of the random draws: {TERMS['references'].name}, and what the method samples."
+    ),
 ]
 Method = Annotated[
     str | None,
@@ -61,24 +62,15 @@ Target = Annotated[
         show_default="centered:chosen; action:all for continuous actions",
     ),
 ]
-References = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help=f"How many {_REFERENCES.name} ({_REFERENCES.meaning}) shapley and similar methods take.",
-        show_default="8",
-    ),
-]
-AnalysisReferences = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help=f"How many {_REFERENCES.name} ({_REFERENCES.meaning}) methods take that need them.",
-        show_default="32",
-    ),
-]
+
+
+def _references_option(methods: str, default: str) -> Any:
+    text = f"How many {TERMS['references'].name} ({TERMS['references'].meaning}) {methods} take."
+    return typer.Option(min=1, metavar="N", help=text, show_default=default)
+
+
+References = Annotated[int | None, _references_option("shapley and similar methods", "8")]
+AnalysisReferences = Annotated[int | None, _references_option("the methods that need them", "32")]
 Window = Annotated[
     int,
     typer.Option(
