@@ -51,6 +51,8 @@ ENDINGS = _terms(
 
 SAME_ORDER = "1 is the same order, 0 an unrelated one"
 """How to read a rank agreement."""
+SAME_ORDER_BRIEF = "1 the same order, 0 unrelated"
+"""Likewise, in small print."""
 
 TERMS = _terms(
     "docs/uncertainty.md",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import SAME_ORDER, TERMS
+from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS
 from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
@@ -149,7 +149,7 @@ def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]
     by_chance = (
         f"by chance within ±{chance(features, 0.975):.2f} ({features} features)" if features >= FEWEST_RANKED else ""
     )
-    return " and ".join(unnamed), "Spearman's, mean over episodes: 1 the same order, 0 unrelated", by_chance, intervals
+    return " and ".join(unnamed), f"Spearman's, mean over episodes: {SAME_ORDER_BRIEF}", by_chance, intervals
 
 
 def _centered_text(axes: Axes, text: str) -> None:

@@ -9,7 +9,6 @@ from math import prod
 import numpy as np
 
 from rltools._util.short_repr import short_repr
-from rltools._util.text import plural
 from rltools.spaces.axes import is_image
 from rltools.spaces.leaves import Leaf
 
@@ -165,7 +164,7 @@ def ago(lag: int) -> str:
     >>> ago(0), ago(1), ago(2)
     ('now', '1 step ago', '2 steps ago')
     """
-    return "now" if lag == 0 else f"{plural(lag, 'step')} ago"
+    return "now" if lag == 0 else f"{lag} step{'s' if lag > 1 else ''} ago"
 
 
 def with_lag(name: str, lag: int) -> str:

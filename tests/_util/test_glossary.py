@@ -20,7 +20,9 @@ ROOMS = ("summary", "plots", "pages", "videos", "cli")
 LONGEST_COMMON = 5
 """Words of a meaning that may stand elsewhere: "do not add up to" is also plain English."""
 MARKUP = re.compile(r"<[^>]*>|\{[{%].*?[%}]\}", re.DOTALL)
-SPELLED = re.compile(r"\(control\)|(?:\{\}|%|: no) intervals?\b|^references'|^attribution: |\bshare of mean \|")
+SPELLED = re.compile(
+    r"\(control\)|(?:\{\}|%|: no) intervals?\b|^references'|^attribution: |\bshare of mean \||the same order, 0"
+)
 """Labels with a term of one word, which is also plain English."""
 
 
