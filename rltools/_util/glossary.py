@@ -1,6 +1,6 @@
 """The words that pages, plots, videos and the terminal share: what each means, and where more is said about it.
 
-A page that explains a word takes its meaning from here, so that one word means one thing everywhere.
+Whatever explains a word takes its meaning from here, so that one word means one thing everywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ class Term:
     """A word, and what it means.
 
     Attributes:
-        name: as it is written on a page.
+        name: as it is written; `{}` stands for the quantity that it is of.
         meaning: in plain words, to be read after "is"; without a full stop.
         link: the page of the documentation that says more.
     """
@@ -49,6 +49,11 @@ ENDINGS = _terms(
 )
 """How an episode ended."""
 
+SAME_ORDER = "1 is the same order, 0 an unrelated one"
+"""How to read a rank agreement."""
+SAME_ORDER_BRIEF = "1 the same order, 0 unrelated"
+"""Likewise, in small print."""
+
 TERMS = _terms(
     "docs/uncertainty.md",
     attribution="how much a feature adds to the target value at a step, positive or negative",
@@ -56,11 +61,13 @@ TERMS = _terms(
     deterministic=("the policy's best", "the action with the highest score, or the mean of the distribution"),
     interval="the range that holds the number of other episodes of the same agent, with the probability given",
     method="how attributions are computed",
-    rank_agreement="how alike two orders of the features are (Spearman): 1 is the same order, 0 an unrelated one",
+    per_std=("score per standard deviation", "how much a change of a feature by its std changes the target value"),
+    rank_agreement=f"how alike two orders of the features are (Spearman): {SAME_ORDER}",
     references="visited states that features are compared with",
     residual=("left unexplained", "the part of the target value that attributions do not add up to"),
     sampled=("drawn from the policy's distribution", "an action drawn with the policy's own probabilities"),
     share=("share of importance", "a feature's mean magnitude among those of all features"),
+    share_of_mean=("share of mean {}", "a feature's share of the means of a quantity's magnitude over the steps"),
     std=("× std", "multiplied with the standard deviation of the feature over the recorded states"),
     target="the number that is explained, for instance the score of the action taken",
 )

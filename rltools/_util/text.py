@@ -21,13 +21,18 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def number(value: float) -> str:
-    """A number with four significant digits and a true minus sign; a dash for NaN.
+def number(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits and a true minus sign; a dash for NaN.
 
-    >>> number(-0.5), number(231.412), number(float("nan"))
-    ('−0.5', '231.4', '–')
+    >>> number(-0.5), number(231.412), number(231.412, 3), number(float("nan"))
+    ('−0.5', '231.4', '231', '–')
     """
-    return "–" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
+    return "–" if math.isnan(value) else f"{value:.{digits}g}".replace("-", "−")
+
+
+def two_decimals(value: float) -> str:
+    """A number with two decimals, as correlations are written: `−0.31`."""
+    return f"{value:.2f}".replace("-", "−")
 
 
 def percent(share: float) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
 from typing import Literal
 
 from rltools._util.foreign_files import is_file
+from rltools._util.text import nearest_names
 from rltools.errors import ArgumentError, ConfigError, UnknownNameError
 
 ContentKind = Literal["agents", "envs", "experiments"]
@@ -36,7 +36,7 @@ def find_content(kind: ContentKind, name: str) -> Path:
         return path
     names = list_content(kind)
     model = kind == "agents" and is_file(f"{name}.zip")  # Stable-Baselines3 allows omitting the suffix
-    near = [f"{name}.zip"] if model else difflib.get_close_matches(name, names, n=3)
+    near = [f"{name}.zip"] if model else nearest_names(name, names)
     hint = ("did you mean " if near else "there are ") + (", ".join(map(repr, near or sorted(names))) or "none")
     folders = " and ".join(str(folder) for folder in content_folders(kind))
     raise UnknownNameError(f"nothing in {kind}/ is called {name!r}; {hint}. Looked in {folders}")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rltools._util.console import say
+from rltools._util.glossary import TERMS
 from rltools.errors import ArgumentError, message_of
 
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
@@ -22,7 +23,10 @@ Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="t
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others are drawn from it.")]
 DrawSeed = Annotated[
-    int, typer.Option("--seed", min=0, help="Seed of the random draws: references, and what the method samples.")
+    int,
+    typer.Option(
+        "--seed", min=0, help=f"Seed of the random draws: {TERMS['references'].name}, and what the method samples."
+    ),
 ]
 Method = Annotated[
     str | None,
@@ -54,22 +58,19 @@ RecordedTarget = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        help="The target to explain, for instance centered:chosen or logit:left.",
+        help=f"The target: {TERMS['target'].meaning}. For instance centered:chosen or logit:left.",
         show_default="centered:chosen; action:all for continuous actions",
     ),
 ]
-References = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="How many visited states shapley and similar methods compare with.", show_default="8"
-    ),
-]
-AnalysisReferences = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="How many visited states methods with references compare with.", show_default="32"
-    ),
-]
+
+
+def _references_option(methods: str, default: str) -> Any:
+    text = f"How many {TERMS['references'].name} ({TERMS['references'].meaning}) {methods} take."
+    return typer.Option(min=1, metavar="N", help=text, show_default=default)
+
+
+References = Annotated[int | None, _references_option("shapley and similar methods", "8")]
+AnalysisReferences = Annotated[int | None, _references_option("the methods that need them", "32")]
 Window = Annotated[
     int,
     typer.Option(

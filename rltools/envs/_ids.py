@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import re
 import sys
@@ -16,6 +15,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from rltools._util.limits import MAX_WRAPPERS
+from rltools._util.text import nearest_names
 from rltools.envs._wrapper_specs import remakeable, with_arguments_of
 from rltools.errors import SimulationError
 
@@ -116,7 +116,7 @@ def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
         _import_package_of(name)
     spec = gymnasium.registry.get(name)
     if spec is None:
-        near = difflib.get_close_matches(name, gymnasium.registry, n=3)
+        near = nearest_names(name, gymnasium.registry)
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise SimulationError(
             f"no environment {name!r} is registered; {hint}Where another package registers it, import that package "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from rltools._util.limits import MAX_STACK, MAX_WRAPPERS, oversized
+from rltools._util.text import nearest_names
 from rltools.envs._statistics import FROZEN_STATISTICS, frozen_numbers, has_learned, normalizers
 from rltools.envs.names.wrappers import WrapperLibrary, wrapper_libraries, wrapper_library
 from rltools.errors import SimulationError
@@ -37,7 +37,7 @@ def wrapped_spec(spec: EnvSpec, wrappers: Iterable[tuple[str, Mapping[str, Any]]
     for name, kwargs in wrappers:
         entry_point = _entry_points().get(name)
         if entry_point is None:
-            near = difflib.get_close_matches(name, wrapper_names(), n=3)
+            near = nearest_names(name, wrapper_names())
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise SimulationError(
                 f"no wrapper {name!r} may be named by a file; {hint}there are {', '.join(wrapper_names())}. For any "

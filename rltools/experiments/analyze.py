@@ -20,10 +20,10 @@ from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
 from rltools.policies.bounds import Bounds
 from rltools.policies.load import load_policy
-from rltools.recording import Outcome, Recording
+from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.recording.folders import RUNS, run_name
 from rltools.rollout import record
-from rltools.summary import Caveat, Finding, Summary, find_decision, notable_episodes, summarize
+from rltools.summary import Caveat, Finding, Summary, find_decision, summarize
 from rltools.targets import default_target, fitting_target, is_discrete, unbounded_action
 
 if TYPE_CHECKING:

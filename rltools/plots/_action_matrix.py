@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import inches, number, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
@@ -111,7 +112,7 @@ def action_matrix(
         label_note(summary, label) if means.per_action else "",
         top_note(len(order), len(summary.features)),
         _omitted_note(means),
-        interval_note(means.mean.low[:, order], summary.overall.episodes, level, "hatched: {} interval contains 0"),
+        interval_note(means.mean.low[:, order], summary.overall.episodes, level, "hatched: {} contains 0"),
     )
     heading(axes, width, title, *describe(summary), *notes)
     if not means.columns:
@@ -142,7 +143,7 @@ def _columns_label(means: ActionMeans) -> str:
 
 def _omitted_note(means: ActionMeans) -> str:
     rarer = f"{means.left_out} {'rarer actions' if means.per_action else 'more'} left out" if means.left_out else ""
-    never = f"{means.never} action{'s' if means.never > 1 else ''} never taken" if means.never else ""
+    never = f"{plural(means.never, 'action')} never taken" if means.never else ""
     return ", ".join(filter(None, (rarer, never)))
 
 

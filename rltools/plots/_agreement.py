@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS
+from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import inches, plain
@@ -48,8 +50,8 @@ def _same_target(report: ReportData) -> list[Summary]:
 
 @plot(
     chapter=Chapter.METHODS,
-    caption="Whether other methods rank the features alike: 1 is the same order, 0 an unrelated one. An order that "
-    "only one method finds is worth less.",
+    caption=f"Whether other methods rank the features alike: {SAME_ORDER}. An order that only one method finds is "
+    f"worth less.",
     order=10,
     shown_when=lambda report: (
         len({summary.method for summary in _same_target(report)}) >= MIN_METHODS
@@ -127,11 +129,11 @@ def _name(ranking: Ranking, agents: bool, rankings: Sequence[Ranking]) -> str:
     agent = plain(ranking.agent, 24) if agents else ""
     method = _method(ranking) if several or not agents else ""
     parts = filter(None, (agent, method, plain(ranking.settings, 28)))
-    return ", ".join(parts) + (" (control)" if ranking.control else "")
+    return ", ".join(parts) + (f" ({TERMS['control'].name})" if ranking.control else "")
 
 
 def _method(ranking: Ranking) -> str:
-    standardized = " × std" if is_per_feature_unit(ranking.unit) else ""
+    standardized = f" {TERMS['std'].name}" if is_per_feature_unit(ranking.unit) else ""
     return f"{plain(ranking.method.replace('_', ' '), 28)}{standardized}"
 
 
@@ -141,13 +143,13 @@ def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]
     unnamed = [method for method in methods if not any(method in name for name in names)]
     features = min(len(ranking.features) for ranking in result.rankings)
     between = np.tril_indices(len(result.rankings), -1)
-    intervals = interval_note(result.correlation.low[between], result.episodes, level, "[{} interval]")
+    intervals = interval_note(result.correlation.low[between], result.episodes, level, "[{}]")
     if features < FEWEST_RANKED:
         intervals = f"{features} feature{'s have' if features > 1 else ' has'} too few orders to compare"
     by_chance = (
         f"by chance within ±{chance(features, 0.975):.2f} ({features} features)" if features >= FEWEST_RANKED else ""
     )
-    return " and ".join(unnamed), "Spearman's, mean over episodes: 1 the same order, 0 unrelated", by_chance, intervals
+    return " and ".join(unnamed), f"Spearman's, mean over episodes: {SAME_ORDER_BRIEF}", by_chance, intervals
 
 
 def _centered_text(axes: Axes, text: str) -> None:
@@ -179,12 +181,8 @@ def _draw_cell(axes: Axes, x: float, y: float, value: float, low: float, high: f
     axes.add_patch(Rectangle((x - 0.475, y - 0.46), 0.95, 0.92, facecolor=face, edgecolor="none"))
     color = "white" if is_known and abs(value) > 0.75 else INK
     axes.text(
-        x, y - 0.14 * has_interval, _two_decimals(value) if is_known else "–", ha="center", va="center", color=color
+        x, y - 0.14 * has_interval, two_decimals(value) if is_known else "–", ha="center", va="center", color=color
     )
     if has_interval:
-        interval_text = f"[{_two_decimals(low)}, {_two_decimals(high)}]"
+        interval_text = f"[{two_decimals(low)}, {two_decimals(high)}]"
         axes.text(x, y + 0.22, interval_text, ha="center", va="center", color=color, fontsize="x-small")
-
-
-def _two_decimals(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")

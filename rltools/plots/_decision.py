@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import GRAY, INK, signed_colors
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -137,10 +139,10 @@ def _labeled_rows(summary: Summary, result: Decision, top: int | None) -> tuple[
         for position, label in zip(first, labels, strict=True)
     ]
     if others:
-        name = f"{len(others)} other feature{'s' if len(others) > 1 else ''}"
+        name = plural(len(others), "other feature")
         rows.append((name, float(result.attributions[others].sum())))
     if result.residual is not None and abs(result.residual) > _SMALLEST_REST * np.abs(result.attributions).sum():
-        rows.append(("left unexplained", result.residual))
+        rows.append((TERMS["residual"].name, result.residual))
     return first, rows
 
 
@@ -198,7 +200,7 @@ def _draw_bars(axes: Axes, sizes: list[float], result: Decision) -> None:
     for row, position in enumerate(links):
         axes.vlines(position, max(row - 1.31, -0.95), min(row + 0.31, len(sizes) - 0.05), color=GRAY, linewidth=0.7)
     axes.set_ylim(len(sizes) + 0.4, -1.4)
-    _mark_end(axes, baseline, -0.95, f"references' mean {number(baseline)}")
+    _mark_end(axes, baseline, -0.95, f"{TERMS['references'].name}' mean {number(baseline)}")
     _mark_end(axes, result.score, len(sizes) - 0.05, f"this step {number(result.score)}")
 
 

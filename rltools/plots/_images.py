@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
 from rltools.plots.drawing.colors import GRAY, INK, PALE, color_limit, signed_colors
 from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
@@ -115,7 +116,7 @@ def images(
         "Where the agent looks" if on_images else "What mattered at these steps",
         *describe(summary)[:3],
         *episode_notes,
-        f"attribution: {quantity.name} of {name}",
+        f"{TERMS['attribution'].name}: {quantity.name} of {name}",
         f"longest bar {number(_limit(image_steps, order))} ({quantity.unit})"
         if image_steps is not None and order
         else "",

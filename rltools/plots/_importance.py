@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
 from rltools.plots.drawing.colors import GRAY, INK, PALE, feature_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.legends import legend_beside
@@ -40,7 +41,7 @@ def _caption(report: ReportData) -> str:
     if not np.isfinite(overall.importance.low).any():
         return f"{text} There are too few episodes for intervals."
     draws = " and the draw of what they are compared with" if overall.draws else ""
-    return f"{text} The lines are {100 * report.main.level:.0f} % intervals over episodes{draws}."
+    return f"{text} The lines are {100 * report.main.level:.0f} % {TERMS['interval'].name}s over episodes{draws}."
 
 
 @plot(chapter=Chapter.FEATURES, caption=_caption, order=20, shown_when=lambda report: True)
@@ -139,7 +140,7 @@ def _series(
 
 
 def _method_label(summary: Summary, standardized: bool | None) -> str:
-    control = " (control)" if is_control(summary.unit) else ""
+    control = f" ({TERMS['control'].name})" if is_control(summary.unit) else ""
     apart = f" ({plain(summary.apart, 60)})" if summary.apart else ""
     return f"{measure(summary, standardized).name}{control}{apart}"
 
@@ -200,8 +201,8 @@ def _draw_intervals(axes: Axes, share: Interval, order: list[int], rows: np.ndar
 def _x_label(series: Series, standardized: bool | None) -> str:
     measures = list(dict.fromkeys(measure(summary, standardized).name for summary in series.values()))
     targets = list(dict.fromkeys(plain(summary.target, 30) for summary in series.values()))
-    quantity_name = f"|{measures[0]}|" if len(measures) == 1 else "attribution"
-    return f"share of mean {quantity_name} of {' and '.join(targets)}\N{NO-BREAK SPACE}(%)"
+    quantity_name = f"|{measures[0]}|" if len(measures) == 1 else TERMS["attribution"].name
+    return f"{TERMS['share_of_mean'].name.format(quantity_name)} of {' and '.join(targets)}\N{NO-BREAK SPACE}(%)"
 
 
 def _heading(series: Series, standardized: bool | None, agents: int) -> tuple[str, ...]:

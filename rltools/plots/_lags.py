@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
 from rltools.plots.drawing.colors import GRAY, INK, share_colors
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -109,7 +110,7 @@ def lags(
     keep_spines(axes)
     interval_text = interval_note(result.of_lag.low, summary.overall.episodes, level)
     single_lag_note = "no earlier observation is explained: there is only now" if len(result.lags) == 1 else ""
-    share_note = f"share of mean |{quantity.name}| of {plain(summary.target, 30)} (%)"
+    share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity.name}|')} of {plain(summary.target, 30)} (%)"
     heading(
         axes,
         width,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import inches, number, plain, spread_apart
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -133,10 +134,8 @@ def phases(
     notes = (
         label_note(summary, label),
         top_note(len(order), len(summary.features)) if features is None else "",
-        interval_note(result.mean.low, result.episodes, level, "bands: {} interval"),
-        f"{without_event} episode{'s' if without_event > 1 else ''} without the event left out"
-        if without_event
-        else "",
+        interval_note(result.mean.low, result.episodes, level, "bands: {}"),
+        f"{plural(without_event, 'episode')} without the event left out" if without_event else "",
         "" if normalized else "drawn where half of the episodes have steps",
         _bin_note(result, normalized=normalized),
         "some bands are cut off" if highest > limit else "",

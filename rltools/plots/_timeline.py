@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.legends import action_labels, signed_bar
@@ -24,8 +25,8 @@ from rltools.plots.drawing.style import (
     strongest_label,
     top_note,
 )
-from rltools.recording import every_step_first
-from rltools.summary import episode_steps, median_episode, summarize
+from rltools.recording import every_step_first, median_episode
+from rltools.summary import episode_steps, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,7 +151,7 @@ def _episode_notes(outcome: Outcome | None, *, median: bool) -> tuple[str, ...]:
     if outcome is None:
         return ("n = 0 steps",)
     episode_text = f"episode {outcome.number}{', the one of median return' if median else ''}"
-    steps = f"n = {outcome.steps:,} step{'s' if outcome.steps != 1 else ''}"
+    steps = f"n = {plural(outcome.steps, 'step')}"
     return episode_text, steps, f"return {outcome.total_reward:.4g}", outcome.ended
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, spread_apart
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -99,12 +101,11 @@ def training(
     summary = curve.summaries[0]
     quantity = measure(summary, None).name
     source = describe(summary)[:3] if len(recordings) == 1 else describe(summary)[1:3]
-    steps = f"n = {sum(member.n for member in curve.summaries):,} steps of {len(recordings)} checkpoint"
-    steps += "s" if len(recordings) > 1 else ""
+    steps = f"n = {sum(member.n for member in curve.summaries):,} steps of {plural(len(recordings), 'checkpoint')}"
     low = np.concatenate([curve.share.low[:, :count].ravel(), curve.returns.low.ravel()])
     episodes = max(member.overall.episodes for member in curve.summaries)
-    interval_text = interval_note(low, episodes, level, "{} intervals")
-    share_note = f"share of mean |{quantity}| of {plain(summary.target, 30)}"
+    interval_text = interval_note(low, episodes, level, "{}s")
+    share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity}|')} of {plain(summary.target, 30)}"
     heading(
         axes,
         width,

@@ -71,26 +71,14 @@ class Library(Protocol):
         ...
 
 
-def find_library(source: object) -> Library:
-    """The library that claims a source: other packages are asked first, plain PyTorch modules come last.
+def policy_of(source: Any, options: LoadOptions) -> Policy:
+    """The policy in a source, by the library that claims it: other packages are asked first, plain modules come last.
 
     A package that cannot be imported, or whose `claims` fails, is skipped with a warning that names it.
 
     Raises:
-        ArgumentError: none claims it; the message says what a file or folder seems to be, and for other objects which
-            libraries were tried.
-    """
-    claimant = _claimant(source)
-    if claimant is None:
-        raise _unclaimed(source)
-    return claimant[0]
-
-
-def policy_of(source: Any, options: LoadOptions) -> Policy:
-    """The policy in a source, by the library that claims it.
-
-    Raises:
-        ArgumentError: no library claims it, or files are trusted and the library runs none.
+        ArgumentError: no library claims it; the message says what a file or folder seems to be, and for other objects
+            which libraries were tried. Or files are trusted and the library runs none.
         PluginError: another package claims it, and fails to load it.
         RltoolsError: whatever the library raises.
     """

@@ -15,6 +15,7 @@ from rltools.recording.episode import (
     Outcome,
     median_episode,
     nested_observations,
+    notable_episodes,
     observation_column,
     recorded_leaves,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "every_step_order",
     "median_episode",
     "nested_observations",
+    "notable_episodes",
     "observation_column",
     "open_recording",
     "read_draws",

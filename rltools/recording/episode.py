@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,17 +52,44 @@ class Outcome:
     out_of_space: int = 0
 
 
-def median_episode(outcomes: Sequence[Outcome]) -> int | None:
-    """The number of the episode of median return, the better one of two; None if no episode has steps.
+Place = Literal["best", "median", "worst"]
 
-    Of equal returns the later episode counts as the better one.
+
+def notable_episodes(outcomes: Sequence[Outcome]) -> dict[Place, Outcome]:
+    """The episodes with the best, the median and the worst return, of those that have steps.
+
+    Of two medians the better one, of equal returns those with the lower numbers first; each episode once, so that there
+    are fewer than three where fewer have steps.
+
+    >>> outcomes = [Outcome(number, 0, steps=1, total_reward=5.0 * number, ended="limit") for number in (0, 1, 2)]
+    >>> {place: outcome.number for place, outcome in notable_episodes(outcomes).items()}
+    {'best': 2, 'median': 1, 'worst': 0}
+    """
+    ranked = _by_return(outcomes)
+    positions: dict[int, Place] = {}
+    if ranked:
+        places: tuple[Place, ...] = ("best", "median", "worst")
+        for place, position in zip(places, (len(ranked) - 1, len(ranked) // 2, 0), strict=True):
+            positions.setdefault(position, place)
+    return {place: ranked[position] for position, place in positions.items()}
+
+
+def median_episode(outcomes: Sequence[Outcome]) -> int | None:
+    """The number of the episode of median return, of the better one where there are two; None without steps.
 
     >>> outcomes = [Outcome(number, 0, steps=1, total_reward=5.0 * number, ended="limit") for number in (0, 1, 2)]
     >>> median_episode(outcomes)
     1
     """
-    ranked = sorted((outcome.total_reward, outcome.number) for outcome in outcomes if outcome.steps)
-    return ranked[len(ranked) // 2][1] if ranked else None
+    ranked = _by_return(outcomes)
+    return ranked[len(ranked) // 2].number if ranked else None
+
+
+def _by_return(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The episodes that have steps, the lowest return first."""
+    return sorted(
+        (outcome for outcome in outcomes if outcome.steps), key=lambda outcome: (outcome.total_reward, outcome.number)
+    )
 
 
 @dataclass(frozen=True)

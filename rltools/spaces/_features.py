@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.short_repr import value_repr
+from rltools._util.text import nearest_names
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.spaces.axes import element_axes, image_axes, is_image
 from rltools.spaces.leaves import Leaf, leaves, map_leaves, nest, pick
@@ -174,7 +174,7 @@ class Features:
         try:
             return self.names.index(name)
         except ValueError:
-            close = difflib.get_close_matches(name, self.names, n=3) or list(self.names[:10])
+            close = nearest_names(name, self.names) or list(self.names[:10])
             raise UnknownNameError(f"no feature {name!r}; there are {', '.join(map(repr, close))}") from None
 
     def encode(self, observations: Any) -> np.ndarray:

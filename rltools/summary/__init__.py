@@ -33,8 +33,6 @@ from rltools.summary.episodes import (
     EpisodeSteps,
     Sorting,
     episode_steps,
-    median_episode,
-    notable_episodes,
     spread_outcomes,
 )
 from rltools.summary.finding import Finding
@@ -89,9 +87,7 @@ __all__ = [
     "lag_shares",
     "lagged_key",
     "leaders",
-    "median_episode",
     "method_name",
-    "notable_episodes",
     "part_shares",
     "phase_means",
     "pictured",

@@ -49,11 +49,6 @@ class When:
         """Whether the part is a third of each episode."""
         return self.part in THIRDS
 
-    @property
-    def is_most(self) -> bool:
-        """Whether more than half lies in the part, at the lower end of the interval too."""
-        return self.low > MOST
-
 
 def when(recording: Recording, summary: SummaryData, features: Sequence[str]) -> tuple[When, ...]:
     """The part of the episodes in which most of each feature's importance lies, for features with a clear one.

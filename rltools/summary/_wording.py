@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rltools._util.text import interval, percent, plural
+from rltools._util.glossary import TERMS
+from rltools._util.text import interval, percent, plural, two_decimals
 from rltools.attributions import is_control
 from rltools.stats import chance
 from rltools.summary._data import DECISION, Ranked, SummaryData
@@ -22,7 +23,7 @@ _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
 
 def method_name(summary: SummaryData) -> str:
     """The method; a control is marked as such: `random (control)`."""
-    return f"{summary.method} (control)" if is_control(summary.unit) else summary.method
+    return f"{summary.method} ({TERMS['control'].name})" if is_control(summary.unit) else summary.method
 
 
 def effect(change: Ranked, *, continuous: bool) -> Sentence:
@@ -221,10 +222,6 @@ def order_name(low: float, high: float, by_chance: float) -> str:
 def correlation_text(correlation: Ranked) -> str:
     """A correlation with its interval: `0.91 [0.87, 0.94]`."""
     return interval(correlation.share, correlation.low, correlation.high, two_decimals)
-
-
-def two_decimals(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
 
 
 @wording("no_steps")

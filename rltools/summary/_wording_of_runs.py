@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rltools._util.text import capitalized, listed
+from rltools._util.glossary import SAME_ORDER, TERMS
+from rltools._util.text import capitalized, listed, two_decimals
 from rltools.summary._data import DECISION
-from rltools.summary._wording import effect, ranking, two_decimals, with_share
+from rltools.summary._wording import effect, ranking, with_share
 from rltools.summary.finding import NAMED, Finding, wording
 from rltools.summary.sentence import Sentence, joined, share_of, span
 from rltools.summary.sentence import listed as listed_sentences
@@ -53,8 +54,8 @@ def _rank_agreement(finding: Finding) -> Sentence:
     size = f"{finding.n} features" if finding.n else "all features"
     between = listed([f"between {part.part} {_range(part)}" for part in finding.parts])
     return span(
-        f"Rank agreement over {size} (mean of Spearman's correlation over episodes: 1 is the same order, 0 an "
-        f"unrelated one): {between}."
+        f"{capitalized(TERMS['rank_agreement'].name)} over {size} (mean of Spearman's correlation over episodes: "
+        f"{SAME_ORDER}): {between}."
     )
 
 
@@ -64,7 +65,8 @@ def _control_agreement(finding: Finding) -> Sentence:
         f"{method.method} with {listed([f'{control.method} {_range(control)}' for control in method.parts])}"
         for method in finding.parts
     ]
-    return span(f"Rank agreement with the controls, which know nothing of the agent: {'; '.join(methods)}.")
+    name = capitalized(TERMS["rank_agreement"].name)
+    return span(f"{name} with the controls, which know nothing of the agent: {'; '.join(methods)}.")
 
 
 @wording("control_meaning")

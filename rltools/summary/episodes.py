@@ -184,37 +184,6 @@ def spread_outcomes(outcomes: Sequence[Outcome], most: int, by: Sorting) -> list
     return [with_steps[position] for position in places]
 
 
-Place = Literal["best", "median", "worst"]
-
-
-def notable_episodes(outcomes: Sequence[Outcome]) -> dict[Place, Outcome]:
-    """The episodes with the best, the median and the worst return, of those that have steps.
-
-    Of two medians the better one, of equal returns those with the lower numbers first; each episode once, so that there
-    are fewer than three where fewer have steps.
-    """
-    ranked = _by_return(outcomes)
-    positions: dict[int, Place] = {}
-    if ranked:
-        places: tuple[Place, ...] = ("best", "median", "worst")
-        for place, position in zip(places, (len(ranked) - 1, len(ranked) // 2, 0), strict=True):
-            positions.setdefault(position, place)
-    return {place: ranked[position] for position, place in positions.items()}
-
-
-def median_episode(outcomes: Sequence[Outcome]) -> int | None:
-    """The number of the episode of median return, of the better one where there are two; None without steps."""
-    ranked = _by_return(outcomes)
-    return ranked[len(ranked) // 2].number if ranked else None
-
-
-def _by_return(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The episodes that have steps, the lowest return first."""
-    return sorted(
-        (outcome for outcome in outcomes if outcome.steps), key=lambda outcome: (outcome.total_reward, outcome.number)
-    )
-
-
 AT_ONCE = 256
 """Observations that are converted to float64 at a time: a long episode of images is large."""
 

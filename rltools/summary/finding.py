@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from rltools._util.glossary import TERMS
 from rltools.summary._data import DECISION, Ranked
 from rltools.summary.sentence import Sentence
 
@@ -97,7 +98,7 @@ class Finding:
     @property
     def source(self) -> str:
         """The method, the target and what else tells the numbers from others, as in the parenthesis of a sentence."""
-        method = f"{self.method} × std" if self.standardized else self.method
+        method = f"{self.method} {TERMS['std'].name}" if self.standardized else self.method
         target = "" if self.target == DECISION else self.target
         return ", ".join(filter(None, (method, target, *self.context)))
 

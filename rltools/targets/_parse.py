@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.limits import MAX_TARGETS
+from rltools._util.text import nearest_names
 from rltools.errors import TargetError
 from rltools.policies.base import Policy
 from rltools.targets._target import (
@@ -181,6 +181,4 @@ def _nearest(name: str, names: Collection[str]) -> str:
     """The name that is spelled most alike; the given name itself where none is close."""
     if name in names:
         return name
-    lower = {other.lower(): other for other in names}
-    close = difflib.get_close_matches(name.lower(), lower, n=1)
-    return lower[close[0]] if close else name
+    return next(iter(nearest_names(name, names, count=1)), name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
+from rltools._util.glossary import TERMS
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay.rows import Row, summed
 from rltools.plots.drawing.labels import LONGEST, plain
@@ -52,7 +54,7 @@ def explained_of(
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     unit, labels, stride = spec.unit, spec.labels, spec.every
     if is_per_feature_unit(unit):
-        unit, std = "score per standard deviation", std_of((e.states for e in recording), values.shape[-1])
+        unit, std = TERMS["per_std"].name, std_of((e.states for e in recording), values.shape[-1])
         values = values if std is None else values * std.astype(values.dtype)
     strongest, steps = int(np.nansum(np.abs(values), axis=(0, 2)).argmax()), np.arange(len(values))
     last = np.maximum.accumulate(np.where(np.isfinite(attribution.scores).all(axis=1), steps, -1))
@@ -103,8 +105,9 @@ def actions_of(header: Header, episode: Episode) -> Actions:
     if episode.masks is not None:
         values = np.where(episode.masks, values, np.nan)
     if what == "logit":
-        values = np.exp(values - np.nanmax(values, axis=1, keepdims=True))
-        values, what = values / np.nansum(values, axis=1, keepdims=True), "probability"
+        allowed = ~np.isnan(values)
+        probabilities = softmax(np.where(allowed, values, -np.inf), axis=1)
+        values, what = np.where(allowed, probabilities, np.nan), "probability"
     often = np.bincount(taken, minlength=count)[:count]
     drawn = np.lexsort((-np.nan_to_num(values).mean(axis=0), -often))[:8]
     return Actions(np.cumsum(episode.rewards), names, taken, what, values, sorted(drawn.tolist()))

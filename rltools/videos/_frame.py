@@ -11,7 +11,8 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from rltools.pages.replay.data import ENDINGS
+from rltools._util.glossary import ENDINGS
+from rltools._util.text import number as number_text
 from rltools.pages.replay.rows import Row, rows_of
 from rltools.plots.drawing.colors import GRAY, INK, PALE, action_color, color_limit, signed_colors
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
@@ -35,7 +36,7 @@ def frame(
     explained = explained_of(recording, number, rows, method, target)
     table, taken, right = drawn_rows(episode, rows, explained), actions.taken.tolist(), RIGHT
     facts = [plain(header.environment_id), f"episode {number}", f"seed {outcome.seed}"]
-    facts += [f"return {outcome.total_reward:.5g}".replace("-", "−"), ENDINGS[outcome.ended], pace]
+    facts += [f"return {number_text(outcome.total_reward, 5)}", ENDINGS[outcome.ended].meaning, pace]
     sheet.text(LEFT, 42, plain(header.policy), 17.0, weight="bold")
     sheet.text(LEFT, 63, "  ·  ".join(filter(None, facts)), color=GRAY)
     sheet.block(LEFT, 73, RIGHT - LEFT, 1, PALE)

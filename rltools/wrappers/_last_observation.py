@@ -140,15 +140,6 @@ def checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:
     return array
 
 
-def finite_or_nan(values: np.ndarray) -> np.ndarray:
-    """`[row, target, *feature]`: a row's values of a target, all NaN if one is not finite, as `explain` stores them."""
-    if isfinite(values.sum()):  # then all of its terms are
-        return values
-    finite = np.isfinite(values)
-    all_finite = finite.reshape(*values.shape[:2], -1).all(2)
-    return np.where(all_finite.reshape(*all_finite.shape, *[1] * (values.ndim - 2)), values, values.dtype.type(np.nan))
-
-
 def check_finite(policy: Policy, scores: Tensor) -> None:
     """Refuse scores `[row, k]` of the deciding head that are not finite, before an action is taken by them.
 

@@ -3,8 +3,8 @@ import pytest
 
 from rltools.errors import ArgumentError
 from rltools.plots import episode_grid
-from rltools.recording import Outcome
-from rltools.summary import median_episode, spread_outcomes
+from rltools.recording import Outcome, median_episode
+from rltools.summary import spread_outcomes
 from rltools.testing import example_recording
 
 

@@ -168,17 +168,19 @@ def test_a_file_that_no_library_claims_is_refused(tmp_path):
         load_policy(tmp_path / "model.onnx")
 
 
-def test_an_installed_library_is_asked_first(monkeypatch):
+def test_an_installed_library_is_asked_first(monkeypatch, make_policy):
+    policy = make_policy("CartPole-v1")
+
     class Point:
-        def load(self):
-            return self
+        def load(self, *arguments):
+            return policy if arguments else self
 
         def claims(self, source):
             return source == "anything"
 
     point = Point()
     monkeypatch.setattr(policies, "others", lambda group: {"mine": point} if group == "rltools.policies" else {})
-    assert policies.find_library("anything") is point
+    assert policies.policy_of("anything", policies.LoadOptions()) is policy
 
 
 def test_loading_is_imported_without_the_library_of_the_models():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
@@ -11,6 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rltools._util.limits import MAX_PARAMETER, MAX_SEED, MAX_TEXT, in_digits
+from rltools._util.text import nearest_names
 from rltools.errors import ArgumentError
 
 CHECKED_ELSEWHERE = frozenset({"groups"})
@@ -33,7 +33,7 @@ def check_parameters(
             or text far beyond what it can mean.
     """
     for name in sorted(parameters.keys() - defaults.keys()):
-        close = difflib.get_close_matches(name, defaults, n=1)
+        close = nearest_names(name, defaults, count=1)
         meant = f"did you mean {close[0]!r}? It" if close else "it"
         raise ArgumentError(f"{method} takes no parameter {name!r}; {meant} takes {_listed(defaults)}")
     if not parameters:

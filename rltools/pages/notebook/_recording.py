@@ -117,7 +117,8 @@ def _small_print(attribution: Attribution) -> str:
         return (
             "each value is per unit of its own feature; rltools.summarize multiplies by standard deviations to compare"
         )
-    share = f"share of mean |{attribution.method.replace('_', ' ')}| of {short(attribution.target)}"
+    name = TERMS["share_of_mean"].name.format(f"|{attribution.method.replace('_', ' ')}|")
+    share = f"{name} of {short(attribution.target)}"
     if is_control(attribution.unit):
         return f"{share}; a control: only the order means anything"
     return f"{share}; rltools.summarize has intervals over episodes"

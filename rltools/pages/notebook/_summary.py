@@ -58,16 +58,18 @@ def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
 
 def numbers_text(summary: Summary) -> str:
     """What the numbers of the table are: the method, the target and the intervals."""
+    interval = TERMS["interval"].name
     level = (
-        f"{100 * summary.level:g} % interval over episodes{' and draws' if summary.overall.draws else ''}"
+        f"{100 * summary.level:g} % {interval} over episodes{' and draws' if summary.overall.draws else ''}"
         if summary.overall.episodes > 1
-        else "fewer than two episodes: no interval"
+        else f"fewer than two episodes: no {interval}"
     )
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
         return f"how much of the decision changes without each feature ({summary.method}{effect}); {level}"
     scaled = f" {TERMS['std'].name}" if summary.std is not None else ""
-    return f"share of mean |{summary.method.replace('_', ' ')}{scaled}| of {short(summary.target)}{effect}; {level}"
+    share = TERMS["share_of_mean"].name.format(f"|{summary.method.replace('_', ' ')}{scaled}|")
+    return f"{share} of {short(summary.target)}{effect}; {level}"
 
 
 def agent_text(policy: str, environment: str) -> str:

@@ -24,7 +24,7 @@ _STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/repl
 _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
 _ENTRY = "page"
 """The page's first module; its imports lead to all others."""
-_SHOWN_TERMS = ("deterministic", "references", "residual", "sampled")
+_SHOWN_TERMS = ("deterministic", "per_std", "references", "residual", "sampled")
 """Words of the glossary that the page's script shows."""
 _EPISODE = "<!--episode-->"
 """Where the data of an episode go; escaped text has no such brackets."""

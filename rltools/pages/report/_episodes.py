@@ -10,8 +10,8 @@ import numpy as np
 from rltools._util.html import image_data_url
 from rltools._util.text import capitalized, number
 from rltools.errors import CorruptError
-from rltools.recording import Outcome, Recording
-from rltools.summary import Summary, episode_steps, notable_episodes
+from rltools.recording import Outcome, Recording, notable_episodes
+from rltools.summary import Summary, episode_steps
 
 LEVELS = 4
 """Rows of dots: one that would lie on another goes to the next row."""

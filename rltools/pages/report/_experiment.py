@@ -11,6 +11,7 @@ from typing import Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
+from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import interval
 from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
@@ -155,8 +156,8 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
         drawn(
             partial(plots.importance, by_label, method=method, target=target),
             f"importance-{_slug(method, target)}",
-            f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % intervals "
-            f"over episodes and what was drawn for all of them.",
+            f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % "
+            f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
             folder,
         )
         for method, target in sorted(set.intersection(*explained))
@@ -175,9 +176,8 @@ def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator
         yield drawn(
             partial(plots.importance, recording, method=[*methods, *names], target=target),
             f"controls-{_slug(label, target)}",
-            f"{label}, {target}: the methods beside the controls {' and '.join(names)}, which know nothing of the "
-            f"agent. Of a control only the order of the features means anything, and a method with the same order has "
-            f"found nothing.",
+            f"{label}, {target}: the methods beside the controls {' and '.join(names)}. A control is "
+            f"{TERMS['control'].meaning}; a method with the same order has found nothing.",
             folder,
         )
 

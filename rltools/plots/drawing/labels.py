@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import number as number_text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -83,7 +85,7 @@ def inches(labels: Iterable[str], *, points: float = 10) -> float:
 
 def number(value: float) -> str:
     """A number with three significant digits and a typographic minus sign."""
-    return f"{value:.3g}".replace("-", "−")
+    return number_text(value, digits=3)
 
 
 def fixed(value: float, scale: float, digits: int = 2, sign: str = "") -> str:

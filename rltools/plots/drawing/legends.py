@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import signed_colors
 from rltools.plots.drawing.labels import number, plain
 from rltools.plots.drawing.style import keep_spines
@@ -103,4 +104,4 @@ def most_taken(positions: np.ndarray) -> tuple[list[int], int]:
 
 def others_label(count: int) -> list[str]:
     """The legend's entry for actions that share a color; empty if there are none."""
-    return [f"{count} other{'s' if count > 1 else ''}"] if count else []
+    return [plural(count, "other")] if count else []

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.glossary import TERMS
+from rltools._util.text import plural
 from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
@@ -158,8 +160,7 @@ def describe(summary: Summary) -> tuple[str, ...]:
     """Small print: agent, environment, settings of the attribution, steps, and effect (of a recurrent policy)."""
     agent = plain(summary.policy, 40)
     environment = plain(summary.environment, 40) if summary.environment != summary.policy else ""
-    episodes = f"{summary.episodes} episode{'s' if summary.episodes != 1 else ''}"
-    count = f"n = {summary.n:,} step{'s' if summary.n != 1 else ''} of {episodes}"
+    count = f"n = {plural(summary.n, 'step')} of {plural(summary.episodes, 'episode')}"
     return (agent, environment, plain(summary.apart, 60), count, *([summary.effect] if summary.effect else []))
 
 
@@ -197,7 +198,7 @@ def measure(summary: Summary, standardized: bool | None) -> Measure:
     if summary.std is None or standardized is False:
         unit = "score per unit of the feature" if summary.std is not None else summary.unit
         return Measure(method, unit, None)
-    return Measure(f"{method} × std", "score", summary.std)
+    return Measure(f"{method} {TERMS['std'].name}", "score", summary.std)
 
 
 def strongest_label(summary: Summary, label: str | None) -> int:
@@ -232,15 +233,15 @@ def top_note(count: int, total: int) -> str:
     return "" if count == total else f"top {count} of {total} features"
 
 
-def interval_note(low: np.ndarray, episodes: int, level: float, name: str = "{} interval") -> str:
+def interval_note(low: np.ndarray, episodes: int, level: float, text: str = "{}") -> str:
     """Small print on the intervals of a plot: their level, or why there are none.
 
     Args:
         low: lower ends of those that are drawn; NaN if there is no interval.
         episodes: number of episodes behind them.
         level: of the intervals, for instance 0.95.
-        name: text if there are intervals; `{}` stands for the level.
+        text: if there are intervals; `{}` stands for the level with the word "interval".
     """
     if np.isfinite(low).any():
-        return name.format(f"{100 * level:g} %")
-    return f"{'fewer than two' if episodes < 2 else 'too few'} episodes: no interval"
+        return text.format(f"{100 * level:g} % {TERMS['interval'].name}")
+    return f"{'fewer than two' if episodes < 2 else 'too few'} episodes: no {TERMS['interval'].name}"

@@ -2,6 +2,7 @@
 
 import { largest, quantile } from "./numbers.js";
 import { unpack } from "./packing.js";
+import { termName } from "./terms.js";
 
 export function makeViews(attributions, data) {
   return attributions.flatMap((attribution) => {
@@ -73,7 +74,7 @@ export function drawView(view, data, standardized) {
 }
 
 function unitText({ attribution }, { images }, perUnit, scaled) {
-  if (scaled) return "score per standard deviation";
+  if (scaled) return termName("per_std");
   return perUnit ? `score per unit of the ${images.length ? "observation" : "feature"}` : attribution.unit;
 }
 
