@@ -26,7 +26,7 @@ class EndRequest:
     """The signal that requested the end of the process, if any.
 
     Attributes:
-        number: of the first signal; 0 if none has arrived.
+        number: the number of the first signal; 0 if none has arrived.
         message: one line for the user.
         exit_code: as shells expect it.
     """

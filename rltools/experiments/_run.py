@@ -67,10 +67,10 @@ def run_experiment(
     Args:
         experiment: path of its file, or its name in experiments/.
         changes: `key=value` texts that change the file's content.
-        modules: imported because they register environments.
+        modules: modules to import because they register environments.
         directory: folder of the results; `runs/<name of the file>` by default.
         overwrite: replace recordings with other settings.
-        threads: as for `record` and `explain`.
+        threads: see `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
 
     Returns:

@@ -52,7 +52,7 @@ class Analysis:
 
     Attributes:
         recording: the episodes and attributions.
-        summary: of the main attribution.
+        summary: the summary of the main attribution.
         page: the `index.html`.
         decisions: how often replacing a feature changes the decision; None if `summary` is about that already, or if
             actions are unbounded, so that a change has no scale.
@@ -107,26 +107,27 @@ def analyze(
     through its state, over the last 8 observations. The episodes of median, lowest and highest return get replays.
 
     Args:
-        source: as for `load_policy`.
-        env: as for `record`; None is the agent's own.
+        source: see `load_policy`.
+        env: see `record`; None is the agent's own.
         episodes: number of episodes.
-        seed: of the first episode.
+        seed: the seed of the first episode.
         method: the main method, if another one.
-        target: of the main method; None is "centered:chosen" for discrete actions and "action:all" for others.
+        target: the target of the main method; None is "centered:chosen" for discrete actions and "action:all" for
+            others.
         references: number of visited states that methods with references compare with; None is 32.
         seconds: about how long each method may take, as measured before it starts; if all steps would take longer, an
             even sample of them is explained, and the page says so. An attribution that is in the folder already is
             continued with the steps it was started with; `overwrite` starts anew.
-        normalize: as for `load_policy`.
-        trust: as for `load_policy`.
+        normalize: see `load_policy`.
+        trust: see `load_policy`.
         frames: whether replays and page show the environment; it is rendered in a child process if it has a spec.
-        modules: imported because they register environments.
+        modules: modules to import because they register environments.
         directory: folder of the run; by default `runs/<agent>`, and for a model without a card
             `runs/<its folder>-<its name>-<first digits of its sha256>`. Finished parts are not done again.
         overwrite: start anew, whatever the folder contains.
-        threads: as for `record` and `explain`.
+        threads: see `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
-        bounds: as for `load_policy`.
+        bounds: see `load_policy`.
 
     Returns:
         The recording, its summary, and the page.

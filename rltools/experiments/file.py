@@ -32,8 +32,8 @@ class MethodChoice(Card):
     """A method, with parameters that differ from its defaults.
 
     Attributes:
-        name: of the method.
-        parameters: of the method.
+        name: the name of the method.
+        parameters: the parameters of the method.
         references: number of visited states to compare with; None is the number of the experiment.
     """
 
@@ -217,7 +217,7 @@ def check_possible(plan: Experiment, path: Path, policies: Sequence[Policy], lab
 
     Args:
         plan: the experiment.
-        path: of its file, for the message.
+        path: the path of its file, for the message.
         policies: the agents.
         labels: names of the agents in the report.
 

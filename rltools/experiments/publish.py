@@ -45,12 +45,12 @@ def publish_agent(
         model: the trained model; it is not changed.
         folder: `agents/<name>`; its name is that of the agent.
         environment: id of the environment it was trained on.
-        wrappers: of the environment, from the inside outwards, each `{"name": ..., "kwargs": {...}}` with a name of
-            `rltools.envs.wrapper_names()`; omit those that matter in training only, such as a Monitor.
+        wrappers: the wrappers of the environment, from the inside outwards, each `{"name": ..., "kwargs": {...}}` with
+            a name of `rltools.envs.wrapper_names()`; omit those that matter in training only, such as a Monitor.
         description: one line for `rltools list`.
         hyperparameters: numbers and texts for the card.
         steps: number of training steps.
-        seed: of the training.
+        seed: the seed of the training.
 
     Returns:
         The path of the card.

@@ -42,14 +42,15 @@ def attribute(
         observations: `[row, *observation]`, in the environment's units, or a single one; for a Dict or Tuple a
             structure like it with such an array at each leaf.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
         references: `[reference, *observation]` or a single one, for methods that compare with references; others
             ignore them.
-        context: of each row, if the policy needs it: the action mask, the recurrent state.
+        context: the context of each row, if the policy needs it: the action mask, the recurrent state.
         max_batch: see `explain`.
         threads: see `explain`.
         compile: see `explain`.
-        parameters: of the method; see `explain` for `groups`.
+        parameters: the parameters of the method; see `explain` for `groups`.
 
     Returns:
         An attribution with `values [row, target, *feature]` in the environment's units.

@@ -78,7 +78,8 @@ def explain(
         recording: the episodes to explain.
         policy: the policy that was recorded, loaded again.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
         references: for methods that compare with other states: how many visited states to draw (None: 8), or states
             `[reference, *observation]`.
         window: for a recurrent policy, how many of the last observations are explained, each through the recurrent
@@ -93,12 +94,13 @@ def explain(
         seed: for random draws: of the visited states, and of the method.
         max_batch: rows that go through the network in one pass, with the copies of a state; None chooses by their
             size. Results do not depend on it.
-        threads: for torch, meanwhile; None is 1 for a small network, which more threads slow down, and torch's own
-            number if a pass through the network is large. Results agree to rounding.
+        threads: torch's threads during the call; None is 1 for a small network, which more threads slow down, and
+            torch's own number if a pass through the network is large. Results agree to rounding.
         compile: compile the network with torch: some seconds for each shape, then a faster forward pass. Results agree
             to rounding.
         progress: show a progress bar.
-        parameters: of the method. `groups` are `{name: [feature, ...]}`, or "summary" for the rows of a summary.
+        parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, or "summary" for the rows of a
+            summary.
 
     Returns:
         The recording, which now prefers this attribution: its `attribution(method, target)` returns it, even if the

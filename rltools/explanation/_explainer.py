@@ -42,10 +42,10 @@ class Explainer:
         recording: the recording.
         bound: what is computed.
         references: `[reference, *feature]`; None for methods without.
-        folder: of the attribution.
+        folder: the folder of the attribution.
         files: the background writer.
-        max_batch: as for `explain`.
-        threads: as for `explain`.
+        max_batch: see `explain`.
+        threads: see `explain`.
         advance: called with the number of steps done since the last call.
         explained: how many steps have been explained.
         failed: how many of them have attributions that are not finite.

@@ -21,7 +21,7 @@ class StepBlock:
     """Steps of one episode to explain.
 
     Attributes:
-        number: of the episode.
+        number: the number of the episode.
         t: int32 `[row]`, the steps of the episode.
         columns: their observations, actions and scores, `[row, ...]`, and what else the policy needs. With a window the
             observations are `[row, lag, ...]`, the recurrent state is the one before the window, and `before` is the
@@ -54,8 +54,8 @@ def batches(
 
     Args:
         recording: the recording.
-        numbers: of the episodes.
-        names: of the needed columns.
+        numbers: the numbers of the episodes.
+        names: the names of the needed columns.
         every: one step in so many, evenly over all episodes.
         rows: after which a batch is full.
         most: rows per block of an episode.

@@ -41,9 +41,9 @@ def unseen_entries(
         policy: the explained policy.
         method: that computed the values.
         target: the explained scalars.
-        spec: of the attribution.
+        spec: the spec of the attribution.
         x: the explained rows, `[row, *feature]`.
-        context: of the rows.
+        context: the context of the rows.
         values: `[row, target, *feature]`, the attributions.
 
     Returns:

@@ -73,9 +73,9 @@ def explained_rows(
         method: that explains it.
         target: the explained scalars.
         x: encoded observations.
-        context: of the rows.
+        context: the context of the rows.
         references: `[reference, *feature]`, where the method needs them.
-        parameters: of the method.
+        parameters: the parameters of the method.
         max_batch: see `explain`.
         threads: see `explain`.
         advance: called with how many rows were completed since the last call, also with parts of one.

@@ -70,10 +70,11 @@ class AttributionCallback(BaseCallback):
         every: training steps between two recordings, counted over all environments as SB3 counts them.
         episodes: how many are recorded each time, always with the same seeds.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
         references: how many visited observations features are compared with, by methods that compare; None is 8.
-        seed: of the first episode.
-        max_steps: as for `rltools.record`.
+        seed: the seed of the first episode.
+        max_steps: see `rltools.record`.
         directory: where `step-000010000` and so on are written, for `rltools.integrations.open_checkpoints`; None keeps
             the recordings in temporary folders as long as they are in use.
         overwrite: delete the recordings in `directory` of later steps than the training is at; they are from another

@@ -29,10 +29,10 @@ def export_report(folder: str | Path, path: str | Path | None = None, *, limit: 
     from anywhere; its content security policy allows what those of its parts do.
 
     Args:
-        folder: of a run or of an experiment, with an `index.html`.
-        path: of the file; by default `report.html` in the folder.
-        limit: of the size in bytes, unless the page alone is larger; replays that do not fit are left out, and the page
-            says so in their place.
+        folder: the folder of a run or of an experiment, with an `index.html`.
+        path: the path of the file; by default `report.html` in the folder.
+        limit: the limit of the size in bytes, unless the page alone is larger; replays that do not fit are left out,
+            and the page says so in their place.
 
     Returns:
         The path.
@@ -103,7 +103,7 @@ class _SingleFile(_Rewriter):
     """A page without links to its folder, and with the pages of its frames inside.
 
     Args:
-        folder: of the page.
+        folder: the folder of the page.
         room: bytes that frames may take.
     """
 

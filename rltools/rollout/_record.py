@@ -68,8 +68,8 @@ def record(
             environment is copied by its specification, with the current statistics of its `NormalizeObservation`,
             frozen; they are recorded too.
         episodes: how many.
-        seed: of the first episode; the seeds of the others are derived from it, so that recordings from different
-            seeds share no episode, and agents recorded from the same seed have the same ones.
+        seed: the seed of the first episode; the seeds of the others are derived from it, so that recordings from
+            different seeds share no episode, and agents recorded from the same seed have the same ones.
         num_envs: episodes that run side by side.
         directory: the folder of the recording; None is a temporary folder that lives as long as the recording.
         frames: whether to record frames, or the numbers of the episodes to record them for; also for episodes that were
@@ -77,8 +77,8 @@ def record(
         deterministic: take the policy's best action; False samples from its distribution, with a generator per episode.
         max_steps: ends an episode that does not end by itself; None is the environment's own limit, or 10,000.
         overwrite: delete an earlier recording in `directory`, whatever its settings, and record anew.
-        threads: for torch, meanwhile; None is 1, and torch's own number for images if a pass through the network is
-            large.
+        threads: torch's threads during the call; None is 1, and torch's own number for images if a pass through the
+            network is large.
         progress: show a progress bar.
         bounds: "any" if the environment is meant to have other bounds than those that the policy was trained with.
 

@@ -32,22 +32,22 @@ class RunningEpisode:
     """An episode that has not ended.
 
     Attributes:
-        number: of the episode.
+        number: the number of the episode.
         seed: that its environment was reset with.
         env: its environment.
-        writer: of its files.
+        writer: the writer of its files.
         has_frames: whether a frame is rendered before each step.
         slot: its row in the buffers.
         rng: for sampled actions.
-        frames_per_second: of its frames.
+        frames_per_second: the frames per second of its frames.
         first_round: the round of its first step.
         steps: taken so far.
         flushed: how many of them the writer has.
-        total_reward: of the steps so far.
+        total_reward: the total reward of the steps so far.
         terminated: whether its last step terminated it.
         truncated: whether its last step truncated it.
         out_of_space: how many flushed observations were outside their space.
-        frames: of the steps that are not flushed.
+        frames: the frames of the steps that are not flushed.
         step: the environment's method, looked up once.
     """
 
@@ -90,7 +90,7 @@ class RunningEpisodes:
 
     Attributes:
         episodes: in the order of their slots.
-        slots: of the episodes; a slice if no slot between them is free.
+        slots: the slots of the episodes; a slice if no slot between them is free.
         observations: the current one of each slot.
         extras: what else the policy needs per slot, by column: `mask`, bool `[slot, action]`; `state`, `[slot, state]`.
     """

@@ -68,7 +68,7 @@ def check_same(environment: Environment, copy_env: Env, policy: Policy) -> tuple
     reset and stepped a few times, with its statistics restored afterwards.
 
     Args:
-        environment: as it was passed.
+        environment: the environment as it was passed.
         copy_env: an environment that was made like it; it is reset and stepped.
         policy: that acts in it; for a masked one only allowed actions are tried.
 

@@ -36,7 +36,7 @@ def run_episodes(
 
     Args:
         policy: the policy that acts.
-        numbers: of the episodes, in the order in which they begin.
+        numbers: the numbers of the episodes, in the order in which they begin.
         open_env: makes an environment, with frames or without.
         open_writer: returns an episode's writer, and whether it has frames.
         seed_of: returns an episode's seed.

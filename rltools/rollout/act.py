@@ -101,7 +101,7 @@ def checked_mask(mask: Any, policy: Policy, name: str) -> np.ndarray:
     Args:
         mask: booleans, or zeros and ones.
         policy: the policy whose actions are masked.
-        name: of the mask, for errors.
+        name: the name of the mask, for errors.
 
     Raises:
         SimulationError: other values, another number of them, or a choice without an allowed value.

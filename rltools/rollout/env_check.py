@@ -46,7 +46,7 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
 
     Args:
         policy: that will act in it.
-        environment: as it was passed.
+        environment: the environment as it was passed.
         bounds: "any" if other bounds than those of the training are intended.
 
     Raises:

@@ -49,9 +49,9 @@ def add_frames(
 
     Args:
         recording: the recording.
-        numbers: of the episodes; those that have frames are left alone.
-        env: as it was passed to `record`; None is the recorded specification.
-        modules: to import for environments that they register.
+        numbers: the numbers of the episodes; those that have frames are left alone.
+        env: the environment as it was passed to `record`; None is the recorded specification.
+        modules: modules to import because they register environments.
         progress: show a progress bar.
     """
     existing = set(numbered(recording.directory / "frames"))
@@ -104,7 +104,7 @@ def draw_episode(recording: Recording, number: int, env: Environment, advance: C
 
     Args:
         recording: the recording.
-        number: of the episode.
+        number: the number of the episode.
         env: what makes the environment.
         advance: called with the number of steps rendered since the last call.
 

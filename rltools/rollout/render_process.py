@@ -24,9 +24,9 @@ def draw_in_child(folder: Path, numbers: Sequence[int], modules: Sequence[str], 
     """Render episodes of a recording in a child process, which makes the environment from its specification.
 
     Args:
-        folder: of the recording.
-        numbers: of the episodes.
-        modules: to import there for environments that they register.
+        folder: the folder of the recording.
+        numbers: the numbers of the episodes.
+        modules: modules to import because they register environments.
         advance: called with the number of steps rendered since the last call.
 
     Returns:

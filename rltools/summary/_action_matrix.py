@@ -46,7 +46,7 @@ def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = F
     """Mean signed attributions at the steps of each action, in the actions' order.
 
     Args:
-        summary: of a recording.
+        summary: the summary of a recording.
         label: position of the label, where columns are actions taken.
         standardized: multiply with the std of the feature; only where the summary has such means.
         most: columns at most: the actions taken most often, or the first labels.

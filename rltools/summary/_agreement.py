@@ -24,11 +24,11 @@ class Ranking:
 
     Attributes:
         agent: the label of its recording.
-        method: of the attribution.
+        method: the method of the attribution.
         settings: parameters in which it differs from others of the same method, as text; "" where there are none.
-        unit: of the attribution.
+        unit: the unit of the attribution.
         features: that are ranked.
-        ranks: of the features in each episode, by magnitude.
+        ranks: the ranks of the features in each episode, by magnitude.
         key: the folder name of the attribution.
     """
 
@@ -53,8 +53,8 @@ class Agreement:
     """Rankings, controls last, and how well each pair of them agrees.
 
     Attributes:
-        rankings: of each agent and method.
-        target: as text.
+        rankings: the rankings of each agent and method.
+        target: the target as text.
         correlation: `[ranking, ranking]`, the mean over episodes of Spearman's rank correlation, with its interval;
             NaN where nothing can be compared.
         episodes: in the recording with the fewest.
@@ -80,10 +80,10 @@ def agreement(
     Two methods are compared episode by episode; two agents by every episode of one with every episode of the other.
 
     Args:
-        recordings: by their label.
+        recordings: the recordings by their labels.
         methods: None for all that were recorded of the target; for several agents the default one of the first agent.
-        target: as text; None for the one that most methods explained.
-        level: of the intervals, over episodes and draws.
+        target: the target as text; None for the one that most methods explained.
+        level: the level of the intervals, over episodes and draws.
 
     Raises:
         RecordingError: no attribution fits.

@@ -55,9 +55,9 @@ def binned_means(sums: BinSums, level: float, kind: Kind) -> Interval:
     """The mean of each bin, `[bin, k]`, with an interval over the episodes that reach it; NaN where the bin is empty.
 
     Args:
-        sums: of each episode.
-        level: of the intervals.
-        kind: of the means: "positive" for magnitudes.
+        sums: the sums of each episode.
+        level: the level of the intervals.
+        kind: the kind of the means: "positive" for magnitudes.
     """
     reached = sums.counts > 0
     shape = sums.totals.shape[1:]

@@ -123,9 +123,9 @@ def ranked_at(names: Sequence[str], shares: Interval, position: int) -> Ranked:
     """The feature at a position, with its share.
 
     Args:
-        names: of all features.
+        names: the names of all features.
         shares: `[feature]`, of each.
-        position: of the feature.
+        position: the position of the feature.
     """
     value, low, high = (float(end[position]) for end in (shares.value, shares.low, shares.high))
     return Ranked(names[position], position, value, low, high)

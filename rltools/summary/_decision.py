@@ -21,7 +21,7 @@ class Decision:
     """One explained step.
 
     Attributes:
-        number: of its episode.
+        number: the number of its episode.
         step: its position in the episode, from 0.
         steps: how many the episode has.
         action: name of the action taken; "" where actions are not one discrete choice.
@@ -80,7 +80,7 @@ def decision_at(
     """One explained step, by default the one with the largest sum of attributions; None without steps.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
         scale: `[element]`, a factor for the attribution of each element; None for 1.

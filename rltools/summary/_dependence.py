@@ -52,8 +52,8 @@ def value_dependence(points: Points, position: int, *, level: float = 0.95) -> D
 
     Args:
         points: explained steps.
-        position: of the feature.
-        level: of the intervals, over episodes and draws.
+        position: the position of the feature.
+        level: the level of the intervals, over episodes and draws.
     """
     values, attributions = points.values[:, position], points.attributions[:, [position]]
     bins, single_values = _bins_of(values)

@@ -81,10 +81,10 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
     """The statistics of the steps of one category, over the episodes that have such steps.
 
     Args:
-        sums: of a recording.
-        category: of its steps.
-        level: of the intervals.
-        unit: of the attribution; in "share" signed means are from 0 to 1.
+        sums: the sums of a recording.
+        category: the category of its steps.
+        level: the level of the intervals.
+        unit: the unit of the attribution; in "share" signed means are from 0 to 1.
     """
     used = sums.counts[:, category] > 0
     counts, totals = sums.counts[used, category].astype(np.float64), sums.totals[used, category]

@@ -30,9 +30,9 @@ def caveats_of_sums(
     """What to know beside every number of a summary, before the summary itself is put together.
 
     Args:
-        recording: where the sums are from.
+        recording: the recording of the sums.
         key: the folder name of an attribution in it.
-        sums: of that attribution.
+        sums: the sums of that attribution.
         overall: the statistics of all used steps.
         groups: the features of the summary, each with its elements.
     """
@@ -128,8 +128,8 @@ def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData
     """What to know before trusting the numbers of a run: each caveat once, with the attributions that it is about.
 
     Args:
-        recording: where the summaries are from.
-        summaries: of its attributions, each with its name on the page.
+        recording: the recording of the summaries.
+        summaries: the summaries of its attributions, each with its name on the page.
     """
     about: dict[Caveat, list[str]] = {Caveat("agent", text=note): [] for note in recording.header.notes}
     outcomes = {outcome.number: outcome for _, summary in summaries for outcome in summary.outcomes}

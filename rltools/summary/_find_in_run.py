@@ -28,9 +28,9 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
     before it.
 
     Args:
-        recording: where the summaries are from.
+        recording: the recording of the summaries.
         main: the summary that heads the findings.
-        summaries: of all attributions, windows too.
+        summaries: the summaries of all attributions, windows too.
     """
     findings = [finding for finding in find(main) if isinstance(finding, Finding)]
     if main.n == 0:
@@ -71,8 +71,8 @@ def part_shares(recording: Recording, summary: SummaryData) -> tuple[Ranked, ...
     The sum of the shares of its features, with an interval of its own: those of features do not add up.
 
     Args:
-        recording: where the summary is from.
-        summary: of one of its attributions, of targets of one score: others have no common unit.
+        recording: the recording of the summary.
+        summary: the summary of one of its attributions, of targets of one score: others have no common unit.
     """
     parts = recording.features_of(summary.key).parts
     if len(parts) < 2 or len(set(scores_of(summary.labels))) > 1:

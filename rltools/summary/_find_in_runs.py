@@ -23,7 +23,7 @@ def find_leads(labels: Mapping[Run, str], summaries: Mapping[Run, Sequence[Summa
 
     Args:
         labels: what each run is called.
-        summaries: of each run, one for each method and target.
+        summaries: the summaries of each run, one for each method and target.
     """
     leads = {run: [*_leads(of_run)] for run, of_run in summaries.items()}
     if len(summaries) > MOST_NAMED:

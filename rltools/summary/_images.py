@@ -25,7 +25,7 @@ class ImageSteps:
     """Some steps of one episode.
 
     Attributes:
-        number: of the episode.
+        number: the number of the episode.
         steps: which of its steps, in order.
         pictures: float `[y, x, 3]` from 0 to 1, one for each step; none where nothing was drawn.
         maps: float `[shown, y, x]`, the attributions of each pixel over channels and lags; None where the pictures are
@@ -63,7 +63,7 @@ def pictured(
     """Steps of one episode as pictures; None where there are no explained steps.
 
     Args:
-        recording: where from.
+        recording: the recording of the episode.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
         scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.

@@ -54,9 +54,9 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
     """Shares of the mean magnitudes by feature and by moment, with intervals.
 
     Args:
-        recording: where from.
+        recording: the recording of the episode.
         key: the folder name of an attribution in it.
-        level: of the intervals.
+        level: the level of the intervals.
 
     Raises:
         RecordingError: an episode is not explained yet.

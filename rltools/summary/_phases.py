@@ -26,7 +26,7 @@ class Phases:
         mean: `[bin, feature]`, over episodes with equal weights.
         reached: int64 `[bin]`, how many episodes have such steps.
         episodes: how many have explained steps and, where there is one, the event.
-        width: of a bin, in steps; in percent for normalized time.
+        width: the width of a bin, in steps; in percent for normalized time.
     """
 
     positions: np.ndarray
@@ -53,9 +53,9 @@ def phase_means(
     """Attributions of some features along the episodes, averaged over episodes.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        positions: of the features.
+        positions: the positions of the features.
         label: position of the label whose attributions are taken.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
         signed: average signed attributions; otherwise magnitudes.
@@ -63,7 +63,7 @@ def phase_means(
             where the last step is -1.
         event: aligns episodes at an event: a feature and a number, for the first step at which it is larger; or a
             function from an episode to the step, None where there is none. Episodes without it are left out.
-        level: of the intervals, over episodes and draws.
+        level: the level of the intervals, over episodes and draws.
 
     Raises:
         RecordingError: an episode is not explained yet.

@@ -25,7 +25,7 @@ class Points:
         scores: float `[step]`, the target value.
         actions: int64 `[step]`, positions among `action_names`; -1 where actions are not one discrete choice.
         episodes: int64 `[step]`, the episode of each step, counted from 0.
-        action_names: of the discrete actions; empty where actions are not one discrete choice.
+        action_names: the action names of the discrete actions; empty where actions are not one discrete choice.
         n: explained steps, more than points where only every `stride`-th is taken.
         without: float `[block, step, group]`, the attributions without each block of draws; None without draws, or
             where an episode has none on disk.
@@ -49,7 +49,7 @@ def explained_points(
     """One of every `stride` explained steps, with the action taken in it.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
         stride: counted over all episodes, so that long ones have the same weight as in the summary.

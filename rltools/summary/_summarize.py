@@ -41,12 +41,12 @@ def summarize(
     Student's t; docs/uncertainty.md has how often they hold.
 
     Args:
-        recording: with at least one attribution.
-        method: of the attribution, or the name of its folder; None for the method that predicts best.
-        target: as text; None likewise.
+        recording: a recording with at least one attribution.
+        method: the method of the attribution, or the name of its folder; None for the method that predicts best.
+        target: the target as text; None likewise.
         window: how many observations of a recurrent policy the attribution is over; 0 for the current one alone.
         merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot elements.
-        level: of the intervals, between 0 and 1.
+        level: the level of the intervals, between 0 and 1.
 
     Raises:
         RecordingError: no attribution fits, or an episode is not explained yet.

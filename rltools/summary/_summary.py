@@ -27,13 +27,13 @@ class Summary(SummaryData):
         key: the folder name of the attribution in its recording.
         policy: the agent's name.
         environment: its id; "" for one made by a function.
-        method: of the attribution.
-        target: as text.
+        method: the method of the attribution.
+        target: the target as text.
         effect: of a recurrent policy, which effect of an observation this is, in words; "" of others.
-        unit: of the attribution.
+        unit: the unit of the attribution.
         labels: one per explained scalar; the first axis of every statistic.
         features: the second axis: each element of a vector, each region and channel of an image.
-        units: of the features; "" where there is none.
+        units: the units of the features; "" where there is none.
         n: explained steps, which are those that count.
         n_steps: recorded steps.
         episodes: recorded episodes that can be read.
@@ -41,12 +41,12 @@ class Summary(SummaryData):
         all_zero: share of the used steps at which the attribution of every feature is exactly 0; NaN without steps.
         residuals: None where the method has none.
         outcomes: how each of these episodes went.
-        returns: of the same episodes.
+        returns: the returns of the same episodes.
         overall: the statistics of all used steps.
         by_action: those of the steps at which each action was taken; empty for continuous actions.
         std: `[element]`, the std of the observations, with which standardized attributions are multiplied; for images
             intervals take it as exact. None where the unit is not "score per unit".
-        level: of the intervals.
+        level: the level of the intervals.
         magnitudes: float `[episode, feature]`, the magnitudes of each feature summed over steps and targets,
             standardized where the unit is "score per unit"; ranks are compared by them.
         caveats: what to know beside every number; `notes` has them as text.

@@ -96,11 +96,11 @@ def collect(
     """The sums of a recording, read once and one episode at a time.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
         std: `[element]`, with which standardized attributions are multiplied; None where nothing is standardized.
         merged: whether a choice is one feature, the sum of its one-hot elements.
-        groups: of elements, over which is summed; None for those that the method tells apart.
+        groups: groups of elements; values are summed over each group; None for those that the method tells apart.
     """
     features = recording.features_of(key)
     spec = recording.spec(key)
@@ -291,9 +291,9 @@ class DrawSums:
     """Adds up the stored draws, episode by episode; gives them up where an episode has none.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        groups: of elements, over which is summed.
+        groups: groups of elements; values are summed over each group.
         std: `[element]`, with which standardized attributions are multiplied; None where nothing is standardized.
     """
 
@@ -310,7 +310,7 @@ class DrawSums:
         """Add the next episode.
 
         Args:
-            number: of the episode.
+            number: the number of the episode.
             rows: bool `[step]`, the steps that count.
             actions: int `[step]`, the positions of the actions taken; `EVERY` where they are not one discrete choice.
         """

@@ -20,11 +20,11 @@ class TrainingCurve:
     """The shares of each feature in a sequence of recordings.
 
     Attributes:
-        labels: of the recordings.
-        summaries: of the recordings.
-        features: of all recordings, those that matter most on average first.
-        units: of the features.
-        positions: of each feature in the first recording that has it.
+        labels: the labels of the recordings.
+        summaries: the summaries of the recordings.
+        features: the features of all recordings, those that matter most on average first.
+        units: the units of the features.
+        positions: the positions of each feature in the first recording that has it.
         share: `[recording, feature]`, of the importance of all features, from 0 to 1; NaN where there is no such
             feature.
         returns: `[recording]`, the mean undiscounted return.
@@ -47,10 +47,10 @@ def training_curve(
     """Shares and returns of each recording, with intervals over its episodes.
 
     Args:
-        recordings: by their label, in order.
+        recordings: the recordings by their labels, in order.
         method: None for that of the default attribution.
-        target: as text; None for that of the default attribution.
-        level: of the intervals.
+        target: the target as text; None for that of the default attribution.
+        level: the level of the intervals.
 
     Raises:
         ArgumentError: there are no recordings.

@@ -30,8 +30,8 @@ class When:
 
     Attributes:
         feature: its name.
-        part: of each episode, in words: `the last third`, `the last 40 steps`.
-        share: of the feature's importance, from 0 to 1.
+        part: the part of each episode, in words: `the last third`, `the last 40 steps`.
+        share: the share of the feature's importance, from 0 to 1.
         low: lower end of the interval.
         high: upper end.
         even: the share if the feature mattered equally at every step.
@@ -63,8 +63,9 @@ def when(recording: Recording, summary: SummaryData, features: Sequence[str]) ->
     more than each other third. A part is clear where intervals say so, not estimates.
 
     Args:
-        recording: with the attribution.
-        summary: of one of its attributions, not over a window, and of targets of one score: others have no common unit.
+        recording: the recording that has the attribution.
+        summary: the summary of one of its attributions, not over a window, and of targets of one score: others have no
+            common unit.
         features: names of some in the summary.
 
     Raises:

@@ -65,10 +65,10 @@ def without_draws(
     """Attributions of one episode without each block of draws: `[block, step, target, group]`.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        number: of the episode.
-        groups: of elements, over which is summed.
+        number: the number of the episode.
+        groups: groups of elements; values are summed over each group.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
 
     Returns:
@@ -151,8 +151,8 @@ def by_group(
 
     Args:
         states: `[step, *feature]`, the observations that the attribution explains.
-        attribution: of the episode.
-        rows: of the steps.
+        attribution: the attribution of the episode.
+        rows: the rows of the steps.
         label: position of the label whose attributions are taken.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
     """
@@ -227,7 +227,7 @@ def std(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
     Args:
         episodes: float `[step, *feature]` each, one in memory at a time, in the features' own units; rows with a NaN or
             an infinity are left out.
-        size: of an observation.
+        size: the size of an observation.
 
     Returns:
         float64 `[size]`, in the features' own units.

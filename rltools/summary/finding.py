@@ -54,19 +54,19 @@ class Finding:
             rank correlation a single number under the name of what it is of.
         leaders: how many of the first subjects cannot be told apart; 1 where the first certainly leads.
         doubt: why no subject certainly leads.
-        method: of the attribution.
-        target: as text.
+        method: the method of the attribution.
+        target: the target as text.
         context: what else tells the numbers from others: the effect of an observation, parameters.
         standardized: whether attributions were multiplied with the std of each feature.
         continuous: whether the decision is a continuous action.
         unseen: whether some features are 0 because no derivative sees them.
         agent: the run that it is about, where there are several.
         action: that was taken at the steps it is about.
-        part: of the episodes that it is about, in words.
+        part: the part of the episodes that it is about, in words.
         n: steps, episodes, features or observations that it holds for.
         total: of how many.
         even: the share of a part of the episodes if the feature mattered equally at every step; 0 for thirds.
-        level: of the intervals.
+        level: the level of the intervals.
         parts: findings that it puts together in a sentence.
     """
 

@@ -30,8 +30,8 @@ def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
 
     Args:
         path: the folder of an agent, or the .yaml file of an environment's card.
-        episodes: of an agent.
-        seed: of the random actions.
+        episodes: the episodes of an agent.
+        seed: the seed of the random actions.
 
     Raises:
         ConfigError: the card cannot be read, or is invalid.

@@ -30,7 +30,7 @@ def check_plot(plot: Callable[..., Any], recording: Recording) -> None:
 
     Args:
         plot: the function.
-        recording: with at least one attribution and one step.
+        recording: a recording with at least one attribution and one step.
 
     Raises:
         AssertionError: it does something else; the message says what.

@@ -30,7 +30,7 @@ class Case:
 
     Attributes:
         module: the network, `[batch, *feature] -> [batch, ACTIONS]`.
-        target: as text.
+        target: the target as text.
         x: `[ROWS, *feature]`.
         references: `[REFERENCES, *feature]`.
         action: int64 `[ROWS]`, the actions to explain; not the network's own choice, so that rows differ.

@@ -212,10 +212,10 @@ def check_derivatives(policy: Policy, name: str, x: Tensor, context: Context, se
 
     Args:
         policy: the policy.
-        name: of the head.
+        name: the name of the head.
         x: `[batch, *feature]`, encoded observations.
-        context: of these rows.
-        seed: of the directions.
+        context: the context of these rows.
+        seed: the seed of the directions.
 
     Raises:
         AssertionError: they differ.

@@ -39,7 +39,7 @@ def write_recording(
 
     Args:
         directory: an empty or missing folder.
-        header: of the recording.
+        header: the header of the recording.
         episodes: numbered by their outcomes.
         explained: attributions by their folders' names.
     """
@@ -143,14 +143,14 @@ def example_recording(
         features: names of the elements; numbered by default.
         observations: for each episode, `[step, *feature]`.
         actions: for each episode, `[step]` or, for continuous ones, `[step, k]`.
-        action_names: of discrete actions, or of the dimensions of a continuous one.
+        action_names: the action names of discrete actions, or of the dimensions of a continuous one.
         action_start: the value of the first discrete action; None for continuous ones.
         method: the attribution's.
         labels: one per target value; a single one is also the target, several are those of `centered:all`.
-        unit: of the values.
+        unit: the unit of the values.
         every: the stride, in steps.
         residuals: for each episode, `[step, target]`.
-        seed: of the draws.
+        seed: the seed of the draws.
 
     Example:
         >>> from pathlib import Path

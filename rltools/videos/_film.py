@@ -25,14 +25,14 @@ def film_episode(
     """Write the video of one episode, with pictures that are drawn now where there are none.
 
     Args:
-        recording: where the episode is.
-        number: of the episode.
-        path: as for `video`.
-        method: as for `video`.
-        target: as for `video`.
-        speed: as for `video`.
+        recording: the recording of the episode.
+        number: the number of the episode.
+        path: see `video`.
+        method: see `video`.
+        target: see `video`.
+        speed: see `video`.
         frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
-        modules: to import for environments that they register.
+        modules: modules to import because they register environments.
         progress: show progress bars.
 
     Returns:

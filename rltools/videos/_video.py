@@ -35,14 +35,16 @@ def video(
     altogether, unless `fps` asks for more. The last step is always shown, and held for a second.
 
     Args:
-        recording: where the episode is.
+        recording: the recording of the episode.
         episode: its number.
-        path: of the file, which appears whole or not at all: .mp4, .webm or .gif. Its folder is made if need be.
+        path: the path of the file, which appears whole or not at all: .mp4, .webm or .gif. Its folder is made if need
+            be.
         method: which attribution to show; None is the best predictor, of those of every step where there are any.
-        target: as text, likewise; of a target of several scalars the one with the largest attributions is shown.
+        target: the target as text, likewise; of a target of several scalars the one with the largest attributions is
+            shown.
         speed: 1 is real time, which the environment says where frames were kept, else 30 steps a second. None is real
             time, or slower so that a short episode lasts four seconds, but no fewer than two steps a second.
-        width: of the picture in pixels, even or made so; the height follows, 16 to 9.
+        width: the width of the picture in pixels, even or made so; the height follows, 16 to 9.
         fps: pictures a second, at the same speed.
         progress: show a progress bar.
 

@@ -39,9 +39,10 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         env: the environment the policy acts in.
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
         references: `[reference, *observation]` or a single observation, which methods that compare observations need.
-        parameters: of the method.
+        parameters: the parameters of the method.
 
     Attributes:
         features: names, units and shape of an attribution's features.

@@ -23,7 +23,7 @@ class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorA
         mean: `[*observation]`.
         var: variance, `[*observation]`; at least 0.
         number: which of several such wrappers, from 0, the innermost.
-        dtype: of the statistics, for instance "float32"; None leaves it as it is.
+        dtype: the dtype of the statistics, for instance "float32"; None leaves it as it is.
 
     Raises:
         ArgumentError: there is no such wrapper, or the statistics have another shape than its observations.

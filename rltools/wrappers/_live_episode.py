@@ -28,8 +28,8 @@ class LiveEpisode:
     """The steps of an episode so far.
 
     Attributes:
-        number: of the episode.
-        seed: of its reset.
+        number: the number of the episode.
+        seed: the seed of its reset.
         observed: the last observation.
         frames: before each step; None if the environment does not render.
         steps: the columns of each step, as a recording has them.
@@ -47,7 +47,7 @@ class LiveEpisode:
         """Add a step.
 
         Args:
-            columns: of the observation before it, from `columns_before`.
+            columns: the columns of the observation before it, from `columns_before`.
             action: that was taken.
             step: what the attribution wrapper returned.
             several: whether there are several target values.
@@ -80,7 +80,7 @@ def columns_before(policy: Policy, observed: CurrentObservations, observations: 
         policy: gives the scores.
         observed: has the observation.
         observations: the same one, as a batch of one.
-        context: of that batch.
+        context: the context of that batch.
     """
     scores = policy.act(observations, context).scores[0]
     optional = {"mask": context.mask, "state": context.state}

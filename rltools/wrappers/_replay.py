@@ -60,10 +60,10 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     Args:
         env: an `AttributionWrapper`.
-        folder: of the recording; made if it does not exist.
+        folder: the folder of the recording; made if it does not exist.
         episode_trigger: whether to write the episode of this number, counted by resets from 0; None takes episodes 0,
             1, 8, 27, ... 1000, 2000, ..., as Gymnasium's `RecordVideo` does.
-        title: of the pages; None is the policy's name.
+        title: the title of the pages; None is the policy's name.
         overwrite: delete the episodes, attributions and pages that `folder` holds.
 
     Attributes:

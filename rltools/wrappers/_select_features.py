@@ -26,7 +26,7 @@ class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], 
         keep: names, as in the environment's card, or positions from 0.
 
     Attributes:
-        positions: of the features that are kept.
+        positions: the positions of the features that are kept.
 
     Raises:
         ArgumentError: observations that are no vectors, nothing to keep, a feature kept twice, or a position that does

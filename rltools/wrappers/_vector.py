@@ -40,9 +40,10 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         envs: the vector environment the policy acts in; its `metadata["autoreset_mode"]` says how it resets.
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
         references: `[reference, *observation]` or a single observation, which methods that compare observations need.
-        parameters: of the method.
+        parameters: the parameters of the method.
 
     Attributes:
         features: names, units and shape of an attribution's features.

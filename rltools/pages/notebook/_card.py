@@ -21,7 +21,7 @@ class Bar:
 
     Attributes:
         share: its length.
-        color: of the feature, as in every plot.
+        color: the color of the feature, as in every plot.
         interval: start and width; None where there is none.
     """
 

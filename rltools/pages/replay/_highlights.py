@@ -42,8 +42,8 @@ def highlights(
 
     Args:
         episode: without steps there are no moments.
-        header: of its recording.
-        attribution: of this episode; None where nothing was explained.
+        header: the header of its recording.
+        attribution: the attribution of this episode; None where nothing was explained.
         spread: `[element]`, the std of each element, with which values in "score per unit" are multiplied.
         speed: steps per second.
     """

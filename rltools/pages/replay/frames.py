@@ -28,10 +28,10 @@ def replay_episodes(
 
     Args:
         recording: complete and explained.
-        numbers: of the episodes.
-        env: as it was given to `record`.
+        numbers: the numbers of the episodes.
+        env: the environment as it was passed to `record`.
         frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
-        modules: to import for environments that they register.
+        modules: modules to import because they register environments.
         progress: show a progress bar.
     """
     if frames:
@@ -55,14 +55,14 @@ def replay_episode(
     """Write the replay of one or several episodes, with pictures that are drawn now where there are none.
 
     Args:
-        recording: where the episodes are.
-        number: of the episode; of several their numbers.
-        path: of the page; in `replays` of the recording by default.
-        method: as for `replay`.
-        target: as for `replay`.
-        beside: as for `replay`.
+        recording: the recording of the episodes.
+        number: the number of the episode; of several their numbers.
+        path: the path of the page; in `replays` of the recording by default.
+        method: see `replay`.
+        target: see `replay`.
+        beside: see `replay`.
         frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
-        modules: to import for environments that they register.
+        modules: modules to import because they register environments.
 
     Returns:
         The path.

@@ -45,13 +45,13 @@ def replay(
     `page.html#step=120` opens it at a step, `page.html#episode=3&step=120` at a step of one of several episodes.
 
     Args:
-        recording: where the episodes are.
+        recording: the recording of the episodes.
         episode: its number, or the numbers of several, of which the first is shown first.
-        path: of the page, which is written atomically; its folder is made where there is none.
+        path: the path of the page, which is written atomically; its folder is made where there is none.
         method: only attributions of this method, or the one in the folder of this name; None for all: those that
             explain every step first, the best predictor first of all.
         target: only those of this target, as text.
-        title: of the page; the policy's name by default.
+        title: the title of the page; the policy's name by default.
         beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
             step by step.
 

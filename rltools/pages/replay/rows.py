@@ -20,7 +20,7 @@ class Row:
     """An element of the observation, or a region of an image in it.
 
     Attributes:
-        name: of the element or region.
+        name: the name of the element or region.
         unit: "" where there is none.
         kind: "number", "choice" or "region".
         entries: row-major positions in the encoded observation.

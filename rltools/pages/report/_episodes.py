@@ -35,7 +35,7 @@ class Strip:
 
     Attributes:
         dots: one for each episode that no fault ended.
-        mean: of the returns.
+        mean: the mean of the returns.
         low: lower end of the interval of the mean; None without one.
         high: upper end; likewise.
         ends: the smallest and the largest return, as text.
@@ -57,8 +57,8 @@ class Card:
         outcome: how it went; None for a replay of no episode of this recording.
         poster: a data URI with a frame; "" for none.
         moment: the step of the frame.
-        file: of its replay, relative to the page; "" for none.
-        name: of that file, without the ending.
+        file: the file of its replay, relative to the page; "" for none.
+        name: the name of that file, without the ending.
     """
 
     place: str

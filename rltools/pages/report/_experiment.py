@@ -41,8 +41,8 @@ def write_comparison(
     """Write `index.html` and `summary.csv` of an experiment.
 
     Args:
-        folder: of the experiment; the runs lie in it.
-        title: of the page, the question of the experiment.
+        folder: the folder of the experiment; the runs lie in it.
+        title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
         commands: that make it again.
 

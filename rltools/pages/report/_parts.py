@@ -65,7 +65,7 @@ class Figure:
     """A figure of a report.
 
     Attributes:
-        name: of its files, without the ending.
+        name: the name of its files, without the ending.
         caption: how to read it.
         address: a data URI with the image.
         files: the names of its files in the folder of plots.

@@ -27,9 +27,9 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
     Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `export_report` makes it one file.
 
     Args:
-        recording: with at least one attribution; its `replays/*.html` are shown.
+        recording: a recording with at least one attribution; its `replays/*.html` are shown.
         commands: that make it again.
-        level: of the intervals.
+        level: the level of the intervals.
 
     Returns:
         The path of the page.

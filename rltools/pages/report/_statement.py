@@ -37,9 +37,9 @@ def statement(recording: Recording, main: Summary, summaries: Sequence[Summary])
     """The findings of a run in their places; caveats and the return have places of their own on the page.
 
     Args:
-        recording: where the summaries are from.
+        recording: the recording of the summaries.
         main: the summary that heads the findings.
-        summaries: of all attributions, windows too.
+        summaries: the summaries of all attributions, windows too.
     """
     headline, *others = find_in_run(recording, main, summaries)
     deck = next((finding.sentence for finding in others if finding.kind == "lead_time"), None)

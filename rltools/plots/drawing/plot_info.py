@@ -42,7 +42,7 @@ class ReportData:
     Attributes:
         recording: the recording, with at least one attribution.
         main: summary of the attribution that leads the report.
-        summaries: of all attributions of every episode, the main one first.
+        summaries: the summaries of all attributions of every episode, the main one first.
     """
 
     recording: Recording

@@ -238,7 +238,7 @@ def interval_note(low: np.ndarray, episodes: int, level: float, name: str = "{} 
     Args:
         low: lower ends of those that are drawn; NaN if there is no interval.
         episodes: number of episodes behind them.
-        level: of the intervals, for instance 0.95.
+        level: the level of the intervals, for instance 0.95.
         name: text if there are intervals; `{}` stands for the level.
     """
     if np.isfinite(low).any():
