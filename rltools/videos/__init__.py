@@ -1,4 +1,7 @@
-"""Videos: an episode as the replay page shows it, for slides and messages; read `_video.py` first."""
+"""Videos of episodes, which show what the replay page shows, for slides and messages.
+
+Read `_video.py` first. May import every room above, plots and pages included.
+"""
 
 from rltools.videos._film import film_episode
 from rltools.videos._video import video

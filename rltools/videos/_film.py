@@ -1,4 +1,4 @@
-"""The video of an episode, with frames rendered where the recording has none."""
+"""Writes the video of an episode, and renders frames first if the recording has none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def film_episode(
     modules: Sequence[str] = (),
     progress: bool = False,
 ) -> Path:
-    """Write the video of one episode, with pictures that are drawn now where there are none.
+    """Write the video of one episode; frames that the recording lacks are rendered first.
 
     Args:
         recording: the recording of the episode.
@@ -31,7 +31,7 @@ def film_episode(
         method: see `video`.
         target: see `video`.
         speed: see `video`.
-        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
+        frames: whether to show the environment, rendered now if need be; False leaves out recorded frames, too.
         modules: modules to import because they register environments.
         progress: show progress bars.
 
@@ -39,14 +39,14 @@ def film_episode(
         The path.
 
     Raises:
-        RltoolsError: whatever `video` raises; that an environment cannot be drawn is a warning.
+        RltoolsError: an error of `video`. An environment that cannot be rendered is only a warning.
     """
-    # Before pictures are drawn, which takes longer than the video.
+    # Before frames are rendered, which takes longer than the video.
     check_possible(path)
     check_speed(speed)
     recording.outcome(number)
     if method is not None or target is not None:
-        recording.find(method, target)  # likewise
+        recording.find(method, target)  # raises early, too
     if frames:
         add_frames(recording, [number], None, modules, progress=progress)
     recording = recording if frames else recording.without_frames()

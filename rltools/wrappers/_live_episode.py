@@ -1,4 +1,4 @@
-"""An episode that is recorded while an agent acts, and its files."""
+"""Records an episode while an agent acts, and writes its files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LiveEpisode:
         number: the number of the episode.
         seed: the seed of its reset.
         observed: the last observation.
-        frames: before each step; None if the environment does not render.
+        frames: the frame before each step; None if the environment does not render.
         steps: the columns of each step, as a recording has them.
         explained: the columns of each step's attribution.
     """
@@ -48,7 +48,7 @@ class LiveEpisode:
 
         Args:
             columns: the columns of the observation before it, from `columns_before`.
-            action: that was taken.
+            action: the action taken.
             step: what the attribution wrapper returned.
             several: whether there are several target values.
         """
@@ -78,7 +78,7 @@ def columns_before(policy: Policy, observed: CurrentObservations, observations: 
 
     Args:
         policy: gives the scores.
-        observed: has the observation.
+        observed: holds the observation.
         observations: the same one, as a batch of one.
         context: the context of that batch.
     """
