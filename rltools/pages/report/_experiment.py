@@ -1,4 +1,4 @@
-"""The page of an experiment: agents, seeds and methods side by side."""
+"""Writes the page of an experiment: agents, seeds and methods side by side."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rltools.summary import (
 from rltools.targets.scores import target_meaning
 
 MOST_CONTROLLED = 6
-"""Runs that get figures of their methods beside the controls."""
+"""How many runs get figures that compare their methods with the controls."""
 
 
 def write_comparison(
@@ -41,10 +41,10 @@ def write_comparison(
     """Write `index.html` and `summary.csv` of an experiment.
 
     Args:
-        folder: the folder of the experiment; the runs lie in it.
+        folder: the folder of the experiment, which contains the runs.
         title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
-        commands: that make it again.
+        commands: the commands that reproduce the page.
 
     Returns:
         The path of the page, and the findings as sentences: the first features of each run, and how well rankings
@@ -103,7 +103,7 @@ def _controls_last(summaries: Iterable[Summary]) -> list[Summary]:
 
 
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
-    """The agent's name, with the seed where there are several."""
+    """The label of each run: the agent's name, and the seed if there are several."""
     several = len({seed for _, seed in runs}) > 1
     return {(agent, seed): f"{agent}, seed {seed}" if several else agent for agent, seed in runs}
 
@@ -156,7 +156,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
             partial(plots.importance, by_label, method=method, target=target),
             f"importance-{_slug(method, target)}",
             f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % intervals "
-            f"over episodes and what was drawn for all of them.",
+            f"over episodes and the draw of references or noise.",
             folder,
         )
         for method, target in sorted(set.intersection(*explained))
@@ -176,7 +176,7 @@ def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator
             partial(plots.importance, recording, method=[*methods, *names], target=target),
             f"controls-{_slug(label, target)}",
             f"{label}, {target}: the methods beside the controls {' and '.join(names)}, which know nothing of the "
-            f"agent. Of a control only the order of the features means anything, and a method with the same order has "
+            f"agent. Only the order of the features means anything for a control, and a method with the same order has "
             f"found nothing.",
             folder,
         )
