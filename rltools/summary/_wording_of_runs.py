@@ -1,4 +1,4 @@
-"""What several runs of an experiment say together, in words."""
+"""Puts the findings of several runs of an experiment into words."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rltools.summary.sentence import Sentence, joined, share_of, span
 from rltools.summary.sentence import listed as listed_sentences
 
 CONTROL_MEANINGS = {
-    "std": "a method that ranks features as the control std does says no more than how much each varies",
+    "std": "a method that ranks features like the control std says only how much each feature varies",
     "random": "agreement with the control random is chance",
 }
-"""What agreement with a control means."""
+"""The meaning of agreement with each control."""
 
 
 @wording("run_leads")
@@ -64,7 +64,7 @@ def _control_agreement(finding: Finding) -> Sentence:
         f"{method.method} with {listed([f'{control.method} {_range(control)}' for control in method.parts])}"
         for method in finding.parts
     ]
-    return span(f"Rank agreement with the controls, which know nothing of the agent: {'; '.join(methods)}.")
+    return span(f"Rank agreement with the controls, which know nothing about the agent: {'; '.join(methods)}.")
 
 
 @wording("control_meaning")

@@ -199,7 +199,7 @@ def test_something_else_in_the_place_of_draws(source: str, message: str, stored:
     with pytest.warns(DamagedFileWarning, match=message):
         damage = rltools.summarize(stored, method="shapley")
     assert not damage.overall.draws
-    assert any("what each of them adds was not kept" in note for note in damage.notes)
+    assert any("the contribution of each one was not recorded" in note for note in damage.notes)
     assert read_draws(stored, key, 0) is not None
 
 

@@ -27,7 +27,7 @@ def part(name: str) -> str:
 
 
 def attribution_name(recording: Recording, summary: Summary) -> str:
-    """The name `shapley of centered:chosen` of an attribution, with its window and distinguishing parameters, if any."""
+    """The name of an attribution, `shapley of centered:chosen`, with its window and what sets it apart from others."""
     window = recording.spec(summary.key).window
     over = f" over {plural(window, 'observation')}" if window else ""
     return f"{method_name(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
