@@ -1,4 +1,4 @@
-"""Explained steps, one episode at a time, by feature; of images by region and channel."""
+"""Reads explained steps, one episode at a time, by feature; images by region and channel."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class EpisodeSteps:
     """One episode, step by step.
 
     Attributes:
-        values: float `[step, group]`, what was observed; the mean over the elements of a region.
-        attributions: float `[step, group]`, of one label; NaN where a step was not explained or the method failed.
+        values: float `[step, group]`, the observed values; the mean over the elements of a region.
+        attributions: float `[step, group]`, the attributions of one label; NaN if a step was not explained or the
+            method failed.
         scores: float `[step]`, the target value.
         actions: `[step, *action]`, as the environment took them.
     """
@@ -72,8 +73,8 @@ def without_draws(
         scale: `[element]`, a factor for the attribution of each element; None for 1.
 
     Returns:
-        float64, NaN where a step was not explained; None without draws, or where they cannot be summed over these
-        groups: those of an image are on disk by region, so neither scaled nor of a part of a region.
+        float64, NaN if a step was not explained; None without draws, or if they cannot be summed over these groups:
+        draws of an image are on disk by region, so they are neither scaled nor split within a region.
     """
     regroup = regrouping(recording, key, groups, scale)
     if regroup is None:
@@ -102,7 +103,7 @@ def regrouping(
 
 
 def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | None:
-    """The draws of all episodes joined; None where an episode has none, or another number of blocks."""
+    """The draws of all episodes joined; None if an episode has none, or another number of blocks."""
     draws = [part for part in parts if part is not None]
     if not draws or len(draws) < len(parts) or len({len(part) for part in draws}) > 1:
         return None
@@ -110,15 +111,15 @@ def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | 
 
 
 def usable(values: np.ndarray) -> np.ndarray:
-    """Bool `[step]`: the rows of `[step, ...]` without a NaN or an infinity."""
+    """Bool `[step]`: whether a row of `[step, ...]` is finite."""
     finite: np.ndarray = np.isfinite(flat(values, 1)).all(axis=1)
     return finite
 
 
 def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
-    """The std of each element over all recorded observations: float64 `[element]`, NaN where there are none.
+    """The std of each element over all recorded observations: float64 `[element]`, NaN if there are none.
 
-    Of the observations that the attribution of this key explains, windows for instance; None for single ones.
+    With a key, observations are those that the attribution explains, such as windows; None takes single observations.
     """
     size = (recording.features if key is None else recording.features_of(key)).size
     states = (episode.states if key is None else recording.encoded_observations(key, episode) for episode in recording)
@@ -131,7 +132,7 @@ def episode_steps(
 ) -> EpisodeSteps:
     """Every step of one episode, by feature; the arguments are those of `explained_points`.
 
-    Where only every n-th step was explained, it stands for the steps that follow.
+    If only every n-th step was explained, it stands for the steps that follow.
     """
     episode, attribution = recording.episode(number), recording.attribution_of(key, episodes=[number])
     values, attributions = by_group(
@@ -190,8 +191,8 @@ Place = Literal["best", "median", "worst"]
 def notable_episodes(outcomes: Sequence[Outcome]) -> dict[Place, Outcome]:
     """The episodes with the best, the median and the worst return, of those that have steps.
 
-    Of two medians the better one, of equal returns those with the lower numbers first; each episode once, so that there
-    are fewer than three where fewer have steps.
+    The better of two medians is taken, and the lower number of equal returns. Each episode appears once, so that there
+    are fewer than three if fewer have steps.
     """
     ranked = _by_return(outcomes)
     positions: dict[int, Place] = {}
@@ -203,7 +204,7 @@ def notable_episodes(outcomes: Sequence[Outcome]) -> dict[Place, Outcome]:
 
 
 def median_episode(outcomes: Sequence[Outcome]) -> int | None:
-    """The number of the episode of median return, of the better one where there are two; None without steps."""
+    """The number of the episode of median return, the better one if there are two; None without steps."""
     ranked = _by_return(outcomes)
     return ranked[len(ranked) // 2].number if ranked else None
 
@@ -216,13 +217,13 @@ def _by_return(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 AT_ONCE = 256
-"""Observations that are converted to float64 at a time: a long episode of images is large."""
+"""How many observations are converted to float64 at a time, because a long episode of images is large."""
 
 
 def std(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
-    """The std of each element over the observations of all episodes; None where no observation is finite.
+    """The std of each element over the observations of all episodes; None if no observation is finite.
 
-    Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact where a mean is much larger than the std.
+    Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact if a mean is much larger than the std.
 
     Args:
         episodes: float `[step, *feature]` each, one in memory at a time, in the features' own units; rows with a NaN or

@@ -317,7 +317,7 @@ def test_nothing_is_said_of_an_action_taken_a_few_times(tmp_path):
 
 def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path):
     result = _changes(tmp_path, [[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.0], [0.5, 0.0]])
-    assert "At 50 % of the steps no feature changes the decision alone." in _sentences(result)
+    assert "At 50 % of the steps no feature alone changes the decision." in _sentences(result)
     assert not any("saturation" in sentence for sentence in _sentences(result))
     none = _changes(tmp_path / "none", [[0.0, 0.0]], [[0.0, 0.0]])
     assert _sentences(none)[0].startswith("Replacing a single feature never changes the decision")
