@@ -1,4 +1,4 @@
-"""Attributions of any observations, without a recording."""
+"""Attributes any observations, without a recording."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def attribute(
     compile: bool = False,  # noqa: A002  # as torch calls it
     **parameters: Any,
 ) -> Attribution:
-    """Attributions of any observations; the chosen action is the one that the policy chooses there.
+    """Compute attributions of any observations, for the actions that the policy chooses there.
 
     Args:
         policy: the explained policy; see `load_policy` and `TorchPolicy`.
@@ -56,7 +56,7 @@ def attribute(
         An attribution with `values [row, target, *feature]` in the environment's units.
 
     Raises:
-        ArgumentError: references are missing, or a parameter that the method does not take.
+        ArgumentError: references are missing, or the method does not take a parameter.
         TargetError: the policy has no such target.
         MismatchError: the observations do not have the policy's shape.
         GradientError: the policy is not differentiable.

@@ -16,7 +16,7 @@ FAILED = "rltools could not draw: "
 UNKNOWN = 3
 """The exit code if the child process cannot make the environment from its specification."""
 OTHER_COURSE = 4
-"""The exit code if an episode took another course than the recorded one."""
+"""The exit code if an episode diverged from the recorded one."""
 MAX_MESSAGE = 300
 
 
@@ -34,7 +34,7 @@ def draw_in_child(folder: Path, numbers: Sequence[int], modules: Sequence[str], 
 
     Raises:
         SimulationError: the environment could not be rendered, or the process ended; with its last message.
-        FaultError: an episode took another course than the recorded one.
+        FaultError: an episode diverged from the recorded one.
     """
     last = ""
     with subprocess.Popen(

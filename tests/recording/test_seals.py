@@ -247,7 +247,7 @@ def test_folders_that_changed_their_names_answer_no_other_question(
     shapley.rename(gradient)
     aside.rename(shapley)
     policy = make_policy(make_env(length=3))
-    with pytest.raises(CorruptError, match=r"holds method shapley .* its name is that of method gradient .* delete it"):
+    with pytest.raises(CorruptError, match=r"holds method shapley .* its name belongs to method gradient .* delete it"):
         rltools.explain(stored, policy)
     shutil.rmtree(gradient)
     assert rltools.explain(stored, policy).attribution().method == "gradient"

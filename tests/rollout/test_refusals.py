@@ -58,7 +58,7 @@ class TestRewards:
                 np.array([1.0, -2.0]),
                 r"step 0 failed: the reward is array([ 1., -2.]), a ndarray of shape [2], and must be",
             ),
-            (torch.ones(2), "and must be one number; give a wrapper that makes one number of several objectives"),
+            (torch.ones(2), "and must be one number; add a wrapper that combines several objectives into one number"),
             (None, "the reward is None, a NoneType, and must be one number; make the environment return a float"),
             ("1", "the reward is '1', a str, and must be one number"),
             ({"total": 1.0}, "the reward is {'total': 1.0}, a dict, and must be one number"),
