@@ -70,56 +70,57 @@ def explain(
     **parameters: Any,
 ) -> Recording:
     """Add attributions to a recording, in large batches and bounded memory, without its environment.
-    Attributions with the same method, target, parameters, references and policy are not computed again; any other choice
-    gets a folder of its own.
 
-        Args:
-            recording: the episodes to explain.
-            policy: the policy that was recorded, loaded again.
-            method: a name from `rltools list methods`.
-            target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
-                "action:all" for others.
-            references: how many visited states to draw (None: 8), or observations `[reference, *observation]`, for methods
-                that compare with references.
-            window: for a recurrent policy, how many of the last observations are explained, each through the recurrent
-                state: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the current
-                observation, with the recurrent state fixed.
-            units: "network" explains what the network receives if a policy normalizes its observations: gradients are
-                then per std, and the target value keeps its units.
-            every: the stride; explain every n-th step, evenly over all episodes.
-            seconds: about how long it may take, as measured on a few steps before it begins: if all steps would take
-                longer, `every` is as large as that requires (1, 2, 3, 5, 10, ...), and `spec.every` records it. What was
-                begun before continues with the stride it began with. None explains every step, however long it takes.
-            seed: the seed of the draws of visited states and of the method.
-            max_batch: the most rows, copies included, in one pass through the network; None chooses by their size. Results
-                do not depend on it.
-            threads: torch's threads during the call; None is 1 for a small network, which more threads slow down, and
-                torch's own number if a pass through the network is large. Results agree to rounding.
-            compile: compile the network with torch: some seconds for each shape, then a faster forward pass. Results agree
-                to rounding.
-            progress: show a progress bar.
-            parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, or "summary" for the rows of a
-                summary.
+    Attributions with the same method, target, parameters, references and policy are not computed again; any other
+    choice gets a folder of its own.
 
-        Returns:
-            The recording, which now prefers this attribution: its `attribution(method, target)` returns it, even if the
-            same was explained before with, say, other references.
+    Args:
+        recording: the episodes to explain.
+        policy: the policy that was recorded, loaded again.
+        method: a name from `rltools list methods`.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
+        references: how many visited states to draw (None: 8), or observations `[reference, *observation]`, for methods
+            that compare with references.
+        window: for a recurrent policy, how many of the last observations are explained, each through the recurrent
+            state: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the current
+            observation, with the recurrent state fixed.
+        units: "network" explains what the network receives if a policy normalizes its observations: gradients are
+            then per std, and the target value keeps its units.
+        every: the stride; explain every n-th step, evenly over all episodes.
+        seconds: about how long it may take, as measured on a few steps before it begins: if all steps would take
+            longer, `every` is as large as that requires (1, 2, 3, 5, 10, ...), and `spec.every` records it. What was
+            begun before continues with the stride it began with. None explains every step, however long it takes.
+        seed: the seed of the draws of visited states and of the method.
+        max_batch: the most rows, copies included, in one pass through the network; None chooses by their size. Results
+            do not depend on it.
+        threads: torch's threads during the call; None is 1 for a small network, which more threads slow down, and
+            torch's own number if a pass through the network is large. Results agree to rounding.
+        compile: compile the network with torch: some seconds for each shape, then a faster forward pass. Results agree
+            to rounding.
+        progress: show a progress bar.
+        parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, or "summary" for the rows of a
+            summary.
 
-        Raises:
-            UnknownNameError: there is no such method.
-            TargetError: the policy has no such target.
-            ArgumentError: the method does not take a parameter, or a value is invalid.
-            TooCostlyError: not even a single step can be explained within `seconds`.
-            MismatchError: the policy's scores of these observations differ from the recorded ones.
-            GradientError: the policy is not differentiable.
-            CorruptError: the folder holds another attribution, because folders were renamed.
+    Returns:
+        The recording, which now prefers this attribution: its `attribution(method, target)` returns it, even if the
+        same was explained before with, say, other references.
 
-        Example:
-            >>> import rltools
-            >>> policy = rltools.load_policy("cartpole-ppo")
-            >>> recording = rltools.record(policy, episodes=2)
-            >>> rltools.explain(recording, policy, target="logit:chosen").attribution().values.shape
-            (1000, 1, 4)
+    Raises:
+        UnknownNameError: there is no such method.
+        TargetError: the policy has no such target.
+        ArgumentError: the method does not take a parameter, or a value is invalid.
+        TooCostlyError: not even a single step can be explained within `seconds`.
+        MismatchError: the policy's scores of these observations differ from the recorded ones.
+        GradientError: the policy is not differentiable.
+        CorruptError: the folder holds another attribution, because folders were renamed.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=2)
+        >>> rltools.explain(recording, policy, target="logit:chosen").attribution().values.shape
+        (1000, 1, 4)
     """
     check_recording(recording)
     check_is_policy(policy)
