@@ -1,4 +1,4 @@
-"""Publishes a trained model as an agent: a folder with the model and a card of its training and its return."""
+"""Publishes a trained model as an agent: a folder with the model, and a card with its training and return."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MEASURED_EPISODES = 100
 MEASURED_SEED = 1000
-"""Far from the seeds that training and its evaluations use."""
+"""The first seed of the evaluation, far from the seeds that training uses."""
 
 
 def publish_agent(

@@ -159,9 +159,7 @@ def explain(
             written.append(references_path(folder))
         name = f"{method} of {bound.target}"
         title = f"explain {name}{f', one step in {every}' if every > 1 else ''}"
-        steps = (
-            _steps(recording, missing) if progress else 0
-        )  # only the progress bar needs the total, which opens every file
+        steps = _steps(recording, missing) if progress else 0  # only a bar needs the total, which opens every file
         n_references = 0 if states is None else len(states)
         rows = pass_rows(bound.policy, bound.method, 8192, n_references, bound.settings, max_batch)
         with (

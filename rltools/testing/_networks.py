@@ -21,7 +21,7 @@ ROWS = 5
 REFERENCES = 3
 VECTOR = (4,)
 IMAGE = (2, 2, 3)
-"""[channel, y, x]; exact Shapley values take no more elements."""
+"""The shape [channel, y, x]; exact Shapley values take no more elements."""
 
 
 @dataclass(frozen=True)

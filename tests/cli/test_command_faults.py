@@ -160,8 +160,8 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; it can end in"),
-        (("plot", "short", "importance", "--out", "x"), "it can end in"),
+        (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; use "),
+        (("plot", "short", "importance", "--out", "x"), "; use "),
         (("plot", "short", "importance", "--method", "shapley"), "no shapley in short"),
         (("plot", "short", "importance", "--episode", "1"), "has no --episode; these have: decision, images, timeline"),
         (("plot", "short", "importance", "--out", "poles.py/x.png"), "cannot write to poles.py"),

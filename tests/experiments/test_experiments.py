@@ -49,7 +49,7 @@ def written(project):
 
 FAULTS = {
     "description: [1]": ["description: must be a text"],
-    "agents: []": ["agents: must have at least one entry"],
+    "agents: []": ["agents: must have at least one element"],
     "agents: [cartpole-pp, /etc/none]": [
         "agents[0]: must be the name of an agent or the path of a model (did you mean cartpole-ppo?)",
         "not '/etc/none'",

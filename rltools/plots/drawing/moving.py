@@ -1,4 +1,4 @@
-"""Figures for animations: a static background is drawn once, and what changes is drawn over a copy of it."""
+"""Draws figures for animations: a static background once, and moving artists over a copy of it."""
 
 from __future__ import annotations
 
