@@ -157,11 +157,11 @@ class TestOtherLibraries:
 
     def test_live_wrappers(self, cartpole: Any) -> None:
         vector = gymnasium.make_vec("CartPole-v1", num_envs=2)
-        with pytest.raises(ArgumentError, match=r"give it to rltools\.VectorAttributionWrapper"):
+        with pytest.raises(ArgumentError, match=r"pass it to rltools\.VectorAttributionWrapper"):
             rltools.AttributionWrapper(vector, cartpole)
-        with pytest.raises(ArgumentError, match=r"give it to rltools\.AttributionWrapper"):
+        with pytest.raises(ArgumentError, match=r"pass it to rltools\.AttributionWrapper"):
             rltools.VectorAttributionWrapper(pole(), cartpole)  # type: ignore[arg-type]
-        with pytest.raises(ArgumentError, match="the environment given is 'CartPole-v1', and must be a gymnasium"):
+        with pytest.raises(ArgumentError, match="the environment is 'CartPole-v1', and must be a gymnasium"):
             rltools.AttributionWrapper("CartPole-v1", cartpole)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ class TestMasks:
 
     def test_a_missing_one_is_missed(self, masked_policy: Any, make_env: Make) -> None:
         env = make_env(observation_space=Box(-1, 1, (3,)), action_space=Discrete(3))
-        assert "it needs a method action_masks(), or an info['action_mask']" in text(masked_policy, env)
+        assert "add a method action_masks(), or info['action_mask']" in text(masked_policy, env)
 
 
 def test_the_environment_that_was_given_at_loading_is_used(tmp_path: Any, make_env: Make) -> None:
