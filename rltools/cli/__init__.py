@@ -1,9 +1,9 @@
 """The command `rltools`: each command turns what is typed into one call that a script could make as well.
 
 It may import every other room. `app.py` is the typer application, `options.py` holds the options that commands share
-and the table that turns arguments in error messages into options, `commands/` has one file for each command. Nothing
-heavy is imported before a command runs, so that `--help` answers immediately; and nothing at all is imported before
-`main` can catch an interrupt. Read `main` below first.
+and the table that turns arguments in error messages into options, `commands/` has one file for each command. No heavy
+module is imported before a command runs, so that `--help` answers immediately, and none of ours before `main` can catch
+an interrupt. Read `main` below first.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def main() -> None:
 
         with catch_signals() as request:
             code = guarded(_run_app, request)
-    except KeyboardInterrupt:  # before anything has begun
-        code = _print_error("interrupted before anything was begun", 130)
+    except KeyboardInterrupt:  # before the command has begun
+        code = _print_error("interrupted before the command began", 130)
     sys.exit(code)
 
 
@@ -79,7 +79,7 @@ def _guarded(run: Callable[[], object], request: EndRequest) -> int:
                 sys.stdout.flush()
             code = result if isinstance(result, int) else 0
         else:  # the errors that libraries raise here are hard to understand
-            message = "the folder that the command is run in does not exist any more; change to another one (cd)"
+            message = "the working directory no longer exists; change to another one (cd)"
     except RltoolsError as error:
         text = message_with_options(error)
         message = text if isinstance(error, ConfigError) else _one_line(text)  # a ConfigError has a line for each fault
@@ -88,7 +88,7 @@ def _guarded(run: Callable[[], object], request: EndRequest) -> int:
     except (KeyboardInterrupt, typer.Abort):
         message, code = request.message, request.exit_code
     except BrokenPipeError:
-        _discard_output()  # whatever read it has ended
+        _discard_output()  # the reader of the output has ended
     except OSError as error:
         message = _one_line(_system_message(error))
     except Exception as error:
@@ -126,15 +126,15 @@ def _one_line(message: str) -> str:
 
 
 def _system_message(error: OSError) -> str:
-    """What the operating system refused, and what to do."""
+    """A message on what the operating system refused, and what to do."""
     cause = error.strerror or str(error) or type(error).__name__
     if error.filename is not None:
         name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else error.filename
         path = f"{name}" if len(f"{name}") <= _LONGEST_PATH else f"{str(name)[:_LONGEST_PATH]}..."
-        return f"cannot use {path}: {cause}; check that path, or name another"
+        return f"cannot use {path}: {cause}; check that path, or use another one"
     if error.errno in _OUTPUT_ERRORS:  # errors of our own files name the file
         _discard_output()
-        return f"cannot write the output: {cause}; send it somewhere else"
+        return f"cannot write the output: {cause}; redirect it elsewhere"
     return f"the system refuses something that the command needs: {cause}. RLTOOLS_DEBUG=1 shows where"
 
 
@@ -151,16 +151,16 @@ def _discard_output() -> None:
 
 
 def _usage_message(error: Any) -> str:
-    """What is wrong with the command line, and where its usage is explained; "" after the help was shown."""
+    """A message on what is wrong with the command line, and where its usage is explained; "" after the help."""
     command = error.ctx.command_path if getattr(error, "ctx", None) is not None else "rltools"
     text = _one_line(error.format_message())
     return text and f"{text}{'' if text.endswith(('.', '?')) else '.'} See `{command} --help`"
 
 
 def _warning_printer() -> Callable[..., None]:
-    """A `showwarning` that prints the warnings of rltools as one line each; those of libraries are for developers.
+    """A `showwarning` that prints each rltools warning on one line; warnings of libraries are for developers.
 
-    The same message, of a damaged file that several readers come across for instance, is printed once.
+    A repeated message, for instance about a damaged file that is read several times, is printed once.
     """
     from rltools._util.console import say
     from rltools.cli.options import message_with_options

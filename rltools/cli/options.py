@@ -15,13 +15,13 @@ from rltools._util.console import say
 from rltools._util.glossary import TERMS
 from rltools.errors import ArgumentError, message_of
 
-RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256, of the model's file"
+RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256 of its file"
 
 Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, a run folder of rl-zoo, or hf:ORG/NAME.")]
 Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
 Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="the agent's own")]
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the others are drawn from it.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the other seeds are derived from it.")]
 DrawSeed = Annotated[
     int,
     typer.Option(
@@ -76,7 +76,7 @@ Window = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        help="For a recurrent policy: explain this many past observations through its state; 0: the current one.",
+        help="For a recurrent policy: explain this many past observations through its state; 0: only the current one.",
     ),
 ]
 Units = Annotated[
@@ -88,10 +88,10 @@ Parameters = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A parameter of the method, for instance permutations=128 of sampled_shapley; may be repeated.",
+        help="A parameter of the method, for instance permutations=128 for sampled_shapley; may be repeated.",
     ),
 ]
-Every = Annotated[int, typer.Option(min=1, metavar="N", help="Explain one in N steps, evenly spaced.")]
+Every = Annotated[int, typer.Option(min=1, metavar="N", help="Explain every Nth step.")]
 Seconds = Annotated[
     float | None,
     typer.Option(
@@ -198,7 +198,7 @@ def statistics(normalize: str | None) -> Path | bool | None:
 
 
 def page_path(out: Path | None) -> Path | None:
-    """The value of `--out` for a page, which must not replace any other file, of the recording for instance.
+    """The value of `--out` for a page, which must not replace another file, such as one of the recording.
 
     Raises:
         ArgumentError: the path does not end in .html or .htm.
@@ -211,10 +211,10 @@ def page_path(out: Path | None) -> Path | None:
 
 
 def parameters(texts: list[str] | None) -> dict[str, Any]:
-    """The values of `--set` by name: JSON where they are valid JSON, and text otherwise.
+    """The values of `--set` by name: parsed if they are valid JSON, and text otherwise.
 
     Raises:
-        ArgumentError: not NAME=VALUE, a repeated name, or a name that is no parameter of a method.
+        ArgumentError: a text is not NAME=VALUE, or its name is repeated or no parameter of a method.
 
     >>> parameters(["permutations=64", "groups=summary"])
     {'permutations': 64, 'groups': 'summary'}
@@ -276,10 +276,10 @@ EXPLAIN_OPTIONS = (
     "units",
     "window",
 )
-"""What `explain` takes beside the parameters of a method."""
+"""The arguments of `explain` besides the parameters of a method."""
 _NO_PARAMETERS = ("recording", "policy", "progress")
 _PYTHON_VALUES = {"True": "", "False": "none"}
-"""A flag is typed without a value, and `none` is what turns an option off."""
+"""Flags are typed without a value, and `none` turns an option off."""
 
 
 def option(name: str, value: str = "") -> str:

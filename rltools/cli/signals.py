@@ -1,4 +1,4 @@
-"""Ctrl-C and similar signals: the command ends soon and leaves no unfinished file behind."""
+"""Handles Ctrl-C and similar signals: the command ends soon and leaves no unfinished file behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 GRACE = 1.5
-"""Seconds that a command has to end by itself; code in C may not see an exception before it is done."""
+"""Seconds that a command has to end by itself; C code sees an exception only when it returns."""
 _NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up on"}
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -26,9 +26,9 @@ class EndRequest:
     """The signal that requested the end of the process, if any.
 
     Attributes:
-        number: of the first signal; 0 if none has arrived.
+        number: the number of the first signal; 0 if none has arrived.
         message: one line for the user.
-        exit_code: as shells expect it.
+        exit_code: the exit code that shells expect.
     """
 
     number: int = 0
@@ -39,7 +39,7 @@ class EndRequest:
     def message(self) -> str:
         """One line for the user."""
         how = _NAMES[signal.Signals(self.number or signal.SIGINT).name]
-        return f"{how}; every finished episode is saved, and the same command carries on from there"
+        return f"{how}; every finished episode is saved, and the same command continues from there"
 
     @property
     def exit_code(self) -> int:

@@ -34,8 +34,8 @@ class ExperimentRun:
     Attributes:
         page: the `index.html`.
         recordings: by agent and seed.
-        findings: a sentence for each agent, seed, method and target, except for controls; then how well these agree
-            with each other and with the controls.
+        findings: a sentence for each agent, seed, method and target, except for controls; then how well methods, agents
+            and seeds agree with each other and with the controls.
     """
 
     page: Path
@@ -60,17 +60,17 @@ def run_experiment(
 ) -> ExperimentRun:
     """Run an experiment: record, explain, summarize and plot everything it lists, into one report.
 
-    The same file gives byte-identical recordings and the same numbers; finished parts are not done again. If a method
+    The same file gives byte-identical recordings and the same numbers; finished parts are not repeated. If a method
     would take more than about a minute on a common machine, an even sample of the steps is explained, the same one on
     every machine.
 
     Args:
         experiment: path of its file, or its name in experiments/.
         changes: `key=value` texts that change the file's content.
-        modules: imported because they register environments.
+        modules: modules to import because they register environments.
         directory: folder of the results; `runs/<name of the file>` by default.
         overwrite: replace recordings with other settings.
-        threads: as for `record` and `explain`.
+        threads: see `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
 
     Returns:
@@ -132,21 +132,21 @@ def _check_paired(done: Mapping[tuple[str, int], Recording], label: str, seed: i
     """Check that agents are compared in the same episodes.
 
     Raises:
-        ConflictError: a folder dates from when the seeds of episodes followed another rule.
+        ConflictError: a folder was recorded when seeds followed another rule.
     """
     for (other, first_seed), earlier in done.items():
         if first_seed == seed and earlier.header.seeds != recording.header.seeds:
             raise ConflictError(
                 f"{label} and {other} were not recorded in the same episodes: {recording.directory} has "
                 f"{recording.header.seeds} seeds and {earlier.directory} {earlier.header.seeds} ones; record both "
-                f"anew with {argument('overwrite', True)}"
+                f"again with {argument('overwrite', True)}"
             )
 
 
 def _command(
     experiment: str | Path, plan: Experiment, changes: Sequence[str], options: Sequence[str], runs: Iterable[Recording]
 ) -> str:
-    """The command that repeats the experiment, with as many episodes as the folder that has most of them."""
+    """The command that repeats the experiment, with as many episodes as the largest recording has."""
     most = max(len(recording) for recording in runs)
     if most > plan.episodes:
         changes = [*(change for change in changes if not change.startswith("episodes=")), f"episodes={most}"]
@@ -186,7 +186,7 @@ def _labels(loaded: Mapping[str, Policy]) -> list[str]:
     ]
 
 
-# A fixed list, not all that are installed, so that the same file gives the same results everywhere.
+# A fixed list, not every installed control, so that the same file gives the same results everywhere.
 CONTROLS = (MethodChoice(name="random"), MethodChoice(name="std", references=256))
 """256 visited states estimate a standard deviation to within a few percent."""
 FEWEST_COMPARED = 2

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from rltools.policies.base import Policy
 
 EXACT_FEATURES = 12
-"""Up to this many features, Shapley values are computed exactly by default."""
+"""The most features for which Shapley values are computed exactly by default."""
 DECISION = "decision_change"
 """The best predictor of the return lost without a feature; its findings are added to those of the main method."""
 COMPARED = 32
-"""References: with 8, another draw turned a leading share of 34 % into 44 %, and changed signs."""
+"""The default number: with 8, another draw turned a leading share of 34 % into 44 %, and changed signs."""
 WINDOW = 8
-"""A recurrent policy is explained through its state over this many observations."""
+"""The number of observations over which a recurrent policy is explained through its state."""
 SECONDS = 60.0
-"""Time limit of each method; if all steps would take longer, an even sample of them is explained."""
+"""The time limit of each method in seconds; if all steps would take longer, an even sample is explained."""
 
 
 class LeftOutWarning(RltoolsWarning):
@@ -52,7 +52,7 @@ class Analysis:
 
     Attributes:
         recording: the episodes and attributions.
-        summary: of the main attribution.
+        summary: the summary of the main attribution.
         page: the `index.html`.
         decisions: how often replacing a feature changes the decision; None if `summary` is about that already, or if
             actions are unbounded, so that a change has no scale.
@@ -65,11 +65,11 @@ class Analysis:
 
     @property
     def findings(self) -> tuple[Finding | Caveat, ...]:
-        """What changes the decision, then what the summary says; `str` of each is a sentence."""
+        """The findings about the decision, then those of the summary; `str` of each is a sentence."""
         return (*(() if self.decisions is None else find_decision(self.decisions)), *self.summary.findings)
 
     def __repr__(self) -> str:
-        """What was found first, and where all of it is."""
+        """The first finding, and the path of the page."""
         return f"Analysis({str(self.findings[0])!r}, page={str(self.page)!r})"
 
     def _repr_html_(self) -> str:
@@ -107,26 +107,27 @@ def analyze(
     through its state, over the last 8 observations. The episodes of median, lowest and highest return get replays.
 
     Args:
-        source: as for `load_policy`.
-        env: as for `record`; None is the agent's own.
+        source: see `load_policy`.
+        env: see `record`; None is the agent's own.
         episodes: number of episodes.
-        seed: of the first episode.
-        method: the main method, if another one.
-        target: of the main method; None is "centered:chosen" for discrete actions and "action:all" for others.
+        seed: the seed of the first episode.
+        method: the main method, if not the default one.
+        target: the target of the main method; None is "centered:chosen" for discrete actions and "action:all" for
+            others.
         references: number of visited states that methods with references compare with; None is 32.
         seconds: about how long each method may take, as measured before it starts; if all steps would take longer, an
             even sample of them is explained, and the page says so. An attribution that is in the folder already is
             continued with the steps it was started with; `overwrite` starts anew.
-        normalize: as for `load_policy`.
-        trust: as for `load_policy`.
+        normalize: see `load_policy`.
+        trust: see `load_policy`.
         frames: whether replays and page show the environment; it is rendered in a child process if it has a spec.
-        modules: imported because they register environments.
+        modules: modules to import because they register environments.
         directory: folder of the run; by default `runs/<agent>`, and for a model without a card
-            `runs/<its folder>-<its name>-<first digits of its sha256>`. Finished parts are not done again.
+            `runs/<its folder>-<its name>-<first digits of its sha256>`. Finished parts are not repeated.
         overwrite: start anew, whatever the folder contains.
-        threads: as for `record` and `explain`.
+        threads: see `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
-        bounds: as for `load_policy`.
+        bounds: see `load_policy`.
 
     Returns:
         The recording, its summary, and the page.
@@ -246,7 +247,7 @@ def _plans(
     *,
     progress: bool,
 ) -> Iterator[tuple[dict[str, Any], Plan]]:
-    """What is explained and with which stride; all of it is printed before any of it starts."""
+    """The attributions to compute and their strides; all plans are printed before the first one starts."""
     for settings in attributions:
         try:
             plan = plan_explaining(recording, policy, seconds=seconds, threads=threads, **settings)

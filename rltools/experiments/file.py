@@ -1,4 +1,4 @@
-"""The model of an experiment file, and reading, changing and checking one."""
+"""Defines, reads, changes and checks experiment files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rltools.recording import as_path
 from rltools.targets import fitting_target
 
 MAX_ENTRIES = 200
-"""Elements of a list in an experiment file."""
+"""The most elements of a list in an experiment file."""
 References = Annotated[int, Field(ge=1, le=MAX_REFERENCES)]
 
 
@@ -32,8 +32,8 @@ class MethodChoice(Card):
     """A method, with parameters that differ from its defaults.
 
     Attributes:
-        name: of the method.
-        parameters: of the method.
+        name: the name of the method.
+        parameters: the parameters of the method.
         references: number of visited states to compare with; None is the number of the experiment.
     """
 
@@ -71,7 +71,7 @@ def _existing_agent(agent: str) -> str:
 
 
 def _existing_score(target: str) -> str:
-    """Check what can be checked without an agent; `check_possible` does the rest before anything is recorded."""
+    """Check a target as far as possible without an agent; `check_possible` does the rest before recording."""
     from rltools.targets import SCORES
 
     score = target.partition(":")[0].partition(" - ")[0].partition(" & ")[0].strip()
@@ -82,13 +82,13 @@ def _existing_score(target: str) -> str:
 
 def _check_length(elements: tuple[Any, ...]) -> tuple[Any, ...]:
     if not elements:
-        raise ValueError("must have at least one entry")
+        raise ValueError("must have at least one element")
     if len(elements) > MAX_ENTRIES:
-        raise ValueError(f"must have at most {MAX_ENTRIES} entries, and has {len(elements):,}")
+        raise ValueError(f"must have at most {MAX_ENTRIES} elements, and has {len(elements):,}")
     return elements
 
 
-# Not `min_length`: it counts refused entries too, and then reports a second fault.
+# Not `min_length`: it counts refused elements, too, and then reports a second fault.
 NOT_EMPTY = AfterValidator(_check_length)
 
 
@@ -217,7 +217,7 @@ def check_possible(plan: Experiment, path: Path, policies: Sequence[Policy], lab
 
     Args:
         plan: the experiment.
-        path: of its file, for the message.
+        path: the path of its file, for the message.
         policies: the agents.
         labels: names of the agents in the report.
 

@@ -1,4 +1,4 @@
-"""Publishes a trained model as an agent: a folder with the model and a card of its training and its return."""
+"""Publishes a trained model as an agent: a folder with the model, and a card with its training and return."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MEASURED_EPISODES = 100
 MEASURED_SEED = 1000
-"""Far from the seeds that training and its evaluations use."""
+"""The first seed of the evaluation, far from the seeds that training uses."""
 
 
 def publish_agent(
@@ -45,12 +45,12 @@ def publish_agent(
         model: the trained model; it is not changed.
         folder: `agents/<name>`; its name is that of the agent.
         environment: id of the environment it was trained on.
-        wrappers: of the environment, from the inside outwards, each `{"name": ..., "kwargs": {...}}` with a name of
-            `rltools.envs.wrapper_names()`; omit those that matter in training only, such as a Monitor.
+        wrappers: the wrappers of the environment, from the inside outwards, each `{"name": ..., "kwargs": {...}}` with
+            a name of `rltools.envs.wrapper_names()`; omit those that matter in training only, such as a Monitor.
         description: one line for `rltools list`.
         hyperparameters: numbers and texts for the card.
         steps: number of training steps.
-        seed: of the training.
+        seed: the seed of the training.
 
     Returns:
         The path of the card.

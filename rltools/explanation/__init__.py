@@ -1,4 +1,4 @@
-"""Attributions of recordings and of any observations, in large batches and without an environment.
+"""Computes attributions of recordings and of any observations, in large batches and without an environment.
 
 Read `_explain.py` first: `explain` binds a spec (`spec.py`), draws references, and passes the recorded steps
 (`_read.py`) to `Explainer`, which computes them (`batches.py`) and writes them; `attribute` does the same for arrays.

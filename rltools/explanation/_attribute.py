@@ -1,4 +1,4 @@
-"""Attributions of any observations, without a recording."""
+"""Attributes any observations, without a recording."""
 
 from __future__ import annotations
 
@@ -35,27 +35,28 @@ def attribute(
     compile: bool = False,  # noqa: A002  # as torch calls it
     **parameters: Any,
 ) -> Attribution:
-    """Attributions of any observations; the chosen action is the one that the policy chooses there.
+    """Compute attributions of any observations, for the actions that the policy chooses there.
 
     Args:
         policy: the explained policy; see `load_policy` and `TorchPolicy`.
         observations: `[row, *observation]`, in the environment's units, or a single one; for a Dict or Tuple a
             structure like it with such an array at each leaf.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
         references: `[reference, *observation]` or a single one, for methods that compare with references; others
             ignore them.
-        context: of each row, if the policy needs it: the action mask, the recurrent state.
+        context: the context of each row, if the policy needs it: the action mask, the recurrent state.
         max_batch: see `explain`.
         threads: see `explain`.
         compile: see `explain`.
-        parameters: of the method; see `explain` for `groups`.
+        parameters: the parameters of the method; see `explain` for `groups`.
 
     Returns:
         An attribution with `values [row, target, *feature]` in the environment's units.
 
     Raises:
-        ArgumentError: references are missing, or a parameter that the method does not take.
+        ArgumentError: references are missing, or the method does not take a parameter.
         TargetError: the policy has no such target.
         MismatchError: the observations do not have the policy's shape.
         GradientError: the policy is not differentiable.

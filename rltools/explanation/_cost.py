@@ -1,4 +1,4 @@
-"""The cost of explaining: measured on a few recorded steps, or estimated from what a method and a network declare."""
+"""Estimates the cost of explaining, from a few recorded steps or from what a method and a network declare."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from rltools.policies.threads import row_work
 from rltools.recording import Recording
 
 LONG_ENOUGH = 0.3
-"""Seconds: a measurement that takes this long is not repeated with more rows."""
+"""Seconds after which a measurement is not repeated with more rows."""
 LONGEST = 2.0
-"""Seconds after which a measurement is stopped; the rest of the step is taken to go as fast."""
+"""Seconds after which a measurement is stopped; the rest of the step is assumed to be as fast."""
 EPISODES = 5
-"""How many episodes, spread over the recording, the steps to measure are taken from."""
+"""How many episodes, spread over the recording, provide the steps to measure."""
 OPERATIONS_PER_SECOND = 2.5e10
 SECONDS_PER_ENTRY, SECONDS_PER_PASS = 4e-9, 2e-7
-"""Of one thread of a common machine, measured with small and large networks; see `declared_seconds`."""
+"""The speed of one thread of a common machine, from small and large networks; see `declared_seconds`."""
 STRIDES = (1, 2, 3, 5)
 MANY_REFERENCES = 8
 
@@ -46,12 +46,12 @@ def measured_seconds(
     max_batch: int | None,
     threads: int | None,
 ) -> float:
-    """Seconds that one step takes, measured on steps spread over the recording; 0 where it has none.
+    """Seconds that one step takes, measured on steps spread over the recording; 0 if it has no steps.
 
     A step that takes longer than `LONGEST` is not finished.
 
     Raises:
-        RltoolsError: whatever the method raises.
+        RltoolsError: an error of the method.
     """
     columns = _some_steps(recording, policy, bound, references, max_batch)
     if not columns:
@@ -119,9 +119,9 @@ def declared_seconds(policy: Policy, method: Method, references: int, settings: 
 
 
 def stride_within(step_seconds: float, steps: int, seconds: float) -> int:
-    """The stride, one explained step in so many, that takes no longer: 1, 2, 3, 5, 10, 20, 30, 50, ..., or all steps.
+    """The smallest stride that fits into `seconds`: 1, 2, 3, 5, 10, 20, 30, 50, ..., or the number of all steps.
 
-    Few choices, so that noise in the measurement seldom changes the choice.
+    There are few choices, so that noise in the measurement seldom changes the stride.
 
     >>> stride_within(0.01, 20_000, 60), stride_within(0.01, 20_000, 10), stride_within(0.01, 100, 60)
     (5, 20, 1)

@@ -1,4 +1,4 @@
-"""Attributions of a recording, without its environment.
+"""Explains a recording, without its environment.
 
 `explain` binds a spec to the policy, draws the references, and passes the steps, batch by batch, to
 `Explainer`, which computes the attributions and writes them.
@@ -37,13 +37,13 @@ from rltools.recording.writers import BackgroundFiles
 from rltools.targets import Target
 
 LONG = 300.0
-"""Seconds: work that takes longer is announced, even without a progress bar."""
+"""Seconds above which work is announced, even without a progress bar."""
 SETTLED = 3.0
 """Seconds after which the pace is extrapolated."""
 
 
 class LongWorkWarning(RltoolsWarning):
-    """Explaining will take many minutes; the message says how many, and how to make it fewer."""
+    """Explaining will take many minutes; the message says how many, and how to reduce them."""
 
 
 class FailedAttributionWarning(UserWarning):
@@ -69,36 +69,38 @@ def explain(
     progress: bool = False,
     **parameters: Any,
 ) -> Recording:
-    """Add attributions to a recording: in large batches, in bounded memory, without an environment; also years later.
+    """Add attributions to a recording, in large batches and bounded memory, without its environment.
 
-    What was explained before with the same method, target, parameters, references and policy is not computed again;
-    any other choice gets a folder of its own.
+    Attributions with the same method, target, parameters, references and policy are not computed again; any other
+    choice gets a folder of its own.
 
     Args:
         recording: the episodes to explain.
         policy: the policy that was recorded, loaded again.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        references: for methods that compare with other states: how many visited states to draw (None: 8), or states
-            `[reference, *observation]`.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
+        references: how many visited states to draw (None: 8), or observations `[reference, *observation]`, for methods
+            that compare with references.
         window: for a recurrent policy, how many of the last observations are explained, each through the recurrent
             state: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the current
             observation, with the recurrent state fixed.
         units: "network" explains what the network receives if a policy normalizes its observations: gradients are
             then per std, and the target value keeps its units.
-        every: explain one step in so many, evenly over all episodes.
+        every: the stride; explain every n-th step, evenly over all episodes.
         seconds: about how long it may take, as measured on a few steps before it begins: if all steps would take
             longer, `every` is as large as that requires (1, 2, 3, 5, 10, ...), and `spec.every` records it. What was
             begun before continues with the stride it began with. None explains every step, however long it takes.
-        seed: for random draws: of the visited states, and of the method.
-        max_batch: rows that go through the network in one pass, with the copies of a state; None chooses by their
-            size. Results do not depend on it.
-        threads: for torch, meanwhile; None is 1 for a small network, which more threads slow down, and torch's own
-            number if a pass through the network is large. Results agree to rounding.
+        seed: the seed of the draws of visited states and of the method.
+        max_batch: the most rows, copies included, in one pass through the network; None chooses by their size. Results
+            do not depend on it.
+        threads: torch's threads during the call; None is 1 for a small network, which more threads slow down, and
+            torch's own number if a pass through the network is large. Results agree to rounding.
         compile: compile the network with torch: some seconds for each shape, then a faster forward pass. Results agree
             to rounding.
         progress: show a progress bar.
-        parameters: of the method. `groups` are `{name: [feature, ...]}`, or "summary" for the rows of a summary.
+        parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, or "summary" for the rows of a
+            summary.
 
     Returns:
         The recording, which now prefers this attribution: its `attribution(method, target)` returns it, even if the
@@ -107,7 +109,7 @@ def explain(
     Raises:
         UnknownNameError: there is no such method.
         TargetError: the policy has no such target.
-        ArgumentError: a parameter that the method does not take, or a value that it cannot have.
+        ArgumentError: the method does not take a parameter, or a value is invalid.
         TooCostlyError: not even a single step can be explained within `seconds`.
         MismatchError: the policy's scores of these observations differ from the recorded ones.
         GradientError: the policy is not differentiable.
@@ -157,7 +159,7 @@ def explain(
             written.append(references_path(folder))
         name = f"{method} of {bound.target}"
         title = f"explain {name}{f', one step in {every}' if every > 1 else ''}"
-        steps = _steps(recording, missing) if progress else 0  # only a bar needs it, and it opens every file
+        steps = _steps(recording, missing) if progress else 0  # only a bar needs the total, which opens every file
         n_references = 0 if states is None else len(states)
         rows = pass_rows(bound.policy, bound.method, 8192, n_references, bound.settings, max_batch)
         with (
@@ -204,7 +206,7 @@ def _announcing(advance: Callable[[float], None], steps: Callable[[], int], name
     def counting(more: float) -> None:
         nonlocal begun, done, announced
         advance(more)
-        if begun is None:  # the first call includes what is done only once
+        if begun is None:  # the first call includes one-time work
             begun = clock()
             return
         done += more

@@ -1,4 +1,4 @@
-"""One attribution of a recording, batch by batch: read steps, compute, write."""
+"""Computes one attribution of a recording, batch by batch: reads steps, computes, writes."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Explainer:
 
     Attributes:
         recording: the recording.
-        bound: what is computed.
-        references: `[reference, *feature]`; None for methods without.
-        folder: of the attribution.
+        bound: the attribution to compute.
+        references: `[reference, *feature]`; None for methods without references.
+        folder: the folder of the attribution.
         files: the background writer.
-        max_batch: as for `explain`.
-        threads: as for `explain`.
+        max_batch: see `explain`.
+        threads: see `explain`.
         advance: called with the number of steps done since the last call.
         explained: how many steps have been explained.
         failed: how many of them have attributions that are not finite.
@@ -63,7 +63,7 @@ class Explainer:
     failed: int = 0
 
     def batches(self, numbers: list[int]) -> Iterator[list[StepBlock]]:
-        """The steps of some episodes, in batches of what a method takes per call: more would only delay progress."""
+        """The steps of some episodes, in batches that a method takes per call; larger ones would delay progress."""
         bound, policy = self.bound, self.bound.policy
         n_references = 0 if self.references is None else len(self.references)
         copies = most_copies(policy, self.max_batch)
@@ -130,7 +130,7 @@ class Explainer:
                 files.write(draws, without)
             if block.last:
                 identity = self.recording.identity(block.number) | folder_identity(self.recording, bound.key)
-                if without is not None:  # first: an episode with attributions must have its draws
+                if without is not None:  # draws first: an episode with attributions must have its draws
                     files.finish(draws, identity)
                 files.finish(path, {"policy_sha256": bound.spec.policy_sha256, **identity})
             start = rows.stop

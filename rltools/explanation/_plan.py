@@ -1,4 +1,4 @@
-"""How many steps of a recording are explained, and how long that takes."""
+"""Plans how many steps of a recording are explained, and how long that takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rltools.recording import Recording
 from rltools.targets import Target
 
 DECLARED_SECONDS = 60.0
-"""What each method of an experiment may take on a common machine."""
+"""Seconds that each method of an experiment may take on a common machine."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Plan:
         every: the stride; one step in so many is explained.
         steps: the number of steps in episodes that are not explained yet.
         step_seconds: measured for one explained step; 0 if nothing is left to do.
-        limit: the allowed seconds; None for any number.
+        limit: the allowed seconds; None for no limit.
         resumed: whether the stride is that of an earlier call.
         cheaper: settings that would cost less, as text.
     """
@@ -55,7 +55,7 @@ class Plan:
         return self.step_seconds * self.steps / self.every
 
     def __str__(self) -> str:
-        """One line: how many steps, how long, and for a sample of the steps why, and what would be cheaper."""
+        """The plan in one line: steps, duration, and, for a sample of the steps, the reason and cheaper settings."""
         if not self.steps:
             return f"explain {self.name}: already done"
         text = f"explain {self.name}: {self.steps:,} steps, about {duration(self.seconds)}"
@@ -89,8 +89,7 @@ def plan_explaining(
 ) -> Plan:
     """Measure the cost of a step, and choose the stride; the arguments are those of `explain`.
 
-    If the same was explained before, even in part, the stride is the one it began with: samples of two strides are
-    never mixed.
+    If the same was explained before, even in part, its stride is continued: samples of two strides are never mixed.
 
     Raises:
         ArgumentError: `seconds` is not above 0.
@@ -137,7 +136,7 @@ def plan_explaining(
 def declared_stride(
     recording: Recording, policy: Policy, method: str, references: int | None, parameters: Mapping[str, Any]
 ) -> int:
-    """The stride of an experiment, which is the same on every machine: by what method and network declare.
+    """The stride of an experiment, from what method and network declare, so that it is the same on every machine.
 
     The attributions take about a minute on a common machine; see `declared_seconds`.
     """

@@ -1,4 +1,4 @@
-"""Reading recorded steps in batches: a part of a long episode, or several short episodes together."""
+"""Reads recorded steps in batches: a part of a long episode, or several short episodes together."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class StepBlock:
     """Steps of one episode to explain.
 
     Attributes:
-        number: of the episode.
+        number: the number of the episode.
         t: int32 `[row]`, the steps of the episode.
-        columns: their observations, actions and scores, `[row, ...]`, and what else the policy needs. With a window the
+        columns: their observations, actions and scores, `[row, ...]`, and other inputs of the policy. With a window the
             observations are `[row, lag, ...]`, the recurrent state is the one before the window, and `before` is the
             number of lags before the episode's first step.
         read: how many steps were read, explained or not.
@@ -54,11 +54,11 @@ def batches(
 
     Args:
         recording: the recording.
-        numbers: of the episodes.
-        names: of the needed columns.
-        every: one step in so many, evenly over all episodes.
-        rows: after which a batch is full.
-        most: rows per block of an episode.
+        numbers: the numbers of the episodes.
+        names: the names of the needed columns.
+        every: the stride, evenly over all episodes.
+        rows: the number of rows after which a batch is full.
+        most: the most rows per block of an episode.
         lags: the length of a window; 0 for single observations.
     """
     batch: list[StepBlock] = []
@@ -173,7 +173,7 @@ def recorded_inputs(policy: Policy, columns: Mapping[str, np.ndarray]) -> torch.
 
 
 def check_one(recording: Recording, policy: Policy) -> None:
-    """Compare scores if nothing is left to explain: the attributions may be of another policy.
+    """Compare scores of one step if nothing is left to explain, because the attributions may be of another policy.
 
     Raises:
         MismatchError: they differ.
@@ -190,9 +190,9 @@ def check_same_policy(policy: Policy, block: dict[str, np.ndarray], recording: R
     """Compare scores, not hashes: a model in memory and the file that it was saved to are the same policy.
 
     Args:
-        policy: to explain.
+        policy: the policy to explain.
         block: columns `[step, ...]` of the recording, as `needed_columns` names them.
-        recording: whose columns they are.
+        recording: the recording of these columns.
 
     Raises:
         MismatchError: they differ.

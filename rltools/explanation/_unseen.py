@@ -1,4 +1,4 @@
-"""Features whose gradient is 0 although the target value depends on them: rounded, compared or looked up."""
+"""Finds features with gradient 0 on which the target value depends, because they are rounded, compared or looked up."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rltools.recording import AttributionSpec, Recording
 from rltools.targets import Target, make_target_function
 
 MAX_TESTED = 200
-"""Most features, or regions of an image, that are tested."""
+"""The most features, or regions of an image, that are tested."""
 ROWS, FEWER_ROWS = (16, 16), (8, 4)
-"""How many rows are tested, with values of how many visited states; fewer for large observations."""
+"""How many rows are tested, and with how many visited states; fewer for large observations."""
 LARGE = 1024
 ROUNDING = 256
-"""Changes of a target value below so many units in the last place do not count."""
+"""Changes of a target value below this many units in the last place do not count."""
 
 
 def unseen_entries(
@@ -37,13 +37,13 @@ def unseen_entries(
     that a feature which the network ignores, or which never varies, is not among them.
 
     Args:
-        recording: from which the visited states are drawn.
+        recording: the recording that visited states are drawn from.
         policy: the explained policy.
-        method: that computed the values.
+        method: the method that computed the values.
         target: the explained scalars.
-        spec: of the attribution.
+        spec: the spec of the attribution.
         x: the explained rows, `[row, *feature]`.
-        context: of the rows.
+        context: the context of the rows.
         values: `[row, target, *feature]`, the attributions.
 
     Returns:
@@ -63,7 +63,7 @@ def unseen_entries(
     rows = x[chosen]
     f = make_target_function(policy, target, context.rows(chosen))
     visited = policy.encode(draw_visited(recording, others, seed=0))
-    # A method may return 0 for other reasons, as the variance of a constant gradient is.
+    # A method may return 0 for other reasons; the variance of a constant gradient is 0, for instance.
     gradients = f.gradients(rows).reshape(f.outputs, len(rows), size)
     zero &= (gradients == 0).all(1).numpy(force=True)
     unseen: list[int] = []

@@ -1,4 +1,4 @@
-"""Attributions of many rows, in chunks that fit into memory."""
+"""Computes attributions of many rows, in chunks that fit into memory."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from rltools.targets import MOST_COPIES, PolicyTargetFunction, Target, make_targ
 from rltools.targets.draws import BLOCKS
 
 MOST_BYTES = 1 << 26
-"""Of float inputs that go through the network together, for large observations."""
+"""The most bytes of inputs that go through the network together, for large observations."""
 MOST_OUTPUT_BYTES = 1 << 22
 """Of a head's outputs that are computed together, for very many actions; each step to a target is as large."""
 MOST_VALUE_BYTES = 1 << 24
 """Of attributions that a method returns together, for very many targets."""
 SMALLER_BATCHES = 3
-"""How often a chunk is tried again with a quarter of its rows, where the memory of a GPU is too small."""
+"""How often a chunk is tried again with a quarter of its rows, if the memory of a GPU is too small."""
 MOST_PASSES = 10**9
-"""Through the network for one row: with the smallest network a quarter of an hour."""
+"""The most passes through the network for one row: a quarter of an hour with the smallest network."""
 FEW = 16
 """Rows, copies included, whose chunks and threads would take longer to choose than to explain."""
 LOOKING_INSIDE = frozenset({"network", "convolution"})
@@ -41,8 +41,8 @@ class Explained:
     Attributes:
         columns: one row each.
         failed: rows that are NaN because the method failed.
-        without: `[row, block, target, *feature]`, the values without each block of draws; None where nothing was drawn,
-            or where they are not wanted.
+        without: `[row, block, target, *feature]`, the values without each block of draws; None if nothing was drawn, or
+            if they are not wanted.
     """
 
     columns: dict[str, np.ndarray]
@@ -64,25 +64,26 @@ def explained_rows(
     advance: Callable[[float], None] | None = None,
     leave_one_out: bool = True,
 ) -> Explained:
-    """Attributions of rows `x [row, *feature]`, in chunks.
+    """Compute attributions of rows `x [row, *feature]`, in chunks.
 
-    Where the context has the forward pass of the decision at these rows, gradients are taken from that.
+    If the context has the forward pass that made the decision at these rows, gradients reuse it.
 
     Args:
-        policy: that is explained.
-        method: that explains it.
+        policy: the explained policy.
+        method: the attribution method.
         target: the explained scalars.
         x: encoded observations.
-        context: of the rows.
-        references: `[reference, *feature]`, where the method needs them.
-        parameters: of the method.
+        context: the context of the rows.
+        references: `[reference, *feature]`, if the method needs them.
+        parameters: the parameters of the method.
         max_batch: see `explain`.
         threads: see `explain`.
         advance: called with how many rows were completed since the last call, also with parts of one.
         leave_one_out: whether `Explained.without`, which only recordings keep, is computed.
 
     Returns:
-        NaN where a method failed, and counted; NaN without being counted where a target value does not exist.
+        The attributions; NaN, and counted as failed, if the method failed; NaN, but not counted, if a target value does
+        not exist.
     """
     count = 0 if references is None else len(references)
     cost = check_passes(policy, method, count, parameters)
@@ -122,7 +123,7 @@ def explained_now(
 
 
 def _replace_by_nan(values: np.ndarray, undefined: np.ndarray | None) -> int:
-    """Make the values of a row and target NaN where one of them is not finite, or the target value does not exist.
+    """Make the values of a row and target NaN if one of them is not finite, or the target value does not exist.
 
     Returns:
         How many rows have values that are not finite though the target value exists.
@@ -183,7 +184,7 @@ def _chunks(
 
 
 class _Progress:
-    """How many of the rows that a method works on are still to be done."""
+    """Counts the rows that a method has not finished yet."""
 
     def __init__(self, rows: int, advance: Callable[[float], None]) -> None:
         self.rows, self._left, self._advance = rows, float(rows), advance
@@ -204,7 +205,7 @@ class _Progress:
 
 
 def _counting(method: Method, cost: Cost, progress: _Progress | None) -> Callable[[int], None] | None:
-    """From passes through the network to progress, by the passes that the method declares for a row."""
+    """A function from passes through the network to progress, by the passes that the method declares per row."""
     if progress is None or method.needs & LOOKING_INSIDE or cost.passes == 0:
         return None
     return lambda passes: progress.done(passes / cost.passes)
@@ -218,7 +219,7 @@ def most_copies(policy: Policy, max_batch: int | None) -> int:
 
 
 def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> Cost:
-    """What a row costs; refuse what no computer finishes, before anything is computed.
+    """The cost of a row; refuses what no computer can finish, before anything is computed.
 
     Raises:
         TooCostlyError: a single row takes more than `MOST_PASSES` through the network.
@@ -227,7 +228,7 @@ def check_passes(policy: Policy, method: Method, references: int, parameters: Ma
     cost = method.cost_of_row(features.shape, features.dims, references, settings)
     if cost.passes > MOST_PASSES:
         if method.largest is not None and method.count_parts(features.shape, features.dims, settings) > method.largest:
-            return cost  # the method itself says how many parts it takes
+            return cost  # the method declares how many parts it takes
         raise TooCostlyError(
             f"{method.name} would take {cost.passes:.3g} passes through the network for a single step, and at most "
             f"{MOST_PASSES:.0e} are made; give smaller numbers, fewer references, or groups of features"

@@ -1,4 +1,4 @@
-"""References: the states that features are compared with."""
+"""Chooses references: the observations that features are compared with."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _arrays(references: Any) -> Iterator[np.ndarray]:
 
 
 def as_array(states: Any) -> np.ndarray:
-    """States as an array, also from a tensor on another device or with a gradient."""
+    """Observations as an array, also from a tensor on another device or with a gradient."""
     return states.detach().cpu().numpy() if isinstance(states, Tensor) else np.asarray(states)
 
 
@@ -99,7 +99,7 @@ def _check_finite(policy: Policy, references: Tensor) -> None:
 
 
 def visited_references(recording: Recording, policy: Policy, references: References, seed: int, folder: Path) -> Tensor:
-    """The references of one attribution: those in its folder, else those that were passed, else visited states.
+    """The references of one attribution: from its folder, else the ones that were passed, else visited states.
 
     They are written once; an existing file is never replaced, so that resuming never mixes references.
 

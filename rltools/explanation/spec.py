@@ -1,4 +1,4 @@
-"""The binding of an `AttributionSpec` to a policy: all it takes to compute it."""
+"""Binds an `AttributionSpec` to a policy, with everything needed to compute it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from rltools.targets import Target, fitting_target, target_labels
 
 @dataclass(frozen=True)
 class BoundSpec:
-    """An attribution spec bound to a policy: all it takes to compute it.
+    """An attribution spec bound to a policy, with everything needed to compute it.
 
     Attributes:
-        spec: as it is written beside the attributions.
+        spec: the spec as it is written beside the attributions.
         key: the name of its folder in the recording.
         policy: the explained policy, in the units and with the window of the spec.
         method: the method itself.
@@ -54,7 +54,7 @@ def bind(
     seed: int,
     parameters: Mapping[str, Any],
 ) -> BoundSpec:
-    """Resolve the arguments of `explain` into a spec, with all it takes to compute it.
+    """Resolve the arguments of `explain` into a bound spec.
 
     Raises:
         UnknownNameError: there is no such method.
@@ -90,7 +90,7 @@ def check_folder(recording: Recording, key: str, spec: AttributionSpec) -> None:
     """Check that the folder of a spec, if it exists, holds the attributions of this spec.
 
     Raises:
-        CorruptError: it holds others, because folders were renamed or mixed up.
+        CorruptError: it holds other attributions, because folders were renamed or mixed up.
     """
     path = spec_path(recording.directory, key)
     if not path.is_file():
@@ -98,7 +98,7 @@ def check_folder(recording: Recording, key: str, spec: AttributionSpec) -> None:
     stored = recording.spec(key)
     if not stored.specifies_same(spec):
         raise CorruptError(
-            f"{path.parent} holds {request_text(stored)}, and its name is that of {request_text(spec)}; give the "
+            f"{path.parent} holds {request_text(stored)}, but its name belongs to {request_text(spec)}; give the "
             f"folder its own name back, or delete it and explain again"
         )
 
@@ -113,7 +113,7 @@ def with_groups(method: Method, settings: dict[str, Any], features: Features) ->
     of a summary, which are each choice, and each region and channel of an image.
 
     Raises:
-        ArgumentError: groups that are neither, or a feature that is in two.
+        ArgumentError: the groups are neither, or a feature is in two groups.
         UnknownNameError: no feature has this name.
     """
     groups = settings.get("groups")

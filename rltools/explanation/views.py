@@ -1,4 +1,4 @@
-"""What of a policy is explained: a window of observations, the network's own units, compiled heads."""
+"""Defines views of a policy to explain: a window of observations, the network's own units, compiled heads."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Window(PolicyView):
 
     Args:
         policy: a recurrent policy.
-        lags: how many observations the window has.
+        lags: the number of observations in the window.
 
     Raises:
-        ArgumentError: the policy is not recurrent, or there are fewer than one observation.
+        ArgumentError: the policy is not recurrent, or `lags` is below 1.
     """
 
     module = None
@@ -46,7 +46,7 @@ class Window(PolicyView):
         self.lags, self.features = lags, policy.features.windowed(lags)
 
     def around(self, policy: Policy) -> Window:
-        """The same window of another policy."""
+        """The same window around another policy."""
         return Window(policy, self.lags)
 
     def encode(self, observations: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""The recordings of a training run: a folder for each number of training steps."""
+"""Finds and claims the recordings of a training run, one folder per number of training steps."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def checkpoint_path(directory: Path, step: int) -> Path:
 def open_checkpoints(directory: str | Path) -> dict[int, Recording]:
     """Open the recordings that `AttributionCallback` wrote to a folder, by training steps, in order.
 
-    Those without attributions, because training was stopped meanwhile, are left out.
+    Recordings without attributions, because training was stopped while they were made, are left out.
 
     Args:
-        directory: as it was given to the callback.
+        directory: the folder that was passed to the callback.
 
     Raises:
         RecordingError: the folder has no recording of a training run.
@@ -47,7 +47,7 @@ def open_checkpoints(directory: str | Path) -> dict[int, Recording]:
     explained = {step: recording for step, recording in opened.items() if recording.specs}
     if not explained:
         raise RecordingError(
-            f"no recording of a training in {directory}: there is no explained step-000000000 or the like; "
+            f"no recording of a training run in {directory}: there is no explained step-000000000 or the like; "
             f"AttributionCallback(..., directory=...) makes them"
         )
     return explained
@@ -63,7 +63,7 @@ class FolderClaim:
     """Claims a folder for a training run from its start to its end.
 
     A callback does not learn that its training ended with an exception. The claim of such a run gives way to the next
-    run that wants the folder; that of a run that still goes on does not.
+    run that wants the folder; the claim of a run that is still going on does not.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -26,7 +26,7 @@ class Unlogged(Exception):  # noqa: N818 - names what could not be logged, and i
     """Some values could not be logged, and why.
 
     Attributes:
-        kinds: what failed with which type of error; unlike the messages, these do not contain steps or times.
+        kinds: the operations that failed, and the types of their errors; unlike the messages, without steps or times.
     """
 
     def __init__(self, failures: Mapping[str, str]) -> None:
@@ -37,9 +37,9 @@ class Unlogged(Exception):  # noqa: N818 - names what could not be logged, and i
 def log_checkpoint(logger: Logger, recording: Recording, summary: Summary, step: int) -> None:
     """Log shares, mean return and the importance figure, after some number of training steps.
 
-    They go to the outputs of the training's logger immediately, without what the training has collected and not yet
-    written. Tables of text get the mean return only, TensorBoard also gets the figure, and so does an active run of
-    Weights & Biases. An output that fails does not affect the others.
+    They go to the outputs of the training's logger immediately, without flushing what the training has collected.
+    Tables of text get the mean return only, TensorBoard also gets the figure, and so does an active run of Weights &
+    Biases. An output that fails does not affect the others.
 
     Raises:
         Unlogged: outputs that failed, with their causes.
@@ -112,7 +112,7 @@ def _wandb_image(figure: matplotlib.figure.Figure) -> Any:
 
 
 LONGEST = 200
-"""Bytes of a feature's name in a metric at most: MLflow stores a metric as a file, whose name may have 250."""
+"""The most bytes of a feature's name in a metric: MLflow stores a metric as a file, whose name may have 250."""
 RESERVED = ("mean_return", "importance")
 """Metrics that are logged besides the features."""
 

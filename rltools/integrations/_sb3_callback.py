@@ -56,7 +56,7 @@ class AttributionSkippedWarning(UserWarning):
 
 
 class AttributionCallback(BaseCallback):
-    """Records what the agent attends to while it learns, and logs it: as scalars, and as a figure to TensorBoard.
+    """Records what the agent attends to while it learns, and logs scalars, and a figure for TensorBoard.
 
     Before the first step, and then every `every` steps, episodes of the current model are recorded in separate
     environments, explained and logged through the model's own logger: `attribution/<feature>`, the share of each
@@ -66,22 +66,23 @@ class AttributionCallback(BaseCallback):
     parameters, random streams and statistics of observations are the same to the last bit.
 
     Args:
-        eval_env: an id, a specification or a function that makes one environment, as for `rltools.record`.
+        eval_env: an id, a specification or a function that makes an environment; see `rltools.record`.
         every: training steps between two recordings, counted over all environments as SB3 counts them.
-        episodes: how many are recorded each time, always with the same seeds.
+        episodes: how many episodes are recorded each time, always with the same seeds.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
         references: how many visited observations features are compared with, by methods that compare; None is 8.
-        seed: of the first episode.
-        max_steps: as for `rltools.record`.
-        directory: where `step-000010000` and so on are written, for `rltools.integrations.open_checkpoints`; None keeps
+        seed: the seed of the first episode.
+        max_steps: see `rltools.record`.
+        directory: the folder for `step-000010000` and so on, for `rltools.integrations.open_checkpoints`; None keeps
             the recordings in temporary folders as long as they are in use.
         overwrite: delete the recordings in `directory` of later steps than the training is at; they are from another
             training run.
         verbose: 1 prints the first finding of each recording.
 
     Attributes:
-        recordings: by training steps, in order; the plot `training` takes them.
+        recordings: the recordings by training steps, in order; pass them to `rltools.plots.training`.
 
     Raises:
         ArgumentError: numbers below 1, a seed below 0 or a vector environment; when training starts, a method or a
@@ -133,7 +134,7 @@ class AttributionCallback(BaseCallback):
             raise ArgumentError(f"seed is {seed}; it must be at least 0")
         if isinstance(eval_env, VecEnv):
             raise ArgumentError(
-                f"eval_env is a {type(eval_env).__name__}; each episode gets its own environment: give an id, a "
+                f"eval_env is a {type(eval_env).__name__}; each episode gets its own environment: pass an id, a "
                 f"specification, or a function that makes one gymnasium.Env"
             )
         self._env, self._every, self._episodes, self._seed = eval_env, every, episodes, seed
@@ -160,7 +161,7 @@ class AttributionCallback(BaseCallback):
                 self._explained_episodes(None, episodes=1, max_steps=min(_TRIAL_STEPS, self._max_steps or _TRIAL_STEPS))
             except _REFUSED:
                 raise
-            except Exception as error:  # of the machine, or of other code: it may work later
+            except Exception as error:  # the fault of the machine, or of other code: it may work later
                 self._warn(_cause(error))
         self._tried = self.model
 
@@ -168,7 +169,7 @@ class AttributionCallback(BaseCallback):
         if self._claim is not None:
             self._claim.begin(self.model, self.locals)
         self._last = self.num_timesteps
-        if any(step > self.num_timesteps for step in self._recordings):  # those of an earlier training run
+        if any(step > self.num_timesteps for step in self._recordings):  # the recordings of an earlier training run
             self._recordings = {}
         if self._directory is not None and not self._recordings:
             self._recordings = self._resumed(self._directory)
@@ -194,7 +195,7 @@ class AttributionCallback(BaseCallback):
 
         Raises:
             ConflictError: there are later steps than this run has reached, or the first one is of another model.
-            RecordingError: those are to be overwritten, and cannot be deleted.
+            RecordingError: recordings to overwrite cannot be deleted.
         """
         folders = checkpoint_folders(directory)
         # Only before the first step: later the model may be trained on after it was recorded, at the same count.

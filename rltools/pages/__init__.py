@@ -1,6 +1,6 @@
-"""Everything that is HTML: reports of runs and experiments, replays, cards for notebooks, pages as one file.
+"""HTML: reports of runs and experiments, replays, cards for notebooks, and pages as a single file.
 
-No page loads anything or computes a statistic: `report/` shows what `summary` found, `replay/` carries the numbers of
+Pages load nothing and compute no statistics: `report/` shows what `summary` found, `replay/` carries the numbers of
 its episodes as JSON, which the ES modules in `replay/page/` draw. Read `report/_run.py` first. May import `plots` and
 the rooms that it imports.
 """

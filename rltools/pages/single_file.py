@@ -1,6 +1,6 @@
-"""A page and its replays as one file, rewritten by the tags of the page.
+"""Puts a page and its replays into one file, by rewriting the tags of the page.
 
-A page marks with `data-single-file="omit"` what makes sense only beside the other files of its folder.
+Pages mark elements that make sense only beside the other files of the folder with `data-single-file="omit"`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rltools.errors import ArgumentError
 LIMIT = 18_000_000
 """Bytes: most mail carries 25 MB, and files grow by a third on the way."""
 _SOURCE = re.compile(r"'none'|data:|blob:|'sha256-[A-Za-z0-9+/=]+'")
-"""All that a content security policy of this package allows besides other files of the folder."""
+"""The sources that content security policies of this package allow, besides other files of the folder."""
 _VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 """Elements without an end tag."""
 
@@ -26,20 +26,20 @@ def export_report(folder: str | Path, path: str | Path | None = None, *, limit: 
     """Write the page of a run or of an experiment, with its images and replays in it, as one file to send.
 
     Links to other files become plain text. Nothing outside the folder is read, and nothing in the new file is loaded
-    from anywhere; its content security policy allows what those of its parts do.
+    from anywhere; its content security policy allows what the policies of its parts allow.
 
     Args:
-        folder: of a run or of an experiment, with an `index.html`.
-        path: of the file; by default `report.html` in the folder.
-        limit: of the size in bytes, unless the page alone is larger; replays that do not fit are left out, and the page
-            says so in their place.
+        folder: the folder of a run or of an experiment, with an `index.html`.
+        path: the path of the file; by default `report.html` in the folder.
+        limit: the largest size in bytes, unless the page alone is larger; replays that do not fit are replaced by a
+            note.
 
     Returns:
         The path.
 
     Raises:
         ArgumentError: there is no page in the folder.
-        RecordingError: the folder cannot be read, or the file not written.
+        RecordingError: the folder cannot be read, or the file cannot be written.
 
     Example:
         >>> import rltools
@@ -100,11 +100,11 @@ class _Rewriter(HTMLParser):
 
 
 class _SingleFile(_Rewriter):
-    """A page without links to its folder, and with the pages of its frames inside.
+    """Rewrites a page without links to its folder, and with the pages of its iframes inside.
 
     Args:
-        folder: of the page.
-        room: bytes that frames may take.
+        folder: the folder of the page.
+        room: how many bytes the iframes may take.
     """
 
     def __init__(self, folder: Path, room: int) -> None:
@@ -114,12 +114,12 @@ class _SingleFile(_Rewriter):
         self._policy_index: int | None = None
         """Position in `parts` of the content security policy."""
         self._omitted: list[str] = []
-        """The open tags within what is left out, the outermost first."""
+        """The open tags within an omitted element, the outermost first."""
         self._links: list[bool] = []
-        """Of each open link, whether it stays one."""
+        """Whether each open link is kept."""
 
     def text(self) -> str:
-        """The page, with one policy that allows what the page and its frames do."""
+        """The page, with one content security policy for the page and its iframes."""
         if self._policy_index is not None:
             content = html.escape(joined(self._policies), quote=False)
             self.parts[self._policy_index] = f'<meta http-equiv="Content-Security-Policy" content="{content}">'
@@ -155,15 +155,15 @@ class _SingleFile(_Rewriter):
             super().handle_endtag(tag)
 
     def _write_frame(self, address: str, title: str) -> None:
-        """The frame with its page inside; what is written for its end tag closes it, or an empty frame in a note."""
+        """Write an iframe with its page inside, or a note; the end tag is written when it is read."""
         text = _page_in(self._folder, unquote(address))
         if text is None:
-            self._write_note("This replay is not there any more.")
+            self._write_note("This replay no longer exists.")
             return
         inside = text.replace("&", "&amp;").replace("'", "&#39;")
         size = len(inside.encode())
         if size > self._room:
-            self._write_note(f"Left out of this file, because it has {size / 1e6:.0f} MB.")
+            self._write_note(f"Left out of this file because of its size, {size / 1e6:.0f} MB.")
             return
         self._room -= size
         self._policies.append(_policy_of(text))
@@ -198,7 +198,7 @@ def _policy_of(page: str) -> str:
 
 
 def joined(policies: list[str]) -> str:
-    """One content security policy that allows what each of several does, but for files beside the page.
+    """One content security policy that allows what several policies allow, except files beside the page.
 
     Pages within a page are bound by its policy too.
 
@@ -218,7 +218,7 @@ def joined(policies: list[str]) -> str:
 
 
 def _page_in(folder: Path, address: str) -> str | None:
-    """The text of a page in a folder; None where there is none, or where the address leads out of the folder."""
+    """The text of a page in a folder; None if there is no such page, or the address leads out of the folder."""
     path = (folder / address).resolve()
     if not path.is_relative_to(folder.resolve()) or path.suffix != ".html" or not path.is_file():
         return None

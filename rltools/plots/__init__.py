@@ -115,7 +115,7 @@ class ReportPlot:
     """A plot that a report shows.
 
     Attributes:
-        name: of the plot.
+        name: the name of the plot.
         chapter: heading under which it stands.
         caption: how to read it.
         draw: draws it into a new figure.
@@ -131,9 +131,9 @@ def report_plots(recording: Recording, main: Summary, summaries: Sequence[Summar
     """The plots that fit a recording, by what each of them declares; the first one stands beside the headline.
 
     Args:
-        recording: with at least one attribution.
+        recording: a recording with at least one attribution.
         main: summary of the attribution that leads the report.
-        summaries: of all attributions of every episode, the main one first.
+        summaries: the summaries of all attributions of every episode, the main one first.
 
     Example:
         >>> import rltools

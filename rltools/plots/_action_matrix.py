@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 TOP = 10
 _MAX_LINES = 3
-"""Of the label of a column."""
+"""The most lines of a column's label."""
 _CHARACTER_INCHES = 0.07
 """Width of a character of small text."""
 

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from rltools.summary import Agreement, Ranking, Summary
 
 MIN_METHODS = 3
-"""A report compares no fewer; of two methods a sentence says the only number."""
+"""The fewest methods that a report compares; for two methods a sentence gives the only number."""
 _CELL_INCHES = 0.95
-"""Width of a cell, so that an interval fits."""
+"""The width of a cell in inches, so that an interval fits."""
 _CONTROL_GAP = 0.15
-"""Between methods and controls, in cells."""
+"""The gap between methods and controls, in cells."""
 
 
 def _same_target(report: ReportData) -> list[Summary]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TOP = 10
 MAX_DOTS = 2000
-"""Dots per feature."""
+"""The most dots per feature."""
 _BINS = 120
 
 

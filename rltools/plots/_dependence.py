@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ACTION = -1
 """Stands for the action taken where a feature's position is expected."""
 _MIN_TICK_GAP = 0.1
-"""Between ticks, as a fraction of the axis."""
+"""The smallest distance between ticks, as a fraction of the axis."""
 
 
 def _is_one_hot(report: ReportData) -> bool:

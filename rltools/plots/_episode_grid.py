@@ -36,7 +36,7 @@ TOP = 4
 MAX_EPISODES = 12
 _MOST_COLUMNS = 4
 _GAP = 0.16
-"""Inches between columns."""
+"""The gap between columns, in inches."""
 _ENDINGS = {"terminated": "x", "truncated": "|", "limit": "|", "fault": "$!$"}
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MAX_IMAGES = 5
 FEATURES_BELOW = 3
-"""Features below a frame."""
+"""The most features below a frame."""
 _DATA = 1.5 * DATA_INCHES
 _FADED = 0.3
 """Contrast of the observation where attributions are 0."""

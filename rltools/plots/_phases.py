@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from rltools.summary import Event, Phases
 
 TOP = 4
-"""More lines are hard to tell apart."""
+"""The most lines, because more are hard to tell apart."""
 MIN_EPISODES = 3
-"""A report averages no fewer over the course of an episode."""
+"""The fewest episodes that a report averages over."""
 _HEIGHT = 3.8
 _BAND_LIMIT = 2.5
 """Bands are cut off at this multiple of the largest mean."""

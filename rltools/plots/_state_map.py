@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ARROW_CELLS, MAGNITUDE_CELLS = 12, 30
 MIN_STEPS = 3
-"""Of a cell with an arrow."""
+"""The fewest steps of a cell with an arrow."""
 _ARROW_INCHES = 0.38
 """Length of the longest arrow."""
 SHOW_CHOICES = ("arrows", "magnitude")

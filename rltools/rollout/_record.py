@@ -1,4 +1,4 @@
-"""Record episodes: step environments with a policy, and write every step."""
+"""Records episodes: steps environments with a policy, and writes every step."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from rltools.rollout.render import draw_episodes
 from rltools.rollout.settings import check_settings, header_of, header_path, settle
 
 STEP_LIMIT = 10_000
-"""The step limit of environments that declare none."""
+"""The step limit of environments that declare no limit."""
 FAULTS_IN_A_ROW = 3
-"""After so many faults in a row recording stops."""
+"""Recording stops after this many faults in a row."""
 
 
 class OutsideSpaceWarning(UserWarning):
@@ -67,27 +67,27 @@ def record(
         env: an id, an `EnvSpec`, an environment or a function that makes one; None is the agent's own. A single
             environment is copied by its specification, with the current statistics of its `NormalizeObservation`,
             frozen; they are recorded too.
-        episodes: how many.
-        seed: of the first episode; the seeds of the others are derived from it, so that recordings from different
-            seeds share no episode, and agents recorded from the same seed have the same ones.
-        num_envs: episodes that run side by side.
+        episodes: how many episodes to record.
+        seed: the seed of the first episode; the seeds of the others are derived from it, so that recordings from
+            different seeds share no episode, and agents recorded from the same seed have the same ones.
+        num_envs: how many episodes run side by side.
         directory: the folder of the recording; None is a temporary folder that lives as long as the recording.
-        frames: whether to record frames, or the numbers of the episodes to record them for; also for episodes that were
-            recorded without.
+        frames: whether to record frames, or the numbers of the episodes to record them for; episodes that were recorded
+            without frames get them, too.
         deterministic: take the policy's best action; False samples from its distribution, with a generator per episode.
         max_steps: ends an episode that does not end by itself; None is the environment's own limit, or 10,000.
         overwrite: delete an earlier recording in `directory`, whatever its settings, and record anew.
-        threads: for torch, meanwhile; None is 1, and torch's own number for images if a pass through the network is
-            large.
+        threads: torch's threads during the call; None is 1, and torch's own number for images if a pass through the
+            network is large.
         progress: show a progress bar.
-        bounds: "any" if the environment is meant to have other bounds than those that the policy was trained with.
+        bounds: "any" accepts bounds that differ from those that the policy was trained with.
 
     Returns:
         The recording.
 
     Raises:
-        ArgumentError: a number below 1 or far beyond what can be recorded, a seed below 0, no environment to step, or
-            an argument of the wrong type.
+        ArgumentError: a number is below 1 or far too large, the seed is below 0, there is no environment, or an
+            argument has the wrong type.
         MismatchError: the environment's spaces or their bounds are not those of the policy.
         SimulationError: the environment cannot be made, has statistics of observations that start from zero, or
             carries something from episode to episode that is lost when it is made anew.
@@ -169,7 +169,7 @@ def _unframed(recording: Recording, framed: Collection[int]) -> list[int]:
 
 @contextmanager
 def _with_recording(recording: Recording) -> Iterator[None]:
-    """Attach the recording to a fault: what was recorded until then is kept."""
+    """Attach the recording to a fault, because the steps before it are recorded."""
     try:
         yield
     except FaultError as error:
@@ -206,7 +206,7 @@ def _environment(policy: Policy, env: Environment | None) -> Environment:
     if own is not None:
         return own
     if policy.source.environment is None:
-        reasons = "; ".join(policy.source.notes) or "nothing says which it was trained in"
+        reasons = "; ".join(policy.source.notes) or "its training environment is unknown"
         raise ArgumentError(
             f"{policy.source.name} has no environment to act in; name one: {argument('env')} ({reasons})"
         )
@@ -248,7 +248,7 @@ def _drain(
     if out_of_space:
         warnings.warn(
             f"{out_of_space} observations were outside the space that the policy was trained with; they are "
-            f"recorded as they were",
+            f"recorded unchanged",
             OutsideSpaceWarning,
             stacklevel=3,
         )
@@ -259,8 +259,8 @@ def _drain(
         stopped = " Three in a row: stopped." if in_a_row == FAULTS_IN_A_ROW else ""
         raise FaultError(
             f"{ended} of {len(missing)} episodes ended by a fault; the first, episode {first.number} (seed "
-            f"{first.seed}): {first.fault}.{stopped} {len(recording)} episodes are kept in {recording.directory}, "
-            f"those with a fault up to there and marked"
+            f"{first.seed}): {first.fault}.{stopped} {len(recording)} episodes are saved in {recording.directory}, "
+            f"those with a fault up to that step and marked"
         )
 
 

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _end_with_parent() -> None:
-    """End when the parent process does, however it ends: its end closes the pipe that is the standard input here."""
+    """End with the parent process, however it ends: its end closes the pipe that is this process's standard input."""
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return
     pipe = os.dup(0)

@@ -1,4 +1,4 @@
-"""The bookkeeping of episodes that run side by side: their slots, buffers and files."""
+"""Keeps track of episodes that run side by side: their slots, buffers and files."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class RunningEpisode:
     """An episode that has not ended.
 
     Attributes:
-        number: of the episode.
-        seed: that its environment was reset with.
+        number: the number of the episode.
+        seed: the seed that its environment was reset with.
         env: its environment.
-        writer: of its files.
+        writer: the writer of its files.
         has_frames: whether a frame is rendered before each step.
         slot: its row in the buffers.
-        rng: for sampled actions.
-        frames_per_second: of its frames.
+        rng: the generator for sampled actions.
+        frames_per_second: the rate of its frames.
         first_round: the round of its first step.
-        steps: taken so far.
-        flushed: how many of them the writer has.
-        total_reward: of the steps so far.
+        steps: how many steps were taken so far.
+        flushed: how many of these the writer has.
+        total_reward: the total reward of the steps so far.
         terminated: whether its last step terminated it.
         truncated: whether its last step truncated it.
         out_of_space: how many flushed observations were outside their space.
-        frames: of the steps that are not flushed.
-        step: the environment's method, looked up once.
+        frames: the frames of the steps that are not flushed.
+        step: the environment's method `step`, looked up once.
     """
 
     number: int
@@ -74,11 +74,11 @@ class RunningEpisode:
         self.step = self.env.step
 
     def outcome(self, ended: str, fault: str) -> Outcome:
-        """Its outcome, now that it has ended."""
+        """The outcome, once the episode has ended."""
         return Outcome(self.number, self.seed, self.steps, self.total_reward, ended, fault, self.out_of_space)
 
     def close(self) -> None:
-        """Close its environment; after a fault that often fails too, when the episode has been written."""
+        """Close its environment; a failure is ignored, because the episode has been written."""
         with suppress(Exception):
             self.env.close()
 
@@ -89,10 +89,10 @@ class RunningEpisodes:
     Steps are stored in buffers `[round % block, slot, ...]`: a round writes one row of each, whatever episodes run.
 
     Attributes:
-        episodes: in the order of their slots.
-        slots: of the episodes; a slice if no slot between them is free.
-        observations: the current one of each slot.
-        extras: what else the policy needs per slot, by column: `mask`, bool `[slot, action]`; `state`, `[slot, state]`.
+        episodes: the episodes in the order of their slots.
+        slots: the slots of the episodes; a slice if no slot between them is free.
+        observations: the current observation of each slot.
+        extras: other inputs of the policy per slot, by column: `mask`, bool `[slot, action]`; `state`, `[slot, state]`.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class RunningEpisodes:
             env = self._open_env(has_frames)
             if any(env is other.env for other in self.episodes):
                 raise SimulationError(
-                    f"the same environment was returned twice ({env}), and each episode needs one of its own; pass a "
+                    f"the same environment was returned twice ({env}), and each episode needs its own; pass a "
                     f"function that makes a new one at every call"
                 )
             rate = frames_per_second(env)
@@ -149,7 +149,7 @@ class RunningEpisodes:
             self.extras["mask"][episode.slot] = allowed_actions(episode.env, info, self._policy)
 
     def store_decision(self, actions: np.ndarray, scores: np.ndarray, state: np.ndarray | None) -> None:
-        """Store what each episode's next step is taken with, and its action, scores and next recurrent state."""
+        """Store the inputs of each episode's next step, and its action, scores and next recurrent state."""
         row, slots = self._round % self._block, self.slots
         self.observations.store(self._buffers, row, slots)
         for name, values in self.extras.items():
@@ -179,7 +179,7 @@ class RunningEpisodes:
         Episodes that end in the same round are written in parallel, because a disk takes them no slower than one.
 
         Args:
-            endings: by slot, how the episode ended, and its fault.
+            endings: how the episode in each slot ended, and its fault.
             observed: whether an observation followed the last action.
         """
 
@@ -207,7 +207,7 @@ class RunningEpisodes:
         return outcomes
 
     def close(self) -> None:
-        """Close the environments of episodes that have not ended, and leave nothing behind of their files."""
+        """Close the environments of episodes that have not ended, and remove their unfinished files."""
         for episode in self.episodes:
             episode.close()
             episode.writer.abandon()

@@ -1,4 +1,4 @@
-"""Whether a freshly made environment behaves like the one that was passed.
+"""Checks whether a freshly made environment behaves like the one that was passed.
 
 A user's wrappers can carry hidden state from episode to episode: a running mean under another name, a curriculum. It is
 detected by its effects: from the same seed and with the same actions, the environment that was passed and a second one
@@ -30,11 +30,11 @@ Env = gymnasium.Env[Any, Any]
 SEED = 1_234_567
 STEPS = 8
 WARM_UP_STEPS = 200
-"""Steps, over as many episodes as it takes, after which nothing must have changed."""
+"""How many steps, over as many episodes as needed, must leave the environment unchanged."""
 WARM_UP_SECONDS = 2.0
-"""Time after which these steps end early: a slow simulator must not be kept busy by a check."""
+"""Seconds after which these steps end early, so that the check of a slow simulator stays short."""
 LEARNING = 3
-"""State that learns changes at least so many times less between two looks than since the beginning; noise does not."""
+"""State that learns changes at least this many times less between two looks than since the start; noise does not."""
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """Tolerances: simulators carry contacts over, which moves the last digits; statistics from zero move the first."""
 
@@ -55,7 +55,7 @@ class _OnlyOneError(Exception):
 
 @dataclass(frozen=True)
 class _Look:
-    """Observations from the start of an episode, each as one vector, and the actions between them."""
+    """The first observations of an episode, each as one vector, and the actions between them."""
 
     observations: list[np.ndarray]
     actions: list[Any]
@@ -68,9 +68,9 @@ def check_same(environment: Environment, copy_env: Env, policy: Policy) -> tuple
     reset and stepped a few times, with its statistics restored afterwards.
 
     Args:
-        environment: as it was passed.
-        copy_env: an environment that was made like it; it is reset and stepped.
-        policy: that acts in it; for a masked one only allowed actions are tried.
+        environment: the environment as it was passed.
+        copy_env: a freshly made environment; it is reset and stepped.
+        policy: the policy that acts in it; only allowed actions are tried.
 
     Raises:
         SimulationError: a wrapper carries state from episode to episode, which a freshly made environment lacks.
@@ -124,8 +124,8 @@ def _compare_live(live: Env, first: Env, policy: Policy) -> tuple[str, ...]:
             culprit = _culprit(original, first)
     raise SimulationError(
         f"a second {live} returns other observations from the same seed than the one that was passed: {culprit} has "
-        f"changed since it was made, and that is lost in an environment that is made anew for each episode; pass a "
-        f"function that makes it as it was in training, with what it has learned, and that learns no more"
+        f"changed since it was made, and a fresh environment for each episode lacks that change; pass a "
+        f"function that makes it as it was in training, with its learned state frozen"
     )
 
 
@@ -154,15 +154,15 @@ def _compare_after_episodes(environment: Environment, first: Env, policy: Policy
         )
     raise SimulationError(
         f"{culprit} learns from episode to episode: after one episode it returns other observations from the same "
-        f"seed, and the policy would act on those from before it has learned anything; pass the environment of the "
-        f"training, as it is after training, or a function that makes it with what it has learned, and that learns "
-        f"no more; for a running mean and variance that is gymnasium's NormalizeObservation with frozen statistics: "
+        f"seed, and the policy would act on observations of an untrained wrapper; pass the environment of the "
+        f"training, as it is after training, or a function that makes it with its learned state "
+        f"frozen; for a running mean and variance use gymnasium's NormalizeObservation with frozen statistics: "
         f"rltools.FrozenStatistics(NormalizeObservation(env), mean=..., var=...)"
     )
 
 
 def _both(first: Env, second: Env, policy: Policy) -> _Look | str:
-    """The look of two environments made alike; a caveat if theirs differ; "" if one raises, as recording will."""
+    """The look at two environments made alike; a caveat if they differ; "" if one raises, as recording will."""
     try:
         looks = _look(first, policy)
         again = _look(second, policy, looks.actions)

@@ -1,4 +1,4 @@
-"""The stepping loop: single environments side by side, one call of the policy per round."""
+"""Runs the stepping loop: single environments side by side, one call of the policy per round."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def run_episodes(
 
     Args:
         policy: the policy that acts.
-        numbers: of the episodes, in the order in which they begin.
+        numbers: the numbers of the episodes, in the order in which they begin.
         open_env: makes an environment, with frames or without.
         open_writer: returns an episode's writer, and whether it has frames.
         seed_of: returns an episode's seed.
         num_envs: the most episodes that run side by side.
         deterministic: whether to take the policy's best action, and not sample from its distribution.
-        max_steps: after how many steps an episode is ended.
+        max_steps: the number of steps after which an episode is ended.
     """
     waiting = iter(numbers)
     with closing(RunningEpisodes(policy, open_env, open_writer, seed_of, num_envs)) as running:

@@ -1,4 +1,4 @@
-"""One decision of the policy for all running episodes, each independent of the others to the last bit."""
+"""Makes one decision of the policy for all running episodes, each independent of the others to the last bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rltools.policies.base import ActResult, Context, Policy
 from rltools.rollout.observations import CurrentObservations
 
 BLOCK = 16
-"""Rows per forward pass for vector observations, always exactly so many, because BLAS rounds by batch size."""
+"""The exact number of rows per forward pass for vector observations, because BLAS rounds by batch size."""
 
 
 def padded_rows(policy: Policy, rows: int) -> int:
@@ -88,8 +88,8 @@ def allowed_actions(env: gymnasium.Env[Any, Any], info: dict[str, Any], policy: 
     if "action_mask" in info:
         return checked_mask(info["action_mask"], policy, "info['action_mask']")
     raise SimulationError(
-        "the policy chooses among allowed actions only, and the environment does not say which are: it needs a method "
-        "action_masks(), or an info['action_mask']"
+        "the policy chooses among allowed actions only, and the environment does not say which these are: add a method "
+        "action_masks(), or info['action_mask']"
     )
 
 
@@ -101,7 +101,7 @@ def checked_mask(mask: Any, policy: Policy, name: str) -> np.ndarray:
     Args:
         mask: booleans, or zeros and ones.
         policy: the policy whose actions are masked.
-        name: of the mask, for errors.
+        name: the name of the mask, for errors.
 
     Raises:
         SimulationError: other values, another number of them, or a choice without an allowed value.
@@ -140,7 +140,7 @@ def checked_masks(masks: Any, policy: Policy, rows: int, name: str) -> np.ndarra
     """The action masks of a vector environment, bool `[row, k]`.
 
     Raises:
-        SimulationError: there is not one mask per row, or see `checked_mask`.
+        SimulationError: there is not one mask per row, or a mask is invalid; see `checked_mask`.
     """
     if not hasattr(masks, "__len__") or len(masks) != rows:
         raise SimulationError(

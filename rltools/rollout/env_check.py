@@ -1,4 +1,4 @@
-"""The check of an environment before the first episode: whether it is the one that the policy was trained in."""
+"""Checks before the first episode whether an environment is the one that the policy was trained in."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from rltools.rollout._sameness import check_same
 
 @dataclass(frozen=True)
 class Examined:
-    """What is recorded about an environment.
+    """The description of an environment for the recording.
 
     Attributes:
         layers: the environment and its wrappers; see `layers_of`.
-        notes: caveats.
+        notes: caveats about it.
     """
 
     layers: tuple[Layer, ...]
@@ -45,9 +45,9 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
     """Make an environment once, and compare it with the policy's spaces and with a second one.
 
     Args:
-        policy: that will act in it.
-        environment: as it was passed.
-        bounds: "any" if other bounds than those of the training are intended.
+        policy: the policy that will act in it.
+        environment: the environment as it was passed.
+        bounds: "any" accepts bounds that differ from those of the training.
 
     Raises:
         ArgumentError: it is not an environment, and makes none.
@@ -103,7 +103,7 @@ Layer = dict[str, Any]
 # They are in every environment of `gymnasium.make`, and change nothing.
 _OMITTED = ("OrderEnforcing", "PassiveEnvChecker")
 MAX_ELEMENTS = 256
-"""Elements of an array argument; larger ones are recorded by their shape."""
+"""The most elements of an array argument that are recorded; of larger arrays only the shape is."""
 
 
 def layers_of(env: gymnasium.Env[Any, Any]) -> tuple[Layer, ...]:

@@ -63,7 +63,7 @@ def checked_step(result: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
 
 
 OLD_INTERFACE = (
-    "if this is the interface of gym before 0.26, return what gymnasium.Env documents, or give a function that makes "
+    "if this is the interface of gym before 0.26, return what gymnasium.Env documents, or pass a function that makes "
     'it through shimmy: gymnasium.make("GymV21Environment-v0", env=env)'
 )
 
@@ -86,7 +86,7 @@ def as_reward(reward: Any) -> float:
     if values.size == 1 and values.dtype.kind in "biuf":
         return float(values.reshape(-1)[0])
     shape = f" of shape {list(values.shape)}" if values.ndim and values.dtype.kind in "biufc" else ""
-    several = "; give a wrapper that makes one number of several objectives"
+    several = "; add a wrapper that combines several objectives into one number"
     next_step = several if shape and values.size > 1 else "; make the environment return a float"
     text = " ".join(repr(reward).split())
     text = text if len(text) <= 80 else f"{text[:77]}..."
@@ -115,7 +115,7 @@ def as_flag(value: Any, name: str) -> bool:
 
 
 def error_text(error: Exception) -> str:
-    """The message of an error in an environment, with its type unless it is one of ours."""
+    """The message of an error in an environment, with its type unless it is an rltools error."""
     if isinstance(error, SimulationError):
         return str(error)
     if isinstance(error, TypeError) and "unexpected keyword argument" in str(error) and "reset" in str(error):

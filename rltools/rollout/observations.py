@@ -1,4 +1,4 @@
-"""The current observations of running episodes, one array per leaf."""
+"""Keeps the current observations of running episodes, one array per leaf."""
 
 from __future__ import annotations
 

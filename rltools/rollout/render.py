@@ -1,4 +1,4 @@
-"""Frames: images of the environment before each recorded action.
+"""Renders frames: images of the environment before each recorded action.
 
 Frames are added to a recording in one way, `add_frames`: a freshly made environment is stepped through the recorded
 actions in a child process, because a renderer without a display can end its whole process. An environment that only a
@@ -34,7 +34,7 @@ BLOCK = 32
 
 
 class NoFramesWarning(UserWarning):
-    """An environment cannot be rendered; its replays show everything else."""
+    """An environment cannot be rendered; replays show everything else."""
 
 
 def add_frames(
@@ -49,9 +49,9 @@ def add_frames(
 
     Args:
         recording: the recording.
-        numbers: of the episodes; those that have frames are left alone.
-        env: as it was passed to `record`; None is the recorded specification.
-        modules: to import for environments that they register.
+        numbers: the numbers of the episodes; those that have frames are left alone.
+        env: the environment as it was passed to `record`; None is the recorded specification.
+        modules: modules to import because they register environments.
         progress: show a progress bar.
     """
     existing = set(numbered(recording.directory / "frames"))
@@ -75,7 +75,7 @@ def draw_episodes(
 
     Raises:
         SimulationError: the environment cannot be made, stepped or rendered, or the child process ended.
-        FaultError: an episode took another course than the recorded one, so that its frames would be wrong.
+        FaultError: an episode diverged from the recorded one, so that its frames would be wrong.
     """
     steps = sum(recording.outcome(number).steps for number in numbers)
     if not steps:
@@ -104,13 +104,13 @@ def draw_episode(recording: Recording, number: int, env: Environment, advance: C
 
     Args:
         recording: the recording.
-        number: of the episode.
+        number: the number of the episode.
         env: what makes the environment.
         advance: called with the number of steps rendered since the last call.
 
     Raises:
         SimulationError: the environment cannot be made, stepped or rendered.
-        FaultError: the episode took another course than the recorded one, so that its frames would be wrong.
+        FaultError: the episode diverged from the recorded one, so that its frames would be wrong.
     """
     episode = recording.episode(number)
     if len(episode) == 0:
@@ -138,7 +138,7 @@ def _blocks(episode: Episode, env: gymnasium.Env[Any, Any]) -> Iterator[np.ndarr
         if not _is_recorded(observation, episode, t):
             raise _other_course(episode)
         frames[t % BLOCK] = _attempt(t, lambda: draw(env))
-        if t < last or episode.outcome.ended != "fault":  # a last step that failed would fail again
+        if t < last or episode.outcome.ended != "fault":  # a last step that failed fails again
             observation, reward, *flags, _ = _attempt(t, lambda action=action: env.step(action))
             terminated, truncated = map(as_flag, flags, ("terminated", "truncated"))
             now = (as_reward(reward), terminated, truncated)
@@ -173,9 +173,9 @@ def _is_recorded(observation: Any, episode: Episode, t: int) -> bool:
 
 def _other_course(episode: Episode) -> FaultError:
     return FaultError(
-        f"episode {episode.outcome.number} went another way when it was stepped again with seed "
-        f"{episode.outcome.seed}: the environment is not reproducible from its seed, so frames can only be kept while "
-        f"recording ({argument('frames', True)} from the start)"
+        f"episode {episode.outcome.number} diverged when it was stepped again with seed "
+        f"{episode.outcome.seed}: the environment is not reproducible from its seed, so frames must be recorded with "
+        f"the episode ({argument('frames', True)} from the start)"
     )
 
 
@@ -185,7 +185,7 @@ def _close(env: gymnasium.Env[Any, Any]) -> None:
 
 
 MAX_WIDTH = 400
-"""Pixels; wider frames are scaled down."""
+"""The largest width in pixels; wider frames are scaled down."""
 
 
 def draw(env: gymnasium.Env[Any, Any]) -> bytes:

@@ -16,7 +16,7 @@ FAILED = "rltools could not draw: "
 UNKNOWN = 3
 """The exit code if the child process cannot make the environment from its specification."""
 OTHER_COURSE = 4
-"""The exit code if an episode took another course than the recorded one."""
+"""The exit code if an episode diverged from the recorded one."""
 MAX_MESSAGE = 300
 
 
@@ -24,9 +24,9 @@ def draw_in_child(folder: Path, numbers: Sequence[int], modules: Sequence[str], 
     """Render episodes of a recording in a child process, which makes the environment from its specification.
 
     Args:
-        folder: of the recording.
-        numbers: of the episodes.
-        modules: to import there for environments that they register.
+        folder: the folder of the recording.
+        numbers: the numbers of the episodes.
+        modules: modules to import because they register environments.
         advance: called with the number of steps rendered since the last call.
 
     Returns:
@@ -34,7 +34,7 @@ def draw_in_child(folder: Path, numbers: Sequence[int], modules: Sequence[str], 
 
     Raises:
         SimulationError: the environment could not be rendered, or the process ended; with its last message.
-        FaultError: an episode took another course than the recorded one.
+        FaultError: an episode diverged from the recorded one.
     """
     last = ""
     with subprocess.Popen(

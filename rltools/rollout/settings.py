@@ -1,4 +1,4 @@
-"""The header of a new recording, and whether a folder already holds one with other settings."""
+"""Makes the header of a new recording, and checks that its folder holds no other settings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def header_of(
 
 
 def _texts(policy: Policy) -> tuple[str, ...]:
-    """The caveat about texts, which are not encoded."""
+    """The caveat about texts in observations, which are not encoded."""
     names = [leaf.name or "the observation" for leaf in policy.features.leaves if leaf.kind == "text"]
     return (f"text is recorded and not explained: {', '.join(names)}",) if names else ()
 
@@ -137,12 +137,12 @@ def check_settings(folder: Path, header: Header) -> None:
     ignored = ("versions", "notes", "library", "branches", "seeds", "layers")
     differing = [
         f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(existing, name))} there and "
-        f"{_short(getattr(header, name))} asked for"
+        f"{_short(getattr(header, name))} requested"
         for name in vars(header)
         if name not in ignored and _comparable(existing, name) != _comparable(header, name)
     ]
     if existing.layers and not differing and _statistics(existing) != _statistics(header):
-        differing = [f"statistics of observations {_statistics(existing)} there and {_statistics(header)} asked for"]
+        differing = [f"statistics of observations {_statistics(existing)} there and {_statistics(header)} requested"]
     if differing:
         raise ConflictError(
             f"{folder} holds a recording of {existing.policy} in "

@@ -1,4 +1,4 @@
-"""Numbers per feature with intervals, and what they say: findings and caveats as data, with one wording each.
+"""Numbers per feature with intervals, and findings and caveats as data, each with one wording.
 
 `summarize` goes through a recording once (`_sums.py`), makes statistics of the sums (`_estimates.py`) and puts them
 into a `Summary`. `_find*.py` make findings and caveats of summaries; `_wording*.py` and `caveats.py` put them into

@@ -1,4 +1,4 @@
-"""The mean attribution of each feature to each action."""
+"""Computes the mean attribution of each feature, by action."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ class ActionMeans:
     """Mean signed attributions, a column for each action.
 
     Attributes:
-        columns: discrete actions that were taken, or the labels of the targets where actions are not one discrete
-            choice.
-        steps: in each column.
+        columns: discrete actions that were taken, or the labels of the targets if actions are not one discrete choice.
+        steps: the number of steps in each column.
         mean: `[column, feature]`.
         per_action: whether columns are actions taken.
         left_out: how many actions were taken less often than those in the columns.
@@ -37,7 +36,7 @@ class ActionMeans:
 
     @property
     def uncertain(self) -> np.ndarray:
-        """Bool `[column, feature]`: where the interval holds 0, or there is none."""
+        """Bool `[column, feature]`: whether the interval contains 0, or there is no interval."""
         unsure: np.ndarray = ~((self.mean.low > 0) | (self.mean.high < 0))
         return unsure
 
@@ -46,10 +45,10 @@ def action_means(summary: SummaryData, *, label: int = 0, standardized: bool = F
     """Mean signed attributions at the steps of each action, in the actions' order.
 
     Args:
-        summary: of a recording.
-        label: position of the label, where columns are actions taken.
-        standardized: multiply with the std of the feature; only where the summary has such means.
-        most: columns at most: the actions taken most often, or the first labels.
+        summary: the summary of a recording.
+        label: position of the label, if columns are actions taken.
+        standardized: multiply by the std of the feature; only if the summary has such means.
+        most: the largest number of columns: the actions taken most often, or the first labels.
     """
     if not summary.by_action:
         mean, labels = _mean(summary.overall, standardized), summary.labels[:most] if summary.n else ()

@@ -1,4 +1,4 @@
-"""How well several methods, or several agents, agree in how they rank features."""
+"""Measures how well methods, or agents, agree on the ranking of features."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Ranking:
 
     Attributes:
         agent: the label of its recording.
-        method: of the attribution.
-        settings: parameters in which it differs from others of the same method, as text; "" where there are none.
-        unit: of the attribution.
-        features: that are ranked.
-        ranks: of the features in each episode, by magnitude.
+        method: the method of the attribution.
+        settings: parameters in which it differs from others of the same method, as text; "" if there are none.
+        unit: the unit of the attribution.
+        features: the ranked features.
+        ranks: the ranks of the features in each episode, by magnitude.
         key: the folder name of the attribution.
     """
 
@@ -44,7 +44,7 @@ class Ranking:
 
     @property
     def control(self) -> bool:
-        """Whether the method knows nothing of the agent."""
+        """Whether the method is a control, which knows nothing about the agent."""
         return is_control(self.unit)
 
 
@@ -53,11 +53,11 @@ class Agreement:
     """Rankings, controls last, and how well each pair of them agrees.
 
     Attributes:
-        rankings: of each agent and method.
-        target: as text.
+        rankings: the rankings of each agent and method.
+        target: the target as text.
         correlation: `[ranking, ranking]`, the mean over episodes of Spearman's rank correlation, with its interval;
-            NaN where nothing can be compared.
-        episodes: in the recording with the fewest.
+            NaN if nothing can be compared.
+        episodes: the number of episodes in the recording with the fewest.
     """
 
     rankings: tuple[Ranking, ...]
@@ -80,10 +80,10 @@ def agreement(
     Two methods are compared episode by episode; two agents by every episode of one with every episode of the other.
 
     Args:
-        recordings: by their label.
-        methods: None for all that were recorded of the target; for several agents the default one of the first agent.
-        target: as text; None for the one that most methods explained.
-        level: of the intervals, over episodes and draws.
+        recordings: the recordings by their labels.
+        methods: None for all methods recorded for the target; for several agents the first agent's default method.
+        target: the target as text; None for the one that most methods explained.
+        level: the level of the intervals, over episodes and draws.
 
     Raises:
         RecordingError: no attribution fits.
@@ -110,7 +110,7 @@ def agreement(
 
 
 def _most_explained(recording: Recording) -> str:
-    """The target that most methods explained; of several that of the default attribution."""
+    """The target that most methods explained; among several, the target of the default attribution."""
     specs = [spec for spec in recording.specs.values() if not spec.window]
     counts = Counter(target for target, _ in {(spec.target, spec.method) for spec in specs})
     first = recording.spec(recording.find()).target

@@ -1,4 +1,4 @@
-"""Means of steps that fall into bins, with intervals over episodes."""
+"""Computes means of steps that fall into bins, with intervals over episodes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class BinSums:
     """The sums of each episode over each bin.
 
     Attributes:
-        counts: float `[episode, bin]`, the weight of the episode in the bin, 0 without such a step.
+        counts: float `[episode, bin]`, the weight of the episode in the bin, 0 if it has no step there.
         totals: float `[episode, bin, k]`, the averaged values times that weight.
-        without: float `[block, episode, bin, k]`, the same with each block of draws left out; None where none are.
+        without: float `[block, episode, bin, k]`, the same with each block of draws left out; None without draws.
     """
 
     counts: np.ndarray
@@ -35,9 +35,9 @@ def sums_of(
     Args:
         bins: int64 `[step]`, the bin of each step.
         episodes: int64 `[step]`, the episode of each step.
-        values: float `[step, k]`, which are averaged.
+        values: float `[step, k]`, the values to average.
         number: how many bins there are.
-        without: float `[block, step, k]`, the values with each block of draws left out; None where none are.
+        without: float `[block, step, k]`, the values with each block of draws left out; None without draws.
     """
     rows = int(episodes.max()) + 1 if len(episodes) else 0
     counts, totals = np.zeros((rows, number)), np.zeros((rows, number, values.shape[1]))
@@ -52,12 +52,12 @@ def sums_of(
 
 
 def binned_means(sums: BinSums, level: float, kind: Kind) -> Interval:
-    """The mean of each bin, `[bin, k]`, with an interval over the episodes that reach it; NaN where the bin is empty.
+    """The mean of each bin, `[bin, k]`, with an interval over the episodes that reach it; NaN for empty bins.
 
     Args:
-        sums: of each episode.
-        level: of the intervals.
-        kind: of the means: "positive" for magnitudes.
+        sums: the sums of each episode.
+        level: the level of the intervals.
+        kind: the kind of the means: "positive" for magnitudes.
     """
     reached = sums.counts > 0
     shape = sums.totals.shape[1:]

@@ -1,4 +1,4 @@
-"""The numbers of a summary, and which features they put first."""
+"""Defines the numbers of a summary, and ranks features by them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rltools.summary._estimates import Statistics
 from rltools.summary.caveats import Caveat
 
 DECISION = "decision"
-"""The target that is no score: how much of it a feature changes is no share of a whole."""
+"""The target that is not a score: the changes by each feature are not shares of a whole."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Ranked:
     Attributes:
         feature: its name.
         position: its position in `Summary.features`.
-        share: of the importance of all features, from 0 to 1; of the target `decision` how much it changes.
-        low: lower end of the interval; NaN with fewer than two episodes, or a few that all agree.
-        high: upper end; likewise.
+        share: its share of the importance of all features, from 0 to 1; for the target `decision` how much it changes.
+        low: lower end of the interval; NaN with fewer than two episodes, or with few that all agree.
+        high: upper end of the interval; NaN in the same cases.
         few: whether so few of the episodes carry it that the interval is rough.
-        changes: of the target `decision` with several choices or dimensions, the one that the feature changes most.
+        changes: for the target `decision`, the choice or dimension that the feature changes most, if there are several.
     """
 
     feature: str
@@ -52,12 +52,12 @@ class Returns:
 
 @dataclass(frozen=True)
 class Residuals:
-    """What a method leaves unexplained, relative to the std of the target value over the explained steps.
+    """The residuals of a method, relative to the std of the target value over the explained steps.
 
     Attributes:
-        largest: magnitude; infinite where the target value never changes and a residual is left.
-        over: at how many steps the values are less exact than the method promises; where it promises nothing, at how
-            many the residual is larger than 1 %.
+        largest: the largest magnitude; infinite if the target value never changes and a residual is left.
+        over: at how many steps the values are less exact than the method promises; if it promises nothing, at how many
+            the residual is larger than 1 %.
     """
 
     largest: float
@@ -66,7 +66,7 @@ class Residuals:
 
 @dataclass(frozen=True, eq=False)
 class SummaryData:
-    """Everything that a `Summary` holds, whose docstring describes each attribute."""
+    """The data of a `Summary`; its docstring describes each attribute."""
 
     key: str
     policy: str
@@ -108,7 +108,7 @@ class SummaryData:
     def top(self, k: int | None = None, *, action: str = "") -> tuple[Ranked, ...]:
         """The k features that matter most, over all targets together; all by default.
 
-        Ranked by the standardized share where the unit is "score per unit", else by the share.
+        Ranked by the standardized share if the unit is "score per unit", else by the share.
         """
         statistics = self.by_action[action] if action else self.overall
         importance, few = statistics.importance, statistics.few
@@ -123,9 +123,9 @@ def ranked_at(names: Sequence[str], shares: Interval, position: int) -> Ranked:
     """The feature at a position, with its share.
 
     Args:
-        names: of all features.
-        shares: `[feature]`, of each.
-        position: of the feature.
+        names: the names of all features.
+        shares: the share of each feature, `[feature]`.
+        position: the position of the feature.
     """
     value, low, high = (float(end[position]) for end in (shares.value, shares.low, shares.high))
     return Ranked(names[position], position, value, low, high)
@@ -134,8 +134,8 @@ def ranked_at(names: Sequence[str], shares: Interval, position: int) -> Ranked:
 def ranked_features(summary: SummaryData, action: str = "") -> tuple[Ranked, ...]:
     """All features, those that matter most first, as `Summary.top`.
 
-    What changes a decision is no share of a whole: of the target `decision` each feature has as its share how much it
-    changes the choice, or the dimension of the action, that it changes most.
+    For the target `decision`, a feature's share is how much it changes the choice, or the dimension of the action, that
+    it changes most; these are not shares of a whole.
     """
     if summary.target != DECISION:
         return summary.top(action=action)
@@ -149,9 +149,9 @@ def ranked_features(summary: SummaryData, action: str = "") -> tuple[Ranked, ...
 
 
 def leaders(summary: SummaryData, action: str = "") -> tuple[Ranked, ...]:
-    """The feature that matters most, and all that cannot be told apart from it; a single one whose lead is certain.
+    """The most important feature, and all that cannot be told apart from it; a single feature if its lead is certain.
 
-    A lead is certain where the interval of the difference from each other feature, in the same episodes and with the
+    A lead is certain if the interval of the difference from each other feature, in the same episodes and with the
     same references, is above 0. Features that do not matter are never among them; without steps there are none.
     """
     statistics = summary.by_action[action] if action else summary.overall
@@ -168,7 +168,7 @@ def leaders(summary: SummaryData, action: str = "") -> tuple[Ranked, ...]:
 
 
 def is_continuous(summary: SummaryData) -> bool:
-    """Whether a summary of the target `decision` is of continuous actions."""
+    """Whether a summary of the target `decision` has continuous actions."""
     return summary.labels[0].startswith(f"{DECISION}:")
 
 
@@ -177,7 +177,7 @@ def _most_changed(summary: SummaryData, position: int) -> int:
 
 
 def _changed(summary: SummaryData, label: int) -> str:
-    """The choice, or the dimension of the action, of a label; "" of the only one."""
+    """The choice, or the dimension of the action, of a label; "" if there is only one."""
     if len(summary.labels) == 1:
         return ""
     return summary.labels[label].removeprefix(f"{DECISION}:") if is_continuous(summary) else f"choice {label}"

@@ -1,4 +1,4 @@
-"""One step: the action that was decided on, and the attributions that pushed it."""
+"""Describes one step: the action taken, and the attributions that led to it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Decision:
     """One explained step.
 
     Attributes:
-        number: of its episode.
+        number: the number of its episode.
         step: its position in the episode, from 0.
         steps: how many the episode has.
-        action: name of the action taken; "" where actions are not one discrete choice.
-        runner_up: name of the allowed action with the next score; "" likewise, and where no other was allowed.
-        gap: score of the action minus that of the runner-up; NaN likewise.
+        action: name of the action taken; "" if actions are not one discrete choice.
+        runner_up: name of the allowed action with the next score; "" if there is none.
+        gap: score of the action minus the score of the runner-up; NaN if there is none.
         score: the target value.
-        residual: what the method leaves unexplained; None where it has no residual.
-        values: float `[group]`, what was observed; the mean over the elements of a region.
-        attributions: float `[group]`, of one label.
+        residual: what the method leaves unexplained; None if it has no residual.
+        values: float `[group]`, the observed values; the mean over the elements of a region.
+        attributions: float `[group]`, the attributions of one label.
     """
 
     number: int
@@ -48,12 +48,12 @@ class Decision:
 
     @property
     def baseline(self) -> float | None:
-        """The target value that the attributions start from, the mean over the references; None without a residual."""
+        """The mean target value of the references, from which the attributions start; None without a residual."""
         return None if self.residual is None else float(self.score - self.attributions.sum() - self.residual)
 
 
 def contrast_key(recording: Recording, method: str | None, target: str | None) -> str:
-    """The key of an attribution; by default of one that compares the chosen action with another, if there is any.
+    """The key of an attribution; by default one that compares the chosen action with another, if there is any.
 
     Raises:
         RecordingError: no attribution fits.
@@ -80,11 +80,11 @@ def decision_at(
     """One explained step, by default the one with the largest sum of attributions; None without steps.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
-        episode: its number; None for any, or for the first one where `step` is given.
+        episode: its number; None for any, or for the first one if `step` is given.
         step: its position in the episode.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How the attribution of a feature depends on its value, and on which other feature."""
+"""Measures how the attribution of a feature depends on its value, and on other features."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rltools.summary._points import Points
 
 BINS = 20
 IN_A_BIN = 25
-"""Steps in a bin, at least; with fewer steps there are fewer bins."""
+"""The fewest steps in a bin; with fewer steps there are fewer bins."""
 FEW_VALUES = 12
-"""Different values of a feature, at most, for a bin of each value."""
+"""The most different values of a feature for which each value gets a bin."""
 SEVERAL = 5
 
 
@@ -26,11 +26,11 @@ class Dependence:
     Attributes:
         centers: float `[bin]`, the mean value of the steps in each bin.
         mean: `[bin]`, their mean attribution.
-        few: whether each bin holds a single value, of a feature that takes few.
-        other: the position of the feature that the attribution depends on most besides; None where there is none.
+        few: whether each bin holds a single value, because the feature takes few values.
+        other: the position of the other feature that the attribution depends on most; None if there is none.
         correlation: magnitude of their rank correlation within a bin, from 0 to 1.
         by_action: the correlation ratio of the attribution's ranks within a bin with the action taken, from 0 to 1,
-            which for two actions is the magnitude of the correlation; 0 where actions are not one discrete choice.
+            which for two actions is the magnitude of the correlation; 0 if actions are not one discrete choice.
     """
 
     centers: np.ndarray
@@ -48,12 +48,12 @@ def value_dependence(points: Points, position: int, *, level: float = 0.95) -> D
 
     Bins hold about equally many steps. Other features are correlated with the attribution within a bin, where the
     feature's own value hardly changes; magnitudes of correlations are averaged over the bins, so that an influence
-    counts whose sign changes along the values.
+    counts even if its sign changes along the values.
 
     Args:
-        points: explained steps.
-        position: of the feature.
-        level: of the intervals, over episodes and draws.
+        points: the explained steps.
+        position: the position of the feature.
+        level: the level of the intervals, over episodes and draws.
     """
     values, attributions = points.values[:, position], points.attributions[:, [position]]
     bins, single_values = _bins_of(values)

@@ -1,4 +1,4 @@
-"""Statistics per feature, with intervals over episodes and over what was drawn for all of them."""
+"""Computes statistics per feature, with intervals over episodes and over the draw of references or noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rltools.summary._sums import Sums
 KINDS: dict[str, Kind] = {"mean": "signed", "mean_absolute": "positive", "share": "share", "pooled_share": "share"}
 """The kind of each statistic, which decides the scale of its interval."""
 FEWEST_CARRIERS = 5
-"""Episodes that must carry a feature for a usable variance; half of the episodes where there are fewer than ten."""
+"""How many episodes must carry a feature for a usable variance; half of the episodes if there are fewer than ten."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,20 @@ class Statistics:
     """Statistics of the attributions of some steps; every Interval is `[target, group]` unless stated.
 
     Attributes:
-        n: steps.
-        episodes: with at least one such step; intervals are over these.
-        mean: signed.
-        mean_absolute: of magnitudes.
-        share: mean magnitude divided by the sum of the mean magnitudes of all groups; NaN where all are 0.
+        n: the number of steps.
+        episodes: the number of episodes with such steps; intervals are over these.
+        mean: the mean signed attribution.
+        mean_absolute: the mean magnitude.
+        share: mean magnitude divided by the sum of the mean magnitudes of all groups; NaN if all are 0.
         pooled_share: `[group]`, the share over all targets together.
-        carriers: float `[group]`, the effective number of episodes that carry a feature: all of them where they carry
-            it alike, 1 where a single one does; NaN for a feature that never matters.
+        carriers: float `[group]`, the effective number of episodes that carry a feature: all of them if they carry it
+            equally, 1 if a single one does; NaN for a feature that never matters.
         drawn: each statistic by name, with its values without each episode and each block of draws.
-        standardized_mean: the mean times the std of the feature over the recorded observations; None where
-            the unit is not "score per unit".
-        standardized_mean_absolute: likewise.
-        standardized_share: likewise.
-        standardized_pooled_share: likewise.
+        standardized_mean: the mean times the std of the feature over the recorded observations; None unless the unit is
+            "score per unit".
+        standardized_mean_absolute: `mean_absolute` times that std, or None.
+        standardized_share: the share of `standardized_mean_absolute`, or None.
+        standardized_pooled_share: that share over all targets together, or None.
     """
 
     n: int
@@ -57,7 +57,7 @@ class Statistics:
 
     @property
     def draws(self) -> bool:
-        """Whether the intervals show what another draw of references, orders or noise would change."""
+        """Whether the intervals cover another draw of references, orders or noise."""
         return any(len(drawn.without) > 1 for drawn in self.drawn.values())
 
     @property
@@ -68,7 +68,7 @@ class Statistics:
 
     @property
     def importance(self) -> Interval:
-        """`[group]`, what features are ranked by: standardized where the unit is "score per unit"."""
+        """The share that features are ranked by, `[group]`: standardized if the unit is "score per unit"."""
         return self.pooled_share if self.standardized_pooled_share is None else self.standardized_pooled_share
 
     @property
@@ -81,10 +81,10 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
     """The statistics of the steps of one category, over the episodes that have such steps.
 
     Args:
-        sums: of a recording.
-        category: of its steps.
-        level: of the intervals.
-        unit: of the attribution; in "share" signed means are from 0 to 1.
+        sums: the sums of a recording.
+        category: the category of its steps.
+        level: the level of the intervals.
+        unit: the unit of the attribution; in "share" signed means are from 0 to 1.
     """
     used = sums.counts[:, category] > 0
     counts, totals = sums.counts[used, category].astype(np.float64), sums.totals[used, category]
@@ -112,13 +112,13 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
     for prefix in ("", "standardized_"):
         if f"{prefix}mean" in intervals and not is_share(unit):
             intervals[f"{prefix}mean"] = _of_one_sign(intervals[f"{prefix}mean"], intervals[f"{prefix}mean_absolute"])
-    # The last kind is that of magnitudes, standardized where there is a std.
+    # The last kind is magnitudes, standardized if there is a std.
     carriers = _carriers(totals[:, -1].sum(axis=1))
     return Statistics(int(counts.sum()), int(used.sum()), carriers=carriers, drawn=drawn, **intervals)
 
 
 def _of_one_sign(mean: Interval, magnitude: Interval) -> Interval:
-    """Where all values have one sign the mean is a magnitude with that sign, and has its interval."""
+    """If all values have one sign, the mean is a magnitude with that sign, and has its interval."""
     alike = (np.abs(mean.value) > 0) & (np.abs(mean.value) >= (1 - 1e-9) * magnitude.value)
     above, below = alike & (mean.value > 0), alike & (mean.value < 0)
     low = np.where(above, magnitude.low, np.where(below, -magnitude.high, mean.low))
@@ -148,7 +148,7 @@ def _statistics(mean: np.ndarray, absolute: np.ndarray) -> Named:
 
 
 def _carriers(magnitudes: np.ndarray) -> np.ndarray:
-    """How many of the episodes carry `magnitudes [episode, group]`, by Kish's effective number; `[group]`."""
+    """The effective number `[group]` of episodes, after Kish, that carry `magnitudes [episode, group]`."""
     squares = np.square(magnitudes).sum(axis=0)
     return _quotient(np.square(magnitudes.sum(axis=0)), squares, otherwise=np.nan)
 
@@ -177,11 +177,11 @@ def scores_of(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def estimate_alike(sums: Sums, category: int, level: float, unit: str, labels: Sequence[str]) -> Statistics:
-    """`estimate` with every score counting the same, however large its attributions are.
+    """`estimate` with equal weights for all scores, however large their attributions are.
 
     Targets of one score are pooled as they are. With several scores, say `centered:chosen & value`, the share over all
-    targets is the mean of the shares in each score; scores with attributions of 0 only are left out. The total
-    size of a score's attributions is taken as known when intervals are made.
+    targets is the mean of the shares in each score; scores with attributions of 0 only are left out. Intervals treat
+    the total size of a score's attributions as exact.
     """
     statistics = estimate(sums, category, level, unit)
     scores = scores_of(labels)

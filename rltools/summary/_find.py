@@ -1,4 +1,4 @@
-"""The findings of one summary."""
+"""Finds what one summary says."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rltools.summary.caveats import Caveat
 from rltools.summary.finding import NAMED, Doubt, Finding, number_of
 
 FEWEST_STEPS = 10
-"""Steps of an action for a finding about it."""
+"""The fewest steps of an action for a finding about it."""
 MOST_APART = 6
-"""Targets of one pass that are named one by one."""
+"""The most targets of one pass that are named individually."""
 
 
 def find(summary: SummaryData) -> tuple[Finding | Caveat, ...]:
-    """What matters most, what the agent reaches, and what to be careful about; the most important first."""
+    """Findings and caveats of a summary, the most important first."""
     if summary.n == 0:
         return (_finding(summary)("no_steps", total=summary.episodes),)
     if is_control(summary.unit):
@@ -36,14 +36,14 @@ def find(summary: SummaryData) -> tuple[Finding | Caveat, ...]:
 
 
 def find_decision(summary: SummaryData) -> tuple[Finding, ...]:
-    """What changes the decision most often, or moves it furthest; of a summary of the target `decision`."""
+    """Findings on what changes the decision most, from a summary of the target `decision`."""
     if summary.n == 0:
         return ()
     return _leading(summary, tuple(change for change in ranked_features(summary)[:NAMED] if change.share > 0))
 
 
 def _finding(summary: SummaryData) -> partial[Finding]:
-    """A finding of a summary, but for its kind and what it says."""
+    """A finding of a summary, without its kind and content."""
     return partial(
         Finding,
         method=summary.method,
@@ -61,7 +61,7 @@ def _lead(summary: SummaryData) -> tuple[Finding, ...]:
 
 
 def _leading(summary: SummaryData, ranked: tuple[Ranked, ...]) -> tuple[Finding, ...]:
-    """What comes first, and what comes next."""
+    """Findings on the first feature and on the next ones."""
     finding = _finding(summary)
     if not ranked:
         return (finding("nothing_matters"),)
@@ -93,7 +93,7 @@ def _control(summary: SummaryData) -> tuple[Finding, ...]:
 
 
 def _targets_apart(summary: SummaryData) -> Iterator[Finding]:
-    """What leads each of several targets, where shares over all of them are of different scores."""
+    """The leading features of each target, if several targets have different scores."""
     scores = tuple(dict.fromkeys(scores_of(summary.labels)))
     if len(scores) < 2 or len(summary.labels) > MOST_APART:
         return

@@ -1,4 +1,4 @@
-"""The caveats that hold for a summary, and those that hold for all summaries of a run together."""
+"""Finds the caveats of a summary, and of all summaries of a run together."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from rltools.summary.caveats import FEWEST_DIFFERENT, Caveat, CaveatKind
 from rltools.summary.episodes import Groups, feature_std
 
 FEW_EPISODES = (2, 3, 4)
-"""Counts of episodes with which intervals are wide and rough."""
+"""Numbers of episodes for which intervals are wide and rough."""
 DERIVATIVES = (
     *("gradient", "input_x_gradient", "integrated_gradients", "expected_gradients", "smooth_grad", "var_grad"),
     *("deep_lift", "guided_backprop"),
 )
-"""Methods that see only what a derivative passes through, where a file does not say what was tried."""
+"""Methods that see only what a derivative passes through; for files that do not record what was tested."""
 
 
 def caveats_of_sums(
     recording: Recording, key: str, sums: Sums, overall: Statistics, groups: Groups
 ) -> tuple[Caveat, ...]:
-    """What to know beside every number of a summary, before the summary itself is put together.
+    """The caveats for every number of a summary, before the summary is made.
 
     Args:
-        recording: where the sums are from.
+        recording: the recording of the sums.
         key: the folder name of an attribution in it.
-        sums: of that attribution.
+        sums: the sums of that attribution.
         overall: the statistics of all used steps.
         groups: the features of the summary, each with its elements.
     """
@@ -61,12 +61,12 @@ def caveats_of_sums(
 
 
 def _references(recording: Recording, key: str, sums: Sums, overall: Statistics, groups: Groups) -> Iterator[Caveat]:
-    """Whether intervals show what another draw of the references would change."""
+    """The caveats about references, and whether the intervals cover another draw of them."""
     spec = recording.spec(key)
     if "reference" not in spec.parameters or is_control(spec.unit) or overall.n == 0:
         return
     references = recording.attribution_of(key, episodes=[]).references
-    count = 0 if references is None else len(references)  # None for episodes that were seen live
+    count = 0 if references is None else len(references)  # None for episodes that were explained live
     if count == 1:
         yield Caveat("one_reference")
     elif sums.without is None and overall.episodes > 1:
@@ -78,7 +78,7 @@ def _references(recording: Recording, key: str, sums: Sums, overall: Statistics,
 
 
 def _rare(references: np.ndarray, overall: Statistics, groups: Groups) -> tuple[str, ...]:
-    """Features that matter and are nearly the same in all references, as a contact of a leg may be."""
+    """Features that matter and are the same in nearly all references, as the contact of a leg may be."""
     share = overall.pooled_share.value
     return tuple(
         name
@@ -90,9 +90,9 @@ def _rare(references: np.ndarray, overall: Statistics, groups: Groups) -> tuple[
 
 
 def unseen_features(recording: Recording, key: str, groups: Groups, overall: Statistics) -> tuple[str, ...]:
-    """The features, or regions, whose every attribution is 0 although other values of theirs change the score.
+    """The features, or regions, whose attributions are all 0 although other values of them change the score.
 
-    None in recordings for which that was not tried.
+    Empty for recordings in which that was not tested.
     """
     tried = set(recording.spec(key).unseen or ())
     zero = _zero(overall)
@@ -104,7 +104,7 @@ def unseen_features(recording: Recording, key: str, groups: Groups, overall: Sta
 
 
 def _unseen(recording: Recording, key: str, groups: Groups, overall: Statistics) -> Iterator[Caveat]:
-    """The caveat about what a derivative does not see, where there is one to make."""
+    """The caveat about features that a derivative does not see, if any."""
     spec = recording.spec(key)
     if names := unseen_features(recording, key, groups, overall):
         yield Caveat("unseen", names=names, method=spec.method)
@@ -119,17 +119,17 @@ def _unseen(recording: Recording, key: str, groups: Groups, overall: Statistics)
 
 
 def _zero(overall: Statistics) -> np.ndarray:
-    """Bool `[group]`: of some target every attribution is exactly 0."""
+    """Bool `[group]`: whether every attribution of some target is exactly 0."""
     zero: np.ndarray = (overall.mean_absolute.value == 0).any(axis=0)
     return zero
 
 
 def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData]]) -> list[Caveat]:
-    """What to know before trusting the numbers of a run: each caveat once, with the attributions that it is about.
+    """The caveats of a run, each once, with the attributions that it is about.
 
     Args:
-        recording: where the summaries are from.
-        summaries: of its attributions, each with its name on the page.
+        recording: the recording of the summaries.
+        summaries: the summaries of its attributions, each with its name on the page.
     """
     about: dict[Caveat, list[str]] = {Caveat("agent", text=note): [] for note in recording.header.notes}
     outcomes = {outcome.number: outcome for _, summary in summaries for outcome in summary.outcomes}
@@ -149,11 +149,11 @@ def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData
 
 
 def _of_summary(recording: Recording, summary: SummaryData) -> Iterator[Caveat]:
-    """The caveats of one summary on a page, which also has those that the findings state in other words."""
+    """The caveats of one summary on a page, including those that findings state in other words."""
     spec = recording.spec(summary.key)
     if spec.every > 1:
         yield Caveat("sample", n=spec.every, total=summary.n_steps)
-    # Of decisions it says that nothing changes them; and where no derivative sees a thing, no unit need be saturated.
+    # For decisions, zeros mean that nothing changes them; and unseen features need no saturated unit.
     if summary.all_zero > 0 and summary.target != DECISION and not summary.unseen:
         yield Caveat("saturated", share=summary.all_zero)
     if summary.residuals is not None and summary.residuals.over:

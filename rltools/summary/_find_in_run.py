@@ -1,4 +1,4 @@
-"""The findings of a run: what its summaries say together, and when, through what and how surely that is so."""
+"""Finds what the summaries of a run say together: which features matter, when, and how certain that is."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from rltools.summary._when import When, when
 from rltools.summary.finding import Finding, FindingKind, number_of
 
 TIMED = 3
-"""Features for which findings say when in an episode they matter."""
+"""The most features for which findings say when in an episode they matter."""
 
 
 def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:
-    """What a run says, the most important first; caveats are `run_caveats`.
+    """The findings of a run, the most important first; `run_caveats` has its caveats.
 
     The first finding heads a page. A finding of kind "lead_time" says when it holds; each "next" belongs to the finding
     before it.
 
     Args:
-        recording: where the summaries are from.
+        recording: the recording of the summaries.
         main: the summary that heads the findings.
-        summaries: of all attributions, windows too.
+        summaries: the summaries of all attributions, windows too.
     """
     findings = [finding for finding in find(main) if isinstance(finding, Finding)]
     if main.n == 0:
@@ -66,13 +66,14 @@ def _arrays(recording: Recording, main: SummaryData) -> Iterator[Finding]:
 
 
 def part_shares(recording: Recording, summary: SummaryData) -> tuple[Ranked, ...]:
-    """The share of each array of a Dict or Tuple observation, the largest first; nothing where there is only one array.
+    """The share of each array of a Dict or Tuple observation, the largest first; empty if there is only one array.
 
-    The sum of the shares of its features, with an interval of its own: those of features do not add up.
+    It is the sum of the shares of its features, with an interval of its own, because intervals of features do not add
+    up.
 
     Args:
-        recording: where the summary is from.
-        summary: of one of its attributions, of targets of one score: others have no common unit.
+        recording: the recording of the summary.
+        summary: the summary of one of its attributions, of targets of one score: others have no common unit.
     """
     parts = recording.features_of(summary.key).parts
     if len(parts) < 2 or len(set(scores_of(summary.labels))) > 1:
@@ -98,7 +99,7 @@ def part_shares(recording: Recording, summary: SummaryData) -> tuple[Ranked, ...
 
 
 def _memory(recording: Recording, summaries: Sequence[SummaryData]) -> Iterator[Finding]:
-    """What lies in the past, of attributions over a window of observations."""
+    """The share of past observations, for attributions over a window of observations."""
     for summary in summaries:
         window = recording.spec(summary.key).window
         if not window or not summary.n:
@@ -111,13 +112,13 @@ def _memory(recording: Recording, summaries: Sequence[SummaryData]) -> Iterator[
 
 
 def _decision(main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:
-    """What changes the decision, the best predictor of what is lost without a feature; the main findings may say it."""
+    """What changes the decision, the best predictor of the loss without a feature, unless the main findings say it."""
     decisions = (summary for summary in summaries if summary.target == DECISION and main.target != DECISION)
     return next((find_decision(summary) for summary in decisions), ())
 
 
 def _agreement(recording: Recording, main: SummaryData) -> Iterator[Finding]:
-    """How well other methods' orders of the features agree with that of the findings."""
+    """How well other methods' rankings of the features agree with the main one."""
     compared = agreement({"": recording}, None, main.target, level=main.level)
     methods = [ranking.method for ranking in compared.rankings]
     if main.method not in methods:

@@ -1,4 +1,4 @@
-"""The findings of an experiment: which features lead its runs, and how well methods, agents and seeds agree."""
+"""Finds which features lead the runs of an experiment, and how well methods, agents and seeds agree."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Run = tuple[str, int]
 
 
 def find_leads(labels: Mapping[Run, str], summaries: Mapping[Run, Sequence[SummaryData]]) -> tuple[Finding, ...]:
-    """Which feature leads each run by each method; of many runs only how often it does.
+    """Which feature leads each run by each method; for many runs only how often each feature leads.
 
-    What leads by a control says nothing of the agent, and is left out.
+    Controls say nothing about the agent, and are left out.
 
     Args:
-        labels: what each run is called.
-        summaries: of each run, one for each method and target.
+        labels: the name of each run.
+        summaries: the summaries of each run, one for each method and target.
     """
     leads = {run: [*_leads(of_run)] for run, of_run in summaries.items()}
     if len(summaries) > MOST_NAMED:
@@ -77,8 +77,8 @@ def _lead_counts(leads: Sequence[Finding]) -> Iterator[Finding]:
 def find_agreement(summaries: Mapping[Run, Sequence[SummaryData]]) -> tuple[Finding, ...]:
     """Rank agreement of all features, over pairs of summaries that differ in one thing only.
 
-    One finding for methods, targets, agents and seeds together; none where nothing can be compared. Controls are no
-    part of that: where there are some, further findings say how well each method agrees with them, and what that means.
+    One finding covers methods, targets, agents and seeds; there is none if nothing can be compared. Controls are left
+    out of it; further findings say how well each method agrees with them, and what that means.
     """
     correlations: dict[str, list[float]] = {}
     sizes = set()
@@ -98,7 +98,7 @@ def find_agreement(summaries: Mapping[Run, Sequence[SummaryData]]) -> tuple[Find
 
 
 def _control_agreement(every: Sequence[tuple[Run, SummaryData]]) -> Iterator[Finding]:
-    """How well each method agrees with each control, of the same run and target."""
+    """How well each method agrees with each control, for the same run and target."""
     correlations: dict[str, dict[str, list[float]]] = {}
     for (run, summary), (other_run, other) in product(every, every):
         if is_control(summary.unit) or not is_control(other.unit):
@@ -139,7 +139,7 @@ def _difference(first: tuple[object, ...], second: tuple[object, ...]) -> str:
 
 
 def _correlation(summary: SummaryData, other: SummaryData, *, paired: bool) -> float | None:
-    """The rank agreement of two summaries; None where the features differ or have no order."""
+    """The rank agreement of two summaries; None if their features differ or have no order."""
     if summary.features != other.features:
         return None
     ranks = (episode_ranks(each.magnitudes) for each in (summary, other))

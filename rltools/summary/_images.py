@@ -1,4 +1,4 @@
-"""Some steps of an episode as pictures: what was observed, or the frames that were drawn."""
+"""Shows some steps of an episode as images: the observed images, or the rendered frames."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Choosing = Literal["largest", "even"]
 
 @dataclass(frozen=True)
 class ImageSteps:
-    """Some steps of one episode.
+    """Some steps of one episode, as images.
 
     Attributes:
-        number: of the episode.
+        number: the number of the episode.
         steps: which of its steps, in order.
-        pictures: float `[y, x, 3]` from 0 to 1, one for each step; none where nothing was drawn.
-        maps: float `[shown, y, x]`, the attributions of each pixel over channels and lags; None where the pictures are
-            frames and not what the policy observed.
-        actions: what was done, in words; "" where it has no name.
-        scores: float `[shown]`, the explained scalar.
-        values: float `[shown, group]`, what was observed.
-        attributions: float `[shown, group]`.
-        note: what of the picture is seen where not all is.
+        pictures: float images `[y, x, 3]` from 0 to 1, one for each step; empty if there are neither images nor frames.
+        maps: float `[step, y, x]`, the attributions of each pixel over channels and lags; None if the images are frames
+            and not what the policy observed.
+        actions: the names of the actions taken; "" for actions without a name.
+        scores: float `[step]`, the explained scalar.
+        values: float `[step, group]`, the observed values.
+        attributions: float `[step, group]`.
+        note: what the images show if that is not everything.
     """
 
     number: int
@@ -60,20 +60,22 @@ def pictured(
     steps: Choosing | Sequence[int] = "largest",
     most: int = 6,
 ) -> ImageSteps | None:
-    """Steps of one episode as pictures; None where there are no explained steps.
+    """Steps of one episode as images; None without explained steps.
 
     Args:
-        recording: where from.
+        recording: the recording of the episode.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
-        scale: `[entry]`, what each entry's attribution is multiplied with; 1 by default.
-        episode: its number; by default the one of median return, of those with frames where only these are pictures.
-        steps: their places; or "largest", the one of largest attribution in each of so many stretches; or "even".
-        most: how many stretches or steps.
+        scale: `[element]`, a factor for the attribution of each element; None for 1.
+        episode: its number; by default the episode of median return, among those with frames if observations are no
+            images.
+        steps: positions of steps; or "largest" for the step of largest attribution in each of `most` stretches; or
+            "even".
+        most: the number of stretches or steps.
 
     Raises:
-        UnknownNameError: no such episode.
-        ArgumentError: no such step, or another word for which.
+        UnknownNameError: there is no such episode.
+        ArgumentError: there is no such step, or `steps` is another text.
     """
     part = next(iter(image_parts(recording.features_of(key))), None)
     number = _default_episode(recording, seen=part is not None) if episode is None else episode
@@ -115,7 +117,9 @@ def _default_episode(recording: Recording, *, seen: bool) -> int | None:
 
 def _chosen(every: EpisodeSteps, steps: Choosing | Sequence[int], most: int) -> np.ndarray:
     if isinstance(steps, str) and steps not in get_args(Choosing):
-        raise ArgumentError(f"steps={steps!r} is none of {', '.join(get_args(Choosing))}; or give a list of steps")
+        raise ArgumentError(
+            f"steps={steps!r} is none of {', '.join(get_args(Choosing))}, and no list of steps; give one of these"
+        )
     usable = np.flatnonzero(np.isfinite(every.attributions).all(axis=1))
     if not isinstance(steps, str):
         if wrong := [step for step in steps if not 0 <= step < len(every.scores)]:

@@ -1,4 +1,4 @@
-"""How much each moment matters to an agent that sees, or remembers, several."""
+"""Computes how much each time lag matters to an agent that sees, or remembers, several observations."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rltools.summary.episodes import Groups
 
 @dataclass(frozen=True)
 class Lags:
-    """The importance of features at each moment that an input holds.
+    """The importance of features at each time lag of an input.
 
     Attributes:
-        features: names without their moment.
-        units: of them.
-        lags: how many steps ago each moment was; the last one is 0.
-        share: `[feature, lag]`, of the importance of all; NaN where there is no such entry.
-        of_lag: `[lag]`, the share of all features of a moment together.
+        features: names without their lag.
+        units: the units of the features.
+        lags: how many steps ago each observation was made; the last one is 0.
+        share: `[feature, lag]`, the share of the total importance; NaN if there is no such element.
+        of_lag: `[lag]`, the share of all features of a lag together.
     """
 
     features: tuple[str, ...]
@@ -37,10 +37,10 @@ class Lags:
 
 
 def lagged_key(recording: Recording, method: str | None, target: str | None, window: int | None) -> str:
-    """The attribution asked for; by default one over the longest window, where a recurrent policy's was explained.
+    """The key of an attribution; by default one over the longest window of a recurrent policy, if there is any.
 
     Raises:
-        RecordingError: nothing that fits was explained.
+        RecordingError: no attribution fits.
     """
     check_recording(recording)
     if window is None:
@@ -51,12 +51,12 @@ def lagged_key(recording: Recording, method: str | None, target: str | None, win
 
 
 def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
-    """Shares of the mean magnitudes by feature and by moment, with intervals.
+    """Shares of the mean magnitudes by feature and by lag, with intervals.
 
     Args:
-        recording: where from.
+        recording: the recording of the episode.
         key: the folder name of an attribution in it.
-        level: of the intervals.
+        level: the level of the intervals.
 
     Raises:
         RecordingError: an episode is not explained yet.
@@ -84,7 +84,7 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
 
 
 def _places(features: Features, groups: Groups) -> list[tuple[str, int]]:
-    """Of each group the name without its moment, and how long ago it was; 0 where it is of all moments together."""
+    """The name of each group without its lag, and its lag; 0 for groups over all lags."""
     pairs = []
     for name, elements in groups:
         lag, *others = np.unique(features.lags[elements]).tolist()

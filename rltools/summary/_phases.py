@@ -1,4 +1,4 @@
-"""When in an episode features matter, over aligned episodes."""
+"""Averages attributions along aligned episodes, to show when features matter."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Phases:
     Attributes:
         positions: float `[bin]`: percent of the episode, or steps from the start, the end or the event.
         mean: `[bin, feature]`, over episodes with equal weights.
-        reached: int64 `[bin]`, how many episodes have such steps.
-        episodes: how many have explained steps and, where there is one, the event.
-        width: of a bin, in steps; in percent for normalized time.
+        reached: int64 `[bin]`, how many episodes have steps in the bin.
+        episodes: how many episodes have explained steps and, if there is an event, the event.
+        width: the width of a bin, in steps; in percent for normalized time.
     """
 
     positions: np.ndarray
@@ -53,17 +53,17 @@ def phase_means(
     """Attributions of some features along the episodes, averaged over episodes.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        positions: of the features.
+        positions: the positions of the features.
         label: position of the label whose attributions are taken.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
         signed: average signed attributions; otherwise magnitudes.
-        align: how episodes are aligned without an event: "time" stretches all to one length; "start"; or "end",
-            where the last step is -1.
+        align: how episodes are aligned without an event: "time" stretches all to one length; "start" counts from the
+            first step, and "end" makes the last step -1.
         event: aligns episodes at an event: a feature and a number, for the first step at which it is larger; or a
-            function from an episode to the step, None where there is none. Episodes without it are left out.
-        level: of the intervals, over episodes and draws.
+            function from an episode to the step or None. Episodes without the event are left out.
+        level: the level of the intervals, over episodes and draws.
 
     Raises:
         RecordingError: an episode is not explained yet.
@@ -72,7 +72,7 @@ def phase_means(
     """
     if align not in ALIGNMENTS:
         raise ArgumentError(
-            f"align={align!r} is none of {', '.join(ALIGNMENTS)}; to align at something that happens, give "
+            f"align={align!r} is none of {', '.join(ALIGNMENTS)}; to align at an event, pass "
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
     told_apart = recording.spec(key).rows(recording.features_of(key))
@@ -129,7 +129,7 @@ Event = tuple[str, float] | Callable[[Episode], int | None]
 
 @dataclass(frozen=True)
 class Series:
-    """One episode: attributions `[step, feature]`, NaN where there are none, and the step that is 0."""
+    """The attributions `[step, feature]` of one episode, NaN if unexplained, and the step that counts as 0."""
 
     values: np.ndarray
     zero: int

@@ -1,4 +1,4 @@
-"""Explained steps as points: observed values, attributions and actions."""
+"""Collects explained steps as points: observed values, attributions and actions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rltools.summary._sums import action_positions, named_actions
 from rltools.summary.episodes import by_group, explained, joined_draws, usable, without_draws
 
 MOST = 20_000
-"""Points that are enough for a plot, and for the averages in it."""
+"""How many points are enough for a plot and its averages."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Points:
     """Explained steps of all episodes, one after another.
 
     Attributes:
-        values: float `[step, group]`, what was observed; the mean over the elements of a region.
-        attributions: float `[step, group]`, of one label; their sum over the elements of a region.
+        values: float `[step, group]`, the observed values; the mean over the elements of a region.
+        attributions: float `[step, group]`, the attributions of one label; the sum over the elements of a region.
         scores: float `[step]`, the target value.
-        actions: int64 `[step]`, positions among `action_names`; -1 where actions are not one discrete choice.
+        actions: int64 `[step]`, positions in `action_names`; -1 if actions are not one discrete choice.
         episodes: int64 `[step]`, the episode of each step, counted from 0.
-        action_names: of the discrete actions; empty where actions are not one discrete choice.
-        n: explained steps, more than points where only every `stride`-th is taken.
-        without: float `[block, step, group]`, the attributions without each block of draws; None without draws, or
-            where an episode has none on disk.
+        action_names: the names of the discrete actions; empty if actions are not one discrete choice.
+        n: the number of explained steps, which exceeds the number of points if the stride is above 1.
+        without: float `[block, step, group]`, the attributions without each block of draws; None without draws, or if
+            an episode has none on disk.
     """
 
     values: np.ndarray
@@ -49,10 +49,10 @@ def explained_points(
     """One of every `stride` explained steps, with the action taken in it.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
-        stride: counted over all episodes, so that long ones have the same weight as in the summary.
+        stride: the stride over all episodes together, so that long ones have the same weight as in the summary.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
 
     Raises:
@@ -85,5 +85,5 @@ def explained_points(
 
 
 def stride_for(steps: int, most: int = MOST) -> int:
-    """The stride with which at most `most` of these steps are taken."""
+    """The smallest stride with which at most `most` of these steps are taken."""
     return max(1, -(-steps // most))

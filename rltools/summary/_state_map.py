@@ -1,4 +1,4 @@
-"""A plane through the visited observations, and mean attributions in the cells of a grid over it."""
+"""Projects visited observations onto a plane, and averages attributions in the cells of a grid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Plane:
     """Two directions in the space of the features.
 
     Attributes:
-        weights: float `[2, group]`, what each feature adds to each direction.
+        weights: float `[2, group]`, the weight of each feature in each direction.
         places: float `[step, 2]`, the position of each step in the plane.
         attributions: float `[step, 2]`, the attributions of the features along the two directions.
         explained: float `[2]`, the share of the features' variance along each direction; NaN for two chosen features.

@@ -1,4 +1,4 @@
-"""A summary of a recording: numbers per feature, with intervals."""
+"""Summarizes a recording: numbers per feature, with intervals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rltools.summary._sums import Sums, collect, named_actions
 from rltools.summary.episodes import feature_std
 
 RESIDUAL_LIMIT = 0.01
-"""Steps are counted whose residual exceeds this share of the std of the target value."""
+"""Steps count as inexact if their residual exceeds this share of the std of the target value."""
 
 
 def summarize(
@@ -36,24 +36,24 @@ def summarize(
 ) -> Summary:
     """How much each feature matters, with intervals over the episodes and over the states that it is compared with.
 
-    Intervals hold the truth in a share `level` of all runs with other episodes and, where the method compares with
-    visited states or draws noise or orders, with other draws. They are jackknife intervals with quantiles of
-    Student's t; docs/uncertainty.md has how often they hold.
+    Intervals contain the truth in a share `level` of all runs with other episodes and, if the method compares with
+    visited states or draws noise or orders, with other draws. They are jackknife intervals with quantiles of Student's
+    t; docs/uncertainty.md reports their coverage.
 
     Args:
-        recording: with at least one attribution.
-        method: of the attribution, or the name of its folder; None for the method that predicts best.
-        target: as text; None likewise.
+        recording: a recording with at least one attribution.
+        method: the method of the attribution, or the name of its folder; None for the method that predicts best.
+        target: the target as text; None for the default one.
         window: how many observations of a recurrent policy the attribution is over; 0 for the current one alone.
         merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot elements.
-        level: of the intervals, between 0 and 1.
+        level: the level of the intervals, between 0 and 1.
 
     Raises:
         RecordingError: no attribution fits, or an episode is not explained yet.
         ArgumentError: a level outside 0 to 1, or no recording.
 
-    Several targets that were explained together are pooled; where their scores differ, say `centered:chosen & value`,
-    each score counts the same. Episodes are read one at a time, and only sums and residuals stay in memory.
+    Several targets that were explained together are pooled; if their scores differ, as in `centered:chosen & value`,
+    all scores have equal weights. Episodes are read one at a time, and only sums and residuals stay in memory.
 
     Example:
         >>> import rltools
@@ -134,10 +134,10 @@ def _returns(outcomes: Sequence[Outcome], level: float) -> Returns:
 
 
 class ByName(Mapping[str, Statistics]):
-    """The statistics of each name, computed when they are first read: for many actions and features that takes a while.
+    """The statistics of each name, computed on first access, because many actions and features take a while.
 
     Args:
-        names: in order.
+        names: the names, in order.
         compute: takes the position of a name and returns its statistics.
     """
 
@@ -153,7 +153,7 @@ class ByName(Mapping[str, Statistics]):
         return self._computed[name]
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Statistics]]]:
-        """A dict of all statistics: what they are computed from is not pickled."""
+        """Pickle as a dict of all statistics, without the data that they are computed from."""
         return dict, (dict(self),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ByName:

@@ -1,4 +1,4 @@
-"""A summary of a recording: its numbers, and what they say as sentences and as a table."""
+"""Defines a summary of a recording: its numbers, findings and table."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ class Summary(SummaryData):
         key: the folder name of the attribution in its recording.
         policy: the agent's name.
         environment: its id; "" for one made by a function.
-        method: of the attribution.
-        target: as text.
-        effect: of a recurrent policy, which effect of an observation this is, in words; "" of others.
-        unit: of the attribution.
-        labels: one per explained scalar; the first axis of every statistic.
-        features: the second axis: each element of a vector, each region and channel of an image.
-        units: of the features; "" where there is none.
-        n: explained steps, which are those that count.
-        n_steps: recorded steps.
-        episodes: recorded episodes that can be read.
-        non_finite: steps whose attribution came out as NaN or infinite; they are left out.
+        method: the method of the attribution.
+        target: the target as text.
+        effect: for a recurrent policy, which effect of an observation is explained, in words; "" for others.
+        unit: the unit of the attribution.
+        labels: a label for each explained scalar; the first axis of every statistic.
+        features: the names of the second axis: each element of a vector, each region and channel of an image.
+        units: the units of the features; "" for none.
+        n: the number of explained steps; only these count.
+        n_steps: the number of recorded steps.
+        episodes: the number of recorded episodes that can be read.
+        non_finite: the number of steps whose attribution is NaN or infinite; they are left out.
         all_zero: share of the used steps at which the attribution of every feature is exactly 0; NaN without steps.
-        residuals: None where the method has none.
-        outcomes: how each of these episodes went.
-        returns: of the same episodes.
+        residuals: the residuals; None if the method has none.
+        outcomes: the outcomes of these episodes.
+        returns: the returns of the same episodes.
         overall: the statistics of all used steps.
-        by_action: those of the steps at which each action was taken; empty for continuous actions.
-        std: `[element]`, the std of the observations, with which standardized attributions are multiplied; for images
-            intervals take it as exact. None where the unit is not "score per unit".
-        level: of the intervals.
+        by_action: the statistics of the steps at which each action was taken; empty for continuous actions.
+        std: `[element]`, the std of the observations, the factor of standardized attributions; intervals for images
+            treat it as exact. None unless the unit is "score per unit".
+        level: the level of the intervals.
         magnitudes: float `[episode, feature]`, the magnitudes of each feature summed over steps and targets,
-            standardized where the unit is "score per unit"; ranks are compared by them.
-        caveats: what to know beside every number; `notes` has them as text.
+            standardized if the unit is "score per unit"; rankings are compared by them.
+        caveats: the caveats for every number; `notes` has them as text.
         unseen: features whose every attribution is 0 because no derivative sees how they are used.
         apart: the parameters that differ from other attributions of the same method and target, for instance
-            "reference 64 visited states, seed 0"; "" where there are no others.
+            "reference 64 visited states, seed 0"; "" if there are no others.
 
     Example:
         >>> import rltools
@@ -69,7 +69,7 @@ class Summary(SummaryData):
     """
 
     def __repr__(self) -> str:
-        """What it is a summary of, and the features that matter most."""
+        """The attribution, the agent, and the features that matter most."""
         first = ", ".join(f"{entry.feature} {100 * entry.share:.0f} %" for entry in ranked_features(self)[:3])
         where = f" in {value_repr(self.environment)}" if self.environment else ""
         return (
@@ -84,12 +84,12 @@ class Summary(SummaryData):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row for each feature, target and action taken ("" is every one), each statistic with its interval."""
+        """A row for each feature, target and action taken ("" for all), each statistic with its interval."""
         return to_table(self)
 
     @property
     def findings(self) -> tuple[Finding | Caveat, ...]:
-        """What it says, the most important first; `str` of each is a sentence."""
+        """The findings, the most important first; `str` of each is a sentence."""
         return find(self)
 
     @property

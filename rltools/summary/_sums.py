@@ -1,4 +1,4 @@
-"""Sums per episode: everything that a summary needs from a recording, however long it is."""
+"""Collects sums per episode: everything that a summary needs from a recording, however long it is."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ _NEVER = -2
 """The category without steps; no position of an action, like `EVERY`."""
 
 AT_ONCE = 1 << 19
-"""Numbers of attributions, or of observations, that are converted to float64 at a time."""
+"""How many numbers are converted to float64 at a time."""
 
 
 @dataclass(frozen=True)
 class Sums:
     """Sums over the explained steps of each episode.
 
-    The first category is every step; then follow the actions that were taken, as thousands may never be; the last
+    The first category is every step; then follow the actions that were taken, because thousands may never be; the last
     category has no steps.
 
     Attributes:
         taken: the positions of the actions that have a category, in order.
         counts: int `[episode, category]`, explained steps.
-        totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and,
-            where there is a std, the same two standardized.
+        totals: float `[episode, category, kind, target, group]`; the kinds are signed and absolute attributions and, if
+            there is a std, the same two standardized.
         without: float `[block, category, kind, target, group]`, totals over all episodes without each block of draws,
             of references for instance; None without draws on disk.
-        sizes_without: float `[block, episode, group]`, likewise the magnitudes of each episode, summed over explained
-            steps and targets, standardized where there is a std.
-        states: float `[episode, 3, group]`, of all recorded observations: their count, and the sums of their distances
-            and squared distances from the first one; None for images, and where nothing is standardized.
+        sizes_without: float `[block, episode, group]`, the magnitudes of each episode without each block of draws,
+            summed over explained steps and targets, standardized if there is a std.
+        states: float `[episode, 3, group]`, moments of all recorded observations: their count, and the sums of their
+            distances and squared distances from the first one; None for images, and if nothing is standardized.
         zero: int `[episode]`, explained steps with a choice of actions at which every attribution is exactly 0.
         failed: int `[episode]`, steps with a target value whose attribution is not finite.
         steps: int `[episode]`, all recorded steps.
-        outcomes: how each of these episodes went.
-        residuals: float `[step, target]`, None where the method has none.
+        outcomes: the outcomes of these episodes.
+        residuals: float `[step, target]`; None if the method has none.
         scores: float `[step, target]`, the target values at the same steps.
-        incomplete: steps whose residual is larger than the method promises; None where it promises nothing.
-        clipped: steps with an element that a normalization clips.
-        forced: steps that count at which only one action was allowed.
-        undefined: steps that do not count because the target does not exist where an action was not allowed: a
-            runner-up, the logarithm of a probability.
+        incomplete: the number of steps whose residual is larger than the method promises; None if it promises nothing.
+        clipped: the number of steps with an element that a normalization clips.
+        forced: the number of counted steps at which only one action was allowed.
+        undefined: the number of steps that do not count because the target does not exist if an action is not allowed:
+            a runner-up, the logarithm of a probability.
     """
 
     taken: tuple[int, ...]
@@ -77,7 +77,7 @@ class Sums:
     @property
     def magnitudes(self) -> np.ndarray:
         """Float64 `[episode, group]`: how much each feature mattered in each episode, over all steps and targets."""
-        # The last kind holds magnitudes, standardized where there is a std; the first category is every step.
+        # The last kind holds magnitudes, standardized if there is a std; the first category is every step.
         return np.asarray(self.totals[:, 0, -1].sum(axis=1))
 
     def category(self, action: int) -> int:
@@ -96,11 +96,11 @@ def collect(
     """The sums of a recording, read once and one episode at a time.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        std: `[element]`, with which standardized attributions are multiplied; None where nothing is standardized.
+        std: `[element]`, the factor of standardized attributions; None if nothing is standardized.
         merged: whether a choice is one feature, the sum of its one-hot elements.
-        groups: of elements, over which is summed; None for those that the method tells apart.
+        groups: groups of elements; values are summed over each group; None for those that the method tells apart.
     """
     features = recording.features_of(key)
     spec = recording.spec(key)
@@ -217,7 +217,7 @@ class Magnitudes:
 def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> Magnitudes:
     """How much each feature mattered in each episode, over all steps and targets.
 
-    By default of the features that the method tells apart. Standardized where the unit is "score per unit".
+    The default groups are the features that the method tells apart. Standardized if the unit is "score per unit".
 
     Raises:
         RecordingError: an episode is not explained yet.
@@ -228,14 +228,14 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:
-    """Bool `[step]`: where only one action (of each choice) was allowed, so that there was nothing to decide."""
+    """Bool `[step]`: whether only one action (of each choice) was allowed, so that there was nothing to decide."""
     allowed = _allowed(recording, episode)
     forced: np.ndarray = (allowed == 1).all(axis=1) & (allowed.shape[1] > 0)
     return forced
 
 
 def compares(spec: AttributionSpec) -> bool:
-    """Whether what was explained does not exist at steps where too few actions are allowed."""
+    """Whether the target does not exist at steps at which too few actions are allowed."""
     missing = [name for name in score_names() if find_score(name).forbidden_is_missing]
     return any(name in spec.target for name in ("runner_up", *missing))
 
@@ -251,20 +251,20 @@ def _allowed(recording: Recording, episode: Episode) -> np.ndarray:
 
 
 def choices(recording: Recording) -> tuple[int, ...]:
-    """How many actions each discrete choice has, for older recordings too, whose header does not have it."""
+    """How many actions each discrete choice has, also in older recordings, whose headers do not say."""
     header = recording.header
     return header.branches or ((len(header.action_names),) if header.action_start is not None else ())
 
 
 def _explained_steps(episode: Episode, every: int) -> np.ndarray:
-    """Bool `[step]`: the steps that were explained, evenly over all episodes."""
+    """Bool `[step]`: whether each step was explained, with a stride over all episodes."""
     first = first_sampled(episode.outcome.number, every)
     explained: np.ndarray = (np.arange(len(episode)) - first) % every == 0
     return explained
 
 
 def named_actions(recording: Recording) -> tuple[str, ...]:
-    """The names of the actions where these are one discrete choice; empty otherwise."""
+    """The names of the actions if they are one discrete choice; empty otherwise."""
     return recording.header.action_names if recording.header.action_start is not None else ()
 
 
@@ -274,7 +274,7 @@ def action_positions(recording: Recording, episode: Episode) -> np.ndarray:
 
 
 def _positions(recording: Recording, episode: Episode) -> np.ndarray:
-    """`action_positions` where actions are one discrete choice; `EVERY` otherwise."""
+    """`action_positions` if actions are one discrete choice; `EVERY` otherwise."""
     return action_positions(recording, episode) if named_actions(recording) else np.full(len(episode), EVERY)
 
 
@@ -288,13 +288,13 @@ EVERY = -1
 
 
 class DrawSums:
-    """Adds up the stored draws, episode by episode; gives them up where an episode has none.
+    """Adds up the stored draws, episode by episode; gives up if an episode has none.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        groups: of elements, over which is summed.
-        std: `[element]`, with which standardized attributions are multiplied; None where nothing is standardized.
+        groups: groups of elements; values are summed over each group.
+        std: `[element]`, the factor of standardized attributions; None if nothing is standardized.
     """
 
     def __init__(self, recording: Recording, key: str, groups: Groups, std: np.ndarray | None) -> None:
@@ -310,9 +310,9 @@ class DrawSums:
         """Add the next episode.
 
         Args:
-            number: of the episode.
+            number: the number of the episode.
             rows: bool `[step]`, the steps that count.
-            actions: int `[step]`, the positions of the actions taken; `EVERY` where they are not one discrete choice.
+            actions: int `[step]`, the positions of the actions taken; `EVERY` if they are not one discrete choice.
         """
         self._sizes.append(None)
         if not self._has_draws or not rows.any():
@@ -339,14 +339,14 @@ class DrawSums:
         return np.stack([self._totals.get(category, nothing) for category in categories], axis=1)
 
     def sizes(self) -> np.ndarray | None:
-        """Float64 `[block, episode, group]`, magnitudes over all targets, standardized where there is a std."""
+        """Float64 `[block, episode, group]`, magnitudes over all targets, standardized if there is a std."""
         if EVERY not in self._totals:
             return None
         blocks, _, _, groups = self._totals[EVERY].shape
         return np.stack([np.zeros((blocks, groups)) if size is None else size for size in self._sizes], axis=1)
 
     def _add_steps(self, without: np.ndarray, actions: np.ndarray) -> bool:
-        """Add draws `[block, step, target, stored]` of some steps; False where there are other blocks than before."""
+        """Add draws `[block, step, target, stored]` of some steps; False if the number of blocks has changed."""
         parts = [regroup(without) for regroup in self._regroups]
         kinds = [kind for part in parts for kind in (part, np.abs(part))]
         for category in (EVERY, *np.unique(actions[actions != EVERY]).tolist()):

@@ -1,4 +1,4 @@
-"""How importance changes from one recording to the next, for instance over the checkpoints of a training."""
+"""Measures how importance changes over recordings, for instance over the checkpoints of a training run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class TrainingCurve:
     """The shares of each feature in a sequence of recordings.
 
     Attributes:
-        labels: of the recordings.
-        summaries: of the recordings.
-        features: of all recordings, those that matter most on average first.
-        units: of the features.
-        positions: of each feature in the first recording that has it.
-        share: `[recording, feature]`, of the importance of all features, from 0 to 1; NaN where there is no such
+        labels: the labels of the recordings.
+        summaries: the summaries of the recordings.
+        features: the features of all recordings, those that matter most on average first.
+        units: the units of the features.
+        positions: the positions of each feature in the first recording that has it.
+        share: `[recording, feature]`, the share of the importance of all features, from 0 to 1; NaN if there is no such
             feature.
         returns: `[recording]`, the mean undiscounted return.
     """
@@ -47,17 +47,17 @@ def training_curve(
     """Shares and returns of each recording, with intervals over its episodes.
 
     Args:
-        recordings: by their label, in order.
-        method: None for that of the default attribution.
-        target: as text; None for that of the default attribution.
-        level: of the intervals.
+        recordings: the recordings by their labels, in order.
+        method: the method; None for the method of the default attribution.
+        target: the target as text; None for the target of the default attribution.
+        level: the level of the intervals.
 
     Raises:
         ArgumentError: there are no recordings.
         RecordingError: no attribution fits.
     """
     if not recordings:
-        raise ArgumentError("there are 0 recordings; give at least one, for instance {0: recording}")
+        raise ArgumentError("there are 0 recordings; pass at least one, for instance {0: recording}")
     summaries = [summarize(recording, method=method, target=target, level=level) for recording in recordings.values()]
     units: dict[str, str] = {}
     positions: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The part of the episodes in which a feature matters most, where that is clear."""
+"""Finds the part of the episodes in which a feature matters most, if that is clear."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rltools.summary.episodes import explained, flat, grouped, joined_draws, usa
 
 THIRDS = ("the first third", "the middle third", "the last third")
 REACHES = (10, 20, 40, 80, 160)
-"""Numbers of steps at the start or the end that are parts of an episode beside the thirds."""
+"""Numbers of steps at the start or the end that count as parts of an episode, besides the thirds."""
 FEWEST_EPISODES = 5
-"""Episodes in which a feature must matter for a statement about the course of an episode."""
+"""How many episodes a feature must matter in for a statement about the course of an episode."""
 SHARPER = 0.25
-"""A number of steps is a part only where it is a smaller share of the episodes than this; otherwise a third will do."""
+"""Steps at the start or the end are a part only if they are a smaller share of the episodes than this."""
 MOST, NOTABLE = 0.5, 0.4
-"""The share that a part must hold at the lower end of its interval: most, or for a third clearly more than a third."""
+"""The share that the lower end of a part's interval must exceed: half, or clearly more than a third for a third."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class When:
 
     Attributes:
         feature: its name.
-        part: of each episode, in words: `the last third`, `the last 40 steps`.
-        share: of the feature's importance, from 0 to 1.
+        part: the part of each episode, in words: `the last third`, `the last 40 steps`.
+        share: the share of the feature's importance, from 0 to 1.
         low: lower end of the interval.
         high: upper end.
         even: the share if the feature mattered equally at every step.
@@ -53,14 +53,15 @@ class When:
 def when(recording: Recording, summary: SummaryData, features: Sequence[str]) -> tuple[When, ...]:
     """The part of the episodes in which most of each feature's importance lies, for features with a clear one.
 
-    Importance is the magnitude that a summary has shares of. The part is the shortest one that holds more than half of
-    it, among thirds and some numbers of steps at the start and the end; where none does, the third that holds clearly
-    more than each other third. A part is clear where intervals say so, not estimates.
+    Importance is the magnitude whose shares a summary has. The part is the shortest one that holds more than half of
+    it, among thirds and some numbers of steps at the start and the end; if none does, the third that holds clearly more
+    than each other third. A part is clear where intervals say so, not estimates.
 
     Args:
-        recording: with the attribution.
-        summary: of one of its attributions, not over a window, and of targets of one score: others have no common unit.
-        features: names of some in the summary.
+        recording: the recording that has the attribution.
+        summary: the summary of one of its attributions, not over a window, and of targets of one score: others have no
+            common unit.
+        features: names of features in the summary.
 
     Raises:
         UnknownNameError: no feature has such a name.

@@ -1,4 +1,4 @@
-"""What a summary or a run says, in words."""
+"""Puts the findings of a summary and of a run into words."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rltools.summary.sentence import Sentence, joined, listed, share_of, source,
 
 _DEFAULT_NOUN = "decision"
 _NOUNS = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy", "kl": "divergence"}
-"""What shares are of, by the score of the target."""
+"""The noun after "share of the", by the score of the target."""
 _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
-"""What to call an order, by its least rank correlation with another."""
+"""Names of an order, by its smallest rank correlation with another order."""
 
 
 def method_name(summary: SummaryData) -> str:
@@ -27,7 +27,7 @@ def method_name(summary: SummaryData) -> str:
 
 
 def effect(change: Ranked, *, continuous: bool) -> Sentence:
-    """What replacing a feature does to the decision: `changes the action in 31 % [28, 34] of the steps`."""
+    """The effect of replacing a feature: `changes the action in 31 % [28, 34] of the steps`."""
     changed = change.changes or "the action"
     if continuous:
         return f"moves {changed} by " + share_of(change) + " of its range"
@@ -35,7 +35,7 @@ def effect(change: Ranked, *, continuous: bool) -> Sentence:
 
 
 def ranking(subjects: Sequence[Ranked], *, shares: bool = True) -> str:
-    """Features in order with their shares; of a control, whose shares mean nothing, the order alone."""
+    """Features in order with their shares; without shares for a control, whose shares mean nothing."""
     if not shares:
         return f"{', '.join(ranked.feature for ranked in subjects)} (only an order)"
     return ", ".join(f"{ranked.feature} {share_of(ranked)}" for ranked in subjects)
@@ -65,7 +65,7 @@ def _doubt(finding: Finding) -> str:
 def _lead(finding: Finding) -> Sentence:
     first, *tied = finding.subjects
     if finding.target == DECISION:
-        start = f"Replacing {first.feature} by that of another visited state "
+        start = f"Replacing {first.feature} with its value in another visited state "
         sentence = start + effect(first, continuous=finding.continuous)
         beside = [_change(change, continuous=finding.continuous) for change in tied]
     else:
@@ -93,7 +93,7 @@ def _next(finding: Finding) -> Sentence:
 @wording("nothing_matters")
 def _nothing_matters(finding: Finding) -> Sentence:
     if finding.target == DECISION:
-        text = "No feature changes the decision when it alone is that of another visited state"
+        text = "Replacing a single feature never changes the decision"
         return text + source(finding.source) + "."
     if finding.unseen:
         start = span("Every attribution is exactly 0")
@@ -112,15 +112,15 @@ def _targets_apart(finding: Finding) -> Sentence:
             tied = joined([with_share(ranked, " with") for ranked in apart.subjects], " or ")
             more = f" or one of {apart.leaders - NAMED} more" if apart.leaders > NAMED else ""
             leads.append(start + tied + f"{more} leads")
-    start = f"Shares are the means of those of {' and '.join(finding.context)}, which count alike: "
+    start = f"Shares are the means of the shares of {' and '.join(finding.context)}, with equal weights: "
     return start + joined(leads) + "."
 
 
 @wording("by_action")
 def _by_action(finding: Finding) -> Sentence:
-    when = f"When it takes {finding.action!r} ({finding.n} steps), "
+    when = f"When the agent takes {finding.action!r} ({finding.n} steps), "
     if finding.leaders == 1:
-        matters = "changes that most often" if finding.target == DECISION else "matters most"
+        matters = "changes the action most often" if finding.target == DECISION else "matters most"
         return f"{when}{finding.subjects[0].feature} {matters}: " + share_of(finding.subjects[0]) + "."
     tied = listed([with_share(ranked) for ranked in finding.subjects])
     return f"{when}no feature is certain to matter most: " + tied + " cannot be told apart."
@@ -128,17 +128,17 @@ def _by_action(finding: Finding) -> Sentence:
 
 @wording("control")
 def _control(finding: Finding) -> Sentence:
-    """Never what the agent looks at: no shares, which mean nothing here."""
+    """The order by a control, without shares, which mean nothing here."""
     order = ", then ".join(ranked.feature for ranked in finding.subjects)
     consequence = f"the order is {order}" if order else "no feature comes first: all have 0"
-    return span(f"By the control {finding.method}, which knows nothing of the agent, {consequence}.")
+    return span(f"By the control {finding.method}, which knows nothing about the agent, {consequence}.")
 
 
 @wording("all_zero")
 def _all_zero(finding: Finding) -> Sentence:
     start = "At " + span(percent(finding.subjects[0].share), "share") + " of the steps "
     if finding.target == DECISION:
-        return start + "no feature changes the decision alone."
+        return start + "no feature alone changes the decision."
     if finding.unseen:
         return start + "every attribution is exactly 0."
     return start + "no feature has any influence (exactly 0): dead units or saturation."
@@ -180,14 +180,14 @@ def _in_steps(finding: Finding) -> Sentence | str:
 @wording("arrays")
 def _arrays(finding: Finding) -> Sentence:
     shares = joined([with_share(ranked) for ranked in finding.subjects])
-    return "Of the arrays in an observation, all elements together: " + shares + "."
+    return "Shares of the arrays in an observation: " + shares + "."
 
 
 @wording("memory")
 def _memory(finding: Finding) -> Sentence:
     past = share_of(finding.subjects[0])
     window = plural(finding.n, "observation")
-    start = "Through its memory, what it saw before the moment carries " + past
+    start = "Through the recurrent state, past observations carry " + past
     return start + f" of the weight of the last {window}" + source(finding.source) + "."
 
 
@@ -198,9 +198,9 @@ def _agreement(finding: Finding) -> Sentence:
     means_nothing = by_chance >= 1  # with so few features even the same order may be chance
     aside = ""
     if means_nothing:
-        aside = ", which so few features can have by chance"
+        aside = ", which may be chance with so few features"
     elif correlation.share < by_chance:
-        aside = ", no more than chance gives so few features"
+        aside = ", no more than by chance with so few features"
     order = order_name(correlation.low, correlation.high, -1.0 if means_nothing else by_chance)
     rank = f"rank correlation {correlation_text(correlation)}{aside}"
     if order:
@@ -210,7 +210,7 @@ def _agreement(finding: Finding) -> Sentence:
 
 
 def order_name(low: float, high: float, by_chance: float) -> str:
-    """What to call an order as far as the interval of its correlation tells; "" without an interval."""
+    """The name of an order, as far as the interval of its correlation shows; "" without an interval."""
     names = [
         "what may be an unrelated" if end < by_chance else next(name for least, name in _ORDERS if end >= least)
         for end in (low, high)
@@ -238,5 +238,5 @@ def _non_finite(finding: Finding) -> Sentence:
 @wording("control_is_no_finding")
 def _control_is_no_finding(_: Finding) -> Sentence:
     return span(
-        "That is no finding: a method whose order of the features is much like it says nothing of the agent either."
+        "This is not a finding: a method that ranks the features much like a control says nothing about the agent."
     )

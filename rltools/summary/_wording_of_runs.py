@@ -1,4 +1,4 @@
-"""What several runs of an experiment say together, in words."""
+"""Puts the findings of several runs of an experiment into words."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rltools.summary.sentence import Sentence, joined, share_of, span
 from rltools.summary.sentence import listed as listed_sentences
 
 CONTROL_MEANINGS = {
-    "std": "a method that ranks features as the control std does says no more than how much each varies",
+    "std": "a method that ranks features like the control std says only how much each feature varies",
     "random": "agreement with the control random is chance",
 }
-"""What agreement with a control means."""
+"""The meaning of agreement with each control."""
 
 
 @wording("run_leads")

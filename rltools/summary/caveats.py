@@ -1,4 +1,4 @@
-"""Caveats as data, and the one place that puts them into words."""
+"""Defines caveats as data, and puts them into words."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ CaveatKind = Literal[
     "unseen",
 ]
 FEWEST_DIFFERENT = 3
-"""References that must differ from most others in a feature: with fewer its numbers depend on which were drawn."""
+"""How many references must differ from the others in a feature; with fewer, its numbers depend on the draw."""
 MOST_NAMED = 4
-"""Features named in one caveat; of more only the count is given."""
+"""The most features named in a caveat; if there are more, only their number is given."""
 MOST_UNSEEN = 3
-"""Features named that no derivative sees; of more the first ones and a count."""
+"""The most unseen features named in a caveat; if there are more, the first ones and a count."""
 
 
 @dataclass(frozen=True)
 class Caveat:
-    """What to know before trusting a number. `str` gives it as a sentence.
+    """A reason to be careful with a number; `str` gives it as a sentence.
 
     Attributes:
         kind: what it is about, which decides heading and wording.
         n: how many steps, episodes, references or observations it holds for.
-        total: of how many.
+        total: how many there are.
         names: features that it is about.
-        method: that it is about.
+        method: the method that it is about.
         share: a share from 0 to 1 that belongs to it: of steps, or of the spread of the target value.
-        text: words of somebody else: a note of the policy, a description of the references.
-        about: the attributions that it holds for, in words; empty where it holds for all on a page.
+        text: text from elsewhere: a note of the policy, a description of the references.
+        about: the attributions that it holds for, in words; empty if it holds for all on a page.
     """
 
     kind: CaveatKind
@@ -69,16 +69,16 @@ class Caveat:
 
     @property
     def heading(self) -> str:
-        """What it is about, in a few words."""
+        """A few words on what it is about."""
         return _WORDING[self.kind][0]
 
     @property
     def note(self) -> str:
-        """The caveat as a note: without a capital letter and a full stop."""
+        """The caveat as a note, without a capital letter and a period."""
         return _WORDING[self.kind][1](self)
 
     def __str__(self) -> str:
-        """The caveat as a sentence; words of somebody else as they are."""
+        """The caveat as a sentence; text from elsewhere stays as it is."""
         note = self.note
         if note == self.text:
             return note
@@ -103,17 +103,17 @@ def _faults(caveat: Caveat) -> str:
 def _skipped(caveat: Caveat) -> str:
     why = "not explained, or without a finite attribution"
     if caveat.text:
-        why = f"one in {caveat.text} is explained, evenly, to bound the work"
+        why = f"one in {caveat.text} is explained, evenly, to limit the time"
     return f"{caveat.n} of {caveat.total} steps are left out: {why}"
 
 
 def _without_error(caveat: Caveat) -> str:
     references = f"the {caveat.n} references" if caveat.n else "the references"
-    return f"the intervals leave out the draw of {references}: what each of them adds was not kept"
+    return f"the intervals leave out the draw of {references}: the contribution of each one was not recorded"
 
 
 def _references(caveat: Caveat) -> str:
-    interval = " What another draw of these states would change is in the intervals." if caveat.n else ""
+    interval = " The intervals cover another draw of these states." if caveat.n else ""
     return f"features are compared with {caveat.text}.{interval}"
 
 
@@ -134,9 +134,7 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     ),
     "few_episodes": (
         "Few episodes",
-        lambda caveat: (
-            f"the intervals rest on {caveat.n} episodes: they are wide, and rough where episodes differ much"
-        ),
+        lambda caveat: f"the intervals rest on {caveat.n} episodes: they are wide, and rough if episodes differ much",
     ),
     "few_references": (
         "Rough intervals",
@@ -148,39 +146,41 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     ),
     "forced": (
         "Nothing to decide",
-        lambda caveat: f"at {caveat.n} of {caveat.total} steps only one action was allowed, so nothing decides",
+        lambda caveat: (
+            f"at {caveat.n} of {caveat.total} steps only one action was allowed, so there was nothing to decide"
+        ),
     ),
     "maybe_unseen": (
         "Unseen features",
         lambda caveat: (
             f"{caveat.method} is exactly 0 at every step for {listed(caveat.names, MOST_UNSEEN)}, although "
-            "what is observed there varies: either the network ignores it, or no derivative sees how it is used, as "
-            "where a value is rounded, compared or looked up; ask shapley or decision_change"
+            "the values vary: either the network ignores them, or no derivative sees how they are used, for "
+            "instance because they are rounded, compared or looked up; try shapley or decision_change"
         ),
     ),
     "no_intervals": (
         "No intervals",
-        lambda caveat: "no intervals: one episode does not show how far others would be from it",
+        lambda caveat: "no intervals: a single episode does not show how much episodes differ",
     ),
     "no_steps": ("No steps", lambda caveat: "n = 0: there are no explained steps"),
     "no_runner_up": (
         "Nothing to decide",
         lambda caveat: (
-            f"at {caveat.n} of {caveat.total} steps only one action was allowed: there is no other to "
-            "compare with, and they do not count"
+            f"at {caveat.n} of {caveat.total} steps only one action was allowed: there is no other action "
+            "to compare with, and these steps do not count"
         ),
     ),
     "not_allowed": (
         "Nothing to explain",
         lambda caveat: (
             f"at {caveat.n} of {caveat.total} steps the action was not allowed: its probability has no "
-            "logarithm, and they do not count"
+            "logarithm, and these steps do not count"
         ),
     ),
     "one_reference": (
         "A single reference",
         lambda caveat: (
-            "everything is compared with a single state: another one would give other numbers, which the "
+            "features are compared with a single state: another state would give other numbers, which the "
             "intervals do not show"
         ),
     ),
@@ -188,13 +188,13 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         "Outside the space",
         lambda caveat: (
             f"{plural(caveat.n, 'observation')} lay outside the space that the policy was trained with; "
-            "kept as they came"
+            "they are recorded unchanged"
         ),
     ),
     "references": ("What features are compared with", _references),
     "references_without_error": ("What the intervals leave out", _without_error),
     "residual": (
-        "What is left over",
+        "Residuals",
         lambda caveat: (
             f"at {caveat.n:,} of {caveat.total:,} steps the values do not add up to the score within 1 % of "
             f"its spread (at worst {percent(caveat.share)})"
@@ -203,8 +203,8 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     "sample": (
         "A sample of the steps",
         lambda caveat: (
-            f"one step in {caveat.n} is explained, evenly: all {plural(caveat.total, 'step')} would have "
-            "taken more work than the limit"
+            f"one step in {caveat.n} is explained, evenly: all {plural(caveat.total, 'step')} would take "
+            "longer than the limit"
         ),
     ),
     "saturated": (
@@ -215,21 +215,21 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         ),
     ),
     "shared_episodes": ("Shared episodes", lambda caveat: caveat.text),
-    "single_action": ("Nothing to decide", lambda caveat: "there is only one action, so nothing decides"),
+    "single_action": ("Nothing to decide", lambda caveat: "there is only one action, so there is nothing to decide"),
     "skipped": ("Left out", _skipped),
     "units": (
         "Units",
         lambda caveat: (
             "gradients are per unit of a feature, and features have different units; where gradients are "
-            "compared, they are multiplied by each feature's standard deviation over the recorded states"
+            "compared, they are multiplied by each feature's standard deviation over the recorded observations"
         ),
     ),
     "unseen": (
         "Unseen features",
         lambda caveat: (
             f"derivatives do not see {listed(caveat.names, MOST_UNSEEN)}: {caveat.method} is exactly 0 "
-            "there at every step, and yet other values change the score, as where a value is rounded, compared or "
-            "looked up; ask shapley or decision_change"
+            "there at every step, and yet other values change the score, for instance because a value is rounded, "
+            "compared or looked up; try shapley or decision_change"
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""Explained steps, one episode at a time, by feature; of images by region and channel."""
+"""Reads explained steps, one episode at a time, by feature; images by region and channel."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class EpisodeSteps:
     """One episode, step by step.
 
     Attributes:
-        values: float `[step, group]`, what was observed; the mean over the elements of a region.
-        attributions: float `[step, group]`, of one label; NaN where a step was not explained or the method failed.
+        values: float `[step, group]`, the observed values; the mean over the elements of a region.
+        attributions: float `[step, group]`, the attributions of one label; NaN if a step was not explained or the
+            method failed.
         scores: float `[step]`, the target value.
         actions: `[step, *action]`, as the environment took them.
     """
@@ -65,15 +66,15 @@ def without_draws(
     """Attributions of one episode without each block of draws: `[block, step, target, group]`.
 
     Args:
-        recording: with the attribution.
+        recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        number: of the episode.
-        groups: of elements, over which is summed.
+        number: the number of the episode.
+        groups: groups of elements; values are summed over each group.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
 
     Returns:
-        float64, NaN where a step was not explained; None without draws, or where they cannot be summed over these
-        groups: those of an image are on disk by region, so neither scaled nor of a part of a region.
+        float64, NaN if a step was not explained; None without draws, or if they cannot be summed over these groups:
+        draws of an image are on disk by region, so they are neither scaled nor split within a region.
     """
     regroup = regrouping(recording, key, groups, scale)
     if regroup is None:
@@ -102,7 +103,7 @@ def regrouping(
 
 
 def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | None:
-    """The draws of all episodes joined; None where an episode has none, or another number of blocks."""
+    """The draws of all episodes joined; None if an episode has none, or another number of blocks."""
     draws = [part for part in parts if part is not None]
     if not draws or len(draws) < len(parts) or len({len(part) for part in draws}) > 1:
         return None
@@ -110,15 +111,15 @@ def joined_draws(parts: Sequence[np.ndarray | None], axis: int) -> np.ndarray | 
 
 
 def usable(values: np.ndarray) -> np.ndarray:
-    """Bool `[step]`: the rows of `[step, ...]` without a NaN or an infinity."""
+    """Bool `[step]`: whether a row of `[step, ...]` is finite."""
     finite: np.ndarray = np.isfinite(flat(values, 1)).all(axis=1)
     return finite
 
 
 def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
-    """The std of each element over all recorded observations: float64 `[element]`, NaN where there are none.
+    """The std of each element over all recorded observations: float64 `[element]`, NaN if there are none.
 
-    Of the observations that the attribution of this key explains, windows for instance; None for single ones.
+    With a key, observations are those that the attribution explains, such as windows; None takes single observations.
     """
     size = (recording.features if key is None else recording.features_of(key)).size
     states = (episode.states if key is None else recording.encoded_observations(key, episode) for episode in recording)
@@ -131,7 +132,7 @@ def episode_steps(
 ) -> EpisodeSteps:
     """Every step of one episode, by feature; the arguments are those of `explained_points`.
 
-    Where only every n-th step was explained, it stands for the steps that follow.
+    If only every n-th step was explained, it stands for the steps that follow.
     """
     episode, attribution = recording.episode(number), recording.attribution_of(key, episodes=[number])
     values, attributions = by_group(
@@ -151,8 +152,8 @@ def by_group(
 
     Args:
         states: `[step, *feature]`, the observations that the attribution explains.
-        attribution: of the episode.
-        rows: of the steps.
+        attribution: the attribution of the episode.
+        rows: the rows of the steps.
         label: position of the label whose attributions are taken.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
     """
@@ -185,18 +186,18 @@ def spread_outcomes(outcomes: Sequence[Outcome], most: int, by: Sorting) -> list
 
 
 AT_ONCE = 256
-"""Observations that are converted to float64 at a time: a long episode of images is large."""
+"""How many observations are converted to float64 at a time, because a long episode of images is large."""
 
 
 def std(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
-    """The std of each element over the observations of all episodes; None where no observation is finite.
+    """The std of each element over the observations of all episodes; None if no observation is finite.
 
-    Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact where a mean is much larger than the std.
+    Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact if a mean is much larger than the std.
 
     Args:
         episodes: float `[step, *feature]` each, one in memory at a time, in the features' own units; rows with a NaN or
             an infinity are left out.
-        size: of an observation.
+        size: the size of an observation.
 
     Returns:
         float64 `[size]`, in the features' own units.

@@ -1,4 +1,4 @@
-"""A finding as data. `_wording.py` and `_wording_of_runs.py` put it into words, and nothing reads them back."""
+"""Defines findings as data. `_wording.py` and `_wording_of_runs.py` put them into words; no code parses the words."""
 
 from __future__ import annotations
 
@@ -36,39 +36,39 @@ FindingKind = Literal[
     "time",
 ]
 Doubt = Literal["", "one_episode", "no_interval", "tied"]
-"""Why no feature certainly leads; "" where one does."""
+"""Why no feature certainly leads; "" if one does."""
 NAMED = 3
-"""Features named in a sentence."""
+"""The most features named in a sentence."""
 MOST_NAMED = 6
-"""Runs that get a sentence each, and features counted over many runs."""
+"""The most runs that get a sentence each, and the most features counted over many runs."""
 _WORDING: dict[FindingKind, Callable[[Finding], Sentence]] = {}
 """How each kind is worded; `wording` adds to it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that recorded attributions say. `str` gives it as a sentence.
+    """A statement that recorded attributions support; `str` gives it as a sentence.
 
     Attributes:
         kind: what it says, which decides the wording.
-        subjects: the features that it is about, the first one first, each with its share and interval; of a return or a
-            rank correlation a single number under the name of what it is of.
-        leaders: how many of the first subjects cannot be told apart; 1 where the first certainly leads.
+        subjects: the features that it is about, the leading one first, each with its share and interval; for a return
+            or a rank correlation a single number with its name.
+        leaders: how many of the first subjects cannot be told apart; 1 if the first certainly leads.
         doubt: why no subject certainly leads.
-        method: of the attribution.
-        target: as text.
-        context: what else tells the numbers from others: the effect of an observation, parameters.
+        method: the method of the attribution.
+        target: the target as text.
+        context: what else distinguishes the numbers: the effect of an observation, parameters.
         standardized: whether attributions were multiplied with the std of each feature.
         continuous: whether the decision is a continuous action.
         unseen: whether some features are 0 because no derivative sees them.
-        agent: the run that it is about, where there are several.
-        action: that was taken at the steps it is about.
-        part: of the episodes that it is about, in words.
-        n: steps, episodes, features or observations that it holds for.
-        total: of how many.
+        agent: the run that it is about, if there are several.
+        action: the action taken at the steps that it is about.
+        part: the part of the episodes that it is about, in words.
+        n: how many steps, episodes, features or observations it holds for.
+        total: how many there are.
         even: the share of a part of the episodes if the feature mattered equally at every step; 0 for thirds.
-        level: of the intervals.
-        parts: findings that it puts together in a sentence.
+        level: the level of the intervals.
+        parts: findings that it combines in a sentence.
     """
 
     kind: FindingKind
@@ -107,11 +107,11 @@ class Finding:
         return str(self.sentence)
 
     def __eq__(self, other: object) -> bool:
-        """Whether all attributes are the same; ends of intervals that are NaN in both are."""
+        """Whether all attributes are equal; interval ends that are NaN in both count as equal."""
         return isinstance(other, Finding) and repr(self) == repr(other)
 
     def __hash__(self) -> int:
-        """The same for equal findings."""
+        """A hash that is the same for equal findings."""
         return hash(repr(self))
 
 
@@ -126,5 +126,5 @@ def wording(kind: FindingKind) -> Callable[[Callable[[Finding], Sentence]], Call
 
 
 def number_of(name: str, value: float, low: float = float("nan"), high: float = float("nan")) -> Ranked:
-    """A number with its interval that is of no feature: a return, a correlation, a share of the steps."""
+    """A number with its interval that belongs to no feature: a return, a correlation, a share of the steps."""
     return Ranked(name, -1, value, low, high)

@@ -10,12 +10,12 @@ from rltools._util.text import brackets, percent
 from rltools.summary._data import Ranked
 
 Role = Literal["", "feature", "share", "interval", "source"]
-"""What a span is: plain text, a feature to set off, a percentage, its interval, or the method and target at the end."""
+"""The role of a span: plain text, a feature, a percentage, its interval, or the method and target at the end."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a sentence, and what it is."""
+    """A part of a sentence, with its role."""
 
     text: str
     role: Role = ""
@@ -36,15 +36,15 @@ class Sentence:
         return "".join(part.text for part in self.spans)
 
     def __add__(self, other: Sentence | str) -> Sentence:
-        """Both, one after the other."""
+        """This sentence, followed by another."""
         return Sentence((*self.spans, *(other.spans if isinstance(other, Sentence) else (Span(other),))))
 
     def __radd__(self, other: str) -> Sentence:
-        """A string before it."""
+        """This sentence after a string."""
         return Sentence((Span(other), *self.spans))
 
     def without(self, role: Role) -> Sentence:
-        """The same without the spans of a role."""
+        """The sentence without the spans of a role."""
         return Sentence(tuple(part for part in self.spans if part.role != role))
 
 
@@ -54,7 +54,7 @@ def span(text: str, role: Role = "") -> Sentence:
 
 
 def share(value: float, low: float, high: float) -> Sentence:
-    """A share from 0 to 1 with its interval: `31 % [28, 34]`; without brackets where the ends are NaN."""
+    """A share from 0 to 1 with its interval: `31 % [28, 34]`; without brackets if the ends are NaN."""
     ends = brackets(low, high, percent)
     return span(percent(value), "share") + (span(ends, "interval") if ends else Sentence())
 
@@ -65,7 +65,7 @@ def share_of(feature: Ranked) -> Sentence:
 
 
 def source(*parts: str) -> Sentence:
-    """The parenthesis that ends a sentence: the method, the target and what else tells the numbers apart."""
+    """The parenthesis that ends a sentence: the method, the target and the context."""
     return span(f" ({', '.join(filter(None, parts))})", "source")
 
 

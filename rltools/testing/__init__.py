@@ -1,4 +1,4 @@
-"""The public conformance checks: one for each way in which rltools can be extended.
+"""Public conformance checks, one for each way to extend rltools.
 
 A third party's whole test is a loop over `check_policy`, `check_attribution`, `check_plot` or `check_card`. Each is in
 a module of its name, with an underscore because the name is the function's; read `_check_policy.py` first. Modules are

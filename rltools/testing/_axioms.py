@@ -1,4 +1,4 @@
-"""The axioms that attribution methods may declare, each as a check on small random networks."""
+"""Checks the axioms that attribution methods may declare, on small random networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUILDS = (tanh_network, relu_network)
 
 
 def check_linear(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """For a linear network: its weights, or the weights times the difference from the references (or from zero)."""
+    """Check that a linear network gets its weights, or weights times the difference from the references (or zero)."""
     case = make_case(linear, shape, "logit:all", seed)
     weights = _first_layer(case.module).weight.detach().reshape(1, -1, *shape)
     if is_per_feature_unit(method.unit):
@@ -29,7 +29,7 @@ def check_linear(method: Method, run: Run, shape: tuple[int, ...], seed: int) ->
 
 
 def check_dummy(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """Exactly 0 for a feature that the network ignores."""
+    """Check that a feature that the network ignores gets exactly 0."""
     for build in BUILDS:
         case = make_case(build, shape, "logit:all", seed)
         with torch.no_grad():
@@ -43,7 +43,7 @@ def check_dummy(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> 
 
 
 def check_complete(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """The values and the residual sum to the target value's difference from its mean over the references."""
+    """Check that values and residual sum to the target value's difference from its mean over the references."""
     for build in BUILDS:
         case = make_case(build, shape, "logit:all", seed)
         result = run(case)
@@ -62,7 +62,7 @@ def check_complete(method: Method, run: Run, shape: tuple[int, ...], seed: int) 
 
 
 def check_symmetric(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """Equal values for two features that are always equal and that the network uses equally."""
+    """Check that two features that are always equal and used equally get equal values."""
     if torch.Size(shape).numel() < 2:
         return
     for build in BUILDS:
@@ -75,7 +75,7 @@ def check_symmetric(method: Method, run: Run, shape: tuple[int, ...], seed: int)
 
 
 def check_invariant(method: Method, run: Run, shape: tuple[int, ...], seed: int) -> None:
-    """The same values for two implementations of the same function."""
+    """Check that two implementations of the same function get the same values."""
     case = make_case(relu_network, shape, "logit:all", seed)
     _check_close(
         f"invariant: {method.name} of another network that computes the same function",

@@ -35,8 +35,8 @@ def check_attribution(method: Method | str, *, seed: int = 0, **parameters: Any)
 
     Args:
         method: made by `@rltools.attributions.method`, or the name of an installed one.
-        seed: of the networks and observations.
-        parameters: of the method.
+        seed: the seed of the networks and observations.
+        parameters: the parameters of the method.
 
     Raises:
         AssertionError: the method fails one of these checks; the message says which, and by how much.

@@ -30,14 +30,14 @@ def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
 
     Args:
         path: the folder of an agent, or the .yaml file of an environment's card.
-        episodes: of an agent.
-        seed: of the random actions.
+        episodes: how many episodes an agent is recorded for.
+        seed: the seed of the random actions.
 
     Raises:
         ConfigError: the card cannot be read, or is invalid.
-        ModelError: the model cannot be read; ChecksumError where it is not the one that the card names.
+        ModelError: the model cannot be read; ChecksumError if it is not the one that the card names.
         SimulationError: an environment that the card lists cannot be made.
-        AssertionError: the card says something that is not so.
+        AssertionError: the card says something that is not true.
 
     Example:
         >>> from rltools.cards.content import find_content
@@ -107,7 +107,7 @@ def _check_kind(card: ObservationCard | None, leaf: Leaf, env_id: str) -> None:
     where = f"{env_id}: {leaf.name!r}" if leaf.name else env_id
     assert card is not None, f"{where} is observed, and the card does not describe it"
     if leaf.kind == "text":
-        assert card.text is not None, f"{where} is a text, and the card says otherwise"
+        assert card.text is not None, f"{where} is a text, and the card describes something else"
     elif leaf.kind == "choice":
         sizes = tuple(len(choice.value_names) for choice in card.choices)
         assert sizes == leaf.sizes, f"{where} is a choice among {list(leaf.sizes)} values; the card says {list(sizes)}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 TOLERANCE = 1.0
-"""Pixels by which texts may overlap."""
+"""The number of pixels by which texts may overlap."""
 
 
 def check_plot(plot: Callable[..., Any], recording: Recording) -> None:
@@ -30,10 +30,10 @@ def check_plot(plot: Callable[..., Any], recording: Recording) -> None:
 
     Args:
         plot: the function.
-        recording: with at least one attribution and one step.
+        recording: a recording with at least one attribution and one step.
 
     Raises:
-        AssertionError: it does something else; the message says what.
+        AssertionError: the plot fails one of these checks; the message says which.
 
     Example:
         >>> import rltools

@@ -44,7 +44,7 @@ def check_policy(
         env: gives the observations, by random actions; None draws them from the policy's observation space.
         module: the network whose modes, buffers and gradients must not change; None looks for modules in the policy's
             attributes.
-        seed: of observations, actions and directions.
+        seed: the seed of observations, actions and directions.
 
     Raises:
         AssertionError: the policy fails one of these checks; the message says which, and by how much.

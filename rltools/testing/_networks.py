@@ -21,7 +21,7 @@ ROWS = 5
 REFERENCES = 3
 VECTOR = (4,)
 IMAGE = (2, 2, 3)
-"""[channel, y, x]; exact Shapley values take no more elements."""
+"""The shape [channel, y, x]; exact Shapley values take no more elements."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Case:
 
     Attributes:
         module: the network, `[batch, *feature] -> [batch, ACTIONS]`.
-        target: as text.
+        target: the target as text.
         x: `[ROWS, *feature]`.
         references: `[REFERENCES, *feature]`.
         action: int64 `[ROWS]`, the actions to explain; not the network's own choice, so that rows differ.

@@ -1,4 +1,4 @@
-"""Any function of rows as a target function, to try a method on."""
+"""Wraps any function of rows as a target function, to try a method on."""
 
 from __future__ import annotations
 

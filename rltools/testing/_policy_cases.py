@@ -1,4 +1,4 @@
-"""What the checks of a policy share: observations and a context to test it with, comparisons, derivatives."""
+"""Shared parts of the checks of a policy: observations and a context to test it with, comparisons, derivatives."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ class PolicyCase:
         policy: the policy.
         observations: each array `[ROWS, ...]`.
         x: their encoding `[ROWS, *feature]`.
-        context: as in the middle of an episode: with a state and a mask if the policy uses them, and a continuous
-            action.
+        context: a context as in mid-episode: with a state and a mask if the policy uses them, and a continuous action.
     """
 
     policy: Policy
@@ -76,7 +75,7 @@ def branch_slices(policy: Policy) -> list[slice]:
 
 
 def check_close(name: str, actual: Tensor, expected: Tensor, policy: Policy) -> None:
-    """Check that two tensors are equal but for the order of sums, which depends on the batch size.
+    """Check that two tensors are equal up to rounding, which depends on the batch size.
 
     Raises:
         AssertionError: they are not.
@@ -160,7 +159,7 @@ def check_unchanged(modules: list[nn.Module], run: Callable[[], None]) -> None:
     Modules that contain layers stay in eval mode, to detect a policy that restores the same mode for all.
 
     Raises:
-        AssertionError: modes, buffers, parameters, gradients or torch's random state are others afterwards.
+        AssertionError: modes, buffers, parameters, gradients or torch's random state have changed.
     """
     modes = [module.training for module in modules]
     layers = [not any(module.children()) for module in modules]
@@ -212,10 +211,10 @@ def check_derivatives(policy: Policy, name: str, x: Tensor, context: Context, se
 
     Args:
         policy: the policy.
-        name: of the head.
+        name: the name of the head.
         x: `[batch, *feature]`, encoded observations.
-        context: of these rows.
-        seed: of the directions.
+        context: the context of these rows.
+        seed: the seed of the directions.
 
     Raises:
         AssertionError: they differ.

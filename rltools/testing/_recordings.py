@@ -1,4 +1,4 @@
-"""Recordings made from arrays, to test code that reads recordings without a policy or an environment."""
+"""Makes recordings from arrays, to test code that reads recordings without a policy or an environment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def write_recording(
 
     Args:
         directory: an empty or missing folder.
-        header: of the recording.
+        header: the header of the recording.
         episodes: numbered by their outcomes.
         explained: attributions by their folders' names.
     """
@@ -72,7 +72,7 @@ def write_recording(
 
 
 def shortened(recording: Recording, directory: Path, *, episodes: int, steps: int) -> Recording:
-    """A copy of the first episodes of a recording and the first steps of each, with all their attributions."""
+    """Copy the first episodes of a recording and the first steps of each, with all their attributions."""
     numbers = recording.numbers[:episodes]
     shorter = [_first_steps(recording.episode(number), steps) for number in numbers]
     explained = {}
@@ -143,14 +143,14 @@ def example_recording(
         features: names of the elements; numbered by default.
         observations: for each episode, `[step, *feature]`.
         actions: for each episode, `[step]` or, for continuous ones, `[step, k]`.
-        action_names: of discrete actions, or of the dimensions of a continuous one.
+        action_names: the names of discrete actions, or of the dimensions of a continuous action.
         action_start: the value of the first discrete action; None for continuous ones.
         method: the attribution's.
-        labels: one per target value; a single one is also the target, several are those of `centered:all`.
-        unit: of the values.
+        labels: a label per target value; a single label is also the target, several belong to `centered:all`.
+        unit: the unit of the values.
         every: the stride, in steps.
         residuals: for each episode, `[step, target]`.
-        seed: of the draws.
+        seed: the seed of the draws.
 
     Example:
         >>> from pathlib import Path

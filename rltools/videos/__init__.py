@@ -1,7 +1,6 @@
-"""Videos: an episode as the replay page shows it, for slides and messages.
+"""Videos of episodes, which show what the replay page shows, for slides and messages.
 
-`_video.py` has the public function and is the file to read first; `_episode.py` reads what is shown as numbers,
-`_frame.py` draws the picture of each step with matplotlib, and `_encode.py` writes them. May import plots and pages.
+Read `_video.py` first. May import every room above, plots and pages included.
 """
 
 from rltools.videos._video import check_video, video

@@ -1,4 +1,4 @@
-"""Pictures as MP4, WebM or GIF, and which step each of them shows."""
+"""Encodes video frames as MP4, WebM or GIF, and chooses the step that each frame shows."""
 
 from __future__ import annotations
 
@@ -15,26 +15,29 @@ import numpy as np
 from rltools.errors import ArgumentError
 
 Draw = Callable[[int], np.ndarray]
-"""Draws a step: uint8 `[y, x, 4]`, red, green, blue and 255, of even width and height; the next call overwrites it."""
+"""Draws the frame of a step: uint8 RGBA `[y, x, 4]`, width and height even; the next call overwrites it."""
 CODECS: dict[str, list[tuple[str, dict[str, str]]]] = {
     "mp4": [("libx264", {"preset": "superfast", "crf": "20"}), ("mpeg4", {"b": "6M"})],
     "webm": [("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"})],
 }
-"""Of each kind of movie the codecs with their options: first what plays everywhere, which not every PyAV can write."""
+"""The codecs of each format and their options; the first plays everywhere, but not every build of PyAV can write it."""
 
 
 def timing(
     steps: int, real: float, speed: float | None, fps: float | None, *, gif: bool
 ) -> tuple[float, float, list[int]]:
-    """Steps a second, pictures a second, and the step of each picture; `real` steps a second are real time.
+    """Steps per second, frames per second, and the step of each frame; `real` steps per second are real time.
 
-    By default real time, or fewer, down to 2 a second, where an episode would be over in less than four seconds. Each
-    step once where that is neither too fast for screens nor, below 10 a second, too slow for players; of a GIF at most
-    250 pictures, 12.5 a second. The last step is always there. An ArgumentError where `fps` is no such number.
+    The default is real time, or slower, down to 2 steps per second, if the episode would take less than four seconds.
+    Each step has one frame unless that is too fast for screens or, below 10 frames per second, too slow for players; a
+    GIF has at most 250 frames, 12.5 per second. The last step is always included.
+
+    Raises:
+        ArgumentError: `fps` is out of range.
     """
     limit = 50.0 if gif else 240.0  # viewers play a faster GIF slowly
     if fps is not None and not (isinstance(fps, Real) and 0 < fps <= limit):
-        raise ArgumentError(f"fps={fps!r} pictures a second; give a number above 0 and up to {limit:g}")
+        raise ArgumentError(f"fps={fps!r}; give a number of frames per second above 0 and up to {limit:g}")
     rate = min(real, max(2.0, steps / 4.0)) if speed is None else real * speed
     if fps is None and gif:
         fps = rate / max(1 if steps <= 250 else math.ceil(steps / 249), math.ceil(rate / 12.5))
@@ -45,7 +48,7 @@ def timing(
 
 
 def write_movie(path: Path, kind: str, draw: Draw, fps: float, steps: list[int], done: Callable[[int], None]) -> None:
-    """Write an MP4 or a WebM of these steps, whatever the name of the file; `done(1)` follows each picture."""
+    """Write an MP4 or a WebM of these steps, whatever the name of the file; `done(1)` is called after each frame."""
     import av
     from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
@@ -54,41 +57,41 @@ def write_movie(path: Path, kind: str, draw: Draw, fps: float, steps: list[int],
         stream: Any = file.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
         context, stream.pix_fmt = stream.codec_context, "yuv420p"
         stream.height, stream.width = draw(steps[0]).shape[:2]
-        # BT.709 in all respects: otherwise a player guesses by the size of the picture, and colors shift.
+        # BT.709 in all respects: otherwise a player guesses by the size of the frame, and colors shift.
         space = context.colorspace = Colorspace.ITU709
         context.color_range, context.color_primaries, context.color_trc = ColorRange.MPEG, 1, 1
-        reformat = VideoReformatter().reformat  # one for all, which is faster than one for each
+        reformat = VideoReformatter().reformat  # one for all frames, which is faster
         for step, repeats in groupby(steps):
             drawn = av.VideoFrame.from_ndarray(draw(step), format="rgba")
             frame = reformat(drawn, format="yuv420p", dst_colorspace=space, dst_color_range=ColorRange.MPEG)
             for _ in repeats:
                 file.mux(stream.encode(frame))
-                frame.pts = None  # the stream counts the time of the next one
+                frame.pts = None  # the stream sets the time of the next frame
                 done(1)
         file.mux(stream.encode(None))
 
 
 def write_gif(path: Path, draw: Draw, fps: float, steps: list[int], done: Callable[[int], None]) -> None:
-    """Write a GIF that repeats for ever, in 256 colors that its pictures share; the last one stays for a second."""
+    """Write a GIF that loops forever, in 256 colors that all frames share; the last frame stays for a second."""
     from PIL import Image
 
     sample = Image.fromarray(np.concatenate([draw(step)[..., :3] for step in steps[:: math.ceil(len(steps) / 8)]]))
-    ways = (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE)  # for what is large, and for what is small and bright
+    ways = (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE)  # for large areas, and for small bright details
     colors = np.concatenate([sample.quantize(127, way).getpalette() or [] for way in ways]).astype(int).reshape(-1, 3)
-    colors[colors.min(axis=1) > 247], colors[colors.max(axis=1) < 8] = 255, 0  # what is hardly seen would flicker
+    colors[colors.min(axis=1) > 247], colors[colors.max(axis=1) < 8] = 255, 0  # faint ones would flicker
     palette = Image.new("P", (1, 1))
     palette.putpalette(colors.ravel().tolist())
-    # Times are kept in hundredths of a second: rounded so that they add up.
+    # GIF times are in hundredths of a second; round them so that they add up.
     lengths = [10 * (end - start) for start, end in pairwise(round(100 * k / fps) for k in range(len(steps) + 1))]
     lengths[-1] += 1000
 
     def picture(step: int) -> Image.Image:
         done(1)
-        # Without dithering, which would make every picture differ from the last one in every pixel.
+        # Without dithering, which would change every pixel from one frame to the next.
         return Image.fromarray(draw(step)).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
 
     pictures = map(picture, steps)
-    # The last of the 256 colors is clear, so that what is as it was before is left out of a picture.
+    # The last of the 256 colors is transparent: pixels that did not change are left out of a frame.
     look = {"transparency": 255, "disposal": 1, "palette": bytes(colors.astype(np.uint8)).ljust(768, b"\0")}
     how = {"save_all": True, "append_images": pictures, "optimize": True, "loop": 0}
     next(pictures).save(path, "GIF", duration=lengths, **look, **how)

@@ -1,4 +1,4 @@
-"""What a video shows of an episode, as numbers."""
+"""The numbers that a video of an episode shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rltools.summary.episodes import std as std_of
 
 
 class Explained(NamedTuple):
-    """One scalar `[step]` and its attributions, `[step, row]` and of each image `[step, y, x]`; NaN where none are."""
+    """A scalar `[step]`, its attributions `[step, row]`, and a map `[step, y, x]` per image; NaN if unexplained."""
 
     title: str
     notes: list[str]
@@ -27,9 +27,10 @@ class Explained(NamedTuple):
 
 
 class Actions(NamedTuple):
-    """What was thought of each action, `[step, k]`, NaN where it was not allowed; of a continuous one what was done.
+    """The score of each discrete action `[step, k]`, NaN if it was not allowed; the values of continuous actions.
 
-    `returns` and `taken` are `[step]`, -1 for a continuous one; `drawn` are positions of those taken most often.
+    `returns` and `taken` are `[step]`; `taken` is -1 for continuous actions. `drawn` holds the positions of the actions
+    taken most often.
     """
 
     returns: np.ndarray
@@ -43,10 +44,12 @@ class Actions(NamedTuple):
 def explained_of(
     recording: Recording, number: int, rows: list[Row], method: str | None, target: str | None
 ) -> Explained | None:
-    """Of several scalars the one with the largest attributions, gradients times std; None where nothing was explained.
+    """The explained scalar with the largest attributions (gradients times std), or None if nothing was explained.
 
-    Where a sample of the steps was explained, each stands for those up to the next. A RecordingError where no
-    attribution fits, or none of this episode is there yet.
+    If only a sample of the steps was explained, each explained step stands for the steps up to the next one.
+
+    Raises:
+        RecordingError: no attribution fits, or this episode is not explained yet.
     """
     if method is target is None and all(spec.window for spec in recording.specs.values()):
         return None
@@ -72,19 +75,19 @@ def explained_of(
 
 
 def drawn_rows(episode: Episode, rows: list[Row], explained: Explained | None) -> tuple[np.ndarray, ...]:
-    """Positions of the rows that matter most, what was observed, and what it did to the score: `[step, drawn]` each.
+    """Positions, values and attributions of the rows that matter most, each `[step, drawn]`.
 
-    In the order of the features; where one thing is chosen out of more than fit, what is chosen at the step comes
-    first. Regions of an image are observed as NaN.
+    Rows keep the order of the features. If a one-hot choice has more values than fit, the value chosen at the step
+    comes first. The values of an image's regions are NaN.
     """
     kinds, elements = np.array([row.kind for row in rows], str), [int(row.entries[0]) for row in rows]
     states = episode.states.reshape(len(episode), -1)[:, elements].astype(np.float64)
     observed, choices = np.where(kinds == "region", np.nan, states), np.flatnonzero(kinds == "choice")
     values = np.full(observed.shape, np.nan) if explained is None else explained.values
     sizes = np.nansum(np.abs(values), axis=0)
-    if explained is None:  # numbers, then what is chosen most often
+    if explained is None:  # numbers first, then the most frequent choices
         sizes = np.nan_to_num(np.where(kinds == "number", np.inf, observed.mean(axis=0)), nan=-1)
-    room = 7 if any(len(row.name) + len(row.unit) > LONGEST for row in rows) else 11  # fewer of two lines
+    room = 7 if any(len(row.name) + len(row.unit) > LONGEST for row in rows) else 11  # names on two lines
     chosen = observed[:, choices] == 1
     changing = len(choices) > room and bool((chosen.sum(axis=1) == 1).all())
     drawn = np.tile(np.sort(np.argsort(-sizes, kind="stable")[: room - changing]), (len(observed), 1))
@@ -94,7 +97,7 @@ def drawn_rows(episode: Episode, rows: list[Row], explained: Explained | None) -
 
 
 def actions_of(header: Header, episode: Episode) -> Actions:
-    """What was done in an episode, and what else could have been."""
+    """The actions taken in an episode, and the scores of the alternatives."""
     discrete = header.action_start is not None and episode.actions.ndim == 1
     values = (episode.scores if discrete else episode.actions).reshape(len(episode), -1).astype(np.float64)
     count, what, taken = values.shape[1], header.score.replace("_", " "), np.full(len(episode), -1)

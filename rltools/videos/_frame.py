@@ -1,4 +1,4 @@
-"""The picture of a step, drawn by matplotlib."""
+"""Draws the video frame of a step with matplotlib."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from rltools.spaces.leaves import pick
 from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of
 
 LEFT, RIGHT, TOP, MIDDLE, BOTTOM, END, PANEL = 28, 1252, 86, 400, 684, 948, 992
-"""Above the middle is what is seen at a step; below it the whole episode, up to the end, and the panel of actions."""
+"""The upper half shows one step; the lower half shows the whole episode and the panel of actions."""
 
 
 def frame(
     recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
 ) -> Callable[[int], np.ndarray]:
-    """What draws a step of an episode, uint8 `[y, x, 4]`, over the last one; refuses what `video` does."""
+    """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
     header, episode, sheet = recording.header, recording.episode(number), Sheet(width)
     rows, outcome, actions = rows_of(recording.features), episode.outcome, actions_of(header, episode)
     explained = explained_of(recording, number, rows, method, target)
@@ -56,7 +56,7 @@ def frame(
 
 
 def _draw_images(sheet: Sheet, episode: Episode, frames: list[bytes] | None, explained: Explained | None) -> float:
-    """The environment and observations that are images, three at most, side by side; returns where they end."""
+    """Draw the environment and the observation's images, at most three, side by side; returns where they end."""
     parts, x = [part for part in episode.features.parts if part.is_image], float(LEFT)
     views: list[tuple[str, Callable[[int], Image.Image]]] = []
     if frames:
@@ -80,7 +80,7 @@ def _draw_images(sheet: Sheet, episode: Episode, frames: list[bytes] | None, exp
 
 
 def _colored(image: Callable[[int], Image.Image], maps: np.ndarray, step: int) -> Image.Image:
-    """An image in gray beneath the colors of its map, which are clear at zero and full at 1 and -1."""
+    """An image in gray under the colors of its map, which are transparent at 0 and opaque at 1 and -1."""
     share = 0.9 * np.sqrt(np.clip(np.abs(np.nan_to_num(maps[step])), 0, 1))[..., None]
     colors = 255 * signed_colors()(np.where(maps[step] > 0, 1.0, 0.0))[..., :3]
     gray = np.asarray(image(step).convert("L"))[..., None]
@@ -90,7 +90,7 @@ def _colored(image: Callable[[int], Image.Image], maps: np.ndarray, step: int) -
 def _draw_rows(
     sheet: Sheet, left: float, rows: list[Row], table: tuple[np.ndarray, ...], explained: Explained | None
 ) -> None:
-    """What was observed, and how much each feature had to do with the score."""
+    """Draw the value of each feature, and its attribution."""
     drawn, observed, values = table
     regions, (lowers, raises) = all(row.kind == "region" for row in rows), signed_colors()([0.0, 1.0])
     places, count, scale = np.unique(drawn).tolist(), max(drawn.shape[1], 1), color_limit(values)
@@ -126,7 +126,7 @@ def _draw_rows(
 def _draw_episode(
     sheet: Sheet, top: float, rows: list[Row], drawn: np.ndarray, explained: Explained | None, actions: Actions
 ) -> None:
-    """What happens over all steps, one above the other, with a line where the step is."""
+    """Draw panels over all steps, one above the other, with a line at the current step."""
     lines = {"return so far": (actions.returns[:, None], [INK])}
     if actions.taken[0] < 0 or not explained:
         lines = {actions.what: (actions.values[:, actions.drawn], [action_color(k) for k in actions.drawn])} | lines
@@ -165,7 +165,7 @@ def _draw_episode(
 
 
 def _draw_actions(sheet: Sheet, top: float, episode: Episode, actions: Actions) -> None:
-    """What the policy thinks of each action, and what the observation says in words."""
+    """Draw the score of each action, and the texts of the observation."""
     bars, note, count = actions.values, actions.what, len(actions.drawn)
     if note not in ("probability", "action taken"):  # large scores would look alike
         bars, note = bars - np.nanmin(bars, axis=1, keepdims=True), f"{note}; bars from the lowest"

@@ -1,4 +1,4 @@
-"""An episode as a video."""
+"""Writes an episode as a video."""
 
 from __future__ import annotations
 
@@ -27,31 +27,33 @@ def video(
     fps: float | None = None,
     progress: bool = False,
 ) -> Path:
-    """Write an episode as a video: pictures, attributions, actions, and the whole episode with a moving line.
+    """Write an episode as a video: frames, attributions, actions, and the whole episode with a moving line.
 
-    It shows what a replay page shows first, and the features that matter most in this episode. An `.mp4` or `.webm`
-    shows each step in one picture, or in several where there are fewer than 10 steps a second; every nth step where
-    there are more than 60. A `.gif` repeats for ever and shows every nth step: at most 12.5 pictures a second and 250
-    altogether, unless `fps` asks for more. The last step is always shown, and held for a second.
+    The video shows what a replay page shows first, and the features that matter most in this episode. An `.mp4` or
+    `.webm` has one frame per step; several below 10 steps per second, and one for every nth step above 60. A `.gif`
+    loops forever and shows every nth step: at most 12.5 frames per second and 250 in total, unless `fps` asks for more.
+    The last step is always shown, and held for a second.
 
     Args:
-        recording: where the episode is.
+        recording: the recording of the episode.
         episode: its number.
-        path: of the file, which appears whole or not at all: .mp4, .webm or .gif. Its folder is made if need be.
-        method: which attribution to show; None is the best predictor, of those of every step where there are any.
-        target: as text, likewise; of a target of several scalars the one with the largest attributions is shown.
-        speed: 1 is real time, which the environment says where frames were kept, else 30 steps a second. None is real
-            time, or slower so that a short episode lasts four seconds, but no fewer than two steps a second.
-        width: of the picture in pixels, even or made so; the height follows, 16 to 9.
-        fps: pictures a second, at the same speed.
+        path: the path of the file, which appears whole or not at all: .mp4, .webm or .gif. Its folder is made if need
+            be.
+        method: which attribution to show; None is the best predictor, preferably one that explains every step.
+        target: the target as text; None as for `method`. If it has several scalars, the one with the largest
+            attributions is shown.
+        speed: 1 is real time: the rate that the environment declares if frames were recorded, else 30 steps per second.
+            None is real time, or slower so that a short episode lasts four seconds, but at least two steps per second.
+        width: the width of the video in pixels, rounded to an even number; the aspect ratio is 16:9.
+        fps: frames per second, at the same speed.
         progress: show a progress bar.
 
     Returns:
         The path.
 
     Raises:
-        ArgumentError: an unknown ending, PyAV is not installed, or a number that cannot be meant.
-        UnknownNameError: no such episode.
+        ArgumentError: an unknown file extension, PyAV is not installed, or a number out of range.
+        UnknownNameError: there is no such episode.
         RecordingError: the episode has no steps or no such attribution, or the folder cannot be written to.
         CorruptError: a file of the recording is damaged.
 
@@ -68,13 +70,13 @@ def video(
     path = as_path(path, "the path of the video")
     kind = check_video(path, speed)
     if not isinstance(width, Real) or not 640 <= width <= 3840:
-        raise ArgumentError(f"width={width!r} pixels; give a whole number from 640 to 3840")
+        raise ArgumentError(f"width={width!r}; give a whole number of pixels from 640 to 3840")
     outcome, real = recording.outcome(episode), frames_per_second(recording, episode)
     if outcome.steps == 0:
         why = f" ({outcome.fault})" if outcome.fault else ""
         raise RecordingError(f"episode {episode} of {recording.directory} has no steps{why}; choose another")
     rate, fps, steps = timing(outcome.steps, real or 30.0, speed, fps, gif=kind == "gif")
-    steps += [steps[-1]] * (0 if kind == "gif" else round(fps))  # a GIF can hold its last picture
+    steps += [steps[-1]] * (0 if kind == "gif" else round(fps))  # a GIF can hold its last frame
     words = ", real time" if rate == real else f", {rate / real:.3g} × real time" if real else ""
     draw = frame(recording, episode, method, target, int(width), f"{rate:.3g} steps/s{words}")
     with os_errors_as(path.parent):
@@ -98,7 +100,7 @@ def check_video(path: Path, speed: float | None = None) -> str:
         raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
     kind = path.suffix.lower().removeprefix(".")
     if kind != "gif" and kind not in CODECS:
-        raise ArgumentError(f"{path.name} does not end as a video does; choose one of .mp4, .webm, .gif")
+        raise ArgumentError(f"{path.name} does not end in .mp4, .webm or .gif; choose one of these")
     if kind in CODECS and find_spec("av") is None:
         install = 'pip install "rltools-attribution[video]"; a .gif needs nothing more'
         raise ArgumentError(f"{path.name} is written by PyAV, which is not installed: {install}")

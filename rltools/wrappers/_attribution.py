@@ -26,22 +26,23 @@ _ONLY = np.ones(1, bool)
 class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Explains each action in `info["attribution"]`, from the observation that it was taken in.
 
-    Observations, rewards, terminations and the random stream stay as they are. Each step's info gets two more entries:
+    Observations, rewards, terminations and the random stream stay as they are. Each step's info gets two more keys:
 
     - `attribution`: float `[*feature]`, signed, in the method's unit per the environment's units; `[target, *feature]`
       for a target of several scalars, such as "centered:all"
     - `score`: the explained scalar, a float; `[target]` for several
 
-    It is not a part of the environment's specification, because it changes nothing in the environment: `spec` is that
-    of the wrapped environment.
+    The wrapper does not appear in the environment's specification, because it changes nothing in the environment:
+    `spec` is the wrapped environment's.
 
     Args:
         env: the environment the policy acts in.
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        references: `[reference, *observation]` or a single observation, which methods that compare observations need.
-        parameters: of the method.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
+        references: `[reference, *observation]` or a single observation, for methods that compare with references.
+        parameters: the parameters of the method.
 
     Attributes:
         features: names, units and shape of an attribution's features.
@@ -97,7 +98,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in Gymnasium's Wrapper, too
-        """That of the wrapped environment: outer wrappers would otherwise deep-copy the policy with it."""
+        """The wrapped environment's specification; otherwise outer wrappers would deep-copy the policy with it."""
         return self.env.spec
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -111,7 +112,7 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         """Step the environment and explain the action.
 
         Raises:
-            SimulationError: before the first reset, or the info already has entries of these names.
+            SimulationError: called before the first reset, or the info already has these keys.
             ArgumentError: an action that the environment took and the policy does not have.
         """
         if not self._last.is_set:
@@ -128,14 +129,14 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
         Args:
             deterministic: take the best action; otherwise draw one as the policy does.
-            rng: what random actions are drawn with.
+            rng: the generator that random actions are drawn with.
 
         Returns:
             What `step` returns, with the action taken as `info["action"]`.
 
         Raises:
             ArgumentError: random actions without `rng`.
-            SimulationError: before the first reset, or the info already has entries of these names.
+            SimulationError: called before the first reset, or the info already has these keys.
             FaultError: scores that are not finite; the environment was not stepped.
         """
         if not deterministic and rng is None:
@@ -173,10 +174,10 @@ class AttributionWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def with_entries(info: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
-    """A new info with further entries: the environment's own dict may be the same object every step.
+    """A copy of the info with further keys; the environment's own dict may be the same object at every step.
 
     Raises:
-        SimulationError: the info already has an entry of the same name.
+        SimulationError: the info already has one of these keys.
     """
     duplicate = sorted(entries.keys() & info.keys())
     if duplicate:

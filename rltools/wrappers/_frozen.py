@@ -15,15 +15,15 @@ from rltools.errors import ArgumentError
 class FrozenStatistics(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Sets the statistics of an inner `NormalizeObservation` to those of the training, and freezes them.
 
-    Nothing else changes. `rltools.record` does the same by itself for the environment of the training; this wrapper is
+    Nothing else changes. `rltools.record` does this by itself for the training environment; this wrapper is
     for functions that make environments, and for the wrappers in an agent's card.
 
     Args:
-        env: has a `NormalizeObservation` inside, or another wrapper with its statistics in `obs_rms`.
+        env: an environment with a `NormalizeObservation` inside, or another wrapper with statistics in `obs_rms`.
         mean: `[*observation]`.
         var: variance, `[*observation]`; at least 0.
         number: which of several such wrappers, from 0, the innermost.
-        dtype: of the statistics, for instance "float32"; None leaves it as it is.
+        dtype: the dtype of the statistics, for instance "float32"; None leaves it as it is.
 
     Raises:
         ArgumentError: there is no such wrapper, or the statistics have another shape than its observations.

@@ -1,4 +1,4 @@
-"""The last observation of each environment, in which the next action is taken, and checks of what comes in."""
+"""Keeps the observation in which each environment's next action is taken, and checks environments and actions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LastObservation:
     """The last observation of each environment, with its action mask and recurrent state; one row for each.
 
     Args:
-        policy: whose observations, masks and states.
+        policy: the policy that observations, masks and states are for.
         rows: how many environments there are.
 
     Attributes:
@@ -39,11 +39,11 @@ class LastObservation:
 
     @property
     def is_set(self) -> bool:
-        """Whether there was a reset."""
+        """Whether the environments have been reset."""
         return self._observations is not None
 
     def clear(self) -> None:
-        """Drop the observations before a reset: if it fails, no action is explained by those of an earlier episode."""
+        """Drop the observations before a reset, so that a reset that fails leaves none of an earlier episode behind."""
         self._observations = None
 
     def begin(self, observations: Any, masks: np.ndarray | None, rows: np.ndarray | None = None) -> None:
@@ -78,7 +78,7 @@ class LastObservation:
             SimulationError: there was no reset yet.
         """
         if self._observations is None:
-            raise SimulationError("there is no observation that an action could be taken in; call reset() first")
+            raise SimulationError("there is no observation to act in; call reset() first")
         context = _EMPTY
         if self._policy.masked or self._policy.state_size:
             context = Context(
@@ -97,10 +97,10 @@ def check_single(env: object) -> None:
         ArgumentError: it is a vector environment, another library's, or something else.
     """
     if isinstance(env, gymnasium.vector.VectorEnv):
-        raise ArgumentError(f"{env} is a vector of environments; give it to rltools.VectorAttributionWrapper")
+        raise ArgumentError(f"{env} is a vector environment; pass it to rltools.VectorAttributionWrapper")
     if not isinstance(env, gymnasium.Env):
         kind = foreign_kind(env) or f"{env!r}, and must be a gymnasium.Env; make it first"
-        raise ArgumentError(f"the environment given is {kind}")
+        raise ArgumentError(f"the environment is {kind}")
 
 
 def check_several(envs: object) -> None:
@@ -110,10 +110,10 @@ def check_several(envs: object) -> None:
         ArgumentError: it is a single environment, another library's, or something else.
     """
     if isinstance(envs, gymnasium.Env):
-        raise ArgumentError(f"{envs} is a single environment; give it to rltools.AttributionWrapper")
+        raise ArgumentError(f"{envs} is a single environment; pass it to rltools.AttributionWrapper")
     if not isinstance(envs, gymnasium.vector.VectorEnv):
         kind = foreign_kind(envs) or f"{envs!r}, and must be a gymnasium.vector.VectorEnv"
-        raise ArgumentError(f"the vector of environments given is {kind}")
+        raise ArgumentError(f"the vector environment is {kind}")
 
 
 def checked_actions(policy: Policy, actions: Any, rows: int) -> np.ndarray:

@@ -167,8 +167,8 @@ def explainer(
     Raises:
         UnknownNameError: no method has this name.
         TargetError: the policy has no such target.
-        ArgumentError: not a policy, a missing reference or one that is not finite, or a parameter the method does not
-            take.
+        ArgumentError: `policy` is no policy, references are missing or not finite, or the method does not take a
+            parameter.
         GradientError: the policy is not differentiable.
         MismatchError: the policy's network mixes the rows of a batch.
     """

@@ -1,4 +1,4 @@
-"""An episode that is recorded while an agent acts, and its files."""
+"""Records an episode while an agent acts, and writes its files."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class LiveEpisode:
     """The steps of an episode so far.
 
     Attributes:
-        number: of the episode.
-        seed: of its reset.
+        number: the number of the episode.
+        seed: the seed of its reset.
         observed: the last observation.
-        frames: before each step; None if the environment does not render.
+        frames: the frame before each step; None if the environment does not render.
         steps: the columns of each step, as a recording has them.
         explained: the columns of each step's attribution.
     """
@@ -47,8 +47,8 @@ class LiveEpisode:
         """Add a step.
 
         Args:
-            columns: of the observation before it, from `columns_before`.
-            action: that was taken.
+            columns: the columns of the observation before it, from `columns_before`.
+            action: the action taken.
             step: what the attribution wrapper returned.
             several: whether there are several target values.
         """
@@ -78,9 +78,9 @@ def columns_before(policy: Policy, observed: CurrentObservations, observations: 
 
     Args:
         policy: gives the scores.
-        observed: has the observation.
+        observed: holds the observation.
         observations: the same one, as a batch of one.
-        context: of that batch.
+        context: the context of that batch.
     """
     scores = policy.act(observations, context).scores[0]
     optional = {"mask": context.mask, "state": context.state}

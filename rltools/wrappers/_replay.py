@@ -27,7 +27,7 @@ from rltools.wrappers._attribution import AttributionWrapper, Step
 from rltools.wrappers._live_episode import Columns, LiveEpisode, columns_before, spec_of, write_episode
 
 NO_SEED = -1
-"""In place of the seed of an episode that was reset without one."""
+"""Recorded as the seed of an episode that was reset without one."""
 _ONLY = np.ones(1, bool)
 
 
@@ -55,19 +55,19 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     Steps are passed on unchanged; an error with a page becomes a `ReplaySkippedWarning`. The folder is a recording of
     these episodes, which `open_recording` opens and every plot takes; the pages are `replays/episode-000012.html`. They
     show frames if the environment has `render_mode="rgb_array"`. An episode that ends early, by a reset, by `close` or
-    by an error of the environment, is kept up to there and says so. An episode that was reset without a seed has the
-    seed -1.
+    by an error of the environment, is recorded up to that step and marked. An episode that was reset without a seed has
+    the seed -1.
 
     Args:
         env: an `AttributionWrapper`.
-        folder: of the recording; made if it does not exist.
+        folder: the folder of the recording; made if it does not exist.
         episode_trigger: whether to write the episode of this number, counted by resets from 0; None takes episodes 0,
             1, 8, 27, ... 1000, 2000, ..., as Gymnasium's `RecordVideo` does.
-        title: of the pages; None is the policy's name.
+        title: the title of the pages; None is the policy's name.
         overwrite: delete the episodes, attributions and pages that `folder` holds.
 
     Attributes:
-        pages: those written so far.
+        pages: the paths of the pages written so far.
 
     Raises:
         ArgumentError: the environment is no `AttributionWrapper`.
@@ -101,8 +101,8 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     ) -> None:
         if not isinstance(env, AttributionWrapper):
             raise ArgumentError(
-                f"{env} explains nothing: give an rltools.AttributionWrapper(env, policy), and put further wrappers "
-                f"around what you get"
+                f"{env} explains nothing; pass an rltools.AttributionWrapper(env, policy), and put further wrappers "
+                f"around this one"
             )
         super().__init__(env)
         self.pages: tuple[Path, ...] = ()
@@ -121,7 +121,7 @@ class ReplayWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in Gymnasium's Wrapper, too
-        """That of the wrapped environment: nothing in it is changed."""
+        """The wrapped environment's specification; this wrapper changes nothing in it."""
         return self.env.spec
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

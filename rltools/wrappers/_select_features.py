@@ -22,15 +22,14 @@ class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], 
     """Keeps some features of a vector observation, in a given order; their names stay as they are.
 
     Args:
-        env: has vector observations.
+        env: an environment with vector observations.
         keep: names, as in the environment's card, or positions from 0.
 
     Attributes:
-        positions: of the features that are kept.
+        positions: the positions of the features that are kept.
 
     Raises:
-        ArgumentError: observations that are no vectors, nothing to keep, a feature kept twice, or a position that does
-            not exist.
+        ArgumentError: observations are not vectors, `keep` is empty or repeats a feature, or a position does not exist.
         UnknownNameError: no feature has this name; the message lists similar ones.
 
     Example:

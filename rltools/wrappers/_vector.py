@@ -26,12 +26,12 @@ Step = tuple[Any, Any, Any, Any, dict[str, Any]]
 class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
     """Explains each action in `info["attribution"]`, from the observation that it was taken in, in every environment.
 
-    Observations, rewards, terminations and the random stream stay as they are. Each step's info gets four more entries:
+    Observations, rewards, terminations and the random stream stay as they are. Each step's info gets four more keys:
 
     - `attribution`: float `[num_envs, *feature]`, signed; `[num_envs, target, *feature]` for a target of several
       scalars, such as "centered:all"
     - `score`: float `[num_envs]`, the explained scalars; `[num_envs, target]` for several
-    - `_attribution` and `_score`: bool `[num_envs]`, which environments have one
+    - `_attribution` and `_score`: bool `[num_envs]`, whether an environment has an attribution and a score
 
     Environments that reset in the step after an end (`AutoresetMode.NEXT_STEP`) take no action in that step: its rows
     are NaN, and False in the masks. Those that reset within the step, or that the caller resets, explain every step.
@@ -40,9 +40,10 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         envs: the vector environment the policy acts in; its `metadata["autoreset_mode"]` says how it resets.
         policy: what is explained; see `load_policy` and `TorchPolicy`. It is shared, never copied.
         method: a name from `rltools list methods`.
-        target: for instance "logit:chosen"; None is "centered:chosen" for discrete actions, "action:all" for others.
-        references: `[reference, *observation]` or a single observation, which methods that compare observations need.
-        parameters: of the method.
+        target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
+            "action:all" for others.
+        references: `[reference, *observation]` or a single observation, for methods that compare with references.
+        parameters: the parameters of the method.
 
     Attributes:
         features: names, units and shape of an attribution's features.
@@ -110,7 +111,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
         """Step the environments and explain the actions.
 
         Raises:
-            SimulationError: before the first reset, or the info already has entries of these names.
+            SimulationError: called before the first reset, or the info already has these keys.
             ArgumentError: an action that an environment took and the policy does not have.
         """
         acting = ~self._only_resets
@@ -125,15 +126,15 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
 
         Args:
             deterministic: take the best actions; otherwise draw them as the policy does.
-            rngs: what random actions are drawn with, a generator for each environment; one whose step is only a reset
-                draws nothing.
+            rngs: the generators that random actions are drawn with, one for each environment; an environment that only
+                resets draws nothing.
 
         Returns:
             What `step` returns, with the actions taken as `info["action"]` and their mask as `info["_action"]`.
 
         Raises:
-            ArgumentError: random actions without `rngs`, or not one for each environment.
-            SimulationError: before the first reset, or the info already has entries of these names.
+            ArgumentError: random actions without `rngs`, or not one generator for each environment.
+            SimulationError: called before the first reset, or the info already has these keys.
             FaultError: scores that are not finite; no environment was stepped.
         """
         acting = ~self._only_resets
@@ -181,7 +182,7 @@ class VectorAttributionWrapper(VectorWrapper[Any, Any, Any, Any, Any]):
             self._last.set_state(explanation.state[rows], acting & going_on)
 
     def _entries(self, explanation: StepExplanation | None, acting: np.ndarray) -> dict[str, Any]:
-        """The entries of the info; rows without an explanation are NaN."""
+        """The new keys of the info; rows without an explanation are NaN."""
         values, scores = self._explainer.unexplained(self.num_envs)
         if explanation is not None:
             values[acting], scores[acting] = explanation.values, explanation.scores
@@ -206,6 +207,6 @@ def _acting_rngs(rngs: Sequence[np.random.Generator] | None, acting: np.ndarray)
     if rngs is None or len(rngs) != len(acting):
         number = "none" if rngs is None else len(rngs)
         raise ArgumentError(
-            f"random actions need rngs=, a generator for each of the {len(acting)} environments; given: {number}"
+            f"random actions need rngs=, one generator for each of the {len(acting)} environments, not {number}"
         )
     return [rng for rng, acts in zip(rngs, acting, strict=True) if acts]

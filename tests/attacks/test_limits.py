@@ -111,9 +111,9 @@ def test_files_that_never_end_or_are_none(little: Callable[..., str], agent: Pat
         (f"seeds: [{10**30}]", r"seeds[0]: must be at most 1,000,000,000,000,000,000, not"),
         (
             f"seeds: [{', '.join(str(100 * i) for i in range(5000))}]",
-            "seeds: must have at most 200 entries, and has 5,000",
+            "seeds: must have at most 200 elements, and has 5,000",
         ),
-        (f"targets: [{', '.join(['value'] * 1000)}]", "targets: must have at most 200 entries, and has 1,000"),
+        (f"targets: [{', '.join(['value'] * 1000)}]", "targets: must have at most 200 elements, and has 1,000"),
         (
             f"environment: {{id: MiniGrid-Empty-5x5-v0, kwargs: {{size: {10**9}}}}}",
             "size is 1,000,000,000, where 2,048",

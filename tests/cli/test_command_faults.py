@@ -149,7 +149,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
     before = [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))]
     other = rltools("record", "cartpole-ppo", *values, "--seed", "7")
     assert other.code == 1
-    assert "seed 0 there and 7 asked for" in other.fault
+    assert "seed 0 there and 7 requested" in other.fault
     assert "--overwrite" in other.fault
     assert rltools("record", "cartpole-ppo", *values).code == 0
     assert [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))] == before
@@ -160,8 +160,8 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; it can end in"),
-        (("plot", "short", "importance", "--out", "x"), "it can end in"),
+        (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; use "),
+        (("plot", "short", "importance", "--out", "x"), "; use "),
         (("plot", "short", "importance", "--method", "shapley"), "no shapley in short"),
         (("plot", "short", "importance", "--episode", "1"), "has no --episode; these have: decision, images, timeline"),
         (("plot", "short", "importance", "--out", "poles.py/x.png"), "cannot write to poles.py"),

@@ -109,7 +109,7 @@ def test_arguments_come_back_as_text(rltools: Any, name: str) -> None:
         (("run", "cartpole", f"episodes={10**40}"), "episodes: must be at most 1,000,000"),
         (("run", "cartpole", "episodes=1e40"), "episodes: must be a whole number"),
         (("record", "a" * 5000), "'" + "a" * 100 + "' cannot be a name in agents/"),
-        (("inspect", "a/" * 5000), "there is nothing of this name"),
+        (("inspect", "a/" * 5000), "it does not exist"),
     ],
 )
 def test_a_number_or_a_text_without_end_is_refused(

@@ -74,7 +74,7 @@ def test_ctrl_c_is_one_line_whatever_is_made_of_it(
 ) -> None:
     assert ended(monkeypatch, run) == 130
     out, err = capsys.readouterr()
-    assert err == "rltools: interrupted; every finished episode is saved, and the same command carries on from there\n"
+    assert err == "rltools: interrupted; every finished episode is saved, and the same command continues from there\n"
     assert out == ""
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -104,7 +104,7 @@ def test_an_interrupt_before_anything_is_imported(
     with pytest.raises(SystemExit) as caught:
         rltools.cli.main()
     assert caught.value.code == 130
-    assert capsys.readouterr().err == "rltools: interrupted before anything was begun\n"
+    assert capsys.readouterr().err == "rltools: interrupted before the command began\n"
 
 
 def test_nothing_is_imported_before_main_can_say_that_it_was_interrupted() -> None:

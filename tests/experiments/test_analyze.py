@@ -252,7 +252,8 @@ def test_a_choice_is_one_feature_of_the_decision(tmp_path):
     explain(recording, policy, method="decision_change", groups="summary", references=8)
     result = summarize(recording, merged=True)
     assert result.features == ("state",)
-    assert str(result.findings[0]).startswith("Replacing state by that of another visited state changes the action in ")
+    start = "Replacing state with its value in another visited state changes the action in "
+    assert str(result.findings[0]).startswith(start)
     assert declared_stride(recording, policy, "decision_change", 8, {"groups": "summary"}) == 1
 
 

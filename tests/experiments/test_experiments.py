@@ -49,7 +49,7 @@ def written(project):
 
 FAULTS = {
     "description: [1]": ["description: must be a text"],
-    "agents: []": ["agents: must have at least one entry"],
+    "agents: []": ["agents: must have at least one element"],
     "agents: [cartpole-pp, /etc/none]": [
         "agents[0]: must be the name of an agent or the path of a model (did you mean cartpole-ppo?)",
         "not '/etc/none'",
@@ -276,7 +276,7 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
     assert "<td>random (control)</td><td>value</td>" in page
     assert "<td>random</td>" not in page
     assert page.index("<td>shapley</td>") < page.index("<td>std (control)</td>")
-    assert "Rank agreement with the controls, which know nothing of the agent: " in page
+    assert "Rank agreement with the controls, which know nothing about the agent: " in page
     assert "leads by random" not in page
     assert not [text for text in ran.findings[:-3] if "random" in text or "std" in text]
     figures = {path.stem for path in (project / "runs" / "asked" / "plots").iterdir()}
@@ -336,7 +336,7 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     assert {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("*.parquet")} == before
     assert again.findings == first.findings
 
-    with pytest.raises(ConflictError, match="max steps 30 there and 8 asked for"):
+    with pytest.raises(ConflictError, match="max steps 30 there and 8 requested"):
         run_experiment(path, ["max_steps=8"])
     shorter = run_experiment(path, ["max_steps=8", "seeds=[0, 100]"], overwrite=True)
     steps = {run: [each.steps for each in output.outcomes()] for run, output in shorter.recordings.items()}

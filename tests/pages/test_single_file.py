@@ -95,7 +95,7 @@ def test_a_frame_that_leads_out_of_the_folder_is_not_read(folder, tmp_path):
     (tmp_path / "run" / "index.html").write_text(meta + frame)
     sentence = export_report(tmp_path / "run").read_text()
     assert "secret" not in sentence
-    assert "not there any more" in sentence
+    assert "no longer exists" in sentence
 
 
 def test_a_folder_without_a_page_is_said(tmp_path):

@@ -199,7 +199,7 @@ def test_something_else_in_the_place_of_draws(source: str, message: str, stored:
     with pytest.warns(DamagedFileWarning, match=message):
         damage = rltools.summarize(stored, method="shapley")
     assert not damage.overall.draws
-    assert any("what each of them adds was not kept" in note for note in damage.notes)
+    assert any("the contribution of each one was not recorded" in note for note in damage.notes)
     assert read_draws(stored, key, 0) is not None
 
 
@@ -247,7 +247,7 @@ def test_folders_that_changed_their_names_answer_no_other_question(
     shapley.rename(gradient)
     aside.rename(shapley)
     policy = make_policy(make_env(length=3))
-    with pytest.raises(CorruptError, match=r"holds method shapley .* its name is that of method gradient .* delete it"):
+    with pytest.raises(CorruptError, match=r"holds method shapley .* its name belongs to method gradient .* delete it"):
         rltools.explain(stored, policy)
     shutil.rmtree(gradient)
     assert rltools.explain(stored, policy).attribution().method == "gradient"

@@ -256,4 +256,4 @@ def test_arguments_and_wrappers_of_the_environment_stand_on_the_page(make_policy
     rltools.explain(recording, policy)
     page = write_report(recording).read_text(encoding="utf-8")
     assert page.count(text) == 2
-    assert "0 and others drawn from it, one an episode" in page
+    assert "0 and others derived from it, one per episode" in page

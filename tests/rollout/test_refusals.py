@@ -58,7 +58,7 @@ class TestRewards:
                 np.array([1.0, -2.0]),
                 r"step 0 failed: the reward is array([ 1., -2.]), a ndarray of shape [2], and must be",
             ),
-            (torch.ones(2), "and must be one number; give a wrapper that makes one number of several objectives"),
+            (torch.ones(2), "and must be one number; add a wrapper that combines several objectives into one number"),
             (None, "the reward is None, a NoneType, and must be one number; make the environment return a float"),
             ("1", "the reward is '1', a str, and must be one number"),
             ({"total": 1.0}, "the reward is {'total': 1.0}, a dict, and must be one number"),
@@ -157,11 +157,11 @@ class TestOtherLibraries:
 
     def test_live_wrappers(self, cartpole: Any) -> None:
         vector = gymnasium.make_vec("CartPole-v1", num_envs=2)
-        with pytest.raises(ArgumentError, match=r"give it to rltools\.VectorAttributionWrapper"):
+        with pytest.raises(ArgumentError, match=r"pass it to rltools\.VectorAttributionWrapper"):
             rltools.AttributionWrapper(vector, cartpole)
-        with pytest.raises(ArgumentError, match=r"give it to rltools\.AttributionWrapper"):
+        with pytest.raises(ArgumentError, match=r"pass it to rltools\.AttributionWrapper"):
             rltools.VectorAttributionWrapper(pole(), cartpole)  # type: ignore[arg-type]
-        with pytest.raises(ArgumentError, match="the environment given is 'CartPole-v1', and must be a gymnasium"):
+        with pytest.raises(ArgumentError, match="the environment is 'CartPole-v1', and must be a gymnasium"):
             rltools.AttributionWrapper("CartPole-v1", cartpole)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ class TestMasks:
 
     def test_a_missing_one_is_missed(self, masked_policy: Any, make_env: Make) -> None:
         env = make_env(observation_space=Box(-1, 1, (3,)), action_space=Discrete(3))
-        assert "it needs a method action_masks(), or an info['action_mask']" in text(masked_policy, env)
+        assert "add a method action_masks(), or info['action_mask']" in text(masked_policy, env)
 
 
 def test_the_environment_that_was_given_at_loading_is_used(tmp_path: Any, make_env: Make) -> None:

@@ -56,9 +56,9 @@ def test_nothing_to_do_is_fine(make_policy: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"seed": 1}, "seed 0 there and 1 asked for"),
-        ({"max_steps": 31}, "max steps 30 there and 31 asked for"),
-        ({"deterministic": False}, "deterministic True there and False asked for"),
+        ({"seed": 1}, "seed 0 there and 1 requested"),
+        ({"max_steps": 31}, "max steps 30 there and 31 requested"),
+        ({"deterministic": False}, "deterministic True there and False requested"),
     ],
 )
 def test_other_settings_are_refused_with_what_differs(choice: Any, message: str, cartpole: Any, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_agreement_with_controls_is_apart(created):
     assert ranked.endswith("between methods 0.80.")
     assert "shapley with std −1.00 and random 1.00; gradient with std −0.80 and random 0.80." in beside
     assert caution == (
-        "A method that ranks features as the control std does says no more than how much each varies; agreement "
+        "A method that ranks features like the control std says only how much each feature varies; agreement "
         "with the control random is chance."
     )
     beside, caution = agreement({run: [first, drawn], ("b", 50): [varying]})

@@ -163,7 +163,7 @@ def test_centered_scores_count_them_as_nothing_to_decide(recorded):
     rltools.explain(recording, policy)
     result = rltools.summarize(recording)
     assert result.n == 27
-    assert "at 9 of 27 steps only one action was allowed, so nothing decides" in result.notes
+    assert "at 9 of 27 steps only one action was allowed, so there was nothing to decide" in result.notes
     assert result.all_zero == 0
 
 
@@ -181,7 +181,7 @@ def test_an_agent_of_one_action_has_no_dead_units(tmp_path):
     for name in ("gradient", "sarfa", "decision_change"):
         rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"references": 2}))
         findings = [*map(str, rltools.summarize(recording, method=name).findings)]
-        assert "There is only one action, so nothing decides." in findings
+        assert "There is only one action, so there is nothing to decide." in findings
         assert not [sentence for sentence in findings if "dead units" in sentence]
 
 

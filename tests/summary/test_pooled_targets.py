@@ -58,7 +58,7 @@ def test_each_is_told_apart(tmp_path):
     result = summary(tmp_path / "r", *[(CENTRED, VALUE, 5)] * 6)
     (sentence,) = [text for text in map(str, result.findings) if "alone" in text]
     assert sentence == (
-        "Shares are the means of those of centered and value, which count alike: of centered:chosen alone obs[0] "
+        "Shares are the means of the shares of centered and value, with equal weights: of centered:chosen alone obs[0] "
         "carries 75 % [75, 75], of value alone obs[2] carries 60 % [60, 60]."
     )
     many = tuple(f"centered:{index}" for index in range(6))
@@ -84,9 +84,9 @@ def test_a_control_finds_nothing(tmp_path, method):
     options = {"method": method, "unit": "rank", "labels": ("centered:chosen",)}
     result = summary(tmp_path / "r", ((1, 3, 2), 5), ((1, 3, 2), 9), **options)
     assert str(result.findings[0]) == (
-        f"By the control {method}, which knows nothing of the agent, the order is obs[1], then obs[2], then obs[0]."
+        f"By the control {method}, which knows nothing about the agent, the order is obs[1], then obs[2], then obs[0]."
     )
-    assert str(result.findings[1]).startswith("That is no finding")
+    assert str(result.findings[1]).startswith("This is not a finding")
     assert "%" not in " ".join(map(str, result.findings))
     assert str(result.findings[2]).startswith("Mean return")
     assert method_name(result) == f"{method} (control)"

@@ -244,7 +244,7 @@ def _changes(folder, *episodes, labels=("decision",), **more):
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
     result = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6, 0.58, 0.62)])
     assert _sentences(result)[:2] == (
-        "Replacing height by that of another visited state changes the action in 60 % [58, 62] of the steps "
+        "Replacing height with its value in another visited state changes the action in 60 % [58, 62] of the steps "
         "(decision_change).",
         "Next: angle in 25 % [25, 25].",
     )
@@ -255,7 +255,8 @@ def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tm
 def test_what_changes_the_decision_at_one_action(tmp_path):
     values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 6
     result = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 6)
-    assert "When it takes 'right' (36 steps), angle changes that most often: 80 % [80, 80]." in _sentences(result)
+    sentence = "When the agent takes 'right' (36 steps), angle changes the action most often: 80 % [80, 80]."
+    assert sentence in _sentences(result)
 
 
 def test_a_lead_that_is_not_certain_is_not_sentences(tmp_path):
@@ -284,9 +285,8 @@ def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
                 tmp_path / (expected[:1] or "tie"), _values(*values), features=names, unit="score", actions=actions
             )
         )
-        text = [
-            sentence for sentence in _sentences(result) if sentence.startswith("When it takes 'right' (60 steps), ")
-        ]
+        start = "When the agent takes 'right' (60 steps), "
+        text = [sentence for sentence in _sentences(result) if sentence.startswith(start)]
         assert len(text) == 1
         if expected:
             assert expected in text[0]
@@ -317,25 +317,23 @@ def test_nothing_is_said_of_an_action_taken_a_few_times(tmp_path):
 
 def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path):
     result = _changes(tmp_path, [[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.0], [0.5, 0.0]])
-    assert "At 50 % of the steps no feature changes the decision alone." in _sentences(result)
+    assert "At 50 % of the steps no feature alone changes the decision." in _sentences(result)
     assert not any("saturation" in sentence for sentence in _sentences(result))
     none = _changes(tmp_path / "none", [[0.0, 0.0]], [[0.0, 0.0]])
-    assert _sentences(none)[0].startswith(
-        "No feature changes the decision when it alone is that of another visited state"
-    )
+    assert _sentences(none)[0].startswith("Replacing a single feature never changes the decision")
 
 
 def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
     single = _changes(tmp_path / "one", *[[[0.12, 0.05]] * 3] * 6, labels=("decision:torque",), action_start=None)
     assert _sentences(single)[:2] == (
-        "Replacing angle by that of another visited state moves the action by 12 % [12, 12] of its range "
+        "Replacing angle with its value in another visited state moves the action by 12 % [12, 12] of its range "
         "(decision_change).",
         "Next: height by 5 % [5, 5].",
     )
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
     several = _changes(tmp_path, *[rows] * 6, labels=("decision:hip", "decision:knee"), action_start=None)
     assert _sentences(several)[0].startswith(
-        "Replacing angle by that of another visited state moves knee by 30 % [30, 30]"
+        "Replacing angle with its value in another visited state moves knee by 30 % [30, 30]"
     )
     assert _sentences(several)[1] == "Next: height by 20 % [20, 20] (hip)."
 

@@ -66,7 +66,7 @@ def test_it_is_named(tmp_path, how):
     assert result.unseen == ("hidden",)
     (note,) = (note for note in result.notes if "derivatives do not see" in note)
     assert note.startswith("derivatives do not see hidden: gradient is exactly 0 there at every step, and yet")
-    assert note.endswith("ask shapley or decision_change")
+    assert note.endswith("try shapley or decision_change")
     assert any(sentence.startswith("Derivatives do not see hidden") for sentence in map(str, result.findings))
 
 
@@ -123,7 +123,7 @@ def test_of_a_file_that_does_not_say_both_readings_are_given(tmp_path):
     result = rltools.summarize(rltools.open_recording(recording.directory))
     assert result.unseen == ()
     (note,) = (note for note in result.notes if "derivative" in note)
-    assert note.startswith("gradient is exactly 0 at every step for hidden and ignored, although what is observed")
+    assert note.startswith("gradient is exactly 0 at every step for hidden and ignored, although the values vary")
 
 
 def test_where_all_are_unseen_no_unit_is_called_dead(tmp_path):

@@ -134,9 +134,9 @@ def test_steps_that_are_only_a_reset_draw_nothing(envs, squares):
         expected = np.random.default_rng(row)
         expected.random(sum(state is not ONLY_A_RESET for state in states))
         assert rngs[row].bit_generator.state == expected.bit_generator.state
-    with pytest.raises(ArgumentError, match="each of the 2 environments; given: none"):
+    with pytest.raises(ArgumentError, match="each of the 2 environments, not none"):
         wrapped.step_policy(deterministic=False)
-    with pytest.raises(ArgumentError, match="each of the 2 environments; given: 1"):
+    with pytest.raises(ArgumentError, match="each of the 2 environments, not 1"):
         wrapped.step_policy(deterministic=False, rngs=rngs[:1])
 
 

@@ -71,7 +71,7 @@ def explain(
     declaration = find_method(method)
     declaration.settings(values)
     if references is not None and "references" not in declaration.needs:
-        raise ArgumentError(f"{method} compares with no other states; leave --references {references} out")
+        raise ArgumentError(f"{method} uses no references; leave out --references {references}")
     import_all(modules)
     recording = open_recording(run)
     policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)

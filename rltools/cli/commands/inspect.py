@@ -31,14 +31,14 @@ def inspect(
 
 Rows = list[tuple[str, str]]
 MAX_LENGTH = 600
-"""Characters of a text from a model's file that are printed."""
+"""The most characters of a text from a model's file that are printed."""
 
 
 def inspection(name: str) -> tuple[str, bool]:
-    """What a model or a recording contains, and whether all of it can be read; nothing is executed.
+    """The content of a model or a recording, and whether all of it can be read; nothing is executed.
 
     Raises:
-        ArgumentError: the path leads to neither.
+        ArgumentError: the path is neither.
         ModelError: a model that cannot be read.
     """
     from rltools.cards.content import content_path
@@ -68,7 +68,7 @@ def _inspect_path(path: Path) -> tuple[Rows, bool]:
     if model is None and claims(path):
         return _model(path), True
     if model is None:
-        instead = f", but {described(path)}" if path_exists(path) else "; there is nothing of this name"
+        instead = f", but {described(path)}" if path_exists(path) else "; it does not exist"
         raise ArgumentError(
             f"{str(path)[:MAX_LENGTH]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
             f"agent{instead}; see `rltools list agents`"
@@ -109,7 +109,7 @@ def _model(path: Path) -> Rows:
 
 
 def _files_beside(path: Path) -> Rows:
-    """What the files beside a model say about it."""
+    """Facts about a model from the files beside it."""
     from rltools.policies.sb3.zoo.folder import find_statistics, read_record
 
     record = read_record(path)

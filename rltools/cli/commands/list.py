@@ -29,10 +29,10 @@ Rows = list[tuple[str, str]]
 
 
 def listing(kind: str | None) -> str:
-    """One line for everything of a kind, or of all kinds.
+    """A line for each item of a kind, or of all kinds.
 
     Raises:
-        UnknownNameError: no such kind.
+        UnknownNameError: there is no such kind.
     """
     if kind is not None and kind not in KINDS:
         raise unknown("list", kind, KINDS)
@@ -87,7 +87,7 @@ def _experiments() -> Rows:
 
 
 EXAMPLE = (8, 8)
-"""The numbers of features and of references that costs are listed for."""
+"""The numbers of features and references for which costs are listed."""
 
 
 def _methods() -> Rows:
@@ -116,7 +116,7 @@ def _plots() -> Rows:
 
 
 def _or_fault(line: Callable[[str], str], name: str) -> str:
-    """A line, or why there is none: one broken card or package must not hide the others."""
+    """A line, or the error in its place, so that one broken card or package does not hide the others."""
     try:
         return line(name)
     except RltoolsError as error:
@@ -127,7 +127,7 @@ def _or_fault(line: Callable[[str], str], name: str) -> str:
 
 
 def _first_faults(error: RltoolsError) -> str:
-    """An error in one line: of several faults the number and the first one."""
+    """An error on one line; for several faults their number and the first one."""
     first, *faults = str(error).splitlines() or [""]
     return f"{first}; the first: {faults[0].strip()}" if faults else first
 

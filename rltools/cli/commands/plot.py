@@ -42,10 +42,10 @@ def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pat
     """Draw a plot of the recording in a folder, with the options that are not None, and return its path.
 
     Raises:
-        UnknownNameError: no such plot.
+        UnknownNameError: there is no such plot.
         PluginError: the plot of another package cannot be loaded.
-        ArgumentError: an option that this plot does not have, or a path whose ending is no format.
-        RltoolsError: whatever the plot raises.
+        ArgumentError: the plot does not have an option, or the path does not end in a format.
+        RltoolsError: an error of the plot.
     """
     from matplotlib.backend_bases import FigureCanvasBase
 
@@ -64,7 +64,7 @@ def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pat
     path = out or run / "plots" / f"{slug}.png"
     kind, formats = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
     if kind not in formats:
-        raise ArgumentError(f"--out {path} ends in {path.suffix!r}; it can end in {', '.join(sorted(formats))}")
+        raise ArgumentError(f"--out {path} ends in {path.suffix!r}; use {', '.join(sorted(formats))}")
     figure = plot(open_recording(run), **chosen).get_figure(root=True)
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

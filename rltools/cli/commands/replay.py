@@ -66,7 +66,7 @@ def replay(
         say(f"Open {path}")
         return
     if speed is not None:
-        raise ArgumentError("--speed is for a --video; a page has buttons for it")
+        raise ArgumentError("--speed is for --video; a page has buttons for the speed")
     other = None if beside is None else open_recording(beside)
     numbers = episode[0] if len(episode) == 1 else episode
     path = replay_episode(
@@ -83,10 +83,12 @@ def replay(
 
 
 def _check_alone(episode: list[int], beside: Path | None, out: Path | None) -> None:
-    """Refuse what a page supports and a video does not."""
+    """Refuse options that a page supports and a video does not."""
     if len(episode) > 1:
-        raise ArgumentError(f"--video shows one episode, and {len(episode)} are given; run it once for each")
+        raise ArgumentError(f"--video shows one episode, not {len(episode)}; run the command once for each")
     if beside is not None:
         raise ArgumentError("--video shows one agent; leave out --beside, or leave out --video for a page of both")
     if out is not None:
-        raise ArgumentError(f"--video is the path of the video, and --out {out} that of a page; leave one of them out")
+        raise ArgumentError(
+            f"--video is the path of a video, and --out {out} the path of a page; leave one of them out"
+        )

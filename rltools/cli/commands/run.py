@@ -18,7 +18,7 @@ from rltools.cli.options import (
 
 
 class WithKeys(typer.core.TyperCommand):
-    """A command whose help ends with the keys of an experiment file, read from the model that validates one."""
+    """A command whose help ends with the keys of an experiment file, from the model that validates the file."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; the model is imported here, because that takes long."""

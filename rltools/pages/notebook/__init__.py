@@ -1,7 +1,7 @@
-"""Cards in HTML for notebooks: of a recording, an attribution, a summary, and of what `analyze` returns.
+"""HTML cards for notebooks, for recordings, attributions, summaries and the result of `analyze`.
 
-The classes show themselves by `object_html` (`_repr_html_`). `_card.py` makes every card, and is the file to read
-first. May import recording, summary and plots.
+The classes call `object_html` in `_repr_html_`. `_card.py` makes every card; read it first. May import recording,
+summary and plots.
 """
 
 from functools import singledispatch

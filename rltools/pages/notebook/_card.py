@@ -1,4 +1,4 @@
-"""A card: its kind and title, facts, sentences, a table with bars, and small print."""
+"""Makes a card from its kind and title, facts, sentences, a table with bars, and small print."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rltools._util.html import render
 from rltools.plots.drawing.colors import feature_color
 
 LONGEST = 80
-"""Characters of a name; of longer ones the middle is left out."""
+"""The most characters of a name; longer names lose their middle."""
 ROWS = 10
 
 
@@ -21,8 +21,8 @@ class Bar:
 
     Attributes:
         share: its length.
-        color: of the feature, as in every plot.
-        interval: start and width; None where there is none.
+        color: the color of the feature, as in every plot.
+        interval: start and width; None if there is no interval.
     """
 
     share: float
@@ -32,7 +32,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: texts, then a bar where the table has them, then numbers."""
+    """A row of a table: texts, then a bar if the table has bars, then numbers."""
 
     texts: tuple[str, ...]
     numbers: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The names above the columns, and the rows."""
+    """A table: the names of its columns, and its rows."""
 
     names: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -56,7 +56,7 @@ def card(
     table: Table | None = None,
     notes: Sequence[str] = (),
 ) -> str:
-    """HTML with its own style, for light and dark notebooks; whatever a name holds is escaped."""
+    """A card as HTML with its own style, for light and dark notebooks; names are escaped."""
     from markupsafe import Markup
 
     package = files("rltools.pages.notebook")
@@ -91,5 +91,5 @@ def bar(position: int, share: float, low: float, high: float, longest: float) ->
 
 
 def more_features(rows: int, features: int) -> tuple[str, ...]:
-    """A note where not every feature has a row."""
+    """A note if some features have no row."""
     return () if rows == features else (f"and {features - rows:,} more of {features:,} features",)

@@ -17,12 +17,12 @@ from rltools.summary import Summary, summarize
 from rltools.summary.episodes import flat, grouped, usable
 
 QUICK = 5_000_000
-"""Numbers that are read or summarized for a card; more would keep a notebook waiting."""
+"""The most numbers that are read or summarized for a card, so that a notebook does not wait."""
 FEW = 5
 
 
 def recording_html(recording: Recording) -> str:
-    """The agent, its episodes, what was explained, and, where that is quick, the features that matter most."""
+    """The card of a recording: agent, episodes, attributions, and, if that is quick, the features that matter most."""
     outcomes = recording.outcomes()
     if sum(outcome.steps for outcome in outcomes) * recording.features.size <= QUICK:
         outcomes = recording.readable_outcomes()
@@ -82,7 +82,7 @@ def _outcome_table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def attribution_html(attribution: Attribution) -> str:
-    """Method, target and unit, and each feature's mean magnitude; its share where all values have the same unit."""
+    """The card of an attribution: method, target, unit, and mean magnitudes, as shares if all units are equal."""
     groups, every = attribution.spec.rows(attribution.features), 1 + attribution.values.size // QUICK
     values = attribution.values[::every]
     magnitudes = np.abs(grouped(flat(values, 2)[usable(values)], groups))

@@ -1,4 +1,4 @@
-"""Cards of summaries, and of what `analyze` returns."""
+"""Cards of summaries, and of the result of `analyze`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
 
 
 def numbers_text(summary: Summary) -> str:
-    """What the numbers of the table are: the method, the target and the intervals."""
+    """Explains the numbers of the table: the method, the target and the intervals."""
     interval = TERMS["interval"].name
     level = (
         f"{100 * summary.level:g} % {interval} over episodes{' and draws' if summary.overall.draws else ''}"

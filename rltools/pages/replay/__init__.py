@@ -1,7 +1,7 @@
-"""Replays: one self-contained HTML page of an episode, of several, or of two agents side by side.
+"""Replays: a self-contained HTML page of one or several episodes, or of two agents side by side.
 
 `page.py` writes the page, `data.py` the data that its script reads, and the ES modules in `page/` draw it, beginning
-with `page/page.js`. `frames.py` adds frames where an environment can be rendered. Read `page.py` first. May import
+with `page/page.js`. `frames.py` adds frames if the environment can be rendered. Read `page.py` first. May import
 recording, rollout and summary.
 """
 

@@ -1,4 +1,4 @@
-"""Arrays and JSON inside a page."""
+"""Encodes arrays and JSON for a page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def packed(values: np.ndarray) -> dict[str, Any]:
-    """An array as float32, or as 16-bit integers with a scale where it is large. Infinities become NaN."""
+    """An array as float32, or as 16-bit integers with a scale if it is large; infinities become NaN."""
     if values.size > EXACT:
         return quantized(values, np.dtype("<i2"))
     plain = np.where(np.isfinite(values), values, np.nan)

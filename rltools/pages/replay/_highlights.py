@@ -1,7 +1,8 @@
-"""Moments of an episode worth a look.
+"""Finds the moments of an episode that are worth a look.
 
 After Amir and Amir (2018), HIGHLIGHTS: Summarizing Agent Behavior to People, AAMAS: states matter where the best action
-is far above the others. Also: where the policy is least sure, the largest change of attributions, the largest reward.
+is far above the others. Added to these are the step at which the policy is least sure, the largest change of
+attributions, and the largest reward.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from rltools.attributions import is_per_feature_unit
 from rltools.recording import Attribution, Episode, Header
 
 AT_ONCE = 1 << 19
-"""Numbers that are converted to float64 at a time: all of a long episode would take more memory than the episode."""
+"""How many numbers are converted to float64 at a time; a whole long episode would take too much memory."""
 SECONDS = 2.0
-"""How long before its end an episode that the environment ended is worth a look."""
+"""Seconds before its end at which a terminated episode is worth a look."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ class Highlight:
 def highlights(
     episode: Episode, header: Header, attribution: Attribution | None, spread: np.ndarray | None, speed: float
 ) -> list[Highlight]:
-    """The moments of an episode in the order of their steps; of equal ones the first.
+    """The highlights of an episode in the order of their steps; among equal moments the first.
 
     Args:
-        episode: without steps there are no moments.
-        header: of its recording.
-        attribution: of this episode; None where nothing was explained.
+        episode: the episode; without steps it has no highlights.
+        header: the header of its recording.
+        attribution: the attribution of this episode; None if nothing was explained.
         spread: `[element]`, the std of each element, with which values in "score per unit" are multiplied.
         speed: steps per second.
     """
@@ -118,7 +119,7 @@ def _reward(episode: Episode) -> Iterator[Highlight]:
 
 
 def _end(episode: Episode, speed: float) -> Iterator[Highlight]:
-    """The time before a termination, which may be a failure or an arrival: the text says neither."""
+    """The moment before a termination; the text does not say whether that is a failure or a success."""
     step = len(episode) - round(SECONDS * speed)
     if episode.outcome.ended == "terminated" and step > 0:
         yield Highlight(step, "end", f"{SECONDS:g} s before the environment ended the episode")

@@ -1,4 +1,4 @@
-"""The page's ES modules as one script, so that a page opened from disk has nothing to load."""
+"""Joins the page's ES modules into one script, so that a page opened from disk has nothing to load."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ _SPARE = re.compile(r"^ *//.*\n|^ +|^\n| // [^\"'`\n]*$", re.MULTILINE)
 
 
 def inlined(entry: str, read: Callable[[str], str]) -> str:
-    r"""A script that does what the module `entry` does, with all modules that it imports inside.
+    r"""A script that does what the module `entry` does, and contains all modules that it imports.
 
-    Each module becomes a function that is called once and returns what the module exports. So names of different
-    modules cannot clash, and a module stands after those that it imports. What only a reader of the modules needs is
-    left out.
+    Each module becomes a function that is called once and returns the exports, so that names of different modules
+    cannot clash. Modules come after those that they import. Comments and indentation are left out.
 
     Args:
         entry: the name of the first module, without ".js".

@@ -1,4 +1,4 @@
-"""The data of a page, as JSON."""
+"""Prepares the data of a page as JSON."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _episode_data(
 
 
 def frames_per_second(recording: Recording, number: int) -> float | None:
-    """The speed at which frames are real time, as the environment declared it; None without frames."""
+    """The frame rate of real time, as the environment declares it; None without frames."""
     path = numbered_path(recording.directory / "frames", number)
     text = read_metadata(path).get("frames_per_second") if path.is_file() else None
     return None if text is None else float(text)
@@ -113,14 +113,14 @@ def _actions(recording: Recording, episode: Episode) -> dict[str, Any]:
 
 
 def _allowed(episode: Episode) -> dict[str, Any] | None:
-    """1 for each allowed action and 0 for others; None without an action mask for each score."""
+    """1 for each allowed action and 0 for the others; None unless the action mask has an element for each score."""
     if episode.masks is None or episode.masks.shape != episode.scores.shape:
         return None
     return quantized(_rows(episode.masks).astype(np.float64), np.dtype("i1"))
 
 
 def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str, Any]:
-    """The rows of bars, heatmap and traces, their observed values where they have one, and images."""
+    """The rows of bars, heatmap and traces, their observed values if they have any, and images."""
     single, states = [int(row.entries[0]) for row in rows if row.kind != "region"], _rows(episode.states)
     return {
         "names": [row.name for row in rows],
@@ -146,9 +146,9 @@ def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
 
 
 def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
-    """An attribution by row; with images `scaled` holds the same times the std of each element.
+    """An attribution by row; with images, `scaled` holds the attribution times the std of each element.
 
-    Without images the page multiplies the rows itself; of a region it has only the sum.
+    Without images the page multiplies the rows itself; for regions it has only the sums.
     """
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     both = is_per_feature_unit(spec.unit) and spread is not None and attribution.features.has_images
@@ -171,9 +171,9 @@ def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray |
 
 
 def _packed_attribution(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:
-    """Values `[step, target, element]` by row, and as a map over each image."""
+    """Encode values `[step, target, element]` by row, and as a map over each image."""
     image_parts = [part for part in features.parts if part.is_image]
-    # Where each row is an element there is nothing to sum, and a long episode needs no copy.
+    # If each row is an element there is nothing to sum, and a long episode needs no copy.
     single = [row.entries.tolist() for row in rows] == [[entry] for entry in range(values.shape[-1])]
     return {
         "values": packed(values if single else summed(values, rows)),
@@ -199,16 +199,16 @@ def _frames(frames: list[bytes] | None) -> dict[str, Any] | None:
 
 
 LARGEST = 4500
-"""Bytes of a frame on average: with 1,000 of them a page stays under 8 MB, base64 and everything else included."""
+"""Average bytes of a frame: with 1,000 frames a page stays under 8 MB, base64 and everything else included."""
 SAMPLED = 12
 _WIDTHS, _QUALITIES = (400, 320, 256, 200), (70, 50, 30)
 
 
 def fitted(frames: Sequence[bytes]) -> list[bytes]:
-    """WebP frames as they are where they are small; otherwise at the largest size and quality under the limit.
+    """WebP frames, unchanged if they are small; otherwise at the largest size and quality under the limit.
 
     Args:
-        frames: WebP, all of the same size.
+        frames: WebP images, all of the same size.
     """
     if sum(map(len, frames)) <= LARGEST * len(frames):
         return list(frames)

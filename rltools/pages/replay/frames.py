@@ -1,4 +1,4 @@
-"""Replay pages of a recording's episodes, with frames rendered where the environment can be rendered."""
+"""Writes replay pages of a recording's episodes, and renders frames first if the environment can be rendered."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def replay_episodes(
     modules: Sequence[str] = (),
     progress: bool = False,
 ) -> None:
-    """Add pictures to some episodes of a recording, and write `replays/episode-000012.html` of each.
+    """Render the frames of some episodes of a recording, and write `replays/episode-000012.html` of each.
 
     Args:
-        recording: complete and explained.
-        numbers: of the episodes.
-        env: as it was given to `record`.
-        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
-        modules: to import for environments that they register.
+        recording: a complete recording with attributions.
+        numbers: the numbers of the episodes.
+        env: the environment as it was passed to `record`.
+        frames: whether to show the environment, rendered now if need be; False leaves out recorded frames, too.
+        modules: modules to import because they register environments.
         progress: show a progress bar.
     """
     if frames:
@@ -52,29 +52,29 @@ def replay_episode(
     frames: bool = True,
     modules: Sequence[str] = (),
 ) -> Path:
-    """Write the replay of one or several episodes, with pictures that are drawn now where there are none.
+    """Write the replay of one or several episodes; frames that the recording lacks are rendered first.
 
     Args:
-        recording: where the episodes are.
-        number: of the episode; of several their numbers.
-        path: of the page; in `replays` of the recording by default.
-        method: as for `replay`.
-        target: as for `replay`.
-        beside: as for `replay`.
-        frames: whether to show the environment, drawn now where it was not yet; False leaves out kept pictures too.
-        modules: to import for environments that they register.
+        recording: the recording of the episodes.
+        number: the number of the episode, or the numbers of several.
+        path: the path of the page; in `replays` of the recording by default.
+        method: see `replay`.
+        target: see `replay`.
+        beside: see `replay`.
+        frames: whether to show the environment, rendered now if need be; False leaves out recorded frames, too.
+        modules: modules to import because they register environments.
 
     Returns:
         The path.
 
     Raises:
-        RltoolsError: whatever `replay` raises; that an environment cannot be drawn is a warning.
+        RltoolsError: an error of `replay`. An environment that cannot be rendered is only a warning.
     """
     numbers = [number] if isinstance(number, int) else list(number)
     for each in numbers:
-        recording.outcome(each)  # an episode that is not there is no matter of drawing
+        recording.outcome(each)  # raises before anything is rendered
     if method is not None or target is not None:
-        every_step_order(recording, method, target)  # before pictures are drawn: whether what is to be shown is there
+        every_step_order(recording, method, target)  # raises early, too
     others = [] if beside is None else same_seeds(recording, numbers, beside)
     if frames:
         add_frames(recording, numbers, None, modules, progress=False)

@@ -1,4 +1,4 @@
-"""One self-contained HTML page of an episode, of several, or of two agents side by side."""
+"""Writes a self-contained HTML page of one or several episodes, or of two agents side by side."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
 _ENTRY = "page"
 """The page's first module; its imports lead to all others."""
 _SHOWN_TERMS = ("deterministic", "per_std", "references", "residual", "sampled")
-"""Words of the glossary that the page's script shows."""
+"""Glossary terms that the page's script shows."""
 _EPISODE = "<!--episode-->"
-"""Where the data of an episode go; escaped text has no such brackets."""
+"""Placeholder for the data of an episode; escaped text has no such brackets."""
 
 
 def replay(
@@ -45,13 +45,13 @@ def replay(
     `page.html#step=120` opens it at a step, `page.html#episode=3&step=120` at a step of one of several episodes.
 
     Args:
-        recording: where the episodes are.
-        episode: its number, or the numbers of several, of which the first is shown first.
-        path: of the page, which is written atomically; its folder is made where there is none.
-        method: only attributions of this method, or the one in the folder of this name; None for all: those that
-            explain every step first, the best predictor first of all.
-        target: only those of this target, as text.
-        title: of the page; the policy's name by default.
+        recording: the recording of the episodes.
+        episode: the number of the episode, or several numbers, of which the first is shown first.
+        path: the path of the page, which is written atomically; a missing folder is created.
+        method: show only attributions of this method, or the one in the folder of this name; None shows all, those that
+            explain every step first, led by the best predictor.
+        target: show only attributions of this target, as text.
+        title: the title of the page; the policy's name by default.
         beside: another recording of the same environment, whose episodes with the same seeds are shown beside these,
             step by step.
 
@@ -59,10 +59,10 @@ def replay(
         The path.
 
     Raises:
-        UnknownNameError: no such episode.
+        UnknownNameError: there is no such episode.
         ArgumentError: no episode is named.
-        RecordingError: no attribution that fits, or none of this episode yet; the other recording has no episode with
-            the same seed; or the folder cannot be written to.
+        RecordingError: no attribution fits, or this episode is not explained yet; the other recording has no episode
+            with the same seed; or the folder cannot be written to.
         CorruptError: a file of a recording is damaged.
 
     Example:
@@ -137,7 +137,7 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
 
 
 def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:
-    """The page without its episodes: one of a million steps should be in memory once."""
+    """The page without its episodes, so that an episode of a million steps is in memory only once."""
     from markupsafe import Markup
 
     style = _style()
@@ -182,8 +182,8 @@ def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -
     """The numbers of the episodes in another recording that have the same seeds as these episodes.
 
     Raises:
-        UnknownNameError: no such episode.
-        RecordingError: the other is of another environment, or has no episode with one of the seeds.
+        UnknownNameError: there is no such episode.
+        RecordingError: the other recording has another environment, or no episode with one of the seeds.
     """
     ids = [each.header.environment_id for each in (recording, other)]
     if ids[0] != ids[1]:

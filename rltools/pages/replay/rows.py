@@ -1,4 +1,4 @@
-"""The rows of bars, heatmap and traces: elements of the observation, and regions of images."""
+"""Makes the rows of bars, heatmap and traces: elements of the observation, and regions of images."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Row:
     """An element of the observation, or a region of an image in it.
 
     Attributes:
-        name: of the element or region.
-        unit: "" where there is none.
+        name: the name of the element or region.
+        unit: the unit; "" if there is none.
         kind: "number", "choice" or "region".
         entries: row-major positions in the encoded observation.
     """
@@ -56,7 +56,7 @@ def _regions(part: Part) -> list[tuple[str, np.ndarray]]:
 
 
 def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
-    """`[..., entry]` -> float64 `[..., row]`, summed over the entries of each row."""
+    """Sum over the elements of each row, `[..., element]` -> float64 `[..., row]`."""
     if not rows:
         return np.zeros((*values.shape[:-1], 0))
     order = np.concatenate([row.entries for row in rows])
@@ -66,18 +66,19 @@ def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
 
 
 MAP_ENTRIES = 2_000_000
-"""Elements of all maps of one attribution together, at most, of one byte each."""
+"""The most elements of all maps of one attribution together, one byte each."""
 _SIDES = (12, 84)
 """The smallest and the largest side of a map."""
 _QUALITY = 75
 _LOSSLESS = 64 * 64
-"""Pixels of an image, at most, that is stored without loss: a grid of cells would smear."""
+"""The most pixels of an image that is stored losslessly, because compression would smear a grid of cells."""
 
 
 def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
-    """What a page shows of a part: name, size, and a picture of each of `[step, *part.shape]` as a WebP data URI.
+    """The images of an observation's part: name, size, and each of `[step, *part.shape]` as a WebP data URI.
 
-    `note` says what of it is seen where not all is: the newest of a stack, what the colors mean.
+    `note` says what the image shows if that is not everything, such as the newest frame of a stack, and what colors
+    mean.
     """
     pixels, note = visible(observations, part)
     size = pixels.shape[1:3]
@@ -92,7 +93,7 @@ def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
 
 
 def webp_uri(content: bytes) -> str:
-    """A WebP picture as a data URI."""
+    """A WebP image as a data URI."""
     return f"data:image/webp;base64,{base64_of(content)}"
 
 
@@ -105,9 +106,10 @@ def _webp(picture: np.ndarray, lossless: bool) -> str:
 
 
 def maps(values: np.ndarray, part: Part, *, arrays: int = 1) -> dict[str, Any]:
-    """`[step, target, entry]` of a part as one map each, `[step, target, y, x]` in 8 bits.
+    """Attributions `[step, target, element]` of an image as maps `[step, target, y, x]` in 8 bits.
 
-    Summed over channels and lags; shrunk by sums over blocks, so that `arrays` such maps are small enough together.
+    Maps are summed over channels and lags, and over blocks of pixels so that `arrays` such maps are small enough
+    together.
     """
     flat = values[..., pixel_elements(part)].sum(axis=-1)
     steps, targets, height, width = flat.shape

@@ -1,6 +1,6 @@
-"""One page for a run and one for an experiment, each also as a single file.
+"""The page of a run and the page of an experiment.
 
-`_run.py` writes the page of a run and `_experiment.py` that of an experiment, from the templates in `page/`;
+`_run.py` writes the page of a run and `_experiment.py` the page of an experiment, from the templates in `page/`;
 `_statement.py` puts findings in their places. Their words come from `summary` and the glossary. Read `_run.py` first.
 May import plots and summary.
 """

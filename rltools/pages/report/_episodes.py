@@ -1,4 +1,4 @@
-"""The episodes of a run: their returns as a strip of dots, and those worth a look as cards."""
+"""Shows the episodes of a run: all returns as a strip of dots, and selected episodes as cards."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.summary import Summary, episode_steps
 
 LEVELS = 4
-"""Rows of dots: one that would lie on another goes to the next row."""
+"""Rows of dots; a dot that would cover another moves to the next row."""
 TOUCHING = 1.5
-"""Percent of the width within which dots lie on one another."""
+"""Percent of the width within which dots overlap."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Strip:
     """Returns on one scale, in percent of its width.
 
     Attributes:
-        dots: one for each episode that no fault ended.
-        mean: of the returns.
-        low: lower end of the interval of the mean; None without one.
-        high: upper end; likewise.
+        dots: one for each episode that did not end by a fault.
+        mean: the mean of the returns.
+        low: lower end of the interval of the mean; None without an interval.
+        high: upper end of the interval of the mean; None without an interval.
         ends: the smallest and the largest return, as text.
     """
 
@@ -54,11 +54,11 @@ class Card:
 
     Attributes:
         place: "Best", "Median" or "Worst"; "" for another episode that has a replay.
-        outcome: how it went; None for a replay of no episode of this recording.
+        outcome: the outcome of the episode; None for a replay that is not of an episode of this recording.
         poster: a data URI with a frame; "" for none.
         moment: the step of the frame.
-        file: of its replay, relative to the page; "" for none.
-        name: of that file, without the ending.
+        file: the file of its replay, relative to the page; "" for none.
+        name: the name of that file, without the ending.
     """
 
     place: str
@@ -70,7 +70,7 @@ class Card:
 
 
 def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
-    """The returns as a strip; None where all are the same."""
+    """The returns as a strip; None if all are equal."""
     walked = sorted(
         (outcome for outcome in outcomes if outcome.ended != "fault"), key=lambda outcome: outcome.total_reward
     )

@@ -1,4 +1,4 @@
-"""The page of an experiment: agents, seeds and methods side by side."""
+"""Writes the page of an experiment: agents, seeds and methods side by side."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from rltools.summary import (
 from rltools.targets.scores import target_meaning
 
 MOST_CONTROLLED = 6
-"""Runs that get figures of their methods beside the controls."""
+"""How many runs get figures that compare their methods with the controls."""
 
 
 def write_comparison(
@@ -42,10 +42,10 @@ def write_comparison(
     """Write `index.html` and `summary.csv` of an experiment.
 
     Args:
-        folder: of the experiment; the runs lie in it.
-        title: of the page, the question of the experiment.
+        folder: the folder of the experiment, which contains the runs.
+        title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
-        commands: that make it again.
+        commands: the commands that reproduce the page.
 
     Returns:
         The path of the page, and the findings as sentences: the first features of each run, and how well rankings
@@ -104,7 +104,7 @@ def _controls_last(summaries: Iterable[Summary]) -> list[Summary]:
 
 
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
-    """The agent's name, with the seed where there are several."""
+    """The label of each run: the agent's name, and the seed if there are several."""
     several = len({seed for _, seed in runs}) > 1
     return {(agent, seed): f"{agent}, seed {seed}" if several else agent for agent, seed in runs}
 

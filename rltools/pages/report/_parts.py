@@ -1,4 +1,4 @@
-"""What the pages of runs and of experiments have in common."""
+"""Parts that the pages of runs and of experiments share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def part(name: str) -> str:
 
 
 def attribution_name(recording: Recording, summary: Summary) -> str:
-    """`shapley of centered:chosen`, with the window where there is one, and the parameters that tell it from others."""
+    """The name of an attribution, `shapley of centered:chosen`, with its window and what sets it apart from others."""
     window = recording.spec(summary.key).window
     over = f" over {plural(window, 'observation')}" if window else ""
     return f"{method_name(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
@@ -36,16 +36,16 @@ def attribution_name(recording: Recording, summary: Summary) -> str:
 def seeds_text(header: Header) -> str:
     """The seeds of the episodes."""
     if header.seed < 0:
-        return "those of the resets"
-    others = "those that follow" if header.seeds == "consecutive" else "others drawn from it"
-    return f"{header.seed} and {others}, one an episode"
+        return "as passed to reset"
+    others = "the next ones" if header.seeds == "consecutive" else "others derived from it"
+    return f"{header.seed} and {others}, one per episode"
 
 
 def closing(caveats: Sequence[Caveat], commands: Sequence[str], header: Header, *, policy: bool) -> Markup:
-    """The end of every page: caveats, how to get it again, and what took part."""
+    """The end of every page: caveats, the commands that reproduce it, and agents, seeds and versions."""
     from markupsafe import Markup
 
-    facts = [("Policy", f"{header.policy} ({header.library})"), ("Its sha256", header.policy_sha256)] if policy else []
+    facts = [("Policy", f"{header.policy} ({header.library})"), ("sha256", header.policy_sha256)] if policy else []
     facts += [("Environment", header.environment_text)] if policy else []
     facts += [("Seeds", seeds_text(header))] if policy else []
     facts += [("Versions", ", ".join(f"{name} {version}" for name, version in header.versions.items()))]
@@ -55,7 +55,7 @@ def closing(caveats: Sequence[Caveat], commands: Sequence[str], header: Header, 
 
 DOTS_PER_INCH = 160
 PIXELS_PER_INCH = 96
-"""Of a page: a figure is shown in its own size, so that its text can be read."""
+"""The resolution of a page: figures keep their size, so that their text can be read."""
 LARGEST_VECTOR = 400_000
 """Bytes; a larger vector image, of thousands of dots, is slower than a bitmap."""
 
@@ -65,13 +65,13 @@ class Figure:
     """A figure of a report.
 
     Attributes:
-        name: of its files, without the ending.
+        name: the name of its files, without the ending.
         caption: how to read it.
         address: a data URI with the image.
         files: the names of its files in the folder of plots.
-        alt: what it shows, for those who hear the page.
-        width: in pixels of the page.
-        height: in pixels of the page.
+        alt: what it shows, for screen readers.
+        width: the width in pixels of the page.
+        height: the height in pixels of the page.
     """
 
     name: str

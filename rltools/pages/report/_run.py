@@ -1,4 +1,4 @@
-"""The page of one run."""
+"""Writes the page of one run."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from rltools.targets.scores import target_meaning
 
 
 def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:
-    """Write `index.html` of a run: the findings in words, plots, replays, tables, caveats, and how to get it again.
+    """Write `index.html` of a run: findings, plots, replays, tables, caveats, and the commands that reproduce it.
 
-    Beside it `summary.csv` holds all numbers, and `plots/` each picture for print. `export_report` makes it one file.
+    Beside it, `summary.csv` holds all numbers, and `plots/` each plot for print. `export_report` makes it one file.
 
     Args:
-        recording: with at least one attribution; its `replays/*.html` are shown.
-        commands: that make it again.
-        level: of the intervals.
+        recording: a recording with at least one attribution; its `replays/*.html` are shown.
+        commands: the commands that reproduce the page.
+        level: the level of the intervals.
 
     Returns:
         The path of the page.
@@ -86,7 +86,7 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
         summarize(
             recording,
             method=key,
-            merged=spec.parameters.get("groups") == "summary",  # what was replaced together
+            merged=spec.parameters.get("groups") == "summary",  # groups of elements that were replaced together
             level=level,
         )
         for key, spec in specs.items()
@@ -94,7 +94,7 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
 
 
 def _figures(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> list[tuple[str, Figure]]:
-    """The plots that declare to fit this run, each with its chapter; the first one stands beside the headline."""
+    """The plots that apply to this run, each with its chapter; the first one is shown beside the headline."""
     folder = recording.directory / "plots"
     return [
         (plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder))

@@ -1,4 +1,4 @@
-"""The top of a run's page: the findings of the run, each in its place."""
+"""Arranges the findings at the top of a run's page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Statement:
     Attributes:
         headline: the first finding.
         source: the method and the target that it rests on.
-        deck: when in an episode it holds; None where that is not clear.
+        deck: when in an episode it holds; None if that is not clear.
         findings: the other findings, the most important first.
     """
 
@@ -34,12 +34,12 @@ class Statement:
 
 
 def statement(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> Statement:
-    """The findings of a run in their places; caveats and the return have places of their own on the page.
+    """Arrange the findings of a run; caveats and the return are elsewhere on the page.
 
     Args:
-        recording: where the summaries are from.
+        recording: the recording of the summaries.
         main: the summary that heads the findings.
-        summaries: of all attributions, windows too.
+        summaries: the summaries of all attributions, windows too.
     """
     headline, *others = find_in_run(recording, main, summaries)
     deck = next((finding.sentence for finding in others if finding.kind == "lead_time"), None)

@@ -1,4 +1,4 @@
-"""The numbers of a run: what was recorded, and a table for each attribution."""
+"""Shows the numbers of a run: facts about the recording, and a table for each attribution."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rltools.summary import Summary
 from rltools.targets.scores import target_meaning
 
 MOST_ROWS = 24
-"""Rows of a table; `summary.csv` has all."""
+"""The most rows of a table; `summary.csv` has all."""
 
 
 def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
-    """What was recorded, as pairs of a term and its value."""
+    """Facts about the recording, as pairs of a term and its value."""
     header = recording.header
     outcomes = summary.outcomes
     endings = Counter(outcome.ended for outcome in outcomes)
@@ -37,7 +37,7 @@ def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
 
 
 def tables(recording: Recording, summaries: Sequence[Summary]) -> list[dict[str, Any]]:
-    """A table for each; the meaning of a target stands at its first table, that of the first one above the findings."""
+    """A table for each summary; a target is explained at its first table, the first target above the findings."""
     explained = {summaries[0].target}
     rows = []
     for summary in summaries:

@@ -19,7 +19,7 @@ def alt_text(axes: Axes) -> str:
     """A plot's title, small print and labels as sentences, for screen readers and missing images.
 
     Args:
-        axes: as a plot returned them.
+        axes: the axes that a plot returned.
 
     Example:
         >>> import rltools

@@ -35,7 +35,7 @@ def action_color(position: int) -> str:
 
 @cache
 def _action_colors() -> tuple[str, ...]:
-    """From the style sheet of replays, so that both use the same colors."""
+    """The action colors in the style sheet of replays, so that both use the same colors."""
     return tuple(
         re.findall(r"--action-\d+: (#[0-9a-f]{6})", files("rltools._util").joinpath("palette.css").read_text("utf-8"))
     )

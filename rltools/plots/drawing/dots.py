@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_DOTS = 4000
-"""More are thinned out evenly."""
+"""The most dots; more are thinned out evenly."""
 Color = tuple[float, ...] | str
 
 
@@ -30,7 +30,7 @@ def color_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> 
     """The color of the action taken at each step, with a legend on the right; rare actions share a color.
 
     Args:
-        axes: where the legend stands.
+        axes: the axes beside which the legend stands.
         positions: int64 `[step]`, indices into the names.
         names: names of all actions.
     """
@@ -50,7 +50,7 @@ def color_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Color]:
     The color scale runs from the 5th to the 95th percentile; from the minimum to the maximum where these coincide.
 
     Args:
-        axes: where the color bar stands.
+        axes: the axes beside which the color bar stands.
         values: float `[step]`.
         name: label of the color bar, with the unit.
     """

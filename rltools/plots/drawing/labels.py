@@ -127,7 +127,7 @@ def spread_apart(heights: Sequence[float], extents: Sequence[float]) -> list[flo
     """The heights nearest to those given, in the same order, at which labels do not overlap.
 
     Args:
-        heights: of the centers of the labels, from 0 to 1.
+        heights: the heights of the centers of the labels, from 0 to 1.
         extents: how high each label is, in the same unit; labels leave [0, 1] only if they do not fit.
     """
     from scipy.optimize import isotonic_regression

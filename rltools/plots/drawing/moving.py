@@ -1,4 +1,4 @@
-"""Figures for animations: a static background is drawn once, and what changes is drawn over a copy of it."""
+"""Draws figures for animations: a static background once, and moving artists over a copy of it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Sheet:
             y: y of its middle.
             height: height of the bar.
             lengths: float `[step]`, to the right if positive; no bar for NaN.
-            colors: of negative and of positive bars.
+            colors: the colors of negative and of positive bars.
         """
         top, bottom = np.rint((y + np.array([-height, height]) / 2) * self.scale[1]).astype(int)
         start, shades = round(zero * self.scale[0]), np.rint(255 * to_rgba_array(colors)[:, :3])

@@ -1,4 +1,4 @@
-"""What a plot declares: its chapter in a report, its caption, and when a report shows it."""
+"""Defines what a plot declares: its chapter in a report, its caption, and when a report shows it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Chapter(StrEnum):
 
 @dataclass(frozen=True)
 class ReportData:
-    """What a report is about: a plot looks at it to decide whether it fits.
+    """The content of a report, from which a plot decides whether it applies.
 
     Attributes:
         recording: the recording, with at least one attribution.
         main: summary of the attribution that leads the report.
-        summaries: of all attributions of every episode, the main one first.
+        summaries: the summaries of all attributions of every episode, the main one first.
     """
 
     recording: Recording
@@ -102,7 +102,7 @@ def plot(
     shown_when: Callable[[ReportData], bool] | None = None,
     arguments: Callable[[ReportData], Mapping[str, Any]] = main_attribution,
 ) -> Callable[[_PlotT], _PlotT]:
-    """Declare where and when a report shows a plot; see `PlotInfo` for the arguments. The function stays as it is.
+    """Declare where and when a report shows a plot; see `PlotInfo` for the arguments. The function is unchanged.
 
     Raises:
         ArgumentError: the chapter or the caption is empty.

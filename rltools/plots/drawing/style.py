@@ -169,8 +169,8 @@ class Measure:
     """The quantity that a plot draws.
 
     Attributes:
-        name: for instance `gradient × std`.
-        unit: for instance `score`.
+        name: the name of the quantity, for instance `gradient × std`.
+        unit: its unit, for instance `score`.
         scale: float `[feature]`, factors of the attributions; None for 1.
     """
 
@@ -237,7 +237,7 @@ def interval_note(low: np.ndarray, episodes: int, level: float, text: str = "{}"
     """Small print on the intervals of a plot: their level, or why there are none.
 
     Args:
-        low: lower ends of those that are drawn; NaN if there is no interval.
+        low: lower ends of the drawn intervals; NaN if there is no interval.
         episodes: number of episodes behind them.
         level: of the intervals, for instance 0.95.
         text: if there are intervals; `{}` stands for the level with the word "interval".

@@ -67,7 +67,7 @@ def test_of_a_dict_each_array_has_its_share(run):
     assert first.low < 0.5
     assert first.high > 0.75
     sentences = map(str, statement(recording, summary, [summary]).findings)
-    start = "Of the arrays in an observation, all elements together: b 67 % ["
+    start = "Shares of the arrays in an observation: b 67 % ["
     assert any(sentence.startswith(start) for sentence in sentences)
 
 

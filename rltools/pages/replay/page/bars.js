@@ -15,7 +15,7 @@ export function makeBars(side) {
   if (count > CROWD) {
     $("all-rows-label").hidden = false;
     $("all-rows-label").append(` all ${count} ${data.noun}`);
-    $("bars").style.minHeight = "300px"; // what stands below keeps its place while rows come and go
+    $("bars").style.minHeight = "300px"; // the elements below keep their place while rows come and go
   }
 
   // The features that have a row. Of a crowd: the selected feature, choices that are 1, and the largest that are not 0.
@@ -90,7 +90,7 @@ export function makeBars(side) {
       showRow(row, view, step, features[k]);
     });
     $("row-count").hidden = !crowded(side);
-    const choices = kinds.includes("choice") ? "what is observed of choices, and " : "";
+    const choices = kinds.includes("choice") ? "the observed choices, and " : "";
     const shares = `the largest ${view ? "attributions" : "values"} at this step.`;
     $("row-count").textContent = `${features.length} of ${count} ${data.noun}: ${choices}${shares}`;
     const missing = Boolean(view) && !features.some((f) => Number.isFinite(view.values[step * count + f]));

@@ -6,7 +6,7 @@ const PACES = [0.25, 0.5, 1, 2, 4];
 export const clock = { step: 0, steps: 0 };
 const playback = { playing: false, speed: 1, pace: 1, time: 0, owed: 0, show: () => {} };
 
-// `speed` is in steps a second at pace 1; `show(step)` is called whenever the step changes.
+// `speed` is in steps per second at pace 1; `show(step)` is called whenever the step changes.
 export function startClock(speed, show) {
   playback.speed = speed;
   playback.show = show;

@@ -2,7 +2,7 @@
 
 import { element } from "./document.js";
 
-export const LEVELS = 127; // of each sign
+export const LEVELS = 127; // levels of each sign
 export const SERIES = actionColors();
 let ramp = makeRamp();
 

@@ -13,7 +13,7 @@ export function crowded({ data, state }) {
   return data.count > CROWD && !state.allRows;
 }
 
-// All features, or of a crowd the largest, in the order of the features.
+// All features, or the largest of a crowd, in the order of the features.
 export function largestFeatures(side, sizes) {
   const every = side.data.names.map((_, f) => f);
   if (!crowded(side)) return every;

@@ -85,7 +85,7 @@ export function makeHeat(side, span, tracks) {
     plot.ctx.restore();
   }
 
-  // Of several steps that share a column of pixels, the value that is largest.
+  // The largest value among several steps that share a column of pixels.
   function strongest(f, first, end) {
     let top = view.values[first * count + f];
     for (let step = first + 1; step < end; step++) {

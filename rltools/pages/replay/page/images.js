@@ -47,7 +47,7 @@ export function makeObservations({ $, data }) {
       if (image.complete) draw();
       else image.addEventListener("load", draw, { once: true });
       if (step + 1 < steps) load(sources[step + 1]);
-      const cover = covered ? `, and what of it moves ${view.label}` : "";
+      const cover = covered ? `, and the attribution of its pixels for ${view.label}` : "";
       observation.canvas.setAttribute("aria-label", `The observation${name ? ` ${name}` : ""} of step ${step}${cover}`);
     });
   };

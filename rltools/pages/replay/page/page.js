@@ -26,7 +26,7 @@ document.body.classList.toggle("wide", index.sides.length > 1);
 byId("episode").append(...index.sides[0].map((outcome, k) => new Option(episodeLabel(outcome), k)));
 byId("episode-label").hidden = index.sides[0].length === 1;
 byId("episode").addEventListener("change", () => openEpisode(Number(byId("episode").value)));
-const speed = `1× is ${brief(index.speed)} steps a second${index.speed_known ? "" : ", assumed"}`;
+const speed = `1× is ${brief(index.speed)} steps per second${index.speed_known ? "" : ", assumed"}`;
 byId("speed").title = `${speed}; < and > change it`;
 makeTheme(recolorAll);
 startClock(index.speed, showStep);

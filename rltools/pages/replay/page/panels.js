@@ -44,7 +44,7 @@ function nameTrack({ name }, text) {
   name.classList.toggle("long", isLong(text));
 }
 
-// The attribution of the selected feature, in front of those of the others unless they are a crowd.
+// The attribution of the selected feature, in front of the others unless they are a crowd.
 function makeTrace({ data, state }, tracks) {
   const { count, names } = data;
   const others = count <= CROWD ? names.map(() => line("--faint", 1)) : [];

@@ -127,7 +127,7 @@ function fillSide(side, root, extent) {
     markHighlight(step);
   }
 
-  // The episode of this side may be over before that of the other.
+  // The episode of this side may be over before the other one.
   function showUntilEnd(step) {
     $("over").hidden = step < steps;
     if (step >= steps) $("over").textContent = `over: ${episode.outcome.ended} after ${steps} steps`;
@@ -145,7 +145,7 @@ function fillSide(side, root, extent) {
     root.replaceChildren();
   }
 
-  // This side may not have what was chosen on the other.
+  // This side may not have the view or feature that was chosen on the other.
   function ifPresent(k, change) {
     if (k >= 0) change(k);
   }

@@ -6,9 +6,9 @@ import { byId, element } from "./document.js";
 import { makeSide } from "./side.js";
 
 export const index = JSON.parse(byId("data").textContent);
-const [outcomes] = index.sides; // of the first agent
+const [outcomes] = index.sides; // outcomes of the first agent
 const episodes = [...document.getElementsByClassName("episode-data")]; // those of the first agent come first
-let position = 0; // of the open episode in `outcomes`
+let position = 0; // position of the open episode in `outcomes`
 let sides = [];
 
 const commands = {

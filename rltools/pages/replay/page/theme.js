@@ -1,4 +1,4 @@
-// Light or dark: as the system has it, until the reader chooses.
+// Light or dark: follows the system until the reader chooses.
 
 import { refreshColors } from "./colors.js";
 import { byId } from "./document.js";

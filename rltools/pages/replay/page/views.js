@@ -78,7 +78,7 @@ function unitText({ attribution }, { images }, perUnit, scaled) {
   return perUnit ? `score per unit of the ${images.length ? "observation" : "feature"}` : attribution.unit;
 }
 
-// Values of single features are scaled here; those of regions are sums over scaled values, which the page carries.
+// Values of single features are scaled here; values of regions are sums over scaled values, which the page carries.
 function scaledForm({ forms: [plain, scaled] }, { deviations, count }) {
   return scaled ?? { values: plain.values.map((value, k) => value * deviations[k % count]), maps: [] };
 }
