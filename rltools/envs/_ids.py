@@ -119,7 +119,7 @@ def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
         near = difflib.get_close_matches(name, gymnasium.registry, n=3)
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise SimulationError(
-            f"no environment {name!r} is registered; {hint}Where another package registers it, import that package "
+            f"no environment {name!r} is registered; {hint}If another package registers it, import that package "
             f"first, or name it on the command line: --import PACKAGE"
         )
     return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)

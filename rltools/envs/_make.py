@@ -47,7 +47,7 @@ def make_with_wrapped_rewards(env: Environment, *, render_mode: str | None = Non
 
     Raises:
         ArgumentError: as `make_environment`.
-        SimulationError: likewise.
+        SimulationError: as `make_environment`.
     """
     spec = environment_spec(env)
     if spec is not None:
@@ -133,7 +133,7 @@ _FREE_CAMERA = -1
 def _track_robot(env: gymnasium.Env[Any, Any]) -> None:
     """Render a MuJoCo environment by its model's camera "track", if it has one.
 
-    Gymnasium's free camera stays at the start, and a robot walks out of its picture within seconds.
+    Gymnasium's free camera stays at the start, and a robot walks out of view within seconds.
     """
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
     if renderer is None or getattr(renderer, "camera_id", None) != _FREE_CAMERA:

@@ -1,4 +1,4 @@
-"""The contract of a policy: what every policy library's models are turned into, and what some can do in addition."""
+"""The contract of a policy, which the models of every policy library fulfill, and its optional abilities."""
 
 # ruff: noqa: PLC0414 - the values of context.py are a part of the contract, and imported from here
 
@@ -169,7 +169,7 @@ class Normalizing(Protocol):
         ...
 
     def clipped(self, x: Tensor) -> Tensor | None:
-        """`x [batch, *feature]` -> bool of that shape: elements that normalization clips. None without any."""
+        """`x [batch, *feature]` -> bool of that shape: elements that normalization clips; None if it clips none."""
         ...
 
 

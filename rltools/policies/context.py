@@ -18,7 +18,7 @@ class Source:
 
     Attributes:
         name: what pages and files call it.
-        sha256: of the model file and its normalization statistics; of the parameters where there is no file.
+        sha256: of the model file and its normalization statistics; of the parameters if there is no file.
         environment: the specification it was trained on, as `EnvSpec.to_json()` writes it; None if unknown.
         library: what made it, for people.
         notes: caveats a reader of any result should see.

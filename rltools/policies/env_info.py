@@ -115,7 +115,7 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
 
 
 def place(policy: Policy, env_info: EnvInfo | None, bounds: Bounds) -> None:
-    """Note on a policy the environment it acts in by default, and whether other bounds there are accepted."""
+    """Attach to a policy the environment it acts in by default, and whether other bounds there are accepted."""
     placed = cast("HasEnvironment", policy)
     if env_info is not None and env_info.env is not None:
         placed.environment = env_info.env
@@ -141,7 +141,7 @@ def _misfit(live: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tupl
     inner = observed_features(live.unwrapped, card)
     if inner.given_names or inner.size == len(card.observation):
         return ()
-    return (f"the environment's card names {len(card.observation)} entries and there are {inner.size}: not used",)
+    return (f"the environment's card names {len(card.observation)} elements and there are {inner.size}: not used",)
 
 
 def renamed_note(env_id: str, today: tuple[str, dict[str, Any]]) -> str:
@@ -154,7 +154,7 @@ def renamed_note(env_id: str, today: tuple[str, dict[str, Any]]) -> str:
 def elsewhere_note(
     env_id: str, kwargs: dict[str, Any], env_info: EnvInfo, wrappers: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The caveat, if any, about a policy that acts in another environment than it was trained in."""
+    """The caveat, if any, about a policy that acts in an environment other than that of its training."""
     today, arguments = current_id(env_id.rpartition(":")[2])  # without the module that registers it
     spec, trained = env_info.spec, arguments | kwargs
     if spec is not None and spec.id == today and trained.items() <= spec.kwargs.items():
@@ -218,7 +218,7 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
             more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
             raise MismatchError(
                 f"{name} {verb} {difference.of_model} and {place} {verb_of_env} {difference.of_env} ({where}{more}): "
-                f"another environment than it was trained in; give that one as {argument('env')}, with its arguments "
+                f"this is not the environment it was trained in; give that one as {argument('env')}, with its arguments "
                 f"and wrappers, or accept this one with {argument('bounds', repr('any'))}"
             )
 
@@ -276,7 +276,7 @@ def _describe(space: Space[Any]) -> str:
 
 
 MOST = 16
-"""Stacked observations at most; more are rare, and large multiples come about by chance."""
+"""Most observations that a hint takes to be stacked; more are rare, and large multiples arise by chance."""
 
 
 def stacking_hint(observed: Space[Any], single: Space[Any]) -> str:
@@ -313,7 +313,7 @@ def _wrapped(how: str) -> str:
 
 
 def _times(observed: tuple[int, ...], single: tuple[int, ...]) -> int | None:
-    """How many times longer the last axis is, or the first one of a network that has the channels there."""
+    """How many times longer the last axis is, or the first one if the network has the channels there."""
     if len(observed) != len(single) or len(single) not in (1, 3):
         return None
     for *beside, stacked in (observed, (*observed[1:], observed[0])):

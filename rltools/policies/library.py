@@ -121,7 +121,7 @@ def _unclaimed(source: object) -> ArgumentError:
     if kind := object_kind(source):
         return ArgumentError(f"no policy can be made of {kind}")
     return ArgumentError(
-        f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried were "
+        f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried: "
         f"{', '.join([*sorted(others(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's .zip, a "
         f"live model, or a TorchPolicy around your own network"
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rltools.envs import Environment
 
 MAX_FILE = 256 * MIB
-"""Bytes of a model's file, or of its statistics, at most."""
+"""Most bytes of a model's file, or of its statistics."""
 MAX_PATH = 300
 """Characters of a missing path in a message."""
 
@@ -60,7 +60,7 @@ def load_policy(
         device: where a model from a file computes, for instance "cuda"; None is the CPU. A live model is not moved.
         bounds: "any" accepts an environment whose observations or actions have other finite bounds than in training.
             Bounds that are infinite on one side, or those of a newer version of a renamed environment, become a caveat
-            of what is recorded.
+            in recordings.
 
     Raises:
         UnknownNameError: no agent has this name; the message lists similar ones.

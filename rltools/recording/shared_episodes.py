@@ -13,7 +13,7 @@ class SharedEpisodesWarning(UserWarning):
 
 
 def shared_episodes(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
-    """A sentence for each pair of recordings of one network that hold the same episodes; () where none do.
+    """A sentence for each pair of recordings of one network that hold the same episodes; () if none do.
 
     Different networks are meant to be compared in the same episodes.
 

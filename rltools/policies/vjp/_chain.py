@@ -1,4 +1,4 @@
-"""Functions that call a head's parts in turn, or directly its layers where these are known, and then have a vjp.
+"""Functions that call a head's parts in turn; if its layers are known, they call these directly and have a vjp.
 
 A live step of a small policy is mostly the overhead of module calls: 55 us for a 64-64 MLP, 26 us without them.
 """

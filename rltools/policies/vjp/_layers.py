@@ -204,7 +204,7 @@ class Unscaled:
 
     @cached_property
     def are_huge(self) -> bool:
-        """Whether the bounds are further apart than the largest float32, as those that mean no bound."""
+        """Whether the bounds are further apart than the largest float32, as placeholders for no bounds are."""
         return not bool((self.high.float() - self.low.float()).isfinite().all())
 
 

@@ -95,7 +95,7 @@ def test_missing_statistics_are_an_error_unless_none_are_wanted(trained, tmp_pat
     path = save(trained, tmp_path)
     advised = (
         f"statistics are missing; put the file vecnormalize.pkl into {tmp_path}, give its path as normalize=PATH, or "
-        "say normalize=False"
+        "pass normalize=False"
     )
     with pytest.raises(ModelError, match=re.escape(advised)):
         load_policy(path)

@@ -48,7 +48,7 @@ COMMANDS = re.compile(
 
 
 class Record:
-    """Something a pickle names: a subclass where it is only named, an instance where it is called.
+    """Something a pickle names: a subclass if it is only named, an instance if it is called.
 
     Attributes:
         qualified: its current qualified name.

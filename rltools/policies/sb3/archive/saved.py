@@ -42,7 +42,7 @@ class Saved:
         sha256: of the file.
         policy_class: its qualified name.
         policy_kwargs: plain data, with a record for each class it names.
-        observation_space: of the network, with images channels first where they were transposed.
+        observation_space: of the network, with images channels first if they were transposed.
         action_space: of the environment.
         weights: of the network, by name.
         settings: the JSON of the algorithm; nothing in it is decoded.

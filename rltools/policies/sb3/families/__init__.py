@@ -106,7 +106,7 @@ def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> tuple[t
     """The class whose `policy.save()` wrote weights of these names, and the arguments that such a file omits.
 
     Raises:
-        LookupError: no family claims them, or the file lacks something; the message says what it is the file of.
+        LookupError: no family claims them, or the file lacks something; the message says what kind of file it is.
     """
     for family in families():
         infer = getattr(family, "class_of_weights", None)
