@@ -27,8 +27,8 @@ from rltools.targets.function import TargetFunction
 def grad_cam(f: TargetFunction, x: Tensor, *, layer: str | None = None, positive: bool = False) -> Result:
     """What the last convolution's maps add to the target value at each place, by the mean gradient of each map.
 
-    A map of the network's own coarse grid, enlarged to the image bilinearly, and spread evenly over its channels: the
-    sum over channels is the map. Signed, where the paper keeps positive values only.
+    The map on the network's own coarse grid is enlarged to the image bilinearly, and spread evenly over its channels:
+    the sum over channels is the map. Signed, while the paper keeps positive values only.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a network with a convolution.

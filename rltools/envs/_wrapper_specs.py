@@ -80,8 +80,8 @@ def wrapper_from_file(entry_point: str, kwargs: dict[str, Any]) -> WrapperSpec:
     canonical = canonical_entry_point(entry_point)
     if _entry_points().get(name) != canonical:
         raise SimulationError(
-            f"the file's environment is wrapped in {entry_point!r}, which is not imported just because a file names it; "
-            f"make the environment yourself and give the function that makes it"
+            f"the file's environment is wrapped in {entry_point!r}, which is not imported just because a file "
+            f"names it; make the environment yourself and give the function that makes it"
         )
     return _wrapper_spec(name, canonical, kwargs)
 

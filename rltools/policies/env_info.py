@@ -218,8 +218,8 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
             more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
             raise MismatchError(
                 f"{name} {verb} {difference.of_model} and {place} {verb_of_env} {difference.of_env} ({where}{more}): "
-                f"this is not the environment it was trained in; give that one as {argument('env')}, with its arguments "
-                f"and wrappers, or accept this one with {argument('bounds', repr('any'))}"
+                f"this is not the environment it was trained in; give that one as {argument('env')}, with its "
+                f"arguments and wrappers, or accept this one with {argument('bounds', repr('any'))}"
             )
 
 

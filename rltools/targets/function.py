@@ -31,7 +31,7 @@ class TargetFunction(ABC):
         feature_ndim: how many axes a row's features have.
         dims: their names; "y" and "x" are those of an image.
         outputs: how many targets, scalars, there are.
-        categorical: whether the scalars are positions of actions, which are equal or not, with no distance between them.
+        categorical: whether the scalars are positions of actions, which are equal or not, without a distance.
         most_copies: how many rows, copies included, go through the network together.
         leave_one_out: whether `rltools.attributions.Result.without` is wanted; only recordings keep it.
 

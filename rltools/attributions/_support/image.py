@@ -86,7 +86,7 @@ def resized(maps: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
 
 
 def beside_features(maps: Tensor, dims: Sequence[str]) -> Tensor:
-    """Maps `[..., y, x]` as `[..., *feature]`, where all axes but y and x have length 1."""
+    """Maps `[..., y, x]` as `[..., *feature]`, with length 1 along all axes but y and x."""
     y_axis, x_axis = image_axes(dims)
     in_order = maps if y_axis < x_axis else maps.transpose(-1, -2)
     sizes = [1] * len(dims)
@@ -121,7 +121,7 @@ def pixel_masks(masks: int, size: tuple[int, int], cells: int, probability: floa
         masks: how many.
         size: pixels along y and x.
         cells: along each of them, at most one for each pixel.
-        probability: of a cell to be shown.
+        probability: that a cell is shown.
         seed: of the masks.
         like: a tensor of the dtype and device that weights have.
     """

@@ -30,7 +30,7 @@ class Parts:
 
     Attributes:
         count: how many parts there are.
-        mask: weights of the parts `[n, part]` -> of the elements `[n, *feature]`, where axes may have length 1.
+        mask: weights of the parts `[n, part]` -> of the elements `[n, *feature]`; axes may have length 1.
         spread: values of the parts `[batch, target, part]` -> of the elements `[batch, target, *feature]`.
     """
 
@@ -72,10 +72,10 @@ def pixel_parts(x: Tensor, dims: Sequence[str]) -> Parts:
 
 
 def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> Parts:
-    """The surroundings of each place of a grid over an image, in all channels and frames.
+    """The neighborhood of each place of a grid over an image, in all channels and frames.
 
-    A part's weight falls off from 1 at its place as a Gaussian. Values are interpolated linearly between places; those
-    of one pixel sum, over channels and frames, to the value of its place.
+    A part's weight falls off from 1 at its place like a Gaussian. Values are interpolated linearly between places;
+    those of one pixel sum, over channels and frames, to the value of its place.
 
     Args:
         x: `[batch, *feature]`.
@@ -94,7 +94,7 @@ def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> P
     for length, places in zip(image_size(x.shape[1:], dims), grid, strict=True):
         pixels = torch.arange(length, dtype=torch.float64)
         around.append(torch.exp(-0.5 * ((pixels[:, None] - pixels[::stride]) / radius) ** 2).to(x))
-        # Beyond the last place its own value holds.
+        # Beyond the last place, its value continues.
         between.append(interpolation_weights((pixels / stride).clamp(max=places - 1), places).to(x))
     return Parts(
         prod(grid),
@@ -145,11 +145,11 @@ def replacements_or_blur(
 
 
 EVEN = 4
-"""A matrix product rounds a row by its position in memory: of many copies in a call, those this far apart alike."""
+"""A matrix product rounds a row by its position in memory: among many copies, rows this far apart are rounded alike."""
 
 
 def copies_for(parts: int) -> int:
-    """How many copies of a row `values_without` makes where all fit together, to replace so many parts."""
+    """How many copies of a row `values_without` makes to replace this many parts, if all fit into one pass."""
     return EVEN + -(-parts // EVEN) * EVEN
 
 
@@ -167,7 +167,7 @@ def values_without(
         x: `[batch, *feature]`.
         replacement: `[batch or 1, *feature]`.
         parts: replaced one at a time.
-        evaluate: `[batch, copy, *feature] -> [batch, copy, k]`, if it is not the target values that are wanted.
+        evaluate: `[batch, copy, *feature] -> [batch, copy, k]`; None for the target values.
 
     Yields:
         The values of the rows as they are, `[batch, 1 or part, k]`, and with each part replaced, `[batch, part, k]`.
@@ -197,11 +197,11 @@ def _one_hot_parts(start: int, stop: int, parts: Parts, like: Tensor) -> Tensor:
 
 
 def _with_replaced(x: Tensor, replacement: Tensor, mask: Tensor) -> Tensor:
-    """Copies `[batch, copy, *feature]`: a row where a mask `[copy, *feature]` is 0, its replacement where it is 1."""
+    """Copies `[batch, copy, *feature]`: the row where a mask `[copy, *feature]` is 0, its replacement where it is 1."""
     return torch.lerp(x[:, None], replacement[:, None], mask)
 
 
 def lost_without(f: TargetFunction, x: Tensor, replacement: Tensor, parts: Parts) -> Tensor:
-    """What the target value loses when each part is replaced, `[batch, target, part]`."""
+    """How much the target value falls when each part is replaced, `[batch, target, part]`."""
     lost = [intact - without for intact, without in values_without(f, x, replacement, parts)]
     return torch.cat(lost, 1).transpose(1, 2)
