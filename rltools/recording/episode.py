@@ -1,4 +1,4 @@
-"""Episodes: a row per action, with the observation that it was taken in."""
+"""Episodes: a row per action, with the observation on which it was taken."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Outcome:
 
 
 def median_episode(outcomes: Sequence[Outcome]) -> int | None:
-    """The number of the episode of median return, the better one of two; None if no episode has steps.
+    """The number of the episode with the median return, the better one of two; None if no episode has steps.
 
-    Of equal returns the later episode counts as the better one.
+    If returns are equal, the later episode counts as the better one.
 
     >>> outcomes = [Outcome(number, 0, steps=1, total_reward=5.0 * number, ended="limit") for number in (0, 1, 2)]
     >>> median_episode(outcomes)
@@ -67,18 +67,18 @@ def median_episode(outcomes: Sequence[Outcome]) -> int | None:
 
 @dataclass(frozen=True)
 class Episode:
-    """One row per action, with the observation it was taken in.
+    """One row per action, with the observation on which it was taken.
 
     Attributes:
         outcome: seed, length, return and how it ended.
-        observations: `[step, *observation]`, as the environment returned them; for a Dict or Tuple a structure like it,
-            with such an array, or texts, at each leaf.
+        observations: `[step, *observation]`, as the environment returned them; for a Dict or Tuple a structure of the
+            same kind, with such an array, or texts, at each leaf.
         features: names, units and shape of the encoded observations, `states`.
         actions: `[step, *action]`, as they were passed to the environment.
         rewards: float64 `[step]`.
         scores: float `[step, k]`, of the policy's first head.
         terminated: bool `[step]`, as the environment returned it.
-        truncated: bool `[step]`, likewise.
+        truncated: bool `[step]`, as the environment returned it.
         final_observation: `[*observation]`, after the last action; None after a fault.
         masks: bool `[step, k]`, which actions were allowed; None for policies without action masks.
         recurrent_states: float `[step, state]`, of a recurrent policy before each step; None for others.

@@ -1,4 +1,4 @@
-"""NumPy arrays as Parquet columns, and back."""
+"""Converts NumPy arrays to Parquet columns, and back."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str,
             table = file.read(columns=names, use_threads=False)
             _check_count(rows, table.num_rows)
             return {name: array(table[name]) for name in names or table.column_names}, metadata
-        # A long file: each block is copied into place, so that memory never holds all rows twice.
+        # In a long file, each block is copied into place, so that memory never holds all rows twice.
         columns: dict[str, np.ndarray] = {}
         start = 0
         for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
@@ -199,7 +199,7 @@ def _opened(path: Path, *, rows: bool) -> Iterator[tuple[pq.ParquetFile, dict[st
     Raises:
         CorruptError: the file is damaged.
     """
-    # An open file: the one that was checked is the one that is read, and its name need not be UTF-8.
+    # An open file, so that the file that is read is the one that was checked; its name need not be UTF-8.
     with damage_as_corrupt(path), path.open("rb") as opened:
         sealed = check_seal(opened, rows=rows)
         with pq.ParquetFile(opened, page_checksum_verification=not sealed, pre_buffer=False) as file:

@@ -130,12 +130,12 @@ _BELONGS = {
 
 
 def check_identity(path: Path, metadata: Mapping[str, str], expected: Mapping[str, str]) -> None:
-    """Check that a file is the one that belongs at its path; what either lacks, as older files do, is not compared.
+    """Check that a file is the one that belongs at its path; keys that either side lacks are skipped, for older files.
 
     Args:
         path: of the file.
         metadata: of the file.
-        expected: what the files around it say it should have, by the keys above.
+        expected: the metadata that it should have by the files around it, by the keys above.
 
     Raises:
         CorruptError: it belongs elsewhere.
@@ -168,5 +168,5 @@ class DamagedFileWarning(UserWarning):
 
 
 def warn_of_damage(error: CorruptError, stacklevel: int = 3) -> None:
-    """Warn of a damaged file, at the line that called the function that found it; further up with a higher level."""
+    """Warn of a damaged file, at the line that called the function that detected it; further up with a higher level."""
     warnings.warn(str(error), DamagedFileWarning, stacklevel=stacklevel)

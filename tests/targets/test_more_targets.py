@@ -246,7 +246,7 @@ class TestDivergence:
             match=r"no target 'kl': kl compares with the recorded logits, and this policy is recorded with its",
         ):
             parse_target("kl", policy_of(SPACES[4], ("mean", "action")))
-        with pytest.raises(TargetError, match=r"'kl': kl compares with the recorded logits, and .* with is q_value"):
+        with pytest.raises(TargetError, match=r"'kl': kl compares with the recorded logits, and .* with its q_value"):
             parse_target("kl", policy_of(Discrete(2), ("q_value", "logit")))
 
 
