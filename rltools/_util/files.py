@@ -165,9 +165,9 @@ class OutputFolder:
         """The error for a folder that is not in its place any more."""
         moved = self.new_path()
         rest = (
-            f"it is now {moved}, with everything that was finished before"
+            f"it is now {moved}, with all files finished before"
             if moved is not None
-            else "what was finished before went with it"
+            else "files finished before went with it"
         )
         return RecordingError(
             f"{self.path} was removed, renamed or replaced while it was being written to: {rest}. Nothing more was "

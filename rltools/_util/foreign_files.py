@@ -109,4 +109,4 @@ def _opened(
 
 def _too_large(path: Path, limit: int) -> str:
     size = f"{limit / MIB:.3g} MiB" if limit >= MIB else f"{limit:,} bytes"
-    return f"{path} is larger than {size}, the limit for such a file; not read. Give another file"
+    return f"{path} is larger than {size}, the limit for this kind of file; not read. Give another file"

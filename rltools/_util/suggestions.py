@@ -24,7 +24,7 @@ _SYNONYMS = {
 }
 _MAX_SUGGESTIONS = 3
 _SHORTEST_WORD = 4
-"""Letters of a word that is looked for inside of names."""
+"""Letters of a word that is looked for inside names."""
 
 
 def suggestion(name: str, public: Collection[str], rooms: Collection[str] = ()) -> str:

@@ -104,7 +104,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
 
 @dataclass
 class EventWalk:
-    """A walk over the events of YAML text: what has passed so far, the current event included.
+    """The state of a walk over the events of YAML text, the current event included.
 
     Attributes:
         event: the current one.
@@ -187,7 +187,7 @@ def _scalar_fault(event: ScalarEvent) -> str | None:
 
 
 def long_number(event: Event) -> str | None:
-    """What is wrong with a number that is too long for Python to print; None for anything else."""
+    """The fault of a number that is too long for Python to print; None for anything else."""
     if not isinstance(event, ScalarEvent) or not event.implicit[0] or len(event.value) <= MAX_DIGITS:
         return None
     if _NUMBER.fullmatch(event.value) is None:
@@ -231,7 +231,7 @@ def _describe(model: type[BaseModel], data: Any, details: Any) -> str:
 
 
 def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> str:
-    """The location in the file; that of pydantic also names branches of unions, which are not in the file."""
+    """The location in the file, without the branches of unions that pydantic adds to it."""
     path = ""
     for position, part in enumerate(location):
         absent = missing and position == len(location) - 1

@@ -162,7 +162,7 @@ def _draw(references: int, samples: int, seed: int) -> tuple[list[_Draw], int]:
         each = samples // references
         plan = [(number, each - each // 2, each // 2) for number in range(references)]
     else:
-        # So many have a second draw: the fewer references are left out, the more the error is of the draws on a path.
+        # How many have a second draw: the fewer references are left out, the more of the error comes from the paths.
         twice = max(samples - references, round(samples / 4 * min(1, samples / references)), int(samples > 2))
         chosen = torch.randperm(references, generator=generator)[: samples - twice].tolist()
         plan = sorted((number, 1, int(order < twice)) for order, number in enumerate(chosen))

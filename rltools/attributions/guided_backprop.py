@@ -34,7 +34,7 @@ def guided_backprop(f: TargetFunction, x: Tensor) -> Result:
         ArgumentError: Captum is missing; a ReLU is a function or a module called twice; the policy is a function.
 
     Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity (2014); Adebayo, Gilmer, Muelly, Goodfellow,
-    Hardt, Kim: Sanity Checks for Saliency Maps (2018) for what it does not show.
+    Hardt, Kim: Sanity Checks for Saliency Maps (2018) on its limits.
 
     Example:
         >>> import rltools

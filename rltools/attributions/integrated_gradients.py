@@ -128,7 +128,7 @@ class _Again:
 
 
 def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, last: bool) -> _Again:
-    """The integrals by nodes or, the last time, by as many segments."""
+    """The integrals by nodes or, the last time, by the same number of segments."""
     if not last:
         values, without = f.mean_over(references, lambda reference: _by_nodes(f, x, reference, nodes))
         return _Again(values, without, values.new_full(values.shape[:2], torch.inf))

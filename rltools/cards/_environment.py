@@ -173,7 +173,7 @@ class TextObservation(Card):
 
 
 class ObservationCard(Card):
-    """What one array of an observation holds; exactly one attribute is given.
+    """The content of one array of an observation; exactly one attribute is given.
 
     Attributes:
         observation: the elements of an array of numbers, in row-major order.

@@ -20,7 +20,7 @@ from rltools.envs._wrapper_specs import remakeable, with_arguments_of
 from rltools.errors import SimulationError
 
 Environment = str | EnvSpec | gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]]
-"""What a caller may give as an environment: an id, a spec, a live environment or a function that makes one."""
+"""An environment as a caller may give it: an id, a spec, a live environment or a function that makes one."""
 
 RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "LunarLander-v2": ("LunarLander-v3", {}),

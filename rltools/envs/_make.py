@@ -1,4 +1,4 @@
-"""Making a new environment from an id, a spec, a live environment or a function."""
+"""Makes a new environment from an id, a spec, a live environment or a function."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EXTRAS = {
 def make_environment(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
     """Make a new environment from an id, a spec, a live environment or a function.
 
-    What its wrappers have learned of observations is frozen, and rewards are not scaled by running statistics.
+    Statistics that its wrappers have learned of observations are frozen, and rewards are not scaled by running ones.
 
     Args:
         env: which environment to make; a live one is copied by its spec.
@@ -124,7 +124,7 @@ def _next_step(env: Environment, spec: EnvSpec, error: Exception) -> str:
     extra = _EXTRAS.get(parts[2]) if parts[:2] == ["gymnasium", "envs"] else None
     if extra is None or not isinstance(error, (ImportError, DependencyNotInstalled)):
         return ""
-    return f'. Install what it needs: pip install "gymnasium[{extra}]"'
+    return f'. Install its dependencies: pip install "gymnasium[{extra}]"'
 
 
 _FREE_CAMERA = -1
@@ -151,7 +151,7 @@ OLD_GYM = (
 
 
 def foreign_kind(value: object) -> str:
-    """What an object of another library is, and what to give instead; "" for anything unknown.
+    """Says what an object of another library is, and what to give instead; "" for anything unknown.
 
     Objects are recognized by the modules of their classes, because none of these libraries need be installed.
     """

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Policy(Protocol):
     """A trained network that chooses actions, and that can be differentiated.
 
-    Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. What only
-    some policies can do is declared below, and is looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
+    Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. Abilities of
+    some policies are declared below, and are looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
     `Compilable`, `HasModule` and `HasEnvironment`.
 
     Attributes:
@@ -149,7 +149,7 @@ class SupportsVjp(Protocol):
         """A head's outputs at `x [batch, *feature]` and their vjp; None if a layer is unknown.
 
         The vjp is a function from gradients of the outputs, `g [..., batch, k]`, to those of x,
-        `[..., batch, *feature]`. Neither writes into x, and both leave everything as it was.
+        `[..., batch, *feature]`. Neither writes into x or changes the network.
         """
         ...
 

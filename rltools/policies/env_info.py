@@ -35,7 +35,7 @@ from rltools.spaces.leaves import Leaf, leaves
 
 @dataclass(frozen=True)
 class EnvInfo:
-    """What a policy needs to know about the environment it acts in.
+    """Everything a policy needs to know about the environment it acts in.
 
     Attributes:
         observation_space: of the environment.
@@ -61,7 +61,7 @@ class EnvInfo:
 
     @property
     def name(self) -> str:
-        """What messages call the environment."""
+        """The name of the environment in messages."""
         return self.spec.id if self.spec is not None else "the environment"
 
     @property
@@ -251,7 +251,7 @@ def _numbers(starts: tuple[int, ...]) -> str:
 
 
 def _layout(space: Space[Any]) -> list[tuple[Any, ...]]:
-    """What two observation spaces must have in common: path and shape of each array, and the sizes of choices."""
+    """The properties that two observation spaces must share: path and shape of each array, and the sizes of choices."""
     return [(leaf.path, leaf.shape, leaf.kind == "text", leaf.sizes) for leaf in leaves(space)]
 
 
@@ -280,7 +280,7 @@ MOST = 16
 
 
 def stacking_hint(observed: Space[Any], single: Space[Any]) -> str:
-    """What to do if a network may observe several stacked observations of the environment; "" if it does not.
+    """Advice for a network that may observe several stacked observations of the environment; "" if it does not.
 
     Stable-Baselines3's VecFrameStack stacks them along the last axis, and then puts the channels of images first.
     """

@@ -56,7 +56,7 @@ class LoadOptions:
 
 
 class Library(Protocol):
-    """What a module must offer to be a policy library.
+    """The functions that a module must offer to be a policy library.
 
     A library that can run trusted files (`LoadOptions.trust`) says so with `RUNS_TRUSTED_FILES = True`; one of rltools
     itself that claims whatever the others do not, with `CLAIMS_LAST = True`.
@@ -135,7 +135,7 @@ def _own() -> list[str]:
 
 
 def _nearly(source: object) -> str:
-    """What a user's own class still lacks to be a policy; "" for anything that is far from being one."""
+    """Says what a user's own class still lacks to be a policy; "" for anything that is far from being one."""
     from rltools.policies.base import missing_members
 
     missing, required = missing_members(source), missing_members(object())

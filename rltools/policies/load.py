@@ -138,7 +138,7 @@ def _unchanged(
     policy: Policy, env: Environment | None, normalize: Any, dtype: torch.dtype | None, bounds: Bounds
 ) -> Policy:
     if normalize is not None or dtype is not None:
-        raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype where it is made")
+        raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype when it is made")
     env_info = None if env is None else inspect_env(env, names=False, bounds=bounds)
     if env_info is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, env_info)
@@ -168,7 +168,7 @@ def _local_path(source: str | Path) -> Path:
 
 
 def _elsewhere(text: str) -> str:
-    """What to do with an address in place of a path; "" for anything else."""
+    """Advice for an address in place of a path; "" for anything else."""
     scheme, colon, address = text.partition("://")
     if text.startswith("~"):
         return f"'~' is for shells: give {Path(text).expanduser()}" if text.startswith(("~/", "~\\")) else ""

@@ -86,7 +86,7 @@ def _hooks(module: nn.Module) -> Iterator[Any]:
 
 
 def _is_of_a_method(hook: Any) -> bool:
-    """Whether an attribution method registered it for its own calls, in which rows come in an order of its own."""
+    """Whether an attribution method registered it for its own calls, whose rows are in an order of their own."""
     return str(getattr(hook, "__module__", "")).startswith(_METHODS)
 
 

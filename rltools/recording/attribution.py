@@ -72,7 +72,7 @@ class AttributionSpec:
 
     @property
     def effect(self) -> str:
-        """For a recurrent policy, which effect of an observation is attributed, in words; "" for others."""
+        """The effect of an observation that is attributed for a recurrent policy, in words; "" for other policies."""
         if self.window:
             return f"through the recurrent state over {self.window} observations"
         return "the current observation, recurrent state fixed" if self.parameters.get("memory") == "held" else ""

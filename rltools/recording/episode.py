@@ -144,7 +144,7 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
 
 
 _NAMES = {"outside": "out_of_space"}
-"""Attributes of an outcome by their names in files, where these differ."""
+"""Attributes of an outcome by their names in files, if these differ."""
 
 
 def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Features:
-    """What the elements of an encoded observation are: names, units, shape, lag and leaf.
+    """The elements of an encoded observation: their names, units, shape, lag and leaf.
 
     An observation that is one array keeps its shape. The leaves of a Dict or Tuple are concatenated into one flat
     vector, in their order, and `unflatten` restores each leaf's shape. Choices are one-hot.

@@ -1,4 +1,4 @@
-"""Names for the axes of an array; the only place that decides what is an image."""
+"""Names the axes of an array, and so decides alone what counts as an image."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def _span(positions: np.ndarray) -> str:
 
 
 def axis_label(name: str, position: int, size: int, channels: Sequence[str] = ()) -> str:
-    """What a position on an axis is called: the channel's own name, `2 steps ago`, else `y 3`.
+    """The name of a position on an axis: the channel's own name, `2 steps ago`, else `y 3`.
 
     >>> axis_label("channel", 0, 3, ("red", "green", "blue")), axis_label("lag", 3, 4), axis_label("x", 7, 9)
     ('red', 'now', 'x 7')

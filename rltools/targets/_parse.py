@@ -1,4 +1,4 @@
-"""Reading targets that users write, with errors that name the targets a policy has."""
+"""Reads targets that users write, with errors that name the targets a policy has."""
 
 from __future__ import annotations
 

@@ -155,13 +155,13 @@ class PolicyTargetFunction(TargetFunction):
         """`[batch or 1, target, k]` if the target values are weighted sums of one head's outputs; else None."""
         policy, target = self._policy, self._target
         if self._row_weights is _UNKNOWN:
-            # The policy's device is that of x; to find it takes as long as a small net.
+            # x is on the policy's device, and looking that up takes as long as a small net.
             weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
             self._row_weights = None if weights is None else weights.of_rows(self._context.action)
         return self._row_weights
 
     def _passes(self, x: Tensor, lead: int) -> dict[str, tuple[Tensor, VjpFn]] | None:
-        """For each head its outputs at x and their vector-Jacobian product; None if the policy has none."""
+        """The outputs of each head at x, and their vector-Jacobian product; None if the policy has none."""
         if self._autocast is not None:
             return None
         decision = self._context.forward_pass

@@ -215,7 +215,7 @@ def _with_names(target: Target, policy: Policy) -> Target:
 
 
 def _of_branch(target: Target, branch: int, policy: Policy) -> Target:
-    """The target of every choice, as the target of one of them."""
+    """The target of every choice, restricted to one of them."""
     action = f"{target.action}[{branch}]" if branch_of(target.action, policy)[0] else target.action
     minus = target.minus and _of_branch(target.minus, branch, policy)
     return Target(target.score, action, minus)

@@ -58,7 +58,7 @@ def check_hooks(name: str, f: TargetFunction, x: Tensor, kinds: Kinds, bends: Be
     if twice := sorted({module for module in modules if modules.count(module) > 1}):
         raise ArgumentError(
             f"{name} would be wrong here: the module {twice[0]!r} is called {modules.count(twice[0])} times for one "
-            f"score, and a hook keeps what it saw last; give the network a module of its own for each call, or take "
+            f"score, and a hook remembers only the last; give the network a module of its own for each call, or take "
             f"integrated_gradients or shapley, which need no hooks"
         )
     readers = readers_of(get_gradient_edge(values).node)

@@ -264,7 +264,7 @@ def _method_at(module: str, name: str) -> Method:
     value: Any = import_module(module)
     for part in name.split("."):
         value = getattr(value, part, None)
-    return value  # type: ignore[no-any-return]  # a pickle says what was there
+    return value  # type: ignore[no-any-return]  # the pickle names a method
 
 
 def _method_named(name: str) -> Method:
@@ -344,10 +344,10 @@ def method(
         >>> from rltools.testing import check_attribution
         >>> @method(unit="score per unit", needs={"gradient"}, cost=2)
         ... def magnitude(f, x):
-        ...     "How steep the target function is, whichever way."
+        ...     "How steep the target function is, in either direction."
         ...     return Result(f.gradients(x).movedim(0, 1).abs())
         >>> str(magnitude.unit), magnitude.description
-        ('score per unit', 'How steep the target function is, whichever way.')
+        ('score per unit', 'How steep the target function is, in either direction.')
         >>> check_attribution(magnitude)
     """
 

@@ -73,7 +73,7 @@ def _listed(names: Collection[str]) -> str:
 
 @cache
 def _hints(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
-    """The types that each parameter may have; none if its annotation is of another sort."""
+    """The types that each parameter may have; none if its annotation is anything else."""
     try:
         hints = get_type_hints(function)
     except (NameError, TypeError):  # of another package, that imports a type for type checkers only

@@ -23,7 +23,7 @@ class Unit(StrEnum):
     SQUARED_SCORE = "squared score"
     """The square of the target value's unit: a variance."""
     SHARE = "share"
-    """From 0 to 1."""
+    """A number from 0 to 1."""
     RANK = "rank"
     """Only the order means anything: the unit of a control, which ignores the policy."""
 

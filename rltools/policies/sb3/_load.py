@@ -123,7 +123,7 @@ def _statistics_path(path: Path, record: ZooRecord | None, options: LoadOptions)
 
 
 def _trusted_files(path: Path, statistics: Path | None, trust: Collection[str]) -> dict[Path, str]:
-    """The trusted files with their sha256; every trusted sha256 must be that of a file."""
+    """The trusted files with their sha256; every trusted sha256 must belong to a file."""
     if not trust:
         return {}
     sizes = {path: MAX_FILE} | ({statistics: MAX_BYTES} if statistics is not None else {})

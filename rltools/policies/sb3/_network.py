@@ -1,4 +1,4 @@
-"""Building a network from a model's file."""
+"""Builds a network from a model's file."""
 
 from __future__ import annotations
 

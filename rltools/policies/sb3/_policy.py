@@ -56,7 +56,7 @@ def make_policy(
 
     Raises:
         ArgumentError: observations or actions that do not count from 0, or an unsupported network.
-        MismatchError: the environment's spaces are not the network's, or the statistics are of other observations.
+        MismatchError: the environment's spaces are not the network's, or the statistics are for other observations.
     """
     inner, actions = network.observation_space, network.action_space
     environment, dtype = options.environment, options.dtype or torch.float32

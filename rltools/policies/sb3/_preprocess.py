@@ -71,7 +71,7 @@ def fits(inner: Space[Any], outer: Space[Any]) -> bool:
 
 
 def preprocessing(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prepare | None:
-    """From encoded observations of `outer` to the network's input: images channels first and in [0, 1].
+    """A function from encoded observations of `outer` to the network's input: images channels first and in [0, 1].
 
     Args:
         inner: the network's space.

@@ -126,7 +126,7 @@ class Network:
         return same
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """For pickles and deep copies: a policy around a copy of the network, not compiled.
+        """Make pickles and deep copies: a policy around a copy of the network, not compiled.
 
         The heads of a policy library refer to the network that they were made for, so such a policy is made anew.
         """

@@ -50,7 +50,7 @@ class Child:
         return (getattr(module, self.method) if self.method else module)(x)
 
     def add_to(self, plan: Plan) -> bool:
-        """Add what is called to a plan; False if that is unknown."""
+        """Add the layers that it calls to a plan; False if they are unknown."""
         module: nn.Module | None = self.root
         for depth, name in enumerate(self.path):
             if module is None or name in vars(module):

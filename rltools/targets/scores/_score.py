@@ -42,8 +42,8 @@ class Score:
     Attributes:
         name: of the function, and of its file.
         read: (outputs `[batch, ..., k]` of the head, `Rows`) -> `[batch, ..., k]`, the score of each action, or
-            `[batch, ..., 1]`, that of the state; differentiable, and row by row.
-        meaning: what it is in plain words, with `{}` for the action: "the probability of {}". "" for a head of the
+            `[batch, ..., 1]`, the score of the state; differentiable, and row by row.
+        meaning: its meaning in plain words, with `{}` for the action: "the probability of {}". "" for a head of the
             policy's own.
         noun: what a sentence calls it: "carries 40 % of the {noun}".
         head: the name of the head it is read from; "" for the head of its own name, None for the one that decides.

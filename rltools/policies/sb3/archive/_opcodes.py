@@ -1,4 +1,4 @@
-"""What a pickle would do, from its opcodes alone; nothing is unpickled, imported or built here."""
+"""Follows the opcodes of a pickle to see what it would do; nothing is unpickled, imported or built here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading pickles without running anything: whatever a file names becomes an inert record.
+"""Reads pickles without running anything: whatever a file names becomes an inert record.
 
 No class of another library is imported, called or given state here. `_decode` interprets the records afterwards, from
 checked values.

@@ -1,4 +1,4 @@
-"""Reading the members of an untrusted zip: checked before anything is read, and all read from one copy."""
+"""Reads the members of an untrusted zip: checked before anything is read, and all read from one copy."""
 
 from __future__ import annotations
 

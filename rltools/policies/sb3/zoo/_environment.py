@@ -1,4 +1,4 @@
-"""Making the environment that a zoo's folder names, without running what it names."""
+"""Makes the environment that a zoo's folder names, without running what it names."""
 
 from __future__ import annotations
 
