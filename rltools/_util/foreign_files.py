@@ -66,7 +66,7 @@ def read_foreign(
 
 
 def ends_of(path: Path, size: int) -> tuple[bytes, bytes]:
-    """The first and the last `size` bytes of a regular file; empty if it is no regular file or cannot be read."""
+    """The first and the last `size` bytes of a regular file; empty if it is not a regular file or cannot be read."""
     try:
         with _opened(path, None, RltoolsError, RltoolsError) as file:
             head = file.read(size)

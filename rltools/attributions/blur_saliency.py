@@ -25,7 +25,7 @@ def blur_saliency(f: TargetFunction, x: Tensor, *, stride: int = 5, radius: floa
 
     Places are `stride` pixels apart, with linear interpolation between them. All channels and frames of a place are
     blurred together: a pixel's values, summed over them, are what the target value loses when the image is blurred
-    around it. Masks overlap, so sums over pixels are no share of the target value.
+    around it. Masks overlap, so sums over pixels are not a share of the target value.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.

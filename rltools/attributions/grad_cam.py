@@ -106,7 +106,7 @@ def _chosen_maps(values: Tensor, calls: list[tuple[str, Tensor]], layer: str | N
         times = sum(called_name == name for called_name, _ in calls)
         if times > 1:
             raise ArgumentError(
-                f"the layer {name!r} is called {times} times for one score, so that there is no one map of it; explain "
+                f"the layer {name!r} is called {times} times for one score, so there is no single map of it; explain "
                 f"a single head, without a window, or name another layer: {_convolutions(f)}"
             )
         return maps

@@ -95,7 +95,7 @@ def _check_depth(env: gymnasium.Env[Any, Any]) -> None:
         count, env = count + 1, env.env
         if count > MAX_WRAPPERS:
             raise SimulationError(
-                f"the environment is in more than {MAX_WRAPPERS} wrappers, which is the most; unwrap it, or merge some "
+                f"the environment is in more than {MAX_WRAPPERS} wrappers, the limit; unwrap it, or merge some "
                 f"of them into one"
             )
 

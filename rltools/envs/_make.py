@@ -60,7 +60,7 @@ def make_with_wrapped_rewards(env: Environment, *, render_mode: str | None = Non
         if isinstance(env, gymnasium.Env) and not _same_arrays(env.observation_space, new.observation_space):
             raise SimulationError(
                 f"a second {env} would give {new.observation_space} instead of {env.observation_space}: one of its "
-                f"wrappers does not record what it was made with; give a function that makes the environment"
+                f"wrappers does not record its arguments; give a function that makes the environment"
             )
         if render_mode is not None and not _CAMERA & spec.kwargs.keys():
             _track_robot(new)

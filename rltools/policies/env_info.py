@@ -90,7 +90,7 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
         bounds: "any" if other bounds than those of the training are accepted.
 
     Raises:
-        ArgumentError: it is no environment, and makes none.
+        ArgumentError: it is neither an environment nor a function that makes one.
         SimulationError: it cannot be made.
     """
     check_kind(env)
@@ -148,7 +148,7 @@ def renamed_note(env_id: str, today: tuple[str, dict[str, Any]]) -> str:
     """The caveat about an environment that goes by another id today."""
     new_id, kwargs = today
     arguments = "".join(f", {name}={json.dumps(value)}" for name, value in kwargs.items())
-    return f"{env_id} is no longer made by Gymnasium; {new_id}{arguments} stands for it and may differ"
+    return f"{env_id} is no longer part of Gymnasium; {new_id}{arguments} replaces it and may differ"
 
 
 def elsewhere_note(

@@ -97,7 +97,7 @@ def policy_of(source: Any, options: LoadOptions) -> Policy:
     claimant = _claimant(source)
     if options.trust and (claimant is None or not getattr(claimant[0], "RUNS_TRUSTED_FILES", False)):
         raise ArgumentError(
-            f"trust (--trust) is for models of Stable-Baselines3, and {source} is none, {described(source)}"
+            f"trust (--trust) is for models of Stable-Baselines3, and {source} is not one: {described(source)}"
         )
     if claimant is None:
         raise _unclaimed(source)
@@ -117,11 +117,11 @@ def _claimant(source: object) -> tuple[Library, EntryPoint | None] | None:
 def _unclaimed(source: object) -> ArgumentError:
     """The error for a source that no library claims."""
     if isinstance(source, Path):
-        return ArgumentError(f"no policy can be made of the path {source}, {described(source)}")
+        return ArgumentError(f"no policy can be made from the path {source}, {described(source)}")
     if kind := object_kind(source):
-        return ArgumentError(f"no policy can be made of {kind}")
+        return ArgumentError(f"no policy can be made from {kind}")
     return ArgumentError(
-        f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried: "
+        f"no policy can be made from a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried: "
         f"{', '.join([*sorted(others(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's .zip, a "
         f"live model, or a TorchPolicy around your own network"
     )
@@ -161,7 +161,7 @@ def _load_by_plugin(point: EntryPoint, library: Library, source: Any, options: L
     """The policy in a source that the library behind an entry point claimed.
 
     Raises:
-        PluginError: it failed with an error that is not one of rltools, or returned something that is no policy.
+        PluginError: it failed with an error that is not one of rltools, or returned something that is not a policy.
     """
     from rltools.policies.base import missing_members
 

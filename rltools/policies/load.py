@@ -158,7 +158,7 @@ def _local_path(source: str | Path) -> Path:
         if path_exists(candidate) and "\0" not in text:
             return candidate
     if isinstance(source, str) and (advice := _elsewhere(text)):
-        raise ModelError(f"{text[:MAX_PATH]} is no path on this machine; {advice}")
+        raise ModelError(f"{text[:MAX_PATH]} is not a path on this machine; {advice}")
     if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
         raise ModelError(
             f"there is nothing at {text[:MAX_PATH]}; give the path of a model's .zip or folder, an agent's name, or "

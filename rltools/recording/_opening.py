@@ -115,7 +115,7 @@ def every_step_first(recording: Recording, method: str | None = None, target: st
 def every_step_order(recording: Recording, method: str | None = None, target: str | None = None) -> list[str]:
     """The keys of all attributions that match: the one of `every_step_first`, then the others in order of precedence.
 
-    Several that differ only in other settings, for instance their references, are no error: all of them are shown.
+    Several that differ only in other settings, such as references, are not an error: all of them are shown.
 
     Raises:
         ArgumentError: `recording` is not a recording.

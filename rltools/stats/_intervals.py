@@ -105,7 +105,7 @@ class Jackknife:
         logarithm, or of the log-odds, and is finite even if nothing is left without a part.
         """
         change: np.ndarray = source - self.value
-        # Rounding errors of a number that never moves are no changes.
+        # Rounding errors of a number that never moves are not changes.
         change = np.where(np.abs(change) <= 64 * np.finfo(np.float64).eps * np.abs(self.value), 0, change)
         if kind == "signed":
             return change

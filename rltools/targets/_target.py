@@ -71,7 +71,7 @@ def default_target(policy: Policy) -> Target:
 
 
 def read_target(text: str, policy: Policy) -> Target | None:
-    """The target that a text names for this policy; None if it is no target.
+    """The target that a text names for this policy; None if it is not a target.
 
     An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
     """

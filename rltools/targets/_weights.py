@@ -64,7 +64,7 @@ class Weights:
 def linear_weights(policy: Policy, target: Target) -> Weights | None:
     """The weights of a target's scalars in the outputs of one head.
 
-    None if they are no such sums, involve several heads, or depend on more than the chosen action.
+    None if they are not such sums, involve several heads, or depend on more than the chosen action.
     """
     parts = terms(target)
     heads = {base_head(term, policy) for term in parts}

@@ -317,7 +317,7 @@ def test_a_second_environment_that_comes_out_different_is_refused(monkeypatch):
     changed = dataclasses.replace(library, entry_points=entry_points)
     monkeypatch.setitem(wrapper_libraries(), __name__.partition(".")[0], changed)
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or types.SimpleNamespace(Unsaid=Unsaid))
-    with pytest.raises(SimulationError, match="does not record what it was made with"):
+    with pytest.raises(SimulationError, match="does not record its arguments"):
         make_environment(Unsaid(gymnasium.make("CartPole-v1"), 3))
     assert make_environment(Unsaid(gymnasium.make("CartPole-v1"))).observation_space.shape == (2,)
 

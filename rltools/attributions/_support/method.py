@@ -93,7 +93,7 @@ class Method:
             declared as a number of passes through the network, or as a function of these three to that or to `Cost`.
         parts: the parts of an image without groups that get a value of their own: each "feature"; each "pixel", or each
             "place" of a grid with its parameter `stride`, both spread evenly over channels and frames. The parts of
-            rows that are no image are features; groups, if there are any, replace all of these.
+            rows that are not images are features; groups, if there are any, replace all of these.
         largest: the most parts it takes; None for any number.
         function: computes it.
 

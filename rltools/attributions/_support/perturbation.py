@@ -61,7 +61,7 @@ def pixel_parts(x: Tensor, dims: Sequence[str]) -> Parts:
     """Each pixel of an image, in all channels and frames, over which its value is spread evenly.
 
     Raises:
-        ArgumentError: it is no image.
+        ArgumentError: it is not an image.
     """
     size = image_size(x.shape[1:], dims)
     return Parts(
@@ -84,7 +84,7 @@ def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> P
         radius: the Gaussian's standard deviation in pixels.
 
     Raises:
-        ArgumentError: it is no image; a stride below 1, or a radius that is not above 0.
+        ArgumentError: it is not an image; a stride below 1, or a radius that is not above 0.
     """
     if stride < 1:
         raise ArgumentError(f"stride is {stride}; it is the pixels between two places and must be at least 1")
@@ -138,7 +138,7 @@ def replacements_or_blur(
     """`replacements_for`, or "blur", the rows themselves blurred; None is `usual_replacement`.
 
     Raises:
-        ArgumentError: another replacement, or "blur" of rows that are no images.
+        ArgumentError: another replacement, or "blur" of rows that are not images.
     """
     chosen = replacement or usual_replacement(dims)
     return blurred(x, dims, blur)[None] if chosen == "blur" else replacements_for(x, references, chosen)

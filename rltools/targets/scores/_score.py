@@ -51,7 +51,7 @@ class Score:
         missing: why a policy does not have it, with `{deciding}` for its deciding head; "" for no reason.
         of_state: whether it is one number for the state, whatever the action.
         linear: given k, the weight of every output in the score of an action, in addition to 1 for the action's own;
-            None if a score is no weighted sum of outputs.
+            None if the score is not a weighted sum of outputs.
         forbidden_is_missing: whether a forbidden action has no such score; otherwise it has one.
         alone: whether it must be a target by itself, without a difference or further parts.
 

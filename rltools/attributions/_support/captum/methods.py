@@ -37,7 +37,7 @@ _DECIDED_HERE = frozenset(
         "method",  # of integration: the best one is the default, and `method` means something else to `explain`
     }
 )
-"""Arguments of `attribute` that are no parameters of `captum:<Name>`, because they are decided here."""
+"""Arguments of `attribute` that are not parameters of `captum:<Name>`, because they are decided here."""
 
 
 @cache
