@@ -1,4 +1,4 @@
-"""Fingerprints of networks, computed anew when the network has changed: it may be trained further."""
+"""Fingerprints of networks, computed again when the network has changed, for instance by training."""
 
 from __future__ import annotations
 

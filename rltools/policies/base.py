@@ -206,7 +206,7 @@ class HasEnvironment(Protocol):
     """A policy that remembers the environment that `load_policy` was given. Each attribute may be missing.
 
     Attributes:
-        environment: as it was given; for a live one its specification, with what its wrappers had learned by then.
+        environment: as it was given; for a live one its specification, with its wrappers' statistics at that time.
         bounds: "any" if other bounds than those of the training are accepted.
 
     Example:

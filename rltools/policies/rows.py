@@ -74,7 +74,7 @@ def check_rows(name: str, function: Callable[..., Tensor], args: tuple[Any, ...]
             return True  # it draws random numbers, and rows have nothing to do with it
         culprit = _culprit(function, few, beside_itself, row, modules)
     raise MixedRowsError(
-        f"{name} scores an observation differently beside other observations{culprit}, so a score or an attribution "
+        f"{name} scores an observation differently among other observations{culprit}, so a score or an attribution "
         f"would depend on the rest of its batch; give BatchNorm running statistics (track_running_stats=True), or a "
         f"head that computes each row from that row alone"
     )

@@ -167,8 +167,8 @@ class Recording:
         steps = self.outcome(number).steps
         if len(columns["frame"]) != steps:
             raise CorruptError(
-                f"{path} is damaged (it has {len(columns['frame'])} frames for {steps} steps); once it is deleted, "
-                f"rendering makes it anew"
+                f"{path} is damaged (it has {len(columns['frame'])} frames for {steps} steps); delete it and "
+                f"render again"
             )
         return list(columns["frame"])
 

@@ -74,8 +74,8 @@ def parse_json(
     checksum = zlib.crc32(text[:-ending])
     if text[-ending:] != _ENDING.format(checksum).encode():
         raise CorruptError(
-            f"{path} does not match its key 'seal', {shortened(seal)}: it is damaged, or it was edited; put back a "
-            f"copy of it, or make it anew"
+            f"{path} does not match its key 'seal', {shortened(seal)}: it is damaged, or it was edited; restore a "
+            f"copy of it, or recreate it"
         )
     return parsed, f"{checksum:08x}"
 

@@ -129,8 +129,8 @@ def _without_each(values: np.ndarray) -> np.ndarray:
 def chance(things: int, share: float = 0.95) -> float:
     """The quantile of Spearman's correlation between two unrelated orders of this many things.
 
-    Up to 8 things all orders are counted; for more it is by Student's t with `things - 2` degrees of freedom (Kendall
-    and Stuart 1973). It is at most 1, and always 1 for four things or fewer.
+    For up to 8 things all orders are counted; for more it comes from Student's t with `things - 2` degrees of freedom
+    (Kendall and Stuart 1973). It is at most 1, and always 1 for four things or fewer.
 
     >>> [round(chance(things), 2) for things in (4, 5, 8, 20)]
     [1.0, 0.9, 0.64, 0.38]

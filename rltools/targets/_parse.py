@@ -61,7 +61,7 @@ def parse_target(text: str | Target | None, policy: Policy) -> Target:
         )
     twice = [label for label, times in Counter(target_labels(target, policy)).items() if times > 1]
     if twice and target.also is not None:
-        raise TargetError(f"the target {written!r} asks for {', '.join(twice)} more than once; leave one of them out")
+        raise TargetError(f"the target {written!r} names {', '.join(twice)} more than once; leave one of them out")
     return target
 
 

@@ -337,7 +337,7 @@ class TestSeveral:
         assert [str(part) for part in target.parts] == list(texts)
 
     def test_a_name_and_its_position_are_the_same_scalar(self):
-        with pytest.raises(TargetError, match="asks for logit:left more than once"):
+        with pytest.raises(TargetError, match="names logit:left more than once"):
             parse_target("logit:0 & value & logit:left", self.policy)
 
     def test_names_with_an_ampersand(self):

@@ -181,8 +181,8 @@ def values_without(
             yield intact, evaluate(_with_replaced(x, replacement, mask))
         return
     # A matrix product rounds a row by its position in memory, and by how many there are. So a row goes through the
-    # network beside its copies, once for each position a copy can have: what the network ignores then changes nothing,
-    # exactly.
+    # network together with its copies, once for each position a copy can have: so a feature that the network ignores
+    # changes nothing, exactly.
     for start in range(0, parts.count, most - EVEN):
         stop = min(start + most - EVEN, parts.count)
         weights = pad(_one_hot_parts(start, stop, parts, x), (0, 0, EVEN, (start - stop) % EVEN))

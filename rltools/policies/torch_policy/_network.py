@@ -128,7 +128,7 @@ class Network:
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Make pickles and deep copies: a policy around a copy of the network, not compiled.
 
-        The heads of a policy library refer to the network that they were made for, so such a policy is made anew.
+        The heads of a policy library refer to the network that they were made for, so its policies are made again.
         """
         if self._again is None:
             return super().__reduce_ex__(protocol)

@@ -102,7 +102,7 @@ class Chain(Planned):
     """A function that calls its parts in turn.
 
     If that amounts to calling known layers, the layers are called directly; else the parts are. Which of the two is
-    decided anew whenever something has changed.
+    decided again whenever something has changed.
     """
 
     def __init__(self, *parts: Part, composition: Composition = PLAIN) -> None:
@@ -147,7 +147,7 @@ class Chain(Planned):
         return plan
 
     def _is_blocked(self) -> bool:
-        """Whether the module that prevented a plan the last time still does; checked anew after many calls."""
+        """Whether the module that prevented a plan the last time still does; checked again after many calls."""
         self._patience -= 1
         blocker = self._blocker
         if blocker is None or self._patience < 0:
