@@ -6,7 +6,7 @@ Each message says what was wrong, the actual value, and what to do next.
 RltoolsError
 ├── ArgumentError (also ValueError)    an argument with an invalid value
 │   ├── TargetError                    a target that the policy does not have
-│   ├── TooCostlyError                 work of which a single step takes longer than the limit
+│   ├── TooCostlyError                 work that takes longer than the limit for a single step
 │   └── UnknownNameError               an unknown name of an agent, method, plot, ...
 ├── GradientError                      an output that cannot be differentiated
 ├── MethodError                        an attribution method broke its contract
@@ -31,15 +31,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-# Two of Unicode's noncharacters: they are meant for use inside of programs, and stand in no text or path.
+# Two of Unicode's noncharacters: they are meant for use inside programs and occur in no text or path.
 _BEGIN, _END = "\ufdd0", "\ufdd1"
 _ARGUMENT = re.compile(f"{_BEGIN}(\\w+)=([^{_END}]*){_END}")
 
 
 def argument(name: str, value: object = "") -> str:
-    """An argument of a function, to be named in the message of an error.
+    """Mark an argument of a function, to be named in an error message.
 
-    `str(error)` writes it as Python does, `env=`, and the command line as the option that one types, `--env ID`.
+    `str(error)` writes it as in Python, `env=`, and the command line as its own option, `--env ID`.
 
     Args:
         name: of the argument.
@@ -50,8 +50,8 @@ def argument(name: str, value: object = "") -> str:
 
     Example:
         >>> from rltools.errors import ModelError, argument
-        >>> str(ModelError(f"give the environment as {argument('env')}, or say {argument('normalize', False)}"))
-        'give the environment as env=, or say normalize=False'
+        >>> str(ModelError(f"give the environment as {argument('env')}, or pass {argument('normalize', False)}"))
+        'give the environment as env=, or pass normalize=False'
     """
     return f"{_BEGIN}{name}={value}{_END}"
 
@@ -61,7 +61,7 @@ def message_of(error: BaseException, write: Callable[[str, str], str] = "{}={}".
 
     Args:
         error: of any type.
-        write: the text for an argument; the default is that of Python.
+        write: returns the text for an argument; by default as in Python.
 
     Returns:
         The message without marks.
@@ -89,7 +89,7 @@ class RltoolsError(Exception):
     """
 
     def __str__(self) -> str:
-        """The message in the words of Python: `env=`, where the command line says `--env ID`."""
+        """The message with arguments written as in Python: `env=`, not `--env ID`."""
         return message_of(self)
 
 
@@ -103,7 +103,7 @@ class RltoolsWarning(UserWarning):
     """
 
     def __str__(self) -> str:
-        """The message in the words of Python."""
+        """The message with arguments written as in Python."""
         return message_of(self)
 
 
@@ -132,7 +132,7 @@ class TargetError(ArgumentError):
 
 
 class TooCostlyError(ArgumentError):
-    """Work of which a single step takes longer than the limit.
+    """Work that takes longer than the limit for a single step.
 
     Example:
         >>> import rltools
@@ -242,7 +242,7 @@ class ChecksumError(ModelError):
         >>> rltools.load_policy("model.zip", trust="0" * 64)
         Traceback (most recent call last):
             ...
-        rltools.errors.ChecksumError: the trusted file is not the one found: ... nothing was loaded. ...
+        rltools.errors.ChecksumError: no file has the trusted sha256 ...: ... nothing was loaded. ...
     """
 
 

@@ -1,4 +1,4 @@
-"""Printing to a terminal: escape codes in names, cards or messages of packages are printed, not obeyed.
+"""Prints to a terminal; escape codes in names, cards or messages of packages are printed, not obeyed.
 
 A terminal obeys escape codes: they change its title, hide lines and forge links. Marks that change the direction of
 writing make one name look like another.
@@ -15,7 +15,7 @@ _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def as_text(content: object) -> str:
-    r"""Any object as one line of text, with everything that a terminal would obey escaped.
+    r"""An object as one line of text, with everything that a terminal would obey escaped.
 
     >>> print(as_text("red \x1b[31m name"), as_text("two\nlines"))
     red \x1b[31m name two\nlines
@@ -38,7 +38,7 @@ def say(*lines: object, error: bool = False) -> None:
 
 
 def say_each(block: str, *, error: bool = False) -> None:
-    """Print a text of several lines, the parts of which have been through `as_text`."""
+    """Print a text of several lines whose parts are escaped already, by `as_text`."""
     say(*block.split("\n"), error=error)
 
 

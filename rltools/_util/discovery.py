@@ -18,7 +18,7 @@ from rltools._util.text import LONGEST_NAME, did_you_mean
 from rltools.errors import PluginError, UnknownNameError
 
 MEMBER_PREFIX = "MEMBER_PREFIX"
-"""The constant of a room that says how the files of its members begin: "_" where `_name.py` holds `name`."""
+"""The constant of a room that holds the prefix of its members' file names: "_" if `_name.py` holds `name`."""
 
 
 class PluginWarning(UserWarning):
@@ -101,7 +101,7 @@ def _offered(group: str) -> tuple[dict[str, EntryPoint], dict[str, str]]:
         if name in own:
             left_out[name] = (
                 f"{name!r} is {group}.{own[name]} of rltools itself, and {origins} offers the same name ({group}); "
-                f"that of rltools is used. Rename the entry point, or uninstall that package"
+                f"rltools uses its own. Rename the entry point, or uninstall that package"
             )
         elif len(points) > 1:
             left_out[name] = (

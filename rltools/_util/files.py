@@ -82,8 +82,8 @@ def os_errors_as(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RecordingError(
-            f"cannot write to {folder}: {error.strerror or error}; what was finished before is intact. "
-            f"Make room, or choose another folder"
+            f"cannot write to {folder}: {error.strerror or error}; files finished before are intact. "
+            f"Free some space, or choose another folder"
         ) from error
 
 
@@ -165,9 +165,9 @@ class OutputFolder:
         """The error for a folder that is not in its place any more."""
         moved = self.new_path()
         rest = (
-            f"it is now {moved}, with everything that was finished before"
+            f"it is now {moved}, with all files finished before"
             if moved is not None
-            else "what was finished before went with it"
+            else "files finished before went with it"
         )
         return RecordingError(
             f"{self.path} was removed, renamed or replaced while it was being written to: {rest}. Nothing more was "
@@ -207,7 +207,7 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
 
 
 def check_in_place(path: Path) -> None:
-    """Check that the folder that is being written to, and that is to hold `path`, is still in its place.
+    """Check that the folder that `path` is being written to is still in its place.
 
     Raises:
         RecordingError: it was removed, renamed or replaced.

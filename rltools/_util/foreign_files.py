@@ -56,7 +56,7 @@ def read_foreign(
         unfit: raised if it is larger, or not a regular file; the same by default.
 
     Raises:
-        RltoolsError: of these two types.
+        RltoolsError: of one of these two types.
     """
     with _opened(path, limit, unreadable, unfit or unreadable) as file:
         content = file.read(limit + 1)
@@ -66,7 +66,7 @@ def read_foreign(
 
 
 def ends_of(path: Path, size: int) -> tuple[bytes, bytes]:
-    """The first and the last `size` bytes of a regular file; empty if it is no regular file or cannot be read."""
+    """The first and the last `size` bytes of a regular file; empty if it is not a regular file or cannot be read."""
     try:
         with _opened(path, None, RltoolsError, RltoolsError) as file:
             head = file.read(size)
@@ -104,9 +104,9 @@ def _opened(
             yield file
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise unreadable(f"{path} cannot be read: {reason}; give a file that can be") from error
+        raise unreadable(f"{path} cannot be read: {reason}; give a readable file") from error
 
 
 def _too_large(path: Path, limit: int) -> str:
     size = f"{limit / MIB:.3g} MiB" if limit >= MIB else f"{limit:,} bytes"
-    return f"{path} is larger than {size}, which no file of this kind is; not read. Give another file"
+    return f"{path} is larger than {size}, the limit for this kind of file; not read. Give another file"

@@ -1,4 +1,4 @@
-"""The words that pages, plots, videos and the terminal share: what each means, and where more is said about it.
+"""The terms that pages, plots, videos and the terminal share: what each means, and which page says more.
 
 Whatever explains a word takes its meaning from here, so that one word means one thing everywhere.
 """
@@ -24,7 +24,7 @@ class Term:
 
 
 def _terms(link: str, **meanings: str | tuple[str, str]) -> dict[str, Term]:
-    """Terms with a link in common; each as its meaning, or as its name and its meaning."""
+    """Terms that share a link; each value is a meaning, or a name and a meaning."""
     terms = {}
     for key, value in meanings.items():
         name, meaning = value if isinstance(value, tuple) else (key.replace("_", " "), value)
@@ -57,7 +57,7 @@ SAME_ORDER_BRIEF = "1 the same order, 0 unrelated"
 TERMS = _terms(
     "docs/uncertainty.md",
     attribution="how much a feature adds to the target value at a step, positive or negative",
-    control="a method that knows nothing of the agent, of which only the order of the features means anything",
+    control="a method that knows nothing about the agent; only its order of the features means anything",
     deterministic=("the policy's best", "the action with the highest score, or the mean of the distribution"),
     interval="the range that holds the number of other episodes of the same agent, with the probability given",
     method="how attributions are computed",
@@ -68,7 +68,7 @@ TERMS = _terms(
     sampled=("drawn from the policy's distribution", "an action drawn with the policy's own probabilities"),
     share=("share of importance", "a feature's mean magnitude among those of all features"),
     share_of_mean=("share of mean {}", "a feature's share of the means of a quantity's magnitude over the steps"),
-    std=("× std", "multiplied with the standard deviation of the feature over the recorded states"),
+    std=("× std", "multiplied by the standard deviation of the feature over the recorded states"),
     target="the number that is explained, for instance the score of the action taken",
 )
 """Words about attributions and their numbers."""

@@ -67,7 +67,7 @@ def in_digits(number: float) -> str:
 
 
 def oversized(arguments: Any, name: str = "") -> str:
-    """What is far too large in the arguments of an environment or a wrapper named in a file; "" if nothing is.
+    """Says which argument of an environment or a wrapper named in a file is far too large; "" if none is.
 
     Arguments whose names say how much of something is allocated have small limits.
 
@@ -76,7 +76,7 @@ def oversized(arguments: Any, name: str = "") -> str:
         name: of the argument that the data are, or are part of.
 
     >>> oversized({"stack_size": 10**9}), oversized({"max_steps": 10_000})
-    ('stack_size is 1,000,000,000, where 100 is the most', '')
+    ('stack_size is 1,000,000,000, above the limit of 100', '')
     """
     left = MAX_ARGUMENTS
     pending: list[tuple[str, Any]] = [(name, arguments)]
@@ -90,9 +90,9 @@ def oversized(arguments: Any, name: str = "") -> str:
         elif isinstance(value, list | tuple):
             pending += [(name, element) for element in value]
         elif isinstance(value, str) and len(value) > MAX_ARGUMENTS:
-            return f"{name[:80]} is a text of {len(value):,} characters, where {MAX_ARGUMENTS:,} are the most"
+            return f"{name[:80]} is a text of {len(value):,} characters, above the limit of {MAX_ARGUMENTS:,}"
         elif isinstance(value, int) and abs(value) > (most := _limit(name)):
-            return f"{name[:80]} is {in_digits(value)}, where {most:,} is the most"
+            return f"{name[:80]} is {in_digits(value)}, above the limit of {most:,}"
     return ""
 
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from rltools._util.discovery import modules_in
 from rltools._util.text import nearest_names
 
-# Names that other packages use for what has another name here.
+# Names that other packages use for something that has another name here.
 _SYNONYMS = {
     "explain_policy": "explain",
     "film": "video",
@@ -24,7 +24,7 @@ _SYNONYMS = {
 }
 _MAX_SUGGESTIONS = 3
 _SHORTEST_WORD = 4
-"""Letters of a word that is looked for inside of names."""
+"""Letters of a word that is looked for inside names."""
 
 
 def suggestion(name: str, public: Collection[str], rooms: Collection[str] = ()) -> str:

@@ -47,7 +47,7 @@ def percent(share: float) -> str:
 
 
 def interval(value: float, low: float, high: float, write: Callable[[float], str] = number) -> str:
-    """A value with its interval in brackets, or without brackets where the ends are NaN.
+    """A value with its interval in brackets, or without brackets if the ends are NaN.
 
     >>> interval(231.4, 205.1, 252.0), interval(0.31, 0.28, 0.34, percent), interval(2, float("nan"), float("nan"))
     ('231.4 [205.1, 252]', '31 % [28, 34]', '2')
@@ -56,7 +56,7 @@ def interval(value: float, low: float, high: float, write: Callable[[float], str
 
 
 def brackets(low: float, high: float, write: Callable[[float], str] = number) -> str:
-    """The brackets of `interval`, with the space before them; "" where the ends are NaN."""
+    """The brackets of `interval`, with the space before them; "" if the ends are NaN."""
     if math.isnan(low):
         return ""
     ends = ", ".join(write(end).removesuffix(" %") for end in (low, high))
@@ -92,7 +92,7 @@ def nearest_names(name: str, names: Iterable[str], count: int = 3, cutoff: float
 
 
 def did_you_mean(name: str, names: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:
-    """The hint for a name that does not exist: the nearest names, or all of them where none is near.
+    """The hint for a name that does not exist: the nearest names, or all of them if none is near.
 
     >>> did_you_mean("gradeint", ["gradient", "shapley"]), did_you_mean("x", ["gradient", "shapley"])
     ('did you mean gradient?', 'there are gradient, shapley')

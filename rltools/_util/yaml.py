@@ -104,7 +104,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
 
 @dataclass
 class EventWalk:
-    """A walk over the events of YAML text: what has passed so far, the current event included.
+    """The state of a walk over the events of YAML text, the current event included.
 
     Attributes:
         event: the current one.
@@ -135,7 +135,7 @@ def load_model(text: str, check: Callable[[EventWalk], None], constructor: type[
 
     Args:
         text: YAML.
-        check: called after each event, in order; it raises where the text is to be refused.
+        check: called after each event, in order; it raises an error to refuse the text.
         constructor: of values; the safe one by default.
     """
     walk = EventWalk(Event())
@@ -154,12 +154,12 @@ def load_model(text: str, check: Callable[[EventWalk], None], constructor: type[
 
 
 def _check(walk: EventWalk, where: str) -> None:
-    """Refuse what is not plain data, or too much of it, with its line."""
+    """Refuse anything but plain data, and too much of it; the message names the line."""
     fault = _fault(walk.event)
     if walk.documents > 1:
         fault = "a second document begins; keep one in each file"
     elif walk.depth > MAX_DEPTH:
-        fault = f"more than {MAX_DEPTH} levels, one inside the other"
+        fault = f"nested more than {MAX_DEPTH} levels deep"
     elif walk.values > MAX_VALUES:
         fault = f"more than {MAX_VALUES:,} keys and values; cards and experiment files have a few hundred"
     if fault:
@@ -187,12 +187,12 @@ def _scalar_fault(event: ScalarEvent) -> str | None:
 
 
 def long_number(event: Event) -> str | None:
-    """What is wrong with a number that is too long for Python to print; None for anything else."""
+    """The fault of a number that is too long for Python to print; None for anything else."""
     if not isinstance(event, ScalarEvent) or not event.implicit[0] or len(event.value) <= MAX_DIGITS:
         return None
     if _NUMBER.fullmatch(event.value) is None:
         return None
-    return f"a number of {len(event.value):,} digits, where {MAX_DIGITS} are the most"
+    return f"a number of {len(event.value):,} digits, above the limit of {MAX_DIGITS}"
 
 
 def validate(model: type[M], data: Any, path: Path) -> M:
@@ -231,7 +231,7 @@ def _describe(model: type[BaseModel], data: Any, details: Any) -> str:
 
 
 def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> str:
-    """The location in the file; that of pydantic also names branches of unions, which are not in the file."""
+    """The location in the file, without the branches of unions that pydantic adds to it."""
     path = ""
     for position, part in enumerate(location):
         absent = missing and position == len(location) - 1

@@ -36,7 +36,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # These load torch, which whoever only asks for a unit or for the names of methods does not need.
+    # These load torch, which a caller who only needs a unit or the names of methods should not wait for.
     if name in ("Cost", "Method", "Result", "method"):
         value = getattr(import_module(f"{__name__}._support.method"), name)
     elif name == "TargetFunction":
@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
 
 
 def method_names() -> list[str]:
-    """The names of all methods, but for those of Captum.
+    """The names of all methods except those of Captum.
 
     Example:
         >>> from rltools.attributions import method_names

@@ -1,4 +1,4 @@
-"""What the target value loses when an image is blurred around a place."""
+"""How much the target value falls when an image is blurred around a place."""
 
 import torch
 from torch import Tensor
@@ -20,12 +20,12 @@ from rltools.targets.function import TargetFunction
 def blur_saliency(f: TargetFunction, x: Tensor, *, stride: int = 5, radius: float = 5.0, blur: float = 3.0) -> Result:
     """What the target value loses when the image is blurred around each place.
 
-    Blurring takes the detail around a place and leaves its mean color. Signed, for each target: positive where the
+    Blurring removes the detail around a place and leaves its mean color. Signed, for each target: positive if the
     target value falls. The paper's saliency is half the squared change summed over all logits, without a sign.
 
-    Places are `stride` pixels apart, and interpolated linearly between. All channels and frames of a place are blurred
-    together: a pixel's values, summed over them, are what the target value loses when the image is blurred around it.
-    Masks overlap, so sums over pixels are no share of the target value.
+    Places are `stride` pixels apart, with linear interpolation between them. All channels and frames of a place are
+    blurred together: a pixel's values, summed over them, are what the target value loses when the image is blurred
+    around it. Masks overlap, so sums over pixels are not a share of the target value.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.

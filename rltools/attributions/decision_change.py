@@ -1,4 +1,4 @@
-"""How often the decision is another one without a feature."""
+"""How often the decision changes without a feature."""
 
 import torch
 from torch import Tensor
@@ -20,9 +20,9 @@ def decision_change(f: TargetFunction, x: Tensor, *, references: Tensor, groups:
     """How often the decision changes when a feature takes the values that it has in visited states instead.
 
     Each feature alone takes its value of each reference in turn. For a choice among actions, the result is the share of
-    the references with which another action is the best one; for continuous actions, the mean distance by which the
-    action moves, as a share of its range. So it is never below 0 and has no direction, and the values of several
-    features do not add up to anything.
+    references that make another action the best one; for continuous actions, the mean distance by which the action
+    moves, as a share of its range. So it is never below 0 and has no direction, and the values of several features do
+    not add up to anything.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of the target `decision`.
@@ -32,12 +32,13 @@ def decision_change(f: TargetFunction, x: Tensor, *, references: Tensor, groups:
             group's value is spread evenly over its elements.
 
     Returns:
-        values `[batch, target, *feature]` from 0 to 1; their standard error over the draw of the references, where
-        there are at least two. It is 0 where all references agree, which with few of them happens by chance: twice the
-        error on both sides holds in about 80 % with 8 references and in 93 % with 32.
+        values `[batch, target, *feature]` from 0 to 1; their standard error over the draw of the references, if there
+        are at least two. It is 0 if all references agree, which happens by chance with few of them: an interval of
+        twice the error on both sides covers the true value in about 80 % of cases with 8 references, in 93 % with 32.
 
-    Which features an agent needs was measured by taking them away during whole episodes: this predicts the lost return
-    best. Replaced one at a time by values of other states as in permutation importance (Breiman: Random Forests, 2001).
+    Measured against the return lost when features are taken away during whole episodes, this method predicts best which
+    features an agent needs. Features are replaced one at a time by values from other states, as in permutation
+    importance (Breiman: Random Forests, 2001).
 
     Example:
         >>> import rltools

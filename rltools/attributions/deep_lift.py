@@ -19,12 +19,13 @@ from rltools.targets.function import TargetFunction
 def deep_lift(f: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
     """What each feature adds to the target value, with each activation's change divided among the changes before it.
 
-    The rescale rule; the mean over the references is taken. The values of a row sum to its target value minus the mean
-    over the references, up to the residual, which is of rounding alone unless an observation or an action is clipped.
-    One backward pass for each reference, where integrated gradients take sixteen or more; two networks that compute
-    the same function can have different values.
+    The rescale rule, averaged over the references. The values of a row sum to its target value minus the mean over the
+    references, up to the residual, which is only rounding unless an observation or an action is clipped. It takes one
+    backward pass for each reference, and integrated gradients take sixteen or more; but two networks that compute the
+    same function can have different values.
 
-    Computed by Captum (extra `captum`), through hooks on modules; where hooks would miss what bends, it refuses.
+    Computed by Captum (extra `captum`), through hooks on modules; it refuses a network with nonlinearities that hooks
+    would miss.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a network.
@@ -34,7 +35,7 @@ def deep_lift(f: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
     Returns:
         values `[batch, target, *feature]` in units of the target value; residual `[batch, target]`; complete `[batch]`,
         whether the residual is at most 1 % of the target value's standard deviation over the references (of its
-        difference, where there is one reference).
+        difference, if there is one reference).
 
     Raises:
         ArgumentError: Captum is missing; an activation is a function or a module called twice, or one without a rule;

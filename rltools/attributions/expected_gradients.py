@@ -26,23 +26,23 @@ def expected_gradients(f: TargetFunction, x: Tensor, *, references: Tensor, samp
     """What each feature adds to the target value on the straight path from visited states to this one, sampled.
 
     The same as integrated_gradients, at a cost that hardly depends on how many references there are; also known as
-    GradientSHAP. Every reference is used equally often, with two points in each of the equal segments of its path: they
-    differ by nothing but the draw, which is what the standard error is made of. All rows share the draws, and so their
-    errors.
+    GradientSHAP. Every reference is used equally often, with two points in each of the equal segments of its path: the
+    two differ only by the draw, and the standard error is computed from their differences. All rows share the draws,
+    and so their errors.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`.
-        samples: the most gradients that are taken; as many as use every reference equally often. With less than two for
-            each reference, some have two, the others one, and some are not used.
+        samples: the most gradients that are taken; fewer are if that lets every reference have equally many. With fewer
+            than two for each reference, some have two, the others one, and some are not used.
         seed: of the draws.
 
     Returns:
-        values `[batch, target, *feature]` in units of the target value. residual `[batch, target]`, which sampling
-        leaves: the target value minus the mean over all references minus the sum of the values. standard_error as
-        values, of the draws, given the references: how far the values of another seed would typically be from these.
-        None for a single sample, and for two where there are more references.
+        values `[batch, target, *feature]` in units of the target value. residual `[batch, target]` from sampling: the
+        target value minus the mean over all references minus the sum of the values. standard_error, shaped like values,
+        of the draws, given the references: how far the values of another seed would typically be from these. It is None
+        for a single sample, and for two if there are more references.
 
     Raises:
         ArgumentError: no samples.
@@ -81,14 +81,14 @@ def expected_gradients(f: TargetFunction, x: Tensor, *, references: Tensor, samp
             sums.add(of_reference.movedim(0, 1))
             of_reference, before = torch.zeros_like(of_reference), []
     pairs = sum(draw.second for draw in draws)
-    share = used / len(references)  # of all references: the differences of those that are left out are error, too
+    share = used / len(references)  # of all references: leaving out the others adds to the error
     error = None
     if pairs and (share == 1 or used > 1):
         variance = _divided(within, bent, draws[0].variance_weight) / used
         if share < 1:
             of_references = (between - away.square() / used).clamp(min=0) / (used - 1) / used
             variance = share * variance + (1 - share) * of_references
-        # The root of a mean of few squares is too small on average.
+        # The root of a mean of a few squares is too small on average.
         freedom = share * pairs + (1 - share) * (used - 1)
         error = ((1 + 1 / (4 * freedom)) * variance.sqrt()).movedim(0, 1)
     mean = sums.mean()
@@ -122,7 +122,8 @@ def _divided(within: Tensor, bent: Tensor, weight: float) -> Tensor:
 
     Args:
         within: sums of squared differences of pairs, `[target, batch, *feature]`.
-        bent: sums of squared second differences along the paths, likewise; a single 0 where no path has three points.
+        bent: sums of squared second differences along the paths, shaped like `within`; a single 0 if no path has three
+            points.
         weight: of the squares of the pairs in their sums.
     """
     if bent.ndim == 0:
@@ -161,7 +162,7 @@ def _draw(references: int, samples: int, seed: int) -> tuple[list[_Draw], int]:
         each = samples // references
         plan = [(number, each - each // 2, each // 2) for number in range(references)]
     else:
-        # So many have a second draw: the fewer references are left out, the more the error is of the draws on a path.
+        # How many have a second draw: the fewer references are left out, the more of the error comes from the paths.
         twice = max(samples - references, round(samples / 4 * min(1, samples / references)), int(samples > 2))
         chosen = torch.randperm(references, generator=generator)[: samples - twice].tolist()
         plan = sorted((number, 1, int(order < twice)) for order, number in enumerate(chosen))

@@ -27,8 +27,8 @@ from rltools.targets.function import TargetFunction
 def grad_cam(f: TargetFunction, x: Tensor, *, layer: str | None = None, positive: bool = False) -> Result:
     """What the last convolution's maps add to the target value at each place, by the mean gradient of each map.
 
-    A map of the network's own coarse grid, enlarged to the image bilinearly, and spread evenly over its channels: the
-    sum over channels is the map. Signed, where the paper keeps positive values only.
+    The map on the network's own coarse grid is enlarged to the image bilinearly, and spread evenly over its channels:
+    the sum over channels is the map. Signed, while the paper keeps positive values only.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a network with a convolution.
@@ -106,7 +106,7 @@ def _chosen_maps(values: Tensor, calls: list[tuple[str, Tensor]], layer: str | N
         times = sum(called_name == name for called_name, _ in calls)
         if times > 1:
             raise ArgumentError(
-                f"the layer {name!r} is called {times} times for one score, so that there is no one map of it; explain "
+                f"the layer {name!r} is called {times} times for one score, so there is no single map of it; explain "
                 f"a single head, without a window, or name another layer: {_convolutions(f)}"
             )
         return maps

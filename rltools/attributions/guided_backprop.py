@@ -1,4 +1,4 @@
-"""The gradient, without what ReLUs would pass back as negative."""
+"""The gradient, with ReLUs passing back positive values only."""
 
 from torch import Tensor
 
@@ -15,12 +15,13 @@ from rltools.targets.function import TargetFunction
     cost=2,
 )
 def guided_backprop(f: TargetFunction, x: Tensor) -> Result:
-    """The gradient with every ReLU passing back only what is positive: what excites, in sharp maps.
+    """The gradient with every ReLU passing back positive values only: sharp maps of what excites the network.
 
-    Sharper than the gradient, and less about the decision: much of the map is the same whatever is explained, even
-    for a network with random weights. A network without ReLUs has its plain gradient here.
+    Sharper than the gradient, and less specific to the decision: much of the map is the same for every target, even for
+    a network with random weights. For a network without ReLUs it is the plain gradient.
 
-    Computed by Captum (extra `captum`), through hooks on modules; where hooks would miss a ReLU it refuses.
+    Computed by Captum (extra `captum`), through hooks on modules; it refuses a network with a ReLU that hooks would
+    miss.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a network.
@@ -33,7 +34,7 @@ def guided_backprop(f: TargetFunction, x: Tensor) -> Result:
         ArgumentError: Captum is missing; a ReLU is a function or a module called twice; the policy is a function.
 
     Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity (2014); Adebayo, Gilmer, Muelly, Goodfellow,
-    Hardt, Kim: Sanity Checks for Saliency Maps (2018) for what it does not show.
+    Hardt, Kim: Sanity Checks for Saliency Maps (2018) on its limits.
 
     Example:
         >>> import rltools

@@ -16,7 +16,7 @@ from rltools.targets.function import TargetFunction
 def input_x_gradient(f: TargetFunction, x: Tensor) -> Result:
     """The gradient times each feature's value: a first-order share of the target value, compared with zero.
 
-    Zero is a meaningful state in many environments (a pole that stands upright), where the value says nothing: prefer
+    In many environments zero is a meaningful value (a pole that stands upright), for which this says nothing: prefer
     integrated_gradients or shapley, which compare with visited states.
 
     Args:

@@ -32,7 +32,7 @@ def integrated_gradients(
     """What each feature adds to the target value on the straight path from visited states to this one.
 
     The values of a row sum to its target value minus the mean over the references, up to the residual. Gauss-Legendre
-    nodes are doubled, row by row, until the residual is small. Where it is not before the last doubling, because the
+    nodes are doubled, row by row, until the residual is small. If it is not before the last doubling, because the
     function has kinks, the paths are cut into as many equal segments instead, and each segment's two gradients are
     weighted so that they add up to its change of the target value: on a segment with a single kink of a piecewise
     linear function that is exact.
@@ -41,16 +41,16 @@ def integrated_gradients(
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`; the mean over them is taken.
-        nodes: at which the gradient is taken on each path, at first.
-        most_nodes: after the last doubling.
+        nodes: how many points on each path the gradient is taken at, before any doubling.
+        most_nodes: how many after the last doubling.
         tolerance: the largest residual, as a share of the target value's standard deviation over the references (of
-            its difference, where there is one reference). With segments it is enough if half of what the last halving
-            of them changed in any value is as small, as a share of that or of the row's largest value: kinks can leave
-            a residual of values that are right.
+            its difference, if there is one reference). With segments it is enough if half the largest change of a value
+            by the last halving of segments is as small, as a share of that or of the row's largest value: kinks can
+            leave a residual although the values are right.
 
     Returns:
         values `[batch, target, *feature]` in units of the target value, residual `[batch, target]`, complete `[batch]`,
-        whether the tolerance was kept.
+        whether the tolerance was met.
 
     Raises:
         ArgumentError: fewer than one node.
@@ -106,20 +106,20 @@ def _gauss_legendre(nodes: int) -> np.ndarray:
 
 
 def _beside_rows(numbers: np.ndarray, x: Tensor) -> Tensor:
-    """`[..., n]` as `[..., n, 1, ...]`, to be multiplied with rows `x [batch, *feature]`."""
+    """`[..., n]` as `[..., n, 1, ...]`, to be multiplied by rows `x [batch, *feature]`."""
     return torch.as_tensor(numbers, dtype=x.dtype, device=x.device).reshape(*numbers.shape, *[1] * (x.ndim - 1))
 
 
 @dataclass(frozen=True)
 class _Again:
-    """The integrals of some rows with more nodes.
+    """The integrals of some rows, computed again with more nodes.
 
     Attributes:
         values: `[batch, target, *feature]`.
         without: as in `Result`.
         change: `[batch, target]`, the largest change of a value among a row's features since half as many segments;
-            infinite by nodes. Each halving of the segments at least halves the error, so that what it changed is at
-            least the error that is left.
+            infinite for nodes. Each halving of the segments at least halves the error, so that its change is at least
+            the error that is left.
     """
 
     values: Tensor
@@ -128,7 +128,7 @@ class _Again:
 
 
 def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, last: bool) -> _Again:
-    """The integrals by nodes or, the last time, by as many segments."""
+    """The integrals by nodes or, the last time, by the same number of segments."""
     if not last:
         values, without = f.mean_over(references, lambda reference: _by_nodes(f, x, reference, nodes))
         return _Again(values, without, values.new_full(values.shape[:2], torch.inf))
@@ -172,7 +172,7 @@ def _mean_gradient(gradients: Tensor, slopes: Tensor, values: Tensor) -> Tensor:
     segments = slopes.shape[2] - 1
     before, after, mean = slopes[:, :, :-1], slopes[:, :, 1:], values.diff(dim=2) * segments
     bend = before - after
-    # Where the slope hardly bends the two weights hardly matter, and would be made of rounding.
+    # Where the slope hardly bends, the two weights hardly matter, and would consist of rounding errors.
     rounding = 16 * segments * torch.finfo(values.dtype).eps * values.abs().amax(2, keepdim=True)
     bent = bend.abs() > rounding
     weight = torch.where(bent, ((mean - after) / torch.where(bent, bend, 1)).clamp(0, 1), 0.5)

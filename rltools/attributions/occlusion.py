@@ -1,4 +1,4 @@
-"""What the target value loses without a feature."""
+"""How much the target value falls without a feature."""
 
 import torch
 from torch import Tensor
@@ -23,15 +23,15 @@ def occlusion(
 ) -> Result:
     """What the target value loses when a feature, or a group of them, is replaced by other values.
 
-    Signed: positive where the target value falls without the feature. One feature at a time, the others as they are:
-    where features belong together the state may be one that no episode has, so every result names its replacement.
+    Signed: positive if the target value falls without the feature. One feature is replaced at a time: if features
+    belong together, the state may be one that occurs in no episode, so every result names its replacement.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`.
-        replacement: "resample", the values of each reference, of which the mean loss is taken; "mean", the mean of the
-            references; "zero", which leaves them unused.
+        replacement: "resample", the values of each reference in turn, and the mean loss over them; "mean", the mean of
+            the references; "zero", which leaves them unused.
         groups: positions in row-major order of the elements that are replaced together; None for each by itself. A
             group's value is spread evenly over its elements.
 

@@ -1,4 +1,4 @@
-"""A control: importance that knows nothing."""
+"""A control: random importance."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from rltools.targets.function import TargetFunction
 def random(f: TargetFunction, x: Tensor, *, seed: int = 0) -> Result:
     """Control: random numbers, one for each feature, the same at every state.
 
-    They know neither the network nor the state, so a method that does no better than several seeds of this says
+    They depend on neither the network nor the state, so a method that does no better than several seeds of this tells
     nothing. Only their order means anything.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which parts of a state the target value rises with, from random masks."""
+"""How much the target value rises with each part of a state, from random masks."""
 
 import torch
 from torch import Tensor
@@ -37,17 +37,17 @@ def rise(
     """How much the target value rises when a feature is shown rather than hidden, while others are shown at random.
 
     Random masks show a share of the state and replace the rest; a value is the covariance of the target value with a
-    feature's mask weight, over the variance of that weight. So a function that ignores the state has values of 0, which
-    the paper's mean of score times mask has not. For an image the masks are drawn in coarse cells, enlarged linearly
-    and shifted, and are the same for all channels and frames: a pixel's values, summed over them, are its slope, and
-    neighbors share what lies in one cell.
+    feature's mask weight, over the variance of that weight. So a function that ignores the state has values of 0,
+    unlike the paper's mean of score times mask. For an image the masks are drawn in coarse cells, enlarged linearly and
+    shifted, and are the same for all channels and frames: a pixel's values, summed over them, are its slope, and
+    neighbors in one cell share it.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`, which "blur" and "zero" leave unused.
         masks: how many, the same for all rows.
-        probability: the probability of a cell, feature or group to be shown.
+        probability: the probability that a cell, feature or group is shown.
         cells: of an image without groups, along each axis.
         replacement: "blur", the image blurred; "resample", the values of each reference in turn, one for each mask;
             "mean", the mean of the references; "zero". None is "blur" for images and "resample" for others.
@@ -94,7 +94,7 @@ def rise(
 
     with torch.no_grad():
         values = f.over(x, masks, masked)
-        values -= values.mean(1, keepdim=True)  # what is the same for all masks only adds noise
+        values -= values.mean(1, keepdim=True)  # a part that is the same for all masks only adds noise
         block_of = _blocks_of_masks(masks, len(replacements)).to(x.device)
         counts = torch.bincount(block_of)
         sums = torch.zeros(len(counts), len(x), f.outputs, parts.count, dtype=x.dtype, device=x.device)

@@ -25,7 +25,7 @@ from rltools.targets.function import TargetFunction
 
 
 def _pairs(permutations: int, references: int) -> int:
-    """How many orders, each with its reverse, are walked from each reference; fewer than two have no spread."""
+    """How many orders, each with its reverse, are used for each reference; fewer than two have no spread."""
     return max(2, ceil(permutations / (2 * max(1, references))))
 
 
@@ -56,18 +56,18 @@ def sampled_shapley(
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`.
-        permutations: how many orders at least, reverse ones included. Each reference has as many as any other, and two
-            pairs at least, so with 8 references there are 32, 48, 64, ...
-        nearest: of the references, how many of the nearest each row is compared with; 0 for all. See `shapley`.
+        permutations: the least number of orders, reverse ones included. All references have equally many, and at least
+            two pairs, so with 8 references there are 32, 48, 64, ...
+        nearest: how many of the nearest references each row is compared with; 0 for all. See `shapley`.
         groups: positions of a row's elements, row-major, that are one player together: its value is spread evenly over
             its elements. None for each element by itself.
         seed: of the orders, which all rows share.
 
     Returns:
         values `[batch, target, *feature]` in units of the target value; standard_error of that shape, of sampling
-        orders with these references, from how pairs of the same reference differ: right on average, and itself rough
-        where there are few pairs; residual `[batch, target]`, of rounding alone, against the mean over the row's own
-        nearest references where only those are used.
+        orders with these references, from the differences of pairs of the same reference: right on average, and itself
+        rough for few pairs; residual `[batch, target]`, only rounding, against the mean over the row's own nearest
+        references if only those are used.
 
     Raises:
         ArgumentError: fewer than one permutation, nearest is negative, or an element is in no group or in two.
@@ -110,13 +110,13 @@ def sampled_shapley(
         mean = sums.mean()
         error = (variance.sqrt() / count).transpose(1, 2)
         residual = difference / count - mean.flatten(2).sum(2)
-        # Which references are nearest is another matter without one of them.
+        # Without one of the references, others would be the nearest.
         without = None if count < len(references) else sums.without()
     return Result(mean, residual=residual, standard_error=spread_evenly(error, owner, shape), without=without)
 
 
 def _walk(rank: Tensor, steps: Tensor) -> Tensor:
-    """The players that have joined after so many steps: bool `[step, player]`.
+    """The players that have joined after each number of steps: bool `[step, player]`.
 
     In a round of two steps for each player all join, by their `rank [pair, player]`, and leave again in the same order:
     the players that remain are the first of the reverse order.
@@ -127,7 +127,7 @@ def _walk(rank: Tensor, steps: Tensor) -> Tensor:
 
 
 def _added(walks: Tensor, rank: Tensor) -> Tensor:
-    """From coalition values `[batch, pair, step, target]` to what players added, `[batch, pair, player, target]`."""
+    """Turn coalition values `[batch, pair, step, target]` into contributions `[batch, pair, player, target]`."""
     players = rank.shape[1]
     change = walks.roll(-1, 2) - walks
     added = (change[:, :, :players] - change[:, :, players:]) / 2

@@ -37,32 +37,32 @@ def sarfa(
     radius: float = 5.0,
     blur: float = 3.0,
 ) -> Result:
-    """How much a feature matters to the chosen action in particular, and not to the other ones.
+    """How much a feature matters to the chosen action in particular, and not to the others.
 
     The harmonic mean of two numbers between 0 and 1: how far the probability of the chosen action falls when the
     feature is replaced, and how little the others change among themselves, 1 / (1 + the divergence of their
     probabilities). Probabilities are the softmax of the scores of the actions. As in the paper it is 0, and never
-    negative, where the probability does not fall.
+    negative, if the probability does not fall.
 
-    It is about the chosen action, whatever the target is: every target has the same values. Of an image the places of
-    `blur_saliency` are taken, of a vector the features.
+    It is about the chosen action, whatever the target is: every target has the same values. An image is divided into
+    the places of `blur_saliency`, a vector into features.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`, of a policy that chooses one of
             several actions.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`, which "blur" and "zero" leave unused.
-        replacement: "blur", the image blurred; "resample", the values of each reference, of which the mean is taken;
-            "mean", the mean of the references; "zero". None is "blur" for images and "resample" for others.
+        replacement: "blur", the image blurred; "resample", the values of each reference in turn, and the mean over
+            them; "mean", the mean of the references; "zero". None is "blur" for images and "resample" for others.
         groups: positions in row-major order of the elements that are replaced together; None for each by itself, or for
             the places of an image. A group's value is spread evenly over its elements.
-        stride: of an image without groups, pixels from one place to the next.
-        radius: likewise, standard deviation in pixels of the Gaussian mask around a place.
+        stride: pixels from one place to the next, for an image without groups.
+        radius: standard deviation in pixels of the Gaussian mask around a place, for an image without groups.
         blur: standard deviation in pixels of the Gaussian that blurs an image.
 
     Returns:
-        values `[batch, target, *feature]` between 0 and 1. Those of a group, or of a pixel's channels and frames, sum
-        to its share.
+        values `[batch, target, *feature]` between 0 and 1. The values of a group, or of a pixel's channels and frames,
+        sum to its share.
 
     Raises:
         ArgumentError: the policy does not choose one of several actions; another replacement; a stride below 1; a

@@ -20,7 +20,7 @@ from rltools.attributions._support.units import Unit
 from rltools.targets.function import TargetFunction
 
 MOST_JOINING = 1 << 22
-"""The most differences, of all players and coalitions, that are computed together; of more, some targets at a time."""
+"""The most differences, over all players and coalitions, computed together; with more, some targets at a time."""
 
 
 @method(
@@ -43,16 +43,16 @@ def shapley(
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`, at most 12 elements a row, or any number in at most 12 groups.
         references: float `[reference, *feature]`.
-        nearest: of the references, how many of the nearest each row is compared with; 0 for all. Near ones keep the
-            coalitions near states that occur: `explain(references=256, nearest=8)` compares with the 8 nearest of 256
-            visited states. Distances are in standard deviations of each feature over the references; features that do
-            not vary there count nothing, and the earlier of two equally near references is taken.
+        nearest: how many of the nearest references each row is compared with; 0 for all. Near ones keep the coalitions
+            near states that occur: `explain(references=256, nearest=8)` compares with the 8 nearest of 256 visited
+            states. Distances are in standard deviations of each feature over the references and ignore features that
+            do not vary there; the earlier of two equally near references is taken.
         groups: positions of a row's elements, row-major, that are one player together: its value is spread evenly over
             its elements. None for each element by itself.
 
     Returns:
-        values `[batch, target, *feature]` in units of the target value; residual `[batch, target]`, of rounding alone,
-        against the mean over the row's own nearest references where only those are used.
+        values `[batch, target, *feature]` in units of the target value; residual `[batch, target]`, only rounding,
+        against the mean over the row's own nearest references if only those are used.
 
     Raises:
         ArgumentError: nearest is negative, or an element is in no group or in two.
@@ -76,7 +76,7 @@ def shapley(
         coalitions, without = f.mean_over(compared, lambda reference: _all_coalitions(f, x, reference, owner, players))
         values = _shapley_values(coalitions, players)
         residual = coalitions[:, -1] - coalitions[:, 0] - values.sum(2)
-        # Which references are nearest is another matter without one of them.
+        # Without one of the references, others would be the nearest.
         if without is not None and len(compared) == len(references):
             blocks = [spread_evenly(_shapley_values(part, players), owner, x.shape[1:]) for part in without]
             return Result(spread_evenly(values, owner, x.shape[1:]), residual, without=torch.stack(blocks))
@@ -86,8 +86,8 @@ def shapley(
 def _all_coalitions(f: TargetFunction, x: Tensor, reference: Tensor, owner: Tensor, players: int) -> Tensor:
     """The values of all coalitions, numbered by the bits of their members: `[batch, 2**players, target]`.
 
-    Players whose elements are those of the reference in every row change nothing, and coalitions are not tried with and
-    without them: where no leg of a lander touches the ground, that saves three quarters.
+    Players whose elements equal the reference's in every row change nothing, so coalitions are not tried both with and
+    without them: while neither leg of a lander touches the ground, that saves three quarters.
     """
     moving = torch.unique(owner[(x != reference).flatten(1).any(0)])
     bits = torch.arange(len(moving), device=x.device)
@@ -105,7 +105,7 @@ def _all_coalitions(f: TargetFunction, x: Tensor, reference: Tensor, owner: Tens
 
 
 def _shapley_values(coalitions: Tensor, players: int) -> Tensor:
-    """From values of coalitions `[batch, 2**players, target]`, by their members' bits, to `[batch, target, player]`."""
+    """Turn coalition values `[batch, 2**players, target]`, by their members' bits, into `[batch, target, player]`."""
     together = max(1, MOST_JOINING // max(1, len(coalitions) * players * 2 ** (players - 1)))
     parts = [_of_some_targets(of_targets, players) for of_targets in torch.split(coalitions, together, dim=2)]
     return torch.cat(parts, dim=1)

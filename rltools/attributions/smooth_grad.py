@@ -21,10 +21,10 @@ def smooth_grad(
 ) -> Result:
     """How fast the target value rises with each feature, on average over states near this one.
 
-    Near means Gaussian noise in each feature's own units: a part of its standard deviation over the references, which
-    are used for nothing else. A feature that never changes among them gets no noise, so that states stay like those the
-    agent has seen; the pixels of a channel share one standard deviation. Each draw is used with both signs, which
-    cancels the slope of the gradient itself; all rows share the draws, and so their errors.
+    Near states are drawn with Gaussian noise in each feature's own units: a part of its standard deviation over the
+    references, which serve no other purpose. A feature that never changes among them gets no noise, so that states stay
+    like those the agent has seen; the pixels of a channel share one standard deviation. Each draw is used with both
+    signs, which cancels the slope of the gradient itself; all rows share the draws, and so their errors.
 
     Two features that the target function treats alike have the same values only within the standard error, since each
     has noise of its own.
@@ -38,13 +38,13 @@ def smooth_grad(
         seed: of the draws.
 
     Returns:
-        values `[batch, target, *feature]` per unit of the feature; standard_error likewise, where there are
-        at least two samples.
+        values `[batch, target, *feature]` per unit of the feature; standard_error, shaped like values, if there are at
+        least two samples.
 
     Raises:
         ArgumentError: negative noise, no samples, or noise and references that do not differ.
 
-    Smilkov, Thorat, Kim, Viégas, Wattenberg: SmoothGrad: Removing Noise by Adding Noise (2017), where the noise is a
+    Smilkov, Thorat, Kim, Viégas, Wattenberg: SmoothGrad: Removing Noise by Adding Noise (2017); there the noise is a
     part of the range of an image's pixels.
 
     Example:
@@ -70,7 +70,7 @@ def smooth_grad(
     for (_, up), (_, down) in zip(rising, falling, strict=True):
         gradients = (up + down) / 2  # [target, batch, draw, *feature]
         first = gradients[:, :, 0] if first is None else first
-        # Away from the first, because squares of nearly equal numbers would leave their rounding.
+        # Differences from the first, because for nearly equal numbers squares would leave only rounding errors.
         away = gradients - first[:, :, None]
         squares = squares + away.square().sum(2)
         for of_draw in away.unbind(2):

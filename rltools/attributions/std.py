@@ -1,4 +1,4 @@
-"""A control: importance that knows the states, and not the network."""
+"""A control: importance that depends on the states, not on the network."""
 
 from torch import Tensor
 
@@ -11,8 +11,8 @@ from rltools.targets.function import TargetFunction
 def std(f: TargetFunction, x: Tensor, *, references: Tensor) -> Result:
     """Control: how much each feature varies over the references, the same at every state.
 
-    It does not know the network, so a method that does no better has shown how features vary, and not what the agent
-    makes of them. Only the order means anything. Many references make it steady: `explain(references=1000)`.
+    It does not depend on the network, so a method that does no better shows how features vary, and not how the agent
+    uses them. Only the order means anything. Many references make it stable: `explain(references=1000)`.
 
     Args:
         f: the target function, for its number of targets; never evaluated.

@@ -21,8 +21,8 @@ def var_grad(
 ) -> Result:
     """How much the gradient along each feature varies among states near this one.
 
-    A variance, so never negative: it says where the gradient is not to be relied upon, not in which direction a feature
-    moves the target value, and it is 0 for a linear function. Gradients are per standard deviation of the feature over
+    A variance, so never negative: it shows where the gradient is unreliable, not in which direction a feature moves the
+    target value, and it is 0 for a linear function. Gradients are per standard deviation of the feature over
     the references, which makes features in different units comparable: values are in squared units of the target value.
     Noise is as in smooth_grad. A feature that never changes among the references gets 0: give more of them, which costs
     nothing here.
@@ -37,7 +37,7 @@ def var_grad(
 
     Returns:
         values `[batch, target, *feature]`, at least 0, in squared units of the target value: an unbiased estimate;
-        standard_error likewise.
+        standard_error, shaped like values.
 
     Raises:
         ArgumentError: negative noise, fewer than two samples, or references that do not differ.
@@ -61,7 +61,7 @@ def var_grad(
     for _, gradients in f.gradients_over(x, samples, lambda part: x[:, None] + draw(part)):
         scaled = gradients * std  # [target, batch, draw, *feature]
         first = scaled[:, :, 0] if first is None else first
-        # Away from the first, because powers of nearly equal numbers would leave their rounding.
+        # Differences from the first, because for nearly equal numbers powers would leave only rounding errors.
         away = scaled - first[:, :, None]
         for of_draw in torch.stack([away.pow(power) for power in (1, 2, 3, 4)]).unbind(3):
             powers.add(of_draw)

@@ -28,11 +28,11 @@ class EnvironmentCard(Card):
         description: a sentence about the environment.
         source: URL of the documentation it was written from.
         observation: see `ObservationCard`; for an observation that is one array.
-        image: likewise.
-        choices: likewise.
+        image: see `ObservationCard`.
+        choices: see `ObservationCard`.
         parts: for a Dict or a Tuple, what each of its arrays holds, by its path: `camera/0`.
         actions: one per discrete action, per dimension of a continuous action, or per value of each element of a
-            MultiDiscrete or MultiBinary one; omitted where the environment itself names them, as Atari games do.
+            MultiDiscrete or MultiBinary one; omitted if the environment itself names them, as Atari games do.
     """
 
     environments: Annotated[tuple[EnvironmentChoice, ...], Field(strict=False, min_length=1)]
@@ -99,7 +99,7 @@ class Element(Card):
         name: short, fit for an axis label.
         unit: "" for none.
         meaning: a sentence.
-        range: the lowest and the highest value, in that unit; None where unbounded.
+        range: the lowest and the highest value, in that unit; None if unbounded.
     """
 
     name: Text
@@ -173,7 +173,7 @@ class TextObservation(Card):
 
 
 class ObservationCard(Card):
-    """What one array of an observation holds; exactly one attribute is given.
+    """The content of one array of an observation; exactly one attribute is given.
 
     Attributes:
         observation: the elements of an array of numbers, in row-major order.

@@ -1,4 +1,4 @@
-"""Finding the card of an environment among all cards."""
+"""Finds the card of an environment among all cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding agents, environment cards and experiments by name: the user's own first, then the package's."""
+"""Finds agents, environment cards and experiments by name: the user's own first, then the package's."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from rltools.envs._wrapper_specs import remakeable, with_arguments_of
 from rltools.errors import SimulationError
 
 Environment = str | EnvSpec | gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]]
-"""What a caller may give as an environment: an id, a spec, a live environment or a function that makes one."""
+"""An environment as a caller may give it: an id, a spec, a live environment or a function that makes one."""
 
 RENAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "LunarLander-v2": ("LunarLander-v3", {}),
@@ -95,7 +95,7 @@ def _check_depth(env: gymnasium.Env[Any, Any]) -> None:
         count, env = count + 1, env.env
         if count > MAX_WRAPPERS:
             raise SimulationError(
-                f"the environment is in more than {MAX_WRAPPERS} wrappers, which is the most; unwrap it, or merge some "
+                f"the environment is in more than {MAX_WRAPPERS} wrappers, the limit; unwrap it, or merge some "
                 f"of them into one"
             )
 
@@ -119,7 +119,7 @@ def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
         near = nearest_names(name, gymnasium.registry)
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise SimulationError(
-            f"no environment {name!r} is registered; {hint}Where another package registers it, import that package "
+            f"no environment {name!r} is registered; {hint}If another package registers it, import that package "
             f"first, or name it on the command line: --import PACKAGE"
         )
     return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)

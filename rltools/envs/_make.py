@@ -1,4 +1,4 @@
-"""Making a new environment from an id, a spec, a live environment or a function."""
+"""Makes a new environment from an id, a spec, a live environment or a function."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EXTRAS = {
 def make_environment(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
     """Make a new environment from an id, a spec, a live environment or a function.
 
-    What its wrappers have learned of observations is frozen, and rewards are not scaled by running statistics.
+    Statistics that its wrappers have learned of observations are frozen, and rewards are not scaled by running ones.
 
     Args:
         env: which environment to make; a live one is copied by its spec.
@@ -47,7 +47,7 @@ def make_with_wrapped_rewards(env: Environment, *, render_mode: str | None = Non
 
     Raises:
         ArgumentError: as `make_environment`.
-        SimulationError: likewise.
+        SimulationError: as `make_environment`.
     """
     spec = environment_spec(env)
     if spec is not None:
@@ -60,7 +60,7 @@ def make_with_wrapped_rewards(env: Environment, *, render_mode: str | None = Non
         if isinstance(env, gymnasium.Env) and not _same_arrays(env.observation_space, new.observation_space):
             raise SimulationError(
                 f"a second {env} would give {new.observation_space} instead of {env.observation_space}: one of its "
-                f"wrappers does not record what it was made with; give a function that makes the environment"
+                f"wrappers does not record its arguments; give a function that makes the environment"
             )
         if render_mode is not None and not _CAMERA & spec.kwargs.keys():
             _track_robot(new)
@@ -124,7 +124,7 @@ def _next_step(env: Environment, spec: EnvSpec, error: Exception) -> str:
     extra = _EXTRAS.get(parts[2]) if parts[:2] == ["gymnasium", "envs"] else None
     if extra is None or not isinstance(error, (ImportError, DependencyNotInstalled)):
         return ""
-    return f'. Install what it needs: pip install "gymnasium[{extra}]"'
+    return f'. Install its dependencies: pip install "gymnasium[{extra}]"'
 
 
 _FREE_CAMERA = -1
@@ -133,7 +133,7 @@ _FREE_CAMERA = -1
 def _track_robot(env: gymnasium.Env[Any, Any]) -> None:
     """Render a MuJoCo environment by its model's camera "track", if it has one.
 
-    Gymnasium's free camera stays at the start, and a robot walks out of its picture within seconds.
+    Gymnasium's free camera stays at the start, and a robot walks out of view within seconds.
     """
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
     if renderer is None or getattr(renderer, "camera_id", None) != _FREE_CAMERA:
@@ -151,7 +151,7 @@ OLD_GYM = (
 
 
 def foreign_kind(value: object) -> str:
-    """What an object of another library is, and what to give instead; "" for anything unknown.
+    """Says what an object of another library is, and what to give instead; "" for anything unknown.
 
     Objects are recognized by the modules of their classes, because none of these libraries need be installed.
     """

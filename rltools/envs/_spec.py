@@ -26,7 +26,7 @@ _WRAPPED_GYM = ("GymV21Environment-v0", "GymV26Environment-v0")
 
 
 def spec_to_json(spec: EnvSpec) -> str | None:
-    """A spec as JSON; None where an argument has no JSON.
+    """A spec as JSON; None if an argument cannot be written as JSON.
 
     An environment that was registered with a class is written with the text that names the class.
     """

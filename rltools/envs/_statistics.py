@@ -1,4 +1,4 @@
-"""The running statistics of wrappers: found, frozen, and checked.
+"""Finds, freezes and checks the running statistics of wrappers.
 
 `NormalizeObservation` and similar wrappers scale observations by a running mean and variance. A policy needs those of
 its training, and a new environment starts from mean 0 and variance 1.
@@ -48,7 +48,7 @@ def has_learned(wrapper: Any) -> bool:
 
 
 def frozen_numbers(env: Env) -> set[int]:
-    """Indices of those of `normalizers(env)` whose statistics come from a `FrozenStatistics`."""
+    """Indices of the `normalizers(env)` whose statistics come from a `FrozenStatistics`."""
     layers = [layer for layer in chain(env) if type(layer).__name__ == FROZEN_STATISTICS]
     arguments = [getattr(layer, "_saved_kwargs", {}) for layer in layers]
     return {saved["number"] for saved in arguments if "number" in saved}
@@ -77,7 +77,7 @@ def without_reward_scaling(env: Env) -> Env:
     """The environment without the scaling of rewards by running statistics.
 
     `NormalizeReward` maps the same reward to different numbers from one episode to the next, so returns would mean
-    nothing. It is removed, and so are the wrappers around it that only change rewards, such as a clipping.
+    nothing. It is removed, and so are the wrappers around it that only change rewards, such as one that clips them.
     """
     dropped = set(map(id, reward_scalers(env)))
     while id(env) in dropped and isinstance(env, gymnasium.Wrapper):

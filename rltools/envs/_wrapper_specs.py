@@ -1,4 +1,4 @@
-"""The wrappers that a file may name, and the specs by which they are made again."""
+"""The wrappers that a file may name, and the specs from which they are made again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def checked_wrappers(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ..
     """
     if len(wrappers) > MAX_WRAPPERS:
         raise SimulationError(
-            f"the environment has {len(wrappers):,} wrappers, where {MAX_WRAPPERS} are the most; remove some"
+            f"the environment has {len(wrappers):,} wrappers, above the limit of {MAX_WRAPPERS}; remove some"
         )
     frames = 1
     for wrapper in wrappers:
@@ -65,7 +65,7 @@ def checked_wrappers(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ..
             raise SimulationError(f"the wrapper {wrapper.name} is not made: {excess}; use smaller arguments")
     if frames > MAX_STACK:
         raise SimulationError(
-            f"the environment's wrappers stack {frames:,} observations, where {MAX_STACK} are the most; stack fewer"
+            f"the environment's wrappers stack {frames:,} observations, above the limit of {MAX_STACK}; stack fewer"
         )
     return wrappers
 
@@ -80,14 +80,14 @@ def wrapper_from_file(entry_point: str, kwargs: dict[str, Any]) -> WrapperSpec:
     canonical = canonical_entry_point(entry_point)
     if _entry_points().get(name) != canonical:
         raise SimulationError(
-            f"the file's environment is wrapped in {entry_point!r}, which is not imported on a file's word; make the "
-            f"environment yourself and give the function that makes it"
+            f"the file's environment is wrapped in {entry_point!r}, which is not imported just because a file "
+            f"names it; make the environment yourself and give the function that makes it"
         )
     return _wrapper_spec(name, canonical, kwargs)
 
 
 def is_transparent(entry_point: str) -> bool:
-    """Whether a wrapper changes nothing that is observed, done or rewarded, so that no environment needs it."""
+    """Whether a wrapper leaves observations, actions and rewards as they are, so that no environment needs it."""
     return entry_point in _library(entry_point).transparent
 
 
@@ -114,7 +114,7 @@ def remakeable(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
 def with_arguments_of(env: gymnasium.Env[Any, Any], wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
     """The recorded wrappers of a live environment, with arguments they did not record but store as attributes.
 
-    What its wrappers have learned of observations is appended, as wrappers that pass it on to a new environment.
+    Wrappers that give a new environment the statistics these have learned of observations are appended.
 
     Args:
         env: the environment, in these wrappers.

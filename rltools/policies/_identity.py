@@ -1,4 +1,4 @@
-"""Fingerprints of networks, computed anew when the network has changed: it may be trained further."""
+"""Fingerprints of networks, computed again when the network has changed, for instance by training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
 MOST_COPIED = 1 << 25
-"""Bytes of parameters copied for comparison at most; comparing takes a tenth of the time of hashing them again."""
+"""Most bytes of parameters copied for comparison, which takes a tenth of the time of hashing them again."""
 
 
 def fingerprint(module: nn.Module) -> str:
@@ -36,7 +36,7 @@ class CurrentSource:
     Args:
         source: at first.
         roots: the modules that the policy computes with; a function without modules is assumed not to change.
-        sha256_of: from the network's fingerprint to the policy's sha256. None is for a model from a file: it has the
+        sha256_of: from the network's fingerprint to the policy's sha256. With None, for a model from a file, it is the
             file's sha256 until the network changes, and then one that depends on both.
     """
 

@@ -12,9 +12,9 @@ from torch import nn
 
 
 def tree(roots: Iterable[nn.Module]) -> list[nn.Module]:
-    """The modules and all their submodules, each once; looked up anew at each call, because layers may be replaced.
+    """The modules and all their submodules, each once; looked up at each call, because layers may be replaced.
 
-    As `nn.Module.modules()`, in a quarter of its time.
+    Like `nn.Module.modules()`, in a quarter of the time.
     """
     modules: dict[int, nn.Module] = {}
     pending = [*roots]

@@ -39,7 +39,7 @@ class Normalization:
         return torch.clamp(self._scaled(x), -limit, limit).to(x.dtype)
 
     def vjp(self, x: Tensor, g: Tensor) -> Tensor:
-        """From `g [..., batch, *feature]`, gradients of what `apply` returns, to those of `x [batch, *feature]`."""
+        """Map `g [..., batch, *feature]`, gradients of the result of `apply`, to gradients of `x [batch, *feature]`."""
         inside = self._scaled(x).abs() <= self.limit.to(x.device)
         return (g * inside / self.std.to(x.device)).to(g.dtype)
 

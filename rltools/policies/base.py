@@ -1,4 +1,4 @@
-"""The contract of a policy: what every policy library's models are turned into, and what some can do in addition."""
+"""The contract of a policy, which the models of every policy library fulfill, and its optional abilities."""
 
 # ruff: noqa: PLC0414 - the values of context.py are a part of the contract, and imported from here
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Policy(Protocol):
     """A trained network that chooses actions, and that can be differentiated.
 
-    Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. What only
-    some policies can do is declared below, and is looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
+    Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. Abilities of
+    some policies are declared below, and are looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
     `Compilable`, `HasModule` and `HasEnvironment`.
 
     Attributes:
@@ -149,7 +149,7 @@ class SupportsVjp(Protocol):
         """A head's outputs at `x [batch, *feature]` and their vjp; None if a layer is unknown.
 
         The vjp is a function from gradients of the outputs, `g [..., batch, k]`, to those of x,
-        `[..., batch, *feature]`. Neither writes into x, and both leave everything as it was.
+        `[..., batch, *feature]`. Neither writes into x or changes the network.
         """
         ...
 
@@ -169,7 +169,7 @@ class Normalizing(Protocol):
         ...
 
     def clipped(self, x: Tensor) -> Tensor | None:
-        """`x [batch, *feature]` -> bool of that shape: elements that normalization clips. None without any."""
+        """`x [batch, *feature]` -> bool of that shape: elements that normalization clips; None if it clips none."""
         ...
 
 
@@ -206,7 +206,7 @@ class HasEnvironment(Protocol):
     """A policy that remembers the environment that `load_policy` was given. Each attribute may be missing.
 
     Attributes:
-        environment: as it was given; for a live one its specification, with what its wrappers had learned by then.
+        environment: as it was given; for a live one its specification, with its wrappers' statistics at that time.
         bounds: "any" if other bounds than those of the training are accepted.
 
     Example:

@@ -27,7 +27,7 @@ ENDLESS = 1e30
 
 
 def check_bounds(bounds: str) -> None:
-    """Refuse any other text than "same" and "any".
+    """Refuse any text but "same" and "any".
 
     Raises:
         ArgumentError: it is another one.
@@ -57,7 +57,7 @@ class Difference:
     endless: bool
 
     def where(self, features: Features | None) -> str:
-        """What the element is called."""
+        """The name of the element."""
         parts = () if features is None else features.parts
         start = next((part.start for part in parts if part.leaf.path == self.path), None)
         if features is not None and start is not None:
@@ -115,7 +115,7 @@ def _boxes(model: Space[Any], env: Space[Any], path: Path) -> Iterator[tuple[Pat
 
 
 def _ends(model: np.ndarray, env: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For the lower or the upper bounds, flat: which elements differ, and which of them are finite in both."""
+    """Find the elements of flat lower or upper bounds that differ, and those of them that are finite in both."""
     model, env = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in (model, env))
     endless, endless_in_env = np.abs(model) >= ENDLESS, np.abs(env) >= ENDLESS
     wrong = ~np.isclose(model, env, rtol=1e-5, atol=1e-7) & ~(endless & endless_in_env)

@@ -1,4 +1,4 @@
-"""The values that go into and come out of a policy: where it comes from, what a row needs, what it decided."""
+"""The values that go into and come out of a policy: its source, the context of each row, and its decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Source:
 
     Attributes:
         name: what pages and files call it.
-        sha256: of the model file and its normalization statistics; of the parameters where there is no file.
+        sha256: of the model file and its normalization statistics; of the parameters if there is no file.
         environment: the specification it was trained on, as `EnvSpec.to_json()` writes it; None if unknown.
         library: what made it, for people.
         notes: caveats a reader of any result should see.
@@ -40,7 +40,7 @@ class Source:
 
 
 VjpFn = Callable[[Tensor], Tensor]
-"""From gradients of outputs, `g [..., batch, k]`, to gradients of inputs, `[..., batch, *feature]`."""
+"""Maps gradients of outputs, `g [..., batch, k]`, to gradients of inputs, `[..., batch, *feature]`."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ForwardPass:
 
 @dataclass(frozen=True)
 class Context:
-    """What each row needs besides its observation. A field is None if the policy does not use it or it is unknown.
+    """The inputs of each row besides its observation. A field is None if the policy does not use it or it is unknown.
 
     Attributes:
         action: the action chosen: int64 `[batch]`, a position from 0, for discrete actions, `[batch, branch]` if

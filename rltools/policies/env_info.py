@@ -35,7 +35,7 @@ from rltools.spaces.leaves import Leaf, leaves
 
 @dataclass(frozen=True)
 class EnvInfo:
-    """What a policy needs to know about the environment it acts in.
+    """Everything a policy needs to know about the environment it acts in.
 
     Attributes:
         observation_space: of the environment.
@@ -61,7 +61,7 @@ class EnvInfo:
 
     @property
     def name(self) -> str:
-        """What messages call the environment."""
+        """The name of the environment in messages."""
         return self.spec.id if self.spec is not None else "the environment"
 
     @property
@@ -90,7 +90,7 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
         bounds: "any" if other bounds than those of the training are accepted.
 
     Raises:
-        ArgumentError: it is no environment, and makes none.
+        ArgumentError: it is neither an environment nor a function that makes one.
         SimulationError: it cannot be made.
     """
     check_kind(env)
@@ -115,7 +115,7 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
 
 
 def place(policy: Policy, env_info: EnvInfo | None, bounds: Bounds) -> None:
-    """Note on a policy the environment it acts in by default, and whether other bounds there are accepted."""
+    """Attach to a policy the environment it acts in by default, and whether other bounds there are accepted."""
     placed = cast("HasEnvironment", policy)
     if env_info is not None and env_info.env is not None:
         placed.environment = env_info.env
@@ -141,20 +141,20 @@ def _misfit(live: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tupl
     inner = observed_features(live.unwrapped, card)
     if inner.given_names or inner.size == len(card.observation):
         return ()
-    return (f"the environment's card names {len(card.observation)} entries and there are {inner.size}: not used",)
+    return (f"the environment's card names {len(card.observation)} elements and there are {inner.size}: not used",)
 
 
 def renamed_note(env_id: str, today: tuple[str, dict[str, Any]]) -> str:
     """The caveat about an environment that goes by another id today."""
     new_id, kwargs = today
     arguments = "".join(f", {name}={json.dumps(value)}" for name, value in kwargs.items())
-    return f"{env_id} is no longer made by Gymnasium; {new_id}{arguments} stands for it and may differ"
+    return f"{env_id} is no longer part of Gymnasium; {new_id}{arguments} replaces it and may differ"
 
 
 def elsewhere_note(
     env_id: str, kwargs: dict[str, Any], env_info: EnvInfo, wrappers: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The caveat, if any, about a policy that acts in another environment than it was trained in."""
+    """The caveat, if any, about a policy that acts in an environment other than that of its training."""
     today, arguments = current_id(env_id.rpartition(":")[2])  # without the module that registers it
     spec, trained = env_info.spec, arguments | kwargs
     if spec is not None and spec.id == today and trained.items() <= spec.kwargs.items():
@@ -218,8 +218,8 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
             more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
             raise MismatchError(
                 f"{name} {verb} {difference.of_model} and {place} {verb_of_env} {difference.of_env} ({where}{more}): "
-                f"another environment than it was trained in; give that one as {argument('env')}, with its arguments "
-                f"and wrappers, or accept this one with {argument('bounds', repr('any'))}"
+                f"this is not the environment it was trained in; give that one as {argument('env')}, with its "
+                f"arguments and wrappers, or accept this one with {argument('bounds', repr('any'))}"
             )
 
 
@@ -251,7 +251,7 @@ def _numbers(starts: tuple[int, ...]) -> str:
 
 
 def _layout(space: Space[Any]) -> list[tuple[Any, ...]]:
-    """What two observation spaces must have in common: path and shape of each array, and the sizes of choices."""
+    """The properties that two observation spaces must share: path and shape of each array, and the sizes of choices."""
     return [(leaf.path, leaf.shape, leaf.kind == "text", leaf.sizes) for leaf in leaves(space)]
 
 
@@ -276,11 +276,11 @@ def _describe(space: Space[Any]) -> str:
 
 
 MOST = 16
-"""Stacked observations at most; more are rare, and large multiples come about by chance."""
+"""Most observations that a hint takes to be stacked; more are rare, and large multiples arise by chance."""
 
 
 def stacking_hint(observed: Space[Any], single: Space[Any]) -> str:
-    """What to do if a network may observe several stacked observations of the environment; "" if it does not.
+    """Advice for a network that may observe several stacked observations of the environment; "" if it does not.
 
     Stable-Baselines3's VecFrameStack stacks them along the last axis, and then puts the channels of images first.
     """
@@ -313,7 +313,7 @@ def _wrapped(how: str) -> str:
 
 
 def _times(observed: tuple[int, ...], single: tuple[int, ...]) -> int | None:
-    """How many times longer the last axis is, or the first one of a network that has the channels there."""
+    """How many times longer the last axis is, or the first one if the network has the channels there."""
     if len(observed) != len(single) or len(single) not in (1, 3):
         return None
     for *beside, stacked in (observed, (*observed[1:], observed[0])):

@@ -52,7 +52,7 @@ def fetch(source: str) -> Fetched:
     match = _SOURCE.fullmatch(source)
     if match is None or ".." in source:
         raise ArgumentError(
-            f"{source[:200]!r} is no model of a hub; give hf:ORGANIZATION/NAME, followed by /FILE.zip to pick a "
+            f"{source[:200]!r} is not a model on a hub; give hf:ORGANIZATION/NAME, followed by /FILE.zip to pick a "
             f"file, and @REVISION to pin one"
         )
     repo, file = match["repo"], match["file"]
@@ -122,7 +122,9 @@ def _model(folder: Path, repo: str, source: str) -> Path:
             return folder / f"{name}.zip"
     if len(models) == 1:
         return models[0]
-    wanted = f"name one, for instance hf:{repo}/{models[0].name}" if models else "it is no model of Stable-Baselines3"
+    wanted = (
+        f"name one, for instance hf:{repo}/{models[0].name}" if models else "it is not a model of Stable-Baselines3"
+    )
     raise ModelError(f"{source} holds {_listed(models)}; {wanted}")
 
 

@@ -1,4 +1,4 @@
-"""Guesses what a file or folder is that cannot be loaded, from its first bytes and the names in it.
+"""Guesses what kind of file or folder failed to load, from its first bytes and the names in it.
 
 Nothing is unpacked or decoded: the guess is advice in an error message, and nothing else depends on it.
 """
@@ -17,7 +17,7 @@ from rltools._util.foreign_files import ends_of, is_file
 from rltools.errors import argument
 
 HEAD = 1 << 16
-"""Bytes at the start and the end of a file that are looked at."""
+"""Bytes that are read at the start and the end of a file."""
 _MAX_LISTED = 2000
 _OWN_NETWORK = (
     "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, "
@@ -261,7 +261,7 @@ def _folder(path: Path) -> Kind:
     try:
         names = {entry.name for entry, _ in zip(path.iterdir(), range(_MAX_LISTED), strict=False)}
     except OSError as error:
-        return Kind(f"a folder that cannot be read ({error.strerror})", "give one that can be")
+        return Kind(f"a folder that cannot be read ({error.strerror})", "give a readable one")
     for member, name, advice in _FOLDERS:
         if member in names and (member != "data" or "policy.pth" in names):
             return Kind(name, advice)

@@ -56,7 +56,7 @@ class LoadOptions:
 
 
 class Library(Protocol):
-    """What a module must offer to be a policy library.
+    """The functions that a module must offer to be a policy library.
 
     A library that can run trusted files (`LoadOptions.trust`) says so with `RUNS_TRUSTED_FILES = True`; one of rltools
     itself that claims whatever the others do not, with `CLAIMS_LAST = True`.
@@ -85,7 +85,7 @@ def policy_of(source: Any, options: LoadOptions) -> Policy:
     claimant = _claimant(source)
     if options.trust and (claimant is None or not getattr(claimant[0], "RUNS_TRUSTED_FILES", False)):
         raise ArgumentError(
-            f"trust (--trust) is for models of Stable-Baselines3, and {source} is none, {described(source)}"
+            f"trust (--trust) is for models of Stable-Baselines3, and {source} is not one: {described(source)}"
         )
     if claimant is None:
         raise _unclaimed(source)
@@ -105,11 +105,11 @@ def _claimant(source: object) -> tuple[Library, EntryPoint | None] | None:
 def _unclaimed(source: object) -> ArgumentError:
     """The error for a source that no library claims."""
     if isinstance(source, Path):
-        return ArgumentError(f"no policy can be made of the path {source}, {described(source)}")
+        return ArgumentError(f"no policy can be made from the path {source}, {described(source)}")
     if kind := object_kind(source):
-        return ArgumentError(f"no policy can be made of {kind}")
+        return ArgumentError(f"no policy can be made from {kind}")
     return ArgumentError(
-        f"no policy can be made of a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried were "
+        f"no policy can be made from a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried: "
         f"{', '.join([*sorted(others(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's .zip, a "
         f"live model, or a TorchPolicy around your own network"
     )
@@ -123,7 +123,7 @@ def _own() -> list[str]:
 
 
 def _nearly(source: object) -> str:
-    """What a user's own class still lacks to be a policy; "" for anything that is far from being one."""
+    """Says what a user's own class still lacks to be a policy; "" for anything that is far from being one."""
     from rltools.policies.base import missing_members
 
     missing, required = missing_members(source), missing_members(object())
@@ -149,7 +149,7 @@ def _load_by_plugin(point: EntryPoint, library: Library, source: Any, options: L
     """The policy in a source that the library behind an entry point claimed.
 
     Raises:
-        PluginError: it failed with an error that is not one of rltools, or returned something that is no policy.
+        PluginError: it failed with an error that is not one of rltools, or returned something that is not a policy.
     """
     from rltools.policies.base import missing_members
 

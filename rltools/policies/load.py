@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rltools.envs import Environment
 
 MAX_FILE = 256 * MIB
-"""Bytes of a model's file, or of its statistics, at most."""
+"""Most bytes of a model's file, or of its statistics."""
 MAX_PATH = 300
 """Characters of a missing path in a message."""
 
@@ -60,7 +60,7 @@ def load_policy(
         device: where a model from a file computes, for instance "cuda"; None is the CPU. A live model is not moved.
         bounds: "any" accepts an environment whose observations or actions have other finite bounds than in training.
             Bounds that are infinite on one side, or those of a newer version of a renamed environment, become a caveat
-            of what is recorded.
+            in recordings.
 
     Raises:
         UnknownNameError: no agent has this name; the message lists similar ones.
@@ -138,7 +138,7 @@ def _unchanged(
     policy: Policy, env: Environment | None, normalize: Any, dtype: torch.dtype | None, bounds: Bounds
 ) -> Policy:
     if normalize is not None or dtype is not None:
-        raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype where it is made")
+        raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype when it is made")
     env_info = None if env is None else inspect_env(env, names=False, bounds=bounds)
     if env_info is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, env_info)
@@ -158,7 +158,7 @@ def _local_path(source: str | Path) -> Path:
         if path_exists(candidate) and "\0" not in text:
             return candidate
     if isinstance(source, str) and (advice := _elsewhere(text)):
-        raise ModelError(f"{text[:MAX_PATH]} is no path on this machine; {advice}")
+        raise ModelError(f"{text[:MAX_PATH]} is not a path on this machine; {advice}")
     if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
         raise ModelError(
             f"there is nothing at {text[:MAX_PATH]}; give the path of a model's .zip or folder, an agent's name, or "
@@ -168,7 +168,7 @@ def _local_path(source: str | Path) -> Path:
 
 
 def _elsewhere(text: str) -> str:
-    """What to do with an address in place of a path; "" for anything else."""
+    """Advice for an address in place of a path; "" for anything else."""
     scheme, colon, address = text.partition("://")
     if text.startswith("~"):
         return f"'~' is for shells: give {Path(text).expanduser()}" if text.startswith(("~/", "~\\")) else ""

@@ -74,7 +74,7 @@ def check_rows(name: str, function: Callable[..., Tensor], args: tuple[Any, ...]
             return True  # it draws random numbers, and rows have nothing to do with it
         culprit = _culprit(function, few, beside_itself, row, modules)
     raise MixedRowsError(
-        f"{name} scores an observation differently beside other observations{culprit}, so a score or an attribution "
+        f"{name} scores an observation differently among other observations{culprit}, so a score or an attribution "
         f"would depend on the rest of its batch; give BatchNorm running statistics (track_running_stats=True), or a "
         f"head that computes each row from that row alone"
     )
@@ -86,7 +86,7 @@ def _hooks(module: nn.Module) -> Iterator[Any]:
 
 
 def _is_of_a_method(hook: Any) -> bool:
-    """Whether an attribution method registered it for its own calls, in which rows come in an order of its own."""
+    """Whether an attribution method registered it for its own calls, whose rows are in an order of their own."""
     return str(getattr(hook, "__module__", "")).startswith(_METHODS)
 
 

@@ -1,4 +1,4 @@
-"""How many torch threads a computation gets: one for a small network, several where they pay off.
+"""How many torch threads a computation gets: one for a small network, several when they pay off.
 
 Threads wait for each other after every operation. If other programs compete for the processors, one thread is not
 running when the others are done, and a layer that takes a tenth of a millisecond then takes as long as the system lets

@@ -2,7 +2,7 @@
 
 Read `_recording.py` first: `Recording` opens the files lazily and delegates to the modules beside it, which take the
 protocol in `_folder.py`. `episode.py` and `attribution.py` hold the values, `parquet.py` and `sealed_json.py` the file
-formats, `seal.py` the checksums, `writers.py` what writes the files. Imports errors, `_util`, spaces and cards.
+formats, `seal.py` the checksums, `writers.py` the writers of the files. Imports errors, `_util`, spaces and cards.
 """
 
 from rltools.recording._header import Header

@@ -1,4 +1,4 @@
-"""A search for damage in every file of a recording."""
+"""Searches every file of a recording for damage."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _check_draws(recording: RecordingFolder, folder: Path, number: int) -> None:
 
 
 def _steps(recording: RecordingFolder, number: int) -> int | None:
-    """The length of an episode; None if it is missing, or damaged, which is reported itself."""
+    """The length of an episode; None if it is missing, or damaged, which is reported separately."""
     try:
         return recording.outcome(number).steps if number in recording.numbers else None
     except CorruptError:

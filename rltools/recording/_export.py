@@ -1,4 +1,4 @@
-"""Recordings as labeled arrays and tables."""
+"""Exports recordings as labeled arrays and tables."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def to_xarray(recording: RecordingFolder, method: str | None = None, target: str
     Dimensions: step (all episodes one after another, with coordinates episode and t), those of the features (feature,
     or y, x, channel), target, output (of the policy's head), and action_name if actions are vectors. Variables:
     observation, action, reward, terminated, truncated, score (step, output), and `attribution_<method>` (step, target,
-    feature), where a target's label is always resolved and NaN marks what was not explained; over a window,
+    feature), with resolved labels of targets and NaN for steps that were not explained; over a window,
     `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now. A Dict or Tuple is flat along
     feature, except for its images, which have their own shape, as `observation_<leaf>` and
-    `attribution_<method>_<leaf>`. In the names of variables `_` replaces what file names cannot hold: the method
-    `captum:Saliency` is `attribution_captum_Saliency`, whose attribute `method` has the original name, and `leaf` that
-    of the leaf.
+    `attribution_<method>_<leaf>`. In the names of variables `_` replaces characters that file names cannot hold: the
+    method `captum:Saliency` is `attribution_captum_Saliency`, whose attributes `method` and `leaf` have the original
+    names.
 
     Args:
         recording: the recording.
@@ -112,7 +112,7 @@ def _names(names: Iterable[str]) -> np.ndarray:
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:
-    """For arbitrary names, unique ones of letters, digits, `_` and `-`."""
+    """Map arbitrary names to unique ones of letters, digits, `_` and `-`."""
     safe_by_name: dict[str, str] = {}
     for name in names:
         safe = re.sub(r"[^\w-]", "_", name)
@@ -123,7 +123,7 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _joined_targets(parts: list[Attribution], labels: list[str]) -> tuple[list[str], np.ndarray, dict[str, str]]:
-    """The variable of one method, from its attributions of different targets."""
+    """The variable of one method, joined from its attributions of different targets."""
     first = parts[0]
     features, window, separated = first.features, first.spec.window, first.spec.separated
     dtype = np.result_type(*(part.values for part in parts))
@@ -255,7 +255,7 @@ def to_pandas(recording: RecordingFolder, method: str | None = None, target: str
 
 
 def _original_name(variable: str, method: str) -> str:
-    """The method of a variable, or the key for which it is named."""
+    """The method of a variable, or the key that it is named after."""
     name = variable.removeprefix("attribution_")
     return method if name == safe_names([method])[method] else name
 

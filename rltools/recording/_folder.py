@@ -17,7 +17,7 @@ from rltools.spaces import Features
 
 
 class RecordingFolder(Protocol):
-    """The part of `Recording` that functions of this package read; its docstrings are there."""
+    """The part of `Recording` that functions of this package read; see there for the docstrings."""
 
     @property
     def directory(self) -> Path: ...

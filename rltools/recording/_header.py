@@ -1,4 +1,4 @@
-"""The header of a recording, which all its episodes share: the content of `recording.json`."""
+"""The header that all episodes of a recording share: the content of `recording.json`."""
 
 from __future__ import annotations
 
@@ -71,16 +71,16 @@ class Header:
         action_names: one per discrete action, or per dimension of a continuous one.
         action_start: the value of the first discrete action; None for continuous ones, and for several choices.
         score: the head that the recorded scores come from.
-        seed: from which the episodes' seeds are derived.
+        seed: the seed from which the episodes' seeds are derived.
         deterministic: whether the policy's best action was taken, and not one sampled from its distribution.
         max_steps: after how many steps an episode was ended.
         notes: caveats about the policy and its environment.
-        versions: of the libraries involved.
+        versions: the versions of the libraries involved.
         branches: how many values each discrete choice has; empty for continuous actions.
         seeds: the rule by which episodes get their seeds from `seed`; see `episode_seed`.
-        layers: the environment and each of its wrappers, from the inside outwards: its class's `name`, its `kwargs` as
-            far as JSON can hold them, its `id`, and the `statistics` of observations (`mean` and `var`) by which it
-            normalizes them; empty in older recordings.
+        layers: the environment and each of its wrappers, from the inside out: its class's `name`, its `kwargs` as far
+            as JSON can hold them, its `id`, and the `statistics` (`mean` and `var`) by which it normalizes
+            observations; empty in older recordings.
 
     Example:
         >>> import rltools
@@ -157,7 +157,7 @@ class Header:
     def environment_text(self) -> str:
         """The environment with its arguments and wrappers, as text: `Hopper-v5 (frame_skip=2) in ClipAction`.
 
-        If a function made it, its layers as far as they are known.
+        If a function made it, the text lists its layers as far as they are known.
         """
         layers = self.layers or _layers_of(self.environment)
         if not layers:

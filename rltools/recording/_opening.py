@@ -1,4 +1,4 @@
-"""Opening a folder as a recording."""
+"""Opens a folder as a recording."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def open_recording(path: str | Path) -> Recording:
 
     Raises:
         ArgumentError: `path` is not a path.
-        RecordingError: there is none, or it cannot be read.
+        RecordingError: there is no recording, or it cannot be read.
         FormatError: a newer version of rltools wrote it.
         CorruptError: its `recording.json` is damaged.
 
@@ -113,9 +113,9 @@ def every_step_first(recording: Recording, method: str | None = None, target: st
 
 
 def every_step_order(recording: Recording, method: str | None = None, target: str | None = None) -> list[str]:
-    """The keys of all attributions that match: that of `every_step_first`, then the others in order of precedence.
+    """The keys of all attributions that match: the one of `every_step_first`, then the others in order of precedence.
 
-    Several that differ only in other settings, say in their references, are no error, because all of them are shown.
+    Several that differ only in other settings, such as references, are not an error: all of them are shown.
 
     Raises:
         ArgumentError: `recording` is not a recording.

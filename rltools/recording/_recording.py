@@ -42,10 +42,10 @@ class Recording:
     Attributes:
         directory: its folder.
         header: policy, environment, features and seeds.
-        keep_alive: an object that must live as long as it, such as its temporary folder.
+        keep_alive: an object that must live as long as the recording, such as its temporary folder.
         seal: the seal of its `recording.json`, which its files name; "" for an older one.
-        requested: the keys of the attributions that `explain` returned it with: of several that match equally, `find`
-            selects the latest.
+        requested: the keys of the attributions that `explain` returned it with: among several that match equally,
+            `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
@@ -131,7 +131,7 @@ class Recording:
         return read_outcome(self.episode_path(number), self.seal)
 
     def identity(self, number: int) -> dict[str, str]:
-        """The metadata by which a file that is made from an episode names it; see `check_identity`."""
+        """The metadata that identifies an episode in files made from it; see `check_identity`."""
         rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
         return {RECORDING: self.seal, NUMBER: f"{number:06d}", EPISODE_ROWS: rows}
 
@@ -167,8 +167,8 @@ class Recording:
         steps = self.outcome(number).steps
         if len(columns["frame"]) != steps:
             raise CorruptError(
-                f"{path} is damaged (it has {len(columns['frame'])} frames for {steps} steps); once it is deleted, "
-                f"rendering makes it anew"
+                f"{path} is damaged (it has {len(columns['frame'])} frames for {steps} steps); delete it and "
+                f"render again"
             )
         return list(columns["frame"])
 
@@ -213,7 +213,7 @@ class Recording:
         return read_spec(path)
 
     def told_apart(self, key: str) -> str:
-        """The settings that tell an attribution from others of its method and target; "" without such others."""
+        """The settings that tell an attribution from others of the same method and target; "" if there are none."""
         return differing_settings(self.specs, key)
 
     @property
@@ -230,7 +230,7 @@ class Recording:
     def encoded_observations(self, key: str, episode: Episode) -> np.ndarray:
         """The encoded observations that one attribution explains in an episode: `[step, *feature]`.
 
-        Over a window `[step, lag, *feature]`, padded with the first observation at the beginning.
+        Over a window they are `[step, lag, *feature]`, padded with the first observation at the beginning.
         """
         states, window = episode.states, self.spec(key).window
         if not window:
@@ -257,11 +257,11 @@ class Recording:
         Args:
             method: its name; or the key itself, if several have the same method and target.
             target: as text.
-            window: over so many observations of a recurrent policy.
+            window: how many observations of a recurrent policy it covers; 0 for the current one alone.
 
         Raises:
-            RecordingError: nothing matches, or several match that differ in other settings, say in their references,
-                and `explain` returned this recording with none of them; the message lists what there is.
+            RecordingError: nothing matches, or several match that differ in other settings, for instance their
+                references, and `explain` returned this recording with none of them; the message lists them.
         """
         return selected_key(self.directory, self.specs, self.complete, self.requested, method, target, window)
 
@@ -279,12 +279,12 @@ class Recording:
     ) -> Attribution:
         """Attributions `[step, target, *feature]`, the episodes one after another.
 
-        Over a window `[step, target, lag, *feature]`.
+        Over a window they are `[step, target, lag, *feature]`.
 
         Args:
             method: as for `find`; None selects the best predictor (`specs.HEADLINE`).
-            target: as text, for instance "centered:chosen"; likewise.
-            window: over so many observations of a recurrent policy; 0 for the current one alone.
+            target: as text, for instance "centered:chosen"; as for `find`.
+            window: how many observations of a recurrent policy it covers; 0 for the current one alone.
             episodes: their numbers; all by default.
 
         Raises:
@@ -293,7 +293,7 @@ class Recording:
         return self.attribution_of(self.find(method, target, window), episodes=episodes)
 
     def attribution_of(self, key: str, *, episodes: Sequence[int] | None = None) -> Attribution:
-        """The attributions with this key, for all episodes or those of some numbers.
+        """The attributions with this key, for all episodes or for those with the given numbers.
 
         A damaged file is named in a warning: without `episodes` a damaged episode is left out, and damaged attributions
         are NaN.

@@ -29,10 +29,10 @@ class AttributionSpec:
         target: as text, `centered:chosen`.
         labels: one per scalar of the target, always resolved.
         unit: of the values, the text of a `rltools.attributions.Unit`, for instance "score per unit" of the feature.
-        parameters: of the method, with its defaults, and where they apply `reference` (an identifier of the
-            references), `window` (observations of a recurrent policy), `units` ("network") and `memory` ("held").
+        parameters: of the method, with its defaults, and if they apply `reference` (an identifier of the references),
+            `window` (observations of a recurrent policy), `units` ("network") and `memory` ("held").
         policy_sha256: the policy that is explained.
-        every: the stride; one step in so many is explained.
+        every: the stride; one step in `every` is explained.
         separated: the axes of an image along which the method tells elements apart, if these are not all of them:
             along the others its values are spread evenly. Follows from the method and its parameters.
         unseen: row-major positions of features for which a method that takes derivatives returns 0 although the target
@@ -62,7 +62,7 @@ class AttributionSpec:
 
     @property
     def references(self) -> str:
-        """What identifies the references: "8 visited states, seed 0", or a hash of states; "" without references."""
+        """An identifier of the references: "8 visited states, seed 0", or a hash of states; "" without references."""
         return str(self.parameters.get("reference", ""))
 
     @property
@@ -72,7 +72,7 @@ class AttributionSpec:
 
     @property
     def effect(self) -> str:
-        """For a recurrent policy, which effect of an observation is attributed, in words; "" for others."""
+        """The effect of an observation that is attributed for a recurrent policy, in words; "" for other policies."""
         if self.window:
             return f"through the recurrent state over {self.window} observations"
         return "the current observation, recurrent state fixed" if self.parameters.get("memory") == "held" else ""
@@ -97,7 +97,7 @@ class AttributionSpec:
         return f"{zlib.crc32(sealed.encode('utf-8', 'surrogatepass')):08x}"
 
     def specifies_same(self, other: AttributionSpec) -> bool:
-        """Whether both specify the same attribution, whatever is known of its results."""
+        """Whether both specify the same attribution, whatever its results are."""
         return self._specified == other._specified
 
     @property
@@ -110,11 +110,11 @@ class AttributionSpec:
         return replace(self, target=target, labels=tuple(labels))
 
     def rows(self, features: Features, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
-        """The rows of a summary: what the method tells apart, as pairs of a name and positions.
+        """The rows of a summary: pairs of a name and the positions of elements that the method does not tell apart.
 
         Args:
             features: the explained features.
-            merged: a choice as one row, the sum of its one-hot elements.
+            merged: make a choice one row, the sum of its one-hot elements.
         """
         groups = self.parameters.get("groups")
         if isinstance(groups, Mapping):
@@ -157,12 +157,14 @@ class Attribution:
         spec: method, target, unit, parameters and policy.
         features: names, units and shape of the last axes.
         residual: float `[step, target]`, the part of the target value that the values do not account for; None for
-            methods without.
-        standard_error: float, shaped like `values`; None for methods without.
-        complete: bool `[step]`, whether the residual is as small as the method promises; None for methods without.
+            methods without a residual.
+        standard_error: float, shaped like `values`; None for methods without one.
+        complete: bool `[step]`, whether the residual is as small as the method promises; None for methods without a
+            promise.
         clipped: float `[step]`, how many elements of the observation a normalization clips, so that no gradient passes
             through them; None if nothing clips.
-        references: `[reference, *feature]`, the states that features were compared with; None for methods without.
+        references: `[reference, *feature]`, the states that features were compared with; None for methods without
+            references.
 
     `attribution["x velocity"]` is the values `[step, target]` of one feature.
 
@@ -240,9 +242,9 @@ _GOLDEN = (sqrt(5) - 1) / 2
 def first_sampled(number: int, every: int) -> int:
     """The first explained step of an episode when one step in `every` is explained; every `every`-th follows.
 
-    The first steps of the episodes are spread evenly over the stride, however many episodes there are: multiples of the
-    golden ratio, without their whole part (Weyl 1916). So beginnings and ends of episodes are sampled like the rest,
-    and among episodes shorter than the stride the right share has a step.
+    The first steps of the episodes are spread evenly over the stride, however many episodes there are: by multiples of
+    the golden ratio, without their whole part (Weyl 1916). So beginnings and ends of episodes are sampled like the
+    rest, and among episodes shorter than the stride the right share has a step.
 
     Args:
         number: the number of the episode, from 0.

@@ -24,7 +24,7 @@ from rltools.spaces import Features
 MAX_NUMBERS = 1 << 15
 """Most numbers per step (128 kB) that are stored; for more, say 17 targets and 376 features, nothing is."""
 BLOCK_NUMBERS = 1 << 20
-"""About how many numbers `draw_blocks` reads per block."""
+"""How many numbers, roughly, `draw_blocks` reads per block."""
 
 Pairs = list[tuple[str, np.ndarray]]
 
@@ -35,14 +35,14 @@ def draws_path(folder: Path, number: int) -> Path:
 
 
 def draws_groups(spec: AttributionSpec, features: Features) -> Pairs:
-    """The groups of features that such a file has a column for: the finest rows of any summary."""
+    """The groups of features that a file of draws has columns for: the finest rows of any summary."""
     return replace(spec, separated=()).rows(features)
 
 
 def draws_columns(
     t: np.ndarray, without: np.ndarray, spec: AttributionSpec, features: Features
 ) -> Mapping[str, np.ndarray] | None:
-    """The columns of such a file; None if they exceed `MAX_NUMBERS`.
+    """The columns of a file of draws; None if they exceed `MAX_NUMBERS`.
 
     Args:
         t: int32 `[step]`, the steps of the episode.
@@ -60,7 +60,7 @@ def draws_columns(
 
 
 def draw_blocks(recording: RecordingFolder, key: str, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What `read_draws` reads, block by block: the steps, int `[step]`, and the values `[block, step, target, group]`.
+    """Read draws block by block, as `read_draws`: the steps, int `[step]`, and values `[block, step, target, group]`.
 
     Yields nothing if the method draws nothing, or the draws are not stored.
 
@@ -88,9 +88,9 @@ def draw_blocks(recording: RecordingFolder, key: str, number: int) -> Iterator[t
 def read_draws(recording: RecordingFolder, key: str, number: int) -> np.ndarray | None:
     """The values of one episode without each block of draws: float32 `[block, step, target, group]`.
 
-    Summed over the elements of an image region, see `Features.groups`, or of a group of features; NaN for steps that
-    were not explained. None if the method draws nothing, if the draws are not stored, and, with a warning, if the file
-    is damaged.
+    They are summed over the elements of an image region, see `Features.groups`, or of a group of features; NaN for
+    steps that were not explained. None if the method draws nothing, if the draws are not stored, and, with a warning,
+    if the file is damaged.
 
     Example:
         >>> import rltools

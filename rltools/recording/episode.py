@@ -1,4 +1,4 @@
-"""Episodes: a row per action, with the observation that it was taken in."""
+"""Episodes: a row per action, with the observation on which it was taken."""
 
 from __future__ import annotations
 
@@ -94,18 +94,18 @@ def _by_return(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 @dataclass(frozen=True)
 class Episode:
-    """One row per action, with the observation it was taken in.
+    """One row per action, with the observation on which it was taken.
 
     Attributes:
         outcome: seed, length, return and how it ended.
-        observations: `[step, *observation]`, as the environment returned them; for a Dict or Tuple a structure like it,
-            with such an array, or texts, at each leaf.
+        observations: `[step, *observation]`, as the environment returned them; for a Dict or Tuple a structure of the
+            same kind, with such an array, or texts, at each leaf.
         features: names, units and shape of the encoded observations, `states`.
         actions: `[step, *action]`, as they were passed to the environment.
         rewards: float64 `[step]`.
         scores: float `[step, k]`, of the policy's first head.
         terminated: bool `[step]`, as the environment returned it.
-        truncated: bool `[step]`, likewise.
+        truncated: bool `[step]`, as the environment returned it.
         final_observation: `[*observation]`, after the last action; None after a fault.
         masks: bool `[step, k]`, which actions were allowed; None for policies without action masks.
         recurrent_states: float `[step, state]`, of a recurrent policy before each step; None for others.
@@ -171,7 +171,7 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
 
 
 _NAMES = {"outside": "out_of_space"}
-"""Attributes of an outcome by their names in files, where these differ."""
+"""Attributes of an outcome by their names in files, if these differ."""
 
 
 def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:

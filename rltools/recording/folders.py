@@ -49,7 +49,7 @@ def folder_name(name: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """A name that a file system accepts: the end of a longer one is replaced by digits of its hash."""
+    """A name that a file system accepts: the end of a name that is too long is replaced by digits of its hash."""
     if len(name) <= LONGEST:
         return name
     return f"{name[:LONGEST]}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:DIGITS]}"

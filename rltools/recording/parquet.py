@@ -1,4 +1,4 @@
-"""NumPy arrays as Parquet columns, and back."""
+"""Converts NumPy arrays to Parquet columns, and back."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str,
             table = file.read(columns=names, use_threads=False)
             _check_count(rows, table.num_rows)
             return {name: array(table[name]) for name in names or table.column_names}, metadata
-        # A long file: each block is copied into place, so that memory never holds all rows twice.
+        # In a long file, each block is copied into place, so that memory never holds all rows twice.
         columns: dict[str, np.ndarray] = {}
         start = 0
         for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
@@ -199,7 +199,7 @@ def _opened(path: Path, *, rows: bool) -> Iterator[tuple[pq.ParquetFile, dict[st
     Raises:
         CorruptError: the file is damaged.
     """
-    # An open file: the one that was checked is the one that is read, and its name need not be UTF-8.
+    # An open file, so that the file that is read is the one that was checked; its name need not be UTF-8.
     with damage_as_corrupt(path), path.open("rb") as opened:
         sealed = check_seal(opened, rows=rows)
         with pq.ParquetFile(opened, page_checksum_verification=not sealed, pre_buffer=False) as file:
@@ -239,8 +239,8 @@ def damage_as_corrupt(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in (None, errno.EIO):  # Arrow's own errors have no number
             raise RecordingError(f"cannot read {path}: {error.strerror}") from error
         cause = f"it has no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [repr(error)])[0]
-        makes = "recording" if path.parent.name in ("episodes", "frames") else "explaining"
+        makes = "record" if path.parent.name in ("episodes", "frames") else "explain"
         raise CorruptError(
-            f"{path} is damaged ({cause}); the other files of the recording are usable, and "
-            f"{makes} again with the same settings makes this one anew once it is deleted"
+            f"{path} is damaged ({cause}); the other files of the recording are usable. Delete "
+            f"this one and {makes} again with the same settings to recreate it"
         ) from error

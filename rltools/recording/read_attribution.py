@@ -1,4 +1,4 @@
-"""Reading the attributions of several episodes from the files that `explain` wrote."""
+"""Reads the attributions of several episodes from the files that `explain` wrote."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Columns = dict[str, np.ndarray]
 
 
 def read_attribution(recording: RecordingFolder, key: str, episodes: Sequence[int], *, skip: bool) -> Attribution:
-    """The attributions with this key, for episodes of some numbers, one after another.
+    """The attributions with this key, for episodes with the given numbers, one after another.
 
     Args:
-        recording: that has them.
+        recording: the recording that has them.
         key: the name of their folder.
         episodes: the numbers of the episodes.
         skip: whether a damaged episode is left out, with a warning, instead of raising. A damaged file of attributions
@@ -65,7 +65,7 @@ def references_path(folder: Path) -> Path:
 
 
 def folder_identity(recording: RecordingFolder, key: str) -> dict[str, str]:
-    """The metadata by which all files of an attribution name its spec and its references.
+    """The metadata by which all files of an attribution identify its spec and its references.
 
     Raises:
         CorruptError: `attribution.json` or the references are damaged.
@@ -133,7 +133,7 @@ def join_rows(parts: Sequence[tuple[int, Columns]], targets: int, shape: tuple[i
     for _, columns in parts:
         like |= columns
     if len(parts) == 1 and parts[0][1]:
-        return parts[0][1]  # without a copy, which a long one would notice
+        return parts[0][1]  # without a copy, which would take memory for a long one
     return {
         name: np.concatenate(
             [empty[:0], *(columns[name] if name in columns else _gap(steps, empty) for steps, columns in parts)]
@@ -143,5 +143,5 @@ def join_rows(parts: Sequence[tuple[int, Columns]], targets: int, shape: tuple[i
 
 
 def _gap(steps: int, like: np.ndarray) -> np.ndarray:
-    """Rows for steps without attributions: NaN, and True in a boolean column, whose False marks a broken promise."""
+    """Rows for steps without attributions: NaN, or True in a boolean column, in which False marks a broken promise."""
     return np.full((steps, *like.shape[1:]), True if like.dtype == np.bool_ else np.nan, like.dtype)

@@ -121,21 +121,21 @@ def _checksum_of(file: BinaryIO, end: int) -> int:
 RECORDING, NUMBER, EPISODE_ROWS = "recording", "number", "episode_rows"
 ATTRIBUTION_SPEC, REFERENCE_ROWS = "question", "reference_rows"
 _BELONGS = {
-    RECORDING: "it belongs to another recording than the recording.json of this folder",
+    RECORDING: "it does not belong to the recording.json of this folder",
     NUMBER: "it holds episode {actual}, and its name says {expected}",
-    EPISODE_ROWS: "it was made from other rows than those of its episode's file",
-    ATTRIBUTION_SPEC: "it belongs to another attribution.json than the one beside it",
-    REFERENCE_ROWS: "it was computed with other references than those in the reference.parquet beside it",
+    EPISODE_ROWS: "it was not made from the rows of its episode's file",
+    ATTRIBUTION_SPEC: "it does not belong to the attribution.json beside it",
+    REFERENCE_ROWS: "it was not computed with the references in the reference.parquet beside it",
 }
 
 
 def check_identity(path: Path, metadata: Mapping[str, str], expected: Mapping[str, str]) -> None:
-    """Check that a file is the one that belongs at its path; what either lacks, as older files do, is not compared.
+    """Check that a file is the one that belongs at its path; keys that either side lacks are skipped, for older files.
 
     Args:
         path: of the file.
         metadata: of the file.
-        expected: what the files around it say it should have, by the keys above.
+        expected: the metadata that it should have by the files around it, by the keys above.
 
     Raises:
         CorruptError: it belongs elsewhere.
@@ -144,8 +144,8 @@ def check_identity(path: Path, metadata: Mapping[str, str], expected: Mapping[st
         actual = metadata.get(name, "")
         if value and actual and value != actual:
             raise CorruptError(
-                f"{path} is damaged ({_BELONGS[name].format(actual=actual, expected=value)}); put it back where it "
-                f"came from. Once it is deleted here, the command that makes this file makes it anew"
+                f"{path} is damaged ({_BELONGS[name].format(actual=actual, expected=value)}); move it back where it "
+                f"came from, or delete it and run the command that makes it again"
             )
 
 
@@ -168,5 +168,5 @@ class DamagedFileWarning(UserWarning):
 
 
 def warn_of_damage(error: CorruptError, stacklevel: int = 3) -> None:
-    """Warn of a damaged file, at the line that called the function that found it; further up with a higher level."""
+    """Warn of a damaged file, at the line that called the function that detected it; further up with a higher level."""
     warnings.warn(str(error), DamagedFileWarning, stacklevel=stacklevel)

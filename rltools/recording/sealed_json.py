@@ -25,7 +25,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> str:
-    """Write JSON that reads well and is the same bytes for the same content; returns its seal."""
+    """Write readable JSON, with the same bytes for the same content; returns its seal."""
     text = json.dumps({"format": FORMAT, **content}, indent=1, ensure_ascii=False)
     # Half of a surrogate pair, as in the name of a file that is not UTF-8, has no bytes of its own in UTF-8.
     text = _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
@@ -37,7 +37,7 @@ def write_json(path: Path, content: dict[str, Any]) -> str:
 
 
 def read_json(path: Path, parse: Callable[[dict[str, Any]], Parsed], *, formats_began: int = 1) -> tuple[Parsed, str]:
-    """Read a file of `write_json`, and its seal, which identifies its content; "" for an older file, which has none.
+    """Read a file that `write_json` wrote, and its seal, which identifies its content; "" if an older file has none.
 
     Args:
         path: of the file.
@@ -74,8 +74,8 @@ def parse_json(
     checksum = zlib.crc32(text[:-ending])
     if text[-ending:] != _ENDING.format(checksum).encode():
         raise CorruptError(
-            f"{path} does not match its key 'seal', {shortened(seal)}: it is damaged, or it was edited; put back a "
-            f"copy of it, or make it anew"
+            f"{path} does not match its key 'seal', {shortened(seal)}: it is damaged, or it was edited; restore a "
+            f"copy of it, or recreate it"
         )
     return parsed, f"{checksum:08x}"
 
@@ -124,7 +124,7 @@ _WORDS = {str: "a string", int: "an integer", bool: "true or false", float: "a n
 def check_fields(
     path: Path, content: Any, kinds: Mapping[str, Any], optional: frozenset[str], within: str = ""
 ) -> None:
-    """Check that content has exactly these keys, and each value its type.
+    """Check that content has exactly these keys, and that each value has its type.
 
     Args:
         path: of the file, for the message.
@@ -150,7 +150,7 @@ def check_fields(
 
 
 def check_counts(path: Path, content: Mapping[str, Any], least: Mapping[str, int]) -> None:
-    """Check that counts have their least values.
+    """Check that counts are at least their least values.
 
     Raises:
         CorruptError: one is smaller.

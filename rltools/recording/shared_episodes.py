@@ -1,4 +1,4 @@
-"""Recordings that hold the same episodes of the same policy are not independent samples."""
+"""Warns of recordings that hold the same episodes of the same policy, which are not independent samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SharedEpisodesWarning(UserWarning):
 
 
 def shared_episodes(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
-    """A sentence for each pair of recordings of one network that hold the same episodes; () where none do.
+    """A sentence for each pair of recordings of one network that hold the same episodes; () if none do.
 
     Different networks are meant to be compared in the same episodes.
 
@@ -32,7 +32,7 @@ def shared_episodes(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
 
 
 def warn_about_shared_episodes(recordings: Mapping[str, Recording]) -> None:
-    """Warn of what `shared_episodes` returns, at the line that called the comparing function."""
+    """Warn with the sentences of `shared_episodes`, at the line that called the comparing function."""
     for text in shared_episodes(recordings):
         warnings.warn(text, SharedEpisodesWarning, stacklevel=4)
 

@@ -1,4 +1,4 @@
-"""The specs of the attributions in a recording: reading, naming and selecting one."""
+"""Reads, names and selects the specs of the attributions in a recording."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def headline_rank(spec: AttributionSpec) -> int:
 
 
 def folder_key(directory: Path, spec: AttributionSpec) -> str:
-    """The name of the folder of a spec in a recording: its key, or the one of an older version that is there."""
+    """The name of the folder of a spec in a recording: its key, or that of an older version if its folder exists."""
     older = spec.older_key
     return older if spec_path(directory, older).parent.is_dir() else spec.key
 
@@ -73,12 +73,12 @@ def matching_keys(
     """The keys of the attributions that match, the one with precedence first.
 
     Args:
-        specs: of what was explained, by key.
+        specs: of all attributions, by key.
         complete: whether an attribution covers every episode.
-        requested: the keys that were requested with the same recording in hand, the latest last.
+        requested: the keys that `explain` returned the recording with, the latest last.
         method: None for any; or a key, which is then the only match.
         target: as text; None for any.
-        window: over so many observations.
+        window: how many observations the attribution covers.
     """
     if method is not None and method in specs:
         return [method] if target in (None, specs[method].target) else []
@@ -126,7 +126,7 @@ def selected_key(
 
 
 def differing_settings(specs: Mapping[str, AttributionSpec], key: str) -> str:
-    """The settings that tell an attribution from others of its method, target and window; "" without others."""
+    """The settings that tell an attribution from others of its method, target and window; "" if there are none."""
     mine = specs[key]
     alike = [
         other
@@ -158,6 +158,6 @@ def _over(window: int) -> str:
 
 
 def _precedence(spec: AttributionSpec) -> tuple[bool, int, bool, str]:
-    """The sort key of what is shown first; a control, whose values are ranks, comes last."""
+    """The sort key that decides which is shown first; a control, whose values are ranks, comes last."""
     default = spec.target in ("centered:chosen", "action:all")
     return is_control(spec.unit), headline_rank(spec), not default, spec.target

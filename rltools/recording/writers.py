@@ -1,4 +1,4 @@
-"""Writing files of columns block by block: episodes, their frames, attributions."""
+"""Writes files of columns block by block: episodes, their frames, attributions."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ AHEAD_BYTES = 1 << 26
 class BackgroundFiles:
     """Writes files in a background thread, in order; leaving the block waits for all of them.
 
-    Writing is compression and waiting for the disk, neither of which needs the computing thread. An error is raised by
+    Writing means compressing and waiting for the disk, which need not block the computing thread. An error is raised by
     one of the next calls, or on leaving. A file appears complete, after its `finish`, or not at all.
 
     Attributes:

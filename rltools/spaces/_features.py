@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Features:
-    """What the elements of an encoded observation are: names, units, shape, lag and leaf.
+    """The elements of an encoded observation: their names, units, shape, lag and leaf.
 
     An observation that is one array keeps its shape. The leaves of a Dict or Tuple are concatenated into one flat
     vector, in their order, and `unflatten` restores each leaf's shape. Choices are one-hot.
@@ -33,16 +33,16 @@ class Features:
         shape: of one encoded observation.
         dims: a name for each of its axes: ("feature",) for a vector, ("y", "x", "channel") for an image,
             ("lag", "feature") for a stack of vectors, ("row", "column") for a table of quantities.
-        given_names: one per element in row-major order; empty where unnamed (`names` then numbers them).
-        units: one per element, "" for none; empty where unknown.
+        given_names: one per element in row-major order; empty if unnamed (`names` then numbers them).
+        units: one per element, "" for none; empty if unknown.
         leaves: the arrays of the observation; empty for a single array of numbers.
-        leaf_dims: the axes of each leaf, as `dims`; empty where they follow from the leaf.
-        choices: what is chosen, for each choice of each leaf in order; empty where unknown.
-        channels: what each channel of an image holds, for each leaf or for the single array; empty where unknown.
-        given_lags: steps ago, one per element in row-major order, where no axis called "lag" says so, as in a flattened
-            stack; empty otherwise. Read `lags`.
-        given_leaf_names: the name of the leaf each element comes from, one per element, where `leaves` does not say so,
-            as in a flattened Dict; empty otherwise. Read `leaf_names`.
+        leaf_dims: the axes of each leaf, as `dims`; empty if they follow from the leaf.
+        choices: a name for each choice of each leaf, in order; empty if unknown.
+        channels: what each channel of an image holds, for each leaf or for the single array; empty if unknown.
+        given_lags: steps ago, one per element in row-major order, if no axis is called "lag", as in a flattened stack;
+            empty otherwise. Read `lags`.
+        given_leaf_names: the name of the leaf each element comes from, one per element, if `leaves` does not tell, as
+            in a flattened Dict; empty otherwise. Read `leaf_names`.
 
     Example:
         >>> import rltools
@@ -96,7 +96,7 @@ class Features:
             raise ArgumentError(f"feature names must differ; given more than once: {', '.join(map(repr, duplicates))}")
 
     def __repr__(self) -> str:
-        """The first names, or the axes where the elements are unnamed."""
+        """The first names, or the axes if the elements are unnamed."""
         if not self.given_names:
             return f"Features({list(self.shape)} as {', '.join(self.dims)})"
         first = ", ".join(map(value_repr, self.given_names[:4]))
@@ -157,7 +157,7 @@ class Features:
 
     @cached_property
     def leaf_names(self) -> tuple[str, ...]:
-        """The name of the leaf each element comes from, in row-major order; "" where the observation is one array."""
+        """The name of the leaf each element comes from, in row-major order; "" if the observation is one array."""
         return self.given_leaf_names or tuple(part.leaf.name for part in self.parts for _ in range(prod(part.shape)))
 
     def label(self, position: int) -> str:
@@ -301,9 +301,9 @@ _LAG_WORDS = re.compile(r", (?:now|(\d+) steps? ago)$")
 
 
 def _with_older_lags(features: Features) -> Features:
-    """Features out of a file without "lags", by how `with_lag` ended the names.
+    """Features from a file without "lags", whose lags are read from the endings that `with_lag` gave the names.
 
-    The only place where a name is parsed, once per file. Axes called "lag" need none of it.
+    The only place where a name is parsed, once per file. An axis called "lag" needs none of it.
     """
     matches = [_LAG_WORDS.search(name) for name in features.given_names]
     lags = [int(match[1] or 0) if match else 0 for match in matches]

@@ -1,4 +1,4 @@
-"""Names for the axes of an array; the only place that decides what is an image."""
+"""Names the axes of an array, and so decides alone what counts as an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 SMALL, LARGE = 5, 28
-"""Sides in elements: below the first only uint8 counts as pixels, from the second on any numbers of one range do."""
+"""Sides in elements: below the first, only uint8 counts as pixels; from the second on, any numbers of one range do."""
 LEVELS = 256
 """The most values of an integer pixel (a brightness or a kind of cell); words and prices have more."""
 BRIGHTNESS = ((0, 1), (0, 255))
@@ -24,7 +24,7 @@ COLORS = (1, 3)
 _LAYOUTS: dict[int, dict[tuple[str, ...], int]] = {
     2: {("y", "x"): 0},
     3: {("y", "x", "channel"): 0, ("channel", "y", "x"): 1},
-    # As Gymnasium stacks frames; as MetaDrive does; and frames with their channels first.
+    # Frames stacked by Gymnasium and by MetaDrive, and frames with their channels first.
     4: {("lag", "y", "x", "channel"): 1, ("y", "x", "channel", "lag"): 0, ("lag", "channel", "y", "x"): 2},
 }
 """Layouts of an image by its number of axes: the names of the axes, and the index of the first of y and x."""
@@ -60,10 +60,10 @@ def image_axes(shape: Sequence[int]) -> tuple[str, ...]:
 
 
 def space_axes(space: Space[Any]) -> tuple[str, ...]:
-    """Names for the axes of a Box or MultiBinary, those of an image where its elements are pixels.
+    """Names for the axes of a Box or MultiBinary, those of an image if its elements are pixels.
 
-    They count as pixels where all positions share one range and this is the range of uint8; or where there is a channel
-    axis and they are integers or range from 0 to 1 or 255; or where the array is large. Without bounds they do not.
+    They count as pixels if all positions share one range and it is the range of uint8; or if there is a channel axis
+    and they are integers or range from 0 to 1 or 255; or if the array is large. Without bounds they do not.
 
     >>> from gymnasium.spaces import Box
     >>> space_axes(Box(0, 255, (84, 84), np.uint8)), space_axes(Box(-np.inf, np.inf, (5, 30)))
@@ -97,7 +97,7 @@ LARGEST = 1e10
 
 
 def bounds_of(space: Box) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest values of a Box, infinite where unbounded: float64 `[*shape]` each.
+    """The lowest and the highest values of a Box, infinite if unbounded: float64 `[*shape]` each.
 
     The largest number of a dtype counts as unbounded, and so does a bound of `LARGEST` or more: relative to it every
     observed value would be 0.

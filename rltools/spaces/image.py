@@ -1,7 +1,7 @@
-"""Which part of an image observation is shown, and how: the only answer to it, for pages, plots and videos.
+"""Decides which part of an image observation is shown, and how, for pages, plots and videos alike.
 
-An image can have several frames and any number of channels, in any order of its axes. What is shown is the newest
-frame, upright: three channels as red, green and blue, more as a map of the largest channel or as the last channel, one
+An image can have several frames and any number of channels, in any order of its axes. The newest frame is
+shown, upright: three channels as red, green and blue, more as a map of the largest channel or as the last channel, one
 in gray. The note says what is missing or recolored.
 """
 
@@ -21,11 +21,11 @@ _COLORS = ("red", "green", "blue")
 
 
 class VisibleImages(NamedTuple):
-    """Image observations as pictures.
+    """Image observations ready for display.
 
     Attributes:
         pixels: uint8 `[step, y, x]` in gray, or `[step, y, x, 3]` in color.
-        note: which frame and channels are shown, and in what color, where this is not the whole image; "" where it is.
+        note: which frame and channels are shown, and in what color, if the image is not shown whole; "" if it is.
     """
 
     pixels: np.ndarray
@@ -51,10 +51,10 @@ def pixel_elements(part: Part) -> np.ndarray:
 
 
 def visible(observations: np.ndarray, part: Part) -> VisibleImages:
-    """What is shown of the image observations of one episode.
+    """The visible part of one episode's image observations.
 
     Args:
-        observations: `[step, *part.shape]`; the range of brightness is that of all of them together.
+        observations: `[step, *part.shape]`; brightness is scaled over all of them together.
         part: the image.
     """
     values, dims, notes = observations, list(part.dims), []
@@ -77,7 +77,7 @@ def visible(observations: np.ndarray, part: Part) -> VisibleImages:
         recolored = ", ".join(f"{name} as {color}" for name, color in zip(named, _COLORS, strict=True))
         return VisibleImages(_pixels(values, (1, 2)), "; ".join([recolored, *notes]))
     if named and channels > 1:
-        notes.insert(0, f"how bright is which of the {channels} channels is largest")
+        notes.insert(0, f"brightness shows which of the {channels} channels is largest")
         return VisibleImages(_pixels(values.argmax(axis=-1), (1, 2)), "; ".join(notes))
     if channels > 1:
         notes.insert(0, f"the last of {channels} channels is seen, the colors are the sum over all")

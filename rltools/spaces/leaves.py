@@ -29,13 +29,13 @@ class Leaf:
     """One array of an observation.
 
     Attributes:
-        path: the keys and indices that lead to it; () where the observation is this array.
+        path: the keys and indices that lead to it; () if the observation is this array.
         kind: "number" (Box, MultiBinary), "choice" (Discrete, MultiDiscrete) or "text".
         shape: of the array as the environment gives it.
         dtype: of that array, NumPy's name for it; "object" for texts.
         sizes: how many values each element of a choice can take, in row-major order.
         starts: the lowest value of each element of a choice.
-        axes: a name for each axis of its encoding, by its space; not written to files, where the features have them.
+        axes: a name for each axis of its encoding, from its space; not written to files, as the features have them.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class Leaf:
 
     @property
     def name(self) -> str:
-        """The path as text: `camera/0`; "" where the observation is this array."""
+        """The path as text: `camera/0`; "" if the observation is this array."""
         return "/".join(map(str, self.path))
 
     @property
@@ -199,7 +199,7 @@ def pick(observation: Any, leaf: Leaf) -> Any:
 
 
 def nest(pairs: Sequence[tuple[Leaf, Any]]) -> Any:
-    """The Dict, Tuple or single array that leaves were walked out of, with a new value for each leaf."""
+    """The Dict, Tuple or single array that the leaves come from, with a new value for each leaf."""
     if len(pairs) == 1 and not pairs[0][0].path:
         return pairs[0][1]
     return _nested([(leaf.path, value) for leaf, value in pairs])

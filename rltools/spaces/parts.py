@@ -22,7 +22,7 @@ class Part:
         start: position of its first element.
         shape: of its encoding.
         dims: a name for each of its axes.
-        channels: what each channel of an image holds; empty where unknown.
+        channels: what each channel of an image holds; empty if unknown.
 
     Example:
         >>> import rltools
@@ -59,7 +59,7 @@ class Part:
         return lags.reshape(-1)
 
     def numbered(self) -> list[str]:
-        """Names for its elements where nothing else names them: `obs[2, 5]`, `cell=5`, `camera/0/3`."""
+        """Names for its elements if nothing else names them: `obs[2, 5]`, `cell=5`, `camera/0/3`."""
         name = self.leaf.name
         if self.leaf.kind == "choice" and self.shape == self.leaf.encoded_shape:
             return [
@@ -89,7 +89,7 @@ class Part:
         ]
 
     def choice_names(self) -> list[str]:
-        """A name for each of its choices where nothing else names them."""
+        """A name for each of its choices if nothing else names them."""
         name = self.leaf.name
         if not self.leaf.shape:
             return [name or "obs"]
@@ -146,7 +146,7 @@ def _span(positions: np.ndarray) -> str:
 
 
 def axis_label(name: str, position: int, size: int, channels: Sequence[str] = ()) -> str:
-    """What a position on an axis is called: the channel's own name, `2 steps ago`, else `y 3`.
+    """The name of a position on an axis: the channel's own name, `2 steps ago`, else `y 3`.
 
     >>> axis_label("channel", 0, 3, ("red", "green", "blue")), axis_label("lag", 3, 4), axis_label("x", 7, 9)
     ('red', 'now', 'x 7')
@@ -168,7 +168,7 @@ def ago(lag: int) -> str:
 
 
 def with_lag(name: str, lag: int) -> str:
-    """The name of an element observed so many steps ago.
+    """The name of an element observed `lag` steps ago.
 
     >>> with_lag("pole angle", 2)
     'pole angle, 2 steps ago'

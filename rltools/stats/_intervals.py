@@ -26,7 +26,7 @@ class Interval:
     Attributes:
         value: the estimate.
         low: the lower end, shaped like `value`; NaN if its variation is unknown, for instance if a few draws agree.
-        high: the upper end; likewise.
+        high: the upper end; shaped like `value`, and NaN if `low` is.
     """
 
     value: np.ndarray
@@ -40,11 +40,11 @@ class Interval:
 class Jackknife:
     """An estimate, and its leave-one-out values for each source of chance.
 
-    The variance of each source of chance, for instance the episodes, is that which its own parts show, and it has as
-    many degrees of freedom as parts but one. The variances add up, and their sum has the degrees of freedom of
-    Satterthwaite (1946). Where the parts are skewed, Student's interval is too short on one side, and that side is
-    longer by what Johnson (1978) shifts the interval by; the other side stays, since few parts say little of a skew.
-    A share, which is bounded on both sides, has no such tail.
+    Each source of chance, for instance the episodes, has a variance that is estimated from its own parts, with one
+    degree of freedom less than it has parts. The variances add up, and their sum has the degrees of freedom of
+    Satterthwaite (1946). If the parts are skewed, Student's interval is too short on one side, and that side is
+    extended by the shift of Johnson (1978); the other side stays, since few parts say little about a skew. A share,
+    which is bounded on both sides, has no such tail.
 
     Attributes:
         value: float `[*k]`, over all parts.
@@ -63,8 +63,8 @@ class Jackknife:
         Args:
             level: between 0 and 1, for instance 0.95.
             kind: "signed" for any number; "positive" for at least 0, whose logarithm gets the symmetric interval;
-                "share" for 0 to 1, whose log-odds do. So neither leaves its range, and a skewed number, for instance
-                one that few episodes determine, has the long side where it belongs.
+                "share" for 0 to 1, whose log-odds do. So neither interval leaves the range, and a skewed number, for
+                instance one that few episodes determine, has the long side where it belongs.
         """
         value, (below, above) = self.value, self._reach(level, kind)
         if kind == "signed":
@@ -75,7 +75,7 @@ class Jackknife:
         else:
             low = value / (value + (1 - value) * down)
             high = value / (value + (1 - value) / up)
-        # At 0, and at 1 of a share, there is no scale on which it could move; where all parts agree, it does not.
+        # At 0, and at 1 for a share, the scale has no room to move; if all parts agree, the value does not move.
         edge = (value <= 0) | ((value >= 1) & (kind == "share"))
         point = np.where(self.standard_error() == 0, value, np.nan)
         return Interval(value, np.where(edge, point, low), np.where(edge, point, high))
@@ -99,13 +99,13 @@ class Jackknife:
         return not self.without or any(len(source) < 2 for source in self.without)
 
     def _changes(self, source: np.ndarray, kind: Kind = "signed") -> np.ndarray:
-        """How far the value moves without each part, `[part, *k]`: of "positive" and "share" relative to a size.
+        """How far the value moves without each part, `[part, *k]`; relative to a size for "positive" and "share".
 
-        That size is the mean of what is with the part and without it, which is nearly the change of the logarithm, or
-        of the log-odds, and finite where nothing is left without a part.
+        The size is the mean of the value with the part and without it. So a relative change is nearly that of the
+        logarithm, or of the log-odds, and is finite even if nothing is left without a part.
         """
         change: np.ndarray = source - self.value
-        # What rounding leaves of a number that never moves is no change.
+        # Rounding errors of a number that never moves are not changes.
         change = np.where(np.abs(change) <= 64 * np.finfo(np.float64).eps * np.abs(self.value), 0, change)
         if kind == "signed":
             return change
@@ -115,7 +115,7 @@ class Jackknife:
         return relative
 
     def _reach(self, level: float, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
-        """How far the interval goes below and above the value, relative as `_changes`; NaN where nothing shows that."""
+        """How far the interval goes below and above the value, relative as in `_changes`; NaN if unknown."""
         from scipy.special import stdtrit
 
         if self._unknown:
@@ -156,7 +156,7 @@ def jackknife(
         statistic: from the sums over some episodes, each `[draw, *k]`, to named arrays `[draw, ...]`.
         sums: what each episode adds, arrays `[episode, *k]`.
         without: the same sums over all episodes, each `[block, *k]`, with one block left out of whatever else was
-            drawn for all episodes together, for instance the references; empty where nothing was.
+            drawn for all episodes together, for instance the references; empty if nothing was.
     """
     estimates = statistic(*(part.sum(axis=0)[None] for part in sums))
     episodes = _without_each(statistic, sums, estimates)
@@ -168,18 +168,18 @@ def jackknife(
 
 
 def _factor(reach: np.ndarray) -> np.ndarray:
-    """The exponential as far as its cube: the same where an interval says anything, and never astronomical."""
+    """The exponential's series up to the cube: nearly the same for a useful interval, and never astronomical."""
     return 1 + reach * (1 + reach / 2 * (1 + reach / 3))
 
 
 def _variance(changes: np.ndarray) -> np.ndarray:
-    """Of the value, from its changes without each part: around the value, for what is bent shows as error too."""
+    """The variance of the value, from its changes without each part; around the value, so curvature adds error too."""
     variance: np.ndarray = (len(changes) - 1) * np.mean(np.square(changes), axis=0)
     return variance
 
 
 def _known_variance(changes: np.ndarray, size: np.ndarray, level: float) -> np.ndarray:
-    """The same, NaN where so few parts agree, as far as float32 tells, that nothing shows how others would move it."""
+    """The same; NaN if all parts agree to float32 precision and are too few to tell how others would move it."""
     variance = _variance(changes)
     if len(changes) >= fewest_alike(level):
         return variance
@@ -188,7 +188,7 @@ def _known_variance(changes: np.ndarray, size: np.ndarray, level: float) -> np.n
 
 
 def _third_moment(changes: np.ndarray) -> np.ndarray:
-    """The third central moment of the value, likewise, without bias; 0 where there are too few parts to say."""
+    """The third central moment of the value, from its changes, without bias; 0 for too few parts."""
     count = len(changes)
     if count < MIN_PARTS_FOR_SKEW:
         return np.zeros(changes.shape[1:])
@@ -214,7 +214,7 @@ def _without_each(statistic: Callable[..., Named], sums: Sequence[np.ndarray], e
     count = len(sums[0])
     if count < 2:
         return {name: np.zeros((0, *value.shape[1:])) for name, value in estimates.items()}
-    # Sums of the episodes before and after: what is 0 in all others stays exactly 0, unlike in a difference.
+    # Sums of the episodes before and after, not a difference: a number that is 0 in all others stays exactly 0.
     before = [np.concatenate([np.zeros_like(part[:1]), np.cumsum(part, axis=0)[:-1]]) for part in sums]
     after = [np.concatenate([np.cumsum(part[::-1], axis=0)[::-1][1:], np.zeros_like(part[:1])]) for part in sums]
     size = max(1, sum(part[0].size for part in sums))

@@ -15,7 +15,7 @@ from rltools.stats._intervals import Jackknife
 FEWEST_RANKED = 3
 """Two things have only two orders: their ranks agree by chance half the time."""
 COUNTED = 8
-"""Up to so many things (40,320 orders) all orders are counted; for more, Student's t is as good."""
+"""Up to this many things (40,320 orders) all orders are counted; for more, Student's t is as good."""
 
 
 def normalized_ranks(values: np.ndarray) -> np.ndarray:
@@ -42,9 +42,9 @@ class EpisodeRanks:
 
     Attributes:
         ranks: float `[episode, thing]`, normalized ranks; NaN in episodes in which all things are equal.
-        without: float `[block, episode, thing]`, the same without each block of what was drawn for all steps together,
-            for instance the references; None where nothing was, or it was not kept.
-        references: what tells the states that values are compared with from others; "" where there are none.
+        without: float `[block, episode, thing]`, the same without each block of draws that all steps share, for
+            instance the references; None if nothing was drawn, or the blocks were not recorded.
+        references: identifies the states that values are compared with; "" if there are none.
     """
 
     ranks: np.ndarray
@@ -59,14 +59,14 @@ def episode_ranks(sizes: np.ndarray, without: np.ndarray | None = None, referenc
 
     Args:
         sizes: float `[episode, thing]`.
-        without: float `[block, episode, thing]`, without each block of draws; None where there are none.
-        references: what tells the states that values are compared with from others.
+        without: float `[block, episode, thing]`, without each block of draws; None if there are none.
+        references: identifies the states that values are compared with.
     """
     return EpisodeRanks(normalized_ranks(sizes), None if without is None else normalized_ranks(without), references)
 
 
 def rank_agreement(first: EpisodeRanks, second: EpisodeRanks, *, paired: bool) -> Jackknife | None:
-    """The mean of Spearman's rank correlation over episodes; None where nothing can be compared.
+    """The mean of Spearman's rank correlation over episodes; None if nothing can be compared.
 
     Args:
         first: of the same things as `second`, at least three.
@@ -85,7 +85,7 @@ def _by_episode(first: EpisodeRanks, second: EpisodeRanks) -> Jackknife | None:
         return None
 
     def correlations(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Of each episode, `[..., episode]`; one that has no order without a block adds what it adds with it."""
+        """The correlation in each episode, `[..., episode]`; the full one if no order is left without a block."""
         product = (left * right).sum(axis=-1)
         complete = (first.ranks * second.ranks).sum(axis=-1)
         defined: np.ndarray = np.where(np.isfinite(product), product, complete)[..., used]
@@ -104,7 +104,7 @@ def _by_episode(first: EpisodeRanks, second: EpisodeRanks) -> Jackknife | None:
 
 
 def _of_all_pairs(first: EpisodeRanks, second: EpisodeRanks) -> Jackknife | None:
-    """The correlation of each episode of one with each of the other has as its mean the product of the mean ranks."""
+    """The mean correlation over all pairs of an episode of each, which is the product of the mean ranks."""
     left, right = (each.ranks[np.isfinite(each.ranks).all(axis=1)] for each in (first, second))
     if not len(left) or not len(right):
         return None
@@ -117,7 +117,7 @@ def _of_all_pairs(first: EpisodeRanks, second: EpisodeRanks) -> Jackknife | None
 
 
 def _without_each(values: np.ndarray) -> np.ndarray:
-    """The mean of `values [episode, ...]` without each episode; of a single one nothing is left."""
+    """The mean of `values [episode, ...]` without each episode; no rows for a single one."""
     count = len(values)
     if count < 2:
         return np.zeros((0, *values.shape[1:]))
@@ -127,10 +127,10 @@ def _without_each(values: np.ndarray) -> np.ndarray:
 
 @cache
 def chance(things: int, share: float = 0.95) -> float:
-    """The quantile of Spearman's correlation between two unrelated orders of so many things.
+    """The quantile of Spearman's correlation between two unrelated orders of this many things.
 
-    Up to 8 things all orders are counted; for more it is by Student's t with `things - 2` degrees of freedom (Kendall
-    and Stuart 1973). At most 1, which it always is for four things or fewer.
+    For up to 8 things all orders are counted; for more it comes from Student's t with `things - 2` degrees of freedom
+    (Kendall and Stuart 1973). It is at most 1, and always 1 for four things or fewer.
 
     >>> [round(chance(things), 2) for things in (4, 5, 8, 20)]
     [1.0, 0.9, 0.64, 0.38]

@@ -1,7 +1,7 @@
-"""Which scalars are explained: targets, the scores they name, and target functions with their gradients.
+"""Targets: which scalars are explained, the scores they name, and target functions with their gradients.
 
-Imports policies and spaces. `target function`: inputs -> target values, what attribution methods are given; read
-`function.py` first, then `_target.py` for how a target is written. A new score is one new file in `scores/`.
+Imports policies and spaces. Attribution methods explain a target function, inputs -> target values; read `function.py`
+first, then `_target.py` for how a target is written. A new score is one new file in `scores/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading targets that users write, with errors that name the targets a policy has."""
+"""Reads targets that users write, with errors that name the targets a policy has."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parse_target(text: str | Target | None, policy: Policy) -> Target:
     An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
 
     Raises:
-        TargetError: no such score or action, where the message lists those the policy has; or more than 100 scores.
+        TargetError: no such score or action; the message lists those the policy has. Or more than 100 scores.
     """
     if text is None:
         return default_target(policy)
@@ -61,7 +61,7 @@ def parse_target(text: str | Target | None, policy: Policy) -> Target:
         )
     twice = [label for label, times in Counter(target_labels(target, policy)).items() if times > 1]
     if twice and target.also is not None:
-        raise TargetError(f"the target {written!r} asks for {', '.join(twice)} more than once; leave one of them out")
+        raise TargetError(f"the target {written!r} names {', '.join(twice)} more than once; leave one of them out")
     return target
 
 
@@ -81,7 +81,7 @@ def fitting_target(method: str, needs: Collection[str], target: str | Target | N
     parsed = parse_target(DECISION if target is None and needs_decision else target, policy)
     if needs_decision and parsed.score != DECISION:
         raise TargetError(
-            f"{method} is about what {policy.source.name} decides, and {str(parsed)!r} is a score of it; leave the "
+            f"{method} explains the decision of {policy.source.name}, not a score such as {str(parsed)!r}; leave the "
             f"target out or give 'decision', or take another method, for instance shapley"
         )
     if parsed.score == DECISION and not needs_decision:
@@ -125,7 +125,7 @@ def _too_long(count: int) -> str:
 
 
 def _named(policy: Policy) -> str:
-    """The names of the actions, shortened where there are many."""
+    """The names of the actions, shortened if there are many."""
     names = ", ".join(map(repr, policy.action_names[:_MOST_NAMED]))
     more = len(policy.action_names) - _MOST_NAMED
     return f"{names} and {more} more" if more > 0 else names
@@ -136,7 +136,7 @@ def _shortened(text: str) -> str:
 
 
 def _reason(text: str, policy: Policy) -> str:
-    """Why this policy lacks a score that others have; "" where there is no reason to give."""
+    """Why this policy lacks a score that others have; "" if there is no reason to give."""
     parts = [re.split(" |:", part.strip())[0] for part in re.split(f"{LESS}|{AND}", text)]
     for name in parts:
         if not find_score(name).is_available(policy) and (missing := find_score(name).missing):
@@ -162,7 +162,7 @@ def _written_bounds(policy: Policy, name: str) -> str:
 
 
 def _suggestion(text: str, policy: Policy) -> str:
-    """A question with the nearest target that the policy has; "." where none is near."""
+    """A question with the nearest target that the policy has; "." if none is near."""
     actions = [*policy.action_names, *keywords(policy)]
     mended, score = "", ""
     for part in re.split(f"({LESS}|{AND})", text.strip()):
@@ -178,7 +178,7 @@ def _suggestion(text: str, policy: Policy) -> str:
 
 
 def _nearest(name: str, names: Collection[str]) -> str:
-    """The name that is spelled most alike; the given name itself where none is close."""
+    """The name with the most similar spelling; the given name itself if none is close."""
     if name in names:
         return name
     return next(iter(nearest_names(name, names, count=1)), name)

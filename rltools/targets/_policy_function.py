@@ -25,8 +25,8 @@ from rltools.targets.scores.decision import DECISION
 class PolicyTargetFunction(TargetFunction):
     """The target values of one chunk of rows, as a function of the rows' encoded observations.
 
-    The rows and their order are those of the context it was made with. Where that has the forward pass of the decision
-    at the rows themselves, values and gradients there need no other one.
+    The rows and their order are those of the context it was made with. If that has the forward pass of the decision at
+    the rows themselves, values and gradients there need no other one.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class PolicyTargetFunction(TargetFunction):
         return self._read({name: self._outputs(name, x) for name in self._heads})
 
     def _read_outputs(self, outputs: dict[str, Tensor]) -> Tensor:
-        """The target values of outputs; what is needed for that is prepared at the first call, weights being enough."""
+        """The target values of outputs; the function that reads them is made at the first call, not before."""
         return self._read(outputs)
 
     @cached_property
@@ -91,7 +91,7 @@ class PolicyTargetFunction(TargetFunction):
     def own_values(self, x: Tensor) -> Tensor:
         """The target values `[batch, target]` of the rows themselves, `x [batch, *feature]`, without a gradient.
 
-        Read from the context's scores, without a forward pass, where the policy's first head has all that is needed.
+        They are read from the context's scores, without a forward pass, if the policy's first head is all they need.
         """
         decision = self._context.forward_pass
         if decision is not None and self._heads == (decision.head,) and decision.is_of(decision.head, x):
@@ -106,7 +106,7 @@ class PolicyTargetFunction(TargetFunction):
 
     @property
     def undefined(self) -> Tensor | None:
-        """Bool `[batch, target]`, the target values that do not exist in a row; None where all exist."""
+        """Bool `[batch, target]`, the target values that do not exist in a row; None if all exist."""
         policy, target = self._policy, self._target
         if not remembered("can be undefined", target, policy, lambda: can_be_undefined(policy, target)):
             return None
@@ -121,11 +121,11 @@ class PolicyTargetFunction(TargetFunction):
             self.most_copies,
             leave_one_out=self.leave_one_out,
             advance=self._advance,
-            autocast=self._autocast,  # this one's: methods run without one
+            autocast=self._autocast,  # not the current one: methods run without autocast
         )
 
     def gradients(self, x: Tensor) -> Tensor:
-        """See `TargetFunction`. Without a graph through the network, where the policy has vector-Jacobian products."""
+        """See `TargetFunction`; without a graph through the network if the policy has vector-Jacobian products."""
         lead = x.shape[: x.ndim - self.feature_ndim]
         decision = self._context.forward_pass
         if decision is not None and self.outputs == 1 and self._heads == (decision.head,) and self._autocast is None:
@@ -152,16 +152,16 @@ class PolicyTargetFunction(TargetFunction):
         return gradients
 
     def _weights(self, device: torch.device) -> Tensor | None:
-        """`[batch or 1, target, k]`, where the target values are weighted sums of one head's outputs; else None."""
+        """`[batch or 1, target, k]` if the target values are weighted sums of one head's outputs; else None."""
         policy, target = self._policy, self._target
         if self._row_weights is _UNKNOWN:
-            # The policy's device is that of x; to find it takes as long as a small net.
+            # x is on the policy's device, and looking that up takes as long as a small net.
             weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
             self._row_weights = None if weights is None else weights.of_rows(self._context.action)
         return self._row_weights
 
     def _passes(self, x: Tensor, lead: int) -> dict[str, tuple[Tensor, VjpFn]] | None:
-        """For each head its outputs at x and their vector-Jacobian product; None where the policy has none."""
+        """The outputs of each head at x, and their vector-Jacobian product; None if the policy has none."""
         if self._autocast is not None:
             return None
         decision = self._context.forward_pass
@@ -193,17 +193,17 @@ class PolicyTargetFunction(TargetFunction):
 
     @property
     def network(self) -> nn.Module | None:
-        """The policy's module; None where it is a function."""
+        """The policy's module; None if it is a function."""
         module = getattr(self._policy, "module", None)
         return module if isinstance(module, nn.Module) else None
 
 
 _UNKNOWN = torch.empty(0)
-"""In the place of weights that are not computed yet."""
+"""Stands for weights that are not computed yet."""
 
 
 def _autocast_dtype() -> torch.dtype | None:
-    """The narrower dtype that the caller wants networks computed in; None for none."""
+    """The narrower dtype in which the caller's autocast computes networks; None without autocast."""
     device = next((kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)), None)
     return None if device is None else torch.get_autocast_dtype(device)
 
@@ -215,7 +215,7 @@ def _autocasting(device: str, dtype: torch.dtype | None) -> AbstractContextManag
 _NO_CONTEXT = nullcontext()
 
 MOST_COPIES = 1 << 13
-"""Rows that go through the network together: of 32,768 each takes a quarter longer in a small network, out of cache."""
+"""Rows that go through the network together: with 32,768, out of cache, a row of a small network takes 25 % longer."""
 
 
 def make_target_function(
@@ -252,7 +252,7 @@ def make_target_function(
 def decision_pass(policy: Policy, x: Tensor, context: Context, *, gradient: bool = True) -> ForwardPass:
     """The deciding head's forward pass at `x [batch, *feature]`, from which gradients there can be taken afterwards.
 
-    In a `Context` it spares the target function of the same rows a second one.
+    Put into a `Context`, it saves the target function of the same rows a second pass.
 
     Args:
         policy: that decides.
@@ -297,7 +297,7 @@ def remembered(name: str, key: Hashable, policy: Policy, compute: Callable[[], T
     Args:
         name: of the result.
         key: which target, and anything else it depends on.
-        policy: whose heads, actions and dtype it depends on, and nothing else of it.
+        policy: the policy; the result may depend on its heads, actions and dtype, and on nothing else of it.
         compute: called the first time; an exception is not kept.
     """
     space = policy.action_space
@@ -312,4 +312,4 @@ def remembered(name: str, key: Hashable, policy: Policy, compute: Callable[[], T
 
 
 _REMEMBERED: dict[Hashable, tuple[Any, Any]] = {}
-"""With the space, so that its id is not another one's later."""
+"""Holds the space too, so that its id is not reused by another one later."""

@@ -1,4 +1,4 @@
-"""From the outputs of a policy's heads to the scalars of a target."""
+"""Reads the scalars of a target from the outputs of a policy's heads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rltools.targets.scores._score import Rows, beside
 from rltools.targets.scores.decision import DECISION
 
 Read = Callable[[dict[str, Tensor]], Tensor]
-"""From the outputs `[batch, ..., k]` of heads, by name, to scalars `[batch, ..., target]`."""
+"""Maps the outputs `[batch, ..., k]` of heads, by name, to scalars `[batch, ..., target]`."""
 
 
 def base_head(target: Target, policy: Policy) -> str:
@@ -33,7 +33,7 @@ def read_scalars(policy: Policy, target: Target, context: Context) -> Read:
 
 
 def terms(target: Target) -> tuple[Target, ...]:
-    """The single scores that a target is made of: each part, and what is subtracted from it."""
+    """The single scores that a target is made of: each part, and the target subtracted from it."""
     return tuple(term for part in target.parts for term in (part, part.minus) if term is not None)
 
 
@@ -48,7 +48,7 @@ def can_be_undefined(policy: Policy, target: Target) -> bool:
 def undefined(policy: Policy, target: Target, context: Context) -> Tensor | None:
     """Bool `[batch, target]`: the scalars that do not exist, because no other action was allowed; None for none.
 
-    There is no runner-up where one action is allowed, and the logarithm of a forbidden action's probability is not
+    There is no runner-up if a single action is allowed, and the logarithm of a forbidden action's probability is not
     finite. Such scalars are NaN, and so are their attributions.
     """
     rows = context.action if context.action is not None else context.mask
@@ -68,9 +68,9 @@ def undefined(policy: Policy, target: Target, context: Context) -> Tensor | None
 
 
 def own_outputs(policy: Policy, target: Target) -> np.ndarray | None:
-    """Bool `[target, k]`: the outputs that each scalar depends on, where each scalar is of one of several choices.
+    """Bool `[target, k]`: the outputs that each scalar depends on, if each scalar belongs to one of several choices.
 
-    None where there are not several choices, or a scalar depends on more than one of them.
+    None if there are not several choices, or a scalar depends on more than one of them.
     """
     if len(policy.branches) < 2:
         return None
@@ -87,7 +87,7 @@ def own_outputs(policy: Policy, target: Target) -> np.ndarray | None:
 
 
 def _choices(term: Target, policy: Policy, choice_of_output: np.ndarray) -> np.ndarray | None:
-    """The choice that each scalar of a single score is of, int64 `[target]`; None where it is of all."""
+    """The choice that each scalar of a single score belongs to, int64 `[target]`; None if it depends on all."""
     if is_of_state(term.score, policy) or term.score == DECISION:
         return None
     if is_several(term, policy):
@@ -99,7 +99,7 @@ def _choices(term: Target, policy: Policy, choice_of_output: np.ndarray) -> np.n
 
 
 def _missing(term: Target, policy: Policy, context: Context) -> Tensor | None:
-    """`undefined` of a single score; None where it always exists."""
+    """`undefined` for a single score; None if it always exists."""
     if not policy.branches or not term.action or is_of_state(term.score, policy) or is_several(term, policy):
         return None
     keyword, branch = branch_of(term.action, policy)
@@ -112,7 +112,7 @@ def _missing(term: Target, policy: Policy, context: Context) -> Tensor | None:
 
 
 def _difference(target: Target, policy: Policy, context: Context) -> Read:
-    """From outputs to the scalars of one part: a plain target, or the difference of two."""
+    """A function from outputs to the scalars of one part: a plain target, or the difference of two."""
     readers = [(base_head(term, policy), _reader(term, policy, context)) for term in terms(target)]
     if len(readers) == 1:
         ((head, only),) = readers
@@ -122,7 +122,7 @@ def _difference(target: Target, policy: Policy, context: Context) -> Read:
 
 
 def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
-    """From the outputs `[batch, ..., k]` of a head to the scalars of a plain target."""
+    """A function from the outputs `[batch, ..., k]` of a head to the scalars of a plain target."""
     score, rows = find_score(target.score), Rows(policy, context)
     if score.alone or score.of_state(policy) or is_several(target, policy):
         return lambda outputs: score.read(outputs, rows)
@@ -140,7 +140,7 @@ def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tenso
 
 
 def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Tensor], Tensor]:
-    """From the scores of all actions `[batch, ..., k]` to those of the target's actions."""
+    """A function from the scores of all actions `[batch, ..., k]` to those of the target's actions."""
     keyword, branch = branch_of(target.action, policy)
     if keyword:
         action = _chosen(policy, context) if keyword == "chosen" else _runner_up(policy, context, branch)[0]
@@ -162,7 +162,7 @@ def _chosen(policy: Policy, context: Context) -> Tensor:
     """int64 `[batch, branch]`, the position of each choice's chosen action among all outputs."""
     if context.action is None:
         raise TargetError(
-            "the target names the chosen action, and no action is known for these observations; give them one with "
+            "the target names the chosen action, and these observations come without actions; give them with "
             f"Context(action=...), or name one of {policy.source.name}'s: {', '.join(policy.action_names)}"
         )
     if len(policy.branches) == 1:
@@ -172,9 +172,9 @@ def _chosen(policy: Policy, context: Context) -> Tensor:
 
 
 def _runner_up(policy: Policy, context: Context, branch: int | None) -> tuple[Tensor, Tensor]:
-    """The best allowed action of each choice other than the chosen one, and where there is no such action.
+    """The best allowed action of each choice other than the chosen one, and whether there is none.
 
-    int64 and bool `[batch, branch]`; where there is none, the position means nothing. `branch` is the choice that the
+    int64 and bool `[batch, branch]`; if there is none, the position means nothing. `branch` is the choice that the
     target names, None for all.
     """
     chosen = _chosen(policy, context)
@@ -185,7 +185,7 @@ def _runner_up(policy: Policy, context: Context, branch: int | None) -> tuple[Te
         )
     if context.scores is None:
         raise TargetError(
-            "runner_up is read from the scores at the observation itself, and none are known here; give them with "
+            "runner_up is read from the scores at the observation itself, and none are given here; give them with "
             "Context(scores=...), or name the action"
         )
     others = context.scores if context.mask is None else context.scores.masked_fill(~context.mask, -torch.inf)

@@ -23,7 +23,7 @@ class Target:
     Attributes:
         score: one of `SCORES`.
         action: "chosen", "runner_up" (the best other than the chosen one), "all", an action's name or its position;
-            "" for the scores of a state ("value", "entropy", "kl") and for "decision". Where several choices are made
+            "" for the scores of a state ("value", "entropy", "kl") and for "decision". If several choices are made
             together, "chosen" and "runner_up" are one scalar for each, and `chosen[1]` is that of the second.
         minus: the target that is subtracted; None for a plain score.
         also: a further target, whose scalars follow in the same pass; None for none.
@@ -61,8 +61,8 @@ def default_target(policy: Policy) -> Target:
 
     A policy with continuous actions and no "action" head has `mean:all`, or the target of its deciding head.
 
-    The offset that all actions share decides nothing, and measured on real agents centered attributions agree better
-    with what an agent loses when a feature is taken away.
+    The offset that all actions share decides nothing, and on real agents centered attributions were measured to agree
+    better with the return that an agent loses when a feature is taken away.
     """
     if is_discrete(policy):
         return Target("centered", "chosen")
@@ -71,7 +71,7 @@ def default_target(policy: Policy) -> Target:
 
 
 def read_target(text: str, policy: Policy) -> Target | None:
-    """The target that a text names for this policy; None where it is no target.
+    """The target that a text names for this policy; None if it is not a target.
 
     An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
     """
@@ -215,7 +215,7 @@ def _with_names(target: Target, policy: Policy) -> Target:
 
 
 def _of_branch(target: Target, branch: int, policy: Policy) -> Target:
-    """The target of every choice, as the target of one of them."""
+    """The target of every choice, restricted to one of them."""
     action = f"{target.action}[{branch}]" if branch_of(target.action, policy)[0] else target.action
     minus = target.minus and _of_branch(target.minus, branch, policy)
     return Target(target.score, action, minus)

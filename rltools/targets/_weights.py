@@ -1,7 +1,7 @@
 """Targets that are weighted sums of a head's outputs, and gradients through vector-Jacobian products.
 
-Where a network has few layers, the small operations that center its outputs and pick one of them would cost as much as
-it does: the gradients of a weighted sum are the head's own, weighted.
+In a network of few layers, the small operations that center its outputs and pick one of them would cost as much as the
+network: the gradients of a weighted sum are the head's own, weighted.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class Weights:
 
     Attributes:
         fixed: `[target, k]`, the weights whatever action is chosen.
-        chosen: `[target]`, what the weight of the chosen action's output is larger by; None where no scalar depends on
-            it. So there is one number for each action, and not a table for each action that may be chosen.
+        chosen: `[target]`, added to the weight of the chosen action's output; None if no scalar depends on it. So there
+            is one number for each target, and not a table for each action that may be chosen.
     """
 
     fixed: Tensor
     chosen: Tensor | None
 
     def of_rows(self, action: Tensor | None) -> Tensor | None:
-        """`[batch or 1, target, k]` where `action [batch]` was chosen; None where it matters and is not given."""
+        """`[batch or 1, target, k]` for the chosen `action [batch]`; None if it matters and is not given."""
         if self.chosen is None:
             return self.fixed[None]
         if action is None:
@@ -64,7 +64,7 @@ class Weights:
 def linear_weights(policy: Policy, target: Target) -> Weights | None:
     """The weights of a target's scalars in the outputs of one head.
 
-    None where they are no such sums, are of several heads, or depend on more than the chosen action.
+    None if they are not such sums, involve several heads, or depend on more than the chosen action.
     """
     parts = terms(target)
     heads = {base_head(term, policy) for term in parts}
@@ -86,7 +86,7 @@ def linear_weights(policy: Policy, target: Target) -> Weights | None:
 
 
 def _weights(term: Target, policy: Policy, outputs: int) -> tuple[Tensor, float]:
-    """The weights of one score, `[target, k]`, and what the chosen action's output has beside them."""
+    """The weights of one score, `[target, k]`, and the number added to the chosen action's weight."""
     keyword, _ = branch_of(term.action, policy) if policy.branches else ("", None)
     if is_of_state(term.score, policy):
         weights = torch.ones(1, outputs, dtype=policy.dtype, device=policy.device)
@@ -102,7 +102,7 @@ def _weights(term: Target, policy: Policy, outputs: int) -> tuple[Tensor, float]
 
 
 MOST_ENTRIES = 1 << 22
-"""The most elements of gradients that one vector-Jacobian product gives; of more, some targets at a time."""
+"""The most elements of gradients from one vector-Jacobian product; with more, targets are split over several."""
 
 
 def gradients_by_vjp(
@@ -117,8 +117,8 @@ def gradients_by_vjp(
 
     Args:
         passes: for each head its outputs `[prod(lead), k]`, and the function from gradients of these to those of x.
-        read: from outputs `[*lead, k]` to scalars; unused where there are weights.
-        weights: `[batch, target, k]`, where the scalars are weighted sums of one head's outputs; None otherwise.
+        read: from outputs `[*lead, k]` to scalars; unused if there are weights.
+        weights: `[batch, target, k]` if the scalars are weighted sums of one head's outputs; None otherwise.
         lead: the axes before the features, the batch first.
         features: the number of features of a row.
         own: bool `[target, k]`, the only outputs that each scalar depends on, as `own_outputs` gives them, or None.
@@ -143,7 +143,7 @@ def gradients_by_vjp(
 
 
 def _derivative_of_own(scalars: Tensor, outputs: Tensor, own: np.ndarray) -> Tensor:
-    """`derivative`, where most scalars share no output: all that share none are differentiated as one sum."""
+    """`derivative` for scalars most of which share no output: those that share none are differentiated as one sum."""
     owners, groups = np.zeros(own.shape[1], np.int64), np.zeros(len(own), np.int64)
     for target, positions in enumerate(own):
         groups[target] = owners[positions].max()

@@ -1,4 +1,4 @@
-"""Means over what is drawn for all rows together (references, orders, noise), and the same means without each block.
+"""Means over draws that all rows share (references, orders, noise), and the same means without each block of draws.
 
 The means without each block of draws, as in a jackknife, show how far another draw would move the values.
 """
@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 BLOCKS = 8
-"""Eight leave seven degrees of freedom: intervals are a sixth wider than with unlimited blocks, which cost memory."""
+"""Blocks of draws. Eight leave seven degrees of freedom: intervals are a sixth wider than with unlimited blocks, which
+cost memory."""
 
 
 def blocks_of_draws(count: int) -> list[slice]:
     """Divide draws into at most 8 blocks of neighbors, as nearly equal as they can be; none for fewer than two draws.
 
-    Neighbors, because references are kept in the order in which they were visited: those of one episode are alike.
+    Blocks are neighbors because references are in the order in which they were visited: those of one episode are alike.
 
     >>> blocks_of_draws(3)
     [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
@@ -31,7 +32,7 @@ def blocks_of_draws(count: int) -> list[slice]:
 
 
 class DrawSums:
-    """Sums of what each draw gives, block by block, in bounded memory.
+    """Sums of the values of each draw, block by block, in bounded memory.
 
     Args:
         count: how many draws there will be.
@@ -56,7 +57,7 @@ class DrawSums:
         return _sum(self._filled()) / self._count
 
     def without(self) -> Tensor | None:
-        """The mean without each block, `[block, ...]`; None for fewer than two draws, or where it is not wanted."""
+        """The mean without each block, `[block, ...]`; None for fewer than two draws, or if it is not wanted."""
         if len(self._slices) < 2 or not self._leave_one_out:
             return None
         sums = self._filled()
@@ -105,7 +106,7 @@ def mean_over_draws(
 
 
 def _sum(parts: list[Tensor]) -> Tensor:
-    """Added up in order: a reduction adds up in an order that depends on how many rows there are."""
+    """The sum, added up in order: the order of a reduction depends on how many rows there are."""
     total = parts[0].clone()
     for part in parts[1:]:
         total += part

@@ -1,4 +1,4 @@
-"""What an attribution method explains: a function of inputs, its gradients, and its values at copies of the rows."""
+"""The function that an attribution method explains, with its gradients and its values at copies of the rows."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 Copies = Callable[[slice], Tensor]
-"""From positions of copies to these copies of every row, `[batch or 1, copy, *feature]`."""
+"""Maps positions of copies to these copies of every row, `[batch or 1, copy, *feature]`."""
 IN_CACHE = 1 << 12
-"""Copies that stay in a processor's caches: values of as many together are a fifth faster than of 8 times as many."""
+"""Copies that stay in a processor's caches: values of this many together are a fifth faster than of 8 times as many."""
 
 
 class TargetFunction(ABC):
     """The explained scalars of some rows, the target values, as a function of the rows' inputs.
 
-    A method calls it, asks for its gradients, or evaluates it at many copies of every row. Copies go through the
-    network in micro-batches that fit into memory, whatever their number is.
+    A method calls it, takes its gradients, or evaluates it at many copies of every row. Any number of copies goes
+    through the network in micro-batches that fit into memory.
 
     Attributes:
         feature_ndim: how many axes a row's features have.
         dims: their names; "y" and "x" are those of an image.
-        outputs: how many scalars there are, the targets.
-        categorical: whether the scalars are positions of actions, which are equal or not, with nothing between.
+        outputs: how many targets, scalars, there are.
+        categorical: whether the scalars are positions of actions, which are equal or not, without a distance.
         most_copies: how many rows, copies included, go through the network together.
         leave_one_out: whether `rltools.attributions.Result.without` is wanted; only recordings keep it.
 
@@ -65,7 +65,7 @@ class TargetFunction(ABC):
 
     @property
     def network(self) -> nn.Module | None:
-        """The module that methods hook which look inside; None where the policy is a function."""
+        """The module for methods that hook layers; None if the policy is a function."""
         return None
 
     def gradients(self, x: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class TargetFunction(ABC):
         raise ArgumentError("this function does not choose one of several actions; take another method")
 
     def copies_together(self, rows: int) -> int:
-        """How many copies of each of so many rows go through the network together; at least one."""
+        """How many copies of each of `rows` rows go through the network together; at least one."""
         return max(1, self.most_copies // max(1, rows))
 
     def over(self, x: Tensor, count: int, copies: Copies) -> Tensor:
@@ -113,7 +113,7 @@ class TargetFunction(ABC):
         Yields:
             The positions of some copies, and the gradients there, `[target, batch, copy, *feature]`.
         """
-        # Each target has gradients of its own, as large as a copy.
+        # The gradients of each target are as large as the copies.
         for part in _parts(count, self.copies_together(len(x) * self.outputs)):
             yield part, self.gradients(self._expanded(copies(part), len(x)))
 
@@ -123,7 +123,7 @@ class TargetFunction(ABC):
         """The mean of a function over draws, such as references, and its mean without each block of draws.
 
         Returns:
-            `[...]` and `[block, ...]`; None for the latter where it is not wanted, or there are fewer than two draws.
+            `[...]` and `[block, ...]`; None for the latter if it is not wanted, or there are fewer than two draws.
         """
         return mean_over_draws(function, draws, leave_one_out=self.leave_one_out)
 
@@ -161,7 +161,7 @@ def derivative(outputs: Tensor, x: Tensor) -> Tensor:
 
 
 def differentiated(scalar: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool = False) -> Sequence[Tensor | None]:
-    """The gradients of a scalar with respect to leaves, None where it does not depend on one.
+    """The gradients of a scalar with respect to leaves, None if it does not depend on one.
 
     Raises:
         GradientError: torch refuses, for instance because something was changed in place that a derivative needs.

@@ -135,7 +135,7 @@ def test_an_environment_that_is_no_id(run, harmless, args):
 def test_a_wrapper_that_is_not_imported_on_a_files_word(run, harmless, wrapper):
     report = harmless(run(config=f"env_wrapper: {wrapper}\n"))
     assert report["error"] is None
-    assert "not done on a file's word" in report["notes"][0]
+    assert "not done just because a file names it" in report["notes"][0]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_wrapper_that_is_not_imported_on_a_files_word(run, harmless, wrapper):
 def test_what_else_changes_the_environment_is_said(run, harmless, fragment):
     report = harmless(run(config=fragment))
     assert report["error"] is None
-    assert "not done on a file's word" in report["notes"][0]
+    assert "not done just because a file names it" in report["notes"][0]
 
 
 def test_a_normalization_that_would_be_evaluated(run, harmless, sentinel):

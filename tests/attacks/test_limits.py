@@ -1,4 +1,4 @@
-"""Work without end on a file's word: it is refused with the limit, in no time and in little room."""
+"""A file that asks for endless work is refused with the limit, in no time and in little memory."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def test_files_that_never_end_or_are_none(little: Callable[..., str], agent: Pat
     ("text", "fault"),
     [
         (f"episodes: {10**40}", "episodes: must be at most 1,000,000, not 1000000000000000000000000000000000000000"),
-        (f"episodes: {'9' * 5000}", "a number of 5,000 digits, where 100 are the most"),
-        (f"episodes: 0x{'f' * 5000}", "a number of 5,002 digits, where 100 are the most"),
+        (f"episodes: {'9' * 5000}", "a number of 5,000 digits, above the limit of 100"),
+        (f"episodes: 0x{'f' * 5000}", "a number of 5,002 digits, above the limit of 100"),
         ("episodes: 1e40", "episodes: must be a whole number, not 1e+40"),
         (f"references: {10**9}", "references: must be at most 100,000, not 1000000000"),
         (f"max_steps: {10**20}", "max_steps: must be at most 1,000,000,000, not"),
@@ -116,11 +116,11 @@ def test_files_that_never_end_or_are_none(little: Callable[..., str], agent: Pat
         (f"targets: [{', '.join(['value'] * 1000)}]", "targets: must have at most 200 elements, and has 1,000"),
         (
             f"environment: {{id: MiniGrid-Empty-5x5-v0, kwargs: {{size: {10**9}}}}}",
-            "size is 1,000,000,000, where 2,048",
+            "size is 1,000,000,000, above the limit of 2,048",
         ),
         (
             f"environment: {{id: X-v0, kwargs: {{a: {{n_things: [1, {10**9}]}}}}}}",
-            "n_things is 1,000,000,000, where 100,000",
+            "n_things is 1,000,000,000, above the limit of 100,000",
         ),
         ("a: &a [x]\nb: [*a, *a]", "the anchor &a is not allowed"),
         ("a: " + "[" * 50_000, "more than 20 levels"),
@@ -184,12 +184,12 @@ def test_changes_of_an_experiment(little: Callable[..., str], tmp_path: Path) ->
         (
             "id: CartPole-v1",
             f"id: CartPole-v1, kwargs: {{frame_skip: {10**9}}}",
-            "frame_skip is 1,000,000,000, where 10,000",
+            "frame_skip is 1,000,000,000, above the limit of 10,000",
         ),
         (
             "id: CartPole-v1",
             f"id: CartPole-v1, wrappers: [{{name: FrameStackObservation, kwargs: {{stack_size: {10**9}}}}}]",
-            "stack_size is 1,000,000,000, where 100 is the most",
+            "stack_size is 1,000,000,000, above the limit of 100",
         ),
         (
             "id: CartPole-v1",
@@ -199,12 +199,12 @@ def test_changes_of_an_experiment(little: Callable[..., str], tmp_path: Path) ->
         (
             "id: CartPole-v1",
             f"id: CartPole-v1, wrappers: [{', '.join([STACK] * 9)}]",
-            "wrappers stack 387,420,489,000,000,000 observations, where 100 are the most",
+            "wrappers stack 387,420,489,000,000,000 observations, above the limit of 100",
         ),
         (
             "id: CartPole-v1",
             "id: CartPole-v1, wrappers: [{name: ResizeObservation, kwargs: {shape: [100000, 100000]}}]",
-            "shape is 100,000, where 2,048 is the most",
+            "shape is 100,000, above the limit of 2,048",
         ),
     ],
 )
@@ -312,14 +312,14 @@ def test_thousands_of_wrappers() -> None:
             do()
     spec = environment_spec("CartPole-v1")
     assert spec is not None
-    with pytest.raises(SimulationError, match="3,000 wrappers, where 50 are the most"):
+    with pytest.raises(SimulationError, match="3,000 wrappers, above the limit of 50"):
         wrapped_spec(spec, [("ClipReward", {})] * 3000)
     wrapper = {"name": "ClipReward", "entry_point": "gymnasium.wrappers.transform_reward:ClipReward", "kwargs": {}}
     spec_entry = {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 5, "additional_wrappers": [wrapper] * 3000}
-    with pytest.raises(SimulationError, match="wrappers, where 50 are the most"):
+    with pytest.raises(SimulationError, match="wrappers, above the limit of 50"):
         spec_from_json(json.dumps(spec_entry))
     spec_entry |= {"kwargs": {"sutton_barto_reward": True, "size": 10**9}, "additional_wrappers": []}
-    with pytest.raises(SimulationError, match="size is 1,000,000,000, where 2,048 is the most"):
+    with pytest.raises(SimulationError, match="size is 1,000,000,000, above the limit of 2,048"):
         spec_from_json(json.dumps(spec_entry))
 
 
@@ -333,7 +333,7 @@ def test_arguments_of_real_environments_are_moderate() -> None:
     ):
         assert oversized(arguments) == ""
     assert oversized({"a": list(range(20_000))}) == "there are more than 10,000 arguments"
-    assert oversized({"a": "x" * 20_000}) == "a is a text of 20,000 characters, where 10,000 are the most"
+    assert oversized({"a": "x" * 20_000}) == "a is a text of 20,000 characters, above the limit of 10,000"
 
 
 def test_numbers_are_said_as_far_as_one_reads_them() -> None:

@@ -302,7 +302,7 @@ def test_a_card_with_another_number_of_entries_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     around = inspect_env("CartPole-v1")
     assert around.features.names[0] == "obs[0]"
-    assert around.notes == ("the environment's card names 2 entries and there are 4: not used",)
+    assert around.notes == ("the environment's card names 2 elements and there are 4: not used",)
 
 
 @pytest.mark.parametrize("listed", ["id: MyCartPole-v1", "id: CartPole-v10\nalso: CartPole-v1"])

@@ -223,7 +223,7 @@ def test_a_module_that_is_imported_registers_no_more_for_a_files_word(project):
 )
 def test_wrappers_named_by_a_file_are_gymnasiums_own(entry_point, project):
     wrappers = [{"name": "ClipReward", "entry_point": entry_point, "kwargs": {"min_reward": 0}}]
-    with pytest.raises(SimulationError, match="not imported on a file's word"):
+    with pytest.raises(SimulationError, match="not imported just because a file names it"):
         spec_from_json(written(additional_wrappers=wrappers))
     assert not (project / "trace").exists()
 
@@ -271,7 +271,7 @@ def test_recordings_may_name_the_module_that_once_defined_a_wrapper(module):
 @pytest.mark.parametrize("entry_point", ["rltools.wrappers._select:Another", "rltools.wrapper:SelectFeatures", "os:_"])
 def test_other_entry_points_are_no_wrappers_of_rltools(entry_point):
     text = written(additional_wrappers=[{"name": "x", "entry_point": entry_point, "kwargs": {}}])
-    with pytest.raises(SimulationError, match="not imported on a file's word"):
+    with pytest.raises(SimulationError, match="not imported just because a file names it"):
         spec_from_json(text)
     assert canonical_spec_json(text) == text
 
@@ -317,7 +317,7 @@ def test_a_second_environment_that_comes_out_different_is_refused(monkeypatch):
     changed = dataclasses.replace(library, entry_points=entry_points)
     monkeypatch.setitem(wrapper_libraries(), __name__.partition(".")[0], changed)
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or types.SimpleNamespace(Unsaid=Unsaid))
-    with pytest.raises(SimulationError, match="does not record what it was made with"):
+    with pytest.raises(SimulationError, match="does not record its arguments"):
         make_environment(Unsaid(gymnasium.make("CartPole-v1"), 3))
     assert make_environment(Unsaid(gymnasium.make("CartPole-v1"))).observation_space.shape == (2,)
 

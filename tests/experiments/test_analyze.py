@@ -242,7 +242,7 @@ def test_the_decision_may_head_the_findings_itself(make_env, make_policy, tmp_pa
         make_policy(env), env, episodes=2, method="decision_change", frames=False, directory=tmp_path / "run"
     )
     assert (created.summary.method, created.summary.target, created.decisions) == ("decision_change", "decision", None)
-    with pytest.raises(ArgumentError, match="is about what"):
+    with pytest.raises(ArgumentError, match="explains the decision of"):
         analyze(make_policy(env), env, method="decision_change", target="entropy", directory=tmp_path / "none")
 
 

@@ -63,7 +63,7 @@ def test_the_run_folder_goes_while_it_is_recorded(
     message = str(caught.value)
     assert f"{folder} was removed, renamed or replaced while it was being written to" in message
     if lose is not remove:
-        assert f"it is now {tmp_path / 'elsewhere'}, with everything that was finished before" in message
+        assert f"it is now {tmp_path / 'elsewhere'}, with all files finished before" in message
         assert len(list(rltools.open_recording(tmp_path / "elsewhere"))) == after
     assert not list(tmp_path.rglob(".unfinished*"))
     assert not list(folder.rglob("*.parquet")), "nothing is written into a folder that has taken its place"

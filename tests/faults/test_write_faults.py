@@ -114,7 +114,7 @@ except rltools.errors.RecordingError as error:
     message, problems = process.communicate(timeout=120)
     assert process.returncode == 0, problems
     assert "cannot write to" in message
-    assert "what was finished before is intact" in message
+    assert "files finished before are intact" in message
     assert "Exception ignored" not in problems
     assert_intact(tmp_path, [0, 1, 2])
 

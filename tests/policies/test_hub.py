@@ -156,7 +156,7 @@ def test_what_was_never_fetched(cache):
     ],
 )
 def test_what_is_no_name_of_a_model(cache, source):
-    with pytest.raises(ArgumentError, match="is no model of a hub"):
+    with pytest.raises(ArgumentError, match="is not a model on a hub"):
         load_policy(source)
 
 

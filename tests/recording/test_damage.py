@@ -45,7 +45,7 @@ def test_iterating_names_and_skips_it(damage: Callable[[Path], Any], stored: Any
     damage(stored.episode_path(1))
     with pytest.warns(DamagedFileWarning, match=r"000001\.parquet is damaged"):
         assert [episode.outcome.number for episode in stored] == [0, 2]
-    with pytest.raises(CorruptError, match=r"000001\.parquet is damaged .* once it is deleted"):
+    with pytest.raises(CorruptError, match=r"000001\.parquet is damaged .* Delete this one and record again"):
         stored.episode(1)
     with pytest.warns(DamagedFileWarning, match=r"000001\.parquet"):
         labeled = stored.to_xarray()

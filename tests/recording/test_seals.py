@@ -226,7 +226,7 @@ def test_draws_that_are_deleted_are_made_anew(stored: rltools.Recording, make_po
 
 def test_attributions_of_another_method(stored: rltools.Recording) -> None:
     path = copy_over(stored, f"attributions/{SHAPLEY}-*/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet")
-    with pytest.warns(DamagedFileWarning, match="it belongs to another attribution.json"):
+    with pytest.warns(DamagedFileWarning, match="it does not belong to the attribution.json"):
         stored.attribution("gradient")
     assert list(stored.damaged()) == [path]
 
@@ -235,7 +235,7 @@ def test_the_question_of_another_attribution(stored: rltools.Recording) -> None:
     copy_over(stored, f"attributions/{SHAPLEY}-*/attribution.json", f"attributions/{GRADIENT}-*/attribution.json")
     assert len(stored.damaged()) == 3
     key = next(key for key in stored.specs if key.startswith("gradient"))
-    with pytest.warns(DamagedFileWarning, match="it belongs to another attribution.json"):
+    with pytest.warns(DamagedFileWarning, match="it does not belong to the attribution.json"):
         assert np.isnan(stored.attribution_of(key).values).all()
 
 
@@ -258,7 +258,7 @@ def test_other_references(stored: rltools.Recording, make_policy: Make, make_env
     rltools.explain(stored, make_policy(env), method="shapley", references=2, seed=5)
     first, second = stored.directory.glob(f"attributions/{SHAPLEY}-*/reference.parquet")
     shutil.copy(second, first)
-    with pytest.warns(DamagedFileWarning, match="it was computed with other references"):
+    with pytest.warns(DamagedFileWarning, match="it was not computed with the references"):
         stored.attribution_of(first.parent.name)
     first.unlink()
     with pytest.warns(DamagedFileWarning, match=r"reference\.parquet is missing"):
@@ -274,11 +274,11 @@ def test_files_of_another_recording(
     rltools.explain(other, policy)
     for pattern in ("episodes/000001.parquet", "frames/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet"):
         shutil.copy(file_of(other, pattern), file_of(stored, pattern))
-        assert "it belongs to another recording" in stored.damaged()[file_of(stored, pattern)]
-    with pytest.raises(CorruptError, match="it belongs to another recording"):
+        assert "it does not belong to the recording.json" in stored.damaged()[file_of(stored, pattern)]
+    with pytest.raises(CorruptError, match="it does not belong to the recording"):
         stored.episode(1)
     shutil.copy(other.directory / "recording.json", stored.directory)
-    with pytest.raises(CorruptError, match="it belongs to another recording"):
+    with pytest.raises(CorruptError, match="it does not belong to the recording"):
         rltools.open_recording(stored.directory).episode(0)
 
 
@@ -296,9 +296,9 @@ def test_an_episode_that_was_made_anew_has_other_attributions(stored: rltools.Re
     columns |= {"terminated": episode.terminated, "truncated": episode.truncated}
     file.write({"observation": pick(episode.observations, leaf) + 1, **columns})
     file.finish(episode_metadata(episode.outcome, {"observation": episode.final_observation}))
-    with pytest.warns(DamagedFileWarning, match="it was made from other rows"):
+    with pytest.warns(DamagedFileWarning, match="it was not made from the rows"):
         stored.attribution("gradient")
-    with pytest.raises(CorruptError, match="it was made from other rows"):
+    with pytest.raises(CorruptError, match="it was not made from the rows"):
         stored.frames(1)
 
 

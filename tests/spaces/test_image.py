@@ -53,7 +53,7 @@ def test_gray_uses_the_whole_range_where_it_is_not_bytes():
     [
         (("type", "color", "state"), 3, 4, "type as red, color as green, state as blue"),
         ((), 3, 4, ""),
-        (("a", "b"), 2, 3, "how bright is which of the 2 channels is largest"),
+        (("a", "b"), 2, 3, "brightness shows which of the 2 channels is largest"),
         ((), 5, 3, "the last of 5 channels is seen, the colors are the sum over all"),
         (("gray",), 1, 3, ""),
     ],

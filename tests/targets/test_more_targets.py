@@ -176,7 +176,9 @@ class TestFitting:
 
     def test_what_does_not_fit_says_what_does(self):
         policy = policy_of(Discrete(2))
-        with pytest.raises(TargetError, match=r"decision_change is about what .* decides, and 'entropy' is a score"):
+        with pytest.raises(
+            TargetError, match=r"decision_change explains the decision of .*, not a score such as 'entropy'"
+        ):
             fitting_target("decision_change", {"decision"}, "entropy", policy)
         with pytest.raises(TargetError, match=r"gradient cannot explain it; take decision_change, or .*'centered:ch"):
             fitting_target("gradient", {"gradient"}, "decision", policy)
@@ -240,10 +242,11 @@ class TestDivergence:
         ):
             request("kl", policy_of(Discrete(2)), draw(1, FEATURES))
         with pytest.raises(
-            TargetError, match=r"no target 'kl': kl compares with the recorded logits, and what it is recorded with is"
+            TargetError,
+            match=r"no target 'kl': kl compares with the recorded logits, and this policy is recorded with its",
         ):
             parse_target("kl", policy_of(SPACES[4], ("mean", "action")))
-        with pytest.raises(TargetError, match=r"'kl': kl compares with the recorded logits, and .* with is q_value"):
+        with pytest.raises(TargetError, match=r"'kl': kl compares with the recorded logits, and .* with its q_value"):
             parse_target("kl", policy_of(Discrete(2), ("q_value", "logit")))
 
 
@@ -334,7 +337,7 @@ class TestSeveral:
         assert [str(part) for part in target.parts] == list(texts)
 
     def test_a_name_and_its_position_are_the_same_scalar(self):
-        with pytest.raises(TargetError, match="asks for logit:left more than once"):
+        with pytest.raises(TargetError, match="names logit:left more than once"):
             parse_target("logit:0 & value & logit:left", self.policy)
 
     def test_names_with_an_ampersand(self):

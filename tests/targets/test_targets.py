@@ -341,7 +341,7 @@ class TestValues:
 class TestUnknown:
     def test_no_action_is_known(self):
         x, _ = rows(three)
-        with pytest.raises(TargetError, match=r"no action is known .* Context\(action=\.\.\.\), .*: left, idle, right"):
+        with pytest.raises(TargetError, match=r"without actions; .* Context\(action=\.\.\.\), .*: left, idle, right"):
             values_of("logit:chosen", three, x, Context())
 
     def test_no_scores_are_known(self):

@@ -1,1 +1,1 @@
-"""What attribution methods share; private to them. `method.py` first: what a method is and declares."""
+"""Code that attribution methods share, private to them. Start with `method.py`: what a method is and declares."""

@@ -1,4 +1,4 @@
-"""Coalitions of players: which features keep a row's values, and which take those of a reference."""
+"""Coalitions of players: features in a coalition keep the row's values, and the others take those of a reference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rltools.targets.function import TargetFunction
 
 Groups = tuple[tuple[int, ...], ...]
 Coalitions = Callable[[Tensor], Tensor]
-"""From numbers int64 `[coalition]` of coalitions to their members, bool `[coalition, player]`."""
+"""Maps numbers of coalitions, int64 `[coalition]`, to their members, bool `[coalition, player]`."""
 
 
 def owners(x: Tensor, groups: Groups | None) -> Tensor:
@@ -39,7 +39,7 @@ def owners(x: Tensor, groups: Groups | None) -> Tensor:
 
 
 def spread_evenly(values: Tensor, owner: Tensor, shape: torch.Size) -> Tensor:
-    """The value of each player, `[batch, target, player]`, evenly over its elements: `[batch, target, *shape]`."""
+    """Spread each player's value, `[batch, target, player]`, evenly over its elements: `[batch, target, *shape]`."""
     elements = torch.bincount(owner).to(values.dtype)
     return (values / elements)[..., owner].reshape(*values.shape[:2], *shape)
 
@@ -80,7 +80,7 @@ def rounding_of(values: Tensor) -> Tensor:
 
 
 def count_compared(references: int, settings: Mapping[str, Any]) -> int:
-    """How many of so many references each row is compared with."""
+    """How many of `references` references each row is compared with."""
     return min(settings["nearest"] or references, references)
 
 
@@ -92,11 +92,11 @@ def nearest_references(f: TargetFunction, x: Tensor, references: Tensor, nearest
         x: the rows.
         references: `[reference, *feature]`.
         nearest: how many of them, the nearest first and the earlier of two that are equally near; distances are
-            Euclidean, in standard deviations of each feature over the references, and features that do not vary there
-            count nothing. 0 for all of them.
+            Euclidean, in standard deviations of each feature over the references, and ignore features that do not vary
+            there. 0 for all of them.
 
     Returns:
-        Each `[*feature]` where all rows have the same, else `[batch, *feature]`.
+        Each `[*feature]` if all rows have the same, else `[batch, *feature]`.
 
     Raises:
         ArgumentError: nearest is negative.

@@ -1,4 +1,4 @@
-"""What values leave of the target value's difference from the references, and whether it is within the tolerance."""
+"""The residual: the part of a target value's difference from the references that values leave, and its tolerance."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_complete(residual: Tensor, outputs: Tensor, baselines: Tensor, tolerance:
         outputs: the target values of the rows, `[batch, target]`.
         baselines: the target values of the references, `[batch, reference, target]`.
         tolerance: the largest residual, as a share of the target value's standard deviation over the references (of its
-            difference, where there is one reference).
+            difference, if there is one reference).
     """
     # Below the dtype's own rounding there is nothing left to gain.
     rounding = 100 * torch.finfo(outputs.dtype).eps * (outputs.abs() + baselines.abs().amax(1))

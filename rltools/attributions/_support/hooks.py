@@ -1,7 +1,7 @@
-"""Check that hooks on a network's modules see everything they need: hooks see modules, and no functions.
+"""Checks that hooks on a network's modules see everything they need: they see calls of modules, not of functions.
 
-A method that gives a ReLU another derivative by a hook is silently wrong where the network computes its ReLU by a
-function, and where a module is called twice, because the second call overwrites what the hook kept of the first.
+A method that gives a ReLU another derivative by a hook is silently wrong if the network computes its ReLU by a
+function, or if it calls a module twice, because the second call overwrites what the hook stored in the first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def network_of(name: str, f: TargetFunction) -> nn.Module:
 
 
 def check_hooks(name: str, f: TargetFunction, x: Tensor, kinds: Kinds, bends: Bends) -> None:
-    """Follow the graph of the first row's target values, and check that modules of `kinds` do all that needs a rule.
+    """Follow the graph of the first row's target values, and check that modules of `kinds` do everything nonlinear.
 
     Args:
         name: of the method, for messages.
@@ -58,7 +58,7 @@ def check_hooks(name: str, f: TargetFunction, x: Tensor, kinds: Kinds, bends: Be
     if twice := sorted({module for module in modules if modules.count(module) > 1}):
         raise ArgumentError(
             f"{name} would be wrong here: the module {twice[0]!r} is called {modules.count(twice[0])} times for one "
-            f"score, and a hook keeps what it saw last; give the network a module of its own for each call, or take "
+            f"score, and a hook remembers only the last; give the network a module of its own for each call, or take "
             f"integrated_gradients or shapley, which need no hooks"
         )
     readers = readers_of(get_gradient_edge(values).node)
@@ -77,7 +77,7 @@ def check_hooks(name: str, f: TargetFunction, x: Tensor, kinds: Kinds, bends: Be
 
 
 def _check_copies(name: str, network: nn.Module, f: TargetFunction, x: Tensor, kinds: Kinds) -> None:
-    """Refuse a network that depends on its modules' writing into their inputs, which they do not with copies."""
+    """Refuse a network that depends on its modules writing into their inputs: with copies of inputs they do not."""
     with torch.no_grad():
         plain = f(x)
         with own_inputs(network, kinds):
@@ -91,10 +91,10 @@ def _check_copies(name: str, network: nn.Module, f: TargetFunction, x: Tensor, k
 
 @contextmanager
 def own_inputs(network: nn.Module, kinds: Kinds) -> Iterator[None]:
-    """Give each module of these kinds a copy of its input, and remove afterwards what hooks left in the module.
+    """Give each module of these kinds a copy of its input, and remove anything that hooks left in the module.
 
-    Captum hooks the input's tensor: where that is read elsewhere too, by a skip connection, the hook would replace the
-    gradient of all readers together.
+    Captum hooks the input's tensor: if a skip connection reads it too, the hook would replace the gradient of all
+    readers together.
     """
     hooked = [module for module in network.modules() if type(module) in kinds]
     before = {module: set(vars(module)) for module in hooked}
@@ -116,7 +116,7 @@ Call = tuple[str, Node | None, Node | None]
 
 @contextmanager
 def _recorded_calls(network: nn.Module, kinds: Kinds) -> Iterator[list[Call]]:
-    """Record the calls of modules of these kinds: the name, and where the graph enters and leaves the module."""
+    """Record the calls of modules of these kinds: the name, and the points where the graph enters and leaves it."""
     calls: list[Call] = []
     entered: dict[str, Node | None] = {}
 
@@ -168,7 +168,7 @@ def is_not_linear(node: Node, dependent: Collection[Node]) -> bool:
     """Whether an operation is not a linear function of x.
 
     A bound on both sides counts as linear before the first layer: observations are clipped, mostly without effect, and
-    where there is an effect the residual shows it.
+    the residual shows any effect.
     """
     name = operation(node)
     if name in _PRODUCTS:
@@ -218,7 +218,7 @@ def after(readers: Mapping[Node, list[Node]], start: Node) -> set[Node]:
 
 
 def between(start: Node | None, end: Node | None) -> set[Node]:
-    """The operations from `end` back to `start`, without the latter."""
+    """The operations from `end` back to `start`, without `start`."""
     nodes: set[Node] = set()
     pending = [end]
     while pending:

@@ -19,7 +19,7 @@ def image_axes(dims: Sequence[str]) -> tuple[int, int]:
     """The positions of the axes "y" and "x" among the axes of a row.
 
     Raises:
-        ArgumentError: the row is no image.
+        ArgumentError: the row is not an image.
     """
     if not is_image(dims):
         raise ArgumentError(
@@ -33,7 +33,7 @@ def image_size(shape: Sequence[int], dims: Sequence[str]) -> tuple[int, int]:
     """How many pixels rows of this shape have along y and x.
 
     Raises:
-        ArgumentError: they are no images.
+        ArgumentError: they are not images.
     """
     y_axis, x_axis = image_axes(dims)
     return shape[y_axis], shape[x_axis]
@@ -43,7 +43,7 @@ def grid_size(shape: Sequence[int], dims: Sequence[str], stride: int) -> tuple[i
     """How many places a grid over images of this shape has along y and x, `stride` pixels apart.
 
     Raises:
-        ArgumentError: they are no images.
+        ArgumentError: they are not images.
     """
     height, width = image_size(shape, dims)
     return -(-height // stride), -(-width // stride)
@@ -53,7 +53,7 @@ def blurred(x: Tensor, dims: Sequence[str], std: float) -> Tensor:
     """Blur every channel and frame of images `x [batch, *feature]` by a Gaussian, mirrored at their edges.
 
     Raises:
-        ArgumentError: they are no images, or the Gaussian's standard deviation, in pixels, is not above 0.
+        ArgumentError: they are not images, or the Gaussian's standard deviation, in pixels, is not above 0.
     """
     if not std > 0:
         raise ArgumentError(f"blur is {std}; it is a standard deviation in pixels and must be above 0")
@@ -86,7 +86,7 @@ def resized(maps: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
 
 
 def beside_features(maps: Tensor, dims: Sequence[str]) -> Tensor:
-    """Maps `[..., y, x]` as `[..., *feature]`, where all axes but y and x have length 1."""
+    """Maps `[..., y, x]` as `[..., *feature]`, with length 1 along all axes but y and x."""
     y_axis, x_axis = image_axes(dims)
     in_order = maps if y_axis < x_axis else maps.transpose(-1, -2)
     sizes = [1] * len(dims)
@@ -121,7 +121,7 @@ def pixel_masks(masks: int, size: tuple[int, int], cells: int, probability: floa
         masks: how many.
         size: pixels along y and x.
         cells: along each of them, at most one for each pixel.
-        probability: of a cell to be shown.
+        probability: that a cell is shown.
         seed: of the masks.
         like: a tensor of the dtype and device that weights have.
     """

@@ -1,4 +1,4 @@
-"""What every attribution method is: a pure function of a target function and a batch of inputs, with declarations."""
+"""The class of attribution methods: pure functions of a target function and a batch of inputs, with declarations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Parts = Literal["feature", "pixel", "place"]
 
 
 class Cost(NamedTuple):
-    """What a method takes for each row.
+    """The cost of a method for each row.
 
     Attributes:
         passes: through the network; a gradient is two.
@@ -47,21 +47,21 @@ class Cost(NamedTuple):
 
 
 CostFunction = Callable[[int, int, Settings], int | Cost]
-"""From the number of parts of a row, the number of references and the parameters to passes, or to `Cost`."""
+"""Maps the number of parts of a row, the number of references and the parameters to passes, or to `Cost`."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a method returns.
+    """The values that a method returns, and their accuracy.
 
     Attributes:
         values: `[batch, target, *feature]`, signed.
         residual: `[batch, target]`, the part of the target value's difference that the values leave unexplained.
-        standard_error: `[batch, target, *feature]`, of values that were sampled.
+        standard_error: `[batch, target, *feature]`, for values that were sampled.
         complete: bool `[batch]`, whether the values are as exact as the method promises.
-        without: `[block, batch, target, *feature]`, the values without each block of what was drawn for all rows
-            together, such as references: at least two blocks, from which summaries know how far another draw would
-            move them. None where nothing was drawn, or where the function's `leave_one_out` is False.
+        without: `[block, batch, target, *feature]`, the values without each block of draws that all rows share, such as
+            references: at least two blocks, from which summaries estimate how far another draw would move the values.
+            None if nothing was drawn, or if the function's `leave_one_out` is False.
 
     Example:
         >>> import torch
@@ -81,11 +81,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Method:
-    """An attribution method with what it declares about itself.
+    """An attribution method with its declarations.
 
     Attributes:
         name: of the function, and of its file.
-        unit: of the values. A method in `Unit.RANK` is a control: it looks at nothing that the policy does.
+        unit: of the values. A method in `Unit.RANK` is a control: it ignores the policy.
         needs: from "gradient"; "references", states to compare with; "image", an image; "actions", a choice among
             several actions; "decision", the target `decision`; "network", a module to look inside; "convolution", one
             with a convolution.
@@ -94,13 +94,13 @@ class Method:
             feature that the function ignores. "complete": the values of a row sum to its target value minus the
             references' mean, but for the residual. "symmetric": equal features that are used equally get equal values.
             "invariant": two networks that compute the same function get the same values.
-        cost: given the number of parts of a row, the number of references and the parameters: what a row takes. It is
-            declared as the number of passes through the network, a function of these three, or one that gives `Cost`.
-        parts: what it tells apart in an image without groups: each "feature"; each "pixel", over whose channels and
-            frames a value is spread evenly; or each "place" of a grid with its parameter `stride`, likewise. Rows that
-            are no image have features, and groups are parts where they are given.
+        cost: the cost of a row, given the number of parts of a row, the number of references and the parameters. It is
+            declared as a number of passes through the network, or as a function of these three to that or to `Cost`.
+        parts: the parts of an image without groups that get a value of their own: each "feature"; each "pixel", or each
+            "place" of a grid with its parameter `stride`, both spread evenly over channels and frames. The parts of
+            rows that are not images are features; groups, if there are any, replace all of these.
         largest: the most parts it takes; None for any number.
-        function: what computes it.
+        function: computes it.
 
     Example:
         >>> from rltools.attributions import find_method
@@ -149,12 +149,12 @@ class Method:
 
     @property
     def control(self) -> bool:
-        """Whether it looks at nothing that the policy does, and is there to be compared with."""
+        """Whether it ignores the policy, and only serves as a comparison."""
         return is_control(self.unit)
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
-        """The parameters it takes beside the function, x and references, with their defaults."""
+        """The parameters it takes besides the function, x and references, with their defaults."""
         parameters = inspect.signature(self.function).parameters.values()
         keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "references"]
         return {parameter.name: parameter.default for parameter in keyword_only}
@@ -184,15 +184,15 @@ class Method:
         return prod(shape)
 
     def cost_of_row(self, shape: Sequence[int], dims: Sequence[str], references: int, settings: Settings) -> Cost:
-        """The passes and copies that a row of this shape takes, whose axes have these names."""
+        """The passes and copies that a row of this shape takes; `dims` are the names of its axes."""
         if settings.get("replacement", "") is None:
             settings = {**settings, "replacement": usual_replacement(dims)}
         return self.cost(self.count_parts(shape, dims, settings), references, settings)
 
     def separates(self, dims: Sequence[str], settings: Settings) -> tuple[str, ...]:
-        """The axes along which values differ by what was measured; along the others a value is spread evenly.
+        """The axes along which values are measured separately; along the others a value is spread evenly.
 
-        So of elements along the others no more may be said than of all of them together.
+        So elements along the others can only be judged together.
         """
         spread = self.parts != "feature" and is_image(dims) and not settings.get("groups")
         return ("y", "x") if spread else tuple(dims)
@@ -221,7 +221,7 @@ class Method:
                 f"instance some of the states the agent visits [reference, *feature]"
             )
         before = _state(x), None if references is None else _state(references)
-        # A caller's autocast is for the network, which the target function sees to, and not for sums of its outputs.
+        # A caller's autocast is meant for the network, where the target function applies it, not for sums of outputs.
         with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
             result = self.unchecked(f, x, references, settings)
         after = _state(x), None if references is None else _state(references)
@@ -269,7 +269,7 @@ def _method_at(module: str, name: str) -> Method:
     value: Any = import_module(module)
     for part in name.split("."):
         value = getattr(value, part, None)
-    return value  # type: ignore[no-any-return]  # a pickle says what was there
+    return value  # type: ignore[no-any-return]  # the pickle names a method
 
 
 def _method_named(name: str) -> Method:
@@ -281,9 +281,8 @@ def _method_named(name: str) -> Method:
 def _state(tensor: Tensor) -> tuple[int, bool]:
     """How often a tensor was written into, as torch counts, and whether it requires a gradient.
 
-    A comparison with a copy would cost as much as a small net.
-
-    What is written without torch's knowledge, `rltools.testing.check_attribution` finds.
+    A comparison with a copy would cost as much as a small net. Writes that torch does not count are detected by
+    `rltools.testing.check_attribution`.
     """
     return 0 if tensor.is_inference() else tensor._version, tensor.requires_grad
 
@@ -298,12 +297,12 @@ def _cost_function(declared: int | CostFunction) -> Callable[[int, int, Settings
 
 
 def usual_replacement(dims: Sequence[str]) -> str:
-    """The replacement of parts where a method's parameter is None: "blur" for an image, else "resample"."""
+    """The replacement of parts if a method's parameter is None: "blur" for an image, else "resample"."""
     return "blur" if is_image(dims) else "resample"
 
 
 class _ScalarFunction(TargetFunction):
-    """A target function of inputs of shape (), as one of vectors of one element, `[batch, ..., 1]`."""
+    """A target function of scalar inputs, wrapped to take vectors of one element, `[batch, ..., 1]`."""
 
     def __init__(self, f: TargetFunction) -> None:
         self._f = f
@@ -350,10 +349,10 @@ def method(
         >>> from rltools.testing import check_attribution
         >>> @method(unit="score per unit", needs={"gradient"}, cost=2)
         ... def magnitude(f, x):
-        ...     "How steep the target function is, whichever way."
+        ...     "How steep the target function is, in either direction."
         ...     return Result(f.gradients(x).movedim(0, 1).abs())
         >>> str(magnitude.unit), magnitude.description
-        ('score per unit', 'How steep the target function is, whichever way.')
+        ('score per unit', 'How steep the target function is, in either direction.')
         >>> check_attribution(magnitude)
     """
 

@@ -12,8 +12,8 @@ from rltools.targets.function import TargetFunction
 def feature_std(f: TargetFunction, references: Tensor) -> Tensor:
     """The standard deviation of each feature over the references, `[*feature]`.
 
-    The pixels of an image have one unit, so each channel has one std: the root of its pixels' mean variance. A feature
-    that never changes among the references has 0.
+    The pixels of an image have one unit, so each channel has one std: the root of its pixels' mean variance. The std of
+    a feature that never changes among the references is 0.
     """
     variance = references.var(0, correction=0)
     pixels = [axis for axis, name in enumerate(f.dims) if name in ("y", "x")]
@@ -24,7 +24,7 @@ def gaussian_noise(x: Tensor, std: Tensor, seed: int) -> Callable[[slice], Tenso
     """Draws of noise of a standard deviation `[*feature]`: a function from positions of draws to `[draw, *feature]`.
 
     Draws are made one after another in float64, so that neither micro-batches nor the rows nor the dtype of x change
-    them. Positions must come in order; the latest ones may come again.
+    them. Positions must be requested in order; the latest ones may be requested again.
     """
     generator = torch.Generator().manual_seed(seed)
     latest: list[tuple[slice, Tensor]] = []

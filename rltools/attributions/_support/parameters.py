@@ -1,4 +1,4 @@
-"""Checking a method's parameters against its function's annotations, before anything is computed."""
+"""Checks a method's parameters against its function's annotations, before anything is computed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _listed(names: Collection[str]) -> str:
 
 @cache
 def _hints(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
-    """The types that each parameter may have; none where its annotation is of another sort."""
+    """The types that each parameter may have; none if its annotation is anything else."""
     try:
         hints = get_type_hints(function)
     except (NameError, TypeError):  # of another package, that imports a type for type checkers only
@@ -88,7 +88,7 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
 
 
 def _like(default: Any) -> tuple[Any, ...]:
-    """The types of a parameter without an annotation, by its default; a whole number may stand for any number."""
+    """The types of a parameter without an annotation, by its default; a whole number may mean any number."""
     if isinstance(default, bool | str):
         return (type(default),)
     return (float,) if isinstance(default, int | float) else ()

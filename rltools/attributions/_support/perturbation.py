@@ -30,7 +30,7 @@ class Parts:
 
     Attributes:
         count: how many parts there are.
-        mask: weights of the parts `[n, part]` -> of the elements `[n, *feature]`, where axes may have length 1.
+        mask: weights of the parts `[n, part]` -> of the elements `[n, *feature]`; axes may have length 1.
         spread: values of the parts `[batch, target, part]` -> of the elements `[batch, target, *feature]`.
     """
 
@@ -61,7 +61,7 @@ def pixel_parts(x: Tensor, dims: Sequence[str]) -> Parts:
     """Each pixel of an image, in all channels and frames, over which its value is spread evenly.
 
     Raises:
-        ArgumentError: it is no image.
+        ArgumentError: it is not an image.
     """
     size = image_size(x.shape[1:], dims)
     return Parts(
@@ -72,10 +72,10 @@ def pixel_parts(x: Tensor, dims: Sequence[str]) -> Parts:
 
 
 def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> Parts:
-    """The surroundings of each place of a grid over an image, in all channels and frames.
+    """The neighborhood of each place of a grid over an image, in all channels and frames.
 
-    A part's weight falls off from 1 at its place as a Gaussian. Values are interpolated linearly between places; those
-    of one pixel sum, over channels and frames, to the value of its place.
+    A part's weight falls off from 1 at its place like a Gaussian. Values are interpolated linearly between places;
+    those of one pixel sum, over channels and frames, to the value of its place.
 
     Args:
         x: `[batch, *feature]`.
@@ -84,7 +84,7 @@ def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> P
         radius: the Gaussian's standard deviation in pixels.
 
     Raises:
-        ArgumentError: it is no image; a stride below 1, or a radius that is not above 0.
+        ArgumentError: it is not an image; a stride below 1, or a radius that is not above 0.
     """
     if stride < 1:
         raise ArgumentError(f"stride is {stride}; it is the pixels between two places and must be at least 1")
@@ -94,7 +94,7 @@ def place_parts(x: Tensor, dims: Sequence[str], stride: int, radius: float) -> P
     for length, places in zip(image_size(x.shape[1:], dims), grid, strict=True):
         pixels = torch.arange(length, dtype=torch.float64)
         around.append(torch.exp(-0.5 * ((pixels[:, None] - pixels[::stride]) / radius) ** 2).to(x))
-        # Beyond the last place its own value holds.
+        # Beyond the last place, its value continues.
         between.append(interpolation_weights((pixels / stride).clamp(max=places - 1), places).to(x))
     return Parts(
         prod(grid),
@@ -138,18 +138,18 @@ def replacements_or_blur(
     """`replacements_for`, or "blur", the rows themselves blurred; None is `usual_replacement`.
 
     Raises:
-        ArgumentError: another replacement, or "blur" of rows that are no images.
+        ArgumentError: another replacement, or "blur" of rows that are not images.
     """
     chosen = replacement or usual_replacement(dims)
     return blurred(x, dims, blur)[None] if chosen == "blur" else replacements_for(x, references, chosen)
 
 
 EVEN = 4
-"""A matrix product rounds a row by its position in memory: of many copies in a call, those this far apart alike."""
+"""A matrix product rounds a row by its position in memory: among many copies, rows this far apart are rounded alike."""
 
 
 def copies_for(parts: int) -> int:
-    """How many copies of a row `values_without` makes where all fit together, to replace so many parts."""
+    """How many copies of a row `values_without` makes to replace this many parts, if all fit into one pass."""
     return EVEN + -(-parts // EVEN) * EVEN
 
 
@@ -167,7 +167,7 @@ def values_without(
         x: `[batch, *feature]`.
         replacement: `[batch or 1, *feature]`.
         parts: replaced one at a time.
-        evaluate: `[batch, copy, *feature] -> [batch, copy, k]`, if it is not the target values that are wanted.
+        evaluate: `[batch, copy, *feature] -> [batch, copy, k]`; None for the target values.
 
     Yields:
         The values of the rows as they are, `[batch, 1 or part, k]`, and with each part replaced, `[batch, part, k]`.
@@ -181,8 +181,8 @@ def values_without(
             yield intact, evaluate(_with_replaced(x, replacement, mask))
         return
     # A matrix product rounds a row by its position in memory, and by how many there are. So a row goes through the
-    # network beside its copies, once for each position a copy can have: what the network ignores then changes nothing,
-    # exactly.
+    # network together with its copies, once for each position a copy can have: so a feature that the network ignores
+    # changes nothing, exactly.
     for start in range(0, parts.count, most - EVEN):
         stop = min(start + most - EVEN, parts.count)
         weights = pad(_one_hot_parts(start, stop, parts, x), (0, 0, EVEN, (start - stop) % EVEN))
@@ -197,11 +197,11 @@ def _one_hot_parts(start: int, stop: int, parts: Parts, like: Tensor) -> Tensor:
 
 
 def _with_replaced(x: Tensor, replacement: Tensor, mask: Tensor) -> Tensor:
-    """Copies `[batch, copy, *feature]`: a row where a mask `[copy, *feature]` is 0, its replacement where it is 1."""
+    """Copies `[batch, copy, *feature]`: the row where a mask `[copy, *feature]` is 0, its replacement where it is 1."""
     return torch.lerp(x[:, None], replacement[:, None], mask)
 
 
 def lost_without(f: TargetFunction, x: Tensor, replacement: Tensor, parts: Parts) -> Tensor:
-    """What the target value loses when each part is replaced, `[batch, target, part]`."""
+    """How much the target value falls when each part is replaced, `[batch, target, part]`."""
     lost = [intact - without for intact, without in values_without(f, x, replacement, parts)]
     return torch.cat(lost, 1).transpose(1, 2)

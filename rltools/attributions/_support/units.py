@@ -1,4 +1,4 @@
-"""The units of attributions, and what follows from them."""
+"""The units of attributions, and how values in them may be compared."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ class Unit(StrEnum):
     """
 
     SCORE_PER_UNIT = "score per unit"
-    """Of the target value, per unit of the feature: features in different units do not compare."""
+    """Units of the target value per unit of the feature: features in different units do not compare."""
     SCORE_PER_STD = "score per deviation"
-    """Likewise, per standard deviation of the feature, of what a normalizing policy's network is given."""
+    """Units of the target value per standard deviation of the feature, the unit of normalized observations."""
     SCORE = "score"
-    """That of the target value."""
+    """The unit of the target value."""
     SQUARED_SCORE = "squared score"
-    """That of the target value, squared: a variance."""
+    """The square of the target value's unit: a variance."""
     SHARE = "share"
-    """From 0 to 1."""
+    """A number from 0 to 1."""
     RANK = "rank"
-    """Only the order means anything: a control, which looks at nothing that the policy does."""
+    """Only the order means anything: the unit of a control, which ignores the policy."""
 
 
 def is_per_feature_unit(unit: str) -> bool:
     """Whether values in this unit compare among features only when each is multiplied by its feature's std.
 
-    Whoever shows, sums or ranks attributions asks this, and multiplies by the standard deviation over the recorded
+    Code that shows, sums or ranks attributions checks this, and multiplies by the standard deviation over the recorded
     observations.
 
     >>> from rltools.attributions import is_per_feature_unit
@@ -42,7 +42,7 @@ def is_per_feature_unit(unit: str) -> bool:
 
 
 def is_control(unit: str) -> bool:
-    """Whether values in this unit are those of a control method, which knows nothing of the policy.
+    """Whether values in this unit are those of a control method, which ignores the policy.
 
     >>> from rltools.attributions import is_control
     >>> is_control("rank")
@@ -62,7 +62,7 @@ def is_share(unit: str) -> bool:
 
 
 def in_network_units(unit: str) -> Unit:
-    """The unit of values with respect to normalized observations, where `unit` is that with respect to observations.
+    """The unit of values with respect to normalized observations, given the unit with respect to plain ones.
 
     >>> from rltools.attributions import in_network_units
     >>> str(in_network_units("score per unit"))

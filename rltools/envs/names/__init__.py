@@ -1,4 +1,4 @@
-"""What an environment's observations and actions are called.
+"""Names of an environment's observations and actions.
 
 `_card`, `_mujoco` and `_atari` name the innermost environment: by its card, by its MuJoCo model, by its game.
 `_through_wrappers` carries the names outward through the wrappers, by the rules in `wrappers/`, one file per library.

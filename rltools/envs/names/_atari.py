@@ -23,7 +23,7 @@ def button_names(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
 
 
 def memory_names(env: gymnasium.Env[Any, Any], plain: NamedLeaf) -> NamedLeaves:
-    """The bytes of the console's memory by their numbers, where the observation is this memory."""
+    """The bytes of the console's memory by their numbers, if the observation is this memory."""
     if not hasattr(env, "ale") or plain.leaf.shape != (_BYTES,):
         return {(): plain}
     return {(): dataclasses.replace(plain, names=tuple(f"ram[{number}]" for number in range(_BYTES)))}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def card_names(plain: NamedLeaves, card: EnvironmentCard) -> NamedLeaves:
-    """The leaves of an environment without wrappers, named where the card lists as many elements as there are."""
+    """The leaves of an environment without wrappers, named if the card lists as many elements as there are."""
     return {path: _named(named, card.leaf(named.leaf.name)) for path, named in plain.items()}
 
 

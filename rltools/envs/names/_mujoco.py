@@ -24,7 +24,7 @@ FIRST_DRIVEN = 6  # the humanoids omit the actuator forces of their free joint
 
 
 def model_names(env: gymnasium.Env[Any, Any], plain: NamedLeaf) -> NamedLeaves:
-    """The observation of a MuJoCo environment, named where its `observation_structure` adds up to its size."""
+    """The observation of a MuJoCo environment, named if its `observation_structure` adds up to its size."""
     structure = getattr(env, "observation_structure", None)
     elements = _observed(env.unwrapped, structure) if isinstance(structure, dict) and hasattr(env, "model") else []
     if len(elements) != plain.leaf.size or len({name for name, _ in elements}) < len(elements):
@@ -56,7 +56,7 @@ def other_model(env: gymnasium.Env[Any, Any], card: EnvironmentCard) -> bool:
 
 
 def _observed(env: Any, structure: dict[str, int]) -> list[Element]:
-    """The elements that `observation_structure` lists, in its order; [] where it lists something unknown."""
+    """The elements that `observation_structure` lists, in its order; [] if it lists something unknown."""
     model, skipped = env.model, structure.get("skipped_qpos", 0)
     lists: dict[str, Callable[[], list[Element]]] = {
         "qpos": lambda: _positions(model)[skipped:],
@@ -129,7 +129,7 @@ def _bodies(model: Any, elements: tuple[Element, ...]) -> list[Element]:
 
 
 def _joint(model: Any, joint: int) -> str:
-    """The joint's name; its body's, with the axis of a slide, where it moves the whole model or has no real name."""
+    """The joint's name; its body's, with the axis of a slide, if it moves the whole model or has no real name."""
     name, body = model.joint(joint).name, int(model.jnt_bodyid[joint])
     moves_all = int(model.body_parentid[body]) == 0 and (
         int(model.body_jntnum[body]) > 1 or model.jnt_type[joint] == FREE

@@ -24,13 +24,13 @@ class NamedLeaf:
 
     Attributes:
         leaf: the array.
-        names: one per element of its encoding, in row-major order; empty where unnamed.
-        units: likewise.
+        names: one per element of its encoding, in row-major order; empty if unnamed.
+        units: one per element of its encoding; empty if unknown.
         dims: a name for each axis; empty for those of named quantities, or those of the space.
-        channels: what each channel of an image holds; empty where unknown.
-        choices: what is chosen, for each choice; empty where unknown.
-        lags: steps ago, one per element; empty where the axes say so.
-        leaf_names: the leaf each element came from before it was flattened; empty where this is one leaf.
+        channels: what each channel of an image holds; empty if unknown.
+        choices: a name for each choice; empty if unknown.
+        lags: steps ago, one per element; empty if the axes say so.
+        leaf_names: the leaf each element came from before it was flattened; empty if this is one leaf.
     """
 
     leaf: Leaf
@@ -55,7 +55,7 @@ class NamedLeaf:
         return self.part.is_image
 
     def element_names(self) -> tuple[str, ...]:
-        """The names, else positions in the image, else numbers."""
+        """The names; if there are none, positions in the image or numbers."""
         if self.names:
             return self.names
         if not self.is_image:
@@ -68,7 +68,7 @@ class NamedLeaf:
         return self.lags or tuple(self.part.lags().tolist())
 
     def choice_names(self) -> tuple[str, ...]:
-        """What is chosen, for each choice."""
+        """A name for each choice."""
         return self.choices or tuple(self.part.choice_names())
 
 
@@ -89,7 +89,7 @@ def fit_to_space(named: Mapping[Path, NamedLeaf], space: Space[Any]) -> NamedLea
 
 
 def features_of(named: NamedLeaves, space: Space[Any]) -> Features:
-    """The features of a space; elements are numbered where no names fit.
+    """The features of a space; elements are numbered if no names fit.
 
     Raises:
         ArgumentError: an unsupported space.
@@ -148,7 +148,7 @@ def _fit(named: NamedLeaf, leaf: Leaf) -> NamedLeaf:
 
 
 def _unique_names(every: Sequence[NamedLeaf], names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """All names in one row, prefixed by their leaf's where two leaves share one; () where that does not help."""
+    """All names in one row, prefixed by their leaf's if two leaves share one; () if that does not help."""
     plain = tuple(chain.from_iterable(names))
     if len(set(plain)) == len(plain):
         return plain
@@ -180,12 +180,12 @@ def flatten(inner: NamedLeaves) -> NamedLeaves:
 
 
 def stack(inner: NamedLeaves, lags: int) -> NamedLeaves:
-    """The names of that many observations stacked, the latest last."""
+    """The names of `lags` stacked observations, the latest last."""
     return {path: _stack(leaf, range(lags - 1, -1, -1)) for path, leaf in inner.items() if leaf.leaf.kind != "text"}
 
 
 def lagged(named: NamedLeaf, lag: int) -> NamedLeaf:
-    """The names of an observation of so many steps ago; an image keeps its numbers."""
+    """The names of an observation `lag` steps ago; an image keeps its numbers."""
     names = named.element_names() if named.names or not named.is_image else ()
     return dataclasses.replace(
         named,

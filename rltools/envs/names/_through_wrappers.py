@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def observed_features(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> Features:
-    """The features of an environment's observation, wrappers included; numbered where unnamed.
+    """The features of an environment's observation, wrappers included; elements without names are numbered.
 
     Args:
         env: a live environment; it is not changed.
@@ -38,7 +38,7 @@ def observed_features(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None
 
 
 def _innermost(env: gymnasium.Env[Any, Any], plain: NamedLeaves, card: EnvironmentCard | None) -> NamedLeaves:
-    """The names by the card; where it names nothing that fits, by the simulation's own model."""
+    """The names by the card; if it names nothing that fits, by the simulation's own model."""
     named = card_names(plain, card) if card is not None and not other_model(env, card) else plain
     for names in (model_names, memory_names):
         if () in named and not named[()].names:
@@ -51,7 +51,7 @@ def _through(
 ) -> NamedLeaves:
     """The names outside a wrapper from those inside, by its library's rule.
 
-    Without a rule, names are kept where the wrapper's space is the inner one, and dropped elsewhere; an
+    Without a rule, names are kept if the wrapper's space is the inner one, and dropped otherwise; an
     `ObservationWrapper` loses the units. A rule is not applied to derived classes, which may do anything.
     """
     rule = wrapper_library(type(wrapper).__module__).rules.get(type(wrapper).__name__)

@@ -1,4 +1,4 @@
-"""What the methods of the library's classes call in turn, and whether they are still the library's own."""
+"""Lists what the methods of the library's classes call in turn, and checks that they are still the library's own."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def remember_methods(classes: Iterable[type]) -> None:
 
 
 def composition_of(network: nn.Module) -> Composition:
-    """What the modules of a network call in turn.
+    """The composition of a network: which parts its modules call in turn.
 
     Its check refuses a network whose inference methods were replaced, on the network or in the library's class, because
     heads are computed from its parts, as the library's methods do.

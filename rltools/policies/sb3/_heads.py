@@ -55,7 +55,7 @@ def normalize_actions(space: Space[Any]) -> Head:
 
 
 def to_bounds(space: Space[Any], *, squashed: bool) -> Chain:
-    """From the mean of a continuous actor to the action that the environment receives: squashed or clipped."""
+    """A chain from the mean of a continuous actor to the action that the environment receives: squashed or clipped."""
     bounds = box_bounds(space)
     return Chain(TanhLayer(), Unscaled(*bounds)) if squashed else Chain(Clipped(*bounds))
 

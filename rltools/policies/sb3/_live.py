@@ -78,7 +78,7 @@ def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
 
 
 def _has_learned_nothing(wrapper: Any) -> bool:
-    """Whether a VecNormalize scales observations by statistics of none, whose counts are below 1."""
+    """Whether a VecNormalize scales observations but has seen none, so that its counts are below 1."""
     if not wrapper.norm_obs:
         return False
     running = wrapper.obs_rms.values() if isinstance(wrapper.obs_rms, dict) else [wrapper.obs_rms]

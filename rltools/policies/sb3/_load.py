@@ -1,4 +1,4 @@
-"""Loading a policy from a model's file, safely or, where its sha256 is trusted, by its own library."""
+"""Loads a policy from a model's file, safely or, if its sha256 is trusted, by its own library."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _statistics_path(path: Path, record: ZooRecord | None, options: LoadOptions)
 
 
 def _trusted_files(path: Path, statistics: Path | None, trust: Collection[str]) -> dict[Path, str]:
-    """The trusted files with their sha256; every trusted sha256 must be that of a file."""
+    """The trusted files with their sha256; every trusted sha256 must belong to a file."""
     if not trust:
         return {}
     sizes = {path: MAX_FILE} | ({statistics: MAX_BYTES} if statistics is not None else {})
@@ -132,7 +132,7 @@ def _trusted_files(path: Path, statistics: Path | None, trust: Collection[str]) 
     if unmatched:
         actual = " and ".join(f"{file} has the sha256 {sha256}" for file, sha256 in hashes.items())
         raise ChecksumError(
-            f"the trusted file is not the one found: trusted was the sha256 {', '.join(unmatched)}, and {actual}; "
+            f"no file has the trusted sha256 {', '.join(unmatched)}: {actual}; "
             f"nothing was loaded. If another file was meant, give its path; trust this one only if you know who made it"
         )
     return {file: sha256 for file, sha256 in hashes.items() if sha256 in trust}
@@ -151,7 +151,7 @@ def _without_statistics(path: Path, loaded: _Network, options: LoadOptions) -> t
     if normalized:
         raise ModelError(
             f"{path} was trained on normalized observations and their statistics are missing; put "
-            f"the file vecnormalize.pkl into {path.parent}, give its path as {argument('normalize', 'PATH')}, or say "
+            f"the file vecnormalize.pkl into {path.parent}, give its path as {argument('normalize', 'PATH')}, or pass "
             f"{argument('normalize', False)}"
         )
     if options.normalized is None and not tells:
@@ -165,8 +165,8 @@ _ATTEMPTS = 4
 def trusted_model(path: Path, sha256: str) -> tuple[Any, dict[str, Any]]:
     """Load a live model by its own library, with the readable part of its settings.
 
-    The zip does not name its algorithm. Tried are the algorithms of the families that have its policy class, those
-    first whose arguments resemble its settings. Only the library itself imports what the file names.
+    The zip does not name its algorithm. So the algorithms of all families that have its policy class are tried, those
+    whose arguments resemble its settings first. Only the library itself imports what the file names.
 
     Raises:
         ChecksumError: the file is not the trusted one; nothing was run.
@@ -188,7 +188,7 @@ def trusted_model(path: Path, sha256: str) -> tuple[Any, dict[str, Any]]:
 
 
 def trusted_statistics(path: Path, sha256: str | None) -> Any:
-    """Unpickle a VecNormalize; None where the file is not trusted.
+    """Unpickle a VecNormalize; None if the file is not trusted.
 
     Raises:
         ChecksumError: the file is not the trusted one; nothing was run.

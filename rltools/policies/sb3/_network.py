@@ -1,4 +1,4 @@
-"""Building a network from a model's file."""
+"""Builds a network from a model's file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def build(saved: Saved) -> tuple[nn.Module, Family]:
         # Arguments from a file can make a constructor raise anything.
         except Exception as error:
             raise ModelError(
-                f"{saved.path}: {policy_class.__name__} cannot be made of it: "
+                f"{saved.path}: {policy_class.__name__} cannot be built from it: "
                 f"{printable(error) or type(error).__name__}"
             ) from error
     _load(network, saved, family)

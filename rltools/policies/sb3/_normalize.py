@@ -99,7 +99,7 @@ class Statistics:
         if not single:
             return ()
         return (
-            f"the statistics of {self.origin} are of one observation and are applied to each of the stacked ones, as "
+            f"the statistics of {self.origin} are for single observations and are applied to each stacked one, as "
             f"in VecFrameStack around VecNormalize; the first observations of an episode are padded by their mean "
             f"there (padding_type=mean of FrameStackObservation), and the policy never saw any other padding",
         )
@@ -116,11 +116,11 @@ class Statistics:
     def _refusal(self, path: Path, moments: Moments, features: Features) -> str:
         actual = [f"{part.leaf.name or 'all of it'} of shape {list(part.shape)}" for part in features.parts]
         return (
-            f"the statistics of {self.origin} are of {'/'.join(map(str, path)) or 'all of it'} of shape "
+            f"the statistics of {self.origin} are for {'/'.join(map(str, path)) or 'all of it'} of shape "
             f"{list(moments.mean.shape)}, and the observations have {', '.join(actual)}; give the statistics the agent "
             f"was trained with as {argument('normalize')}, or the environment that it was trained in as "
             f"{argument('env')}: with VecNormalize "
-            f"around VecFrameStack both are of stacked observations, with VecFrameStack around it the statistics of one"
+            f"around VecFrameStack both are stacked, with VecFrameStack around it the statistics are for one"
         )
 
 
@@ -178,7 +178,7 @@ def _by_path(running: Any, keys: Any) -> dict[Path, Any]:
         return {(): running}
     normalized = list(running) if keys is None else list(keys)  # old versions normalized every key
     if not normalized or not all(isinstance(key, str) for key in normalized):
-        raise ValueError("statistics by key, of no keys")
+        raise ValueError("statistics by key, without keys")
     return {(key,): running[key] for key in normalized}
 
 

@@ -48,15 +48,15 @@ def make_policy(
     Args:
         network: of one of the library's policy classes; it is never changed.
         family: its family.
-        settings: what is options about its algorithm.
-        statistics: of observations; None where they are not normalized.
+        settings: what is known about its algorithm.
+        statistics: of observations; None if they are not normalized.
         source: where it comes from; the environment, the statistics and the notes are filled in.
         options: see `LoadOptions`.
         statistics_now: the current statistics of a live model; None for a file, whose statistics do not change.
 
     Raises:
         ArgumentError: observations or actions that do not count from 0, or an unsupported network.
-        MismatchError: the environment's spaces are not the network's, or the statistics are of other observations.
+        MismatchError: the environment's spaces are not the network's, or the statistics are for other observations.
     """
     inner, actions = network.observation_space, network.action_space
     environment, dtype = options.environment, options.dtype or torch.float32
@@ -201,7 +201,7 @@ class _AtDtype(Planned):
         return torch.func.functional_call(call, as_dtype, (self._function, *inputs), tie_weights=False)
 
     def plan(self) -> Plan | None:
-        """See `Planned`; None where parameters must be cast."""
+        """See `Planned`; None if parameters must be cast."""
         plan = self._function.plan() if isinstance(self._function, Planned) else None
         weight = None if plan is None else plan.first_weight
         return plan if weight is None or weight.dtype is self._dtype else None

@@ -28,7 +28,7 @@ def is_transposed(inner: Space[Any], outer: Space[Any]) -> bool:
     """Whether a network's space `inner` is an environment's image `outer` with channels first."""
     if not isinstance(inner, Box) or not isinstance(outer, Box):
         return False
-    # One of them is enough: normalized by statistics, the network's image is no image space.
+    # One of them is enough: normalized by statistics, the network's image is not an image space.
     if outer.shape == inner.shape or len(outer.shape) != 3 or not (is_image_space(inner) or is_image_space(outer)):
         return False
     return tuple(outer.shape[axis] for axis in CHANNELS_FIRST) == inner.shape
@@ -71,7 +71,7 @@ def fits(inner: Space[Any], outer: Space[Any]) -> bool:
 
 
 def preprocessing(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prepare | None:
-    """From encoded observations of `outer` to the network's input: images channels first and in [0, 1].
+    """A function from encoded observations of `outer` to the network's input: images channels first and in [0, 1].
 
     Args:
         inner: the network's space.

@@ -37,7 +37,7 @@ class Network:
         branches: how many values each discrete choice has; empty for continuous actions.
         width: how many scores a head has, except "value" and the "q_value" of continuous actions, which have 1.
         dtype: torch.float32 or torch.float64.
-        memory: of a recurrent network.
+        memory: the `RecurrentState` of a recurrent network.
         normalization: of observations, or a function that returns the current one.
         sha256_of: see `CurrentSource`.
 
@@ -126,9 +126,9 @@ class Network:
         return same
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """For pickles and deep copies: a policy around a copy of the network, not compiled.
+        """Make pickles and deep copies: a policy around a copy of the network, not compiled.
 
-        The heads of a policy library refer to the network that they were made for, so such a policy is made anew.
+        The heads of a policy library refer to the network that they were made for, so its policies are made again.
         """
         if self._again is None:
             return super().__reduce_ex__(protocol)
@@ -215,7 +215,7 @@ class Network:
         if name != "q_value" or self.branches:
             return (inputs,)
         if context.action is None:
-            raise ArgumentError(f"the q_value of {self.source.name} is that of an action, and none is known here")
+            raise ArgumentError(f"the q_value of {self.source.name} depends on the action, and none is given here")
         return inputs, context.action
 
     def _inputs(self, x: Tensor) -> Any:

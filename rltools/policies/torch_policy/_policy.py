@@ -57,11 +57,11 @@ class TorchPolicy(Network):
             values `[batch, k]` for Box. By default the highest score or a draw from the logits; for Box the scores
             within its bounds.
         std: x -> `[batch, k]`, the standard deviation around the first head's scores, for random actions of a Box.
-        memory: of a recurrent network; heads and `std` are then functions of `RecurrentState.head_input`.
+        memory: the state of a recurrent network; heads and `std` are then functions of `RecurrentState.head_input`.
         normalization: of observations, before anything else the network does; None if it takes them as they are. A
             function returns the current one at each call.
         masked: whether it chooses among the allowed actions only.
-        source: replaces name and environment where more is known.
+        source: replaces name and environment if more is known.
         sha256_of: from the network's current fingerprint to the source's sha256. None keeps the sha256 of the source
             until the network changes, and then derives another one from it.
 

@@ -1,4 +1,4 @@
-"""Functions that call a head's parts in turn, or directly its layers where these are known, and then have a vjp.
+"""Functions that call a head's parts in turn; if its layers are known, they call these directly and have a vjp.
 
 A live step of a small policy is mostly the overhead of module calls: 55 us for a 64-64 MLP, 26 us without them.
 """
@@ -50,7 +50,7 @@ class Child:
         return (getattr(module, self.method) if self.method else module)(x)
 
     def add_to(self, plan: Plan) -> bool:
-        """Add what is called to a plan; False if that is unknown."""
+        """Add the layers that it calls to a plan; False if they are unknown."""
         module: nn.Module | None = self.root
         for depth, name in enumerate(self.path):
             if module is None or name in vars(module):
@@ -102,7 +102,7 @@ class Chain(Planned):
     """A function that calls its parts in turn.
 
     If that amounts to calling known layers, the layers are called directly; else the parts are. Which of the two is
-    decided anew whenever something has changed.
+    decided again whenever something has changed.
     """
 
     def __init__(self, *parts: Part, composition: Composition = PLAIN) -> None:
@@ -147,7 +147,7 @@ class Chain(Planned):
         return plan
 
     def _is_blocked(self) -> bool:
-        """Whether the module that prevented a plan the last time still does; checked anew after many calls."""
+        """Whether the module that prevented a plan the last time still does; checked again after many calls."""
         self._patience -= 1
         blocker = self._blocker
         if blocker is None or self._patience < 0:

@@ -33,7 +33,7 @@ class Layer(Protocol):
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """The same y, and the function from gradients `[..., *y's shape]` to those of x, `[..., *x's shape]`.
 
-        That function keeps no more than it needs: memory that is freed is still in the cache for the next layer.
+        The function keeps no more than it needs: memory that is freed is still in the cache for the next layer.
         """
         ...
 
@@ -204,7 +204,7 @@ class Unscaled:
 
     @cached_property
     def are_huge(self) -> bool:
-        """Whether the bounds are further apart than the largest float32, as those that mean no bound."""
+        """Whether the bounds are further apart than the largest float32, as placeholders for no bounds are."""
         return not bool((self.high.float() - self.low.float()).isfinite().all())
 
 

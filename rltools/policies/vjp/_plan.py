@@ -31,7 +31,7 @@ def _always() -> bool:
 
 @dataclass(frozen=True)
 class Composition:
-    """Which children the modules of a library's classes call in turn.
+    """The children that the modules of a library's classes call in turn.
 
     Attributes:
         children: names, by class and method.
@@ -139,7 +139,7 @@ class Plan:
         return self._parameters[0]["weight"] if self._parameters else None
 
     def call(self, module: nn.Module) -> bool:
-        """Add what calling a module does; False if that is unknown."""
+        """Add the layers that calling a module amounts to; False if they are unknown."""
         self.blocker = module  # the last one visited is the one that is unknown
         if not self.pass_by(module):
             return False
@@ -162,7 +162,7 @@ class Plan:
         return True
 
     def call_method(self, module: nn.Module, method: str) -> bool:
-        """Add what calling a method of a module does; False if that is unknown."""
+        """Add the layers that calling a method of a module amounts to; False if they are unknown."""
         if hasattr(type(module), method) and method not in vars(module):
             self._modules.append(module)
             self._classes.append(type(module))

@@ -35,7 +35,7 @@ def score_names() -> tuple[str, ...]:
 
 @lru_cache(256)
 def find_score(name: str) -> Score:
-    """The score of this name; any other name is that of a head of the policy's own, whose outputs are the scores.
+    """The score of this name; any other name is taken for one of the policy's heads, whose outputs are the scores.
 
     Example:
         >>> from rltools.targets.scores import find_score

@@ -1,4 +1,4 @@
-"""What a score declares, and what its function is given."""
+"""The declaration of a score, and the arguments of its function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rltools.policies.base import Context, Policy
 
 FORBIDDEN = -1e8
-"""The logit of a forbidden action where probabilities are computed: probability 0, and no NaN anywhere."""
+"""The logit of a forbidden action when probabilities are computed: probability 0, and no NaN anywhere."""
 
 
 @dataclass(frozen=True)
@@ -31,29 +31,29 @@ class Rows:
     context: Context
 
     def allowed(self, outputs: Tensor) -> Tensor | None:
-        """The action mask, bool `[batch, ..., k]` with axes of length 1 as in `outputs`; None where all are allowed."""
+        """The action mask, bool `[batch, ..., k]` with axes of length 1 as in `outputs`; None if all are allowed."""
         return None if self.context.mask is None else beside(self.context.mask, outputs)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A number that is read from the outputs of a policy's head: of each action, or of the state.
+    """A number, for each action or for the state, that is read from the outputs of a policy's head.
 
     Attributes:
         name: of the function, and of its file.
         read: (outputs `[batch, ..., k]` of the head, `Rows`) -> `[batch, ..., k]`, the score of each action, or
-            `[batch, ..., 1]`, that of the state; differentiable, and row by row.
-        meaning: what it is in plain words, with `{}` for the action: "the probability of {}". "" for a head of the
+            `[batch, ..., 1]`, the score of the state; differentiable, and row by row.
+        meaning: its meaning in plain words, with `{}` for the action: "the probability of {}". "" for a head of the
             policy's own.
         noun: what a sentence calls it: "carries 40 % of the {noun}".
         head: the name of the head it is read from; "" for the head of its own name, None for the one that decides.
         available: whether a policy that has this head has the score.
         missing: why a policy does not have it, with `{deciding}` for its deciding head; "" for no reason.
         of_state: whether it is one number for the state, whatever the action.
-        linear: given k, the weight of every output in the score of an action, beside 1 for the action's own; None where
-            a score is no weighted sum of outputs.
+        linear: given k, the weight of every output in the score of an action, in addition to 1 for the action's own;
+            None if the score is not a weighted sum of outputs.
         forbidden_is_missing: whether a forbidden action has no such score; otherwise it has one.
-        alone: whether a target of it has no difference and no other part.
+        alone: whether it must be a target by itself, without a difference or further parts.
 
     Example:
         >>> import rltools

@@ -1,4 +1,4 @@
-"""What the policy decides, as numbers that can be compared."""
+"""The policy's decision, as numbers that can be compared."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from rltools.policies.base import Policy
 
 DECISION = "decision"
-"""The name of the score, and the whole text of the target that asks for it."""
+"""The name of the score, which is also the whole text of its target."""
 
 
 @score(meaning="what the policy does", head=None, available=lambda policy: not unbounded_action(policy), alone=True)
 def decision(outputs: Tensor, rows: Rows) -> Tensor:
     """Outputs `[batch, ..., k]` of the deciding head -> `[batch, ..., choice or dimension]`, without a gradient.
 
-    Positions of actions where the policy chooses among several; of continuous actions the values that the environment
-    receives, divided by their range. NaN where an output is NaN.
+    The numbers are positions of actions if the policy chooses among several; for continuous actions, they are the
+    values that the environment receives, divided by their range. NaN if an output is NaN.
     """
     from rltools.policies.base import positions
 
@@ -44,7 +44,7 @@ def decision(outputs: Tensor, rows: Rows) -> Tensor:
 def action_ranges(policy: Policy) -> np.ndarray | None:
     """float64 `[dimension]`, the highest minus the lowest value of each; None for discrete actions.
 
-    Infinite where an action has no bounds (see `bounds_of`); 1 where it can have one value only.
+    Infinite if an action has no bounds (see `bounds_of`); 1 if it can have one value only.
     """
     from rltools.spaces.axes import bounds_of
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     of_state=True,
 )
 def entropy(outputs: Tensor, rows: Rows) -> Tensor:
-    """The entropy of the distribution of actions; of several choices the sum, because they are made independently."""
-    # Written out, because the derivative of torch.special.entr is infinite where a probability underflows to 0.
+    """The entropy of the distribution of actions, summed over choices, which are made independently."""
+    # Written out, because the derivative of torch.special.entr is infinite if a probability underflows to 0.
     logs = log_probabilities(outputs, rows)
     return -(logs.exp() * logs).sum(dim=-1, keepdim=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     noun="divergence",
     head="logit",
     available=lambda policy: policy.heads[0] == "logit",  # a step is recorded with the outputs of the deciding head
-    missing="kl compares with the recorded logits, and what it is recorded with is {deciding}",
+    missing="kl compares with the recorded logits, and this policy is recorded with its {deciding}",
     of_state=True,
 )
 def kl(outputs: Tensor, rows: Rows) -> Tensor:
@@ -27,7 +27,7 @@ def kl(outputs: Tensor, rows: Rows) -> Tensor:
     """
     if rows.context.scores is None:
         raise TargetError(
-            "kl compares with the scores at the observation itself, and none are known here; give them with "
+            "kl compares with the scores at the observation itself, and none are given here; give them with "
             "Context(scores=...)"
         )
     recorded = beside(log_probabilities(rows.context.scores, rows), outputs)

@@ -1,4 +1,4 @@
-"""What the network gives for a continuous action, before it is squashed or clipped."""
+"""The network's output for a continuous action, before it is squashed or clipped."""
 
 from __future__ import annotations
 

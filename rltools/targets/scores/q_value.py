@@ -16,5 +16,5 @@ if TYPE_CHECKING:
     linear=lambda outputs: 0.0,
 )
 def q_value(outputs: Tensor, rows: Rows) -> Tensor:
-    """The outputs of the head "q_value"; of continuous actions one number, the value of the action taken."""
+    """The outputs of the head "q_value"; for continuous actions one number, the value of the action taken."""
     return outputs

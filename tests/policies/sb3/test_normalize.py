@@ -95,7 +95,7 @@ def test_missing_statistics_are_an_error_unless_none_are_wanted(trained, tmp_pat
     path = save(trained, tmp_path)
     advised = (
         f"statistics are missing; put the file vecnormalize.pkl into {tmp_path}, give its path as normalize=PATH, or "
-        "say normalize=False"
+        "pass normalize=False"
     )
     with pytest.raises(ModelError, match=re.escape(advised)):
         load_policy(path)
@@ -209,7 +209,7 @@ def test_statistics_of_one_observation_stand_for_each_of_those_that_are_stacked(
     scaled = (episode.observations.reshape(shape) - running.mean) / np.sqrt(running.var + statistics.epsilon)
     normalized = np.clip(scaled, -2, 2).reshape(len(episode), 9).astype(np.float32)
     np.testing.assert_allclose(episode.actions, model.predict(normalized, deterministic=True)[0], atol=1e-5)
-    assert any("of one observation" in note for note in policy.source.notes) == (outer == "VecFrameStack")
+    assert any("for single observations" in note for note in policy.source.notes) == (outer == "VecFrameStack")
 
 
 def test_a_trained_model_in_a_vecnormalize_that_has_learned_nothing_is_refused(tmp_path):

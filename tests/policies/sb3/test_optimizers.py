@@ -141,6 +141,6 @@ def test_a_model_of_sbx_is_named(tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "sbx.zip", "w") as archive:
             for name in sorted(members):
                 archive.writestr(name, json.dumps(data) if name == "data" else b"")
-        with pytest.raises(ModelError, match="is a model of SBX, whose networks are of JAX") as refusal:
+        with pytest.raises(ModelError, match="is a model of SBX, whose networks use JAX") as refusal:
             load_policy(tmp_path / "sbx.zip", "CartPole-v1")
         assert "trust" not in str(refusal.value)

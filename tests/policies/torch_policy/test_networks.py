@@ -265,8 +265,8 @@ class TestRows:
     @pytest.mark.parametrize(
         ("kind", "message"),
         [
-            ("norm", r"scores an observation differently beside other observations \(in its layer '0.1', BatchNorm1d"),
-            ("centered", "scores an observation differently beside other observations, so a score"),
+            ("norm", r"scores an observation differently among other observations \(in its layer '0.1', BatchNorm1d"),
+            ("centered", "scores an observation differently among other observations, so a score"),
         ],
     )
     def test_they_are_refused_wherever_several_are_scored(self, kind, message, tmp_path):
@@ -289,7 +289,7 @@ class TestRows:
         policy = policy_of(net)
         recording = rltools.record(policy, Still, episodes=1)
         net[1].running_mean = net[1].running_var = None
-        with pytest.raises(MismatchError, match="scores an observation differently beside other observations"):
+        with pytest.raises(MismatchError, match="scores an observation differently among other observations"):
             rltools.explain(recording, policy)
 
     def test_a_change_is_noticed(self):

@@ -1,1 +1,1 @@
-"""Methods of Captum: calling its classes on target functions, and `captum:<Name>` for each of them."""
+"""Methods of Captum: calls its classes on target functions, and offers each of them as `captum:<Name>`."""

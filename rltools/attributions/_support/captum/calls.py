@@ -1,4 +1,4 @@
-"""Calling a class of Captum on a target function: for every target, row and reference, leaving nothing behind."""
+"""Calls a class of Captum on a target function for every target, row and reference, and leaves no hooks behind."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ DRAWN_BY_ROW = ("GradientShap", "KernelShap", "Lime")
 class TargetModule(nn.Module):
     """A target function as the module that Captum needs, with the policy's network inside it for hooks.
 
-    Captum expands and splits batches in its own ways, and does the same with what it calls additional arguments: the
-    number of each row, by which its target function is found.
+    Captum expands and splits batches in its own ways, and does the same with its "additional forward arguments": here
+    the number of each row, which selects the row's target function.
     """
 
     def __init__(self, f: TargetFunction) -> None:
@@ -87,7 +87,7 @@ def attributed(
         references: `[reference, *feature]`, for classes that take baselines; the mean over them is taken.
         several: pass all references together, and not one at a time.
         seed: of its draws, if it draws.
-        groups: of elements that are one feature to it.
+        groups: of elements that it treats as one feature.
         arguments: of `attribute`.
 
     Raises:

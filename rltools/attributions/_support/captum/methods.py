@@ -34,10 +34,10 @@ _DECIDED_HERE = frozenset(
         *("self", "inputs", "baselines", "target", "additional_forward_args", "feature_mask"),
         *("abs", "internal_batch_size", "perturbations_per_eval"),  # see `_arguments`
         *("return_convergence_delta", "return_input_shape", "custom_attribution_func", "show_progress"),
-        "method",  # of integration: the best one is the default, and `explain` means something else by the word
+        "method",  # of integration: the best one is the default, and `method` means something else to `explain`
     }
 )
-"""Arguments of `attribute` that are no parameters of `captum:<Name>`, because they are decided here."""
+"""Arguments of `attribute` that are not parameters of `captum:<Name>`, because they are decided here."""
 
 
 @cache
@@ -79,7 +79,7 @@ def captum_method(name: str) -> Method:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether a class takes a function alone, and is called with a batch of inputs."""
+    """Whether a class is made from a function alone, and is called with a batch of inputs."""
     attribute = getattr(kind, "attribute", None)
     if not inspect.isclass(kind) or not inspect.isfunction(attribute):
         return False
@@ -147,7 +147,7 @@ def _arguments(
 
 
 def _as_tuples(value: Any) -> Any:
-    """Lists, as files hold them, as the tuples that Captum takes."""
+    """Convert lists, as files hold them, to the tuples that Captum takes."""
     return tuple(map(_as_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 

@@ -17,7 +17,7 @@ from rltools.envs.names._named import NamedLeaf
 from rltools.spaces.leaves import Path
 
 Rule = Callable[[Any, dict[Path, NamedLeaf]], Mapping[Path, NamedLeaf]]
-"""From a wrapper and the names of what it receives to the names of what it returns."""
+"""Maps a wrapper and the names of the observations it receives to the names of those it returns."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class WrapperLibrary:
         module: public module that exports all of `entry_points`, whatever private module defines them; "" if none does.
         records_arguments: whether wrappers record their arguments in an environment's spec, as Gymnasium's do.
         composites: entry points of wrappers made of others of their module, which a spec lists before them.
-        transparent: entry points of wrappers that change nothing that is observed, done or rewarded.
+        transparent: entry points of wrappers that leave observations, actions and rewards as they are.
         displays: entry points of wrappers that write files or open windows; an environment is remade without them.
         tuple_arguments: arguments that must be tuples, which JSON and YAML lack, by the name of the class.
         lengthens_inner: classes that write their longer observation space into the environment they wrap.

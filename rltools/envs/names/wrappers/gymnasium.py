@@ -21,12 +21,12 @@ def _rescale(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
 
 
 def _normalize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
-    """Units become standard deviations of what was observed so far."""
+    """Units become standard deviations of the observations so far."""
     return {path: dataclasses.replace(named, units=("deviations",) * named.leaf.size) for path, named in inner.items()}
 
 
 def _transform(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
-    """A function of the user's: names are kept where the shape is."""
+    """A function of the user's: names are kept if the shape is."""
     before, after = wrapper.env.observation_space, wrapper.observation_space
     same = before == after or (after.shape is not None and before.shape == after.shape)
     return without_units(inner) if same else {}
@@ -88,7 +88,7 @@ def _discretize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
 
 
 def _reshape(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
-    """The same numbers in the same order; the axes are known where only axes of length 1 are added or removed."""
+    """The same numbers in the same order; the axes are known if only axes of length 1 are added or removed."""
     named, shape = inner[()], wrapper.observation_space.shape
     names = named.names or (named.element_names() if len(shape) == 1 and len(named.leaf.shape) > 1 else ())
     dims = tuple(f"axis_{axis}" for axis in range(len(shape))) if len(shape) > 1 else ("feature",)

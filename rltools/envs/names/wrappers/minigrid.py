@@ -1,4 +1,4 @@
-"""The observation wrappers of MiniGrid, whose images `[x, y, channel]` are of cells."""
+"""The observation wrappers of MiniGrid, whose images `[x, y, channel]` show cells."""
 
 from __future__ import annotations
 

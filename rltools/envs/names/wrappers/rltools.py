@@ -1,4 +1,4 @@
-"""The wrappers of rltools that change what is observed.
+"""The wrappers of rltools that change observations.
 
 They are named by the module that exports them. Recordings may name the private module that defined them at the time.
 """

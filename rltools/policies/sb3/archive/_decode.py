@@ -1,4 +1,4 @@
-"""Decoding the records of a pickle into arrays and spaces, from checked values."""
+"""Decodes the records of a pickle into arrays and spaces, from checked values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pickle would do, from its opcodes alone; nothing is unpickled, imported or built here."""
+"""Follows the opcodes of a pickle to see what it would do; nothing is unpickled, imported or built here."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _step(stack: _Stack, opcode: pickletools.OpcodeInfo, argument: object) -> li
 
 
 def _effect(opcode: pickletools.OpcodeInfo) -> tuple[bool, int, tuple[bool, ...]]:
-    """Whether an opcode pops to the last mark, how many more it pops, and for each item it pushes if that is a mark."""
+    """Whether an opcode pops to the last mark, how many more it pops, and whether each item it pushes is a mark."""
     before = opcode.stack_before
     marked = pickletools.markobject in before
     pops = before.index(pickletools.markobject) if marked else len(before)

@@ -1,4 +1,4 @@
-"""Reading pickles without running anything: whatever a file names becomes an inert record.
+"""Reads pickles without running anything: whatever a file names becomes an inert record.
 
 No class of another library is imported, called or given state here. `_decode` interprets the records afterwards, from
 checked values.
@@ -48,7 +48,7 @@ COMMANDS = re.compile(
 
 
 class Record:
-    """Something a pickle names: a subclass where it is only named, an instance where it is called.
+    """Something a pickle names: a subclass if it is only named, an instance if it is called.
 
     Attributes:
         qualified: its current qualified name.

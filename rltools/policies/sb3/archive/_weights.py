@@ -1,4 +1,4 @@
-"""Reading the weights in a model's policy.pth: names and tensors, and nothing else."""
+"""Reads the weights in a model's policy.pth: names and tensors, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the members of an untrusted zip: checked before anything is read, and all read from one copy."""
+"""Reads the members of an untrusted zip: checked before anything is read, and all read from one copy."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def read_model(path: Path) -> bytes:
     head, tail = ends_of(path, HEAD)
     kind = None if head.startswith(_ZIP[:2]) else kind_in(head, tail, path.suffix.lower())
     if head and kind is not None:
-        raise ModelError(f"{path} is no model of Stable-Baselines3, it is {kind}")
+        raise ModelError(f"{path} is not a model of Stable-Baselines3; it is {kind}")
     if head and _END not in tail[-_END_REACH:] and path.stat().st_size <= MAX_FILE:
         raise ModelError(f"{path} is not a zip, or is cut short: its directory is missing. Fetch or save it again")
     content = read_file(path)
     if not content:
-        raise ModelError(f"{path} is no model of Stable-Baselines3, it is {kind_of(content)}")
+        raise ModelError(f"{path} is not a model of Stable-Baselines3; it is {kind_of(content)}")
     return content
 
 
@@ -81,7 +81,7 @@ def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[
         if missing:
             kind = kind_of(content[:HEAD], names)
             if kind is not None:
-                raise ModelError(f"{where} is no model of Stable-Baselines3, it is {kind}")
+                raise ModelError(f"{where} is not a model of Stable-Baselines3; it is {kind}")
             raise ModelError(
                 f"{where} is not a model saved by Stable-Baselines3, or is cut short: it lacks "
                 f"{', '.join(map(repr, missing))} and holds {', '.join(map(ascii, names[:8])) or 'nothing'}; "

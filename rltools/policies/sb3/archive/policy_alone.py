@@ -1,4 +1,4 @@
-"""Reading the file of a policy alone, as `policy.save()` writes it, without running anything in it.
+"""Reads the file of a policy alone, as `policy.save()` writes it, without running anything in it.
 
 It is a PyTorch file whose pickle holds the weights and the arguments of the policy's class. It does not name the class,
 which the families infer from the names of the weights and of the arguments.
@@ -37,7 +37,7 @@ _DTYPES = {
 
 
 def is_policy_alone(path: Path) -> bool:
-    """Whether a file is that of a policy alone."""
+    """Whether a file holds a policy alone."""
     head, tail = ends_of(path, HEAD)
     return head.startswith(b"PK") and kind_in(head, tail, path.suffix.lower()) is POLICY_ALONE
 

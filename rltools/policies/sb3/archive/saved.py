@@ -1,4 +1,4 @@
-"""Reading a model's zip without running anything in it."""
+"""Reads a model's zip without running anything in it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Saved:
         sha256: of the file.
         policy_class: its qualified name.
         policy_kwargs: plain data, with a record for each class it names.
-        observation_space: of the network, with images channels first where they were transposed.
+        observation_space: of the network, with images channels first if they were transposed.
         action_space: of the environment.
         weights: of the network, by name.
         settings: the JSON of the algorithm; nothing in it is decoded.
@@ -148,7 +148,7 @@ def _check_library(settings: dict[str, Any], path: Path) -> None:
         return
     if any(name.startswith("sbx.") for name in names):
         raise ModelError(
-            f"{path} is a model of SBX, whose networks are of JAX, and gradients are computed with PyTorch; train it "
+            f"{path} is a model of SBX, whose networks use JAX, and gradients are computed with PyTorch; train it "
             f"with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network"
         )
 

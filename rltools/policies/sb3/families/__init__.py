@@ -5,7 +5,7 @@ A family is a module with
 ```
 CLASSES: its policy classes
 ALGORITHMS: the algorithms that save models of these classes; a trusted file is loaded by one of them
-INFERENCE: names of the methods its heads stand for; a subclass that overrides one of them is not of the family
+INFERENCE: names of the methods its heads stand for; a subclass that overrides one of them is not in the family
 SHOWS_NORMALIZATION: whether a saved model says if it was trained on normalized observations
 def make_heads(network, settings) -> Heads: ...
 SETTINGS: (optional) attributes of a live algorithm that `make_heads` reads from `settings`
@@ -106,7 +106,7 @@ def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> tuple[t
     """The class whose `policy.save()` wrote weights of these names, and the arguments that such a file omits.
 
     Raises:
-        LookupError: no family claims them, or the file lacks something; the message says what it is the file of.
+        LookupError: no family claims them, or the file lacks something; the message says what kind of file it is.
     """
     for family in families():
         infer = getattr(family, "class_of_weights", None)

@@ -87,7 +87,7 @@ def make_heads(network: Any, settings: Mapping[str, Any]) -> Heads:
 def _q_value(network: Any) -> Head:
     """`(x, action [batch, k] as the environment received it) -> [batch, 1]`, the critics' estimate of the return.
 
-    The lowest of several critics where the algorithm learns from the lowest (TD3, DDPG, SAC, CrossQ); for TQC, which
+    The lowest of several critics if the algorithm learns from the lowest (TD3, DDPG, SAC, CrossQ); for TQC, which
     averages, the mean over all critics and quantiles. A critic's `forward` is not called, because it runs a feature
     extractor that is shared with the actor without gradients.
     """

@@ -33,7 +33,7 @@ def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> None:
     """Refuse the file of a policy alone, which does not say whether its actions are squashed.
 
     Raises:
-        LookupError: the file is of ARS.
+        LookupError: the policy is one of ARS.
     """
     if all(name.startswith("action_net.") for name in names):
         raise LookupError("a policy of ARS alone, which does not say whether its actions are squashed")

@@ -33,6 +33,6 @@ def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> type[nn
 
 
 def make_heads(network: MaskableActorCriticPolicy, settings: Mapping[str, Any]) -> Heads:
-    """The logits, for a bit those of off and on, and the value of the state."""
+    """The logits (off and on for each bit) and the value of the state."""
     actor, _, critic = towers(network)
     return Heads({"logit": actor, "value": critic}, masked=True)

@@ -36,7 +36,7 @@ def class_of_weights(names: Sequence[str], kwargs: Mapping[str, Any]) -> None:
     """Refuse the file of a policy alone, which does not say how large the LSTM is.
 
     Raises:
-        LookupError: the file is of a recurrent policy.
+        LookupError: the policy is recurrent.
     """
     if any(name.startswith("lstm_") for name in names):
         raise LookupError("a recurrent policy alone, which does not say how large its LSTM is")

@@ -1,4 +1,4 @@
-"""Making the environment that a zoo's folder names, without running what it names."""
+"""Makes the environment that a zoo's folder names, without running what it names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def zoo_environment(record: ZooRecord) -> tuple[EnvInfo | None, tuple[str, ...]]
     wrappers, notes, refused = _current_wrappers(record)
     if refused:
         return None, (
-            f"trained on {trained} with {' and '.join(refused)}, which is not done on a file's word; {_INSTEAD}",
+            f"trained on {trained} with {' and '.join(refused)}, which is not done just because a file names it; "
+            f"{_INSTEAD}",
         )
     current = current_id(record.environment)
     if current[0] != record.environment:

@@ -1,4 +1,4 @@
-"""Reading the .yml files of rl-baselines3-zoo as plain data."""
+"""Reads the .yml files of rl-baselines3-zoo as plain data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_EVENTS = 5_000
 
 
 def read_zoo_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a zoo's file. The only tag allowed is that of the OrderedDict around it.
+    """The mapping in a zoo's file. The only tag allowed is the one of the OrderedDict around it.
 
     Raises:
         ModelError: a file that is not as the zoo writes it.
@@ -31,7 +31,7 @@ def read_zoo_yaml(path: Path) -> dict[str, Any]:
         data = load_model(text, lambda walk: _check(walk, path), _ZooConstructor)
     except ConstructorError as error:
         raise UnsafeFileError(
-            f"{path} wants more than plain data: {printable(error.problem)}; it was NOT run. Remove what it wants from "
+            f"{path} wants more than plain data: {printable(error.problem)}; it was NOT run. Remove that from "
             f"the file if you know it to be harmless, or move the model out of this folder"
         ) from error
     except (YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Reading the run folders of rl-baselines3-zoo.
+"""Reads the run folders of rl-baselines3-zoo.
 
 On disk a run is `<algo>/<Env>_1/<Env>.zip`, with `<Env>/args.yml`, `config.yml` and `vecnormalize.pkl` in it, and
 perhaps `best_model.zip` and checkpoints `rl_model_<steps>_steps.zip`. On a model hub all files are in one folder.
@@ -173,7 +173,7 @@ def find_statistics(model: Path, record: ZooRecord | None) -> Path | None:
 
 
 def later_statistics_note(statistics: Path, model: Path) -> tuple[str, ...]:
-    """The caveat, if any, that statistics are of a later time than the model."""
+    """The caveat, if any, that statistics are from a later time than the model."""
     checkpoint = CHECKPOINT.fullmatch(model.stem)
     own = checkpoint is not None and checkpoint["steps"] in statistics.name
     if own or not (checkpoint or model.stem == "best_model"):

@@ -149,7 +149,7 @@ def test_a_wrapper_that_is_not_known_is_told_and_not_run(zoo, tmp_path):
     config.write_text(config.read_text().replace("sb3_contrib.common.wrappers.TimeFeatureWrapper", "os.system"))
     policy = load_policy(folder)
     assert policy.source.environment is None
-    assert "the wrapper os.system, which is not done on a file's word" in policy.source.notes[0]
+    assert "the wrapper os.system, which is not done just because a file names it" in policy.source.notes[0]
 
 
 def test_an_agent_of_an_environment_that_is_gone_is_refused_with_both_shapes(zoo):
