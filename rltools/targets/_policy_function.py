@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from math import prod
@@ -43,17 +43,16 @@ class PolicyTargetFunction(TargetFunction):
         self.feature_ndim, self.dims = len(policy.features.shape), policy.features.dims
         self.categorical = target.score == DECISION and is_discrete(policy)
         self.most_copies, self.leave_one_out = most_copies, leave_one_out
-        self.outputs = len(remembered("labels", target, policy, lambda: target_labels(target, policy)))
         self._policy, self._target, self._context, self._advance = policy, target, context, advance
-        self._heads = remembered(
-            "heads", target, policy, lambda: tuple({base_head(term, policy): None for term in terms(target)})
-        )
+        facts = remembered("facts", target, policy, lambda: _facts(target, policy))
+        self.outputs, self._heads, self._can_be_undefined = facts
         # Copying what no head needs would cost as much as a small net.
         of_action = "q_value" in self._heads and not policy.branches
         action = context.action if of_action else None
         self._head_context = Context(action=action, state=context.state, before=context.before)
         self._autocast = autocast
         self._row_weights: Tensor | None = _UNKNOWN
+        self._repeated: tuple[Sequence[int], Tensor] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Encoded observations `[batch, ..., *feature]` -> target values `[batch, ..., target]`."""
@@ -107,10 +106,7 @@ class PolicyTargetFunction(TargetFunction):
     @property
     def undefined(self) -> Tensor | None:
         """Bool `[batch, target]`, the target values that do not exist in a row; None where all exist."""
-        policy, target = self._policy, self._target
-        if not remembered("can be undefined", target, policy, lambda: can_be_undefined(policy, target)):
-            return None
-        return undefined(policy, target, self._context)
+        return undefined(self._policy, self._target, self._context) if self._can_be_undefined else None
 
     def rows(self, index: Tensor) -> PolicyTargetFunction:
         """The target function of some of the rows, in the order of `index`."""
@@ -139,14 +135,12 @@ class PolicyTargetFunction(TargetFunction):
                 leaf = x.detach().requires_grad_()
                 gradients = derivative(self._values(leaf), leaf)
         else:
-            weights, own = self._weights(x.device), None
-            if weights is None:
+            upstream, own = self._upstream(x.device, lead), None
+            if upstream is None:
                 own = remembered(
                     "own outputs", self._target, self._policy, lambda: own_outputs(self._policy, self._target)
                 )
-            else:
-                weights = weights.expand(len(x), -1, -1)
-            flat = gradients_by_vjp(passes, self._read_outputs, weights, lead, prod(x.shape[len(lead) :]), own)
+            flat = gradients_by_vjp(passes, self._read_outputs, upstream, lead, prod(x.shape[len(lead) :]), own)
             gradients = flat.reshape(self.outputs, *x.shape)
         self._count(x, passes=2)
         return gradients
@@ -159,6 +153,20 @@ class PolicyTargetFunction(TargetFunction):
             weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
             self._row_weights = None if weights is None else weights.of_rows(self._context.action)
         return self._row_weights
+
+    def _upstream(self, device: torch.device, lead: Sequence[int]) -> Tensor | None:
+        """The weights of each row and its copies, `[target, prod(lead), k]`.
+
+        They are computed once for as many copies, of which a method may have many: a path from each reference.
+        """
+        weights = self._weights(device)
+        if weights is None:
+            return None
+        if self._repeated is None or self._repeated[0] != lead:
+            rows, copies = lead[0], prod(lead[1:])
+            of_rows = weights.expand(rows, -1, -1).transpose(0, 1)
+            self._repeated = lead, of_rows[:, :, None].expand(-1, -1, copies, -1).flatten(1, 2)
+        return self._repeated[1]
 
     def _passes(self, x: Tensor, lead: int) -> dict[str, tuple[Tensor, VjpFn]] | None:
         """For each head its outputs at x and their vector-Jacobian product; None where the policy has none."""
@@ -196,6 +204,12 @@ class PolicyTargetFunction(TargetFunction):
         """The policy's module; None where it is a function."""
         module = getattr(self._policy, "module", None)
         return module if isinstance(module, nn.Module) else None
+
+
+def _facts(target: Target, policy: Policy) -> tuple[int, tuple[str, ...], bool]:
+    """How many scalars a target stands for, the heads they are read from, and whether they may not exist in a row."""
+    heads = dict.fromkeys(base_head(term, policy) for term in terms(target))
+    return len(target_labels(target, policy)), tuple(heads), can_be_undefined(policy, target)
 
 
 _UNKNOWN = torch.empty(0)
