@@ -46,10 +46,6 @@ class PolicyTargetFunction(TargetFunction):
         self._policy, self._target, self._context, self._advance = policy, target, context, advance
         facts = remembered("facts", target, policy, lambda: _facts(target, policy))
         self.outputs, self._heads, self._can_be_undefined = facts
-        # Copying what no head needs would cost as much as a small net.
-        of_action = "q_value" in self._heads and not policy.branches
-        action = context.action if of_action else None
-        self._head_context = Context(action=action, state=context.state, before=context.before)
         self._autocast = autocast
         self._row_weights: Tensor | None = _UNKNOWN
         self._repeated: tuple[Sequence[int], Tensor] | None = None
@@ -66,6 +62,13 @@ class PolicyTargetFunction(TargetFunction):
     def _read_outputs(self, outputs: dict[str, Tensor]) -> Tensor:
         """The target values of outputs; what is needed for that is prepared at the first call, weights being enough."""
         return self._read(outputs)
+
+    @cached_property
+    def _head_context(self) -> Context:
+        """The context without what no head needs: to copy that would cost as much as a small net."""
+        of_action = "q_value" in self._heads and not self._policy.branches
+        context = self._context
+        return Context(action=context.action if of_action else None, state=context.state, before=context.before)
 
     @cached_property
     def _read(self) -> Callable[[dict[str, Tensor]], Tensor]:
@@ -128,7 +131,7 @@ class PolicyTargetFunction(TargetFunction):
             weights = self._weights(x.device)  # the shortest way: a live step explains a single row
             if weights is not None and decision.is_of(decision.head, x):
                 self._count(x, passes=2)
-                return decision.vjp_fn(weights[:, 0].expand(lead[0], -1))[None]
+                return decision.vjp_fn(weights.squeeze(1).expand(lead[0], -1)).unsqueeze(0)
         passes = self._passes(x, len(lead))
         if passes is None:
             with torch.enable_grad():
@@ -218,8 +221,10 @@ _UNKNOWN = torch.empty(0)
 
 def _autocast_dtype() -> torch.dtype | None:
     """The narrower dtype that the caller wants networks computed in; None for none."""
-    device = next((kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)), None)
-    return None if device is None else torch.get_autocast_dtype(device)
+    for device in ("cpu", "cuda"):
+        if torch.is_autocast_enabled(device):
+            return torch.get_autocast_dtype(device)
+    return None
 
 
 def _autocasting(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:

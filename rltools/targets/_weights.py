@@ -44,6 +44,8 @@ class Weights:
         if action is None:
             return None
         if self.fixed.shape[1] <= MOST_IN_TABLE:
+            if action.shape[0] == 1:  # of a live step for instance
+                return self._of_single_action[int(action)]
             return self._of_each_action.index_select(0, action)
         return self._of_actions(action, self.chosen)
 
@@ -52,6 +54,10 @@ class Weights:
         """`[action, target, k]`, because to look rows up takes a fifth of the time of computing them."""
         assert self.chosen is not None
         return self._of_actions(torch.arange(self.fixed.shape[1], device=self.fixed.device), self.chosen)
+
+    @cached_property
+    def _of_single_action(self) -> tuple[Tensor, ...]:
+        return self._of_each_action.split(1)
 
     def _of_actions(self, action: Tensor, chosen: Tensor) -> Tensor:
         weights = self.fixed.repeat(len(action), 1, 1)
