@@ -80,7 +80,7 @@ def find_method(name: str) -> Method:
         from rltools.attributions._support.captum.methods import captum_method
 
         return captum_method(name)
-    if name in _own():
+    if name in modules_in(__name__) and not name.startswith("_"):
         return _declared(load_member(f"{__name__}.{name}", name), name, f"{__name__}.{name}")
     if point := others(__name__).get(name):
         return _declared(load_offered(point), name, origin(point))

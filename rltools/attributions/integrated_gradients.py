@@ -11,7 +11,7 @@ from rltools.attributions._support.completeness import TOLERANCE, end_values, is
 from rltools.attributions._support.method import Cost, Result, method
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
-from rltools.targets.function import TargetFunction
+from rltools.targets.function import Copies, TargetFunction
 
 
 @method(
@@ -70,7 +70,7 @@ def integrated_gradients(
     if nodes < 1:
         raise ArgumentError(f"nodes is {nodes}; it must be at least 1")
     outputs, baselines = end_values(f, x, references)
-    values, without = f.mean_over(references, lambda reference: _by_nodes(f, x, reference, nodes))
+    values, without = _by_nodes(f, x, references, nodes)
     residual = residual_of(values, outputs, baselines)
     complete = is_complete(residual, outputs, baselines, tolerance)
     while 2 * nodes <= most_nodes and not complete.all():
@@ -88,14 +88,24 @@ def integrated_gradients(
     return Result(values, residual=residual, complete=complete, without=without)
 
 
-def _by_nodes(f: TargetFunction, x: Tensor, reference: Tensor, nodes: int) -> Tensor:
-    """The integral along the paths from one reference by Gauss-Legendre nodes, `[batch, target, *feature]`."""
+def _by_nodes(f: TargetFunction, x: Tensor, references: Tensor, nodes: int) -> tuple[Tensor, Tensor | None]:
+    """The integrals by Gauss-Legendre nodes, `[batch, target, *feature]`: as `mean_over` gives them."""
     position, weight = _beside_rows(_gauss_legendre(nodes), x)
-    difference = x - reference
-    total = torch.zeros(f.outputs, *x.shape, dtype=x.dtype, device=x.device)
-    for part, gradients in f.gradients_over(x, nodes, lambda part: reference + position[part] * difference[:, None]):
-        total += (gradients * weight[part]).sum(2)
-    return (total * difference).movedim(0, 1)
+
+    def integral(reference: Tensor) -> Tensor:
+        difference = x - reference
+        total = torch.zeros(f.outputs, *x.shape, dtype=x.dtype, device=x.device)
+        path = _path(reference, position, difference)
+        for part, gradients in f.gradients_over(x, nodes, path):
+            total += (gradients * weight[part]).sum(2)
+        return (total * difference).movedim(0, 1)
+
+    return f.mean_over(references, integral)
+
+
+def _path(reference: Tensor, position: Tensor, difference: Tensor) -> Copies:
+    """From indices of `position [node, *feature]` to these points on each row's path, `[batch, node, *feature]`."""
+    return lambda part: (position[part] * difference[:, None]).add_(reference)
 
 
 @cache
@@ -106,8 +116,12 @@ def _gauss_legendre(nodes: int) -> np.ndarray:
 
 
 def _beside_rows(numbers: np.ndarray, x: Tensor) -> Tensor:
-    """`[..., n]` as `[..., n, 1, ...]`, to be multiplied by rows `x [batch, *feature]`."""
-    return torch.as_tensor(numbers, dtype=x.dtype, device=x.device).reshape(*numbers.shape, *[1] * (x.ndim - 1))
+    """`[..., n]` as `[..., n, *feature]`, to be multiplied with rows `x [batch, *feature]`.
+
+    Each number is written for every feature: to multiply a few features by one number takes three times as long.
+    """
+    tensor = torch.as_tensor(numbers, dtype=x.dtype, device=x.device).reshape(*numbers.shape, *[1] * (x.ndim - 1))
+    return tensor.expand(*numbers.shape, *x.shape[1:]).contiguous()
 
 
 @dataclass(frozen=True)
@@ -130,7 +144,7 @@ class _Again:
 def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, last: bool) -> _Again:
     """The integrals by nodes or, the last time, by the same number of segments."""
     if not last:
-        values, without = f.mean_over(references, lambda reference: _by_nodes(f, x, reference, nodes))
+        values, without = _by_nodes(f, x, references, nodes)
         return _Again(values, without, values.new_full(values.shape[:2], torch.inf))
     coarse = torch.zeros((), dtype=x.dtype, device=x.device)
 
@@ -147,10 +161,7 @@ def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, la
 def _by_segments(f: TargetFunction, x: Tensor, reference: Tensor, segments: int) -> tuple[Tensor, Tensor]:
     """The integral from one reference by equal segments of the paths, and by half as many: as in `_by_nodes`."""
     position, difference = _beside_rows(np.linspace(0, 1, segments + 1), x), x - reference
-
-    def path(part: slice) -> Tensor:
-        return reference + position[part] * difference[:, None]
-
+    path = _path(reference, position, difference)
     gradients = torch.cat([some for _, some in f.gradients_over(x, segments + 1, path)], 2)
     with torch.no_grad():
         values = f.over(x, segments + 1, path).movedim(2, 0)

@@ -109,11 +109,10 @@ def attribute(
 
 def _decide(policy: Policy, observations: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:
     """The context with the actions that the policy chooses, in batches, because all rows may be many images."""
-    recorded = recorded_leaves(policy.features)
     most = most_copies(policy, max_batch)
     if len(x) <= most and (forward_pass := decision_pass(policy, x, context)) is not None:
         return replace(decide(policy, forward_pass.output, context).context, forward_pass=forward_pass)
-    parts = []
+    recorded, parts = recorded_leaves(policy.features), []
     for start in range(0, max(1, len(x)), most):
         rows = slice(start, start + most)
         part = map_leaves(lambda _, values: values[rows], observations, recorded)  # noqa: B023  # called right away

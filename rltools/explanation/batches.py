@@ -86,13 +86,14 @@ def explained_rows(
         not exist.
     """
     count = 0 if references is None else len(references)
-    cost = check_passes(policy, method, count, parameters)
+    settings = method.settings(parameters)
+    cost = check_passes(policy, method, count, settings)
     columns: dict[str, np.ndarray] = {}
     undefined: np.ndarray | None = None
     most, n_rows = most_copies(policy, max_batch), x.shape[0]
     with compute_threads(policy, min(most, n_rows * max(1, cost.copies)), threads):
         for rows, some, f, result in _chunks(
-            policy, method, target, x, context, references, parameters, cost, most, advance, leave_one_out
+            policy, method, target, x, context, references, settings, cost, most, advance, leave_one_out
         ):
             of_chunk = _columns(f.own_values(some), result)
             if some is x:
@@ -143,7 +144,7 @@ def _chunks(
     x: Tensor,
     context: Context,
     references: Tensor | None,
-    parameters: dict[str, Any],
+    settings: dict[str, Any],
     cost: Cost,
     most: int,
     advance: Callable[[float], None] | None,
@@ -168,7 +169,7 @@ def _chunks(
             advance=_counting(method, cost, progress),
         )
         try:
-            result = method(f, some, references=references, **parameters)
+            result = method.with_settings(f, some, references, settings)
         except torch.cuda.OutOfMemoryError:
             tries += 1
             if tries > SMALLER_BATCHES:
@@ -218,13 +219,13 @@ def most_copies(policy: Policy, max_batch: int | None) -> int:
     return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // inputs, MOST_OUTPUT_BYTES // outputs))
 
 
-def check_passes(policy: Policy, method: Method, references: int, parameters: Mapping[str, Any]) -> Cost:
-    """The cost of a row; refuses what no computer can finish, before anything is computed.
+def check_passes(policy: Policy, method: Method, references: int, settings: Mapping[str, Any]) -> Cost:
+    """The cost of a row, with all parameters of the method; refuses what no computer can finish.
 
     Raises:
         TooCostlyError: a single row takes more than `MOST_PASSES` through the network.
     """
-    features, settings = policy.features, method.settings(dict(parameters))
+    features = policy.features
     cost = method.cost_of_row(features.shape, features.dims, references, settings)
     if cost.passes > MOST_PASSES:
         if method.largest is not None and method.count_parts(features.shape, features.dims, settings) > method.largest:

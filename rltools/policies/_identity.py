@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -111,12 +111,13 @@ class _Snapshot:
         return [
             *map(type, self._modules),
             *map(len, states),
-            *(id(child) for state in states for child in state["_modules"].values()),
-            *(id(value) for state in states for value in state["_parameters"].values()),
-            *(id(value) for state in states for value in state["_buffers"].values()),
-            *(any(map(state.get, HOOKS)) for state in states),
-            *([state.get(name) for name in names] for state, names in self._settings),
+            [id(value) for state in states for name in _HOLDING for value in state[name].values()],
+            [bool(state.get(name)) for state in states for name in HOOKS],
+            [state.get(name) for state, names in self._settings for name in names],
         ]
+
+
+_HOLDING = ("_modules", "_parameters", "_buffers")
 
 
 def _state(roots: list[nn.Module]) -> list[Any]:
@@ -204,14 +205,16 @@ def device_of(roots: list[nn.Module]) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def first_tensor(roots: list[nn.Module]) -> Tensor | None:
-    """The first parameter or buffer; None if there is none."""
-    pending = [*reversed(roots)]
-    while pending:
-        module = pending.pop()
+def first_tensor(modules: Iterable[nn.Module | None]) -> Tensor | None:
+    """The first parameter or buffer of modules and those inside them; None if there is none."""
+    for module in modules:
+        if module is None:
+            continue
         for tensors in (module._parameters, module._buffers):
-            for value in tensors.values():
-                if value is not None:
-                    return value
-        pending += [child for child in reversed([*module._modules.values()]) if child is not None]
+            if tensors:
+                for value in tensors.values():
+                    if value is not None:
+                        return value
+        if (children := module._modules) and (first := first_tensor(children.values())) is not None:
+            return first
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from math import prod
@@ -43,17 +43,12 @@ class PolicyTargetFunction(TargetFunction):
         self.feature_ndim, self.dims = len(policy.features.shape), policy.features.dims
         self.categorical = target.score == DECISION and is_discrete(policy)
         self.most_copies, self.leave_one_out = most_copies, leave_one_out
-        self.outputs = len(remembered("labels", target, policy, lambda: target_labels(target, policy)))
         self._policy, self._target, self._context, self._advance = policy, target, context, advance
-        self._heads = remembered(
-            "heads", target, policy, lambda: tuple({base_head(term, policy): None for term in terms(target)})
-        )
-        # Copying what no head needs would cost as much as a small net.
-        of_action = "q_value" in self._heads and not policy.branches
-        action = context.action if of_action else None
-        self._head_context = Context(action=action, state=context.state, before=context.before)
+        facts = remembered("facts", target, policy, lambda: _facts(target, policy))
+        self.outputs, self._heads, self._can_be_undefined = facts
         self._autocast = autocast
         self._row_weights: Tensor | None = _UNKNOWN
+        self._repeated: tuple[Sequence[int], Tensor] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Encoded observations `[batch, ..., *feature]` -> target values `[batch, ..., target]`."""
@@ -67,6 +62,13 @@ class PolicyTargetFunction(TargetFunction):
     def _read_outputs(self, outputs: dict[str, Tensor]) -> Tensor:
         """The target values of outputs; the function that reads them is made at the first call, not before."""
         return self._read(outputs)
+
+    @cached_property
+    def _head_context(self) -> Context:
+        """The context without what no head needs: to copy that would cost as much as a small net."""
+        of_action = "q_value" in self._heads and not self._policy.branches
+        context = self._context
+        return Context(action=context.action if of_action else None, state=context.state, before=context.before)
 
     @cached_property
     def _read(self) -> Callable[[dict[str, Tensor]], Tensor]:
@@ -106,11 +108,8 @@ class PolicyTargetFunction(TargetFunction):
 
     @property
     def undefined(self) -> Tensor | None:
-        """Bool `[batch, target]`, the target values that do not exist in a row; None if all exist."""
-        policy, target = self._policy, self._target
-        if not remembered("can be undefined", target, policy, lambda: can_be_undefined(policy, target)):
-            return None
-        return undefined(policy, target, self._context)
+        """Bool `[batch, target]`, the target values that do not exist in a row; None where all exist."""
+        return undefined(self._policy, self._target, self._context) if self._can_be_undefined else None
 
     def rows(self, index: Tensor) -> PolicyTargetFunction:
         """The target function of some of the rows, in the order of `index`."""
@@ -132,21 +131,19 @@ class PolicyTargetFunction(TargetFunction):
             weights = self._weights(x.device)  # the shortest way: a live step explains a single row
             if weights is not None and decision.is_of(decision.head, x):
                 self._count(x, passes=2)
-                return decision.vjp_fn(weights[:, 0].expand(lead[0], -1))[None]
+                return decision.vjp_fn(weights.squeeze(1).expand(lead[0], -1)).unsqueeze(0)
         passes = self._passes(x, len(lead))
         if passes is None:
             with torch.enable_grad():
                 leaf = x.detach().requires_grad_()
                 gradients = derivative(self._values(leaf), leaf)
         else:
-            weights, own = self._weights(x.device), None
-            if weights is None:
+            upstream, own = self._upstream(x.device, lead), None
+            if upstream is None:
                 own = remembered(
                     "own outputs", self._target, self._policy, lambda: own_outputs(self._policy, self._target)
                 )
-            else:
-                weights = weights.expand(len(x), -1, -1)
-            flat = gradients_by_vjp(passes, self._read_outputs, weights, lead, prod(x.shape[len(lead) :]), own)
+            flat = gradients_by_vjp(passes, self._read_outputs, upstream, lead, prod(x.shape[len(lead) :]), own)
             gradients = flat.reshape(self.outputs, *x.shape)
         self._count(x, passes=2)
         return gradients
@@ -159,6 +156,20 @@ class PolicyTargetFunction(TargetFunction):
             weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
             self._row_weights = None if weights is None else weights.of_rows(self._context.action)
         return self._row_weights
+
+    def _upstream(self, device: torch.device, lead: Sequence[int]) -> Tensor | None:
+        """The weights of each row and its copies, `[target, prod(lead), k]`.
+
+        They are computed once for as many copies, of which a method may have many: a path from each reference.
+        """
+        weights = self._weights(device)
+        if weights is None:
+            return None
+        if self._repeated is None or self._repeated[0] != lead:
+            rows, copies = lead[0], prod(lead[1:])
+            of_rows = weights.expand(rows, -1, -1).transpose(0, 1)
+            self._repeated = lead, of_rows[:, :, None].expand(-1, -1, copies, -1).flatten(1, 2)
+        return self._repeated[1]
 
     def _passes(self, x: Tensor, lead: int) -> dict[str, tuple[Tensor, VjpFn]] | None:
         """The outputs of each head at x, and their vector-Jacobian product; None if the policy has none."""
@@ -198,14 +209,22 @@ class PolicyTargetFunction(TargetFunction):
         return module if isinstance(module, nn.Module) else None
 
 
+def _facts(target: Target, policy: Policy) -> tuple[int, tuple[str, ...], bool]:
+    """How many scalars a target stands for, the heads they are read from, and whether they may not exist in a row."""
+    heads = dict.fromkeys(base_head(term, policy) for term in terms(target))
+    return len(target_labels(target, policy)), tuple(heads), can_be_undefined(policy, target)
+
+
 _UNKNOWN = torch.empty(0)
 """Stands for weights that are not computed yet."""
 
 
 def _autocast_dtype() -> torch.dtype | None:
-    """The narrower dtype in which the caller's autocast computes networks; None without autocast."""
-    device = next((kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)), None)
-    return None if device is None else torch.get_autocast_dtype(device)
+    """The narrower dtype that the caller wants networks computed in; None for none."""
+    for device in ("cpu", "cuda"):
+        if torch.is_autocast_enabled(device):
+            return torch.get_autocast_dtype(device)
+    return None
 
 
 def _autocasting(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from rltools.targets._target import Target, branch_of, is_of_state, is_several
 from rltools.targets.function import derivative
 from rltools.targets.scores import find_score
 
-MOST_KEPT = 64
+MOST_IN_TABLE = 64
 """Actions whose weights are kept."""
 
 
@@ -32,7 +31,7 @@ class Weights:
     Attributes:
         fixed: `[target, k]`, the weights whatever action is chosen.
         chosen: `[target]`, added to the weight of the chosen action's output; None if no scalar depends on it. So there
-            is one number for each target, and not a table for each action that may be chosen.
+            is one number for each target; a table for each action that may be chosen is made for few actions only.
     """
 
     fixed: Tensor
@@ -44,21 +43,26 @@ class Weights:
             return self.fixed[None]
         if action is None:
             return None
-        if action.shape[0] != 1:
-            weights = self.fixed.repeat(len(action), 1, 1)
-            weights[torch.arange(len(action), device=weights.device), :, action] += self.chosen
-            return weights
-        position = int(action)  # a single row, of a live step for instance
-        if (weights_of_action := self._of_action.get(position)) is None:
-            weights_of_action = self.fixed[None].clone()
-            weights_of_action[0, :, position] += self.chosen
-            if len(self._of_action) < MOST_KEPT:
-                self._of_action[position] = weights_of_action
-        return weights_of_action
+        if self.fixed.shape[1] <= MOST_IN_TABLE:
+            if action.shape[0] == 1:  # of a live step for instance
+                return self._of_single_action[int(action)]
+            return self._of_each_action.index_select(0, action)
+        return self._of_actions(action, self.chosen)
 
     @cached_property
-    def _of_action(self) -> dict[int, Tensor]:
-        return {}
+    def _of_each_action(self) -> Tensor:
+        """`[action, target, k]`, because to look rows up takes a fifth of the time of computing them."""
+        assert self.chosen is not None
+        return self._of_actions(torch.arange(self.fixed.shape[1], device=self.fixed.device), self.chosen)
+
+    @cached_property
+    def _of_single_action(self) -> tuple[Tensor, ...]:
+        return self._of_each_action.split(1)
+
+    def _of_actions(self, action: Tensor, chosen: Tensor) -> Tensor:
+        weights = self.fixed.repeat(len(action), 1, 1)
+        weights[torch.arange(len(action), device=weights.device), :, action] += chosen
+        return weights
 
 
 def linear_weights(policy: Policy, target: Target) -> Weights | None:
@@ -108,7 +112,7 @@ MOST_ENTRIES = 1 << 22
 def gradients_by_vjp(
     passes: dict[str, tuple[Tensor, VjpFn]],
     read: Read,
-    weights: Tensor | None,
+    upstream: Tensor | None,
     lead: Sequence[int],
     features: int,
     own: np.ndarray | None,
@@ -117,18 +121,15 @@ def gradients_by_vjp(
 
     Args:
         passes: for each head its outputs `[prod(lead), k]`, and the function from gradients of these to those of x.
-        read: from outputs `[*lead, k]` to scalars; unused if there are weights.
-        weights: `[batch, target, k]` if the scalars are weighted sums of one head's outputs; None otherwise.
+        read: from outputs `[*lead, k]` to scalars; unused if `upstream` is not None.
+        upstream: `[target, prod(lead), k]`, the weights if the scalars are weighted sums of one head's outputs; None
+            otherwise.
         lead: the axes before the features, the batch first.
         features: the number of features of a row.
         own: bool `[target, k]`, the only outputs that each scalar depends on, as `own_outputs` gives them, or None.
     """
-    if weights is not None:
+    if upstream is not None:
         ((_, vjp_fn),) = passes.values()
-        upstream = weights.transpose(0, 1)
-        if len(lead) > 1:
-            copies = prod(lead[1:])
-            upstream = upstream[:, :, None].expand(-1, -1, copies, -1).flatten(1, 2)
         return _through(vjp_fn, upstream, features)
     with torch.enable_grad():
         outputs = {name: output.detach().requires_grad_() for name, (output, _) in passes.items()}

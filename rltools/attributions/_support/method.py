@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -204,9 +205,14 @@ class Method:
             ArgumentError: references are missing, or there are too many features for it.
             MethodError: the method returned another type or shape, or wrote into its input.
         """
+        return self.with_settings(f, x, references, self.settings(parameters))
+
+    def with_settings(
+        self, f: TargetFunction, x: Tensor, references: Tensor | None, settings: Mapping[str, Any]
+    ) -> Result:
+        """The same for a caller that has all parameters, as `settings` returns them."""
         if x.ndim == 1:  # an observation that is one number
-            return self._of_scalars(f, x, references, parameters)
-        settings = self.settings(parameters)
+            return self._of_scalars(f, x, references, settings)
         if self.largest is not None:
             parts = self.count_parts(x.shape[1:], f.dims, settings)
             if parts > self.largest:
@@ -222,7 +228,7 @@ class Method:
             )
         before = _state(x), None if references is None else _state(references)
         # A caller's autocast is meant for the network, where the target function applies it, not for sums of outputs.
-        with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
+        with _without_autocast(x):
             result = self.unchecked(f, x, references, settings)
         after = _state(x), None if references is None else _state(references)
         if after != before:
@@ -238,11 +244,11 @@ class Method:
         return self.function(f, x, **settings)
 
     def _of_scalars(
-        self, f: TargetFunction, x: Tensor, references: Tensor | None, parameters: dict[str, Any]
+        self, f: TargetFunction, x: Tensor, references: Tensor | None, settings: Mapping[str, Any]
     ) -> Result:
         """Attributions of observations of shape (), as vectors of one element."""
         vectors = None if references is None else references[:, None]
-        result = self(_ScalarFunction(f), x[:, None], references=vectors, **parameters)
+        result = self.with_settings(_ScalarFunction(f), x[:, None], vectors, settings)
         error = result.standard_error
         return replace(result, values=result.values[..., 0], standard_error=None if error is None else error[..., 0])
 
@@ -262,6 +268,19 @@ class Method:
                 raise MethodError(f"method {self.name} returned {name} of {actual}; they must be of shape {expected}")
             if name != "complete" and not part.is_floating_point():
                 raise MethodError(f"method {self.name} returned {name} of {part.dtype}; they must be floats")
+
+
+def _without_autocast(x: Tensor) -> AbstractContextManager[Any]:
+    """With gradients and without autocast on the device of x; nothing is entered where that is so already."""
+    if torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type):
+        return _AS_IT_IS
+    contexts = ExitStack()
+    contexts.enter_context(torch.enable_grad())
+    contexts.enter_context(torch.autocast(x.device.type, enabled=False))
+    return contexts
+
+
+_AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 
 def _method_at(module: str, name: str) -> Method:

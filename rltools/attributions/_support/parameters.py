@@ -32,12 +32,12 @@ def check_parameters(
         ArgumentError: a parameter the method does not take, a value of another type than its annotation, or a number
             or text far beyond what it can mean.
     """
+    if not parameters:
+        return
     for name in sorted(parameters.keys() - defaults.keys()):
         close = nearest_names(name, defaults, count=1)
         meant = f"did you mean {close[0]!r}? It" if close else "it"
         raise ArgumentError(f"{method} takes no parameter {name!r}; {meant} takes {_listed(defaults)}")
-    if not parameters:
-        return
     hints = _hints(function)
     for name in parameters.keys() - CHECKED_ELSEWHERE:
         kinds = hints.get(name) or _like(defaults[name])
