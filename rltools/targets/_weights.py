@@ -57,7 +57,7 @@ class Weights:
 
     @cached_property
     def _of_single_action(self) -> tuple[Tensor, ...]:
-        return self._of_each_action.split(1)
+        return torch.split(self._of_each_action, 1)
 
     def _of_actions(self, action: Tensor, chosen: Tensor) -> Tensor:
         weights = self.fixed.repeat(len(action), 1, 1)
