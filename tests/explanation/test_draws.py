@@ -173,15 +173,15 @@ def test_a_method_computes_values_without_a_block_only_where_they_are_wanted(pol
 
 @pytest.mark.parametrize("method", METHODS)
 def test_only_recordings_ask_for_values_without_a_block(policy, recording, method, monkeypatch):
-    call, asking, without = Method.__call__, [], []
+    call, asking, without = Method.unchecked, [], []
 
-    def calling(self, score, *args, **kwargs):
-        result = call(self, score, *args, **kwargs)
-        asking.append(score.leave_one_out)
+    def calling(self, f, *args):
+        result = call(self, f, *args)
+        asking.append(f.leave_one_out)
         without.append(result.without is not None)
         return result
 
-    monkeypatch.setattr(Method, "__call__", calling)
+    monkeypatch.setattr(Method, "unchecked", calling)
     states = recording.episode(0).observations
     rltools.attribute(policy, states, method=method, references=states[:4])
     with gymnasium.make("CartPole-v1") as inner:
