@@ -58,7 +58,7 @@ class Finding:
         method: the method of the attribution.
         target: the target as text.
         context: what else distinguishes the numbers: the effect of an observation, parameters.
-        standardized: whether attributions were multiplied with the std of each feature.
+        standardized: whether attributions were multiplied by the std of each feature.
         continuous: whether the decision is a continuous action.
         unseen: whether some features are 0 because no derivative sees them.
         agent: the run that it is about, if there are several.

@@ -81,7 +81,7 @@ def video(
     draw = frame(recording, episode, method, target, int(width), f"{rate:.3g} steps/s{words}")
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        bar = progress_bar(f"video of episode {episode}", len(steps), show=progress, unit="picture")
+        bar = progress_bar(f"video of episode {episode}", len(steps), show=progress, unit="frame")
         with atomic_write(path) as file, bar as done:
             if kind == "gif":
                 write_gif(file, draw, fps, steps, done)

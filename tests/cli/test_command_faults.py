@@ -169,7 +169,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("replay", "short", "0", "--out", "poles.py/x.html"), "poles.py"),
         (("explain", "short", "cartpole-ppo", "--method", "shaply"), "did you mean shapley"),
         (("explain", "short", "cartpole-ppo", "--target", "logit:up"), "'push left', 'push right'"),
-        (("explain", "short", "cartpole-ppo", "--references", "4"), "leave --references 4 out"),
+        (("explain", "short", "cartpole-ppo", "--references", "4"), "leave out --references 4"),
         (("explain", "short", "cartpole-ppo", "--window", "4"), "is not recurrent; leave it out"),
         (("explain", "short", "cartpole-ppo", "--every", "9" * 30), "it must be at most 1,000,000,000"),
         (("explain", "short", "cartpole-ppo", "--seed", "9" * 30), "it must be at most 1,000,000,000,000,000,000"),

@@ -193,11 +193,11 @@ def test_an_episode_is_filmed(rltools, short, project):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("0", "1", "--video", "x.gif"), "--video shows one episode, and 2 are given"),
+        (("0", "1", "--video", "x.gif"), "--video shows one episode, not 2"),
         (("0", "--video", "x.gif", "--beside", "short"), "--video shows one agent"),
         (("0", "--video", "x.gif", "--out", "x.html"), "leave one of them out"),
-        (("0", "--video", "x.avi"), "choose one of .mp4, .webm, .gif"),
-        (("0", "--speed", "2"), "--speed is for a --video"),
+        (("0", "--video", "x.avi"), "does not end in .mp4, .webm or .gif"),
+        (("0", "--speed", "2"), "--speed is for --video"),
     ],
 )
 def test_what_a_video_cannot_be_is_said(rltools, short, project, arguments, message):

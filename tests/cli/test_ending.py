@@ -240,7 +240,7 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (
             "mkdir gone; cd gone; rmdir ../gone; $RLTOOLS list plots",
             1,
-            "rltools: the folder that the command is run in",
+            "rltools: the working directory no longer exists",
         ),
         ("$RLTOOLS plot $'run\\xff' importance", 1, "rltools: no recording in run\\udcff"),
     ],
