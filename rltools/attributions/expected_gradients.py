@@ -34,7 +34,7 @@ def expected_gradients(f: TargetFunction, x: Tensor, *, references: Tensor, samp
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.
         x: float `[batch, *feature]`.
         references: float `[reference, *feature]`.
-        samples: the most gradients that are taken; fewer are if that lets every reference have equally many. With fewer
+        samples: the most gradients that are taken; rounded down so that every reference has equally many. With fewer
             than two for each reference, some have two, the others one, and some are not used.
         seed: of the draws.
 

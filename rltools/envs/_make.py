@@ -29,7 +29,7 @@ _EXTRAS = {
 def make_environment(env: Environment, *, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
     """Make a new environment from an id, a spec, a live environment or a function.
 
-    Statistics that its wrappers have learned of observations are frozen, and rewards are not scaled by running ones.
+    Statistics that its wrappers have learned from observations are frozen, and rewards are not scaled by running ones.
 
     Args:
         env: which environment to make; a live one is copied by its spec.

@@ -114,7 +114,7 @@ def remakeable(wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
 def with_arguments_of(env: gymnasium.Env[Any, Any], wrappers: tuple[WrapperSpec, ...]) -> tuple[WrapperSpec, ...]:
     """The recorded wrappers of a live environment, with arguments they did not record but store as attributes.
 
-    Wrappers that give a new environment the statistics these have learned of observations are appended.
+    Wrappers that give a new environment the statistics these have learned from observations are appended.
 
     Args:
         env: the environment, in these wrappers.

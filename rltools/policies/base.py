@@ -169,7 +169,7 @@ class Normalizing(Protocol):
         ...
 
     def clipped(self, x: Tensor) -> Tensor | None:
-        """`x [batch, *feature]` -> bool of that shape: elements that normalization clips; None if it clips none."""
+        """`x [batch, *feature]` -> bool of that shape: elements that normalization clips; None if it never clips."""
         ...
 
 

@@ -85,7 +85,7 @@ def test_row_10_the_disk_is_full(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(RecordingError, match=f"cannot write to .*{os.strerror(code)}.* is intact"):
+        with pytest.raises(RecordingError, match=f"cannot write to .*{os.strerror(code)}.* are intact"):
             rltools.record(policy, env, episodes=4, directory=tmp_path)
         with pytest.raises(RecordingError, match="cannot write to"):
             rltools.explain(rltools.open_recording(tmp_path), policy)

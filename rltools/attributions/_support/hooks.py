@@ -35,7 +35,7 @@ def network_of(name: str, f: TargetFunction) -> nn.Module:
 
 
 def check_hooks(name: str, f: TargetFunction, x: Tensor, kinds: Kinds, bends: Bends) -> None:
-    """Follow the graph of the first row's target values, and check that modules of `kinds` do everything nonlinear.
+    """Follow the graph of the first row's target values, and check that modules of `kinds` do all that needs a rule.
 
     Args:
         name: of the method, for messages.
