@@ -30,10 +30,8 @@ def timing(
 
     The default is real time, or slower, down to 2 steps per second, if the episode would take less than four seconds.
     Each step has one frame unless that is too fast for screens or, below 10 frames per second, too slow for players; a
-    GIF has at most 250 frames, 12.5 per second. The last step is always included.
-
-    Raises:
-        ArgumentError: `fps` is out of range.
+    GIF has at most 250 frames, 12.5 per second. The last step is always included. Raises an ArgumentError if `fps` is
+    out of range.
     """
     limit = 50.0 if gif else 240.0  # viewers play a faster GIF slowly
     if fps is not None and not (isinstance(fps, Real) and 0 < fps <= limit):
@@ -79,19 +77,17 @@ def write_gif(path: Path, draw: Draw, fps: float, steps: list[int], done: Callab
     ways = (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE)  # for large areas, and for small bright details
     colors = np.concatenate([sample.quantize(127, way).getpalette() or [] for way in ways]).astype(int).reshape(-1, 3)
     colors[colors.min(axis=1) > 247], colors[colors.max(axis=1) < 8] = 255, 0  # faint ones would flicker
-    palette = Image.new("P", (1, 1))
+    palette = Image.new("P", (1, 1))  # the last of its 256 colors is transparent, for pixels that do not change
     palette.putpalette(colors.ravel().tolist())
     # GIF times are in hundredths of a second; round them so that they add up.
     lengths = [10 * (end - start) for start, end in pairwise(round(100 * k / fps) for k in range(len(steps) + 1))]
     lengths[-1] += 1000
 
     def picture(step: int) -> Image.Image:
-        done(1)
-        # Without dithering, which would change every pixel from one frame to the next.
+        done(1)  # no dithering, which would change every pixel from one frame to the next
         return Image.fromarray(draw(step)).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
 
     pictures = map(picture, steps)
-    # The last of the 256 colors is transparent: pixels that did not change are left out of a frame.
     look = {"transparency": 255, "disposal": 1, "palette": bytes(colors.astype(np.uint8)).ljust(768, b"\0")}
     how = {"save_all": True, "append_images": pictures, "optimize": True, "loop": 0}
     next(pictures).save(path, "GIF", duration=lengths, **look, **how)

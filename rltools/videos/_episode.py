@@ -27,10 +27,9 @@ class Explained(NamedTuple):
 
 
 class Actions(NamedTuple):
-    """The score of each discrete action `[step, k]`, NaN if it was not allowed; the values of continuous actions.
+    """The scores of discrete actions `[step, k]`, NaN if not allowed, or the values of continuous ones.
 
-    `returns` and `taken` are `[step]`; `taken` is -1 for continuous actions. `drawn` holds the positions of the actions
-    taken most often.
+    `taken` is -1 for continuous actions; `drawn` holds the positions of the actions taken most often.
     """
 
     returns: np.ndarray
@@ -46,10 +45,8 @@ def explained_of(
 ) -> Explained | None:
     """The explained scalar with the largest attributions (gradients times std), or None if nothing was explained.
 
-    If only a sample of the steps was explained, each explained step stands for the steps up to the next one.
-
-    Raises:
-        RecordingError: no attribution fits, or this episode is not explained yet.
+    If only a sample of the steps was explained, each explained step stands for the steps up to the next one. Raises a
+    RecordingError if no attribution fits, or if this episode is not explained yet.
     """
     if method is target is None and all(spec.window for spec in recording.specs.values()):
         return None
@@ -75,10 +72,9 @@ def explained_of(
 
 
 def drawn_rows(episode: Episode, rows: list[Row], explained: Explained | None) -> tuple[np.ndarray, ...]:
-    """Positions, values and attributions of the rows that matter most, each `[step, drawn]`.
+    """Positions, values and attributions of the rows that matter most, `[step, drawn]`, in the order of the features.
 
-    Rows keep the order of the features. If a one-hot choice has more values than fit, the value chosen at the step
-    comes first. The values of an image's regions are NaN.
+    If a choice has more values than fit, the value chosen at the step comes first. Values of image regions are NaN.
     """
     kinds, elements = np.array([row.kind for row in rows], str), [int(row.entries[0]) for row in rows]
     states = episode.states.reshape(len(episode), -1)[:, elements].astype(np.float64)

@@ -48,9 +48,6 @@ def video(
         fps: frames per second, at the same speed.
         progress: show a progress bar.
 
-    Returns:
-        The path.
-
     Raises:
         ArgumentError: an unknown file extension, PyAV is not installed, or a number out of range.
         UnknownNameError: there is no such episode.
@@ -67,8 +64,7 @@ def video(
     from rltools.videos._frame import frame  # with it comes matplotlib
 
     check_recording(recording)
-    path = as_path(path, "the path of the video")
-    kind = check_video(path, speed)
+    kind = check_video(path := as_path(path, "the path of the video"), speed)
     if not isinstance(width, Real) or not 640 <= width <= 3840:
         raise ArgumentError(f"width={width!r}; give a whole number of pixels from 640 to 3840")
     outcome, real = recording.outcome(episode), frames_per_second(recording, episode)
@@ -91,11 +87,7 @@ def video(
 
 
 def check_video(path: Path, speed: float | None = None) -> str:
-    """The kind of a video, by the ending of its path.
-
-    Raises:
-        ArgumentError: no such kind, PyAV is needed and not installed, or not a speed.
-    """
+    """The kind of a video, by its ending; an ArgumentError for others, without PyAV, or for no speed."""
     if speed is not None and not (isinstance(speed, Real) and math.isfinite(speed) and speed > 0):
         raise ArgumentError(f"speed={speed!r}; give a number above 0, 1 for real time")
     kind = path.suffix.lower().removeprefix(".")
