@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -229,6 +230,35 @@ def score():
     assert values.values.tolist() == twin.values.tolist()
 
 
+@check
+def command_of_the_page():
+    recorded = recording()
+    assert command("seeds", str(recorded.directory), "--most", "1") == f"0: {recorded.outcome(0).seed}"
+
+
+@check
+def score_of_the_page():
+    policy = rltools.load_policy("cartpole-ppo")
+    observations = [[0.1, 0.0, 0.0, 0.0]]
+    odds = rltools.attribute(policy, observations, method="gradient", target="odds:0")
+    probability = rltools.attribute(policy, observations, method="gradient", target="probability:0")
+    p = probability.scores[0, 0]
+    assert abs(odds.scores[0, 0] - p / (1 - p)) < 1e-5
+    assert abs(odds.values / probability.values - 1 / (1 - p) ** 2).max() < 1e-3
+
+
+@check
+def broken_files():
+    from rltools._util.discovery import PluginWarning, loadable
+
+    for package, error in (("rltools.cli.commands", "ModuleNotFoundError"), ("rltools.targets.scores", "NameError")):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert "broken" not in loadable(package)
+        (warning,) = [each for each in caught if each.category is PluginWarning]
+        assert f"{package.replace('.', '/')}/broken.py cannot be loaded: {error}" in str(warning.message)
+
+
 OUTPUT.write_text(json.dumps(results))
 """
 
@@ -260,14 +290,20 @@ NEW_FILES: dict[str, Callable[[Path], str]] = {
         (root / "policies/sb3/families/q_network.py").read_text(encoding="utf-8") + FAMILY
     ),
     "cli/commands/brand_new.py": lambda root: COMMAND.lstrip(),
+    "envs/names/wrappers/brand_new_library.py": lambda root: WRAPPERS.lstrip(),
+    "targets/scores/brand_new.py": lambda root: renamed(root / "targets/scores/entropy.py", "entropy"),
 }
 """New files of the package, by their path in it, each with a function of the package's folder that gives its text."""
-HAS_WRAPPER_FILES = "WrapperLibrary" in (PACKAGE / "envs/names/wrappers/__init__.py").read_text(encoding="utf-8")
-HAS_SCORE_FILES = (PACKAGE / "targets/scores").is_dir()
-if HAS_WRAPPER_FILES:
-    NEW_FILES["envs/names/wrappers/brand_new_library.py"] = lambda root: WRAPPERS.lstrip()
-if HAS_SCORE_FILES:
-    NEW_FILES["targets/scores/brand_new.py"] = lambda root: renamed(root / "targets/scores/entropy.py", "entropy")
+PAGE = CHECKOUT / "CONTRIBUTING.md"
+for path, begin in (("cli/commands/seeds.py", "`rltools seeds`"), ("targets/scores/odds.py", "The odds of")):
+    (text,) = (
+        block
+        for block in re.findall(r"```python3\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+        if block.startswith(f'"""{begin}')
+    )
+    NEW_FILES[path] = lambda root, text=text: text  # type: ignore[misc]
+NEW_FILES["cli/commands/broken.py"] = lambda root: "import nothing_of_this_name\n"
+NEW_FILES["targets/scores/broken.py"] = lambda root: "nothing_of_this_name\n"
 
 
 @pytest.fixture(scope="module")
@@ -307,17 +343,15 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "plot",
         "policy_library",
         "algorithm_family",
-        pytest.param(
-            "wrapper_names",
-            marks=pytest.mark.skipif(not HAS_WRAPPER_FILES, reason="a library's wrappers are not in one file yet"),
-        ),
+        "wrapper_names",
         "environment_card",
         "agent",
         "experiment",
         "new_command",
-        pytest.param(
-            "score", marks=pytest.mark.skipif(not HAS_SCORE_FILES, reason="scores do not have a file each yet")
-        ),
+        "score",
+        "command_of_the_page",
+        "score_of_the_page",
+        "broken_files",
     ],
 )
 def test_a_new_file_is_all_it_takes(failures: dict[str, str], kind: str) -> None:

@@ -12,10 +12,11 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 from rltools._util.text import LONGEST_NAME, did_you_mean
-from rltools.errors import PluginError, UnknownNameError
+from rltools.errors import PluginError, RltoolsError, UnknownNameError
 
 MEMBER_PREFIX = "MEMBER_PREFIX"
 """The constant of a room that holds the prefix of its members' file names: "_" if `_name.py` holds `name`."""
@@ -80,8 +81,37 @@ def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
 
 
 def load_member(module: str, name: str) -> Any:
-    """An attribute of a module."""
-    return getattr(import_module(module), name)
+    """An attribute of a module that is found by its place.
+
+    Raises:
+        PluginError: the file fails when it is imported; the message names it.
+    """
+    return getattr(_import(module), name)
+
+
+def loadable(package: str) -> tuple[str, ...]:
+    """The public modules of a package that can be imported; a warning names each of the others."""
+    usable = []
+    for name in modules_in(package):
+        try:
+            if not name.startswith("_"):
+                _import(f"{package}.{name}")
+                usable.append(name)
+        except PluginError as error:
+            warnings.warn(str(error), PluginWarning, stacklevel=3)
+    return tuple(usable)
+
+
+def _import(module: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except RltoolsError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{module.replace('.', '/')}.py cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}; "
+            f"mend that file, or remove it"
+        ) from error
 
 
 @cache

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import typer
 
-from rltools._util.discovery import modules_in
+from rltools._util.discovery import loadable
 from rltools.cli.options import Version
 
 MEASURE, SHOW, LOOK_UP = "Record and explain", "Show", "Look up"
@@ -28,6 +26,5 @@ def rltools(*, version: Version = False) -> None:
 
 def app_with_commands() -> typer.Typer:
     """The application with all commands: importing a file in `commands/` adds its command."""
-    for name in modules_in("rltools.cli.commands"):
-        import_module(f"rltools.cli.commands.{name}")
+    loadable("rltools.cli.commands")
     return app

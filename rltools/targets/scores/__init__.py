@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from rltools._util.discovery import load_member, modules_in
+from rltools._util.discovery import load_member, loadable
 from rltools._util.glossary import ACTIONS
 from rltools.targets.scores._score import Rows, Score, score
 
@@ -30,7 +30,7 @@ def score_names() -> tuple[str, ...]:
         >>> score_names()[:3]
         ('action', 'advantage', 'centered')
     """
-    return tuple(sorted(name for name in modules_in(__name__) if not name.startswith("_")))
+    return loadable(__name__)
 
 
 @lru_cache(256)
