@@ -53,13 +53,13 @@ def test_no_code_of_a_page_is_never_run(page: Path) -> None:
     """Python is run by the test that the page names; commands are parsed by test_commands_shown, TOML and YAML here."""
     text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert {language for language, _ in blocks} <= {"python", "py", "toml", "yaml", ""}
+    assert {language for language, _ in blocks} <= {"python", "py", "python3", "toml", "yaml", ""}
     for language, block in blocks:
         if language == "toml":
             tomllib.loads(block)
         if language == "yaml":
             assert YAML(typ="safe").load(block)
-    if {"python", "py"} & {language for language, _ in blocks}:
+    if {"python", "py", "python3"} & {language for language, _ in blocks}:
         tests = [DOCS.parent / name for name in re.findall(r"<!-- run by (\S+) -->", text)]
         assert tests, f"{page.name} does not say which test runs its code"
         for test in tests:

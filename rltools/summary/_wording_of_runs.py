@@ -66,7 +66,7 @@ def _control_agreement(finding: Finding) -> Sentence:
         for method in finding.parts
     ]
     name = capitalized(TERMS["rank_agreement"].name)
-    return span(f"{name} with the controls, which know nothing of the agent: {'; '.join(methods)}.")
+    return span(f"{name} with the controls, which know nothing about the agent: {'; '.join(methods)}.")
 
 
 @wording("control_meaning")

@@ -140,7 +140,7 @@ def test_row_07_an_environment_that_raises_in_reset(make_policy: Make, make_env:
     env = make_env(reset=reset)
     message, recording = faulty(make_policy(env), env, episodes=9, num_envs=2)
     assert "3 of 9 episodes ended by a fault" in message
-    assert "reset failed: ValueError: no track. Three in a row: stopped. 3 episodes are kept" in message
+    assert "reset failed: ValueError: no track. Three in a row: stopped. 3 episodes are saved" in message
     assert [(outcome.steps, outcome.ended) for outcome in recording.outcomes()] == [(0, "fault")] * 3
     assert recording.episode(0).final_observation is None
 

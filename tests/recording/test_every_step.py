@@ -51,7 +51,7 @@ def test_what_is_asked_for_by_name_or_is_all_there_is_stays_first(sampled, tmp_p
     other = rltools.record(policy, rltools_env(recording), episodes=1, directory=tmp_path / "other", max_steps=8)
     rltools.explain(other, policy, method="shapley", every=3)
     rltools.explain(other, policy, method="random")
-    assert method_of(other, every_step_first(other))[0] == "shapley", "a control says nothing of the agent"
+    assert method_of(other, every_step_first(other))[0] == "shapley", "a control says nothing about the agent"
 
 
 def rltools_env(recording):

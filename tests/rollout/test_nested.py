@@ -168,7 +168,7 @@ def test_an_observation_outside_its_space_is_a_fault(tmp_path: Any) -> None:
 
 
 def test_masks_are_asked_for(tmp_path: Any) -> None:
-    with pytest.raises(FaultError, match=r"needs a method action_masks\(\), or an info\['action_mask'\]"):
+    with pytest.raises(FaultError, match=r"add a method action_masks\(\), or info\['action_mask'\]"):
         rltools.record(make_policy(), lambda: Room(masks=False), episodes=1, directory=tmp_path / "none")
     recording = rltools.record(
         make_policy(masked=False), lambda: Room(masks=False), episodes=1, directory=tmp_path / "x"

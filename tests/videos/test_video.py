@@ -193,7 +193,7 @@ def test_an_interrupt_leaves_nothing(plain: rltools.Recording, tmp_path: Path, m
 
 
 def test_other_kinds_are_refused(plain: rltools.Recording, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"out\.avi does not end .* \.mp4, \.webm, \.gif"):
+    with pytest.raises(ArgumentError, match=r"out\.avi does not end in \.mp4, \.webm or \.gif"):
         rltools.video(plain, 0, tmp_path / "out.avi")
 
 

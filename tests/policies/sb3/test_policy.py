@@ -252,7 +252,7 @@ def test_the_value_of_an_action_is_that_of_the_critics(make_model, draw, name):
     estimates = model.critic(x, sent)
     expected = estimates.mean((1, 2)) if name == "TQC" else torch.cat(estimates, 1).amin(1)
     torch.testing.assert_close(result[:, 0], expected)
-    with pytest.raises(ArgumentError, match="that of an action, and none is known"):
+    with pytest.raises(ArgumentError, match="depends on the action, and none is given"):
         policy.head("q_value", x, Context())
 
 
