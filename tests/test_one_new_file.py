@@ -233,7 +233,7 @@ def score():
 @check
 def command_of_the_page():
     recorded = recording()
-    assert command("seeds", str(recorded.directory), "--most", "1") == f"0: {recorded.outcome(0).seed}"
+    assert command("seeds", str(recorded.directory), "--episodes", "1") == f"0: {recorded.outcome(0).seed}"
 
 
 @check
