@@ -50,7 +50,9 @@ def test_values_without_a_block_are_those_of_the_other_references(policy, record
         np.testing.assert_allclose(without[2][chosen], others.values[chosen], rtol=1e-3, atol=2e-3)
 
 
-def test_intervals_account_for_the_draw_of_references(policy, recording):
+def test_intervals_are_wider_by_the_draw_of_references(policy, tmp_path):
+    """With so many episodes the degrees of freedom that the draw adds no longer make up for its variance."""
+    recording = rltools.record(policy, episodes=40, max_steps=20, directory=tmp_path / "run")
     rltools.explain(recording, policy, method="shapley")
     (key,) = recording.specs
     with_draw = summarize(recording).overall
@@ -67,9 +69,7 @@ def test_intervals_account_for_the_draw_of_references(policy, recording):
     for name in ("mean", "mean_absolute", "share", "pooled_share"):
         wide, narrow = getattr(with_draw, name), getattr(summary.overall, name)
         np.testing.assert_array_equal(wide.value, narrow.value)
-        # More variance, and more degrees of freedom: with few episodes an interval may be wider or narrower.
-        assert ((wide.high - wide.low) / (narrow.high - narrow.low) > 0.7).all()
-        assert not np.isclose(wide.high - wide.low, narrow.high - narrow.low, rtol=1e-3).all()
+        assert (wide.high - wide.low > narrow.high - narrow.low).all()
     again = phase_means(recording, key, [2]).mean, value_dependence(points(recording, key), 2).mean
     for wide, narrow in zip(intervals, again, strict=False):
         finite = np.isfinite(narrow.low)
