@@ -14,11 +14,12 @@ from pickle import PicklingError
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rltools._util.short_repr import short_repr
 from rltools.attributions._support.image import grid_size
 from rltools.attributions._support.parameters import check_parameters
+from rltools.attributions._support.scalar import ScalarFunction
 from rltools.attributions._support.units import Unit, is_control
 from rltools.errors import ArgumentError, MethodError, argument
 from rltools.spaces.axes import is_image
@@ -248,7 +249,7 @@ class Method:
     ) -> Result:
         """Attributions of observations of shape (), as vectors of one element."""
         vectors = None if references is None else references[:, None]
-        result = self.with_settings(_ScalarFunction(f), x[:, None], vectors, settings)
+        result = self.with_settings(ScalarFunction(f), x[:, None], vectors, settings)
         error = result.standard_error
         return replace(result, values=result.values[..., 0], standard_error=None if error is None else error[..., 0])
 
@@ -318,37 +319,6 @@ def _cost_function(declared: int | CostFunction) -> Callable[[int, int, Settings
 def usual_replacement(dims: Sequence[str]) -> str:
     """The replacement of parts if a method's parameter is None: "blur" for an image, else "resample"."""
     return "blur" if is_image(dims) else "resample"
-
-
-class _ScalarFunction(TargetFunction):
-    """A target function of scalar inputs, wrapped to take vectors of one element, `[batch, ..., 1]`."""
-
-    def __init__(self, f: TargetFunction) -> None:
-        self._f = f
-        self.feature_ndim, self.dims = 1, ("feature",)
-        self.outputs, self.categorical, self.most_copies = f.outputs, f.categorical, f.most_copies
-        self.leave_one_out = f.leave_one_out
-
-    @property
-    def network(self) -> nn.Module | None:
-        """See `TargetFunction`."""
-        return self._f.network
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """`[batch, ..., 1]` -> `[batch, ..., target]`."""
-        return self._f(x[..., 0])
-
-    def gradients(self, x: Tensor) -> Tensor:
-        """`[target, batch, ..., 1]`."""
-        return self._f.gradients(x[..., 0])[..., None]
-
-    def rows(self, index: Tensor) -> TargetFunction:
-        """See `TargetFunction`."""
-        return _ScalarFunction(self._f.rows(index))
-
-    def actions(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `TargetFunction`."""
-        return self._f.actions(x[..., 0])
 
 
 def method(
