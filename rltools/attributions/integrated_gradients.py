@@ -183,7 +183,7 @@ def _mean_gradient(gradients: Tensor, slopes: Tensor, values: Tensor) -> Tensor:
     segments = slopes.shape[2] - 1
     before, after, mean = slopes[:, :, :-1], slopes[:, :, 1:], values.diff(dim=2) * segments
     bend = before - after
-    # Where the slope hardly bends, the two weights hardly matter, and would consist of rounding errors.
+    # If the gradient hardly changes, the two weights hardly matter, and would consist of rounding errors.
     rounding = 16 * segments * torch.finfo(values.dtype).eps * values.abs().amax(2, keepdim=True)
     bent = bend.abs() > rounding
     weight = torch.where(bent, ((mean - after) / torch.where(bent, bend, 1)).clamp(0, 1), 0.5)

@@ -39,8 +39,8 @@ def rise(
     Random masks show a share of the state and replace the rest; a value is the covariance of the target value with a
     feature's mask weight, over the variance of that weight. So a function that ignores the state has values of 0,
     unlike the paper's mean of score times mask. For an image the masks are drawn in coarse cells, enlarged linearly and
-    shifted, and are the same for all channels and frames: a pixel's values, summed over them, are its slope, and
-    neighbors in one cell share it.
+    shifted, and are the same for all channels and frames: a pixel's values, summed over them, are its regression
+    coefficient, and neighbors in one cell share it.
 
     Args:
         f: the target function, `[batch, ..., *feature] -> [batch, ..., target]`.

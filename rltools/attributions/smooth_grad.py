@@ -24,7 +24,7 @@ def smooth_grad(
     Near states are drawn with Gaussian noise in each feature's own units: a part of its standard deviation over the
     references, which serve no other purpose. A feature that never changes among them gets no noise, so that states stay
     like those the agent has seen; the pixels of a channel share one standard deviation. Each draw is used with both
-    signs, which cancels the slope of the gradient itself; all rows share the draws, and so their errors.
+    signs, which cancels the linear change of the gradient; all rows share the draws, and so their errors.
 
     Two features that the target function treats alike have the same values only within the standard error, since each
     has noise of its own.

@@ -162,7 +162,7 @@ def _begun(recording: Recording, bound: BoundSpec) -> tuple[str, int] | None:
 
 
 def _reference_states(recording: Recording, bound: BoundSpec, references: References, seed: int) -> Tensor | None:
-    """As many reference states as the method will use; nothing is written."""
+    """The reference states that the method will use, `[reference, *feature]`; nothing is written."""
     if "references" not in bound.method.needs:
         return None
     if references is None or isinstance(references, int):

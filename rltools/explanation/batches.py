@@ -21,9 +21,9 @@ from rltools.targets.draws import BLOCKS
 MOST_BYTES = 1 << 26
 """The most bytes of inputs that go through the network together, for large observations."""
 MOST_OUTPUT_BYTES = 1 << 22
-"""Of a head's outputs that are computed together, for very many actions; each step to a target is as large."""
+"""The most bytes of a head's outputs computed together, for very many actions; each step to a target is as large."""
 MOST_VALUE_BYTES = 1 << 24
-"""Of attributions that a method returns together, for very many targets."""
+"""The most bytes of attributions that a method returns together, for very many targets."""
 SMALLER_BATCHES = 3
 """How often a chunk is tried again with a quarter of its rows, if the memory of a GPU is too small."""
 MOST_PASSES = 10**9

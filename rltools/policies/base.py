@@ -74,12 +74,12 @@ class Policy(Protocol):
 
     @property
     def source(self) -> Source:
-        """Where it comes from; for a network that may be trained further, as it is now."""
+        """The source of the policy; if the network may be trained further, as it is now."""
         ...
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device that the network computes on."""
         ...
 
     def encode(self, observations: Any) -> Tensor:

@@ -38,7 +38,7 @@ def check_bounds(bounds: str) -> None:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where the bounds of one array differ.
+    """A difference between the bounds of one array.
 
     Attributes:
         path: of the array in an observation; () for actions.
@@ -66,7 +66,7 @@ class Difference:
 
 
 def differences(model: Space[Any], env: Space[Any]) -> list[Difference]:
-    """Where two spaces of the same arrays differ in bounds or kinds of numbers; finite differences come first."""
+    """The differences in bounds or kinds of numbers of two spaces of the same arrays; finite ones come first."""
     result = []
     for path, model_box, env_box in _boxes(model, env, ()):
         if _is_stacked(model_box, env_box):

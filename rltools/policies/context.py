@@ -14,7 +14,7 @@ from rltools._util.short_repr import short_repr
 
 @dataclass(frozen=True)
 class Source:
-    """Where a policy comes from.
+    """The source of a policy.
 
     Attributes:
         name: what pages and files call it.

@@ -59,7 +59,7 @@ def _label(name: str, unit: str, number: str = "") -> str:
 
 
 def _fitted(text: str, limit: int) -> str:
-    """As `plain`, but within the limit even where characters are replaced by codes."""
+    """Like `plain`, but within the limit even if characters are replaced by codes."""
     return _shorten(plain(text, limit), limit)
 
 

@@ -38,7 +38,7 @@ DATA_INCHES = 4.3
 DATA_FRACTION = 0.6
 """Width of the data in axes of the caller, as a fraction: an estimate, since labels are laid out only when drawn."""
 CHARACTERS_PER_INCH = 15
-"""Of the small print."""
+"""How the small print of a figure is marked."""
 TITLE_CHARACTERS_PER_INCH = 13
 SMALL_PRINT = "small print: "
 """Prefix of the (invisible) label of the text below a title, by which `alt_text` finds it."""
