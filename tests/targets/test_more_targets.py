@@ -317,6 +317,7 @@ class TestSeveral:
         score = make_target_function(
             self.policy, parse_target("centered:all & value & entropy & logit:0", self.policy), self.context(x)
         )
+        score(x)  # the first use of a head also checks that its rows are independent
         before = dict(self.policy.calls)
         score(x)
         assert {name: count - before[name] for name, count in self.policy.calls.items()} == {"logit": 1, "value": 1}
