@@ -12,7 +12,7 @@ from rltools.ablation._losses import Losses
 
 FRESH = 100_000
 """The number of the first seed of a certificate; searches use smaller ones."""
-FEWEST_FRESH = 32
+FEWEST_FRESH = 64
 FIRST_BATCH, MOST_SEARCHED = 8, 64
 POWER_QUANTILE = 1.645 + 1.282
 """Standard errors between the expected loss and the allowed one for a bound that holds in 90 % of certificates."""
@@ -79,8 +79,9 @@ def fresh_seeds(hidden: tuple[int, ...], returns: Returns, part: float, most: in
     baseline, without = returns(()), returns(hidden)
     numbers = [number for number in sorted(without) if number in baseline and number < FRESH]
     pairs = np.array([[baseline[number], without[number]] for number in numbers])
-    allowed = part * abs(pairs[:, 0].mean())
-    room = allowed - (pairs[:, 0] - pairs[:, 1]).mean()
-    spread = (pairs[:, 0] - pairs[:, 1]).std(ddof=1) if len(pairs) > 1 else 0.0
+    losses = pairs[:, 0] - pairs[:, 1]
+    spread = losses.std(ddof=1) if len(losses) > 1 else 0.0
+    # A search picks what looks best, so that the loss is expected a standard error above what it saw.
+    room = part * abs(pairs[:, 0].mean()) - losses.mean() - spread / np.sqrt(len(losses))
     wanted = ceil((POWER_QUANTILE * spread / room) ** 2) if room > 0 else most
     return range(FRESH, FRESH + min(max(wanted, FEWEST_FRESH), max(most, FEWEST_FRESH)))
