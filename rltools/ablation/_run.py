@@ -183,6 +183,12 @@ def _run_share(payload: bytes, tasks: list[Task]) -> list[Outcome]:
     """Run in a worker process: the outcomes of some tasks, in their order."""
     import cloudpickle
 
-    setting: Setting = cloudpickle.loads(payload)
+    try:
+        setting: Setting = cloudpickle.loads(payload)
+    except Exception as error:
+        raise ArgumentError(
+            f"another process cannot make the policy or the environment ({type(error).__name__}: {str(error)[:200]}); "
+            f"install the module that defines it, or leave out workers"
+        ) from error
     outcomes = dict(_outcomes(setting, tasks, lambda count: None))
     return [outcomes[index] for index in range(len(tasks))]

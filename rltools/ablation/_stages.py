@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +15,7 @@ from rltools.ablation._losses import Losses, lead_over, losses_of
 from rltools.ablation._measuring import Measuring
 from rltools.ablation._rollouts import Task
 from rltools.errors import ArgumentError
+from rltools.stats import fewest_alike
 
 RACED_TOGETHER = 16
 """The seeds of a batch of the race."""
@@ -49,7 +51,10 @@ def measure_losses(measuring: Measuring, seeds: int, most: int) -> None:
 
 
 def _in_the_race(current: Losses) -> list[int]:
-    """The players that may be first; none if all of these lose everything, which no further seed changes."""
+    """The players that may be first; none if no further seed changes that.
+
+    That is so if all of them lose everything, or if all lose the same at every seed, as where nothing is lost at all.
+    """
     measured = [int(player) for player in current.order if current.seeds[player]]
     if not measured:  # every episode ended by a fault
         return []
@@ -59,7 +64,14 @@ def _in_the_race(current: Losses) -> list[int]:
         lead = lead_over(current.differences[first], current.differences[player])
         if not lead.interval(RACE_LEVEL).low > 0:
             racing.append(player)
-    return [] if current.at_floor[racing].all() else racing
+    alike = all(_always_alike(current.differences[first], current.differences[player]) for player in racing[1:])
+    return [] if alike or current.at_floor[racing].all() else racing
+
+
+def _always_alike(first: Mapping[int, float], other: Mapping[int, float]) -> bool:
+    """Whether two players lose the same at so many seeds that others are expected to agree."""
+    common = first.keys() & other.keys()
+    return len(common) >= fewest_alike(RACE_LEVEL) and all(first[number] == other[number] for number in common)
 
 
 def measure_pairs(measuring: Measuring, seeds: int, part: float) -> None:
