@@ -83,12 +83,13 @@ class Certificate:
         if not self.seeds:
             left_out = ", ".join(self.left_out)
             return f"No certificate: under {under}, every episode without {left_out} ended by a fault."
-        lost = f"{percent(self.lost_part)} of the return on {self.seeds} fresh seeds"
-        bound = f"up to {percent(self.bound_part)} at {confidence}, and {percent(self.part)} may be lost"
+        lost = f"{percent(abs(self.lost_part))} of the return on {self.seeds} fresh seeds"
         if self.loss > self.allowed and len(self.left_out) == 1:
             return f"Under {under}, no feature can be left out: even without {self.left_out[0]}, {lost} is lost."
+        change = "lost" if self.loss > 0 else "gained"
+        bound = f"at {confidence} up to {percent(self.bound_part)} is lost, and {percent(self.part)} may be"
         missing = "more seeds (most) may settle it" if self.loss <= self.allowed else "the search was too hopeful"
-        return f"No certificate: under {under}, {lost} is lost with {count} alone ({names}), {bound}; {missing}."
+        return f"No certificate: under {under}, {lost} is {change} with {count} alone ({names}); {bound}; {missing}."
 
 
 def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str) -> Certificate | None:
