@@ -133,6 +133,8 @@ def ablate(
     ):
         check_count(name, number, most=limit)
     check_count("seed", seed, least=0, most=MAX_SEED)
+    if max_steps is not None:
+        check_count("max_steps", max_steps, most=MAX_STEPS)
     check_bounds(bounds)
     part = _part(leave_out)
     find_replacement(replace)
@@ -145,9 +147,10 @@ def ablate(
         recording = record(policy, env, episodes=EPISODES, directory=directory, bounds=bounds, progress=progress)
     elif directory is not None:
         raise ArgumentError(f"the recording has its folder, {recording.directory}; leave out {argument('directory')}")
-    steps = (recording.header.max_steps or STEP_LIMIT) if max_steps is None else max_steps
-    check_count("max_steps", steps, most=MAX_STEPS)
     environment = _environment(policy, recording, env)
+    limit = getattr(environment_spec(environment), "max_episode_steps", None)
+    # Some older recordings have no limit.
+    steps = int(max_steps or recording.header.max_steps or limit or STEP_LIMIT)
     effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
     examine(policy, environment, effective_bounds)
     players = find_players(recording.features, groups)
