@@ -14,8 +14,8 @@ FRESH = 100_000
 """The number of the first seed of a certificate; searches use smaller ones."""
 FEWEST_FRESH = 64
 FIRST_BATCH, FUTILE, FEWEST_PASSING, MOST_SEARCHED = 8, 16, 32, 64
-"""A set may fail at 8 seeds if its loss is certain, and from 16 on if its loss is likelier above what is allowed; it may
-pass at 32 at the earliest, because a rare disaster does not show at 8."""
+"""A set may fail at 8 seeds if its loss is certain, and from 16 on if it is likelier above what is allowed; it may pass
+at 32 at the earliest, because a rare disaster does not show at 8."""
 POWER_QUANTILE = 1.645 + 1.282
 """Standard errors between the expected loss and the allowed one for a bound that holds in 90 % of certificates."""
 
