@@ -40,7 +40,7 @@ def search(losses: Losses, measure: Measure, returns: Returns, part: float) -> t
     Returns:
         Positions of players, ascending; empty if none can be hidden.
     """
-    order = [int(player) for player in losses.order[::-1]]
+    order = [int(player) for player in losses.order[::-1] if losses.seeds[player]]
     allowed = part * abs(float(losses.baseline.value))
     hopeful = [player for player in order if not losses.interval.low[player] > allowed]
 
@@ -86,6 +86,8 @@ def fresh_seeds(hidden: tuple[int, ...], returns: Returns, part: float, most: in
     """The seeds of the certificate: as many as will probably do, judged by the search, and none that it has seen."""
     baseline, without = returns(()), returns(hidden)
     numbers = [number for number in sorted(without) if number in baseline and number < FRESH]
+    if not numbers:  # every episode without them ended by a fault
+        return range(FRESH, FRESH + FEWEST_FRESH)
     pairs = np.array([[baseline[number], without[number]] for number in numbers])
     losses = pairs[:, 0] - pairs[:, 1]
     spread = losses.std(ddof=1) if len(losses) > 1 else 0.0

@@ -4,7 +4,7 @@ Imports `_util` alone. Every interval of the package is made in `_intervals.py`,
 `_leads.py` says which of several numbers is certainly the largest, `_rank_agreement.py` how alike orders are.
 """
 
-from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife
+from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, fewest_alike, jackknife
 from rltools.stats._leads import Standing, standing
 from rltools.stats._rank_agreement import (
     FEWEST_RANKED,
@@ -26,6 +26,7 @@ __all__ = [
     "across",
     "chance",
     "episode_ranks",
+    "fewest_alike",
     "jackknife",
     "normalized_ranks",
     "rank_agreement",
