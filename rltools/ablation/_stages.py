@@ -24,7 +24,8 @@ RACE_LEVEL = 0.99
 standard errors, because each batch looks again."""
 SECOND_SEEDS = 8
 """The most seeds of the second replacement."""
-MOST_PAIRS = 15
+MOST_PAIRS = 6
+"""Pairs of players that seem not to be needed: those of the four that lose most alone."""
 LEADING_PLAYERS = 4
 """The players whose pairs are measured where coalitions are drawn."""
 
