@@ -148,9 +148,9 @@ def ablate(
     elif directory is not None:
         raise ArgumentError(f"the recording has its folder, {recording.directory}; leave out {argument('directory')}")
     environment = _environment(policy, recording, env)
-    limit = getattr(environment_spec(environment), "max_episode_steps", None)
+    declared = getattr(environment_spec(environment), "max_episode_steps", None)
     # Some older recordings have no limit.
-    steps = int(max_steps or recording.header.max_steps or limit or STEP_LIMIT)
+    steps = int(max_steps or recording.header.max_steps or declared or STEP_LIMIT)
     effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
     examine(policy, environment, effective_bounds)
     players = find_players(recording.features, groups)
