@@ -84,14 +84,11 @@ class Certificate:
                 f"would prove that they can be left out."
             )
         if self.faults or not self.seeds:
-            failed = (
-                f"{self.faults} of {plural(self.seeds + self.faults, 'fresh episode')}"
-                if self.faults
-                else "all episodes"
-            )
+            attempted, left_out = plural(self.seeds + self.faults, "fresh episode"), ", ".join(self.left_out)
+            failed = f"{self.faults} of {attempted}" if self.faults else "all episodes"
             return (
-                f"No certificate: under {under}, {failed} without {', '.join(self.left_out)} ended by a fault, and what "
-                f"they lost is unknown."
+                f"No certificate: under {under}, {failed} without {left_out} ended by a fault, and what they lost is "
+                f"unknown."
             )
         lost = f"{percent(abs(self.lost_part))} of the return on {self.seeds} fresh seeds"
         if self.loss > self.allowed and len(self.left_out) == 1:
