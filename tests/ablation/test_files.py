@@ -105,8 +105,8 @@ def test_an_interrupt_loses_a_batch_at_most(
         ablate(policy, recording, interrupting, **EVERYTHING)
     (existing,) = ablations(recording) or (None,)
     if existing is not None:
-        kept = files_in(existing.directory)
-        assert kept.items() <= whole.items(), "what is there is what would be there"
+        remaining = files_in(existing.directory)
+        assert remaining.items() <= whole.items(), "what is there is what would be there"
         assert not list(recording.directory.rglob(".unfinished*"))
         assert existing.losses().interval.value.shape == (3,)
         assert len(existing.verdicts()) == 3

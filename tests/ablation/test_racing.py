@@ -173,7 +173,7 @@ def test_the_largest_set_within_a_part_is_searched(play: Any) -> None:
 
 def test_fresh_seeds_are_as_many_as_will_do(play: Any) -> None:
     baseline = dict.fromkeys(range(64), 100.0)
-    sure = {number: 99.0 for number in range(64)}
+    sure = dict.fromkeys(range(64), 99.0)
     assert fresh_seeds((0,), {(): baseline, (0,): sure}.__getitem__, 0.05, 500) == range(FRESH, FRESH + FEWEST_FRESH)
     noise = np.random.default_rng(0).normal(0, 12, 64)
     unsure = {number: 99.0 - noise[number] for number in range(64)}
