@@ -71,10 +71,10 @@ def tables() -> dict[str, str]:
     null_count = len(rows[(rows["method"] == LOSS) & (rows["strength"] == 0)])
     calibrated, alone = [], []
     for name in methods_of(rows):
-        some = {strength: part for strength, part in rows[rows["method"] == name].groupby("strength")}
+        some = {float(strength): part for strength, part in rows[rows["method"] == name].groupby("strength")}
         null = some[0.0]["share"].to_numpy()
-        found = [rate(calls(some[strength]["share"].to_numpy(), null)) for strength in strengths]
-        calibrated.append([_label(name), rate(null_calls(null)), *found])
+        detected = [rate(calls(some[strength]["share"].to_numpy(), null)) for strength in strengths]
+        calibrated.append([_label(name), rate(null_calls(null)), *detected])
         above = {strength: (part["margin_low"] > 0).to_numpy() for strength, part in some.items()}
         alone.append([_label(name), *(rate(above[strength]) for strength in (0.0, *strengths))])
     head = ["method", "no signal: false alarms", *(f"signal {strength:g}: found" for strength in strengths)]

@@ -1,4 +1,4 @@
-"""The page about policies whose attributions are known has the tables that are computed."""
+"""The page known-truth, about policies whose attributions are known, has the tables that are computed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+import torch
 
 from rltools.attributions import find_method, method_names
 from rltools.testing.truth import truths
@@ -29,6 +30,13 @@ def test_the_tables_of_the_page_are_those_that_are_computed() -> None:
     everything = "\n".join(tables.values())
     methods = [name for name in method_names() if not find_method(name).needs & {"image", "convolution"}]
     assert all(f"`{name}`" in everything for name in (*methods, *truths()))
+
+
+def test_the_code_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", SCRIPT["PAGE"].read_text(encoding="utf-8"), re.DOTALL)
+    exec(block, {"untrained_network": torch.nn.Linear(8, 2)})
+    names = ("inert", "noise", "copy of pole angle", "copy of pole angle, 3 steps ago")
+    assert capsys.readouterr().out.strip() == repr(names)
 
 
 def test_another_figure_is_noticed() -> None:
