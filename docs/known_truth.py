@@ -4,6 +4,7 @@
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ EXACT = 1e-9
 REFUSED = "refused"
 
 
+@cache
 def values_of(method: str, truth: Truth) -> np.ndarray | None:
     """A method's values `[row, feature]`; None where it says that it would be wrong."""
     target = "decision" if "decision" in find_method(method).needs else truth.target

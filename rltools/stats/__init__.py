@@ -6,7 +6,7 @@ shares of successes in `_binomial.py`; `_leads.py` says which of several numbers
 """
 
 from rltools.stats._binomial import binomial
-from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife
+from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, fewest_alike, jackknife
 from rltools.stats._leads import Standing, standing
 from rltools.stats._rank_agreement import (
     FEWEST_RANKED,
@@ -29,6 +29,7 @@ __all__ = [
     "binomial",
     "chance",
     "episode_ranks",
+    "fewest_alike",
     "jackknife",
     "normalized_ranks",
     "rank_agreement",
