@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,11 @@ def ablate(
         (True, (4,))
     """
     check_is_policy(policy)
+    if getattr(policy, "units", "environment") != "environment":
+        raise ArgumentError(
+            f"{policy.source.name} takes observations in the units of its network here, and replaced values are in those "
+            f"of the environment; give the policy without in_network_units()"
+        )
     for name, number, limit in (
         ("seeds", seeds, MAX_EPISODES // 20),
         ("most", most, MAX_EPISODES // 20),
@@ -355,6 +361,7 @@ def _executor(workers: int) -> Iterator[Executor | None]:
     executor = get_reusable_executor(max_workers=workers)
     try:
         yield executor
-    except BaseException:
-        executor.shutdown(wait=True, kill_workers=True)  # they would run on, and nobody waits for their episodes
+    except BaseException as error:
+        if not isinstance(error.__cause__, BrokenExecutor):  # else they are gone already
+            executor.shutdown(wait=True, kill_workers=True)  # they would run on, and nobody waits for their episodes
         raise

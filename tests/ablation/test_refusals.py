@@ -95,6 +95,12 @@ def test_what_is_no_policy_and_no_recording(world: Any, tmp_path: Path) -> None:
         ablate(policy, recording, env, directory=tmp_path)
 
 
+def test_observations_in_other_units() -> None:
+    policy = rltools.load_policy("hopper-ppo").in_network_units()
+    with pytest.raises(ArgumentError, match=r"give the policy without in_network_units\(\)"):
+        ablate(policy)
+
+
 def test_no_environment(world: Any) -> None:
     policy, env = world
     with pytest.raises(ArgumentError, match="has no environment to act in; name one: env="):
