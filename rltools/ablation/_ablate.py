@@ -128,7 +128,7 @@ def ablate(
     check_is_policy(policy)
     if getattr(policy, "units", "environment") != "environment":
         raise ArgumentError(
-            f"{policy.source.name} takes observations in the units of its network, and what stands in for hidden values "
+            f"{policy.source.name} takes observations in the units of its network, and what stands in for hidden ones "
             f"is in those of the environment; give the policy without in_network_units()"
         )
     for name, number, limit in (

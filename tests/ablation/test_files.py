@@ -198,6 +198,18 @@ def test_visited_states_stay_when_episodes_are_added(world: Any, copied: Copy) -
     assert len(after.rollouts) > len(before.rollouts)
 
 
+def test_other_visited_states_are_not_mixed_in(world: Any, copied: Copy) -> None:
+    """Of more episodes, others are drawn; the returns that were measured with the first ones do not fit them."""
+    policy, env = world
+    recording = copied()
+    ablation = ablate(policy, recording, env, seeds=2, most=2)
+    (ablation.directory / "visited.parquet").unlink()
+    rltools.record(policy, env, episodes=9, directory=recording.directory)
+    with pytest.raises(CorruptError, match=r"not made with the states in the visited\.parquet beside it"):
+        ablate(policy, rltools.open_recording(recording.directory), env, seeds=2, most=2)
+    assert len(recording.damaged()) == len(list(ablation.directory.glob("0*.parquet")))
+
+
 def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
