@@ -122,6 +122,14 @@ def write_batch(folder: Path, number: int, rollouts: Rollouts, recording: str) -
     return path
 
 
+def write_ablation(directory: Path, spec: AblationSpec, rollouts: Rollouts) -> Path:
+    """Write an ablation as `ablate` does, in one batch, into the folder of a recording; returns its own folder."""
+    folder = directory / FOLDER / spec.key
+    write_spec(folder, spec)
+    write_batch(folder, next_number(folder), rollouts, spec.recording)
+    return folder
+
+
 def next_number(folder: Path) -> int:
     """The number of the next batch."""
     return max(numbered(folder), default=-1) + 1
