@@ -38,6 +38,7 @@ _GAP = 0.12
 """Between both halves, as a part of the width of one."""
 _NAMES = {"best": "largest loss first", "random": "random orders", "reverse": "smallest loss first"}
 _COLORS = {"best": MEASURED, "random": GRAY, "reverse": OPPOSITE}
+_LOOKS = {"best": "filled dots", "random": "dashed", "reverse": "open dots"}
 _MOST_MARKED = 24
 """The most points of a line that are marked."""
 
@@ -79,6 +80,8 @@ def ablation_curves(
         >>> axes.get_ylabel()
         'mean return'
     """
+    from matplotlib.ticker import FuncFormatter
+
     result = curves_of(recording, ablation, level=level)
     count = len(result.ablation.players)
     ends = _end_labels(result)
@@ -89,8 +92,9 @@ def ablation_curves(
     axes.set_ylabel("mean return")
     keep_spines(axes, "left")
     low, high, beyond = _limits(result)
-    heading(axes, width, "The return as features are hidden, or shown", *_notes(result, level, beyond=beyond))
+    title, notes = "The return as features are hidden, or shown", _notes(result, level, beyond=beyond)
     if result.curves is None:
+        heading(axes, width, title, *notes)
         draw_no_steps(axes, "episodes")
         return axes
     shift = count * (1 + _GAP)
@@ -100,10 +104,14 @@ def ablation_curves(
         for name in ("random", "reverse", "best"):
             _draw_curve(axes, start + np.arange(count + 1), curves[name], name)
     _draw_ends(axes, result, ends)
-    for start, curves, title in ((0.0, result.deletion, "hidden"), (shift, result.insertion, "shown")):
-        axes.text(start + count / 2, high, title, ha="center", va="top", color=INK, fontsize="small", fontweight="bold")
-        _name_curves(axes, width, start, curves)
+    missing = list(ORDERS)
+    for start, curves, half in ((0.0, result.deletion, "hidden"), (shift, result.insertion, "shown")):
+        axes.text(start + count / 2, high, half, ha="center", va="top", color=INK, fontsize="small", fontweight="bold")
+        left_out = _name_curves(axes, width, start, curves)
+        missing = [name for name in missing if name in left_out]
+    heading(axes, width, title, *notes, *(f"{_LOOKS[name]}: {_NAMES[name]}" for name in missing))
     _name_counts(axes, count, shift)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
     return axes
 
 
@@ -112,7 +120,7 @@ def _notes(result: AblationCurves, level: float, *, beyond: bool) -> tuple[str, 
     if result.curves is None:
         return describe_ablation(result.ablation)
     players = result.ablation.players
-    order = [plain(players[player], 20) for player in result.curves.best.order or ()]
+    order = [plain(players[player], 24) for player in result.curves.best.order or ()]
     low = np.concatenate([curve.low for curve in result.deletion.values()])
     scale = float(np.abs(result.deletion["best"].value).max())
     lowest = ""
@@ -144,7 +152,7 @@ def _limits(result: AblationCurves) -> tuple[float, float, bool]:
     upper = min(float(np.nanmax(np.append(bands[1], high))), high + reach)
     beyond = bool((bands[0] < lower).any() or (bands[1] > upper).any())
     # Room for names below the lowest line, and above the highest for those of both halves too.
-    return min(lower, low - 0.1 * span), max(upper, high + 0.1 * span) + 0.12 * span, beyond
+    return min(lower, low - 0.14 * span), max(upper, high + 0.1 * span) + 0.12 * span, beyond
 
 
 def _draw_curve(axes: Axes, x: np.ndarray, curve: Interval, name: str) -> None:
@@ -169,8 +177,10 @@ def _end_labels(result: AblationCurves) -> list[str]:
     if result.curves is None:
         return []
     value = result.deletion["best"].value
-    scale = float(np.abs(value).max()) or None
-    return [f"{seen} seen: {amount(float(value[end]), scale)}" for seen, end in (("everything", 0), ("nothing", -1))]
+    texts = [amount(float(value[end])) for end in (0, -1)]
+    if texts[0] == texts[1]:
+        return [f"everything or nothing seen: {texts[0]}"]
+    return [f"everything seen: {texts[0]}", f"nothing seen: {texts[1]}"]
 
 
 def _draw_ends(axes: Axes, result: AblationCurves, labels: list[str]) -> None:
@@ -178,14 +188,14 @@ def _draw_ends(axes: Axes, result: AblationCurves, labels: list[str]) -> None:
     value = result.deletion["best"].value
     returns = [float(value[0]), float(value[-1])]
     low, high = axes.get_ylim()
-    heights = spread_apart([(end - low) / (high - low) for end in returns], [0.07, 0.07])
-    for end, label, height in zip(returns, labels, heights, strict=True):
+    heights = spread_apart([(end - low) / (high - low) for end in returns[: len(labels)]], [0.07] * len(labels))
+    for end, label, height in zip(returns, labels, heights, strict=False):
         axes.axhline(end, color=GRAY, linewidth=0.8, linestyle=":", zorder=1)
         axes.text(1.01, height, label, transform=axes.transAxes, va="center", fontsize="small", color=GRAY)
 
 
-def _name_curves(axes: Axes, width: float, start: float, curves: dict[str, Interval]) -> None:
-    """Write the names of the curves of one half beside them; a single one if all are the same."""
+def _name_curves(axes: Axes, width: float, start: float, curves: dict[str, Interval]) -> list[str]:
+    """Write the names of the curves of one half, a single one if all are the same; returns those without a place."""
     from matplotlib.patheffects import withStroke
 
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
@@ -199,12 +209,14 @@ def _name_curves(axes: Axes, width: float, start: float, curves: dict[str, Inter
     if same:
         lines, names = lines[:1], ["any order"]
     ends = [(x, np.full(len(x), height)) for height in (lines[0][1][0], lines[0][1][-1])]
-    sizes = [(inches([name], points=8.3), 0.13) for name in names]
+    sizes = [(inches([name], points=8.3) + 0.1, 0.15) for name in names]
     places = places_beside(lines, sizes, (float(x[0]), 0.0), (float(x[-1]), 0.93 * tall), ends)
-    for name, text, (across, height) in zip(ORDERS, names, places, strict=False):
+    for name, text, place in zip(ORDERS, names, places, strict=False):
+        if place is None:
+            continue
         axes.text(
-            left + across / width * (right - left),
-            low + height / tall * (high - low),
+            left + place[0] / width * (right - left),
+            low + place[1] / tall * (high - low),
             text,
             ha="center",
             va="center",
@@ -213,6 +225,7 @@ def _name_curves(axes: Axes, width: float, start: float, curves: dict[str, Inter
             path_effects=[withStroke(linewidth=2, foreground="white")],
             zorder=5,
         )
+    return [name for name, place in zip(ORDERS, places, strict=False) if place is None]
 
 
 def _name_counts(axes: Axes, count: int, shift: float) -> None:

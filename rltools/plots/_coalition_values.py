@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 MOST_INTERACTIONS = 3
 _MARKS = (
-    ("its part of the return\n(outcome Shapley value)", "o", MEASURED, MEASURED),
-    ("lost if only it is hidden", "s", INK, "white"),
-    ("gained if only it is seen", ">", OPPOSITE, "white"),
+    ("its part of the return\n(outcome Shapley value)", "o", MEASURED, MEASURED, 5),
+    ("lost if only it is hidden", "s", INK, "white", 8),
+    ("gained if only it is seen", ">", OPPOSITE, "none", 7),
 )
-"""Label, marker, edge and fill."""
+"""Label, marker, edge, fill and size: smaller ones are drawn later, so that equal numbers can be seen."""
 
 
 def _caption(report: ReportData) -> str:
@@ -118,8 +118,8 @@ def coalition_values(
     every = np.stack([value, lost, alone])
     axes.hlines(heights, np.nanmin(every, axis=0), np.nanmax(every, axis=0), color=PALE, linewidth=3, zorder=1)
     axes.hlines(heights, low, high, color=INK, linewidth=1.2, zorder=2)
-    for numbers, (_, marker, edge, fill) in reversed(list(zip(every, _MARKS, strict=True))):
-        axes.plot(numbers, heights, marker, color=edge, markerfacecolor=fill, markersize=6, zorder=3)
+    for numbers, (_, marker, edge, fill, size) in zip(every, _MARKS, strict=True):
+        axes.plot(numbers, heights, marker, color=edge, markerfacecolor=fill, markersize=size, zorder=4 - size / 10)
     set_value_limits(axes, width, np.concatenate([low, high, every.ravel()]), [], [])
     axes.margins(x=0.05)
     set_y_labels(axes, labels)
@@ -178,8 +178,8 @@ def _draw_beside(axes: Axes, lines: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], linestyle="", marker=marker, color=edge, markerfacecolor=fill, markersize=6)
-        for _, marker, edge, fill in _MARKS
+        Line2D([], [], linestyle="", marker=marker, color=edge, markerfacecolor=fill, markersize=size)
+        for _, marker, edge, fill, size in _MARKS
     ]
     legend_beside(axes, handles, [label for label, *_ in _MARKS])
     axes.annotate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rltools._util.text import plural
 from rltools.ablation import Ablation, open_ablation
 from rltools.errors import ArgumentError, RecordingError
 from rltools.recording import Recording
@@ -33,8 +34,14 @@ def chosen_ablation(source: Recording | Ablation, key: str | None) -> Ablation:
 
 
 def without_coalitions(ablation: Ablation) -> RecordingError:
-    """The error of an ablation in which only single players were hidden."""
+    """The error of an ablation in which coalitions were not measured, or not one seed of them completely."""
     folder = ablation.directory or f"the ablation of {ablation.spec.policy}"
+    failed = plural(len(ablation.faults), "episode")
+    if (ablation.rollouts.purpose == "coalition").any() and ablation.faults:
+        return RecordingError(
+            f"{folder} has no seed with a complete episode of every coalition, since {failed} ended by a fault "
+            f"({ablation.faults[0].splitlines()[0]:.80}); ablate again with more seeds"
+        )
     return RecordingError(
         f"{folder} has no coalitions; measure them with rltools.ablate(policy, recording, coalitions=True)"
     )

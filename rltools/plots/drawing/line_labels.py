@@ -10,7 +10,7 @@ Point = tuple[float, float]
 PAD = 0.05
 """The smallest gap between a name and a line, in inches."""
 _GRID = 32
-_CROSSED, _AMBIGUOUS = 10.0, 3.0
+_UNCLEAR, _ON_OTHERS, _AMBIGUOUS = 100.0, 1.0, 2.0
 
 
 Line = tuple[np.ndarray, np.ndarray]
@@ -19,10 +19,10 @@ Line = tuple[np.ndarray, np.ndarray]
 
 def places_beside(
     lines: Sequence[Line], sizes: Sequence[Point], low: Point, high: Point, others: Sequence[Line] = ()
-) -> list[Point]:
-    """The center of the name of each line: near its own line, apart from the others, crossing none.
+) -> list[Point | None]:
+    """The center of the name of each line: near its own line, farther from the others, crossing none.
 
-    All lengths are in inches, in the same coordinates.
+    All lengths are in inches, in the same coordinates. A line among others that leave no such place has None.
 
     Args:
         lines: those that have names.
@@ -31,7 +31,7 @@ def places_beside(
         high: the upper right corner.
         others: lines without a name, that none is written on.
     """
-    places: list[Point] = []
+    places: list[Point | None] = []
     for number, (width, height) in enumerate(sizes):
         x, y = np.meshgrid(
             np.linspace(low[0] + width / 2, max(high[0] - width / 2, low[0] + width / 2), _GRID),
@@ -39,15 +39,17 @@ def places_beside(
         )
         gaps = np.stack([_gap(line, x, y, width, height) for line in lines])
         nearest = np.delete(gaps, number, axis=0).min(axis=0, initial=np.inf)
-        cost = gaps[number] + _CROSSED * (gaps < PAD).sum(axis=0)
-        cost += _AMBIGUOUS * np.maximum(gaps[number] + 0.1 - nearest, 0)
-        cost += sum(_CROSSED / 2 * (_gap(line, x, y, width, height) < PAD / 2) for line in others)
-        for (other_x, other_y), (other_width, other_height) in zip(places, sizes, strict=False):
-            beside = np.abs(x - other_x) > (width + other_width) / 2 + PAD
-            above = np.abs(y - other_y) > (height + other_height) / 2 + PAD
-            cost += 10 * _CROSSED * ~(beside | above)
+        unclear = (gaps < PAD).any(axis=0) | (nearest < 1.5 * gaps[number])
+        cost = gaps[number] + _UNCLEAR * unclear
+        cost += _AMBIGUOUS * np.maximum(gaps[number] + 0.15 - nearest, 0)
+        cost += sum(_ON_OTHERS * (_gap(line, x, y, width, height) < PAD / 2) for line in others)
+        for place, (other_width, other_height) in zip(places, sizes, strict=False):
+            if place is not None:
+                beside = np.abs(x - place[0]) > (width + other_width) / 2 + PAD
+                above = np.abs(y - place[1]) > (height + other_height) / 2 + PAD
+                cost += _UNCLEAR * ~(beside | above)
         best = np.unravel_index(int(np.argmin(cost)), cost.shape)
-        places.append((float(x[best]), float(y[best])))
+        places.append((float(x[best]), float(y[best])) if cost[best] < _UNCLEAR else None)
     return places
 
 
