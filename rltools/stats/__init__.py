@@ -1,10 +1,12 @@
 """Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance.
 
-Imports `_util` alone. Every interval of the package is made in `_intervals.py`, which is the file to read first;
-`_leads.py` says which of several numbers is certainly the largest, `_rank_agreement.py` how alike orders are.
+Imports `errors` and `_util` alone. Intervals are made in `_intervals.py`, which is the file to read first, and those of
+shares of successes in `_binomial.py`; `_leads.py` says which of several numbers is certainly the largest,
+`_rank_agreement.py` how alike orders are.
 """
 
-from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife
+from rltools.stats._binomial import binomial
+from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, fewest_alike, jackknife
 from rltools.stats._leads import Standing, standing
 from rltools.stats._rank_agreement import (
     FEWEST_RANKED,
@@ -24,8 +26,10 @@ __all__ = [
     "Named",
     "Standing",
     "across",
+    "binomial",
     "chance",
     "episode_ranks",
+    "fewest_alike",
     "jackknife",
     "normalized_ranks",
     "rank_agreement",
