@@ -44,7 +44,7 @@ class Visited:
     def _scale(self) -> np.ndarray:
         """One by the standard deviation of each element, float64 `[element]`; 0 for one that never varies."""
         std = self.states.std(axis=0, dtype=np.float64)
-        return np.divide(1, std, out=np.zeros_like(std), where=std > 0)
+        return np.asarray(np.divide(1, std, out=np.zeros_like(std), where=std > 0))
 
 
 @dataclass(frozen=True)
