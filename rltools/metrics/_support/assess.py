@@ -187,8 +187,8 @@ def assessments(
                 case = Case(recording, key, policy, measured, steps, seed, shared=shared)
                 try:
                     rows.append(_assessment(each, case, level))
-                except NotApplicableError as reason:
-                    refusals.setdefault(str(reason), []).append(recording.described[key])
+                except NotApplicableError as refusal:
+                    refusals.setdefault(str(refusal), []).append(recording.described[key])
                 advance(1)
             for reason, described in refusals.items():
                 everything = len(described) == len(keys)
@@ -209,7 +209,10 @@ def _assessment(metric: Metric, case: Case, level: float) -> Assessment:
         raise NotApplicableError("it has no value here")
     ends = value.interval(level, metric.low, metric.high)
     controls: dict[str, Value] = {}
-    limit, passed, failed, unknown = NAN, [], [], []
+    limit = NAN
+    passed: list[str] = []
+    failed: list[str] = []
+    unknown: list[str] = []
     for control in metric.controls:
         maps = _control_values(metric, case, control)
         controls[control] = mean = mean_value(maps)

@@ -11,6 +11,7 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools._util.text import plural
+from rltools.attributions import is_per_feature_unit
 from rltools.metrics._support.metric import Control, NotApplicableError
 from rltools.metrics._support.value import Value
 from rltools.recording import AttributionSpec, Recording
@@ -19,10 +20,15 @@ from rltools.summary.episodes import feature_std
 from rltools.summary.player_sizes import PlayerSizes, player_sizes
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from rltools.ablation import Ablation
+    from rltools.explanation.sampled import SampledSteps
     from rltools.policies.base import Policy
 
 T = TypeVar("T")
+REDRAWN = 1_000_003
+"""The distance between the seeds of one draw and of the next one."""
 
 
 @dataclass(frozen=True)
@@ -157,13 +163,91 @@ class Case:
         of_measured = Jackknife(sizes.sizes.value[measured], tuple(part[:, measured] for part in sizes.sizes.without))
         return Compared(of_measured, losses, (*sizes.sources, "seeds"))
 
+    @cached_property
+    def explained_policy(self) -> Policy:
+        """The policy; only metrics that declare this need ask for it.
+
+        Raises:
+            NotApplicableError: it was not passed.
+        """
+        if self.policy is None:
+            raise NotApplicableError("it explains the policy again, and none was given")
+        return self.policy
+
+    @cached_property
+    def sample(self) -> SampledSteps:
+        """About `steps` recorded steps, spread evenly over the episodes, as the attribution explains them.
+
+        Raises:
+            MismatchError: the policy is not the one that was recorded.
+        """
+        from rltools.explanation.sampled import of_attribution, sample_steps
+
+        policy, units = self.explained_policy, self.spec.parameters.get("units")
+        sample = self.once(
+            ("sample", self.spec.window, units), lambda: sample_steps(self.recording, self.key, policy, self.steps)
+        )
+        return of_attribution(sample, self.recording, self.key, policy)
+
+    @cached_property
+    def elements(self) -> tuple[np.ndarray, ...]:
+        """The positions of the elements of each player in what is explained: over a window, of every lag."""
+        size, lags = self.recording.features.size, np.arange(max(1, self.spec.window))
+        return tuple((lags[:, None] * size + elements).reshape(-1) for elements in self.positions)
+
+    @cached_property
+    def std(self) -> np.ndarray:
+        """The std of each element of what is explained, over the recorded observations: float64 `[element]`."""
+        window = self.spec.window
+        return np.nan_to_num(
+            self.once(("std", window), lambda: feature_std(self.recording, self.key if window else None))
+        )
+
+    def values(
+        self, *, x: Tensor | None = None, redraw: int = 0, when: Any = None, policy: Policy | None = None
+    ) -> np.ndarray:
+        """The map at the steps of the sample: float64 `[step, target, player]`, summed over the player's elements.
+
+        Values per unit of a feature are multiplied by its std. A control is the same at every step.
+
+        Args:
+            x: other observations of the same steps; None for the recorded ones.
+            redraw: above 0, the number of another draw of references and of whatever the method draws.
+            when: a name for the state of the policy, if its network was changed: nothing is kept for later then.
+            policy: another policy that explains the steps; None for the recorded one.
+        """
+        if self.control:
+            number = self.draw + REDRAWN * redraw
+            return np.broadcast_to(self.control_map(number), (len(self.sample.x), 1, len(self.players)))
+        if x is not None or when is not None or policy is not None:
+            return self._explained(x, redraw, policy)
+        return self.once(("values", self.key, redraw), lambda: self._explained(None, redraw, None))
+
+    def _explained(self, x: Tensor | None, redraw: int, policy: Policy | None) -> np.ndarray:
+        from rltools.explanation.sampled import explain_sample, other_references
+
+        policy, seed = policy or self.explained_policy, None
+        references = None
+        if redraw:
+            seed = self.seed + REDRAWN * redraw
+            references = other_references(self.recording, self.sample, policy, seed)
+        values = explain_sample(self.sample, policy, x=x, references=references, seed=seed)
+        flat = values.reshape(*values.shape[:2], -1).astype(np.float64)
+        if is_per_feature_unit(self.spec.unit):
+            flat = flat * self.std
+        return np.stack([flat[..., elements].sum(axis=-1) for elements in self.elements], axis=-1)
+
+    def magnitudes(self, values: np.ndarray) -> np.ndarray:
+        """How large each player is at each step, over all targets: `[step, target, player]` -> `[step, player]`."""
+        return np.asarray(np.abs(values).sum(axis=1))
+
     def control_map(self, draw: int | None = None) -> np.ndarray:
         """The values of the control: float64 `[player]`; `draw` is the number of another random map."""
         if self.control == "random":
             number = self.draw if draw is None else draw
             return np.random.default_rng((self.seed, number)).normal(size=len(self.players))
         if self.control == "std":
-            std = self.once("std", lambda: feature_std(self.recording))
+            std = self.once(("std", 0), lambda: feature_std(self.recording))
             return np.array([np.nan_to_num(std[elements]).sum() for elements in self.positions])
         return np.ones(len(self.players))
 
