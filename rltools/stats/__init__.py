@@ -26,12 +26,12 @@ from rltools.stats._rank_agreement import (
 
 __all__ = [
     "FEWEST_RANKED",
+    "RESOLVED",
     "EpisodeRanks",
     "Interval",
     "Jackknife",
     "Kind",
     "Named",
-    "RESOLVED",
     "Standing",
     "across",
     "captured_loss",

@@ -305,10 +305,8 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> tuple
 
 def _measured(recording: Recording, ablation: Ablation | str | None) -> Ablation | None:
     """The ablation itself, that with a key, or the one in the recording with the most episodes."""
-    try:
-        from rltools.ablation import ablations, open_ablation
-    except ImportError:
-        return None if isinstance(ablation, str) else ablation
+    from rltools.ablation import ablations, open_ablation
+
     if isinstance(ablation, str):
         return open_ablation(recording, ablation)
     if ablation is not None:

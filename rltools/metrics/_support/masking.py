@@ -46,7 +46,10 @@ def accuracy(case: Case, which: Which) -> Value:
     masks = _masks(case, which)
     try:
         decisions, categorical = target_values(
-            sample, policy, lambda rows: _replaced(sample.x[rows], others[None], masks[rows]), masks.shape[1] * DRAWS + 1,
+            sample,
+            policy,
+            lambda rows: _replaced(sample.x[rows], others[None], masks[rows]),
+            masks.shape[1] * DRAWS + 1,
             target="decision",
         )
     except TargetError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +18,19 @@ from rltools.policies.base import Policy
 
 NETWORKS = 4
 """How many times every layer is drawn anew."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The parameters of one layer, and what they were.
+
+    Attributes:
+        parameters: of the network itself.
+        before: copies of them.
+    """
+
+    parameters: tuple[Tensor, ...]
+    before: tuple[Tensor, ...]
 
 
 def order_kept(case: Case, *, cascading: bool) -> Value:
@@ -57,9 +71,11 @@ def layers_from_top(policy: Policy, case: Case) -> list[Layer]:
         raise NotApplicableError(f"{policy.source.name} is a plain function, whose weights cannot be drawn anew")
     holders = [each for each in module.modules() if any(True for _ in each.parameters(recurse=False))]
     order: dict[int, int] = {}
-    handles = [
-        each.register_forward_hook(lambda called, *_: order.setdefault(id(called), len(order))) for each in holders
-    ]
+
+    def note(called: nn.Module, *_: object) -> None:
+        order.setdefault(id(called), len(order))
+
+    handles = [each.register_forward_hook(note) for each in holders]
     sample = case.sample
     x = sample.x[:1] if not case.spec.window else sample.x[:1, -1]
     try:
@@ -70,7 +86,7 @@ def layers_from_top(policy: Policy, case: Case) -> list[Layer]:
             handle.remove()
     # A layer whose weights its owner uses itself is not called, and comes last.
     holders.sort(key=lambda each: -order.get(id(each), -1))
-    layers = [Layer([*each.parameters(recurse=False)]) for each in holders]
+    layers = [_layer(each) for each in holders]
     used = []
     for index, layer in enumerate(layers):
         with restored([layer]), torch.no_grad():
@@ -83,12 +99,9 @@ def layers_from_top(policy: Policy, case: Case) -> list[Layer]:
     return used
 
 
-class Layer:
-    """The parameters of one layer, and what they were."""
-
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
-        self.parameters = parameters
-        self.before = [parameter.detach().clone() for parameter in parameters]
+def _layer(module: nn.Module) -> Layer:
+    parameters = tuple(module.parameters(recurse=False))
+    return Layer(parameters, tuple(parameter.detach().clone() for parameter in parameters))
 
 
 @contextmanager
