@@ -112,7 +112,7 @@ def other_references(recording: Recording, sample: SampledSteps, policy: Policy,
 
 
 def draw_replacements(recording: Recording, sample: SampledSteps, policy: Policy, count: int, seed: int) -> Tensor:
-    """So many visited states, in turn if there are fewer, as the attribution's policy takes them: `[count, *feature]`."""
+    """So many visited states, in turn if there are fewer, as what is explained: `[count, *feature]`."""
     states = view_for(policy, sample.spec).encode(draw_visited(recording, count, seed))
     return states[torch.arange(count, device=states.device) % len(states)]
 

@@ -239,7 +239,7 @@ def _assessment(metric: Metric, case: Case, level: float) -> Assessment:
         std=controls["std"].value if "std" in controls else NAN,
         constant=controls["constant"].value if "constant" in controls else NAN,
         separates=False if failed else None if unknown or not passed else True,
-        verdict=verdict(passed, failed, unknown, value.n),
+        verdict=verdict(passed, failed, unknown),
         control=is_control(spec.unit),
         replacement=case.ablation.replace if case.ablation is not None and "ablation" in metric.needs else "",
         key=case.key,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from rltools._util.text import interval, plural, two_decimals
+from rltools._util.text import interval, two_decimals
 from rltools.metrics._support.metric import Better
 
 if TYPE_CHECKING:
@@ -142,18 +142,20 @@ CONTROL_NAMES = {
 """The controls in words."""
 
 
-def verdict(better_than: Sequence[str], not_better_than: Sequence[str], unknown: Sequence[str], n: int) -> str:
+def verdict(better_than: Sequence[str], not_better_than: Sequence[str], unknown: Sequence[str]) -> str:
     """Whether an attribution can be told from its controls, as a sentence.
 
-    >>> verdict(["random"], ["std"], [], 8)
+    >>> verdict(["random"], ["std"], [])
     'Better than a map of random numbers, but not certainly better than the std of the features alone.'
     """
-    first, second, third = (
-        " or ".join(CONTROL_NAMES[name] for name in names) for names in (better_than, not_better_than, unknown)
-    )
     if not_better_than:
-        start = f"Better than {first}, but not certainly better than" if better_than else "Cannot be told from"
-        return f"{start} {second}."
+        better = f"Better than {_named(better_than, 'and')}, but not certainly better than"
+        return f"{better if better_than else 'Cannot be told from'} {_named(not_better_than, 'or')}."
     if unknown:
-        return f"Without an interval nothing separates it from {third} ({plural(n, 'value')})."
-    return f"Better than {' and '.join(CONTROL_NAMES[name] for name in better_than)}." if better_than else ""
+        return f"Without an interval nothing separates it from {_named(unknown, 'or')}."
+    return f"Better than {_named(better_than, 'and')}." if better_than else ""
+
+
+def _named(controls: Sequence[str], last: str) -> str:
+    *others, final = (CONTROL_NAMES[name] for name in controls)
+    return f"{', '.join(others)} {last} {final}" if others else final
