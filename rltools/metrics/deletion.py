@@ -38,4 +38,4 @@ def deletion(case: Case) -> Value:
         >>> find_metric("deletion").counts
         'seed'
     """
-    return along_order(case, shown=False)
+    return along_order(case, showing=False)

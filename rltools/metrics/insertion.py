@@ -38,4 +38,4 @@ def insertion(case: Case) -> Value:
         >>> find_metric("insertion").counts
         'seed'
     """
-    return along_order(case, shown=True)
+    return along_order(case, showing=True)

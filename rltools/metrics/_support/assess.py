@@ -11,10 +11,12 @@ from rltools._util.limits import MAX_SEED, MAX_STEPS, check_count
 from rltools._util.progress import progress_bar
 from rltools.attributions import is_control
 from rltools.errors import ArgumentError, RecordingError
-from rltools.metrics._support.assessment import NAN, Assessment, Assessments, LeftOut, verdict
+from rltools.metrics._support.assessment import NAN, Assessment, Assessments, LeftOut
 from rltools.metrics._support.case import Case
+from rltools.metrics._support.controls import Control, verdict
 from rltools.metrics._support.discovery import find_metric, metric_names
-from rltools.metrics._support.metric import Control, Metric, NotApplicableError, Question
+from rltools.metrics._support.metric import Metric, Question
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value, mean_value
 from rltools.recording import Recording, check_recording
 
@@ -197,7 +199,7 @@ def assessments(
 
 
 _MISSING = {
-    "policy": "it explains the policy again, and none was given",
+    "policy": "it explains the policy again; give the agent that was recorded",
     "ablation": "no losses were measured; run rltools.ablate(...) first",
 }
 """Why a metric is left out if one of its needs is missing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -132,30 +131,3 @@ class Assessments:
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=columns)
         frame.attrs["left_out"] = [str(each) for each in self.left_out]
         return frame
-
-
-CONTROL_NAMES = {
-    "random": "a map of random numbers",
-    "std": "the std of the features alone",
-    "constant": "a constant map",
-}
-"""The controls in words."""
-
-
-def verdict(better_than: Sequence[str], not_better_than: Sequence[str], unknown: Sequence[str]) -> str:
-    """Whether an attribution can be told from its controls, as a sentence.
-
-    >>> verdict(["random"], ["std"], [])
-    'Better than a map of random numbers, but not certainly better than the std of the features alone.'
-    """
-    if not_better_than:
-        better = f"Better than {_named(better_than, 'and')}, but not certainly better than"
-        return f"{better if better_than else 'Cannot be told from'} {_named(not_better_than, 'or')}."
-    if unknown:
-        return f"Without an interval nothing separates it from {_named(unknown, 'or')}."
-    return f"Better than {_named(better_than, 'and')}." if better_than else ""
-
-
-def _named(controls: Sequence[str], last: str) -> str:
-    *others, final = (CONTROL_NAMES[name] for name in controls)
-    return f"{', '.join(others)} {last} {final}" if others else final

@@ -12,7 +12,8 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools._util.text import plural
 from rltools.attributions import is_per_feature_unit
-from rltools.metrics._support.metric import Control, NotApplicableError
+from rltools.metrics._support.controls import Control
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value
 from rltools.recording import AttributionSpec, Recording
 from rltools.stats import Jackknife, joint

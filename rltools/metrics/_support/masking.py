@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools.errors import TargetError
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.similarity import check_ordered
 from rltools.metrics._support.value import Value, value_of_rows
 
