@@ -173,6 +173,8 @@ def assessments(
         raise RecordingError(f"no {wanted} in {recording.directory}; add one with rltools.explain(...)")
     measured = _measured(recording, ablation)
     left_out = [LeftOut("every metric", "not every episode is explained", incomplete)] if incomplete else []
+    if not keys:
+        return Assessments((), tuple(left_out))
     missing = {"policy": policy is None, "ablation": measured is None}
     runnable = []
     for each in chosen:

@@ -208,6 +208,14 @@ class Case:
         std = self.once(("std", window), lambda: feature_std(self.recording, self.key if window else None))
         return np.asarray(np.nan_to_num(std))
 
+    @property
+    def input_std(self) -> np.ndarray:
+        """The std of each element in the units of what is explained, over visited states: float64 `[element]`."""
+        from rltools.explanation.sampled import input_std
+
+        name = ("input std", self.spec.window, self.spec.parameters.get("units"))
+        return self.once(name, lambda: input_std(self.recording, self.sample, self.explained_policy))
+
     def values(
         self, *, x: Tensor | None = None, redraw: int = 0, when: Any = None, policy: Policy | None = None
     ) -> np.ndarray:
