@@ -9,7 +9,7 @@ from rltools.stats import captured_loss as captured
 
 @metric(
     question=Question.FAITHFULNESS,
-    paper="Jarvelin and Kekalainen: Cumulated Gain-Based Evaluation of IR Techniques, 2002, of the first place",
+    paper="Järvelin and Kekäläinen: Cumulated Gain-Based Evaluation of IR Techniques, 2002, of the first place",
     better="higher",
     needs={"ablation"},
     low=float("-inf"),
