@@ -7,8 +7,9 @@ from rltools.metrics import MEANINGS, Metric, find_metric, metric_names
 PAGE = Path(__file__).with_suffix(".md")
 INTRODUCTION = """# Metrics
 
-`rltools.assess` judges every attribution of a recording, and controls beside each: maps that know nothing of the agent. An attribution is worth believing where it is certainly better than every control, which the column
-`separates` says.
+`rltools.assess` judges every attribution of a recording, and controls beside each: maps that know nothing of the
+agent. An attribution is worth believing where it is certainly better than every control, which the column `separates`
+says.
 
 <!-- run by tests/metrics/test_page_of_metrics.py -->
 ```python
@@ -23,17 +24,28 @@ table = rltools.assess(recording, policy, ["loss_concordance", "resolved_pairs",
 print(table[["method", "metric", "value", "low", "high", "random", "std", "separates", "verdict"]].to_string())
 ```
 
-On the command line it is `rltools assess runs/cartpole-ppo`, with `--metric` for some of them; `rltools list metrics` lists all. What needs the policy is computed if the run is of a reference agent, or if the agent is named. What could not be computed, and why, is said in
-one line, and stands in `table.attrs["left_out"]`. `rltools.metrics.assess_recorded(recording)` gives those that need neither policy nor environment as data.
+On the command line it is `rltools assess runs/cartpole-ppo`, with `--metric` for some of them; `rltools list metrics`
+lists all. What needs the policy is computed if the run is of a reference agent, or if the agent is named. What could
+not be computed, and why, is said in one line, and stands in `table.attrs["left_out"]`.
+`rltools.metrics.assess_recorded(recording)` gives those that need neither policy nor environment as data.
 
 ## How to read the table
 
-- `low` and `high` are the ends of a 95 % interval, over the seeds of the measured losses, over the episodes and, where they were drawn, over references, weights or noise: see [uncertainty](uncertainty.md). They do not cover another training run or another replacement of hidden values.
-- `random` is the mean of maps of random numbers, 200 of them where that is cheap and 20 otherwise, and `random_limit` the value that one of twenty reaches. Of four variables one random order in 24 is right, of two every second one: then no method can be told from chance.
+- `low` and `high` are the ends of a 95 % interval, over the seeds of the measured losses, over the episodes and,
+  where they were drawn, over references, weights or noise: see [uncertainty](uncertainty.md). They do not cover
+  another training run or another replacement of hidden values.
+- `random` is the mean of maps of random numbers, 200 of them where that is cheap and 20 otherwise, and `random_limit`
+  the value that one of twenty reaches. Of four variables one random order in 24 is right, of two every second one:
+  then no method can be told from chance.
 - `std` is the map of how much each feature varies, and `constant` a map that is the same everywhere.
-- `separates` is true if the paired difference from each control is certainly on the right side, and the value beyond `random_limit`; `verdict` says it in words. Where it is false, the metric cannot tell the attribution from a control.
-- Variables are those that were ablated: a choice, an entry of a Dict, a region of an image or an element with its lags. How large a variable is in an attribution is the mean magnitude of the sum of its elements' values; values per unit are multiplied by the std first.
-- Measured losses come first. Every other metric asks about single steps or about the method itself, and none of them shows that a feature is needed.
+- `separates` is true if the paired difference from each control is certainly on the right side, and the value beyond
+  `random_limit`; `verdict` says it in words. Where it is false, the metric cannot tell the attribution from a
+  control.
+- Variables are those that were ablated: a choice, an entry of a Dict, a region of an image or an element with its
+  lags. How large a variable is in an attribution is the mean magnitude of the sum of its elements' values; values per
+  unit are multiplied by the std first.
+- Measured losses come first. Every other metric asks about single steps or about the method itself, and none of them
+  shows that a feature is needed.
 """
 
 
