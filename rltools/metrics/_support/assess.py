@@ -184,7 +184,8 @@ def assessments(
             runnable.append(each)
     rows: list[Assessment] = []
     shared: dict[object, object] = {}
-    with progress_bar("assess", len(keys) * len(runnable), show=progress, unit="value") as advance:
+    is_long = any("policy" in each.needs for each in runnable)  # what only reads takes a second or two
+    with progress_bar("assess", len(keys) * len(runnable), show=progress and is_long, unit="value") as advance:
         for each in runnable:
             refusals: dict[str, list[str]] = {}
             for key in keys:
