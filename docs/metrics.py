@@ -54,7 +54,7 @@ not be computed, and why, is said in one line, and stands in `table.attrs["left_
 
 def page() -> str:
     """The text of the page."""
-    metrics = [find_metric(name) for name in metric_names()]
+    metrics = sorted(map(find_metric, metric_names()), key=lambda metric: metric.sort_key)
     sections = [INTRODUCTION]
     for question, meaning in MEANINGS.items():
         own = [metric for metric in metrics if metric.question == question]

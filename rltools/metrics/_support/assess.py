@@ -16,7 +16,7 @@ from rltools.metrics._support.case import Case
 from rltools.metrics._support.controls import Control, verdict
 from rltools.metrics._support.discovery import find_metric, metric_names
 from rltools.metrics._support.measured_orders import sets_along
-from rltools.metrics._support.metric import Metric, Question
+from rltools.metrics._support.metric import Metric
 from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.order_curves import coalition_returns
 from rltools.metrics._support.value import Value, mean_value
@@ -329,7 +329,7 @@ def _check(policy: Policy | None, steps: int, curve_seeds: int, seed: int, level
 
 
 def _chosen(metrics: Sequence[str] | str | None) -> tuple[list[Metric], list[LeftOut]]:
-    """The metrics of these names by question; of all metrics, those that cannot be loaded are left out."""
+    """The metrics of these names in order; of all metrics, those that cannot be loaded are left out."""
     names = [metrics] if isinstance(metrics, str) else metric_names() if metrics is None else [*metrics]
     if not names:
         raise ArgumentError(f"metrics is empty; name some of {', '.join(metric_names())}, or leave it out for all")
@@ -341,7 +341,7 @@ def _chosen(metrics: Sequence[str] | str | None) -> tuple[list[Metric], list[Lef
             if metrics is not None:
                 raise
             left_out.append(LeftOut(name, str(error)))
-    return sorted(chosen, key=lambda each: (list(Question).index(each.question), each.name)), left_out
+    return sorted(chosen, key=lambda each: each.sort_key), left_out
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> tuple[list[str], tuple[str, ...]]:
