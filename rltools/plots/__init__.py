@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from rltools.plots._importance import importance
     from rltools.plots._lags import lags
     from rltools.plots._losses import losses
+    from rltools.plots._measured_agreement import measured_agreement
     from rltools.plots._phases import phases
     from rltools.plots._state_map import state_map
     from rltools.plots._timeline import timeline
@@ -69,6 +70,7 @@ __all__ = [
     "importance",
     "lags",
     "losses",
+    "measured_agreement",
     "phases",
     "plot",
     "plot_info",

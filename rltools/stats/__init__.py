@@ -1,11 +1,19 @@
-"""Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance.
+"""Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance, concordance.
 
 Imports `errors` and `_util` alone. Intervals are made in `_intervals.py`, which is the file to read first, and those of
 shares of successes in `_binomial.py`; `_leads.py` says which of several numbers is certainly the largest,
-`_rank_agreement.py` how alike orders are.
+`_rank_agreement.py` how alike orders are, and `_concordance.py` how well an order agrees with measured losses.
 """
 
 from rltools.stats._binomial import binomial
+from rltools.stats._concordance import (
+    RESOLVED,
+    captured_loss,
+    joint,
+    loss_concordance,
+    ordered_right,
+    resolved_pairs,
+)
 from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, fewest_alike, jackknife
 from rltools.stats._leads import Standing, standing
 from rltools.stats._rank_agreement import (
@@ -19,6 +27,7 @@ from rltools.stats._rank_agreement import (
 
 __all__ = [
     "FEWEST_RANKED",
+    "RESOLVED",
     "EpisodeRanks",
     "Interval",
     "Jackknife",
@@ -27,11 +36,16 @@ __all__ = [
     "Standing",
     "across",
     "binomial",
+    "captured_loss",
     "chance",
     "episode_ranks",
     "fewest_alike",
     "jackknife",
+    "joint",
+    "loss_concordance",
     "normalized_ranks",
+    "ordered_right",
     "rank_agreement",
+    "resolved_pairs",
     "standing",
 ]
