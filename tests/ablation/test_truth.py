@@ -55,8 +55,8 @@ def test_features_that_are_needed_jointly_lose_the_same_each(guess, bits) -> Non
     ablation = ablate(policy, env=env, replace="zero", second=None, seeds=16, most=48)
     losses = ablation.losses()
     for number in range(16):
-        shown = bits(env, seed_of(0, number))
-        both = (shown[:, 0] * shown[:, 1]).sum()
+        answers = bits(env, seed_of(0, number))
+        both = (answers[:, 0] * answers[:, 1]).sum()
         assert losses.differences[0][number] == losses.differences[1][number] == both
     assert kinds(ablation) == ["needed", "needed", "not_needed"]
     assert losses.leaders == 2
@@ -121,9 +121,7 @@ def test_episodes_of_one_step(guess, bits) -> None:
 
 
 def test_what_loses_everything_is_a_tie_at_the_floor(guess) -> None:
-    policy, env = guess(
-        lambda x: (x[..., 0] > 0.5) ^ (x[..., 1] > 0.5), length=40, pays=(-5.0, 10.0), at_once=True
-    )
+    policy, env = guess(lambda x: (x[..., 0] > 0.5) ^ (x[..., 1] > 0.5), length=40, pays=(-5.0, 10.0), at_once=True)
     ablation = ablate(policy, env=env, replace="zero", second=None, seeds=8, most=64)
     losses = ablation.losses()
     assert losses.interval.value.tolist() == [15, 15, 0]
