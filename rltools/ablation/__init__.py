@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rltools.ablation._folder import AblationSpec as AblationSpec
     from rltools.ablation._losses import Losses as Losses
     from rltools.ablation._rollouts import Rollouts as Rollouts
+    from rltools.ablation._select_features import select_features_line as select_features_line
     from rltools.ablation._verdicts import RULE as RULE
     from rltools.ablation._verdicts import Verdict as Verdict
 
@@ -39,6 +40,7 @@ _MODULES = {
     "ablate": "_ablate",
     "ablations": "_ablation",
     "open_ablation": "_ablation",
+    "select_features_line": "_select_features",
 }
 __all__ = [*_MODULES]  # noqa: PLE0604  strings, all of them
 

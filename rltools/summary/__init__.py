@@ -18,6 +18,7 @@ from rltools.summary._find import find_decision
 from rltools.summary._find_caveats import run_caveats
 from rltools.summary._find_in_run import find_in_run, part_shares
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
+from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._phases import Event, Phases, phase_means
@@ -26,8 +27,10 @@ from rltools.summary._state_map import Cells, Plane, cell_means, component_plane
 from rltools.summary._summarize import summarize
 from rltools.summary._summary import Summary
 from rltools.summary._training import TrainingCurve, training_curve
+from rltools.summary._trust import RankColumn, RankTable, compare_ranks, find_trust, loss_controls
 from rltools.summary._when import When, when
 from rltools.summary._wording import method_name, ranking
+from rltools.summary._wording_of_losses import loss_text, rank_range, verdict_text
 from rltools.summary.caveats import Caveat
 from rltools.summary.episodes import (
     EpisodeSteps,
@@ -57,6 +60,8 @@ __all__ = [
     "Phases",
     "Plane",
     "Points",
+    "RankColumn",
+    "RankTable",
     "Ranked",
     "Ranking",
     "Residuals",
@@ -68,10 +73,12 @@ __all__ = [
     "Summary",
     "TrainingCurve",
     "When",
+    "ablation_caveats",
     "action_means",
     "agreement",
     "cell_means",
     "chance",
+    "compare_ranks",
     "component_plane",
     "contrast_key",
     "decision_at",
@@ -82,15 +89,21 @@ __all__ = [
     "find_decision",
     "find_in_run",
     "find_leads",
+    "find_loss_lead",
+    "find_losses",
     "find_rankings",
+    "find_trust",
     "is_control",
     "lag_shares",
     "lagged_key",
     "leaders",
+    "loss_controls",
+    "loss_text",
     "method_name",
     "part_shares",
     "phase_means",
     "pictured",
+    "rank_range",
     "ranked_features",
     "ranking",
     "run_caveats",
@@ -99,5 +112,6 @@ __all__ = [
     "summarize",
     "training_curve",
     "value_dependence",
+    "verdict_text",
     "when",
 ]
