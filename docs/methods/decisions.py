@@ -56,7 +56,7 @@ bars = {
     "decision_change:\nsteps with another action (%)": [
         100 * end[0] for end in (changes.value, changes.low, changes.high)
     ],
-    "shapley of centered:chosen:\nshare of the decision (%)": [
+    "shapley of centered:chosen:\nshare of what moves the score (%)": [
         100 * end for end in (shares.value, shares.low, shares.high)
     ],
     "return lost in episodes with\nthe feature resampled": [

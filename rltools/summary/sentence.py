@@ -10,7 +10,7 @@ from rltools._util.text import brackets, percent, plus_minus
 from rltools.summary._data import Ranked
 
 Role = Literal["", "code", "feature", "interval", "number", "share", "source"]
-"""The role of a span: plain text, code, a feature, an interval, the number or the share before it, or the method and the
+"""The role of a span: plain text, code, a feature, an interval, the number or share before it, or the method and the
 target at the end."""
 
 

@@ -66,7 +66,7 @@ def numbers_text(summary: Summary) -> str:
     )
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
-        return f"how much of the decision changes without each feature ({summary.method}{effect}); {level}"
+        return f"how often, or how far, the decision changes when each feature is replaced ({summary.method}{effect}); {level}"
     scaled = f" {TERMS['std'].name}" if summary.std is not None else ""
     share = TERMS["share_of_mean"].name.format(f"|{summary.method.replace('_', ' ')}{scaled}|")
     return f"{share} of {short(summary.target)}{effect}; {level}"

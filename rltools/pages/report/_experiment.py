@@ -156,7 +156,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
         drawn(
             partial(plots.importance, by_label, method=method, target=target),
             f"importance-{_slug(method, target)}",
-            f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % "
+            f"How much of what moves the score each feature makes up, by {method} of {target}; the lines are 95 % "
             f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
             folder,
         )

@@ -172,8 +172,8 @@ def test_the_leading_share_is_the_headline_and_what_changes_the_decision_a_findi
     page = write_report(recording).read_text(encoding="utf-8")
     headline = re.search(r'<p class="headline">(.*?)</p>', page)[1]
     assert re.fullmatch(
-        r'<b>[a-z ]+</b> carries <span class="share">\d+ %</span>'
-        r'<span class="ends"> \[\d+, \d+\]</span> of the decision.',
+        r'<b>[a-z ]+</b> makes up <span class="share">\d+ %</span>'
+        r'<span class="ends"> \[\d+, \d+\]</span> of what moves the score.',
         headline,
     )
     assert '<p class="how">(gradient × std, centered:chosen)</p>' in page
