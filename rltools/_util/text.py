@@ -72,12 +72,14 @@ def brackets(low: float, high: float, write: Callable[[float], str] = number) ->
 def plus_minus(value: float, low: float, high: float) -> tuple[str, str]:
     """A number and its interval, both with the digits that the interval allows; the interval is "" if there is none.
 
-    Brackets stand where one side is much longer than the other.
+    Brackets stand where one side is much longer than the other, or where only one of both would contain 0.
 
     >>> "".join(plus_minus(444.4, 332, 556)), "".join(plus_minus(81.7, 4.4, 183.3)), plus_minus(2, 2, 2)
     ('444 ± 112', '82 [4, 183]', ('2', ''))
     >>> "".join(plus_minus(490.06, 489.37, 490.75)), "".join(plus_minus(-3.2, -6.3, -0.1))
     ('490.1 ± 0.7', '−3.2 ± 3.1')
+    >>> "".join(plus_minus(82, 4, 183))
+    '82 [4, 183]'
     """
     if math.isnan(low) or not math.isfinite(high - low) or low == high:
         return (f"{value:,.0f}" if abs(value) >= _GROUPED else number(value)).replace("-", "−"), ""
@@ -88,7 +90,9 @@ def plus_minus(value: float, low: float, high: float) -> tuple[str, str]:
     def write(each: float) -> str:
         return f"{each + 0.0:,.{decimals}f}".replace("-", "−")
 
-    if abs((high - value) - (value - low)) > _SKEWED * half:
+    skewed = abs((high - value) - (value - low)) > _SKEWED * half
+    crosses = (low > 0) != (value - half > 0) or (high < 0) != (value + half < 0)  # zero, which the interval does not
+    if skewed or crosses:
         return write(value), f" [{write(low)}, {write(high)}]"
     return write(value), f" ± {write(half)}"
 

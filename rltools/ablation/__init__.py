@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rltools.ablation._curves import Curves as Curves
     from rltools.ablation._folder import AblationSpec as AblationSpec
     from rltools.ablation._losses import Losses as Losses
+    from rltools.ablation._players import Players as Players
+    from rltools.ablation._players import find_players as find_players
     from rltools.ablation._rollouts import Rollouts as Rollouts
     from rltools.ablation._select_features import select_features_line as select_features_line
     from rltools.ablation._verdicts import RULE as RULE
@@ -34,11 +36,13 @@ _MODULES = {
     "Curves": "_curves",
     "Interaction": "_coalition_values",
     "Losses": "_losses",
+    "Players": "_players",
     "RULE": "_verdicts",
     "Rollouts": "_rollouts",
     "Verdict": "_verdicts",
     "ablate": "_ablate",
     "ablations": "_ablation",
+    "find_players": "_players",
     "open_ablation": "_ablation",
     "select_features_line": "_select_features",
 }

@@ -10,7 +10,7 @@ from rltools.attributions import is_control
 from rltools.stats import FEWEST_RANKED, Interval, chance
 from rltools.summary._action_matrix import ActionMeans, action_means
 from rltools.summary._agreement import Agreement, Ranking, agreement
-from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_features
+from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_at, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
@@ -104,6 +104,7 @@ __all__ = [
     "phase_means",
     "pictured",
     "rank_range",
+    "ranked_at",
     "ranked_features",
     "ranking",
     "run_caveats",

@@ -165,7 +165,7 @@ def _named(table: RankTable, player: int) -> Ranked:
 def loss_controls(
     method: str, value: tuple[float, float, float], *, controls: Sequence[str], separates: bool | None
 ) -> Finding:
-    """How well an attribution orders the features as the losses do, beside its controls.
+    """How well an attribution orders the features as the losses do, beside its controls: a part of a finding.
 
     Args:
         method: the method of the attribution.

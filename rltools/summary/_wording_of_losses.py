@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rltools._util.glossary import SAME_ORDER_BRIEF
 from rltools._util.text import capitalized, listed, number, ordinal, plus_minus
 from rltools.ablation.replacements import find_replacement
 from rltools.errors import RltoolsError
@@ -260,14 +261,13 @@ def _ranks_outside(finding: Finding) -> Sentence:
 
 @wording("loss_controls")
 def _loss_controls(finding: Finding) -> Sentence:
-    """How well an attribution orders the features as the losses do, and whether controls do that as well."""
-    correlation = finding.subjects[0]
-    start = span(f"The order by {finding.method} agrees with the losses at {correlation_text(correlation)}")
-    if finding.part == "separates":
-        return start + f": better than {listed(finding.context)}, which know nothing of the agent."
-    if finding.part == "unknown":
-        return start + ": too few features to tell it from chance."
-    return start + f": not certainly better than {' or '.join(finding.context)}, which know nothing of the agent."
+    """How well attributions order the features as the losses do, and whether controls do that as well."""
+    clauses = []
+    for part in finding.parts:
+        controls = listed(part.context) if part.part == "separates" else " or ".join(part.context)
+        how = {"separates": "better than", "fails": "not certainly better than", "unknown": "too few features to beat"}
+        clauses.append(f"{part.method} {correlation_text(part.subjects[0])}, {how[part.part]} {controls}")
+    return span(f"Concordance with the losses ({SAME_ORDER_BRIEF}): {'; '.join(clauses)}.")
 
 
 def rank_range(best: int, worst: int) -> str:

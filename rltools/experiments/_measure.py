@@ -1,0 +1,147 @@
+"""The ablation that `analyze` runs: as many seeds as the time allows, and never a reason to fail."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from rltools._util.progress import say
+from rltools._util.text import plural
+from rltools.ablation import ablate, ablations, find_players
+from rltools.errors import RltoolsError, RltoolsWarning
+from rltools.policies.bounds import Bounds
+from rltools.recording import Recording
+from rltools.rollout import record
+
+if TYPE_CHECKING:
+    from rltools.ablation import Ablation
+    from rltools.envs import Environment
+    from rltools.policies.base import Policy
+
+SECOND_PART = 0.5
+"""The second replacement runs at half of the seeds."""
+RACED_TOGETHER = 3
+"""Conditions that a race runs at each further seed: nothing hidden, and mostly two leaders."""
+LONGER = 1.5
+"""How much longer episodes with something hidden are expected to be."""
+FEWEST, MOST = 2, 128
+"""Fewer seeds than the first have no interval; the second is up to how many the leaders are raced at."""
+
+
+class NotMeasuredWarning(RltoolsWarning):
+    """The return without each feature was not measured, and why."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """How many seeds an ablation may take.
+
+    Attributes:
+        seeds: at which each feature is hidden; 0 if there is no time for two.
+        most: up to which the leaders are raced.
+        seconds: that two seeds would take.
+    """
+
+    seeds: int
+    most: int
+    seconds: float
+
+
+def fitting_work(steps: float, players: int, seconds_per_step: float, seconds: float, seeds: int) -> Work:
+    """As many seeds as fit into the time.
+
+    Args:
+        steps: of a mean episode.
+        players: how many features are hidden in turn.
+        seconds_per_step: that stepping the environment takes.
+        seconds: the limit.
+        seeds: as many as are wanted.
+
+    >>> fitting_work(265, 8, 0.00006, 60, 16)
+    Work(seeds=16, most=128, seconds=0.6...)
+    >>> fitting_work(1000, 8, 0.001, 60, 16).seeds, fitting_work(27000, 16, 0.01, 60, 16).seeds
+    (3, 0)
+    """
+    episode = steps * seconds_per_step * LONGER
+    a_seed = episode * (1 + players * (1 + SECOND_PART))
+    fitting = seeds if a_seed * seeds <= seconds else int(seconds / a_seed)
+    if fitting < min(FEWEST, seeds):
+        return Work(0, 0, FEWEST * a_seed)
+    left = seconds - fitting * a_seed
+    further = MOST if episode == 0 else int(left / (RACED_TOGETHER * episode))
+    return Work(fitting, max(fitting, min(MOST, fitting + further)), FEWEST * a_seed)
+
+
+def measure(
+    policy: Policy,
+    recording: Recording,
+    env: Environment | None,
+    *,
+    seeds: int,
+    seconds: float,
+    seconds_per_step: float,
+    bounds: Bounds,
+    progress: bool,
+) -> tuple[Ablation | None, str]:
+    """The ablation of a run, and "" or the reason why there is none.
+
+    Args:
+        policy: the policy.
+        recording: its visited states, and the folder of the files.
+        env: as for `record`.
+        seeds: at how many seeds each feature is hidden, if there is time.
+        seconds: about how long it may take.
+        seconds_per_step: as `record` took it; 0 if that is unknown, and is measured with one episode.
+        bounds: as for `record`.
+        progress: show progress.
+    """
+    try:
+        lengths = [outcome.steps for outcome in recording.readable_outcomes() if not outcome.fault]
+        steps = sum(lengths) / len(lengths) if lengths else 0.0
+        players = len(find_players(recording.features, "summary").names)
+        per_step = seconds_per_step or _seconds_per_step(policy, recording, env, bounds)
+        work = fitting_work(steps, players, per_step, seconds, seeds)
+        wanted = max(work.seeds, min(seeds, _measured_seeds(recording)))
+        if not wanted:
+            reason = (
+                f"hiding each of {plural(players, 'feature')} at {FEWEST} seeds would take about "
+                f"{ceil(work.seconds):,} s, and {seconds:g} s are allowed"
+            )
+            return None, _left_out(reason)
+        if wanted < seeds:
+            say(f"ablate {policy.source.name}: {wanted} of {seeds} seeds, to keep to {seconds:g} s", show=progress)
+        most = max(wanted, work.most)
+        return ablate(policy, recording, env, seeds=wanted, most=most, bounds=bounds, progress=progress), ""
+    except RltoolsError as error:
+        return None, _left_out(str(error))
+
+
+def _left_out(reason: str) -> str:
+    warnings.warn(f"nothing was measured: {reason}", NotMeasuredWarning, stacklevel=4)
+    return reason
+
+
+def _seconds_per_step(policy: Policy, recording: Recording, env: Environment | None, bounds: Bounds) -> float:
+    """How long a step takes, of one episode that is recorded again and thrown away."""
+    with TemporaryDirectory() as folder:
+        begun = perf_counter()
+        again = record(
+            policy,
+            env,
+            episodes=1,
+            seed=recording.header.seed,
+            max_steps=recording.header.max_steps,
+            directory=Path(folder) / "run",
+            bounds=bounds,
+        )
+        return (perf_counter() - begun) / max(1, sum(outcome.steps for outcome in again.outcomes()))
+
+
+def _measured_seeds(recording: Recording) -> int:
+    """At how many seeds every feature was hidden before."""
+    return max((int(min(each.losses().seeds, default=0)) for each in ablations(recording)), default=0)
