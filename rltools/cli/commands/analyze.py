@@ -1,4 +1,4 @@
-"""`rltools analyze`: record and explain an agent, and write a page."""
+"""`rltools analyze`: record, measure and explain an agent, and write a page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from rltools.cli.options import (
     Env,
     Episodes,
     Import,
+    LossSeeds,
     Method,
+    NoAblate,
     NoFrames,
     Normalize,
     Overwrite,
@@ -37,6 +39,8 @@ def analyze(
     target: Target = None,
     references: AnalysisReferences = None,
     seconds: SecondsPerMethod = 60.0,
+    no_ablate: NoAblate = False,
+    seeds: LossSeeds = 16,
     normalize: Normalize = None,
     trust: Trust = None,
     bounds: Bounds = "same",
@@ -46,7 +50,7 @@ def analyze(
     overwrite: Overwrite = False,
     threads: Threads = None,
 ) -> None:
-    """Record an agent, explain its steps, and write a page that says what it looks at."""
+    """Record an agent, measure what it needs, explain its steps, and write a page about that."""
     from rltools.experiments.analyze import analyze as run_analysis
 
     analysis = run_analysis(
@@ -58,6 +62,8 @@ def analyze(
         target=target,
         references=references,
         seconds=seconds,
+        ablate=not no_ablate,
+        seeds=seeds,
         normalize=statistics(normalize),
         trust=trust,
         bounds=bounds,
