@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rltools.ablation._ablate import ablate as ablate
+    from rltools.ablation._ablate import measure as measure
     from rltools.ablation._ablation import Ablation as Ablation
     from rltools.ablation._ablation import ablations as ablations
     from rltools.ablation._ablation import open_ablation as open_ablation
@@ -43,6 +44,7 @@ _MODULES = {
     "ablate": "_ablate",
     "ablations": "_ablation",
     "find_players": "_players",
+    "measure": "_ablate",
     "open_ablation": "_ablation",
     "select_features_line": "_select_features",
 }
