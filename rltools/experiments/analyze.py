@@ -16,7 +16,7 @@ from rltools._util.progress import say
 from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
-from rltools.experiments._measure import measure
+from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.explanation import Plan, explain, plan_explaining
 from rltools.explanation.spec import SUMMARY
 from rltools.pages.measured import Measured, measured
@@ -210,7 +210,7 @@ def analyze(
     ablation, unmeasured = None, ""
     if ablate:
         steps = sum(outcome.steps for outcome in recording.outcomes())
-        ablation, unmeasured = measure(
+        ablation, unmeasured = ablate_in_time(
             policy,
             recording,
             env,

@@ -77,7 +77,7 @@ def fitting_work(steps: float, players: int, seconds_per_step: float, seconds: f
     return Work(fitting, max(fitting, min(MOST, fitting + further)), FEWEST * a_seed)
 
 
-def measure(
+def ablate_in_time(
     policy: Policy,
     recording: Recording,
     env: Environment | None,
