@@ -225,7 +225,7 @@ def _first_agreement(finding: Finding) -> Sentence:
     others = [part for part in finding.parts if part.part != "same"]
     if not others:
         if finding.leaders == 1:
-            return span(f"The losses, {listed(agreeing)} agree on the first feature: ") + measured + "."
+            return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
         firsts = listed(dict.fromkeys(part.subjects[0].feature for part in finding.parts))
         verb = "puts" if len(agreeing) == 1 else "put"
         return span(f"{listed(agreeing)} {verb} {firsts} first, which the losses leave open: ") + measured + "."

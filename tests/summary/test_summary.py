@@ -226,7 +226,9 @@ def test_findings_are_sentences_with_numbers(tmp_path):
     names = Features((2,), ("feature",), ("y velocity", "angle"))
     values = _values(*[[[3.0, 1.0]] * 3] * 6)
     result = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
-    assert _sentences(result)[0] == "y velocity makes up 75 % [75, 75] of what moves the score (shapley, centered:chosen)."
+    assert (
+        _sentences(result)[0] == "y velocity makes up 75 % [75, 75] of what moves the score (shapley, centered:chosen)."
+    )
     assert _sentences(result)[1] == "Next: angle with 25 % [25, 25]."
     assert "Mean return 3 [3, 3] over 6 episodes." in _sentences(result)
 
@@ -474,7 +476,9 @@ def test_recordings_of_older_versions_keep_their_seeds(tmp_path, cartpole):
 
 def test_episodes_of_one_step_that_all_agree_show_no_lead(tmp_path):
     few = summarize(example_recording(tmp_path / "few", _values(*[[[6.7, 1.0]]] * 2), unit="score"))
-    assert _sentences(few)[0].startswith("obs[0] makes up 87 % of what moves the score and obs[1] 13 %: too few episodes")
+    assert _sentences(few)[0].startswith(
+        "obs[0] makes up 87 % of what moves the score and obs[1] 13 %: too few episodes"
+    )
     assert [ranked.feature for ranked in leaders(few)] == ["obs[0]", "obs[1]"]
     many = summarize(example_recording(tmp_path / "many", _values(*[[[6.7, 1.0]]] * 6), unit="score"))
     assert _sentences(many)[0].startswith("obs[0] makes up 87 % [87, 87] of what moves the score (")
