@@ -33,6 +33,13 @@ FEWEST, MOST = 2, 128
 """Fewer seeds than the first have no interval; the second is up to how many the leaders are raced at."""
 
 
+REPLACEMENT = "resample"
+LONG = 20.0
+"""A recording that took so many seconds says how long a step takes; of a shorter one, steps are a small part."""
+TRIED = 2
+"""Episodes that say how long a step takes."""
+
+
 class NotMeasuredWarning(RltoolsWarning):
     """The return without each feature was not measured, and why."""
 
@@ -84,7 +91,7 @@ def ablate_in_time(
     *,
     seeds: int,
     seconds: float,
-    seconds_per_step: float,
+    recorded_in: float,
     bounds: Bounds,
     progress: bool,
 ) -> tuple[Ablation | None, str]:
@@ -96,17 +103,21 @@ def ablate_in_time(
         env: as for `record`.
         seeds: at how many seeds each feature is hidden, if there is time.
         seconds: about how long it may take.
-        seconds_per_step: as `record` took it; 0 if that is unknown, and is measured with one episode.
+        recorded_in: seconds that recording took; 0 if it was there before.
         bounds: as for `record`.
         progress: show progress.
     """
     try:
+        before, raced = _seeds_before(recording)
+        if before >= seeds:  # it goes on as it was begun, if it was interrupted
+            return ablate(policy, recording, env, seeds=seeds, most=raced, bounds=bounds, progress=progress), ""
         lengths = [outcome.steps for outcome in recording.readable_outcomes() if not outcome.fault]
         steps = sum(lengths) / len(lengths) if lengths else 0.0
         players = len(find_players(recording.features, "summary").names)
-        per_step = seconds_per_step or _seconds_per_step(policy, recording, env, bounds)
+        slow = recorded_in > LONG and steps > 0
+        per_step = recorded_in / sum(lengths) if slow else _seconds_per_step(policy, recording, env, bounds)
         work = fitting_work(steps, players, per_step, seconds, seeds)
-        wanted = max(work.seeds, min(seeds, _measured_seeds(recording)))
+        wanted = max(work.seeds, before)
         if not wanted:
             reason = (
                 f"hiding each of {plural(players, 'feature')} at {FEWEST} seeds would take about "
@@ -127,21 +138,28 @@ def _left_out(reason: str) -> str:
 
 
 def _seconds_per_step(policy: Policy, recording: Recording, env: Environment | None, bounds: Bounds) -> float:
-    """How long a step takes, of one episode that is recorded again and thrown away."""
-    with TemporaryDirectory() as folder:
-        begun = perf_counter()
-        again = record(
-            policy,
-            env,
-            episodes=1,
-            seed=recording.header.seed,
-            max_steps=recording.header.max_steps,
-            directory=Path(folder) / "run",
-            bounds=bounds,
-        )
-        return (perf_counter() - begun) / max(1, sum(outcome.steps for outcome in again.outcomes()))
+    """How long a step takes beyond what a recording takes anyway, of episodes that are recorded and thrown away."""
+
+    def seconds(most_steps: int) -> tuple[float, int]:
+        with TemporaryDirectory() as folder:
+            begun = perf_counter()
+            again = record(
+                policy,
+                env,
+                episodes=TRIED,
+                seed=recording.header.seed,
+                max_steps=most_steps,
+                directory=Path(folder) / "run",
+                bounds=bounds,
+            )
+            return perf_counter() - begun, sum(outcome.steps for outcome in again.outcomes())
+
+    (anyway, few), (all_of_it, many) = seconds(1), seconds(recording.header.max_steps)
+    return max(all_of_it - anyway, 0.0) / max(1, many - few)
 
 
-def _measured_seeds(recording: Recording) -> int:
-    """At how many seeds every feature was hidden before."""
-    return max((int(min(each.losses().seeds, default=0)) for each in ablations(recording)), default=0)
+def _seeds_before(recording: Recording) -> tuple[int, int]:
+    """At how many seeds every feature was hidden before, and up to how many the leaders were raced."""
+    counts = [each.losses().seeds for each in ablations(recording) if each.replace == REPLACEMENT]
+    best = max(counts, key=lambda seeds: int(min(seeds, default=0)), default=None)
+    return (0, 0) if best is None else (int(min(best, default=0)), int(max(best, default=0)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,9 +15,9 @@ from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
+from rltools.experiments._analysis import Analysis
 from rltools.explanation import Plan, explain, plan_explaining
 from rltools.explanation.spec import SUMMARY
-from rltools.pages.measured import Measured, measured
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
 from rltools.policies.bounds import Bounds
@@ -27,11 +25,10 @@ from rltools.policies.load import load_policy
 from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.recording.folders import RUNS, run_name
 from rltools.rollout import record
-from rltools.summary import Caveat, Finding, Summary, find_decision, summarize
+from rltools.summary import summarize
 from rltools.targets import default_target, fitting_target, is_discrete, unbounded_action
 
 if TYPE_CHECKING:
-    from rltools.ablation import Ablation
     from rltools.envs import Environment
     from rltools.policies.base import Policy
 
@@ -51,57 +48,6 @@ SECONDS = 60.0
 
 class LeftOutWarning(RltoolsWarning):
     """A method was left out because a single step takes longer than the limit."""
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """The results of `analyze`.
-
-    Attributes:
-        recording: the episodes and attributions.
-        summary: the summary of the main attribution.
-        page: the `index.html`.
-        decisions: how often replacing a feature changes the decision; None if `summary` is about that already, or if
-            actions are unbounded, so that a change has no scale.
-        ablation: what the return is without each feature; None if that was not measured.
-        unmeasured: the reason why not; "" if it was, or if it was not wanted.
-    """
-
-    recording: Recording
-    summary: Summary
-    page: Path
-    decisions: Summary | None = None
-    ablation: Ablation | None = None
-    unmeasured: str = ""
-
-    @property
-    def findings(self) -> tuple[Finding | Caveat, ...]:
-        """What was measured, then how the decision changes, then what moves the score; `str` of each is a sentence."""
-        decisions = () if self.decisions is None else find_decision(self.decisions)
-        gathered = self.measured
-        if gathered is None:
-            caveat = Caveat("not_measured", text=self.unmeasured)
-            changes, others = (decisions, self.summary.findings) if decisions else ((), self.summary.findings)
-            return (*changes, *others[: 0 if changes else 1], caveat, *others[0 if changes else 1 :])
-        return (*gathered.findings, *gathered.trust, *decisions, *self.summary.findings)
-
-    @cached_property
-    def measured(self) -> Measured | None:
-        """What was measured beside what attributions say; None if nothing was."""
-        if self.ablation is None:
-            return None
-        summaries = [self.summary] if self.decisions is None else [self.decisions, self.summary]
-        return measured(self.recording, summaries, self.ablation)
-
-    def __repr__(self) -> str:
-        """The first finding, and the path of the page."""
-        return f"Analysis({str(self.findings[0])!r}, page={str(self.page)!r})"
-
-    def _repr_html_(self) -> str:
-        """The HTML that notebooks display."""
-        from rltools.pages.notebook import analysis_html
-
-        return analysis_html(self.summary, self.findings, self.page, self.measured)
 
 
 def analyze(
@@ -209,14 +155,13 @@ def analyze(
     )
     ablation, unmeasured = None, ""
     if ablate:
-        steps = sum(outcome.steps for outcome in recording.outcomes())
         ablation, unmeasured = ablate_in_time(
             policy,
             recording,
             env,
             seeds=seeds,
             seconds=seconds,
-            seconds_per_step=(perf_counter() - begun) / max(1, steps) if fresh else 0.0,
+            recorded_in=perf_counter() - begun if fresh else 0.0,
             bounds=bounds,
             progress=progress,
         )

@@ -165,21 +165,23 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
     assert np.array_equal(recording.attribution("gradient").values, np.zeros((4, 1, 3), np.float32))
 
 
-def test_the_leading_share_is_the_headline_and_what_changes_the_decision_a_finding(cartpole, tmp_path):
+def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes_the_decision(cartpole, tmp_path):
     recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
     explain(recording, cartpole)
     explain(recording, cartpole, method="decision_change", groups="summary")
     page = write_report(recording).read_text(encoding="utf-8")
-    headline = re.search(r'<p class="headline">(.*?)</p>', page)[1]
+    lead, score = re.findall(r'<p class="headline">(.*?)</p>', page)
+    assert lead.startswith("Replacing ")
+    assert f"<h1>What {recording.header.policy} looks at</h1>" in page
+    assert re.search(r'<section id="finding".*?<p class="warning">Nothing was measured: ', page, re.DOTALL)
+    assert "measured" not in page.partition('<p class="warning">')[0].partition("<body>")[2]
     assert re.fullmatch(
         r'<b>[a-z ]+</b> makes up <span class="share">\d+ %</span>'
         r'<span class="ends"> \[\d+, \d+\]</span> of what moves the score.',
-        headline,
+        score,
     )
     assert '<p class="how">(gradient × std, centered:chosen)</p>' in page
-    findings = [result for result in re.findall(r"<li>(.*?)</li>", page) if "(decision_change)" in result]
-    assert len(findings) == 1
-    assert findings[0].startswith(("Replacing ", "No feature changes the decision"))
+    assert '<p class="how">(decision_change)</p>' in page
     assert "saturated" not in page
 
 
