@@ -50,14 +50,15 @@ def measure_losses(measuring: Measuring, seeds: int, most: int) -> None:
 
 
 def _in_the_race(current: Losses) -> list[int]:
-    """The players that may be first; none if all of these lose everything, which no further seed changes."""
+    """The players that may be first; none if all of these lose everything, or none of any seed lost anything."""
     first = int(current.order[0])
     racing = [first]
     for player in map(int, current.order[1:]):
         lead = lead_over(current.differences[first], current.differences[player])
         if not lead.interval(RACE_LEVEL).low > 0:
             racing.append(player)
-    return [] if current.at_floor[racing].all() else racing
+    unchanged = not any(any(each.values()) for each in current.differences)
+    return [] if unchanged or current.at_floor[racing].all() else racing
 
 
 def measure_pairs(measuring: Measuring, seeds: int, part: float) -> None:

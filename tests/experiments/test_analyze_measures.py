@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import re
 
+import gymnasium
 import numpy as np
 import pytest
 
-from rltools import analyze
+from rltools import analyze, load_policy
 from rltools.ablation import ablations
 from rltools.errors import ArgumentError, FaultError
 from rltools.experiments import _ablate_in_time
@@ -25,10 +26,14 @@ def text_of(page):
 
 
 @pytest.fixture
-def steered(make_env, make_policy):
-    """An environment and a policy in it."""
-    env = make_env(length=8)
-    return make_policy(env), env
+def steered(monkeypatch):
+    """An agent, and its environment of few steps; pages have no plots and no replays, which have tests of their own."""
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+    monkeypatch.setattr("rltools.experiments.analyze.replay_episodes", lambda *arguments, **options: None)
+    entry = "gymnasium.envs.classic_control.cartpole:CartPoleEnv"
+    gymnasium.register("TwentyPole-v0", entry, max_episode_steps=20)
+    yield load_policy("cartpole-ppo"), "TwentyPole-v0"
+    gymnasium.registry.pop("TwentyPole-v0")
 
 
 def test_what_was_measured_heads_findings_page_and_card(steered, tmp_path):
@@ -36,7 +41,7 @@ def test_what_was_measured_heads_findings_page_and_card(steered, tmp_path):
     created = analyze(policy, env, seeds=6, directory=tmp_path / "run", **QUICK)
     assert created.unmeasured == ""
     assert created.findings[0].kind.startswith("loss_")
-    assert created.ablation.losses().seeds.min() == 6
+    assert created.ablation.losses().seeds.min() >= 6
     kinds = [finding.kind for finding in created.findings]
     assert kinds.index("verdicts") < kinds.index("first_agreement") < kinds.index("loss_controls")
     page = created.page.read_text(encoding="utf-8")
@@ -94,13 +99,13 @@ def test_too_much_work_is_left_out_or_done_at_fewer_seeds_and_said(steered, tmp_
     policy, env = steered
     a_step = 10.0
     monkeypatch.setattr(_ablate_in_time, "_seconds_per_step", lambda *arguments: a_step)
-    with pytest.warns(NotMeasuredWarning, match=r"hiding each of 3 features at 2 seeds would take about [\d,]+ s, and"):
+    with pytest.warns(NotMeasuredWarning, match=r"hiding each of 4 features at 2 seeds would take about [\d,]+ s, and"):
         created = analyze(policy, env, seconds=60, directory=tmp_path / "none", **QUICK)
     assert created.ablation is None
-    a_step = 0.1  # 8 steps, 1.5 times as long, of 3 features, twice, and none: 6.6 s a seed
-    created = analyze(policy, env, seconds=30, progress=True, directory=tmp_path / "few", **QUICK)
-    assert created.ablation.losses().seeds.tolist() == [4, 4, 4]
-    assert "4 of 16 seeds, to keep to 30 s" in capsys.readouterr().err
+    a_step = 0.1  # 20 steps, 1.5 times as long, of 4 features, one and a half times, and none: 21 s a seed
+    created = analyze(policy, env, seconds=90, progress=True, directory=tmp_path / "few", **QUICK)
+    assert created.ablation.losses().seeds.tolist() == [4, 4, 4, 4]
+    assert "4 of 16 seeds, to keep to 90 s" in capsys.readouterr().err
 
 
 def test_what_was_measured_before_is_not_measured_again(steered, tmp_path, monkeypatch):

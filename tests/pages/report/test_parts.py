@@ -79,8 +79,8 @@ def test_an_observation_of_one_array_has_no_parts(run):
 def test_percentages_are_set_off_and_names_escaped():
     lead = Finding("lead", (Ranked("<b>", 0, 0.095, 0.08, 0.11),), method="a", target="b")
     assert sentence_html(lead.sentence) == (
-        '<b>&lt;b&gt;</b> makes up <span class="share">9.5 %</span><span class="ends"> [8, 11]</span> of what moves the score'
-        '<span class="how"> (a, b)</span>.'
+        '<b>&lt;b&gt;</b> makes up <span class="share">9.5 %</span><span class="ends"> [8, 11]</span>'
+        ' of what moves the score<span class="how"> (a, b)</span>.'
     )
 
 
