@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rltools.ablation._curves import Curve as Curve
     from rltools.ablation._curves import Curves as Curves
     from rltools.ablation._folder import AblationSpec as AblationSpec
+    from rltools.ablation._folder import ablation_keys as ablation_keys
     from rltools.ablation._losses import Losses as Losses
     from rltools.ablation._players import Players as Players
     from rltools.ablation._players import find_players as find_players
@@ -42,6 +43,7 @@ _MODULES = {
     "Rollouts": "_rollouts",
     "Verdict": "_verdicts",
     "ablate": "_ablate",
+    "ablation_keys": "_folder",
     "ablations": "_ablation",
     "find_players": "_players",
     "measure": "_ablate",
