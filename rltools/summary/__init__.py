@@ -8,8 +8,10 @@ the rooms that it imports.
 
 from rltools.attributions import is_control
 from rltools.stats import FEWEST_RANKED, Interval, chance
+from rltools.summary._ablation_curves import ORDERS, AblationCurves, ablation_curves
 from rltools.summary._action_matrix import ActionMeans, action_means
 from rltools.summary._agreement import Agreement, Ranking, agreement
+from rltools.summary._coalition_values import PlayerValues, player_values
 from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_at, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
@@ -21,6 +23,7 @@ from rltools.summary._find_in_runs import find_agreement, find_leads, find_ranki
 from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
+from rltools.summary._losses import MeasuredLosses, measured_losses
 from rltools.summary._phases import Event, Phases, phase_means
 from rltools.summary._points import Points, explained_points, stride_for
 from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
@@ -44,6 +47,8 @@ from rltools.summary.sentence import Sentence, Span
 __all__ = [
     "DECISION",
     "FEWEST_RANKED",
+    "ORDERS",
+    "AblationCurves",
     "ActionMeans",
     "Agreement",
     "Caveat",
@@ -57,8 +62,10 @@ __all__ = [
     "ImageSteps",
     "Interval",
     "Lags",
+    "MeasuredLosses",
     "Phases",
     "Plane",
+    "PlayerValues",
     "Points",
     "RankColumn",
     "RankTable",
@@ -74,6 +81,7 @@ __all__ = [
     "TrainingCurve",
     "When",
     "ablation_caveats",
+    "ablation_curves",
     "action_means",
     "agreement",
     "cell_means",
@@ -99,10 +107,12 @@ __all__ = [
     "leaders",
     "loss_controls",
     "loss_text",
+    "measured_losses",
     "method_name",
     "part_shares",
     "phase_means",
     "pictured",
+    "player_values",
     "rank_range",
     "ranked_at",
     "ranked_features",

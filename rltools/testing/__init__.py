@@ -17,10 +17,19 @@ _MODULES = {
     "check_plot": "_check_plot",
     "check_policy": "_check_policy",
     "PlainFunction": "_plain_function",
+    "example_ablation": "_ablations",
     "example_recording": "_recordings",
 }
 
-__all__ = ["PlainFunction", "check_attribution", "check_card", "check_plot", "check_policy", "example_recording"]
+__all__ = [
+    "PlainFunction",
+    "check_attribution",
+    "check_card",
+    "check_plot",
+    "check_policy",
+    "example_ablation",
+    "example_recording",
+]
 
 
 def __getattr__(name: str) -> Any:
