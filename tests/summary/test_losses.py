@@ -68,14 +68,14 @@ def test_one_that_alone_loses_everything_says_so():
 
 
 def test_a_loss_below_zero_is_said_with_its_sign():
-    found = sentences(ablated(worth(50, 0, -20)))
+    texts = sentences(ablated(worth(50, 0, -20)))
     assert any(
         text.startswith(
             "The agent does better without c: replaced by that of another visited state, the return rises from 100"
         )
-        for text in found
+        for text in texts
     )
-    assert "better without: c" in found[-1]
+    assert "better without: c" in texts[-1]
 
 
 def test_a_loss_that_is_not_certain_is_no_lead():
@@ -123,10 +123,10 @@ def test_a_pair_that_is_needed_together_is_found_with_its_partner():
     def returned(name, hidden, number):
         return 100 + noise(number) - 60 * ({0, 1} <= set(hidden)) * (1 + 0.1 * noise(number + 9))
 
-    found = sentences(ablated(returned, sets=[(0, 1), (0, 2), (1, 2)]))
-    assert any("needed only together: a (with b), b (with a)" in text.lower() for text in found)
+    texts = sentences(ablated(returned, sets=[(0, 1), (0, 2), (1, 2)]))
+    assert any("needed only together: a (with b), b (with a)" in text.lower() for text in texts)
     assert any(
-        text.startswith("a and b can stand in for each other: without both the return falls by ") for text in found
+        text.startswith("a and b can stand in for each other: without both the return falls by ") for text in texts
     )
 
 
@@ -134,8 +134,8 @@ def test_a_negative_interaction_is_of_features_that_are_needed_together():
     def returned(name, hidden, number):
         return 100 + noise(number) - 60 * bool({0, 1} & set(hidden)) * (1 + 0.1 * noise(number + 9))
 
-    found = sentences(ablated(returned, sets=[(0, 1)]))
-    (text,) = [text for text in found if "are needed together" in text]
+    texts = sentences(ablated(returned, sets=[(0, 1)]))
+    (text,) = [text for text in texts if "are needed together" in text]
     assert text.startswith("a and b are needed together: without both the return falls by ")
     assert "less than the losses without each add up to" in text
 
@@ -170,8 +170,8 @@ def test_a_replacement_that_is_not_here_keeps_its_name():
 def test_a_certificate_comes_with_the_line_that_keeps_what_remains():
     ablation = ablated(worth(50, 30, 0), fresh=(2,))
     features = Features((3,), given_names=("a", "b", "c"))
-    found = sentences(ablation)
-    (certificate,) = [text for text in found if text.startswith("Under resampling, 2 features suffice")]
+    texts = sentences(ablation)
+    (certificate,) = [text for text in texts if text.startswith("Under resampling, 2 features suffice")]
     assert "training" in certificate
     assert select_features_line(ablation, features) == "env = rltools.SelectFeatures(env, keep=['a', 'b'])"
     assert select_features_line(ablation, Features((3,))) == "env = rltools.SelectFeatures(env, keep=[0, 1])"
@@ -199,13 +199,13 @@ def test_there_is_no_line_without_a_certificate_that_holds():
 
 
 def test_coalition_values_share_out_the_return_and_a_cost_has_its_sign():
-    found = sentences(ablated(worth(50, 30, -20), coalitions=True))
-    (shares,) = [text for text in found if "outcome Shapley values" in text]
+    texts = sentences(ablated(worth(50, 30, -20), coalitions=True))
+    (shares,) = [text for text in texts if "outcome Shapley values" in text]
     assert shares.startswith("Of the ")
     assert "a contributes " in shares
     assert "8 sets of features hidden, 8 seeds" in shares
     assert "Seeing c costs " in shares
-    assert any(text.startswith("Seen alone, with everything else hidden, a raises the return by ") for text in found)
+    assert any(text.startswith("Seen alone, with everything else hidden, a raises the return by ") for text in texts)
 
 
 def test_caveats_of_every_ablation_and_those_of_some():
