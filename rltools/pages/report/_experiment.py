@@ -51,7 +51,7 @@ def write_comparison(
 
     Returns:
         The path of the page, and the findings as sentences: what each run needs most, if that was measured, its first
-        features by each method, and how well rankings agree. Controls are shown and named as such, and have no findings.
+        features by each method, and how well rankings agree. Controls are named as such, and have no findings.
     """
     summaries = {
         run: _controls_last(
