@@ -15,7 +15,7 @@ from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
-from rltools.experiments._analysis import Analysis
+from rltools.experiments._analysis import Analysis as Analysis
 from rltools.explanation import Plan, explain, plan_explaining
 from rltools.explanation.spec import SUMMARY
 from rltools.pages.replay import replay_episodes

@@ -140,9 +140,9 @@ def _hidden_faults(caveat: Caveat) -> str:
 
 
 def _not_measured(caveat: Caveat) -> str:
-    reason = caveat.text or "no episode was run in which the agent does not see a feature"
+    reason = caveat.text or "no episode was run in which the agent does not see a feature; `rltools ablate` does that"
     return (
-        f"nothing was measured: {reason}. So nothing here says what the agent needs, but what its decision and its "
+        f"nothing was measured: {reason}. So nothing here says what the agent needs, only what its decision and its "
         f"score depend on; how often replacing a feature changes the action is the best predictor of what is needed"
     )
 
