@@ -15,7 +15,7 @@ from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
-from rltools.experiments._analysis import Analysis as Analysis
+from rltools.experiments._analysis import Analysis
 from rltools.explanation import Plan, explain, plan_explaining
 from rltools.explanation.spec import SUMMARY
 from rltools.pages.replay import replay_episodes
@@ -31,6 +31,8 @@ from rltools.targets import default_target, fitting_target, is_discrete, unbound
 if TYPE_CHECKING:
     from rltools.envs import Environment
     from rltools.policies.base import Policy
+
+__all__ = ["Analysis", "LeftOutWarning", "analyze", "notable", "specs"]
 
 EXACT_FEATURES = 12
 """The most features for which Shapley values are computed exactly by default."""
