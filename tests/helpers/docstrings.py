@@ -25,6 +25,7 @@ ROOMS = (
     "rltools.policies.base",
     "rltools.experiments.publish",
     "rltools.testing",
+    "rltools.testing.truth",
     "rltools.wrappers",
 )
 """Modules whose public names the documentation imports."""
