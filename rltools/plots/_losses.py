@@ -20,7 +20,15 @@ from rltools.plots.drawing.ablations import (
 from rltools.plots.drawing.colors import GRAY, INK, MEASURED, OPPOSITE, UNCERTAIN
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
-from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
+from rltools.plots.drawing.style import (
+    DATA_INCHES,
+    canvas,
+    draw_no_steps,
+    heading,
+    interval_note,
+    keep_spines,
+    set_x_label,
+)
 from rltools.summary import measured_losses
 
 if TYPE_CHECKING:
@@ -36,6 +44,8 @@ _WORDS = {
     "better_without": "better without",
     "undecided": "undecided",
 }
+_DATA_INCHES = 3.5
+"""The width of the data of a new figure: narrow, because verdicts stand beside, and a report leads with it."""
 _BAR, _SECOND = -0.1, 0.3
 """The heights of the bars and of the marks of the second replacement, within a row."""
 _BRACKET, _VERDICT = 0.08, 0.14
@@ -92,13 +102,17 @@ def losses(
     words = [_words(result, player) for player in rows]
     bracket = _BRACKET + 0.25 if result.tied else 0.0
     side = 0.4 + inches(labels) + bracket + _VERDICT + inches(words, points=8.3)
-    axes, width = canvas(axes, 1.65 + (0.4 if result.second else 0.34) * len(rows), side)
+    own_figure = axes is None
+    height = 1.65 + (0.4 if result.second else 0.34) * len(rows)
+    axes, width = canvas(axes, height, side + _DATA_INCHES - DATA_INCHES)
+    heading_width, width = (DATA_INCHES, _DATA_INCHES) if own_figure else (width, width)
     lost, low, high = (part[rows] for part in _ends(result))
     negative = bool((lost < 0).any())
-    set_x_label(axes, width, f"how much lower the return is without the feature{' (below 0: higher)' * negative}")
+    set_x_label(axes, width, f"how much lower the return is without it{' (below 0: higher)' * negative}")
     keep_spines(axes, "bottom")
     drawn_low, drawn_high, beyond = clipped(low, high, lost)
-    heading(axes, width, "How much return is lost without each feature", *_notes(result, level, beyond=beyond))
+    notes = _notes(result, level, beyond=beyond)
+    heading(axes, heading_width, "How much return is lost without each feature", *notes)
     if not result.measured:
         draw_no_steps(axes, "episodes")
         return axes

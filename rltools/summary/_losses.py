@@ -72,5 +72,5 @@ def measured_losses(
 def largest(values: np.ndarray, top: int | None) -> tuple[int, ...]:
     """Positions of the largest magnitudes, by their signed value: the largest first, NaN last."""
     size = np.where(np.isfinite(values), np.abs(values), -1.0)
-    kept = set(np.argsort(-size, kind="stable")[:top].tolist())
-    return tuple(int(position) for position in np.argsort(-values, kind="stable") if int(position) in kept)
+    drawn = set(np.argsort(-size, kind="stable")[:top].tolist())
+    return tuple(int(position) for position in np.argsort(-values, kind="stable") if int(position) in drawn)
