@@ -159,6 +159,14 @@ class Case:
             raise NotApplicableError("no step was explained")
         return sizes
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether the attribution has a step with values."""
+        try:
+            return self.sizes.steps > 0
+        except NotApplicableError:
+            return False
+
     @cached_property
     def compared(self) -> Compared:
         """The sizes of the players beside their measured losses.
