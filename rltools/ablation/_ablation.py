@@ -132,7 +132,8 @@ class Ablation:
         """The verdict on each player; see `RULE`."""
         # Of many pairs some interact by chance: Bonferroni's correction.
         pairs = max(1, len(self.interactions(level)))
-        return judge(self.losses(level=level), self.interactions(1 - (1 - level) / pairs), part)
+        failed = [self.rollouts.measured.failed((player,), self.replace) for player in range(len(self.players))]
+        return judge(self.losses(level=level), self.interactions(1 - (1 - level) / pairs), part, failed)
 
     def shapley(self, level: float = LEVEL) -> CoalitionValues | None:
         """The outcome Shapley values; None if coalitions were not measured."""
