@@ -32,7 +32,7 @@ def table_of(folder, losses, sizes, **options):
     return compare_ranks(recording, ablated(worth(*losses), **options), [recording.find()])
 
 
-def said(table):
+def sentences(table):
     return [str(finding) for finding in find_trust(table)]
 
 
@@ -44,7 +44,7 @@ def test_ranks_are_those_of_losses_and_of_sizes(tmp_path):
     (column,) = table.columns
     assert (column.method, column.target, column.ranks) == ("shapley", "centered:chosen", (3, 1, 2))
     assert column.outside == (False, False, False)
-    assert said(table) == [
+    assert sentences(table) == [
         "The losses and shapley agree on the first feature: b.",
         "shapley ranks every feature as the losses allow.",
     ]
@@ -53,7 +53,7 @@ def test_ranks_are_those_of_losses_and_of_sizes(tmp_path):
 def test_ranks_that_the_losses_do_not_allow_are_marked_and_named(tmp_path):
     table = table_of(tmp_path / "r", (10, 50, 30), (3, 1, 2))
     assert table.columns[0].outside == (True, True, False)
-    assert said(table) == [
+    assert sentences(table) == [
         "By the losses b comes first; by shapley it is a.",
         "shapley ranks 2 of 3 features where the losses do not (b 3rd and a 1st).",
     ]
@@ -69,14 +69,14 @@ def test_what_losses_leave_open_is_marked_nowhere(tmp_path):
     assert (table.best[0], table.worst[0], table.best[1], table.worst[1]) == (1, 2, 1, 2)
     assert (table.best[2], table.worst[2]) == (3, 3)
     assert not any(table.columns[0].outside)
-    assert said(table)[0] == "shapley puts b first, which the losses leave open: b or a."
+    assert sentences(table)[0] == "shapley puts b first, which the losses leave open: b or a."
 
 
 def test_two_attributions_are_compared_with_the_losses_one_by_one(tmp_path):
     recording = recorded(tmp_path / "r", 3, 1, 2)
     key = recording.find()
     table = compare_ranks(recording, ablated(worth(50, 10, 30)), [key, key])
-    assert said(table)[0] == "The losses, shapley and shapley agree on the first feature: a."
+    assert sentences(table)[0] == "The losses, shapley and shapley agree on the first feature: a."
 
 
 def test_players_that_were_not_measured_may_have_any_rank(tmp_path):
@@ -92,8 +92,8 @@ def test_players_that_were_not_measured_may_have_any_rank(tmp_path):
 def test_there_is_nothing_to_say_without_an_attribution_or_with_a_single_feature(tmp_path):
     recording = recorded(tmp_path / "r", 1, 2, 3)
     assert find_trust(compare_ranks(recording, ablated(worth(50, 30, 0)), [])) == ()
-    one = example_recording(tmp_path / "s", [np.ones((4, 1, 1))], unit="score")
-    assert find_trust(compare_ranks(one, ablated(worth(50), ("a",)), [one.find()])) == ()
+    single = example_recording(tmp_path / "s", [np.ones((4, 1, 1))], unit="score")
+    assert find_trust(compare_ranks(single, ablated(worth(50), ("a",)), [single.find()])) == ()
 
 
 @pytest.mark.parametrize(
