@@ -173,7 +173,7 @@ def _certificate(ablation: Ablation, recording: Recording | None) -> Iterator[Fi
 
 def _coalition_values(ablation: Ablation, level: float) -> Iterator[Finding]:
     values = ablation.shapley(level)
-    if values is None:
+    if values is None or len(values.players) < 2:
         return
     order = np.argsort(-values.interval.value, kind="stable")
     ranked = tuple(ranked_at(values.players, values.interval, int(player)) for player in order)

@@ -20,6 +20,8 @@ VERDICTS = {
     "undecided": "undecided",
 }
 """Each kind of verdict in words, in the order of sentences."""
+MOST_LISTED = 8
+"""The most features that the sentence on verdicts names of each kind; the table has all."""
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
 
 
@@ -133,6 +135,8 @@ def _verdicts(finding: Finding) -> Sentence:
             span(part.subjects[0].feature, "feature") + (f" (with {part.agent})" if part.agent else "")
             for part in parts
         ]
+        if len(names) > MOST_LISTED:
+            names = [*names[:MOST_LISTED], span(f"{len(names) - MOST_LISTED} more")]
         if names:
             groups.append(f"{words if groups else capitalized(words)}: " + joined(names))
     return joined(groups, "; ") + "."
@@ -146,9 +150,9 @@ def _second_replacement(finding: Finding) -> Sentence:
         tells = " comes first too: its loss is " if finding.total > 1 else " loses "
         return start + span(first.feature, "feature") + tells + amount(first) + "."
     if finding.leaders > 1:
-        named = listed([each.feature for each in (first, *others)])
-        more = f" and {finding.leaders - len(finding.subjects)} more" if finding.leaders > len(finding.subjects) else ""
-        return start + f"which feature comes first is uncertain ({named}{more}), which leaves it open."
+        more = finding.leaders - len(finding.subjects)
+        named = listed([*(each.feature for each in (first, *others)), *([f"{more} more"] if more else [])])
+        return start + f"which feature comes first is uncertain ({named}), which leaves it open."
     return start + f"{first.feature} has the largest loss, " + amount(first) + ", which contradicts nothing certain."
 
 

@@ -108,9 +108,22 @@ def test_nothing_complete_is_said():
     assert sentences(ablated(lambda name, hidden, number: np.nan if hidden else 100.0))
 
 
-def test_a_single_feature_leads_nothing():
-    first = sentences(ablated(worth(50), ("a",)))[0]
-    assert "any other" not in first
+def test_a_single_feature_leads_nothing_and_has_no_share():
+    texts = sentences(ablated(worth(50), ("a",), coalitions=True))
+    assert not any("any other" in text or "outcome Shapley" in text for text in texts)
+
+
+def test_many_features_of_a_verdict_are_counted():
+    texts = sentences(ablated(worth(50, *[0] * 11), tuple("abcdefghijkl")))
+    assert texts[1] == "Needed: a; not needed: b, c, d, e, f, g, h, i, 3 more."
+
+
+def test_a_second_replacement_that_leaves_many_first_counts_them():
+    def returned(name, hidden, number):
+        return 100 + noise(number) - (0 if name == "mean" or not hidden else 50 - 9 * hidden[0])
+
+    texts = sentences(ablated(returned, tuple("abcde"), second="mean"))
+    assert any("which feature comes first is uncertain (a, b, c and 2 more), which leaves it open" in t for t in texts)
 
 
 def test_the_agent_is_named_where_there_are_several():
