@@ -89,10 +89,10 @@ def losses_table(ablation: Ablation, rows: int = ROWS) -> Table:
 def losses_text(ablation: Ablation) -> tuple[str, ...]:
     """Explains the numbers of the table of losses."""
     players = len(ablation.players)
-    replaced = find_replacement(ablation.replace).phrase
+    replaced, interval_name = find_replacement(ablation.replace).phrase, TERMS["interval"].name
     return (
         *more_features(min(ROWS, players), players),
-        f"loss of the mean return without each feature, replaced by {replaced}; 95 % interval over seeds",
+        f"loss of the mean return without each feature, replaced by {replaced}; 95 % {interval_name} over seeds",
     )
 
 
