@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.console import as_text
+from rltools._util.notebook import notebook_html
 from rltools._util.text import nearest_names, plural
 from rltools.ablation._certificate import Certificate, certificate_of
 from rltools.ablation._coalition_values import (
@@ -78,6 +79,10 @@ class Ablation:
         return as_text(
             f"Ablation({self.spec.policy}, {plural(len(self.players), 'player')}, {count}, {self.replace!r})"
         )
+
+    def _repr_html_(self) -> str | None:
+        """The card that notebooks show."""
+        return notebook_html(self)
 
     @property
     def key(self) -> str:

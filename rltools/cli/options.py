@@ -113,6 +113,15 @@ SecondsPerMethod = Annotated[
         help="About how long each method may take; if all steps would take longer, an even sample is explained.",
     ),
 ]
+LossSeeds = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="At how many seeds each feature is hidden; fewer if that would take longer than S."
+    ),
+]
+NoAblate = Annotated[
+    bool, typer.Option("--no-ablate", help="Do not measure what the return is when a feature is hidden.")
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -245,6 +254,7 @@ def parameters(texts: list[str] | None) -> dict[str, Any]:
 
 
 OPTIONS = {
+    "ablate": "--no-ablate",
     "bounds": "--bounds",
     "compile": "--compile",
     "device": "--device",
@@ -257,6 +267,8 @@ OPTIONS = {
     "overwrite": "--overwrite",
     "references": "--references N",
     "seconds": "--seconds S",
+    "directory": "--out PATH",
+    "leave_out": "--leave-out PART",
     "seed": "--seed N",
     "target": "--target",
     "threads": "--threads N",
