@@ -44,7 +44,10 @@ RecordedMethod = Annotated[
 ]
 RecordedAblation = Annotated[
     str | None,
-    typer.Option(help="The replacement of a recorded ablation, or the name of its folder.", show_default="the latest"),
+    typer.Option(
+        help="The replacement of a recorded ablation, or the name of its folder.",
+        show_default="that by resampling, or with most episodes",
+    ),
 ]
 ReplayMethod = Annotated[
     str | None,

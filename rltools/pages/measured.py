@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rltools._util.short_repr import short_repr
-from rltools.ablation import ablations, open_ablation
+from rltools.ablation import ablations
 from rltools.attributions import is_control
 from rltools.errors import CorruptError
 from rltools.metrics import assess_recorded
@@ -71,7 +71,7 @@ def measured_ablation(recording: Recording) -> Ablation | None:
         True
     """
     try:
-        return open_ablation(recording) if ablations(recording) else None
+        return next(iter(ablations(recording)), None)
     except CorruptError:
         return None
 

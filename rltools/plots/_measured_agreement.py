@@ -127,7 +127,7 @@ def _ablation(recording: Recording, name: str | None) -> Ablation | None:
 
     if name is not None:
         return open_ablation(recording, name)
-    return max(ablations(recording), key=lambda each: len(each.rollouts.number), default=None)
+    return next(iter(ablations(recording)), None)
 
 
 def _name(recording: Recording, key: str, specs: dict[str, AttributionSpec]) -> str:

@@ -13,7 +13,7 @@ def chosen_ablation(source: Recording | Ablation, key: str | None) -> Ablation:
 
     Args:
         source: a recording that was ablated, or an ablation.
-        key: the name of its folder, or of its replacement; None is the latest.
+        key: the name of its folder, or of its replacement; None is the one with precedence.
 
     Raises:
         RecordingError: the recording has no ablation.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rltools.ablation import ablations, open_ablation
+from rltools.ablation import ablations
 from rltools.errors import ArgumentError, CorruptError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ReportData:
     def ablation(self) -> Ablation | None:
         """What was measured without some of the features; None if nothing was, or its files are damaged."""
         try:
-            return open_ablation(self.recording) if ablations(self.recording) else None
+            return next(iter(ablations(self.recording)), None)
         except CorruptError:  # the page says so
             return None
 
