@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from itertools import product
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import permutations, product
 from typing import Any
 
 import gymnasium
@@ -94,36 +95,103 @@ def expected_return(hidden: Sequence[int], visited: np.ndarray | None = None) ->
     return float(SHAPE * SCALE * STEPS * (2 * share - 1))
 
 
-@cache
-def outcome_shapley() -> np.ndarray:
-    """The outcome Shapley value of each feature, float `[feature]`: sums over all orders come to the same."""
-    from math import comb
-
-    count, values = len(FEATURES), np.zeros(len(FEATURES))
-    for player in range(count):
-        others = [other for other in range(count) if other != player]
-        for members in product((False, True), repeat=count - 1):
-            seen = {other for other, member in zip(others, members, strict=True) if member}
-            weight = 1 / (count * comb(count - 1, len(seen)))
-            hidden = [feature for feature in range(count) if feature not in seen]
-            without = [feature for feature in hidden if feature != player]
-            values[player] += weight * (expected_return(without) - expected_return(hidden))
-    return values
+Draw = Callable[[Sequence[int]], np.ndarray]
+"""From the hidden players to the returns of all seeds, float `[seed]`: drawn anew at each call."""
 
 
-def draw_returns(rng: np.random.Generator, seeds: int, conditions: Sequence[Sequence[int]]) -> np.ndarray:
-    """Returns as whole rollouts would give them, float `[condition, seed]`: seeds share observations and pay.
+@dataclass(frozen=True)
+class World:
+    """Returns with a known mean for every set of hidden players.
 
-    A million times faster than stepping: the actions never change what is observed.
+    Attributes:
+        name: of the world.
+        players: their names.
+        expected: from the hidden players to the mean return.
+        begin: from a generator and a number of seeds to what draws their returns; seeds have things in common.
     """
+
+    name: str
+    players: tuple[str, ...]
+    expected: Callable[[Sequence[int]], float]
+    begin: Callable[[np.random.Generator, int], Draw]
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """The loss of each player alone, float `[player]`."""
+        return np.array([self.expected(()) - self.expected((player,)) for player in range(len(self.players))])
+
+    @cached_property
+    def shapley(self) -> np.ndarray:
+        """The outcome Shapley value of each player, float `[player]`: the mean over all orders."""
+        count = len(self.players)
+        expected = cache(lambda hidden: self.expected(tuple(sorted(hidden))))
+        orders = list(permutations(range(count)))
+        values = np.zeros(count)
+        for order in orders:
+            for position, player in enumerate(order):
+                values[player] += expected(frozenset(order[:position])) - expected(frozenset(order[: position + 1]))
+        return values / len(orders)
+
+
+def _begin_switches(rng: np.random.Generator, seeds: int) -> Draw:
+    """Returns as rollouts in `Switches` give them: seeds share observations and pay, since actions change neither."""
     pay = rng.gamma(SHAPE, SCALE, seeds)
     shown = STATES[rng.choice(len(STATES), size=(seeds, STEPS), p=probabilities())]
-    result = np.empty((len(conditions), seeds))
-    for row, hidden in enumerate(conditions):
+
+    def draw(hidden: Sequence[int]) -> np.ndarray:
         seen = shown.copy()
         if len(hidden):
             donors = STATES[rng.choice(len(STATES), size=(seeds, STEPS), p=probabilities())]
             seen[..., list(hidden)] = donors[..., list(hidden)]
         right = actions(seen) == correct_actions(shown)
-        result[row] = pay * (2 * right.sum(axis=1) - STEPS)
-    return result
+        returns: np.ndarray = pay * (2 * right.sum(axis=1) - STEPS)
+        return returns
+
+    return draw
+
+
+SURVIVED = np.array([0.4, 0.8, 0.95, 1.0])
+"""How likely an episode still lands without each player."""
+LANDED, CRASHED, NOISE = 250.0, -100.0, 20.0
+
+
+def _crash_returns(hidden: Sequence[int]) -> float:
+    landing = 0.98 * SURVIVED[list(hidden)].prod()
+    return float(landing * LANDED + (1 - landing) * CRASHED)
+
+
+def _begin_crashes(rng: np.random.Generator, seeds: int) -> Draw:
+    def draw(hidden: Sequence[int]) -> np.ndarray:
+        lands = rng.random(seeds) < 0.98 * SURVIVED[list(hidden)].prod()
+        return np.where(lands, LANDED, CRASHED) + rng.normal(0, NOISE, seeds)
+
+    return draw
+
+
+LIMIT, BALANCED = 500.0, np.array([30.0, 100.0, 2_000.0, np.inf])
+"""The most steps of an episode, and how long the pole stays up on average without each player."""
+
+
+def _rate(hidden: Sequence[int]) -> float:
+    return float((1 / BALANCED[list(hidden)]).sum())
+
+
+def _capped_return(hidden: Sequence[int]) -> float:
+    rate = _rate(hidden)
+    return float((1 - np.exp(-LIMIT * rate)) / rate) if rate else LIMIT
+
+
+def _begin_capped(rng: np.random.Generator, seeds: int) -> Draw:
+    def draw(hidden: Sequence[int]) -> np.ndarray:
+        rate = _rate(hidden)
+        return np.minimum(rng.exponential(1 / rate, seeds), LIMIT) if rate else np.full(seeds, LIMIT)
+
+    return draw
+
+
+FOUR = ("first", "second", "third", "idle")
+WORLDS = (
+    World("skewed pay, shared by seed", FEATURES, expected_return, _begin_switches),
+    World("rare crashes", FOUR, _crash_returns, _begin_crashes),
+    World("at a limit of steps", FOUR, _capped_return, _begin_capped),
+)
