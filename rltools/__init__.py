@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rltools import errors as errors
     from rltools import plots as plots
     from rltools import testing as testing
+    from rltools.ablation import Ablation as Ablation
+    from rltools.ablation import ablate as ablate
     from rltools.experiments import run_experiment as run_experiment
     from rltools.experiments.analyze import analyze as analyze
     from rltools.explanation import attribute as attribute
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 # The room or module of each public name; nothing heavy is loaded before a name is used.
 _PUBLIC = {
+    "Ablation": "ablation",
     "Attribution": "recording",
     "AttributionCallback": "integrations",
     "AttributionWrapper": "wrappers",
@@ -65,6 +68,7 @@ _PUBLIC = {
     "Target": "targets",
     "TorchPolicy": "policies.torch_policy",
     "VectorAttributionWrapper": "wrappers",
+    "ablate": "ablation",
     "analyze": "experiments.analyze",
     "attribute": "explanation",
     "explain": "explanation",

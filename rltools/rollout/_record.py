@@ -17,18 +17,18 @@ from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
 from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import progress_bar
-from rltools.envs import Environment, environment_spec, make_environment, spec_from_json
-from rltools.errors import ArgumentError, FaultError, RecordingError, argument
+from rltools.envs import Environment, environment_spec, make_environment
+from rltools.errors import ArgumentError, FaultError, RecordingError
 from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.threads import compute_threads
 from rltools.recording import Outcome, Recording, as_path, open_recording
 from rltools.recording.seeds import episode_seed
 from rltools.recording.writers import EpisodeWriter
-from rltools.rollout._stepping import run_episodes
-from rltools.rollout.env_check import examine
+from rltools.rollout.env_check import environment_of, examine, without_order_check
 from rltools.rollout.render import draw_episodes
 from rltools.rollout.settings import check_settings, header_of, header_path, settle
+from rltools.rollout.stepping import run_episodes
 
 STEP_LIMIT = 10_000
 """The step limit of environments that declare no limit."""
@@ -116,7 +116,7 @@ def record(
     if out_of_range := sorted(framed - set(range(episodes))):
         raise ArgumentError(f"frames of episodes {out_of_range}; there are episodes 0 to {episodes - 1}")
     check_bounds(bounds)
-    environment = _environment(policy, env)
+    environment = environment_of(policy, env)
     effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
     examined = examine(policy, environment, effective_bounds)
     spec = environment_spec(environment)
@@ -136,10 +136,11 @@ def record(
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         unframed = _unframed(recording, framed)
         missing = sorted(set(range(episodes)) - set(recording.numbers))
+        bare = without_order_check(environment)
         outcomes = run_episodes(
             policy,
             missing,
-            lambda has_frames: make_environment(_bare(environment), render_mode="rgb_array" if has_frames else None),
+            lambda has_frames: make_environment(bare, render_mode="rgb_array" if has_frames else None),
             _writers(recording, framed),
             seed_of=lambda number: episode_seed(recording.header.seeds, seed, number),
             num_envs=min(num_envs, max(1, len(missing))),
@@ -197,26 +198,6 @@ def _numbers(frames: Any) -> set[int]:
         raise ArgumentError(
             f"frames is {frames!r:.80}; it must be True, False or a list of numbers of episodes, for instance [0, 3]"
         ) from None
-
-
-def _environment(policy: Policy, env: Environment | None) -> Environment:
-    if env is not None:
-        return env
-    own: Environment | None = getattr(policy, "environment", None)
-    if own is not None:
-        return own
-    if policy.source.environment is None:
-        reasons = "; ".join(policy.source.notes) or "its training environment is unknown"
-        raise ArgumentError(
-            f"{policy.source.name} has no environment to act in; name one: {argument('env')} ({reasons})"
-        )
-    return spec_from_json(policy.source.environment)
-
-
-def _bare(environment: Environment) -> Environment:
-    """The environment without the wrapper that checks for a reset before a step, which slows down every cheap step."""
-    spec = environment_spec(environment)
-    return environment if spec is None else dataclasses.replace(spec, order_enforce=False)
 
 
 def _writers(recording: Recording, framed: Collection[int]) -> Callable[[int], tuple[EpisodeWriter, bool]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium
@@ -20,12 +20,39 @@ from rltools.envs import (
     make_with_wrapped_rewards,
     normalizers,
     reward_scalers,
+    spec_from_json,
     without_reward_scaling,
 )
+from rltools.errors import ArgumentError, argument
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds
 from rltools.policies.env_info import EnvInfo, bounds_notes, check_match
 from rltools.rollout._sameness import check_same
+
+
+def environment_of(policy: Policy, env: Environment | None) -> Environment:
+    """The environment to act in: the one that was passed, else the policy's own.
+
+    Raises:
+        ArgumentError: there is neither.
+    """
+    if env is not None:
+        return env
+    own: Environment | None = getattr(policy, "environment", None)
+    if own is not None:
+        return own
+    if policy.source.environment is None:
+        reasons = "; ".join(policy.source.notes) or "its training environment is unknown"
+        raise ArgumentError(
+            f"{policy.source.name} has no environment to act in; name one: {argument('env')} ({reasons})"
+        )
+    return spec_from_json(policy.source.environment)
+
+
+def without_order_check(environment: Environment) -> Environment:
+    """The environment without the wrapper that checks for a reset before a step, which slows down every cheap step."""
+    spec = environment_spec(environment)
+    return environment if spec is None else replace(spec, order_enforce=False)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,19 @@ import numpy as np
 from rltools.policies.base import Policy
 from rltools.recording import Outcome
 from rltools.recording.writers import EpisodeWriter
-from rltools.rollout._running import RunningEpisode, RunningEpisodes
 from rltools.rollout.act import act
 from rltools.rollout.faults import as_flag, as_reward, checked_step, error_text, score_fault
 from rltools.rollout.render import draw
+from rltools.rollout.running import RunningEpisode, RunningEpisodes
+
+Decision = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Actions `[episode, ...]`, scores `[episode, k]` and next recurrent states `[episode, state]`, in order of slots."""
+Decide = Callable[[Policy, RunningEpisodes, list[np.random.Generator] | None], Decision]
+
+
+def act_on_observations(policy: Policy, running: RunningEpisodes, rngs: list[np.random.Generator] | None) -> Decision:
+    """The decision on the observations as the environments returned them."""
+    return act(policy, running.observations, running.slots, rngs, running.extras)
 
 
 def run_episodes(
@@ -29,6 +38,7 @@ def run_episodes(
     num_envs: int,
     deterministic: bool,
     max_steps: int,
+    decide: Decide = act_on_observations,
 ) -> Generator[Outcome, None, None]:
     """Run episodes, each the same whatever runs beside it, and yield the outcome of each once it is written.
 
@@ -43,6 +53,7 @@ def run_episodes(
         num_envs: the most episodes that run side by side.
         deterministic: whether to take the policy's best action, and not sample from its distribution.
         max_steps: the number of steps after which an episode is ended.
+        decide: the policy's decision for all running episodes; by default on their observations as they are.
     """
     waiting = iter(numbers)
     with closing(RunningEpisodes(policy, open_env, open_writer, seed_of, num_envs)) as running:
@@ -50,7 +61,7 @@ def run_episodes(
         yield from running.begin(waiting)
         while running.episodes:
             rngs = None if deterministic else [episode.rng for episode in running.episodes]
-            actions, scores, state = act(policy, running.observations, running.slots, rngs, running.extras)
+            actions, scores, state = decide(policy, running, rngs)
             running.store_decision(actions, scores, state)
             endings = _score_faults(policy, running.episodes, scores)
             failed = set(endings)

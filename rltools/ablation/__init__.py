@@ -1,0 +1,50 @@
+"""Rollouts in which the policy's view of a feature is replaced: losses of return, outcome Shapley values, curves.
+
+Read `_ablate.py` first, the public function; `_stages.py` says what is measured in which order, `_replacing.py` how
+the policy decides on replaced observations, and `_ablation.py` what follows from the episodes. Replacements are found
+by their place in `replacements/`. Imports rollout, explanation and what is above.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rltools.ablation._ablate import ablate as ablate
+    from rltools.ablation._ablation import Ablation as Ablation
+    from rltools.ablation._ablation import ablations as ablations
+    from rltools.ablation._ablation import open_ablation as open_ablation
+    from rltools.ablation._certificate import Certificate as Certificate
+    from rltools.ablation._coalition_values import CoalitionValues as CoalitionValues
+    from rltools.ablation._coalition_values import Interaction as Interaction
+    from rltools.ablation._curves import Curve as Curve
+    from rltools.ablation._curves import Curves as Curves
+    from rltools.ablation._folder import AblationSpec as AblationSpec
+    from rltools.ablation._losses import Losses as Losses
+    from rltools.ablation._rollouts import Rollouts as Rollouts
+    from rltools.ablation._verdicts import RULE as RULE
+    from rltools.ablation._verdicts import Verdict as Verdict
+
+_MODULES = {
+    "Ablation": "_ablation",
+    "AblationSpec": "_folder",
+    "Certificate": "_certificate",
+    "CoalitionValues": "_coalition_values",
+    "Curve": "_curves",
+    "Curves": "_curves",
+    "Interaction": "_coalition_values",
+    "Losses": "_losses",
+    "RULE": "_verdicts",
+    "Rollouts": "_rollouts",
+    "Verdict": "_verdicts",
+    "ablate": "_ablate",
+    "ablations": "_ablation",
+    "open_ablation": "_ablation",
+}
+__all__ = [*_MODULES]  # noqa: PLE0604  strings, all of them
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is used: running episodes loads torch, and reading them does not."""
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

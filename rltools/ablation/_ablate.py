@@ -1,0 +1,234 @@
+"""`ablate`: measures what the return is without some of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rltools._util.files import os_errors_as
+from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
+from rltools._util.lock import folder_lock
+from rltools.ablation._ablation import PART, Ablation, positions_of
+from rltools.ablation._folder import FOLDER, AblationSpec, read_batches, read_visited, write_spec, write_visited
+from rltools.ablation._measuring import Measuring
+from rltools.ablation._players import SUMMARY, Groups, find_players
+from rltools.ablation._run import Setting
+from rltools.ablation._stages import measure_coalitions, measure_leave_out, measure_losses, measure_pairs
+from rltools.ablation.replacements import Visited, find_replacement
+from rltools.envs import Environment, canonical_spec_json, environment_spec, spec_from_json, spec_to_json
+from rltools.errors import ArgumentError, FaultError, MismatchError, argument
+from rltools.explanation.references import draw_visited
+from rltools.policies.base import Policy, check_is_policy
+from rltools.policies.bounds import Bounds, check_bounds
+from rltools.recording import Recording
+from rltools.rollout import record
+from rltools.rollout.env_check import environment_of, examine
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+EPISODES = 20
+"""Episodes that are recorded for their visited states, if there is no recording."""
+MOST_VISITED, VISITED_BYTES = 2048, 1 << 26
+"""The number of visited states, and the bytes they may take."""
+
+
+def ablate(
+    policy: Policy,
+    recording: Recording | None = None,
+    env: Environment | None = None,
+    *,
+    replace: str = "resample",
+    second: str | None = "mean",
+    seeds: int = 16,
+    most: int = 128,
+    groups: Groups = SUMMARY,
+    coalitions: bool = False,
+    leave_out: bool | float = False,
+    directory: str | Path | None = None,
+    num_envs: int = 64,
+    max_steps: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    bounds: Bounds = "same",
+    progress: bool = False,
+) -> Ablation:
+    """Measure how much of the return a policy loses when it does not see a feature.
+
+    During whole episodes the policy's view of a feature is replaced; the environment is untouched. Action masks stay as
+    the environment gives them, a recurrent policy remembers what it saw, and the policy takes its best actions. Each
+    feature is hidden at the same seeds, paired with the episodes in which nothing is, and the leaders are raced at
+    further seeds until the first stands alone. Everything is kept in the recording's folder, one immutable file per
+    batch: an interrupted call continues there, and the files are the same whatever `num_envs` and `workers` are.
+
+    Args:
+        policy: the policy that acts; see `load_policy`.
+        recording: of this policy: its visited states are the values that stand in, and its folder gets the files. None
+            records 20 episodes first.
+        env: as for `record`; None is the environment of the recording, or else the agent's own.
+        replace: what stands in the place of hidden values: "resample", a visited state's value, drawn at each step;
+            "mean"; "zero"; "hold", a value from earlier in the episode; "nearest", among the visited states most alike
+            in what is seen. See `rltools.ablation.replacements`.
+        second: another replacement, run at up to 8 seeds: no replacement is the right one, and a first feature that
+            changes with it is not certain. None runs none.
+        seeds: how many seeds each feature is hidden at.
+        most: up to how many seeds the leaders are raced at.
+        groups: what is hidden together: "summary", an element of a vector with all its lags, a choice, an entry of a
+            Dict, a region of an image; "features", every element, choice and region; or `{name: [feature, ...]}`.
+        coalitions: also measure sets of features: outcome Shapley values, interactions and curves. All sets of up to 8
+            features; beyond, the sets along pairs of random orders, twice as many as seeds.
+        leave_out: also search the largest set of features that can be replaced together for less than a part of the
+            return, and certify it at fresh seeds: the part, or True for 0.05.
+        directory: the folder of the recording, if there is none yet; None is a temporary one.
+        num_envs: how many episodes run side by side.
+        max_steps: ends an episode that does not end by itself; None is as in the recording.
+        seed: from which the seeds are derived; no recording has an episode with such a seed.
+        workers: how many processes run episodes.
+        bounds: see `record`.
+        progress: say what will be run, and show progress bars.
+
+    Returns:
+        The ablation, with all that was ever measured with these settings.
+
+    Raises:
+        ArgumentError: an argument is out of its range, or there is no environment, or the return is zero, so that
+            there is no part of it to keep.
+        UnknownNameError: there is no such replacement or feature.
+        MismatchError: the recording is of another policy or another environment.
+        FaultError: every episode with nothing hidden ended by a fault.
+        SimulationError: see `record`.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> ablation = rltools.ablate(policy, seeds=8, most=8)
+        >>> losses = ablation.losses()
+        >>> bool(losses.interval.value[losses.order[0]] > 300), losses.interval.value.shape
+        (True, (4,))
+    """
+    check_is_policy(policy)
+    for name, number, limit in (
+        ("seeds", seeds, MAX_EPISODES // 2),
+        ("most", most, MAX_EPISODES // 20),
+        ("num_envs", num_envs, MAX_EPISODES),
+        ("workers", workers, MAX_THREADS),
+    ):
+        check_count(name, number, most=limit)
+    check_count("seed", seed, least=0, most=MAX_SEED)
+    check_bounds(bounds)
+    part = _part(leave_out)
+    find_replacement(replace)
+    if second is not None and find_replacement(second) and second == replace:
+        raise ArgumentError(f"second is {second!r}, as replace is; name another replacement, or None")
+    find_players(policy.features, groups)  # before anything is recorded
+    if recording is None:
+        recording = record(policy, env, episodes=EPISODES, directory=directory, bounds=bounds, progress=progress)
+    elif directory is not None:
+        raise ArgumentError(f"the recording has its folder, {recording.directory}; leave out {argument('directory')}")
+    environment = _environment(policy, recording, env)
+    effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
+    examine(policy, environment, effective_bounds)
+    steps = recording.header.max_steps if max_steps is None else max_steps
+    check_count("max_steps", steps, most=MAX_STEPS)
+    players = find_players(recording.features, groups)
+    spec = AblationSpec(
+        replace=replace,
+        second=second or "",
+        groups=groups if isinstance(groups, str) else {str(name): list(members) for name, members in groups.items()},
+        players=players.names,
+        seed=seed,
+        max_steps=steps,
+        visited=min(MOST_VISITED, max(64, VISITED_BYTES // (4 * players.size))),
+        policy=policy.source.name,
+        policy_sha256=policy.source.sha256,
+        environment=_specification(environment),
+        recording=recording.seal,
+    )
+    folder = recording.directory / FOLDER / spec.key
+    with folder_lock(folder), os_errors_as(folder), _executor(workers) as executor:
+        visited = read_visited(folder, players.size, recording.seal)
+        if visited is None:
+            states = policy.encode(draw_visited(recording, spec.visited, seed)).numpy(force=True)
+            visited = states.reshape(len(states), -1)
+            write_visited(folder, visited, recording.seal)
+        write_spec(folder, spec)
+        setting = Setting(policy, environment, players, Visited(visited), seed, steps, num_envs)
+        measuring = Measuring(setting, spec, folder, read_batches(folder, spec), executor, workers, progress=progress)
+        measuring.announce(recording, seeds)
+        measuring.run([("", ())], range(seeds), "loss", "nothing hidden")
+        _check_baseline(measuring)
+        measure_losses(measuring, seeds, most)
+        measure_pairs(measuring, seeds, PART)
+        if coalitions:
+            measure_coalitions(measuring, seeds)
+        if part is not None:
+            measure_leave_out(measuring, part, most)
+    return Ablation(spec, positions_of(recording, spec), measuring.rollouts, folder, recording.keep_alive)
+
+
+def _part(leave_out: Any) -> float | None:
+    """The part of the return that may be lost; None if nothing is searched."""
+    if isinstance(leave_out, bool):
+        return PART if leave_out else None
+    if not isinstance(leave_out, int | float) or not 0 < leave_out < 1:
+        raise ArgumentError(
+            f"leave_out is {leave_out!r:.80}; it must be True, False or a part of the return between 0 and 1"
+        )
+    return float(leave_out)
+
+
+def _environment(policy: Policy, recording: Recording, env: Environment | None) -> Environment:
+    """The environment to act in.
+
+    Raises:
+        MismatchError: the recording is of another policy, or of another environment.
+        ArgumentError: there is no environment.
+    """
+    header = recording.header
+    if policy.source.sha256 != header.policy_sha256:
+        raise MismatchError(
+            f"{recording.directory} is a recording of {header.policy} with sha256 {header.policy_sha256[:12]}..., and "
+            f"the policy is {policy.source.name} with {policy.source.sha256[:12]}...; load the one that was recorded"
+        )
+    if env is None:
+        return spec_from_json(header.environment) if header.environment else environment_of(policy, None)
+    spec = environment_spec(env)
+    if spec is not None and header.environment and spec.id != recording.header.environment_id:
+        raise MismatchError(
+            f"{recording.directory} was recorded in {header.environment_id}, and env is {spec.id}; leave out "
+            f"{argument('env')}, or record there first"
+        )
+    return env
+
+
+def _specification(environment: Environment) -> str:
+    spec = environment_spec(environment)
+    text = spec and spec_to_json(spec)
+    return canonical_spec_json(text) if text else ""
+
+
+def _check_baseline(measuring: Measuring) -> None:
+    """Refuse to go on if no episode with nothing hidden was complete.
+
+    Raises:
+        FaultError: every one ended by a fault.
+    """
+    if not measuring.returns(()):
+        faults: Iterable[str] = (str(fault) for fault in measuring.rollouts.fault if fault)
+        raise FaultError(
+            f"every one of {len(measuring.rollouts)} episodes with nothing hidden ended by a fault, so that there is "
+            f"no return to compare with; the first: {next(iter(faults), 'unknown')}"
+        )
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor | None]:
+    """Processes to run episodes in; None for this process itself."""
+    if workers == 1:
+        yield None
+        return
+    from joblib.externals.loky import get_reusable_executor
+
+    yield get_reusable_executor(max_workers=workers)

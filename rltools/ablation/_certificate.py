@@ -1,0 +1,137 @@
+"""The certificate that some features can be left out: how much of the return is kept without them, on fresh seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rltools._util.short_repr import short_repr
+from rltools.ablation._rollouts import Rollouts
+from rltools.stats import Jackknife, Named, jackknife
+
+CERTIFICATE, SEARCH = "certificate", "search"
+ONE_SIDED = 0.95
+"""The level of the certificate's bound, which is one-sided."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Whether the policy keeps its return when all features but some are replaced.
+
+    It says so for seeds that the search did not see. Replaced features are not removed ones: only an agent that is
+    trained again without them proves that they can be left out.
+
+    Attributes:
+        remaining: the names of the players that stay.
+        left_out: the names of the players that are replaced together.
+        replacement: what stood in the place of their values.
+        part: the part of the return that may be lost.
+        loss: the mean return that is lost, over the fresh seeds; NaN if there are none.
+        bound: the upper end of its one-sided interval.
+        baseline: the mean return with nothing hidden, over the fresh seeds.
+        seeds: how many fresh seeds there are.
+        level: of the bound.
+    """
+
+    remaining: tuple[str, ...]
+    left_out: tuple[str, ...]
+    replacement: str
+    part: float
+    loss: float
+    bound: float
+    baseline: float
+    seeds: int
+    level: float = ONE_SIDED
+
+    __repr__ = short_repr
+
+    @property
+    def allowed(self) -> float:
+        """How much may be lost, in units of the return."""
+        return self.part * abs(self.baseline)
+
+    @property
+    def holds(self) -> bool:
+        """Whether so much of the return is certainly kept; False if nothing could be left out."""
+        return bool(self.left_out) and self.bound <= self.allowed
+
+    @property
+    def lost_part(self) -> float:
+        """The part of the return that is lost."""
+        return self.loss / abs(self.baseline) if self.baseline else np.nan
+
+    @property
+    def bound_part(self) -> float:
+        """The part of the return that is lost at most, at the level of the bound."""
+        return self.bound / abs(self.baseline) if self.baseline else np.nan
+
+    def __str__(self) -> str:
+        """The certificate in a sentence, or what is missing."""
+        under = "resampling" if self.replacement == "resample" else f"the replacement {self.replacement!r}"
+        share = f"{100 * (1 - self.part):.3g} %"
+        count = f"{len(self.remaining)} feature{'' if len(self.remaining) == 1 else 's'}"
+        names = ", ".join(self.remaining)
+        if not self.left_out:
+            return f"Under {under}, no feature can be left out for less than {100 * self.part:.3g} % of the return."
+        if self.holds:
+            suffice = "suffices" if len(self.remaining) == 1 else "suffice"
+            return (
+                f"Under {under}, {count} {suffice} to keep at least {share} of the return, at "
+                f"{100 * self.level:.3g} % confidence (one-sided, {self.seeds} fresh seeds): {names}. Only training "
+                f"again without the others would prove that they can be left out."
+            )
+        return (
+            f"No certificate: under {under}, the {count} {names} lose {100 * self.lost_part:.2g} % of the return on "
+            f"{self.seeds} fresh seeds, but up to {100 * self.bound_part:.2g} % at {100 * self.level:.3g} % "
+            f"confidence, and {100 * self.part:.3g} % are allowed. "
+            + (
+                "More seeds (most) may settle it."
+                if self.loss <= self.allowed
+                else "The search was too hopeful: its seeds were lucky."
+            )
+        )
+
+
+def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str) -> Certificate | None:
+    """The certificate of the latest search; None if nothing was searched."""
+    searched = np.isin(rollouts.purpose, (SEARCH, CERTIFICATE))
+    if not searched.any():
+        return None
+    part = float(rollouts.part[searched][-1])
+    fresh = rollouts.where((rollouts.purpose == CERTIFICATE) & (rollouts.part == part))
+    hidden = fresh.hidden[fresh.replacement == replacement]
+    if not len(hidden):
+        return Certificate(tuple(players), (), replacement, part, np.nan, np.nan, np.nan, 0)
+    left_out = tuple(map(int, np.flatnonzero(hidden[-1])))
+    baseline, without = fresh.returns((), replacement), fresh.returns(left_out, replacement)
+    numbers = [number for number in sorted(without) if number in baseline]
+    estimates = kept_part(baseline, without, numbers, part)
+    mean = float(np.mean([baseline[number] for number in numbers]))
+    loss = float(np.mean([baseline[number] - without[number] for number in numbers]))
+    # The bound is on the loss beyond what is allowed, which depends on the baseline's mean too.
+    excess = float(estimates.interval(2 * ONE_SIDED - 1).high)
+    return Certificate(
+        tuple(name for player, name in enumerate(players) if player not in left_out),
+        tuple(players[player] for player in left_out),
+        replacement,
+        part,
+        loss,
+        excess + part * abs(mean),
+        mean,
+        len(numbers),
+    )
+
+
+def kept_part(
+    baseline: Mapping[int, float], without: Mapping[int, float], numbers: Sequence[int], part: float
+) -> Jackknife:
+    """How much more is lost than the allowed part of the mean return, with its leave-one-out values."""
+    pairs = np.array([[baseline[number], without[number]] for number in numbers], dtype=np.float64).reshape(-1, 2)
+
+    def excess(total: np.ndarray, count: np.ndarray) -> Named:
+        mean = total / count[:, None]
+        return {"": mean[:, 0] - mean[:, 1] - part * np.abs(mean[:, 0])}
+
+    return jackknife(excess, (pairs, np.ones(len(pairs))))[""]

@@ -1,0 +1,188 @@
+"""The files of an ablation: its settings, the visited states, and one immutable file per batch of episodes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rltools._util.files import numbered, numbered_path
+from rltools._util.short_repr import short_repr
+from rltools.ablation._rollouts import COLUMNS, Rollouts, joined
+from rltools.errors import CorruptError
+from rltools.recording.parquet import damage_as_corrupt, read_file
+from rltools.recording.seal import RECORDING
+from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, read_json, write_json
+from rltools.recording.writers import BlockFile
+
+FOLDER = "ablations"
+_SPEC, _BATCH = "ablation.json", "batch"
+_KINDS = {
+    "replace": str,
+    "second": str,
+    "groups": str | dict[str, list[str]],
+    "players": list[str],
+    "seed": int,
+    "max_steps": int,
+    "visited": int,
+    "policy": str,
+    "policy_sha256": str,
+    "environment": str,
+    "recording": str,
+}
+_TEXTS = ("replacement", "ended", "fault", "purpose")
+
+
+@dataclass(frozen=True)
+class AblationSpec:
+    """What an ablation's episodes depend on.
+
+    Attributes:
+        replace: the name of the main replacement.
+        second: the name of the second one; "" for none.
+        groups: "summary", "features" or named groups; see `rltools.ablate`.
+        players: the names of the players.
+        seed: from which the seeds of the episodes are derived.
+        max_steps: the number of steps after which an episode is ended.
+        visited: the number of visited states that values are taken from.
+        policy: the name of the policy.
+        policy_sha256: the network that acted.
+        environment: its specification as canonical JSON; "" if a function made it.
+        recording: the seal of the recording that the visited states are from.
+    """
+
+    replace: str
+    second: str
+    groups: str | dict[str, list[str]]
+    players: tuple[str, ...]
+    seed: int
+    max_steps: int
+    visited: int
+    policy: str
+    policy_sha256: str
+    environment: str
+    recording: str
+
+    __repr__ = short_repr
+
+    @property
+    def key(self) -> str:
+        """The name of its folder: the replacement, and 8 hexadecimal digits of a hash of everything."""
+        specified = json.dumps(self.to_json(), sort_keys=True)
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", self.replace).strip("-")[:40]
+        return f"{slug}-{hashlib.sha256(specified.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `ablation.json`."""
+        return asdict(self) | {"players": list(self.players)}
+
+
+def ablation_keys(directory: Path) -> tuple[str, ...]:
+    """The names of the folders of a recording's ablations, the oldest first."""
+    files = sorted((directory / FOLDER).glob(f"*/{_SPEC}"), key=lambda path: (path.stat().st_mtime_ns, path))
+    return tuple(path.parent.name for path in files)
+
+
+def write_spec(folder: Path, spec: AblationSpec) -> None:
+    """Write the settings, unless they are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / _SPEC).is_file():
+        write_json(folder / _SPEC, spec.to_json())
+
+
+def read_spec(folder: Path) -> AblationSpec:
+    """The settings of an ablation.
+
+    Raises:
+        CorruptError: its file is damaged.
+        FormatError: a newer version of rltools wrote it.
+    """
+    path = folder / _SPEC
+
+    def parse(content: dict[str, Any]) -> AblationSpec:
+        check_fields(path, content, _KINDS, frozenset())
+        check_counts(path, content, {"visited": 0, "max_steps": 1})
+        return AblationSpec(**(content | {"players": tuple(content["players"])}))
+
+    return read_json(path, parse, formats_began=SEALED_FORMAT)[0]
+
+
+def write_batch(folder: Path, number: int, rollouts: Rollouts, recording: str) -> Path:
+    """Write a batch of episodes as the file of this number."""
+    path = numbered_path(folder, number)
+    file = BlockFile(path)
+    file.write({name: getattr(rollouts, name) for name in COLUMNS})
+    file.finish({RECORDING: recording, _BATCH: f"{number:06d}"})
+    return path
+
+
+def next_number(folder: Path) -> int:
+    """The number of the next batch."""
+    return max(numbered(folder), default=-1) + 1
+
+
+def read_batches(folder: Path, spec: AblationSpec) -> Rollouts:
+    """All episodes of an ablation, in the order in which they were run.
+
+    Raises:
+        CorruptError: a file is damaged, or belongs elsewhere.
+    """
+    parts = []
+    for number in numbered(folder):
+        path = numbered_path(folder, number)
+        columns, metadata = read_file(path)
+        with damage_as_corrupt(path):
+            _check(columns, metadata, number, spec)
+            parts.append(Rollouts(**{name: _decoded(name, columns[name]) for name in COLUMNS}))
+    return joined(parts, len(spec.players))
+
+
+def _check(columns: Mapping[str, np.ndarray], metadata: Mapping[str, str], number: int, spec: AblationSpec) -> None:
+    if metadata.get(_BATCH) != f"{number:06d}" or metadata.get(RECORDING) != spec.recording:
+        raise ValueError("it is another batch, or one of another recording")
+    if columns["hidden"].shape[1:] != (len(spec.players),):
+        raise ValueError(f"it has {columns['hidden'].shape[1:]} players, and the ablation has {len(spec.players)}")
+
+
+def _decoded(name: str, values: np.ndarray) -> np.ndarray:
+    if name not in _TEXTS:
+        return values
+    texts = np.empty(len(values), object)
+    texts[:] = [bytes(value).decode() for value in values]
+    return texts
+
+
+def visited_path(folder: Path) -> Path:
+    """The file of the visited states."""
+    return folder / "visited.parquet"
+
+
+def write_visited(folder: Path, states: np.ndarray, recording: str) -> None:
+    """Write the visited states `[state, element]`, unless they are there."""
+    path = visited_path(folder)
+    if not path.is_file():
+        file = BlockFile(path)
+        file.write({"visited": states})
+        file.finish({RECORDING: recording})
+
+
+def read_visited(folder: Path, size: int, recording: str) -> np.ndarray | None:
+    """The visited states `[state, element]`; None if they were not written yet.
+
+    Raises:
+        CorruptError: the file is damaged, or belongs elsewhere.
+    """
+    path = visited_path(folder)
+    if not path.is_file():
+        return None
+    columns, metadata = read_file(path)
+    states = columns.get("visited", np.zeros((0, 0)))
+    if metadata.get(RECORDING) != recording or states.shape[1:] != (size,):
+        raise CorruptError(f"{path} belongs to another ablation; delete the folder {folder} and ablate again")
+    return states

@@ -1,0 +1,86 @@
+"""Searches the largest set of players that can be hidden together for less than a part of the return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+
+import numpy as np
+
+from rltools.ablation._certificate import kept_part
+from rltools.ablation._losses import Losses
+
+FRESH = 100_000
+"""The number of the first seed of a certificate; searches use smaller ones."""
+FEWEST_FRESH = 32
+FIRST_BATCH, MOST_SEARCHED = 8, 64
+POWER_QUANTILE = 1.645 + 1.282
+"""Standard errors between the expected loss and the allowed one for a bound that holds in 90 % of certificates."""
+
+Measure = Callable[[Sequence[tuple[int, ...]], Sequence[int]], None]
+"""Runs episodes: conditions as hidden players, and the numbers of the seeds."""
+Returns = Callable[[tuple[int, ...]], Mapping[int, float]]
+
+
+def search(losses: Losses, measure: Measure, returns: Returns, part: float) -> tuple[int, ...]:
+    """The players that can be hidden together, by backward elimination with racing.
+
+    The players are tried in the order of their losses, the smallest first: at first as many of them together as
+    possible, by bisection, then each of the others in addition. A set is tested at more and more seeds until its loss
+    is certainly below or above the allowed part; one that is undecided at the last counts as above.
+
+    Args:
+        losses: of each player alone.
+        measure: runs episodes.
+        returns: from the hidden players to the returns by the number of the seed.
+        part: of the return that may be lost.
+
+    Returns:
+        Positions of players, ascending; empty if none can be hidden.
+    """
+    order = [int(player) for player in losses.order[::-1]]
+    allowed = part * abs(float(losses.baseline.value))
+    hopeful = [player for player in order if not losses.interval.low[player] > allowed]
+
+    def passes(hidden: Sequence[int]) -> bool:
+        return _passes(tuple(sorted(hidden)), measure, returns, part)
+
+    least, most = 0, len(hopeful)
+    while least < most:  # the longest beginning that passes; usually losses grow along the order
+        middle = (least + most + 1) // 2
+        if passes(hopeful[:middle]):
+            least = middle
+        else:
+            most = middle - 1
+    hidden = hopeful[:least]
+    for player in hopeful[least + 1 :]:
+        if passes([*hidden, player]):
+            hidden.append(player)
+    return tuple(sorted(hidden))
+
+
+def _passes(hidden: tuple[int, ...], measure: Measure, returns: Returns, part: float) -> bool:
+    """Whether hiding these players certainly loses less than the allowed part."""
+    count = FIRST_BATCH
+    while True:
+        measure([(), hidden], range(count))
+        baseline, without = returns(()), returns(hidden)
+        numbers = [number for number in sorted(without) if number in baseline and number < FRESH]
+        interval = kept_part(baseline, without, numbers, part).interval(0.9)
+        if interval.high <= 0:
+            return True
+        if interval.low > 0 or count >= MOST_SEARCHED:
+            return False
+        count *= 2
+
+
+def fresh_seeds(hidden: tuple[int, ...], returns: Returns, part: float, most: int) -> range:
+    """The seeds of the certificate: as many as will probably do, judged by the search, and none that it has seen."""
+    baseline, without = returns(()), returns(hidden)
+    numbers = [number for number in sorted(without) if number in baseline and number < FRESH]
+    pairs = np.array([[baseline[number], without[number]] for number in numbers])
+    allowed = part * abs(pairs[:, 0].mean())
+    room = allowed - (pairs[:, 0] - pairs[:, 1]).mean()
+    spread = (pairs[:, 0] - pairs[:, 1]).std(ddof=1) if len(pairs) > 1 else 0.0
+    wanted = ceil((POWER_QUANTILE * spread / room) ** 2) if room > 0 else most
+    return range(FRESH, FRESH + min(max(wanted, FEWEST_FRESH), max(most, FEWEST_FRESH)))

@@ -1,0 +1,106 @@
+"""Runs conditions at seeds, keeps each batch as a file, and knows what was run before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import nan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools._util.progress import progress_bar, say
+from rltools._util.text import plural
+from rltools.ablation._folder import AblationSpec, next_number, write_batch
+from rltools.ablation._rollouts import Rollouts, Task, joined
+from rltools.ablation._run import Setting, run_tasks
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from rltools.recording import Recording
+
+BATCH = 256
+"""Episodes per file, which is what an interrupt may lose."""
+Condition = tuple[str, tuple[int, ...]]
+"""The name of a replacement, and the positions of the hidden players; ("", ()) if nothing is hidden."""
+
+
+@dataclass
+class Measuring:
+    """An ablation while episodes are added to it.
+
+    Attributes:
+        setting: what the episodes depend on.
+        spec: the same as data.
+        folder: of the files.
+        rollouts: all episodes so far.
+        executor: runs episodes in other processes; None for this one.
+        workers: how many processes there are.
+        progress: whether to show progress.
+    """
+
+    setting: Setting
+    spec: AblationSpec
+    folder: Path
+    rollouts: Rollouts
+    executor: Executor | None
+    workers: int
+    progress: bool = field(kw_only=True)
+
+    @property
+    def players(self) -> int:
+        """How many players there are."""
+        return len(self.spec.players)
+
+    def returns(self, hidden: Sequence[int], replacement: str = "") -> dict[int, float]:
+        """The returns of complete episodes, by the number of the seed; by default with the main replacement."""
+        return self.rollouts.returns(hidden, replacement or self.spec.replace)
+
+    def hiding(self, hidden: Sequence[int], replacement: str = "") -> Condition:
+        """The condition in which these players are hidden; by default with the main replacement."""
+        return (replacement or self.spec.replace, tuple(hidden)) if len(hidden) else ("", ())
+
+    def run(
+        self, conditions: Sequence[Condition], numbers: Sequence[int], purpose: str, text: str, part: float = nan
+    ) -> None:
+        """Run every condition at every seed, but for what was run before.
+
+        Args:
+            conditions: what is hidden, and how.
+            numbers: of the seeds.
+            purpose: see `Rollouts`.
+            text: what the progress bar says.
+            part: see `Rollouts`.
+        """
+        self.run_tasks(
+            [Task(*condition, number) for number in numbers for condition in conditions], purpose, text, part
+        )
+
+    def run_tasks(self, tasks: Sequence[Task], purpose: str, text: str, part: float = nan) -> None:
+        """Run episodes, but for those that were run before; see `run`."""
+        done = self.rollouts.tasks
+        if purpose == "certificate":  # what a search has seen is not fresh, even if it was the same episode
+            done = frozenset(
+                self.rollouts.where((self.rollouts.purpose == purpose) & (self.rollouts.part == part)).tasks
+            )
+        batches = [list(dict.fromkeys(tasks[start : start + BATCH])) for start in range(0, len(tasks), BATCH)]
+        missing = [[task for task in batch if task not in done] for batch in batches]
+        total = sum(map(len, missing))
+        with progress_bar(f"{self.spec.policy}: {text}", total, show=self.progress, unit="episode") as advance:
+            for batch in filter(None, missing):
+                rows = run_tasks(self.setting, batch, purpose, part, advance, self.executor, self.workers)
+                write_batch(self.folder, next_number(self.folder), rows, self.spec.recording)
+                self.rollouts = joined([self.rollouts, rows], self.players)
+
+    def announce(self, recording: Recording, seeds: int) -> None:
+        """Say how much work the losses are, before it begins."""
+        lengths = [outcome.steps for outcome in recording.outcomes() if not outcome.fault]
+        episodes = (self.players + 1) * seeds
+        steps = f", about {round(episodes * float(np.mean(lengths))):,} steps if they stay as long" if lengths else ""
+        say(
+            f"ablate {self.spec.policy}: {plural(self.players, 'feature')} and none, at {plural(seeds, 'seed')} each: "
+            f"{episodes} episodes{steps}",
+            show=self.progress,
+        )

@@ -1,0 +1,180 @@
+"""Runs episodes with hidden players, on one process or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rltools.ablation._players import Players
+from rltools.ablation._replacing import Replacing
+from rltools.ablation._rollouts import Rollouts, Task
+from rltools.ablation.replacements import Visited
+from rltools.envs import Environment, make_environment
+from rltools.errors import ArgumentError
+from rltools.policies.base import Policy
+from rltools.policies.threads import compute_threads
+from rltools.recording import Outcome
+from rltools.recording.seeds import SPREAD, episode_seed
+from rltools.recording.writers import EpisodeWriter
+from rltools.rollout.env_check import without_order_check
+from rltools.rollout.stepping import run_episodes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+FIRST_NUMBER = 1_000_000
+"""The number of the episode whose seed is the first: a recording has fewer episodes, so that no seed is shared."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that an episode with hidden players depends on, besides its task.
+
+    Attributes:
+        policy: the policy that acts.
+        environment: in which it acts.
+        players: that can be hidden.
+        visited: the states that values are taken from.
+        seed: from which the seeds of the episodes are derived.
+        max_steps: the number of steps after which an episode is ended.
+        num_envs: how many episodes run side by side.
+    """
+
+    policy: Policy
+    environment: Environment
+    players: Players
+    visited: Visited
+    seed: int
+    max_steps: int
+    num_envs: int
+
+
+def seed_of(seed: int, number: int) -> int:
+    """The seed that the environment of an episode is reset with, by the number of the seed."""
+    return episode_seed(SPREAD, seed, FIRST_NUMBER + number)
+
+
+def run_tasks(
+    setting: Setting,
+    tasks: Sequence[Task],
+    purpose: str,
+    part: float,
+    advance: Callable[[int], None],
+    executor: Executor | None,
+    workers: int,
+) -> Rollouts:
+    """Run an episode for each task; the rows are in the order of the tasks.
+
+    Raises:
+        ArgumentError: the policy or the environment cannot be sent to another process.
+    """
+    if executor is None:
+        outcomes = dict(_outcomes(setting, tasks, advance))
+    else:
+        outcomes = {}
+        # Every worker gets a share of each condition, because conditions differ in the length of their episodes.
+        shares = [range(worker, len(tasks), workers) for worker in range(min(workers, len(tasks)))]
+        payload = _packed(setting)
+        futures = [executor.submit(_run_share, payload, [tasks[index] for index in share]) for share in shares]
+        for share, future in zip(shares, futures, strict=True):
+            for index, outcome in zip(share, future.result(), strict=True):
+                outcomes[index] = outcome
+            advance(len(share))
+    return _rows(setting, tasks, [outcomes[index] for index in range(len(tasks))], purpose, part)
+
+
+def _outcomes(setting: Setting, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+    """The outcome of each task, by its position, as it ends."""
+    seeds = [seed_of(setting.seed, task.number) for task in tasks]
+    bare = without_order_check(setting.environment)
+    outcomes = run_episodes(
+        setting.policy,
+        range(len(tasks)),
+        lambda _: make_environment(bare),
+        lambda _: (NoFiles(), False),
+        seed_of=lambda index: seeds[index],
+        num_envs=min(setting.num_envs, len(tasks)),
+        deterministic=True,
+        max_steps=setting.max_steps,
+        decide=Replacing(setting.players, setting.visited, tasks, seeds),
+    )
+    threads = 1 if len(setting.policy.features.shape) == 1 else None
+    with compute_threads(setting.policy, setting.num_envs, threads), closing(outcomes):
+        for outcome in outcomes:
+            advance(1)
+            yield outcome.number, outcome
+
+
+def _rows(setting: Setting, tasks: Sequence[Task], outcomes: Sequence[Outcome], purpose: str, part: float) -> Rollouts:
+    hidden = np.zeros((len(tasks), len(setting.players.names)), bool)
+    for row, task in enumerate(tasks):
+        hidden[row, list(task.hidden)] = True
+
+    def texts(values: Sequence[str]) -> np.ndarray:
+        column = np.empty(len(values), object)
+        column[:] = values
+        return column
+
+    return Rollouts(
+        replacement=texts([task.replacement for task in tasks]),
+        hidden=hidden,
+        number=np.array([task.number for task in tasks], np.int64),
+        seed=np.array([outcome.seed for outcome in outcomes], np.int64),
+        total_reward=np.array([outcome.total_reward for outcome in outcomes], np.float64),
+        steps=np.array([outcome.steps for outcome in outcomes], np.int64),
+        ended=texts([outcome.ended for outcome in outcomes]),
+        fault=texts([outcome.fault for outcome in outcomes]),
+        purpose=texts([purpose] * len(tasks)),
+        part=np.full(len(tasks), part),
+    )
+
+
+class NoFiles(EpisodeWriter):
+    """A writer for episodes of which only the outcome counts."""
+
+    def __init__(self) -> None:
+        """Prepare nothing."""
+
+    @property
+    def content(self) -> str:
+        """There are no rows."""
+        return ""
+
+    def write(self, columns: Mapping[str, np.ndarray], frames: list[bytes]) -> None:
+        """Drop a block of steps."""
+
+    def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
+        """Write nothing."""
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+
+
+def _packed(setting: Setting) -> bytes:
+    """The setting as bytes for a worker process, which are read back there and nowhere else.
+
+    Raises:
+        ArgumentError: something in it cannot be sent.
+    """
+    from joblib.externals import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(setting))
+    except Exception as error:
+        raise ArgumentError(
+            f"the policy or the environment cannot be sent to another process ({type(error).__name__}: "
+            f"{str(error)[:200]}); leave out workers, or give an id of an environment and the path of an agent"
+        ) from error
+
+
+def _run_share(payload: bytes, tasks: list[Task]) -> list[Outcome]:
+    """Run in a worker process: the outcomes of some tasks, in their order."""
+    from joblib.externals import cloudpickle
+
+    setting: Setting = cloudpickle.loads(payload)
+    outcomes = dict(_outcomes(setting, tasks, lambda count: None))
+    return [outcomes[index] for index in range(len(tasks))]
