@@ -7,9 +7,9 @@ compared; the results are in values.csv.
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import Tensor
 
 import rltools
-from rltools.stats import across
+from rltools.stats import Interval
 
 Cell = tuple[int, int]
 """x from the left and y from below."""
@@ -34,7 +34,7 @@ COALITIONS: tuple[Coalition, ...] = ((), (0,), (1,), (0, 1))
 FEATURES = ("x", "y")
 HIDDEN = -1
 """What stands for a coordinate that the agent does not see, where it knows that it does not see it."""
-EPISODES, SEEDS, LIMIT = 1_000, 1_000, 1_000
+EPISODES, SEEDS, LIMIT = 600, 400, 1_000
 
 
 @dataclass(frozen=True)
@@ -215,15 +215,15 @@ def enumerated(solution: Solution, kind: str, replacement: Replacement, cell: Ce
 
 
 class Grid(gymnasium.Env[np.ndarray, int]):
-    """A world as an environment, which observes x and y."""
+    """A world as an environment, which observes x and y; an episode begins in one of some cells."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.cell = world, STARTS[0]
+    def __init__(self, world: World, starts: tuple[Cell, ...] = STARTS) -> None:
+        self.world, self.starts, self.cell = world, starts, starts[0]
         self.observation_space, self.action_space = Box(-1, 3, (2,), np.float32), Discrete(4)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
-        self.cell = STARTS[int(self.np_random.integers(2))]
+        self.cell = self.starts[int(self.np_random.integers(len(self.starts)))]
         return np.array(self.cell, np.float32), {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -288,24 +288,76 @@ def attributed(solution: Solution, kind: str, replacement: Replacement) -> dict[
     return dict(zip(cells, np.asarray(result.values)[:, 0], strict=True))
 
 
-def rows() -> list[dict[str, Any]]:
-    """The table of results."""
-    result = []
-    for name, world in WORLDS.items():
-        solution = solve(world)
-        for (of_world, kind), published in PUBLISHED.items():
-            if of_world != name:
-                continue
-            for cell, pair in published.items():
-                exact, by_resampling = (
-                    enumerated(solution, kind, replacement, cell) for replacement in (conditional, resampled)
-                )
-                for feature, number in enumerate(FEATURES):
-                    result.append({"world": name, "cell": cell, "of": kind, "feature": number, "published": pair[feature], "exact": exact[feature], "resampled": by_resampling[feature]})
-                    if kind != "outcome":
-                        result[-1]["rl"] = attributed(solution, kind, conditional)[cell][feature], attributed(solution, kind, resampled)[cell][feature]
-    return result
+def measured(solution: Solution, replacement: Replacement, seeds: int = SEEDS) -> dict[Cell, Interval]:
+    """The outcome Shapley values of `rltools.ablate` from each cell that is visited, `[feature]`, with intervals.
+
+    Whole episodes begin in the cell; the visited states are those of episodes that begin in the lowest row.
+    """
+    policy, name = policy_of(solution), "nearest" if replacement is conditional else "resample"
+    recording = rltools.record(policy, partial(Grid, solution.world), episodes=EPISODES)
+    results = {}
+    for number, cell in enumerate(cell for cell in solution.world.cells if solution.visits[cell]):
+        ablation = rltools.ablate(
+            policy,
+            recording,
+            partial(Grid, solution.world, (cell,)),
+            replace=name,
+            second=None,
+            seeds=seeds,
+            most=seeds,
+            coalitions=True,
+            max_steps=LIMIT,
+            seed=number,  # another folder for each cell
+        )
+        values = ablation.shapley()
+        assert values is not None
+        results[cell] = values.interval
+    return results
+
+
+def rows(seeds: int = SEEDS) -> Iterator[dict[str, Any]]:
+    """The table of results: a row for each number that was published."""
+    for (name, kind), published in PUBLISHED.items():
+        solution = solve(WORLDS[name])
+        of_cells = {
+            replacement: measured(solution, replacement, seeds)
+            if kind == "outcome"
+            else attributed(solution, kind, replacement)
+            for replacement in (conditional, resampled)
+        }
+        for cell, pair in published.items():
+            for feature, number in enumerate(pair):
+                row = {"world": name, "of": kind, "x": cell[0], "y": cell[1], "feature": FEATURES[feature]}
+                row["published"] = number
+                for replacement, by_cell in of_cells.items():
+                    prefix = "" if replacement is conditional else "resampled "
+                    row[f"{prefix}exact"] = enumerated(solution, kind, replacement, cell)[feature]
+                    result = by_cell[cell]
+                    if isinstance(result, Interval):
+                        ends = (result.value, result.low, result.high)
+                        row |= {
+                            f"{prefix}{column}": float(end[feature])
+                            for column, end in zip(("rltools", "low", "high"), ends, strict=True)
+                        }
+                    else:
+                        row |= {f"{prefix}rltools": float(result[feature]), f"{prefix}low": "", f"{prefix}high": ""}
+                yield row
+
+
+def main() -> None:
+    """Write `values.csv` beside this file."""
+    table = list(rows())
+    with (Path(__file__).parent / "values.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in table:
+            writer.writerow(
+                {
+                    name: f"{round(value, 4) + 0.0:.4f}" if isinstance(value, float) else value
+                    for name, value in row.items()
+                }
+            )
 
 
 if __name__ == "__main__":
-    for row in rows(): print({k:(v if not isinstance(v,float) else round(v,4)) for k,v in row.items()})
+    main()

@@ -141,9 +141,7 @@ def run_experiment(
             replay_episodes(recording, median, env, modules=modules, progress=progress)
             recordings[label, seed] = recording
             if plan.ablate is not None or plan.assess:
-                measured[label, seed] = measure(
-                    plan, (label, seed), recording, policy, env, folder, progress=progress
-                )
+                measured[label, seed] = measure(plan, (label, seed), recording, policy, env, folder, progress=progress)
                 write_measured(folder, measured)
     command = _command(experiment, plan, changes, options, recordings.values())
     for recording in recordings.values():

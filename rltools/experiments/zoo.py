@@ -34,7 +34,9 @@ def zoo_agents() -> tuple[Path, ...]:
         return ()
     folder = Path(name)
     if not is_folder(folder):
-        raise ConfigError(f"{ZOO} is {name!r}, which is no folder; set it to a folder of rl-baselines3-zoo, or unset it")
+        raise ConfigError(
+            f"{ZOO} is {name!r}, which is no folder; set it to a folder of rl-baselines3-zoo, or unset it"
+        )
     runs = [path for path in sorted(folder.glob("*/*"), key=_natural) if model_in(path) is not None]
     if not 0 < len(runs) <= MAX_AGENTS:
         raise ConfigError(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from known_losses import STATES, WORLDS, Switches, World, expected_return, policy
+from known_losses import STATES, WORLDS, Switches, World, expected_return, policy, true_losses, true_shapley
 from timing import Row
 
 from rltools.ablation import Ablation, AblationSpec, Rollouts
@@ -247,16 +248,17 @@ def of_rollouts(rounds: int, seeds: int) -> Held:
         assert ablation.directory is not None
         states = read_visited(ablation.directory, STATES.shape[1], recording.seal)
         visited = (states[:, None] == STATES).all(axis=2).mean(axis=0)  # as often as each state stands in
-        world = World("", ablation.players, lambda hidden, visited=visited: expected_return(hidden, visited), _begin)
+        expected, players = partial(expected_return, visited=visited), len(ablation.players)
         values = ablation.shapley()
         assert values is not None
-        held.append([holds(ablation.losses().interval, world.losses), holds(values.interval, world.shapley)])
+        held.append(
+            [
+                holds(ablation.losses().interval, true_losses(expected, players)),
+                holds(values.interval, true_shapley(expected, players)),
+            ]
+        )
     losses, shapley = np.mean(held, axis=0)
     return {"loss, by rollouts": losses, "Shapley value, by rollouts": shapley}
-
-
-def _begin(rng: np.random.Generator, seeds: int) -> Any:
-    raise NotImplementedError
 
 
 def measure() -> list[Row]:
@@ -296,9 +298,7 @@ def main() -> None:
 def study_lines(rounds: int) -> Iterator[str]:
     """The lines of the table: each statistic in each world, with the lowest or highest rate of a player in brackets."""
     for study in STUDIES:
-        by_world = {
-            world.name: [rates(study, world, seeds, rounds) for seeds in SEEDS] for world in WORLDS
-        }
+        by_world = {world.name: [rates(study, world, seeds, rounds) for seeds in SEEDS] for world in WORLDS}
         for name in next(iter(by_world.values()))[0]:
             for world, of_seeds in by_world.items():
                 yield _line(name, world, *(_cell(name, rate[name]) for rate in of_seeds))

@@ -118,19 +118,27 @@ class World:
     @cached_property
     def losses(self) -> np.ndarray:
         """The loss of each player alone, float `[player]`."""
-        return np.array([self.expected(()) - self.expected((player,)) for player in range(len(self.players))])
+        return true_losses(self.expected, len(self.players))
 
     @cached_property
     def shapley(self) -> np.ndarray:
-        """The outcome Shapley value of each player, float `[player]`: the mean over all orders."""
-        count = len(self.players)
-        expected = cache(lambda hidden: self.expected(tuple(sorted(hidden))))
-        orders = list(permutations(range(count)))
-        values = np.zeros(count)
-        for order in orders:
-            for position, player in enumerate(order):
-                values[player] += expected(frozenset(order[:position])) - expected(frozenset(order[: position + 1]))
-        return values / len(orders)
+        """The outcome Shapley value of each player, float `[player]`."""
+        return true_shapley(self.expected, len(self.players))
+
+
+def true_losses(expected: Callable[[Sequence[int]], float], players: int) -> np.ndarray:
+    """The loss of each player alone, float `[player]`, from the mean return without some players."""
+    return np.array([expected(()) - expected((player,)) for player in range(players)])
+
+
+def true_shapley(expected: Callable[[Sequence[int]], float], players: int) -> np.ndarray:
+    """The outcome Shapley value of each player, float `[player]`: the mean over all orders in which they are hidden."""
+    mean_return = cache(lambda hidden: expected(tuple(sorted(hidden))))
+    orders, values = list(permutations(range(players))), np.zeros(players)
+    for order in orders:
+        for position, player in enumerate(order):
+            values[player] += mean_return(frozenset(order[:position])) - mean_return(frozenset(order[: position + 1]))
+    return values / len(orders)
 
 
 def _begin_switches(rng: np.random.Generator, seeds: int) -> Draw:
