@@ -14,19 +14,21 @@ from pathlib import Path
 
 import numpy as np
 from known_losses import STATES, WORLDS, Switches, World, expected_return, policy, true_losses, true_shapley
+from rltools.stats._concordance import joint, loss_concordance
 from timing import Row
 
 from rltools.ablation import Ablation, AblationSpec, Rollouts
 from rltools.ablation._leave_out import FRESH
 from rltools.ablation._measuring import Measuring
 from rltools.ablation._rollouts import Task, joined
-from rltools.ablation._stages import measure_coalitions, measure_leave_out, measure_losses, measure_pairs
+from rltools.ablation._stages import measure_coalitions, measure_leave_out, measure_losses
 from rltools.stats import Interval, across
-from rltools.stats._concordance import joint, loss_concordance
 
 SEEDS, MOST, FRESH_SEEDS = (8, 16, 32, 64), 128, 128
 EPISODES, STEADY = 20, 0.3
 """Explained episodes of an attribution, and how much the sizes of a feature vary between them."""
+Conditions = dict[tuple[str, tuple[int, ...]], dict[int, float]]
+"""By replacement and hidden players, the returns by the number of the seed."""
 Held = dict[str, np.ndarray]
 """Of each statistic, whether its intervals hold the truth, or whether a claim is false: 0 or 1, NaN without one."""
 
@@ -51,38 +53,41 @@ class Simulated(Measuring):
         # Without a setting and a folder: nothing is run or written.
         super().__init__(None, spec, Path(), joined([], len(world.players)), None, 1, progress=False)  # type: ignore[arg-type]
         self._draw = world.begin(rng, 2 * MOST + FRESH_SEEDS)
-        self._drawn: dict[tuple[int, ...], np.ndarray] = {}
+        self._drawn: dict[tuple[int, ...], list[float]] = {}
 
     def run_tasks(self, tasks: Sequence[Task], purpose: str, text: str, part: float = np.nan) -> None:
         """Draw the returns of episodes that were not run before."""
-        # What a search has seen is not fresh: a certificate has seeds of its own.
-        done = self.rollouts.tasks
+        done = self.rollouts.tasks  # a certificate has seeds of its own, so that they are fresh
         missing = [task for task in dict.fromkeys(tasks) if task not in done]
-        if missing:
-            self.rollouts = joined([self.rollouts, self._rows(missing, purpose, part)], self.players)
-
-    def _rows(self, tasks: Sequence[Task], purpose: str, part: float) -> Rollouts:
-        hidden = np.zeros((len(tasks), self.players), bool)
-        numbers = np.array([task.number for task in tasks])
-        returns = np.empty(len(tasks))
-        for row, task in enumerate(tasks):
+        if not missing:
+            return
+        conditions = {key: dict(returns) for key, returns in self.rollouts.by_condition.items()}
+        for task in missing:
             if task.hidden not in self._drawn:
-                self._drawn[task.hidden] = self._draw(task.hidden)
-            hidden[row, list(task.hidden)] = True
+                self._drawn[task.hidden] = self._draw(task.hidden).tolist()
             place = task.number if task.number < FRESH else task.number - FRESH + 2 * MOST
-            returns[row] = self._drawn[task.hidden][place]
-        texts = [np.array([text] * len(tasks), object) for text in ("terminated", "", purpose)]
+            conditions.setdefault((task.replacement, task.hidden), {})[task.number] = self._drawn[task.hidden][place]
+        self.rollouts = joined([self.rollouts, self._rows(missing, conditions, purpose, part)], self.players)
+        # What follows from the rows is known already; to count through them anew takes most of the time.
+        vars(self.rollouts).update(by_condition=conditions, tasks=done | set(missing))
+
+    def _rows(self, tasks: Sequence[Task], conditions: Conditions, purpose: str, part: float) -> Rollouts:
+        count = len(tasks)
+        hidden = np.zeros((count, self.players), bool)
+        for row, task in enumerate(tasks):
+            hidden[row, list(task.hidden)] = True
+        numbers = np.array([task.number for task in tasks])
         return Rollouts(
             replacement=np.array([task.replacement for task in tasks], object),
             hidden=hidden,
             number=numbers,
             seed=numbers,
-            total_reward=returns,
-            steps=np.ones(len(tasks), np.int64),
-            ended=texts[0],
-            fault=texts[1],
-            purpose=texts[2],
-            part=np.full(len(tasks), part),
+            total_reward=np.array([conditions[task.replacement, task.hidden][task.number] for task in tasks]),
+            steps=np.ones(count, np.int64),
+            ended=np.full(count, "terminated", object),
+            fault=np.full(count, "", object),
+            purpose=np.full(count, purpose, object),
+            part=np.full(count, part),
         )
 
     def result(self) -> Ablation:
@@ -184,7 +189,7 @@ def of_concordance(world: World, rng: np.random.Generator, seeds: int) -> Held:
 
 
 def of_search(world: World, rng: np.random.Generator, seeds: int) -> Held:
-    """A certificate of what a search finds, although more than 5 % of the return is lost; and how often there is one."""
+    """A certificate of a search's result, although more than 5 % of the return is lost; and how often there is one."""
     measuring = simulated(world, rng, seeds, MOST)
     measure_leave_out(measuring, 0.05, FRESH_SEEDS)
     certificate = measuring.result().certificate
@@ -275,7 +280,7 @@ def measure() -> list[Row]:
 
 
 def _bar(name: str) -> str:
-    return {"a": "at most 5 %"}.get(name.split()[0], "90 to 99 %") if name != "a certificate" else ""
+    return {"a": "at most 5 %"}.get(name.split(maxsplit=1)[0], "90 to 99 %") if name != "a certificate" else ""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""An environment and a policy whose losses are known: by enumeration of all that it can observe and all replacements."""
+"""Worlds whose losses are known; of one, an environment and a policy, by enumeration of all observations."""
 
 from __future__ import annotations
 
