@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rltools.explanation import explain as explain
     from rltools.integrations import AttributionCallback as AttributionCallback
     from rltools.integrations import open_checkpoints as open_checkpoints
+    from rltools.metrics import assess as assess
     from rltools.pages.replay import replay as replay
     from rltools.pages.single_file import export_report as export_report
     from rltools.policies.base import Policy as Policy
@@ -70,6 +71,7 @@ _PUBLIC = {
     "VectorAttributionWrapper": "wrappers",
     "ablate": "ablation",
     "analyze": "experiments.analyze",
+    "assess": "metrics",
     "attribute": "explanation",
     "explain": "explanation",
     "input_gradient": "targets.derivative",

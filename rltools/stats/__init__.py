@@ -1,9 +1,18 @@
-"""Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance.
+"""Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance, concordance.
 
 Imports `_util` alone. Every interval of the package is made in `_intervals.py`, which is the file to read first;
-`_leads.py` says which of several numbers is certainly the largest, `_rank_agreement.py` how alike orders are.
+`_leads.py` says which of several numbers is certainly the largest, `_rank_agreement.py` how alike orders are, and
+`_concordance.py` how well an order agrees with measured losses.
 """
 
+from rltools.stats._concordance import (
+    RESOLVED,
+    captured_loss,
+    joint,
+    loss_concordance,
+    ordered_right,
+    resolved_pairs,
+)
 from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife
 from rltools.stats._leads import Standing, standing
 from rltools.stats._rank_agreement import (
@@ -17,6 +26,7 @@ from rltools.stats._rank_agreement import (
 
 __all__ = [
     "FEWEST_RANKED",
+    "RESOLVED",
     "EpisodeRanks",
     "Interval",
     "Jackknife",
@@ -24,10 +34,15 @@ __all__ = [
     "Named",
     "Standing",
     "across",
+    "captured_loss",
     "chance",
     "episode_ranks",
     "jackknife",
+    "joint",
+    "loss_concordance",
     "normalized_ranks",
+    "ordered_right",
     "rank_agreement",
+    "resolved_pairs",
     "standing",
 ]
