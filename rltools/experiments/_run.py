@@ -45,7 +45,8 @@ class ExperimentRun:
         recordings: by agent and seed.
         findings: a sentence for each agent, seed, method and target, except for controls; then how well methods, agents
             and seeds agree with each other and with the controls.
-        measured: by agent and seed, what the agents need and how metrics judge the attributions, if the file asks for it.
+        measured: by agent and seed, what the agents need and how metrics judge the attributions; empty if the file asks
+            for neither.
         left_out: the agents of a zoo that could not be run, each with the reason.
     """
 

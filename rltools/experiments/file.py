@@ -29,6 +29,7 @@ from rltools.cards.content import MAX_NAME, content_path, find_content, list_con
 from rltools.errors import ArgumentError, ConfigError, TargetError, UnknownNameError
 from rltools.experiments.zoo import ZOO
 from rltools.explanation.spec import SUMMARY, with_groups
+from rltools.metrics import find_metric
 from rltools.policies.base import Policy
 from rltools.recording import as_path
 from rltools.targets import fitting_target
@@ -202,8 +203,8 @@ class Experiment(Card):
     ablate: Annotated[
         AblationChoice | None,
         Field(
-            description="measure what the agents need, with replace, second, seeds, most, coalitions and leave_out as in "
-            "rltools.ablate; {} for the defaults, by default not done"
+            description="measure what the agents need: replace, second, seeds, most, coalitions and leave_out as in "
+            "rltools.ablate, {} for its defaults; by default nothing is measured"
         ),
     ] = None
     assess: Annotated[

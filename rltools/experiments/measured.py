@@ -86,18 +86,18 @@ def _assess(
     import pandas as pd
 
     made_from = {
-        "versions": [version("rltools"), version("torch")],
+        "versions": [version("rltools-attribution"), version("torch")],
         "metrics": list(plan.assess),
-        "agent": recording.header.policy.sha256,
-        "attributions": sorted(recording.specs),
+        "recording": recording.seal,
         "episodes": len(recording),
+        "attributions": sorted(recording.specs),
         "ablation": None if ablation is None else [ablation.key, len(ablation.rollouts)],
     }
     digits = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:DIGITS]
     path = folder / "assessments" / f"{folder_name(run[0])}-seed-{run[1]}-{digits}.csv"
     if path.is_file():
         return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""])
-    table = assess(recording, policy, metrics=list(plan.assess))
+    table = assess(recording, policy, list(plan.assess), ablation=ablation)
     with os_errors_as(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
@@ -131,7 +131,7 @@ def with_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
 def loss_table(ablation: Ablation, level: float = 0.95) -> pd.DataFrame:
     """A row for each variable of an agent: its loss, its verdict, and its outcome Shapley value if it was measured.
 
-    Columns: environment, player, replacement, loss with low and high, seeds, rank, leads (whether it cannot be told
+    Columns: player, replacement, loss with low and high, seeds, rank, leads (whether it cannot be told
     apart from the first), at_floor, verdict, partner, baseline with low and high, the loss by the second replacement
     with its ends, and the Shapley value with its ends; NaN where nothing was measured.
     """
@@ -154,10 +154,10 @@ def loss_table(ablation: Ablation, level: float = 0.95) -> pd.DataFrame:
         }
 
     return pd.DataFrame(
-        {"environment": ablation.environment_id, "player": losses.players, "replacement": losses.replacement}
+        {"player": losses.players, "replacement": losses.replacement}
         | ends("loss", losses.interval)
         | {"seeds": losses.seeds, "rank": rank, "leads": rank <= losses.leaders, "at_floor": losses.at_floor}
-        | {"verdict": [each.kind for each in verdicts], "partner": [each.partner or "" for each in verdicts]}
+        | {"verdict": [each.kind for each in verdicts], "partner": [each.partner for each in verdicts]}
         | ends("baseline", losses.baseline)
         | ends("second_loss", None if second is None else second.interval)
         | ends("shapley", None if shapley is None else shapley.interval)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from known_losses import STATES, WORLDS, Switches, World, expected_return, policy, true_losses, true_shapley
-from rltools.stats._concordance import joint, loss_concordance
+from rltools.stats import joint, loss_concordance
 from timing import Row
 
 from rltools.ablation import Ablation, AblationSpec, Rollouts

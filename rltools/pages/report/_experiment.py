@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import interval
+from rltools.pages.report._measured import judged, needs, needs_caption
 from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
 from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
@@ -32,12 +33,24 @@ from rltools.summary import (
 )
 from rltools.targets.scores import target_meaning
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rltools.ablation import Ablation
+
 MOST_CONTROLLED = 6
 """How many runs get figures that compare their methods with the controls."""
 
 
 def write_comparison(
-    folder: Path, title: str, runs: Runs, *, commands: tuple[str, ...] = ()
+    folder: Path,
+    title: str,
+    runs: Runs,
+    *,
+    commands: tuple[str, ...] = (),
+    ablations: Mapping[tuple[str, int], Ablation] | None = None,
+    assessments: Mapping[tuple[str, int], pd.DataFrame] | None = None,
+    left_out: Sequence[str] = (),
 ) -> tuple[Path, tuple[str, ...]]:
     """Write `index.html` and `summary.csv` of an experiment.
 
@@ -46,6 +59,9 @@ def write_comparison(
         title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
         commands: the commands that reproduce the page.
+        ablations: what the agents need, by agent and seed; `losses.csv` beside the page has all of it.
+        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them; `assessment.csv`.
+        left_out: agents that could not be run, each with the reason.
 
     Returns:
         The path of the page, and the findings as sentences: the first features of each run, and how well rankings
@@ -71,6 +87,11 @@ def write_comparison(
             answers=[finding.sentence for finding in (*find_leads(labels, summaries), *agreement)],
             sentence_html=sentence_html,
             meanings=list(filter(None, map(target_meaning, targets))),
+            needs=needs(labels, ablations or {}),
+            needs_caption=needs_caption(ablations or {}),
+            judged=list(judged(assessments or {})),
+            judged_runs=[labels[run] for run in assessments or {}],
+            left_out=left_out,
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
             figures=compared_figures(runs, labels, folder / "plots"),
             closing=closing(
