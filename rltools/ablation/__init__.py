@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rltools.ablation._ablate import ablate as ablate
+    from rltools.ablation._ablate import measure as measure
     from rltools.ablation._ablation import Ablation as Ablation
     from rltools.ablation._ablation import ablations as ablations
     from rltools.ablation._ablation import open_ablation as open_ablation
@@ -38,6 +39,7 @@ _MODULES = {
     "Verdict": "_verdicts",
     "ablate": "_ablate",
     "ablations": "_ablation",
+    "measure": "_ablate",
     "open_ablation": "_ablation",
 }
 __all__ = [*_MODULES]  # noqa: PLE0604  strings, all of them

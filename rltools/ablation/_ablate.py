@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rltools._util.files import os_errors_as
+from rltools._util.files import os_errors_as, unfinished_in
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
 from rltools._util.lock import folder_lock
-from rltools.ablation._ablation import PART, Ablation, positions_of
+from rltools.ablation._ablation import PART, Ablation
 from rltools.ablation._folder import FOLDER, AblationSpec, read_batches, read_visited, write_spec, write_visited
 from rltools.ablation._measuring import Measuring
 from rltools.ablation._players import SUMMARY, Groups, find_players
@@ -127,11 +127,11 @@ def ablate(
         recording = record(policy, env, episodes=EPISODES, directory=directory, bounds=bounds, progress=progress)
     elif directory is not None:
         raise ArgumentError(f"the recording has its folder, {recording.directory}; leave out {argument('directory')}")
+    steps = recording.header.max_steps if max_steps is None else max_steps
+    check_count("max_steps", steps, most=MAX_STEPS)
     environment = _environment(policy, recording, env)
     effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
     examine(policy, environment, effective_bounds)
-    steps = recording.header.max_steps if max_steps is None else max_steps
-    check_count("max_steps", steps, most=MAX_STEPS)
     players = find_players(recording.features, groups)
     spec = AblationSpec(
         replace=replace,
@@ -146,16 +146,7 @@ def ablate(
         environment=_specification(environment),
         recording=recording.seal,
     )
-    folder = recording.directory / FOLDER / spec.key
-    with folder_lock(folder), os_errors_as(folder), _executor(workers) as executor:
-        visited = read_visited(folder, players.size, recording.seal)
-        if visited is None:
-            states = policy.encode(draw_visited(recording, spec.visited, seed)).numpy(force=True)
-            visited = states.reshape(len(states), -1)
-            write_visited(folder, visited, recording.seal)
-        write_spec(folder, spec)
-        setting = Setting(policy, environment, players, Visited(visited), seed, steps, num_envs)
-        measuring = Measuring(setting, spec, folder, read_batches(folder, spec), executor, workers, progress=progress)
+    with _measuring(policy, recording, environment, spec, num_envs, workers, progress=progress) as measuring:
         measuring.announce(recording, seeds)
         measuring.run([("", ())], range(seeds), "loss", "nothing hidden")
         _check_baseline(measuring)
@@ -165,7 +156,88 @@ def ablate(
             measure_coalitions(measuring, seeds)
         if part is not None:
             measure_leave_out(measuring, part, most)
-    return Ablation(spec, positions_of(recording, spec), measuring.rollouts, folder, recording.keep_alive)
+        return measuring.ablation(recording)
+
+
+def measure(
+    policy: Policy,
+    recording: Recording,
+    ablation: Ablation,
+    hidden: Sequence[Collection[int]],
+    *,
+    env: Environment | None = None,
+    seeds: int = 16,
+    num_envs: int = 64,
+    workers: int = 1,
+    progress: bool = False,
+) -> Ablation:
+    """Add conditions to an ablation: sets of players that are hidden together, for instance along an order.
+
+    Args:
+        policy: the policy that was ablated.
+        recording: in whose folder the ablation is.
+        ablation: the ablation.
+        hidden: positions of the players that are hidden in each condition.
+        env: as for `ablate`.
+        seeds: how many seeds each condition is run at, paired with those of the ablation.
+        num_envs: how many episodes run side by side.
+        workers: how many processes run episodes.
+        progress: show a progress bar.
+
+    Returns:
+        The ablation with these conditions; those that were measured before are not run again.
+
+    Raises:
+        ArgumentError: there is no player at a position.
+        MismatchError: the recording is of another policy or another environment.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.ablation import measure
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=5)
+        >>> ablation = rltools.ablate(policy, recording, seeds=2, most=2, second=None)
+        >>> ablation = measure(policy, recording, ablation, [(0, 1, 2)], seeds=2)
+        >>> sorted(ablation.returns((0, 1, 2)))
+        [0, 1]
+    """
+    check_count("seeds", seeds, most=MAX_EPISODES // 2)
+    sets = [tuple(sorted({int(player) for player in each})) for each in hidden]
+    if any(not 0 <= player < len(ablation.players) for each in sets for player in each):
+        raise ArgumentError(f"hidden is {hidden!r:.80}; players are at the positions 0 to {len(ablation.players) - 1}")
+    environment = _environment(policy, recording, env)
+    spec = ablation.spec
+    with _measuring(policy, recording, environment, spec, num_envs, workers, progress=progress) as measuring:
+        conditions = [("", ()), *(measuring.hiding(each) for each in sets)]
+        measuring.run(conditions, range(seeds), "curve", "sets of features hidden")
+        return measuring.ablation(recording)
+
+
+@contextmanager
+def _measuring(
+    policy: Policy,
+    recording: Recording,
+    environment: Environment,
+    spec: AblationSpec,
+    num_envs: int,
+    workers: int,
+    *,
+    progress: bool,
+) -> Iterator[Measuring]:
+    """Hold the folder of an ablation, with what it has already, to add episodes to it."""
+    folder = recording.directory / FOLDER / spec.key
+    players = find_players(recording.features, spec.groups)
+    with folder_lock(folder), os_errors_as(folder), _executor(workers) as executor:
+        for unfinished in unfinished_in(folder):
+            unfinished.unlink(missing_ok=True)
+        visited = read_visited(folder, players.size, recording.seal)
+        if visited is None:
+            states = policy.encode(draw_visited(recording, spec.visited, spec.seed)).numpy(force=True)
+            visited = states.reshape(len(states), -1)
+            write_visited(folder, visited, recording.seal)
+        write_spec(folder, spec)
+        setting = Setting(policy, environment, players, Visited(visited), spec.seed, spec.max_steps, num_envs)
+        yield Measuring(setting, spec, folder, read_batches(folder, spec), executor, workers, progress=progress)
 
 
 def _part(leave_out: Any) -> float | None:

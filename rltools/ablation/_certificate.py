@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools._util.short_repr import short_repr
+from rltools._util.text import percent, plural
 from rltools.ablation._rollouts import Rollouts
 from rltools.stats import Jackknife, Named, jackknife
 
@@ -54,8 +55,8 @@ class Certificate:
 
     @property
     def holds(self) -> bool:
-        """Whether so much of the return is certainly kept; False if nothing could be left out."""
-        return bool(self.left_out) and self.bound <= self.allowed
+        """Whether so much of the return is certainly left."""
+        return self.bound <= self.allowed
 
     @property
     def lost_part(self) -> float:
@@ -70,40 +71,33 @@ class Certificate:
     def __str__(self) -> str:
         """The certificate in a sentence, or what is missing."""
         under = "resampling" if self.replacement == "resample" else f"the replacement {self.replacement!r}"
-        share = f"{100 * (1 - self.part):.3g} %"
-        count = f"{len(self.remaining)} feature{'' if len(self.remaining) == 1 else 's'}"
-        names = ", ".join(self.remaining)
-        if not self.left_out:
-            return f"Under {under}, no feature can be left out for less than {100 * self.part:.3g} % of the return."
+        count, names = plural(len(self.remaining), "feature"), ", ".join(self.remaining)
+        confidence = f"{percent(self.level)} confidence"
         if self.holds:
             suffice = "suffices" if len(self.remaining) == 1 else "suffice"
             return (
-                f"Under {under}, {count} {suffice} to keep at least {share} of the return, at "
-                f"{100 * self.level:.3g} % confidence (one-sided, {self.seeds} fresh seeds): {names}. Only training "
-                f"again without the others would prove that they can be left out."
+                f"Under {under}, {count} {suffice} to keep at least {percent(1 - self.part)} of the return, at "
+                f"{confidence} (one-sided, {self.seeds} fresh seeds): {names}. Only training again without the others "
+                f"would prove that they can be left out."
             )
-        return (
-            f"No certificate: under {under}, the {count} {names} lose {100 * self.lost_part:.2g} % of the return on "
-            f"{self.seeds} fresh seeds, but up to {100 * self.bound_part:.2g} % at {100 * self.level:.3g} % "
-            f"confidence, and {100 * self.part:.3g} % are allowed. "
-            + (
-                "More seeds (most) may settle it."
-                if self.loss <= self.allowed
-                else "The search was too hopeful: its seeds were lucky."
-            )
-        )
+        lost = f"{percent(self.lost_part)} of the return on {self.seeds} fresh seeds"
+        bound = f"up to {percent(self.bound_part)} at {confidence}, and {percent(self.part)} may be lost"
+        if self.loss > self.allowed and len(self.left_out) == 1:
+            return f"Under {under}, no feature can be left out: even without {self.left_out[0]}, {lost} is lost."
+        missing = "more seeds (most) may settle it" if self.loss <= self.allowed else "the search was too hopeful"
+        return f"No certificate: under {under}, {count} ({names}) lose {lost}, {bound}; {missing}."
 
 
 def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str) -> Certificate | None:
-    """The certificate of the latest search; None if nothing was searched."""
-    searched = np.isin(rollouts.purpose, (SEARCH, CERTIFICATE))
+    """The certificate that was measured last; None if there is none."""
+    searched = rollouts.purpose == CERTIFICATE
     if not searched.any():
         return None
     part = float(rollouts.part[searched][-1])
     fresh = rollouts.where((rollouts.purpose == CERTIFICATE) & (rollouts.part == part))
     hidden = fresh.hidden[fresh.replacement == replacement]
     if not len(hidden):
-        return Certificate(tuple(players), (), replacement, part, np.nan, np.nan, np.nan, 0)
+        return None
     left_out = tuple(map(int, np.flatnonzero(hidden[-1])))
     baseline, without = fresh.returns((), replacement), fresh.returns(left_out, replacement)
     numbers = [number for number in sorted(without) if number in baseline]

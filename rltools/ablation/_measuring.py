@@ -12,6 +12,7 @@ import numpy as np
 
 from rltools._util.progress import progress_bar, say
 from rltools._util.text import plural
+from rltools.ablation._ablation import Ablation, positions_of
 from rltools.ablation._folder import AblationSpec, next_number, write_batch
 from rltools.ablation._rollouts import Rollouts, Task, joined
 from rltools.ablation._run import Setting, run_tasks
@@ -93,6 +94,11 @@ class Measuring:
                 rows = run_tasks(self.setting, batch, purpose, part, advance, self.executor, self.workers)
                 write_batch(self.folder, next_number(self.folder), rows, self.spec.recording)
                 self.rollouts = joined([self.rollouts, rows], self.players)
+
+    def ablation(self, recording: Recording) -> Ablation:
+        """The ablation with all episodes so far."""
+        positions = positions_of(recording, self.spec)
+        return Ablation(self.spec, positions, self.rollouts, self.folder, recording.keep_alive)
 
     def announce(self, recording: Recording, seeds: int) -> None:
         """Say how much work the losses are, before it begins."""

@@ -160,7 +160,7 @@ def _packed(setting: Setting) -> bytes:
     Raises:
         ArgumentError: something in it cannot be sent.
     """
-    from joblib.externals import cloudpickle
+    import cloudpickle
 
     try:
         return bytes(cloudpickle.dumps(setting))
@@ -173,7 +173,7 @@ def _packed(setting: Setting) -> bytes:
 
 def _run_share(payload: bytes, tasks: list[Task]) -> list[Outcome]:
     """Run in a worker process: the outcomes of some tasks, in their order."""
-    from joblib.externals import cloudpickle
+    import cloudpickle
 
     setting: Setting = cloudpickle.loads(payload)
     outcomes = dict(_outcomes(setting, tasks, lambda count: None))

@@ -17,8 +17,9 @@ from rltools.errors import ArgumentError
 
 RACED_TOGETHER = 16
 """The seeds of a batch of the race."""
-BEHIND = 2.58
-"""Paired standard errors behind the first at which a player drops out of the race."""
+RACE_LEVEL = 0.99
+"""A player drops out of the race if the interval of its paired difference to the first does, at this level: about 2.6
+standard errors, because each batch looks again."""
 SECOND_SEEDS = 8
 """The most seeds of the second replacement."""
 MOST_PAIRS = 15
@@ -40,10 +41,9 @@ def measure_losses(measuring: Measuring, seeds: int, most: int) -> None:
     measuring.run(everyone, range(seeds), "loss", "each feature hidden")
     count = seeds
     while count < most and len(leaders := _in_the_race(losses(measuring))) > 1:
-        batch = range(count, min(count + RACED_TOGETHER, most))
+        count = min(count + RACED_TOGETHER, most)
         raced = [("", ()), *(measuring.hiding((player,)) for player in leaders)]
-        measuring.run(raced, batch, "loss", f"{len(leaders)} leaders hidden")
-        count = batch.stop
+        measuring.run(raced, range(count), "loss", f"{len(leaders)} leaders hidden")
     if second := measuring.spec.second:
         every = [measuring.hiding((player,), second) for player in range(measuring.players)]
         measuring.run(every, range(min(seeds, SECOND_SEEDS)), "second", f"each feature hidden by {second}")
@@ -55,7 +55,7 @@ def _in_the_race(current: Losses) -> list[int]:
     racing = [first]
     for player in map(int, current.order[1:]):
         lead = lead_over(current.differences[first], current.differences[player])
-        if not float(lead.value) > BEHIND * float(lead.standard_error()):
+        if not lead.interval(RACE_LEVEL).low > 0:
             racing.append(player)
     return [] if current.at_floor[racing].all() else racing
 
@@ -119,6 +119,7 @@ def measure_leave_out(measuring: Measuring, part: float, most: int) -> None:
         measuring.returns,
         part,
     )
-    if hidden:
-        seeds = fresh_seeds(hidden, measuring.returns, part, most)
-        measuring.run([("", ()), measuring.hiding(hidden)], seeds, CERTIFICATE, "certifying at fresh seeds", part)
+    # If nothing passes, the fresh seeds show what even the smallest loss costs.
+    hidden = hidden or (int(current.order[-1]),)
+    seeds = fresh_seeds(hidden, measuring.returns, part, most)
+    measuring.run([("", ()), measuring.hiding(hidden)], seeds, CERTIFICATE, "certifying at fresh seeds", part)

@@ -23,7 +23,7 @@ from rltools.rollout.env_check import Layer
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
-SUBFOLDERS = ("episodes", "frames", "attributions", "plots", "replays")
+SUBFOLDERS = ("episodes", "frames", "attributions", "ablations", "plots", "replays")
 
 
 def header_of(
