@@ -33,10 +33,12 @@ class Measured:
     """What was measured of one agent from one seed.
 
     Attributes:
+        environment: the id of the environment.
         ablation: the losses and whatever else was measured; None if the experiment does not ask for it.
         assessment: a row for each attribution and metric, as `rltools.assess` returns them; None likewise.
     """
 
+    environment: str
     ablation: Ablation | None = None
     assessment: pd.DataFrame | None = None
 
@@ -76,7 +78,8 @@ def measure(
             leave_out=plan.ablate.leave_out,
             progress=progress,
         )
-    return Measured(ablation, _assess(plan, run, recording, policy, ablation, folder) if plan.assess else None)
+    assessment = _assess(plan, run, recording, policy, ablation, folder) if plan.assess else None
+    return Measured(recording.header.environment_id, ablation, assessment)
 
 
 def _assess(
@@ -115,17 +118,15 @@ def write_measured(folder: Path, measured: Mapping[Run, Measured]) -> None:
     }
     for name, of_runs in tables.items():
         if of_runs:
-            joined = pd.concat([with_run(run, table) for run, table in of_runs.items()])
+            joined = pd.concat([_labeled(run, measured[run].environment, table) for run, table in of_runs.items()])
             with os_errors_as(folder / name), atomic_write(folder / name) as temporary:
                 joined.to_csv(temporary, index=False)
 
 
-def with_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the agent and the seed of its recording as the first columns."""
-    table = table.copy()
-    table.insert(0, "agent", run[0])
-    table.insert(1, "seed", run[1])
-    return table
+def _labeled(run: Run, environment: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the agent, the seed of its recording and its environment as the first columns."""
+    labels = {"agent": run[0], "seed": run[1], "environment": environment}
+    return table.assign(**labels)[[*labels, *table.columns]]
 
 
 def loss_table(ablation: Ablation, level: float = 0.95) -> pd.DataFrame:
