@@ -248,6 +248,18 @@ def score_of_the_page():
 
 
 @check
+def replacement_of_the_page():
+    from rltools.ablation.replacements import find_replacement
+
+    policy = rltools.load_policy("cartpole-ppo", "BrandNewPole-v0")
+    ablation = rltools.ablate(policy, replace="median", second=None, seeds=2, most=2)
+    assert ablation.losses().replacement == "median"
+    assert len(ablation.returns((2,))) == 2
+    assert "median" in command("list", "replacements")
+    assert find_replacement("median").phrase == "its median over visited states"
+
+
+@check
 def broken_files():
     from rltools._util.discovery import PluginWarning, loadable
 
@@ -295,7 +307,11 @@ NEW_FILES: dict[str, Callable[[Path], str]] = {
 }
 """New files of the package, by their path in it, each with a function of the package's folder that gives its text."""
 PAGE = CHECKOUT / "CONTRIBUTING.md"
-for path, begin in (("cli/commands/seeds.py", "`rltools seeds`"), ("targets/scores/odds.py", "The odds of")):
+for path, begin in (
+    ("cli/commands/seeds.py", "`rltools seeds`"),
+    ("targets/scores/odds.py", "The odds of"),
+    ("ablation/replacements/median.py", "The median over"),
+):
     (text,) = (
         block
         for block in re.findall(r"```python3\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -123,7 +123,9 @@ class Ablation:
 
     def verdicts(self, level: float = LEVEL, part: float = PART) -> tuple[Verdict, ...]:
         """The verdict on each player; see `RULE`."""
-        return judge(self.losses(level=level), self.interactions(level), part)
+        # Of many pairs some interact by chance: Bonferroni's correction.
+        pairs = max(1, len(self.interactions(level)))
+        return judge(self.losses(level=level), self.interactions(1 - (1 - level) / pairs), part)
 
     def shapley(self, level: float = LEVEL) -> CoalitionValues | None:
         """The outcome Shapley values; None if coalitions were not measured."""

@@ -80,12 +80,13 @@ class Certificate:
                 f"{confidence} (one-sided, {self.seeds} fresh seeds): {names}. Only training again without the others "
                 f"would prove that they can be left out."
             )
-        lost = f"{percent(self.lost_part)} of the return on {self.seeds} fresh seeds"
-        bound = f"up to {percent(self.bound_part)} at {confidence}, and {percent(self.part)} may be lost"
+        lost = f"{percent(abs(self.lost_part))} of the return on {self.seeds} fresh seeds"
+        bound = f"and lose up to {percent(self.bound_part)} at {confidence}, and {percent(self.part)} may be lost"
         if self.loss > self.allowed and len(self.left_out) == 1:
             return f"Under {under}, no feature can be left out: even without {self.left_out[0]}, {lost} is lost."
+        change = "lose" if self.loss > 0 else "gain"
         missing = "more seeds (most) may settle it" if self.loss <= self.allowed else "the search was too hopeful"
-        return f"No certificate: under {under}, {count} ({names}) lose {lost}, {bound}; {missing}."
+        return f"No certificate: under {under}, {count} ({names}) {change} {lost}, {bound}; {missing}."
 
 
 def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str) -> Certificate | None:

@@ -13,8 +13,9 @@ from rltools.ablation._losses import Losses
 Kind = Literal["needed", "needed_together", "not_needed", "better_without", "undecided"]
 RULE = (
     "A feature is needed if the 95 % interval of its loss lies above zero; better without if it lies below zero; not "
-    "needed if it lies within 5 % of the return on both sides; needed only together with another one if hiding it "
-    "alone is not certain to cost anything, and hiding both certainly costs more than hiding either; else undecided."
+    "needed if it lies within 5 % of the return on both sides. A feature that is neither of the first two is needed "
+    "only together with another such one if hiding both costs certainly more than hiding each, corrected for the "
+    "number of pairs. Else it is undecided."
 )
 
 

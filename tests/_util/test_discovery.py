@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         points = [f"[rltools.{group}]\n{lines}\n" for group, lines in groups.items()]
         (info / "entry_points.txt").write_text("\n".join(points))
         monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.delitem(sys.modules, name, raising=False)  # of another test, with other code
         discovery._offered.cache_clear()
 
     yield install
@@ -220,7 +222,7 @@ def test_an_unknown_attribute_names_what_may_be_meant(name: str, meant: str) -> 
 
 
 def test_an_attribute_that_is_like_nothing_lists_what_there_is() -> None:
-    with pytest.raises(AttributeError, match=r"'xyzzy'; there are Attribution, .* load_policy, .* video$"):
+    with pytest.raises(AttributeError, match=r"'xyzzy'; there are Ablation, Attribution, .* load_policy, .* video$"):
         rltools.xyzzy  # noqa: B018
     with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
         rltools.__wrapped__  # noqa: B018

@@ -1,4 +1,4 @@
-"""`rltools list`: list agents, environments, experiments, methods and plots."""
+"""`rltools list`: list agents, environments, experiments, methods, plots and replacements."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from rltools.errors import RltoolsError
 @app.command("list", rich_help_panel=LOOK_UP, epilog="Example: `rltools list methods`")
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="agents, envs, experiments, methods or plots; all by default.")
+        str | None, typer.Argument(help="agents, envs, experiments, methods, plots or replacements; all by default.")
     ] = None,
 ) -> None:
-    """List agents, environments, experiments, methods and plots, one line each."""
+    """List agents, environments, experiments, methods, plots and replacements, one line each."""
     say_each(listing(kind))
 
 
@@ -115,6 +115,15 @@ def _plots() -> Rows:
     return [(name, _or_fault(line, name)) for name in plots.plot_names()]
 
 
+def _replacements() -> Rows:
+    from rltools.ablation.replacements import find_replacement, replacement_names
+
+    def line(name: str) -> str:
+        return find_replacement(name).description
+
+    return [(name, _or_fault(line, name)) for name in replacement_names()]
+
+
 def _or_fault(line: Callable[[str], str], name: str) -> str:
     """A line, or the error in its place, so that one broken card or package does not hide the others."""
     try:
@@ -138,4 +147,5 @@ KINDS: dict[str, Callable[[], Rows]] = {
     "experiments": _experiments,
     "methods": _methods,
     "plots": _plots,
+    "replacements": _replacements,
 }
