@@ -138,14 +138,15 @@ def run_experiment(
             )
             _check_paired(recordings, label, seed, recording)
             recording = _explain_all(plan, recording, policy, threads, progress=progress)
-            median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
-            replay_episodes(recording, median, env, modules=modules, progress=progress)
+            if plan.reports:
+                median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
+                replay_episodes(recording, median, env, modules=modules, progress=progress)
             recordings[label, seed] = recording
             if plan.ablate is not None or plan.assess:
                 measured[label, seed] = measure(plan, (label, seed), recording, policy, env, folder, progress=progress)
                 write_measured(folder, measured)
     command = _command(experiment, plan, changes, options, recordings.values())
-    for recording in recordings.values():
+    for recording in recordings.values() if plan.reports else ():
         write_report(recording, commands=(command,))
     page, findings = write_comparison(
         folder,

@@ -212,6 +212,9 @@ class Experiment(Card):
         Field(strict=False, description="metrics that judge the attributions; by default none"),
         AfterValidator(_check_most),
     ] = ()
+    reports: Annotated[
+        bool, Field(description="write a page for each run, with plots and a replay of its median episode")
+    ] = True
     zoo: Annotated[
         bool,
         Field(

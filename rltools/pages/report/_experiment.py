@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from rltools.ablation import Ablation
 
+MOST_COMPARED = 8
+"""How many runs a figure compares, which is how many markers there are."""
 MOST_CONTROLLED = 6
 """How many runs get figures that compare their methods with the controls."""
 
@@ -137,10 +139,10 @@ def _ranking(summary: Summary) -> str:
 
 
 def _row(recording: Recording, label: str, summaries: list[Summary], folder: Path) -> dict[str, Any]:
-    returns = summaries[0].returns
+    returns, page = summaries[0].returns, recording.directory / "index.html"
     return {
         "label": label,
-        "page": f"{recording.directory.relative_to(folder).as_posix()}/index.html",
+        "page": page.relative_to(folder).as_posix() if page.is_file() else "",
         "returns": interval(returns.mean, returns.low, returns.high),
         "episodes": len(recording),
         "steps": f"{summaries[0].n_steps:,}",
@@ -182,6 +184,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
             folder,
         )
         for method, target in sorted(set.intersection(*explained))
+        if len(runs) <= MOST_COMPARED
     ]
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
         drawings += _beside_controls(labels[run], recording, folder)
