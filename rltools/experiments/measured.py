@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.files import atomic_write, os_errors_as
-from rltools.ablation import Ablation, ablate
+from rltools.ablation import Ablation, Certificate, ablate
 from rltools.envs import Environment
 from rltools.experiments.file import Experiment
 from rltools.metrics import assess
@@ -109,11 +109,14 @@ def _assess(
 
 
 def write_measured(folder: Path, measured: Mapping[Run, Measured]) -> None:
-    """Write `losses.csv` and `assessment.csv` of all agents, if the experiment has them."""
+    """Write `losses.csv`, `certificates.csv` and `assessment.csv` of all agents, those that the experiment asks for."""
     import pandas as pd
 
-    tables = {
-        "losses.csv": {run: loss_table(each.ablation) for run, each in measured.items() if each.ablation is not None},
+    ablations = {run: each.ablation for run, each in measured.items() if each.ablation is not None}
+    certificates = {run: ablation.certificate for run, ablation in ablations.items()}
+    tables: dict[str, dict[Run, pd.DataFrame]] = {
+        "losses.csv": {run: loss_table(ablation) for run, ablation in ablations.items()},
+        "certificates.csv": {run: certificate_table(each) for run, each in certificates.items() if each is not None},
         "assessment.csv": {run: each.assessment for run, each in measured.items() if each.assessment is not None},
     }
     for name, of_runs in tables.items():
@@ -125,8 +128,8 @@ def write_measured(folder: Path, measured: Mapping[Run, Measured]) -> None:
 
 def _labeled(run: Run, environment: str, table: pd.DataFrame) -> pd.DataFrame:
     """The table with the agent, the seed of its recording and its environment as the first columns."""
-    labels = {"agent": run[0], "seed": run[1], "environment": environment}
-    return table.assign(**labels)[[*labels, *table.columns]]
+    labeled = table.assign(agent=run[0], seed=run[1], environment=environment)
+    return labeled[["agent", "seed", "environment", *table.columns]]
 
 
 def loss_table(ablation: Ablation, level: float = 0.95) -> pd.DataFrame:
@@ -162,4 +165,24 @@ def loss_table(ablation: Ablation, level: float = 0.95) -> pd.DataFrame:
         | ends("baseline", losses.baseline)
         | ends("second_loss", None if second is None else second.interval)
         | ends("shapley", None if shapley is None else shapley.interval)
+    )
+
+
+def certificate_table(certificate: Certificate) -> pd.DataFrame:
+    """A row: what can be left out, and how sure that is; names of variables are separated by `; `."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "replacement": [certificate.replacement],
+            "part": [certificate.part],
+            "holds": [certificate.holds],
+            "remaining": ["; ".join(certificate.remaining)],
+            "left_out": ["; ".join(certificate.left_out)],
+            "loss": [certificate.loss],
+            "bound": [certificate.bound],
+            "baseline": [certificate.baseline],
+            "seeds": [certificate.seeds],
+            "sentence": [str(certificate)],
+        }
     )

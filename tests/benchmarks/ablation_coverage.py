@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from known_losses import STATES, WORLDS, Switches, World, expected_return, policy, true_losses, true_shapley
-from rltools.stats import joint, loss_concordance
 from timing import Row
 
 from rltools.ablation import Ablation, AblationSpec, Rollouts
@@ -22,7 +21,7 @@ from rltools.ablation._leave_out import FRESH
 from rltools.ablation._measuring import Measuring
 from rltools.ablation._rollouts import Task, joined
 from rltools.ablation._stages import measure_coalitions, measure_leave_out, measure_losses
-from rltools.stats import Interval, across
+from rltools.stats import Interval, across, joint, loss_concordance
 
 SEEDS, MOST, FRESH_SEEDS = (8, 16, 32, 64), 128, 128
 EPISODES, STEADY = 20, 0.3
@@ -136,7 +135,7 @@ def _false_lead(world: World, first: int, leaders: int) -> float:
 
 
 def of_coalitions(world: World, rng: np.random.Generator, seeds: int) -> Held:
-    """Outcome Shapley values from all coalitions, what each player is worth alone, and interactions."""
+    """Outcome Shapley values from all coalitions, what each player is worth alone, and interactions, largest first."""
     measuring = simulated(world, rng, seeds, seeds)
     measure_coalitions(measuring, seeds)
     ablation = measuring.result()
@@ -154,7 +153,8 @@ def of_coalitions(world: World, rng: np.random.Generator, seeds: int) -> Held:
     return {
         "Shapley value, all coalitions": holds(values.interval, world.shapley),
         "worth alone": holds(single, np.array(gains)),
-        "interaction of a pair": np.array(interactions),
+        "interaction of a pair": np.array([np.mean(interactions)]),
+        "the largest interaction": np.array([interactions[0]]),
     }
 
 

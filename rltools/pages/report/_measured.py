@@ -12,7 +12,6 @@ from rltools.ablation import RULE, Ablation
 from rltools.ablation.replacements import find_replacement
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from rltools.stats import Interval
@@ -60,10 +59,7 @@ def needs_caption(ablations: Mapping[Run, Ablation]) -> str:
 def _need(label: str, ablation: Ablation) -> Need:
     losses = ablation.losses()
     first = [int(player) for player in losses.order[:MOST_NAMED] if not isnan(losses.interval.value[player])]
-    named = [
-        f"{losses.players[player]} {interval(*(float(end[player]) for end in _ends(losses.interval)))}"
-        for player in first
-    ]
+    named = [f"{losses.players[player]} {_text(losses.interval, player)}" for player in first]
     tied = ""
     if losses.tied_at_floor:
         tied = f"; the first {losses.leaders} lose everything"
@@ -76,7 +72,7 @@ def _need(label: str, ablation: Ablation) -> Need:
     certificate = ablation.certificate
     return Need(
         label,
-        interval(*(float(end) for end in _ends(losses.baseline))),
+        _text(losses.baseline, ()),
         ", ".join(named) + tied,
         "; ".join(without) or "–",
         "" if certificate is None else str(certificate),
@@ -86,8 +82,8 @@ def _need(label: str, ablation: Ablation) -> Need:
 _UNNEEDED = {"not_needed": "not needed", "better_without": "better without"}
 
 
-def _ends(ends: Interval) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return ends.value, ends.low, ends.high
+def _text(ends: Interval, position: int | tuple[()]) -> str:
+    return interval(float(ends.value[position]), float(ends.low[position]), float(ends.high[position]))
 
 
 @dataclass(frozen=True)
