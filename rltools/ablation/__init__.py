@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rltools.ablation._curves import Curve as Curve
     from rltools.ablation._curves import Curves as Curves
     from rltools.ablation._folder import AblationSpec as AblationSpec
+    from rltools.ablation._folder import ablation_keys as ablation_keys
     from rltools.ablation._losses import Losses as Losses
     from rltools.ablation._rollouts import Rollouts as Rollouts
     from rltools.ablation._verdicts import RULE as RULE
@@ -38,6 +39,7 @@ _MODULES = {
     "Rollouts": "_rollouts",
     "Verdict": "_verdicts",
     "ablate": "_ablate",
+    "ablation_keys": "_folder",
     "ablations": "_ablation",
     "measure": "_ablate",
     "open_ablation": "_ablation",

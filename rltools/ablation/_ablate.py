@@ -11,11 +11,26 @@ from rltools._util.files import os_errors_as, unfinished_in
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
 from rltools._util.lock import folder_lock
 from rltools.ablation._ablation import PART, Ablation
-from rltools.ablation._folder import FOLDER, AblationSpec, read_batches, read_visited, write_spec, write_visited
+from rltools.ablation._folder import (
+    FOLDER,
+    AblationSpec,
+    batch_identity,
+    read_batches,
+    read_visited,
+    visited_path,
+    write_spec,
+    write_visited,
+)
 from rltools.ablation._measuring import Measuring
 from rltools.ablation._players import SUMMARY, Groups, find_players
 from rltools.ablation._run import Setting
-from rltools.ablation._stages import measure_coalitions, measure_leave_out, measure_losses, measure_pairs
+from rltools.ablation._stages import (
+    measure_coalitions,
+    measure_curves,
+    measure_leave_out,
+    measure_losses,
+    measure_pairs,
+)
 from rltools.ablation.replacements import Visited, find_replacement
 from rltools.envs import Environment, canonical_spec_json, environment_spec, spec_from_json, spec_to_json
 from rltools.errors import ArgumentError, FaultError, MismatchError, argument
@@ -25,6 +40,7 @@ from rltools.policies.bounds import Bounds, check_bounds
 from rltools.recording import Recording
 from rltools.rollout import record
 from rltools.rollout.env_check import environment_of, examine
+from rltools.rollout.settings import STEP_LIMIT
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -110,7 +126,7 @@ def ablate(
     """
     check_is_policy(policy)
     for name, number, limit in (
-        ("seeds", seeds, MAX_EPISODES // 2),
+        ("seeds", seeds, MAX_EPISODES // 20),
         ("most", most, MAX_EPISODES // 20),
         ("num_envs", num_envs, MAX_EPISODES),
         ("workers", workers, MAX_THREADS),
@@ -123,11 +139,13 @@ def ablate(
     if second is not None and find_replacement(second) and second == replace:
         raise ArgumentError(f"second is {second!r}, as replace is; name another replacement, or None")
     find_players(policy.features, groups)  # before anything is recorded
+    if recording is not None:
+        _check_recording(recording)
     if recording is None:
         recording = record(policy, env, episodes=EPISODES, directory=directory, bounds=bounds, progress=progress)
     elif directory is not None:
         raise ArgumentError(f"the recording has its folder, {recording.directory}; leave out {argument('directory')}")
-    steps = recording.header.max_steps if max_steps is None else max_steps
+    steps = (recording.header.max_steps or STEP_LIMIT) if max_steps is None else max_steps
     check_count("max_steps", steps, most=MAX_STEPS)
     environment = _environment(policy, recording, env)
     effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
@@ -156,6 +174,8 @@ def ablate(
             measure_coalitions(measuring, seeds)
         if part is not None:
             measure_leave_out(measuring, part, most)
+        if (measuring.rollouts.purpose == "coalition").any():  # last: further episodes may change the order of losses
+            measure_curves(measuring, seeds)
         return measuring.ablation(recording)
 
 
@@ -201,7 +221,8 @@ def measure(
         >>> sorted(ablation.returns((0, 1, 2)))
         [0, 1]
     """
-    check_count("seeds", seeds, most=MAX_EPISODES // 2)
+    _check_recording(recording)
+    check_count("seeds", seeds, most=MAX_EPISODES // 20)
     sets = [tuple(sorted({int(player) for player in each})) for each in hidden]
     if any(not 0 <= player < len(ablation.players) for each in sets for player in each):
         raise ArgumentError(f"hidden is {hidden!r:.80}; players are at the positions 0 to {len(ablation.players) - 1}")
@@ -227,17 +248,19 @@ def _measuring(
     """Hold the folder of an ablation, with what it has already, to add episodes to it."""
     folder = recording.directory / FOLDER / spec.key
     players = find_players(recording.features, spec.groups)
+    drawn = None if visited_path(folder).is_file() else draw_visited(recording, spec.visited, spec.seed)
     with folder_lock(folder), os_errors_as(folder), _executor(workers) as executor:
         for unfinished in unfinished_in(folder):
             unfinished.unlink(missing_ok=True)
-        visited = read_visited(folder, players.size, recording.seal)
+        seal = write_spec(folder, spec)
+        visited = read_visited(folder, players.size, recording.seal, seal)
         if visited is None:
-            states = policy.encode(draw_visited(recording, spec.visited, spec.seed)).numpy(force=True)
+            states = policy.encode(drawn).numpy(force=True)
             visited = states.reshape(len(states), -1)
-            write_visited(folder, visited, recording.seal)
-        write_spec(folder, spec)
+            write_visited(folder, visited, recording.seal, seal)
+        rollouts = read_batches(folder, spec, batch_identity(folder, recording.seal, seal))
         setting = Setting(policy, environment, players, Visited(visited), spec.seed, spec.max_steps, num_envs)
-        yield Measuring(setting, spec, folder, read_batches(folder, spec), executor, workers, progress=progress)
+        yield Measuring(setting, spec, folder, seal, rollouts, executor, workers, progress=progress)
 
 
 def _part(leave_out: Any) -> float | None:
@@ -265,7 +288,7 @@ def _environment(policy: Policy, recording: Recording, env: Environment | None) 
             f"the policy is {policy.source.name} with {policy.source.sha256[:12]}...; load the one that was recorded"
         )
     if env is None:
-        return spec_from_json(header.environment) if header.environment else environment_of(policy, None)
+        return spec_from_json(header.environment) if header.environment else _made_by_function(policy, recording)
     spec = environment_spec(env)
     if spec is not None and header.environment and spec.id != recording.header.environment_id:
         raise MismatchError(
@@ -273,6 +296,28 @@ def _environment(policy: Policy, recording: Recording, env: Environment | None) 
             f"{argument('env')}, or record there first"
         )
     return env
+
+
+def _made_by_function(policy: Policy, recording: Recording) -> Environment:
+    """The policy's own environment, if that is a function as well: any other one is not what was recorded.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    own = getattr(policy, "environment", None)
+    if own is None or environment_spec(own) is not None:
+        raise ArgumentError(
+            f"{recording.directory} was recorded in an environment that a function made, which no file can hold; give "
+            f"the function again: {argument('env')}"
+        )
+    return environment_of(policy, own)
+
+
+def _check_recording(recording: Any) -> None:
+    if not isinstance(recording, Recording):
+        raise ArgumentError(
+            f"recording is a {type(recording).__name__}; open one with rltools.open_recording(...), or leave it out"
+        )
 
 
 def _specification(environment: Environment) -> str:
@@ -291,7 +336,8 @@ def _check_baseline(measuring: Measuring) -> None:
         faults: Iterable[str] = (str(fault) for fault in measuring.rollouts.fault if fault)
         raise FaultError(
             f"every one of {len(measuring.rollouts)} episodes with nothing hidden ended by a fault, so that there is "
-            f"no return to compare with; the first: {next(iter(faults), 'unknown')}"
+            f"no return to compare with; the first: {next(iter(faults), 'unknown')}. Mend it, delete "
+            f"{measuring.folder} and ablate again"
         )
 
 
@@ -303,4 +349,9 @@ def _executor(workers: int) -> Iterator[Executor | None]:
         return
     from joblib.externals.loky import get_reusable_executor
 
-    yield get_reusable_executor(max_workers=workers)
+    executor = get_reusable_executor(max_workers=workers)
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=True, kill_workers=True)  # they would run on, and nobody waits for their episodes
+        raise

@@ -23,7 +23,7 @@ from rltools.ablation._coalition_values import (
     sampled_values,
 )
 from rltools.ablation._curves import Curves, curve_along, random_curve
-from rltools.ablation._folder import FOLDER, AblationSpec, ablation_keys, read_batches, read_spec
+from rltools.ablation._folder import FOLDER, AblationSpec, ablation_keys, batch_identity, read_batches, read_spec
 from rltools.ablation._losses import Losses, losses_of
 from rltools.ablation._players import find_players
 from rltools.ablation._rollouts import Rollouts
@@ -102,11 +102,13 @@ class Ablation:
     def returns(self, hidden: Collection[int] = (), replacement: str | None = None) -> dict[int, float]:
         """The returns of complete episodes in which exactly these players are hidden, by the number of the seed.
 
+        Those at the fresh seeds of a certificate are not among them.
+
         Args:
             hidden: positions of players; empty for the policy that sees everything.
             replacement: None is the main one.
         """
-        return self.rollouts.returns(hidden, replacement or self.replace)
+        return self.rollouts.measured.returns(hidden, replacement or self.replace)
 
     def baseline(self, level: float = LEVEL) -> Interval:
         """The mean return with nothing hidden, with its interval."""
@@ -205,8 +207,7 @@ class Ablation:
     @property
     def _floor(self) -> float:
         """The lowest mean return of any condition; NaN without episodes."""
-        means = [np.mean(list(returns.values())) for returns in self.rollouts.by_condition.values()]
-        return float(min(means, default=np.nan))
+        return self.rollouts.measured.floor
 
 
 def ablations(recording: Recording) -> tuple[Ablation, ...]:
@@ -257,10 +258,11 @@ def open_ablation(recording: Recording, key: str | None = None) -> Ablation:
         close = nearest_names(str(key), keys) or list(keys)
         raise UnknownNameError(f"no ablation {key!r:.80} in {recording.directory}; there are {', '.join(close)}")
     folder = recording.directory / FOLDER / matching[-1]
-    spec = read_spec(folder)
+    spec, seal = read_spec(folder)
     if spec.recording != recording.seal:
         raise CorruptError(f"{folder} belongs to another recording; delete it, and ablate again")
-    return Ablation(spec, positions_of(recording, spec), read_batches(folder, spec), folder, recording.keep_alive)
+    rollouts = read_batches(folder, spec, batch_identity(folder, recording.seal, seal))
+    return Ablation(spec, positions_of(recording, spec), rollouts, folder, recording.keep_alive)
 
 
 def positions_of(recording: Recording, spec: AblationSpec) -> tuple[np.ndarray, ...]:

@@ -71,7 +71,7 @@ class Certificate:
     def __str__(self) -> str:
         """The certificate in a sentence, or what is missing."""
         under = "resampling" if self.replacement == "resample" else f"the replacement {self.replacement!r}"
-        count, names = plural(len(self.remaining), "feature"), ", ".join(self.remaining)
+        count, names = plural(len(self.remaining), "feature"), ", ".join(self.remaining) or "none is needed"
         confidence = f"{percent(self.level)} confidence"
         if self.holds:
             suffice = "suffices" if len(self.remaining) == 1 else "suffice"
@@ -80,13 +80,16 @@ class Certificate:
                 f"{confidence} (one-sided, {self.seeds} fresh seeds): {names}. Only training again without the others "
                 f"would prove that they can be left out."
             )
+        if not self.seeds:
+            left_out = ", ".join(self.left_out)
+            return f"No certificate: under {under}, every episode without {left_out} ended by a fault."
         lost = f"{percent(abs(self.lost_part))} of the return on {self.seeds} fresh seeds"
-        bound = f"and lose up to {percent(self.bound_part)} at {confidence}, and {percent(self.part)} may be lost"
         if self.loss > self.allowed and len(self.left_out) == 1:
             return f"Under {under}, no feature can be left out: even without {self.left_out[0]}, {lost} is lost."
-        change = "lose" if self.loss > 0 else "gain"
+        change = "lost" if self.loss > 0 else "gained"
+        bound = f"at {confidence} up to {percent(self.bound_part)} is lost, and {percent(self.part)} may be"
         missing = "more seeds (most) may settle it" if self.loss <= self.allowed else "the search was too hopeful"
-        return f"No certificate: under {under}, {count} ({names}) {change} {lost}, {bound}; {missing}."
+        return f"No certificate: under {under}, {lost} is {change} with {count} alone ({names}); {bound}; {missing}."
 
 
 def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str) -> Certificate | None:
@@ -102,11 +105,12 @@ def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str)
     left_out = tuple(map(int, np.flatnonzero(hidden[-1])))
     baseline, without = fresh.returns((), replacement), fresh.returns(left_out, replacement)
     numbers = [number for number in sorted(without) if number in baseline]
-    estimates = kept_part(baseline, without, numbers, part)
-    mean = float(np.mean([baseline[number] for number in numbers]))
-    loss = float(np.mean([baseline[number] - without[number] for number in numbers]))
-    # The bound is on the loss beyond what is allowed, which depends on the baseline's mean too.
-    excess = float(estimates.interval(2 * ONE_SIDED - 1).high)
+    mean = loss = excess = np.nan
+    if numbers:
+        mean = float(np.mean([baseline[number] for number in numbers]))
+        loss = float(np.mean([baseline[number] - without[number] for number in numbers]))
+        # The bound is on the loss beyond what is allowed, which depends on the baseline's mean too.
+        excess = float(kept_part(baseline, without, numbers, part).interval(2 * ONE_SIDED - 1).high)
     return Certificate(
         tuple(name for player, name in enumerate(players) if player not in left_out),
         tuple(players[player] for player in left_out),

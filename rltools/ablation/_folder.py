@@ -16,13 +16,13 @@ from rltools._util.files import numbered, numbered_path
 from rltools._util.short_repr import short_repr
 from rltools.ablation._rollouts import COLUMNS, Rollouts, joined
 from rltools.errors import CorruptError
-from rltools.recording.parquet import damage_as_corrupt, read_file
-from rltools.recording.seal import RECORDING
+from rltools.recording.parquet import CONTENT, damage_as_corrupt, read_file, read_metadata
+from rltools.recording.seal import ABLATION, BATCH, RECORDING, VISITED_ROWS, check_identity
 from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, read_json, write_json
 from rltools.recording.writers import BlockFile
 
 FOLDER = "ablations"
-_SPEC, _BATCH = "ablation.json", "batch"
+_SPEC = "ablation.json"
 _KINDS = {
     "replace": str,
     "second": str,
@@ -89,15 +89,27 @@ def ablation_keys(directory: Path) -> tuple[str, ...]:
     return tuple(path.parent.name for path in files)
 
 
-def write_spec(folder: Path, spec: AblationSpec) -> None:
-    """Write the settings, unless they are there."""
-    folder.mkdir(parents=True, exist_ok=True)
+def spec_path(folder: Path) -> Path:
+    """The file of the settings."""
+    return folder / _SPEC
+
+
+def write_spec(folder: Path, spec: AblationSpec) -> str:
+    """Write the settings, unless they are there; returns their seal, which the other files name.
+
+    Raises:
+        CorruptError: the file is damaged, or that of another ablation.
+    """
     if not (folder / _SPEC).is_file():
-        write_json(folder / _SPEC, spec.to_json())
+        return write_json(folder / _SPEC, spec.to_json())
+    existing, seal = read_spec(folder)
+    if existing != spec:
+        raise CorruptError(f"{folder / _SPEC} belongs to another ablation; delete it, and ablate again")
+    return seal
 
 
-def read_spec(folder: Path) -> AblationSpec:
-    """The settings of an ablation.
+def read_spec(folder: Path) -> tuple[AblationSpec, str]:
+    """The settings of an ablation, and their seal.
 
     Raises:
         CorruptError: its file is damaged.
@@ -110,16 +122,22 @@ def read_spec(folder: Path) -> AblationSpec:
         check_counts(path, content, {"visited": 0, "max_steps": 1})
         return AblationSpec(**(content | {"players": tuple(content["players"])}))
 
-    return read_json(path, parse, formats_began=SEALED_FORMAT)[0]
+    return read_json(path, parse, formats_began=SEALED_FORMAT)
 
 
-def write_batch(folder: Path, number: int, rollouts: Rollouts, recording: str) -> Path:
-    """Write a batch of episodes as the file of this number."""
+def write_batch(folder: Path, number: int, rollouts: Rollouts, identity: Mapping[str, str]) -> Path:
+    """Write a batch of episodes as the file of this number; `identity` is that of its ablation."""
     path = numbered_path(folder, number)
     file = BlockFile(path)
     file.write({name: getattr(rollouts, name) for name in COLUMNS})
-    file.finish({RECORDING: recording, _BATCH: f"{number:06d}"})
+    file.finish({**identity, BATCH: f"{number:06d}"})
     return path
+
+
+def batch_identity(folder: Path, recording: str, seal: str) -> dict[str, str]:
+    """What the file of a batch says of its ablation: the seals of recording and settings, and which states it took."""
+    visited = read_metadata(visited_path(folder)).get(CONTENT, "") if visited_path(folder).is_file() else ""
+    return {RECORDING: recording, ABLATION: seal, VISITED_ROWS: visited}
 
 
 def next_number(folder: Path) -> int:
@@ -127,27 +145,29 @@ def next_number(folder: Path) -> int:
     return max(numbered(folder), default=-1) + 1
 
 
-def read_batches(folder: Path, spec: AblationSpec) -> Rollouts:
+def read_batches(folder: Path, spec: AblationSpec, identity: Mapping[str, str]) -> Rollouts:
     """All episodes of an ablation, in the order in which they were run.
 
     Raises:
         CorruptError: a file is damaged, or belongs elsewhere.
     """
-    parts = []
-    for number in numbered(folder):
-        path = numbered_path(folder, number)
-        columns, metadata = read_file(path)
-        with damage_as_corrupt(path):
-            _check(columns, metadata, number, spec)
-            parts.append(Rollouts(**{name: _decoded(name, columns[name]) for name in COLUMNS}))
+    parts = [read_batch(folder, number, spec, identity) for number in numbered(folder)]
     return joined(parts, len(spec.players))
 
 
-def _check(columns: Mapping[str, np.ndarray], metadata: Mapping[str, str], number: int, spec: AblationSpec) -> None:
-    if metadata.get(_BATCH) != f"{number:06d}" or metadata.get(RECORDING) != spec.recording:
-        raise ValueError("it is another batch, or one of another recording")
-    if columns["hidden"].shape[1:] != (len(spec.players),):
-        raise ValueError(f"it has {columns['hidden'].shape[1:]} players, and the ablation has {len(spec.players)}")
+def read_batch(folder: Path, number: int, spec: AblationSpec, identity: Mapping[str, str]) -> Rollouts:
+    """The episodes of one file.
+
+    Raises:
+        CorruptError: it is damaged, or belongs elsewhere.
+    """
+    path = numbered_path(folder, number)
+    columns, metadata = read_file(path)
+    check_identity(path, metadata, {**identity, BATCH: f"{number:06d}"})
+    with damage_as_corrupt(path):
+        if columns["hidden"].shape[1:] != (len(spec.players),):
+            raise ValueError(f"it has {columns['hidden'].shape[1:]} players, and the ablation has {len(spec.players)}")
+        return Rollouts(**{name: _decoded(name, columns[name]) for name in COLUMNS})
 
 
 def _decoded(name: str, values: np.ndarray) -> np.ndarray:
@@ -163,16 +183,16 @@ def visited_path(folder: Path) -> Path:
     return folder / "visited.parquet"
 
 
-def write_visited(folder: Path, states: np.ndarray, recording: str) -> None:
+def write_visited(folder: Path, states: np.ndarray, recording: str, seal: str) -> None:
     """Write the visited states `[state, element]`, unless they are there."""
     path = visited_path(folder)
     if not path.is_file():
         file = BlockFile(path)
         file.write({"visited": states})
-        file.finish({RECORDING: recording})
+        file.finish({RECORDING: recording, ABLATION: seal})
 
 
-def read_visited(folder: Path, size: int, recording: str) -> np.ndarray | None:
+def read_visited(folder: Path, size: int, recording: str, seal: str) -> np.ndarray | None:
     """The visited states `[state, element]`; None if they were not written yet.
 
     Raises:
@@ -182,7 +202,8 @@ def read_visited(folder: Path, size: int, recording: str) -> np.ndarray | None:
     if not path.is_file():
         return None
     columns, metadata = read_file(path)
+    check_identity(path, metadata, {RECORDING: recording, ABLATION: seal})
     states = columns.get("visited", np.zeros((0, 0)))
-    if metadata.get(RECORDING) != recording or states.shape[1:] != (size,):
+    if states.shape[1:] != (size,):
         raise CorruptError(f"{path} belongs to another ablation; delete the folder {folder} and ablate again")
     return states

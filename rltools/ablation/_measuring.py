@@ -13,7 +13,7 @@ import numpy as np
 from rltools._util.progress import progress_bar, say
 from rltools._util.text import plural
 from rltools.ablation._ablation import Ablation, positions_of
-from rltools.ablation._folder import AblationSpec, next_number, write_batch
+from rltools.ablation._folder import AblationSpec, batch_identity, next_number, write_batch
 from rltools.ablation._rollouts import Rollouts, Task, joined
 from rltools.ablation._run import Setting, run_tasks
 
@@ -36,6 +36,7 @@ class Measuring:
         setting: what the episodes depend on.
         spec: the same as data.
         folder: of the files.
+        seal: of the file of the settings.
         rollouts: all episodes so far.
         executor: runs episodes in other processes; None for this one.
         workers: how many processes there are.
@@ -45,6 +46,7 @@ class Measuring:
     setting: Setting
     spec: AblationSpec
     folder: Path
+    seal: str
     rollouts: Rollouts
     executor: Executor | None
     workers: int
@@ -57,7 +59,7 @@ class Measuring:
 
     def returns(self, hidden: Sequence[int], replacement: str = "") -> dict[int, float]:
         """The returns of complete episodes, by the number of the seed; by default with the main replacement."""
-        return self.rollouts.returns(hidden, replacement or self.spec.replace)
+        return self.rollouts.measured.returns(hidden, replacement or self.spec.replace)
 
     def hiding(self, hidden: Sequence[int], replacement: str = "") -> Condition:
         """The condition in which these players are hidden; by default with the main replacement."""
@@ -89,10 +91,11 @@ class Measuring:
         batches = [list(dict.fromkeys(tasks[start : start + BATCH])) for start in range(0, len(tasks), BATCH)]
         missing = [[task for task in batch if task not in done] for batch in batches]
         total = sum(map(len, missing))
+        identity = batch_identity(self.folder, self.spec.recording, self.seal)
         with progress_bar(f"{self.spec.policy}: {text}", total, show=self.progress, unit="episode") as advance:
             for batch in filter(None, missing):
                 rows = run_tasks(self.setting, batch, purpose, part, advance, self.executor, self.workers)
-                write_batch(self.folder, next_number(self.folder), rows, self.spec.recording)
+                write_batch(self.folder, next_number(self.folder), rows, identity)
                 self.rollouts = joined([self.rollouts, rows], self.players)
 
     def ablation(self, recording: Recording) -> Ablation:

@@ -54,11 +54,12 @@ def find_players(features: Features, groups: Groups) -> Players:
         ArgumentError: the groups are something else, a feature is in two of them, or there is nothing to hide.
         UnknownNameError: no feature has this name.
     """
-    if groups not in (SUMMARY, FEATURES) and not isinstance(groups, Mapping):
+    if not isinstance(groups, Mapping) and not (isinstance(groups, str) and groups in (SUMMARY, FEATURES)):
         raise ArgumentError(f"groups is {groups!r:.80}; it must be 'summary', 'features' or {{name: [feature, ...]}}")
-    rows = _elements(features) if groups == FEATURES else _variables(features)
     if isinstance(groups, Mapping):
-        rows = _with_groups(features, rows, groups)
+        rows = _with_groups(features, _variables(features), groups)
+    else:
+        rows = _elements(features) if groups == FEATURES else _variables(features)
     if not rows:
         raise ArgumentError("the observation has no numbers or choices, so there is nothing to hide from the policy")
     return Players(tuple(name for name, _ in rows), tuple(positions for _, positions in rows), features.size)
@@ -104,4 +105,8 @@ def _with_groups(features: Features, rows: Rows, groups: Mapping[str, Any]) -> R
     if (counts > 1).any():
         raise ArgumentError(f"{features.names[int(counts.argmax())]!r} is in two groups; each feature is in one")
     rest = [(name, positions[counts[positions] == 0]) for name, positions in rows]
-    return members + [(name, positions) for name, positions in rest if len(positions)]
+    players = members + [(name, positions) for name, positions in rest if len(positions)]
+    names = [name for name, _ in players]
+    if twice := [name for name, _ in members if names.count(name) > 1]:
+        raise ArgumentError(f"the group {twice[0]!r} has the name of another feature, which is not in it; rename it")
+    return players

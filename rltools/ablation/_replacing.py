@@ -41,7 +41,7 @@ class Replacing:
         self._rows: list[tuple[Replacement, np.ndarray]] = []
         self._earlier: dict[int, np.ndarray] = {}
         self._latest: dict[int, np.ndarray] = {}
-        self._holds = False
+        self._holding = np.zeros(0, np.int64)
 
     def __call__(self, policy: Policy, running: RunningEpisodes, rngs: list[np.random.Generator] | None) -> Decision:
         """Actions, scores and next recurrent states of the running episodes."""
@@ -63,7 +63,8 @@ class Replacing:
         self._hidden = np.stack([self._masks[task.hidden] for task in tasks])
         names = np.array([task.replacement for task in tasks], dtype=object)
         self._rows = [(find_replacement(name), np.flatnonzero(names == name)) for name in dict.fromkeys(names) if name]
-        self._holds = any("earlier" in replacement.needs for replacement, _ in self._rows)
+        holding = [rows for replacement, rows in self._rows if "earlier" in replacement.needs]
+        self._holding = np.concatenate([np.zeros(0, np.int64), *holding])
         self._draws = {number: self._draws[number] for number in numbers if number in self._draws}
         for observations in (self._earlier, self._latest):
             for number in observations.keys() - set(numbers):
@@ -73,9 +74,9 @@ class Replacing:
         """Observations `[row, element]` with the hidden elements replaced."""
         if not self._rows:
             return x
-        draws = self._uniform([(episode.number, episode.steps) for episode in running.episodes])
-        if self._holds:
-            self._remember(x, draws[:, 1], [(episode.number, episode.steps) for episode in running.episodes])
+        steps = [episode.steps for episode in running.episodes]
+        draws = self._uniform(steps)
+        self._remember(x, draws[:, 1], steps)
         replaced = x.copy()
         for replacement, rows in self._rows:
             earlier = "earlier" in replacement.needs
@@ -91,10 +92,10 @@ class Replacing:
             replaced[rows] = np.where(self._hidden[rows], values, x[rows])
         return replaced
 
-    def _uniform(self, positions: Sequence[tuple[int, int]]) -> np.ndarray:
+    def _uniform(self, steps: Sequence[int]) -> np.ndarray:
         """Two uniform numbers for each episode at its step, float64 `[row, 2]`."""
-        draws = np.empty((len(positions), 2))
-        for row, (number, step) in enumerate(positions):
+        draws = np.empty((len(steps), 2))
+        for row, (number, step) in enumerate(zip(self._numbers, steps, strict=True)):
             block, offset = divmod(step, DRAWN_STEPS)
             drawn = self._draws.get(number)
             if drawn is None or drawn[0] != block:
@@ -104,9 +105,10 @@ class Replacing:
             draws[row] = drawn[1][offset]
         return draws
 
-    def _remember(self, x: np.ndarray, draws: np.ndarray, positions: Sequence[tuple[int, int]]) -> None:
-        """Keep one of each episode's earlier observations: after t of them, each of these with probability 1 / t."""
-        for row, (number, step) in enumerate(positions):
+    def _remember(self, x: np.ndarray, draws: np.ndarray, steps: Sequence[int]) -> None:
+        """Keep one of each holding episode's earlier observations: after t of them, each with probability 1 / t."""
+        for row in self._holding.tolist():
+            number, step = self._numbers[row], steps[row]
             # The observation of the step before decides whether it is kept; the first one is, until there is another.
             if step == 0:
                 self._earlier[number] = x[row].copy()

@@ -64,24 +64,43 @@ class Rollouts:
         return len(self.number)
 
     @cached_property
+    def measured(self) -> Rollouts:
+        """All but the episodes of certificates, whose seeds must stay fresh: nothing that is decided may see them."""
+        certified = self.purpose == "certificate"
+        return self.where(~certified) if certified.any() else self
+
+    @cached_property
+    def floor(self) -> float:
+        """The lowest mean return of any condition; NaN without episodes."""
+        means = (sum(returns.values()) / len(returns) for returns in self.by_condition.values())
+        return float(min(means, default=np.nan))
+
+    @cached_property
+    def _conditions(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The replacement and the hidden players of each row; each set of players is looked up once."""
+        packed = np.packbits(self.hidden, axis=1)
+        sets: dict[bytes, tuple[int, ...]] = {}
+        keys = [row.tobytes() for row in packed]
+        for position, key in enumerate(keys):
+            if key not in sets:
+                sets[key] = tuple(np.flatnonzero(self.hidden[position]).tolist())
+        return [(str(name), sets[key]) for name, key in zip(self.replacement, keys, strict=True)]
+
+    @cached_property
     def by_condition(self) -> dict[tuple[str, tuple[int, ...]], dict[int, float]]:
         """By replacement and hidden players, the return of each complete episode by the number of its seed."""
         conditions: dict[tuple[str, tuple[int, ...]], dict[int, float]] = {}
-        columns = (self.replacement, self.hidden, self.number, self.total_reward, self.ended)
-        for replacement, hidden, number, total_reward, ended in zip(*columns, strict=True):
+        columns = (self._conditions, self.number.tolist(), self.total_reward.tolist(), self.ended)
+        for condition, number, total_reward, ended in zip(*columns, strict=True):
             if ended != "fault":
-                key = str(replacement), tuple(map(int, np.flatnonzero(hidden)))
-                conditions.setdefault(key, {})[int(number)] = float(total_reward)
+                conditions.setdefault(condition, {})[number] = total_reward
         return conditions
 
     @cached_property
     def tasks(self) -> frozenset[Task]:
         """The tasks that were run, whether or not they ended by a fault."""
-        columns = zip(self.replacement, self.hidden, self.number, strict=True)
-        return frozenset(
-            Task(str(replacement), tuple(map(int, np.flatnonzero(hidden))), int(number))
-            for replacement, hidden, number in columns
-        )
+        rows = zip(self._conditions, self.number.tolist(), strict=True)
+        return frozenset(Task(*condition, number) for condition, number in rows)
 
     def returns(self, hidden: Collection[int], replacement: str) -> dict[int, float]:
         """The return by the number of the seed, of complete episodes in which exactly these players are hidden."""

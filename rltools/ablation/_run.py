@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from rltools.ablation._replacing import Replacing
 from rltools.ablation._rollouts import Rollouts, Task
 from rltools.ablation.replacements import Visited
 from rltools.envs import Environment, make_environment
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, SimulationError
 from rltools.policies.base import Policy
 from rltools.policies.threads import compute_threads
 from rltools.recording import Outcome
@@ -71,6 +72,7 @@ def run_tasks(
 
     Raises:
         ArgumentError: the policy or the environment cannot be sent to another process.
+        SimulationError: another process ended before its episodes did.
     """
     if executor is None:
         outcomes = dict(_outcomes(setting, tasks, advance))
@@ -81,8 +83,14 @@ def run_tasks(
         payload = _packed(setting)
         futures = [executor.submit(_run_share, payload, [tasks[index] for index in share]) for share in shares]
         for share, future in zip(shares, futures, strict=True):
-            for index, outcome in zip(share, future.result(), strict=True):
-                outcomes[index] = outcome
+            try:
+                results = future.result()
+            except BrokenExecutor as error:
+                raise SimulationError(
+                    f"a process that ran episodes ended, as when memory is short ({str(error)[:200]}); the files "
+                    f"before it are kept: call again with fewer workers or num_envs, and it continues there"
+                ) from error
+            outcomes.update(zip(share, results, strict=True))
             advance(len(share))
     return _rows(setting, tasks, [outcomes[index] for index in range(len(tasks))], purpose, part)
 
@@ -102,8 +110,8 @@ def _outcomes(setting: Setting, tasks: Sequence[Task], advance: Callable[[int], 
         max_steps=setting.max_steps,
         decide=Replacing(setting.players, setting.visited, tasks, seeds),
     )
-    threads = 1 if len(setting.policy.features.shape) == 1 else None
-    with compute_threads(setting.policy, setting.num_envs, threads), closing(outcomes):
+    # One thread, also for images: torch splits a product differently on several, and rounds it differently.
+    with compute_threads(setting.policy, setting.num_envs, 1), closing(outcomes):
         for outcome in outcomes:
             advance(1)
             yield outcome.number, outcome
@@ -175,6 +183,12 @@ def _run_share(payload: bytes, tasks: list[Task]) -> list[Outcome]:
     """Run in a worker process: the outcomes of some tasks, in their order."""
     import cloudpickle
 
-    setting: Setting = cloudpickle.loads(payload)
+    try:
+        setting: Setting = cloudpickle.loads(payload)
+    except Exception as error:
+        raise ArgumentError(
+            f"another process cannot make the policy or the environment ({type(error).__name__}: {str(error)[:200]}); "
+            f"install the module that defines it, or leave out workers"
+        ) from error
     outcomes = dict(_outcomes(setting, tasks, lambda count: None))
     return [outcomes[index] for index in range(len(tasks))]

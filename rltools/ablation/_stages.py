@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +15,7 @@ from rltools.ablation._losses import Losses, lead_over, losses_of
 from rltools.ablation._measuring import Measuring
 from rltools.ablation._rollouts import Task
 from rltools.errors import ArgumentError
+from rltools.stats import fewest_alike
 
 RACED_TOGETHER = 16
 """The seeds of a batch of the race."""
@@ -22,7 +24,8 @@ RACE_LEVEL = 0.99
 standard errors, because each batch looks again."""
 SECOND_SEEDS = 8
 """The most seeds of the second replacement."""
-MOST_PAIRS = 15
+MOST_PAIRS = 6
+"""Pairs of players that seem not to be needed: those of the four that lose most alone."""
 LEADING_PLAYERS = 4
 """The players whose pairs are measured where coalitions are drawn."""
 
@@ -30,8 +33,7 @@ LEADING_PLAYERS = 4
 def losses(measuring: Measuring, replacement: str = "") -> Losses:
     """The losses so far."""
     name = replacement or measuring.spec.replace
-    conditions = measuring.rollouts.by_condition.values()
-    floor = float(min((np.mean(list(returns.values())) for returns in conditions), default=np.nan))
+    floor = measuring.rollouts.measured.floor
     return losses_of(measuring.spec.players, name, lambda hidden: measuring.returns(hidden, name), LEVEL, floor)
 
 
@@ -50,14 +52,27 @@ def measure_losses(measuring: Measuring, seeds: int, most: int) -> None:
 
 
 def _in_the_race(current: Losses) -> list[int]:
-    """The players that may be first; none if all of these lose everything, which no further seed changes."""
-    first = int(current.order[0])
+    """The players that may be first; none if no further seed changes that.
+
+    That is so if all of them lose everything, or if all lose the same at every seed, as where nothing is lost at all.
+    """
+    measured = [int(player) for player in current.order if current.seeds[player]]
+    if not measured:  # every episode ended by a fault
+        return []
+    first, *others = measured
     racing = [first]
-    for player in map(int, current.order[1:]):
+    for player in others:
         lead = lead_over(current.differences[first], current.differences[player])
         if not lead.interval(RACE_LEVEL).low > 0:
             racing.append(player)
-    return [] if current.at_floor[racing].all() else racing
+    alike = all(_always_alike(current.differences[first], current.differences[player]) for player in racing[1:])
+    return [] if alike or current.at_floor[racing].all() else racing
+
+
+def _always_alike(first: Mapping[int, float], other: Mapping[int, float]) -> bool:
+    """Whether two players lose the same at so many seeds that others are expected to agree."""
+    common = first.keys() & other.keys()
+    return len(common) >= fewest_alike(RACE_LEVEL) and all(first[number] == other[number] for number in common)
 
 
 def measure_pairs(measuring: Measuring, seeds: int, part: float) -> None:
@@ -67,7 +82,7 @@ def measure_pairs(measuring: Measuring, seeds: int, part: float) -> None:
     unneeded = [
         player
         for player, (value, low) in enumerate(zip(current.interval.value, current.interval.low, strict=True))
-        if not low > 0 or value < allowed
+        if current.seeds[player] and (not low > 0 or value < allowed)
     ]
     if len(unneeded) < 2:
         return
@@ -83,7 +98,7 @@ def measure_pairs(measuring: Measuring, seeds: int, part: float) -> None:
 
 
 def measure_coalitions(measuring: Measuring, seeds: int) -> None:
-    """Measure all coalitions of up to 8 players; beyond, those along pairs of orders, and both ends of the curves."""
+    """Measure all coalitions of up to 8 players; beyond, those along pairs of random orders."""
     players = measuring.players
     if players <= EXACT_PLAYERS:
         hidden = [measuring.hiding(each) for each in coalitions(players)]
@@ -92,8 +107,13 @@ def measure_coalitions(measuring: Measuring, seeds: int) -> None:
     orders = drawn_orders(players, 2 * seeds, measuring.spec.seed)
     tasks = [Task(*measuring.hiding(hidden), number) for order, number in orders for hidden in hidden_along(order)]
     measuring.run_tasks(tasks, "coalition", f"features hidden along {len(orders)} orders")
-    current = losses(measuring)
-    order = tuple(map(int, current.order))
+
+
+def measure_curves(measuring: Measuring, seeds: int) -> None:
+    """Hide players one after another in the order of their losses and in reverse, where not all sets are measured."""
+    if measuring.players <= EXACT_PLAYERS:
+        return
+    order = tuple(map(int, losses(measuring).order))
     along = [measuring.hiding(hidden) for each in (order, order[::-1]) for hidden in hidden_along(each)]
     alone = [measuring.hiding(sorted(set(order) - {player})) for player in order]
     pairs = [measuring.hiding(sorted(pair)) for pair in combinations(order[:LEADING_PLAYERS], 2)]
@@ -120,6 +140,7 @@ def measure_leave_out(measuring: Measuring, part: float, most: int) -> None:
         part,
     )
     # If nothing passes, the fresh seeds show what even the smallest loss costs.
-    hidden = hidden or (int(current.order[-1]),)
+    measured = current.order[current.seeds[current.order] > 0]
+    hidden = hidden or (int(measured[-1] if len(measured) else current.order[-1]),)
     seeds = fresh_seeds(hidden, measuring.returns, part, most)
     measuring.run([("", ()), measuring.hiding(hidden)], seeds, CERTIFICATE, "certifying at fresh seeds", part)

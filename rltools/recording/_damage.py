@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from rltools.errors import CorruptError, FormatError, UnknownNameError
 from rltools.recording._folder import RecordingFolder
 from rltools.recording._header import read_header
 from rltools.recording.draws import draw_blocks, draws_path
-from rltools.recording.parquet import read_blocks, read_metadata
+from rltools.recording.parquet import CONTENT, read_blocks, read_metadata
 from rltools.recording.read_attribution import folder_identity, read_rows, references_path
-from rltools.recording.seal import NUMBER, RECORDING, check_identity
+from rltools.recording.seal import ABLATION, BATCH, NUMBER, RECORDING, VISITED_ROWS, check_identity
+from rltools.recording.sealed_json import SEALED_FORMAT, read_json
 from rltools.recording.specs import read_spec, spec_path
 
 BLOCK_ROWS = 1024
@@ -50,6 +52,34 @@ def _checks(recording: RecordingFolder) -> Iterator[tuple[Path, Callable[[], obj
             yield path, partial(_check_attributions, recording, path, number)
         for number in numbered(folder / "draws"):
             yield draws_path(folder, number), partial(_check_draws, recording, folder, number)
+    for folder in sorted(path for path in directory.glob("ablations/*/") if path.is_dir()):
+        yield from _ablation_checks(recording, folder)
+
+
+def _ablation_checks(recording: RecordingFolder, folder: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
+    """The same for the folder of an ablation, whose files name each other by their seals."""
+    spec, visited = folder / "ablation.json", folder / "visited.parquet"
+    identity = {RECORDING: recording.seal}
+    if spec.is_file():
+        yield spec, partial(_json_seal, spec)
+        with suppress(CorruptError, FormatError):  # reported above
+            identity[ABLATION] = _json_seal(spec)
+    if visited.is_file():
+        yield visited, partial(_check_ablation_file, visited, identity)
+        with suppress(CorruptError):
+            identity[VISITED_ROWS] = read_metadata(visited).get(CONTENT, "")
+    for number in numbered(folder):
+        path = numbered_path(folder, number)
+        yield path, partial(_check_ablation_file, path, identity | {BATCH: f"{number:06d}"})
+
+
+def _json_seal(path: Path) -> str:
+    return read_json(path, lambda content: content, formats_began=SEALED_FORMAT)[1]
+
+
+def _check_ablation_file(path: Path, identity: Mapping[str, str]) -> None:
+    _check_rows(path)
+    check_identity(path, read_metadata(path), identity)
 
 
 def check_episode(recording: RecordingFolder, number: int) -> None:

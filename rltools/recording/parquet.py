@@ -239,7 +239,8 @@ def damage_as_corrupt(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in (None, errno.EIO):  # Arrow's own errors have no number
             raise RecordingError(f"cannot read {path}: {error.strerror}") from error
         cause = f"it has no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [repr(error)])[0]
-        makes = "record" if path.parent.name in ("episodes", "frames") else "explain"
+        in_ablation = path.parent.parent.name == "ablations"
+        makes = "record" if path.parent.name in ("episodes", "frames") else "ablate" if in_ablation else "explain"
         raise CorruptError(
             f"{path} is damaged ({cause}); the other files of the recording are usable. Delete "
             f"this one and {makes} again with the same settings to recreate it"

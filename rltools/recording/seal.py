@@ -120,12 +120,16 @@ def _checksum_of(file: BinaryIO, end: int) -> int:
 
 RECORDING, NUMBER, EPISODE_ROWS = "recording", "number", "episode_rows"
 ATTRIBUTION_SPEC, REFERENCE_ROWS = "question", "reference_rows"
+ABLATION, BATCH, VISITED_ROWS = "ablation", "batch", "visited_rows"
 _BELONGS = {
     RECORDING: "it does not belong to the recording.json of this folder",
     NUMBER: "it holds episode {actual}, and its name says {expected}",
     EPISODE_ROWS: "it was not made from the rows of its episode's file",
     ATTRIBUTION_SPEC: "it does not belong to the attribution.json beside it",
     REFERENCE_ROWS: "it was not computed with the references in the reference.parquet beside it",
+    ABLATION: "it does not belong to the ablation.json beside it",
+    BATCH: "it holds batch {actual}, and its name says {expected}",
+    VISITED_ROWS: "it was not made with the states in the visited.parquet beside it",
 }
 
 

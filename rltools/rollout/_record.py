@@ -27,11 +27,9 @@ from rltools.recording.seeds import episode_seed
 from rltools.recording.writers import EpisodeWriter
 from rltools.rollout.env_check import environment_of, examine, without_order_check
 from rltools.rollout.render import draw_episodes
-from rltools.rollout.settings import check_settings, header_of, header_path, settle
+from rltools.rollout.settings import STEP_LIMIT, check_settings, header_of, header_path, settle
 from rltools.rollout.stepping import run_episodes
 
-STEP_LIMIT = 10_000
-"""The step limit of environments that declare no limit."""
 FAULTS_IN_A_ROW = 3
 """Recording stops after this many faults in a row."""
 

@@ -23,6 +23,8 @@ from rltools.rollout.env_check import Layer
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
+STEP_LIMIT = 10_000
+"""The step limit of environments that declare no limit."""
 SUBFOLDERS = ("episodes", "frames", "attributions", "ablations", "plots", "replays")
 
 

@@ -13,7 +13,7 @@ from rltools.stats._concordance import (
     ordered_right,
     resolved_pairs,
 )
-from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, jackknife
+from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, fewest_alike, jackknife
 from rltools.stats._leads import Standing, standing
 from rltools.stats._rank_agreement import (
     FEWEST_RANKED,
@@ -37,6 +37,7 @@ __all__ = [
     "captured_loss",
     "chance",
     "episode_ranks",
+    "fewest_alike",
     "jackknife",
     "joint",
     "loss_concordance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from rltools._util.console import as_text, say_each
 from rltools._util.foreign_files import is_file, path_exists
 from rltools._util.text import plural
 from rltools.cli.app import LOOK_UP, app
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, CorruptError, FormatError
 
 if TYPE_CHECKING:
     from rltools.policies.sb3.archive.saved import Saved
@@ -157,6 +158,7 @@ def _shortened(text: str) -> str:
 
 
 def _recording(folder: Path) -> tuple[Rows, bool]:
+    from rltools.ablation import ablation_keys, open_ablation
     from rltools.recording import open_recording
 
     recording = open_recording(folder)
@@ -181,6 +183,9 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
         ("explained", words + (f", one step in {specs[key].every}" if specs[key].every > 1 else ""))
         for key, words in recording.described.items()
     ]
+    for key in ablation_keys(folder):
+        with suppress(CorruptError, FormatError):  # named below
+            rows.append(("ablated", str(open_ablation(recording, key))))
     rows += [("note", note) for note in header.notes]
     rows += [("fault", f"episode {outcome.number}: {outcome.fault}") for outcome in outcomes if outcome.fault]
     rows += [("damaged", why) for why in damaged.values()]
