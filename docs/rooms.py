@@ -23,13 +23,15 @@ BANDS = {
         "targets": "which scalar\nis explained",
         "attributions": "one method per file",
     },
-    "record, explain": {
+    "record, explain, ablate": {
         "recording": "a folder of\nimmutable files",
         "rollout": "steps the environment",
         "explanation": "explains what\nwas recorded",
+        "ablation": "the return without\na feature",
     },
-    "summarize, plot, report": {
+    "summarize, assess, plot, report": {
         "summary": "numbers per feature,\nfindings",
+        "metrics": "one metric per file",
         "plots": "one plot per file",
         "pages": "reports, replays,\nnotebooks",
         "videos": "an episode as a video",

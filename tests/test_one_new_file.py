@@ -260,6 +260,17 @@ def replacement_of_the_page():
 
 
 @check
+def metric_of_the_page():
+    from rltools.metrics import assess_recorded
+
+    (row,) = assess_recorded(recording(), metrics=["sparseness"])
+    assert row.question == "complexity"
+    assert row.low <= row.value <= row.high
+    assert 0 < row.random < 1
+    assert "sparseness" in command("list", "metrics")
+
+
+@check
 def broken_files():
     from rltools._util.discovery import PluginWarning, loadable
 
@@ -311,6 +322,7 @@ for path, begin in (
     ("cli/commands/seeds.py", "`rltools seeds`"),
     ("targets/scores/odds.py", "The odds of"),
     ("ablation/replacements/median.py", "The median over"),
+    ("metrics/sparseness.py", "How few features"),
 ):
     (text,) = (
         block
@@ -367,6 +379,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "score",
         "command_of_the_page",
         "score_of_the_page",
+        "metric_of_the_page",
         "broken_files",
     ],
 )

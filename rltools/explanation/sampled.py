@@ -25,6 +25,9 @@ from rltools.recording.parquet import read_columns
 from rltools.recording.read_attribution import references_path
 from rltools.targets import fitting_target, make_target_function, parse_target
 
+MOST_STATES = 1000
+"""The most visited states that a std is computed over."""
+
 
 @dataclass(frozen=True)
 class SampledSteps:
@@ -112,9 +115,15 @@ def other_references(recording: Recording, sample: SampledSteps, policy: Policy,
 
 
 def draw_replacements(recording: Recording, sample: SampledSteps, policy: Policy, count: int, seed: int) -> Tensor:
-    """So many visited states, in turn if there are fewer, as the attribution's policy takes them: `[count, *feature]`."""
+    """So many visited states, in turn if there are fewer, as what is explained: `[count, *feature]`."""
     states = view_for(policy, sample.spec).encode(draw_visited(recording, count, seed))
     return states[torch.arange(count, device=states.device) % len(states)]
+
+
+def input_std(recording: Recording, sample: SampledSteps, policy: Policy) -> np.ndarray:
+    """The std of each element of what is explained, in its units, over visited states: float64 `[element]`."""
+    states = view_for(policy, sample.spec).encode(draw_visited(recording, MOST_STATES, 0))
+    return states.double().reshape(len(states), -1).std(0, correction=0).nan_to_num().numpy(force=True)
 
 
 @torch.inference_mode(False)  # a caller's inference mode would forbid gradients

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rltools.metrics._support.assessment import Assessment, Assessments
     from rltools.metrics._support.case import Case
     from rltools.metrics._support.discovery import find_metric, metric_names
-    from rltools.metrics._support.metric import MEANINGS, Metric, NotApplicableError, Question, metric
+    from rltools.metrics._support.metric import MEANINGS, Metric, Question, metric
+    from rltools.metrics._support.not_applicable import NotApplicableError
     from rltools.metrics._support.value import Value, value_of_rows
 
 _MODULES = {
@@ -25,7 +26,7 @@ _MODULES = {
     "Case": "case",
     "MEANINGS": "metric",
     "Metric": "metric",
-    "NotApplicableError": "metric",
+    "NotApplicableError": "not_applicable",
     "Question": "metric",
     "Value": "value",
     "assess": "assess",

@@ -20,16 +20,16 @@ from rltools.metrics._support.value import Value
 def aim(case: Case) -> Value:
     """How far the decision stays the same while the most important features are masked (AIM).
 
-    In each step features are ranked by the magnitude of their values, whatever the sign, and 1, 2, ... of the most important
-    are replaced together by those of visited states. XRL-Bench replaces by 0, which is a value like any other, and takes
-    the better of two sign rules; here there is one.
+    In each step features are ranked by the magnitude of their values, whatever the sign, and 1, 2, ... of the most
+    important are replaced together by those of visited states. XRL-Bench replaces by 0, which is a value like any
+    other, and takes the better of two sign rules; here there is one.
 
     Args:
         case: an attribution with the policy.
 
     Returns:
-        From 0 to 1, the mean over numbers of masked features; of continuous actions 1 minus the mean distance as a share of
-        their range.
+        From 0 to 1, the mean over numbers of masked features; of continuous actions 1 minus the mean distance as a
+        share of their range.
 
     Raises:
         NotApplicableError: a single feature, or a continuous action without bounds.

@@ -1,14 +1,15 @@
 """The loss of the feature that an attribution names first, relative to the largest loss."""
 
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError, Question, metric
+from rltools.metrics._support.metric import Question, metric
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value
 from rltools.stats import captured_loss as captured
 
 
 @metric(
     question=Question.FAITHFULNESS,
-    paper="Jarvelin and Kekalainen: Cumulated Gain-Based Evaluation of IR Techniques, 2002, of the first place",
+    paper="Järvelin and Kekäläinen: Cumulated Gain-Based Evaluation of IR Techniques, 2002, of the first place",
     better="higher",
     needs={"ablation"},
     low=float("-inf"),

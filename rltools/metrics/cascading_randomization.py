@@ -19,8 +19,9 @@ from rltools.metrics._support.weights import order_kept
 def cascading_randomization(case: Case) -> Value:
     """How far the order of the features survives random weights, from the last layer down.
 
-    The layers on which the decision depends are drawn anew one after another, from the last one to the first. Every parameter is drawn from a normal distribution with the mean and
-    the std of its elements, and afterwards gets its value back, bit by bit.
+    The layers on which the decision depends are drawn anew one after another, from the last one to the first. Every
+    parameter is drawn from a normal distribution with the mean and the std of its elements, and afterwards gets its
+    value back, bit by bit.
 
     Args:
         case: an attribution with a policy that has a network.

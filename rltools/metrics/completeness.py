@@ -3,7 +3,8 @@
 import numpy as np
 
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError, Question, metric
+from rltools.metrics._support.metric import Question, metric
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value, value_of_rows
 from rltools.summary.episodes import explained
 
@@ -43,14 +44,15 @@ def completeness(case: Case) -> Value:
     """
     residuals, totals, scores, magnitude, episodes = case.once(("completeness", case.key), lambda: _read(case))
     spread = np.std(scores, axis=0)
-    if not (spread > 0).all():
+    changing = spread > 0
+    if not changing.any():
         raise NotApplicableError("the explained score never changes")
     if case.control:
         # Values of a control have no unit: it gets the mean size of the attribution's.
         control = case.control_map()
         scaled = control * magnitude / max(np.abs(control).sum(), np.finfo(float).tiny)
         residuals = residuals + totals - scaled.sum()
-    return value_of_rows(np.mean(np.abs(residuals) / spread, axis=1), episodes)
+    return value_of_rows(np.mean(np.abs(residuals[:, changing]) / spread[changing], axis=1), episodes)
 
 
 def _read(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:

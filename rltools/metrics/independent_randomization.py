@@ -19,8 +19,8 @@ from rltools.metrics._support.weights import order_kept
 def independent_randomization(case: Case) -> Value:
     """How far the order of the features survives random weights in one layer at a time.
 
-    Each layer on which the decision depends is drawn anew, alone. Every parameter is drawn from a normal distribution with the mean and
-    the std of its elements, and afterwards gets its value back, bit by bit.
+    Each layer on which the decision depends is drawn anew, alone. Every parameter is drawn from a normal distribution
+    with the mean and the std of its elements, and afterwards gets its value back, bit by bit.
 
     Args:
         case: an attribution with a policy that has a network.

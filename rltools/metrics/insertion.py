@@ -8,8 +8,8 @@ from rltools.metrics._support.value import Value
 
 @metric(
     question=Question.FAITHFULNESS,
-    paper="Samek et al.: Evaluating the Visualization of What a Deep Neural Network Has Learned, 2017, and Petsiuk, Das "
-    "and Saenko: RISE, BMVC 2018, in whole episodes",
+    paper="Samek et al.: Evaluating the Visualization of What a Deep Neural Network Has Learned, 2017, and Petsiuk, "
+    "Das and Saenko: RISE, BMVC 2018, in whole episodes",
     better="higher",
     needs={"ablation"},
     low=float("-inf"),
@@ -21,7 +21,8 @@ from rltools.metrics._support.value import Value
 def insertion(case: Case) -> Value:
     """How far the return rises as features are shown, the most important first.
 
-    The higher the mean return over 1, 2, ... shown features, the better the order. Every set of features along the order was hidden in whole episodes.
+    The higher the mean return over 1, 2, ... shown features, the better the order. Every set of
+    features along the order was hidden in whole episodes.
 
     Args:
         case: with all coalitions measured.
@@ -37,4 +38,4 @@ def insertion(case: Case) -> Value:
         >>> find_metric("insertion").counts
         'seed'
     """
-    return along_order(case, shown=True)
+    return along_order(case, showing=True)

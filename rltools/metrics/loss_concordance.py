@@ -8,8 +8,8 @@ from rltools.stats import loss_concordance as concordance
 
 @metric(
     question=Question.FAITHFULNESS,
-    paper="Goodman and Kruskal: Measures of Association for Cross Classifications, 1954, weighted by the difference "
-    "of losses",
+    paper="Engelhardt et al. 2024 (doi:10.1007/978-3-031-63800-8_9) for attributions against losses of return; Goodman "
+    "and Kruskal: Measures of Association for Cross Classifications, 1954, here weighted by the difference of losses",
     better="higher",
     needs={"ablation"},
     low=-1,

@@ -50,7 +50,7 @@ def noise_stability(case: Case) -> Value:
     """
     check_ordered(case)
     before = case.magnitudes(case.values())
-    x, scale = case.sample.x, NOISE * case.std
+    x, scale = case.sample.x, NOISE * case.input_std
     for part in case.recording.features.parts:
         if part.leaf.kind == "choice":
             scale.reshape(-1, case.recording.features.size)[:, part.start : part.stop] = 0

@@ -21,8 +21,8 @@ def pgi(case: Case) -> Value:
     """How far the explained score moves with noise on the most important features (PGI).
 
     In each step features are ranked by the magnitude of their values, whatever the sign, and noise of the features' own
-    std is added to 1, 2, ... of the most important. The change is relative to the std of the score over the steps, and XRL-Bench
-    reports it in units of the score.
+    std is added to 1, 2, ... of the most important. The change is relative to the std of the score over the steps,
+    where XRL-Bench has units of the score.
 
     Args:
         case: an attribution with the policy.

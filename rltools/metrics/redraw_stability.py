@@ -3,7 +3,8 @@
 import numpy as np
 
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError, Question, metric
+from rltools.metrics._support.metric import Question, metric
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.similarity import check_ordered, same_order
 from rltools.metrics._support.value import Value, value_of_rows
 

@@ -1,7 +1,8 @@
 """The share of pairs with certainly different losses that an attribution orders right."""
 
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError, Question, metric
+from rltools.metrics._support.metric import Question, metric
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value
 from rltools.stats import RESOLVED, ordered_right
 from rltools.stats import resolved_pairs as certain_pairs

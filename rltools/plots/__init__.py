@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from rltools.plots._images import images
     from rltools.plots._importance import importance
     from rltools.plots._lags import lags
+    from rltools.plots._measured_agreement import measured_agreement
     from rltools.plots._phases import phases
     from rltools.plots._state_map import state_map
     from rltools.plots._timeline import timeline
@@ -63,6 +64,7 @@ __all__ = [
     "images",
     "importance",
     "lags",
+    "measured_agreement",
     "phases",
     "plot",
     "plot_info",

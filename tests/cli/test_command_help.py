@@ -12,7 +12,7 @@ import pytest
 
 from rltools.cards.content import find_content
 
-COMMANDS = ("analyze", "record", "explain", "run", "plot", "replay", "export", "list", "inspect")
+COMMANDS = ("analyze", "record", "explain", "assess", "run", "plot", "replay", "export", "list", "inspect")
 HEAVY = {"torch", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "pyarrow", "xarray", "scipy", "gymnasium"}
 HELP = "import sys\nfrom rltools.cli import main\nsys.argv = ['rltools', '--help']"
 LOADED = "import json, sys; print('LOADED', json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"

@@ -1,4 +1,4 @@
-"""`rltools list`: list agents, environments, experiments, methods, plots and replacements."""
+"""`rltools list`: list agents, environments, experiments, methods, metrics, plots and replacements."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from rltools.errors import RltoolsError
 @app.command("list", rich_help_panel=LOOK_UP, epilog="Example: `rltools list methods`")
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="agents, envs, experiments, methods, plots or replacements; all by default.")
+        str | None,
+        typer.Argument(help="agents, envs, experiments, methods, metrics, plots or replacements; all by default."),
     ] = None,
 ) -> None:
-    """List agents, environments, experiments, methods, plots and replacements, one line each."""
+    """List agents, environments, experiments, methods, metrics, plots and replacements, one line each."""
     say_each(listing(kind))
 
 
@@ -106,6 +107,17 @@ def _methods() -> Rows:
     return rows
 
 
+def _metrics() -> Rows:
+    from rltools.metrics import find_metric, metric_names
+
+    def line(name: str) -> str:
+        metric = find_metric(name)
+        needs = f"needs {' and '.join(sorted(metric.needs))}" if metric.needs else "needs nothing"
+        return f"{metric.question}: {metric.description} {metric.better.capitalize()} is better; {needs}."
+
+    return [(name, _or_fault(line, name)) for name in metric_names()]
+
+
 def _plots() -> Rows:
     from rltools import plots
 
@@ -146,6 +158,7 @@ KINDS: dict[str, Callable[[], Rows]] = {
     "envs": _environments,
     "experiments": _experiments,
     "methods": _methods,
+    "metrics": _metrics,
     "plots": _plots,
     "replacements": _replacements,
 }

@@ -10,11 +10,13 @@ import numpy as np
 from rltools._util.limits import MAX_SEED, MAX_STEPS, check_count
 from rltools._util.progress import progress_bar
 from rltools.attributions import is_control
-from rltools.errors import ArgumentError, RecordingError
-from rltools.metrics._support.assessment import NAN, Assessment, Assessments, LeftOut, verdict
+from rltools.errors import ArgumentError, PluginError, RecordingError
+from rltools.metrics._support.assessment import NAN, Assessment, Assessments, LeftOut
 from rltools.metrics._support.case import Case
+from rltools.metrics._support.controls import Control, verdict
 from rltools.metrics._support.discovery import find_metric, metric_names
-from rltools.metrics._support.metric import Control, Metric, NotApplicableError, Question
+from rltools.metrics._support.metric import Metric, Question
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value, mean_value
 from rltools.recording import Recording, check_recording
 
@@ -134,8 +136,9 @@ def assess_recorded(
     check_recording(recording)
     if not _keys(recording, None, None)[0]:
         return ()
-    names = [name for name in metrics or metric_names() if "policy" not in find_metric(name).needs]
-    return assessments(recording, metrics=names, ablation=ablation, level=level).rows
+    chosen = _chosen(metrics)[0]
+    names = [each.name for each in chosen if "policy" not in each.needs]
+    return assessments(recording, metrics=names, ablation=ablation, level=level).rows if names else ()
 
 
 def assessments(
@@ -163,14 +166,15 @@ def assessments(
     """
     check_recording(recording)
     _check(policy, steps, seed, level)
-    chosen = [find_metric(name) for name in _names(metrics)]
-    chosen.sort(key=lambda each: (list(Question).index(each.question), each.name))
+    chosen, left_out = _chosen(metrics)
     keys, incomplete = _keys(recording, method, target)
     if not keys and not incomplete:
         wanted = " of ".join(filter(None, (method, target))) or "attribution"
         raise RecordingError(f"no {wanted} in {recording.directory}; add one with rltools.explain(...)")
     measured = _measured(recording, ablation)
-    left_out = [LeftOut("every metric", "not every episode is explained", incomplete)] if incomplete else []
+    left_out += [LeftOut("every metric", "not every episode is explained", incomplete)] if incomplete else []
+    if not keys:
+        return Assessments((), tuple(left_out))
     missing = {"policy": policy is None, "ablation": measured is None}
     runnable = []
     for each in chosen:
@@ -180,7 +184,8 @@ def assessments(
             runnable.append(each)
     rows: list[Assessment] = []
     shared: dict[object, object] = {}
-    with progress_bar("assess", len(keys) * len(runnable), show=progress, unit="value") as advance:
+    is_long = any("policy" in each.needs for each in runnable)  # what only reads takes a second or two
+    with progress_bar("assess", len(keys) * len(runnable), show=progress and is_long, unit="value") as advance:
         for each in runnable:
             refusals: dict[str, list[str]] = {}
             for key in keys:
@@ -197,7 +202,7 @@ def assessments(
 
 
 _MISSING = {
-    "policy": "it explains the policy again, and none was given",
+    "policy": "it explains the policy again; give the agent that was recorded",
     "ablation": "no losses were measured; run rltools.ablate(...) first",
 }
 """Why a metric is left out if one of its needs is missing."""
@@ -239,7 +244,7 @@ def _assessment(metric: Metric, case: Case, level: float) -> Assessment:
         std=controls["std"].value if "std" in controls else NAN,
         constant=controls["constant"].value if "constant" in controls else NAN,
         separates=False if failed else None if unknown or not passed else True,
-        verdict=verdict(passed, failed, unknown, value.n),
+        verdict=verdict(passed, failed, unknown),
         control=is_control(spec.unit),
         replacement=case.ablation.replace if case.ablation is not None and "ablation" in metric.needs else "",
         key=case.key,
@@ -281,13 +286,20 @@ def _check(policy: Policy | None, steps: int, seed: int, level: float) -> None:
         check_is_policy(policy)
 
 
-def _names(metrics: Sequence[str] | str | None) -> list[str]:
-    if metrics is None:
-        return metric_names()
-    names = [metrics] if isinstance(metrics, str) else [*metrics]
+def _chosen(metrics: Sequence[str] | str | None) -> tuple[list[Metric], list[LeftOut]]:
+    """The metrics of these names by question; of all metrics, those that cannot be loaded are left out."""
+    names = [metrics] if isinstance(metrics, str) else metric_names() if metrics is None else [*metrics]
     if not names:
         raise ArgumentError(f"metrics is empty; name some of {', '.join(metric_names())}, or leave it out for all")
-    return list(dict.fromkeys(names))
+    chosen, left_out = [], []
+    for name in dict.fromkeys(names):
+        try:
+            chosen.append(find_metric(name))
+        except PluginError as error:
+            if metrics is not None:
+                raise
+            left_out.append(LeftOut(name, str(error)))
+    return sorted(chosen, key=lambda each: (list(Question).index(each.question), each.name)), left_out
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> tuple[list[str], tuple[str, ...]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from rltools._util.text import interval, plural, two_decimals
+from rltools._util.text import interval, two_decimals
 from rltools.metrics._support.metric import Better
 
 if TYPE_CHECKING:
@@ -132,28 +131,3 @@ class Assessments:
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=columns)
         frame.attrs["left_out"] = [str(each) for each in self.left_out]
         return frame
-
-
-CONTROL_NAMES = {
-    "random": "a map of random numbers",
-    "std": "the std of the features alone",
-    "constant": "a constant map",
-}
-"""The controls in words."""
-
-
-def verdict(better_than: Sequence[str], not_better_than: Sequence[str], unknown: Sequence[str], n: int) -> str:
-    """Whether an attribution can be told from its controls, as a sentence.
-
-    >>> verdict(["random"], ["std"], [], 8)
-    'Better than a map of random numbers, but not certainly better than the std of the features alone.'
-    """
-    first, second, third = (
-        " or ".join(CONTROL_NAMES[name] for name in names) for names in (better_than, not_better_than, unknown)
-    )
-    if not_better_than:
-        start = f"Better than {first}, but not certainly better than" if better_than else "Cannot be told from"
-        return f"{start} {second}."
-    if unknown:
-        return f"Without an interval nothing separates it from {third} ({plural(n, 'value')})."
-    return f"Better than {' and '.join(CONTROL_NAMES[name] for name in better_than)}." if better_than else ""

@@ -12,7 +12,8 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools._util.text import plural
 from rltools.attributions import is_per_feature_unit
-from rltools.metrics._support.metric import Control, NotApplicableError
+from rltools.metrics._support.controls import Control
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value
 from rltools.recording import AttributionSpec, Recording
 from rltools.stats import Jackknife, joint
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 REDRAWN = 1_000_003
 """The distance between the seeds of one draw and of the next one."""
+LARGE, FEWER = 1024, 4
+"""The most elements of an observation that is not large; of a large one, so many times fewer steps are explained."""
 
 
 @dataclass(frozen=True)
@@ -178,14 +181,17 @@ class Case:
     def sample(self) -> SampledSteps:
         """About `steps` recorded steps, spread evenly over the episodes, as the attribution explains them.
 
+        Of large observations there are a quarter of them.
+
         Raises:
             MismatchError: the policy is not the one that was recorded.
         """
         from rltools.explanation.sampled import of_attribution, sample_steps
 
         policy, units = self.explained_policy, self.spec.parameters.get("units")
+        steps = self.steps if self.recording.features.size <= LARGE else max(1, self.steps // FEWER)
         sample = self.once(
-            ("sample", self.spec.window, units), lambda: sample_steps(self.recording, self.key, policy, self.steps)
+            ("sample", self.spec.window, units), lambda: sample_steps(self.recording, self.key, policy, steps)
         )
         return of_attribution(sample, self.recording, self.key, policy)
 
@@ -199,9 +205,16 @@ class Case:
     def std(self) -> np.ndarray:
         """The std of each element of what is explained, over the recorded observations: float64 `[element]`."""
         window = self.spec.window
-        return np.nan_to_num(
-            self.once(("std", window), lambda: feature_std(self.recording, self.key if window else None))
-        )
+        std = self.once(("std", window), lambda: feature_std(self.recording, self.key if window else None))
+        return np.asarray(np.nan_to_num(std))
+
+    @property
+    def input_std(self) -> np.ndarray:
+        """The std of each element in the units of what is explained, over visited states: float64 `[element]`."""
+        from rltools.explanation.sampled import input_std
+
+        name = ("input std", self.spec.window, self.spec.parameters.get("units"))
+        return self.once(name, lambda: input_std(self.recording, self.sample, self.explained_policy))
 
     def values(
         self, *, x: Tensor | None = None, redraw: int = 0, when: Any = None, policy: Policy | None = None

@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools.errors import TargetError
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.similarity import check_ordered
 from rltools.metrics._support.value import Value, value_of_rows
 
@@ -79,7 +79,7 @@ def prediction_gap(case: Case, which: Which) -> Value:
 
     sample, policy = case.sample, case.explained_policy
     rng = np.random.default_rng((case.seed, 1))
-    drawn = rng.normal(size=(len(sample.x), DRAWS, case.std.size)) * case.std
+    drawn = rng.normal(size=(len(sample.x), DRAWS, case.input_std.size)) * case.input_std
     noise = torch.as_tensor(drawn.reshape(len(drawn), DRAWS, *sample.x.shape[1:])).to(sample.x)
     masks = _masks(case, which)
     values, _ = target_values(
@@ -90,9 +90,10 @@ def prediction_gap(case: Case, which: Which) -> Value:
         target=None if case.spec.target != "decision" else case.once("target", lambda: default_text(case)),
     )
     spread = np.nanstd(values[:, 0], axis=0)
-    if not (spread > 0).all():
+    changing = spread > 0
+    if not changing.any():
         raise NotApplicableError("the explained score never changes")
-    gaps = np.abs(values[:, 1:] - values[:, :1]) / spread
+    gaps = np.abs(values[:, 1:] - values[:, :1])[..., changing] / spread[changing]
     return _mean(gaps.mean(axis=2), masks.shape[1], sample.episodes)
 
 
@@ -116,7 +117,7 @@ def _masks(case: Case, which: Which) -> np.ndarray:
     if which == "unimportant":
         ranks = players - 1 - ranks
     replaced = ranks[:, None] < counts[:, None]
-    owner = np.full(case.std.size, players)
+    owner = np.full(case.sample.x[0].numel(), players)
     for player, elements in enumerate(case.elements):
         owner[elements] = player
     padded = np.concatenate([replaced, np.zeros_like(replaced[..., :1])], axis=-1)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, get_args
 
-from rltools.errors import ArgumentError, RltoolsError
+from rltools.errors import ArgumentError
+from rltools.metrics._support.controls import Control
 
 if TYPE_CHECKING:
     from rltools.metrics._support.case import Case
@@ -45,21 +46,8 @@ MEANINGS = {
 }
 """Each question in words."""
 Better = Literal["higher", "lower"]
-Control = Literal["random", "std", "constant"]
 NEEDS = ("policy", "ablation")
 """What a metric may need beside the recording: the policy, and measured losses."""
-
-
-class NotApplicableError(RltoolsError):
-    """A metric does not apply to an attribution; the message is the reason, and the pair is left out of the table.
-
-    Example:
-        >>> from rltools.metrics import NotApplicableError
-        >>> raise NotApplicableError("the method does not promise that its values add up")
-        Traceback (most recent call last):
-            ...
-        rltools.metrics._support.metric.NotApplicableError: the method does not promise that its values add up
-    """
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value
 from rltools.stats import Jackknife, joint
 
@@ -15,12 +15,12 @@ MOST_PLAYERS = 8
 """The most players whose every coalition is ever measured."""
 
 
-def along_order(case: Case, *, shown: bool) -> Value:
+def along_order(case: Case, *, showing: bool) -> Value:
     """The mean return along the order of a map, as a part of the way from a random order to the best one.
 
     Args:
         case: with all coalitions measured.
-        shown: show features one after another, from none; otherwise hide them, from all.
+        showing: show features one after another, from none; otherwise hide them, from all.
 
     Raises:
         NotApplicableError: not all sets were measured, or every order has the same curve.
@@ -29,12 +29,12 @@ def along_order(case: Case, *, shown: bool) -> Value:
     if len(sizes.sizes.value) < players:
         raise NotApplicableError("not every feature was measured")
     returns = case.once("returns of coalitions", lambda: coalition_returns(case))
-    heights = case.once(("heights", shown), lambda: _with_ends(returns, players, shown=shown))
+    heights = case.once(("heights", showing), lambda: _with_ends(returns, players, showing=showing))
     if not heights.value[-1] > heights.value[-2]:
         raise NotApplicableError("every order of the features has the same curve")
 
     def share(size: np.ndarray, height: np.ndarray) -> np.ndarray:
-        path = _path(np.argsort(-size, axis=-1, kind="stable"), shown=shown)
+        path = _path(np.argsort(-size, axis=-1, kind="stable"), showing=showing)
         lead = np.broadcast_shapes(path.shape[:-1], height.shape[:-1])
         path, height = (np.broadcast_to(each, (*lead, each.shape[-1])) for each in (path, height))
         mean = np.take_along_axis(height, path, axis=-1).mean(axis=-1)
@@ -67,9 +67,9 @@ def coalition_returns(case: Case) -> Jackknife:
     return Jackknife(table.mean(axis=0), (others,))
 
 
-def _with_ends(returns: Jackknife, players: int, *, shown: bool) -> Jackknife:
+def _with_ends(returns: Jackknife, players: int, *, showing: bool) -> Jackknife:
     """How good each set is on a curve, and behind them the mean height of random orders and that of the best one."""
-    sign = 1 if shown else -1  # a deletion curve is better the lower it is
+    sign = 1 if showing else -1  # a deletion curve is better the lower it is
 
     def extended(height: np.ndarray) -> np.ndarray:
         height = sign * height
@@ -102,8 +102,8 @@ def _number(members: tuple[int, ...]) -> int:
     return sum(1 << player for player in members)
 
 
-def _path(order: np.ndarray, *, shown: bool) -> np.ndarray:
+def _path(order: np.ndarray, *, showing: bool) -> np.ndarray:
     """The sets hidden along orders `[..., player]`, but for none and all: int64 `[..., player - 1]`."""
-    hidden = order[..., ::-1] if shown else order
+    hidden = order[..., ::-1] if showing else order
     path: np.ndarray = np.cumsum(1 << hidden, axis=-1)[..., :-1]
     return path

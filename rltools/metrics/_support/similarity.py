@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.stats import normalized_ranks
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.metric import NotApplicableError
+from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.similarity import check_ordered, same_order
 from rltools.metrics._support.value import Value, value_of_rows
 from rltools.policies.base import Policy
@@ -49,15 +49,15 @@ def order_kept(case: Case, *, cascading: bool) -> Value:
         return value_of_rows(np.tile(same_order(before, before)[:, None], NETWORKS), case.sample.episodes)
     policy = case.explained_policy
     layers = case.once("layers", lambda: layers_from_top(policy, case))
-    kept = np.zeros((len(before), NETWORKS))
+    alike = np.zeros((len(before), NETWORKS))
     for network in range(NETWORKS):
         with restored(layers):
             for index, layer in enumerate(layers):
                 draw_anew(layer, np.random.default_rng((case.seed, network, index)))
-                kept[:, network] += same_order(before, case.magnitudes(case.values(when=(network, index))))
+                alike[:, network] += same_order(before, case.magnitudes(case.values(when=(network, index))))
                 if not cascading:
                     _restore(layer)
-    return value_of_rows(kept / len(layers), case.sample.episodes)
+    return value_of_rows(alike / len(layers), case.sample.episodes)
 
 
 def layers_from_top(policy: Policy, case: Case) -> list[Layer]:

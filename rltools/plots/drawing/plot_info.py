@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rltools.ablation import ablations, open_ablation
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from rltools.ablation import Ablation
     from rltools.recording import Recording
     from rltools.summary import Summary
 
@@ -25,9 +28,10 @@ class Chapter(StrEnum):
     Example:
         >>> from rltools.plots import Chapter
         >>> [chapter.value for chapter in Chapter][:2]
-        ['Feature by feature', 'In the course of an episode']
+        ['What the agent needs, measured', 'Feature by feature']
     """
 
+    MEASURED = "What the agent needs, measured"
     FEATURES = "Feature by feature"
     EPISODES = "In the course of an episode"
     ACTIONS = "Action by action"
@@ -48,6 +52,11 @@ class ReportData:
     recording: Recording
     main: Summary
     summaries: Sequence[Summary]
+
+    @cached_property
+    def ablation(self) -> Ablation | None:
+        """What was measured without some of the features; None if nothing was."""
+        return open_ablation(self.recording) if ablations(self.recording) else None
 
     @property
     def has_images(self) -> bool:

@@ -1,0 +1,102 @@
+"""`rltools assess`: judge the attributions of a recording by metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rltools._util.console import say
+from rltools._util.text import plural, two_decimals
+from rltools.cli.app import MEASURE, app
+from rltools.cli.options import Device, Import, Normalize, Run, Trust, import_all, statistics
+
+if TYPE_CHECKING:
+    from rltools.metrics import Assessment
+    from rltools.policies.base import Policy
+    from rltools.recording import Recording
+
+
+@app.command(
+    rich_help_panel=MEASURE,
+    epilog="Example: `rltools assess runs/lunarlander-ppo --metric loss_concordance --metric completeness`",
+)
+def assess(
+    run: Run,
+    agent: Annotated[
+        str | None,
+        typer.Argument(
+            help="The agent that was recorded, for metrics that explain it again.",
+            show_default="the reference agent of this name, if it is the same file",
+        ),
+    ] = None,
+    *,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric; may be repeated. See `rltools list metrics`.", show_default="all"),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="Only this attribution method, or the name of an attribution's folder.", show_default="all"),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Only this target.", show_default="all")] = None,
+    steps: Annotated[
+        int, typer.Option(min=1, metavar="N", help="About how many recorded steps are explained again.")
+    ] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of random maps, weights, noise and references.")] = 0,
+    device: Device = None,
+    normalize: Normalize = None,
+    trust: Trust = None,
+    modules: Import = None,
+) -> None:
+    """Judge every attribution of a recording by metrics, beside controls that know nothing of the agent."""
+    from rltools.metrics import assessments
+    from rltools.recording import open_recording
+
+    import_all(modules)
+    recording = open_recording(run)
+    loading: dict[str, Any] = {"normalize": statistics(normalize), "trust": trust, "device": device}
+    policy = recorded_agent(recording, agent, loading)
+    result = assessments(recording, policy, metric, method=method, target=target, steps=steps, seed=seed, progress=True)
+    say(*lines(result.rows))
+    if result.left_out:
+        say(result.left_out_text)
+
+
+def recorded_agent(recording: Recording, agent: str | None, loading: dict[str, Any]) -> Policy | None:
+    """The named agent; else the reference agent of the recorded name, if it is the one that was recorded."""
+    from rltools.cards.content import content_path
+    from rltools.policies.load import load_policy
+
+    if agent is not None:
+        return load_policy(agent, **loading)
+    name = recording.header.policy
+    if content_path("agents", name) is None:
+        return None
+    policy = load_policy(name, **loading)
+    return policy if policy.source.sha256 == recording.header.policy_sha256 else None
+
+
+def lines(rows: Sequence[Assessment]) -> list[str]:
+    """A block for each metric: its controls, then each attribution with its value and the verdict."""
+    blocks: list[str] = []
+    names = [f"{row.method} of {row.target}{f' ({row.settings})' if row.settings else ''}" for row in rows]
+    width = max(map(len, names), default=0)
+    values = [f"{row.text} ({plural(row.n, row.counts)})" for row in rows]
+    column = max(map(len, values), default=0)
+    metric = ""
+    for row, name, value in zip(rows, names, values, strict=True):
+        if row.metric != metric:
+            metric = row.metric
+            blocks += [""] if blocks else []
+            blocks.append(f"{row.question}: {metric}, {row.better} is better{_controls(row)}")
+        blocks.append(f"  {name:<{width}}  {value:<{column}}  {row.verdict}".rstrip())
+    return blocks
+
+
+def _controls(row: Assessment) -> str:
+    values = {"random maps": row.random, "std alone": row.std, "constant map": row.constant}
+    written = [f"{name} {two_decimals(value)}" for name, value in values.items() if not isnan(value)]
+    return f"; {', '.join(written)}" if written else ""

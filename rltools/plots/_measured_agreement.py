@@ -1,0 +1,188 @@
+"""Agreement of attributions with the measured losses of return, method by method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools._util.glossary import TERMS
+from rltools._util.text import plural
+from rltools.attributions import is_control
+from rltools.errors import RecordingError
+from rltools.metrics import Assessment, assess_recorded
+from rltools.plots.drawing.colors import GRAY, INK, PALE, feature_color
+from rltools.plots.drawing.labels import inches, plain
+from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
+from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
+from rltools.recording import Recording, check_recording
+from rltools.recording.specs import matching_keys
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from rltools.ablation import Ablation
+    from rltools.recording import AttributionSpec
+
+METRIC = "loss_concordance"
+_GAP = 0.4
+"""The gap between methods and controls, in rows."""
+
+
+def _has_several(report: ReportData) -> bool:
+    """Whether losses were measured, and two methods or more can be compared with them."""
+    specs = report.recording.specs.values()
+    return report.ablation is not None and len({spec.method for spec in specs if not is_control(spec.unit)}) > 1
+
+
+@plot(
+    chapter=Chapter.MEASURED,
+    caption="Whether a method orders the features as their measured losses do, weighted by how far the losses are "
+    "apart: 1 is the same order, 0 an unrelated one. A filled dot is certainly better than random maps and than the "
+    "std of the features; one random map in twenty reaches the gray band's end.",
+    order=90,
+    shown_when=_has_several,
+    arguments=lambda report: {"ablation": report.ablation.key if report.ablation else None},
+)
+def measured_agreement(
+    recording: Recording,
+    *,
+    axes: Axes | None = None,
+    method: str | Sequence[str] | None = None,
+    target: str | None = None,
+    ablation: str | None = None,
+    level: float = 0.95,
+) -> Axes:
+    """Agreement of each method's order of the features with their measured losses of return; controls are set apart.
+
+    Args:
+        recording: a recording with at least one attribution that was ablated.
+        axes: axes to draw in; by default those of a new figure.
+        method: one or several methods; by default all.
+        target: explained target; by default all.
+        ablation: the replacement or the key of an ablation; by default the one with most episodes.
+        level: confidence level of the intervals, over episodes, draws and the seeds of the losses.
+
+    Raises:
+        RecordingError: the recording has no such attribution, or no ablation of this name.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("lunarlander-ppo")
+        >>> recording = rltools.record(policy, episodes=10)
+        >>> for method in ("decision_change", "shapley", "gradient", "std", "random"):
+        ...     recording = rltools.explain(recording, policy, method=method, every=5)
+        >>> ablation = rltools.ablate(policy, recording, seeds=8, most=8)
+        >>> axes = rltools.plots.measured_agreement(recording)
+        >>> [label.get_text() for label in axes.get_yticklabels()][0]
+        'decision change'
+    """
+    check_recording(recording)
+    specs = _selected(recording, method, target)
+    measured = _ablation(recording, ablation)
+    rows = {row.key: row for row in assess_recorded(recording, ablation=measured, metrics=[METRIC], level=level)}
+    order = sorted(specs, key=lambda key: (is_control(specs[key].unit), -rows[key].value if key in rows else 2.0))
+    names = [_name(recording, key, specs) for key in order]
+    axes, width = canvas(axes, 1.75 + 0.34 * len(order), 0.5 + inches(names))
+    set_x_label(axes, width, "concordance with the measured losses")
+    keep_spines(axes, "bottom")
+    heading(axes, width, "Do the methods name what the agent needs?", *_notes(recording, measured, specs, rows, level))
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(-1.05, 1.05)
+    if not any(outcome.steps for outcome in recording.outcomes()):
+        draw_no_steps(axes)
+        return axes
+    controls = np.array([is_control(specs[key].unit) for key in order])
+    heights = np.arange(len(order)) + _GAP * (controls & (not controls.all()))
+    axes.set_yticks(heights, labels=names, parse_math=False)
+    axes.set_ylim(heights[-1] + 0.6, -0.6)
+    if measured is None:
+        axes.text(0.5, 0.5, "nothing was measured", transform=axes.transAxes, ha="center", va="center", color=GRAY)
+        return axes
+    _draw_controls(axes, [*rows.values()], float(heights[-1]) + 0.6)
+    for key, height in zip(order, heights, strict=True):
+        _draw_row(axes, rows.get(key), float(height))
+    return axes
+
+
+def _selected(
+    recording: Recording, method: str | Sequence[str] | None, target: str | None
+) -> dict[str, AttributionSpec]:
+    """The attributions that are drawn; raises if there are none."""
+    methods = [method] if method is None or isinstance(method, str) else [*method]
+    specs = recording.specs
+    keys = [
+        key
+        for each in methods
+        for key in matching_keys(specs, recording.complete, (), each, target, 0) or [recording.find(each, target)]
+        if recording.complete(key)
+    ]
+    if not keys:
+        raise RecordingError(f"no attribution in {recording.directory} is of every episode; explain the others too")
+    return {key: specs[key] for key in dict.fromkeys(keys)}
+
+
+def _ablation(recording: Recording, name: str | None) -> Ablation | None:
+    from rltools.ablation import ablations, open_ablation
+
+    if name is not None:
+        return open_ablation(recording, name)
+    return max(ablations(recording), key=lambda each: len(each.rollouts.number), default=None)
+
+
+def _name(recording: Recording, key: str, specs: dict[str, AttributionSpec]) -> str:
+    spec = specs[key]
+    several = len({other.target for other in specs.values() if other.method == spec.method}) > 1
+    settings = recording.told_apart(key) if sum(other.method == spec.method for other in specs.values()) > 1 else ""
+    parts = [plain(spec.method.replace("_", " "), 28), plain(spec.target, 28) if several else "", plain(settings, 28)]
+    return ", ".join(filter(None, parts)) + (f" ({TERMS['control'].name})" if is_control(spec.unit) else "")
+
+
+def _notes(
+    recording: Recording,
+    measured: Ablation | None,
+    specs: dict[str, AttributionSpec],
+    rows: dict[str, Assessment],
+    level: float,
+) -> tuple[str, ...]:
+    """Small print: agent, targets, replacement, seeds, and what the intervals cover."""
+    header = recording.header
+    targets = ", ".join(dict.fromkeys(plain(spec.target, 30) for spec in specs.values()))
+    methods = "" if measured else ", ".join(dict.fromkeys(plain(spec.method, 28) for spec in specs.values()))
+    parts = [plain(header.policy, 40), plain(header.environment_id, 40), methods, targets]
+    if measured is not None:
+        from rltools.ablation.replacements import find_replacement
+
+        seeds = int(measured.losses().seeds.max(initial=0))
+        parts.append(f"features replaced by {find_replacement(measured.replace).phrase}, {plural(seeds, 'seed')}")
+        lows = np.array([row.low for row in rows.values()])
+        parts.append(interval_note(lows, len(recording), level) if len(lows) else "")
+        left_out = len(specs) - len(set(specs) & set(rows))
+        parts.append(f"{plural(left_out, 'attribution')} cannot be compared" if left_out else "")
+    return tuple(parts)
+
+
+def _draw_controls(axes: Axes, rows: Sequence[Assessment], bottom: float) -> None:
+    """Draw the band that random maps reach, the line of an unrelated order and that of the std of the features."""
+    axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
+    if not rows:
+        return
+    limit, std = rows[0].random_limit, rows[0].std
+    axes.axvspan(-1.05, limit, color=PALE, alpha=0.5, zorder=0, linewidth=0)
+    axes.axvline(std, color=INK, linewidth=1, linestyle=(0, (3, 2)), zorder=1)
+    axes.annotate(
+        "std alone", (std, bottom), xytext=(3 if std < 0.5 else -3, 3), textcoords="offset points",
+        ha="left" if std < 0.5 else "right", va="bottom", fontsize="small", color=GRAY,
+    )  # fmt: skip
+
+
+def _draw_row(axes: Axes, row: Assessment | None, height: float) -> None:
+    if row is None:
+        axes.text(0, height, "cannot be compared", ha="center", va="center", fontsize="small", color=GRAY)
+        return
+    color = GRAY if row.control else feature_color(0)
+    if np.isfinite(row.low):
+        axes.hlines(height, row.low, row.high, color=color, linewidth=1.6, zorder=2)
+    fill = color if row.separates else "white"
+    axes.plot([row.value], [height], "o", markersize=7, color=color, markerfacecolor=fill, zorder=3)
