@@ -34,6 +34,7 @@ from rltools.policies.load import load_policy
 from rltools.recording import Recording
 from rltools.recording.folders import RUNS, folder_name, run_name
 from rltools.rollout import record
+from rltools.rollout.env_check import environment_of
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ def _from_zoo(plan: Experiment, env: Environment | None) -> tuple[dict[str, Poli
     for folder in zoo_agents() if plan.zoo else ():
         try:
             policy = load_policy(folder, env)
+            environment_of(policy, env)
             faults = possible_faults(plan, policy)
         except RltoolsError as error:
             faults = [str(error)]

@@ -99,7 +99,7 @@ def _assess(
     digits = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:DIGITS]
     path = folder / "assessments" / f"{folder_name(run[0])}-seed-{run[1]}-{digits}.csv"
     if path.is_file():
-        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""])
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])
     table = assess(recording, policy, list(plan.assess), ablation=ablation)
     with os_errors_as(path):
         path.parent.mkdir(parents=True, exist_ok=True)
