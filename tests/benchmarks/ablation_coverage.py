@@ -26,8 +26,6 @@ from rltools.stats import Interval, across, joint, loss_concordance
 SEEDS, MOST, FRESH_SEEDS = (8, 16, 32, 64), 128, 128
 EPISODES, STEADY = 20, 0.3
 """Explained episodes of an attribution, and how much the sizes of a feature vary between them."""
-Conditions = dict[tuple[str, tuple[int, ...]], dict[int, float]]
-"""By replacement and hidden players, the returns by the number of the seed."""
 Held = dict[str, np.ndarray]
 """Of each statistic, whether its intervals hold the truth, or whether a claim is false: 0 or 1, NaN without one."""
 
@@ -49,8 +47,16 @@ class Simulated(Measuring):
             environment="",
             recording="",
         )
-        # Without a setting and a folder: nothing is run or written.
-        super().__init__(None, spec, Path(), joined([], len(world.players)), None, 1, progress=False)  # type: ignore[arg-type]
+        super().__init__(
+            setting=None,  # type: ignore[arg-type]  # nothing is run, and nothing is written
+            spec=spec,
+            folder=Path(),
+            seal="",
+            rollouts=joined([], len(world.players)),
+            executor=None,
+            workers=1,
+            progress=False,
+        )
         self._draw = world.begin(rng, 2 * MOST + FRESH_SEEDS)
         self._drawn: dict[tuple[int, ...], list[float]] = {}
 
@@ -60,28 +66,25 @@ class Simulated(Measuring):
         missing = [task for task in dict.fromkeys(tasks) if task not in done]
         if not missing:
             return
-        conditions = {key: dict(returns) for key, returns in self.rollouts.by_condition.items()}
         for task in missing:
             if task.hidden not in self._drawn:
                 self._drawn[task.hidden] = self._draw(task.hidden).tolist()
-            place = task.number if task.number < FRESH else task.number - FRESH + 2 * MOST
-            conditions.setdefault((task.replacement, task.hidden), {})[task.number] = self._drawn[task.hidden][place]
-        self.rollouts = joined([self.rollouts, self._rows(missing, conditions, purpose, part)], self.players)
-        # What follows from the rows is known already; to count through them anew takes most of the time.
-        vars(self.rollouts).update(by_condition=conditions, tasks=done | set(missing))
+        self.rollouts = joined([self.rollouts, self._rows(missing, purpose, part)], self.players)
+        vars(self.rollouts)["tasks"] = done | set(missing)  # to count through all rows anew takes time
 
-    def _rows(self, tasks: Sequence[Task], conditions: Conditions, purpose: str, part: float) -> Rollouts:
+    def _rows(self, tasks: Sequence[Task], purpose: str, part: float) -> Rollouts:
         count = len(tasks)
         hidden = np.zeros((count, self.players), bool)
         for row, task in enumerate(tasks):
             hidden[row, list(task.hidden)] = True
+        places = [task.number if task.number < FRESH else task.number - FRESH + 2 * MOST for task in tasks]
         numbers = np.array([task.number for task in tasks])
         return Rollouts(
             replacement=np.array([task.replacement for task in tasks], object),
             hidden=hidden,
             number=numbers,
             seed=numbers,
-            total_reward=np.array([conditions[task.replacement, task.hidden][task.number] for task in tasks]),
+            total_reward=np.array([self._drawn[task.hidden][place] for task, place in zip(tasks, places, strict=True)]),
             steps=np.ones(count, np.int64),
             ended=np.full(count, "terminated", object),
             fault=np.full(count, "", object),
@@ -242,7 +245,7 @@ def rates(study: Callable[[World, np.random.Generator, int], Held], world: World
 def of_rollouts(rounds: int, seeds: int) -> Held:
     """The losses that `rltools.ablate` measures by stepping an environment, against those of its visited states."""
     import rltools
-    from rltools.ablation._folder import read_visited
+    from rltools.explanation.references import draw_visited
 
     acting, held = policy(), []
     recording = rltools.record(acting, Switches, episodes=EPISODES)
@@ -250,9 +253,8 @@ def of_rollouts(rounds: int, seeds: int) -> Held:
         ablation = rltools.ablate(
             acting, recording, Switches, seeds=seeds, most=seeds, second=None, coalitions=True, seed=seed
         )
-        assert ablation.directory is not None
-        states = read_visited(ablation.directory, STATES.shape[1], recording.seal)
-        visited = (states[:, None] == STATES).all(axis=2).mean(axis=0)  # as often as each state stands in
+        states = draw_visited(recording, ablation.spec.visited, seed)  # whose values stand in
+        visited = (np.asarray(states)[:, None] == STATES).all(axis=2).mean(axis=0)
         expected, players = partial(expected_return, visited=visited), len(ablation.players)
         values = ablation.shapley()
         assert values is not None
