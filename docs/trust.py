@@ -21,7 +21,7 @@ TABLES = DOCS.parent / "experiments" / "faithfulness"
 SVERL = DOCS.parent / "experiments" / "sverl-gridworld" / "values.csv"
 TEXT = DOCS / "trust.txt"
 """The words of the page, with the names of tables and numbers in braces."""
-KEPT = {
+STORED = {
     "losses.csv": None,
     "certificates.csv": None,
     "assessment.csv": [
@@ -38,7 +38,7 @@ FEWEST = 3
 def take(folder: Path) -> None:
     """Store the tables of a run of the experiment, numbers with five digits."""
     TABLES.mkdir(exist_ok=True)
-    for name, columns in KEPT.items():
+    for name, columns in STORED.items():
         if (folder / name).is_file():
             table = pd.read_csv(folder / name)
             table = table if columns is None else table[columns]
@@ -198,8 +198,8 @@ def differences(assessment: pd.DataFrame, losses: pd.DataFrame) -> str:
         ("sampled_shapley", "std"),
     ):
         apart = column(wide, first) - column(wide, second)
-        known = apart[np.isfinite(apart)]
-        result = across(known).interval(0.95)
+        finite = apart[np.isfinite(apart)]
+        result = across(finite).interval(0.95)
         certain = bool(result.low > 0 or result.high < 0)
         sentences.append(
             f"{first} minus {second}: {interval(*map(float, (result.value, result.low, result.high)), two_decimals)}"
@@ -282,7 +282,7 @@ def sverl() -> tuple[str, dict[str, float]]:
 
 def page() -> str:
     """The page as Markdown."""
-    losses, certificates, assessment = (read(name) for name in KEPT)
+    losses, certificates, assessment = (read(name) for name in STORED)
     numeric = [name for name in losses if name.startswith(("loss", "second", "baseline", "shapley"))]
     losses[numeric] = losses[numeric].apply(pd.to_numeric, errors="coerce")
     assessment["value"] = pd.to_numeric(assessment["value"], errors="coerce")

@@ -51,21 +51,21 @@ class Switches(gymnasium.Env[np.ndarray, int]):
 
     def __init__(self) -> None:
         self.observation_space, self.action_space = Box(-1, 1, (len(FEATURES),), np.float32), Discrete(2)
-        self.pay, self.shown, self.step_number = 0.0, STATES[:0], 0
+        self.pay, self.observed, self.step_number = 0.0, STATES[:0], 0
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Draw all observations of the episode, and what a step pays."""
         super().reset(seed=seed)
         self.pay = self.np_random.gamma(SHAPE, SCALE)
-        self.shown = STATES[self.np_random.choice(len(STATES), size=STEPS + 1, p=probabilities())]
+        self.observed = STATES[self.np_random.choice(len(STATES), size=STEPS + 1, p=probabilities())]
         self.step_number = 0
-        return self.shown[0], {}
+        return self.observed[0], {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Pay for the action, and show the next observation."""
-        right = bool(action) == bool(correct_actions(self.shown[self.step_number]))
+        right = bool(action) == bool(correct_actions(self.observed[self.step_number]))
         self.step_number += 1
-        return self.shown[self.step_number], self.pay if right else -self.pay, self.step_number == STEPS, False, {}
+        return self.observed[self.step_number], self.pay if right else -self.pay, self.step_number == STEPS, False, {}
 
 
 def policy() -> rltools.TorchPolicy:
@@ -144,14 +144,14 @@ def true_shapley(expected: Callable[[Sequence[int]], float], players: int) -> np
 def _begin_switches(rng: np.random.Generator, seeds: int) -> Draw:
     """Returns as rollouts in `Switches` give them: seeds share observations and pay, since actions change neither."""
     pay = rng.gamma(SHAPE, SCALE, seeds)
-    shown = STATES[rng.choice(len(STATES), size=(seeds, STEPS), p=probabilities())]
+    observed = STATES[rng.choice(len(STATES), size=(seeds, STEPS), p=probabilities())]
 
     def draw(hidden: Sequence[int]) -> np.ndarray:
-        seen = shown.copy()
+        seen = observed.copy()
         if len(hidden):
             donors = STATES[rng.choice(len(STATES), size=(seeds, STEPS), p=probabilities())]
             seen[..., list(hidden)] = donors[..., list(hidden)]
-        right = actions(seen) == correct_actions(shown)
+        right = actions(seen) == correct_actions(observed)
         returns: np.ndarray = pay * (2 * right.sum(axis=1) - STEPS)
         return returns
 

@@ -18,8 +18,8 @@ SAMPLED = 0.01
 """The published values are means over a million episodes, and have three decimals."""
 
 
-def column(name: str, of: str = "") -> np.ndarray:
-    return np.array([float(row[name]) for row in ROWS if row["of"] == of or not of])
+def column(name: str, kind: str) -> np.ndarray:
+    return np.array([float(row[name]) for row in ROWS if row["of"] == kind])
 
 
 @pytest.fixture(scope="module")

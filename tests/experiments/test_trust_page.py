@@ -64,9 +64,9 @@ def test_losses_lie_in_their_intervals_and_are_ranked() -> None:
         loss = ranked["loss"].astype(float).to_numpy()
         assert (np.diff(loss) <= 1e-9).all()
         low, high = (ranked[f"loss_{end}"].astype(float).to_numpy() for end in ("low", "high"))
-        known = np.isfinite(low)
-        assert (low[known] <= loss[known]).all()
-        assert (loss[known] <= high[known]).all()
+        finite = np.isfinite(low)
+        assert (low[finite] <= loss[finite]).all()
+        assert (loss[finite] <= high[finite]).all()
         assert ranked["leads"].iloc[0]
     assert set(LOSSES["verdict"]) <= {"needed", "needed_together", "not_needed", "better_without", "undecided"}
     assert set(LOSSES["replacement"]) == {"resample"}
