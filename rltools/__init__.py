@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from rltools.videos import video as video
     from rltools.wrappers import AttributionWrapper as AttributionWrapper
     from rltools.wrappers import FrozenStatistics as FrozenStatistics
+    from rltools.wrappers import PlantFeatures as PlantFeatures
     from rltools.wrappers import ReplayWrapper as ReplayWrapper
     from rltools.wrappers import SelectFeatures as SelectFeatures
     from rltools.wrappers import VectorAttributionWrapper as VectorAttributionWrapper
@@ -61,6 +62,7 @@ _PUBLIC = {
     "Episode": "recording",
     "Features": "spaces",
     "FrozenStatistics": "wrappers",
+    "PlantFeatures": "wrappers",
     "Policy": "policies.base",
     "Recording": "recording",
     "ReplayWrapper": "wrappers",

@@ -180,6 +180,13 @@ def test_a_wrapper_that_selects(copied: Copied) -> None:
 
 
 @way
+def test_a_wrapper_that_plants(copied: Copied) -> None:
+    env = rltools.PlantFeatures(gymnasium.make("CartPole-v1"), noise=1, delayed=[("pole angle", 1)])
+    env.reset(seed=0)
+    np.testing.assert_array_equal(copied(env).step(0)[0], env.step(0)[0])
+
+
+@way
 def test_a_wrapper_of_several(cartpole: Any, copied: Copied) -> None:
     if copied is not copy.deepcopy:
         pytest.skip("Gymnasium's own vectors hold a function that cannot be pickled")

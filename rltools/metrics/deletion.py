@@ -25,7 +25,7 @@ def deletion(case: Case) -> Value:
     features along the order was hidden in whole episodes.
 
     Args:
-        case: with all coalitions measured.
+        case: with all coalitions measured, or with the sets along its order: see `rltools.assess`, `curve_seeds`.
 
     Returns:
         0 for the mean over random orders, 1 for the best order, below 0 if a random order is better.

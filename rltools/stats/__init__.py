@@ -1,10 +1,11 @@
 """Statistics that know nothing of recordings: intervals, leads and ties, rank agreement by chance, concordance.
 
-Imports `_util` alone. Every interval of the package is made in `_intervals.py`, which is the file to read first;
-`_leads.py` says which of several numbers is certainly the largest, `_rank_agreement.py` how alike orders are, and
-`_concordance.py` how well an order agrees with measured losses.
+Imports `errors` and `_util` alone. Intervals are made in `_intervals.py`, which is the file to read first, and those of
+shares of successes in `_binomial.py`; `_leads.py` says which of several numbers is certainly the largest,
+`_rank_agreement.py` how alike orders are, and `_concordance.py` how well an order agrees with measured losses.
 """
 
+from rltools.stats._binomial import binomial
 from rltools.stats._concordance import (
     RESOLVED,
     captured_loss,
@@ -34,6 +35,7 @@ __all__ = [
     "Named",
     "Standing",
     "across",
+    "binomial",
     "captured_loss",
     "chance",
     "episode_ranks",

@@ -53,7 +53,7 @@ class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], 
             raise ArgumentError(f"SelectFeatures keeps features of a vector, and {env} gives {space}")
         spec = environment_spec(env)
         features = observed_features(env, None if spec is None else environment_card(spec))
-        self.positions = tuple(_position(features, name_or_position) for name_or_position in keep)
+        self.positions = tuple(feature_position(features, name_or_position, "keep") for name_or_position in keep)
         if not self.positions or len(set(self.positions)) < len(self.positions):
             raise ArgumentError(f"keep={list(keep)} must name at least one feature, and each only once")
         chosen = list(self.positions)
@@ -64,10 +64,16 @@ class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], 
         return observation[list(self.positions)]
 
 
-def _position(features: Features, name_or_position: str | int) -> int:
+def feature_position(features: Features, name_or_position: str | int, purpose: str) -> int:
+    """The position of a feature that is given by its name or its position; `purpose` is the verb of the error.
+
+    Raises:
+        ArgumentError: no feature has this position.
+        UnknownNameError: no feature has this name.
+    """
     if isinstance(name_or_position, str):
         return features.position(name_or_position)
-    if not 0 <= name_or_position < features.size:
+    if not hasattr(name_or_position, "__index__") or not 0 <= name_or_position < features.size:
         last = features.size - 1
-        raise ArgumentError(f"there is no feature {name_or_position!r} to keep; positions are 0 to {last}")
+        raise ArgumentError(f"there is no feature {name_or_position!r} to {purpose}; positions are 0 to {last}")
     return int(name_or_position)

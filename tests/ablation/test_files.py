@@ -18,7 +18,14 @@ from rltools.ablation._measuring import Measuring
 from rltools.errors import ArgumentError, ConflictError, CorruptError, RecordingError, UnknownNameError
 
 Copy = Callable[[], rltools.Recording]
-EVERYTHING: Any = {"seeds": 6, "most": 40, "replace": "hold", "second": "nearest", "coalitions": True, "leave_out": True}
+EVERYTHING: Any = {
+    "seeds": 6,
+    "most": 40,
+    "replace": "hold",
+    "second": "nearest",
+    "coalitions": True,
+    "leave_out": True,
+}
 
 
 @pytest.fixture

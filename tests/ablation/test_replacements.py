@@ -208,9 +208,7 @@ def test_what_runs_beside_an_episode_does_not_matter() -> None:
     single = []
     for index in range(len(tasks)):
         watching = Watching(tasks)
-        single.append(
-            [watching.decide([index], [step], np.full((1, 2), 10.0 * index + step))[0] for step in range(30)]
-        )
+        single.append([watching.decide([index], [step], np.full((1, 2), 10.0 * index + step))[0] for step in range(30)])
     watching = Watching(tasks)
     for step in range(30):
         values = np.repeat(10.0 * np.arange(len(tasks))[:, None] + step, 2, axis=1)
@@ -222,9 +220,10 @@ def test_draws_go_on_after_a_block_of_steps() -> None:
     watching = Watching([Task("resample", (0,), 0)])
     rows = {step: watching.decide([0], [step], np.zeros((1, 2)))[0, 0] for step in [*range(0, 3000, 7)]}
     assert len(set(rows.values())) > 90
-    assert watching.decide([0], [5], np.zeros((1, 2)))[0, 0] == Watching([Task("resample", (0,), 0)]).decide(
-        [0], [5], np.zeros((1, 2))
-    )[0, 0], "a block that was left is drawn again as it was"
+    assert (
+        watching.decide([0], [5], np.zeros((1, 2)))[0, 0]
+        == Watching([Task("resample", (0,), 0)]).decide([0], [5], np.zeros((1, 2)))[0, 0]
+    ), "a block that was left is drawn again as it was"
 
 
 def test_a_choice_is_replaced_by_a_whole_choice() -> None:

@@ -121,9 +121,7 @@ def test_episodes_of_one_step(guess, bits) -> None:
 
 
 def test_what_loses_everything_is_a_tie_at_the_floor(guess) -> None:
-    policy, env = guess(
-        lambda x: (x[..., 0] > 0.5) ^ (x[..., 1] > 0.5), length=40, pays=(-5.0, 10.0), at_once=True
-    )
+    policy, env = guess(lambda x: (x[..., 0] > 0.5) ^ (x[..., 1] > 0.5), length=40, pays=(-5.0, 10.0), at_once=True)
     ablation = ablate(policy, env=env, replace="zero", second=None, seeds=8, most=64)
     losses = ablation.losses()
     assert losses.interval.value.tolist() == [15, 15, 0]

@@ -19,11 +19,13 @@ ROOMS = (
     "rltools.attributions",
     "rltools.errors",
     "rltools.integrations",
+    "rltools.metrics",
     "rltools.plots",
     "rltools.plots.drawing.alt",
     "rltools.policies.base",
     "rltools.experiments.publish",
     "rltools.testing",
+    "rltools.testing.truth",
     "rltools.wrappers",
 )
 """Modules whose public names the documentation imports."""
@@ -73,7 +75,7 @@ def modules() -> list[ModuleType]:
 
 @cache
 def public() -> dict[str, Any]:
-    """Everything public that can be called, by a name to import it by; methods of attribution by their function."""
+    """Everything public that can be called, by a name to import it by; methods and metrics by their function."""
     callables: dict[str, Any] = {}
     for room in ROOMS:
         module = importlib.import_module(room)
@@ -89,6 +91,9 @@ def public() -> dict[str, Any]:
     for full in NAMES:
         room, _, name = full.rpartition(".")
         callables[full] = getattr(importlib.import_module(room), name)
+    from rltools.metrics import find_metric, metric_names
+
+    callables |= {f"rltools.metrics.{name}": find_metric(name) for name in metric_names()}
     return callables | {f"rltools.attributions.{name}": find_method(name) for name in method_names()}
 
 
@@ -108,6 +113,10 @@ def examples() -> Iterator[doctest.DocTest]:
 
     for name in method_names():  # a method is no function, and so none that the finder looks into
         yield from finder.find(find_method(name).function, f"rltools.attributions.{name}", globs={})
+    from rltools.metrics import find_metric, metric_names
+
+    for name in metric_names():
+        yield from finder.find(find_metric(name).function, f"rltools.metrics.{name}", globs={})
 
 
 def _with_names(test: doctest.DocTest, module: ModuleType, published: set[int]) -> doctest.DocTest:

@@ -7,7 +7,10 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from rltools.metrics import Case, find_metric
+import rltools
+from rltools.ablation import open_ablation
+from rltools.errors import ArgumentError
+from rltools.metrics import Case, assessments, find_metric
 from rltools.metrics._support.case import paired_losses
 from rltools.stats import across
 from rltools.testing import example_recording
@@ -88,11 +91,11 @@ def test_losses_are_paired_by_seed(ablation_of):
     assert losses.without[0][:, 1] == pytest.approx([10, 6, 2])  # the second seed was not measured
 
 
-def test_more_seeds_and_episodes_make_it_more_certain(tmp_path, additive):
+def test_more_seeds_make_it_more_certain(tmp_path, additive):
     metric, widths = find_metric("loss_concordance"), []
-    for index, (seeds, episodes) in enumerate([(4, 8), (40, 8), (40, 30)]):
-        ablation = additive((10, 9, 5, 4.5, 1), seeds=seeds, noise=12)
-        case = case_of([5, 4.8, 3, 2.8, 1], ablation, tmp_path / str(index), episodes=episodes, noise=0.9)
+    for index, seeds in enumerate([6, 600]):
+        ablation = additive((10, 9, 5, 4.5, 1), seeds=seeds, noise=6)
+        case = case_of([5, 4, 2, 3, 1], ablation, tmp_path / str(index), episodes=8)
         value = metric(case)
         ends = value.interval(0.95, metric.low, metric.high)
         assert -1 <= ends.low <= value.value <= ends.high <= 1
@@ -111,3 +114,31 @@ def test_a_difference_pairs_the_seeds_of_both(tmp_path, additive):
     lead = metric(case).minus(control)
     assert set(lead.sources) == {"episodes", "seeds"}
     assert lead.value == pytest.approx(metric(case).value - control.value)
+
+
+def test_sets_along_the_orders_are_measured_where_not_all_are(sides, Sides, tmp_path):
+    recording = rltools.record(sides, Sides, episodes=6, directory=tmp_path / "run")
+    for method in ("gradient", "std"):
+        recording = rltools.explain(recording, sides, method=method)
+    ablation = rltools.ablate(sides, recording, Sides, seeds=6, most=6, second=None)
+    names = ["deletion", "insertion"]
+    assert assessments(recording, sides, names).left_out_text.count("curve_seeds") == 1
+    result = assessments(recording, sides, names, curve_seeds=6, env=Sides)
+    rows = {(row.metric, row.method): row for row in result.rows}
+    assert len(rows) == 4
+    for name in names:
+        assert 0.9 < rows[name, "gradient"].value <= 1
+        assert rows[name, "gradient"].n == 6
+        assert rows[name, "std"].value < rows[name, "gradient"].value
+        assert rows[name, "std"].value == pytest.approx(rows[name, "gradient"].std)
+        assert rows[name, "gradient"].random == pytest.approx(0)
+    assert len(open_ablation(recording).rollouts) > len(ablation.rollouts)
+    again = assessments(recording, None, names)  # they are on disk now
+    assert [row.value for row in again.rows] == [row.value for row in result.rows]
+
+
+def test_an_ablation_without_files_cannot_get_more_episodes(sides, Sides, tmp_path, additive):
+    recording = rltools.record(sides, Sides, episodes=2, directory=tmp_path / "run")
+    recording = rltools.explain(recording, sides)
+    with pytest.raises(ArgumentError, match="curve_seeds=4 adds episodes to the files of an ablation"):
+        assessments(recording, sides, "deletion", ablation=additive(LOSSES), curve_seeds=4)

@@ -41,9 +41,9 @@ def test_it_is_odd_bounded_and_blind_to_scale(sizes, losses):
 @given(numbers, st.permutations(range(5)))
 def test_the_order_of_the_things_does_not_matter(losses, order):
     sizes = np.array([5.0, 1.0, 3.0, 4.0, 2.0])
-    here, there = (loss_concordance(s, v) for s, v in ((sizes, losses), (sizes[order], losses[order])))
-    assert np.isnan(here) == np.isnan(there)
-    assert np.isnan(here) or here == pytest.approx(there)
+    first, second = (loss_concordance(s, v) for s, v in ((sizes, losses), (sizes[order], losses[order])))
+    assert np.isnan(first) == np.isnan(second)
+    assert np.isnan(first) or first == pytest.approx(second)
 
 
 def test_over_all_orders_its_mean_is_zero():

@@ -45,6 +45,14 @@ def assess(
     steps: Annotated[
         int, typer.Option(min=1, metavar="N", help="About how many recorded steps are explained again.")
     ] = 64,
+    curve_seeds: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="For deletion and insertion, hide the features along each order in whole episodes at this many seeds.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of random maps, weights, noise and references.")] = 0,
     device: Device = None,
     normalize: Normalize = None,
@@ -59,7 +67,17 @@ def assess(
     recording = open_recording(run)
     loading: dict[str, Any] = {"normalize": statistics(normalize), "trust": trust, "device": device}
     policy = recorded_agent(recording, agent, loading)
-    result = assessments(recording, policy, metric, method=method, target=target, steps=steps, seed=seed, progress=True)
+    result = assessments(
+        recording,
+        policy,
+        metric,
+        method=method,
+        target=target,
+        steps=steps,
+        curve_seeds=curve_seeds,
+        seed=seed,
+        progress=True,
+    )
     say(*lines(result.rows))
     if result.left_out:
         say(result.left_out_text)

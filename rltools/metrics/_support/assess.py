@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.limits import MAX_SEED, MAX_STEPS, check_count
+from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
 from rltools._util.progress import progress_bar
 from rltools.attributions import is_control
-from rltools.errors import ArgumentError, PluginError, RecordingError
+from rltools.errors import ArgumentError, PluginError, RecordingError, argument
 from rltools.metrics._support.assessment import NAN, Assessment, Assessments, LeftOut
 from rltools.metrics._support.case import Case
 from rltools.metrics._support.controls import Control, verdict
 from rltools.metrics._support.discovery import find_metric, metric_names
-from rltools.metrics._support.metric import Metric, Question
+from rltools.metrics._support.measured_orders import sets_along
+from rltools.metrics._support.metric import Metric
 from rltools.metrics._support.not_applicable import NotApplicableError
+from rltools.metrics._support.order_curves import coalition_returns
 from rltools.metrics._support.value import Value, mean_value
 from rltools.recording import Recording, check_recording
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rltools.ablation import Ablation
+    from rltools.envs import Environment
     from rltools.policies.base import Policy
 
 RANDOM_MAPS = 200
@@ -45,6 +48,8 @@ def assess(
     method: str | None = None,
     target: str | None = None,
     steps: int = STEPS,
+    curve_seeds: int = 0,
+    env: Environment | None = None,
     seed: int = 0,
     level: float = 0.95,
     progress: bool = False,
@@ -64,6 +69,10 @@ def assess(
         method: only attributions of this method, or the one with this key; None for all.
         target: only attributions of this target; None for all.
         steps: about how many recorded steps a metric explains again, spread evenly over the episodes.
+        curve_seeds: measure what deletion and insertion need, if the ablation has not all sets of features: at so many
+            seeds the sets along the order of each attribution, of the losses and of a few random orders are hidden in
+            whole episodes, which are kept beside the ablation. 0 measures nothing.
+        env: the environment of these episodes, as for `rltools.ablate`.
         seed: of everything that is drawn: random maps, weights, noise, references.
         level: of the intervals, between 0 and 1.
         progress: show a progress bar.
@@ -97,6 +106,8 @@ def assess(
         method=method,
         target=target,
         steps=steps,
+        curve_seeds=curve_seeds,
+        env=env,
         seed=seed,
         level=level,
         progress=progress,
@@ -150,6 +161,8 @@ def assessments(
     method: str | None = None,
     target: str | None = None,
     steps: int = STEPS,
+    curve_seeds: int = 0,
+    env: Environment | None = None,
     seed: int = 0,
     level: float = 0.95,
     progress: bool = False,
@@ -165,7 +178,7 @@ def assessments(
         'Left out: loss_concordance: no losses were measured; run rltools.ablate(...) first.'
     """
     check_recording(recording)
-    _check(policy, steps, seed, level)
+    _check(policy, steps, curve_seeds, seed, level)
     chosen, left_out = _chosen(metrics)
     keys, incomplete = _keys(recording, method, target)
     if not keys and not incomplete:
@@ -182,6 +195,8 @@ def assessments(
             left_out.append(LeftOut(each.name, " and ".join(_MISSING[name] for name in needed)))
         else:
             runnable.append(each)
+    if curve_seeds and measured is not None and {"deletion", "insertion"} & {each.name for each in runnable}:
+        measured = _with_curves(recording, policy, measured, keys, curve_seeds, env, progress=progress)
     rows: list[Assessment] = []
     shared: dict[object, object] = {}
     is_long = any("policy" in each.needs for each in runnable)  # what only reads takes a second or two
@@ -275,8 +290,35 @@ def _control_values(metric: Metric, case: Case, control: Control) -> Sequence[Va
     return case.once((metric.name, control, case.key, spec.target), compute)
 
 
-def _check(policy: Policy | None, steps: int, seed: int, level: float) -> None:
+def _with_curves(
+    recording: Recording,
+    policy: Policy | None,
+    measured: Ablation,
+    keys: Sequence[str],
+    seeds: int,
+    env: Environment | None,
+    *,
+    progress: bool,
+) -> Ablation:
+    """The ablation with the sets of players along the order of each attribution, unless it has all sets."""
+    cases = [Case(recording, key, policy, measured) for key in keys]
+    if policy is None or coalition_returns(cases[0]) is not None or len(cases[0].players) < 2:
+        return measured
+    if measured.directory is None:
+        raise ArgumentError(
+            f"{argument('curve_seeds', seeds)} adds episodes to the files of an ablation, and this one has none; pass "
+            f"one that rltools.ablate(policy, recording) returned"
+        )
+    from rltools.ablation import measure
+
+    explained = [case for case in cases if case.has_steps]
+    sets = sets_along(explained or [cases[0].as_control("std")])
+    return measure(policy, recording, measured, sets, env=env, seeds=seeds, progress=progress)
+
+
+def _check(policy: Policy | None, steps: int, curve_seeds: int, seed: int, level: float) -> None:
     check_count("steps", steps, most=MAX_STEPS)
+    check_count("curve_seeds", curve_seeds, least=0, most=MAX_EPISODES)
     check_count("seed", seed, least=0, most=MAX_SEED)
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
         raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
@@ -287,7 +329,7 @@ def _check(policy: Policy | None, steps: int, seed: int, level: float) -> None:
 
 
 def _chosen(metrics: Sequence[str] | str | None) -> tuple[list[Metric], list[LeftOut]]:
-    """The metrics of these names by question; of all metrics, those that cannot be loaded are left out."""
+    """The metrics of these names in order; of all metrics, those that cannot be loaded are left out."""
     names = [metrics] if isinstance(metrics, str) else metric_names() if metrics is None else [*metrics]
     if not names:
         raise ArgumentError(f"metrics is empty; name some of {', '.join(metric_names())}, or leave it out for all")
@@ -299,7 +341,7 @@ def _chosen(metrics: Sequence[str] | str | None) -> tuple[list[Metric], list[Lef
             if metrics is not None:
                 raise
             left_out.append(LeftOut(name, str(error)))
-    return sorted(chosen, key=lambda each: (list(Question).index(each.question), each.name)), left_out
+    return sorted(chosen, key=lambda each: each.sort_key), left_out
 
 
 def _keys(recording: Recording, method: str | None, target: str | None) -> tuple[list[str], tuple[str, ...]]:

@@ -94,6 +94,17 @@ class Case:
         control: which control takes the place of the attribution; "" for the attribution itself.
         draw: the number of the random map.
         shared: what several cases of a recording need, computed once.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.metrics import Case
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=30), policy)
+        >>> case = Case(recording, recording.find(), policy, steps=10)
+        >>> case.players[case.sizes.sizes.value.argmax()]
+        'pole angular velocity'
+        >>> case.values().shape, case.as_control("std").values().shape
+        ((10, 1, 4), (10, 1, 4))
     """
 
     recording: Recording
@@ -147,6 +158,14 @@ class Case:
         if not sizes.steps:
             raise NotApplicableError("no step was explained")
         return sizes
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the attribution has a step with values."""
+        try:
+            return self.sizes.steps > 0
+        except NotApplicableError:
+            return False
 
     @cached_property
     def compared(self) -> Compared:

@@ -92,6 +92,11 @@ class Metric:
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
 
     @property
+    def sort_key(self) -> tuple[int, bool, str]:
+        """The order of tables: by question, first what looks at measured losses and recordings, then by name."""
+        return list(Question).index(self.question), "policy" in self.needs, self.name
+
+    @property
     def sign(self) -> int:
         """1 if higher is better, -1 if lower is."""
         return 1 if self.better == "higher" else -1

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from rltools.metrics._support.case import Case
+from rltools.metrics._support.measured_orders import along_measured_orders
 from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value
 from rltools.stats import Jackknife, joint
@@ -17,6 +18,9 @@ MOST_PLAYERS = 8
 
 def along_order(case: Case, *, showing: bool) -> Value:
     """The mean return along the order of a map, as a part of the way from a random order to the best one.
+
+    If not every set of features was hidden, but those along the order were, it is compared with the orders that were
+    measured: see `along_measured_orders`.
 
     Args:
         case: with all coalitions measured.
@@ -29,6 +33,8 @@ def along_order(case: Case, *, showing: bool) -> Value:
     if len(sizes.sizes.value) < players:
         raise NotApplicableError("not every feature was measured")
     returns = case.once("returns of coalitions", lambda: coalition_returns(case))
+    if returns is None:
+        return along_measured_orders(case, showing=showing)
     heights = case.once(("heights", showing), lambda: _with_ends(returns, players, showing=showing))
     if not heights.value[-1] > heights.value[-2]:
         raise NotApplicableError("every order of the features has the same curve")
@@ -45,23 +51,19 @@ def along_order(case: Case, *, showing: bool) -> Value:
     return Value(estimate, sizes.sources, len(returns.without[0]))
 
 
-def coalition_returns(case: Case) -> Jackknife:
+def coalition_returns(case: Case) -> Jackknife | None:
     """The mean return with each set of players hidden, `[set]`: bit i of a set is player i; also without each seed.
 
-    Raises:
-        NotApplicableError: not every set was measured at the same seed.
+    None if not every set was measured at the same seed.
     """
     ablation, players = case.ablation, len(case.players)
-    if ablation is None:
-        raise NotApplicableError("no losses were measured")
-    reason = "not every set of features was hidden; measure them with rltools.ablate(..., coalitions=True)"
-    if players > MOST_PLAYERS:
-        raise NotApplicableError(f"{reason}, of at most {MOST_PLAYERS} features")
+    if ablation is None or players > MOST_PLAYERS:
+        return None
     sets = [[player for player in range(players) if number >> player & 1] for number in range(1 << players)]
     returns = [ablation.returns(hidden) for hidden in sets]
     seeds = sorted(set.intersection(*(set(each) for each in returns)))
     if not seeds:
-        raise NotApplicableError(reason)
+        return None
     table = np.array([[each[seed] for each in returns] for seed in seeds])
     others = (table.sum(axis=0) - table) / (len(seeds) - 1) if len(seeds) > 1 else table[:0]
     return Jackknife(table.mean(axis=0), (others,))

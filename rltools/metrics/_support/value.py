@@ -76,6 +76,12 @@ def value_of_rows(rows: np.ndarray, episodes: np.ndarray) -> Value:
 
     Returns:
         The value, whose `n` is the number of steps; NaN if none is left.
+
+    Example:
+        >>> import numpy as np
+        >>> from rltools.metrics import value_of_rows
+        >>> value_of_rows(np.array([[1.0, 2.0], [3.0, 6.0]]), episodes=np.array([0, 1])).sources
+        ('episodes', 'draws')
     """
     numbers = np.unique(episodes)
     usable = np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)

@@ -6,10 +6,12 @@ They are named by the module that exports them. Recordings may name the private 
 from __future__ import annotations
 
 import dataclasses
+from itertools import count
 from typing import Any
 
 from rltools.envs.names._named import NamedLeaves
 from rltools.envs.names.wrappers import WrapperLibrary
+from rltools.spaces.parts import with_lag
 
 _MODULE = f"{__name__.rpartition('.')[2]}.wrappers"
 
@@ -28,11 +30,37 @@ def _select_features(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     }
 
 
+def _plant_features(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
+    """The names inside, then those of the planted features; a number tells apart those that would have one name."""
+    named = inner[()]
+    source_names, source_lags = named.element_names(), named.element_lags()
+    source_units = named.units or ("",) * len(source_names)
+    names, units, lags = list(source_names), list(source_units), list(source_lags)
+    for planted in wrapper.planted:
+        copied = planted.source >= 0
+        name = f"{planted.kind} of {source_names[planted.source]}" if copied else planted.kind
+        name = with_lag(name, planted.steps) if planted.steps else name
+        again = (f"{name} {number}" for number in count(2))
+        names.append(name if name not in names else next(other for other in again if other not in names))
+        units.append(source_units[planted.source] if copied else "")
+        lags.append(planted.steps + source_lags[planted.source] if copied else 0)
+    planted_leaves = ("",) * len(wrapper.planted)
+    return {
+        (): dataclasses.replace(
+            named,
+            names=tuple(names),
+            units=tuple(units),
+            lags=tuple(lags),
+            leaf_names=(*named.leaf_names, *planted_leaves) if named.leaf_names else (),
+        )
+    }
+
+
 def _keep(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     return inner
 
 
-_RULES = {"FrozenStatistics": _keep, "SelectFeatures": _select_features}
+_RULES = {"FrozenStatistics": _keep, "PlantFeatures": _plant_features, "SelectFeatures": _select_features}
 LIBRARY = WrapperLibrary(
     entry_points={name: f"{_MODULE}:{name}" for name in _RULES},
     rules=_RULES,
