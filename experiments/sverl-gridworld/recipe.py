@@ -222,11 +222,13 @@ class Grid(gymnasium.Env[np.ndarray, int]):
         self.observation_space, self.action_space = Box(-1, 3, (2,), np.float32), Discrete(4)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin in one of the cells, drawn by the seed."""
         super().reset(seed=seed)
         self.cell = self.starts[int(self.np_random.integers(len(self.starts)))]
         return np.array(self.cell, np.float32), {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Move, or stay in front of a wall."""
         self.cell, reward = self.world.step(self.cell, int(action))
         return np.array(self.cell, np.float32), reward, self.cell in self.world.goals, False, {}
 
