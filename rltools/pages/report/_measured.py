@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rltools._util.text import interval, two_decimals
 from rltools.ablation import RULE, Ablation
@@ -88,38 +88,46 @@ def _text(ends: Interval, position: int | tuple[()]) -> str:
 
 @dataclass(frozen=True)
 class Judged:
-    """A line about a method: how a metric judges it, for each run.
+    """A table of how a metric judges the methods.
 
     Attributes:
         metric: the name of the metric.
-        method: the name of the method.
-        values: for each run, the value with its interval; "–" without one.
-        separates: in how many runs the method is certainly better than the controls, of how many.
+        methods: the names of the methods.
+        rows: for each run its label, and for each method the value with its interval; "–" without one.
+        separates: for each method, in how many runs it is certainly better than the controls; "a control" for those.
     """
 
     metric: str
-    method: str
-    values: tuple[str, ...]
-    separates: str
+    methods: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    separates: tuple[str, ...]
 
 
-def judged(assessments: Mapping[Run, pd.DataFrame]) -> Iterator[Judged]:
-    """A line for each metric and method of the runs; a method with several targets has the first one's values."""
-    pairs = dict.fromkeys(
-        (str(row.metric), str(row.method), bool(row.control))
-        for table in assessments.values()
-        for row in table.itertuples()
-    )
-    for metric, method, control in pairs:
-        values, certain, count = [], 0, 0
-        for table in assessments.values():
-            rows = table[(table.metric == metric) & (table.method == method)]
-            if not len(rows):
-                values.append("–")
-                continue
-            row = rows.iloc[0]
-            values.append(interval(float(row.value), float(row.low), float(row.high), two_decimals))
-            count += 1
-            certain += str(row.separates) == "True"
-        ending = "a control" if control else f"{certain} of {count}"
-        yield Judged(metric, method, tuple(values), ending)
+def judged(labels: Mapping[Run, str], assessments: Mapping[Run, pd.DataFrame]) -> list[Judged]:
+    """A table for each metric; of a method with several targets it has the first one's values."""
+    by_metric: dict[str, dict[str, dict[Run, Any]]] = {}
+    for run, table in assessments.items():
+        for row in table.itertuples():
+            of_method = by_metric.setdefault(str(row.metric), {}).setdefault(str(row.method), {})
+            of_method.setdefault(run, row)
+    return [_judged(metric, by_method, labels, list(assessments)) for metric, by_method in by_metric.items()]
+
+
+def _judged(metric: str, by_method: dict[str, dict[Run, Any]], labels: Mapping[Run, str], runs: list[Run]) -> Judged:
+    rows = [
+        (
+            labels[run],
+            tuple(
+                interval(row.value, row.low, row.high, two_decimals) if (row := values.get(run)) else "–"
+                for values in by_method.values()
+            ),
+        )
+        for run in runs
+    ]
+    endings = [
+        "a control"
+        if any(bool(row.control) for row in values.values())
+        else f"{sum(str(row.separates) == 'True' for row in values.values())} of {len(values)}"
+        for values in by_method.values()
+    ]
+    return Judged(metric, tuple(by_method), tuple(rows), tuple(endings))

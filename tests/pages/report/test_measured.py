@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from rltools import explain, record
 from rltools.ablation import Ablation, AblationSpec, Rollouts
@@ -78,18 +77,12 @@ def assessment(values: dict[str, float], separates: object = True) -> pd.DataFra
 
 def test_methods_are_lines_and_runs_are_columns() -> None:
     first, second = assessment({"gradient": 0.5, "std": 0.2}), assessment({"gradient": -0.25}, separates=False)
-    lines = list(judged({("a", 0): first, ("b", 0): second}))
-    assert [(line.metric, line.method) for line in lines] == [
-        ("loss_concordance", "gradient"),
-        ("loss_concordance", "std"),
-    ]
-    assert lines[0].values == ("0.50 [0.40, 0.60]", "−0.25 [−0.35, −0.15]")
-    assert lines[0].separates == "1 of 2"
-    assert lines[1].values == ("0.20 [0.10, 0.30]", "–")
-    assert lines[1].separates == "a control"
+    (table,) = judged({("a", 0): "a", ("b", 0): "b"}, {("a", 0): first, ("b", 0): second})
+    assert (table.metric, table.methods) == ("loss_concordance", ("gradient", "std"))
+    assert table.rows == (("a", ("0.50 [0.40, 0.60]", "0.20 [0.10, 0.30]")), ("b", ("−0.25 [−0.35, −0.15]", "–")))
+    assert table.separates == ("1 of 2", "a control")
 
 
-@pytest.mark.usefixtures("tmp_path")
 def test_the_page_has_both_tables_and_no_markup_of_names(tmp_path: Path, make_policy, make_env) -> None:  # type: ignore[no-untyped-def]
     env = make_env(length=4)
     policy = make_policy(env, name="tiny")
