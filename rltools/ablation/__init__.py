@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from rltools.ablation._certificate import Certificate as Certificate
     from rltools.ablation._coalition_values import CoalitionValues as CoalitionValues
     from rltools.ablation._coalition_values import Interaction as Interaction
+    from rltools.ablation._coalition_values import coalitions as coalitions
+    from rltools.ablation._coalition_values import drawn_orders as drawn_orders
+    from rltools.ablation._coalition_values import hidden_along as hidden_along
     from rltools.ablation._curves import Curve as Curve
     from rltools.ablation._curves import Curves as Curves
     from rltools.ablation._folder import AblationSpec as AblationSpec
     from rltools.ablation._folder import ablation_keys as ablation_keys
+    from rltools.ablation._folder import write_ablation as write_ablation
     from rltools.ablation._losses import Losses as Losses
+    from rltools.ablation._players import find_players as find_players
     from rltools.ablation._rollouts import Rollouts as Rollouts
     from rltools.ablation._verdicts import RULE as RULE
     from rltools.ablation._verdicts import Verdict as Verdict
@@ -41,8 +46,13 @@ _MODULES = {
     "ablate": "_ablate",
     "ablation_keys": "_folder",
     "ablations": "_ablation",
+    "coalitions": "_coalition_values",
+    "drawn_orders": "_coalition_values",
+    "find_players": "_players",
+    "hidden_along": "_coalition_values",
     "measure": "_ablate",
     "open_ablation": "_ablation",
+    "write_ablation": "_folder",
 }
 __all__ = [*_MODULES]  # noqa: PLE0604  strings, all of them
 

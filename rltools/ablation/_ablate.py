@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,11 @@ def ablate(
         (True, (4,))
     """
     check_is_policy(policy)
+    if getattr(policy, "units", "environment") != "environment":
+        raise ArgumentError(
+            f"{policy.source.name} takes observations in the units of its network, and what stands in for hidden ones "
+            f"is in those of the environment; give the policy without in_network_units()"
+        )
     for name, number, limit in (
         ("seeds", seeds, MAX_EPISODES // 20),
         ("most", most, MAX_EPISODES // 20),
@@ -133,6 +139,8 @@ def ablate(
     ):
         check_count(name, number, most=limit)
     check_count("seed", seed, least=0, most=MAX_SEED)
+    if max_steps is not None:
+        check_count("max_steps", max_steps, most=MAX_STEPS)
     check_bounds(bounds)
     part = _part(leave_out)
     find_replacement(replace)
@@ -145,9 +153,10 @@ def ablate(
         recording = record(policy, env, episodes=EPISODES, directory=directory, bounds=bounds, progress=progress)
     elif directory is not None:
         raise ArgumentError(f"the recording has its folder, {recording.directory}; leave out {argument('directory')}")
-    steps = (recording.header.max_steps or STEP_LIMIT) if max_steps is None else max_steps
-    check_count("max_steps", steps, most=MAX_STEPS)
     environment = _environment(policy, recording, env)
+    declared = getattr(environment_spec(environment), "max_episode_steps", None)
+    # Some older recordings have no limit.
+    steps = int(max_steps or recording.header.max_steps or declared or STEP_LIMIT)
     effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
     examine(policy, environment, effective_bounds)
     players = find_players(recording.features, groups)
@@ -352,6 +361,7 @@ def _executor(workers: int) -> Iterator[Executor | None]:
     executor = get_reusable_executor(max_workers=workers)
     try:
         yield executor
-    except BaseException:
-        executor.shutdown(wait=True, kill_workers=True)  # they would run on, and nobody waits for their episodes
+    except BaseException as error:
+        if not isinstance(error.__cause__, BrokenExecutor):  # else they are gone already
+            executor.shutdown(wait=True, kill_workers=True)  # they would run on, and nobody waits for their episodes
         raise

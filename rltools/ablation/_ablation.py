@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,8 @@ class Ablation:
         """The verdict on each player; see `RULE`."""
         # Of many pairs some interact by chance: Bonferroni's correction.
         pairs = max(1, len(self.interactions(level)))
-        return judge(self.losses(level=level), self.interactions(1 - (1 - level) / pairs), part)
+        failed = [self.rollouts.measured.failed((player,), self.replace) for player in range(len(self.players))]
+        return judge(self.losses(level=level), self.interactions(1 - (1 - level) / pairs), part, failed)
 
     def shapley(self, level: float = LEVEL) -> CoalitionValues | None:
         """The outcome Shapley values; None if coalitions were not measured."""
@@ -140,13 +141,20 @@ class Ablation:
         return alone_values(self.players, self.returns, level)
 
     def curves(self, level: float = LEVEL) -> Curves | None:
-        """Deletion and insertion curves in the order of the losses; None if coalitions were not measured."""
-        order = [int(player) for player in self.losses().order]
+        """Deletion and insertion curves in the order of the losses; None if coalitions were not measured.
+
+        Beyond 8 players it is the order of the losses when the curves were measured: a later race may change it.
+        """
+        count = len(self.players)
+        exact = count <= EXACT_PLAYERS
+        earlier = self if exact else replace(self, rollouts=self._before_curves)
+        order = [int(player) for player in earlier.losses().order]
         best, reverse = (curve_along(each, self.returns, level) for each in (order, order[::-1]))
-        exact = len(self.players) <= EXACT_PLAYERS
-        orders = [] if exact else drawn_orders(len(self.players), self._pairs, self.spec.seed)
-        chance = random_curve(len(self.players), self.returns, orders, level)
-        return None if best is None or reverse is None or chance is None else Curves(best, reverse, chance)
+        if best is None or reverse is None:  # without this, all sets of 24 players would be looked for
+            return None
+        orders = None if exact else drawn_orders(count, self._pairs, self.spec.seed)
+        chance = random_curve(count, self.returns, orders, level)
+        return None if chance is None else Curves(best, reverse, chance)
 
     @property
     def certificate(self) -> Certificate | None:
@@ -203,6 +211,16 @@ class Ablation:
         """How many pairs of orders were measured at most."""
         coalition = self.rollouts.purpose == "coalition"
         return int(self.rollouts.number[coalition].max()) + 1 if coalition.any() else 0
+
+    @property
+    def _before_curves(self) -> Rollouts:
+        """The episodes that were run before the latest curves; all of them without curves."""
+        curve = self.rollouts.purpose == "curve"
+        if not curve.any():
+            return self.rollouts
+        last = int(np.flatnonzero(curve)[-1])
+        others = np.flatnonzero(~curve[:last])
+        return self.rollouts.where(np.arange(len(curve)) < (int(others[-1]) + 1 if len(others) else 0))
 
     @property
     def _floor(self) -> float:

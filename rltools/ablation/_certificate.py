@@ -34,6 +34,8 @@ class Certificate:
         baseline: the mean return with nothing hidden, over the fresh seeds.
         seeds: how many fresh seeds there are.
         level: of the bound.
+        faults: at how many fresh seeds the episode ended by a fault without the players, and not with them: what they
+            would have lost is unknown, so that a certificate with any does not hold.
     """
 
     remaining: tuple[str, ...]
@@ -45,6 +47,7 @@ class Certificate:
     baseline: float
     seeds: int
     level: float = ONE_SIDED
+    faults: int = 0
 
     __repr__ = short_repr
 
@@ -56,7 +59,7 @@ class Certificate:
     @property
     def holds(self) -> bool:
         """Whether so much of the return is certainly left."""
-        return self.bound <= self.allowed
+        return not self.faults and self.bound <= self.allowed
 
     @property
     def lost_part(self) -> float:
@@ -80,9 +83,13 @@ class Certificate:
                 f"{confidence} (one-sided, {self.seeds} fresh seeds): {names}. Only training again without the others "
                 f"would prove that they can be left out."
             )
-        if not self.seeds:
-            left_out = ", ".join(self.left_out)
-            return f"No certificate: under {under}, every episode without {left_out} ended by a fault."
+        if self.faults or not self.seeds:
+            attempted, left_out = plural(self.seeds + self.faults, "fresh episode"), ", ".join(self.left_out)
+            failed = f"{self.faults} of {attempted}" if self.faults else "all episodes"
+            return (
+                f"No certificate: under {under}, {failed} without {left_out} ended by a fault, and what they lost is "
+                f"unknown."
+            )
         lost = f"{percent(abs(self.lost_part))} of the return on {self.seeds} fresh seeds"
         if self.loss > self.allowed and len(self.left_out) == 1:
             return f"Under {under}, no feature can be left out: even without {self.left_out[0]}, {lost} is lost."
@@ -120,6 +127,7 @@ def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str)
         excess + part * abs(mean),
         mean,
         len(numbers),
+        faults=fresh.failed(left_out, replacement),
     )
 
 

@@ -162,8 +162,9 @@ def measured_interactions(players: tuple[str, ...], returns: Returns, level: flo
     """The interactions of all pairs that were measured, the largest first."""
     interactions = []
     baseline = returns(())
+    single = [returns((player,)) for player in range(len(players))]
     for first, second in combinations(range(len(players)), 2):
-        both, left, right = returns((first, second)), returns((first,)), returns((second,))
+        both, left, right = returns((first, second)), single[first], single[second]
         numbers = [number for number in sorted(both) if number in baseline and number in left and number in right]
         if not numbers:
             continue

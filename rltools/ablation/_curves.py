@@ -67,20 +67,24 @@ def curve_along(order: Sequence[int], returns: Returns, level: float) -> Curve |
 
 
 def random_curve(
-    players: int, returns: Returns, orders: Sequence[tuple[tuple[int, ...], int]], level: float
+    players: int, returns: Returns, orders: Sequence[tuple[tuple[int, ...], int]] | None, level: float
 ) -> Curve | None:
     """The mean deletion curve over random orders.
 
     Args:
         players: how many there are.
         returns: by hidden players and number of the seed.
-        orders: the orders that were drawn, with their seeds; empty if all coalitions were measured.
+        orders: the orders that were drawn, with their seeds; None if all coalitions were measured.
         level: of the intervals.
     """
-    if orders:
-        walks = [[returns(hidden).get(number) for hidden in hidden_along(order)] for order, number in orders]
-        complete = [walk for walk in walks if all(value is not None for value in walk)]
-        points = [[float(value) for value in column if value is not None] for column in zip(*complete, strict=True)]
+    if orders is not None:
+        walks: dict[int, list[list[float]]] = {}
+        for order, number in orders:
+            walk = [returns(hidden).get(number) for hidden in hidden_along(order)]
+            if all(value is not None for value in walk):
+                walks.setdefault(number, []).append([float(value) for value in walk if value is not None])
+        # An order and its reverse share a seed, and so count as one draw.
+        points = np.array([np.mean(pair, axis=0) for pair in walks.values()]).T.tolist()
     else:
         points = [
             _mean_by_seed([returns(h) for h in combinations(range(players), size)]) for size in range(players + 1)

@@ -140,6 +140,15 @@ def batch_identity(folder: Path, recording: str, seal: str) -> dict[str, str]:
     return {RECORDING: recording, ABLATION: seal, VISITED_ROWS: visited}
 
 
+def write_ablation(directory: Path, spec: AblationSpec, rollouts: Rollouts) -> Path:
+    """Write an ablation as `ablate` does, in one batch, into the folder of a recording; returns its own folder."""
+    folder = directory / FOLDER / spec.key
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = batch_identity(folder, spec.recording, write_spec(folder, spec))
+    write_batch(folder, next_number(folder), rollouts, identity)
+    return folder
+
+
 def next_number(folder: Path) -> int:
     """The number of the next batch."""
     return max(numbered(folder), default=-1) + 1

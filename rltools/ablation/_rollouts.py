@@ -97,6 +97,19 @@ class Rollouts:
         return conditions
 
     @cached_property
+    def faulty(self) -> dict[tuple[str, tuple[int, ...]], set[int]]:
+        """By replacement and hidden players, the numbers of the seeds at which the episode ended by a fault."""
+        conditions: dict[tuple[str, tuple[int, ...]], set[int]] = {}
+        for position in np.flatnonzero(self.ended == "fault").tolist():
+            conditions.setdefault(self._conditions[position], set()).add(int(self.number[position]))
+        return conditions
+
+    def failed(self, hidden: Collection[int], replacement: str) -> int:
+        """At how many seeds hiding these players ended in a fault, and hiding nothing did not."""
+        numbers = self.faulty.get((replacement, tuple(sorted(hidden))), set())
+        return len(numbers & self.returns((), "").keys())
+
+    @cached_property
     def tasks(self) -> frozenset[Task]:
         """The tasks that were run, whether or not they ended by a fault."""
         rows = zip(self._conditions, self.number.tolist(), strict=True)

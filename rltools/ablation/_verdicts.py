@@ -15,7 +15,7 @@ RULE = (
     "A feature is needed if the 95 % interval of its loss lies above zero; better without if it lies below zero; not "
     "needed if it lies within 5 % of the return on both sides. A feature that is neither of the first two is needed "
     "only together with another such one if hiding both costs certainly more than hiding each, corrected for the "
-    "number of pairs. Else it is undecided."
+    "number of pairs. Else, and where more than 5 % of the episodes without it ended by a fault, it is undecided."
 )
 
 
@@ -36,18 +36,24 @@ class Verdict:
     __repr__ = short_repr
 
 
-def judge(losses: Losses, interactions: Sequence[Interaction], part: float) -> tuple[Verdict, ...]:
+def judge(
+    losses: Losses, interactions: Sequence[Interaction], part: float, failed: Sequence[int]
+) -> tuple[Verdict, ...]:
     """The verdict on each player.
 
     Args:
         losses: of each player alone, with their intervals.
         interactions: of the pairs that were measured.
-        part: of the return; a loss within it counts as none.
+        part: of the return; a loss within it counts as none, and so do faults in a smaller part of the episodes.
+        failed: in how many episodes hiding each player ended in a fault; those that did not are no fair sample.
     """
     tolerance = part * abs(float(losses.baseline.value))
     verdicts: list[Verdict] = []
-    for player, low, high in zip(losses.players, losses.interval.low, losses.interval.high, strict=True):
-        if high < 0 and not low > -tolerance:
+    ends = zip(losses.players, losses.interval.low, losses.interval.high, losses.seeds, failed, strict=True)
+    for player, low, high, seeds, faults in ends:
+        if faults > part * (seeds + faults):
+            verdicts.append(Verdict(player, "undecided"))
+        elif high < 0 and not low > -tolerance:
             verdicts.append(Verdict(player, "better_without"))
         elif low > 0 and not high < tolerance:
             verdicts.append(Verdict(player, "needed"))

@@ -42,6 +42,10 @@ RecordedMethod = Annotated[
         show_default="the best predictor among them",
     ),
 ]
+RecordedAblation = Annotated[
+    str | None,
+    typer.Option(help="The replacement of a recorded ablation, or the name of its folder.", show_default="the latest"),
+]
 ReplayMethod = Annotated[
     str | None,
     typer.Option(

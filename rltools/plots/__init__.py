@@ -35,15 +35,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     # The plots are for completion in an editor: they are found without a line here.
+    from rltools.plots._ablation_curves import ablation_curves
     from rltools.plots._action_matrix import action_matrix
     from rltools.plots._agreement import agreement
     from rltools.plots._beeswarm import beeswarm
+    from rltools.plots._coalition_values import coalition_values
     from rltools.plots._decision import decision
     from rltools.plots._dependence import dependence
     from rltools.plots._episode_grid import episode_grid
     from rltools.plots._images import images
     from rltools.plots._importance import importance
     from rltools.plots._lags import lags
+    from rltools.plots._losses import losses
     from rltools.plots._measured_agreement import measured_agreement
     from rltools.plots._phases import phases
     from rltools.plots._state_map import state_map
@@ -54,9 +57,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chapter",
+    "ablation_curves",
     "action_matrix",
     "agreement",
     "beeswarm",
+    "coalition_values",
     "decision",
     "dependence",
     "episode_grid",
@@ -64,6 +69,7 @@ __all__ = [
     "images",
     "importance",
     "lags",
+    "losses",
     "measured_agreement",
     "phases",
     "plot",
@@ -82,7 +88,7 @@ def plot_names() -> list[str]:
     Example:
         >>> import rltools
         >>> rltools.plots.plot_names()[:3]
-        ['action_matrix', 'agreement', 'beeswarm']
+        ['ablation_curves', 'action_matrix', 'agreement']
     """
     return sorted({*_own(), *others(__name__)})
 

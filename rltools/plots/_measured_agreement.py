@@ -12,6 +12,7 @@ from rltools._util.text import plural
 from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.metrics import Assessment, assess_recorded
+from rltools.plots.drawing.ablations import describe_ablation, replaced, seeds_note
 from rltools.plots.drawing.colors import GRAY, INK, PALE, feature_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -90,16 +91,14 @@ def measured_agreement(
     heading(axes, width, "Do the methods name what the agent needs?", *_notes(recording, measured, specs, rows, level))
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(-1.05, 1.05)
-    if not any(outcome.steps for outcome in recording.outcomes()):
-        draw_no_steps(axes)
+    if measured is None or not rows:
+        nothing = "steps" if not any(outcome.steps for outcome in recording.outcomes()) else "episodes"
+        draw_no_steps(axes, nothing)
         return axes
     controls = np.array([is_control(specs[key].unit) for key in order])
     heights = np.arange(len(order)) + _GAP * (controls & (not controls.all()))
     axes.set_yticks(heights, labels=names, parse_math=False)
     axes.set_ylim(heights[-1] + 0.6, -0.6)
-    if measured is None:
-        axes.text(0.5, 0.5, "nothing was measured", transform=axes.transAxes, ha="center", va="center", color=GRAY)
-        return axes
     _draw_controls(axes, [*rows.values()], float(heights[-1]) + 0.6)
     for key, height in zip(order, heights, strict=True):
         _draw_row(axes, rows.get(key), float(height))
@@ -147,20 +146,19 @@ def _notes(
     level: float,
 ) -> tuple[str, ...]:
     """Small print: agent, targets, replacement, seeds, and what the intervals cover."""
-    header = recording.header
     targets = ", ".join(dict.fromkeys(plain(spec.target, 30) for spec in specs.values()))
-    methods = "" if measured else ", ".join(dict.fromkeys(plain(spec.method, 28) for spec in specs.values()))
-    parts = [plain(header.policy, 40), plain(header.environment_id, 40), methods, targets]
-    if measured is not None:
-        from rltools.ablation.replacements import find_replacement
-
-        seeds = int(measured.losses().seeds.max(initial=0))
-        parts.append(f"features replaced by {find_replacement(measured.replace).phrase}, {plural(seeds, 'seed')}")
-        lows = np.array([row.low for row in rows.values()])
-        parts.append(interval_note(lows, len(recording), level) if len(lows) else "")
-        left_out = len(specs) - len(set(specs) & set(rows))
-        parts.append(f"{plural(left_out, 'attribution')} cannot be compared" if left_out else "")
-    return tuple(parts)
+    if measured is None or not rows:
+        methods = ", ".join(dict.fromkeys(plain(spec.method, 28) for spec in specs.values()))
+        why = "nothing was measured: add losses with rltools.ablate" if measured is None else "nothing to compare"
+        return (methods, targets, why, "" if measured is None else f"a hidden feature is {replaced(measured.replace)}")
+    lows = np.array([row.low for row in rows.values()])
+    left_out = len(specs) - len(set(specs) & set(rows))
+    return (
+        *describe_ablation(measured, seeds_note(measured.losses().seeds)),
+        targets,
+        interval_note(lows, len(recording), level),
+        f"{plural(left_out, 'attribution')} cannot be compared" if left_out else "",
+    )
 
 
 def _draw_controls(axes: Axes, rows: Sequence[Assessment], bottom: float) -> None:

@@ -8,8 +8,10 @@ the rooms that it imports.
 
 from rltools.attributions import is_control
 from rltools.stats import FEWEST_RANKED, Interval, chance
+from rltools.summary._ablation_curves import ORDERS, AblationCurves, ablation_curves
 from rltools.summary._action_matrix import ActionMeans, action_means
 from rltools.summary._agreement import Agreement, Ranking, agreement
+from rltools.summary._coalition_values import PlayerValues, player_values
 from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
@@ -20,6 +22,7 @@ from rltools.summary._find_in_run import find_in_run, part_shares
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
+from rltools.summary._losses import MeasuredLosses, measured_losses
 from rltools.summary._phases import Event, Phases, phase_means
 from rltools.summary._points import Points, explained_points, stride_for
 from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
@@ -41,6 +44,8 @@ from rltools.summary.sentence import Sentence, Span
 __all__ = [
     "DECISION",
     "FEWEST_RANKED",
+    "ORDERS",
+    "AblationCurves",
     "ActionMeans",
     "Agreement",
     "Caveat",
@@ -54,8 +59,10 @@ __all__ = [
     "ImageSteps",
     "Interval",
     "Lags",
+    "MeasuredLosses",
     "Phases",
     "Plane",
+    "PlayerValues",
     "Points",
     "Ranked",
     "Ranking",
@@ -68,6 +75,7 @@ __all__ = [
     "Summary",
     "TrainingCurve",
     "When",
+    "ablation_curves",
     "action_means",
     "agreement",
     "cell_means",
@@ -87,10 +95,12 @@ __all__ = [
     "lag_shares",
     "lagged_key",
     "leaders",
+    "measured_losses",
     "method_name",
     "part_shares",
     "phase_means",
     "pictured",
+    "player_values",
     "ranked_features",
     "ranking",
     "run_caveats",

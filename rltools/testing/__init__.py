@@ -19,6 +19,7 @@ _MODULES = {
     "check_plot": "_check_plot",
     "check_policy": "_check_policy",
     "PlainFunction": "_plain_function",
+    "example_ablation": "_ablations",
     "example_recording": "_recordings",
 }
 
@@ -28,6 +29,7 @@ __all__ = [
     "check_card",
     "check_plot",
     "check_policy",
+    "example_ablation",
     "example_recording",
     "truth",
 ]

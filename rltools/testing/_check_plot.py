@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rltools.ablation import ablations
+from rltools.ablation.replacements import find_replacement
+from rltools.errors import RecordingError
 from rltools.recording import Recording
+from rltools.testing._ablations import copy_ablations
 from rltools.testing._recordings import shortened
 
 if TYPE_CHECKING:
@@ -28,9 +34,14 @@ def check_plot(plot: Callable[..., Any], recording: Recording) -> None:
     draw into given axes without adding figures or axes, change nothing on disk, and also work for a recording without
     episodes and one of a single step.
 
+    A plot with a parameter `ablation` must name the replacement, and target and method only if it has a parameter
+    `method` too. It must draw an ablation without episodes, one of a single seed and a recording without an ablation,
+    or refuse them in one line that says how to ablate.
+
     Args:
         plot: the function.
-        recording: a recording with at least one attribution and one step.
+        recording: a recording with at least one attribution and one step; if the plot has a parameter `ablation`, with
+            an ablation, as `example_ablation` writes it.
 
     Raises:
         AssertionError: the plot fails one of these checks; the message says which.
@@ -41,17 +52,48 @@ def check_plot(plot: Callable[..., Any], recording: Recording) -> None:
         >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=20), policy)
         >>> rltools.testing.check_plot(rltools.plots.importance, recording)
     """
-    before = _files(recording.directory)
-    _check_drawing(plot(recording), recording)
-    _check_given_axes(plot, recording)
+    before, content = _files(recording.directory), content_of(plot)
+    _check_drawing(plot(recording), recording, content)
+    _check_given_axes(plot, recording, content)
     assert _files(recording.directory) == before, f"{_name(plot)} changed files of the recording it drew"
     for episodes, steps in ((0, 0), (1, 0), (1, 1)):
         with tempfile.TemporaryDirectory() as folder:
             small = shortened(recording, Path(folder) / "recording", episodes=episodes, steps=steps)
-            _check_drawing(plot(small), small)
+            if content.ablation:
+                _check_drawn_or_refused(plot, small, content)
+                copy_ablations(recording, small, seeds=episodes)
+                _check_drawn_or_refused(plot, small, content)
+            else:
+                _check_drawing(plot(small), small, content)
 
 
-def _check_drawing(axes: Any, recording: Recording) -> None:
+@dataclass(frozen=True)
+class PlotContent:
+    """What a plot draws, by its parameters: attributions, ablations or both."""
+
+    attribution: bool = True
+    ablation: bool = False
+
+
+def content_of(plot: Callable[..., Any]) -> PlotContent:
+    """What a plot draws: an ablation if it has a parameter of this name; attributions if not, or if it has `method`."""
+    names = inspect.signature(plot).parameters
+    return PlotContent("method" in names or "ablation" not in names, "ablation" in names)
+
+
+def _check_drawn_or_refused(plot: Callable[..., Any], recording: Recording, content: PlotContent) -> None:
+    try:
+        axes = plot(recording)
+    except RecordingError as error:
+        refusal = str(error)
+    else:
+        _check_drawing(axes, recording, content)
+        return
+    assert "\n" not in refusal, f"{_name(plot)} refuses a recording in more than one line: {refusal!r}"
+    assert "ablate" in refusal, f"{_name(plot)} refuses a recording and does not say how to ablate it: {refusal!r}"
+
+
+def _check_drawing(axes: Any, recording: Recording, content: PlotContent | None = None) -> None:
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes), f"a plot returns matplotlib Axes and not {type(axes).__name__}"
@@ -59,11 +101,11 @@ def _check_drawing(axes: Any, recording: Recording) -> None:
     assert figure is not None, "the axes belong to no figure"
     figure.draw_without_rendering()
     texts = list(_texts(figure))
-    _check_named(axes, texts, recording)
+    _check_named(axes, texts, recording, content or PlotContent())
     _check_apart(figure, texts)
 
 
-def _check_given_axes(plot: Callable[..., Any], recording: Recording) -> None:
+def _check_given_axes(plot: Callable[..., Any], recording: Recording, content: PlotContent) -> None:
     from matplotlib import _pylab_helpers
     from matplotlib.figure import Figure
 
@@ -76,15 +118,22 @@ def _check_given_axes(plot: Callable[..., Any], recording: Recording) -> None:
     assert not left.has_data(), f"{_name(plot)} drew into axes it was not given"
     assert len(_pylab_helpers.Gcf.figs) == opened, f"{_name(plot)} opened a figure through pyplot"
     left.set_axis_off()
-    _check_drawing(right, recording)
+    _check_drawing(right, recording, content)
 
 
-def _check_named(axes: Axes, texts: list[tuple[Text, Bbox]], recording: Recording) -> None:
+def _check_named(axes: Axes, texts: list[tuple[Text, Bbox]], recording: Recording, content: PlotContent) -> None:
     assert axes.get_xlabel(), "the x axis has no label"
     ticks = [text.get_text() for text in axes.get_yticklabels()]
     panels_named = all(panel.get_ylabel() for panel in axes.child_axes) and axes.child_axes
     assert axes.get_ylabel() or any(ticks) or panels_named or _says_nothing_there(texts), "the y axis has no label"
     words = " ".join(text.get_text() for text, _ in texts).replace("\n", " ")
+    if content.ablation and (measured := ablations(recording)):
+        phrases = {find_replacement(ablation.replace).phrase for ablation in measured}
+        assert any(phrase in words for phrase in phrases), f"no replacement is named in {words!r}"
+        if not any(len(ablation.rollouts) for ablation in measured):
+            assert _says_nothing_there(texts), "an ablation without episodes is drawn without saying 'no episodes'"
+    if not content.attribution:
+        return
     specs = recording.specs.values()
     assert any(spec.method.replace("_", " ") in words.replace("_", " ") for spec in specs), (
         f"no method is named in {words!r}"
@@ -96,7 +145,7 @@ def _check_named(axes: Axes, texts: list[tuple[Text, Bbox]], recording: Recordin
 
 
 def _says_nothing_there(texts: list[tuple[Text, Bbox]]) -> bool:
-    return any("no steps" in text.get_text() for text, _ in texts)
+    return any(nothing in text.get_text() for text, _ in texts for nothing in ("no steps", "no episodes"))
 
 
 def _check_apart(figure: Figure, texts: list[tuple[Text, Bbox]]) -> None:

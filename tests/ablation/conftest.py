@@ -86,13 +86,13 @@ def guess() -> Callable[..., Any]:
 def bits() -> Callable[..., np.ndarray]:
     """Gives the bits `[step, bit]` that `Guessing` shows in an episode, as its actions do not matter."""
 
-    def shown(env: Callable[[], Guessing], seed: int) -> np.ndarray:
+    def episode_bits(env: Callable[[], Guessing], seed: int) -> np.ndarray:
         made = env()
         rows = [made.reset(seed=seed)[0].copy()]
         rows += [made.step(0)[0].copy() for _ in range(made.length - 1)]
         return np.stack(rows)
 
-    return shown
+    return episode_bits
 
 
 def files(folder: Path) -> dict[str, bytes]:

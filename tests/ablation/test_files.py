@@ -105,8 +105,8 @@ def test_an_interrupt_loses_a_batch_at_most(
         ablate(policy, recording, interrupting, **EVERYTHING)
     (existing,) = ablations(recording) or (None,)
     if existing is not None:
-        kept = files_in(existing.directory)
-        assert kept.items() <= whole.items(), "what is there is what would be there"
+        remaining = files_in(existing.directory)
+        assert remaining.items() <= whole.items(), "what is there is what would be there"
         assert not list(recording.directory.rglob(".unfinished*"))
         assert existing.losses().interval.value.shape == (3,)
         assert len(existing.verdicts()) == 3
@@ -196,6 +196,18 @@ def test_visited_states_stay_when_episodes_are_added(world: Any, copied: Copy) -
     after = ablate(policy, rltools.open_recording(recording.directory), env, seeds=3, most=3)
     assert after.key == before.key
     assert len(after.rollouts) > len(before.rollouts)
+
+
+def test_other_visited_states_are_not_mixed_in(world: Any, copied: Copy) -> None:
+    """Of more episodes, others are drawn; the returns that were measured with the first ones do not fit them."""
+    policy, env = world
+    recording = copied()
+    ablation = ablate(policy, recording, env, seeds=2, most=2)
+    (ablation.directory / "visited.parquet").unlink()
+    rltools.record(policy, env, episodes=9, directory=recording.directory)
+    with pytest.raises(CorruptError, match=r"not made with the states in the visited\.parquet beside it"):
+        ablate(policy, rltools.open_recording(recording.directory), env, seeds=2, most=2)
+    assert len(recording.damaged()) == len(list(ablation.directory.glob("0*.parquet")))
 
 
 def damage(path: Path) -> None:

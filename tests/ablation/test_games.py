@@ -51,7 +51,7 @@ def test_exact_values_are_the_mean_over_all_orders(by_hand: Any) -> None:
 
 
 def test_a_seed_that_misses_a_coalition_does_not_count(by_hand: Any) -> None:
-    returns, rows = game(3, 4)
+    _, rows = game(3, 4)
     complete = by_hand(3, [row for row in rows if row[1] < 3]).shapley()
     missing = by_hand(3, [row for row in rows if row[:2] != ((0, 2), 3)]).shapley()
     assert missing.seeds == 3
@@ -296,7 +296,23 @@ def test_a_certificate_of_which_every_episode_failed(by_hand: Any) -> None:
     rows += [((1,), n, 0.0, "certificate", 0.05) for n in range(100_000, 100_064)]
     certificate = by_hand(2, rows, faults=range(64, 128)).certificate
     assert (certificate.holds, certificate.seeds) == (False, 0)
-    assert "every episode without x1 ended by a fault" in str(certificate)
+    assert certificate.faults == 64
+    assert "64 of 64 fresh episodes without x1 ended by a fault" in str(certificate)
+    few = by_hand(2, [*rows[:64], *((hidden, n, 100.0, *rest) for hidden, n, _, *rest in rows[64:])], faults=[70])
+    assert (few.certificate.holds, few.certificate.seeds, few.certificate.loss) == (False, 63, 0)
+    assert "1 of 64 fresh episodes" in str(few.certificate)
+
+
+def test_what_ended_by_a_fault_leaves_a_verdict_open(by_hand: Any) -> None:
+    """Those that did not are no fair sample: hiding the feature may be what broke the others."""
+    rows = loss_rows([np.zeros(40), np.zeros(40), np.full(40, 50.0)])
+    faults = [index for index, row in enumerate(rows) if row[0] == (0,) and row[1] < 30]
+    faults += [index for index, row in enumerate(rows) if row[0] == (1,) and row[1] < 2]
+    verdicts = by_hand(3, rows, faults=faults).verdicts()
+    assert [verdict.kind for verdict in verdicts] == ["undecided", "not_needed", "needed"]
+    nothing = [index for index, row in enumerate(rows) if row[0] == () and row[1] < 30]
+    verdicts = by_hand(3, rows, faults=nothing).verdicts()
+    assert [verdict.kind for verdict in verdicts] == ["not_needed", "not_needed", "needed"]
 
 
 def test_a_thousand_seeds_of_fifty_conditions() -> None:

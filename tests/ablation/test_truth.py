@@ -55,8 +55,8 @@ def test_features_that_are_needed_jointly_lose_the_same_each(guess, bits) -> Non
     ablation = ablate(policy, env=env, replace="zero", second=None, seeds=16, most=48)
     losses = ablation.losses()
     for number in range(16):
-        shown = bits(env, seed_of(0, number))
-        both = (shown[:, 0] * shown[:, 1]).sum()
+        answers = bits(env, seed_of(0, number))
+        both = (answers[:, 0] * answers[:, 1]).sum()
         assert losses.differences[0][number] == losses.differences[1][number] == both
     assert kinds(ablation) == ["needed", "needed", "not_needed"]
     assert losses.leaders == 2

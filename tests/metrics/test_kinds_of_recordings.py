@@ -124,3 +124,10 @@ def test_a_plain_function_has_no_weights(Sides, tmp_path):
     result = assessments(recording, policy, ["cascading_randomization", "pgi"], steps=8)
     assert [row.metric for row in result.rows] == ["pgi"]
     assert "plain is a plain function, whose weights cannot be drawn anew" in result.left_out_text
+
+
+def test_a_recording_without_steps_is_said(sides, tmp_path):
+    recording = example_recording(tmp_path, [np.zeros((0, 1, 4))] * 2, unit="score", method="shapley")
+    result = assessments(recording, sides, ["pgi", "completeness"])
+    assert result.rows == ()
+    assert "pgi: there is no step to explain again" in result.left_out_text

@@ -11,7 +11,7 @@ import rltools
 from rltools.ablation import open_ablation
 from rltools.errors import ArgumentError
 from rltools.metrics import Case, assessments, find_metric
-from rltools.metrics._support.case import paired_losses
+from rltools.metrics._support.compared import paired_losses
 from rltools.stats import across
 from rltools.testing import example_recording
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from rltools.plots import importance
-from rltools.testing import check_plot, example_recording
+from rltools.ablation import ablations
+from rltools.errors import RecordingError
+from rltools.plots import importance, losses
+from rltools.testing import check_plot, example_ablation, example_recording
 
 
 @pytest.fixture
@@ -13,6 +15,50 @@ def recording(tmp_path):
 
 def test_a_good_plot_passes(recording):
     check_plot(importance, recording)
+
+
+def test_a_good_plot_of_an_ablation_passes(recording):
+    example_ablation(recording)
+    check_plot(losses, recording)
+
+
+def _no_replacement(recording, axes=None, ablation=None):
+    axes = losses(recording, axes=axes, ablation=ablation)
+    axes.texts[0].remove()
+    return axes
+
+
+def _long_refusal(recording, axes=None, ablation=None):
+    if not ablations(recording):
+        raise RecordingError("there is no ablation\nablate first")
+    return losses(recording, axes=axes, ablation=ablation)
+
+
+def _needs_episodes(recording, axes=None, ablation=None):
+    axes = losses(recording, axes=axes, ablation=ablation)
+    for text in list(axes.texts):
+        if text.get_text() == "no episodes":
+            text.remove()
+    return axes
+
+
+def _another_loss(recording, axes=None, ablation=None, method=None):
+    return losses(recording, axes=axes, ablation=ablation)
+
+
+BAD_OF_ABLATIONS = {
+    _no_replacement: "no replacement is named",
+    _long_refusal: "more than one line",
+    _needs_episodes: "y axis has no label|no episodes",
+    _another_loss: "no method is named",
+}
+
+
+@pytest.mark.parametrize(("plot", "reason"), BAD_OF_ABLATIONS.items(), ids=lambda case: getattr(case, "__name__", ""))
+def test_a_bad_plot_of_an_ablation_is_told_why(recording, plot, reason):
+    example_ablation(recording)
+    with pytest.raises(AssertionError, match=reason):
+        check_plot(plot, recording)
 
 
 def _not_axes(recording, axes=None):

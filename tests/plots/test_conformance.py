@@ -3,7 +3,8 @@ import pytest
 
 from rltools import plots
 from rltools.spaces import Features
-from rltools.testing import check_plot, example_recording
+from rltools.testing import check_plot, example_ablation, example_recording
+from rltools.testing._check_plot import content_of
 
 
 def _discrete(folder):
@@ -63,18 +64,29 @@ def _hostile(folder):
     return example_recording(folder, values, features=features, action_names=actions, labels=("centered:$right$",))
 
 
+def _recorded(case, folder, plot):
+    """The recording of a case, with an ablation if the plot draws one."""
+    recording = case(folder)
+    if content_of(plot).ablation:
+        seeds = 1 if recording.features.size > 100 else 3
+        example_ablation(recording, seeds=seeds, measure_coalitions=True)
+    return recording
+
+
 CASES = (_discrete, _continuous, _image_case, _single, _gaps, _all_zero, _constant, _many, _hostile)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
 @pytest.mark.parametrize("name", plots.plot_names())
 def test_plot(name, case, tmp_path):
-    check_plot(getattr(plots, name), case(tmp_path / "recording"))
+    plot = getattr(plots, name)
+    check_plot(plot, _recorded(case, tmp_path / "recording", plot))
 
 
 @pytest.mark.parametrize("name", plots.plot_names())
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
 def test_plot_can_be_saved(name, kind, tmp_path):
-    axes = getattr(plots, name)(_hostile(tmp_path / "recording"))
+    plot = getattr(plots, name)
+    axes = plot(_recorded(_hostile, tmp_path / "recording", plot))
     axes.figure.savefig(tmp_path / f"picture.{kind}")
     assert (tmp_path / f"picture.{kind}").stat().st_size > 1000

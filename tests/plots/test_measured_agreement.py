@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import rltools
 from rltools.errors import RecordingError, UnknownNameError
@@ -44,7 +45,8 @@ def test_nothing_measured_is_said(poles, tmp_path):
     policy = rltools.load_policy("cartpole-ppo")
     recording = rltools.record(policy, episodes=1, max_steps=9, directory=tmp_path / "run")
     axes = measured_agreement(rltools.explain(recording, policy))
-    assert "nothing was measured" in [text.get_text() for text in axes.texts]
+    words = " ".join(text.get_text() for text in axes.findobj(Text)).replace("\n", " ")
+    assert "nothing was measured: add losses with rltools.ablate" in words
 
 
 def test_what_is_not_there_is_refused(poles):

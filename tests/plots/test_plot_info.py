@@ -12,7 +12,7 @@ from rltools._util.discovery import PluginWarning
 from rltools.errors import ArgumentError, PluginError
 from rltools.plots import Chapter, plot, plot_info, report_plots
 from rltools.summary import summarize
-from rltools.testing import example_recording
+from rltools.testing import example_ablation, example_recording
 
 
 @pytest.fixture
@@ -58,6 +58,17 @@ def test_chapters_are_in_order_and_captions_are_sentences(recording):
     assert chapters == ["Feature by feature", "In the course of an episode", "Action by action"]
     assert all(figure.caption.endswith(".") for figure in figures)
     assert figures[0].draw().get_xlabel().startswith("share of mean |shapley|")
+
+
+def test_what_was_measured_comes_first(recording):
+    assert not {"losses", "coalition_values", "ablation_curves"} & {figure.name for figure in figures_of(recording)}
+    example_ablation(recording)
+    assert [figure.name for figure in figures_of(recording)][:2] == ["losses", "importance"]
+    ablation = example_ablation(recording, measure_coalitions=True)
+    figures = figures_of(recording)[:3]
+    assert [figure.name for figure in figures] == ["losses", "coalition_values", "ablation_curves"]
+    assert all(figure.draw.keywords == {"ablation": ablation.key} for figure in figures)
+    assert "drawn orders" not in figures[1].caption
 
 
 def test_a_plot_of_another_package_takes_part(recording, monkeypatch):

@@ -12,7 +12,7 @@ from rltools.plots import beeswarm, importance, timeline
 from rltools.plots.drawing.colors import feature_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
 from rltools.spaces import Features
-from rltools.testing import example_recording
+from rltools.testing import example_ablation, example_recording
 
 
 @pytest.fixture
@@ -179,6 +179,7 @@ def test_an_explained_step_stands_for_those_that_were_skipped(tmp_path):
 def test_no_figure_is_left_with_pyplot(recording):
     from matplotlib import _pylab_helpers
 
+    example_ablation(recording, measure_coalitions=True)
     for name in plots.plot_names():
         getattr(plots, name)(recording)
     assert not _pylab_helpers.Gcf.figs

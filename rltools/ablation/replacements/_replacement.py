@@ -34,13 +34,17 @@ class Visited:
     @cached_property
     def scaled(self) -> np.ndarray:
         """The states in standard deviations of each element; an element that never varies is 0 everywhere."""
-        std = self.states.std(axis=0, dtype=np.float64)
-        return np.asarray((self.states - self.mean) * np.divide(1, std, out=np.zeros_like(std), where=std > 0))
+        return self.in_std(self.states)
 
     def in_std(self, x: np.ndarray) -> np.ndarray:
         """Observations `[row, element]` on the scale of `scaled`."""
+        return np.asarray((x - self.mean) * self._scale)
+
+    @cached_property
+    def _scale(self) -> np.ndarray:
+        """One by the standard deviation of each element, float64 `[element]`; 0 for one that never varies."""
         std = self.states.std(axis=0, dtype=np.float64)
-        return np.asarray((x - self.mean) * np.divide(1, std, out=np.zeros_like(std), where=std > 0))
+        return np.asarray(np.divide(1, std, out=np.zeros_like(std), where=std > 0))
 
 
 @dataclass(frozen=True)

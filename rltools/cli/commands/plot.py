@@ -14,6 +14,7 @@ from rltools.cli.app import SHOW, app
 from rltools.cli.options import (
     PlotEpisode,
     PlotOut,
+    RecordedAblation,
     RecordedMethod,
     RecordedTarget,
     Run,
@@ -29,12 +30,13 @@ def plot(
     *,
     method: RecordedMethod = None,
     target: RecordedTarget = None,
+    ablation: RecordedAblation = None,
     episode: PlotEpisode = None,
     top: Top = None,
     out: PlotOut = None,
 ) -> None:
     """Draw a plot of a recording; the ending of --out sets the format (png, svg, pdf)."""
-    options = {"method": method, "target": target, "episode": episode, "top": top}
+    options = {"method": method, "target": target, "ablation": ablation, "episode": episode, "top": top}
     say(f"Open {draw(run, name, out, options)}")
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
 from rltools._util.progress import progress_bar
-from rltools.attributions import is_control
-from rltools.errors import ArgumentError, PluginError, RecordingError, argument
-from rltools.metrics._support.assessment import NAN, Assessment, Assessments, LeftOut
+from rltools.errors import RecordingError
+from rltools.metrics._support.assessment import Assessment, Assessments, LeftOut
 from rltools.metrics._support.case import Case
-from rltools.metrics._support.controls import Control, verdict
-from rltools.metrics._support.discovery import find_metric, metric_names
-from rltools.metrics._support.measured_orders import sets_along
-from rltools.metrics._support.metric import Metric
+from rltools.metrics._support.judge import assessment_of
 from rltools.metrics._support.not_applicable import NotApplicableError
-from rltools.metrics._support.order_curves import coalition_returns
-from rltools.metrics._support.value import Value, mean_value
+from rltools.metrics._support.selection import (
+    check_arguments,
+    chosen_keys,
+    chosen_metrics,
+    measured_ablation,
+    with_curves,
+)
 from rltools.recording import Recording, check_recording
 
 if TYPE_CHECKING:
@@ -29,12 +28,6 @@ if TYPE_CHECKING:
     from rltools.envs import Environment
     from rltools.policies.base import Policy
 
-RANDOM_MAPS = 200
-"""How many random maps a metric that only reads is compared with."""
-FEWER_RANDOM_MAPS = 20
-"""How many, if each takes passes through the network."""
-LIMIT = 0.95
-"""The share of random maps that `Assessment.random_limit` is better than."""
 STEPS = 64
 """About how many recorded steps a metric explains again."""
 
@@ -145,9 +138,9 @@ def assess_recorded(
         [('integrated_gradients', 'completeness')]
     """
     check_recording(recording)
-    if not _keys(recording, None, None)[0]:
+    if not chosen_keys(recording, None, None)[0]:
         return ()
-    chosen = _chosen(metrics)[0]
+    chosen = chosen_metrics(metrics)[0]
     names = [each.name for each in chosen if "policy" not in each.needs]
     return assessments(recording, metrics=names, ablation=ablation, level=level).rows if names else ()
 
@@ -178,13 +171,13 @@ def assessments(
         'Left out: loss_concordance: no losses were measured; run rltools.ablate(...) first.'
     """
     check_recording(recording)
-    _check(policy, steps, curve_seeds, seed, level)
-    chosen, left_out = _chosen(metrics)
-    keys, incomplete = _keys(recording, method, target)
+    check_arguments(policy, steps, curve_seeds, seed, level)
+    chosen, left_out = chosen_metrics(metrics)
+    keys, incomplete = chosen_keys(recording, method, target)
     if not keys and not incomplete:
         wanted = " of ".join(filter(None, (method, target))) or "attribution"
         raise RecordingError(f"no {wanted} in {recording.directory}; add one with rltools.explain(...)")
-    measured = _measured(recording, ablation)
+    measured = measured_ablation(recording, ablation)
     left_out += [LeftOut("every metric", "not every episode is explained", incomplete)] if incomplete else []
     if not keys:
         return Assessments((), tuple(left_out))
@@ -196,17 +189,20 @@ def assessments(
         else:
             runnable.append(each)
     if curve_seeds and measured is not None and {"deletion", "insertion"} & {each.name for each in runnable}:
-        measured = _with_curves(recording, policy, measured, keys, curve_seeds, env, progress=progress)
+        measured = with_curves(recording, policy, measured, keys, curve_seeds, env, progress=progress)
     rows: list[Assessment] = []
     shared: dict[object, object] = {}
     is_long = any("policy" in each.needs for each in runnable)  # what only reads takes a second or two
+    if is_long:  # before anything is computed, because another policy is refused
+        with suppress(NotApplicableError):
+            _ = Case(recording, keys[0], policy, measured, steps, seed, shared=shared).sample
     with progress_bar("assess", len(keys) * len(runnable), show=progress and is_long, unit="value") as advance:
         for each in runnable:
             refusals: dict[str, list[str]] = {}
             for key in keys:
                 case = Case(recording, key, policy, measured, steps, seed, shared=shared)
                 try:
-                    rows.append(_assessment(each, case, level))
+                    rows.append(assessment_of(each, case, level))
                 except NotApplicableError as refusal:
                     refusals.setdefault(str(refusal), []).append(recording.described[key])
                 advance(1)
@@ -221,148 +217,3 @@ _MISSING = {
     "ablation": "no losses were measured; run rltools.ablate(...) first",
 }
 """Why a metric is left out if one of its needs is missing."""
-
-
-def _assessment(metric: Metric, case: Case, level: float) -> Assessment:
-    value = metric(case)
-    if not np.isfinite(value.value):
-        raise NotApplicableError("it has no value here")
-    ends = value.interval(level, metric.low, metric.high)
-    controls: dict[str, Value] = {}
-    limit = NAN
-    passed: list[str] = []
-    failed: list[str] = []
-    unknown: list[str] = []
-    for control in metric.controls:
-        maps = _control_values(metric, case, control)
-        controls[control] = mean = mean_value(maps)
-        lead = _lead(metric, value, mean, level)
-        if control == "random":
-            limit = float(np.quantile([metric.sign * each.value for each in maps], LIMIT) * metric.sign)
-            lead = False if not metric.sign * (value.value - limit) > 0 else lead
-        (unknown if lead is None else passed if lead else failed).append(control)
-    spec = case.spec
-    return Assessment(
-        method=spec.method,
-        target=spec.target,
-        settings=case.recording.told_apart(case.key),
-        metric=metric.name,
-        question=str(metric.question),
-        value=value.value,
-        low=float(ends.low),
-        high=float(ends.high),
-        n=value.n,
-        counts=metric.counts,
-        better=metric.better,
-        random=controls["random"].value if "random" in controls else NAN,
-        random_limit=limit,
-        std=controls["std"].value if "std" in controls else NAN,
-        constant=controls["constant"].value if "constant" in controls else NAN,
-        separates=False if failed else None if unknown or not passed else True,
-        verdict=verdict(passed, failed, unknown),
-        control=is_control(spec.unit),
-        replacement=case.ablation.replace if case.ablation is not None and "ablation" in metric.needs else "",
-        key=case.key,
-    )
-
-
-def _lead(metric: Metric, value: Value, control: Value, level: float) -> bool | None:
-    """Whether a value is certainly better than a control's, part by part; None if it is, without an interval."""
-    ends = value.minus(control).interval(level)
-    if not metric.sign * float(ends.value) > 0:
-        return False
-    worst = float(ends.low if metric.sign > 0 else -ends.high)
-    return None if np.isnan(worst) else worst > 0
-
-
-def _control_values(metric: Metric, case: Case, control: Control) -> Sequence[Value]:
-    """The values of a metric for a control: of one map, or of many random ones."""
-    count = FEWER_RANDOM_MAPS if "policy" in metric.needs else RANDOM_MAPS
-    draws = range(count if control == "random" else 1)
-    spec = case.spec
-
-    def compute() -> list[Value]:
-        return [metric(case.as_control(control, draw)) for draw in draws]
-
-    # What only looks at measured losses is the same for every attribution.
-    if metric.needs == {"ablation"}:
-        return case.once((metric.name, control), compute)
-    return case.once((metric.name, control, case.key, spec.target), compute)
-
-
-def _with_curves(
-    recording: Recording,
-    policy: Policy | None,
-    measured: Ablation,
-    keys: Sequence[str],
-    seeds: int,
-    env: Environment | None,
-    *,
-    progress: bool,
-) -> Ablation:
-    """The ablation with the sets of players along the order of each attribution, unless it has all sets."""
-    cases = [Case(recording, key, policy, measured) for key in keys]
-    if policy is None or coalition_returns(cases[0]) is not None or len(cases[0].players) < 2:
-        return measured
-    if measured.directory is None:
-        raise ArgumentError(
-            f"{argument('curve_seeds', seeds)} adds episodes to the files of an ablation, and this one has none; pass "
-            f"one that rltools.ablate(policy, recording) returned"
-        )
-    from rltools.ablation import measure
-
-    explained = [case for case in cases if case.has_steps]
-    sets = sets_along(explained or [cases[0].as_control("std")])
-    return measure(policy, recording, measured, sets, env=env, seeds=seeds, progress=progress)
-
-
-def _check(policy: Policy | None, steps: int, curve_seeds: int, seed: int, level: float) -> None:
-    check_count("steps", steps, most=MAX_STEPS)
-    check_count("curve_seeds", curve_seeds, least=0, most=MAX_EPISODES)
-    check_count("seed", seed, least=0, most=MAX_SEED)
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
-        raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
-    if policy is not None:
-        from rltools.policies.base import check_is_policy
-
-        check_is_policy(policy)
-
-
-def _chosen(metrics: Sequence[str] | str | None) -> tuple[list[Metric], list[LeftOut]]:
-    """The metrics of these names in order; of all metrics, those that cannot be loaded are left out."""
-    names = [metrics] if isinstance(metrics, str) else metric_names() if metrics is None else [*metrics]
-    if not names:
-        raise ArgumentError(f"metrics is empty; name some of {', '.join(metric_names())}, or leave it out for all")
-    chosen, left_out = [], []
-    for name in dict.fromkeys(names):
-        try:
-            chosen.append(find_metric(name))
-        except PluginError as error:
-            if metrics is not None:
-                raise
-            left_out.append(LeftOut(name, str(error)))
-    return sorted(chosen, key=lambda each: each.sort_key), left_out
-
-
-def _keys(recording: Recording, method: str | None, target: str | None) -> tuple[list[str], tuple[str, ...]]:
-    """The keys of the attributions of every episode that are judged, controls last; and the others in words."""
-    specs = {
-        key: spec
-        for key, spec in recording.specs.items()
-        if method in (None, key, spec.method) and target in (None, spec.target)
-    }
-    complete = {key: recording.complete(key) for key in specs}
-    keys = sorted((key for key in specs if complete[key]), key=lambda key: (is_control(specs[key].unit), key))
-    described = recording.described
-    return keys, tuple(described[key] for key in specs if not complete[key])
-
-
-def _measured(recording: Recording, ablation: Ablation | str | None) -> Ablation | None:
-    """The ablation itself, that with a key, or the one in the recording with the most episodes."""
-    from rltools.ablation import ablations, open_ablation
-
-    if isinstance(ablation, str):
-        return open_ablation(recording, ablation)
-    if ablation is not None:
-        return ablation
-    return max(ablations(recording), key=lambda each: len(each.rollouts.number), default=None)

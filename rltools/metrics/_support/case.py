@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from rltools._util.short_repr import short_repr
 from rltools._util.text import plural
 from rltools.attributions import is_per_feature_unit
+from rltools.errors import RecordingError
+from rltools.metrics._support.compared import Compared, paired_losses
 from rltools.metrics._support.controls import Control
 from rltools.metrics._support.not_applicable import NotApplicableError
-from rltools.metrics._support.value import Value
 from rltools.recording import AttributionSpec, Recording
-from rltools.stats import Jackknife, joint
+from rltools.stats import Jackknife
 from rltools.summary.episodes import feature_std
 from rltools.summary.player_sizes import PlayerSizes, player_sizes
 
@@ -32,49 +32,6 @@ REDRAWN = 1_000_003
 """The distance between the seeds of one draw and of the next one."""
 LARGE, FEWER = 1024, 4
 """The most elements of an observation that is not large; of a large one, so many times fewer steps are explained."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The sizes of some players beside their measured losses.
-
-    Attributes:
-        sizes: `[player]`, how large each is in the map.
-        losses: `[player]`, how much lower the return is without each, also without each seed.
-        sources: a name for each source of chance, of sizes first.
-    """
-
-    sizes: Jackknife
-    losses: Jackknife
-    sources: tuple[str, ...]
-
-    __repr__ = short_repr
-
-    def value(self, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], n: int | None = None) -> Value:
-        """A statistic of sizes and losses, each `[..., player]`, as the value of a metric."""
-        return Value(
-            joint(statistic, self.sizes, self.losses), self.sources, len(self.losses.value) if n is None else n
-        )
-
-
-def paired_losses(differences: Sequence[Mapping[int, float]]) -> tuple[np.ndarray, Jackknife]:
-    """The mean difference of return of each player that was measured, with its values without each seed.
-
-    Args:
-        differences: for each player, the return with it minus the return without it, by the number of the seed.
-
-    Returns:
-        Positions of the players with a difference, and their losses `[player]`. A player that was measured at fewer
-        seeds than another does not move without one of the others.
-    """
-    measured = np.array([player for player, each in enumerate(differences) if len(each)], np.int64)
-    numbers = sorted({number for each in differences for number in each})
-    table = np.array([[differences[player].get(number, np.nan) for player in measured] for number in numbers])
-    table = table.reshape(len(numbers), len(measured))
-    counts, totals = np.isfinite(table).sum(axis=0), np.nansum(table, axis=0)
-    left = counts - np.isfinite(table)
-    without = np.divide(totals - np.nan_to_num(table), left, out=np.full(table.shape, np.nan), where=left > 0)
-    return measured, Jackknife(totals / np.maximum(counts, 1), (without,))
 
 
 @dataclass(frozen=True)
@@ -203,15 +160,18 @@ class Case:
         Of large observations there are a quarter of them.
 
         Raises:
+            NotApplicableError: there is none.
             MismatchError: the policy is not the one that was recorded.
         """
         from rltools.explanation.sampled import of_attribution, sample_steps
 
         policy, units = self.explained_policy, self.spec.parameters.get("units")
         steps = self.steps if self.recording.features.size <= LARGE else max(1, self.steps // FEWER)
-        sample = self.once(
-            ("sample", self.spec.window, units), lambda: sample_steps(self.recording, self.key, policy, steps)
-        )
+        name = ("sample", self.spec.window, units)
+        try:
+            sample = self.once(name, lambda: sample_steps(self.recording, self.key, policy, steps))
+        except RecordingError as error:
+            raise NotApplicableError("there is no step to explain again") from error
         return of_attribution(sample, self.recording, self.key, policy)
 
     @cached_property

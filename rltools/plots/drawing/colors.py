@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
+MEASURED, UNCERTAIN, OPPOSITE = "#5b7fa8", "#e6ecf3", "#2a9180"
+"""Measured returns: what is certainly above zero, what is not certain, and the other direction."""
 # Okabe and Ito (2008), distinguishable with any color vision; yellow last, because it is faint on white.
 _FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5D5D5D", "#E3D128")
 

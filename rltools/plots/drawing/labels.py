@@ -88,6 +88,24 @@ def number(value: float) -> str:
     return number_text(value, digits=3)
 
 
+def amount(value: float, scale: float | None = None) -> str:
+    """A return or a part of one: three significant digits, and all digits before the decimal point of up to a million.
+
+    Args:
+        value: the number; a dash if it is not finite.
+        scale: magnitude of the largest number beside it, which has three significant digits; None is its own.
+
+    >>> amount(-1234.4), amount(276.6), amount(8.15), amount(8.15, 440.0), amount(2.5e7), amount(float("nan"))
+    ('−1,234', '277', '8.15', '8', '2.5e+07', '–')
+    """
+    size = abs(value) if scale is None else scale
+    if not math.isfinite(value) or not 1e-3 <= size < 1e6:
+        return number(value) if math.isfinite(value) else "–"
+    decimals = max(0, 2 - math.floor(math.log10(size)))
+    text = f"{value:z,.{decimals}f}".replace("-", "−")
+    return text.rstrip("0").rstrip(".") if scale is None and decimals else text
+
+
 def fixed(value: float, scale: float, digits: int = 2, sign: str = "") -> str:
     """A number with as many decimals as others of its scale, so that its width is constant in an animation.
 

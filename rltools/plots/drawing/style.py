@@ -149,11 +149,11 @@ def keep_spines(axes: Axes, *visible: str) -> None:
         spine.set_visible(name in visible)
 
 
-def draw_no_steps(axes: Axes) -> None:
-    """Draw the text `no steps` in place of a plot."""
+def draw_no_steps(axes: Axes, missing: str = "steps") -> None:
+    """Draw the text `no steps` in place of a plot, or of what else is missing."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, "no steps", transform=axes.transAxes, ha="center", va="center", color=GRAY)
+    axes.text(0.5, 0.5, f"no {missing}", transform=axes.transAxes, ha="center", va="center", color=GRAY)
 
 
 def describe(summary: Summary) -> tuple[str, ...]:
@@ -233,7 +233,7 @@ def top_note(count: int, total: int) -> str:
     return "" if count == total else f"top {count} of {total} features"
 
 
-def interval_note(low: np.ndarray, episodes: int, level: float, text: str = "{}") -> str:
+def interval_note(low: np.ndarray, episodes: int, level: float, text: str = "{}", parts: str = "episodes") -> str:
     """Small print on the intervals of a plot: their level, or why there are none.
 
     Args:
@@ -241,7 +241,8 @@ def interval_note(low: np.ndarray, episodes: int, level: float, text: str = "{}"
         episodes: number of episodes behind them.
         level: of the intervals, for instance 0.95.
         text: if there are intervals; `{}` stands for the level with the word "interval".
+        parts: what the intervals are over.
     """
     if np.isfinite(low).any():
         return text.format(f"{100 * level:g} % {TERMS['interval'].name}")
-    return f"{'fewer than two' if episodes < 2 else 'too few'} episodes: no {TERMS['interval'].name}"
+    return f"{'fewer than two' if episodes < 2 else 'too few'} {parts}: no {TERMS['interval'].name}"
