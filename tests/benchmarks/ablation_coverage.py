@@ -1,8 +1,8 @@
 """How often the intervals of measured losses, and of what follows from them, contain known truths.
 
 `python tests/benchmarks/ablation_coverage.py` prints the study as a table: it draws the returns of episodes from worlds
-with known losses, and leaves everything else to `rltools.ablation`. `--rollouts` steps a known environment with
-`rltools.ablate` instead. `docs/uncertainty.md` has the results.
+with known losses, and leaves everything else to `rltools.ablation`. with `rollouts` it steps a known environment
+by `rltools.ablate` instead. `docs/uncertainty.md` has the results.
 """
 
 from __future__ import annotations
@@ -289,9 +289,9 @@ def main() -> None:
     """Print the study as a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=1000)
-    parser.add_argument("--rollouts", action="store_true")
+    parser.add_argument("returns", nargs="?", choices=("draws", "rollouts"), default="draws")
     arguments = parser.parse_args()
-    if arguments.rollouts:
+    if arguments.returns == "rollouts":
         print(_line("statistic", "seeds", "rate", "lowest"))
         for seeds in SEEDS:
             for name, rate in of_rollouts(arguments.repetitions, seeds).items():
