@@ -1,7 +1,7 @@
 """How often the intervals of measured losses, and of what follows from them, contain known truths.
 
 `python tests/benchmarks/ablation_coverage.py` prints the study as a table: it draws the returns of episodes from worlds
-with known losses, and leaves everything else to `rltools.ablation`. with `rollouts` it steps a known environment
+with known losses, and leaves everything else to `rltools.ablation`. With `rollouts` it steps a known environment
 by `rltools.ablate` instead. `docs/uncertainty.md` has the results.
 """
 
