@@ -14,10 +14,12 @@ import pandas as pd
 
 from rltools._util.text import interval, listed, two_decimals
 from rltools.ablation import RULE
+from rltools.experiments import read_experiment
 from rltools.stats import across
 
 DOCS = Path(__file__).parent
 TABLES = DOCS.parent / "experiments" / "faithfulness"
+EXPERIMENT = DOCS.parent / "experiments" / "faithfulness.yaml"
 SVERL = DOCS.parent / "experiments" / "sverl-gridworld" / "values.csv"
 TEXT = DOCS / "trust.txt"
 """The words of the page, with the names of tables and numbers in braces."""
@@ -215,12 +217,12 @@ def certificates_table(certificates: pd.DataFrame) -> str:
     ]
     for row in certificates.sort_values(["environment", "agent"]).itertuples():
         size = abs(float(row.baseline))
-        left, stay = (str(names).split("; ") for names in (row.left_out, row.remaining))
+        left, stay = ([name for name in str(names).split("; ") if name] for names in (row.left_out, row.remaining))
         rows.append(
             (
                 row.agent,
                 "given" if str(row.holds) == "True" else "refused",
-                f"{len(stay)}: {listed(stay, 6)}",
+                f"{len(stay)}: {listed(stay, 6)}" if stay else "none",
                 f"{len(left)}: {listed(left, 6)}",
                 f"{100 * float(row.loss) / size:.1f} %, {100 * float(row.bound) / size:.1f} %".replace("-", "−"),
                 row.seeds,
@@ -295,6 +297,7 @@ def page() -> str:
     return TEXT.read_text(encoding="utf-8").format(
         agents=losses["agent"].nunique(),
         environments=losses["environment"].nunique(),
+        zoo=len(set(losses["agent"]) - set(read_experiment(EXPERIMENT).agents)),
         agents_table=agents_table(losses),
         certain=places.count("certain"),
         tied=sum(text.startswith("tie") for text in places),
