@@ -5,17 +5,26 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rltools._util.console import as_text
 from rltools._util.progress import say
 from rltools.attributions import find_method
-from rltools.envs import import_modules
-from rltools.errors import ConflictError, argument
+from rltools.envs import Environment, import_modules
+from rltools.errors import ConflictError, RltoolsError, argument
 from rltools.experiments.analyze import notable
-from rltools.experiments.file import Experiment, MethodChoice, check_possible, experiment_file, read_experiment
+from rltools.experiments.file import (
+    Experiment,
+    MethodChoice,
+    check_possible,
+    experiment_file,
+    possible_faults,
+    read_experiment,
+)
+from rltools.experiments.measured import Measured, measure, write_measured
+from rltools.experiments.zoo import zoo_agents, zoo_label
 from rltools.explanation import declared_stride, explain, plan_explaining
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_comparison, write_report
@@ -25,6 +34,7 @@ from rltools.policies.load import load_policy
 from rltools.recording import Recording
 from rltools.recording.folders import RUNS, folder_name, run_name
 from rltools.rollout import record
+from rltools.rollout.env_check import environment_of
 
 
 @dataclass(frozen=True)
@@ -36,11 +46,16 @@ class ExperimentRun:
         recordings: by agent and seed.
         findings: a sentence for each agent, seed, method and target, except for controls; then how well methods, agents
             and seeds agree with each other and with the controls.
+        measured: by agent and seed, what the agents need and how metrics judge the attributions; empty if the file asks
+            for neither.
+        left_out: the agents of a zoo that could not be run, each with the reason.
     """
 
     page: Path
     recordings: dict[tuple[str, int], Recording]
     findings: tuple[str, ...]
+    measured: Mapping[tuple[str, int], Measured] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Agents, seeds and the page."""
@@ -99,10 +114,16 @@ def run_experiment(
     loaded = {agent: load_policy(agent, env) for agent in dict.fromkeys(plan.agents)}
     labels = _labels(loaded)
     check_possible(plan, path, list(loaded.values()), labels)
+    agents = dict(zip(labels, loaded.values(), strict=True))
+    from_zoo, left_out = _from_zoo(plan, env)
+    agents |= {label: policy for label, policy in from_zoo.items() if label not in agents}
+    for reason in left_out:
+        say(f"left out: {reason}", show=progress)
     out = [] if directory is None else ["--out", str(directory)]
     options = [*out, *(f"--import={name}" for name in modules)]
     recordings: dict[tuple[str, int], Recording] = {}
-    for label, policy in zip(labels, loaded.values(), strict=True):
+    measured: dict[tuple[str, int], Measured] = {}
+    for label, policy in agents.items():
         for seed in plan.seeds:
             recording = record(
                 policy,
@@ -118,14 +139,45 @@ def run_experiment(
             )
             _check_paired(recordings, label, seed, recording)
             recording = _explain_all(plan, recording, policy, threads, progress=progress)
-            median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
-            replay_episodes(recording, median, env, modules=modules, progress=progress)
+            if plan.reports:
+                median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
+                replay_episodes(recording, median, env, modules=modules, progress=progress)
             recordings[label, seed] = recording
+            if plan.ablate is not None or plan.assess:
+                measured[label, seed] = measure(plan, (label, seed), recording, policy, env, folder, progress=progress)
+                write_measured(folder, measured)
     command = _command(experiment, plan, changes, options, recordings.values())
-    for recording in recordings.values():
+    for recording in recordings.values() if plan.reports else ():
         write_report(recording, commands=(command,))
-    page, findings = write_comparison(folder, plan.description, recordings, commands=(command,))
-    return ExperimentRun(page, recordings, findings)
+    page, findings = write_comparison(
+        folder,
+        plan.description,
+        recordings,
+        commands=(command,),
+        ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None} or None,
+        assessments={run: each.assessment for run, each in measured.items() if each.assessment is not None},
+        left_out=left_out,
+    )
+    return ExperimentRun(page, recordings, findings, measured, left_out)
+
+
+def _from_zoo(plan: Experiment, env: Environment | None) -> tuple[dict[str, Policy], tuple[str, ...]]:
+    """The agents of the zoo by their labels, and those that cannot do what the experiment asks, with the reason."""
+    agents: dict[str, Policy] = {}
+    left_out = []
+    for folder in zoo_agents() if plan.zoo else ():
+        try:
+            policy = load_policy(folder, env)
+            environment_of(policy, env)
+            faults = possible_faults(plan, policy)
+        except RltoolsError as error:
+            faults = [str(error)]
+        else:
+            if not faults:
+                agents[zoo_label(folder)] = policy
+                continue
+        left_out.append(f"{zoo_label(folder)}: {faults[0]}")
+    return agents, tuple(left_out)
 
 
 def _check_paired(done: Mapping[tuple[str, int], Recording], label: str, seed: int, recording: Recording) -> None:

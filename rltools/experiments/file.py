@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from rltools._util.console import as_text
 from rltools._util.foreign_files import is_file, path_exists
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_STEPS
 from rltools._util.text import did_you_mean
 from rltools._util.yaml import MAX_DEPTH, parse_yaml, read_yaml, validate
+from rltools.ablation.replacements import find_replacement
 from rltools.attributions import find_method
 from rltools.cards import Card, EnvironmentChoice, Text
 from rltools.cards.content import MAX_NAME, content_path, find_content, list_content
 from rltools.errors import ArgumentError, ConfigError, TargetError, UnknownNameError
+from rltools.experiments.zoo import ZOO
 from rltools.explanation.spec import SUMMARY, with_groups
+from rltools.metrics import find_metric
 from rltools.policies.base import Policy
 from rltools.recording import as_path
 from rltools.targets import fitting_target
@@ -26,6 +37,7 @@ from rltools.targets import fitting_target
 MAX_ENTRIES = 200
 """The most elements of a list in an experiment file."""
 References = Annotated[int, Field(ge=1, le=MAX_REFERENCES)]
+Seeds = Annotated[int, Field(ge=2, le=MAX_EPISODES)]
 
 
 class MethodChoice(Card):
@@ -59,6 +71,41 @@ def _method_from_name(method: Any) -> Any:
     return {"name": method} if isinstance(method, str) else method
 
 
+class AblationChoice(Card):
+    """What is measured by hiding variables from the agents; the same as the arguments of `rltools.ablate`.
+
+    Attributes:
+        replace: the name of the replacement of hidden values.
+        second: the name of another replacement that is measured at a few seeds; None for none.
+        seeds: number of paired episodes for each variable.
+        most: the largest number of seeds for those that may be needed most.
+        coalitions: also measure sets of variables: outcome Shapley values, interactions and curves.
+        leave_out: also find the largest set that can be left out, and certify it.
+    """
+
+    replace: Text = "resample"
+    second: Text | None = "mean"
+    seeds: Seeds = 16
+    most: Seeds = 128
+    coalitions: bool = False
+    leave_out: bool = False
+
+    @field_validator("replace", "second")
+    @classmethod
+    def _check_replacement(cls, name: str | None) -> str | None:
+        if name is not None:
+            find_replacement(name)
+        return name
+
+    @model_validator(mode="after")
+    def _most_after_seeds(self) -> Self:
+        if self.most < self.seeds:
+            raise ValueError(f"most is {self.most}, and seeds is {self.seeds}; most must be at least as large")
+        if self.second == self.replace:
+            raise ValueError(f"second is {self.second}, as replace is; name another replacement, or null for none")
+        return self
+
+
 def _environment_from_id(environment: Any) -> Any:
     return {"id": environment} if isinstance(environment, str) else environment
 
@@ -80,9 +127,18 @@ def _existing_score(target: str) -> str:
     raise ValueError(f"must begin with a score ({did_you_mean(score, SCORES, count=1, cutoff=0.6)})")
 
 
+def _existing_metric(name: str) -> str:
+    find_metric(name)
+    return name
+
+
 def _check_length(elements: tuple[Any, ...]) -> tuple[Any, ...]:
     if not elements:
         raise ValueError("must have at least one element")
+    return _check_most(elements)
+
+
+def _check_most(elements: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(elements) > MAX_ENTRIES:
         raise ValueError(f"must have at most {MAX_ENTRIES} elements, and has {len(elements):,}")
     return elements
@@ -143,6 +199,29 @@ class Experiment(Card):
     deterministic: Annotated[
         bool, Field(description="take the policy's best action, not one drawn from its distribution")
     ] = True
+
+    ablate: Annotated[
+        AblationChoice | None,
+        Field(
+            description="measure what the agents need: replace, second, seeds, most, coalitions and leave_out as in "
+            "rltools.ablate, {} for its defaults; by default nothing is measured"
+        ),
+    ] = None
+    assess: Annotated[
+        tuple[Annotated[Text, AfterValidator(_existing_metric)], ...],
+        Field(strict=False, description="metrics that judge the attributions; by default none"),
+        AfterValidator(_check_most),
+    ] = ()
+    reports: Annotated[
+        bool, Field(description="write a page for each run, with plots and a replay of its median episode")
+    ] = True
+    zoo: Annotated[
+        bool,
+        Field(
+            description=f"also run the agents of the rl-baselines3-zoo folder that the environment variable {ZOO} "
+            "names, if it is set; those that cannot be run are left out and named"
+        ),
+    ] = False
 
     @field_validator("seeds")
     @classmethod
@@ -224,7 +303,7 @@ def check_possible(plan: Experiment, path: Path, policies: Sequence[Policy], lab
     Raises:
         ConfigError: lists all targets and methods that an agent does not support.
     """
-    faults = [fault for policy in policies for fault in _faults(plan, policy)]
+    faults = [fault for policy in policies for fault in possible_faults(plan, policy)]
     faults += [
         f"agents: two are called {label}, and their results would be mixed up; rename one of them, or leave one out"
         for label, times in Counter(labels).items()
@@ -233,6 +312,11 @@ def check_possible(plan: Experiment, path: Path, policies: Sequence[Policy], lab
     if faults:
         head = f"{as_text(path)}: these agents cannot do it; nothing was recorded"
         raise ConfigError("\n  ".join([head, *map(as_text, faults)]))
+
+
+def possible_faults(plan: Experiment, policy: Policy) -> list[str]:
+    """The targets and methods of an experiment that an agent does not support, each with the reason."""
+    return list(_faults(plan, policy))
 
 
 def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:

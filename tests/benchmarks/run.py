@@ -17,7 +17,7 @@ def main() -> None:
     torch.set_num_threads(1)
     here = Path(__file__).parent
     names = sys.argv[1:] or sorted(
-        path.stem for path in here.glob("*.py") if path.stem not in ("nets", "peers", "run", "timing")
+        path.stem for path in here.glob("*.py") if path.stem not in ("known_losses", "nets", "peers", "run", "timing")
     )
     table = Table("benchmark", "figure", "bar")
     for name in track(names, "benchmarks", console=Console(stderr=True)):

@@ -12,7 +12,8 @@ NEIGHBORS = 16
 def nearest(rows: ReplacementInput) -> np.ndarray:
     """The values of one of the 16 visited states that are most alike in the seen elements, drawn at each step.
 
-    Alike is a small Euclidean distance in standard deviations of each element. So the hidden values are nearly
+    Alike is a small Euclidean distance in standard deviations of each element; all states that are as alike as the last
+    of the 16 may be drawn, so that whole numbers keep the frequencies of the visits. So the hidden values are nearly
     distributed as they are given the seen ones (conditional, as in Frye et al. 2021), and a feature that others
     determine loses nothing. Where nothing is seen, all visited states are as alike.
     """
@@ -27,6 +28,6 @@ def nearest(rows: ReplacementInput) -> np.ndarray:
             donors[row] = visited.states[int(rows.draws[row] * len(visited.states))]
             continue
         distance = np.square(visited.scaled[:, shows] - own[shows]).sum(axis=1)
-        alike = np.sort(np.argpartition(distance, count - 1)[:count])
-        donors[row] = visited.states[alike[int(rows.draws[row] * count)]]
+        alike = np.flatnonzero(distance <= np.partition(distance, count - 1)[count - 1])
+        donors[row] = visited.states[alike[int(rows.draws[row] * len(alike))]]
     return donors

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
@@ -15,6 +15,7 @@ from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import interval
 from rltools.pages.measured import measured_ablation
+from rltools.pages.report._measured import judged, needs, needs_caption
 from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
 from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
@@ -34,12 +35,26 @@ from rltools.summary import (
 )
 from rltools.targets.scores import target_meaning
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rltools.ablation import Ablation
+
+MOST_COMPARED = 8
+"""How many runs a figure compares, which is how many markers there are."""
 MOST_CONTROLLED = 6
 """How many runs get figures that compare their methods with the controls."""
 
 
 def write_comparison(
-    folder: Path, title: str, runs: Runs, *, commands: tuple[str, ...] = ()
+    folder: Path,
+    title: str,
+    runs: Runs,
+    *,
+    commands: tuple[str, ...] = (),
+    ablations: Mapping[tuple[str, int], Ablation] | None = None,
+    assessments: Mapping[tuple[str, int], pd.DataFrame] | None = None,
+    left_out: Sequence[str] = (),
 ) -> tuple[Path, tuple[str, ...]]:
     """Write `index.html` and `summary.csv` of an experiment.
 
@@ -48,6 +63,9 @@ def write_comparison(
         title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
         commands: the commands that reproduce the page.
+        ablations: what the agents need, by agent and seed; None for what is in the folders of the runs.
+        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them; `assessment.csv`.
+        left_out: agents that could not be run, each with the reason.
 
     Returns:
         The path of the page, and the findings as sentences: what each run needs most, if that was measured, its first
@@ -60,8 +78,9 @@ def write_comparison(
         for run, recording in runs.items()
     }
     labels = _labels(runs)
-    ablated = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
-    measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablated.items()]
+    if ablations is None:
+        ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
+    measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
     agreement = find_agreement(summaries)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
     style = part("page.css")
@@ -76,6 +95,11 @@ def write_comparison(
             measured=bool(measured),
             sentence_html=sentence_html,
             meanings=list(filter(None, map(target_meaning, targets))),
+            needs=needs(labels, ablations),
+            needs_caption=needs_caption(ablations),
+            all_losses=(folder / "losses.csv").is_file(),
+            judged=judged(labels, assessments or {}),
+            left_out=left_out,
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
             figures=compared_figures(runs, labels, folder / "plots"),
             closing=closing(
@@ -121,10 +145,10 @@ def _ranking(summary: Summary) -> str:
 
 
 def _row(recording: Recording, label: str, summaries: list[Summary], folder: Path) -> dict[str, Any]:
-    returns = summaries[0].returns
+    returns, page = summaries[0].returns, recording.directory / "index.html"
     return {
         "label": label,
-        "page": f"{recording.directory.relative_to(folder).as_posix()}/index.html",
+        "page": page.relative_to(folder).as_posix() if page.is_file() else "",
         "returns": interval(returns.mean, returns.low, returns.high),
         "episodes": len(recording),
         "steps": f"{summaries[0].n_steps:,}",
@@ -166,6 +190,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
             folder,
         )
         for method, target in sorted(set.intersection(*explained))
+        if len(runs) <= MOST_COMPARED
     ]
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
         drawings += _beside_controls(labels[run], recording, folder)
