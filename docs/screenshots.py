@@ -18,13 +18,13 @@ TRIES = 5
 """Screenshots of a page, until two in a row are equal."""
 
 
-def importance(path: Path) -> None:
-    """The first plot of `make demo`, here from one step in five."""
+def losses(path: Path) -> None:
+    """The first plot of `make demo`: how much of the return is lost without each feature."""
     policy = rltools.load_policy("lunarlander-ppo")
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=20, directory=folder)
-        rltools.explain(recording, policy, method="shapley", references=32, every=5)
-        rltools.plots.importance(recording).figure.savefig(path, dpi=160)
+        rltools.ablate(policy, recording)
+        rltools.plots.losses(recording).figure.savefig(path, dpi=160)
 
 
 def replay(path: Path) -> None:
@@ -74,7 +74,7 @@ def _screenshot(address: str) -> Image.Image:
         return Image.open(file).convert("RGB")
 
 
-PICTURES = {"lunarlander-ppo": importance, "replay": replay}
+PICTURES = {"lunarlander-ppo": losses, "replay": replay}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:

@@ -24,7 +24,9 @@ def test_the_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     script, any_network = python_blocks("README.md")
     names: dict[str, object] = {}
     exec(script, names)
-    assert "of the decision" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.startswith("Without pole angular velocity (replaced by that of another visited state) the return")
+    assert "of what moves the score" in printed
     assert (tmp_path / "importance.png").stat().st_size > 10_000
     assert "<html" in (tmp_path / "episode.html").read_text(encoding="utf-8")
 

@@ -53,10 +53,10 @@ figure, columns = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True, layout="cons
 changes, shares = decisions.overall.mean, shapley.overall.pooled_share
 order = np.argsort(changes.value[0])
 bars = {
-    "decision_change:\nsteps with another action (%)": [
+    "decision_change:\nanother action follows (%)": [
         100 * end[0] for end in (changes.value, changes.low, changes.high)
     ],
-    "shapley of centered:chosen:\nshare of the decision (%)": [
+    "shapley of centered:chosen:\nshare of mean size (%)": [
         100 * end for end in (shares.value, shares.low, shares.high)
     ],
     "return lost in episodes with\nthe feature resampled": [

@@ -10,6 +10,12 @@ LONGEST_NAME = 200
 """Characters of a name that are compared with others: longer ones take long to compare, and no name is so long."""
 _SMALLEST_SHARE = 0.0005
 """Smaller shares are written as 0 %."""
+_GROUPED = 10_000
+"""Numbers from here on have their digits grouped."""
+_LARGE = 100
+"""Numbers from here on have one digit of their error, smaller ones two."""
+_SKEWED = 0.3
+"""The difference of the two sides of an interval, as a part of their mean, from which both ends are written."""
 
 
 def plural(count: int, noun: str) -> str:
@@ -61,6 +67,44 @@ def brackets(low: float, high: float, write: Callable[[float], str] = number) ->
         return ""
     ends = ", ".join(write(end).removesuffix(" %") for end in (low, high))
     return f" [{ends}]"
+
+
+def plus_minus(value: float, low: float, high: float) -> tuple[str, str]:
+    """A number and its interval, both with the digits that the interval allows; the interval is "" if there is none.
+
+    Brackets stand where one side is much longer than the other, or where only one of both would contain 0.
+
+    >>> "".join(plus_minus(444.4, 332, 556)), "".join(plus_minus(81.7, 4.4, 183.3)), plus_minus(2, 2, 2)
+    ('444 ± 112', '82 [4, 183]', ('2', ''))
+    >>> "".join(plus_minus(490.06, 489.37, 490.75)), "".join(plus_minus(-3.2, -6.3, -0.1))
+    ('490.1 ± 0.7', '−3.2 ± 3.1')
+    >>> "".join(plus_minus(82, 4, 183))
+    '82 [4, 183]'
+    """
+    if math.isnan(low) or not math.isfinite(high - low) or low == high:
+        return (f"{value:,.0f}" if abs(value) >= _GROUPED else number(value)).replace("-", "−"), ""
+    half = (high - low) / 2
+    digits = 1 if abs(value) >= _LARGE else 2
+    decimals = max(0, digits - 1 - math.floor(math.log10(half)))
+
+    def write(each: float) -> str:
+        return f"{each + 0.0:,.{decimals}f}".replace("-", "−")
+
+    skewed = abs((high - value) - (value - low)) > _SKEWED * half
+    crosses = (low > 0) != (value - half > 0) or (high < 0) != (value + half < 0)  # zero, which the interval does not
+    if skewed or crosses:
+        return write(value), f" [{write(low)}, {write(high)}]"
+    return write(value), f" ± {write(half)}"
+
+
+def ordinal(rank: int) -> str:
+    """A rank as text.
+
+    >>> ordinal(1), ordinal(2), ordinal(3), ordinal(11), ordinal(22)
+    ('1st', '2nd', '3rd', '11th', '22nd')
+    """
+    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank}{ending}"
 
 
 def listed(parts: Iterable[str], most: int | None = None) -> str:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from rltools.ablation._folder import ablation_keys as ablation_keys
     from rltools.ablation._folder import write_ablation as write_ablation
     from rltools.ablation._losses import Losses as Losses
+    from rltools.ablation._players import Players as Players
     from rltools.ablation._players import find_players as find_players
     from rltools.ablation._rollouts import Rollouts as Rollouts
+    from rltools.ablation._select_features import select_features_line as select_features_line
     from rltools.ablation._verdicts import RULE as RULE
     from rltools.ablation._verdicts import Verdict as Verdict
 
@@ -40,6 +42,7 @@ _MODULES = {
     "Curves": "_curves",
     "Interaction": "_coalition_values",
     "Losses": "_losses",
+    "Players": "_players",
     "RULE": "_verdicts",
     "Rollouts": "_rollouts",
     "Verdict": "_verdicts",
@@ -52,6 +55,7 @@ _MODULES = {
     "hidden_along": "_coalition_values",
     "measure": "_ablate",
     "open_ablation": "_ablation",
+    "select_features_line": "_select_features",
     "write_ablation": "_folder",
 }
 __all__ = [*_MODULES]  # noqa: PLE0604  strings, all of them

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.console import as_text
+from rltools._util.notebook import notebook_html
 from rltools._util.text import nearest_names, plural
 from rltools.ablation._certificate import Certificate, certificate_of
 from rltools.ablation._coalition_values import (
@@ -25,7 +26,7 @@ from rltools.ablation._coalition_values import (
 from rltools.ablation._curves import Curves, curve_along, random_curve
 from rltools.ablation._folder import FOLDER, AblationSpec, ablation_keys, batch_identity, read_batches, read_spec
 from rltools.ablation._losses import Losses, losses_of
-from rltools.ablation._players import find_players
+from rltools.ablation._players import SUMMARY, find_players
 from rltools.ablation._rollouts import Rollouts
 from rltools.ablation._verdicts import Verdict, judge
 from rltools.errors import ArgumentError, CorruptError, RecordingError, UnknownNameError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 PART = 0.05
 """The part of the return within which a loss counts as none, unless another one is chosen."""
 LEVEL = 0.95
+DEFAULT_REPLACEMENT = "resample"
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,6 +80,10 @@ class Ablation:
         return as_text(
             f"Ablation({self.spec.policy}, {plural(len(self.players), 'player')}, {count}, {self.replace!r})"
         )
+
+    def _repr_html_(self) -> str | None:
+        """The card that notebooks show."""
+        return notebook_html(self)
 
     @property
     def key(self) -> str:
@@ -229,7 +235,10 @@ class Ablation:
 
 
 def ablations(recording: Recording) -> tuple[Ablation, ...]:
-    """All ablations in a recording's folder, the oldest first.
+    """All ablations in a recording's folder, the one with precedence first.
+
+    That is one by resampling before others, one of the features as a summary has them before one of other groups, and
+    of these the one with the most episodes.
 
     Raises:
         CorruptError: a file is damaged.
@@ -241,7 +250,14 @@ def ablations(recording: Recording) -> tuple[Ablation, ...]:
         >>> ablations(rltools.record(policy, episodes=1))
         ()
     """
-    return tuple(open_ablation(recording, key) for key in ablation_keys(recording.directory))
+    opened = [_open(recording, key) for key in ablation_keys(recording.directory)]
+    return tuple(sorted(opened, key=_precedence))
+
+
+def _precedence(ablation: Ablation) -> tuple[bool, bool, int, str]:
+    """What sorts ablations; nothing that copying a folder changes."""
+    spec = ablation.spec
+    return spec.replace != DEFAULT_REPLACEMENT, spec.groups != SUMMARY, -len(ablation.rollouts), ablation.key
 
 
 def open_ablation(recording: Recording, key: str | None = None) -> Ablation:
@@ -249,7 +265,8 @@ def open_ablation(recording: Recording, key: str | None = None) -> Ablation:
 
     Args:
         recording: the recording.
-        key: the name of its folder, or of its replacement; None is the latest.
+        key: the name of its folder, or of its replacement; None is the one with precedence, see
+            `ablations`.
 
     Raises:
         RecordingError: there is none.
@@ -275,7 +292,12 @@ def open_ablation(recording: Recording, key: str | None = None) -> Ablation:
     if not matching:
         close = nearest_names(str(key), keys) or list(keys)
         raise UnknownNameError(f"no ablation {key!r:.80} in {recording.directory}; there are {', '.join(close)}")
-    folder = recording.directory / FOLDER / matching[-1]
+    return min((_open(recording, name) for name in matching), key=_precedence)
+
+
+def _open(recording: Recording, key: str) -> Ablation:
+    """The ablation in the folder of this name."""
+    folder = recording.directory / FOLDER / key
     spec, seal = read_spec(folder)
     if spec.recording != recording.seal:
         raise CorruptError(f"{folder} belongs to another recording; delete it, and ablate again")

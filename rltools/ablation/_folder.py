@@ -84,9 +84,8 @@ class AblationSpec:
 
 
 def ablation_keys(directory: Path) -> tuple[str, ...]:
-    """The names of the folders of a recording's ablations, the oldest first."""
-    files = sorted((directory / FOLDER).glob(f"*/{_SPEC}"), key=lambda path: (path.stat().st_mtime_ns, path))
-    return tuple(path.parent.name for path in files)
+    """The names of the folders of a recording's ablations, in alphabetical order."""
+    return tuple(sorted(path.parent.name for path in (directory / FOLDER).glob(f"*/{_SPEC}")))
 
 
 def spec_path(folder: Path) -> Path:

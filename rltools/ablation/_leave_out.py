@@ -16,6 +16,8 @@ FEWEST_FRESH = 64
 FIRST_BATCH, FUTILE, FEWEST_PASSING, MOST_SEARCHED = 8, 16, 32, 64
 """A set may fail at 8 seeds if its loss is certain, and from 16 on if it is likelier above what is allowed; it may pass
 at 32 at the earliest, because a rare disaster does not show at 8."""
+MOST_FAILURES = 3
+"""So many players in a row that cannot be hidden in addition end the search: those after them lose more alone."""
 POWER_QUANTILE = 1.645 + 1.282
 """Standard errors between the expected loss and the allowed one for a bound that holds in 90 % of certificates."""
 
@@ -28,8 +30,9 @@ def search(losses: Losses, measure: Measure, returns: Returns, part: float) -> t
     """The players that can be hidden together, by backward elimination with racing.
 
     The players are tried in the order of their losses, the smallest first: at first as many of them together as
-    possible, by bisection, then each of the others in addition. A set is tested at more and more seeds until its loss
-    is certainly below or above the allowed part; one that is undecided at the last counts as above.
+    possible, by bisection, then each of the others in addition, until three in a row fail. A set is tested at more and
+    more seeds until its loss is certainly below or above the allowed part; one that is undecided at the last counts as
+    above.
 
     Args:
         losses: of each player alone.
@@ -55,9 +58,15 @@ def search(losses: Losses, measure: Measure, returns: Returns, part: float) -> t
         else:
             most = middle - 1
     hidden = hopeful[:least]
+    failures = 0
     for player in hopeful[least + 1 :]:
+        if failures == MOST_FAILURES:
+            break
         if passes([*hidden, player]):
             hidden.append(player)
+            failures = 0
+        else:
+            failures += 1
     # Of many sets that were tried, the one that passed was lucky too: it has to pass once more, with all seeds.
     while hidden and not _passes(tuple(sorted(hidden)), measure, returns, part, fewest=MOST_SEARCHED):
         hidden.pop()

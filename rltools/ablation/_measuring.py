@@ -92,7 +92,7 @@ class Measuring:
         missing = [[task for task in batch if task not in done] for batch in batches]
         total = sum(map(len, missing))
         identity = batch_identity(self.folder, self.spec.recording, self.seal)
-        with progress_bar(f"{self.spec.policy}: {text}", total, show=self.progress, unit="episode") as advance:
+        with progress_bar(f"ablate {self.spec.policy}: {text}", total, show=self.progress, unit="episode") as advance:
             for batch in filter(None, missing):
                 rows = run_tasks(self.setting, batch, purpose, part, advance, self.executor, self.workers)
                 write_batch(self.folder, next_number(self.folder), rows, identity)

@@ -44,7 +44,10 @@ RecordedMethod = Annotated[
 ]
 RecordedAblation = Annotated[
     str | None,
-    typer.Option(help="The replacement of a recorded ablation, or the name of its folder.", show_default="the latest"),
+    typer.Option(
+        help="The replacement of a recorded ablation, or the name of its folder.",
+        show_default="that by resampling, or with most episodes",
+    ),
 ]
 ReplayMethod = Annotated[
     str | None,
@@ -112,6 +115,15 @@ SecondsPerMethod = Annotated[
         metavar="S",
         help="About how long each method may take; if all steps would take longer, an even sample is explained.",
     ),
+]
+LossSeeds = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="At how many seeds each feature is hidden; fewer if that would take longer than S."
+    ),
+]
+NoAblate = Annotated[
+    bool, typer.Option("--no-ablate", help="Do not measure what the return is when a feature is hidden.")
 ]
 Threads = Annotated[
     int | None,
@@ -245,6 +257,7 @@ def parameters(texts: list[str] | None) -> dict[str, Any]:
 
 
 OPTIONS = {
+    "ablate": "--no-ablate",
     "bounds": "--bounds",
     "compile": "--compile",
     "device": "--device",
@@ -257,6 +270,8 @@ OPTIONS = {
     "overwrite": "--overwrite",
     "references": "--references N",
     "seconds": "--seconds S",
+    "directory": "--out PATH",
+    "leave_out": "--leave-out PART",
     "seed": "--seed N",
     "target": "--target",
     "threads": "--threads N",

@@ -74,7 +74,8 @@ def coalition_values(
     Args:
         recording: a recording that was ablated with `coalitions=True`, or such an ablation.
         axes: axes to draw in; by default those of a new figure.
-        ablation: the replacement or the key of an ablation, if the recording has several; by default the latest.
+        ablation: the replacement or the key of an ablation, if the recording has several; by default the one with
+            precedence, see `rltools.ablation.ablations`.
         top: number of features; None for all.
         level: confidence level of the intervals.
 

@@ -37,7 +37,8 @@ Series = dict[str, Summary]
 
 def _caption(report: ReportData) -> str:
     """How to read the bars, and what their intervals cover."""
-    overall, text = report.main.overall, "How much of the decision each feature carries, over all explained steps."
+    overall = report.main.overall
+    text = "How much of what moves the score each feature makes up, over all explained steps."
     if not np.isfinite(overall.importance.low).any():
         return f"{text} There are too few episodes for intervals."
     draws = " and the draw of what they are compared with" if overall.draws else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import SAME_ORDER, TERMS
 from rltools._util.text import plural
 from rltools.attributions import is_control
 from rltools.errors import RecordingError
@@ -40,7 +40,7 @@ def _has_several(report: ReportData) -> bool:
 @plot(
     chapter=Chapter.MEASURED,
     caption="Whether a method orders the features as their measured losses do, weighted by how far the losses are "
-    "apart: 1 is the same order, 0 an unrelated one. A filled dot is certainly better than random maps and than the "
+    f"apart: {SAME_ORDER}. A filled dot is certainly better than random maps and than the "
     "std of the features; one random map in twenty reaches the gray band's end.",
     order=90,
     shown_when=_has_several,
@@ -127,7 +127,7 @@ def _ablation(recording: Recording, name: str | None) -> Ablation | None:
 
     if name is not None:
         return open_ablation(recording, name)
-    return max(ablations(recording), key=lambda each: len(each.rollouts.number), default=None)
+    return next(iter(ablations(recording)), None)
 
 
 def _name(recording: Recording, key: str, specs: dict[str, AttributionSpec]) -> str:

@@ -12,7 +12,7 @@ from rltools.summary._ablation_curves import ORDERS, AblationCurves, ablation_cu
 from rltools.summary._action_matrix import ActionMeans, action_means
 from rltools.summary._agreement import Agreement, Ranking, agreement
 from rltools.summary._coalition_values import PlayerValues, player_values
-from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_features
+from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_at, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
@@ -20,6 +20,7 @@ from rltools.summary._find import find_decision
 from rltools.summary._find_caveats import run_caveats
 from rltools.summary._find_in_run import find_in_run, part_shares
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
+from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
@@ -29,8 +30,10 @@ from rltools.summary._state_map import Cells, Plane, cell_means, component_plane
 from rltools.summary._summarize import summarize
 from rltools.summary._summary import Summary
 from rltools.summary._training import TrainingCurve, training_curve
+from rltools.summary._trust import RankColumn, RankTable, compare_ranks, find_trust, loss_controls
 from rltools.summary._when import When, when
 from rltools.summary._wording import method_name, ranking
+from rltools.summary._wording_of_losses import loss_text, rank_range, verdict_text
 from rltools.summary.caveats import Caveat
 from rltools.summary.episodes import (
     EpisodeSteps,
@@ -64,6 +67,8 @@ __all__ = [
     "Plane",
     "PlayerValues",
     "Points",
+    "RankColumn",
+    "RankTable",
     "Ranked",
     "Ranking",
     "Residuals",
@@ -75,11 +80,13 @@ __all__ = [
     "Summary",
     "TrainingCurve",
     "When",
+    "ablation_caveats",
     "ablation_curves",
     "action_means",
     "agreement",
     "cell_means",
     "chance",
+    "compare_ranks",
     "component_plane",
     "contrast_key",
     "decision_at",
@@ -90,17 +97,24 @@ __all__ = [
     "find_decision",
     "find_in_run",
     "find_leads",
+    "find_loss_lead",
+    "find_losses",
     "find_rankings",
+    "find_trust",
     "is_control",
     "lag_shares",
     "lagged_key",
     "leaders",
+    "loss_controls",
+    "loss_text",
     "measured_losses",
     "method_name",
     "part_shares",
     "phase_means",
     "pictured",
     "player_values",
+    "rank_range",
+    "ranked_at",
     "ranked_features",
     "ranking",
     "run_caveats",
@@ -109,5 +123,6 @@ __all__ = [
     "summarize",
     "training_curve",
     "value_dependence",
+    "verdict_text",
     "when",
 ]

@@ -13,7 +13,7 @@ def chosen_ablation(source: Recording | Ablation, key: str | None) -> Ablation:
 
     Args:
         source: a recording that was ablated, or an ablation.
-        key: the name of its folder, or of its replacement; None is the latest.
+        key: the name of its folder, or of its replacement; None is the one with precedence.
 
     Raises:
         RecordingError: the recording has no ablation.
@@ -25,7 +25,7 @@ def chosen_ablation(source: Recording | Ablation, key: str | None) -> Ablation:
         return open_ablation(source, key)
     if not isinstance(source, Ablation):
         raise ArgumentError(
-            f"a {type(source).__name__} is neither a recording nor an ablation; give what rltools.open_recording(path) "
+            f"a {type(source).__name__} is not a recording, and no ablation; give what rltools.open_recording(path) "
             f"or rltools.ablate(...) return"
         )
     if key is not None:

@@ -14,9 +14,9 @@ from rltools.summary._when import MOST
 from rltools.summary.finding import NAMED, Finding, wording
 from rltools.summary.sentence import Sentence, joined, listed, share_of, source, span
 
-_DEFAULT_NOUN = "decision"
+_DEFAULT_NOUN = "score"
 _NOUNS = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy", "kl": "divergence"}
-"""The noun after "share of the", by the score of the target."""
+"""The noun after "what moves the", by the score of the target."""
 _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
 """Names of an order, by its smallest rank correlation with another order."""
 
@@ -27,11 +27,11 @@ def method_name(summary: SummaryData) -> str:
 
 
 def effect(change: Ranked, *, continuous: bool) -> Sentence:
-    """The effect of replacing a feature: `changes the action in 31 % [28, 34] of the steps`."""
+    """The effect of replacing a feature: `changes the action in 31 % [28, 34] of replacements`."""
     changed = change.changes or "the action"
     if continuous:
         return f"moves {changed} by " + share_of(change) + " of its range"
-    return f"changes {changed} in " + share_of(change) + " of the steps"
+    return f"changes {changed} in " + share_of(change) + " of replacements"
 
 
 def ranking(subjects: Sequence[Ranked], *, shares: bool = True) -> str:
@@ -69,7 +69,8 @@ def _lead(finding: Finding) -> Sentence:
         sentence = start + effect(first, continuous=finding.continuous)
         beside = [_change(change, continuous=finding.continuous) for change in tied]
     else:
-        sentence = span(first.feature, "feature") + " carries " + share_of(first) + f" of the {_noun(finding)}"
+        sentence = span(first.feature, "feature") + " makes up " + share_of(first)
+        sentence += f" of what moves the {_noun(finding)}"
         beside = [with_share(ranked) for ranked in tied]
     if finding.leaders > 1:
         sentence += (" and " if len(beside) == 1 else ", ") + listed(beside) + f": {_doubt(finding)}"
@@ -107,7 +108,7 @@ def _targets_apart(finding: Finding) -> Sentence:
     for apart in finding.parts:
         start = f"of {apart.target} alone "
         if apart.leaders == 1:
-            leads.append(f"{start}{apart.subjects[0].feature} carries " + share_of(apart.subjects[0]))
+            leads.append(f"{start}{apart.subjects[0].feature} makes up " + share_of(apart.subjects[0]))
         else:
             tied = joined([with_share(ranked, " with") for ranked in apart.subjects], " or ")
             more = f" or one of {apart.leaders - NAMED} more" if apart.leaders > NAMED else ""

@@ -11,24 +11,33 @@ from rltools._util.text import capitalized, listed, percent, plural
 CaveatKind = Literal[
     "agent",
     "clipped",
+    "cut_short",
     "damaged",
     "faults",
     "few_carriers",
     "few_episodes",
     "few_references",
+    "few_seeds",
     "forced",
+    "hidden_faults",
+    "losses_do_not_add",
+    "masks_untouched",
     "maybe_unseen",
+    "memory_untouched",
     "no_intervals",
     "no_steps",
     "no_runner_up",
     "not_allowed",
+    "not_measured",
     "one_reference",
+    "other_replacement",
     "out_of_space",
     "references",
     "references_without_error",
     "residual",
     "sample",
     "saturated",
+    "seeds_only",
     "shared_episodes",
     "single_action",
     "skipped",
@@ -117,6 +126,27 @@ def _references(caveat: Caveat) -> str:
     return f"features are compared with {caveat.text}.{interval}"
 
 
+def _other_replacement(caveat: Caveat) -> str:
+    first, other = caveat.names
+    return (
+        f"which feature is needed most depends on the replacement: {caveat.text} ({plural(caveat.n, 'seed')}), it is "
+        f"{other} and not {first}"
+    )
+
+
+def _hidden_faults(caveat: Caveat) -> str:
+    ended = "was ended by a fault and does" if caveat.n == 1 else "were ended by a fault and do"
+    return f"{caveat.n} of {caveat.total:,} episodes with or without hidden features {ended} not count: {caveat.text}"
+
+
+def _not_measured(caveat: Caveat) -> str:
+    reason = caveat.text or "no episode was run in which the agent does not see a feature; `rltools ablate` does that"
+    return (
+        f"nothing was measured: {reason}. So nothing here says what the agent needs, only what its decision and its "
+        f"score depend on; how often replacing a feature changes the action is the best predictor of what is needed"
+    )
+
+
 _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     "agent": ("The agent", lambda caveat: caveat.text),
     "clipped": (
@@ -124,6 +154,13 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         lambda caveat: (
             f"at {caveat.n} of {caveat.total} explained steps the normalization clips an element of the "
             "observation, which no gradient passes through"
+        ),
+    ),
+    "cut_short": (
+        "Episodes cut short",
+        lambda caveat: (
+            f"{caveat.n:,} of {caveat.total:,} episodes with or without hidden features were ended at {caveat.text} "
+            "steps: what is lost after them does not show"
         ),
     ),
     "damaged": ("Left out", _damaged),
@@ -144,11 +181,27 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
             "better"
         ),
     ),
+    "few_seeds": (
+        "Few seeds",
+        lambda caveat: f"losses rest on {plural(caveat.n, 'seed')}: their intervals are wide, and rough",
+    ),
     "forced": (
         "Nothing to decide",
         lambda caveat: (
             f"at {caveat.n} of {caveat.total} steps only one action was allowed, so there was nothing to decide"
         ),
+    ),
+    "hidden_faults": ("Faults", _hidden_faults),
+    "losses_do_not_add": (
+        "Losses are not shares",
+        lambda caveat: (
+            f"losses do not add up to the return: their sum is {caveat.text}. Each of two features that are needed "
+            "together loses what both do, and each of two that tell the same loses nothing"
+        ),
+    ),
+    "masks_untouched": (
+        "Action masks",
+        lambda caveat: "action masks stay as the environment gives them, and may tell what is hidden",
     ),
     "maybe_unseen": (
         "Unseen features",
@@ -156,6 +209,12 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
             f"{caveat.method} is exactly 0 at every step for {listed(caveat.names, MOST_UNSEEN)}, although "
             "the values vary: either the network ignores them, or no derivative sees how they are used, for "
             "instance because they are rounded, compared or looked up; try shapley or decision_change"
+        ),
+    ),
+    "memory_untouched": (
+        "Memory",
+        lambda caveat: (
+            "a recurrent policy keeps its memory, which holds what it was shown: replaced values of hidden features"
         ),
     ),
     "no_intervals": (
@@ -177,6 +236,7 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
             "logarithm, and these steps do not count"
         ),
     ),
+    "not_measured": ("Nothing was measured", _not_measured),
     "one_reference": (
         "A single reference",
         lambda caveat: (
@@ -184,6 +244,7 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
             "intervals do not show"
         ),
     ),
+    "other_replacement": ("Another replacement", _other_replacement),
     "out_of_space": (
         "Outside the space",
         lambda caveat: (
@@ -212,6 +273,13 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         lambda caveat: (
             f"at {percent(caveat.share)} of the steps every feature's value is exactly 0: the network is "
             "saturated there, and the method says nothing"
+        ),
+    ),
+    "seeds_only": (
+        "What the intervals of losses leave out",
+        lambda caveat: (
+            f"a hidden feature is {caveat.text}, which makes states that never occur; the intervals cover other seeds, "
+            "but not another draw of visited states, another replacement or another training run"
         ),
     ),
     "shared_episodes": ("Shared episodes", lambda caveat: caveat.text),

@@ -1,27 +1,41 @@
-"""Defines findings as data. `_wording.py` and `_wording_of_runs.py` put them into words; no code parses the words."""
+"""Defines findings as data. `_wording.py` and the files beside it put them into words; no code parses the words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rltools._util.glossary import TERMS
 from rltools.summary._data import DECISION, Ranked
 from rltools.summary.sentence import Sentence
 
+if TYPE_CHECKING:
+    from rltools.ablation import Certificate
+
 FindingKind = Literal[
     "agreement",
     "all_zero",
+    "alone",
     "arrays",
+    "better_without",
     "by_action",
+    "certificate",
+    "coalition_values",
     "control",
     "control_agreement",
     "control_is_no_finding",
     "control_meaning",
+    "first_agreement",
+    "interaction",
     "lead",
     "lead_counts",
     "lead_time",
+    "loss_controls",
+    "loss_floor",
+    "loss_lead",
+    "loss_next",
+    "loss_none",
     "mean_return",
     "memory",
     "next",
@@ -30,12 +44,16 @@ FindingKind = Literal[
     "nothing_matters",
     "rank_agreement",
     "ranking",
+    "ranks_outside",
     "residual",
     "run_leads",
+    "second_replacement",
+    "select_features",
     "targets_apart",
     "time",
+    "verdicts",
 ]
-Doubt = Literal["", "one_episode", "no_interval", "tied"]
+Doubt = Literal["", "no_interval", "one_episode", "one_seed", "tied"]
 """Why no feature certainly leads; "" if one does."""
 NAMED = 3
 """The most features named in a sentence."""
@@ -47,12 +65,12 @@ _WORDING: dict[FindingKind, Callable[[Finding], Sentence]] = {}
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement that recorded attributions support; `str` gives it as a sentence.
+    """A statement that recorded attributions, or measured losses, support; `str` gives it as a sentence.
 
     Attributes:
         kind: what it says, which decides the wording.
         subjects: the features that it is about, the leading one first, each with its share and interval; for a return
-            or a rank correlation a single number with its name.
+            or a rank correlation a single number with its name; for losses of return the loss instead of a share.
         leaders: how many of the first subjects cannot be told apart; 1 if the first certainly leads.
         doubt: why no subject certainly leads.
         method: the method of the attribution.
@@ -69,6 +87,9 @@ class Finding:
         even: the share of a part of the episodes if the feature mattered equally at every step; 0 for thirds.
         level: the level of the intervals.
         parts: findings that it combines in a sentence.
+        replacement: the name of what stood in the place of hidden features.
+        baseline: the mean return with nothing hidden.
+        certificate: that some features can be replaced together.
     """
 
     kind: FindingKind
@@ -89,6 +110,9 @@ class Finding:
     even: float = 0.0
     level: float = 0.95
     parts: tuple[Finding, ...] = ()
+    replacement: str = ""
+    baseline: Ranked | None = None
+    certificate: Certificate | None = None
 
     @property
     def sentence(self) -> Sentence:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rltools._util.text import brackets, percent
+from rltools._util.text import brackets, percent, plus_minus
 from rltools.summary._data import Ranked
 
-Role = Literal["", "feature", "share", "interval", "source"]
-"""The role of a span: plain text, a feature, a percentage, its interval, or the method and target at the end."""
+Role = Literal["", "code", "feature", "interval", "number", "share", "source"]
+"""The role of a span: plain text, code, a feature, an interval, the number or share before it, or the method and the
+target at the end."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ def share(value: float, low: float, high: float) -> Sentence:
 def share_of(feature: Ranked) -> Sentence:
     """The share of a feature with its interval."""
     return share(feature.share, feature.low, feature.high)
+
+
+def amount(number: Ranked) -> Sentence:
+    """A number in units of the return with its interval: `444 ± 112`."""
+    value, ends = plus_minus(number.share, number.low, number.high)
+    return span(value, "number") + (span(ends, "interval") if ends else Sentence())
 
 
 def source(*parts: str) -> Sentence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -390,3 +391,19 @@ def test_tables(world: Any, copied: Copy) -> None:
     assert dataset["verdict"].to_numpy().tolist() == [verdict.kind for verdict in ablation.verdicts()]
     np.testing.assert_allclose(dataset["outcome_shapley"], ablation.shapley().interval.value)
     assert dataset.sizes == {"player": 3, "number": 6}
+
+
+def test_which_ablation_has_precedence_does_not_depend_on_times(tmp_path: Path) -> None:
+    policy = rltools.load_policy("cartpole-ppo")
+    recording = rltools.record(policy, episodes=2, max_steps=30, directory=tmp_path)
+    few = {"seeds": 2, "most": 2, "second": None}
+    by_mean = rltools.ablate(policy, recording, replace="mean", **few)
+    grouped = rltools.ablate(policy, recording, groups={"cart": ["cart position", "cart velocity"]}, **few)
+    short = rltools.ablate(policy, recording, max_steps=5, **few)
+    long = rltools.ablate(policy, recording, seeds=3, most=3, second=None)
+    expected = [long.key, short.key, grouped.key, by_mean.key]
+    for latest in expected:
+        os.utime(tmp_path / "ablations" / latest / "ablation.json")
+        assert [each.key for each in ablations(recording)] == expected
+    assert open_ablation(recording).key == long.key
+    assert open_ablation(recording, "mean").key == by_mean.key

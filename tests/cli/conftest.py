@@ -105,7 +105,7 @@ def rltools(
                 main()
         out, err = capsys.readouterr()
         assert "Traceback" not in err
-        working = ("record ", "explain ", "draw ", "video of ")
+        working = ("record ", "ablate ", "explain ", "draw ", "video of ")
         message = [line for line in err.splitlines() if line.strip() and not line.startswith(working)]
         return CommandResult(int(ended.value.code or 0), out, "\n".join(message))
 

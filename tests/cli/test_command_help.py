@@ -12,7 +12,7 @@ import pytest
 
 from rltools.cards.content import find_content
 
-COMMANDS = ("analyze", "record", "explain", "assess", "run", "plot", "replay", "export", "list", "inspect")
+COMMANDS = ("analyze", "record", "ablate", "explain", "assess", "run", "plot", "replay", "export", "list", "inspect")
 HEAVY = {"torch", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "pyarrow", "xarray", "scipy", "gymnasium"}
 HELP = "import sys\nfrom rltools.cli import main\nsys.argv = ['rltools', '--help']"
 LOADED = "import json, sys; print('LOADED', json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
@@ -113,13 +113,14 @@ def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
 
 
 def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
+    from rltools.ablation import ablate
     from rltools.experiments.analyze import COMPARED, EXACT_FEATURES, analyze
     from rltools.explanation import explain
     from rltools.explanation.references import VISITED
     from rltools.rollout import record
 
-    functions = {"analyze": analyze, "explain": explain, "record": record}
-    scripts_only = {"num_envs", "deterministic"}
+    functions = {"ablate": ablate, "analyze": analyze, "explain": explain, "record": record}
+    scripts_only = {"num_envs", "deterministic", "groups"}
     for command, function in functions.items():
         # Boxes and broken lines are how it is drawn.
         printed = " ".join(re.sub("[│╭╮╰╯─]", " ", rltools(command, "--help").out).split())

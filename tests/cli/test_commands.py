@@ -29,7 +29,7 @@ def saved(tmp_path_factory):
 def test_a_users_own_model_in_an_environment_of_their_own_module(rltools, project, saved):
     ran = rltools("analyze", saved, "--env", "ShortPole-v0", *POLES, "--episodes", "2", "--out", "here")
     assert ran.code == 0, ran.err
-    assert "of the decision" in ran.out
+    assert "of what moves the score" in ran.out
     assert "Open here/index.html" in ran.out
     recording = open_recording("here")
     assert recording.header.environment_id == "ShortPole-v0"

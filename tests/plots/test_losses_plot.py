@@ -175,5 +175,5 @@ def test_what_cannot_be_drawn_is_said(tmp_path, name):
         plot(recording, ablation="zero")
     with pytest.raises(ArgumentError, match="this is an ablation; leave it out"):
         plot(ablation, ablation="resample")
-    with pytest.raises(ArgumentError, match="a str is neither a recording nor an ablation"):
+    with pytest.raises(ArgumentError, match="a str is not a recording, and no ablation"):
         plot("runs/lander")

@@ -55,7 +55,7 @@ def test_of_the_decision_it_is_said_what_changes_it(created):
     sizes = [(0.1, 0.34, 0), (0.1, 0.36, 0), (0.1, 0.35, 0), (0.1, 0.35, 0)]
     changing = created("changing", *sizes, method="decision_change", labels=("decision",), unit="share")
     (text,) = leading({run: "agent a"}, {run: [changing]})
-    assert text == "agent a: obs[1] leads by decision_change (changes the action in 35 % [34, 36] of the steps)."
+    assert text == "agent a: obs[1] leads by decision_change (changes the action in 35 % [34, 36] of replacements)."
     never = created("never", (0, 0), (0, 0), method="decision_change", labels=("decision",))
     assert leading({run: "agent a"}, {run: [never]}) == ()
 

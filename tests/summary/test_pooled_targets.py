@@ -59,7 +59,7 @@ def test_each_is_told_apart(tmp_path):
     (sentence,) = [text for text in map(str, result.findings) if "alone" in text]
     assert sentence == (
         "Shares are the means of the shares of centered and value, with equal weights: of centered:chosen alone obs[0] "
-        "carries 75 % [75, 75], of value alone obs[2] carries 60 % [60, 60]."
+        "makes up 75 % [75, 75], of value alone obs[2] makes up 60 % [60, 60]."
     )
     many = tuple(f"centered:{index}" for index in range(6))
     crowded = summary(tmp_path / "s", (*[CENTRED] * 6, VALUE, 5), labels=(*many, "value"))

@@ -226,7 +226,9 @@ def test_findings_are_sentences_with_numbers(tmp_path):
     names = Features((2,), ("feature",), ("y velocity", "angle"))
     values = _values(*[[[3.0, 1.0]] * 3] * 6)
     result = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
-    assert _sentences(result)[0] == "y velocity carries 75 % [75, 75] of the decision (shapley, centered:chosen)."
+    assert (
+        _sentences(result)[0] == "y velocity makes up 75 % [75, 75] of what moves the score (shapley, centered:chosen)."
+    )
     assert _sentences(result)[1] == "Next: angle with 25 % [25, 25]."
     assert "Mean return 3 [3, 3] over 6 episodes." in _sentences(result)
 
@@ -244,7 +246,7 @@ def _changes(folder, *episodes, labels=("decision",), **more):
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
     result = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6, 0.58, 0.62)])
     assert _sentences(result)[:2] == (
-        "Replacing height with its value in another visited state changes the action in 60 % [58, 62] of the steps "
+        "Replacing height with its value in another visited state changes the action in 60 % [58, 62] of replacements "
         "(decision_change).",
         "Next: angle in 25 % [25, 25].",
     )
@@ -269,7 +271,7 @@ def test_a_lead_that_is_not_certain_is_not_sentences(tmp_path):
             tmp_path / "r", _values(*either), features=names, unit="score", method="shapley", actions=actions
         )
     )
-    assert _sentences(result)[0].startswith("y carries 50 % [")
+    assert _sentences(result)[0].startswith("y makes up 50 % [")
     assert _sentences(result)[0].endswith("]: which of these comes first is uncertain (shapley, centered:chosen).")
     assert " and x 48 % [" in _sentences(result)[0]
     assert [each.feature for each in leaders(result)] == ["y", "x"]
@@ -341,7 +343,7 @@ def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
 def test_of_several_choices_the_one_that_changes_most_is_named(tmp_path):
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
     result = _changes(tmp_path, *[rows] * 6, labels=("decision[0]", "decision[1]"))
-    assert "changes choice 1 in 30 % [30, 30] of the steps" in _sentences(result)[0]
+    assert "changes choice 1 in 30 % [30, 30] of replacements" in _sentences(result)[0]
 
 
 def test_without_steps_nothing_is_said_of_the_decision(tmp_path):
@@ -353,7 +355,7 @@ def test_several_targets_together_are_no_decision(tmp_path):
     labels = ("centered:chosen", "value")
     result = summarize(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
     result = dataclasses.replace(result, target="centered:chosen & value")
-    assert "of the explained scores" in _sentences(result)[0]
+    assert "of what moves the explained scores" in _sentences(result)[0]
     assert _sentences(result)[0].endswith("(gradient, centered:chosen & value).")
 
 
@@ -474,7 +476,9 @@ def test_recordings_of_older_versions_keep_their_seeds(tmp_path, cartpole):
 
 def test_episodes_of_one_step_that_all_agree_show_no_lead(tmp_path):
     few = summarize(example_recording(tmp_path / "few", _values(*[[[6.7, 1.0]]] * 2), unit="score"))
-    assert _sentences(few)[0].startswith("obs[0] carries 87 % of the decision and obs[1] 13 %: too few episodes")
+    assert _sentences(few)[0].startswith(
+        "obs[0] makes up 87 % of what moves the score and obs[1] 13 %: too few episodes"
+    )
     assert [ranked.feature for ranked in leaders(few)] == ["obs[0]", "obs[1]"]
     many = summarize(example_recording(tmp_path / "many", _values(*[[[6.7, 1.0]]] * 6), unit="score"))
-    assert _sentences(many)[0].startswith("obs[0] carries 87 % [87, 87] of the decision (")
+    assert _sentences(many)[0].startswith("obs[0] makes up 87 % [87, 87] of what moves the score (")

@@ -1,6 +1,8 @@
-"""`rltools analyze`: record and explain an agent, and write a page."""
+"""`rltools analyze`: record, measure and explain an agent, and write a page."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rltools._util.console import say
 from rltools._util.text import plural
@@ -12,7 +14,9 @@ from rltools.cli.options import (
     Env,
     Episodes,
     Import,
+    LossSeeds,
     Method,
+    NoAblate,
     NoFrames,
     Normalize,
     Overwrite,
@@ -24,6 +28,10 @@ from rltools.cli.options import (
     Trust,
     statistics,
 )
+
+if TYPE_CHECKING:
+    from rltools.experiments.analyze import Analysis
+    from rltools.summary import Caveat, Finding
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -37,6 +45,8 @@ def analyze(
     target: Target = None,
     references: AnalysisReferences = None,
     seconds: SecondsPerMethod = 60.0,
+    no_ablate: NoAblate = False,
+    seeds: LossSeeds = 16,
     normalize: Normalize = None,
     trust: Trust = None,
     bounds: Bounds = "same",
@@ -46,7 +56,7 @@ def analyze(
     overwrite: Overwrite = False,
     threads: Threads = None,
 ) -> None:
-    """Record an agent, explain its steps, and write a page that says what it looks at."""
+    """Record an agent, measure what it needs, explain its steps, and write a page about that."""
     from rltools.experiments.analyze import analyze as run_analysis
 
     analysis = run_analysis(
@@ -58,6 +68,8 @@ def analyze(
         target=target,
         references=references,
         seconds=seconds,
+        ablate=not no_ablate,
+        seeds=seeds,
         normalize=statistics(normalize),
         trust=trust,
         bounds=bounds,
@@ -68,7 +80,23 @@ def analyze(
         threads=threads,
         progress=True,
     )
-    say(*analysis.findings)
+    for heading, findings in groups_of(analysis):
+        say(heading, *(f"  {finding}" for finding in findings))
     if len(analysis.recording) > episodes:
         say(f"{analysis.recording.directory} held {plural(len(analysis.recording), 'episode')}; all of them are shown.")
     say(f"Open {analysis.page}")
+
+
+def groups_of(analysis: Analysis) -> list[tuple[str, tuple[Finding | Caveat, ...]]]:
+    """The findings under headings: what was measured first, or that nothing was."""
+    from rltools.summary import DECISION, Caveat, find_decision
+
+    measured, decisions = analysis.measured, analysis.decisions
+    changes = () if decisions is None else find_decision(decisions)
+    of_score = "How the decision changes" if analysis.summary.target == DECISION else "What moves the score"
+    groups = [("How the decision changes", changes), (of_score, analysis.summary.findings)]
+    if measured is not None:
+        groups = [("What the agent needs, measured", measured.findings), ("Trust", measured.trust), *groups]
+    else:
+        groups.insert(1, ("What the agent needs", (Caveat("not_measured", text=analysis.unmeasured),)))
+    return [(heading, findings) for heading, findings in groups if findings]

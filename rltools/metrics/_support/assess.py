@@ -58,7 +58,7 @@ def assess(
         policy: the policy that was recorded, for metrics that explain it again or change what it sees; it stays as it
             is.
         metrics: names of metrics; None for all of them.
-        ablation: the measured losses, or the key of those in the recording; None for those with the most episodes.
+        ablation: the measured losses, or the key of those in the recording; None for those with precedence.
         method: only attributions of this method, or the one with this key; None for all.
         target: only attributions of this target; None for all.
         steps: about how many recorded steps a metric explains again, spread evenly over the episodes.
@@ -118,7 +118,7 @@ def assess_recorded(
 
     Args:
         recording: the recording; without attributions the result is empty.
-        ablation: the measured losses, or the key of those in the recording; None for those with the most episodes.
+        ablation: the measured losses, or the key of those in the recording; None for those with precedence.
         metrics: names of metrics; None for all that only read.
         level: of the intervals.
 

@@ -69,14 +69,14 @@ def chosen_keys(recording: Recording, method: str | None, target: str | None) ->
 
 
 def measured_ablation(recording: Recording, ablation: Ablation | str | None) -> Ablation | None:
-    """The ablation itself, that with a key, or the one in the recording with the most episodes."""
+    """The ablation itself, that with a key, or the one in the recording with precedence; None if there is none."""
     from rltools.ablation import ablations, open_ablation
 
     if isinstance(ablation, str):
         return open_ablation(recording, ablation)
     if ablation is not None:
         return ablation
-    return max(ablations(recording), key=lambda each: len(each.rollouts.number), default=None)
+    return next(iter(ablations(recording)), None)
 
 
 def with_curves(

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import interval, percent, plural
+from rltools.ablation import Ablation
+from rltools.ablation.replacements import find_replacement
+from rltools.pages.measured import Measured
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, more_features, short
-from rltools.summary import DECISION, Finding, Summary, ranked_features
+from rltools.summary import (
+    DECISION,
+    Finding,
+    Summary,
+    ablation_caveats,
+    find_losses,
+    loss_text,
+    ranked_at,
+    ranked_features,
+    verdict_text,
+)
 from rltools.summary.caveats import Caveat
 
 
@@ -24,15 +38,61 @@ def summary_html(summary: Summary) -> str:
     )
 
 
-def analysis_html(summary: Summary, findings: Sequence[Finding | Caveat], page: Path) -> str:
-    """The findings of `analyze` as sentences and as a table, and where the page is."""
+def analysis_html(
+    summary: Summary, findings: Sequence[Finding | Caveat], page: Path, measured: Measured | None = None
+) -> str:
+    """The findings of `analyze` as sentences, the losses or the shares as a table, and where the page is."""
+    small_print = _small_print(summary) if measured is None else losses_text(measured.ablation)
     return card(
         "Analysis",
         agent_text(summary.policy, summary.environment),
         facts=_facts(summary),
         sentences=tuple(map(str, findings)),
-        table=ranked_table(summary),
-        notes=(*_small_print(summary), f"page: {page}"),
+        table=ranked_table(summary) if measured is None else losses_table(measured.ablation),
+        notes=(*small_print, f"page: {page}"),
+    )
+
+
+def ablation_html(ablation: Ablation) -> str:
+    """The losses of an ablation as a table with verdicts, and what they say."""
+    spec = ablation.spec
+    environment = str(json.loads(spec.environment).get("id", "")) if spec.environment else ""
+    return card(
+        "Ablation",
+        agent_text(spec.policy, environment),
+        facts=(plural(len(ablation.rollouts), "episode"), plural(len(ablation.players), "feature")),
+        sentences=tuple(map(str, find_losses(ablation))),
+        table=losses_table(ablation) if ablation.players else None,
+        notes=(*losses_text(ablation), *map(str, ablation_caveats(ablation))),
+    )
+
+
+def losses_table(ablation: Ablation, rows: int = ROWS) -> Table:
+    """The largest losses of return first, each with the verdict; a bar is as long as the loss."""
+    losses = ablation.losses()
+    verdicts = ablation.verdicts()
+    ranked = [ranked_at(losses.players, losses.interval, int(player)) for player in losses.order[:rows]]
+    longest = max((end for each in ranked for end in (each.share, each.high) if math.isfinite(end)), default=0.0)
+    return Table(
+        ("feature", "verdict", "", "loss of return"),
+        tuple(
+            Row(
+                (short(each.feature), verdict_text(verdicts[each.position].kind, verdicts[each.position].partner)),
+                (loss_text(each),),
+                bar(each.position, max(each.share, 0.0), max(each.low, 0.0), max(each.high, 0.0), longest),
+            )
+            for each in ranked
+        ),
+    )
+
+
+def losses_text(ablation: Ablation) -> tuple[str, ...]:
+    """Explains the numbers of the table of losses."""
+    players = len(ablation.players)
+    replaced, interval_name = find_replacement(ablation.replace).phrase, TERMS["interval"].name
+    return (
+        *more_features(min(ROWS, players), players),
+        f"loss of the mean return without each feature, replaced by {replaced}; 95 % {interval_name} over seeds",
     )
 
 
@@ -66,7 +126,7 @@ def numbers_text(summary: Summary) -> str:
     )
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
-        return f"how much of the decision changes without each feature ({summary.method}{effect}); {level}"
+        return f"how often, or how far, replacing a feature changes the decision ({summary.method}{effect}); {level}"
     scaled = f" {TERMS['std'].name}" if summary.std is not None else ""
     share = TERMS["share_of_mean"].name.format(f"|{summary.method.replace('_', ' ')}{scaled}|")
     return f"{share} of {short(summary.target)}{effect}; {level}"

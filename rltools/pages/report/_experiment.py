@@ -14,6 +14,7 @@ from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import interval
+from rltools.pages.measured import measured_ablation
 from rltools.pages.report._measured import judged, needs, needs_caption
 from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
 from rltools.pages.report._statement import sentence_html
@@ -23,6 +24,7 @@ from rltools.summary import (
     Summary,
     find_agreement,
     find_leads,
+    find_loss_lead,
     find_rankings,
     is_control,
     method_name,
@@ -66,8 +68,8 @@ def write_comparison(
         left_out: agents that could not be run, each with the reason.
 
     Returns:
-        The path of the page, and the findings as sentences: the first features of each run, and how well rankings
-        agree. Controls are shown and named as such, and have no findings.
+        The path of the page, and the findings as sentences: what each run needs most, if that was measured, its first
+        features by each method, and how well rankings agree. Controls are named as such, and have no findings.
     """
     summaries = {
         run: _controls_last(
@@ -76,6 +78,8 @@ def write_comparison(
         for run, recording in runs.items()
     }
     labels = _labels(runs)
+    ablated = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
+    measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablated.items()]
     agreement = find_agreement(summaries)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
     style = part("page.css")
@@ -86,7 +90,8 @@ def write_comparison(
             part("comparison.html"),
             head=head(title, style, security_policy([style])),
             title=title,
-            answers=[finding.sentence for finding in (*find_leads(labels, summaries), *agreement)],
+            answers=[finding.sentence for finding in (*measured, *find_leads(labels, summaries), *agreement)],
+            measured=bool(measured),
             sentence_html=sentence_html,
             meanings=list(filter(None, map(target_meaning, targets))),
             needs=needs(labels, ablations or {}),
@@ -102,7 +107,7 @@ def write_comparison(
         path = folder / "index.html"
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
-    return path, tuple(map(str, (*find_rankings(labels, summaries), *agreement)))
+    return path, tuple(map(str, (*measured, *find_rankings(labels, summaries), *agreement)))
 
 
 def _caveats(
@@ -178,7 +183,7 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
         drawn(
             partial(plots.importance, by_label, method=method, target=target),
             f"importance-{_slug(method, target)}",
-            f"How much of the decision each feature carries, by {method} of {target}; the lines are 95 % "
+            f"How much of what moves the score each feature makes up, by {method} of {target}; the lines are 95 % "
             f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
             folder,
         )

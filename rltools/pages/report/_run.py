@@ -11,24 +11,36 @@ from rltools._util.glossary import ENDINGS, TERMS
 from rltools._util.html import FRAMES, head, render, security_policy
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
+from rltools.pages.measured import Measured, measured
 from rltools.pages.report._episodes import cards, strip
 from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
-from rltools.pages.report._statement import sentence_html, statement
-from rltools.pages.report._tables import facts, tables, write_csv
-from rltools.plots import report_plots
+from rltools.pages.report._statement import (
+    decision_statement,
+    measured_statement,
+    sentence_html,
+    statement,
+    trust,
+)
+from rltools.pages.report._tables import facts, measured_table, tables, write_csv
+from rltools.plots import Chapter, report_plots
 from rltools.recording import Recording
 from rltools.summary import Caveat, Summary, is_control, run_caveats, summarize
 from rltools.targets.scores import target_meaning
 
 
-def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level: float = 0.95) -> Path:
+def write_report(
+    recording: Recording, *, commands: tuple[str, ...] = (), unmeasured: str = "", level: float = 0.95
+) -> Path:
     """Write `index.html` of a run: findings, plots, replays, tables, caveats, and the commands that reproduce it.
+
+    It leads with what was measured, if the folder has an ablation; else it says that nothing was.
 
     Beside it, `summary.csv` holds all numbers, and `plots/` each plot for print. `export_report` makes it one file.
 
     Args:
         recording: a recording with at least one attribution; its `replays/*.html` are shown.
         commands: the commands that reproduce the page.
+        unmeasured: the reason why nothing was measured, if there is one.
         level: the level of the intervals.
 
     Returns:
@@ -44,12 +56,17 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
     summaries = _summaries(recording, level)
     main = summaries[0]
     style, policy = part("page.css"), recording.header.policy
+    losses = measured(recording, summaries, level=level)
+    title = f"What {policy} {'needs' if losses else 'looks at'}"
     with os_errors_as(folder):
         write_csv(folder / "summary.csv", summaries)
         pictures = _figures(recording, main, summaries)
+        of_losses = [figure for chapter, figure in pictures if chapter == Chapter.MEASURED]
+        others = [(chapter, figure) for chapter, figure in pictures if chapter != Chapter.MEASURED]
         page = render(
             part("run.html"),
-            head=head(f"{policy}: what it looks at", style, security_policy([style], (), FRAMES)),
+            head=head(title, style, security_policy([style], (), FRAMES)),
+            title=title,
             policy=policy,
             environment=recording.header.environment_id,
             facts=facts(recording, main),
@@ -57,18 +74,25 @@ def write_report(recording: Recording, *, commands: tuple[str, ...] = (), level:
             main=main,
             compared=recording.spec(main.key).parameters.get("reference", ""),
             has_images=recording.features_of(main.key).has_images,
-            statement=statement(recording, main, summaries),
+            measured=losses,
+            not_measured=Caveat("not_measured", text=unmeasured),
+            losses=measured_statement(losses) if losses else None,
+            losses_table=measured_table(losses) if losses else None,
+            losses_figures=of_losses,
+            trust=trust(losses) if losses else (),
+            decision=decision_statement(main, summaries),
+            score=statement(recording, main, summaries),
             sentence_html=sentence_html,
             terms=TERMS,
             endings=ENDINGS,
             meaning=target_meaning(main.target),
             plural=plural,
             number=number,
-            lead=pictures[0][1] if pictures else None,
-            chapters=_chapters(pictures[1:]),
+            lead=others[0][1] if others else None,
+            chapters=_chapters(others[1:]),
             cards=cards(recording, main),
             tables=tables(recording, summaries),
-            closing=closing(_caveats(recording, summaries), commands, recording.header, policy=True),
+            closing=closing(_caveats(recording, summaries, losses), commands, recording.header, policy=True),
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
@@ -107,7 +131,8 @@ def _chapters(figures: Sequence[tuple[str, Figure]]) -> list[tuple[str, list[Fig
     return [(chapter, [figure for _, figure in entries]) for chapter, entries in chapters]
 
 
-def _caveats(recording: Recording, summaries: Sequence[Summary]) -> list[Caveat]:
-    """The caveats of all methods but the controls."""
+def _caveats(recording: Recording, summaries: Sequence[Summary], losses: Measured | None) -> list[Caveat]:
+    """The caveats of what was measured, and of all methods but the controls."""
     own = (summary for summary in summaries if not is_control(summary.unit))
-    return run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
+    of_attributions = run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
+    return [*(losses.caveats if losses else ()), *of_attributions]

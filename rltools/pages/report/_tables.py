@@ -1,4 +1,4 @@
-"""Shows the numbers of a run: facts about the recording, and a table for each attribution."""
+"""Shows the numbers of a run: facts about the recording, the losses, and a table for each attribution."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 from rltools._util.files import atomic_write
 from rltools._util.glossary import TERMS
 from rltools._util.text import interval, percent
+from rltools.ablation import RULE
+from rltools.pages.measured import Measured
 from rltools.pages.report._parts import attribution_name, seeds_text
 from rltools.recording import Recording
-from rltools.summary import Summary
+from rltools.summary import Summary, loss_text, rank_range, ranked_at, verdict_text
 from rltools.targets.scores import target_meaning
 
 MOST_ROWS = 24
@@ -34,6 +36,29 @@ def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
         ("Seeds", seeds_text(header) if outcomes else "–"),
         ("Actions", TERMS["deterministic" if header.deterministic else "sampled"].name),
     ]
+
+
+def measured_table(measured: Measured) -> dict[str, Any]:
+    """A row for each feature, the largest loss first: its loss, the verdict, and its ranks side by side."""
+    losses, ranks = measured.losses, measured.ranks
+    verdicts = {verdict.player: verdict for verdict in measured.ablation.verdicts()}
+    rows = []
+    for player in ranks.order[:MOST_ROWS]:
+        name = ranks.players[player]
+        verdict = verdicts[name]
+        rows.append(
+            {
+                "feature": name,
+                "loss": loss_text(ranked_at(losses.players, losses.interval, player)),
+                "seeds": int(losses.seeds[player]),
+                "kind": verdict.kind,
+                "verdict": verdict_text(verdict.kind, verdict.partner),
+                "measured": rank_range(ranks.best[player], ranks.worst[player]),
+                "ranks": [(column.ranks[player], column.outside[player]) for column in ranks.columns],
+            }
+        )
+    methods = [column.method for column in ranks.columns]
+    return {"rows": rows, "methods": methods, "rule": RULE, "more": max(0, len(ranks.order) - MOST_ROWS)}
 
 
 def tables(recording: Recording, summaries: Sequence[Summary]) -> list[dict[str, Any]]:

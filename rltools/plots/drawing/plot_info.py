@@ -8,8 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rltools.ablation import ablations, open_ablation
-from rltools.errors import ArgumentError
+from rltools.ablation import ablations
+from rltools.errors import ArgumentError, CorruptError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,8 +55,11 @@ class ReportData:
 
     @cached_property
     def ablation(self) -> Ablation | None:
-        """What was measured without some of the features; None if nothing was."""
-        return open_ablation(self.recording) if ablations(self.recording) else None
+        """What was measured without some of the features; None if nothing was, or its files are damaged."""
+        try:
+            return next(iter(ablations(self.recording)), None)
+        except CorruptError:  # the page says so
+            return None
 
     @property
     def has_images(self) -> bool:

@@ -45,7 +45,7 @@ class Score:
             `[batch, ..., 1]`, the score of the state; differentiable, and row by row.
         meaning: its meaning in plain words, with `{}` for the action: "the probability of {}". "" for a head of the
             policy's own.
-        noun: what a sentence calls it: "carries 40 % of the {noun}".
+        noun: what a sentence calls it: "makes up 40 % of what moves the {noun}".
         head: the name of the head it is read from; "" for the head of its own name, None for the one that decides.
         available: whether a policy that has this head has the score.
         missing: why a policy does not have it, with `{deciding}` for its deciding head; "" for no reason.
@@ -67,7 +67,7 @@ class Score:
     name: str
     read: Callable[[Tensor, Rows], Tensor]
     meaning: str = ""
-    noun: str = "decision"
+    noun: str = "score"
     head: str | None = ""
     available: Callable[[Policy], bool] = lambda policy: True
     missing: str = ""
@@ -88,7 +88,7 @@ class Score:
 def score(
     *,
     meaning: str,
-    noun: str = "decision",
+    noun: str = "score",
     head: str | None = "",
     available: Callable[[Policy], bool] = lambda policy: True,
     missing: str = "",

@@ -151,7 +151,7 @@ def test_a_summary_of_decisions(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=2, max_steps=30)
     text = check(summary_html(rltools.summarize(rltools.explain(recording, cartpole, method="decision_change"))))
     assert "decision changed" in text
-    assert "without each feature" in text
+    assert "how often, or how far, replacing a feature changes the decision" in text
 
 
 def test_what_analyze_returns(recording: rltools.Recording, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay import replay
 from rltools.pages.report import write_comparison, write_report
 from rltools.spaces import Features
+from rltools.testing import example_ablation
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = {
@@ -72,6 +73,7 @@ def pages(make_policy, make_env, tmp_path_factory):
     policy.source = dataclasses.replace(policy.source, notes=(HOSTILE["note"],))
     recording = record(policy, env, episodes=2, directory=folder / "run", frames=[0])
     explain(recording, policy, target="logit:all")
+    example_ablation(recording, seeds=3)
     replay(recording, 0, folder / "run" / "replays" / "episode-000000.html")
     (folder / "run" / "replays" / "mine & <b>.html").write_text("<p>mine")
     run = write_report(recording, commands=(HOSTILE["command"],))
@@ -86,7 +88,7 @@ def test_hostile_names_are_text_and_nothing_else(pages, kind):
     page = Page(pages[kind])
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "object", "embed", "form", "base"}
-    assert kind == "run" or not tags & {"iframe", "b"}
+    assert kind == "run" or "iframe" not in tags
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on") or name == "style"]
     for key in ("policy", "feature", "note", "command") + (("unit", "action") if kind == "run" else ("title",)):
         assert HOSTILE[key] in page.text, key
@@ -165,21 +167,23 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
     assert np.array_equal(recording.attribution("gradient").values, np.zeros((4, 1, 3), np.float32))
 
 
-def test_the_leading_share_is_the_headline_and_what_changes_the_decision_a_finding(cartpole, tmp_path):
+def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes_the_decision(cartpole, tmp_path):
     recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
     explain(recording, cartpole)
     explain(recording, cartpole, method="decision_change", groups="summary")
     page = write_report(recording).read_text(encoding="utf-8")
-    headline = re.search(r'<p class="headline">(.*?)</p>', page)[1]
+    lead, score = re.findall(r'<p class="headline">(.*?)</p>', page)
+    assert lead.startswith("Replacing ")
+    assert f"<h1>What {recording.header.policy} looks at</h1>" in page
+    assert re.search(r'<section id="finding".*?<p class="warning">Nothing was measured: ', page, re.DOTALL)
+    assert "measured" not in page.partition('<p class="warning">')[0].partition("<body>")[2]
     assert re.fullmatch(
-        r'<b>[a-z ]+</b> carries <span class="share">\d+ %</span>'
-        r'<span class="ends"> \[\d+, \d+\]</span> of the decision.',
-        headline,
+        r'<b>[a-z ]+</b> makes up <span class="share">\d+ %</span>'
+        r'<span class="ends"> \[\d+, \d+\]</span> of what moves the score.',
+        score,
     )
     assert '<p class="how">(gradient × std, centered:chosen)</p>' in page
-    findings = [result for result in re.findall(r"<li>(.*?)</li>", page) if "(decision_change)" in result]
-    assert len(findings) == 1
-    assert findings[0].startswith(("Replacing ", "No feature changes the decision"))
+    assert '<p class="how">(decision_change)</p>' in page
     assert "saturated" not in page
 
 
@@ -198,3 +202,18 @@ def test_all_numbers_lie_beside_the_page(pages):
     table = pd.read_csv(pages["folder"] / "run" / "summary.csv")
     assert set(table["method"]) == {"gradient"}
     assert {"feature", "target", "share", "share_low", "mean"} <= set(table.columns)
+
+
+def test_an_experiment_leads_with_what_was_measured_and_says_where_nothing_was(cartpole, tmp_path):
+    recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
+    explain(recording, cartpole)
+    page, texts = write_comparison(tmp_path, "title", {("cartpole-ppo", 0): recording})
+    assert "No episode was run in which an agent does not see a feature" in page.read_text(encoding="utf-8")
+    assert not any("the return falls" in text for text in texts)
+    example_ablation(recording, lambda name, hidden, number: 100.0 + number - 50 * (hidden == (1,)), seeds=8)
+    page, texts = write_comparison(tmp_path, "title", {("cartpole-ppo", 0): recording})
+    text = page.read_text(encoding="utf-8")
+    assert "No episode was run" not in text
+    headline = re.sub("<[^>]*>", "", re.search(r'<p class="headline">(.*?)</p>', text)[1])
+    assert headline == texts[0]
+    assert headline.startswith(f"cartpole-ppo: without {recording.features.names[1]} (replaced by that of another ")

@@ -40,7 +40,7 @@ def test_the_headline_says_how_much_and_the_deck_when(run):
     recording = run(*[halves(9, 1, 30 + 3 * more) for more in range(6)])
     main = summarize(recording)
     top = statement(recording, main, [main])
-    assert str(top.headline) == "obs[0] carries 79 % [79, 79] of the decision."
+    assert str(top.headline) == "obs[0] makes up 79 % [79, 79] of what moves the score."
     assert top.source == "shapley, centered:chosen"
     assert str(top.deck) == "Most of that lies in the first third of an episode: 82 % [82, 82]."
     assert not any("Mean return" in str(sentence) for sentence in top.findings)
@@ -79,8 +79,8 @@ def test_an_observation_of_one_array_has_no_parts(run):
 def test_percentages_are_set_off_and_names_escaped():
     lead = Finding("lead", (Ranked("<b>", 0, 0.095, 0.08, 0.11),), method="a", target="b")
     assert sentence_html(lead.sentence) == (
-        '<b>&lt;b&gt;</b> carries <span class="share">9.5 %</span><span class="ends"> [8, 11]</span> of the decision'
-        '<span class="how"> (a, b)</span>.'
+        '<b>&lt;b&gt;</b> makes up <span class="share">9.5 %</span><span class="ends"> [8, 11]</span>'
+        ' of what moves the score<span class="how"> (a, b)</span>.'
     )
 
 

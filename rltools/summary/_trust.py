@@ -1,0 +1,179 @@
+"""Compares the ranks of features by measured losses with those by attributions: on what they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rltools._util.short_repr import short_repr
+from rltools.recording import Recording
+from rltools.stats import across
+from rltools.summary._data import Ranked
+from rltools.summary.finding import NAMED, Finding, number_of
+from rltools.summary.player_sizes import player_sizes
+
+if TYPE_CHECKING:
+    from rltools.ablation import Ablation, Losses
+
+
+@dataclass(frozen=True)
+class RankColumn:
+    """The ranks of the features by one attribution.
+
+    Attributes:
+        key: the folder name of the attribution.
+        method: its method.
+        target: its target as text.
+        ranks: of each player; 1 is the largest size, the mean over steps of |sum of the values of its elements|.
+        outside: of each player, whether the losses do not allow this rank.
+    """
+
+    key: str
+    method: str
+    target: str
+    ranks: tuple[int, ...]
+    outside: tuple[bool, ...]
+
+    __repr__ = short_repr
+
+
+@dataclass(frozen=True)
+class RankTable:
+    """The ranks of the features by their losses, and by attributions, side by side.
+
+    Attributes:
+        players: the names of the features.
+        order: positions of the players, the largest loss first.
+        best: of each player, the best rank that its loss may have: 1 more than the number of players that certainly
+            lose more, by paired differences.
+        worst: of each player, the worst one.
+        leaders: how many of the first in order cannot be told apart.
+        columns: one for each attribution.
+    """
+
+    players: tuple[str, ...]
+    order: tuple[int, ...]
+    best: tuple[int, ...]
+    worst: tuple[int, ...]
+    leaders: int
+    columns: tuple[RankColumn, ...]
+
+    __repr__ = short_repr
+
+
+def compare_ranks(
+    recording: Recording, ablation: Ablation, keys: Sequence[str], *, level: float = 0.95, losses: Losses | None = None
+) -> RankTable:
+    """The ranks of the players by losses and by attributions.
+
+    Args:
+        recording: that has the attributions.
+        ablation: what was measured.
+        keys: folder names of attributions in the recording, of every episode and without a window.
+        level: at which a loss is certainly larger than another.
+        losses: of the ablation, if they are there already.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.summary import compare_ranks
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=5, max_steps=60), policy)
+        >>> ablation = rltools.ablate(policy, recording, seeds=8, most=8, max_steps=500)
+        >>> table = compare_ranks(recording, ablation, [recording.find()])
+        >>> table.players[table.order[0]], table.best[table.order[0]], len(table.columns)
+        ('pole angular velocity', 1, 1)
+    """
+    losses = ablation.losses(level=level) if losses is None else losses
+    best, worst = _possible_ranks(losses.differences, level)
+    columns: list[RankColumn] = []
+    for key in keys:
+        spec = recording.spec(key)
+        sizes = player_sizes(recording, key, ablation.players, ablation.positions).sizes.value
+        descending = np.argsort(-np.nan_to_num(sizes, nan=-1), kind="stable")
+        ranks = tuple(map(int, np.argsort(descending) + 1))
+        outside = tuple(not low <= rank <= high for rank, low, high in zip(ranks, best, worst, strict=True))
+        columns.append(RankColumn(key, spec.method, spec.target, ranks, outside))
+    order = tuple(map(int, losses.order))
+    return RankTable(ablation.players, order, best, worst, losses.leaders, tuple(columns))
+
+
+def _possible_ranks(
+    differences: Sequence[Mapping[int, float]], level: float
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The best and the worst rank of each player that its loss, compared with each other one, allows."""
+    count = len(differences)
+    above = np.zeros((count, count), bool)
+    for player, mine in enumerate(differences):
+        for other in range(player + 1, count):
+            theirs = differences[other]
+            apart = np.array([mine[number] - theirs[number] for number in sorted(mine.keys() & theirs.keys())])
+            interval = across(apart).interval(level)
+            above[player, other], above[other, player] = bool(interval.low > 0), bool(interval.high < 0)
+    best, worst = 1 + above.sum(axis=0), count - above.sum(axis=1)
+    return tuple(map(int, best)), tuple(map(int, worst))
+
+
+def find_trust(table: RankTable) -> tuple[Finding, ...]:
+    """On what losses and attributions agree: the first feature, and the ranks of the others."""
+    if not table.columns or len(table.players) < 2 or not table.leaders:
+        return ()
+    leading = table.order[: table.leaders]
+    firsts = [column.ranks.index(1) for column in table.columns]
+    first = Finding(
+        "first_agreement",
+        tuple(_named(table, player) for player in leading[:NAMED]),
+        leaders=table.leaders,
+        total=len(table.players),
+        parts=tuple(
+            Finding(
+                "first_agreement",
+                (_named(table, player),),
+                method=column.method,
+                target=column.target,
+                part="same" if player in leading else "other",
+            )
+            for column, player in zip(table.columns, firsts, strict=True)
+        ),
+    )
+    ranks = Finding(
+        "ranks_outside",
+        total=len(table.players),
+        parts=tuple(
+            Finding(
+                "ranks_outside",
+                tuple(
+                    number_of(table.players[player], column.ranks[player])
+                    for player in table.order
+                    if column.outside[player]
+                ),
+                method=column.method,
+                target=column.target,
+            )
+            for column in table.columns
+        ),
+    )
+    return first, ranks
+
+
+def _named(table: RankTable, player: int) -> Ranked:
+    return Ranked(table.players[player], player, float("nan"), float("nan"), float("nan"))
+
+
+def loss_controls(
+    method: str, value: tuple[float, float, float], *, controls: Sequence[str], separates: bool | None
+) -> Finding:
+    """How well an attribution orders the features as the losses do, beside its controls: a part of a finding.
+
+    Args:
+        method: the method of the attribution.
+        value: its concordance with the losses, and the ends of its interval.
+        controls: what it is compared with, in words: those that it is not certainly better than, or else all.
+        separates: whether it is certainly better than every control; None if that is unknown.
+    """
+    part = {True: "separates", False: "fails", None: "unknown"}[separates]
+    return Finding(
+        "loss_controls", (number_of("concordance", *value),), method=method, context=tuple(controls), part=part
+    )
