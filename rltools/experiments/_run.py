@@ -154,7 +154,7 @@ def run_experiment(
         plan.description,
         recordings,
         commands=(command,),
-        ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None},
+        ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None} or None,
         assessments={run: each.assessment for run, each in measured.items() if each.assessment is not None},
         left_out=left_out,
     )

@@ -63,7 +63,7 @@ def write_comparison(
         title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
         commands: the commands that reproduce the page.
-        ablations: what the agents need, by agent and seed; `losses.csv` beside the page has all of it.
+        ablations: what the agents need, by agent and seed; None for what is in the folders of the runs.
         assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them; `assessment.csv`.
         left_out: agents that could not be run, each with the reason.
 
@@ -78,8 +78,9 @@ def write_comparison(
         for run, recording in runs.items()
     }
     labels = _labels(runs)
-    ablated = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
-    measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablated.items()]
+    if ablations is None:
+        ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
+    measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
     agreement = find_agreement(summaries)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
     style = part("page.css")
@@ -94,8 +95,9 @@ def write_comparison(
             measured=bool(measured),
             sentence_html=sentence_html,
             meanings=list(filter(None, map(target_meaning, targets))),
-            needs=needs(labels, ablations or {}),
-            needs_caption=needs_caption(ablations or {}),
+            needs=needs(labels, ablations),
+            needs_caption=needs_caption(ablations),
+            all_losses=(folder / "losses.csv").is_file(),
             judged=judged(labels, assessments or {}),
             left_out=left_out,
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
