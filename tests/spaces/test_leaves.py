@@ -133,7 +133,7 @@ def test_a_misspelled_feature_is_answered_with_the_nearest_or_the_first_ones():
     named = Features((3,), given_names=("speed", "height", "load"))
     with pytest.raises(UnknownNameError, match="no feature 'sped'; did you mean 'speed'\\?"):
         named.position("sped")
-    with pytest.raises(UnknownNameError, match="no feature 'xxx'; there are 'speed', 'height', 'load'$"):
+    with pytest.raises(UnknownNameError, match=r"no feature 'xxx'; there are 'speed', 'height', 'load'$"):
         named.position("xxx")
     many = Features((12,))
     with pytest.raises(UnknownNameError, match=r"'obs\[9\]' and 2 more$"):
