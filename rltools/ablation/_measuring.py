@@ -104,12 +104,17 @@ class Measuring:
         return Ablation(self.spec, positions, self.rollouts, self.folder, recording.keep_alive)
 
     def announce(self, recording: Recording, seeds: int) -> None:
-        """Say how much work the losses are, before it begins."""
+        """Say how much work the losses are, before it begins; nothing if all of it was done before."""
         lengths = [outcome.steps for outcome in recording.outcomes() if not outcome.fault]
-        episodes = (self.players + 1) * seeds
-        steps = f", about {round(episodes * float(np.mean(lengths))):,} steps if they stay as long" if lengths else ""
+        conditions = [("", ()), *(self.hiding((player,)) for player in range(self.players))]
+        tasks = {Task(*condition, number) for number in range(seeds) for condition in conditions}
+        episodes, missing = len(tasks), len(tasks - self.rollouts.tasks)
+        if not missing:
+            return
+        steps = f", about {round(missing * float(np.mean(lengths))):,} steps if they stay as long" if lengths else ""
+        before = f" of which {episodes - missing} are there" if missing < episodes else ""
         say(
             f"ablate {self.spec.policy}: {plural(self.players, 'feature')} and none, at {plural(seeds, 'seed')} each: "
-            f"{episodes} episodes{steps}",
+            f"{episodes} episodes{before}{steps}",
             show=self.progress,
         )

@@ -129,7 +129,7 @@ def measure_leave_out(measuring: Measuring, part: float, most: int) -> None:
     current = losses(measuring)
     if float(current.baseline.value) == 0:
         raise ArgumentError(
-            "leave_out keeps a part of the return, and the mean return is 0; leave it out, the losses are measured"
+            "the mean return is 0, so there is no part of it to keep; ablate without leave_out: the losses are measured"
         )
     hidden = search(
         current,

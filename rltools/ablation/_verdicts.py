@@ -12,10 +12,11 @@ from rltools.ablation._losses import Losses
 
 Kind = Literal["needed", "needed_together", "not_needed", "better_without", "undecided"]
 RULE = (
-    "A feature is needed if the 95 % interval of its loss lies above zero; better without if it lies below zero; not "
-    "needed if it lies within 5 % of the return on both sides. A feature that is neither of the first two is needed "
-    "only together with another such one if hiding both costs certainly more than hiding each, corrected for the "
-    "number of pairs. Else, and where more than 5 % of the episodes without it ended by a fault, it is undecided."
+    "A feature is needed if the 95 % interval of its loss lies above zero; better without if it lies below zero; but "
+    "not needed, even then, if it lies within 5 % of the return on both sides. A feature that is neither needed nor "
+    "better without is needed only together with another one, whose own loss is below 5 % or not certainly above zero, "
+    "if hiding both costs certainly more than hiding each, corrected for the number of pairs. Else, and where more "
+    "than 5 % of the episodes without it ended by a fault, it is undecided."
 )
 
 

@@ -37,9 +37,13 @@ def find_content(kind: ContentKind, name: str) -> Path:
     names = list_content(kind)
     model = kind == "agents" and is_file(f"{name}.zip")  # Stable-Baselines3 allows omitting the suffix
     near = [f"{name}.zip"] if model else nearest_names(name, names)
-    hint = ("did you mean " if near else "there are ") + (", ".join(map(repr, near or sorted(names))) or "none")
+    hint = (
+        f"did you mean {' or '.join(map(repr, near))}?"
+        if near
+        else f"there are {', '.join(map(repr, sorted(names))) or 'none'}."
+    )
     folders = " and ".join(str(folder) for folder in content_folders(kind))
-    raise UnknownNameError(f"nothing in {kind}/ is called {name!r}; {hint}. Looked in {folders}")
+    raise UnknownNameError(f"nothing in {kind}/ is called {name!r}; {hint} Looked in {folders}")
 
 
 def content_path(kind: ContentKind, name: str) -> Path | None:

@@ -39,7 +39,7 @@ class EndRequest:
     def message(self) -> str:
         """One line for the user."""
         how = _NAMES[signal.Signals(self.number or signal.SIGINT).name]
-        return f"{how}; every finished episode is saved, and the same command continues from there"
+        return f"{how}; what was saved is kept, and the same command continues from there"
 
     @property
     def exit_code(self) -> int:

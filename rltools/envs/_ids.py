@@ -117,9 +117,9 @@ def registered(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
     spec = gymnasium.registry.get(name)
     if spec is None:
         near = nearest_names(name, gymnasium.registry)
-        hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
+        hint = f"did you mean {' or '.join(map(repr, near))}? If" if near else "if"
         raise SimulationError(
-            f"no environment {name!r} is registered; {hint}If another package registers it, import that package "
+            f"no environment {name!r} is registered; {hint} another package registers it, import that package "
             f"first, or name it on the command line: --import PACKAGE"
         )
     return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)

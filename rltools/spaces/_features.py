@@ -174,8 +174,14 @@ class Features:
         try:
             return self.names.index(name)
         except ValueError:
-            close = nearest_names(name, self.names) or list(self.names[:10])
-            raise UnknownNameError(f"no feature {name!r}; there are {', '.join(map(repr, close))}") from None
+            near = nearest_names(name, self.names)
+            more = f" and {len(self.names) - LISTED} more" if len(self.names) > LISTED else ""
+            hint = (
+                f"did you mean {' or '.join(map(repr, near))}?"
+                if near
+                else f"there are {', '.join(map(repr, self.names[:LISTED]))}{more}"
+            )
+            raise UnknownNameError(f"no feature {name!r}; {hint}") from None
 
     def encode(self, observations: Any) -> np.ndarray:
         """Encode a batch of observations, as the environment returns them, to `[batch, *shape]`.
@@ -297,6 +303,8 @@ def _older_axes(leaves: Sequence[Leaf]) -> tuple[tuple[str, ...], ...]:
     return tuple((image_axes(shape) if len(shape) < 4 else ()) or element_axes(shape) for shape in shapes)
 
 
+LISTED = 10
+"""The most features that an error lists."""
 _LAG_WORDS = re.compile(r", (?:now|(\d+) steps? ago)$")
 
 

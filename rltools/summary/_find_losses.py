@@ -92,7 +92,7 @@ def find_loss_lead(
     if not ranked:
         return finding("loss_none", 0, part="unmeasured")
     first = ranked[0]
-    if not any(np.any(list(each.values())) for each in losses.differences):
+    if not _changed(losses):
         return finding("loss_none", 0, part="unchanged")
     if np.isnan(first.low):
         return finding("loss_lead", 1, "one_seed" if _seeds(losses, 1) < 2 else "no_interval")
@@ -143,6 +143,9 @@ def second_replacement(ablation: Ablation, losses: Losses, *, level: float = 0.9
     if not ranked or not losses.leaders:
         return ()
     leading, others = (set(map(int, each.order[: max(1, each.leaders)])) for each in (losses, other))
+    if not _changed(other):
+        part, count = "unchanged" if _changed(losses) else "unchanged_too", _seeds(other, 1)
+        return (Finding("second_replacement", part=part, n=count, level=level, replacement=ablation.second),)
     needed = losses.interval.low[losses.order[0]] > 0
     if needed and ranked[0].low > 0 and not leading & others:
         names = (_ranked(losses)[0].feature, ranked[0].feature)
@@ -190,7 +193,8 @@ def _coalition_values(ablation: Ablation, level: float) -> Iterator[Finding]:
     alone = ablation.alone(level)
     if alone is not None:
         best = ranked_at(ablation.players, alone, int(np.argmax(alone.value)))
-        yield Finding("alone", (best,), replacement=ablation.replace, level=level)
+        if best.share:  # else seeing it alone is as good as seeing nothing
+            yield Finding("alone", (best,), replacement=ablation.replace, level=level)
 
 
 def _interactions(ablation: Ablation, level: float) -> Iterator[Finding]:
@@ -227,7 +231,7 @@ def ablation_caveats(ablation: Ablation, recording: Recording | None = None) -> 
     seeds = [int(count) for count in losses.seeds if count]
     masked, recurrent = _mask_and_memory(recording)
     caveats = [
-        (len(losses.players) > 1, Caveat("losses_do_not_add", text=sums)),
+        (len(losses.players) > 1 and _changed(losses), Caveat("losses_do_not_add", text=sums)),
         (True, Caveat("seeds_only", text=replaced_by(ablation.replace))),
         (min(seeds, default=FEW_SEEDS) < FEW_SEEDS, Caveat("few_seeds", n=min(seeds, default=0))),
         (limited, Caveat("cut_short", n=limited, total=len(rollouts), text=f"{ablation.spec.max_steps:,}")),
@@ -254,6 +258,11 @@ def _ranked(losses: Losses) -> tuple[Ranked, ...]:
 
 def _loss(losses: Losses, player: int) -> Ranked:
     return ranked_at(losses.players, losses.interval, player)
+
+
+def _changed(losses: Losses) -> bool:
+    """Whether hiding a player changes the return of any episode."""
+    return any(any(differences.values()) for differences in losses.differences)
 
 
 def _seeds(losses: Losses, first: int) -> int:

@@ -72,7 +72,8 @@ def compare_ranks(
     Args:
         recording: that has the attributions.
         ablation: what was measured.
-        keys: folder names of attributions in the recording, of every episode and without a window.
+        keys: folder names of attributions in the recording, of every episode and without a window. One that is 0
+            everywhere has no column, because it ranks nothing.
         level: at which a loss is certainly larger than another.
         losses: of the ablation, if they are there already.
 
@@ -92,6 +93,8 @@ def compare_ranks(
     for key in keys:
         spec = recording.spec(key)
         sizes = player_sizes(recording, key, ablation.players, ablation.positions).sizes.value
+        if not np.nan_to_num(sizes).any():  # it names nothing, so its order is arbitrary
+            continue
         descending = np.argsort(-np.nan_to_num(sizes, nan=-1), kind="stable")
         ranks = tuple(map(int, np.argsort(descending) + 1))
         outside = tuple(not low <= rank <= high for rank, low, high in zip(ranks, best, worst, strict=True))

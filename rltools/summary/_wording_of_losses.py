@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rltools._util.glossary import SAME_ORDER_BRIEF
-from rltools._util.text import capitalized, listed, number, ordinal, plus_minus
+from rltools._util.text import capitalized, listed, number, ordinal, plural, plus_minus
 from rltools.ablation.replacements import find_replacement
 from rltools.errors import RltoolsError
 from rltools.summary._data import Ranked
@@ -144,8 +144,11 @@ def _verdicts(finding: Finding) -> Sentence:
 
 @wording("second_replacement")
 def _second_replacement(finding: Finding) -> Sentence:
+    start = span(f"{capitalized(replaced_by(finding.replacement))} ({plural(finding.n, 'seed')}), ")
+    if finding.part in ("unchanged", "unchanged_too"):
+        ending = " either." if finding.part == "unchanged_too" else ", which leaves it open."
+        return start + "nothing that is hidden changes any return" + ending
     first, *others = finding.subjects
-    start = span(f"{capitalized(replaced_by(finding.replacement))} ({finding.n} seeds), ")
     if finding.part == "same":
         tells = " comes first too: its loss is " if finding.total > 1 else " loses "
         return start + span(first.feature, "feature") + tells + amount(first) + "."

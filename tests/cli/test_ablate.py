@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from rltools.ablation import ablate as run_ablation
 from rltools.ablation import ablations
 from rltools.cli.commands.ablate import parse_groups
 from rltools.errors import ArgumentError
+from rltools.policies.load import load_policy
 from rltools.recording import open_recording
 
 FEW = ("--seeds", "3", "--most", "3")
@@ -46,6 +48,19 @@ def test_a_recording_is_measured_with_its_own_agent(rltools: Any, short: Any) ->
     again = rltools("ablate", short, "cartpole-ppo", *options)
     assert again.out == ran.out
     assert len(ablations(open_recording(short))) == 1
+
+
+def test_only_what_is_missing_is_announced(rltools: Any, short: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    recording = open_recording(short)
+    policy = load_policy("cartpole-ppo")
+    announced = []
+    for seeds in (2, 2, 3):
+        run_ablation(policy, recording, seeds=seeds, most=seeds, second=None, max_steps=8, progress=True)
+        printed = capsys.readouterr()
+        announced.append([line for line in (printed.out + printed.err).splitlines() if "features and none" in line])
+    assert [len(lines) for lines in announced] == [1, 0, 1]
+    assert "10 episodes, about" in announced[0][0]
+    assert "15 episodes of which 10 are there, about" in announced[2][0]
 
 
 def test_every_option_reaches_the_measurement(rltools: Any, short: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,7 +291,7 @@ def test_ctrl_c_says_what_is_saved_and_leaves_only_whole_episodes(tmp_path):
     assert running.returncode == 130, err
     message = [line for line in err.splitlines() if line.startswith("rltools: ")]
     assert len(message) == 1
-    assert "every finished episode is saved" in message[0]
+    assert "what was saved is kept" in message[0]
     assert "Traceback" not in err
     assert out == ""
     remaining = sorted((tmp_path / "run" / "episodes").iterdir())

@@ -74,7 +74,7 @@ def test_ctrl_c_is_one_line_whatever_is_made_of_it(
 ) -> None:
     assert ended(monkeypatch, run) == 130
     out, err = capsys.readouterr()
-    assert err == "rltools: interrupted; every finished episode is saved, and the same command continues from there\n"
+    assert err == "rltools: interrupted; what was saved is kept, and the same command continues from there\n"
     assert out == ""
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -5,6 +5,7 @@ import pytest
 
 from rltools import plots
 from rltools.errors import ArgumentError, RecordingError, UnknownNameError
+from rltools.plots.drawing.ablations import seeds_note
 from rltools.plots.drawing.alt import alt_text
 from rltools.plots.drawing.colors import MEASURED, OPPOSITE, UNCERTAIN
 from rltools.spaces import Features
@@ -177,3 +178,9 @@ def test_what_cannot_be_drawn_is_said(tmp_path, name):
         plot(ablation, ablation="resample")
     with pytest.raises(ArgumentError, match="a str is not a recording, and no ablation"):
         plot("runs/lander")
+
+
+def test_the_fewest_and_the_most_seeds_of_any_feature_are_told():
+    assert seeds_note(np.array([16, 64, 0])) == "16 to 64 seeds"
+    assert seeds_note(np.array([16, 16])) == "16 seeds"
+    assert seeds_note(np.array([0, 0])) == "0 seeds"

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rltools.errors import ArgumentError, MismatchError
+from rltools.errors import ArgumentError, MismatchError, UnknownNameError
 from rltools.spaces import Features, space_features
 from rltools.spaces.leaves import leaves, map_leaves, pick, placeholder_observations
 
@@ -127,3 +127,14 @@ def test_blank_observations_are_in_their_space() -> None:
                 inner = inner[key]
             assert inner.contains(pick(blank, leaf)[0].astype(leaf.dtype))
     assert blank["note"].tolist() == ["", ""]
+
+
+def test_a_misspelled_feature_is_answered_with_the_nearest_or_the_first_ones():
+    named = Features((3,), given_names=("speed", "height", "load"))
+    with pytest.raises(UnknownNameError, match="no feature 'sped'; did you mean 'speed'\\?"):
+        named.position("sped")
+    with pytest.raises(UnknownNameError, match=r"no feature 'xxx'; there are 'speed', 'height', 'load'$"):
+        named.position("xxx")
+    many = Features((12,))
+    with pytest.raises(UnknownNameError, match=r"'obs\[9\]' and 2 more$"):
+        many.position("xxx")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ablated import ablated, noise
 
-from rltools.ablation import select_features_line
+from rltools.ablation import RULE, select_features_line
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
 from rltools.summary import Caveat, ablation_caveats, find_loss_lead, find_losses
@@ -120,7 +120,8 @@ def test_many_features_of_a_verdict_are_counted():
 
 def test_a_second_replacement_that_leaves_many_first_counts_them():
     def returned(name, hidden, number):
-        return 100 + noise(number) - (0 if name == "mean" or not hidden else 50 - 9 * hidden[0])
+        lost = noise(number + 99) if name == "mean" and hidden else 0
+        return 100 + noise(number) - (lost if name == "mean" or not hidden else 50 - 9 * hidden[0])
 
     texts = sentences(ablated(returned, tuple("abcde"), second="mean"))
     assert any("which feature comes first is uncertain (a, b, c and 2 more), which leaves it open" in t for t in texts)
@@ -241,3 +242,30 @@ def test_faults_are_counted_and_the_first_is_named():
         str(caveat)
         == "1 of 32 episodes with or without hidden features was ended by a fault and does not count: it broke."
     )
+
+
+def test_where_nothing_changes_a_return_nothing_is_added_up_or_compared():
+    ablation = ablated(lambda name, hidden, number: 7, second="mean", coalitions=True)
+    texts = sentences(ablation)
+    assert (
+        "Replaced by its mean over visited states (8 seeds), nothing that is hidden changes any return either." in texts
+    )
+    assert not any("leaves it open" in text or "Seen alone" in text for text in texts)
+    assert "losses_do_not_add" not in {caveat.kind for caveat in ablation_caveats(ablation)}
+
+
+def test_a_second_replacement_that_changes_nothing_leaves_the_first_feature_open():
+    def returned(name, hidden, number):
+        return 100 + noise(number) - (0 if name == "mean" or not hidden else 50 - 9 * hidden[0])
+
+    told = (
+        "Replaced by its mean over visited states (8 seeds), nothing that is hidden changes any return, which leaves "
+    )
+    assert told + "it open." in sentences(ablated(returned, tuple("abcde"), second="mean"))
+
+
+def test_a_small_certain_loss_is_not_needed_as_the_rule_says():
+    ablation = ablated(worth(50, 2), ("a", "b"))
+    assert ablation.losses().interval.low[1] > 0
+    assert [verdict.kind for verdict in ablation.verdicts()] == ["needed", "not_needed"]
+    assert "but not needed, even then, if it lies within 5 % of the return on both sides" in RULE

@@ -110,3 +110,7 @@ def test_controls_stand_beside_the_concordance(separates, text):
     assert (
         sentence == f"Concordance with the losses (1 the same order, 0 unrelated): shapley 0.50 [0.25, 0.75], {text}."
     )
+
+
+def test_an_attribution_that_is_0_everywhere_ranks_nothing(tmp_path):
+    assert table_of(tmp_path, (30, 20, 10), (0, 0, 0)).columns == ()

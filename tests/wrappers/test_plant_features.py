@@ -142,7 +142,7 @@ def test_a_recording_of_it(tmp_path: Any) -> None:
         ({"noise": -1}, ArgumentError, "noise is -1"),
         ({"inert": 10**9}, ArgumentError, "inert is 1,000,000,000; it must be at most"),
         ({"copies": "pole angle"}, ArgumentError, "copies is 'pole angle'; it must be a list"),
-        ({"copies": ["pole angel"]}, UnknownNameError, "there are 'pole angle'"),
+        ({"copies": ["pole angel"]}, UnknownNameError, "did you mean 'pole angle' or"),
         ({"copies": [4]}, ArgumentError, "no feature 4 to copy; positions are 0 to 3"),
         ({"copies": [None]}, ArgumentError, "no feature None to copy"),
         ({"copies": [2, "pole angle"]}, ArgumentError, "the copy of feature 2, 0 steps ago, is planted twice"),

@@ -48,7 +48,7 @@ def test_it_is_an_environment_and_can_be_made_again():
 @pytest.mark.parametrize(
     ("keep", "error", "message"),
     [
-        (["pole angel"], UnknownNameError, "there are 'pole angle'"),
+        (["pole angel"], UnknownNameError, "did you mean 'pole angle' or"),
         ([], ArgumentError, "at least one"),
         ([1, "cart velocity"], ArgumentError, "each only once"),
         ([4], ArgumentError, "no feature 4 to keep; positions are 0 to 3"),

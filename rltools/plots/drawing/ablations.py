@@ -49,7 +49,8 @@ def replaced(name: str) -> str:
 
 def seeds_note(seeds: np.ndarray) -> str:
     """Small print: the number of seeds, or the smallest and the largest."""
-    few, many = int(seeds.min(initial=0, where=seeds > 0) or seeds.max(initial=0)), int(seeds.max(initial=0))
+    many = int(seeds.max(initial=0))
+    few = int(seeds.min(initial=many, where=seeds > 0))
     return f"{few} to {many} seeds" if few < many else plural(many, "seed")
 
 
