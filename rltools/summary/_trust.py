@@ -10,7 +10,7 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.recording import Recording
-from rltools.stats import across
+from rltools.stats import Jackknife, across
 from rltools.summary._data import Ranked
 from rltools.summary.finding import NAMED, Finding, number_of
 from rltools.summary.player_sizes import player_sizes
@@ -28,16 +28,27 @@ class RankColumn:
         method: its method.
         target: its target as text.
         ranks: of each player; 1 is the largest size, the mean over steps of |sum of the values of its elements|.
-        outside: of each player, whether the losses do not allow this rank.
+        best: of each player, the best rank that its size may have: 1 more than the number of players that are certainly
+            larger, by paired differences.
+        worst: of each player, the worst one.
+        outside: of each player, whether the losses allow none of these ranks.
     """
 
     key: str
     method: str
     target: str
     ranks: tuple[int, ...]
+    best: tuple[int, ...]
+    worst: tuple[int, ...]
     outside: tuple[bool, ...]
 
     __repr__ = short_repr
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """The positions of the players that cannot be told apart from the first, the largest first."""
+        order = np.argsort(self.ranks, kind="stable")
+        return tuple(int(player) for player in order if self.best[player] == 1)
 
 
 @dataclass(frozen=True)
@@ -92,13 +103,15 @@ def compare_ranks(
     columns: list[RankColumn] = []
     for key in keys:
         spec = recording.spec(key)
-        sizes = player_sizes(recording, key, ablation.players, ablation.positions).sizes.value
-        if not np.nan_to_num(sizes).any():  # it names nothing, so its order is arbitrary
+        sizes = player_sizes(recording, key, ablation.players, ablation.positions).sizes
+        if not np.nan_to_num(sizes.value).any():  # it names nothing, so its order is arbitrary
             continue
-        descending = np.argsort(-np.nan_to_num(sizes, nan=-1), kind="stable")
+        descending = np.argsort(-np.nan_to_num(sizes.value, nan=-1), kind="stable")
         ranks = tuple(map(int, np.argsort(descending) + 1))
-        outside = tuple(not low <= rank <= high for rank, low, high in zip(ranks, best, worst, strict=True))
-        columns.append(RankColumn(key, spec.method, spec.target, ranks, outside))
+        highest, lowest = _ranks_of_sizes(sizes, level)
+        allowed = zip(highest, lowest, best, worst, strict=True)
+        outside = tuple(last < least or first > most for first, last, least, most in allowed)
+        columns.append(RankColumn(key, spec.method, spec.target, ranks, highest, lowest, outside))
     order = tuple(map(int, losses.order))
     return RankTable(ablation.players, order, best, worst, losses.leaders, tuple(columns))
 
@@ -115,7 +128,18 @@ def _possible_ranks(
             apart = np.array([mine[number] - theirs[number] for number in sorted(mine.keys() & theirs.keys())])
             interval = across(apart).interval(level)
             above[player, other], above[other, player] = bool(interval.low > 0), bool(interval.high < 0)
-    best, worst = 1 + above.sum(axis=0), count - above.sum(axis=1)
+    return _ranks_by(above)
+
+
+def _ranks_of_sizes(sizes: Jackknife, level: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The best and the worst rank of each player that its size in an attribution allows, likewise."""
+    behind = [sizes.minus(player).interval(level).high < 0 for player in range(len(sizes.value))]
+    return _ranks_by(np.array(behind))
+
+
+def _ranks_by(above: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The best and the worst rank of each player, from bool `[player, player]`: the first is certainly above."""
+    best, worst = 1 + above.sum(axis=0), len(above) - above.sum(axis=1)
     return tuple(map(int, best)), tuple(map(int, worst))
 
 
@@ -124,7 +148,6 @@ def find_trust(table: RankTable) -> tuple[Finding, ...]:
     if not table.columns or len(table.players) < 2 or not table.leaders:
         return ()
     leading = table.order[: table.leaders]
-    firsts = [column.ranks.index(1) for column in table.columns]
     first = Finding(
         "first_agreement",
         tuple(_named(table, player) for player in leading[:NAMED]),
@@ -133,12 +156,13 @@ def find_trust(table: RankTable) -> tuple[Finding, ...]:
         parts=tuple(
             Finding(
                 "first_agreement",
-                (_named(table, player),),
+                tuple(_named(table, player) for player in column.leading[:NAMED]),
+                leaders=len(column.leading),
                 method=column.method,
                 target=column.target,
-                part="same" if player in leading else "other",
+                part=_agreement(column.leading, leading),
             )
-            for column, player in zip(table.columns, firsts, strict=True)
+            for column in table.columns
         ),
     )
     ranks = Finding(
@@ -159,6 +183,18 @@ def find_trust(table: RankTable) -> tuple[Finding, ...]:
         ),
     )
     return first, ranks
+
+
+def _agreement(first: Sequence[int], measured: Sequence[int]) -> str:
+    """Whether an attribution puts one of the measured leaders first: "same", "other", or "open" if it ties with others.
+
+    Args:
+        first: the players that may be first by the attribution.
+        measured: those that may be first by the losses.
+    """
+    if not set(first) & set(measured):
+        return "other"
+    return "same" if set(first) <= set(measured) else "open"
 
 
 def _named(table: RankTable, player: int) -> Ranked:

@@ -233,16 +233,22 @@ def _first_agreement(finding: Finding) -> Sentence:
     if not others:
         if finding.leaders == 1:
             return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
-        firsts = listed(dict.fromkeys(part.subjects[0].feature for part in finding.parts))
+        firsts = listed(dict.fromkeys(each.feature for part in finding.parts for each in part.subjects))
         verb = "puts" if len(agreeing) == 1 else "put"
         return span(f"{listed(agreeing)} {verb} {firsts} first, which the losses leave open: ") + measured + "."
     sentence = "By the losses " + measured + (" comes first" if finding.leaders == 1 else " comes first, tied")
     if agreeing:
         sentence += f", and by {listed(agreeing)} too"
-    by_feature: dict[str, list[str]] = {}
+    by_features: dict[tuple[str, str, int], list[str]] = {}
     for part in others:
-        by_feature.setdefault(part.subjects[0].feature, []).append(part.method)
-    named = [f"by {listed(methods)} it is " + span(name, "feature") for name, methods in by_feature.items()]
+        names = listed([each.feature for each in part.subjects])
+        by_features.setdefault((part.part, names, part.leaders), []).append(part.method)
+    named = []
+    for (kind, names, leaders), methods in by_features.items():
+        more = leaders - NAMED
+        alike = f"{names}{f' and {more} more' if more > 0 else ''} cannot be told apart"
+        open_end = f"is open, since {alike}" if kind == "open" else f"is another one: {alike}"
+        named.append(f"by {listed(methods)} it " + (span(f"is {names}") if leaders == 1 else span(open_end)))
     return sentence + "; " + joined(named) + "."
 
 

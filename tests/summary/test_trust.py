@@ -23,7 +23,7 @@ def worth(*losses):
 
 def recorded(folder, *sizes):
     """A recording in which each feature always has the same size."""
-    values = [np.tile(np.array(sizes, float), (6, 1, 1)) for _ in range(3)]
+    values = [np.tile(np.array(sizes, float), (6, 1, 1)) for _ in range(6)]
     return example_recording(folder, values, unit="score", method="shapley")
 
 
@@ -48,6 +48,25 @@ def test_ranks_are_those_of_losses_and_of_sizes(tmp_path):
         "The losses and shapley agree on the first feature: b.",
         "shapley ranks every feature as the losses allow.",
     ]
+
+
+def test_a_first_feature_that_episodes_leave_open_is_named_as_open(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [np.tile(np.array([3.0, rng.normal(2.9, 0.5), 1]), (6, 1, 1)) for _ in range(8)]
+    recording = example_recording(tmp_path / "r", values, unit="score", method="shapley")
+    table = compare_ranks(recording, ablated(worth(10, 50, 30)), [recording.find()])
+    (column,) = table.columns
+    assert (column.best, column.worst) == ((1, 1, 3), (2, 2, 3))
+    assert set(column.leading) == {0, 1}
+    assert column.outside == (True, False, True)
+    first, second = (table.players[player] for player in column.leading)
+    assert sentences(table)[0] == (
+        f"By the losses b comes first; by shapley it is open, since {first} and {second} cannot be told apart."
+    )
+    contrary = compare_ranks(recording, ablated(worth(10, 30, 50)), [recording.find()])
+    assert sentences(contrary)[0] == (
+        f"By the losses c comes first; by shapley it is another one: {first} and {second} cannot be told apart."
+    )
 
 
 def test_ranks_that_the_losses_do_not_allow_are_marked_and_named(tmp_path):

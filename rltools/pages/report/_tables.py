@@ -54,7 +54,10 @@ def measured_table(measured: Measured) -> dict[str, Any]:
                 "kind": verdict.kind,
                 "verdict": verdict_text(verdict.kind, verdict.partner),
                 "measured": rank_range(ranks.best[player], ranks.worst[player]),
-                "ranks": [(column.ranks[player], column.outside[player]) for column in ranks.columns],
+                "ranks": [
+                    (rank_range(column.best[player], column.worst[player]), column.outside[player])
+                    for column in ranks.columns
+                ],
             }
         )
     methods = [column.method for column in ranks.columns]
